@@ -1,0 +1,25 @@
+"""What happened in the last N seconds of this log, by key, ranked; live and exact."""
+
+from tailrace._core import __version__
+from tailrace.errors import ProtocolError, TailraceError
+from tailrace.format import Batch, Format, Reject
+from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin
+from tailrace.snapshot import Snapshot
+from tailrace.window import Snapshots, Window
+
+__all__ = [
+    "Batch",
+    "Format",
+    "ProtocolError",
+    "Query",
+    "Reject",
+    "Snapshot",
+    "Snapshots",
+    "TailraceError",
+    "Window",
+    "__version__",
+    "from_files",
+    "from_flume",
+    "from_lines",
+    "from_stdin",
+]

@@ -1,0 +1,88 @@
+"""The compiled core; private, and free to change with every release."""
+
+from typing import Any, Final, Literal, TypeAlias, final
+
+__all__ = [
+    "FORMATS",
+    "MAX_LINE_BYTES",
+    "BatchError",
+    "Delta",
+    "Engine",
+    "Table",
+    "Window",
+    "__version__",
+    "_debug_build",
+    "columns",
+    "fields",
+    "parse",
+    "write_json",
+]
+
+__version__: Final[str]
+_debug_build: Final[bool]
+FORMATS: Final[list[str]]
+MAX_LINE_BYTES: Final[int]
+
+# Bounds in microseconds since the epoch, keys, total, rows, counters.
+Answer: TypeAlias = tuple[
+    int | None, int | None, int, int, list[tuple[str | bytes | int | None, int]], dict[str, Any]
+]
+Kind: TypeAlias = Literal["lines", "batch", "event"]
+
+class BatchError(ValueError): ...
+
+@final
+class Delta: ...
+
+@final
+class Engine:
+    def __new__(
+        cls,
+        *,
+        format: str,
+        by: str,
+        time: Literal["arrival", "log"],
+        limit: int | None,
+        window_us: tuple[int, int] | None,
+        lateness_us: int,
+        max_ahead_us: int | None,
+        sources: int,
+        start_us: int,
+        hash_seed: int,
+    ) -> Engine: ...
+    def absorb(
+        self, data: bytes, /, *, kind: Kind, span: tuple[int, int], source: int, now_us: int
+    ) -> Delta: ...
+    def apply(self, delta: Delta, /) -> None: ...
+    def end_source(self, source: int, /) -> None: ...
+    def advance(self, now_us: int, /) -> None: ...
+    def finish(self) -> None: ...
+    def next_snapshot(self) -> Answer | None: ...
+    def snapshot(self) -> Answer: ...
+    def lines(self) -> dict[str, Any]: ...
+    def key_capacity(self) -> int: ...
+
+@final
+class Window:
+    def __new__(
+        cls, *, window_us: tuple[int, int], lateness_us: int, limit: int | None, hash_seed: int
+    ) -> Window: ...
+    def add(self, keys: list[Any], times: list[Any], /, *, micros: bool) -> None: ...
+    def advance(self, now_us: int, /) -> None: ...
+    def finish(self) -> None: ...
+    def next_snapshot(self) -> Answer | None: ...
+    def snapshot(self) -> Answer: ...
+
+@final
+class Table:
+    def __len__(self) -> int: ...
+    @property
+    def rejects(self) -> list[tuple[int, int, str]]: ...
+    def to_dicts(self) -> list[dict[str, Any]]: ...
+
+def fields(format: str, /) -> list[str]: ...
+def columns(format: str, /) -> list[str]: ...
+def parse(data: bytes, /, *, format: str, fields: list[str]) -> Table: ...
+def write_json(
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str, fields: list[str]
+) -> tuple[bytes, dict[str, Any]]: ...

@@ -1,0 +1,162 @@
+"""
+What stands around the events in a message: handshake, metadata, message name, and the replies.
+
+The only place that uses fastavro, and where its errors become `ProtocolError`. The parameter of a
+call is not decoded; callers are told where it starts.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fastavro
+from fastavro.types import AvroMessage, Schema
+
+from tailrace.errors import ProtocolError
+
+__all__ = [
+    "HandshakeRequest",
+    "encode_handshake",
+    "encode_system_error",
+    "encode_value",
+    "read_call",
+    "read_handshake",
+]
+
+# How far into a message its parameter may start. Java needs 48 bytes, and about 1.4 kB when it
+# sends its protocol along; the rest is room for metadata that others attach. It bounds what a
+# hostile map or text can occupy once decoded, which is many times its size on the wire.
+MAX_ENVELOPE_BYTES: Final = 65_536
+
+_MAP = {"type": "map", "values": "bytes"}
+_METADATA = fastavro.parse_schema(_MAP)
+_STRING = fastavro.parse_schema("string")
+_HANDSHAKE_REQUEST = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "HandshakeRequest",
+        "namespace": "org.apache.avro.ipc",
+        "fields": [
+            {"name": "clientHash", "type": {"type": "fixed", "name": "MD5", "size": 16}},
+            {"name": "clientProtocol", "type": ["null", "string"]},
+            {"name": "serverHash", "type": "MD5"},
+            {"name": "meta", "type": ["null", _MAP]},
+        ],
+    }
+)
+_HANDSHAKE_RESPONSE = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "HandshakeResponse",
+        "namespace": "org.apache.avro.ipc",
+        "fields": [
+            {
+                "name": "match",
+                "type": {
+                    "type": "enum",
+                    "name": "HandshakeMatch",
+                    "symbols": ["BOTH", "CLIENT", "NONE"],
+                },
+            },
+            {"name": "serverProtocol", "type": ["null", "string"]},
+            {
+                "name": "serverHash",
+                "type": ["null", {"type": "fixed", "name": "MD5", "size": 16}],
+            },
+            {"name": "meta", "type": ["null", _MAP]},
+        ],
+    }
+)
+
+# No metadata, then the name: what every Java client sends. Comparing costs a tenth of decoding.
+_USUAL_CALLS = ((b"\x00\x16appendBatch", "appendBatch"), (b"\x00\x0cappend", "append"))
+
+# A reply begins with no metadata and the error flag.
+_VALUE = b"\x00\x00"
+_ERROR = b"\x00\x01"
+# An error is a union. Its first branch, a string, is for what no protocol declares.
+_SYSTEM_ERROR_BRANCH = b"\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRequest:
+    """What a client said about itself; its call starts at *end* in the same message."""
+
+    client_hash: bytes
+    client_protocol: str | None
+    server_hash: bytes
+    end: int
+
+
+def read_handshake(message: bytes) -> HandshakeRequest:
+    """Read the handshake at the start of a connection's first message."""
+    head = _Head(message, 0)
+    # What fastavro returns is typed as any Avro value; this schema makes it a dict.
+    record: Any = head.read(_HANDSHAKE_REQUEST, "the handshake")
+    return HandshakeRequest(
+        record["clientHash"], record["clientProtocol"], record["serverHash"], head.tell()
+    )
+
+
+def read_call(message: bytes, start: int) -> tuple[str, int]:
+    """Read the metadata and the name of the call at *start*: the name, where the parameter is."""
+    for usual, name in _USUAL_CALLS:
+        if message.startswith(usual, start):
+            return name, start + len(usual)
+    head = _Head(message, start)
+    head.read(_METADATA, "the call's metadata")
+    name = str(head.read(_STRING, "the name of the called message"))
+    return name, head.tell()
+
+
+def encode_handshake(match: str, protocol: str | None, protocol_hash: bytes | None) -> bytes:
+    """Encode the answer to a handshake."""
+    answer = {
+        "match": match,
+        "serverProtocol": protocol,
+        "serverHash": protocol_hash,
+        "meta": None,
+    }
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _HANDSHAKE_RESPONSE, answer)
+    return out.getvalue()
+
+
+def encode_value(index: int) -> bytes:
+    """Encode the reply that returns the enum symbol at *index*, a small number."""
+    # Avro writes integers zigzag: 0, -1, 1, -2 become 0, 1, 2, 3. One byte holds up to 63.
+    return _VALUE + bytes([2 * index])
+
+
+def encode_system_error(text: str) -> bytes:
+    """Encode the reply that a call could not be made."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _STRING, text)
+    return _ERROR + _SYSTEM_ERROR_BRANCH + out.getvalue()
+
+
+class _Head:
+    """The part of a message that may be decoded here."""
+
+    def __init__(self, message: bytes, start: int) -> None:
+        # Neither the slice of a short message nor the stream copies anything.
+        self._stream = io.BytesIO(message[:MAX_ENVELOPE_BYTES])
+        self._stream.seek(start)
+        self._cut = len(message) > MAX_ENVELOPE_BYTES
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def read(self, schema: Schema, what: str) -> AvroMessage:
+        start = self._stream.tell()
+        try:
+            return fastavro.schemaless_reader(self._stream, schema, None)
+        # What garbage leads to, by experiment: ValueError for text that is not UTF-8; LookupError
+        # for a union index out of range and for an integer that breaks off; EOFError for lengths
+        # and counts that are negative or past the end; and OverflowError where fastavro runs
+        # uncompiled. Anything else would be our bug.
+        except (EOFError, LookupError, ValueError, OverflowError) as error:
+            reason = str(error) or "it breaks off"
+            if self._cut and not isinstance(error, ValueError):
+                reason = f"it does not end within the first {MAX_ENVELOPE_BYTES} bytes"
+            raise ProtocolError(f"{what} at byte {start} cannot be read: {reason}") from error

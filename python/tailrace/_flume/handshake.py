@@ -1,0 +1,171 @@
+"""
+Which clients speak the same protocol, and what they are told about it.
+
+A client names its protocol by a hash. Hashes are taken as opaque: every Avro implementation
+renders a protocol in its own way before it hashes the text, so computing them again would prove
+nothing. A hash that is not known yet is believed once the protocol's text came along and its
+messages turned out to have the shape that the core decodes.
+"""
+
+import hashlib
+import json
+from typing import Final
+
+from tailrace._flume.envelope import HandshakeRequest, encode_handshake
+from tailrace.errors import ProtocolError
+
+__all__ = ["APPEND", "APPEND_BATCH", "OWN_HASH", "OWN_PROTOCOL", "Protocols", "answer_handshake"]
+
+APPEND: Final = "append"
+APPEND_BATCH: Final = "appendBatch"
+
+# What Flume 1.3 to 1.11 announce. Their text differs from the one below by a licence, which Avro's
+# compiler took for documentation; the hash covers it.
+FLUME_HASH: Final = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
+
+# Exactly as Java's `Protocol.toString()` renders it, without documentation.
+OWN_PROTOCOL: Final = (
+    '{"protocol":"AvroSourceProtocol","namespace":"org.apache.flume.source.avro",'
+    '"types":['
+    '{"type":"enum","name":"Status","symbols":["OK","FAILED","UNKNOWN"]},'
+    '{"type":"record","name":"AvroFlumeEvent","fields":['
+    '{"name":"headers","type":{"type":"map","values":"string"}},'
+    '{"name":"body","type":"bytes"}]}],'
+    '"messages":{'
+    '"append":{"request":[{"name":"event","type":"AvroFlumeEvent"}],"response":"Status"},'
+    '"appendBatch":{"request":[{"name":"events","type":{"type":"array","items":"AvroFlumeEvent"}}],'
+    '"response":"Status"}}}'
+)
+OWN_HASH: Final = hashlib.md5(OWN_PROTOCOL.encode(), usedforsecurity=False).digest()
+
+# Each is a few dozen bytes, and one installation has a handful of client builds. A peer that makes
+# up protocols pushes out what others taught, and those are asked for their text once more.
+MAX_LEARNED_PROTOCOLS: Final = 256
+
+_BOTH: Final = encode_handshake("BOTH", None, None)
+_CLIENT: Final = encode_handshake("CLIENT", OWN_PROTOCOL, OWN_HASH)
+_NONE: Final = encode_handshake("NONE", OWN_PROTOCOL, OWN_HASH)
+
+
+class Protocols:
+    """
+    The client protocols that a server has agreed to; one of it serves all its sessions.
+
+    A protocol that has only one of the two messages is as good as one with both.
+    """
+
+    def __init__(self) -> None:
+        # A dict for its order: the oldest comes first.
+        self._learned: dict[bytes, None] = {}
+
+    def knows(self, protocol_hash: bytes) -> bool:
+        """Whether a client with this hash may call without sending its protocol first."""
+        return protocol_hash in (FLUME_HASH, OWN_HASH) or protocol_hash in self._learned
+
+    def learn(self, protocol_hash: bytes, text: str) -> None:
+        """
+        Agree to a client's protocol.
+
+        Raises:
+            ProtocolError: The text is no protocol whose calls can be taken.
+        """
+        _check_protocol(text)
+        self._learned[protocol_hash] = None
+        if len(self._learned) > MAX_LEARNED_PROTOCOLS:
+            del self._learned[next(iter(self._learned))]
+
+
+def answer_handshake(protocols: Protocols, request: HandshakeRequest) -> tuple[bytes, bool]:
+    """
+    Decide on a client: the bytes of the answer, and whether its call is to be executed.
+
+    Raises:
+        ProtocolError: The client sent its protocol, and it is another one than Flume's.
+    """
+    if not protocols.knows(request.client_hash):
+        if request.client_protocol is None:
+            return _NONE, False
+        protocols.learn(request.client_hash, request.client_protocol)
+    # Clients remember what a server at this address announced, so both hashes come back to us.
+    if request.server_hash in (FLUME_HASH, OWN_HASH):
+        return _BOTH, True
+    return _CLIENT, True
+
+
+def _check_protocol(text: str) -> None:
+    """Refuse a protocol whose calls would be decoded wrongly."""
+    try:
+        protocol: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("the client's protocol is no JSON that can be read") from error
+    declared = _get(protocol, "messages")
+    messages = declared if isinstance(declared, dict) else {}
+    types = _Types(protocol)
+    if APPEND not in messages and APPEND_BATCH not in messages:
+        raise ProtocolError(f"the client's protocol has neither {APPEND} nor {APPEND_BATCH}")
+    for name in (APPEND, APPEND_BATCH):
+        if name in messages:
+            _check_message(name, messages[name], types)
+
+
+def _check_message(name: str, message: object, types: "_Types") -> None:
+    where = f"{name} in the client's protocol"
+    request = _get(message, "request")
+    if not isinstance(request, list) or len(request) != 1:
+        raise ProtocolError(f"{where} has not exactly one parameter")
+    parameter = types.resolve(_get(request[0], "type"))
+    if name == APPEND_BATCH:
+        if _get(parameter, "type") != "array":
+            raise ProtocolError(f"{where} takes no array of events")
+        parameter = types.resolve(_get(parameter, "items"))
+    if not types.is_event(parameter):
+        raise ProtocolError(
+            f"{where} takes another event than a record of"
+            " headers (map of string) and body (bytes), in this order"
+        )
+    response = types.resolve(_get(message, "response"))
+    symbols = _get(response, "symbols")
+    if _get(response, "type") != "enum" or not isinstance(symbols, list) or symbols[:1] != ["OK"]:
+        raise ProtocolError(f"{where} returns no enum whose first symbol is OK")
+
+
+class _Types:
+    """The named types of a protocol, which may be defined up front or at their first use."""
+
+    def __init__(self, protocol: object) -> None:
+        self._namespace = _get(protocol, "namespace")
+        self._named: dict[str, object] = {}
+        types = _get(protocol, "types")
+        for defined in types if isinstance(types, list) else ():
+            self.resolve(defined)
+
+    def resolve(self, schema: object) -> object:
+        """Return the definition behind a name, or *schema* itself."""
+        if isinstance(schema, str):
+            return self._named.get(self._full(schema, self._namespace), {"type": schema})
+        name = _get(schema, "name")
+        if isinstance(name, str):
+            self._named[self._full(name, _get(schema, "namespace") or self._namespace)] = schema
+        return schema
+
+    def is_event(self, schema: object) -> bool:
+        """Whether *schema* is encoded as the core decodes events."""
+        fields = _get(schema, "fields")
+        if _get(schema, "type") != "record" or not isinstance(fields, list):
+            return False
+        if [_get(field, "name") for field in fields] != ["headers", "body"]:
+            return False
+        headers, body = (self.resolve(_get(field, "type")) for field in fields)
+        # A string may be an object too: {"type": "string", "avro.java.string": "String"}.
+        values = self.resolve(_get(headers, "values"))
+        kinds = [_get(schema, "type") for schema in (headers, values, body)]
+        return kinds == ["map", "string", "bytes"]
+
+    @staticmethod
+    def _full(name: str, namespace: object) -> str:
+        return name if "." in name or not namespace else f"{namespace}.{name}"
+
+
+def _get(node: object, key: str) -> object:
+    """Read a member of a JSON object; None when it is missing or *node* is something else."""
+    return node.get(key) if isinstance(node, dict) else None

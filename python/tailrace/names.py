@@ -1,0 +1,37 @@
+"""Names that users write: formats and fields, with a guess at what was meant."""
+
+from __future__ import annotations
+
+from tailrace import _core
+
+__all__ = ["checked_fields", "checked_format", "one_of"]
+
+
+def one_of(name: str, known: list[str], what: str) -> str:
+    """
+    Return the name if it is known.
+
+    Raises:
+        ValueError: It is not; the message lists what is, with the likeliest first.
+    """
+    if name in known:
+        return name
+    import difflib  # noqa: PLC0415 - 3 ms that only a mistake needs
+
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    guess = f"did you mean {close[0]!r}? It is" if close else "it is"
+    raise ValueError(f"{name!r} is no {what}; {guess} one of {', '.join(known)}")
+
+
+def checked_format(name: str) -> str:
+    """Return the name of a format."""
+    return one_of(name, _core.FORMATS, "format")
+
+
+def checked_fields(names: list[str], log_format: str) -> list[str]:
+    """Return names of fields that this format can give."""
+    known = _core.fields(log_format)
+    what = f"field of format {log_format}"
+    for name in names:
+        one_of(name, known, what)
+    return names

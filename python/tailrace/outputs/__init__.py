@@ -1,0 +1,1 @@
+"""Snapshots to what somebody reads, one file each."""

@@ -1,0 +1,63 @@
+"""The answer of one slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tailrace._core import Answer
+
+__all__ = ["Snapshot"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    What a window held when it was answered; nothing in it changes any more.
+
+    `str(snapshot)` is a table for people, with nothing in it that could steer a terminal.
+    """
+
+    start: datetime | None
+    """Where the window begins, aware and in UTC; without a window the oldest time seen."""
+
+    end: datetime | None
+    """Where it ends, exclusive; without a window the newest time seen."""
+
+    keys: int
+    """How many keys the window holds."""
+
+    total: int
+    """How many events it holds."""
+
+    rows: list[dict[str, Any]]
+    """Ranked rows, a key and its `count` each, cut to the number asked for."""
+
+    lines: dict[str, Any]
+    """Where every line since the start went: `fed`, `counted`, `late`, `filtered`, `rejected`."""
+
+    @classmethod
+    def of(cls, answer: Answer, by: str) -> Snapshot:
+        """Make a snapshot of what the core answers; `by` names the key in its rows."""
+        start, end, keys, total, rows, lines = answer
+        named = [{by: key, "count": count} for key, count in rows]
+        return cls(_time(start), _time(end), keys, total, named, lines)
+
+    def to_json(self) -> str:
+        """Return one line of JSON, as `tailrace top --format jsonl` prints it."""
+        from tailrace.outputs import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+
+        return jsonl.line(self)
+
+    def __str__(self) -> str:
+        from tailrace.outputs import text  # noqa: PLC0415 - only who prints a table loads it
+
+        return text.table(self)
+
+
+def _time(micros: int | None) -> datetime | None:
+    return None if micros is None else _EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,239 @@
+"""A Flume agent's Avro sink, taken in by a socket that stands in for Flume's AvroSource."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tailrace._flume import Protocols, ServerSession, Status
+from tailrace.errors import ProtocolError
+from tailrace.sources import Chunk
+
+if TYPE_CHECKING:
+    from tailrace._core import Kind
+    from tailrace._flume import Batch
+
+__all__ = ["Flume"]
+
+_log = logging.getLogger(__name__)
+
+# A sink keeps one connection; Flume's own source has a backlog of 1,024 and no limit.
+MAX_CONNECTIONS = 1_024
+
+# What may wait to be applied before connections are not read any more. A frame may have 64 MiB,
+# so this is a mark, not a bound: each connection may be one frame above it.
+PENDING_BYTES = 64 * 1024 * 1024
+
+# How long a sender may take to write down an answer before it is left alone. Agents give up on
+# a batch after 20 s.
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class Flume:
+    """Listens for Flume's Avro sinks (`append` and `appendBatch`, plain)."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._protocols = Protocols()
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._chunks: deque[Chunk] = deque()
+        self._arrived = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._pending_bytes = 0
+
+    async def open(self) -> str:
+        """Listen."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self, self._protocols),
+            self._host,
+            self._port,
+            backlog=MAX_CONNECTIONS,
+        )
+        names = [_name(socket.getsockname()) for socket in self._server.sockets]
+        return "listening for Flume on " + " and ".join(names)
+
+    async def receive(self, timeout_s: float) -> list[Chunk] | None:
+        """Return the batches that have come."""
+        if not self._chunks:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        else:
+            # Let the loop read and write between two rounds also when there is always more.
+            await asyncio.sleep(0)
+        chunks = list(self._chunks)
+        self._chunks.clear()
+        return chunks
+
+    async def close(self) -> None:
+        """
+        Stop listening, and close every connection once its answers are written.
+
+        A batch that was not taken by then gets no answer: its sender keeps it.
+        """
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+        if not self._connections:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._gone.wait()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+
+    # What a connection tells its source.
+
+    def opened(self, connection: _Connection) -> bool:
+        """Take a connection in, or say that there are too many."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            return False
+        self._connections.add(connection)
+        self._gone.clear()
+        return True
+
+    def received(self, connection: _Connection, batch: Batch) -> None:
+        """Keep a batch until the driver takes it."""
+        kind: Kind = "event" if batch.single else "batch"
+        span = (batch.start, len(batch.message))
+        answer = partial(self._answer, connection, batch)
+        self._chunks.append(Chunk(batch.message, span, kind, answer=answer))
+        self._pending_bytes += len(batch.message)
+        self._arrived.set()
+        if self._pending_bytes > PENDING_BYTES:
+            for each in self._connections:
+                each.pause()
+
+    def closed(self, connection: _Connection) -> None:
+        """Forget a connection and what it sent that was not taken: it will be sent again."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._gone.set()
+        for chunk in [chunk for chunk in self._chunks if _sender(chunk) is connection]:
+            self._chunks.remove(chunk)
+            self._settled(len(chunk.data))
+
+    def _answer(self, connection: _Connection, batch: Batch, problem: str | None) -> None:
+        connection.answer(batch, problem)
+        self._settled(len(batch.message))
+
+    def _settled(self, size: int) -> None:
+        self._pending_bytes -= size
+        if self._pending_bytes <= PENDING_BYTES:
+            for each in self._connections:
+                each.resume()
+
+
+def _sender(chunk: Chunk) -> _Connection | None:
+    return chunk.answer.args[0] if isinstance(chunk.answer, partial) else None
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, source: Flume, protocols: Protocols) -> None:
+        self._source = source
+        self._session = ServerSession(protocols)
+        self._transport: asyncio.Transport | None = None
+        self._peer = "?"
+        self._paused = False
+        self._ending = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
+        self._transport = transport
+        self._peer = _name(transport.get_extra_info("peername"))
+        if not self._source.opened(self):
+            _log.warning("%s: refused: %d connections are open", self._peer, MAX_CONNECTIONS)
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending:
+            return
+        try:
+            batches = self._session.receive(data)
+        except ProtocolError as error:
+            self._refuse(str(error))
+        else:
+            for batch in batches:
+                self._source.received(self, batch)
+            self._flush()
+
+    def eof_received(self) -> bool:
+        """Keep the way back open while there are batches to answer."""
+        try:
+            self._session.close()
+        except ProtocolError as error:
+            self._refuse(str(error))
+        self._ending = True
+        return self._session.open_batches > 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            _log.info("%s: %s", self._peer, exc)
+        self._transport = None
+        self._source.closed(self)
+
+    def answer(self, batch: Batch, problem: str | None) -> None:
+        """Write the answer to a batch, or end the connection because of what is in it."""
+        if self._transport is None:
+            return
+        if problem is not None:
+            self._refuse(problem)
+            self._transport.close()
+            return
+        self._session.answer(batch, Status.OK)
+        self._flush()
+        if self._ending and not self._session.open_batches:
+            self._transport.close()
+
+    def pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Write what is written already, and close."""
+        self._ending = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self, problem: str) -> None:
+        """Say once why this connection ends; what it sent before is still answered."""
+        if self._ending or self._transport is None:
+            return
+        _log.warning("%s: connection closed: %s", self._peer, problem)
+        self._ending = True
+        self._flush()
+        if not self._session.open_batches:
+            self._transport.close()
+
+    def _flush(self) -> None:
+        data = self._session.to_send()
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+
+def _name(address: tuple[object, ...] | None) -> str:
+    if not address:
+        return "a closed connection"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

@@ -1,0 +1,158 @@
+//! What one chunk adds, before it is added.
+//!
+//! `absorb` makes a delta out of a chunk on any thread and changes nothing; `apply` adds it to
+//! the state, one step for each key and pane. What a chunk cannot know, because it depends on
+//! what came before, is left to `apply`: whether a pane was closed already.
+
+use hashbrown::HashTable;
+
+use crate::keys::{Dictionary, KeyBytes, Seed, number};
+
+/// Why a line was not counted; each has a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not of the format.
+    NoMatch,
+    /// It is longer than `MAX_LINE_BYTES`.
+    TooLong,
+    /// Its time is missing or cannot be read, and the query goes by it.
+    NoTime,
+    /// Its time is further ahead of the clock than is plausible.
+    Future,
+}
+
+impl Reason {
+    /// Every reason by its name in snapshots.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("no-match", Self::NoMatch),
+        ("too-long", Self::TooLong),
+        ("no-time", Self::NoTime),
+        ("future", Self::Future),
+    ];
+}
+
+/// Where every line went: `fed = counted + late + filtered + Σ rejected`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Lines seen.
+    pub fed: u64,
+    /// Lines that count.
+    pub counted: u64,
+    /// Lines of a pane that was closed already.
+    pub late: u64,
+    /// Lines that the query did not ask for.
+    pub filtered: u64,
+    rejected: [u64; Reason::NAMES.len()],
+}
+
+impl Counters {
+    /// How many lines were rejected for this reason.
+    pub fn rejected(&self, reason: Reason) -> u64 {
+        self.rejected[reason as usize]
+    }
+
+    /// Counts a line that was rejected.
+    pub fn reject(&mut self, reason: Reason) {
+        self.rejected[reason as usize] += 1;
+    }
+
+    /// Adds the counters of other lines.
+    pub fn add(&mut self, other: &Self) {
+        self.fed += other.fed;
+        self.counted += other.counted;
+        self.late += other.late;
+        self.filtered += other.filtered;
+        for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
+            *sum += more;
+        }
+    }
+}
+
+/// The partials of one chunk by pane and key, and where its lines went.
+#[derive(Debug)]
+pub struct Delta {
+    pub(crate) source: usize,
+    pub(crate) keys: Dictionary,
+    /// Numbers of the panes in order of appearance; an entry names one by its place here.
+    pub(crate) panes: Vec<i64>,
+    /// Counts by pane and key. A pair may stand here twice.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) lines: Counters,
+    pub(crate) oldest: Option<i64>,
+    pub(crate) newest: Option<i64>,
+    /// By key, where its newest entry stands.
+    last: Vec<usize>,
+    pane: usize,
+    places: HashTable<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) pane: usize,
+    pub(crate) key: u32,
+    pub(crate) count: u32,
+}
+
+impl Delta {
+    pub(crate) fn new(source: usize) -> Self {
+        Self {
+            source,
+            keys: Dictionary::default(),
+            panes: Vec::new(),
+            entries: Vec::new(),
+            lines: Counters::default(),
+            oldest: None,
+            newest: None,
+            last: Vec::new(),
+            pane: 0,
+            places: HashTable::new(),
+        }
+    }
+
+    /// Where the chunk's lines went, as far as the chunk alone tells.
+    pub fn lines(&self) -> &Counters {
+        &self.lines
+    }
+
+    /// Notes the time of an event that counts.
+    pub(crate) fn note_time(&mut self, time: i64) {
+        self.newest = self.newest.max(Some(time));
+        self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
+    }
+
+    /// Counts one event of this key in the pane of this number.
+    pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) {
+        self.lines.counted += 1;
+        let pane = self.place_of(pane, seed);
+        let key = self.keys.number(key, seed);
+        let index = key as usize;
+        // Neighbours in a log are mostly of one pane, so a look at the key's newest entry finds
+        // nearly all that belongs together. What it does not find is an entry more.
+        if let Some(&last) = self.last.get(index) {
+            let entry = &mut self.entries[last];
+            if entry.pane == pane && entry.count < u32::MAX {
+                entry.count += 1;
+                return;
+            }
+            self.last[index] = self.entries.len();
+        } else {
+            self.last.push(self.entries.len());
+        }
+        self.entries.push(Entry { pane, key, count: 1 });
+    }
+
+    fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {
+        if self.panes.get(self.pane) == Some(&pane) {
+            return self.pane;
+        }
+        let Self { panes, places, .. } = self;
+        let hash = |pane: i64| seed.hash(Some(&number(pane)));
+        let entry = places.entry(hash(pane), |&at| panes[at] == pane, |&at| hash(panes[at]));
+        let entry = entry.or_insert(panes.len());
+        self.pane = *entry.get();
+        if self.pane == panes.len() {
+            panes.push(pane);
+        }
+        self.pane
+    }
+}

@@ -1,0 +1,221 @@
+//! The events of one Flume call, walked in place.
+//!
+//! `appendBatch` carries an Avro `array<AvroFlumeEvent>`, an event being
+//! `{map<string> headers; bytes body}` (flume-ng-sdk, `flume.avdl`). Arrays and maps come in
+//! blocks: a count and that many items, or a negative count, the size of the block in bytes and
+//! the items; a count of zero ends them (Avro specification, "Arrays"). Java writes one block
+//! with a positive count; all forms are read. Nothing is copied and nothing is allocated, so a
+//! count that claims 2⁶³ events costs nothing.
+
+use std::fmt;
+
+/// Why the bytes of a call are not what their protocol says, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchError {
+    kind: Kind,
+    byte: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Truncated,
+    LongVarint,
+    NegativeLength(i64),
+    BlockSize { said: i64, found: usize },
+    BlockCount(i64),
+    Trailing(usize),
+}
+
+impl BatchError {
+    /// Offset of the offending byte in the parameter.
+    pub fn byte(self) -> usize {
+        self.byte
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let byte = self.byte;
+        match self.kind {
+            Kind::Truncated => write!(f, "events end too early, at byte {byte}"),
+            Kind::LongVarint => write!(f, "a number of more than 64 bits at byte {byte}"),
+            Kind::NegativeLength(n) => write!(f, "a length of {n} at byte {byte}"),
+            Kind::BlockSize { said, found } => {
+                write!(f, "a block of {found} bytes that is said to have {said}, at byte {byte}")
+            }
+            Kind::BlockCount(n) => write!(f, "a block of {n} items at byte {byte}"),
+            Kind::Trailing(n) => write!(f, "{n} bytes after the last event, at byte {byte}"),
+        }
+    }
+}
+
+impl std::error::Error for BatchError {}
+
+/// Hands over the body of every event of an `appendBatch` parameter, in order.
+pub(crate) fn for_each_body<'a>(
+    bytes: &'a [u8],
+    mut body: impl FnMut(&'a [u8]),
+) -> Result<(), BatchError> {
+    let mut walk = Walk { bytes, at: 0 };
+    walk.blocks(|walk| {
+        body(walk.event()?);
+        Ok(())
+    })?;
+    walk.end()
+}
+
+/// The body of the single event that an `append` parameter holds.
+pub(crate) fn body(bytes: &[u8]) -> Result<&[u8], BatchError> {
+    let mut walk = Walk { bytes, at: 0 };
+    let body = walk.event()?;
+    walk.end()?;
+    Ok(body)
+}
+
+struct Walk<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn event(&mut self) -> Result<&'a [u8], BatchError> {
+        self.blocks(|walk| {
+            walk.sized()?;
+            walk.sized().map(|_| ())
+        })?;
+        self.sized()
+    }
+
+    /// Reads the blocks of an array or a map up to and with the zero count that ends them.
+    fn blocks(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), BatchError>,
+    ) -> Result<(), BatchError> {
+        loop {
+            let start = self.at;
+            let count = self.long()?;
+            if count == 0 {
+                return Ok(());
+            }
+            let said = if count < 0 { Some(self.long()?) } else { None };
+            let items = self.at;
+            // An item has at least two bytes, so a false count runs into the end of the bytes;
+            // `i64::MIN` has no positive counterpart and is no count at all.
+            if count == i64::MIN {
+                return Err(Self::error(Kind::BlockCount(count), start));
+            }
+            for _ in 0..count.unsigned_abs() {
+                item(self)?;
+            }
+            let found = self.at - items;
+            match said {
+                Some(said) if u64::try_from(said) != Ok(found as u64) => {
+                    return Err(Self::error(Kind::BlockSize { said, found }, start));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A string or bytes: a length and that many bytes.
+    fn sized(&mut self) -> Result<&'a [u8], BatchError> {
+        let start = self.at;
+        let length = self.long()?;
+        let Ok(length) = usize::try_from(length) else {
+            return Err(Self::error(Kind::NegativeLength(length), start));
+        };
+        let rest = &self.bytes[self.at..];
+        if length > rest.len() {
+            return Err(Self::error(Kind::Truncated, self.bytes.len()));
+        }
+        self.at += length;
+        Ok(&rest[..length])
+    }
+
+    /// A zig-zag varint of at most ten bytes.
+    fn long(&mut self) -> Result<i64, BatchError> {
+        let start = self.at;
+        let mut value = 0_u64;
+        let mut shift = 0;
+        loop {
+            let Some(&byte) = self.bytes.get(self.at) else {
+                return Err(Self::error(Kind::Truncated, self.at));
+            };
+            self.at += 1;
+            // The tenth byte has room for one bit.
+            if shift == 63 && byte > 1 {
+                return Err(Self::error(Kind::LongVarint, start));
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+            }
+            shift += 7;
+        }
+    }
+
+    fn end(&self) -> Result<(), BatchError> {
+        let rest = self.bytes.len() - self.at;
+        if rest == 0 { Ok(()) } else { Err(Self::error(Kind::Trailing(rest), self.at)) }
+    }
+
+    fn error(kind: Kind, byte: usize) -> BatchError {
+        BatchError { kind, byte }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bodies(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
+        let mut seen = Vec::new();
+        for_each_body(bytes, |body| seen.push(body)).map_err(|error| error.to_string())?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn two_events_with_a_header_as_java_writes_them() {
+        let event = b"\x02\x12timestamp\x1a1500000000000\x00\x0cline00";
+        let batch = [b"\x04", &event[..], event, b"\x00"].concat();
+        assert_eq!(bodies(&batch).unwrap(), [b"line00", b"line00"]);
+    }
+
+    #[test]
+    fn an_event_without_headers_and_body_is_an_empty_line() {
+        assert_eq!(bodies(b"\x02\x00\x00\x00").unwrap(), [b""]);
+    }
+
+    #[test]
+    fn several_blocks_and_negative_counts_are_read() {
+        // Blocks of one event, of one event with its size (3), and the end.
+        assert_eq!(bodies(b"\x02\x00\x02a\x01\x06\x00\x02b\x00").unwrap(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn a_single_event_is_a_record_without_a_count() {
+        assert_eq!(body(b"\x00\x0csingle").unwrap(), b"single");
+    }
+
+    #[test]
+    fn the_message_says_what_is_wrong_and_where() {
+        for (bytes, said) in [
+            (&b""[..], "events end too early, at byte 0"),
+            (b"\x02\x00\x0aab", "events end too early, at byte 5"),
+            (b"\x02\x00\x01", "a length of -1 at byte 2"),
+            (b"\x01\x08\x00\x02b\x00", "a block of 3 bytes that is said to have 4, at byte 0"),
+            (b"\x00\x00", "1 bytes after the last event, at byte 1"),
+            (
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+                "a number of more than 64 bits at byte 0",
+            ),
+            (
+                b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
+                "a block of -9223372036854775808 items at byte 0",
+            ),
+            (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", "events end too early, at byte 11"),
+        ] {
+            assert_eq!(bodies(bytes).unwrap_err(), said, "{bytes:02x?}");
+        }
+    }
+}

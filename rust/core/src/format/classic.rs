@@ -1,0 +1,241 @@
+//! The format of the classic Python program, to the letter and in linear time.
+//!
+//! The program matches every line against
+//!
+//! ```text
+//! (?P<host>\S+)\s+\S+\s+(?P<user>\S+)\s+\[(?P<time>.+)\]\s+"(?P<request>.+)"
+//!     \s+(?P<status>[0-9]+)\s+(?P<size>\S+)\s+"(?P<referer>.*)"\s+"(?P<agent>.*)"\s*\Z
+//! ```
+//!
+//! A backtracking matcher has four places to choose from, so that a hostile line costs it the
+//! fourth power of its length. But each choice is "the last one from which the rest still
+//! matches", and whether the rest matches depends on the place alone. So the places are found
+//! from the end of the line backwards, each once:
+//!
+//! - the agent closes at the last character that is not blank, which must be a quote;
+//! - the referer closes at the last quote that is followed by blanks and the agent's quote;
+//! - the request closes at the last quote that is followed by a status, a size and a quote from
+//!   which the referer's end can be reached;
+//! - the time closes at the last `]` that is followed by blanks and a quote from which the
+//!   request's end can be reached.
+//!
+//! `.` stops at a newline, which only the body of a Flume event can hold. What may not span a
+//! newline has to end in the *run* between two newlines in which it begins, so the last places
+//! are kept for each run.
+
+use memchr::{memchr_iter, memrchr};
+
+use super::space::{skip, trimmed_end, word_end};
+use super::{Fields, Reject};
+
+/// Splits a line precisely as the expression does.
+pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
+    let mut at = 0;
+    let host = word(line, &mut at)?;
+    word(line, &mut at)?;
+    let user = word(line, &mut at)?;
+    if line.get(at) != Some(&b'[') {
+        return Err(Reject::at(at));
+    }
+    let open = at;
+    let end = trimmed_end(line);
+    if end < open + 2 || line[end - 1] != b'"' {
+        return Err(Reject::at(end));
+    }
+    let close = end - 1;
+    let newlines: Vec<usize> =
+        memchr_iter(b'\n', &line[open..close]).map(|offset| open + offset).collect();
+    let tail = Tail { line, open, close, newlines: &newlines };
+    // A line with one run, that is any line but an odd event's, needs no memory for this.
+    let tail = if newlines.is_empty() {
+        tail.split(&mut [None])
+    } else {
+        tail.split(&mut vec![None; newlines.len() + 1])
+    };
+    tail.map(|tail| Fields { host, user, ..tail }).ok_or(Reject::at(open))
+}
+
+/// Takes a word and the blanks behind it, of which there must be one.
+fn word<'a>(line: &'a [u8], at: &mut usize) -> Result<&'a [u8], Reject> {
+    let start = *at;
+    let end = word_end(line, start);
+    *at = skip(line, end);
+    if end == start || *at == end { Err(Reject::at(end)) } else { Ok(&line[start..end]) }
+}
+
+/// A line from its `[` to the quote that closes the agent.
+struct Tail<'a, 'n> {
+    line: &'a [u8],
+    open: usize,
+    close: usize,
+    newlines: &'n [usize],
+}
+
+/// Where a request closes, and what stands between it and the referer.
+#[derive(Clone, Copy)]
+struct Request {
+    close: usize,
+    status: (usize, usize),
+    size: (usize, usize),
+    referer: usize,
+}
+
+/// What is known of a run: where the last referer and the last request in it close.
+type Ends = Option<usize>;
+
+impl<'a> Tail<'a, '_> {
+    fn split(&self, ends: &mut [Ends]) -> Option<Fields<'a>> {
+        for (run, end) in ends.iter_mut().enumerate() {
+            *end = self.last_referer(run);
+        }
+        if self.newlines.is_empty() {
+            let referer = ends[0]?;
+            let request = self.last_request(0, referer, ends)?;
+            return self.last_time(&[Some(request)], ends);
+        }
+        let requests: Vec<_> =
+            (0..ends.len()).map(|run| self.last_request(run, self.run(run).1, ends)).collect();
+        self.last_time(&requests, ends)
+    }
+
+    /// Where this run begins and ends.
+    fn run(&self, run: usize) -> (usize, usize) {
+        let start = if run == 0 { self.open + 1 } else { self.newlines[run - 1] + 1 };
+        (start, self.newlines.get(run).copied().unwrap_or(self.close))
+    }
+
+    fn run_of(&self, place: usize) -> usize {
+        self.newlines.partition_point(|&newline| newline < place)
+    }
+
+    fn last_referer(&self, run: usize) -> Option<usize> {
+        let (start, end) = self.run(run);
+        let last_newline = self.newlines.last().copied().unwrap_or(0);
+        backwards(self.line, b'"', start, end).find(|&close| {
+            let agent = skip(self.line, close + 1);
+            agent > close + 1
+                && agent > last_newline
+                && agent < self.close
+                && self.line[agent] == b'"'
+        })
+    }
+
+    fn last_request(&self, run: usize, end: usize, referers: &[Ends]) -> Option<Request> {
+        backwards(self.line, b'"', self.run(run).0, end)
+            .find_map(|close| self.request_at(close, referers))
+    }
+
+    /// The request that closes here, if a status, a size and a referer follow.
+    fn request_at(&self, close: usize, referers: &[Ends]) -> Option<Request> {
+        let line = self.line;
+        let status = skip(line, close + 1);
+        if status == close + 1 {
+            return None;
+        }
+        let digits = line[status..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let status = (status, status + digits);
+        // A digit is no blank, so blanks in front of a size that begins at once are missing.
+        let size = skip(line, status.1);
+        if digits == 0 || size == status.1 {
+            return None;
+        }
+        let size = (size, word_end(line, size));
+        let referer = skip(line, size.1);
+        if referer == size.1 || line.get(referer) != Some(&b'"') || referer >= self.close {
+            return None;
+        }
+        let reached = referers[self.run_of(referer)]?;
+        (reached > referer).then_some(Request { close, status, size, referer })
+    }
+
+    fn last_time(&self, requests: &[Option<Request>], referers: &[Ends]) -> Option<Fields<'a>> {
+        let line = self.line;
+        let start = self.open + 1;
+        let end = if requests.len() == 1 { requests[0]?.close } else { self.run(0).1 };
+        backwards(line, b']', start + 1, end.max(start + 1)).find_map(|time| {
+            let open = skip(line, time + 1);
+            if open == time + 1 || line.get(open) != Some(&b'"') {
+                return None;
+            }
+            let request = requests[self.run_of(open)]?;
+            if request.close < open + 2 {
+                return None;
+            }
+            let referer = referers[self.run_of(request.referer)]?;
+            let agent = skip(line, referer + 1);
+            Some(Fields {
+                time: &line[start..time],
+                request: &line[open + 1..request.close],
+                status: &line[request.status.0..request.status.1],
+                size: &line[request.size.0..request.size.1],
+                referer: &line[request.referer + 1..referer],
+                agent: &line[agent + 1..self.close],
+                ..Fields::default()
+            })
+        })
+    }
+}
+
+/// The places of a byte in `start..end`, last first.
+fn backwards(
+    line: &[u8],
+    byte: u8,
+    start: usize,
+    end: usize,
+) -> impl Iterator<Item = usize> + use<'_> {
+    let mut end = end;
+    std::iter::from_fn(move || {
+        let place = start + memrchr(byte, &line[start..end])?;
+        end = place;
+        Some(place)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(field: &[u8]) -> &str {
+        std::str::from_utf8(field).unwrap()
+    }
+
+    #[test]
+    fn a_plain_line_has_its_fields() {
+        let line =
+            br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua x""#;
+        let fields = split(line).unwrap();
+        assert_eq!(text(fields.host), "1.2.3.4");
+        assert_eq!(text(fields.user), "joe");
+        assert_eq!(text(fields.time), "17/May/2015:10:05:03 +0000");
+        assert_eq!(text(fields.request), "GET /a HTTP/1.1");
+        assert_eq!(text(fields.status), "200");
+        assert_eq!(text(fields.size), "5");
+        assert_eq!(text(fields.referer), "-");
+        assert_eq!(text(fields.agent), "ua x");
+    }
+
+    #[test]
+    fn the_last_place_that_fits_is_taken() {
+        let line = br#"h - u [t] "GET /real" 200 5 "r" "x] "GET /fake" 200 1 "-" "y""#;
+        let fields = split(line).unwrap();
+        assert_eq!(text(fields.time), r#"t] "GET /real" 200 5 "r" "x"#);
+        assert_eq!(text(fields.request), "GET /fake");
+    }
+
+    #[test]
+    fn blanks_between_fields_may_be_newlines_but_fields_end_at_them() {
+        assert!(split(b"h\n-\nu\n[t]\n\"r\"\n200\n5\n\"\"\n\"\"\n").is_ok());
+        assert!(split(b"h - u [t\nt] \"r\" 200 5 \"\" \"\"").is_err());
+        assert!(split(b"h - u [t] \"r\nr\" 200 5 \"\" \"\"").is_err());
+        assert!(split(b"h - u [t] \"r\" 200 5 \"\n\" \"\"").is_err());
+        assert!(split(b"h - u [t] \"r\" 200 5 \"\" \"\n\"").is_err());
+    }
+
+    #[test]
+    fn a_reject_names_the_byte_where_it_went_wrong() {
+        assert_eq!(split(b"").unwrap_err().byte(), 0);
+        assert_eq!(split(b"host").unwrap_err().byte(), 4);
+        assert_eq!(split(b"h - u x").unwrap_err().byte(), 6);
+        assert_eq!(split(b"h - u [t] \"r\" 200 5 \"\" \"a ").unwrap_err().byte(), 25);
+    }
+}

@@ -1,0 +1,219 @@
+//! Keys and the numbers that stand for them.
+//!
+//! Counting wants dense numbers, so that totals are an array. A chunk has a dictionary of its
+//! own, which only grows; the state has a table whose numbers are used again when a key left.
+//! Both hash with a seed from outside: keys are what clients ask for, and somebody who knew the
+//! hashes could make every one of them collide.
+
+use std::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use hashbrown::HashTable;
+
+/// A key in its stored form, or nothing for the null key.
+///
+/// Text is stored as it stands, numbers so that their bytes sort as they do.
+pub type KeyBytes<'a> = Option<&'a [u8]>;
+
+/// The stored form of a number.
+pub fn number(value: i64) -> [u8; 8] {
+    (value.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The number that was stored so.
+pub(crate) fn to_number(bytes: &[u8]) -> Option<i64> {
+    let bytes = bytes.try_into().ok()?;
+    Some((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed())
+}
+
+/// How keys are hashed; equal seeds hash alike.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    shared: SharedSeed,
+    own: u64,
+}
+
+impl Seed {
+    /// Takes a random number, which must not be known to those who choose the keys.
+    pub fn new(random: u64) -> Self {
+        Self { shared: SharedSeed::from_u64(random), own: random.rotate_left(32) }
+    }
+
+    pub(crate) fn hash(&self, key: KeyBytes<'_>) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.own, &self.shared);
+        match key {
+            Some(bytes) => hasher.write(bytes),
+            None => hasher.write_u64(0),
+        }
+        hasher.finish()
+    }
+}
+
+/// The keys of one chunk, numbered from 0 in order of appearance.
+#[derive(Debug, Default)]
+pub(crate) struct Dictionary {
+    index: HashTable<u32>,
+    keys: Vec<Entry>,
+    text: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u64,
+    start: usize,
+    /// The end in the text, or nothing for the null key.
+    end: Option<usize>,
+}
+
+impl Dictionary {
+    /// The number of this key, a new one if it was not seen before.
+    pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
+        let hash = seed.hash(key);
+        let Self { index, keys, text } = self;
+        let bytes = |entry: &Entry| entry.end.map(|end| &text[entry.start..end]);
+        let found = index.find(hash, |&id| {
+            let entry = &keys[id as usize];
+            entry.hash == hash && bytes(entry) == key
+        });
+        if let Some(&id) = found {
+            return id;
+        }
+        let id = id_of(keys.len());
+        let start = text.len();
+        text.extend_from_slice(key.unwrap_or_default());
+        keys.push(Entry { hash, start, end: key.map(|_| text.len()) });
+        index.insert_unique(hash, id, |&id| keys[id as usize].hash);
+        id
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn get(&self, id: u32) -> (u64, KeyBytes<'_>) {
+        let entry = self.keys[id as usize];
+        (entry.hash, entry.end.map(|end| &self.text[entry.start..end]))
+    }
+}
+
+/// The keys of all panes. Each entry of a pane holds its key once; a key that nothing holds is
+/// forgotten and its number given to the next new one.
+#[derive(Debug, Default)]
+pub(crate) struct KeyTable {
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    hash: u64,
+    holds: u32,
+    key: Option<Box<[u8]>>,
+}
+
+impl KeyTable {
+    /// The table's number for a dictionary's key, held by nothing yet if it is new.
+    pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
+        let (hash, key) = dictionary.get(id);
+        let Self { index, slots, free } = self;
+        let found = index.find(hash, |&id| {
+            let slot = &slots[id as usize];
+            slot.hash == hash && slot.key.as_deref() == key
+        });
+        if let Some(&id) = found {
+            return id;
+        }
+        let slot = Slot { hash, holds: 0, key: key.map(Box::from) };
+        let id = if let Some(id) = free.pop() {
+            slots[id as usize] = slot;
+            id
+        } else {
+            slots.push(slot);
+            id_of(slots.len() - 1)
+        };
+        index.insert_unique(hash, id, |&id| slots[id as usize].hash);
+        id
+    }
+
+    pub(crate) fn hold(&mut self, id: u32) {
+        self.slots[id as usize].holds += 1;
+    }
+
+    pub(crate) fn release(&mut self, id: u32) {
+        let slot = &mut self.slots[id as usize];
+        slot.holds -= 1;
+        if slot.holds == 0 {
+            slot.key = None;
+            if let Ok(entry) = self.index.find_entry(slot.hash, |&known| known == id) {
+                entry.remove();
+            }
+            self.free.push(id);
+        }
+    }
+
+    pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
+        self.slots[id as usize].key.as_deref()
+    }
+
+    /// How many numbers were ever in use at once.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+/// Four thousand million keys do not fit into memory before this overflows.
+fn id_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_sort_as_their_bytes_do() {
+        let values = [i64::MIN, -2, -1, 0, 1, 255, 256, i64::MAX];
+        for pair in values.windows(2) {
+            assert!(number(pair[0]) < number(pair[1]), "{pair:?}");
+        }
+        assert!(values.iter().all(|&value| to_number(&number(value)) == Some(value)));
+    }
+
+    #[test]
+    fn the_null_key_is_not_the_empty_key() {
+        let seed = Seed::new(1);
+        let mut dictionary = Dictionary::default();
+        assert_eq!(dictionary.number(Some(b""), &seed), 0);
+        assert_eq!(dictionary.number(None, &seed), 1);
+        assert_eq!(dictionary.number(Some(b""), &seed), 0);
+        let mut table = KeyTable::default();
+        assert_eq!(table.number(&dictionary, 1), 0);
+        assert_eq!(table.number(&dictionary, 0), 1);
+        assert_eq!(table.key(0), None);
+        assert_eq!(table.key(1), Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_key_that_nothing_holds_gives_its_number_away() {
+        let seed = Seed::new(1);
+        let mut dictionary = Dictionary::default();
+        let (a, b) = (dictionary.number(Some(b"a"), &seed), dictionary.number(Some(b"b"), &seed));
+        let mut table = KeyTable::default();
+        let id = table.number(&dictionary, a);
+        table.hold(id);
+        table.hold(id);
+        table.release(id);
+        assert_eq!(table.number(&dictionary, a), id);
+        table.release(id);
+        assert_eq!(table.number(&dictionary, b), id);
+        assert_eq!(table.key(id), Some(&b"b"[..]));
+        assert_eq!(table.capacity(), 1);
+    }
+
+    #[test]
+    fn another_seed_hashes_otherwise() {
+        assert_ne!(Seed::new(1).hash(Some(b"/")), Seed::new(2).hash(Some(b"/")));
+    }
+}

@@ -1,0 +1,55 @@
+//! The pure core of tailrace: bytes to lines, fields, panes, windows and ranked snapshots.
+//!
+//! ```text
+//! chunk → Query::absorb → Delta → State::apply → State::next_snapshot → Snapshot
+//! ```
+//!
+//! It knows no clock, file, socket or random number: time and the hash seed are arguments.
+//!
+//! ```
+//! use tailrace_core::{
+//!     Chunk, Clock, Field, Format, Key, Panes, Query, SECOND, Seed, Settings, State, Time,
+//! };
+//!
+//! let panes = Some(Panes { width: SECOND, lateness: 0 });
+//! let query = Query {
+//!     format: Format::Combined,
+//!     by: Field::Url,
+//!     time: Time::Log { max_ahead: None },
+//!     panes,
+//!     seed: Seed::new(1),
+//! };
+//! let (clock, length, sources, limit) = (Clock::Log, 300, 1, Some(10));
+//! let mut state =
+//!     State::new(Settings { panes, length, clock, sources, limit, numbers: false }, 0);
+//!
+//! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
+//! let delta = query.absorb(Chunk::Lines(log), 0, 0).unwrap();
+//! state.apply(&delta);
+//! state.finish(false);
+//! let snapshot = state.next_snapshot().unwrap();
+//! assert_eq!(snapshot.rows, [(Key::Text(b"/a".to_vec()), 1)]);
+//! ```
+
+mod delta;
+mod flume;
+mod format;
+mod keys;
+mod lines;
+mod pane;
+mod query;
+mod rank;
+mod state;
+mod table;
+mod text;
+mod window;
+
+pub use delta::{Counters, Delta, Reason};
+pub use flume::BatchError;
+pub use format::{Field, Fields, Format, Kind, Reject, SECOND, Value, write_iso};
+pub use keys::{KeyBytes, Seed, number};
+pub use lines::{Chunk, MAX_LINE_BYTES};
+pub use query::{Events, Panes, Query, Time};
+pub use state::{Clock, Key, Settings, Snapshot, State};
+pub use table::{Column, Rejected, Table, write_json};
+pub use text::lossy;

@@ -1,0 +1,77 @@
+//! Chunks to lines.
+//!
+//! A chunk holds whole lines: newline text, or the events of one Flume call.
+//! Cutting a stream at its newlines is the source's work, so nothing here keeps a rest.
+
+use memchr::memchr_iter;
+
+use crate::flume::{self, BatchError};
+
+/// The longest line that is parsed, in bytes; a longer one is rejected as `too-long`.
+///
+/// 64 KiB: web servers cut a request line at 8 KiB (Apache, nginx) and log it with up to four
+/// bytes for one, so a real line stays below 40 KiB; Flume's own default is 2,048 characters.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// The bytes of one crossing.
+#[derive(Clone, Copy, Debug)]
+pub enum Chunk<'a> {
+    /// Newline-terminated lines; the last one needs no newline.
+    Lines(&'a [u8]),
+    /// The undecoded parameter of Flume's `appendBatch`: an Avro array of events.
+    Batch(&'a [u8]),
+    /// The undecoded parameter of Flume's `append`: one event.
+    Event(&'a [u8]),
+}
+
+impl<'a> Chunk<'a> {
+    /// Hands over every line in order; an error means that the chunk is malformed as a whole.
+    pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
+        match self {
+            Self::Lines(text) => {
+                let mut start = 0;
+                for end in memchr_iter(b'\n', text) {
+                    line(&text[start..end]);
+                    start = end + 1;
+                }
+                if start < text.len() {
+                    line(&text[start..]);
+                }
+                Ok(())
+            }
+            Self::Batch(bytes) => flume::for_each_body(bytes, line),
+            Self::Event(bytes) => {
+                line(flume::body(bytes)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[u8]) -> Vec<&[u8]> {
+        let mut seen = Vec::new();
+        Chunk::Lines(text).for_each(|line| seen.push(line)).unwrap();
+        seen
+    }
+
+    #[test]
+    fn the_last_line_needs_no_newline() {
+        assert_eq!(lines(b"a\nb"), [b"a", b"b"]);
+        assert_eq!(lines(b"a\nb\n"), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn an_empty_line_is_a_line_and_an_empty_text_has_none() {
+        assert_eq!(lines(b"\n\nx"), [&b""[..], b"", b"x"]);
+        assert!(lines(b"").is_empty());
+    }
+
+    #[test]
+    fn a_carriage_return_belongs_to_the_line() {
+        assert_eq!(lines(b"a\r\nb"), [&b"a\r"[..], b"b"]);
+    }
+}

@@ -1,0 +1,84 @@
+//! Between Python's values and the core's.
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use std::sync::{Mutex, MutexGuard};
+use tailrace_core::{Chunk, Counters, Field, Format, Key, Reason, Snapshot, lossy};
+
+use crate::BatchError;
+
+/// Bounds, keys, total, rows and counters, as `Snapshot` in Python takes them.
+pub(crate) type Answer<'py> =
+    (Option<i64>, Option<i64>, usize, u64, Vec<(Bound<'py, PyAny>, u64)>, Bound<'py, PyDict>);
+
+pub(crate) fn answer(py: Python<'_>, snapshot: Snapshot, bytes: bool) -> PyResult<Answer<'_>> {
+    let rows = snapshot
+        .rows
+        .into_iter()
+        .map(|(key, count)| Ok((key_to_python(py, key, bytes)?, count)))
+        .collect::<PyResult<_>>()?;
+    let lines = counters(py, &snapshot.lines)?;
+    Ok((snapshot.start, snapshot.end, snapshot.keys, snapshot.total, rows, lines))
+}
+
+fn key_to_python(py: Python<'_>, key: Key, bytes: bool) -> PyResult<Bound<'_, PyAny>> {
+    Ok(match key {
+        Key::Null => py.None().into_bound(py),
+        Key::Number(number) => number.into_pyobject(py)?.into_any(),
+        Key::Text(text) if bytes => pyo3::types::PyBytes::new(py, &text).into_any(),
+        Key::Text(text) => PyString::new(py, &lossy(&text)).into_any(),
+    })
+}
+
+pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound<'py, PyDict>> {
+    let rejected = PyDict::new(py);
+    for (name, reason) in Reason::NAMES {
+        if lines.rejected(reason) > 0 {
+            rejected.set_item(name, lines.rejected(reason))?;
+        }
+    }
+    let all = PyDict::new(py);
+    all.set_item("fed", lines.fed)?;
+    all.set_item("counted", lines.counted)?;
+    all.set_item("late", lines.late)?;
+    all.set_item("filtered", lines.filtered)?;
+    all.set_item("rejected", rejected)?;
+    Ok(all)
+}
+
+/// A kind of chunk by its name in Python, in a part of the bytes.
+pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyResult<Chunk<'a>> {
+    let data = data
+        .get(span.0..span.1)
+        .ok_or_else(|| PyValueError::new_err(format!("{span:?} is not within the bytes")))?;
+    match kind {
+        "lines" => Ok(Chunk::Lines(data)),
+        "batch" => Ok(Chunk::Batch(data)),
+        "event" => Ok(Chunk::Event(data)),
+        _ => Err(PyValueError::new_err(format!("kind is lines, batch or event, not {kind:?}"))),
+    }
+}
+
+pub(crate) fn format(name: &str) -> PyResult<Format> {
+    Format::NAMES
+        .iter()
+        .find(|known| known.0 == name)
+        .map(|known| known.1)
+        .ok_or_else(|| PyValueError::new_err(format!("no format {name:?}")))
+}
+
+pub(crate) fn field(format: Format, name: &str) -> PyResult<Field> {
+    Field::from_name(name)
+        .filter(|field| format.fields().contains(field))
+        .ok_or_else(|| PyValueError::new_err(format!("no field {name:?} in this format")))
+}
+
+pub(crate) fn batch_error(error: tailrace_core::BatchError) -> PyErr {
+    BatchError::new_err(error.to_string())
+}
+
+/// The lock, unless a panic left what it guards half changed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
+    mutex.lock().map_err(|_| PyRuntimeError::new_err("unusable: an earlier call panicked"))
+}

@@ -1,0 +1,40 @@
+//! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
+
+mod convert;
+mod engine;
+mod lines;
+mod window;
+
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    tailrace._core,
+    BatchError,
+    pyo3::exceptions::PyValueError,
+    "The bytes of a chunk are not what its kind says; nothing of it was taken."
+);
+
+/// The compiled core of tailrace. Its interface may change with every release.
+#[pymodule(gil_used = false)]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::BatchError;
+    #[pymodule_export]
+    use crate::engine::{PyDelta, PyEngine};
+    #[pymodule_export]
+    use crate::lines::{PyTable, columns, fields, parse, write_json};
+    #[pymodule_export]
+    use crate::window::PyWindow;
+
+    #[pymodule_export]
+    const MAX_LINE_BYTES: usize = tailrace_core::MAX_LINE_BYTES;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("FORMATS", tailrace_core::Format::NAMES.map(|known| known.0))?;
+        module.add("_debug_build", cfg!(debug_assertions))
+    }
+}
