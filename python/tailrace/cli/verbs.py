@@ -46,7 +46,33 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@tailrace.command(context_settings=_CONTEXT, no_args_is_help=False)
+# In click's help a line with this character keeps the lines below it as they are.
+_AS_IT_IS = "\b\n"
+
+_TOP_EXAMPLES = (
+    _AS_IT_IS
+    + """Examples:
+  tailrace top access.log
+  tailrace top access.log --window 1h --slide 15m --by host
+  tail -F access.log | tailrace top --window 5m
+  tailrace top flume://127.0.0.1:9092 --log-format classic"""
+)
+
+_PARSE_EXAMPLES = (
+    _AS_IT_IS
+    + """Fields:
+  classic   host user time request status size referer agent url
+  combined  host user time method url protocol status size referer agent, and request
+
+"""
+    + _AS_IT_IS
+    + """Examples:
+  tailrace parse access.log --fields host,url,status
+  zcat access.log.*.gz | tailrace parse - | jq -r .agent"""
+)
+
+
+@tailrace.command(context_settings=_CONTEXT, epilog=_TOP_EXAMPLES)
 @_source_options
 @click.option(
     "--by", default="url", show_default=True, metavar="FIELD", help="Which field to count by."
@@ -106,19 +132,13 @@ def top(  # noqa: PLR0917 - click passes them by name
     time: str | None,
     lateness: str | None,
     output: str,
-) -> int:  # noqa: D301 - click wants the character
+) -> int:
     """
     Show what comes most often.
 
-    A SOURCE is a path, - for standard input, or flume://HOST:PORT to stand in for a Flume
-    AvroSource. Without a window a file is counted to its end; with one, every slide is answered.
-
-    \b
-    Examples:
-      tailrace top access.log
-      tailrace top access.log --window 1h --slide 15m --by host
-      tail -F access.log | tailrace top --window 5m
-      tailrace top flume://127.0.0.1:9092 --log-format classic
+    A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT
+    to stand in for a Flume AvroSource. Without a window a file is counted to its end; with one,
+    every slide is answered.
     """
     names, failed = _sources(sources)
     try:
@@ -142,7 +162,7 @@ def top(  # noqa: PLR0917 - click passes them by name
     return run_top(query, json=output == "jsonl", strict=strict, failed=failed)
 
 
-@tailrace.command(context_settings=_CONTEXT)
+@tailrace.command(context_settings=_CONTEXT, epilog=_PARSE_EXAMPLES)
 @_source_options
 @click.option(
     "--fields",
@@ -163,19 +183,8 @@ def parse(
     strict: bool,  # noqa: FBT001 - click passes it by name
     fields: str | None,
     output: str,
-) -> int:  # noqa: D301 - click wants the character
-    """
-    Turn lines into their fields, in the order of the input.
-
-    \b
-    Fields: host, user, time, request, status, size, referer, agent, url;
-            of combined also method and protocol.
-
-    \b
-    Examples:
-      tailrace parse access.log --fields host,url,status
-      zcat access.log.*.gz | tailrace parse - | jq -r .agent
-    """
+) -> int:
+    """Turn lines into their fields, in the order of the input."""
     names, failed = _sources(sources)
     try:
         one_of(output, ["jsonl"], "output format")

@@ -1,0 +1,52 @@
+# One command each; `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: build test lint bench format ci demo help
+
+# The environment, in two steps: what builds, and what tests.
+.venv/.build: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tailrace needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	@command -v cargo >/dev/null || { echo 'tailrace needs a Rust toolchain (cargo); see https://rustup.rs'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
+	touch $@
+
+.venv/.dev: .venv/.build
+	$(BIN)/pip install --quiet --group dev
+	touch $@
+
+build: .venv/.build ## Build the package into .venv
+	$(BIN)/maturin develop --release --quiet
+
+test: build .venv/.dev ## Build, then run every test
+	cargo test --workspace --quiet
+	$(BIN)/pytest
+
+lint: build .venv/.dev ## Formatters, linters, types, stubs
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest tailrace._core
+
+bench: build .venv/.dev ## Ratios against rivals, every answer checked
+	$(BIN)/python benches/bench.py
+
+format: .venv/.dev ## Format Rust and Python
+	cargo fmt
+	$(BIN)/ruff format --quiet
+	$(BIN)/ruff check --fix --quiet
+
+ci: ## What .ci/run runs: lint, then test
+	$(MAKE) lint
+	$(MAKE) test
+
+demo: build ## The main job on a real log: ten seconds of live answers
+	$(BIN)/python examples/flume/demo.py
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
