@@ -1,6 +1,8 @@
 """The compiled core; private, and free to change with every release."""
 
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, final
+
+from tailrace._types import Answer, Kind
 
 __all__ = [
     "FORMATS",
@@ -22,12 +24,6 @@ __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
-
-# Bounds in microseconds since the epoch, keys, total, rows, counters.
-Answer: TypeAlias = tuple[
-    int | None, int | None, int, int, list[tuple[str | bytes | int | None, int]], dict[str, Any]
-]
-Kind: TypeAlias = Literal["lines", "batch", "event"]
 
 class BatchError(ValueError): ...
 

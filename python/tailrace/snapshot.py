@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tailrace._core import Answer
+    from tailrace._types import Answer
 
 __all__ = ["Snapshot"]
 

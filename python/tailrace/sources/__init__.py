@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tailrace._core import Kind
+    from tailrace._types import Kind
 
 __all__ = ["Chunk", "LiveSource", "Source"]
 

@@ -13,8 +13,8 @@ from tailrace.errors import ProtocolError
 from tailrace.sources import Chunk
 
 if TYPE_CHECKING:
-    from tailrace._core import Kind
     from tailrace._flume import Batch
+    from tailrace._types import Kind
 
 __all__ = ["Flume"]
 

@@ -1,0 +1,299 @@
+"""The receiver of Flume events on a real socket: the protocol itself is tested without one."""
+
+import json
+import signal
+import socket
+import struct
+import subprocess
+import threading
+from collections import Counter
+from contextlib import closing
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from live import (
+    COMMAND,
+    FLUME_HASH,
+    OK,
+    SHORT_HASH,
+    Sink,
+    event,
+    events,
+    line,
+    running,
+    sized,
+    wait_for,
+)
+
+import tailrace as tr
+from tailrace._flume.handshake import OWN_PROTOCOL
+
+TOP = ("top", "flume://127.0.0.1:0", "--format", "jsonl")
+
+
+def test_events_are_counted_acknowledged_and_leave_when_the_window_has_passed():
+    with running(*TOP, "--window", "2s") as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/a"), line("/b"), line("/a")]) == OK
+        full = wait_for(lambda: [s for s in receiver.snapshots() if s["total"]])[0]
+        assert full["rows"] == [{"url": "/a", "count": 2}, {"url": "/b", "count": 1}]
+        wait_for(lambda: receiver.snapshots()[-1]["end"] > full["end"])
+        empty = wait_for(
+            lambda: [s for s in receiver.snapshots() if s["end"] > full["end"] and not s["total"]]
+        )[0]
+        assert empty["rows"] == []
+        assert empty["keys"] == 0
+        assert empty["lines"] == {"fed": 3, "counted": 3, "late": 0, "filtered": 0, "rejected": {}}
+
+
+def test_every_end_is_answered_once_and_in_order():
+    with running(
+        *TOP, "--window", "1s", "--slide", "100ms", "--batch-interval", "100ms"
+    ) as receiver:
+        wait_for(lambda: len(receiver.snapshots()) > 15)
+        ends = [datetime.fromisoformat(snapshot["end"]) for snapshot in receiver.snapshots()]
+
+    assert {after - before for before, after in pairwise(ends)} == {timedelta(milliseconds=100)}
+
+
+def test_the_start_up_line_says_that_nothing_survives():
+    with running(*TOP) as receiver:
+        assert receiver.port > 0
+        assert "nothing survives a crash" in receiver.said[0]
+
+
+def test_many_connections_are_served_at_once():
+    connections, batches = 30, 20
+    with running(*TOP) as receiver:
+        port = receiver.port
+        answers = []
+
+        def send(number: int) -> None:
+            with Sink(port) as sink:
+                for _ in range(batches):
+                    answers.append(sink.batch([line(f"/{number % 3}"), line("/all")]))  # noqa: PERF401 - threads share it
+
+        threads = [threading.Thread(target=send, args=(n,)) for n in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait_for(lambda: receiver.counted() == 2 * connections * batches)
+        rows = receiver.snapshots()[-1]["rows"]
+
+    assert answers == [OK] * connections * batches
+    assert rows == [
+        {"url": "/all", "count": 600},
+        {"url": "/0", "count": 200},
+        {"url": "/1", "count": 200},
+        {"url": "/2", "count": 200},
+    ]
+
+
+def test_a_frame_may_come_byte_by_byte_and_in_any_buffers():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        sink.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in sink.frame(b"appendBatch", events([line("/a")]), piece=3):
+            sink.send(bytes([byte]))
+        assert sink.answer() == OK
+        assert sink.batch([line("/b")] * 5, piece=1) == OK
+        wait_for(lambda: receiver.counted() == 6)
+
+
+def test_append_and_appendbatch_may_be_mixed_and_pipelined():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.call(b"append", event(line("/one"))) == OK
+        frames = [sink.frame(b"appendBatch", events([line("/many")] * 10)) for _ in range(50)]
+        sink.send(b"".join(frames))
+        assert [sink.answer() for _ in frames] == [OK] * 50
+        wait_for(lambda: receiver.counted() == 501)
+
+
+@pytest.mark.parametrize("known", [FLUME_HASH, SHORT_HASH], ids=["Flume's", "without doc"])
+def test_a_known_protocol_is_greeted_at_once_also_after_a_reconnect(known: bytes):
+    with running(*TOP) as receiver:
+        for number in range(1, 4):
+            with Sink(receiver.port, known) as sink:
+                sink.serial = 10 * number
+                assert sink.batch([line("/a")]) == OK
+        wait_for(lambda: receiver.counted() == 3)
+
+
+def test_events_of_an_unknown_protocol_count_once_although_they_are_sent_twice():
+    with running(*TOP) as receiver:
+        with Sink(receiver.port, b"unknown protocol") as sink:
+            refused = sink.batch([line("/a")])
+            assert refused.startswith(b"\x04")
+            assert OWN_PROTOCOL.encode() in refused
+        with Sink(receiver.port, b"unknown protocol", text=OWN_PROTOCOL.encode()) as sink:
+            assert sink.batch([line("/a")]) == OK
+        with Sink(receiver.port, b"unknown protocol") as sink:
+            assert sink.batch([line("/a")]) == OK
+        wait_for(lambda: receiver.counted() == 2)
+        assert receiver.snapshots()[-1]["lines"]["fed"] == 2
+
+
+def test_what_is_no_line_is_acknowledged_and_counted_by_reason():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([b"", b"no line", b"x" * 70_000, line("/\xe9"), b"\xff\x00\n"]) == OK
+        wait_for(lambda: receiver.counted() == 1)
+        lines = receiver.snapshots()[-1]["lines"]
+
+    assert lines["rejected"] == {"no-match": 3, "too-long": 1}
+    assert lines["fed"] == 5
+
+
+WRONG = {
+    "an HTTP client": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP"),
+    "a Kafka client": (
+        struct.pack(">ihhi", 35, 18, 3, 1) + b"\x00\x08consumer" + bytes(20),
+        "Kafka",
+    ),
+    "a TLS client": (bytes.fromhex("16030100c8010000c40303") + bytes(200), "TLS"),
+    "a compressed sink": (bytes.fromhex("789c") + bytes(50), "compression"),
+    "a claim of 2 GiB": (struct.pack(">iii", 1, 1, 2**31 - 1), "2147483647"),
+    "a list of no buffers": (struct.pack(">ii", 1, 0), "0"),
+    "a negative length": (struct.pack(">iii", 1, 1, -5), "-5"),
+    "noise": (bytes(range(255, 55, -1)), ""),
+}
+
+
+@pytest.mark.parametrize(("data", "named"), WRONG.values(), ids=WRONG)
+def test_a_wrong_peer_loses_its_connection_with_one_line_and_all_else_goes_on(
+    data: bytes, named: str
+):
+    with running(*TOP) as receiver, Sink(receiver.port) as good, Sink(receiver.port) as bad:
+        assert good.batch([line("/a")]) == OK
+        bad.send(data)
+        assert bad.is_closed()
+        assert good.batch([line("/a")]) == OK
+        wait_for(lambda: receiver.counted() == 2)
+        said = receiver.said[1:]
+        peer = "{}:{}".format(*bad.socket.getsockname()[:2]) if bad.socket.fileno() > 0 else ""
+
+    assert len(said) == 1
+    assert said[0].startswith(f"tailrace: {peer}: connection closed: ")
+    assert named in said[0]
+    assert said[0].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "named"),
+    [
+        (b"\x04" + event(line("/a")) + b"\x00", "too early"),
+        (b"\x02" + event(line("/a")) + b"\x00\x00", "after the last event"),
+        (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + event(line("/a")), "too early"),
+        (b"\x02\x02" + sized(b"h") + b"\x01", "a length of -1"),
+    ],
+    ids=["count too high", "bytes left over", "count of 2^62", "negative length"],
+)
+def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: bytes, named: str):
+    with running(*TOP) as receiver, Sink(receiver.port) as good, Sink(receiver.port) as bad:
+        bad.send(bad.frame(b"appendBatch", parameter))
+        assert bad.is_closed()
+        assert good.batch([line("/b")]) == OK
+        rows = wait_for(lambda: receiver.counted() == 1 and receiver.snapshots()[-1])["rows"]
+        said = receiver.said[1:]
+
+    assert rows == [{"url": "/b", "count": 1}]
+    assert len(said) == 1
+    assert named in said[0]
+
+
+def test_a_sink_that_dies_within_a_frame_is_named_and_counts_nothing():
+    with running(*TOP) as receiver:
+        with Sink(receiver.port) as sink:
+            sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100))[:-10])
+        wait_for(lambda: len(receiver.said) > 1)
+        with Sink(receiver.port) as sink:
+            assert sink.batch([line("/b")]) == OK
+        wait_for(lambda: receiver.counted() == 1)
+
+    assert "inside a frame" in receiver.said[1]
+
+
+def test_a_batch_that_is_sent_before_the_last_words_is_answered():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100)))
+        sink.socket.shutdown(socket.SHUT_WR)
+        assert sink.answer() == OK
+        assert sink.is_closed()
+
+
+def test_sigterm_ends_in_good_order_with_the_last_snapshot():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/a")]) == OK
+        assert receiver.end(signal.SIGTERM) == 0
+        assert sink.is_closed()
+
+    assert receiver.snapshots()[-1]["rows"] == [{"url": "/a", "count": 1}]
+    assert receiver.said[-1] == "tailrace: 1 line: 1 counted"
+
+
+def test_ctrl_c_prints_the_last_snapshot_and_says_so_by_the_exit_code():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/a")]) == OK
+        assert receiver.end(signal.SIGINT) == 130
+
+    assert receiver.snapshots()[-1]["total"] == 1
+
+
+def test_a_port_in_use_is_one_line_and_exit_code_2():
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(
+            [*COMMAND, "top", f"flume://127.0.0.1:{port}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr.count("\n") == 1
+    assert "another program listens there" in ran.stderr
+
+
+def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
+    with running("parse", "flume://127.0.0.1:0", "--fields", "url,agent") as receiver:
+        with Sink(receiver.port) as sink:
+            assert sink.batch([line("/a"), b"no line", line("/b", agent="y")]) == OK
+        wait_for(lambda: len(receiver.printed) == 2)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert [json.loads(text) for text in receiver.printed] == [
+        {"url": "/a", "agent": "x"},
+        {"url": "/b", "agent": "y"},
+    ]
+    assert receiver.said[-1] == "tailrace: 3 lines: 2 counted, 1 rejected (1 no-match)"
+
+
+def test_a_library_user_gets_the_same_and_stops_by_leaving_the_loop():
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    answers = []
+
+    def send() -> None:
+        sink = wait_for(lambda: try_sink(port))
+        with sink:
+            answers.extend(sink.batch([line("/a")] * 7) for _ in range(3))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    query = tr.from_flume(f"127.0.0.1:{port}").window("10s", every="100ms", batch_interval="100ms")
+    for snapshot in query.count(by="url").top(3).run():
+        if snapshot.total == 21:
+            break
+    sender.join()
+
+    assert answers == [OK] * 3
+    assert Counter({row["url"]: row["count"] for row in snapshot.rows}) == Counter({"/a": 21})
+    assert try_sink(port) is None
+
+
+def try_sink(port: int) -> Sink | None:
+    try:
+        return Sink(port)
+    except ConnectionRefusedError:
+        return None

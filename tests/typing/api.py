@@ -1,0 +1,55 @@
+"""How users call the package; never run, only checked for types."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import tailrace as tr
+
+
+def print_top() -> None:
+    tr.from_flume("localhost:9092").window("300s", every="1s").count(by="url").top(10).run(print)
+
+
+def iterate() -> list[int]:
+    query = tr.from_files("access.log", Path("other.log"), format="classic")
+    snapshots: Iterator[tr.Snapshot] = (
+        query.window(timedelta(minutes=5), every=1, time="log", lateness="5s")
+        .count(by="host")
+        .sorted()
+        .run()
+    )
+    return [snapshot.total for snapshot in snapshots]
+
+
+def rows(snapshot: tr.Snapshot) -> tuple[datetime | None, str, int]:
+    for row in snapshot.rows:
+        print(row["url"], row["count"])
+    return snapshot.end, snapshot.to_json(), snapshot.lines["fed"]
+
+
+def lines() -> tr.Query:
+    return tr.from_lines(["a", b"b"]).count(by="status").top(3)
+
+
+def stdin() -> tr.Query:
+    return tr.from_stdin(format="combined").window("1h", every="15m", batch_interval="1s")
+
+
+def window() -> list[tr.Snapshot]:
+    w = tr.Window("1h", every="15m", top=5, lateness=0.5)
+    w.add(["a", None], times=[0, datetime.now(UTC)])
+    answers: tr.Snapshots = w.advance(datetime.now(UTC))
+    return [*answers, w.snapshot(), *w.finish(), *w.advance(1.5)]
+
+
+def parse(data: bytes) -> list[str]:
+    log_format = tr.Format("combined")
+    batch: tr.Batch = log_format.parse(memoryview(data), fields=["url", *log_format.fields])
+    return [f"{reject.line} {reject.byte} {reject.reason}" for reject in batch.rejects] + [
+        str(row["url"]) for row in batch.to_dicts()
+    ]
+
+
+def errors() -> type[tr.TailraceError]:
+    return tr.ProtocolError
