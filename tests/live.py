@@ -84,10 +84,12 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator[Process]:
-    """Run the command and leave no process behind."""
+def running(
+    *arguments: str, stdin: int = subprocess.DEVNULL, before: tuple[str, ...] = ()
+) -> Iterator[Process]:
+    """Run the command, maybe by another one before it, and leave no process behind."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*before, *COMMAND, *arguments],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -240,7 +240,7 @@ def generated(count: int, rng: random.Random) -> Iterator[bytes]:
     columns = [rng.choices(column, k=count) for column in COLUMNS]
     for parts in zip(*columns, strict=True):
         line = b"".join(parts)
-        yield mutated(line, rng) if rng.random() < 0.4 else line
+        yield mutated(line, rng) if rng.random() < 0.6 else line
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -89,7 +89,7 @@ class Query:
             raise ValueError(f"time: {time!r} is neither 'arrival' nor 'log'")
         if time == "arrival":
             if lateness is not None:
-                raise ValueError("lateness: by arrival nothing is late; use it with time='log'")
+                raise ValueError("lateness: by arrival nothing is late; it goes with time log")
             lateness_us = 0
         else:
             lateness_us = micros(_LATENESS if lateness is None else lateness, "lateness", least=0)

@@ -20,8 +20,12 @@ def run(arguments: list[str]) -> int:
     from tailrace.cli.verbs import tailrace  # noqa: PLC0415 - it needs click
 
     try:
-        code = tailrace.main(arguments, prog_name="tailrace", standalone_mode=False)
+        # Not `main`, which makes an exit code of its own of a reader that went away.
+        with tailrace.make_context("tailrace", arguments) as context:
+            code = tailrace.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2

@@ -231,7 +231,10 @@ def _reason(error: OSError) -> str:
 def _ended(code: int, lines: dict[str, Any], *, strict: bool, failed: bool) -> int:
     """Say where all lines went, and return the exit code."""
     sys.stdout.flush()
-    print(f"tailrace: {lines_summary(lines)}", file=sys.stderr)
+    said = lines_summary(lines)
+    if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
+        said += "; no line is of this format, see --log-format"
+    print(f"tailrace: {said}", file=sys.stderr)
     if code == 0 and (failed or (strict and lines["rejected"])):
         return 1
     return code

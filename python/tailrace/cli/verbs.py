@@ -257,6 +257,6 @@ def _query(names: tuple[str, ...], log_format: str) -> Query:
 
 
 def _number(limit: str) -> int:
-    if limit.isascii() and limit.isdigit():
+    if limit.isascii() and limit.isdigit() and int(limit) > 0:
         return int(limit)
-    raise ValueError(f"--limit: {limit!r} is no number of rows; write one, or all")
+    raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from tailrace.outputs import jsonl
 from tailrace.outputs.text import table
 
 if TYPE_CHECKING:
@@ -57,17 +58,15 @@ class Blocks:
 
     def __init__(self, stream: TextIO, *, json: bool) -> None:
         self._stream = stream
-        self._json = json
+        self._text = jsonl.line if json else table
+        self._between = "" if json else "\n"
         self._first = True
 
     def show(self, snapshot: Snapshot) -> None:
         """Write a line of JSON, or a table with an empty line before all but the first."""
-        if self._json:
-            text = snapshot.to_json()
-        else:
-            text = str(snapshot) if self._first else f"\n{snapshot}"
+        between = "" if self._first else self._between
         self._first = False
-        self._stream.write(text + "\n")
+        self._stream.write(between + self._text(snapshot) + "\n")
         self._stream.flush()
 
     @staticmethod

@@ -50,14 +50,21 @@ def lines_summary(lines: dict[str, Any]) -> str:
     if rejected:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.items())
         parts.append(f"{sum(rejected.values()):,} rejected ({reasons})")
-    return f"{lines['fed']:,} line{'' if lines['fed'] == 1 else 's'}: {', '.join(parts)}"
+    return f"{_counted(lines['fed'], 'line')}: {', '.join(parts)}"
 
 
 def _heading(snapshot: Snapshot) -> str:
-    said = f"{snapshot.total:,} events, {snapshot.keys:,} keys"
+    # What a narrow terminal cuts off is the time.
+    said = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
     if snapshot.start is None or snapshot.end is None:
         return said
-    return f"{_moment(snapshot.start)} to {_moment(snapshot.end)} UTC: {said}"
+    start, end = _moment(snapshot.start), _moment(snapshot.end)
+    date, _, time_of_day = end.partition(" ")
+    return f"{said}, {start} to {time_of_day if start.startswith(date) else end} UTC"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _moment(time: datetime) -> str:

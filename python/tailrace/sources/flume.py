@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 # A sink keeps one connection; Flume's own source has a backlog of 1,024 and no limit.
 MAX_CONNECTIONS = 1_024
+
+# Descriptors that the process needs besides: its own files, and one to refuse a connection with.
+_OTHER_DESCRIPTORS = 32
 
 # What may wait to be applied before connections are not read any more. A frame may have 64 MiB,
 # so this is a mark, not a bound: each connection may be one frame above it.
@@ -45,15 +49,18 @@ class Flume:
         self._arrived = asyncio.Event()
         self._gone = asyncio.Event()
         self._pending_bytes = 0
+        self._limit = MAX_CONNECTIONS
 
     async def open(self) -> str:
         """Listen."""
+        # Over the system's own limit nothing could be accepted, and so nothing be refused.
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._limit = max(1, min(MAX_CONNECTIONS, descriptors - _OTHER_DESCRIPTORS))
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self, self._protocols),
             self._host,
             self._port,
-            backlog=MAX_CONNECTIONS,
         )
         names = [_name(socket.getsockname()) for socket in self._server.sockets]
         return "listening for Flume on " + " and ".join(names)
@@ -97,7 +104,7 @@ class Flume:
 
     def opened(self, connection: _Connection) -> bool:
         """Take a connection in, or say that there are too many."""
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= self._limit:
             return False
         self._connections.add(connection)
         self._gone.clear()
@@ -153,7 +160,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._peer = _name(transport.get_extra_info("peername"))
         if not self._source.opened(self):
-            _log.warning("%s: refused: %d connections are open", self._peer, MAX_CONNECTIONS)
+            _log.warning("%s: refused: as many connections are open as may be", self._peer)
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
