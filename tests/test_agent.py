@@ -15,7 +15,7 @@ from pathlib import Path
 import flume_agent
 import pytest
 from live import running, wait_for
-from test_classic import classic_fields
+from test_classic import expected as by_the_program
 
 DATA = Path(__file__).parent / "data"
 LOGS = ["apache-combined-2015-elastic.log", "nginx-combined-2022-ployt0.log"]
@@ -38,7 +38,7 @@ def test_every_line_of_real_logs_is_counted_once_and_leaves_the_window(tmp_path:
         lines += text.splitlines()
     expected = Counter()
     for line in lines:
-        fields = classic_fields(line)
+        fields = by_the_program(line)
         if fields is not None:
             expected[fields["url"]] += 1
     ranked = sorted(expected.items(), key=lambda row: (-row[1], row[0] is None, row[0] or ""))

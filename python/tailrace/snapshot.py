@@ -20,6 +20,15 @@ class Snapshot:
     What a window held when it was answered; nothing in it changes any more.
 
     `str(snapshot)` is a table for people, with nothing in it that could steer a terminal.
+
+    >>> import tailrace as tr
+    >>> window = tr.Window("60s")
+    >>> window.add(["a", "b", "a"], times=[0, 10, 40])
+    >>> print(window.snapshot())
+    3 events, 2 keys, 1970-01-01 00:00:00 to 00:01:00 UTC
+    count  key
+        2  a
+        1  b
     """
 
     start: datetime | None
