@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import timedelta
+from numbers import Real
+from typing import Any
 
-__all__ = ["Duration", "micros", "short"]
+__all__ = ["Duration", "check_divides", "micros", "short"]
 
 Duration = str | timedelta | float
 
+_SECOND = 10**6
 _UNITS = {
     "us": 1,
     "ms": 1_000,
-    "s": 10**6,
+    "s": _SECOND,
     "m": 60 * 10**6,
     "h": 3_600 * 10**6,
     "d": 86_400 * 10**6,
@@ -41,19 +43,45 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     (300000000, 250000)
     """
     if isinstance(duration, timedelta):
-        value: int | float = duration // timedelta(microseconds=1)
+        value: Any = duration // timedelta(microseconds=1)
     elif isinstance(duration, str):
         match = _TEXT.fullmatch(duration)
         if match is None or match[2] not in _UNITS:
-            message = f"{name}: {duration!r} is no duration; write a number and a unit, such as"
-            raise ValueError(f"{message} 250ms, 300s, 5m, 1h or 1d")
+            raise _no_duration(duration, name)
         value = float(match[1]) * _UNITS[match[2]]
+    elif isinstance(duration, Real):
+        value = duration * _SECOND
     else:
-        value = duration * 10**6
-    if not math.isfinite(value) or not least <= value <= _LONGEST:
-        bounds = "must be positive" if least else "must not be negative"
-        raise ValueError(f"{name}: {duration!r} {bounds}, and at most 36525 days")
+        raise _no_duration(duration, name)
+    if not value >= least:
+        raise ValueError(
+            f"{name}: {duration!r} must {'be positive' if least else 'not be negative'}"
+        )
+    if value > _LONGEST:
+        raise ValueError(f"{name}: {duration!r} is too long; take at most 36525d, a hundred years")
     return round(value)
+
+
+def _no_duration(duration: object, name: str) -> ValueError:
+    message = f"{name}: {duration!r} is no duration; write a number and a unit, such as"
+    return ValueError(f"{message} 250ms, 300s, 5m, 1h or 1d")
+
+
+def check_divides(slide_us: int, length_us: int) -> None:
+    """
+    See that a window is a whole number of slides.
+
+    Raises:
+        ValueError: It is not; the message names the nearest windows that are.
+    """
+    if length_us % slide_us == 0:
+        return
+    below = length_us // slide_us * slide_us
+    fits = [short(window) for window in (below, below + slide_us) if window]
+    raise ValueError(
+        f"a slide of {short(slide_us)} does not divide a window of {short(length_us)}; "
+        f"take a window of {' or '.join(fits)}, or another slide"
+    )
 
 
 def short(duration_us: int) -> str:

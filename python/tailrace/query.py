@@ -7,13 +7,11 @@ Each step returns a new query and checks what it was given; nothing is opened be
 from __future__ import annotations
 
 import os
-import secrets
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from tailrace import _core
 from tailrace.driver import Clock, Run
-from tailrace.durations import Duration, micros, short
+from tailrace.durations import Duration, check_divides, micros
 from tailrace.names import checked_fields, checked_format
 from tailrace.sources.text import STDIN, Files, LiveInput, Memory
 
@@ -38,7 +36,14 @@ _LATENESS = "60s"
 _MAX_AHEAD_US = 3_600 * 10**6
 
 
-@dataclass(frozen=True, slots=True)
+class _Window(NamedTuple):
+    length_us: int
+    slide_us: int
+    time: Time
+    lateness_us: int
+    batch_interval_us: int
+
+
 class Query:
     """
     What is asked of a source; made by the `from_…` functions, refined step by step.
@@ -50,11 +55,26 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
-    _origin: _Origin
-    _format: str
-    _window: _Window | None = None
-    _by: str | None = None
-    _limit: int | None = None
+    __slots__ = ("_by", "_format", "_limit", "_origin", "_window")
+
+    def __init__(
+        self,
+        origin: _Origin,
+        log_format: str,
+        *,
+        window: _Window | None = None,
+        by: str | None = None,
+        limit: int | None = 10,
+    ) -> None:
+        self._origin = origin
+        self._format = log_format
+        self._window = window
+        self._by = by
+        self._limit = limit
+
+    def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
+        kept = {"window": self._window, "by": self._by, "limit": self._limit}
+        return Query(self._origin, self._format, **{**kept, **changes})
 
     def window(
         self,
@@ -81,8 +101,7 @@ class Query:
         """
         length_us = micros(length, "window")
         slide_us = length_us if every is None else micros(every, "slide")
-        if length_us % slide_us:
-            raise ValueError(_dividing(length_us, slide_us))
+        check_divides(slide_us, length_us)
         if time is None:
             time = "arrival" if self._origin.live else "log"
         elif time not in ("arrival", "log"):
@@ -94,7 +113,7 @@ class Query:
         else:
             lateness_us = micros(_LATENESS if lateness is None else lateness, "lateness", least=0)
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
-        return replace(self, _window=_Window(length_us, slide_us, time, lateness_us, interval_us))
+        return self._with(window=_Window(length_us, slide_us, time, lateness_us, interval_us))
 
     def count(self, *, by: str) -> Query:
         """
@@ -104,7 +123,7 @@ class Query:
             ValueError: The format has no such field.
         """
         checked_fields([by], self._format)
-        return replace(self, _by=by)
+        return self._with(by=by)
 
     def top(self, n: int) -> Query:
         """
@@ -115,11 +134,11 @@ class Query:
         """
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
-        return replace(self, _limit=n)
+        return self._with(limit=n)
 
     def sorted(self) -> Query:
         """Answer every key, the highest counts first, ties by key."""
-        return replace(self, _limit=None)
+        return self._with(limit=None)
 
     @overload
     def run(self) -> Iterator[Snapshot]: ...
@@ -172,9 +191,14 @@ class Query:
             sources=getattr(source, "count", 1),
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
-            hash_seed=secrets.randbits(64),
+            hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
-        interval_us = 10**6 if window is None else window.batch_interval_us
+        interval_us = 10**6
+        if window is not None:
+            # Of the ends that pass between two looks at the clock no more than one window's worth
+            # is answered, so a short window wants more looks.
+            often_enough = max(window.length_us // 2, _SHORTEST_INTERVAL_US)
+            interval_us = min(window.batch_interval_us, often_enough)
         return Run(
             engine,
             source,
@@ -189,17 +213,7 @@ class Query:
 _SHORTEST_INTERVAL_US = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    length_us: int
-    slide_us: int
-    time: Time
-    lateness_us: int
-    batch_interval_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """Where lines come from; one of the three."""
 
     paths: tuple[str, ...] = ()
@@ -237,14 +251,6 @@ class _Origin:
         return Files(self.paths)
 
 
-def _dividing(length_us: int, slide_us: int) -> str:
-    text = f"a slide of {short(slide_us)} does not divide a window of {short(length_us)}"
-    # The longest windows on either side that it does divide.
-    below, above = length_us // slide_us * slide_us, (length_us // slide_us + 1) * slide_us
-    fits = f"{short(above)}" if below == 0 else f"{short(below)} or {short(above)}"
-    return f"{text}; take a window of {fits}, or another slide"
-
-
 def from_files(*paths: str | os.PathLike[str], format: str = "combined") -> Query:
     """
     Read log files to their end, in this order; `-` is standard input.
@@ -258,7 +264,7 @@ def from_files(*paths: str | os.PathLike[str], format: str = "combined") -> Quer
     if not paths:
         raise ValueError("no file to read")
     names = tuple(os.fspath(path) for path in paths)
-    return Query(_Origin(paths=names), checked_format(format), _limit=10)
+    return Query(_Origin(paths=names), checked_format(format))
 
 
 def from_stdin(*, format: str = "combined") -> Query:
@@ -284,7 +290,7 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = "combined") -> Que
     Raises:
         ValueError: An unknown format.
     """
-    return Query(_Origin(lines=lines), checked_format(format), _limit=10)
+    return Query(_Origin(lines=lines), checked_format(format))
 
 
 def from_flume(address: str, *, format: str = "combined") -> Query:
@@ -300,7 +306,7 @@ def from_flume(address: str, *, format: str = "combined") -> Query:
     Raises:
         ValueError: The address is none, or the format is unknown.
     """
-    return Query(_Origin(address=_address(address)), checked_format(format), _limit=10)
+    return Query(_Origin(address=_address(address)), checked_format(format))
 
 
 def _address(text: str) -> tuple[str, int]:

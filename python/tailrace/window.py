@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime
+import os
+from datetime import UTC, datetime, timedelta
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace.durations import Duration, micros, short
+from tailrace.durations import Duration, check_divides, micros
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Snapshots", "Window"]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# As far as times in the core go.
+_MAX_SECONDS = 9 * 10**9
 
 
 class Window:
@@ -52,17 +59,14 @@ class Window:
     ) -> None:
         length_us = micros(length, "length")
         slide_us = length_us if every is None else micros(every, "every")
-        if length_us % slide_us:
-            raise ValueError(
-                f"every: {short(slide_us)} does not divide a length of {short(length_us)}"
-            )
+        check_divides(slide_us, length_us)
         if top is not None and top < 1:
             raise ValueError(f"top: {top} rows; ask for at least one, or None for all")
         self._window = _core.Window(
             window_us=(length_us, slide_us),
             lateness_us=micros(lateness, "lateness", least=0),
             limit=top,
-            hash_seed=secrets.randbits(64),
+            hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
         self._calls = 0
 
@@ -83,7 +87,7 @@ class Window:
         """
         self._calls += 1
         moments, in_micros = _times(times)
-        self._window.add(_column(keys), moments, micros=in_micros)
+        self._window.add(_column(keys, "keys"), moments, micros=in_micros)
 
     def advance(self, now: datetime | float) -> Snapshots:
         """
@@ -138,15 +142,16 @@ class Snapshots:
         return snapshot
 
 
-def _column(values: Any) -> list[Any]:  # noqa: ANN401 - whatever holds a column
+def _column(values: Any, what: str) -> list[Any]:  # noqa: ANN401 - whatever holds a column
     """Make a list of a column, by the name which its library has for that."""
-    if isinstance(values, str | bytes):
-        raise TypeError("keys are a column of keys, not one text")
+    speaks_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+    if isinstance(values, str | bytes) or not (speaks_arrow or hasattr(values, "__iter__")):
+        raise TypeError(f"{what}: a column is wanted, such as a list, not {values!r:.80}")
     for method in ("tolist", "to_pylist", "to_list"):
         convert = getattr(values, method, None)
         if convert is not None:
             return list(convert())
-    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+    if speaks_arrow:
         return _arrow(values)
     return list(values)
 
@@ -167,12 +172,14 @@ def _times(times: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - whatever hol
     kind = str(getattr(times, "dtype", ""))
     if kind.startswith("datetime64") and "," not in kind:
         return times.astype("datetime64[us]").astype("int64").tolist(), True
-    moments = _column(times)
+    moments = _column(times, "times")
     if not isinstance(times, list | tuple) and moments and isinstance(moments[0], datetime):
         # Arrow's timestamps without a zone count from the epoch in UTC.
-        from datetime import UTC  # noqa: PLC0415 - beside its use
-
-        moments = [m.replace(tzinfo=UTC) if m.tzinfo is None else m for m in moments]
+        naive = [isinstance(moment, datetime) and moment.tzinfo is None for moment in moments]
+        moments = [
+            moment.replace(tzinfo=UTC) if is_naive else moment
+            for moment, is_naive in zip(moments, naive, strict=True)
+        ]
     return moments, False
 
 
@@ -180,5 +187,9 @@ def _moment(now: datetime | float) -> int:
     if isinstance(now, datetime):
         if now.tzinfo is None:
             raise ValueError("now: a datetime without a zone; make it aware")
-        return round(now.timestamp() * 10**6)
+        return (now - _EPOCH) // timedelta(microseconds=1)
+    if not isinstance(now, Real):
+        raise TypeError(f"now: {now!r} is no aware datetime and no number of seconds")
+    if not abs(now) <= _MAX_SECONDS:
+        raise ValueError(f"now: {now!r} is out of range (years 1684 to 2255)")
     return round(now * 10**6)

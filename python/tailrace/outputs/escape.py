@@ -25,6 +25,9 @@ def for_people(text: str) -> str:
 
 def for_json(text: str) -> str:
     """Return JSON text in which whatever could steer a terminal is escaped."""
+    # What prints cannot steer, and to ask that is much quicker than to search.
+    if text.isprintable():
+        return text
     return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -29,8 +29,7 @@ def line(snapshot: Snapshot) -> str:
         "rows": snapshot.rows,
         "lines": snapshot.lines,
     }
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
-    return for_json(text)
+    return for_json(_encode(value))
 
 
 def iso(time: datetime | None) -> str | None:
@@ -44,3 +43,7 @@ def iso(time: datetime | None) -> str | None:
 def _text(value: Any) -> str:  # noqa: ANN401 - what json hands over
     """Keys that are bytes, which JSON has not."""
     return bytes(value).decode(errors="replace")
+
+
+# Made once: `json.dumps` makes an encoder for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_text).encode

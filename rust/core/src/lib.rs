@@ -46,7 +46,7 @@ mod window;
 
 pub use delta::{Counters, Delta, Reason};
 pub use flume::BatchError;
-pub use format::{Field, Fields, Format, Kind, Reject, SECOND, Value, write_iso};
+pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, write_iso};
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Panes, Query, Time};

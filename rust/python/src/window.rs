@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString};
-use tailrace_core::{Clock, Events, Panes, SECOND, Seed, Settings, State, number};
+use tailrace_core::{Clock, Events, MAX_TIME, Panes, SECOND, Seed, Settings, State, number};
 
 use crate::convert::{Answer, answer, lock};
 use crate::engine::panes;
@@ -65,7 +65,10 @@ impl PyWindow {
         let mut kind = py.detach(|| lock(&self.inner).map(|inner| inner.1))?;
         let mut events = Events::new(self.panes, self.seed.clone());
         for (index, (key, time)) in keys.iter().zip(times.iter()).enumerate() {
-            let time = if micros { time.extract()? } else { time_of(&time, index)? };
+            let time = if micros { time.extract().ok() } else { micros_of(&time, index)? };
+            let time = time
+                .filter(|time: &i64| time.unsigned_abs() <= MAX_TIME.unsigned_abs())
+                .ok_or_else(|| out_of_range("time", index, "years 1684 to 2255"))?;
             if key.is_none() {
                 events.push(None, time);
             } else if let Ok(text) = key.cast::<PyString>() {
@@ -76,7 +79,9 @@ impl PyWindow {
                 events.push(Some(bytes.as_bytes()), time);
             } else if key.is_instance_of::<PyInt>() {
                 agree(&mut kind, Keys::Numbers, index)?;
-                events.push(Some(&number(key.extract()?)), time);
+                let value = key.extract();
+                let value = value.map_err(|_| out_of_range("key", index, "64 bits"))?;
+                events.push(Some(&number(value)), time);
             } else {
                 return Err(PyTypeError::new_err(format!(
                     "key {index} is of type {}; keys are text, bytes, integers or None",
@@ -143,35 +148,34 @@ fn agree(kind: &mut Option<Keys>, found: Keys, index: usize) -> PyResult<()> {
     )))
 }
 
-/// Microseconds since the epoch of an aware datetime or of seconds.
-fn time_of(time: &Bound<'_, PyAny>, index: usize) -> PyResult<i64> {
-    if let Ok(seconds) = time.extract::<i64>() {
-        return seconds.checked_mul(SECOND).ok_or_else(|| out_of_range(index));
+/// Microseconds since the epoch of an aware datetime or of seconds, if 64 bits can hold them.
+fn micros_of(time: &Bound<'_, PyAny>, index: usize) -> PyResult<Option<i64>> {
+    if time.is_instance_of::<PyInt>() {
+        return Ok(time.extract().ok().and_then(|seconds: i64| seconds.checked_mul(SECOND)));
     }
-    let seconds = if time.hasattr("tzinfo")? {
+    if time.hasattr("tzinfo")? && time.hasattr("timestamp")? {
         if time.getattr("tzinfo")?.is_none() {
             return Err(PyValueError::new_err(format!(
                 "time {index} is a datetime without a zone; make it aware, for instance with \
                  tzinfo=timezone.utc"
             )));
         }
-        time.call_method0("timestamp")?.extract::<f64>()?
-    } else {
-        time.extract::<f64>().map_err(|_| {
-            PyTypeError::new_err(format!(
-                "time {index} is no aware datetime and no number of seconds since the epoch"
-            ))
-        })?
-    };
-    let micros = (seconds * 1e6).round();
-    // Beyond this a float has no whole microseconds.
-    if micros.is_nan() || micros.abs() > 9e15 {
-        return Err(out_of_range(index));
+        // A float has whole seconds of any datetime, and the rest is apart.
+        let seconds: f64 = time.call_method0("timestamp")?.extract()?;
+        let micros: i32 = time.getattr("microsecond")?.extract()?;
+        #[expect(clippy::cast_possible_truncation, reason = "years 1 to 9999")]
+        let whole = (seconds - f64::from(micros) / 1e6).round() as i64;
+        return Ok(Some(whole * SECOND + i64::from(micros)));
     }
-    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-    Ok(micros as i64)
+    let seconds: f64 = time.extract().map_err(|_| {
+        PyTypeError::new_err(format!(
+            "time {index} is no aware datetime and no number of seconds since the epoch"
+        ))
+    })?;
+    #[expect(clippy::cast_possible_truncation, reason = "what is too large is out of range")]
+    Ok((!seconds.is_nan()).then_some((seconds * 1e6).round() as i64))
 }
 
-fn out_of_range(index: usize) -> PyErr {
-    PyValueError::new_err(format!("time {index} is out of range (years 1684 to 2255)"))
+fn out_of_range(what: &str, index: usize, range: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} {index} is out of range ({range})"))
 }

@@ -16,10 +16,7 @@
 
 use memchr::memchr2;
 
-use super::{Fields, Reject, time};
-
-/// The length of `17/May/2015:10:05:03 +0000`.
-const TIME_LENGTH: usize = 26;
+use super::{Fields, Reject};
 
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
 const MAX_METHOD_LENGTH: usize = 32;
@@ -30,21 +27,19 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     let line = &line[..end];
     let (open, close) = brackets(line, lead)?;
     let (host, user) = head(&line[lead..open]).ok_or(Reject::at(open))?;
-    let mut at = blanks(line, close + 1)?;
-    let request = match line.get(at) {
+    let start = blanks(line, close + 1)?;
+    let (request, (status, size)) = match line.get(start) {
         Some(b'"') => {
-            let start = at + 1;
-            let end = closing(line, start, |after| status_and_size(line, after).is_some())?;
-            at = end + 1;
-            &line[start..end]
+            let start = start + 1;
+            let (end, found) = closing(line, start, |after| status_and_size(line, after))?;
+            (&line[start..end], found)
         }
         Some(b'-') => {
-            at += 1;
-            &line[at - 1..at]
+            let end = start + 1;
+            (&line[start..end], status_and_size(line, end).ok_or(Reject::at(end))?)
         }
-        _ => return Err(Reject::at(at)),
+        _ => return Err(Reject::at(start)),
     };
-    let Some((status, size)) = status_and_size(line, at) else { return Err(Reject::at(at)) };
     let fields = Fields {
         host,
         user,
@@ -58,21 +53,22 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
         return Ok(fields);
     }
     let start = quote(line, blanks(line, size.1)?)?;
-    let end = closing(line, start, |after| {
-        blanks(line, after).is_ok_and(|next| line.get(next) == Some(&b'"'))
-    })?;
+    let (end, agent) = closing(line, start, |after| quote(line, blanks(line, after).ok()?).ok())?;
     let referer = &line[start..end];
-    let start = quote(line, blanks(line, end + 1)?)?;
-    let end = closing(line, start, |after| matches!(line.get(after), None | Some(b' ' | b'\t')))?;
-    Ok(Fields { referer, agent: &line[start..end], ..fields })
+    let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+    let (end, ()) = closing(line, agent, ends)?;
+    Ok(Fields { referer, agent: &line[agent..end], ..fields })
 }
 
 /// Where the line begins and ends without byte-order mark and blanks.
 fn trim(line: &[u8]) -> (usize, usize) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let lead = lead + line[lead..].iter().take_while(|&&byte| is_blank(byte)).count();
-    let tail = line[lead..].iter().rev().take_while(|&&byte| is_blank(byte)).count();
-    (lead, line.len() - tail)
+    let lead = skip_blanks(line, lead);
+    let mut end = line.len();
+    while end > lead && is_blank(line[end - 1]) {
+        end -= 1;
+    }
+    (lead, end)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -81,11 +77,22 @@ fn is_blank(byte: u8) -> bool {
 
 /// The place behind at least one blank.
 fn blanks(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let rest = line.get(at..).unwrap_or_default();
-    match rest.iter().take_while(|&&byte| is_blank(byte)).count() {
-        0 => Err(Reject::at(at)),
-        n => Ok(at + n),
+    let end = skip_blanks(line, at);
+    if end == at { Err(Reject::at(at)) } else { Ok(end) }
+}
+
+fn skip_blanks(line: &[u8], mut at: usize) -> usize {
+    while at < line.len() && is_blank(line[at]) {
+        at += 1;
     }
+    at
+}
+
+fn skip_word(line: &[u8], mut at: usize) -> usize {
+    while at < line.len() && !is_blank(line[at]) {
+        at += 1;
+    }
+    at
 }
 
 /// The place behind the quote that stands here.
@@ -105,11 +112,6 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
             // The first word is the host, which may be a bracketed IPv6 address.
             if place > lead && is_blank(line[place - 1]) {
                 open = Some(place);
-                let close = place + 1 + TIME_LENGTH;
-                if line.get(close) == Some(&b']') && time::parse(&line[place + 1..close]).is_some()
-                {
-                    return Ok((place, close));
-                }
             }
         } else if let Some(open) = open
             && blanks(line, at).is_ok_and(|next| matches!(line.get(next), Some(b'"' | b'-')))
@@ -129,10 +131,11 @@ fn head(head: &[u8]) -> Option<(&[u8], &[u8])> {
     let first = words.next()?;
     words.next()?;
     let user = words.next()?;
-    if words.next().is_none() {
+    let rest = words.next();
+    if rest.is_none() {
         return Some((&head[first.0..first.1], &head[user.0..user.1]));
     }
-    let end = head.len() - head.iter().rev().take_while(|&&byte| is_blank(byte)).count();
+    let end = head.trim_ascii_end().len();
     let mut host = first;
     let mut words = Words { text: head, at: first.1 };
     while let Some(word) = words.next() {
@@ -155,29 +158,31 @@ impl Iterator for Words<'_> {
     type Item = (usize, usize);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = &self.text[self.at..];
-        let start = self.at + rest.iter().position(|&byte| !is_blank(byte))?;
-        let rest = &self.text[start..];
-        let end = start + rest.iter().position(|&byte| is_blank(byte)).unwrap_or(rest.len());
-        self.at = end;
-        Some((start, end))
+        let start = skip_blanks(self.text, self.at);
+        self.at = skip_word(self.text, start);
+        (start < self.at).then_some((start, self.at))
     }
 }
 
-/// The first quote that closes a field which begins here: an unescaped one if any fits.
-fn closing(line: &[u8], start: usize, fits: impl Fn(usize) -> bool) -> Result<usize, Reject> {
+/// The first quote that closes a field which begins here, and what was found behind it: an
+/// unescaped quote if any fits.
+fn closing<T: Copy>(
+    line: &[u8],
+    start: usize,
+    fits: impl Fn(usize) -> Option<T>,
+) -> Result<(usize, T), Reject> {
     let mut at = start;
     let mut escaped = None;
     while let Some(offset) = memchr2(b'"', b'\\', &line[at..]) {
         let place = at + offset;
         at = place + 1;
         if line[place] == b'"' {
-            if fits(at) {
-                return Ok(place);
+            if let Some(found) = fits(at) {
+                return Ok((place, found));
             }
         } else if let Some(next) = line.get(at) {
-            if *next == b'"' && escaped.is_none() && fits(at + 1) {
-                escaped = Some(at);
+            if *next == b'"' && escaped.is_none() {
+                escaped = fits(at + 1).map(|found| (at, found));
             }
             at += 1;
         }
@@ -199,8 +204,11 @@ fn number(line: &[u8], at: usize, most: usize) -> Option<Span> {
     if line.get(at) == Some(&b'-') {
         return Some((at, at + 1));
     }
-    let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (1..=most).contains(&digits).then_some((at, at + digits))
+    let mut end = at;
+    while end < line.len() && end <= at + most && line[end].is_ascii_digit() {
+        end += 1;
+    }
+    (1..=most).contains(&(end - at)).then_some((at, end))
 }
 
 /// Method, target and protocol of a request line, each where there is one.

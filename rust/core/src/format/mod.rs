@@ -8,7 +8,7 @@ mod combined;
 mod space;
 mod time;
 
-pub use time::{SECOND, write_iso};
+pub use time::{MAX_TIME, SECOND, write_iso};
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,12 @@
 /// Microseconds in a second, the unit of every time in the core.
 pub const SECOND: i64 = 1_000_000;
 
+/// The furthest from the epoch that a time may be, in microseconds: years 1684 to 2255.
+///
+/// Up to here a float of seconds has whole microseconds, and windows of any length end within
+/// the years that a calendar has. A log time beyond it is no time.
+pub const MAX_TIME: i64 = 9_000_000_000_000_000;
+
 const MONTHS: [&[u8; 3]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
@@ -31,7 +37,7 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     literal(&mut rest, b':')?;
     let second = number(&mut rest, 2, false)?;
     let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    if blanks == 0 || hour > 23 || minute > 59 || second > 60 || year == 0 {
+    if blanks == 0 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let offset = zone(&rest[blanks..])?;
@@ -40,7 +46,8 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
         return None;
     }
     let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    Some(seconds * SECOND - offset)
+    let micros = seconds * SECOND - offset;
+    (-MAX_TIME..=MAX_TIME).contains(&micros).then_some(micros)
 }
 
 /// `+HHMM`, `+HH:MM`, either with seconds and a fraction, or `Z`, in microseconds.
@@ -217,6 +224,8 @@ mod tests {
             "17/May/0000:10:05:03 +0000",
             "17/May/2015:10:05:03 +0060",
             "17/May/2015:10:05:03 z",
+            "01/Jan/1600:00:00:00 +0000",
+            "31/Dec/9999:23:59:59 +0000",
             "117/May/2015:10:05:03 +0000",
             "17/May/2015:10:05:03 +00:0000",
         ] {
