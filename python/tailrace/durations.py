@@ -59,7 +59,8 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
         )
     if value > _LONGEST:
         raise ValueError(f"{name}: {duration!r} is too long; take at most 36525d, a hundred years")
-    return round(value)
+    rounded: int = round(value)
+    return rounded
 
 
 def _no_duration(duration: object, name: str) -> ValueError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["STDIN", "Cutter", "Files", "LiveInput", "Memory", "check_log"]
 
 # Large enough that a crossing costs nothing, small enough to stay in a core's cache.
-_CHUNK_BYTES = 512 * 1024
+_CHUNK_BYTES = 1024 * 1024
 
 # How many lines of an iterable make a chunk.
 _CHUNK_LINES = 10_000

@@ -141,7 +141,7 @@ impl<'a> Tail<'a, '_> {
         }
         let size = (size, word_end(line, size));
         let referer = skip(line, size.1);
-        if referer == size.1 || line.get(referer) != Some(&b'"') || referer >= self.close {
+        if referer == size.1 || line.get(referer) != Some(&b'"') {
             return None;
         }
         let reached = referers[self.run_of(referer)]?;

@@ -9,14 +9,16 @@
 //! not escape are survived: a quote closes the request only if a status and a size follow, the
 //! referer only if another quoted field follows, and where no unescaped quote closes a field an
 //! escaped one may (`"ua\"`). What real servers leave out or add is accepted: no referer and
-//! agent (the common format), more fields behind the agent, words in front of the host (syslog,
-//! virtual host), a user with blanks, an empty or missing request.
+//! agent (the common format), more fields behind, words in front of the host (syslog, virtual
+//! host), a user with blanks or brackets, an empty or missing request.
 //!
 //! Every byte is looked at a bounded number of times, whoever wrote it.
 
+use std::ops::RangeInclusive;
+
 use memchr::memchr2;
 
-use super::{Fields, Reject};
+use super::{Fields, Reject, time};
 
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
 const MAX_METHOD_LENGTH: usize = 32;
@@ -49,11 +51,9 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
         size: &line[size.0..size.1],
         ..Fields::default()
     };
-    if size.1 == line.len() {
-        return Ok(fields);
-    }
-    let start = quote(line, blanks(line, size.1)?)?;
-    let (end, agent) = closing(line, start, |after| quote(line, blanks(line, after).ok()?).ok())?;
+    // The common format ends here, or goes on with fields of its own.
+    let Some(start) = quoted(line, size.1) else { return Ok(fields) };
+    let (end, agent) = closing(line, start, |after| quoted(line, after))?;
     let referer = &line[start..end];
     let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
     let (end, ()) = closing(line, agent, ends)?;
@@ -95,12 +95,13 @@ fn skip_word(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The place behind the quote that stands here.
-fn quote(line: &[u8], at: usize) -> Result<usize, Reject> {
-    if line.get(at) == Some(&b'"') { Ok(at + 1) } else { Err(Reject::at(at)) }
+/// The place behind blanks and a quote, if these come next.
+fn quoted(line: &[u8], at: usize) -> Option<usize> {
+    let quote = blanks(line, at).ok()?;
+    (line.get(quote) == Some(&b'"')).then_some(quote + 1)
 }
 
-/// The brackets around the time: the first `]` with a quote or a `-` behind it, and the last `[`
+/// The brackets around the time: the first `]` behind which a request begins, and the last `[`
 /// that begins a word in front of that.
 fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
     let mut open = None;
@@ -114,7 +115,7 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
                 open = Some(place);
             }
         } else if let Some(open) = open
-            && blanks(line, at).is_ok_and(|next| matches!(line.get(next), Some(b'"' | b'-')))
+            && (quoted(line, at).is_some() || is_missing_request(line, open, place))
         {
             return Ok((open, place));
         }
@@ -122,25 +123,38 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
     Err(Reject::at(open.unwrap_or(line.len())))
 }
 
+/// Whether a bare `-` stands for the request behind these brackets.
+///
+/// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
+/// without a quote all else has to be in order.
+fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
+    let Ok(dash) = blanks(line, close + 1) else { return false };
+    line.get(dash) == Some(&b'-')
+        && status_and_size(line, dash + 1)
+            .is_some_and(|(_, size)| size.1 == line.len() || quoted(line, size.1).is_some())
+        && time::parse(&line[open + 1..close]).is_some()
+}
+
 /// Host and user out of the words before the time.
 ///
-/// Three words are host, ident and user. Of more, the first lone `-` is the ident: the host
-/// stands before it, the user is all behind it. Without one the user has the blanks.
+/// Three words are host, ident and user. Of more, the first lone `-` with a word behind it is the
+/// ident: the host stands before it, the user is all behind it. Without one the user has the
+/// blanks.
 fn head(head: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut words = Words { text: head, at: 0 };
     let first = words.next()?;
     words.next()?;
     let user = words.next()?;
-    let rest = words.next();
-    if rest.is_none() {
+    if words.next().is_none() {
         return Some((&head[first.0..first.1], &head[user.0..user.1]));
     }
-    let end = head.trim_ascii_end().len();
+    let (_, end) = trim(head);
     let mut host = first;
     let mut words = Words { text: head, at: first.1 };
     while let Some(word) = words.next() {
-        if &head[word.0..word.1] == b"-" {
-            let user = words.next()?;
+        if &head[word.0..word.1] == b"-"
+            && let Some(user) = words.next()
+        {
             return Some((&head[host.0..host.1], &head[user.0..end]));
         }
         // `1.1.1.1, 2.2.2.2` is one host, as X-Forwarded-For lists proxies.
@@ -192,23 +206,23 @@ fn closing<T: Copy>(
 
 type Span = (usize, usize);
 
-/// A status of up to three digits and a size, each of which may be `-`, from a blank on.
+/// A status of three digits and a size, each of which may be `-`, from a blank on.
 fn status_and_size(line: &[u8], at: usize) -> Option<(Span, Span)> {
-    let status = number(line, blanks(line, at).ok()?, 3)?;
+    let status = number(line, blanks(line, at).ok()?, 3..=3)?;
     // Eighteen digits always fit into 63 bits.
-    let size = number(line, blanks(line, status.1).ok()?, 18)?;
+    let size = number(line, blanks(line, status.1).ok()?, 1..=18)?;
     matches!(line.get(size.1), None | Some(b' ' | b'\t')).then_some((status, size))
 }
 
-fn number(line: &[u8], at: usize, most: usize) -> Option<Span> {
+fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Span> {
     if line.get(at) == Some(&b'-') {
         return Some((at, at + 1));
     }
     let mut end = at;
-    while end < line.len() && end <= at + most && line[end].is_ascii_digit() {
+    while end < line.len() && end <= at + lengths.end() && line[end].is_ascii_digit() {
         end += 1;
     }
-    (1..=most).contains(&(end - at)).then_some((at, end))
+    lengths.contains(&(end - at)).then_some((at, end))
 }
 
 /// Method, target and protocol of a request line, each where there is one.
@@ -217,20 +231,27 @@ fn number(line: &[u8], at: usize, most: usize) -> Option<Span> {
 /// The target is all between the method and a last word `HTTP/…`, blanks included.
 pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
     let (method, rest) = match request.iter().position(|&byte| byte == b' ') {
-        Some(end) => (&request[..end], &request[end..]),
+        Some(end) => (&request[..end], without_spaces(&request[end..])),
         None => (request, &b""[..]),
     };
     if !is_method(method) {
         return [None; 3];
     }
     let (target, protocol) = match rest.iter().rposition(|&byte| byte == b' ') {
-        Some(blank) if rest[blank + 1..].starts_with(b"HTTP/") => {
-            (&rest[..blank], Some(&rest[blank + 1..]))
+        Some(space) if rest[space + 1..].starts_with(b"HTTP/") => {
+            (without_spaces(&rest[..space]), Some(&rest[space + 1..]))
         }
+        None if rest.starts_with(b"HTTP/") => (&b""[..], Some(rest)),
         _ => (rest, None),
     };
-    let target = target.trim_ascii();
     [Some(method), (!target.is_empty()).then_some(target), protocol]
+}
+
+fn without_spaces(mut text: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = text {
+        text = rest;
+    }
+    text
 }
 
 fn is_method(word: &[u8]) -> bool {
