@@ -23,8 +23,9 @@
 //! newline has to end in the *run* between two newlines in which it begins, so the last places
 //! are kept for each run.
 
-use memchr::{memchr_iter, memrchr};
+use memchr::memchr_iter;
 
+use super::scan::backwards;
 use super::space::{skip, trimmed_end, word_end};
 use super::{Fields, Reject};
 
@@ -174,21 +175,6 @@ impl<'a> Tail<'a, '_> {
             })
         })
     }
-}
-
-/// The places of a byte in `start..end`, last first.
-fn backwards(
-    line: &[u8],
-    byte: u8,
-    start: usize,
-    end: usize,
-) -> impl Iterator<Item = usize> + use<'_> {
-    let mut end = end;
-    std::iter::from_fn(move || {
-        let place = start + memrchr(byte, &line[start..end])?;
-        end = place;
-        Some(place)
-    })
 }
 
 #[cfg(test)]

@@ -16,8 +16,7 @@
 
 use std::ops::RangeInclusive;
 
-use memchr::memchr2;
-
+use super::scan::Forwards;
 use super::{Fields, Reject, time};
 
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
@@ -104,10 +103,10 @@ fn quoted(line: &[u8], at: usize) -> Option<usize> {
 /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
 /// that begins a word in front of that.
 fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
+    let mut search = Forwards::new(line, *b"[]");
     let mut open = None;
     let mut at = lead;
-    while let Some(offset) = memchr2(b'[', b']', &line[at..]) {
-        let place = at + offset;
+    while let Some(place) = search.find(at) {
         at = place + 1;
         if line[place] == b'[' {
             // The first word is the host, which may be a bracketed IPv6 address.
@@ -115,6 +114,7 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
                 open = Some(place);
             }
         } else if let Some(open) = open
+            && may_close(line, at)
             && (quoted(line, at).is_some() || is_missing_request(line, open, place))
         {
             return Ok((open, place));
@@ -185,23 +185,31 @@ fn closing<T: Copy>(
     start: usize,
     fits: impl Fn(usize) -> Option<T>,
 ) -> Result<(usize, T), Reject> {
+    let mut search = Forwards::new(line, *b"\"\\");
     let mut at = start;
     let mut escaped = None;
-    while let Some(offset) = memchr2(b'"', b'\\', &line[at..]) {
-        let place = at + offset;
+    while let Some(place) = search.find(at) {
         at = place + 1;
         if line[place] == b'"' {
-            if let Some(found) = fits(at) {
+            if may_close(line, at)
+                && let Some(found) = fits(at)
+            {
                 return Ok((place, found));
             }
         } else if let Some(next) = line.get(at) {
-            if *next == b'"' && escaped.is_none() {
+            if *next == b'"' && escaped.is_none() && may_close(line, at + 1) {
                 escaped = fits(at + 1).map(|found| (at, found));
             }
             at += 1;
         }
     }
     escaped.ok_or(Reject::at(line.len()))
+}
+
+/// Whether a field may end here: whatever follows one begins with a blank. Turns most quotes away
+/// that a hostile line is full of.
+fn may_close(line: &[u8], at: usize) -> bool {
+    line.get(at).is_none_or(|&byte| is_blank(byte))
 }
 
 type Span = (usize, usize);

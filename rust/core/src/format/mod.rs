@@ -5,6 +5,7 @@
 
 mod classic;
 mod combined;
+mod scan;
 mod space;
 mod time;
 
