@@ -19,7 +19,7 @@ BIN := .venv/bin
 	touch $@
 
 build: .venv/.build ## Build the package into .venv
-	$(BIN)/maturin develop --release --quiet
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-build-isolation --editable .
 
 test: build .venv/.dev ## Build, then run every test
 	cargo test --workspace --quiet

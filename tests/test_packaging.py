@@ -43,4 +43,12 @@ def test_importing_it_loads_no_event_loop_no_protocol_and_no_command():
     code = "import sys, tailrace; print(*sorted(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ran.stdout.split())
-    assert not loaded & {"asyncio", "fastavro", "click", "logging", "tailrace._flume"}
+    assert not loaded & {
+        "asyncio",
+        "fastavro",
+        "argparse",
+        "logging",
+        "json",
+        "inspect",
+        "tailrace._flume",
+    }

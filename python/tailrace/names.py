@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tailrace import _core
 
-__all__ = ["checked_fields", "checked_format", "one_of"]
+__all__ = ["checked_fields", "checked_format", "one_of", "suggestion"]
 
 
 def one_of(name: str, known: list[str], what: str) -> str:
@@ -16,11 +16,16 @@ def one_of(name: str, known: list[str], what: str) -> str:
     """
     if name in known:
         return name
+    raise ValueError(f"{name!r} is no {what}; {suggestion(name, known)}")
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """Return in words what may have been meant, and what there is."""
     import difflib  # noqa: PLC0415 - 3 ms that only a mistake needs
 
     close = difflib.get_close_matches(name.lower(), known, n=1)
     guess = f"did you mean {close[0]!r}? It is" if close else "it is"
-    raise ValueError(f"{name!r} is no {what}; {guess} one of {', '.join(known)}")
+    return f"{guess} one of {', '.join(known)}"
 
 
 def checked_format(name: str) -> str:

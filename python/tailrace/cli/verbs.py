@@ -2,226 +2,262 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import tailrace as tr
 from tailrace import _core
 from tailrace.errors import TailraceError
-from tailrace.names import checked_fields, checked_format, one_of
+from tailrace.names import checked_fields, checked_format, one_of, suggestion
 from tailrace.outputs.escape import for_people
 from tailrace.query import Query, from_files, from_flume
 from tailrace.sources.text import STDIN, check_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["tailrace"]
+__all__ = ["UsageError", "run"]
 
 _FLUME = "flume://"
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+# Of the command itself; all others belong to a verb.
+_OWN_OPTIONS = ["--help", "-h", "--version"]
 
-@click.group(context_settings=_CONTEXT, epilog="Each verb has its own --help.")
-@click.version_option(tr.__version__, message="tailrace %(version)s")
-def tailrace() -> None:
-    """What happened in the last N seconds of this log, by key, ranked; live and exact."""
+_ABOUT = "What happened in the last N seconds of this log, by key, ranked; live and exact."
 
+_ABOUT_TOP = """\
+Show what comes most often.
 
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for decorate in (
-        click.option("--strict", is_flag=True, help="Exit with 1 if a line was rejected."),
-        click.option(
-            "--log-format",
-            default="combined",
-            show_default=True,
-            metavar="NAME",
-            help=f"What the lines look like: {' or '.join(_core.FORMATS)}.",
-        ),
-        click.argument("sources", metavar="SOURCE...", nargs=-1),
-    ):
-        command = decorate(command)
-    return command
+A SOURCE is a path, - for standard input (in a pipe it need not be named), or
+flume://HOST:PORT to stand in for a Flume AvroSource. Without a window a file is counted to its
+end; with one, every slide is answered.
+"""
 
-
-# In click's help a line with this character keeps the lines below it as they are.
-_AS_IT_IS = "\b\n"
-
-_TOP_EXAMPLES = (
-    _AS_IT_IS
-    + """Examples:
+_TOP_EXAMPLES = """\
+Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tail -F access.log | tailrace top --window 5m
-  tailrace top flume://127.0.0.1:9092 --log-format classic"""
-)
+  tailrace top flume://127.0.0.1:9092 --log-format classic
 
-_PARSE_EXAMPLES = (
-    _AS_IT_IS
-    + """Fields:
+Fields: tailrace parse --help
+"""
+
+_ABOUT_PARSE = """\
+Turn lines into their fields, in the order of the input.
+
+A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT.
+"""
+
+_PARSE_EXAMPLES = """\
+Fields:
   classic   host user time request status size referer agent url
   combined  host user time method url protocol status size referer agent, and request
 
-"""
-    + _AS_IT_IS
-    + """Examples:
+Examples:
   tailrace parse access.log --fields host,url,status
-  zcat access.log.*.gz | tailrace parse - | jq -r .agent"""
-)
+  zcat access.log.*.gz | tailrace parse - | jq -r .agent
+"""
 
 
-@tailrace.command(context_settings=_CONTEXT, epilog=_TOP_EXAMPLES)
-@_source_options
-@click.option(
-    "--by", default="url", show_default=True, metavar="FIELD", help="Which field to count by."
-)
-@click.option(
-    "--limit",
-    default="10",
-    show_default=True,
-    metavar="N|all",
-    help="How many rows to show.",
-)
-@click.option(
-    "--window",
-    metavar="DURATION",
-    help="Look at the last 300s, 5m, 1h … only. [default: all of a file, 300s of Flume]",
-)
-@click.option(
-    "--slide",
-    metavar="DURATION",
-    help="How often the window is answered; divides the window. [default: 1s]",
-)
-@click.option(
-    "--batch-interval",
-    default="1s",
-    show_default=True,
-    metavar="DURATION",
-    help="How often the clock of a live source is looked at.",
-)
-@click.option(
-    "--time",
-    metavar="arrival|log",
-    help="Which time places a line in a window: when it came, or its own. "
-    "[default: log for files, else arrival]",
-)
-@click.option(
-    "--lateness",
-    metavar="DURATION",
-    help="How long to wait for late lines, with --time log. [default: 60s]",
-)
-@click.option(
-    "--format",
-    "output",
-    default="text",
-    show_default=True,
-    metavar="text|jsonl",
-    help="Tables for people, or one JSON object a line.",
-)
-def top(  # noqa: PLR0917 - click passes them by name
-    sources: tuple[str, ...],
-    log_format: str,
-    strict: bool,  # noqa: FBT001 - as above
-    by: str,
-    limit: str,
-    window: str | None,
-    slide: str | None,
-    batch_interval: str,
-    time: str | None,
-    lateness: str | None,
-    output: str,
-) -> int:
+class UsageError(Exception):
+    """A wrong argument, in one line that names the mend."""
+
+    def __init__(self, message: str, verb: str | None = None) -> None:
+        super().__init__(message)
+        self.place = f"tailrace {verb}" if verb else "tailrace"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise, where argparse would print its usage and exit."""
+        raise UsageError(message, self.prog.partition(" ")[2] or None)
+
+
+def run(arguments: Sequence[str]) -> int:
     """
-    Show what comes most often.
+    Run a verb and return the exit code.
 
-    A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT
-    to stand in for a Flume AvroSource. Without a window a file is counted to its end; with one,
-    every slide is answered.
+    Raises:
+        UsageError: An argument is wrong.
     """
-    names, failed = _sources(sources)
+    top, verbs = _parsers()
+    if not arguments:
+        top.print_help(sys.stderr)
+        return 2
+    first = arguments[0]
+    if first not in {*verbs, *_OWN_OPTIONS}:
+        what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(verbs))
+        raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
+    given, unknown = top.parse_known_args(arguments)
+    if unknown:
+        word = next((word for word in unknown if word.startswith("-")), unknown[0])
+        name = word.partition("=")[0]
+        known = [option for option in verbs[given.verb]._option_string_actions if option[1] == "-"]  # noqa: SLF001 - argparse has no other list
+        raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
+    act: Callable[[argparse.Namespace], int] = given.act
+    return act(given)
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    top = _Parser(
+        prog="tailrace",
+        usage="tailrace VERB [OPTIONS] SOURCE...",
+        description=_ABOUT,
+        epilog="Each verb has its own --help.",
+        allow_abbrev=False,
+    )
+    top.add_argument(
+        "--version",
+        action="version",
+        version=f"tailrace {tr.__version__}",
+        help="show the version and exit",
+    )
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", dest="verb", prog="tailrace")
+    return top, {"top": _top_parser(verbs), "parse": _parse_parser(verbs)}
+
+
+def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa: ANN401 - argparse does not export it
+    parser: _Parser = verbs.add_parser(
+        name,
+        usage=f"tailrace {name} [OPTIONS] SOURCE...",
+        help=about.partition("\n")[0],
+        description=about,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--log-format",
+        default="combined",
+        metavar="NAME",
+        help=f"what the lines look like: {' or '.join(_core.FORMATS)} (default combined)",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
+    return parser
+
+
+def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+    parser = _verb(verbs, "top", _ABOUT_TOP, _TOP_EXAMPLES)
+    option = parser.add_argument
+    option("--by", default="url", metavar="FIELD", help="which field to count by (default url)")
+    option(
+        "-n", "--limit", default="10", metavar="N|all", help="how many rows to show (default 10)"
+    )
+    option(
+        "--window",
+        metavar="DURATION",
+        help="look at the last 300s, 5m, 1h … only (default: all of a file, 300s of Flume)",
+    )
+    option(
+        "--slide",
+        metavar="DURATION",
+        help="how often the window is answered; divides the window (default 1s)",
+    )
+    option(
+        "--batch-interval",
+        default="1s",
+        metavar="DURATION",
+        help="how often the clock of a live source is looked at (default 1s)",
+    )
+    option(
+        "--time",
+        metavar="arrival|log",
+        help="which time places a line in a window: when it came, or its own "
+        "(default: log for files, else arrival)",
+    )
+    option(
+        "--lateness",
+        metavar="DURATION",
+        help="how long to wait for late lines, with --time log (default 60s)",
+    )
+    option(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="tables for people, or one JSON object a line (default text)",
+    )
+    parser.set_defaults(act=_top)
+    return parser
+
+
+def _parse_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+    parser = _verb(verbs, "parse", _ABOUT_PARSE, _PARSE_EXAMPLES)
+    parser.add_argument(
+        "--fields", metavar="NAME,NAME…", help="which fields to give (default: all of the format)"
+    )
+    parser.add_argument(
+        "--format", default="jsonl", metavar="jsonl", help="one object a line (default jsonl)"
+    )
+    parser.set_defaults(act=_parse)
+    return parser
+
+
+def _top(given: argparse.Namespace) -> int:
+    names, failed = _sources(given)
+    window = given.window
     try:
-        one_of(output, ["text", "jsonl"], "output format")
-        query = _query(names, log_format).count(by=by)
-        query = query.sorted() if limit == "all" else query.top(_number(limit))
-        options = {"every": slide, "time": time, "lateness": lateness}
-        given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+        one_of(given.format, ["text", "jsonl"], "output format")
+        query = _query(names, given.log_format).count(by=given.by)
+        query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
+        options = {"every": given.slide, "time": given.time, "lateness": given.lateness}
+        set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
         if window is None and names[0].startswith(_FLUME):
             window = "300s"
         if window is not None:
-            given.setdefault("every", "1s")
-            query = query.window(window, batch_interval=batch_interval, **given)
-        elif given:
-            option = "slide" if slide is not None else next(iter(given))
-            raise _usage(f"--{option} needs a window too, such as --window 300s")
+            set_ones.setdefault("every", "1s")
+            query = query.window(window, batch_interval=given.batch_interval, **set_ones)
+        elif set_ones:
+            option = "slide" if given.slide else next(iter(set_ones))
+            raise UsageError(f"--{option} needs a window too, such as --window 300s", given.verb)
     except ValueError as error:
-        raise _usage(str(error)) from error
+        raise UsageError(str(error), given.verb) from error
     from tailrace.cli.runs import run_top  # noqa: PLC0415 - a wrong argument needs none of it
 
-    return run_top(query, json=output == "jsonl", strict=strict, failed=failed)
+    return run_top(query, json=given.format == "jsonl", strict=given.strict, failed=failed)
 
 
-@tailrace.command(context_settings=_CONTEXT, epilog=_PARSE_EXAMPLES)
-@_source_options
-@click.option(
-    "--fields",
-    metavar="NAME,NAME…",
-    help="Which fields to give. [default: all of the format]",
-)
-@click.option(
-    "--format",
-    "output",
-    default="jsonl",
-    show_default=True,
-    metavar="jsonl",
-    help="One object a line.",
-)
-def parse(
-    sources: tuple[str, ...],
-    log_format: str,
-    strict: bool,  # noqa: FBT001 - click passes it by name
-    fields: str | None,
-    output: str,
-) -> int:
-    """Turn lines into their fields, in the order of the input."""
-    names, failed = _sources(sources)
+def _parse(given: argparse.Namespace) -> int:
+    names, failed = _sources(given)
     try:
-        one_of(output, ["jsonl"], "output format")
-        checked_format(log_format)
-        wanted = _core.columns(log_format) if fields is None else fields.split(",")
-        checked_fields(wanted, log_format)
-        query = _query(names, log_format)
+        one_of(given.format, ["jsonl"], "output format")
+        checked_format(given.log_format)
+        fields = given.fields
+        wanted = _core.columns(given.log_format) if fields is None else fields.split(",")
+        checked_fields(wanted, given.log_format)
+        query = _query(names, given.log_format)
     except ValueError as error:
-        raise _usage(str(error)) from error
+        raise UsageError(str(error), given.verb) from error
     from tailrace.cli.runs import run_parse  # noqa: PLC0415 - a wrong argument needs none of it
 
-    return run_parse(query, fields=wanted, strict=strict, failed=failed)
+    return run_parse(query, fields=wanted, strict=given.strict, failed=failed)
 
 
-def _usage(message: str) -> click.UsageError:
-    return click.UsageError(message, click.get_current_context())
-
-
-def _sources(sources: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
     """
     Return the sources that can be read, and whether there are others; says which and why.
 
     Without any, that is standard input if it is no terminal.
     """
+    sources = tuple(given.sources)
+    verb = given.verb
     if not sources:
         if sys.stdin is None or sys.stdin.isatty():
-            raise _usage("no source; name a file, - for standard input, or flume://HOST:PORT")
+            raise UsageError(
+                "no source; name a file, - for standard input, or flume://HOST:PORT", verb
+            )
         return (STDIN,), False
     if any(source.startswith(_FLUME) for source in sources):
         if len(sources) > 1:
-            raise _usage("flume:// stands alone; run one tailrace for each live source")
+            raise UsageError("flume:// stands alone; run one tailrace for each live source", verb)
         return sources, False
     if sources.count(STDIN) > 1:
-        raise _usage("standard input can be read once; name - once")
+        raise UsageError("standard input can be read once; name - once", verb)
     good = tuple(source for source in sources if _can_be_read(source))
     if not good:
-        raise click.exceptions.Exit(2)
+        raise SystemExit(2)
     return good, len(good) < len(sources)
 
 
@@ -229,9 +265,9 @@ def _can_be_read(source: str) -> bool:
     try:
         check_log(source)
     except TailraceError as error:
-        click.echo(f"tailrace: {for_people(str(error))}", err=True)
+        print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
     except OSError as error:
-        click.echo(f"tailrace: {for_people(source)}: {_mend(source, error)}", err=True)
+        print(f"tailrace: {for_people(source)}: {_mend(source, error)}", file=sys.stderr)
     else:
         return True
     return False
