@@ -19,6 +19,7 @@ BIN := .venv/bin
 	touch $@
 
 build: .venv/.build ## Build the package into .venv
+	@test -e python/tailrace/_core.abi3.so || echo 'compiling, which takes about half a minute the first time'
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-build-isolation --editable .
 
 test: build .venv/.dev ## Build, then run every test
@@ -47,6 +48,7 @@ ci: ## What .ci/run runs: lint, then test
 
 demo: build ## The main job on a real log: ten seconds of live answers
 	$(BIN)/python examples/flume/demo.py
+	@echo 'Now with a log of yours: .venv/bin/tailrace top access.log'
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile

@@ -203,6 +203,25 @@ runs._replayed(work, rest)
     assert ran.returncode == -signal.SIGINT
 
 
+def test_ctrl_c_among_many_answers_prints_one_more_and_no_flood(tmp_path: Path):
+    log = tmp_path / "access.log"
+    # A line an hour for a year, answered every second: more than anybody waits for.
+    stamps = [
+        f"{day:02}/{month}/2015:{hour:02}:00:00 +0000"
+        for month in ("Jan", "Mar", "May")
+        for day in range(1, 32)
+        for hour in range(24)
+    ]
+    log.write_bytes(b"".join(line("/a", time_text=stamp) + b"\n" for stamp in stamps))
+    with running("top", str(log), "--window", "2h", "--format", "jsonl") as replaying:
+        wait_for(lambda: len(replaying.printed) > 100)
+        asked = time.monotonic()
+        assert replaying.end(signal.SIGINT) == 130
+        assert time.monotonic() - asked < 5
+
+    assert replaying.snapshots()[-1]["end"] == "2015-05-31T23:00:01Z"
+
+
 def test_sigterm_to_a_pipe_is_a_good_end():
     with running("top", "-", "--format", "jsonl", stdin=subprocess.PIPE) as counting:
         assert counting.process.stdin is not None
@@ -249,10 +268,12 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path):
         file.seek(0, 2)
         file.write(b"\n" + line("/b") + b"\n")
     code = f"""
-import resource, sys
+import pathlib, re
 from tailrace.cli import run
 run(["top", {str(log)!r}, "--format", "jsonl"])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not getrusage, which begins with the peak of the process that started this one.
+status = pathlib.Path("/proc/self/status").read_text()
+print(re.search("VmHWM:\\s+([0-9]+) kB", status)[1])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     snapshot, peak_kib = ran.stdout.splitlines()

@@ -82,6 +82,16 @@ class Run:
         self._engine.finish()
         yield from self._answers()
 
+    def stop(self) -> Iterator[Snapshot]:
+        """End the input where it is and yield the last snapshot alone."""
+        if not self._windowed:
+            yield from self.finish()
+            return
+        self._engine.finish()
+        answer = self._engine.last_snapshot()
+        if answer is not None:
+            yield Snapshot.of(answer, self._by)
+
     def lines(self) -> dict[str, Any]:
         """Return where all lines went so far."""
         return self._engine.lines()

@@ -115,7 +115,7 @@ class Query:
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(window=_Window(length_us, slide_us, time, lateness_us, interval_us))
 
-    def count(self, *, by: str) -> Query:
+    def count(self, by: str) -> Query:
         """
         Count lines by a field; `tailrace parse --help` and `tr.Format(name).fields` list them.
 
@@ -288,8 +288,11 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = "combined") -> Que
     >>> query = tr.from_lines([b"..."], format="classic").count(by="host").sorted()
 
     Raises:
+        TypeError: One text instead of lines; `from_files` takes names of files.
         ValueError: An unknown format.
     """
+    if isinstance(lines, str | bytes):
+        raise TypeError(f"lines: a list of lines is wanted, not {lines!r:.80}; see also from_files")
     return Query(_Origin(lines=lines), checked_format(format))
 
 

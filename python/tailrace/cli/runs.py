@@ -33,11 +33,11 @@ def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
     if live and not json and is_terminal(sys.stdout):
         out = Screen(sys.stdout)
     if run.live is None:
-        code = _replayed(lambda: _show(run, out), lambda: _show_rest(run, out))
+        code = _replayed(lambda: _show(run, out), lambda: _show_last(run, out))
     else:
         code = _served(run.live, out.say, lambda stop: _serve(run, out, stop))
         if code in {0, _INTERRUPTED}:
-            _show_rest(run, out)
+            _show_last(run, out)
     if code == _UNREADABLE:
         return 2
     return _ended(code, run.lines(), strict=strict, failed=failed)
@@ -48,8 +48,8 @@ def _show(run: Run, out: Screen | Blocks) -> None:
         out.show(snapshot)
 
 
-def _show_rest(run: Run, out: Screen | Blocks) -> None:
-    for snapshot in run.finish():
+def _show_last(run: Run, out: Screen | Blocks) -> None:
+    for snapshot in run.stop():
         out.show(snapshot)
 
 

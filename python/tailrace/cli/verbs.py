@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import tailrace as tr
@@ -12,7 +13,7 @@ from tailrace.errors import TailraceError
 from tailrace.names import checked_fields, checked_format, one_of, suggestion
 from tailrace.outputs.escape import for_people
 from tailrace.query import Query, from_files, from_flume
-from tailrace.sources.text import STDIN, check_log
+from tailrace.sources.text import STDIN, LiveInput, check_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,17 +32,24 @@ Show what comes most often.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
 flume://HOST:PORT to stand in for a Flume AvroSource. Without a window a file is counted to its
-end; with one, every slide is answered.
+end; with one, every slide is answered (by the log's time a run of empty windows only once).
 """
 
-_TOP_EXAMPLES = """\
+_FIELDS = """\
+Fields:
+  classic   host user time request status size referer agent url
+  combined  host user time method url protocol status size referer agent, and request
+
+"""
+
+_TOP_EXAMPLES = f"""\
+{_FIELDS}\
 Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
 
-Fields: tailrace parse --help
 """
 
 _ABOUT_PARSE = """\
@@ -50,11 +58,8 @@ Turn lines into their fields, in the order of the input.
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT.
 """
 
-_PARSE_EXAMPLES = """\
-Fields:
-  classic   host user time request status size referer agent url
-  combined  host user time method url protocol status size referer agent, and request
-
+_PARSE_EXAMPLES = f"""\
+{_FIELDS}\
 Examples:
   tailrace parse access.log --fields host,url,status
   zcat access.log.*.gz | tailrace parse - | jq -r .agent
@@ -89,6 +94,8 @@ def run(arguments: Sequence[str]) -> int:
     first = arguments[0]
     if first not in {*verbs, *_OWN_OPTIONS}:
         what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(verbs))
+        if Path(first).exists():
+            raise UsageError(f"{first!r} is no verb; to count its lines: tailrace top {first}")
         raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
     given, unknown = top.parse_known_args(arguments)
     if unknown:
@@ -103,7 +110,7 @@ def run(arguments: Sequence[str]) -> int:
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     top = _Parser(
         prog="tailrace",
-        usage="tailrace VERB [OPTIONS] SOURCE...",
+        usage="tailrace VERB [OPTIONS] [SOURCE]...",
         description=_ABOUT,
         epilog="Each verb has its own --help.",
         allow_abbrev=False,
@@ -121,7 +128,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
 def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa: ANN401 - argparse does not export it
     parser: _Parser = verbs.add_parser(
         name,
-        usage=f"tailrace {name} [OPTIONS] SOURCE...",
+        usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
         help=about.partition("\n")[0],
         description=about,
         epilog=examples,
@@ -214,6 +221,10 @@ def _top(given: argparse.Namespace) -> int:
             raise UsageError(f"--{option} needs a window too, such as --window 300s", given.verb)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
+    if window is None and STDIN in names and LiveInput.is_waited_for() and sys.stderr.isatty():
+        print(
+            "tailrace: reading to the end of the input; --window 5m shows it live", file=sys.stderr
+        )
     from tailrace.cli.runs import run_top  # noqa: PLC0415 - a wrong argument needs none of it
 
     return run_top(query, json=given.format == "jsonl", strict=given.strict, failed=failed)
@@ -225,7 +236,8 @@ def _parse(given: argparse.Namespace) -> int:
         one_of(given.format, ["jsonl"], "output format")
         checked_format(given.log_format)
         fields = given.fields
-        wanted = _core.columns(given.log_format) if fields is None else fields.split(",")
+        all_of_it = _core.columns(given.log_format)
+        wanted = all_of_it if not fields else [name.strip() for name in fields.split(",")]
         checked_fields(wanted, given.log_format)
         query = _query(names, given.log_format)
     except ValueError as error:

@@ -56,6 +56,9 @@ def lines_summary(lines: dict[str, Any]) -> str:
 def _heading(snapshot: Snapshot) -> str:
     # What a narrow terminal cuts off is the time.
     said = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
+    # These are of all lines so far; without them a wrong format would look like no input.
+    lost = {"late": snapshot.lines["late"], "rejected": sum(snapshot.lines["rejected"].values())}
+    said += "".join(f", {count:,} {how}" for how, count in lost.items() if count)
     if snapshot.start is None or snapshot.end is None:
         return said
     start, end = _moment(snapshot.start), _moment(snapshot.end)

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use tailrace_core::{
-//!     Chunk, Clock, Field, Format, Key, Panes, Query, SECOND, Seed, Settings, State, Time,
+//!     Chunk, Clock, Field, Format, Key, Kind, Panes, Query, SECOND, Seed, Settings, State, Time,
 //! };
 //!
 //! let panes = Some(Panes { width: SECOND, lateness: 0 });
@@ -21,7 +21,7 @@
 //! };
 //! let (clock, length, sources, limit) = (Clock::Log, 300, 1, Some(10));
 //! let mut state =
-//!     State::new(Settings { panes, length, clock, sources, limit, numbers: false }, 0);
+//!     State::new(Settings { panes, length, clock, sources, limit, kind: Kind::Text }, 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
 //! let delta = query.absorb(Chunk::Lines(log), 0, 0).unwrap();

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::delta::{Counters, Delta};
+use crate::format::Kind;
 use crate::keys::{KeyTable, to_number};
 use crate::pane::Pane;
 use crate::query::Panes;
@@ -38,8 +39,8 @@ pub struct Settings {
     pub sources: usize,
     /// How many rows a snapshot has at most.
     pub limit: Option<usize>,
-    /// Whether keys are numbers.
-    pub numbers: bool,
+    /// What keys are.
+    pub kind: Kind,
 }
 
 /// A key of a row.
@@ -51,6 +52,8 @@ pub enum Key {
     Text(Vec<u8>),
     /// A whole number.
     Number(i64),
+    /// Microseconds since the epoch.
+    Time(i64),
 }
 
 /// A ranked answer.
@@ -119,9 +122,9 @@ impl State {
         }
     }
 
-    /// Says whether keys are numbers, where that shows only with the first of them.
-    pub fn set_numbers(&mut self, numbers: bool) {
-        self.settings.numbers = numbers;
+    /// Says what keys are, where that shows only with the first of them.
+    pub fn set_kind(&mut self, kind: Kind) {
+        self.settings.kind = kind;
     }
 
     /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
@@ -216,17 +219,24 @@ impl State {
         let panes = self.settings.panes?;
         let number = self.next_end(panes)?;
         self.slide_to(number);
-        self.idle = self.window.totals().keys() == 0;
         Some(self.snapshot_of(panes, number))
     }
 
-    /// Closes what the watermark has passed without answering it.
-    pub fn skip(&mut self) {
-        let Some(panes) = self.settings.panes else { return };
+    /// Closes what the watermark has passed and answers only the last end of it.
+    pub fn last_snapshot(&mut self) -> Option<Snapshot> {
+        let panes = self.settings.panes?;
+        self.skip().map(|number| self.snapshot_of(panes, number))
+    }
+
+    /// Closes what the watermark has passed without an answer, and returns the last pane of it.
+    pub fn skip(&mut self) -> Option<i64> {
+        let panes = self.settings.panes?;
+        let mut last = None;
         while let Some(number) = self.next_end(panes) {
             self.slide_to(number);
-            self.idle = self.window.totals().keys() == 0;
+            last = Some(number);
         }
+        last
     }
 
     /// The number of the pane whose end is to be answered next.
@@ -254,6 +264,7 @@ impl State {
         let first = number.saturating_sub(self.settings.length - 1);
         self.window.leave_below(first, &mut self.keys);
         self.answered = Some(number);
+        self.idle = self.window.totals().keys() == 0;
     }
 
     fn snapshot_of(&self, panes: Panes, number: i64) -> Snapshot {
@@ -298,10 +309,12 @@ impl State {
     }
 
     fn row(&self, row: Ranked<'_>) -> (Key, u64) {
-        let key = match row.key {
-            None => Key::Null,
-            Some(bytes) if self.settings.numbers => to_number(bytes).map_or(Key::Null, Key::Number),
-            Some(bytes) => Key::Text(bytes.to_vec()),
+        let number = |key: fn(i64) -> Key| row.key.and_then(to_number).map_or(Key::Null, key);
+        let key = match (row.key, self.settings.kind) {
+            (None, _) => Key::Null,
+            (Some(bytes), Kind::Text) => Key::Text(bytes.to_vec()),
+            (_, Kind::Int) => number(Key::Number),
+            (_, Kind::Time) => number(Key::Time),
         };
         (key, row.count)
     }

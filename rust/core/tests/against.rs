@@ -5,7 +5,7 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Field, Format, Key, Panes, Query, SECOND, Seed, Settings, State, Time,
+    Chunk, Clock, Field, Format, Key, Kind, Panes, Query, SECOND, Seed, Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -26,7 +26,7 @@ fn query(panes: Panes, seed: u64) -> Query {
 
 fn state(panes: Panes, length: i64) -> State {
     let (clock, sources, limit) = (Clock::Log, 1, None);
-    State::new(Settings { panes: Some(panes), length, clock, sources, limit, numbers: false }, 0)
+    State::new(Settings { panes: Some(panes), length, clock, sources, limit, kind: Kind::Text }, 0)
 }
 
 fn answers(state: &mut State) -> Vec<oracle::Answer> {

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::sync::{Mutex, MutexGuard};
-use tailrace_core::{Chunk, Counters, Field, Format, Key, Reason, Snapshot, lossy};
+use tailrace_core::{Chunk, Counters, Field, Format, Key, Reason, Snapshot, lossy, write_iso};
 
 use crate::BatchError;
 
@@ -26,9 +26,17 @@ fn key_to_python(py: Python<'_>, key: Key, bytes: bool) -> PyResult<Bound<'_, Py
     Ok(match key {
         Key::Null => py.None().into_bound(py),
         Key::Number(number) => number.into_pyobject(py)?.into_any(),
+        Key::Time(micros) => PyString::new(py, &iso(micros)).into_any(),
         Key::Text(text) if bytes => pyo3::types::PyBytes::new(py, &text).into_any(),
         Key::Text(text) => PyString::new(py, &lossy(&text)).into_any(),
     })
+}
+
+/// A time as ISO 8601 text.
+pub(crate) fn iso(micros: i64) -> String {
+    let mut text = Vec::new();
+    write_iso(micros, &mut text);
+    lossy(&text).into_owned()
 }
 
 pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound<'py, PyDict>> {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tailrace_core::{Clock, Delta, Kind, Panes, Query, Seed, Settings, State, Time};
+use tailrace_core::{Clock, Delta, Panes, Query, Seed, Settings, State, Time};
 
 use crate::convert::{Answer, answer, batch_error, chunk, counters, field, format, lock};
 
@@ -46,9 +46,9 @@ impl PyEngine {
             _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
         };
         let (panes, length) = panes(window_us, lateness_us)?;
-        let numbers = format.kind(by) != Kind::Text;
+        let kind = format.kind(by);
         let seed = Seed::new(hash_seed);
-        let settings = Settings { panes, length, clock, sources, limit, numbers };
+        let settings = Settings { panes, length, clock, sources, limit, kind };
         Ok(Self {
             query: Query { format, by, time, panes, seed },
             state: Mutex::new(State::new(settings, start_us)),
@@ -91,6 +91,11 @@ impl PyEngine {
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         let next = py.detach(|| lock(&self.state).map(|mut state| state.next_snapshot()))?;
         next.map(|snapshot| answer(py, snapshot, false)).transpose()
+    }
+
+    fn last_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
+        let last = py.detach(|| lock(&self.state).map(|mut state| state.last_snapshot()))?;
+        last.map(|snapshot| answer(py, snapshot, false)).transpose()
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {

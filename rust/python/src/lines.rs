@@ -3,9 +3,9 @@
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use tailrace_core::{Column, Field, Reason, Table, lossy, write_iso};
+use tailrace_core::{Column, Field, Reason, Table, lossy};
 
-use crate::convert::{batch_error, chunk, counters, field, format};
+use crate::convert::{batch_error, chunk, counters, field, format, iso};
 
 /// The names of the fields that a format can give.
 #[pyfunction]
@@ -75,14 +75,7 @@ fn value<'py>(py: Python<'py>, column: &Column<'_>, row: usize) -> PyResult<Boun
             values[row].map(|text| PyString::new(py, &lossy(text))).into_bound_py_any(py)
         }
         Column::Int(values) => values[row].into_bound_py_any(py),
-        Column::Time(values) => {
-            let iso = values[row].map(|micros| {
-                let mut text = Vec::new();
-                write_iso(micros, &mut text);
-                lossy(&text).into_owned()
-            });
-            iso.into_bound_py_any(py)
-        }
+        Column::Time(values) => values[row].map(iso).into_bound_py_any(py),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString};
-use tailrace_core::{Clock, Events, MAX_TIME, Panes, SECOND, Seed, Settings, State, number};
+use tailrace_core::{Clock, Events, Kind, MAX_TIME, Panes, SECOND, Seed, Settings, State, number};
 
 use crate::convert::{Answer, answer, lock};
 use crate::engine::panes;
@@ -38,7 +38,7 @@ impl PyWindow {
     ) -> PyResult<Self> {
         let (panes, length) = panes(Some(window_us), lateness_us)?;
         let clock = Clock::Manual;
-        let settings = Settings { panes, length, clock, sources: 0, limit, numbers: false };
+        let settings = Settings { panes, length, clock, sources: 0, limit, kind: Kind::Text };
         Ok(Self {
             panes: panes.unwrap_or(Panes { width: window_us.1, lateness: lateness_us }),
             seed: Seed::new(hash_seed),
@@ -96,7 +96,8 @@ impl PyWindow {
                 return Err(PyTypeError::new_err("another thread added keys of another type"));
             }
             inner.1 = kind;
-            inner.0.set_numbers(kind == Some(Keys::Numbers));
+            let numbers = kind == Some(Keys::Numbers);
+            inner.0.set_kind(if numbers { Kind::Int } else { Kind::Text });
             inner.0.skip();
             inner.0.apply(&delta);
             Ok(())
