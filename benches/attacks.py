@@ -59,5 +59,12 @@ OWN = [
     Attack("`]` in the time", b"h - u [", b"]", b'] "GET /a HTTP/1.1' + _TAIL, own=True),
     Attack("`[` in the time", b"h - u [", b"[", b'] "GET /a HTTP/1.1' + _TAIL, own=True),
     Attack("` [x]x` in the time", b"h - u", b" [x]x", b' [t] "GET /a HTTP/1.1' + _TAIL, own=True),
+    Attack(
+        "`] - 200 5 ` after blanks",
+        b"h - u [17/May/2015:10:05:03" + b" " * 500,
+        b"] - 200 5 ",
+        b'[t] "GET /a HTTP/1.1' + _TAIL,
+        own=True,
+    ),
     Attack("`€` in the host", b"h", "€".encode(), b" - u [t] " + _REQUEST + b'"-" "x', own=True),
 ]

@@ -13,6 +13,8 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -185,22 +187,90 @@ def test_ctrl_c_in_a_long_input_prints_what_there_was():
     assert counting.said == ["tailrace: 1,000 lines: 1,000 counted"]
 
 
-def test_a_second_ctrl_c_ends_at_once():
-    code = """
-import signal, sys, time
-from tailrace.cli import runs
-def work():
-    signal.raise_signal(signal.SIGINT)
-def rest():
-    print("rest", flush=True)
-    signal.raise_signal(signal.SIGINT)
-    print("not reached", flush=True)
-runs._replayed(work, rest)
-"""
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def test_a_second_ctrl_c_ends_at_once_also_when_nobody_reads(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(line(f"/{n}") + b"\n" for n in range(50_000)))
+    with subprocess.Popen([*COMMAND, "parse", str(log)], stdout=subprocess.PIPE) as blocked:
+        assert blocked.stdout is not None
+        blocked.stdout.read(1)
+        time.sleep(0.5)
+        blocked.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert blocked.poll() is None
+        blocked.send_signal(signal.SIGINT)
+        assert blocked.wait(10) == -signal.SIGINT
 
-    assert ran.stdout == "rest\n"
-    assert ran.returncode == -signal.SIGINT
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_breaks_no_answer_and_skips_none(tmp_path: Path, number: int):
+    log = tmp_path / "access.log"
+    stamps = [f"17/May/2015:10:{n // 60:02}:{n % 60:02} +0000" for n in range(3_000)]
+    log.write_bytes(b"".join(line(f"/{n}", time_text=at) + b"\n" for n, at in enumerate(stamps)))
+    arguments = ["--window", "60s", "--limit", "all", "--format", "jsonl"]
+    with running("top", str(log), *arguments) as replaying:
+        wait_for(lambda: len(replaying.printed) > 200)
+        assert replaying.end(number) == (130 if number == signal.SIGINT else 0)
+
+    ends = [datetime.fromisoformat(snapshot["end"]) for snapshot in replaying.snapshots()]
+    # The last one may be far ahead of those before it.
+    assert {after - before for before, after in pairwise(ends[:-1])} == {timedelta(seconds=1)}
+
+
+def test_a_live_source_ends_at_once_whatever_the_batch_interval():
+    with running("top", "flume://127.0.0.1:0", "--batch-interval", "15m") as receiver:
+        assert receiver.port
+        asked = time.monotonic()
+        assert receiver.end(signal.SIGTERM) == 0
+        assert time.monotonic() - asked < 5
+
+
+def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    for verb in ("top", "parse"):
+        with Path("/dev/full").open("w") as full:
+            ran = subprocess.run(
+                [*COMMAND, verb, str(log)], stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert ran.returncode == 1
+        assert ran.stderr == b"tailrace: cannot write: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [
+        (">&-", 2, "tailrace: standard output is closed\n"),
+        ("<&-", 2, "tailrace: -: Bad file descriptor\n"),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int, said: str):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    source = "-" if closed == "<&-" else str(log)
+    ran = subprocess.run(
+        ["bash", "-c", f'"$@" {closed}', "bash", *COMMAND, "top", source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stderr == said
+    assert ran.returncode == code
+    assert "counted" not in ran.stdout
+
+
+def test_what_the_terminal_cannot_spell_is_escaped_and_json_is_utf_8(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/€") + b"\n")
+    for arguments, shown in ((), b"/\\u20ac"), (("--format", "jsonl"), "/€".encode()):
+        ran = subprocess.run(
+            [*COMMAND, "top", str(log), *arguments],
+            capture_output=True,
+            check=True,
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        )
+        assert shown in ran.stdout
 
 
 def test_ctrl_c_among_many_answers_prints_one_more_and_no_flood(tmp_path: Path):

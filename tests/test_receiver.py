@@ -1,15 +1,17 @@
 """The receiver of Flume events on a real socket: the protocol itself is tested without one."""
 
 import json
+import re
 import signal
 import socket
 import struct
 import subprocess
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from live import (
@@ -198,6 +200,36 @@ def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: byt
     assert rows == [{"url": "/b", "count": 1}]
     assert len(said) == 1
     assert named in said[0]
+
+
+def test_what_came_beside_a_malformed_batch_is_counted_and_answered():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/1")]) == OK
+        bad = sink.frame(b"appendBatch", b"\x04" + event(line("/2")) + b"\x00")
+        more = sink.frame(b"appendBatch", events([line("/3")]))
+        sink.send(bad + more)
+        assert sink.answer() == OK
+        assert sink.is_closed()
+        wait_for(lambda: receiver.counted() == 2)
+
+
+def test_a_peer_that_reads_no_answers_is_not_read_either():
+    with running(*TOP) as receiver, Sink(receiver.port) as deaf, Sink(receiver.port) as good:
+        deaf.socket.settimeout(2)
+        deaf.call(b"", b"")
+        frame = deaf.frame(b"unknown", b"") * 2_000
+        sent = 0
+        with suppress(TimeoutError):
+            while sent < 500 * 1024 * 1024:
+                deaf.send(frame)
+                sent += len(frame)
+        assert sent < 500 * 1024 * 1024
+        assert good.batch([line("/a")]) == OK
+        wait_for(lambda: receiver.counted() == 1)
+        status = Path(f"/proc/{receiver.process.pid}/status").read_text()
+        peak_kib = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+        assert peak_kib < 100 * 1024
+        assert receiver.end(signal.SIGTERM) == 0
 
 
 def test_a_sink_that_dies_within_a_frame_is_named_and_counts_nothing():

@@ -14,13 +14,12 @@ from tailrace._core import BatchError
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from tailrace._core import Engine
     from tailrace.sources import Chunk, LiveSource, Source
 
-__all__ = ["Clock", "Run"]
+__all__ = ["Clock", "Run", "Stop"]
 
 
 class Clock:
@@ -37,6 +36,39 @@ class Clock:
     def now_us(self) -> int:
         """Return microseconds since the epoch."""
         return (self._offset_ns + self._monotonic_ns()) // 1_000
+
+
+class Stop:
+    """
+    A wish to end in good order, as a signal handler utters it.
+
+    What is being read is broken off; what is being counted, answered or written is not.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._reading = False
+
+    def ask(self) -> None:
+        """Ask for the end."""
+        self.asked = True
+        if self._reading:
+            raise _BrokenOffError
+
+    def read(self, chunks: Iterator[Chunk]) -> Chunk | None:
+        """Return the next chunk, or nothing at the end or when the end was asked for."""
+        try:
+            self._reading = True
+            chunk = None if self.asked else next(chunks, None)
+            self._reading = False
+        except _BrokenOffError:
+            self._reading = False
+            return None
+        return chunk
+
+
+class _BrokenOffError(BaseException):
+    """A read was broken off."""
 
 
 class Run:
@@ -63,6 +95,7 @@ class Run:
         self._by = by
         self._batch_interval_us = batch_interval_us
         self._windowed = windowed
+        self.wish = Stop()
 
     @property
     def live(self) -> LiveSource | None:
@@ -70,9 +103,13 @@ class Run:
         # A class tells by its methods which of the two protocols it follows.
         return None if hasattr(self._source, "chunks") else self._source
 
-    def __iter__(self) -> Iterator[Snapshot]:
+    def snapshots(self) -> Generator[Snapshot, None, None]:
         """Yield every snapshot."""
         return self._replay() if self.live is None else self._wait()
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        """Yield every snapshot."""
+        return self.snapshots()
 
     def finish(self) -> Iterator[Snapshot]:
         """End the input where it is and yield what is still to be answered."""
@@ -101,27 +138,34 @@ class Run:
         while (answer := self._engine.next_snapshot()) is not None:
             yield Snapshot.of(answer, self._by)
 
-    def _replay(self) -> Iterator[Snapshot]:
-        for chunk in cast("Source", self._source).chunks():
+    def _replay(self) -> Generator[Snapshot, None, None]:
+        chunks = cast("Source", self._source).chunks()
+        while (chunk := self.wish.read(chunks)) is not None:
             if chunk.data:
                 self._take(chunk)
             else:
                 self._engine.end_source(chunk.source)
             self._engine.advance(self._clock.now_us())
-            yield from self._answers()
-        yield from self.finish()
+            for snapshot in self._answers():
+                yield snapshot
+                if self.wish.asked:
+                    return
+        if not self.wish.asked:
+            yield from self.finish()
 
-    async def serve(self, source: LiveSource, stop: asyncio.Event) -> AsyncIterator[Snapshot]:
+    async def serve(self, source: LiveSource) -> AsyncIterator[Snapshot]:
         """
-        Feed an opened source until it ends or *stop* is set, and yield what is answered.
+        Feed an opened source until it ends or the end is asked for, and yield what is answered.
 
         The clock is looked at whenever it passes a multiple of the batch interval, counted from
         the epoch as the ends of windows are, so that ticks do not drift and an end is answered
         when it has passed. A chunk is stamped when it is taken, and applied before the next look
         at the clock, so no window closes before what belongs into it.
         """
+        import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
         due = self._next_tick()
-        while not stop.is_set():
+        while not self.wish.asked:
             chunks = await source.receive(max(due - self._clock.now_us(), 0) / 1e6)
             if chunks is None:
                 break
@@ -132,15 +176,19 @@ class Run:
                 due = self._next_tick()
             for snapshot in self._answers():
                 yield snapshot
+                if self.wish.asked:
+                    return
+                # Sockets are served also where many ends have passed.
+                await asyncio.sleep(0)
 
-    def _wait(self) -> Iterator[Snapshot]:
+    def _wait(self) -> Generator[Snapshot, None, None]:
         """Run an event loop for as long as the next snapshot takes."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
         source = cast("LiveSource", self._source)
         with asyncio.Runner() as runner:
             runner.run(source.open())
-            snapshots = self.serve(source, asyncio.Event())
+            snapshots = self.serve(source)
             try:
                 while (snapshot := runner.run(_next(snapshots))) is not None:
                     yield snapshot

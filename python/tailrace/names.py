@@ -39,4 +39,6 @@ def checked_fields(names: list[str], log_format: str) -> list[str]:
     what = f"field of format {log_format}"
     for name in names:
         one_of(name, known, what)
+        if names.count(name) > 1:
+            raise ValueError(f"field {name!r} is named twice; name it once")
     return names

@@ -107,6 +107,10 @@ class Query:
         elif time not in ("arrival", "log"):
             raise ValueError(f"time: {time!r} is neither 'arrival' nor 'log'")
         if time == "arrival":
+            if slide_us < _SHORTEST_INTERVAL_US:
+                raise ValueError(
+                    "slide: by arrival it is at least 10ms; the clock is looked at so often"
+                )
             if lateness is not None:
                 raise ValueError("lateness: by arrival nothing is late; it goes with time log")
             lateness_us = 0
@@ -134,7 +138,7 @@ class Query:
         """
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
-        return self._with(limit=n)
+        return self._with(limit=min(n, _MOST_ROWS))
 
     def sorted(self) -> Query:
         """Answer every key, the highest counts first, ties by key."""
@@ -155,11 +159,15 @@ class Query:
             OSError: The source cannot be opened or read.
             ValueError: It was not said what to count.
         """
-        snapshots = iter(self.start())
+        snapshots = self.start().snapshots()
         if callback is None:
             return snapshots
-        for snapshot in snapshots:
-            callback(snapshot)
+        try:
+            for snapshot in snapshots:
+                callback(snapshot)
+        finally:
+            # Closes the source also where the callback raised.
+            snapshots.close()
         return None
 
     def open_source(self) -> Source | LiveSource:
@@ -208,6 +216,9 @@ class Query:
             windowed=window is not None,
         )
 
+
+# As many as there can be keys.
+_MOST_ROWS = 2**32
 
 # More often than this an idle process would be a busy one.
 _SHORTEST_INTERVAL_US = 10_000

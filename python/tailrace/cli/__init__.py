@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.screen import OutputError
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command and exit."""
+    # Until there is something to end in good order, Ctrl-C ends without a word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -19,6 +23,12 @@ def run(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     from tailrace.cli import verbs  # noqa: PLC0415 - who imports `main` may not want it yet
 
+    if sys.stderr is None:
+        # `print` would take standard output instead.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
+    if sys.stdout is None:
+        print("tailrace: standard output is closed", file=sys.stderr)
+        return 2
     try:
         code = verbs.run(arguments)
         sys.stdout.flush()
@@ -26,8 +36,16 @@ def run(arguments: list[str]) -> int:
         print(f"{error.place}: {for_people(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader went away and wants no more, such as `head`. What is still buffered would
-        # raise again when the interpreter exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader went away and wants no more, such as `head`.
+        _forget_output()
         return 0
+    except OutputError as error:
+        _forget_output()
+        print(f"tailrace: {error}", file=sys.stderr)
+        return 1
     return code
+
+
+def _forget_output() -> None:
+    """Drop what is still buffered, which would raise again when the interpreter exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from tailrace import _core
+from tailrace.driver import Stop
+from tailrace.errors import TailraceError
 from tailrace.outputs.escape import for_people
-from tailrace.outputs.screen import Blocks, Screen, is_terminal
+from tailrace.outputs.screen import Blocks, Screen, is_terminal, write
 from tailrace.outputs.text import lines_summary
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+    from io import TextIOWrapper
     from types import FrameType
 
     from tailrace.driver import Run
@@ -24,22 +26,34 @@ __all__ = ["run_parse", "run_top"]
 
 _INTERRUPTED = 130
 
+# Those of the output are `OutputError`.
+_INPUT_ERRORS = (OSError, TailraceError)
+
 
 def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
     """Print the snapshots of a query."""
+    # JSON is UTF-8; a table on another terminal shows what that cannot as an escape.
+    cast("TextIOWrapper", sys.stdout).reconfigure(
+        encoding="utf-8" if json else None, errors="backslashreplace"
+    )
     run = query.start()
     live = run.live is not None
     out: Screen | Blocks = Blocks(sys.stdout, json=json)
     if live and not json and is_terminal(sys.stdout):
         out = Screen(sys.stdout)
-    if run.live is None:
-        code = _replayed(lambda: _show(run, out), lambda: _show_last(run, out))
-    else:
-        code = _served(run.live, out.say, lambda stop: _serve(run, out, stop))
-        if code in {0, _INTERRUPTED}:
+    with _Signals(run.wish) as signals:
+        if run.live is None:
+            code = _replayed(lambda: _show(run, out))
+        else:
+            code = _served(run.live, out.say, signals, lambda: _serve(run, out))
+        if code == _UNREADABLE:
+            return 2
+        if signals.number is not None or code:
             _show_last(run, out)
-    if code == _UNREADABLE:
-        return 2
+        elif live:
+            for snapshot in run.finish():
+                out.show(snapshot)
+        code = signals.code or code
     return _ended(code, run.lines(), strict=strict, failed=failed)
 
 
@@ -53,28 +67,32 @@ def _show_last(run: Run, out: Screen | Blocks) -> None:
         out.show(snapshot)
 
 
-async def _serve(run: Run, out: Screen | Blocks, stop: asyncio.Event) -> None:
+async def _serve(run: Run, out: Screen | Blocks) -> None:
     assert run.live is not None  # noqa: S101 - for the type checker
-    async for snapshot in run.serve(run.live, stop):
+    async for snapshot in run.serve(run.live):
         out.show(snapshot)
 
 
 def run_parse(query: Query, *, fields: list[str], strict: bool, failed: bool) -> int:
     """Print the fields of every line."""
-    parser = _Parser(query.log_format, fields)
+    wish = Stop()
+    parser = _Parser(query.log_format, fields, wish)
     source = query.open_source()
-    if hasattr(source, "chunks"):
-        code = _replayed(lambda: parser.replay(cast("Source", source)), lambda: None)
-    else:
-        live = source
-        code = _served(live, Blocks.say, lambda stop: parser.serve(live, stop))
-    if code == _UNREADABLE:
-        return 2
+    with _Signals(wish) as signals:
+        if hasattr(source, "chunks"):
+            code = _replayed(lambda: parser.replay(cast("Source", source)))
+        else:
+            live = source
+            code = _served(live, Blocks.say, signals, lambda: parser.serve(live))
+        if code == _UNREADABLE:
+            return 2
+        code = signals.code or code
     return _ended(code, parser.lines, strict=strict, failed=failed)
 
 
 class _Parser:
-    def __init__(self, log_format: str, fields: list[str]) -> None:
+    def __init__(self, log_format: str, fields: list[str], wish: Stop) -> None:
+        self._wish = wish
         self._format = log_format
         self._fields = fields
         self.lines: dict[str, Any] = {
@@ -86,11 +104,12 @@ class _Parser:
         }
 
     def replay(self, source: Source) -> None:
-        for chunk in source.chunks():
+        chunks = source.chunks()
+        while (chunk := self._wish.read(chunks)) is not None:
             self._write(chunk)
 
-    async def serve(self, source: LiveSource, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    async def serve(self, source: LiveSource) -> None:
+        while not self._wish.asked:
             chunks = await source.receive(0.2)
             if chunks is None:
                 return
@@ -110,8 +129,7 @@ class _Parser:
         except _core.BatchError as error:
             answer(str(error))
             return
-        sys.stdout.buffer.write(text)
-        sys.stdout.buffer.flush()
+        write(sys.stdout, text)
         for name in ("fed", "counted"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
@@ -119,50 +137,61 @@ class _Parser:
         answer(None)
 
 
-class _Stopped(BaseException):
-    """A signal asked for the end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 _UNREADABLE = -1
 
 
-def _replayed(work: Callable[[], None], rest: Callable[[], None]) -> int:
+class _Signals:
     """
-    Do the work; on Ctrl-C or SIGTERM do the rest and say by the code which it was.
+    Ctrl-C and SIGTERM as a wish to end in good order, for as long as the block lasts.
 
-    A second signal ends the process at once, as if there were no handler.
+    A second one ends the process at once, as if there were no handler.
     """
 
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+    def __init__(self, wish: Stop) -> None:
+        self._wish = wish
+        self._previous: dict[int, Any] = {}
+        self.number: int | None = None
+        # Lets a loop that waits see the wish.
+        self.wake: Callable[[], object] | None = None
+
+    @property
+    def code(self) -> int:
+        return _INTERRUPTED if self.number == signal.SIGINT else 0
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        raise _Stopped(number)
+        self.number = number
+        if self.wake is not None:
+            self.wake()
+        self._wish.ask()
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+def _replayed(work: Callable[[], None]) -> int:
+    """Do the work, and say what could not be read."""
     try:
         work()
-    except _Stopped as stopped:
-        rest()
-        return _INTERRUPTED if stopped.number == signal.SIGINT else 0
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        rest()
+    except BrokenPipeError:
+        raise
+    except _INPUT_ERRORS as error:
         print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
         return 1
-    finally:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is stop:
-                signal.signal(number, handler)
     return 0
 
 
 def _served(
     source: LiveSource,
     say: Callable[[str], None],
-    work: Callable[[asyncio.Event], Awaitable[None]],
+    signals: _Signals,
+    work: Callable[[], Coroutine[Any, Any, None]],
 ) -> int:
     """Open a live source, do the work until it ends or a signal asks for it, and close it."""
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
@@ -176,40 +205,33 @@ def _served(
     handler = Handler(logging.WARNING)
     logger.addHandler(handler)
     logger.propagate = False
-    code = 0
 
-    async def serve() -> None:
-        nonlocal code
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def stopped(number: int) -> None:
-            nonlocal code
-            code = _INTERRUPTED if number == signal.SIGINT else 0
-            stop.set()
-            # A second one ends the process at once.
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped, number)
+    async def serve() -> int:
         try:
             said = await source.open()
         except OSError as error:
-            code = _UNREADABLE
             say(f"tailrace: {for_people(_cannot_listen(error))}")
-            return
+            return _UNREADABLE
+        loop = asyncio.get_running_loop()
+        signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
         say(f"tailrace: {said}; nothing survives a crash (no checkpoint); Ctrl-C ends")
         try:
-            await work(stop)
+            await work()
         finally:
+            signals.wake = None
             await source.close()
+        return 0
 
     try:
-        asyncio.run(serve())
+        # Not `asyncio.run`, which takes SIGINT for itself.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(serve())
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
     finally:
         logger.removeHandler(handler)
-    return code
 
 
 def _cannot_listen(error: OSError) -> str:

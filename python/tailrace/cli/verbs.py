@@ -260,7 +260,7 @@ def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
             raise UsageError(
                 "no source; name a file, - for standard input, or flume://HOST:PORT", verb
             )
-        return (STDIN,), False
+        sources = (STDIN,)
     if any(source.startswith(_FLUME) for source in sources):
         if len(sources) > 1:
             raise UsageError("flume:// stands alone; run one tailrace for each live source", verb)

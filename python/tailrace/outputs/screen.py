@@ -12,7 +12,33 @@ from tailrace.outputs.text import table
 if TYPE_CHECKING:
     from tailrace.snapshot import Snapshot
 
-__all__ = ["Blocks", "Screen", "is_terminal"]
+__all__ = ["Blocks", "OutputError", "Screen", "is_terminal", "write"]
+
+
+class OutputError(Exception):
+    """What was to be written cannot be, and nothing can any more."""
+
+
+def write(stream: TextIO, data: str | bytes) -> None:
+    """
+    Write all of it and flush.
+
+    Raises:
+        BrokenPipeError: The reader went away.
+        OutputError: It cannot be written, for instance because the disk is full.
+    """
+    if isinstance(data, str):
+        data = data.encode(stream.encoding, stream.errors or "strict")
+    rest = memoryview(data)
+    try:
+        # Under PYTHONUNBUFFERED a signal cuts a write short, and nobody but us sees it.
+        while rest:
+            rest = rest[stream.buffer.write(rest) :]
+        stream.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write: {error.strerror}") from error
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -37,14 +63,12 @@ class Screen:
         columns, rows = os.get_terminal_size(self._stream.fileno())
         # The last line is left to the cursor. A terminal without a size has 80 x 24.
         text = table(snapshot, columns or 80, (rows or 24) - 1)
-        self._stream.write(self._erased() + text + "\n")
-        self._stream.flush()
+        write(self._stream, self._erased() + text + "\n")
         self._height = text.count("\n") + 1
 
     def say(self, text: str) -> None:
         """Write a message for people; the next table is drawn below it."""
-        self._stream.write(self._erased())
-        self._stream.flush()
+        write(self._stream, self._erased())
         self._height = 0
         print(text, file=sys.stderr, flush=True)
 
@@ -66,8 +90,7 @@ class Blocks:
         """Write a line of JSON, or a table with an empty line before all but the first."""
         between = "" if self._first else self._between
         self._first = False
-        self._stream.write(between + self._text(snapshot) + "\n")
-        self._stream.flush()
+        write(self._stream, between + self._text(snapshot) + "\n")
 
     @staticmethod
     def say(text: str) -> None:

@@ -57,6 +57,10 @@ class LiveSource(Protocol):
         """Return what has come, an empty list after the timeout, nothing at the end."""
         ...
 
+    def wake(self) -> None:
+        """Let `receive` return now."""
+        ...
+
     async def close(self) -> None:
         """Stop taking in, answer what is open, let go."""
         ...

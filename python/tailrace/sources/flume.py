@@ -31,6 +31,12 @@ _OTHER_DESCRIPTORS = 32
 # so this is a mark, not a bound: each connection may be one frame above it.
 PENDING_BYTES = 64 * 1024 * 1024
 
+# What a batch costs besides its bytes, so that many small ones count as well.
+_BATCH_BYTES = 600
+
+# How many batches are handed over at a time.
+_ROUND = 256
+
 # How long a sender may take to write down an answer before it is left alone. Agents give up on
 # a batch after 20 s.
 _CLOSE_TIMEOUT_S = 5.0
@@ -50,6 +56,7 @@ class Flume:
         self._gone = asyncio.Event()
         self._pending_bytes = 0
         self._limit = MAX_CONNECTIONS
+        self._full = False
 
     async def open(self) -> str:
         """Listen."""
@@ -77,9 +84,12 @@ class Flume:
         else:
             # Let the loop read and write between two rounds also when there is always more.
             await asyncio.sleep(0)
-        chunks = list(self._chunks)
-        self._chunks.clear()
-        return chunks
+        # Not all at once: between two rounds the clock is looked at and the loop runs.
+        return [self._chunks.popleft() for _ in range(min(len(self._chunks), _ROUND))]
+
+    def wake(self) -> None:
+        """Let `receive` return now."""
+        self._arrived.set()
 
     async def close(self) -> None:
         """
@@ -108,6 +118,8 @@ class Flume:
             return False
         self._connections.add(connection)
         self._gone.clear()
+        if self._full:
+            connection.pause()
         return True
 
     def received(self, connection: _Connection, batch: Batch) -> None:
@@ -116,9 +128,10 @@ class Flume:
         span = (batch.start, len(batch.message))
         answer = partial(self._answer, connection, batch)
         self._chunks.append(Chunk(batch.message, span, kind, answer=answer))
-        self._pending_bytes += len(batch.message)
+        self._pending_bytes += len(batch.message) + _BATCH_BYTES
         self._arrived.set()
-        if self._pending_bytes > PENDING_BYTES:
+        if self._pending_bytes > PENDING_BYTES and not self._full:
+            self._full = True
             for each in self._connections:
                 each.pause()
 
@@ -127,8 +140,10 @@ class Flume:
         self._connections.discard(connection)
         if not self._connections:
             self._gone.set()
-        for chunk in [chunk for chunk in self._chunks if _sender(chunk) is connection]:
-            self._chunks.remove(chunk)
+        kept = deque(chunk for chunk in self._chunks if _sender(chunk) is not connection)
+        lost = [chunk for chunk in self._chunks if _sender(chunk) is connection]
+        self._chunks = kept
+        for chunk in lost:
             self._settled(len(chunk.data))
 
     def _answer(self, connection: _Connection, batch: Batch, problem: str | None) -> None:
@@ -136,8 +151,9 @@ class Flume:
         self._settled(len(batch.message))
 
     def _settled(self, size: int) -> None:
-        self._pending_bytes -= size
-        if self._pending_bytes <= PENDING_BYTES:
+        self._pending_bytes -= size + _BATCH_BYTES
+        if self._pending_bytes <= PENDING_BYTES and self._full:
+            self._full = False
             for each in self._connections:
                 each.resume()
 
@@ -153,7 +169,11 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer = "?"
         self._paused = False
+        self._unread = False
         self._ending = False
+        self._refused = False
+        # Batches that are too broken to be answered.
+        self._broken = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
@@ -182,7 +202,16 @@ class _Connection(asyncio.Protocol):
         except ProtocolError as error:
             self._refuse(str(error))
         self._ending = True
-        return self._session.open_batches > 0
+        return self._session.open_batches > self._broken
+
+    def pause_writing(self) -> None:
+        """Take nothing in from a peer that does not read its answers."""
+        self._unread = True
+        self._read_or_not()
+
+    def resume_writing(self) -> None:
+        self._unread = False
+        self._read_or_not()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
@@ -194,23 +223,31 @@ class _Connection(asyncio.Protocol):
         """Write the answer to a batch, or end the connection because of what is in it."""
         if self._transport is None:
             return
-        if problem is not None:
+        if problem is None:
+            self._session.answer(batch, Status.OK)
+            self._flush()
+        else:
+            self._broken += 1
             self._refuse(problem)
-            self._transport.close()
-            return
-        self._session.answer(batch, Status.OK)
-        self._flush()
-        if self._ending and not self._session.open_batches:
+        # What else it sent is applied, so it is answered before the end.
+        if self._ending and self._session.open_batches <= self._broken:
             self._transport.close()
 
     def pause(self) -> None:
-        if not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        self._paused = True
+        self._read_or_not()
 
     def resume(self) -> None:
-        if self._paused and self._transport is not None:
-            self._paused = False
+        self._paused = False
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        # Both may be called again in the same state.
+        if self._paused or self._unread:
+            self._transport.pause_reading()
+        else:
             self._transport.resume_reading()
 
     def close(self) -> None:
@@ -225,12 +262,13 @@ class _Connection(asyncio.Protocol):
 
     def _refuse(self, problem: str) -> None:
         """Say once why this connection ends; what it sent before is still answered."""
-        if self._ending or self._transport is None:
+        if self._refused or self._transport is None:
             return
         _log.warning("%s: connection closed: %s", self._peer, problem)
+        self._refused = True
         self._ending = True
         self._flush()
-        if not self._session.open_batches:
+        if self._session.open_batches <= self._broken:
             self._transport.close()
 
     def _flush(self) -> None:

@@ -13,6 +13,7 @@ from tailrace.errors import TailraceError
 from tailrace.sources import Chunk
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["STDIN", "Cutter", "Files", "LiveInput", "Memory", "check_log"]
@@ -87,7 +88,9 @@ def check_log(path: str) -> None:
         TailraceError: It is compressed.
     """
     # A named pipe is left alone: to open and close it would end its writer.
-    if path != STDIN and stat.S_IFMT(os.stat(path).st_mode) in {stat.S_IFREG, stat.S_IFDIR}:  # noqa: PTH116 - names stay text
+    if path == STDIN:
+        os.fstat(0)
+    elif stat.S_IFMT(os.stat(path).st_mode) in {stat.S_IFREG, stat.S_IFDIR}:  # noqa: PTH116 - names stay text
         os.close(_open(path))
 
 
@@ -115,6 +118,17 @@ def _refuse_odd(descriptor: int, path: str) -> None:
             raise TailraceError(f"{path}: is compressed; {mend}")
 
 
+def _read(descriptor: int) -> bytes:
+    while True:
+        try:
+            return os.read(descriptor, _CHUNK_BYTES)
+        except BlockingIOError:
+            # Inherited so from another program; wait as it would have.
+            import select  # noqa: PLC0415 - rarely needed
+
+            select.select([descriptor], [], [])
+
+
 class Files:
     """Files and standard input, read one after the other, each a source of its own."""
 
@@ -128,7 +142,7 @@ class Files:
             descriptor = _open(path)
             try:
                 cutter = Cutter(source)
-                while data := os.read(descriptor, _CHUNK_BYTES):
+                while data := _read(descriptor):
                     yield from cutter.feed(data)
                 yield from cutter.finish()
             finally:
@@ -167,6 +181,8 @@ class LiveInput:
     def __init__(self) -> None:
         self._cutter = Cutter()
         self._ended = False
+        self._woken = False
+        self._readable: asyncio.Event | None = None
 
     @staticmethod
     def is_waited_for() -> bool:
@@ -185,7 +201,7 @@ class LiveInput:
         if self._ended:
             return None
         loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
+        self._readable = readable = asyncio.Event()
         # The descriptor stays blocking: it may be shared with a shell. It is read when it has
         # something, and then returns at once.
         loop.add_reader(0, readable.set)
@@ -196,11 +212,19 @@ class LiveInput:
             return []
         finally:
             loop.remove_reader(0)
-        data = os.read(0, _CHUNK_BYTES)
+        if self._woken:
+            return []
+        data = _read(0)
         if data:
             return list(self._cutter.feed(data))
         self._ended = True
         return list(self._cutter.finish())
+
+    def wake(self) -> None:
+        """Let `receive` return now."""
+        self._woken = True
+        if self._readable is not None:
+            self._readable.set()
 
     async def close(self) -> None:
         """Nothing is held."""

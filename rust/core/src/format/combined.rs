@@ -19,6 +19,9 @@ use std::ops::RangeInclusive;
 use super::scan::Forwards;
 use super::{Fields, Reject, time};
 
+/// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
+const LONGEST_TIME: usize = 64;
+
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
 const MAX_METHOD_LENGTH: usize = 32;
 
@@ -129,7 +132,8 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
 /// without a quote all else has to be in order.
 fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
     let Ok(dash) = blanks(line, close + 1) else { return false };
-    line.get(dash) == Some(&b'-')
+    close - open <= LONGEST_TIME
+        && line.get(dash) == Some(&b'-')
         && status_and_size(line, dash + 1)
             .is_some_and(|(_, size)| size.1 == line.len() || quoted(line, size.1).is_some())
         && time::parse(&line[open + 1..close]).is_some()
