@@ -134,8 +134,8 @@ class Run:
         return self._engine.lines()
 
     def _answers(self) -> Iterator[Snapshot]:
-        """Yield the windows whose end the watermark has reached."""
-        while (answer := self._engine.next_snapshot()) is not None:
+        """Yield the windows whose end the watermark has reached, unless the end is asked for."""
+        while not self.wish.asked and (answer := self._engine.next_snapshot()) is not None:
             yield Snapshot.of(answer, self._by)
 
     def _replay(self) -> Generator[Snapshot, None, None]:
@@ -146,10 +146,7 @@ class Run:
             else:
                 self._engine.end_source(chunk.source)
             self._engine.advance(self._clock.now_us())
-            for snapshot in self._answers():
-                yield snapshot
-                if self.wish.asked:
-                    return
+            yield from self._answers()
         if not self.wish.asked:
             yield from self.finish()
 
@@ -176,8 +173,6 @@ class Run:
                 due = self._next_tick()
             for snapshot in self._answers():
                 yield snapshot
-                if self.wish.asked:
-                    return
                 # Sockets are served also where many ends have passed.
                 await asyncio.sleep(0)
 
