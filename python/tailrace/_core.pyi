@@ -35,23 +35,33 @@ class Engine:
     def __new__(
         cls,
         *,
-        format: str,
+        formats: list[str],
         by: str,
-        time: Literal["arrival", "log"],
+        time: Literal["arrival", "header", "log"],
         limit: int | None,
         window_us: tuple[int, int] | None,
         lateness_us: int,
-        max_ahead_us: int | None,
+        idle_timeout_us: int | None,
         sources: int,
         start_us: int,
         hash_seed: int,
     ) -> Engine: ...
     def absorb(
-        self, data: bytes, /, *, kind: Kind, span: tuple[int, int], source: int, now_us: int
+        self,
+        data: bytes,
+        /,
+        *,
+        kind: Kind,
+        span: tuple[int, int],
+        source: int,
+        format: str,
+        now_us: int,
+        max_ahead_us: int | None,
     ) -> Delta: ...
     def apply(self, delta: Delta, /) -> None: ...
     def end_source(self, source: int, /) -> None: ...
     def advance(self, now_us: int, /) -> None: ...
+    def behind(self) -> int | None: ...
     def finish(self) -> None: ...
     def next_snapshot(self) -> Answer | None: ...
     def last_snapshot(self) -> Answer | None: ...

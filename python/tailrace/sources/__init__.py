@@ -5,24 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tailrace._types import Kind
 
-__all__ = ["Chunk", "LiveSource", "Source"]
+__all__ = ["Chunk", "LiveSource", "Source", "end_of"]
 
 
 class Chunk(NamedTuple):
-    """Bytes of whole messages, for one crossing into the core."""
+    """Bytes of whole messages, for one crossing into the core; without any, a source has ended."""
 
     data: bytes
     span: tuple[int, int]
     """The part of the bytes that belongs to it."""
     kind: Kind = "lines"
     source: int = 0
-    """Which of a query's sources it is from, by number."""
+    """Which of several sources it is from, by number."""
     answer: Callable[[str | None], None] | None = None
     """Tells the sender that the chunk was applied, or why it cannot be."""
+
+
+def end_of(source: int) -> Chunk:
+    """Return the chunk that says that a source has ended."""
+    return Chunk(b"", (0, 0), source=source)
 
 
 class Source(Protocol):
@@ -31,18 +36,25 @@ class Source(Protocol):
     count: int
     """How many sources it is, each with a watermark of its own."""
 
-    def chunks(self) -> Iterator[Chunk]:
+    def parts(self) -> Sequence[Iterator[Chunk]]:
         """
-        Yield chunks in the order of their bytes; an empty one says that its source has ended.
+        Return for each of its sources the chunks in the order of their bytes.
 
-        Raises:
-            OSError: Something cannot be read.
+        Nothing is opened before the first of them is asked for. To read one raises `OSError` or
+        `TailraceError` where it cannot be read.
         """
+        ...
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bytes were read, and of how many where that is known."""
         ...
 
 
 class LiveSource(Protocol):
     """What has to be waited for."""
+
+    count: int
+    """How many sources it is, each with a watermark of its own."""
 
     async def open(self) -> str:
         """

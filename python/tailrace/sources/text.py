@@ -24,12 +24,20 @@ _CHUNK_BYTES = 1024 * 1024
 # How many lines of an iterable make a chunk.
 _CHUNK_LINES = 10_000
 
+# The most that a read of compressed data may become at a time.
+_INFLATED_BYTES = 4 * _CHUNK_BYTES
+
+_GZIP = b"\x1f\x8b"
+
 _COMPRESSED = {
-    b"\x1f\x8b": "zcat",
     b"\x28\xb5\x2f\xfd": "zstdcat",
     b"BZh": "bzcat",
     b"\xfd7zXZ\x00": "xzcat",
 }
+_LONGEST_MAGIC = 6
+
+# What the process has open besides the files that it reads.
+_OTHER_DESCRIPTORS = 64
 
 STDIN = "-"
 """The path that means standard input."""
@@ -111,7 +119,11 @@ def _refuse_odd(descriptor: int, path: str) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    head = os.pread(descriptor, 6, 0) if stat.S_ISREG(mode) else b""
+    if stat.S_ISREG(mode):
+        _refuse_compressed(os.pread(descriptor, _LONGEST_MAGIC, 0), path)
+
+
+def _refuse_compressed(head: bytes, path: str) -> None:
     for magic, program in _COMPRESSED.items():
         if head.startswith(magic):
             mend = f"unpack it on the way: {program} FILE | tailrace … -"
@@ -129,25 +141,127 @@ def _read(descriptor: int) -> bytes:
             select.select([descriptor], [], [])
 
 
+class Gunzip:
+    """Unpacks a stream of gzip, also of several members one after the other."""
+
+    def __init__(self, path: str) -> None:
+        import zlib  # noqa: PLC0415 - only for what is compressed
+
+        self._zlib = zlib
+        self._path = path
+        self._member = zlib.decompressobj(wbits=31)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """
+        Yield what the data holds, in pieces.
+
+        Raises:
+            TailraceError: It is no gzip.
+        """
+        while data:
+            if self._member.eof:
+                # What may follow a member is another one, or zeros that fill a block.
+                data = data.lstrip(b"\0")
+                if not data:
+                    return
+                self._member = self._zlib.decompressobj(wbits=31)
+            try:
+                text = self._member.decompress(data, _INFLATED_BYTES)
+            except self._zlib.error as error:
+                raise TailraceError(f"{self._path}: is damaged ({error}); see gzip -t") from error
+            if text:
+                yield text
+            data = self._member.unconsumed_tail or self._member.unused_data
+
+    def finish(self) -> None:
+        """
+        See that the last member is whole.
+
+        Raises:
+            TailraceError: It is not.
+        """
+        if not self._member.eof:
+            raise TailraceError(f"{self._path}: ends too early, it was cut off; see gzip -t")
+
+
 class Files:
-    """Files and standard input, read one after the other, each a source of its own."""
+    """Files and standard input, each a source of its own; gzip is unpacked."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths
         self.count = len(paths)
+        self._done = 0
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks of the first file, then those of the next."""
-        for source, path in enumerate(self._paths):
-            descriptor = _open(path)
+    def parts(self) -> Sequence[Iterator[Chunk]]:
+        """Return the chunks of each file."""
+        return [self._chunks(path) for path in self._paths]
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bytes were read, and the sizes of the files unless one is a pipe."""
+        total = 0
+        for path in self._paths:
             try:
-                cutter = Cutter(source)
-                while data := _read(descriptor):
-                    yield from cutter.feed(data)
-                yield from cutter.finish()
-            finally:
-                os.close(descriptor)
-            yield Chunk(b"", (0, 0), source=source)
+                status = os.fstat(0) if path == STDIN else os.stat(path)  # noqa: PTH116 - names stay text
+            except OSError:
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                return self._done, None
+            total += status.st_size
+        return self._done, total
+
+    def _chunks(self, path: str) -> Iterator[Chunk]:
+        descriptor = _open_one_of(path, self.count)
+        try:
+            cutter = Cutter()
+            for data in self._data(descriptor, path):
+                yield from cutter.feed(data)
+            yield from cutter.finish()
+        finally:
+            os.close(descriptor)
+
+    def _data(self, descriptor: int, path: str) -> Iterator[bytes]:
+        """Yield what the file says, unpacked."""
+        head = b""
+        # A pipe may give less than it takes to see what it is.
+        while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor, path)):
+            head += data
+        _refuse_compressed(head, path)
+        if not head.startswith(_GZIP):
+            if head:
+                yield head
+            while data := self._read(descriptor, path):
+                yield data
+            return
+        gunzip = Gunzip(path)
+        yield from gunzip.feed(head)
+        while data := self._read(descriptor, path):
+            yield from gunzip.feed(data)
+        gunzip.finish()
+
+    def _read(self, descriptor: int, path: str) -> bytes:
+        try:
+            data = _read(descriptor)
+        except OSError as error:
+            error.filename = path
+            raise
+        self._done += len(data)
+        return data
+
+
+def _open_one_of(path: str, count: int) -> int:
+    """Open a file that may be one of very many at once."""
+    try:
+        return _open(path)
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+    import resource  # noqa: PLC0415 - for hundreds of files
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, count + _OTHER_DESCRIPTORS)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return _open(path)
 
 
 class Memory:
@@ -158,8 +272,15 @@ class Memory:
     def __init__(self, lines: Iterable[str | bytes]) -> None:
         self._lines = lines
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield chunks of many lines each."""
+    def parts(self) -> Sequence[Iterator[Chunk]]:
+        """Return the chunks, of many lines each."""
+        return [self._chunks()]
+
+    def progress(self) -> tuple[int, int | None]:
+        """Nothing is known of it."""
+        return 0, None
+
+    def _chunks(self) -> Iterator[Chunk]:
         lines = iter(self._lines)
         while part := list(islice(lines, _CHUNK_LINES)):
             data = b"\n".join(_line(line) for line in part) + b"\n"
@@ -177,6 +298,8 @@ def _line(line: str | bytes) -> bytes:
 
 class LiveInput:
     """Standard input that is waited for: a pipe or a terminal."""
+
+    count = 1
 
     def __init__(self) -> None:
         self._cutter = Cutter()
@@ -214,11 +337,25 @@ class LiveInput:
             loop.remove_reader(0)
         if self._woken:
             return []
-        data = _read(0)
+        data = self._at_hand()
         if data:
             return list(self._cutter.feed(data))
         self._ended = True
         return list(self._cutter.finish())
+
+    @staticmethod
+    def _at_hand() -> bytes:
+        """Read what there is at once, so that a full pipe costs one round and not sixteen."""
+        import select  # noqa: PLC0415 - asyncio has loaded it
+
+        data = _read(0)
+        pieces = [data]
+        size = len(data)
+        while data and size < _CHUNK_BYTES and select.select([0], [], [], 0)[0]:
+            data = _read(0)
+            pieces.append(data)
+            size += len(data)
+        return b"".join(pieces)
 
     def wake(self) -> None:
         """Let `receive` return now."""

@@ -2,7 +2,8 @@
 //!
 //! `absorb` makes a delta out of a chunk on any thread and changes nothing; `apply` adds it to
 //! the state, one step for each key and pane. What a chunk cannot know, because it depends on
-//! what came before, is left to `apply`: whether a pane was closed already.
+//! what came before, is left to `apply`: whether a pane was closed already, and how far its
+//! source had come when a line was lost.
 
 use hashbrown::HashTable;
 
@@ -46,6 +47,14 @@ pub struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn of_counted(count: u64) -> Self {
+        Self { fed: count, counted: count, ..Self::default() }
+    }
+
+    pub(crate) fn of_late(count: u64) -> Self {
+        Self { fed: count, late: count, ..Self::default() }
+    }
+
     /// How many lines were rejected for this reason.
     pub fn rejected(&self, reason: Reason) -> u64 {
         self.rejected[reason as usize]
@@ -72,12 +81,17 @@ impl Counters {
 #[derive(Debug)]
 pub struct Delta {
     pub(crate) source: usize,
+    /// When the chunk was received.
+    pub(crate) received: i64,
     pub(crate) keys: Dictionary,
     /// Numbers of the panes in order of appearance; an entry names one by its place here.
     pub(crate) panes: Vec<i64>,
     /// Counts by pane and key. A pair may stand here twice.
     pub(crate) entries: Vec<Entry>,
+    /// Where all its lines went.
     pub(crate) lines: Counters,
+    /// Lines that are in no pane, by the pane to which the chunk had come when they came.
+    pub(crate) lost: Vec<(Option<i64>, Counters)>,
     pub(crate) oldest: Option<i64>,
     pub(crate) newest: Option<i64>,
     /// By key, where its newest entry stands.
@@ -94,13 +108,15 @@ pub(crate) struct Entry {
 }
 
 impl Delta {
-    pub(crate) fn new(source: usize) -> Self {
+    pub(crate) fn new(source: usize, received: i64) -> Self {
         Self {
             source,
+            received,
             keys: Dictionary::default(),
             panes: Vec::new(),
             entries: Vec::new(),
             lines: Counters::default(),
+            lost: Vec::new(),
             oldest: None,
             newest: None,
             last: Vec::new(),
@@ -120,8 +136,22 @@ impl Delta {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
+    /// Counts a line that is in no pane, where the chunk has come to this pane.
+    pub(crate) fn lose(&mut self, reached: Option<i64>, how: impl Fn(&mut Counters)) {
+        self.lines.fed += 1;
+        how(&mut self.lines);
+        if self.lost.last().is_none_or(|last| last.0 != reached) {
+            self.lost.push((reached, Counters::default()));
+        }
+        if let Some((_, counters)) = self.lost.last_mut() {
+            counters.fed += 1;
+            how(counters);
+        }
+    }
+
     /// Counts one event of this key in the pane of this number.
     pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) {
+        self.lines.fed += 1;
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
         let key = self.keys.number(key, seed);

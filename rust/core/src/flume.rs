@@ -51,25 +51,36 @@ impl fmt::Display for BatchError {
 
 impl std::error::Error for BatchError {}
 
-/// Hands over the body of every event of an `appendBatch` parameter, in order.
-pub(crate) fn for_each_body<'a>(
+/// The header in which Flume's timestamp interceptor writes milliseconds since the epoch.
+const TIMESTAMP: &[u8] = b"timestamp";
+
+/// One event, as far as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event<'a> {
+    pub(crate) body: &'a [u8],
+    /// The text of the header `timestamp`.
+    pub(crate) timestamp: Option<&'a [u8]>,
+}
+
+/// Hands over every event of an `appendBatch` parameter, in order.
+pub(crate) fn for_each_event<'a>(
     bytes: &'a [u8],
-    mut body: impl FnMut(&'a [u8]),
+    mut event: impl FnMut(Event<'a>),
 ) -> Result<(), BatchError> {
     let mut walk = Walk { bytes, at: 0 };
     walk.blocks(|walk| {
-        body(walk.event()?);
+        event(walk.event()?);
         Ok(())
     })?;
     walk.end()
 }
 
-/// The body of the single event that an `append` parameter holds.
-pub(crate) fn body(bytes: &[u8]) -> Result<&[u8], BatchError> {
+/// The single event that an `append` parameter holds.
+pub(crate) fn event(bytes: &[u8]) -> Result<Event<'_>, BatchError> {
     let mut walk = Walk { bytes, at: 0 };
-    let body = walk.event()?;
+    let event = walk.event()?;
     walk.end()?;
-    Ok(body)
+    Ok(event)
 }
 
 struct Walk<'a> {
@@ -78,12 +89,18 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn event(&mut self) -> Result<&'a [u8], BatchError> {
+    fn event(&mut self) -> Result<Event<'a>, BatchError> {
+        let mut timestamp = None;
         self.blocks(|walk| {
-            walk.sized()?;
-            walk.sized().map(|_| ())
+            let name = walk.sized()?;
+            let value = walk.sized()?;
+            // Of a name that stands twice the last one counts, as in the map that Java makes.
+            if name == TIMESTAMP {
+                timestamp = Some(value);
+            }
+            Ok(())
         })?;
-        self.sized()
+        Ok(Event { body: self.sized()?, timestamp })
     }
 
     /// Reads the blocks of an array or a map up to and with the zero count that ends them.
@@ -170,8 +187,17 @@ mod tests {
 
     fn bodies(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
         let mut seen = Vec::new();
-        for_each_body(bytes, |body| seen.push(body)).map_err(|error| error.to_string())?;
+        for_each_event(bytes, |event| seen.push(event.body)).map_err(|error| error.to_string())?;
         Ok(seen)
+    }
+
+    #[test]
+    fn the_timestamp_is_that_of_its_header_and_the_last_one_of_two() {
+        let read = |bytes| event(bytes).unwrap().timestamp;
+        assert_eq!(read(b"\x02\x12timestamp\x0415\x00\x00"), Some(&b"15"[..]));
+        assert_eq!(read(b"\x04\x12timestamp\x0415\x12timestamp\x0416\x00\x00"), Some(&b"16"[..]));
+        assert_eq!(read(b"\x02\x12Timestamp\x0415\x00\x00"), None);
+        assert_eq!(read(b"\x00\x00"), None);
     }
 
     #[test]
@@ -194,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_single_event_is_a_record_without_a_count() {
-        assert_eq!(body(b"\x00\x0csingle").unwrap(), b"single");
+        assert_eq!(event(b"\x00\x0csingle").unwrap().body, b"single");
     }
 
     #[test]

@@ -8,23 +8,26 @@
 //!
 //! ```
 //! use tailrace_core::{
-//!     Chunk, Clock, Field, Format, Key, Kind, Panes, Query, SECOND, Seed, Settings, State, Time,
+//!     Chunk, Clock, Field, Format, Key, Kind, Origin, Panes, Query, SECOND, Seed, Settings, State,
+//!     Time,
 //! };
 //!
 //! let panes = Some(Panes { width: SECOND, lateness: 0 });
 //! let query = Query {
-//!     format: Format::Combined,
 //!     by: Field::Url,
-//!     time: Time::Log { max_ahead: None },
+//!     time: Time::Log,
 //!     panes,
 //!     seed: Seed::new(1),
 //! };
-//! let (clock, length, sources, limit) = (Clock::Log, 300, 1, Some(10));
+//! let (clock, length, sources, limit) = (Clock::Events, 300, 1, Some(10));
+//! let idle_timeout = None;
+//! let kind = Kind::Text;
 //! let mut state =
-//!     State::new(Settings { panes, length, clock, sources, limit, kind: Kind::Text }, 0);
+//!     State::new(Settings { panes, length, clock, sources, idle_timeout, limit, kind }, 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
-//! let delta = query.absorb(Chunk::Lines(log), 0, 0).unwrap();
+//! let origin = Origin { source: 0, format: Format::Combined, now: 0, max_ahead: None };
+//! let delta = query.absorb(Chunk::Lines(log), &origin).unwrap();
 //! state.apply(&delta);
 //! state.finish(false);
 //! let snapshot = state.next_snapshot().unwrap();
@@ -49,7 +52,7 @@ pub use flume::BatchError;
 pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, write_iso};
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};
-pub use query::{Events, Panes, Query, Time};
+pub use query::{Events, Origin, Panes, Query, Time};
 pub use state::{Clock, Key, Settings, Snapshot, State};
 pub use table::{Column, Rejected, Table, write_json};
 pub use text::lossy;

@@ -27,21 +27,32 @@ pub enum Chunk<'a> {
 impl<'a> Chunk<'a> {
     /// Hands over every line in order; an error means that the chunk is malformed as a whole.
     pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
+        self.for_each_stamped(|body, _| line(body))
+    }
+
+    /// Hands over every line with the text of its event's header `timestamp`, where it has one.
+    pub(crate) fn for_each_stamped(
+        self,
+        mut line: impl FnMut(&'a [u8], Option<&'a [u8]>),
+    ) -> Result<(), BatchError> {
         match self {
             Self::Lines(text) => {
                 let mut start = 0;
                 for end in memchr_iter(b'\n', text) {
-                    line(&text[start..end]);
+                    line(&text[start..end], None);
                     start = end + 1;
                 }
                 if start < text.len() {
-                    line(&text[start..]);
+                    line(&text[start..], None);
                 }
                 Ok(())
             }
-            Self::Batch(bytes) => flume::for_each_body(bytes, line),
+            Self::Batch(bytes) => {
+                flume::for_each_event(bytes, |event| line(event.body, event.timestamp))
+            }
             Self::Event(bytes) => {
-                line(flume::body(bytes)?);
+                let event = flume::event(bytes)?;
+                line(event.body, event.timestamp);
                 Ok(())
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::delta::{Delta, Reason};
 use crate::flume::BatchError;
-use crate::format::{Field, Fields, Format, Value};
+use crate::format::{Field, Fields, Format, MAX_TIME, Value};
 use crate::keys::{KeyBytes, Seed, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
@@ -12,10 +12,22 @@ pub enum Time {
     /// That at which its chunk was received; windows follow the clock.
     Arrival,
     /// That of the line itself.
-    Log {
-        /// How far ahead of the clock a time may be before it is rejected, where that is checked.
-        max_ahead: Option<i64>,
-    },
+    Log,
+    /// That in the header `timestamp` of the Flume event which the line is the body of.
+    Header,
+}
+
+/// Where a chunk is from, and what is known of it besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// Which of the query's sources it is from, by number.
+    pub source: usize,
+    /// What its lines look like.
+    pub format: Format,
+    /// When it was received.
+    pub now: i64,
+    /// How far ahead of that a time may be before it is rejected, where that is checked.
+    pub max_ahead: Option<i64>,
 }
 
 /// The panes that events fall into.
@@ -47,8 +59,6 @@ impl Panes {
 /// What is asked of every line. Absorbing changes nothing, so threads may share it.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// What the lines look like.
-    pub format: Format,
     /// The field to count by.
     pub by: Field,
     /// Which time events have.
@@ -60,17 +70,19 @@ pub struct Query {
 }
 
 impl Query {
-    /// Works out what a chunk of this source, received at `now`, adds.
+    /// Works out what a chunk adds.
     ///
     /// An error means that the chunk is malformed as a whole; nothing of it counts.
-    pub fn absorb(&self, chunk: Chunk<'_>, source: usize, now: i64) -> Result<Delta, BatchError> {
-        let mut delta = Delta::new(source);
+    pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
+        let mut delta = Delta::new(origin.source, origin.now);
         let mut clock = Clock::default();
-        chunk.for_each(|line| {
-            delta.lines.fed += 1;
-            match self.event(line, now, &mut clock) {
-                Ok((fields, time)) => self.count(&fields, time, &mut delta),
-                Err(reason) => delta.lines.reject(reason),
+        chunk.for_each_stamped(|line, stamp| {
+            match self.event(line, stamp, origin, &mut clock) {
+                Ok((fields, time)) => self.count(origin, &fields, time, &mut delta),
+                Err(reason) => {
+                    let reached = self.reached(origin, &delta);
+                    delta.lose(reached, |lines| lines.reject(reason));
+                }
             }
         })?;
         Ok(delta)
@@ -79,47 +91,56 @@ impl Query {
     fn event<'a>(
         &self,
         line: &'a [u8],
-        now: i64,
+        stamp: Option<&[u8]>,
+        origin: &Origin,
         clock: &mut Clock<'a>,
     ) -> Result<(Fields<'a>, Option<i64>), Reason> {
         if line.len() > MAX_LINE_BYTES {
             return Err(Reason::TooLong);
         }
-        let fields = self.format.split(line).map_err(|_| Reason::NoMatch)?;
+        let fields = origin.format.split(line).map_err(|_| Reason::NoMatch)?;
         let time = match self.time {
-            Time::Arrival => Some(now),
-            Time::Log { max_ahead } => {
-                let time = clock.read(&fields);
-                // Without a window the time places nothing, so a line may go without.
-                if time.is_none() && self.panes.is_some() {
-                    return Err(Reason::NoTime);
-                }
-                if let (Some(time), Some(max_ahead)) = (time, max_ahead)
-                    && time > now.saturating_add(max_ahead)
-                {
-                    return Err(Reason::Future);
-                }
-                time
-            }
+            Time::Arrival => return Ok((fields, Some(origin.now))),
+            Time::Log => clock.read(&fields),
+            Time::Header => stamp.and_then(millis),
         };
+        // Without a window the time places nothing, so a line may go without.
+        if time.is_none() && self.panes.is_some() {
+            return Err(Reason::NoTime);
+        }
+        if let (Some(time), Some(max_ahead)) = (time, origin.max_ahead)
+            && time > origin.now.saturating_add(max_ahead)
+        {
+            return Err(Reason::Future);
+        }
         Ok((fields, time))
     }
 
-    fn count(&self, fields: &Fields<'_>, time: Option<i64>, delta: &mut Delta) {
+    /// The pane to which the source has come, as far as the chunk tells.
+    fn reached(&self, origin: &Origin, delta: &Delta) -> Option<i64> {
+        let time = match self.time {
+            Time::Arrival => Some(origin.now),
+            Time::Log | Time::Header => delta.newest,
+        };
+        Some(self.panes?.number(time?))
+    }
+
+    fn count(&self, origin: &Origin, fields: &Fields<'_>, time: Option<i64>, delta: &mut Delta) {
         let mut pane = 0;
         if let (Some(panes), Some(time)) = (self.panes, time) {
             pane = panes.number(time);
             // Against what the chunk itself has shown so far. What came before the chunk is
             // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
             if panes.is_late(pane, delta.newest) {
-                delta.lines.late += 1;
+                let reached = self.reached(origin, delta);
+                delta.lose(reached, |lines| lines.late += 1);
                 return;
             }
         }
         if let Some(time) = time {
             delta.note_time(time);
         }
-        match self.format.value(fields, self.by) {
+        match origin.format.value(fields, self.by) {
             Value::Null => delta.count(pane, None, &self.seed),
             Value::Text(text) => delta.count(pane, Some(text), &self.seed),
             Value::Int(value) | Value::Time(value) => {
@@ -127,6 +148,19 @@ impl Query {
             }
         }
     }
+}
+
+/// Milliseconds in decimal, as Java writes them, in microseconds.
+fn millis(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    // What is longer than this is no time that can be had.
+    if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value = digits.iter().fold(0_i64, |sum, &digit| sum * 10 + i64::from(digit - b'0'));
+    let micros = value * 1_000;
+    let micros = if digits.len() < text.len() { -micros } else { micros };
+    (micros.abs() <= MAX_TIME).then_some(micros)
 }
 
 /// Makes a delta of events that are no lines: a key and a time each.
@@ -140,12 +174,11 @@ pub struct Events {
 impl Events {
     /// Starts without an event.
     pub fn new(panes: Panes, seed: Seed) -> Self {
-        Self { delta: Delta::new(0), panes, seed }
+        Self { delta: Delta::new(0, 0), panes, seed }
     }
 
     /// Counts an event.
     pub fn push(&mut self, key: KeyBytes<'_>, time: i64) {
-        self.delta.lines.fed += 1;
         self.delta.note_time(time);
         self.delta.count(self.panes.number(time), key, &self.seed);
     }
@@ -171,5 +204,22 @@ impl<'a> Clock<'a> {
             self.text = text;
         }
         self.time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_java_writes_a_long_and_as_nothing_else() {
+        assert_eq!(millis(b"1500000000123"), Some(1_500_000_000_123_000));
+        assert_eq!(millis(b"-1"), Some(-1_000));
+        assert_eq!(millis(b"9000000000000"), Some(MAX_TIME));
+        for text in
+            [&b""[..], b"-", b"1.5", b" 1", b"+1", b"9000000000001", b"99999999999999999999"]
+        {
+            assert_eq!(millis(text), None, "{text:?}");
+        }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! `apply` adds a delta. `next_snapshot` closes panes up to the watermark, one slide a call, and
 //! answers; a caller that does not ask pays nothing until it asks again. The watermark is the
-//! clock (by arrival), or the oldest of the sources' newest event times minus lateness (by log
+//! clock (by arrival), or the oldest of the sources' newest event times minus lateness (by event
 //! time), or what the caller says (`Clock::Manual`). It never goes back.
+//!
+//! Every line has a pane, also one that is counted in none: that to which its source had come.
+//! The counters of a snapshot are those of the panes up to the end of its window, so they tell no
+//! more than its rows do of how far the input happened to be read.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +25,8 @@ pub enum Clock {
     /// `advance`, the clock of the machine: every end is answered.
     Arrival,
     /// The events of the sources: empty windows are answered once, then jumped.
-    Log,
-    /// `advance`, minus lateness: as by log time.
+    Events,
+    /// `advance`, minus lateness: as by event time.
     Manual,
 }
 
@@ -37,6 +41,8 @@ pub struct Settings {
     pub clock: Clock,
     /// How many sources there are.
     pub sources: usize,
+    /// How long a source may be silent before the watermark does without it.
+    pub idle_timeout: Option<i64>,
     /// How many rows a snapshot has at most.
     pub limit: Option<usize>,
     /// What keys are.
@@ -69,7 +75,7 @@ pub struct Snapshot {
     pub total: u64,
     /// The first keys in order with their counts.
     pub rows: Vec<(Key, u64)>,
-    /// Where all lines so far went.
+    /// Where all lines up to the end of the window went.
     pub lines: Counters,
 }
 
@@ -87,14 +93,23 @@ pub struct State {
     answered: Option<i64>,
     /// An empty window was answered, so ends are jumped until there is an event.
     idle: bool,
+    /// Where all lines went.
     lines: Counters,
+    /// The part of them up to the last pane that was answered.
+    settled: Counters,
+    /// The rest, by pane.
+    unsettled: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
+    /// The clock, where sources may be idle.
+    now: i64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Source {
     newest: Option<i64>,
+    /// When something of it was received last.
+    received: i64,
     ended: bool,
 }
 
@@ -112,13 +127,16 @@ impl State {
             keys: KeyTable::default(),
             window: Window::default(),
             open: BTreeMap::new(),
-            sources: vec![Source::default(); settings.sources],
+            sources: vec![Source { newest: None, received: start, ended: false }; settings.sources],
             watermark: None,
             answered,
             idle: false,
             lines: Counters::default(),
+            settled: Counters::default(),
+            unsettled: BTreeMap::new(),
             oldest: None,
             newest: None,
+            now: start,
         }
     }
 
@@ -142,23 +160,33 @@ impl State {
             }
             return;
         };
+        let source = self.sources.get(delta.source).and_then(|source| source.newest);
+        // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
+        // source that was idle.
+        let passed = self.watermark.map(|watermark| watermark.saturating_add(panes.lateness));
         let seen = match self.settings.clock {
-            Clock::Log => self.sources.get(delta.source).and_then(|source| source.newest),
-            // `is_late` takes the lateness off; the watermark has it off already.
-            Clock::Arrival | Clock::Manual => {
-                self.watermark.map(|watermark| watermark.saturating_add(panes.lateness))
-            }
+            Clock::Events => source.max(passed),
+            Clock::Arrival | Clock::Manual => passed,
         };
+        let reached = seen.map(|time| panes.number(time));
         let late: Vec<bool> = delta.panes.iter().map(|&pane| panes.is_late(pane, seen)).collect();
+        let unsettled = &mut self.unsettled;
+        let mut note = |pane: Option<i64>, lines: &Counters| {
+            unsettled.entry(pane.unwrap_or(i64::MIN)).or_default().add(lines);
+        };
         let mut entries = &delta.entries[..];
         while let Some(first) = entries.first() {
             let run = entries.iter().take_while(|entry| entry.pane == first.pane).count();
+            let count: u64 = entries[..run].iter().map(|entry| u64::from(entry.count)).sum();
             if late[first.pane] {
-                let count: u64 = entries[..run].iter().map(|entry| u64::from(entry.count)).sum();
                 self.lines.counted -= count;
                 self.lines.late += count;
+                // Late for this chunk alone, it would have been lost by it.
+                note(reached, &Counters::of_late(count));
             } else {
-                let pane = open.entry(delta.panes[first.pane]).or_default();
+                let number = delta.panes[first.pane];
+                note(Some(number), &Counters::of_counted(count));
+                let pane = open.entry(number).or_default();
                 for entry in &entries[..run] {
                     let key = *numbers[entry.key as usize]
                         .get_or_insert_with(|| keys.number(&delta.keys, entry.key));
@@ -167,8 +195,12 @@ impl State {
             }
             entries = &entries[run..];
         }
+        for (pane, lines) in &delta.lost {
+            note(reached.max(*pane), lines);
+        }
         if let Some(source) = self.sources.get_mut(delta.source) {
             source.newest = source.newest.max(delta.newest);
+            source.received = source.received.max(delta.received);
         }
         self.follow_sources();
     }
@@ -182,8 +214,14 @@ impl State {
     }
 
     fn follow_sources(&mut self) {
-        let Settings { clock: Clock::Log, panes: Some(panes), .. } = self.settings else { return };
-        let mut running = self.sources.iter().filter(|source| !source.ended);
+        let Settings { clock: Clock::Events, panes: Some(panes), .. } = self.settings else {
+            return;
+        };
+        let is_idle = |source: &Source| {
+            let silent = self.now.saturating_sub(source.received);
+            self.settings.idle_timeout.is_some_and(|timeout| silent > timeout)
+        };
+        let mut running = self.sources.iter().filter(|source| !source.ended && !is_idle(source));
         // A source that has shown nothing yet holds all back; with none left `finish` is due.
         let oldest = running.next().and_then(|first| {
             running.try_fold(first.newest?, |oldest, source| Some(oldest.min(source.newest?)))
@@ -191,12 +229,21 @@ impl State {
         self.raise(oldest.map(|time| time.saturating_sub(panes.lateness)));
     }
 
+    /// The source that holds the watermark back; to read it first keeps the fewest panes open.
+    pub fn behind(&self) -> Option<usize> {
+        let running = self.sources.iter().enumerate().filter(|(_, source)| !source.ended);
+        running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
+    }
+
     /// Moves the clock: the watermark is there at once.
     pub fn advance(&mut self, now: i64) {
-        if let (Some(panes), Clock::Arrival | Clock::Manual) =
-            (self.settings.panes, self.settings.clock)
-        {
-            self.raise(Some(now.saturating_sub(panes.lateness)));
+        self.now = self.now.max(now);
+        match (self.settings.panes, self.settings.clock) {
+            (Some(panes), Clock::Arrival | Clock::Manual) => {
+                self.raise(Some(now.saturating_sub(panes.lateness)));
+            }
+            (_, Clock::Events) if self.settings.idle_timeout.is_some() => self.follow_sources(),
+            _ => {}
         }
     }
 
@@ -210,6 +257,14 @@ impl State {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let newest = newest.max(self.window.newest());
+        // Lines that came after the newest event belong to the last answer.
+        if let Some(number) = newest {
+            let mut lines = Counters::default();
+            for (_, after) in self.unsettled.split_off(&number.saturating_add(1)) {
+                lines.add(&after);
+            }
+            self.unsettled.entry(number).or_default().add(&lines);
+        }
         let further = if drain { self.settings.length - 1 } else { 0 };
         self.raise(newest.map(|number| panes.end(number.saturating_add(further))));
     }
@@ -252,7 +307,7 @@ impl State {
         let next = match self.settings.clock {
             // Of ends that passed while nobody looked, one window's worth is answered.
             Clock::Arrival => self.answered?.max(last - self.settings.length) + 1,
-            Clock::Log | Clock::Manual => match self.answered {
+            Clock::Events | Clock::Manual => match self.answered {
                 Some(answered) if !self.idle => answered + 1,
                 _ => *self.open.first_key_value()?.0,
             },
@@ -269,6 +324,10 @@ impl State {
         }
         let first = number.saturating_sub(self.settings.length - 1);
         self.window.leave_below(first, &mut self.keys);
+        while let Some(entry) = self.unsettled.first_entry().filter(|entry| *entry.key() <= number)
+        {
+            self.settled.add(&entry.remove());
+        }
         self.answered = Some(number);
         self.idle = self.window.totals().keys() == 0;
     }
@@ -276,7 +335,10 @@ impl State {
     fn snapshot_of(&self, panes: Panes, number: i64) -> Snapshot {
         let end = panes.end(number);
         let start = end.saturating_sub(self.settings.length.saturating_mul(panes.width));
-        self.answer(Some(start), Some(end), self.window.totals())
+        // Who moves the clock by hand is told of all that there was.
+        let manual = self.settings.clock == Clock::Manual;
+        let lines = if manual { self.lines } else { self.settled };
+        self.answer(Some(start), Some(end), self.window.totals(), lines)
     }
 
     /// The window that ends with the newest open pane, or everything, as it stands.
@@ -284,11 +346,11 @@ impl State {
     /// Nothing closes: what is open is counted for this answer alone.
     pub fn snapshot(&self) -> Snapshot {
         let Some(panes) = self.settings.panes else {
-            return self.answer(self.oldest, self.newest, self.window.totals());
+            return self.answer(self.oldest, self.newest, self.window.totals(), self.lines);
         };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let Some(number) = newest.max(self.window.newest()).max(self.answered) else {
-            return self.answer(None, None, &Totals::default());
+            return self.answer(None, None, &Totals::default(), self.lines);
         };
         let first = number.saturating_sub(self.settings.length - 1);
         let mut totals = Totals::default();
@@ -299,10 +361,16 @@ impl State {
         }
         let end = panes.end(number);
         let start = end.saturating_sub(self.settings.length.saturating_mul(panes.width));
-        self.answer(Some(start), Some(end), &totals)
+        self.answer(Some(start), Some(end), &totals, self.lines)
     }
 
-    fn answer(&self, start: Option<i64>, end: Option<i64>, totals: &Totals) -> Snapshot {
+    fn answer(
+        &self,
+        start: Option<i64>,
+        end: Option<i64>,
+        totals: &Totals,
+        lines: Counters,
+    ) -> Snapshot {
         let rows = rank::top(totals, &self.keys, self.settings.limit);
         Snapshot {
             start,
@@ -310,7 +378,7 @@ impl State {
             keys: totals.keys(),
             total: totals.total(),
             rows: rows.into_iter().map(|row| self.row(row)).collect(),
-            lines: self.lines,
+            lines,
         }
     }
 

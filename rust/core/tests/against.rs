@@ -5,7 +5,8 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Field, Format, Key, Kind, Panes, Query, SECOND, Seed, Settings, State, Time,
+    Chunk, Clock, Delta, Field, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed,
+    Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -15,18 +16,28 @@ fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
 }
 
 fn query(panes: Panes, seed: u64) -> Query {
-    Query {
-        format: Format::Combined,
-        by: Field::Url,
-        time: Time::Log { max_ahead: None },
+    Query { by: Field::Url, time: Time::Log, panes: Some(panes), seed: Seed::new(seed) }
+}
+
+fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
+    let origin = Origin { source, format: Format::Combined, now: 0, max_ahead: None };
+    query.absorb(Chunk::Lines(text), &origin).expect("newline text has no malformed form")
+}
+
+fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
+    Settings {
         panes: Some(panes),
-        seed: Seed::new(seed),
+        length,
+        clock: Clock::Events,
+        sources,
+        idle_timeout: None,
+        limit: None,
+        kind: Kind::Text,
     }
 }
 
 fn state(panes: Panes, length: i64) -> State {
-    let (clock, sources, limit) = (Clock::Log, 1, None);
-    State::new(Settings { panes: Some(panes), length, clock, sources, limit, kind: Kind::Text }, 0)
+    State::new(settings(panes, length, 1), 0)
 }
 
 fn answers(state: &mut State) -> Vec<oracle::Answer> {
@@ -83,7 +94,7 @@ proptest! {
         let mut start = 0;
         let mut found = Vec::new();
         for end in ends {
-            let delta = query.absorb(Chunk::Lines(&log[start..end]), 0, 0).unwrap();
+            let delta = absorb(&query, &log[start..end], 0);
             state.apply(&delta);
             found.extend(answers(&mut state));
             start = end;
@@ -107,7 +118,7 @@ proptest! {
         let mut state = state(panes, length);
         let log: Vec<u8> = times.iter().flat_map(|&(t, key)| line(t, &[b'/', b'a' + key])).collect();
         let query = query(panes, 2);
-        state.apply(&query.absorb(Chunk::Lines(&log), 0, 0).unwrap());
+        state.apply(&absorb(&query, &log, 0));
         let open = state.snapshot();
         state.finish(false);
         let mut last = None;
@@ -116,6 +127,133 @@ proptest! {
         }
         prop_assert_eq!(Some(open), last);
     }
+}
+
+/// Seconds and keys of the lines of one source; nothing stands for a line of no log.
+fn sources() -> impl Strategy<Value = Vec<Vec<Option<(i64, u8)>>>> {
+    let event = prop_oneof![
+        12 => (-4..7_i64, 0..4_u8).prop_map(Some),
+        1 => (0..90_i64, 0..4_u8).prop_map(Some),
+        2 => Just(None),
+    ];
+    let source = vec(event, 0..40).prop_map(|gaps| {
+        let mut now = 1_000;
+        let walked = gaps.into_iter().map(|event| {
+            event.map(|(gap, key)| {
+                now += gap;
+                (now, key)
+            })
+        });
+        walked.collect::<Vec<_>>()
+    });
+    vec(source, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn answers_and_their_counters_do_not_depend_on_how_sources_are_read(
+        logs in sources(),
+        (slide, length, lateness) in (1..5_i64, 1..6_i64, 0..8_i64),
+        choices in vec((any::<prop::sample::Index>(), 1..9_usize), 0..60),
+    ) {
+        let panes = Panes { width: slide * SECOND, lateness: lateness * SECOND };
+        let texts: Vec<Vec<Vec<u8>>> = logs
+            .iter()
+            .map(|log| {
+                let text = |event: &Option<(i64, u8)>| {
+                    event.map_or(b"none\n".to_vec(), |(at, key)| line(at, &[b'/', b'a' + key]))
+                };
+                log.iter().map(text).collect()
+            })
+            .collect();
+        let query = query(panes, 5);
+        // The first run reads line by line where the watermark is held back, the second as chosen,
+        // and then the rest of each source in one piece.
+        let run = |mut choices: Vec<(prop::sample::Index, usize)>, by_turns: bool| {
+            let mut state = State::new(settings(panes, length, texts.len()), 0);
+            let mut done = vec![0; texts.len()];
+            let mut found = Vec::new();
+            choices.reverse();
+            while let Some(behind) = state.behind() {
+                let running: Vec<_> = (0..texts.len()).filter(|&n| done[n] <= texts[n].len()).collect();
+                let (source, count) = match choices.pop() {
+                    _ if by_turns => (behind, 1),
+                    Some((index, count)) => (*index.get(&running), count),
+                    None => (running[0], usize::MAX),
+                };
+                let left = &texts[source][done[source]..];
+                let part = &left[..left.len().min(count)];
+                if part.is_empty() {
+                    state.end_source(source);
+                    done[source] = usize::MAX;
+                } else {
+                    state.apply(&absorb(&query, &part.concat(), source));
+                    done[source] += part.len();
+                }
+                while let Some(snapshot) = state.next_snapshot() {
+                    found.push(snapshot);
+                }
+            }
+            state.finish(false);
+            while let Some(snapshot) = state.next_snapshot() {
+                found.push(snapshot);
+            }
+            found
+        };
+        let found = run(Vec::new(), true);
+        prop_assert_eq!(&run(choices, false), &found);
+
+        let events: Vec<oracle::Lines> = logs
+            .iter()
+            .map(|log| {
+                let event = |&(at, key)| ((at + 86_400) * SECOND, vec![b'/', b'a' + key]);
+                log.iter().map(|line| line.as_ref().map(event)).collect()
+            })
+            .collect();
+        for (place, snapshot) in found.iter().enumerate() {
+            let lines = snapshot.lines;
+            let last = place + 1 == found.len();
+            let end = snapshot.end.unwrap();
+            let said = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
+            let expected =
+                oracle::lines_up_to(&events, end, slide * SECOND, lateness * SECOND, last);
+            prop_assert_eq!(said, expected, "at {}", end);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_is_silent_for_too_long_holds_nothing_back_until_it_speaks_again() {
+    let panes = Panes { width: SECOND, lateness: 0 };
+    let query = query(panes, 6);
+    let settings = Settings { idle_timeout: Some(30), ..settings(panes, 5, 2) };
+    let mut state = State::new(settings, 0);
+    let at = |seconds: i64, source, now| {
+        let origin = Origin { source, format: Format::Combined, now, max_ahead: None };
+        query.absorb(Chunk::Lines(&line(seconds, b"/a")), &origin).unwrap()
+    };
+    state.apply(&at(10, 0, 1));
+    state.apply(&at(20, 0, 25));
+    assert_eq!(state.next_snapshot(), None, "the second source has said nothing");
+    state.advance(30);
+    assert_eq!(state.next_snapshot(), None, "it may be silent for so long");
+    state.advance(31);
+    assert_eq!(state.next_snapshot().and_then(|snapshot| snapshot.end), Some(86_411 * SECOND));
+    // It comes back: what is closed is late, what is open counts, and it holds back again.
+    state.apply(&at(12, 1, 40));
+    state.apply(&at(20, 1, 41));
+    state.apply(&at(30, 0, 42));
+    assert_eq!((state.lines().late, state.lines().counted), (1, 4));
+    let mut last = None;
+    while let Some(snapshot) = state.next_snapshot() {
+        last = snapshot.end;
+    }
+    assert_eq!(last, Some(86_416 * SECOND), "the window after 10 is empty at 16, then jumped");
+    // With all of them silent there is nothing to go by.
+    state.advance(10_000);
+    assert_eq!(state.next_snapshot(), None);
 }
 
 #[test]
@@ -137,7 +275,7 @@ fn threads_that_absorb_change_nothing() {
                 let query = &query;
                 scope.spawn(move || {
                     for (place, chunk) in places.iter_mut().zip(chunks) {
-                        *place = Some(query.absorb(Chunk::Lines(chunk), 0, 0).unwrap());
+                        *place = Some(absorb(query, chunk, 0));
                     }
                 });
             }
@@ -161,6 +299,7 @@ fn threads_that_absorb_change_nothing() {
 #[test]
 fn a_chunk_that_is_malformed_gives_nothing() {
     let panes = Panes { width: SECOND, lateness: 0 };
-    let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), 0, 0).unwrap_err();
+    let origin = Origin { source: 0, format: Format::Combined, now: 0, max_ahead: None };
+    let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), &origin).unwrap_err();
     assert_eq!(error.to_string(), "events end too early, at byte 5");
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tailrace_core::{Clock, Delta, Panes, Query, Seed, Settings, State, Time};
+use tailrace_core::{Clock, Delta, Field, Origin, Panes, Query, Seed, Settings, State, Time};
 
 use crate::convert::{Answer, answer, batch_error, chunk, counters, field, format, lock};
 
@@ -23,39 +23,54 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, format, by, time, limit, window_us, lateness_us, max_ahead_us, sources,
+    #[pyo3(signature = (*, formats, by, time, limit, window_us, lateness_us, idle_timeout_us, sources,
                         start_us, hash_seed))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn new(
-        format: &str,
+        formats: Vec<String>,
         by: &str,
         time: &str,
         limit: Option<usize>,
         window_us: Option<(i64, i64)>,
         lateness_us: i64,
-        max_ahead_us: Option<i64>,
+        idle_timeout_us: Option<i64>,
         sources: usize,
         start_us: i64,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let format = self::format(format)?;
-        let by = field(format, by)?;
+        let mut kinds = Vec::new();
+        for name in &formats {
+            let format = format(name)?;
+            kinds.push(format.kind(field(format, by)?));
+        }
+        let (Some(&kind), Some(by)) = (kinds.first(), Field::from_name(by)) else {
+            return Err(PyValueError::new_err("no format, or no such field"));
+        };
+        if kinds.iter().any(|&other| other != kind) {
+            return Err(PyValueError::new_err(format!(
+                "{:?} is of several types in the formats {}",
+                by.name(),
+                formats.join(", ")
+            )));
+        }
         let (time, clock) = match time {
             "arrival" => (Time::Arrival, Clock::Arrival),
-            "log" => (Time::Log { max_ahead: max_ahead_us }, Clock::Log),
+            "header" => (Time::Header, Clock::Events),
+            "log" => (Time::Log, Clock::Events),
             _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
         };
         let (panes, length) = panes(window_us, lateness_us)?;
-        let kind = format.kind(by);
-        let seed = Seed::new(hash_seed);
-        let settings = Settings { panes, length, clock, sources, limit, kind };
+        let idle_timeout = idle_timeout_us;
+        let settings = Settings { panes, length, clock, sources, idle_timeout, limit, kind };
         Ok(Self {
-            query: Query { format, by, time, panes, seed },
+            query: Query { by, time, panes, seed: Seed::new(hash_seed) },
             state: Mutex::new(State::new(settings, start_us)),
         })
     }
 
-    #[pyo3(signature = (data, /, *, kind, span, source, now_us))]
+    #[pyo3(signature = (data, /, *, kind, span, source, format, now_us, max_ahead_us))]
+    #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     fn absorb(
         &self,
         py: Python<'_>,
@@ -63,10 +78,14 @@ impl PyEngine {
         kind: &str,
         span: (usize, usize),
         source: usize,
+        format: &str,
         now_us: i64,
+        max_ahead_us: Option<i64>,
     ) -> PyResult<PyDelta> {
         let chunk = chunk(kind, data, span)?;
-        py.detach(|| self.query.absorb(chunk, source, now_us)).map(PyDelta).map_err(batch_error)
+        let format = self::format(format)?;
+        let origin = Origin { source, format, now: now_us, max_ahead: max_ahead_us };
+        py.detach(|| self.query.absorb(chunk, &origin)).map(PyDelta).map_err(batch_error)
     }
 
     #[pyo3(signature = (delta, /))]
@@ -82,6 +101,11 @@ impl PyEngine {
     #[pyo3(signature = (now_us, /))]
     fn advance(&self, now_us: i64) -> PyResult<()> {
         lock(&self.state).map(|mut state| state.advance(now_us))
+    }
+
+    /// The source to read next, so that the fewest panes stay open.
+    fn behind(&self) -> PyResult<Option<usize>> {
+        lock(&self.state).map(|state| state.behind())
     }
 
     fn finish(&self) -> PyResult<()> {

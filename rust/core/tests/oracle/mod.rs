@@ -53,3 +53,44 @@ pub(crate) fn by_log(
     }
     (answers, late)
 }
+
+/// The lines of a source: times and keys; nothing stands for a line of no log.
+pub(crate) type Lines = Vec<Option<(i64, Vec<u8>)>>;
+
+/// Where the lines of some sources went up to this end: fed, counted, late, no line of a log.
+///
+/// A line belongs to the pane of its time if it counts, else to that of the newest time which its
+/// source had shown; before there was one, to the first answer. At the last answer all are in.
+pub(crate) fn lines_up_to(
+    sources: &[Lines],
+    end: i64,
+    slide: i64,
+    lateness: i64,
+    last: bool,
+) -> [u64; 4] {
+    let end_of_pane = |time: i64| (time.div_euclid(slide) + 1) * slide;
+    let mut lines = [0; 4];
+    for source in sources {
+        let mut newest: Option<i64> = None;
+        for event in source {
+            let reached = newest.map_or(i64::MIN, end_of_pane);
+            let (what, pane) = match event {
+                None => (3, reached),
+                Some((time, _))
+                    if newest.is_some_and(|newest| end_of_pane(*time) <= newest - lateness) =>
+                {
+                    (2, reached)
+                }
+                Some((time, _)) => {
+                    newest = newest.max(Some(*time));
+                    (1, end_of_pane(*time))
+                }
+            };
+            if last || pane <= end {
+                lines[0] += 1;
+                lines[what] += 1;
+            }
+        }
+    }
+    lines
+}
