@@ -1,9 +1,10 @@
 """What happened in the last N seconds of this log, by key, ranked; live and exact."""
 
 from tailrace._core import __version__
+from tailrace.driver import Run
 from tailrace.errors import ProtocolError, TailraceError
 from tailrace.format import Batch, Format, Reject
-from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin
+from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin, merge
 from tailrace.snapshot import Snapshot
 from tailrace.window import Snapshots, Window
 
@@ -13,6 +14,7 @@ __all__ = [
     "ProtocolError",
     "Query",
     "Reject",
+    "Run",
     "Snapshot",
     "Snapshots",
     "TailraceError",
@@ -22,4 +24,5 @@ __all__ = [
     "from_flume",
     "from_lines",
     "from_stdin",
+    "merge",
 ]

@@ -8,18 +8,36 @@ what has to be waited for is served, which answers every slide whether or not so
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from tailrace._core import BatchError
+from tailrace.errors import TailraceError
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterator,
+        Sequence,
+    )
+    from types import TracebackType
 
     from tailrace._core import Engine
+    from tailrace._types import Answer
+    from tailrace.detection import Detector
     from tailrace.sources import Chunk, LiveSource, Source
 
-__all__ = ["Clock", "Run", "Stop"]
+__all__ = ["Clock", "Intake", "Origin", "Run", "Status", "Stop", "Taken"]
+
+# How long the first lines of a live source may be held to see what they look like.
+_HOLD_US = 200_000
+
+# Over how many looks at the clock the rate is taken.
+_RATE_TICKS = 6
 
 
 class Clock:
@@ -59,24 +77,164 @@ class Stop:
         """Return the next chunk, or nothing at the end or when the end was asked for."""
         try:
             self._reading = True
-            chunk = None if self.asked else next(chunks, None)
-            self._reading = False
+            return None if self.asked else next(chunks, None)
         except _BrokenOffError:
-            self._reading = False
             return None
-        return chunk
+        finally:
+            self._reading = False
 
 
 class _BrokenOffError(BaseException):
     """A read was broken off."""
 
 
+class Origin(NamedTuple):
+    """What is known beforehand of one of a query's sources."""
+
+    name: str
+    """For people."""
+    log_format: str | Detector
+    """What its lines look like, or who finds out."""
+    max_ahead_us: int | None = None
+    """How far ahead of the clock the time of a line may be, where that is checked."""
+
+
+class Taken(NamedTuple):
+    """A chunk with all that it takes to absorb it."""
+
+    chunk: Chunk
+    log_format: str
+    now_us: int
+    max_ahead_us: int | None
+
+
+class Intake:
+    """
+    Stamps chunks, and finds out what the lines of a source look like.
+
+    Until that is known the first chunks of a source are held: 1,000 lines, or for 200 ms.
+    """
+
+    def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
+        self._clock = clock
+        self._origins = origins
+        self._formats = [
+            origin.log_format if isinstance(origin.log_format, str) else None for origin in origins
+        ]
+        self._held: dict[int, list[tuple[Chunk, int]]] = {}
+        self._said: list[str] = []
+
+    def take(self, chunk: Chunk) -> list[Taken]:
+        """Return what can be absorbed now that this chunk has come; an empty one ends its source."""
+        now_us = self._clock.now_us()
+        log_format = self._formats[chunk.source]
+        if log_format is not None:
+            return [self._taken(chunk, log_format, now_us)]
+        if not chunk.data:
+            return [*self._settle(chunk.source), self._taken(chunk, "", now_us)]
+        self._held.setdefault(chunk.source, []).append((chunk, now_us))
+        detector = cast("Detector", self._origins[chunk.source].log_format)
+        detector.look(chunk)
+        return self._settle(chunk.source) if detector.enough else []
+
+    @property
+    def due_us(self) -> int | None:
+        """When something that is held must not be held any longer."""
+        return min((held[0][1] for held in self._held.values()), default=None)
+
+    def overdue(self) -> list[Taken]:
+        """Return what was held for long enough."""
+        oldest_us = self._clock.now_us() - _HOLD_US
+        due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
+        return [taken for source in due for taken in self._settle(source)]
+
+    def flush(self) -> list[Taken]:
+        """Return all that is held."""
+        return [taken for source in list(self._held) for taken in self._settle(source)]
+
+    def said(self) -> list[str]:
+        """Return what is new to say to people: which formats were chosen."""
+        said, self._said = self._said, []
+        return said
+
+    def _settle(self, source: int) -> list[Taken]:
+        held = self._held.pop(source, [])
+        if held:
+            origin = self._origins[source]
+            choice = cast("Detector", origin.log_format).choose()
+            self._formats[source] = choice.format
+            self._said.append(choice.said(origin.name))
+        log_format = self._formats[source] or ""
+        return [self._taken(chunk, log_format, now_us) for chunk, now_us in held]
+
+    def _taken(self, chunk: Chunk, log_format: str, now_us: int) -> Taken:
+        return Taken(chunk, log_format, now_us, self._origins[chunk.source].max_ahead_us)
+
+
+class Replay:
+    """Reads what has its bytes at hand; a part that cannot be read ends, the others go on."""
+
+    def __init__(self, source: Source, intake: Intake, wish: Stop) -> None:
+        self._parts = dict(enumerate(source.parts()))
+        self._intake = intake
+        self._wish = wish
+        self.problems: list[Exception] = []
+
+    def read(self, behind: int | None = None) -> list[Taken] | None:
+        """
+        Return what comes next, nothing when all has come or the end was asked for.
+
+        Args:
+            behind: From which of the parts, if that is running; else from the first that is.
+        """
+        if not self._parts or self._wish.asked:
+            return None
+        number = behind if behind in self._parts else next(iter(self._parts))
+        try:
+            chunk = self._wish.read(self._parts[number])
+        except (OSError, TailraceError) as error:
+            self.problems.append(error)
+            chunk = None
+        if self._wish.asked and chunk is None:
+            return self._intake.flush()
+        if chunk is None:
+            del self._parts[number]
+            chunk = _end_of(number)
+        elif number:
+            chunk = chunk._replace(source=number)
+        return self._intake.take(chunk)
+
+
+def _end_of(number: int) -> Chunk:
+    from tailrace.sources import end_of  # noqa: PLC0415 - types only, but for this
+
+    return end_of(number)
+
+
+class Status(NamedTuple):
+    """How a run is getting on."""
+
+    lines: dict[str, Any]
+    """Where all lines went so far."""
+    per_second: float
+    """How many came in a second, of late."""
+    lag_us: int | None
+    """How far the end of the last answer is behind the clock; nothing before the first."""
+
+
 class Run:
     """
     One run of a query, from its first chunk to its last snapshot.
 
-    Iterating it answers. What has to be waited for is served while the next snapshot is being
-    waited for, and stands still while the caller works on the last one.
+    Iterate over it with `for`, or in an event loop with `async for`. What has to be waited for is
+    served while the next snapshot is being waited for, and stands still while the caller works on
+    the last one. As a context manager it closes its source also where the caller leaves early.
+
+    >>> import tailrace as tr
+    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+    >>> with tr.from_lines([line]).count(by="url").run() as run:
+    ...     print(next(run).total, run.lines()["fed"])
+    1 1
     """
 
     def __init__(
@@ -84,6 +242,7 @@ class Run:
         engine: Engine,
         source: Source | LiveSource,
         clock: Clock,
+        origins: Sequence[Origin],
         *,
         by: str,
         batch_interval_us: int,
@@ -95,26 +254,89 @@ class Run:
         self._by = by
         self._batch_interval_us = batch_interval_us
         self._windowed = windowed
+        self._answers_begun: Generator[Snapshot, None, None] | None = None
+        self._answers_awaited: AsyncGenerator[Snapshot, None] | None = None
+        self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
+        self._answered_us: int | None = None
+        self.intake = Intake(clock, origins)
         self.wish = Stop()
+        self.problems: list[Exception] = []
 
     @property
     def live(self) -> LiveSource | None:
         """The source, if it is one that has to be waited for."""
         # A class tells by its methods which of the two protocols it follows.
-        return None if hasattr(self._source, "chunks") else self._source
+        return None if hasattr(self._source, "parts") else self._source
 
-    def snapshots(self) -> Generator[Snapshot, None, None]:
-        """Yield every snapshot."""
-        return self._replay() if self.live is None else self._wait()
+    @property
+    def at_hand(self) -> Source | None:
+        """The source, if it is one that has its bytes at hand."""
+        return self._source if hasattr(self._source, "parts") else None
 
-    def __iter__(self) -> Iterator[Snapshot]:
-        """Yield every snapshot."""
-        return self.snapshots()
+    # For who iterates.
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Snapshot:
+        """
+        Return the next snapshot.
+
+        Raises:
+            OSError: The source cannot be opened, or one of several could not be read; then all
+                snapshots of the others came before.
+        """
+        if self._answers_begun is None:
+            self._answers_begun = self.snapshots()
+        return next(self._answers_begun)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the source; what is not answered yet never will be."""
+        if self._answers_begun is not None:
+            self._answers_begun.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Snapshot:
+        """Return the next snapshot; see `__next__`."""
+        if self._answers_awaited is None:
+            self._answers_awaited = self._awaited()
+        return await anext(self._answers_awaited)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of the source; what is not answered yet never will be."""
+        if self._answers_awaited is not None:
+            await self._answers_awaited.aclose()
+
+    # For who wants to end it in good order, or to know how it is getting on.
 
     def finish(self) -> Iterator[Snapshot]:
         """End the input where it is and yield what is still to be answered."""
         if not self._windowed:
-            yield Snapshot.of(self._engine.snapshot(), self._by)
+            yield self._snapshot(self._engine.snapshot())
             return
         self._engine.finish()
         yield from self._answers()
@@ -125,91 +347,178 @@ class Run:
             yield from self.finish()
             return
         self._engine.finish()
-        answer = self._engine.last_snapshot()
-        if answer is not None:
-            yield Snapshot.of(answer, self._by)
+        yield from self._newest()
 
     def lines(self) -> dict[str, Any]:
         """Return where all lines went so far."""
         return self._engine.lines()
 
+    def status(self) -> Status:
+        """Return how it is getting on."""
+        lines = self.lines()
+        now_us = self._clock.now_us()
+        since_us, fed = self._fed[0] if self._fed else (now_us, 0)
+        rate = (lines["fed"] - fed) * 1e6 / (now_us - since_us) if now_us > since_us else 0.0
+        lag_us = None if self._answered_us is None else now_us - self._answered_us
+        return Status(lines, rate, lag_us)
+
+    def snapshots(self) -> Generator[Snapshot, None, None]:
+        """Yield every snapshot."""
+        return self._replay() if self.live is None else self._wait()
+
+    def _snapshot(self, answer: Answer) -> Snapshot:
+        self._answered_us = answer[1]
+        return Snapshot.of(answer, self._by)
+
     def _answers(self) -> Iterator[Snapshot]:
         """Yield the windows whose end the watermark has reached, unless the end is asked for."""
         while not self.wish.asked and (answer := self._engine.next_snapshot()) is not None:
-            yield Snapshot.of(answer, self._by)
+            yield self._snapshot(answer)
+
+    def _newest(self) -> Iterator[Snapshot]:
+        """Yield the last of these windows alone."""
+        answer = self._engine.last_snapshot()
+        if answer is not None:
+            yield self._snapshot(answer)
 
     def _replay(self) -> Generator[Snapshot, None, None]:
-        chunks = cast("Source", self._source).chunks()
-        while (chunk := self.wish.read(chunks)) is not None:
-            if chunk.data:
-                self._take(chunk)
-            else:
-                self._engine.end_source(chunk.source)
+        replay = Replay(cast("Source", self._source), self.intake, self.wish)
+        self.problems = replay.problems
+        several = self._windowed and cast("Source", self._source).count > 1
+        while (some := replay.read(self._engine.behind() if several else None)) is not None:
+            self._apply(some)
             self._engine.advance(self._clock.now_us())
             yield from self._answers()
         if not self.wish.asked:
             yield from self.finish()
+            self._complain()
 
-    async def serve(self, source: LiveSource) -> AsyncIterator[Snapshot]:
+    async def _awaited(self) -> AsyncGenerator[Snapshot, None]:
+        import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
+        source = self.live
+        if source is None:
+            for snapshot in self._replay():
+                yield snapshot
+                # Others have their turn also where nothing is waited for.
+                await asyncio.sleep(0)
+            return
+        await source.open()
+        try:
+            async for snapshot in self.serve(source):
+                if snapshot is not None:
+                    yield snapshot
+        finally:
+            await source.close()
+        for snapshot in self.finish():
+            yield snapshot
+        self._complain()
+
+    def _complain(self) -> None:
+        """Raise the first of what went wrong with one of the sources."""
+        for problem in self.problems:
+            raise problem
+
+    async def serve(
+        self, source: LiveSource, *, newest_only: bool = False
+    ) -> AsyncIterator[Snapshot | None]:
         """
         Feed an opened source until it ends or the end is asked for, and yield what is answered.
 
         The clock is looked at whenever it passes a multiple of the batch interval, counted from
         the epoch as the ends of windows are, so that ticks do not drift and an end is answered
         when it has passed. A chunk is stamped when it is taken, and applied before the next look
-        at the clock, so no window closes before what belongs into it.
+        at the clock, so no window closes before what belongs into it. After each look nothing is
+        yielded, for who shows how it is getting on.
+
+        Args:
+            source: What to serve.
+            newest_only: Whether to answer after a look at the clock only, and of all ends that
+                have passed then the last one alone; for who draws one answer over the other.
         """
         import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
-        due = self._next_tick()
+        self.problems = getattr(source, "problems", self.problems)
+        self._note_rate()
+        due_us = self._next_tick()
         while not self.wish.asked:
-            chunks = await source.receive(max(due - self._clock.now_us(), 0) / 1e6)
+            held_us = self.intake.due_us
+            # While something is held that came before, no window is closed.
+            wake_us = due_us if held_us is None else held_us + _HOLD_US
+            chunks = await source.receive(max(wake_us - self._clock.now_us(), 0) / 1e6)
             if chunks is None:
                 break
             for chunk in chunks:
-                self._take(chunk)
-            if self._clock.now_us() >= due:
+                self._apply(self.intake.take(chunk))
+            self._apply(self.intake.overdue())
+            ticked = self.intake.due_us is None and self._clock.now_us() >= due_us
+            if ticked:
                 self._engine.advance(self._clock.now_us())
-                due = self._next_tick()
-            for snapshot in self._answers():
-                yield snapshot
-                # Sockets are served also where many ends have passed.
-                await asyncio.sleep(0)
+                self._note_rate()
+                due_us = self._next_tick()
+            if ticked or not newest_only:
+                for snapshot in self._newest() if newest_only else self._answers():
+                    yield snapshot
+                    # Sockets are served also where many ends have passed.
+                    await asyncio.sleep(0)
+            if ticked:
+                yield None
+        self._apply(self.intake.flush())
 
     def _wait(self) -> Generator[Snapshot, None, None]:
         """Run an event loop for as long as the next snapshot takes."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises
+            raise RuntimeError("an event loop runs here already: write `async for`, not `for`")
         source = cast("LiveSource", self._source)
         with asyncio.Runner() as runner:
             runner.run(source.open())
             snapshots = self.serve(source)
             try:
-                while (snapshot := runner.run(_next(snapshots))) is not None:
-                    yield snapshot
+                while True:
+                    try:
+                        snapshot = runner.run(_next(snapshots))
+                    except StopAsyncIteration:
+                        break
+                    if snapshot is not None:
+                        yield snapshot
             finally:
                 runner.run(source.close())
         yield from self.finish()
+        self._complain()
 
     def _next_tick(self) -> int:
         interval = self._batch_interval_us
         return (self._clock.now_us() // interval + 1) * interval
 
-    def _take(self, chunk: Chunk) -> None:
-        now_us = self._clock.now_us()
-        try:
-            delta = self._engine.absorb(
-                chunk.data, kind=chunk.kind, span=chunk.span, source=chunk.source, now_us=now_us
-            )
-        except BatchError as error:
-            if chunk.answer is None:
-                raise
-            chunk.answer(str(error))
-            return
-        self._engine.apply(delta)
-        if chunk.answer is not None:
-            chunk.answer(None)
+    def _note_rate(self) -> None:
+        self._fed.append((self._clock.now_us(), self.lines()["fed"]))
+
+    def _apply(self, some: Sequence[Taken]) -> None:
+        for chunk, log_format, now_us, max_ahead_us in some:
+            if not chunk.data:
+                self._engine.end_source(chunk.source)
+                continue
+            try:
+                delta = self._engine.absorb(
+                    chunk.data,
+                    kind=chunk.kind,
+                    span=chunk.span,
+                    source=chunk.source,
+                    format=log_format,
+                    now_us=now_us,
+                    max_ahead_us=max_ahead_us,
+                )
+            except BatchError as error:
+                if chunk.answer is None:
+                    raise
+                chunk.answer(str(error))
+                continue
+            self._engine.apply(delta)
+            if chunk.answer is not None:
+                chunk.answer(None)
 
 
-async def _next(snapshots: AsyncIterator[Snapshot]) -> Snapshot | None:
-    return await anext(snapshots, None)
+async def _next(snapshots: AsyncIterator[Snapshot | None]) -> Snapshot | None:
+    return await anext(snapshots)

@@ -1,5 +1,5 @@
 """
-The public way to say what is wanted: a source, a window, a key, how many rows.
+The public way to say what is wanted: sources, a window, a key, how many rows.
 
 Each step returns a new query and checks what it was given; nothing is opened before `run`.
 """
@@ -10,30 +10,37 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from tailrace import _core
-from tailrace.driver import Clock, Run
+from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
-from tailrace.names import checked_fields, checked_format
-from tailrace.sources.text import STDIN, Files, LiveInput, Memory
+from tailrace.names import AUTO, checked_fields, checked_format, detectable
+from tailrace.sources.text import STDIN, Files, Joined, LiveInput, Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource, Source
 
-__all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin"]
+__all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
 
-Time = Literal["arrival", "log"]
+Time = Literal["arrival", "header", "log"]
+
+_TIMES = ("arrival", "header", "log")
 
 # What live sources use without a window: the five minutes of the classic program.
 _LIVE_WINDOW = ("300s", "1s")
 
 # How long a pane stays open behind the newest event. Apache writes the time at which a request
-# began when it ends, which makes nearly all of its lines at most a minute late.
-_LATENESS = "60s"
+# began when it ends, which makes nearly all of its lines at most a minute late; the header is
+# written by the agent when it reads the line.
+_LATENESS = {"log": "60s", "header": "5s"}
 
 # A time further ahead than this is no time of an event that has happened.
 _MAX_AHEAD_US = 3_600 * 10**6
+
+
+# How many rows unless another number is asked for.
+_ROWS = 10
 
 
 class _Window(NamedTuple):
@@ -42,11 +49,12 @@ class _Window(NamedTuple):
     time: Time
     lateness_us: int
     batch_interval_us: int
+    idle_timeout_us: int | None
 
 
 class Query:
     """
-    What is asked of a source; made by the `from_…` functions, refined step by step.
+    What is asked of one or more sources; made by the `from_…` functions, refined step by step.
 
     >>> import tailrace as tr
     >>> lines = ['1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'] * 3
@@ -55,26 +63,24 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
-    __slots__ = ("_by", "_format", "_limit", "_origin", "_window")
+    __slots__ = ("_by", "_limit", "_places", "_window")
 
     def __init__(
         self,
-        origin: _Origin,
-        log_format: str,
+        places: tuple[_Place, ...],
         *,
         window: _Window | None = None,
         by: str | None = None,
-        limit: int | None = 10,
+        limit: int | None = _ROWS,
     ) -> None:
-        self._origin = origin
-        self._format = log_format
+        self._places = places
         self._window = window
         self._by = by
         self._limit = limit
 
     def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
         kept = {"window": self._window, "by": self._by, "limit": self._limit}
-        return Query(self._origin, self._format, **{**kept, **changes})
+        return Query(self._places, **{**kept, **changes})
 
     def window(
         self,
@@ -83,6 +89,7 @@ class Query:
         *,
         time: Time | None = None,
         lateness: Duration | None = None,
+        idle_timeout: Duration | None = None,
         batch_interval: Duration = "1s",
     ) -> Query:
         """
@@ -91,9 +98,13 @@ class Query:
         Args:
             length: How long the window is: `"300s"`, a `timedelta`, or seconds.
             every: How often it is answered, by default once a length. It divides the length.
-            time: `"arrival"`, when a line was received, or `"log"`, the line's own time. By
-                default that of arrival for live sources and that of the log for files.
-            lateness: How long a pane stays open behind the newest line, by log time; 60 s.
+            time: `"arrival"`, when a line was received, `"log"`, the line's own time, or
+                `"header"`, that which a Flume agent's timestamp interceptor wrote. By default
+                that of arrival for Flume and standard input, else that of the log.
+            lateness: How long a pane stays open behind the newest line: 60 s by log time, 5 s by
+                header, and always none by arrival.
+            idle_timeout: After how much silence of one of several live sources the others are
+                answered without waiting for it; by default they wait.
             batch_interval: How often a live source's clock is looked at.
 
         Raises:
@@ -103,9 +114,13 @@ class Query:
         slide_us = length_us if every is None else micros(every, "slide")
         check_divides(slide_us, length_us)
         if time is None:
-            time = "arrival" if self._origin.live else "log"
-        elif time not in ("arrival", "log"):
-            raise ValueError(f"time: {time!r} is neither 'arrival' nor 'log'")
+            arrives = all(place.arrives for place in self._places)
+            time = "arrival" if arrives else "log"
+        elif time not in _TIMES:
+            raise ValueError(f"time: {time!r} is none of arrival, header and log")
+        if time == "header" and not all(place.address for place in self._places):
+            raise ValueError("time: only events of Flume have headers; take log")
+        idle_timeout_us = None
         if time == "arrival":
             if slide_us < _SHORTEST_INTERVAL_US:
                 raise ValueError(
@@ -113,20 +128,30 @@ class Query:
                 )
             if lateness is not None:
                 raise ValueError("lateness: by arrival nothing is late; it goes with time log")
+            if idle_timeout is not None:
+                raise ValueError(
+                    "idle timeout: by arrival no source is waited for; it goes with time log"
+                )
             lateness_us = 0
         else:
-            lateness_us = micros(_LATENESS if lateness is None else lateness, "lateness", least=0)
+            wanted = _LATENESS[time] if lateness is None else lateness
+            lateness_us = micros(wanted, "lateness", least=0)
+            if idle_timeout is not None:
+                idle_timeout_us = micros(idle_timeout, "idle timeout", least=_SECOND_US)
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
-        return self._with(window=_Window(length_us, slide_us, time, lateness_us, interval_us))
+        return self._with(
+            window=_Window(length_us, slide_us, time, lateness_us, interval_us, idle_timeout_us)
+        )
 
     def count(self, by: str) -> Query:
         """
-        Count lines by a field; `tailrace parse --help` and `tr.Format(name).fields` list them.
+        Count lines by a field; `tailrace formats` and `tr.Format(name).fields` list them.
 
         Raises:
             ValueError: The format has no such field.
         """
-        checked_fields([by], self._format)
+        for place in self._places:
+            checked_fields([by], place.log_format)
         return self._with(by=by)
 
     def top(self, n: int) -> Query:
@@ -145,63 +170,62 @@ class Query:
         return self._with(limit=None)
 
     @overload
-    def run(self) -> Iterator[Snapshot]: ...
+    def run(self) -> Run: ...
     @overload
     def run(self, callback: Callable[[Snapshot], Any]) -> None: ...
-    def run(self, callback: Callable[[Snapshot], Any] | None = None) -> Iterator[Snapshot] | None:
+    def run(self, callback: Callable[[Snapshot], Any] | None = None) -> Run | None:
         """
-        Open the source and yield its snapshots, or hand each to *callback* and return at the end.
+        Return a run, whose snapshots come with `for` or `async for`, or hand each to *callback*.
 
-        While the caller works on a snapshot of a live source, the source waits: agents that get
-        no answer for 20 s send their batch again.
+        Nothing is opened before the first snapshot is asked for. While the caller works on a
+        snapshot of a live source, the source waits: agents that get no answer for 20 s send their
+        batch again.
 
         Raises:
             OSError: The source cannot be opened or read.
             ValueError: It was not said what to count.
         """
-        snapshots = self.start().snapshots()
+        run = self._run()
         if callback is None:
-            return snapshots
-        try:
-            for snapshot in snapshots:
+            return run
+        # Closes the source also where the callback raises.
+        with run:
+            for snapshot in run:
                 callback(snapshot)
-        finally:
-            # Closes the source also where the callback raised.
-            snapshots.close()
         return None
 
-    def open_source(self) -> Source | LiveSource:
-        """Return where the bytes come from, for who wants no counts of them."""
-        return self._origin.source(self._window)
+    def open_source(self, fields: list[str]) -> tuple[Source | LiveSource, list[Origin]]:
+        """Return where the bytes come from, for who wants these fields and no counts."""
+        return _assembled(self._places, self._window, fields)
 
-    @property
-    def log_format(self) -> str:
-        """The name of the format of the lines."""
-        return self._format
-
-    def start(self) -> Run:
-        """Return the run behind `run`, for who wants to stop it in good order."""
+    def _run(self) -> Run:
         if self._by is None:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
         window = self._window
-        if window is None and self._origin.is_flume:
-            return self.window(*_LIVE_WINDOW).start()
-        source = self.open_source()
+        if window is None and any(place.live for place in self._places):
+            return self.window(*_LIVE_WINDOW)._run()  # noqa: SLF001 - its own
+        source, origins = _assembled(self._places, window, [self._by])
         clock = Clock()
         engine = _core.Engine(
-            format=self._format,
+            formats=[
+                name
+                for place in self._places
+                for name in (
+                    detectable([self._by]) if place.log_format == AUTO else [place.log_format]
+                )
+            ],
             by=self._by,
             time="log" if window is None else window.time,
             limit=self._limit,
             window_us=None if window is None else (window.length_us, window.slide_us),
             lateness_us=0 if window is None else window.lateness_us,
-            max_ahead_us=None if self._origin.replayed or window is None else _MAX_AHEAD_US,
-            sources=getattr(source, "count", 1),
+            idle_timeout_us=None if window is None else window.idle_timeout_us,
+            sources=source.count,
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
-        interval_us = 10**6
+        interval_us = _SECOND_US
         if window is not None:
             # Of the ends that pass between two looks at the clock no more than one window's worth
             # is answered, so a short window wants more looks.
@@ -211,6 +235,7 @@ class Query:
             engine,
             source,
             clock,
+            origins,
             by=self._by,
             batch_interval_us=interval_us,
             windowed=window is not None,
@@ -223,48 +248,109 @@ _MOST_ROWS = 2**32
 # More often than this an idle process would be a busy one.
 _SHORTEST_INTERVAL_US = 10_000
 
+_SECOND_US = 10**6
 
-class _Origin(NamedTuple):
-    """Where lines come from; one of the three."""
 
+class _Place(NamedTuple):
+    """Where lines come from, one of: files, lines, an address."""
+
+    log_format: str
     paths: tuple[str, ...] = ()
+    follow: bool = False
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
-
-    @property
-    def is_flume(self) -> bool:
-        return self.address is not None
 
     @property
     def is_stdin(self) -> bool:
         return self.paths == (STDIN,)
 
     @property
-    def live(self) -> bool:
+    def arrives(self) -> bool:
         """Whether the time of arrival is meant unless another is asked for."""
-        return self.is_flume or self.is_stdin
+        return self.address is not None or self.is_stdin
 
     @property
-    def replayed(self) -> bool:
-        """Whether lines may have any time, also one to come."""
-        return not self.is_flume and STDIN not in self.paths
+    def live(self) -> bool:
+        """Whether it has no end of its own."""
+        return self.address is not None or self.follow
 
-    def source(self, window: _Window | None) -> Source | LiveSource:
-        if self.address is not None:
+
+def _assembled(
+    places: tuple[_Place, ...], window: _Window | None, fields: list[str]
+) -> tuple[Source | LiveSource, list[Origin]]:
+    """Return one source that is all of them, and what is known of each of its parts."""
+    sources: list[Source | LiveSource] = []
+    origins: list[Origin] = []
+    by_arrival = window is not None and window.time == "arrival"
+    max_ahead_us = None if window is None else _MAX_AHEAD_US
+
+    def add(source: Source | LiveSource, names: Iterable[str], *, checked: bool) -> None:
+        sources.append(source)
+        for name in names:
+            log_format: Any = place.log_format
+            if log_format == AUTO:
+                from tailrace.detection import Detector  # noqa: PLC0415 - only to find out
+
+                log_format = Detector(fields)
+            origins.append(Origin(name, log_format, max_ahead_us if checked else None))
+
+    for place in places:
+        if place.address is not None:
             from tailrace.sources.flume import Flume  # noqa: PLC0415 - who has files needs no loop
 
-            return Flume(*self.address)
-        if self.lines is not None:
-            return Memory(self.lines)
-        by_arrival = window is not None and window.time == "arrival"
-        if self.is_stdin and by_arrival and LiveInput.is_waited_for():
-            return LiveInput()
-        return Files(self.paths)
+            host, port = place.address
+            add(Flume(host, port), [f"flume://{host}:{port}"], checked=True)
+        elif place.lines is not None:
+            add(Memory(place.lines), ["lines"], checked=False)
+        elif place.follow:
+            from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
+
+            add(Follow(place.paths, from_end=by_arrival), place.paths, checked=True)
+        elif STDIN in place.paths and window is not None and LiveInput.is_waited_for():
+            at = place.paths.index(STDIN)
+            for paths in (place.paths[:at], place.paths[at : at + 1], place.paths[at + 1 :]):
+                if paths == (STDIN,):
+                    add(LiveInput(), ["standard input"], checked=True)
+                elif paths:
+                    add(Files(paths), paths, checked=False)
+        else:
+            for path in place.paths:
+                name = "standard input" if path == STDIN else path
+                add(Files([path]), [name], checked=path == STDIN)
+    return _one_of(sources), origins
 
 
-def from_files(*paths: str | os.PathLike[str], format: str = "combined") -> Query:
+def _one_of(sources: list[Source | LiveSource]) -> Source | LiveSource:
+    if len(sources) == 1:
+        return sources[0]
+    at_hand = [source for source in sources if hasattr(source, "parts")]
+    if len(at_hand) == len(sources):
+        return Joined(at_hand)
+    from tailrace.sources.together import AtHand, Together  # noqa: PLC0415 - as above
+
+    live: list[LiveSource] = []
+    for source in sources:
+        if hasattr(source, "parts"):
+            live += [AtHand(part) for part in source.parts()]
+        else:
+            live.append(source)
+    return Together(live)
+
+
+def from_files(
+    *paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False
+) -> Query:
     """
-    Read log files to their end, in this order; `-` is standard input.
+    Read log files to their end; `-` is standard input, and gzip is unpacked.
+
+    With a window by log time they are merged by the times of their lines, each with a watermark
+    of its own; else they are read in this order.
+
+    Args:
+        paths: One or more files.
+        format: What the lines look like; found out by default.
+        follow: Whether to go on at the end, by name as `tail -F` does, through rotation and
+            truncation. By log time a file is read from its beginning, by arrival from its end.
 
     >>> import tailrace as tr
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
@@ -275,10 +361,12 @@ def from_files(*paths: str | os.PathLike[str], format: str = "combined") -> Quer
     if not paths:
         raise ValueError("no file to read")
     names = tuple(os.fspath(path) for path in paths)
-    return Query(_Origin(paths=names), checked_format(format))
+    if follow and STDIN in names:
+        raise ValueError("standard input has no name to follow; it is read as it comes")
+    return Query((_Place(checked_format(format, auto=True), paths=names, follow=follow),))
 
 
-def from_stdin(*, format: str = "combined") -> Query:
+def from_stdin(*, format: str = AUTO) -> Query:
     """
     Read lines from standard input; with a window, at the time of their arrival.
 
@@ -291,7 +379,7 @@ def from_stdin(*, format: str = "combined") -> Query:
     return from_files(STDIN, format=format)
 
 
-def from_lines(lines: Iterable[str | bytes], *, format: str = "combined") -> Query:
+def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
     """
     Take lines that the program has, with or without their newline.
 
@@ -304,23 +392,50 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = "combined") -> Que
     """
     if isinstance(lines, str | bytes):
         raise TypeError(f"lines: a list of lines is wanted, not {lines!r:.80}; see also from_files")
-    return Query(_Origin(lines=lines), checked_format(format))
+    return Query((_Place(checked_format(format, auto=True), lines=lines),))
 
 
-def from_flume(address: str, *, format: str = "combined") -> Query:
+def from_flume(*addresses: str, format: str = AUTO) -> Query:
     """
-    Stand in for a Flume AvroSource at `HOST:PORT` (`[HOST]:PORT` for IPv6).
+    Stand in for a Flume AvroSource at each `HOST:PORT` (`[HOST]:PORT` for IPv6).
 
-    Without a window the last 300 s are answered every second. A batch is acknowledged when it is
-    counted; nothing survives a crash.
+    Each address is a source, however many agents send to it. Without a window the last 300 s are
+    answered every second. A batch is acknowledged when it is counted; nothing survives a crash.
 
     >>> import tailrace as tr
     >>> query = tr.from_flume("localhost:9092").window("300s", every="1s").count(by="url").top(10)
 
     Raises:
-        ValueError: The address is none, or the format is unknown.
+        ValueError: No address, one that is none, or the format is unknown.
     """
-    return Query(_Origin(address=_address(address)), checked_format(format))
+    if not addresses:
+        raise ValueError("no address to listen at; write HOST:PORT, such as 127.0.0.1:9092")
+    log_format = checked_format(format, auto=True)
+    return Query(tuple(_Place(log_format, address=_address(text)) for text in addresses))
+
+
+def merge(*queries: Query) -> Query:
+    """
+    Ask one question of the sources of several queries, each with its own format.
+
+    Merging comes first, the window and the rest after it.
+
+    >>> import tailrace as tr
+    >>> both = tr.merge(tr.from_files("old.log", format="common"), tr.from_flume("localhost:9092"))
+    >>> query = both.window("5m", every="1s", time="log").count(by="url").top(10)
+
+    Raises:
+        ValueError: No query, or one with more to it than its sources.
+    """
+    if not queries:
+        raise ValueError("nothing to merge")
+    for query in queries:
+        if (query._window, query._by, query._limit) != (None, None, _ROWS):  # noqa: SLF001 - of this class
+            raise ValueError("merge first, then say .window, .count and .top of all of them")
+    places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above
+    if [path for place in places for path in place.paths].count(STDIN) > 1:
+        raise ValueError("standard input can be read once; name it once")
+    return Query(places)
 
 
 def _address(text: str) -> tuple[str, int]:

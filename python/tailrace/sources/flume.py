@@ -45,6 +45,8 @@ _CLOSE_TIMEOUT_S = 5.0
 class Flume:
     """Listens for Flume's Avro sinks (`append` and `appendBatch`, plain)."""
 
+    count = 1
+
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port

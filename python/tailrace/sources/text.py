@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tailrace._core import MAX_LINE_BYTES
 from tailrace.errors import TailraceError
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["STDIN", "Cutter", "Files", "LiveInput", "Memory", "check_log"]
+    from tailrace.sources import Source
+
+__all__ = ["STDIN", "Cutter", "Files", "Gunzip", "Joined", "LiveInput", "Memory", "check_log"]
 
 # Large enough that a crossing costs nothing, small enough to stay in a core's cache.
 _CHUNK_BYTES = 1024 * 1024
@@ -296,6 +298,25 @@ def _line(line: str | bytes) -> bytes:
     return data
 
 
+class Joined:
+    """Several sources that have their bytes at hand, as one."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self.count = sum(source.count for source in sources)
+
+    def parts(self) -> Sequence[Iterator[Chunk]]:
+        """Return the parts of all of them."""
+        return [part for source in self._sources for part in source.parts()]
+
+    def progress(self) -> tuple[int, int | None]:
+        """Add up how far they are."""
+        all_of_them = [source.progress() for source in self._sources]
+        totals = [total for _, total in all_of_them]
+        total = None if None in totals else sum(cast("list[int]", totals))
+        return sum(done for done, _ in all_of_them), total
+
+
 class LiveInput:
     """Standard input that is waited for: a pipe or a terminal."""
 
@@ -303,6 +324,8 @@ class LiveInput:
 
     def __init__(self) -> None:
         self._cutter = Cutter()
+        self._begun = False
+        self._gunzip: Gunzip | None = None
         self._ended = False
         self._woken = False
         self._readable: asyncio.Event | None = None
@@ -325,6 +348,8 @@ class LiveInput:
             return None
         loop = asyncio.get_running_loop()
         self._readable = readable = asyncio.Event()
+        if self._woken:
+            readable.set()
         # The descriptor stays blocking: it may be shared with a shell. It is read when it has
         # something, and then returns at once.
         loop.add_reader(0, readable.set)
@@ -336,26 +361,38 @@ class LiveInput:
         finally:
             loop.remove_reader(0)
         if self._woken:
+            self._woken = False
             return []
-        data = self._at_hand()
-        if data:
-            return list(self._cutter.feed(data))
-        self._ended = True
-        return list(self._cutter.finish())
+        chunks = []
+        for data in self._unpacked(self._at_hand()):
+            chunks += self._cutter.feed(data)
+        if self._ended:
+            if self._gunzip is not None:
+                self._gunzip.finish()
+            chunks += self._cutter.finish()
+        return chunks
 
-    @staticmethod
-    def _at_hand() -> bytes:
+    def _at_hand(self) -> bytes:
         """Read what there is at once, so that a full pipe costs one round and not sixteen."""
         import select  # noqa: PLC0415 - asyncio has loaded it
 
-        data = _read(0)
-        pieces = [data]
-        size = len(data)
-        while data and size < _CHUNK_BYTES and select.select([0], [], [], 0)[0]:
+        pieces = []
+        size = 0
+        while not size or (size < _CHUNK_BYTES and select.select([0], [], [], 0)[0]):
             data = _read(0)
+            if not data:
+                self._ended = True
+                break
             pieces.append(data)
             size += len(data)
         return b"".join(pieces)
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
+        if data and not self._begun:
+            self._begun = True
+            _refuse_compressed(data, "standard input")
+            self._gunzip = Gunzip("standard input") if data.startswith(_GZIP) else None
+        return self._gunzip.feed(data) if self._gunzip is not None else iter([data])
 
     def wake(self) -> None:
         """Let `receive` return now."""

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
-from tailrace.sources import Chunk, LiveSource, Source, end_of
+from tailrace.sources import Chunk, LiveSource, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["AtHand", "Joined", "Together"]
+__all__ = ["AtHand", "Together"]
 
 # As long as nobody has to look at the clock.
 _LONG_S = 3_600.0
-
-
-class Joined:
-    """Several sources that have their bytes at hand, as one."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
-        self.count = sum(source.count for source in sources)
-
-    def parts(self) -> Sequence[Iterator[Chunk]]:
-        """Return the parts of all of them."""
-        return [part for source in self._sources for part in source.parts()]
-
-    def progress(self) -> tuple[int, int | None]:
-        """Add up how far they are."""
-        all_of_them = [source.progress() for source in self._sources]
-        totals = [total for _, total in all_of_them]
-        total = None if None in totals else sum(cast("list[int]", totals))
-        return sum(done for done, _ in all_of_them), total
 
 
 class AtHand:

@@ -21,7 +21,7 @@ fn query(panes: Panes, seed: u64) -> Query {
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
     let origin = Origin { source, format: Format::Combined, now: 0, max_ahead: None };
-    query.absorb(Chunk::Lines(text), &origin).expect("newline text has no malformed form")
+    query.absorb(Chunk::Lines(text), &origin).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
