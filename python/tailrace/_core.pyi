@@ -14,8 +14,10 @@ __all__ = [
     "Window",
     "__version__",
     "_debug_build",
+    "agreeing",
     "columns",
     "fields",
+    "kinds",
     "parse",
     "write_json",
 ]
@@ -89,6 +91,10 @@ class Table:
 
 def fields(format: str, /) -> list[str]: ...
 def columns(format: str, /) -> list[str]: ...
+def kinds(format: str, /) -> list[tuple[str, Literal["text", "int", "time"]]]: ...
+def agreeing(
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str], limit: int
+) -> tuple[int, list[int]]: ...
 def parse(data: bytes, /, *, format: str, fields: list[str]) -> Table: ...
 def write_json(
     data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str, fields: list[str]

@@ -35,6 +35,7 @@
 //! ```
 
 mod delta;
+mod detect;
 mod flume;
 mod format;
 mod keys;
@@ -48,6 +49,7 @@ mod text;
 mod window;
 
 pub use delta::{Counters, Delta, Reason};
+pub use detect::{Agreement, agreeing};
 pub use flume::BatchError;
 pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, write_iso};
 pub use keys::{KeyBytes, Seed, number};

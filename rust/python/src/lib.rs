@@ -24,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{PyDelta, PyEngine};
     #[pymodule_export]
-    use crate::lines::{PyTable, columns, fields, parse, write_json};
+    use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_json};
     #[pymodule_export]
     use crate::window::PyWindow;
 

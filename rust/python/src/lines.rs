@@ -21,6 +21,33 @@ pub(crate) fn columns(format: &str) -> PyResult<Vec<&'static str>> {
     Ok(names(self::format(format)?.columns()))
 }
 
+/// The types of the values that its fields have: `text`, `int` or `time`.
+#[pyfunction]
+#[pyo3(signature = (format, /))]
+pub(crate) fn kinds(format: &str) -> PyResult<Vec<(&'static str, &'static str)>> {
+    let format = self::format(format)?;
+    Ok(format.fields().iter().map(|&field| (field.name(), format.kind(field).name())).collect())
+}
+
+/// How many lines of a chunk were looked at, and how many of them each format accepts.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, formats, limit))]
+#[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
+pub(crate) fn agreeing(
+    py: Python<'_>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    formats: Vec<String>,
+    limit: usize,
+) -> PyResult<(usize, Vec<usize>)> {
+    let formats = formats.iter().map(|name| format(name)).collect::<PyResult<Vec<_>>>()?;
+    let chunk = chunk(kind, data, span)?;
+    let found =
+        py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(batch_error)?;
+    Ok((found.lines, found.agreed))
+}
+
 fn names(fields: &[Field]) -> Vec<&'static str> {
     fields.iter().map(|field| field.name()).collect()
 }

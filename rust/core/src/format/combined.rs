@@ -27,6 +27,19 @@ const MAX_METHOD_LENGTH: usize = 32;
 
 /// Splits a line, or says where it stops being one.
 pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
+    let (line, fields, end) = up_to_size(line)?;
+    // The common format ends here, or goes on with fields of its own.
+    let Some(start) = quoted(line, end) else { return Ok(fields) };
+    let (end, agent) = closing(line, start, |after| quoted(line, after))?;
+    let referer = &line[start..end];
+    let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+    let (end, ()) = closing(line, agent, ends)?;
+    Ok(Fields { referer, agent: &line[agent..end], ..fields })
+}
+
+/// Splits what the common format has too: the line without blanks at its end, its fields up to
+/// the size, and where that ends.
+pub(super) fn up_to_size(line: &[u8]) -> Result<(&[u8], Fields<'_>, usize), Reject> {
     let (lead, end) = trim(line);
     let line = &line[..end];
     let (open, close) = brackets(line, lead)?;
@@ -53,13 +66,7 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
         size: &line[size.0..size.1],
         ..Fields::default()
     };
-    // The common format ends here, or goes on with fields of its own.
-    let Some(start) = quoted(line, size.1) else { return Ok(fields) };
-    let (end, agent) = closing(line, start, |after| quoted(line, after))?;
-    let referer = &line[start..end];
-    let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
-    let (end, ()) = closing(line, agent, ends)?;
-    Ok(Fields { referer, agent: &line[agent..end], ..fields })
+    Ok((line, fields, size.1))
 }
 
 /// Where the line begins and ends without byte-order mark and blanks.
@@ -98,7 +105,7 @@ fn skip_word(line: &[u8], mut at: usize) -> usize {
 }
 
 /// The place behind blanks and a quote, if these come next.
-fn quoted(line: &[u8], at: usize) -> Option<usize> {
+pub(super) fn quoted(line: &[u8], at: usize) -> Option<usize> {
     let quote = blanks(line, at).ok()?;
     (line.get(quote) == Some(&b'"')).then_some(quote + 1)
 }

@@ -5,6 +5,7 @@
 
 mod classic;
 mod combined;
+mod common;
 mod scan;
 mod space;
 mod time;
@@ -14,10 +15,12 @@ pub use time::{MAX_TIME, SECOND, write_iso};
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// What the classic Python program's regular expression accepts; all fields are raw text.
-    Classic,
+    /// The common log format, typed.
+    Common,
     /// The combined log format, typed.
     Combined,
+    /// What the classic Python program's regular expression accepts; all fields are raw text.
+    Classic,
 }
 
 /// A field that a format can give.
@@ -113,6 +116,19 @@ const CLASSIC: [Field; 9] = [
     Field::Url,
 ];
 
+const COMMON: [Field; 9] = [
+    Field::Host,
+    Field::User,
+    Field::Time,
+    Field::Method,
+    Field::Url,
+    Field::Protocol,
+    Field::Status,
+    Field::Size,
+    // On demand only, see `Format::columns`.
+    Field::Request,
+];
+
 const COMBINED: [Field; 11] = [
     Field::Host,
     Field::User,
@@ -130,30 +146,32 @@ const COMBINED: [Field; 11] = [
 
 impl Format {
     /// Every format, by the name it is asked for.
-    pub const NAMES: [(&'static str, Self); 2] =
-        [("classic", Self::Classic), ("combined", Self::Combined)];
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("common", Self::Common), ("combined", Self::Combined), ("classic", Self::Classic)];
 
     /// The fields that can be asked for.
     pub fn fields(self) -> &'static [Field] {
         match self {
-            Self::Classic => &CLASSIC,
+            Self::Common => &COMMON,
             Self::Combined => &COMBINED,
+            Self::Classic => &CLASSIC,
         }
     }
 
     /// The fields of a parsed line unless others are asked for.
     pub fn columns(self) -> &'static [Field] {
         match self {
-            Self::Classic => &CLASSIC,
+            Self::Common => &COMMON[..8],
             Self::Combined => &COMBINED[..10],
+            Self::Classic => &CLASSIC,
         }
     }
 
     /// The type of a field's values.
     pub fn kind(self, field: Field) -> Kind {
         match (self, field) {
-            (Self::Combined, Field::Status | Field::Size) => Kind::Int,
-            (Self::Combined, Field::Time) => Kind::Time,
+            (Self::Common | Self::Combined, Field::Status | Field::Size) => Kind::Int,
+            (Self::Common | Self::Combined, Field::Time) => Kind::Time,
             _ => Kind::Text,
         }
     }
@@ -161,16 +179,17 @@ impl Format {
     /// Splits a line into its fields.
     pub fn split(self, line: &[u8]) -> Result<Fields<'_>, Reject> {
         match self {
-            Self::Classic => classic::split(line),
+            Self::Common => common::split(line),
             Self::Combined => combined::split(line),
+            Self::Classic => classic::split(line),
         }
     }
 
     /// The value of one field of a line that this format split.
     pub fn value<'a>(self, fields: &Fields<'a>, field: Field) -> Value<'a> {
         match self {
+            Self::Common | Self::Combined => fields.combined(field),
             Self::Classic => fields.classic(field),
-            Self::Combined => fields.combined(field),
         }
     }
 }
@@ -236,6 +255,17 @@ fn int(digits: &[u8]) -> Value<'_> {
     Value::Int(digits.iter().fold(0_i64, |sum, &digit| {
         sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
     }))
+}
+
+impl Kind {
+    /// The kind's name in texts for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Int => "int",
+            Self::Time => "time",
+        }
+    }
 }
 
 impl Field {

@@ -1,10 +1,14 @@
-//! What both formats have in common; what each accepts is tested in its own file and, against
+//! What all formats have in common; what each accepts is tested in its own file and, against
 //! Python's own expression, in the Python tests.
 
 use super::*;
 
 const LINE: &[u8] =
     br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 - "-" "ua \"x\"""#;
+
+/// The same without referer and agent.
+const COMMON_LINE: &[u8] =
+    br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 -"#;
 
 fn values(format: Format, line: &[u8]) -> Vec<(&'static str, Value<'_>)> {
     let fields = format.split(line).unwrap();
@@ -61,9 +65,27 @@ fn combined_gives_types() {
 }
 
 #[test]
+fn common_gives_what_combined_gives_up_to_the_size() {
+    let combined = values(Format::Combined, LINE);
+    let expected: Vec<_> =
+        combined.into_iter().filter(|(name, _)| !["referer", "agent"].contains(name)).collect();
+    assert_eq!(values(Format::Common, COMMON_LINE), expected);
+    assert_eq!(Format::Common.columns().len(), 8);
+}
+
+#[test]
+fn a_quote_behind_the_size_is_where_a_line_stops_to_be_common() {
+    assert_eq!(Format::Common.split(LINE).unwrap_err().byte(), COMMON_LINE.len() + 1);
+    // An unquoted field may follow, and then quoted ones may.
+    let more = [COMMON_LINE, br#" 0.012 "ua""#].concat();
+    assert_eq!(Format::Common.split(&more), Format::Common.split(COMMON_LINE));
+}
+
+#[test]
 fn every_value_is_of_the_kind_that_the_format_says() {
     for (_, format) in Format::NAMES {
-        let fields = format.split(LINE).unwrap();
+        let line = if format == Format::Common { COMMON_LINE } else { LINE };
+        let fields = format.split(line).unwrap();
         for &field in format.fields() {
             let fits = match format.value(&fields, field) {
                 Value::Null => true,
