@@ -14,17 +14,19 @@ DATA = Path(__file__).parent / "data"
 LOG = gzip.decompress((DATA / "apache-combined-2015-elastic.log.gz").read_bytes())
 
 SETTINGS = {
-    "format": "combined",
+    "formats": ["combined"],
     "by": "url",
     "time": "log",
     "limit": 10,
     "window_us": (60_000_000, 1_000_000),
     "lateness_us": 60_000_000,
-    "max_ahead_us": None,
+    "idle_timeout_us": None,
     "sources": 1,
     "start_us": 0,
     "hash_seed": 1,
 }
+
+CHUNK = {"kind": "lines", "source": 0, "format": "combined", "now_us": 0, "max_ahead_us": None}
 
 
 def engine(**changes: object) -> _core.Engine:
@@ -32,16 +34,18 @@ def engine(**changes: object) -> _core.Engine:
 
 
 def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
-    return of.absorb(data, kind="lines", span=(0, len(data)), source=0, now_us=0)
+    return of.absorb(data, span=(0, len(data)), **CHUNK)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": "common"}, 'no format "common"'),
+        ({"formats": ["commons"]}, 'no format "commons"'),
         ({"by": "uri"}, 'no field "uri"'),
-        ({"format": "classic", "by": "method"}, 'no field "method"'),
-        ({"time": "header"}, 'no time "header"'),
+        ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
+        ({"formats": []}, "no format"),
+        ({"formats": ["classic", "combined"], "by": "status"}, "of several types"),
+        ({"time": "clock"}, 'no time "clock"'),
         ({"window_us": (10, 3)}, "does not divide"),
         ({"window_us": (0, 0)}, "does not divide"),
     ],
@@ -53,17 +57,17 @@ def test_a_setting_that_cannot_be_is_refused_at_once(changes: dict[str, object],
 
 def test_a_chunk_of_no_kind_or_a_span_outside_it_is_refused():
     with pytest.raises(ValueError, match="kind is lines, batch or event"):
-        engine().absorb(b"", kind="frames", span=(0, 0), source=0, now_us=0)
+        engine().absorb(b"", span=(0, 0), **{**CHUNK, "kind": "frames"})
     with pytest.raises(ValueError, match="not within the bytes"):
-        engine().absorb(b"abc", kind="lines", span=(2, 4), source=0, now_us=0)
+        engine().absorb(b"abc", span=(2, 4), **CHUNK)
     with pytest.raises(ValueError, match="not within the bytes"):
-        engine().absorb(b"abc", kind="lines", span=(2, 1), source=0, now_us=0)
+        engine().absorb(b"abc", span=(2, 1), **CHUNK)
 
 
 def test_a_malformed_batch_is_an_error_of_its_own_and_changes_nothing():
     counting = engine()
     with pytest.raises(_core.BatchError, match="too early, at byte 1"):
-        counting.absorb(b"\x02", kind="batch", span=(0, 1), source=0, now_us=0)
+        counting.absorb(b"\x02", span=(0, 1), **{**CHUNK, "kind": "batch"})
     assert counting.lines()["fed"] == 0
     assert issubclass(_core.BatchError, ValueError)
 

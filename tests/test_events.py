@@ -364,24 +364,25 @@ def test_a_number_of_more_than_64_bits_is_an_error(number: bytes) -> None:
 def test_an_error_takes_nothing_of_the_call() -> None:
     good = b"\0" + sized(lined(b"GET /a"))
     engine = _core.Engine(
-        format="classic",
+        formats=["classic"],
         by="url",
         time="arrival",
         limit=None,
         window_us=None,
         lateness_us=0,
-        max_ahead_us=None,
+        idle_timeout_us=None,
         sources=1,
         start_us=0,
         hash_seed=1,
     )
     broken = blocks([good, good], [])[:-1]
+    origin = {"source": 0, "format": "classic", "now_us": 0, "max_ahead_us": None}
     for data, kind in itertools.product([broken, broken + b"\x05"], ["batch", "event"]):
         with pytest.raises(_core.BatchError):
-            engine.absorb(data, kind=kind, span=(0, len(data)), source=0, now_us=0)
+            engine.absorb(data, kind=kind, span=(0, len(data)), **origin)
     assert engine.lines()["fed"] == 0
     whole = broken + b"\0"
-    engine.apply(engine.absorb(whole, kind="batch", span=(0, len(whole)), source=0, now_us=0))
+    engine.apply(engine.absorb(whole, kind="batch", span=(0, len(whole)), **origin))
     assert engine.lines()["fed"] == 2
 
 

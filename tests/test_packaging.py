@@ -8,6 +8,7 @@ import tailrace as tr
 
 # New names are added here on purpose, never by accident.
 PUBLIC = [
+    "Answers",
     "Batch",
     "Format",
     "ProtocolError",
@@ -22,6 +23,7 @@ PUBLIC = [
     "from_flume",
     "from_lines",
     "from_stdin",
+    "merge",
 ]
 
 

@@ -31,7 +31,7 @@ from live import (
 import tailrace as tr
 from tailrace._flume.handshake import OWN_PROTOCOL
 
-TOP = ("top", "flume://127.0.0.1:0", "--format", "jsonl")
+TOP = ("top", "flume://127.0.0.1:0", "--log-format", "combined", "--format", "jsonl")
 
 
 def test_events_are_counted_acknowledged_and_leave_when_the_window_has_passed():
@@ -288,7 +288,9 @@ def test_a_port_in_use_is_one_line_and_exit_code_2():
 
 
 def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
-    with running("parse", "flume://127.0.0.1:0", "--fields", "url,agent") as receiver:
+    with running(
+        "parse", "flume://127.0.0.1:0", "--fields", "url,agent", "--log-format", "combined"
+    ) as receiver:
         with Sink(receiver.port) as sink:
             assert sink.batch([line("/a"), b"no line", line("/b", agent="y")]) == OK
         wait_for(lambda: len(receiver.printed) == 2)

@@ -1,7 +1,7 @@
 """What happened in the last N seconds of this log, by key, ranked; live and exact."""
 
 from tailrace._core import __version__
-from tailrace.driver import Run
+from tailrace.answers import Answers
 from tailrace.errors import ProtocolError, TailraceError
 from tailrace.format import Batch, Format, Reject
 from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin, merge
@@ -9,12 +9,12 @@ from tailrace.snapshot import Snapshot
 from tailrace.window import Snapshots, Window
 
 __all__ = [
+    "Answers",
     "Batch",
     "Format",
     "ProtocolError",
     "Query",
     "Reject",
-    "Run",
     "Snapshot",
     "Snapshots",
     "TailraceError",

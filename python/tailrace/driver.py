@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tailrace._core import BatchError
 from tailrace.errors import TailraceError
 from tailrace.snapshot import Snapshot
+from tailrace.sources import as_live, at_hand, end_of
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Iterator,
         Sequence,
     )
-    from types import TracebackType
 
     from tailrace._core import Engine
     from tailrace._types import Answer
@@ -125,7 +125,7 @@ class Intake:
         self._said: list[str] = []
 
     def take(self, chunk: Chunk) -> list[Taken]:
-        """Return what can be absorbed now that this chunk has come; an empty one ends its source."""
+        """Return what can be absorbed now that this chunk has come."""
         now_us = self._clock.now_us()
         log_format = self._formats[chunk.source]
         if log_format is not None:
@@ -146,7 +146,7 @@ class Intake:
         """Return what was held for long enough."""
         oldest_us = self._clock.now_us() - _HOLD_US
         due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
-        return [taken for source in due for taken in self._settle(source)]
+        return [taken for source in due for taken in self._settle(source, ended=False)]
 
     def flush(self) -> list[Taken]:
         """Return all that is held."""
@@ -157,15 +157,18 @@ class Intake:
         said, self._said = self._said, []
         return said
 
-    def _settle(self, source: int) -> list[Taken]:
+    def _settle(self, source: int, *, ended: bool = True) -> list[Taken]:
+        """Choose a format for what is held, for good unless there was no line to tell it by."""
         held = self._held.pop(source, [])
-        if held:
-            origin = self._origins[source]
-            choice = cast("Detector", origin.log_format).choose()
+        if not held:
+            return []
+        origin = self._origins[source]
+        detector = cast("Detector", origin.log_format)
+        choice = detector.choose()
+        if detector.lines or ended:
             self._formats[source] = choice.format
             self._said.append(choice.said(origin.name))
-        log_format = self._formats[source] or ""
-        return [self._taken(chunk, log_format, now_us) for chunk, now_us in held]
+        return [self._taken(chunk, choice.format, now_us) for chunk, now_us in held]
 
     def _taken(self, chunk: Chunk, log_format: str, now_us: int) -> Taken:
         return Taken(chunk, log_format, now_us, self._origins[chunk.source].max_ahead_us)
@@ -199,16 +202,10 @@ class Replay:
             return self._intake.flush()
         if chunk is None:
             del self._parts[number]
-            chunk = _end_of(number)
+            chunk = end_of(number)
         elif number:
             chunk = chunk._replace(source=number)
         return self._intake.take(chunk)
-
-
-def _end_of(number: int) -> Chunk:
-    from tailrace.sources import end_of  # noqa: PLC0415 - types only, but for this
-
-    return end_of(number)
 
 
 class Status(NamedTuple):
@@ -226,15 +223,8 @@ class Run:
     """
     One run of a query, from its first chunk to its last snapshot.
 
-    Iterate over it with `for`, or in an event loop with `async for`. What has to be waited for is
-    served while the next snapshot is being waited for, and stands still while the caller works on
-    the last one. As a context manager it closes its source also where the caller leaves early.
-
-    >>> import tailrace as tr
-    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-    >>> with tr.from_lines([line]).count(by="url").run() as run:
-    ...     print(next(run).total, run.lines()["fed"])
-    1 1
+    Iterating it answers. What has to be waited for is served while the next snapshot is being
+    waited for, and stands still while the caller works on the last one.
     """
 
     def __init__(
@@ -254,8 +244,6 @@ class Run:
         self._by = by
         self._batch_interval_us = batch_interval_us
         self._windowed = windowed
-        self._answers_begun: Generator[Snapshot, None, None] | None = None
-        self._answers_awaited: AsyncGenerator[Snapshot, None] | None = None
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         self.intake = Intake(clock, origins)
@@ -265,73 +253,16 @@ class Run:
     @property
     def live(self) -> LiveSource | None:
         """The source, if it is one that has to be waited for."""
-        # A class tells by its methods which of the two protocols it follows.
-        return None if hasattr(self._source, "parts") else self._source
+        return as_live(self._source)
 
     @property
     def at_hand(self) -> Source | None:
         """The source, if it is one that has its bytes at hand."""
-        return self._source if hasattr(self._source, "parts") else None
+        return at_hand(self._source)
 
-    # For who iterates.
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Snapshot:
-        """
-        Return the next snapshot.
-
-        Raises:
-            OSError: The source cannot be opened, or one of several could not be read; then all
-                snapshots of the others came before.
-        """
-        if self._answers_begun is None:
-            self._answers_begun = self.snapshots()
-        return next(self._answers_begun)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the source; what is not answered yet never will be."""
-        if self._answers_begun is not None:
-            self._answers_begun.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Snapshot:
-        """Return the next snapshot; see `__next__`."""
-        if self._answers_awaited is None:
-            self._answers_awaited = self._awaited()
-        return await anext(self._answers_awaited)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Let go of the source; what is not answered yet never will be."""
-        if self._answers_awaited is not None:
-            await self._answers_awaited.aclose()
-
-    # For who wants to end it in good order, or to know how it is getting on.
+    def __iter__(self) -> Iterator[Snapshot]:
+        """Yield every snapshot."""
+        return self.snapshots()
 
     def finish(self) -> Iterator[Snapshot]:
         """End the input where it is and yield what is still to be answered."""
@@ -393,7 +324,8 @@ class Run:
             yield from self.finish()
             self._complain()
 
-    async def _awaited(self) -> AsyncGenerator[Snapshot, None]:
+    async def awaited(self) -> AsyncGenerator[Snapshot, None]:
+        """Yield every snapshot, in a loop that runs already."""
         import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
         source = self.live
@@ -405,9 +337,9 @@ class Run:
             return
         await source.open()
         try:
-            async for snapshot in self.serve(source):
-                if snapshot is not None:
-                    yield snapshot
+            async for answered in self.serve(source):
+                if answered is not None:
+                    yield answered
         finally:
             await source.close()
         for snapshot in self.finish():

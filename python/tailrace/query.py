@@ -7,17 +7,20 @@ Each step returns a new query and checks what it was given; nothing is opened be
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 from tailrace import _core
+from tailrace.answers import Answers
 from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
-from tailrace.names import AUTO, checked_fields, checked_format, detectable
+from tailrace.names import AUTO, DETECTED, checked_fields, checked_format
+from tailrace.sources import as_live, at_hand
 from tailrace.sources.text import STDIN, Files, Joined, LiveInput, Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tailrace.detection import Detector
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource, Source
 
@@ -170,12 +173,12 @@ class Query:
         return self._with(limit=None)
 
     @overload
-    def run(self) -> Run: ...
+    def run(self) -> Answers: ...
     @overload
     def run(self, callback: Callable[[Snapshot], Any]) -> None: ...
-    def run(self, callback: Callable[[Snapshot], Any] | None = None) -> Run | None:
+    def run(self, callback: Callable[[Snapshot], Any] | None = None) -> Answers | None:
         """
-        Return a run, whose snapshots come with `for` or `async for`, or hand each to *callback*.
+        Return the snapshots, for `for` or `async for`, or hand each to *callback*.
 
         Nothing is opened before the first snapshot is asked for. While the caller works on a
         snapshot of a live source, the source waits: agents that get no answer for 20 s send their
@@ -185,12 +188,12 @@ class Query:
             OSError: The source cannot be opened or read.
             ValueError: It was not said what to count.
         """
-        run = self._run()
+        answers = Answers(self.start())
         if callback is None:
-            return run
+            return answers
         # Closes the source also where the callback raises.
-        with run:
-            for snapshot in run:
+        with answers:
+            for snapshot in answers:
                 callback(snapshot)
         return None
 
@@ -198,22 +201,17 @@ class Query:
         """Return where the bytes come from, for who wants these fields and no counts."""
         return _assembled(self._places, self._window, fields)
 
-    def _run(self) -> Run:
+    def start(self) -> Run:
+        """Return the run behind `run`, for who wants to stop it in good order."""
         if self._by is None:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
         window = self._window
         if window is None and any(place.live for place in self._places):
-            return self.window(*_LIVE_WINDOW)._run()  # noqa: SLF001 - its own
+            return self.window(*_LIVE_WINDOW).start()
         source, origins = _assembled(self._places, window, [self._by])
         clock = Clock()
         engine = _core.Engine(
-            formats=[
-                name
-                for place in self._places
-                for name in (
-                    detectable([self._by]) if place.log_format == AUTO else [place.log_format]
-                )
-            ],
+            formats=[name for place in self._places for name in place.formats(self._by)],
             by=self._by,
             time="log" if window is None else window.time,
             limit=self._limit,
@@ -260,6 +258,37 @@ class _Place(NamedTuple):
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
 
+    def formats(self, field: str) -> list[str]:
+        """Return the formats that its lines may turn out to have, all with this field."""
+        if self.log_format != AUTO:
+            return [self.log_format]
+        return [name for name in DETECTED if field in _core.fields(name)]
+
+    def sources(
+        self, window: _Window | None
+    ) -> Iterator[tuple[Source | LiveSource, Sequence[str], bool]]:
+        """Yield its sources, their names, and whether what they say may be of any time."""
+        if self.address is not None:
+            from tailrace.sources.flume import Flume  # noqa: PLC0415 - who has files needs no loop
+
+            host, port = self.address
+            yield Flume(host, port), [f"flume://{host}:{port}"], False
+        elif self.lines is not None:
+            yield Memory(self.lines), ["lines"], True
+        elif self.follow:
+            from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
+
+            by_arrival = window is not None and window.time == "arrival"
+            yield Follow(self.paths, from_end=by_arrival), self.paths, False
+        else:
+            for path in self.paths:
+                if path != STDIN:
+                    yield Files([path]), [path], True
+                elif window is not None and LiveInput.is_waited_for():
+                    yield LiveInput(), ["standard input"], False
+                else:
+                    yield Files([path]), ["standard input"], False
+
     @property
     def is_stdin(self) -> bool:
         return self.paths == (STDIN,)
@@ -281,65 +310,42 @@ def _assembled(
     """Return one source that is all of them, and what is known of each of its parts."""
     sources: list[Source | LiveSource] = []
     origins: list[Origin] = []
-    by_arrival = window is not None and window.time == "arrival"
     max_ahead_us = None if window is None else _MAX_AHEAD_US
-
-    def add(source: Source | LiveSource, names: Iterable[str], *, checked: bool) -> None:
-        sources.append(source)
-        for name in names:
-            log_format: Any = place.log_format
-            if log_format == AUTO:
-                from tailrace.detection import Detector  # noqa: PLC0415 - only to find out
-
-                log_format = Detector(fields)
-            origins.append(Origin(name, log_format, max_ahead_us if checked else None))
-
     for place in places:
-        if place.address is not None:
-            from tailrace.sources.flume import Flume  # noqa: PLC0415 - who has files needs no loop
-
-            host, port = place.address
-            add(Flume(host, port), [f"flume://{host}:{port}"], checked=True)
-        elif place.lines is not None:
-            add(Memory(place.lines), ["lines"], checked=False)
-        elif place.follow:
-            from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
-
-            add(Follow(place.paths, from_end=by_arrival), place.paths, checked=True)
-        elif STDIN in place.paths and window is not None and LiveInput.is_waited_for():
-            at = place.paths.index(STDIN)
-            for paths in (place.paths[:at], place.paths[at : at + 1], place.paths[at + 1 :]):
-                if paths == (STDIN,):
-                    add(LiveInput(), ["standard input"], checked=True)
-                elif paths:
-                    add(Files(paths), paths, checked=False)
-        else:
-            for path in place.paths:
-                name = "standard input" if path == STDIN else path
-                add(Files([path]), [name], checked=path == STDIN)
+        for source, names, is_replay in place.sources(window):
+            sources.append(source)
+            for name in names:
+                log_format = _detector(fields) if place.log_format == AUTO else place.log_format
+                origins.append(Origin(name, log_format, None if is_replay else max_ahead_us))
     return _one_of(sources), origins
+
+
+def _detector(fields: list[str]) -> Detector:
+    from tailrace.detection import Detector  # noqa: PLC0415 - only to find out
+
+    return Detector(fields)
 
 
 def _one_of(sources: list[Source | LiveSource]) -> Source | LiveSource:
     if len(sources) == 1:
         return sources[0]
-    at_hand = [source for source in sources if hasattr(source, "parts")]
-    if len(at_hand) == len(sources):
-        return Joined(at_hand)
-    from tailrace.sources.together import AtHand, Together  # noqa: PLC0415 - as above
+    alive = [live for source in sources if (live := as_live(source)) is not None]
+    replayed = [source for each in sources if (source := at_hand(each)) is not None]
+    if not alive:
+        return Joined(replayed)
+    from tailrace.sources.together import AtHand, Together  # noqa: PLC0415 - asyncio
 
-    live: list[LiveSource] = []
-    for source in sources:
-        if hasattr(source, "parts"):
-            live += [AtHand(part) for part in source.parts()]
+    together: list[LiveSource] = []
+    for each in sources:
+        source = at_hand(each)
+        if source is None:
+            together.append(cast("LiveSource", each))
         else:
-            live.append(source)
-    return Together(live)
+            together += [AtHand(part) for part in source.parts()]
+    return Together(together)
 
 
-def from_files(
-    *paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False
-) -> Query:
+def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False) -> Query:
     """
     Read log files to their end; `-` is standard input, and gzip is unpacked.
 

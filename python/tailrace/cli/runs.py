@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from tailrace import _core
-from tailrace.driver import Stop
+from tailrace.driver import Clock, Intake, Replay, Stop, Taken
 from tailrace.errors import TailraceError
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.screen import Blocks, Screen, is_terminal, write
 from tailrace.outputs.text import lines_summary
+from tailrace.sources import as_live, at_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -43,12 +44,12 @@ def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
         out = Screen(sys.stdout)
     with _Signals(run.wish) as signals:
         if run.live is None:
-            code = _replayed(lambda: _show(run, out))
+            code = _replayed(run, out)
         else:
             code = _served(run.live, out.say, signals, lambda: _serve(run, out))
         if code == _UNREADABLE:
             return 2
-        if signals.number is not None or code:
+        if signals.number is not None:
             _show_last(run, out)
         elif live:
             for snapshot in run.finish():
@@ -57,9 +58,19 @@ def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
     return _ended(code, run.lines(), strict=strict, failed=failed)
 
 
-def _show(run: Run, out: Screen | Blocks) -> None:
-    for snapshot in run:
-        out.show(snapshot)
+def _replayed(run: Run, out: Screen | Blocks) -> int:
+    """Show every snapshot, and say what could not be read."""
+    try:
+        for snapshot in run.snapshots():
+            _say_formats(run.intake)
+            out.show(snapshot)
+    except BrokenPipeError:
+        raise
+    except _INPUT_ERRORS as error:
+        # One of several is told below with the others.
+        if error not in run.problems:
+            return _said_problems([error])
+    return _said_problems(run.problems)
 
 
 def _show_last(run: Run, out: Screen | Blocks) -> None:
@@ -70,19 +81,28 @@ def _show_last(run: Run, out: Screen | Blocks) -> None:
 async def _serve(run: Run, out: Screen | Blocks) -> None:
     assert run.live is not None  # noqa: S101 - for the type checker
     async for snapshot in run.serve(run.live):
-        out.show(snapshot)
+        _say_formats(run.intake, out.say)
+        if snapshot is not None:
+            out.show(snapshot)
+    _say_formats(run.intake, out.say)
 
 
-def run_parse(query: Query, *, fields: list[str], strict: bool, failed: bool) -> int:
+def _say_formats(intake: Intake, say: Callable[[str], None] = Blocks.say) -> None:
+    for said in intake.said():
+        say(f"tailrace: {for_people(said)}")
+
+
+def run_parse(query: Query, *, fields: list[str] | None, strict: bool, failed: bool) -> int:
     """Print the fields of every line."""
     wish = Stop()
-    parser = _Parser(query.log_format, fields, wish)
-    source = query.open_source()
+    source, origins = query.open_source(fields or [])
+    parser = _Parser(Intake(Clock(), origins), fields, wish)
     with _Signals(wish) as signals:
-        if hasattr(source, "chunks"):
-            code = _replayed(lambda: parser.replay(cast("Source", source)))
-        else:
-            live = source
+        replayed, live = at_hand(source), as_live(source)
+        code = 0
+        if replayed is not None:
+            code = parser.replay(replayed)
+        elif live is not None:
             code = _served(live, Blocks.say, signals, lambda: parser.serve(live))
         if code == _UNREADABLE:
             return 2
@@ -91,9 +111,9 @@ def run_parse(query: Query, *, fields: list[str], strict: bool, failed: bool) ->
 
 
 class _Parser:
-    def __init__(self, log_format: str, fields: list[str], wish: Stop) -> None:
+    def __init__(self, intake: Intake, fields: list[str] | None, wish: Stop) -> None:
+        self._intake = intake
         self._wish = wish
-        self._format = log_format
         self._fields = fields
         self.lines: dict[str, Any] = {
             "fed": 0,
@@ -103,28 +123,37 @@ class _Parser:
             "rejected": {},
         }
 
-    def replay(self, source: Source) -> None:
-        chunks = source.chunks()
-        while (chunk := self._wish.read(chunks)) is not None:
-            self._write(chunk)
+    def replay(self, source: Source) -> int:
+        replay = Replay(source, self._intake, self._wish)
+        while (some := replay.read()) is not None:
+            self._write(some)
+        return _said_problems(replay.problems)
 
     async def serve(self, source: LiveSource) -> None:
         while not self._wish.asked:
             chunks = await source.receive(0.2)
             if chunks is None:
-                return
+                break
             for chunk in chunks:
-                self._write(chunk)
+                self._write(self._intake.take(chunk))
+            self._write(self._intake.overdue())
+        self._write(self._intake.flush())
 
-    def _write(self, chunk: Chunk) -> None:
+    def _write(self, some: list[Taken]) -> None:
+        _say_formats(self._intake)
+        for taken in some:
+            if taken.chunk.data:
+                self._write_one(taken.chunk, taken.log_format)
+
+    def _write_one(self, chunk: Chunk, log_format: str) -> None:
         answer = chunk.answer or (lambda _: None)
         try:
             text, lines = _core.write_json(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
-                format=self._format,
-                fields=self._fields,
+                format=log_format,
+                fields=self._fields or _core.columns(log_format),
             )
         except _core.BatchError as error:
             answer(str(error))
@@ -175,16 +204,17 @@ class _Signals:
         self._wish.ask()
 
 
-def _replayed(work: Callable[[], None]) -> int:
-    """Do the work, and say what could not be read."""
-    try:
-        work()
-    except BrokenPipeError:
-        raise
-    except _INPUT_ERRORS as error:
-        print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
-        return 1
-    return 0
+def _said_problems(problems: list[Exception]) -> int:
+    """Say what could not be read, and return the exit code."""
+    for problem in problems:
+        print(f"tailrace: {for_people(_in_words(problem))}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _in_words(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {_reason(problem)}"
+    return str(problem)
 
 
 def _served(

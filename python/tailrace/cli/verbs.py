@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import tailrace as tr
 from tailrace import _core
 from tailrace.errors import TailraceError
-from tailrace.names import checked_fields, checked_format, one_of, suggestion
+from tailrace.names import AUTO, checked_fields, checked_format, one_of, suggestion
 from tailrace.outputs.escape import for_people
-from tailrace.query import Query, from_files, from_flume
+from tailrace.query import Query, from_files, from_flume, merge
 from tailrace.sources.text import STDIN, LiveInput, check_log
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ _ABOUT_TOP = """\
 Show what comes most often.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
-flume://HOST:PORT to stand in for a Flume AvroSource. Without a window a file is counted to its
-end; with one, every slide is answered (by the log's time a run of empty windows only once).
+flume://HOST:PORT to stand in for a Flume AvroSource; there may be several, of any kind. Without a
+window a file is counted to its end; with one, every slide is answered (by the log's time a run of
+empty windows only once). Files in gzip are unpacked.
 """
 
 _FIELDS = """\
@@ -47,6 +48,7 @@ _TOP_EXAMPLES = f"""\
 Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
+  tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
 
@@ -55,14 +57,15 @@ Examples:
 _ABOUT_PARSE = """\
 Turn lines into their fields, in the order of the input.
 
-A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT.
+A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT;
+there may be several, of any kind. Files in gzip are unpacked.
 """
 
 _PARSE_EXAMPLES = f"""\
 {_FIELDS}\
 Examples:
   tailrace parse access.log --fields host,url,status
-  zcat access.log.*.gz | tailrace parse - | jq -r .agent
+  tailrace parse access.log.*.gz access.log | jq -r .agent
 """
 
 
@@ -138,9 +141,16 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa:
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--log-format",
-        default="combined",
+        default=AUTO,
         metavar="NAME",
-        help=f"what the lines look like: {' or '.join(_core.FORMATS)} (default combined)",
+        help=f"what the lines look like: {', '.join(_core.FORMATS)}, or auto, which looks at the "
+        "first 1,000 lines of each source (default auto)",
+    )
+    parser.add_argument(
+        "-F",
+        "--follow",
+        action="store_true",
+        help="go on at the end of files, by name, through rotation and truncation, as tail -F does",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
@@ -156,7 +166,7 @@ def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     option(
         "--window",
         metavar="DURATION",
-        help="look at the last 300s, 5m, 1h … only (default: all of a file, 300s of Flume)",
+        help="look at the last 300s, 5m, 1h … only (default: all of a file, 300s of what is live)",
     )
     option(
         "--slide",
@@ -171,14 +181,20 @@ def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     )
     option(
         "--time",
-        metavar="arrival|log",
-        help="which time places a line in a window: when it came, or its own "
-        "(default: log for files, else arrival)",
+        metavar="arrival|header|log",
+        help="which time places a line in a window: when it came, that of its Flume event's "
+        "header, or its own (default: log where there are files, else arrival)",
     )
     option(
         "--lateness",
         metavar="DURATION",
-        help="how long to wait for late lines, with --time log (default 60s)",
+        help="how long to wait for late lines (default 60s with --time log, 5s with header)",
+    )
+    option(
+        "--idle-timeout",
+        metavar="DURATION",
+        help="how long one of several live sources may be silent before the others are answered "
+        "without it, with --time log or header (default: they wait)",
     )
     option(
         "--format",
@@ -207,17 +223,22 @@ def _top(given: argparse.Namespace) -> int:
     window = given.window
     try:
         one_of(given.format, ["text", "jsonl"], "output format")
-        query = _query(names, given.log_format).count(by=given.by)
+        query = _query(names, given).count(by=given.by)
         query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
-        options = {"every": given.slide, "time": given.time, "lateness": given.lateness}
+        options = {
+            "every": given.slide,
+            "time": given.time,
+            "lateness": given.lateness,
+            "idle_timeout": given.idle_timeout,
+        }
         set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
-        if window is None and names[0].startswith(_FLUME):
+        if window is None and (given.follow or any(_is_flume(name) for name in names)):
             window = "300s"
         if window is not None:
             set_ones.setdefault("every", "1s")
             query = query.window(window, batch_interval=given.batch_interval, **set_ones)
         elif set_ones:
-            option = "slide" if given.slide else next(iter(set_ones))
+            option = "slide" if given.slide else next(iter(set_ones)).replace("_", "-")
             raise UsageError(f"--{option} needs a window too, such as --window 300s", given.verb)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
@@ -234,12 +255,10 @@ def _parse(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     try:
         one_of(given.format, ["jsonl"], "output format")
-        checked_format(given.log_format)
-        fields = given.fields
-        all_of_it = _core.columns(given.log_format)
-        wanted = all_of_it if not fields else [name.strip() for name in fields.split(",")]
-        checked_fields(wanted, given.log_format)
-        query = _query(names, given.log_format)
+        checked_format(given.log_format, auto=True)
+        wanted = [name.strip() for name in given.fields.split(",")] if given.fields else None
+        checked_fields(wanted or [], given.log_format)
+        query = _query(names, given)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
     from tailrace.cli.runs import run_parse  # noqa: PLC0415 - a wrong argument needs none of it
@@ -261,21 +280,28 @@ def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
                 "no source; name a file, - for standard input, or flume://HOST:PORT", verb
             )
         sources = (STDIN,)
-    if any(source.startswith(_FLUME) for source in sources):
-        if len(sources) > 1:
-            raise UsageError("flume:// stands alone; run one tailrace for each live source", verb)
-        return sources, False
     if sources.count(STDIN) > 1:
         raise UsageError("standard input can be read once; name - once", verb)
-    good = tuple(source for source in sources if _can_be_read(source))
+    good = tuple(source for source in sources if _can_be_read(source, follow=given.follow))
     if not good:
         raise SystemExit(2)
     return good, len(good) < len(sources)
 
 
-def _can_be_read(source: str) -> bool:
+def _is_flume(source: str) -> bool:
+    return source.startswith(_FLUME)
+
+
+def _can_be_read(source: str, *, follow: bool) -> bool:
+    if _is_flume(source):
+        return True
     try:
-        check_log(source)
+        if follow and source != STDIN:
+            from tailrace.sources.follow import check_followed  # noqa: PLC0415 - asyncio
+
+            check_followed(source)
+        else:
+            check_log(source)
     except TailraceError as error:
         print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
     except OSError as error:
@@ -298,10 +324,27 @@ def _mend(source: str, error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _query(names: tuple[str, ...], log_format: str) -> Query:
-    if names[0].startswith(_FLUME):
-        return from_flume(names[0].removeprefix(_FLUME), format=log_format)
-    return from_files(*names, format=log_format)
+def _query(names: tuple[str, ...], given: argparse.Namespace) -> Query:
+    """Return a query of the sources, in their order; files that stand together are one."""
+    queries: list[Query] = []
+    files: list[str] = []
+
+    def add_files() -> None:
+        if files:
+            queries.append(from_files(*files, format=given.log_format, follow=given.follow))
+            files.clear()
+
+    for name in names:
+        if not _is_flume(name) and (name != STDIN or not given.follow):
+            files.append(name)
+            continue
+        add_files()
+        if name == STDIN:
+            queries.append(from_files(name, format=given.log_format))
+        else:
+            queries.append(from_flume(name.removeprefix(_FLUME), format=given.log_format))
+    add_files()
+    return merge(*queries)
 
 
 def _number(limit: str) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tailrace._types import Kind
 
-__all__ = ["Chunk", "LiveSource", "Source", "end_of"]
+__all__ = ["Chunk", "LiveSource", "Source", "as_live", "at_hand", "end_of"]
 
 
 class Chunk(NamedTuple):
@@ -76,3 +76,13 @@ class LiveSource(Protocol):
     async def close(self) -> None:
         """Stop taking in, answer what is open, let go."""
         ...
+
+
+def at_hand(source: Source | LiveSource) -> Source | None:
+    """Return the source if it has its bytes at hand; a class tells by its methods which it is."""
+    return cast("Source", source) if hasattr(source, "parts") else None
+
+
+def as_live(source: Source | LiveSource) -> LiveSource | None:
+    """Return the source if it has to be waited for."""
+    return None if hasattr(source, "parts") else source

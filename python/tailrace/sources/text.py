@@ -38,9 +38,6 @@ _COMPRESSED = {
 }
 _LONGEST_MAGIC = 6
 
-# What the process has open besides the files that it reads.
-_OTHER_DESCRIPTORS = 64
-
 STDIN = "-"
 """The path that means standard input."""
 
@@ -212,7 +209,7 @@ class Files:
         return self._done, total
 
     def _chunks(self, path: str) -> Iterator[Chunk]:
-        descriptor = _open_one_of(path, self.count)
+        descriptor = _open_one_of_many(path)
         try:
             cutter = Cutter()
             for data in self._data(descriptor, path):
@@ -250,8 +247,8 @@ class Files:
         return data
 
 
-def _open_one_of(path: str, count: int) -> int:
-    """Open a file that may be one of very many at once."""
+def _open_one_of_many(path: str) -> int:
+    """Open a file beside maybe very many others, as far as the system's hard limit allows."""
     try:
         return _open(path)
     except OSError as error:
@@ -260,9 +257,8 @@ def _open_one_of(path: str, count: int) -> int:
     import resource  # noqa: PLC0415 - for hundreds of files
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max(soft, count + _OTHER_DESCRIPTORS)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    more = 2 * soft if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
     return _open(path)
 
 
@@ -363,7 +359,7 @@ class LiveInput:
         if self._woken:
             self._woken = False
             return []
-        chunks = []
+        chunks: list[Chunk] = []
         for data in self._unpacked(self._at_hand()):
             chunks += self._cutter.feed(data)
         if self._ended:

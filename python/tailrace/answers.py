@@ -1,0 +1,93 @@
+"""The snapshots of a query that runs, for whoever iterates over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from tailrace.driver import Run
+    from tailrace.snapshot import Snapshot
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """
+    The snapshots of a query: iterate with `for`, or in an event loop with `async for`.
+
+    What has to be waited for is served while the next snapshot is being waited for, and stands
+    still while the caller works on the last one. No thread is started. A loop that is left early
+    closes the source as soon as this object is gone; `with` and `async with` close it for sure.
+
+    >>> import tailrace as tr
+    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+    >>> with tr.from_lines([line]).count(by="url").run() as answers:
+    ...     print(next(answers).total, answers.lines()["fed"])
+    1 1
+    """
+
+    # The generators know the run and not this object: so it is gone when its user lets it go, and
+    # they with it.
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._plain: Generator[Snapshot, None, None] | None = None
+        self._awaited: AsyncGenerator[Snapshot, None] | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Snapshot:
+        """
+        Return the next snapshot.
+
+        Raises:
+            OSError: The source cannot be opened, or one of several could not be read; then all
+                snapshots of the others came before.
+            RuntimeError: An event loop runs here; `async for` is for that.
+        """
+        if self._plain is None:
+            self._begin("async for")
+            self._plain = self._run.snapshots()
+        return next(self._plain)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the source; what is not answered yet never will be."""
+        if self._plain is not None:
+            self._plain.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Snapshot:
+        """Return the next snapshot; see `__next__`."""
+        if self._awaited is None:
+            self._begin("for")
+            self._awaited = self._run.awaited()
+        return await anext(self._awaited)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of the source; what is not answered yet never will be."""
+        if self._awaited is not None:
+            await self._awaited.aclose()
+
+    def lines(self) -> dict[str, Any]:
+        """Return where all lines went so far, also those of windows that are not answered yet."""
+        return self._run.lines()
+
+    def _begin(self, other: str) -> None:
+        if self._plain is not None or self._awaited is not None:
+            raise RuntimeError(f"these answers are read with `{other}` already; go on with that")
