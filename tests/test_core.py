@@ -38,7 +38,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"format": "common"}, 'no format "common"'),
+        ({"format": "uncommon"}, 'no format "uncommon"'),
         ({"by": "uri"}, 'no field "uri"'),
         ({"format": "classic", "by": "method"}, 'no field "method"'),
         ({"time": "header"}, 'no time "header"'),
