@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tailrace import _core
 
-__all__ = ["checked_fields", "checked_format", "one_of", "suggestion"]
+__all__ = ["AUTO", "DETECTED", "checked_fields", "checked_format", "one_of", "suggestion"]
+
+AUTO = "auto"
+"""The format that is told by the first lines; see `detection`."""
+
+# The most specific first: where two accept as many lines, the first is meant. What servers write
+# that `classic` accepts `combined` accepts too, with types, so `classic` is taken by name only.
+DETECTED = ("common", "combined")
 
 
 def one_of(name: str, known: list[str], what: str) -> str:
@@ -28,15 +35,19 @@ def suggestion(name: str, known: list[str]) -> str:
     return f"{guess} one of {', '.join(known)}"
 
 
-def checked_format(name: str) -> str:
-    """Return the name of a format."""
-    return one_of(name, _core.FORMATS, "format")
+def checked_format(name: str, *, auto: bool = False) -> str:
+    """Return the name of a format; `auto` is one only where that is said."""
+    return one_of(name, [AUTO, *_core.FORMATS] if auto else _core.FORMATS, "format")
 
 
 def checked_fields(names: list[str], log_format: str) -> list[str]:
-    """Return names of fields that this format can give."""
-    known = _core.fields(log_format)
-    what = f"field of format {log_format}"
+    """Return names of fields that this format can give; for `auto`, that one of them can."""
+    if log_format == AUTO:
+        known = list(dict.fromkeys(field for name in DETECTED for field in _core.fields(name)))
+        what = "field of a format that is detected"
+    else:
+        known = _core.fields(log_format)
+        what = f"field of format {log_format}"
     for name in names:
         one_of(name, known, what)
         if names.count(name) > 1:
