@@ -40,7 +40,7 @@ NGINX = DATA / "nginx-combined-2022-ployt0.log.gz"
 Row = dict[str, Any]
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=1_000)
+patient = settings(deadline=None, max_examples=400)
 
 COMMON = tr.Format("common")
 COMBINED = tr.Format("combined")
@@ -219,7 +219,7 @@ tails = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=5_000)
+@settings(deadline=None, max_examples=2_000)
 @given(tail=tails)
 @example(tail=b'a\\" 200 5 "x" 301 7')
 @example(tail=b'a\\\\" 200 5')
