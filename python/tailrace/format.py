@@ -49,11 +49,11 @@ class Batch:
 
 class Format:
     """
-    What a log line looks like: `classic` or `combined`.
+    What a log line looks like: `common`, `combined` or `classic`; see `tailrace formats`.
 
+    `common` and `combined` give types: status and size are integers, the time is ISO 8601 in UTC.
     `classic` gives every field as the raw text that the classic Python program's regular
-    expression finds; `combined` gives types: status and size are integers, the time is ISO 8601
-    in UTC.
+    expression finds.
 
     Raises:
         ValueError: There is no format of this name.

@@ -9,8 +9,8 @@ __all__ = ["AUTO", "DETECTED", "checked_fields", "checked_format", "one_of", "su
 AUTO = "auto"
 """The format that is told by the first lines; see `detection`."""
 
-# The most specific first: where two accept as many lines, the first is meant. Whatever `classic`
-# accepts `combined` accepts too, with types, so it is taken by name only.
+# The most specific first: where two accept as many lines, the first is meant. What servers write
+# that `classic` accepts `combined` accepts too, with types, so `classic` is taken by name only.
 DETECTED = ("common", "combined")
 
 

@@ -36,15 +36,7 @@ window a file is counted to its end; with one, every slide is answered (by the l
 empty windows only once). Files in gzip are unpacked.
 """
 
-_FIELDS = """\
-Fields:
-  classic   host user time request status size referer agent url
-  combined  host user time method url protocol status size referer agent, and request
-
-"""
-
-_TOP_EXAMPLES = f"""\
-{_FIELDS}\
+_TOP_EXAMPLES = """\
 Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
@@ -61,11 +53,23 @@ A SOURCE is a path, - for standard input (in a pipe it need not be named), or fl
 there may be several, of any kind. Files in gzip are unpacked.
 """
 
-_PARSE_EXAMPLES = f"""\
-{_FIELDS}\
+_PARSE_EXAMPLES = """\
 Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent
+"""
+
+_ABOUT_FORMATS = """\
+Show which formats of log lines can be read.
+
+With a NAME it shows an example line, its fields, and what is accepted and rejected.
+"""
+
+_FORMATS_EXAMPLES = """\
+Examples:
+  tailrace formats
+  tailrace formats combined
+  tailrace formats --format jsonl | jq -r .name
 """
 
 
@@ -125,7 +129,11 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         help="show the version and exit",
     )
     verbs = top.add_subparsers(title="verbs", metavar="VERB", dest="verb", prog="tailrace")
-    return top, {"top": _top_parser(verbs), "parse": _parse_parser(verbs)}
+    return top, {
+        "top": _top_parser(verbs),
+        "parse": _parse_parser(verbs),
+        "formats": _formats_parser(verbs),
+    }
 
 
 def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa: ANN401 - argparse does not export it
@@ -134,7 +142,7 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa:
         usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
         help=about.partition("\n")[0],
         description=about,
-        epilog=examples,
+        epilog=f"{_fields()}\n\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -154,6 +162,18 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa:
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
+
+
+def _fields() -> str:
+    """List the fields of every format, those apart that are given on demand only."""
+    width = max(map(len, _core.FORMATS))
+    lines = ["Fields:"]
+    for name in _core.FORMATS:
+        columns = _core.columns(name)
+        demanded = [field for field in _core.fields(name) if field not in columns]
+        text = " ".join(columns) + "".join(f", and {field}" for field in demanded)
+        lines.append(f"  {name:{width}}  {text}")
+    return "\n".join(lines)
 
 
 def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
@@ -218,6 +238,27 @@ def _parse_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
+def _formats_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+    parser: _Parser = verbs.add_parser(
+        "formats",
+        usage="tailrace formats [OPTIONS] [NAME]...",
+        help=_ABOUT_FORMATS.partition("\n")[0],
+        description=_ABOUT_FORMATS,
+        epilog=_FORMATS_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="text for people, or one JSON object a format (default text)",
+    )
+    parser.set_defaults(act=_formats)
+    return parser
+
+
 def _top(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     window = given.window
@@ -264,6 +305,17 @@ def _parse(given: argparse.Namespace) -> int:
     from tailrace.cli.runs import run_parse  # noqa: PLC0415 - a wrong argument needs none of it
 
     return run_parse(query, fields=wanted, strict=given.strict, failed=failed)
+
+
+def _formats(given: argparse.Namespace) -> int:
+    try:
+        one_of(given.format, ["text", "jsonl"], "output format")
+        names = [checked_format(name) for name in given.names]
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
+    from tailrace.cli.formats import run_formats  # noqa: PLC0415 - other verbs need none of it
+
+    return run_formats(names, json=given.format == "jsonl")
 
 
 def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
