@@ -86,8 +86,9 @@ def files_read(spool: Path) -> int:
 
 def counting(port: int = 0, *, limit: str = "all", slide: str = "1s") -> list[str]:
     """The arguments of a receiver whose window holds all that a test sends."""
-    arguments = ["top", f"flume://127.0.0.1:{port}", "--format", "jsonl", "--limit", limit]
-    return [*arguments, "--window", "1h", "--slide", slide, "--batch-interval", slide]
+    arguments = ["top", f"flume://127.0.0.1:{port}", "--log-format", "combined", "--limit", limit]
+    arguments += ["--window", "1h", "--slide", slide, "--batch-interval", slide]
+    return [*arguments, "--format", "jsonl"]
 
 
 def has_counted(count: int) -> Callable[[dict[str, Any]], bool]:
@@ -354,7 +355,7 @@ def test_a_receiver_that_is_killed_takes_along_what_it_acknowledged_and_nothing_
 
 
 def test_an_agent_that_is_killed_leaves_whole_batches_and_no_connection(tmp_path: Path):
-    killed, beside = numbered("killed", 60_000), numbered("beside", 10_000)
+    killed, beside = numbered("killed", 40_000), numbered("beside", 10_000)
     spools = fill(tmp_path / "killed", killed, 4_000), fill(tmp_path / "beside", beside, 10_000)
     with running(*counting()) as receiver, ExitStack() as agents:
         confs = [small_batches(spool, receiver.port) for spool in spools]
