@@ -274,7 +274,9 @@ def test_a_batch_on_the_way_at_the_end_is_counted_and_answered_or_neither():
                 while True:
                     # Many on the way at once, so that the end meets them at every stage.
                     frames = [sink.frame(b"appendBatch", events(lines)) for _ in range(depth)]
-                    sink.send(b"".join(frames))
+                    # What was answered can be read also where the rest cannot be sent any more.
+                    with suppress(ConnectionError):
+                        sink.send(b"".join(frames))
                     for _ in frames:
                         assert sink.answer() == OK
                         answered.append(len(lines))
