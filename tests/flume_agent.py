@@ -1,5 +1,5 @@
 """
-A real Flume agent for tests: its jars, its configuration, its process, its spool directory.
+Real Flume agents for tests: their jars, configuration, process and spool directory.
 
 It offers no way to wait for the agent, because what arrives is the test's own business. An agent
 that finds no receiver tries again after 5 s, so let the receiver listen first.
@@ -21,10 +21,15 @@ _POM = _HERE / "flume" / "pom.xml"
 _LOGGING = _HERE / "flume" / "log4j2.xml"
 _EXAMPLE = _HERE.parent / "examples" / "flume" / "agent.conf"
 
+# The last release, the last one with Avro 1.7 and Netty 3, and the one that Spark 2 was built with.
+VERSIONS = ("1.11.0", "1.9.0", "1.6.0")
+
 # From an empty Maven repository it took 15 s; a slow network may need far more.
 _RESOLVE_TIMEOUT_S = 600
 # It ends within 0.1 s unless a call to the receiver is open.
 _STOP_TIMEOUT_S = 15
+# What lives for seconds is not worth the second compiler and the threads of a parallel collector.
+_JAVA = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def missing() -> str | None:
@@ -36,9 +41,9 @@ def missing() -> str | None:
     return None
 
 
-def jars() -> Path:
+def jars(version: str) -> Path:
     """
-    Return the directory with the agent's jars, resolved by Maven unless an earlier call did.
+    Return the directory with an agent's jars, resolved by Maven unless an earlier call did.
 
     Any number of processes may call it at once: one resolves, the others wait for it. A directory
     under the final name is complete, whatever was killed when.
@@ -46,35 +51,32 @@ def jars() -> Path:
     Raises:
         RuntimeError: Maven failed; the message is the first error that it printed.
     """
-    pom = _POM.read_bytes()
-    version = re.search(rb"<flume\.version>([\w.-]+)</flume\.version>", pom)
-    if version is None:
-        raise RuntimeError(f"{_POM} does not set flume.version")
-    name = f"{version[1].decode()}-{hashlib.sha256(pom).hexdigest()[:12]}"
+    name = f"{version}-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailrace" / "flume"
     ready = cache / name
     if ready.is_dir():
         return ready
 
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{name}.lock").open("w") as lock:
+    # One lock for all versions: Maven itself does not keep two runs apart in its repository.
+    with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.is_dir():
             # Under the lock the name is ours alone; what is there was left by a killed process.
             unfinished = cache / f"{name}.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            _resolve(unfinished, lock)
+            _resolve(version, unfinished, lock)
             unfinished.rename(ready)
     return ready
 
 
-def _resolve(directory: Path, lock: TextIO) -> None:
+def _resolve(version: str, directory: Path, lock: TextIO) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
         raise RuntimeError("mvn was not found")
     command = [mvn, "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(_POM)]
     command += ["dependency:copy-dependencies", "-DincludeScope=runtime"]
-    command += [f"-DoutputDirectory={directory}"]
+    command += [f"-Dflume.version={version}", f"-DoutputDirectory={directory}"]
     try:
         done = subprocess.run(
             command,
@@ -126,7 +128,7 @@ def _with_value(text: str, key: str, value: str) -> str:
 
 
 @contextmanager
-def agent(conf_text: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def agent(version: str, conf_text: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """
     Run an agent called a1 until the block ends, and wait for nothing else.
 
@@ -135,8 +137,8 @@ def agent(conf_text: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """
     conf = log.with_name(f"{log.name}.conf")
     conf.write_text(conf_text, encoding="utf-8")
-    command = [_java(), "-Xmx256m", f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
-    command += ["-cp", f"{jars()}/*", "org.apache.flume.node.Application"]
+    command = [_java(), *_JAVA, f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
+    command += ["-cp", f"{jars(version)}/*", "org.apache.flume.node.Application"]
     command += ["--no-reload-conf", "-n", "a1", "-f", str(conf)]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -153,7 +155,7 @@ def agent(conf_text: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             # Nothing happens to an agent that has ended; one that hangs, or whose wait was
             # interrupted, must not outlive the test.
             process.kill()
-            process.wait()
+            process.wait(_STOP_TIMEOUT_S)
 
 
 def spool(directory: Path, source: Path, name: str) -> None:

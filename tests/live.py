@@ -65,10 +65,30 @@ class Process:
         """What it has answered so far."""
         return [json.loads(line) for line in list(self.printed)]
 
+    def answer(
+        self, condition: Callable[[dict[str, Any]], object], timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
+        """Wait for an answer, the last one or one to come, that meets a condition."""
+        seen = max(len(self.printed) - 1, 0)
+
+        def look() -> dict[str, Any] | None:
+            # Each one once: there may be thousands of rows in it.
+            nonlocal seen
+            while seen < len(self.printed):
+                snapshot: dict[str, Any] = json.loads(self.printed[seen])
+                seen += 1
+                if condition(snapshot):
+                    return snapshot
+            return None
+
+        found = wait_for(look, timeout_s)
+        assert found is not None
+        return found
+
     def counted(self) -> int:
         """How many lines it has counted, as of its last answer."""
-        snapshots = self.snapshots()
-        return snapshots[-1]["lines"]["counted"] if snapshots else 0
+        # That one alone: where it has thousands of rows, all of them would take too long.
+        return json.loads(self.printed[-1])["lines"]["counted"] if self.printed else 0
 
     def end(self, number: int) -> int:
         """Send a signal, wait for the end, and return the exit code."""

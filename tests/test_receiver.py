@@ -262,6 +262,36 @@ def test_sigterm_ends_in_good_order_with_the_last_snapshot():
     assert receiver.said[-1] == "tailrace: 1 line: 1 counted"
 
 
+def test_a_batch_on_the_way_at_the_end_is_counted_and_answered_or_neither():
+    connections, depth, lines = 4, 300, [line("/a")] * 10
+    answered: list[int] = []
+    with running(*TOP) as receiver:
+
+        def send(port: int) -> None:
+            with Sink(port) as sink, suppress(AssertionError, ConnectionError):
+                assert sink.batch(lines) == OK
+                answered.append(len(lines))
+                while True:
+                    # Many on the way at once, so that the end meets them at every stage.
+                    frames = [sink.frame(b"appendBatch", events(lines)) for _ in range(depth)]
+                    # What was answered can be read also where the rest cannot be sent any more.
+                    with suppress(ConnectionError):
+                        sink.send(b"".join(frames))
+                    for _ in frames:
+                        assert sink.answer() == OK
+                        answered.append(len(lines))
+
+        threads = [threading.Thread(target=send, args=(receiver.port,)) for _ in range(connections)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(answered) > 5 * depth)
+        assert receiver.end(signal.SIGTERM) == 0
+        for thread in threads:
+            thread.join()
+
+    assert json.loads(receiver.printed[-1])["total"] == sum(answered)
+
+
 def test_ctrl_c_prints_the_last_snapshot_and_says_so_by_the_exit_code():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.batch([line("/a")]) == OK

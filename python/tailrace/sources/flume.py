@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ _BATCH_BYTES = 600
 
 # How many batches are handed over at a time.
 _ROUND = 256
+
+# How long a sender may take at the end to read its answers and to close. Agents close at once.
+_LINGER_S = 1.0
 
 # How long a sender may take to write down an answer before it is left alone. Agents give up on
 # a batch after 20 s.
@@ -95,22 +99,23 @@ class Flume:
 
     async def close(self) -> None:
         """
-        Stop listening, and close every connection once its answers are written.
+        Stop listening, and close every connection once its answers are written and read.
 
         A batch that was not taken by then gets no answer: its sender keeps it.
         """
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
-            connection.close()
-        if not self._connections:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._gone.wait()
-        except TimeoutError:
+        steps = ((_Connection.end, _LINGER_S), (_Connection.close, _CLOSE_TIMEOUT_S))
+        for step, timeout_s in steps:
             for connection in list(self._connections):
-                connection.abort()
+                step(connection)
+            if not self._connections:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._gone.wait()
+        for connection in list(self._connections):
+            connection.abort()
 
     # What a connection tells its source.
 
@@ -174,6 +179,7 @@ class _Connection(asyncio.Protocol):
         self._unread = False
         self._ending = False
         self._refused = False
+        self._ended = False
         # Batches that are too broken to be answered.
         self._broken = 0
 
@@ -199,6 +205,8 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keep the way back open while there are batches to answer."""
+        if self._ended:
+            return False
         try:
             self._session.close()
         except ProtocolError as error:
@@ -252,9 +260,23 @@ class _Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
+    def end(self) -> None:
+        """
+        Write what is written already, and wait for the peer to close.
+
+        What it has on the way is read, though nobody looks at it: to close before bytes that were
+        not read resets the connection, and that takes from the peer the answers that it has not
+        read yet. It would send again what was counted.
+        """
+        self._ending = self._ended = True
+        if self._transport is not None and not self._transport.is_closing():
+            # It may be gone already, which the loop has not seen.
+            with suppress(OSError):
+                self._transport.write_eof()
+            self._transport.resume_reading()
+
     def close(self) -> None:
         """Write what is written already, and close."""
-        self._ending = True
         if self._transport is not None:
             self._transport.close()
 
