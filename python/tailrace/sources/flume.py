@@ -8,7 +8,7 @@ import resource
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace.errors import ProtocolError
@@ -240,12 +240,12 @@ class _Connection(asyncio.BufferedProtocol):
         self._broken = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
-        self._transport = transport
+        # Not asserted: uvloop's is of no asyncio class.
+        self._transport = cast("asyncio.Transport", transport)
         self._peer = _name(transport.get_extra_info("peername"))
         if not self._source.opened(self):
             _log.warning("%s: refused: as many connections are open as may be", self._peer)
-            transport.abort()
+            self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         return self._buffer
