@@ -53,10 +53,13 @@ class Process:
     @property
     def port(self) -> int:
         """Where it listens, as it says itself."""
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """Where it listens, in the order of its sources."""
         line = wait_for(lambda: next((line for line in self.said if "listening" in line), None))
-        found = re.search(r":(\d+);", line)
-        assert found is not None, line
-        return int(found[1])
+        return [int(port) for port in re.findall(r":(\d+);", line)]
 
     def snapshots(self) -> list[dict[str, Any]]:
         """What it has answered so far."""
@@ -187,8 +190,10 @@ class Sink:
             data += part
         return data
 
-    def batch(self, bodies: list[bytes], piece: int = 8192) -> bytes:
-        return self.call(b"appendBatch", events(bodies), piece)
+    def batch(
+        self, bodies: list[bytes], piece: int = 8192, stamp: bytes | None = b"1500000000000"
+    ) -> bytes:
+        return self.call(b"appendBatch", events(bodies, stamp), piece)
 
     def is_closed(self) -> bool:
         """Wait until the receiver has closed the connection."""
@@ -198,14 +203,15 @@ class Sink:
             return True
 
 
-def events(bodies: list[bytes]) -> bytes:
+def events(bodies: list[bytes], stamp: bytes | None = b"1500000000000") -> bytes:
     """The parameter of appendBatch."""
-    return zigzag(len(bodies)) + b"".join(event(body) for body in bodies) + b"\x00"
+    return zigzag(len(bodies)) + b"".join(event(body, stamp) for body in bodies) + b"\x00"
 
 
-def event(body: bytes) -> bytes:
-    """The parameter of append."""
-    return b"\x02" + sized(b"timestamp") + sized(b"1500000000000") + b"\x00" + sized(body)
+def event(body: bytes, stamp: bytes | None = b"1500000000000") -> bytes:
+    """The parameter of append, with the header of a timestamp interceptor or with none."""
+    headers = b"\x02" + sized(b"timestamp") + sized(stamp) if stamp is not None else b""
+    return headers + b"\x00" + sized(body)
 
 
 def sized(data: bytes) -> bytes:

@@ -54,8 +54,9 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     else:
         raise _no_duration(duration, name)
     if not value >= least:
+        bounds = {0: "not be negative", 1: "be positive"}
         raise ValueError(
-            f"{name}: {duration!r} must {'be positive' if least else 'not be negative'}"
+            f"{name}: {duration!r} must {bounds.get(least, f'be at least {short(least)}')}"
         )
     if value > _LONGEST:
         raise ValueError(f"{name}: {duration!r} is too long; take at most 36525d, a hundred years")

@@ -51,5 +51,20 @@ def parse(data: bytes) -> list[str]:
     ]
 
 
+async def awaited() -> int:
+    query = tr.from_files("access.log", follow=True).window("5m", every="1s", idle_timeout="30s")
+    async with query.count(by="url").run() as answers:
+        async for snapshot in answers:
+            return snapshot.total + len(answers.lines())
+    return 0
+
+
+def several() -> tr.Answers:
+    both = tr.merge(tr.from_flume("a:1", "b:2"), tr.from_files("c.log", format="common"))
+    with both.window("5m", time="log").count(by="url").run() as answers:
+        print(next(answers))
+    return both.window("5m").count(by="url").run()
+
+
 def errors() -> type[tr.TailraceError]:
     return tr.ProtocolError

@@ -54,6 +54,8 @@ def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
         elif live:
             for snapshot in run.finish():
                 out.show(snapshot)
+        if live:
+            code = _said_problems(run.problems)
         code = signals.code or code
     return _ended(code, run.lines(), strict=strict, failed=failed)
 
@@ -104,6 +106,7 @@ def run_parse(query: Query, *, fields: list[str] | None, strict: bool, failed: b
             code = parser.replay(replayed)
         elif live is not None:
             code = _served(live, Blocks.say, signals, lambda: parser.serve(live))
+            code = code or _said_problems(getattr(live, "problems", []))
         if code == _UNREADABLE:
             return 2
         code = signals.code or code

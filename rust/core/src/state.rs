@@ -221,11 +221,15 @@ impl State {
             let silent = self.now.saturating_sub(source.received);
             self.settings.idle_timeout.is_some_and(|timeout| silent > timeout)
         };
-        let mut running = self.sources.iter().filter(|source| !source.ended && !is_idle(source));
-        // A source that has shown nothing yet holds all back; with none left `finish` is due.
-        let oldest = running.next().and_then(|first| {
-            running.try_fold(first.newest?, |oldest, source| Some(oldest.min(source.newest?)))
-        });
+        let (idle, running): (Vec<&Source>, Vec<&Source>) =
+            self.sources.iter().filter(|source| !source.ended).partition(|&source| is_idle(source));
+        // A source that has shown nothing yet holds all back. With all of them idle it is no
+        // matter which was last; with none left `finish` is due.
+        let oldest = if running.is_empty() {
+            idle.iter().filter_map(|source| source.newest).max()
+        } else {
+            running.iter().map(|source| source.newest).min().flatten()
+        };
         self.raise(oldest.map(|time| time.saturating_sub(panes.lateness)));
     }
 
