@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -13,15 +12,39 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
+from wire import (
+    BOTH,
+    FLUME_HASH,
+    OK,
+    SHORT_HASH,
+    call,
+    event,
+    events,
+    frame,
+    handshake,
+    read_frame,
+    sized,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-COMMAND = [sys.executable, "-c", "from tailrace.cli import main; main()"]
+__all__ = [
+    "COMMAND",
+    "FLUME_HASH",
+    "OK",
+    "SHORT_HASH",
+    "Process",
+    "Sink",
+    "event",
+    "events",
+    "line",
+    "running",
+    "sized",
+    "wait_for",
+]
 
-FLUME_HASH = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
-SHORT_HASH = bytes.fromhex("30da54059df72d9584b867d5202e2069")
-BOTH = b"\x00\x00\x00\x00"
-OK = b"\x00\x00\x00"
+COMMAND = [sys.executable, "-c", "from tailrace.cli import main; main()"]
 
 # More than anything here takes, less than pytest's own limit.
 TIMEOUT_S = 20
@@ -152,10 +175,6 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def handshake(self) -> bytes:
-        text = b"\x02" + sized(self._text) if self._text else b"\x00"
-        return self._client_hash + text + FLUME_HASH + b"\x02\x00"
-
     def call(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
         """Call and return the answer without what belongs to the handshake."""
         self.send(self.frame(name, parameter, piece))
@@ -164,19 +183,18 @@ class Sink:
     def frame(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
         """The frame of the next call, its parameter cut into pieces."""
         self.serial += 1
-        head = (b"" if self._greeted else self.handshake()) + b"\x00" + sized(name)
-        pieces = [head, *(parameter[i : i + piece] for i in range(0, len(parameter), piece))]
-        out = struct.pack(">ii", self.serial, len(pieces))
-        return out + b"".join(struct.pack(">i", len(piece)) + piece for piece in pieces)
+        head = (
+            b"" if self._greeted else handshake(self._client_hash, text=self._text.decode() or None)
+        )
+        pieces = [parameter[i : i + piece] for i in range(0, len(parameter), piece)]
+        return frame(self.serial, head + call(name.decode()), *pieces)
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
     def answer(self) -> bytes:
         """The message of the next reply; the handshake's part is taken off where it is BOTH."""
-        _, buffers = struct.unpack(">ii", self.receive(8))
-        sizes = (struct.unpack(">i", self.receive(4))[0] for _ in range(buffers))
-        message = b"".join(self.receive(size) for size in sizes)
+        _, message = read_frame(self.receive)
         if not self._greeted and message.startswith(BOTH):
             self._greeted = True
             message = message[len(BOTH) :]
@@ -201,31 +219,6 @@ class Sink:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
-
-
-def events(bodies: list[bytes], stamp: bytes | None = b"1500000000000") -> bytes:
-    """The parameter of appendBatch."""
-    return zigzag(len(bodies)) + b"".join(event(body, stamp) for body in bodies) + b"\x00"
-
-
-def event(body: bytes, stamp: bytes | None = b"1500000000000") -> bytes:
-    """The parameter of append, with the header of a timestamp interceptor or with none."""
-    headers = b"\x02" + sized(b"timestamp") + sized(stamp) if stamp is not None else b""
-    return headers + b"\x00" + sized(body)
-
-
-def sized(data: bytes) -> bytes:
-    return zigzag(len(data)) + data
-
-
-def zigzag(number: int) -> bytes:
-    number <<= 1
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def line(url: str, agent: str = "x", time_text: str = "17/May/2015:10:05:03 +0000") -> bytes:

@@ -2,7 +2,7 @@
 Flume's protocol, as bytes in and bytes out.
 
 Golden bytes were recorded from Flume's own clients. Everything else is built by the small encoder
-below, which shares nothing with the code under test.
+of `wire`, which shares nothing with the code under test.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wire import BOTH, FLUME_HASH, OK, call, frame, handshake, long, refusal, string
 
 from tailrace._flume import (
     MAX_FRAME_BYTES,
@@ -38,45 +39,7 @@ from tailrace.errors import ProtocolError
 # A busy machine is no failure.
 patient = settings(deadline=None, max_examples=60)
 
-FLUME_HASH = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
 OTHER_HASH = bytes(range(16))
-
-# --- a small encoder ------------------------------------------------------------------------------
-
-
-def long(n: int) -> bytes:
-    n = (n << 1) ^ (n >> 63)
-    out = bytearray()
-    while n > 0x7F:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def string(text: str) -> bytes:
-    return long(len(text.encode())) + text.encode()
-
-
-def frame(serial: int, *buffers: bytes) -> bytes:
-    head = struct.pack(">ii", serial, len(buffers))
-    return head + b"".join(struct.pack(">i", len(buffer)) + buffer for buffer in buffers)
-
-
-def handshake(
-    client: bytes = FLUME_HASH, server: bytes = FLUME_HASH, text: str | None = None
-) -> bytes:
-    protocol = b"\x00" if text is None else b"\x02" + string(text)
-    return client + protocol + server + b"\x02\x00"
-
-
-def call(name: str, parameter: bytes = b"", metadata: bytes = b"\x00") -> bytes:
-    return metadata + string(name) + parameter
-
-
-def refusal(text: str) -> bytes:
-    return b"\x00\x01\x00" + string(text)
-
 
 # --- golden bytes ---------------------------------------------------------------------------------
 
@@ -98,11 +61,9 @@ APPEND_REQUEST = (
     + b"\x00\x0csingle"
 )
 
-BOTH = b"\x00\x00\x00\x00"
 OURS = b"\x02" + string(OWN_PROTOCOL) + b"\x02" + OWN_HASH + b"\x00"
 CLIENT = b"\x02" + OURS
 NONE = b"\x04" + OURS
-OK = b"\x00\x00\x00"
 UNKNOWN_MESSAGE = refusal("no message 'drop' here, only append and appendBatch")
 
 # What a client sends, the parameters that are handed on, what it gets when each is answered OK.

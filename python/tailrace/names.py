@@ -1,10 +1,18 @@
-"""Names that users write: formats and fields, with a guess at what was meant."""
+"""Names that users write: formats, fields, addresses; with a guess at what was meant."""
 
 from __future__ import annotations
 
 from tailrace import _core
 
-__all__ = ["AUTO", "DETECTED", "checked_fields", "checked_format", "one_of", "suggestion"]
+__all__ = [
+    "AUTO",
+    "DETECTED",
+    "checked_fields",
+    "checked_format",
+    "host_and_port",
+    "one_of",
+    "suggestion",
+]
 
 AUTO = "auto"
 """The format that is told by the first lines; see `detection`."""
@@ -53,3 +61,14 @@ def checked_fields(names: list[str], log_format: str) -> list[str]:
         if names.count(name) > 1:
             raise ValueError(f"field {name!r} is named twice; name it once")
     return names
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Take a host and a port apart."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not colon or not host or (":" in host and not text.startswith("[")):
+        raise ValueError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:9092")
+    if not (port.isascii() and port.isdigit() and int(port) < 2**16):
+        raise ValueError(f"{text!r}: {port!r} is no port; take one from 1 to 65535, or 0 for any")
+    return host, int(port)

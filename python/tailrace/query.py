@@ -13,7 +13,7 @@ from tailrace import _core
 from tailrace.answers import Answers
 from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
-from tailrace.names import AUTO, DETECTED, checked_fields, checked_format
+from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
 from tailrace.sources import as_live, at_hand
 from tailrace.sources.text import STDIN, Files, Joined, LiveInput, Memory
 
@@ -417,7 +417,7 @@ def from_flume(*addresses: str, format: str = AUTO) -> Query:
     if not addresses:
         raise ValueError("no address to listen at; write HOST:PORT, such as 127.0.0.1:9092")
     log_format = checked_format(format, auto=True)
-    return Query(tuple(_Place(log_format, address=_address(text)) for text in addresses))
+    return Query(tuple(_Place(log_format, address=host_and_port(text)) for text in addresses))
 
 
 def merge(*queries: Query) -> Query:
@@ -442,13 +442,3 @@ def merge(*queries: Query) -> Query:
     if [path for place in places for path in place.paths].count(STDIN) > 1:
         raise ValueError("standard input can be read once; name it once")
     return Query(places)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    if not colon or not host or (":" in host and not text.startswith("[")):
-        raise ValueError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:9092")
-    if not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise ValueError(f"{text!r}: {port!r} is no port; take one from 1 to 65535, or 0 for any")
-    return host, int(port)

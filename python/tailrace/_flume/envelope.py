@@ -1,8 +1,9 @@
 """
 What stands around the events in a message: handshake, metadata, message name, and the replies.
 
-The only place that uses fastavro, and where its errors become `ProtocolError`. The parameter of a
-call is not decoded; callers are told where it starts.
+Both sides of it: what a client writes and a server reads, and the way back. The only place that
+uses fastavro, and where its errors become `ProtocolError`. The parameter of a call is not decoded;
+callers are told where it starts.
 """
 
 import io
@@ -15,12 +16,18 @@ from fastavro.types import AvroMessage, Schema
 from tailrace.errors import ProtocolError
 
 __all__ = [
+    "HandshakeAnswer",
     "HandshakeRequest",
+    "Reply",
+    "encode_call",
     "encode_handshake",
+    "encode_handshake_request",
     "encode_system_error",
     "encode_value",
     "read_call",
     "read_handshake",
+    "read_handshake_answer",
+    "read_reply",
 ]
 
 # How far into a message its parameter may start. Java needs 48 bytes, and about 1.4 kB when it
@@ -31,6 +38,8 @@ MAX_ENVELOPE_BYTES: Final = 65_536
 _MAP = {"type": "map", "values": "bytes"}
 _METADATA = fastavro.parse_schema(_MAP)
 _STRING = fastavro.parse_schema("string")
+_FLAG = fastavro.parse_schema("boolean")
+_INDEX = fastavro.parse_schema("int")
 _HANDSHAKE_REQUEST = fastavro.parse_schema(
     {
         "type": "record",
@@ -70,6 +79,9 @@ _HANDSHAKE_RESPONSE = fastavro.parse_schema(
 
 # No metadata, then the name: what every Java client sends. Comparing costs a tenth of decoding.
 _USUAL_CALLS = ((b"\x00\x16appendBatch", "appendBatch"), (b"\x00\x0cappend", "append"))
+
+# A byte from here on says that its number goes on in the next one.
+_CONTINUED = 0x80
 
 # A reply begins with no metadata and the error flag.
 _VALUE = b"\x00\x00"
@@ -133,6 +145,82 @@ def encode_system_error(text: str) -> bytes:
     out = io.BytesIO()
     fastavro.schemaless_writer(out, _STRING, text)
     return _ERROR + _SYSTEM_ERROR_BRANCH + out.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeAnswer:
+    """What a server said about a handshake; its reply starts at *end* in the same message."""
+
+    match: str
+    server_protocol: str | None
+    server_hash: bytes | None
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The index of the returned enum symbol, or the error that came instead."""
+
+    index: int
+    error: str | None = None
+
+
+def encode_handshake_request(
+    client_hash: bytes, client_protocol: str | None, server_hash: bytes
+) -> bytes:
+    """Encode what a client puts in front of a connection's first call."""
+    request: dict[str, object] = {
+        "clientHash": client_hash,
+        "clientProtocol": client_protocol,
+        "serverHash": server_hash,
+        # Java writes an empty map, where null would do.
+        "meta": {},
+    }
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _HANDSHAKE_REQUEST, request)
+    return out.getvalue()
+
+
+def encode_call(name: str) -> bytes:
+    """Encode what stands in front of a call's parameter: no metadata, and the name."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, _METADATA, {})
+    fastavro.schemaless_writer(out, _STRING, name)
+    return out.getvalue()
+
+
+def read_handshake_answer(message: bytes) -> HandshakeAnswer:
+    """Read the answer to a handshake at the start of a reply."""
+    head = _Head(message, 0)
+    # As above: this schema makes it a dict.
+    record: Any = head.read(_HANDSHAKE_RESPONSE, "the answer to the handshake")
+    return HandshakeAnswer(
+        record["match"], record["serverProtocol"], record["serverHash"], head.tell()
+    )
+
+
+def read_reply(message: bytes, start: int) -> Reply:
+    """
+    Read the reply at *start*: an enum symbol's index, or an error.
+
+    Only the first branch of an error's union, a string, is known; others are declared in protocols
+    that are not Flume's.
+    """
+    # Three bytes, no metadata and a small number: what every Java server sends.
+    if message.startswith(_VALUE, start) and len(message) == start + len(_VALUE) + 1:
+        byte = message[-1]
+        # An even number below 128 is one that is not negative, in one byte.
+        if byte < _CONTINUED and not byte % 2:
+            return Reply(byte // 2)
+    head = _Head(message, start)
+    head.read(_METADATA, "the reply's metadata")
+    failed = head.read(_FLAG, "the reply's error flag")
+    number: Any = head.read(_INDEX, "the reply's value")
+    if not failed:
+        return Reply(number)
+    if number != 0:
+        raise ProtocolError(f"an error of branch {number}, only texts are known")
+    return Reply(-1, str(head.read(_STRING, "the text of an error")))
 
 
 class _Head:

@@ -8,11 +8,19 @@ they are recognised, because a setting in the agent is all that is wrong then.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tailrace.errors import ProtocolError
 
-__all__ = ["MAX_FRAME_BUFFERS", "MAX_FRAME_BYTES", "Frame", "FrameDecoder", "encode_frame"]
+__all__ = [
+    "MAX_FRAME_BUFFERS",
+    "MAX_FRAME_BYTES",
+    "Frame",
+    "FrameDecoder",
+    "encode_buffers",
+    "encode_frame",
+]
 
 # Java has no limit here. A batch of 100 events is some 20 kB and one of 10,000 long ones under
 # 16 MiB, so this stops only a peer that is broken or hostile. An unfinished frame occupies no more
@@ -63,6 +71,14 @@ def encode_frame(serial: int, message: bytes) -> bytes:
     An empty message is one empty buffer: an empty list would break Java's decoder for good.
     """
     return _ONE_BUFFER_HEAD.pack(serial, 1, len(message)) + message
+
+
+def encode_buffers(serial: int, buffers: Sequence[bytes]) -> list[bytes]:
+    """Wrap the buffers of a message in a frame, in pieces: a large one is not copied here."""
+    pieces = [_FRAME_HEAD.pack(serial, len(buffers))]
+    for buffer in buffers:
+        pieces += (_LENGTH.pack(len(buffer)), buffer)
+    return pieces
 
 
 class FrameDecoder:

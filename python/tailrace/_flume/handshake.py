@@ -14,7 +14,16 @@ from typing import Final
 from tailrace._flume.envelope import HandshakeRequest, encode_handshake
 from tailrace.errors import ProtocolError
 
-__all__ = ["APPEND", "APPEND_BATCH", "OWN_HASH", "OWN_PROTOCOL", "Protocols", "answer_handshake"]
+__all__ = [
+    "APPEND",
+    "APPEND_BATCH",
+    "FLUME_HASH",
+    "OWN_HASH",
+    "OWN_PROTOCOL",
+    "Protocols",
+    "answer_handshake",
+    "check_protocol",
+]
 
 APPEND: Final = "append"
 APPEND_BATCH: Final = "appendBatch"
@@ -69,7 +78,7 @@ class Protocols:
         Raises:
             ProtocolError: The text is no protocol whose calls can be taken.
         """
-        _check_protocol(text)
+        check_protocol(text, "the client's protocol")
         self._learned[protocol_hash] = None
         if len(self._learned) > MAX_LEARNED_PROTOCOLS:
             del self._learned[next(iter(self._learned))]
@@ -92,24 +101,28 @@ def answer_handshake(protocols: Protocols, request: HandshakeRequest) -> tuple[b
     return _CLIENT, True
 
 
-def _check_protocol(text: str) -> None:
-    """Refuse a protocol whose calls would be decoded wrongly."""
+def check_protocol(text: str, whose: str) -> None:
+    """
+    Refuse a protocol whose calls would be decoded wrongly.
+
+    Raises:
+        ProtocolError: It has no call of Flume's, or one of another shape.
+    """
     try:
         protocol: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("the client's protocol is no JSON that can be read") from error
+        raise ProtocolError(f"{whose} is no JSON that can be read") from error
     declared = _get(protocol, "messages")
     messages = declared if isinstance(declared, dict) else {}
     types = _Types(protocol)
     if APPEND not in messages and APPEND_BATCH not in messages:
-        raise ProtocolError(f"the client's protocol has neither {APPEND} nor {APPEND_BATCH}")
+        raise ProtocolError(f"{whose} has neither {APPEND} nor {APPEND_BATCH}")
     for name in (APPEND, APPEND_BATCH):
         if name in messages:
-            _check_message(name, messages[name], types)
+            _check_message(name, messages[name], types, f"{name} in {whose}")
 
 
-def _check_message(name: str, message: object, types: "_Types") -> None:
-    where = f"{name} in the client's protocol"
+def _check_message(name: str, message: object, types: "_Types", where: str) -> None:
     request = _get(message, "request")
     if not isinstance(request, list) or len(request) != 1:
         raise ProtocolError(f"{where} has not exactly one parameter")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import tailrace as tr
 from tailrace import _core
 from tailrace.errors import TailraceError
-from tailrace.names import AUTO, checked_fields, checked_format, one_of, suggestion
+from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
 from tailrace.outputs.escape import for_people
 from tailrace.query import Query, from_files, from_flume, merge
 from tailrace.sources.text import STDIN, LiveInput, check_log
@@ -72,6 +72,29 @@ Examples:
   tailrace formats --format jsonl | jq -r .name
 """
 
+_ABOUT_SEND = """\
+Send lines to a Flume receiver, as the Avro sink of an agent does.
+
+A FILE is a path, plain or in gzip, or - for standard input (in a pipe it need not be named).
+Each line is an event with the headers that a spooldir source and a timestamp interceptor give it:
+file, the path (not for standard input), and timestamp, when it was read, in milliseconds.
+"""
+
+_SEND_EXAMPLES = """\
+Nothing is sent twice. When the receiver fails, the exit code is 1, and the last line says how many
+lines were acknowledged and of how many nobody knows.
+
+Examples:
+  tailrace send access.log flume://127.0.0.1:9092
+  tailrace send access.log.*.gz flume://127.0.0.1:9092 --rate 1000/s
+  tail -F access.log | tailrace send flume://127.0.0.1:9092
+"""
+
+# As many as a receiver takes.
+_MAX_CONNECTIONS = 1_024
+
+_SEND_BATCH = 100
+
 
 class UsageError(Exception):
     """A wrong argument, in one line that names the mend."""
@@ -105,13 +128,20 @@ def run(arguments: Sequence[str]) -> int:
             raise UsageError(f"{first!r} is no verb; to count its lines: tailrace top {first}")
         raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
     given, unknown = top.parse_known_args(arguments)
-    if unknown:
+    if hasattr(given, "sources") and not any(map(_is_option, unknown)):
+        # argparse takes no more sources once an option stood between them.
+        given.sources += unknown
+    elif unknown:
         word = next((word for word in unknown if word.startswith("-")), unknown[0])
         name = word.partition("=")[0]
         known = [option for option in verbs[given.verb]._option_string_actions if option[1] == "-"]  # noqa: SLF001 - argparse has no other list
         raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
     act: Callable[[argparse.Namespace], int] = given.act
     return act(given)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != STDIN
 
 
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
@@ -132,6 +162,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     return top, {
         "top": _top_parser(verbs),
         "parse": _parse_parser(verbs),
+        "send": _send_parser(verbs),
         "formats": _formats_parser(verbs),
     }
 
@@ -259,6 +290,38 @@ def _formats_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
+def _send_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+    parser: _Parser = verbs.add_parser(
+        "send",
+        usage="tailrace send [OPTIONS] [FILE]... flume://HOST:PORT",
+        help=_ABOUT_SEND.partition("\n")[0],
+        description=_ABOUT_SEND,
+        epilog=_SEND_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    option = parser.add_argument
+    option("sources", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
+    option(
+        "--batch",
+        metavar="N",
+        help=f"lines in a batch (default {_SEND_BATCH}; with --rate at most one second's)",
+    )
+    option(
+        "--connections",
+        default="1",
+        metavar="N",
+        help="how many, each with one batch in flight; they take turns (default 1)",
+    )
+    option(
+        "--rate",
+        metavar="N/s",
+        help="how many lines a second, batches evenly spaced (default: what the receiver takes)",
+    )
+    parser.set_defaults(act=_send)
+    return parser
+
+
 def _top(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     window = given.window
@@ -316,6 +379,46 @@ def _formats(given: argparse.Namespace) -> int:
     from tailrace.cli.formats import run_formats  # noqa: PLC0415 - other verbs need none of it
 
     return run_formats(names, json=given.format == "jsonl")
+
+
+def _send(given: argparse.Namespace) -> int:
+    verb = given.verb
+    targets = [word for word in given.sources if _is_flume(word)]
+    names = [word for word in given.sources if not _is_flume(word)]
+    if len(targets) != 1:
+        what = "no receiver" if not targets else f"{len(targets)} receivers"
+        raise UsageError(f"{what}; name one, such as flume://127.0.0.1:9092", verb)
+    try:
+        host, port = host_and_port(targets[0].removeprefix(_FLUME))
+        rate = None if given.rate is None else _rate(given.rate)
+        batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
+        if given.batch is not None:
+            batch = _positive(given.batch, "--batch", "lines", 1_000_000)
+        connections = _positive(given.connections, "--connections", "connections", _MAX_CONNECTIONS)
+    except ValueError as error:
+        raise UsageError(str(error), verb) from error
+    if port == 0:
+        raise UsageError(f"{targets[0]!r}: nobody listens on port 0; name the receiver's", verb)
+    if not names:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("no file; name one, or - for standard input", verb)
+        names = [STDIN]
+    if names.count(STDIN) > 1:
+        raise UsageError("standard input can be read once; name - once", verb)
+    good = [name for name in names if _can_be_read(name, follow=False)]
+    if not good:
+        raise SystemExit(2)
+    from tailrace.cli.send import run_send  # noqa: PLC0415 - a wrong argument needs none of it
+
+    return run_send(
+        good,
+        host,
+        port,
+        batch=batch,
+        connections=connections,
+        rate=rate,
+        failed=len(good) < len(names),
+    )
 
 
 def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
@@ -403,3 +506,16 @@ def _number(limit: str) -> int:
     if limit.isascii() and limit.isdigit() and int(limit) > 0:
         return int(limit)
     raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")
+
+
+def _positive(text: str, option: str, what: str, most: int) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= most:
+        return int(text)
+    raise ValueError(f"{option}: {text!r} is no number of {what}; write 1 to {most:,}")
+
+
+def _rate(text: str) -> float:
+    number = text.removesuffix("/s")
+    if number.isascii() and number.replace(".", "", 1).isdigit() and float(number) > 0:
+        return float(number)
+    raise ValueError(f"--rate: {text!r} is no number of lines a second; write 1000 or 1000/s")

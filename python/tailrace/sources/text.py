@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from tailrace.sources import Source
 
-__all__ = ["STDIN", "Cutter", "Files", "Gunzip", "Joined", "LiveInput", "Memory", "check_log"]
+__all__ = [
+    "STDIN",
+    "Cutter",
+    "Files",
+    "Gunzip",
+    "Joined",
+    "LiveInput",
+    "Memory",
+    "check_log",
+    "unpacker",
+]
 
 # Large enough that a crossing costs nothing, small enough to stay in a core's cache.
 _CHUNK_BYTES = 1024 * 1024
@@ -183,6 +193,17 @@ class Gunzip:
             raise TailraceError(f"{self._path}: ends too early, it was cut off; see gzip -t")
 
 
+def unpacker(head: bytes, path: str) -> Gunzip | None:
+    """
+    Return what unpacks a stream that begins so; nothing where it is plain.
+
+    Raises:
+        TailraceError: It is compressed in another way.
+    """
+    _refuse_compressed(head, path)
+    return Gunzip(path) if head.startswith(_GZIP) else None
+
+
 class Files:
     """Files and standard input, each a source of its own; gzip is unpacked."""
 
@@ -224,14 +245,13 @@ class Files:
         # A pipe may give less than it takes to see what it is.
         while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor, path)):
             head += data
-        _refuse_compressed(head, path)
-        if not head.startswith(_GZIP):
+        gunzip = unpacker(head, path)
+        if gunzip is None:
             if head:
                 yield head
             while data := self._read(descriptor, path):
                 yield data
             return
-        gunzip = Gunzip(path)
         yield from gunzip.feed(head)
         while data := self._read(descriptor, path):
             yield from gunzip.feed(data)
@@ -386,8 +406,7 @@ class LiveInput:
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         if data and not self._begun:
             self._begun = True
-            _refuse_compressed(data, "standard input")
-            self._gunzip = Gunzip("standard input") if data.startswith(_GZIP) else None
+            self._gunzip = unpacker(data, "standard input")
         return self._gunzip.feed(data) if self._gunzip is not None else iter([data])
 
     def wake(self) -> None:

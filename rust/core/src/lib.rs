@@ -36,6 +36,7 @@
 
 mod delta;
 mod detect;
+mod events;
 mod flume;
 mod format;
 mod keys;
@@ -50,6 +51,7 @@ mod window;
 
 pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
+pub use events::{Batch, Batcher, Headers};
 pub use flume::BatchError;
 pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, write_iso};
 pub use keys::{KeyBytes, Seed, number};

@@ -2,6 +2,7 @@
 
 mod convert;
 mod engine;
+mod events;
 mod lines;
 mod window;
 
@@ -23,6 +24,8 @@ mod _core {
     use super::BatchError;
     #[pymodule_export]
     use crate::engine::{PyDelta, PyEngine};
+    #[pymodule_export]
+    use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_json};
     #[pymodule_export]

@@ -1,0 +1,94 @@
+//! Lines to the batches that a Flume client sends.
+
+use std::sync::Mutex;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tailrace_core::{Batch, Batcher, Headers};
+
+use crate::convert::lock;
+
+/// A parameter and how many events it holds.
+type Encoded<'py> = (Bound<'py, PyBytes>, usize);
+
+/// Cuts newline text into batches of events.
+#[pyclass(name = "Batcher", module = "tailrace._core", frozen)]
+pub(crate) struct PyBatcher {
+    inner: Mutex<Batcher>,
+}
+
+#[pymethods]
+impl PyBatcher {
+    #[new]
+    #[pyo3(signature = (*, size, max_bytes))]
+    fn new(size: usize, max_bytes: usize) -> PyResult<Self> {
+        if size == 0 {
+            return Err(PyValueError::new_err("a batch has at least one event"));
+        }
+        Ok(Self { inner: Mutex::new(Batcher::new(size, max_bytes)) })
+    }
+
+    /// How far the text was taken, and the batch that this completed.
+    #[pyo3(signature = (data, start, /, *, headers))]
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        data: &[u8],
+        start: usize,
+        headers: Vec<(String, String)>,
+    ) -> PyResult<(usize, Option<Encoded<'py>>)> {
+        let text = data
+            .get(start..)
+            .ok_or_else(|| PyValueError::new_err(format!("{start} is not within the bytes")))?;
+        let headers = encode(headers);
+        let (taken, batch) =
+            py.detach(|| lock(&self.inner).map(|mut inner| inner.take(text, &headers)))?;
+        Ok((start + taken, encoded(py, batch)))
+    }
+
+    #[pyo3(signature = (*, headers))]
+    fn end_text<'py>(
+        &self,
+        py: Python<'py>,
+        headers: Vec<(String, String)>,
+    ) -> PyResult<Option<Encoded<'py>>> {
+        let headers = encode(headers);
+        let batch = py.detach(|| lock(&self.inner).map(|mut inner| inner.end_text(&headers)))?;
+        Ok(encoded(py, batch))
+    }
+
+    fn drop_line(&self) -> PyResult<()> {
+        lock(&self.inner)?.drop_line();
+        Ok(())
+    }
+
+    fn flush<'py>(&self, py: Python<'py>) -> PyResult<Option<Encoded<'py>>> {
+        let batch = py.detach(|| lock(&self.inner).map(|mut inner| inner.flush()))?;
+        Ok(encoded(py, batch))
+    }
+
+    #[getter]
+    fn pending(&self) -> PyResult<usize> {
+        Ok(lock(&self.inner)?.pending())
+    }
+
+    #[getter]
+    fn long(&self) -> PyResult<u64> {
+        Ok(lock(&self.inner)?.long())
+    }
+
+    #[getter]
+    fn unsendable(&self) -> PyResult<u64> {
+        Ok(lock(&self.inner)?.unsendable())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
+fn encode(headers: Vec<(String, String)>) -> Headers {
+    Headers::new(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+fn encoded(py: Python<'_>, batch: Option<Batch>) -> Option<Encoded<'_>> {
+    batch.map(|batch| (PyBytes::new(py, &batch.parameter), batch.events))
+}

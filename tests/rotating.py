@@ -1,0 +1,119 @@
+"""
+For tests: a process that writes numbered lines at full speed and rotates its log itself.
+
+rotating.py KIND DIRECTORY ROUNDS; it ends with the number of lines written as its only output.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+# Long enough that a round takes several reads, short enough that fifty take seconds.
+ROUND_LINES = 4_000
+
+
+class Writer:
+    """Who writes a log and rotates it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "access.log"
+        self.number = 0
+        self.out = self._open()
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def write(self, lines: int, out: int | None = None) -> None:
+        """Write lines, a few at a time, and tear some of them apart."""
+        target = self.out if out is None else out
+        for start in range(self.number, self.number + lines, 20):
+            end = min(start + 20, self.number + lines)
+            data = b"".join(b"line %09d of a log that is rotated\n" % n for n in range(start, end))
+            os.write(target, data[:-15])
+            os.write(target, data[-15:])
+        self.number += lines
+
+    def reopen(self) -> None:
+        os.close(self.out)
+        self.out = self._open()
+
+    def shift(self, last: int = 60) -> None:
+        """Number the rotated files up, as logrotate does."""
+        for ending in ("", ".gz"):
+            for n in range(last, 0, -1):
+                old = Path(f"{self.path}.{n}{ending}")
+                if old.exists():
+                    old.replace(f"{self.path}.{n + 1}{ending}")
+
+    def compress(self, n: int) -> None:
+        plain = Path(f"{self.path}.{n}")
+        with plain.open("rb") as source, gzip.open(f"{plain}.gz", "wb", compresslevel=1) as out:
+            shutil.copyfileobj(source, out)
+        plain.unlink()
+
+    # The kinds.
+
+    def rename(self, _round: int) -> None:
+        self.shift()
+        self.path.rename(f"{self.path}.1")
+        self.reopen()
+
+    def lagging(self, _round: int) -> None:
+        """Go on writing to the old one, as a server does until it is told."""
+        self.shift()
+        self.path.rename(f"{self.path}.1")
+        # What a rotation program creates.
+        os.close(self._open())
+        self.write(500)
+        time.sleep(0.01)
+        self.write(500)
+        self.reopen()
+
+    def dated(self, number: int) -> None:
+        self.path.rename(f"{self.path}-2026{number // 28 + 1:02}{number % 28 + 1:02}")
+        self.reopen()
+
+    def renamed_and_compressed(self, _round: int) -> None:
+        self.shift()
+        self.path.rename(f"{self.path}.1")
+        self.reopen()
+        self.write(300)
+        self.compress(1)
+
+    def copytruncate(self, _round: int) -> None:
+        self.shift()
+        shutil.copyfile(self.path, f"{self.path}.1")
+        os.truncate(self.path, 0)
+
+    def copied_over(self, _round: int) -> None:
+        """Copy to the same file each time, and compress nothing."""
+        shutil.copyfile(self.path, f"{self.path}.1")
+        os.truncate(self.path, 0)
+        # A copy that is overwritten is gone, so it is left for a look or two.
+        time.sleep(0.15)
+
+    def copytruncate_and_compressed(self, _round: int) -> None:
+        self.shift()
+        shutil.copyfile(self.path, f"{self.path}.1")
+        os.truncate(self.path, 0)
+        self.write(300)
+        self.compress(1)
+
+
+def main() -> None:
+    kind, directory, rounds = sys.argv[1:]
+    writer = Writer(Path(directory))
+    for number in range(int(rounds)):
+        writer.write(ROUND_LINES)
+        getattr(writer, kind)(number)
+    writer.write(ROUND_LINES)
+    print(writer.number)  # noqa: T201 - its answer
+
+
+if __name__ == "__main__":
+    main()
