@@ -1,7 +1,7 @@
 """
 Ratios against rivals, every answer checked before a time is printed; see README.md.
 
-bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size ...]
+bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive ...]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
 from measure import Cost, Runner, Verdicts, ratio, wrong
+from receive import Receivers
 from rivals.classic import CLASSIC
 
 import tailrace
@@ -249,6 +250,16 @@ class Bench:
             end = self.verdicts.at_most(name, imported - bare, _BAR_IMPORT_MS, " ms")
             print(f"{name:<34}{end}")
 
+    # Flume events.
+
+    def receive(self) -> None:
+        """Time the receiver beside Flume's own."""
+        _title(
+            "receive: `tailrace top flume://...`, window 300 s, beside Flume's AvroSource "
+            "(memory channel, null sink); events of 200 bytes for a CPU second of the receiver"
+        )
+        Receivers(self.work, self.runner.environment, _TAILRACE).measure(self.rounds, self.verdicts)
+
 
 # One file is read several times over by one process: enough bytes that the start-up's noise is
 # small, few enough that they stay in memory.
@@ -330,7 +341,7 @@ def _machine() -> str:
 def main() -> int:
     """Run what was asked for; 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
-    parts = ["main", "flat", "hostile", "size"]
+    parts = ["main", "flat", "hostile", "size", "receive"]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)

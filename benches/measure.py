@@ -33,7 +33,7 @@ class Runner:
         self._out = work / "out"
         self._err = work / "err"
         # As where it is installed: modules are compiled once, whatever the caller's shell says.
-        self._environment = {
+        self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
         } | {"PYTHONPYCACHEPREFIX": str(work / "compiled")}
 
@@ -42,7 +42,7 @@ class Runner:
         with self._out.open("wb") as out, self._err.open("wb") as err:
             begin = time.perf_counter()
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self._environment
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.environment
             )
             # The usage of this child alone, which has no children.
             _, status, usage = os.wait4(process.pid, 0)

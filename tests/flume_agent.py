@@ -128,7 +128,9 @@ def _with_value(text: str, key: str, value: str) -> str:
 
 
 @contextmanager
-def agent(version: str, conf_text: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def agent(
+    version: str, conf_text: str, log: Path, java: tuple[str, ...] = _JAVA
+) -> Iterator[subprocess.Popen[bytes]]:
     """
     Run an agent called a1 until the block ends, and wait for nothing else.
 
@@ -137,7 +139,7 @@ def agent(version: str, conf_text: str, log: Path) -> Iterator[subprocess.Popen[
     """
     conf = log.with_name(f"{log.name}.conf")
     conf.write_text(conf_text, encoding="utf-8")
-    command = [_java(), *_JAVA, f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
+    command = [_java(), *java, f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}"]
     command += ["-cp", f"{jars(version)}/*", "org.apache.flume.node.Application"]
     command += ["--no-reload-conf", "-n", "a1", "-f", str(conf)]
     with log.open("ab") as output:

@@ -290,6 +290,27 @@ def pieces_of(stream: bytes, data: st.DataObject) -> list[bytes]:
     return [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
 
+@patient
+@given(
+    st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), min_size=1, max_size=6),
+    st.integers(1, 60),
+)
+def test_a_buffer_may_be_filled_anew_after_each_read(
+    messages: list[list[bytes]], size: int
+) -> None:
+    stream = b"".join(frame(serial, *buffers) for serial, buffers in enumerate(messages))
+    buffer = bytearray(size)
+    decoder = FrameDecoder()
+    frames = []
+    for start in range(0, len(stream), size):
+        read = stream[start : start + size]
+        buffer[: len(read)] = read
+        frames += decoder.feed(memoryview(buffer)[: len(read)])
+        buffer[:] = b"\xff" * size
+
+    assert frames == [Frame(serial, b"".join(cut)) for serial, cut in enumerate(messages)]
+
+
 def test_pending_bytes_are_those_received_since_the_last_frame_border() -> None:
     one = frame(1, b"ab", b"", b"cde")
     decoder = FrameDecoder()

@@ -9,7 +9,7 @@ they are recognised, because a setting in the agent is all that is wrong then.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tailrace.errors import ProtocolError
 
@@ -31,10 +31,6 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 # limit is a tenth of its heap. Low enough that the first bytes of another protocol, read as a list
 # size, are over it.
 MAX_FRAME_BUFFERS = 65_536
-
-# A view costs some 200 bytes and keeps alive what it looks into. That is worth it from a few
-# kilobytes on (Flume's pieces are 8192); anything less is copied once more instead.
-_SMALL_PIECE = 4096
 
 _FRAME_HEAD = struct.Struct(">ii")
 _LENGTH = struct.Struct(">i")
@@ -61,8 +57,7 @@ _MAX_KAFKA_API_KEY = 100
 _MAX_KAFKA_API_VERSION = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One message and the serial that pairs a request with its reply."""
 
     serial: int
@@ -107,9 +102,8 @@ class FrameDecoder:
         self._claimed = 0
         # How much of the buffer that has begun is still to come.
         self._missing = 0
-        # The message so far, as views into what was fed; small pieces are collected in the tail.
-        self._parts: list[memoryview | bytearray] = []
-        self._tail = bytearray()
+        # The message so far, out of what was fed before.
+        self._begun = bytearray()
         # The first eight bytes of the connection, and whether they proved to be a frame's.
         self._first = b""
         self._proved = False
@@ -122,28 +116,35 @@ class FrameDecoder:
         lengths = _LENGTH.size * (self._buffers - self._buffers_left)
         return _FRAME_HEAD.size + lengths + self._claimed - self._missing + len(self._rest)
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, data: bytes | memoryview) -> list[Frame]:
         """
         Take the next bytes and return the frames that they complete, in order.
+
+        The bytes are not looked at again: a buffer may be filled anew.
 
         Raises:
             ProtocolError: The bytes are no frames, or one over the limits.
         """
         if self._rest:
-            data = self._rest + data
+            data = b"".join((self._rest, data))
             self._rest = b""
         frames: list[Frame] = []
         view = memoryview(data)
+        end = len(view)
         at = 0
-        while self._buffers or len(data) - at >= _FRAME_HEAD.size:
+        while self._buffers or end - at >= _FRAME_HEAD.size:
             if not self._buffers:
-                self._begin_frame(data, at)
+                self._begin_frame(view, at)
                 at += _FRAME_HEAD.size
-            at = self._fill(view, at)
+            pieces: list[memoryview] = []
+            at = self._fill(view, at, pieces)
             if self._missing or self._buffers_left:
+                for piece in pieces:
+                    self._begun += piece
                 break
-            frames.append(self._end_frame())
-        self._rest = data[at:]
+            frames.append(self._end_frame(pieces))
+        if at < end:
+            self._rest = bytes(view[at:])
         return frames
 
     def close(self) -> None:
@@ -163,29 +164,30 @@ class FrameDecoder:
             f"connection closed inside a frame: {pending} of at least {least} bytes"
         )
 
-    def _begin_frame(self, data: bytes, at: int) -> None:
+    def _begin_frame(self, view: memoryview, at: int) -> None:
         # The serial is the client's own affair. Java counts up from 1, across connections and past
         # 2**31 into the negative.
-        self._serial, buffers = _FRAME_HEAD.unpack_from(data, at)
+        self._serial, buffers = _FRAME_HEAD.unpack_from(view, at)
         if not self._proved:
-            self._first = data[at : at + _FRAME_HEAD.size]
+            self._first = bytes(view[at : at + _FRAME_HEAD.size])
         if not 0 < buffers <= MAX_FRAME_BUFFERS:
             raise self._no_frame(
                 f"a frame that lists {buffers} buffers, between 1 and {MAX_FRAME_BUFFERS} are taken"
             )
         self._buffers = self._buffers_left = buffers
 
-    def _fill(self, view: memoryview, at: int) -> int:
+    def _fill(self, view: memoryview, at: int, pieces: list[memoryview]) -> int:
         """Collect the frame's buffers from *at* on, as far as *view* goes; return how far."""
         # Locals, for there may be thousands of buffers: this loop is half of what a session costs.
         left, claimed, missing = self._buffers_left, self._claimed, self._missing
+        end = len(view)
         while True:
             if missing:
-                piece = view[at : at + missing]
-                self._keep(piece)
-                at += len(piece)
-                missing -= len(piece)
-            if missing or not left or len(view) - at < _LENGTH.size:
+                stop = min(at + missing, end)
+                missing -= stop - at
+                pieces.append(view[at:stop])
+                at = stop
+            if missing or not left or end - at < _LENGTH.size:
                 break
             (missing,) = _LENGTH.unpack_from(view, at)
             if missing < 0:
@@ -200,19 +202,11 @@ class FrameDecoder:
         self._buffers_left, self._claimed, self._missing = left, claimed, missing
         return at
 
-    def _keep(self, piece: memoryview) -> None:
-        if len(piece) >= _SMALL_PIECE:
-            if self._tail:
-                self._parts.append(self._tail)
-                self._tail = bytearray()
-            self._parts.append(piece)
-        else:
-            self._tail += piece
-
-    def _end_frame(self) -> Frame:
-        frame = Frame(self._serial, b"".join((*self._parts, self._tail)))
-        self._parts.clear()
-        self._tail.clear()
+    def _end_frame(self, pieces: list[memoryview]) -> Frame:
+        # Copied once, unless it came in several reads.
+        frame = Frame(self._serial, b"".join((self._begun, *pieces)))
+        if self._begun:
+            self._begun = bytearray()
         self._buffers = self._claimed = 0
         self._proved = True
         return frame

@@ -7,7 +7,7 @@ within the 20 s after which an agent sends it again. To slow an agent down, do n
 """
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tailrace._flume import envelope
 from tailrace._flume.frames import Frame, FrameDecoder, encode_frame
@@ -36,8 +36,7 @@ class Status(enum.IntEnum):
 _REPLIES = {status: envelope.encode_value(status) for status in Status}
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """
     The events of one call, still encoded: from *start* on in *message*.
 
@@ -79,10 +78,11 @@ class ServerSession:
         """How many bytes of an unfinished frame were received; 0 at a frame border."""
         return self._decoder.pending_bytes
 
-    def receive(self, data: bytes) -> list[Batch]:
+    def receive(self, data: bytes | memoryview) -> list[Batch]:
         """
         Take the next bytes and return the batches that they complete, in order.
 
+        The bytes are not looked at again: a buffer may be filled anew.
         There may be something `to_send` afterwards even if there is no batch.
 
         Raises:
@@ -117,6 +117,8 @@ class ServerSession:
 
     def to_send(self) -> bytes:
         """Take the bytes that are to be written to the peer."""
+        if not self._out:
+            return b""
         data = bytes(self._out)
         self._out.clear()
         return data
@@ -148,7 +150,7 @@ class ServerSession:
             start = request.end
         name, start = envelope.read_call(message, start)
         if name in (APPEND, APPEND_BATCH):
-            return Batch(serial=serial, single=name == APPEND, message=message, start=start)
+            return Batch(serial, name == APPEND, message, start)
         if not name:
             # A ping. Its reply is the answer to the handshake alone, or nothing at all.
             self._reply(serial, b"")

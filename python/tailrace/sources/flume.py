@@ -8,7 +8,7 @@ import resource
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace.errors import ProtocolError
@@ -38,6 +38,13 @@ _BATCH_BYTES = 600
 # How many batches are handed over at a time.
 _ROUND = 256
 
+# How much is read at a time: several batches of 1,000 lines, so that most frames come whole and are
+# copied once. One buffer serves all connections, as nothing of a read is left in it.
+_READ_BYTES = 1024 * 1024
+
+# How much later than asked a wait may end.
+_TIMER_SLACK_S = 0.001
+
 # How long a sender may take at the end to read its answers and to close. Agents close at once.
 _LINGER_S = 1.0
 
@@ -58,11 +65,18 @@ class Flume:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._chunks: deque[Chunk] = deque()
-        self._arrived = asyncio.Event()
+        # Ends the wait for a chunk; none while nobody waits.
+        self._waiting: asyncio.Future[None] | None = None
+        self._woken = False
+        self._timer: asyncio.TimerHandle | None = None
+        # Chunks that were handed over and not answered, and who has answers to be written.
+        self._taken = 0
+        self._answered: dict[_Connection, None] = {}
         self._gone = asyncio.Event()
         self._pending_bytes = 0
         self._limit = MAX_CONNECTIONS
         self._full = False
+        self.buffer = memoryview(bytearray(_READ_BYTES))
 
     async def open(self) -> str:
         """Listen."""
@@ -80,22 +94,50 @@ class Flume:
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the batches that have come."""
-        if not self._chunks:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return []
-        else:
+        # For a driver that keeps some chunks while it asks for more.
+        self._write_answers()
+        if self._chunks:
             # Let the loop read and write between two rounds also when there is always more.
             await asyncio.sleep(0)
+        elif not self._woken:
+            await self._wait(timeout_s)
+        self._woken = False
         # Not all at once: between two rounds the clock is looked at and the loop runs.
-        return [self._chunks.popleft() for _ in range(min(len(self._chunks), _ROUND))]
+        count = min(len(self._chunks), _ROUND)
+        self._taken += count
+        return [self._chunks.popleft() for _ in range(count)]
+
+    async def _wait(self, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        # Batches end most waits. A timer for each, as `asyncio.timeout` has it, would cost as much
+        # as counting a dozen lines, so one is left to run until it is due.
+        due = loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > due + _TIMER_SLACK_S:
+            self._stop_timer()
+            self._timer = loop.call_at(due, self._time_out)
+        self._waiting = loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def _time_out(self) -> None:
+        self._timer = None
+        self._end_wait()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_wait(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def wake(self) -> None:
         """Let `receive` return now."""
-        self._arrived.set()
+        self._woken = True
+        self._end_wait()
 
     async def close(self) -> None:
         """
@@ -105,6 +147,8 @@ class Flume:
         """
         if self._server is not None:
             self._server.close()
+        self._stop_timer()
+        self._write_answers()
         steps = ((_Connection.end, _LINGER_S), (_Connection.close, _CLOSE_TIMEOUT_S))
         for step, timeout_s in steps:
             for connection in list(self._connections):
@@ -129,14 +173,15 @@ class Flume:
             connection.pause()
         return True
 
-    def received(self, connection: _Connection, batch: Batch) -> None:
-        """Keep a batch until the driver takes it."""
-        kind: Kind = "event" if batch.single else "batch"
-        span = (batch.start, len(batch.message))
-        answer = partial(self._answer, connection, batch)
-        self._chunks.append(Chunk(batch.message, span, kind, answer=answer))
-        self._pending_bytes += len(batch.message) + _BATCH_BYTES
-        self._arrived.set()
+    def received(self, connection: _Connection, batches: list[Batch]) -> None:
+        """Keep batches until the driver takes them."""
+        for batch in batches:
+            kind: Kind = "event" if batch.single else "batch"
+            size = len(batch.message)
+            answer = partial(self._answer, connection, batch)
+            self._chunks.append(Chunk(batch.message, (batch.start, size), kind, 0, answer))
+            self._pending_bytes += size + _BATCH_BYTES
+        self._end_wait()
         if self._pending_bytes > PENDING_BYTES and not self._full:
             self._full = True
             for each in self._connections:
@@ -156,6 +201,16 @@ class Flume:
     def _answer(self, connection: _Connection, batch: Batch, problem: str | None) -> None:
         connection.answer(batch, problem)
         self._settled(len(batch.message))
+        self._answered[connection] = None
+        self._taken -= 1
+        # One write for all that a connection is answered in a round.
+        if not self._taken:
+            self._write_answers()
+
+    def _write_answers(self) -> None:
+        for connection in self._answered:
+            connection.write_answers()
+        self._answered.clear()
 
     def _settled(self, size: int) -> None:
         self._pending_bytes -= size + _BATCH_BYTES
@@ -169,10 +224,11 @@ def _sender(chunk: Chunk) -> _Connection | None:
     return chunk.answer.args[0] if isinstance(chunk.answer, partial) else None
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     def __init__(self, source: Flume, protocols: Protocols) -> None:
         self._source = source
         self._session = ServerSession(protocols)
+        self._buffer = source.buffer
         self._transport: asyncio.Transport | None = None
         self._peer = "?"
         self._paused = False
@@ -184,24 +240,27 @@ class _Connection(asyncio.Protocol):
         self._broken = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
-        self._transport = transport
+        # Not asserted: uvloop's is of no asyncio class.
+        self._transport = cast("asyncio.Transport", transport)
         self._peer = _name(transport.get_extra_info("peername"))
         if not self._source.opened(self):
             _log.warning("%s: refused: as many connections are open as may be", self._peer)
-            transport.abort()
+            self._transport.abort()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._ending:
             return
         try:
-            batches = self._session.receive(data)
+            batches = self._session.receive(self._buffer[:nbytes])
         except ProtocolError as error:
             self._refuse(str(error))
-        else:
-            for batch in batches:
-                self._source.received(self, batch)
-            self._flush()
+            return
+        if batches:
+            self._source.received(self, batches)
+        self._flush()
 
     def eof_received(self) -> bool:
         """Keep the way back open while there are batches to answer."""
@@ -230,15 +289,20 @@ class _Connection(asyncio.Protocol):
         self._source.closed(self)
 
     def answer(self, batch: Batch, problem: str | None) -> None:
-        """Write the answer to a batch, or end the connection because of what is in it."""
+        """Put down the answer to a batch, or end the connection because of what is in it."""
         if self._transport is None:
             return
         if problem is None:
             self._session.answer(batch, Status.OK)
-            self._flush()
         else:
             self._broken += 1
             self._refuse(problem)
+
+    def write_answers(self) -> None:
+        """Write the answers put down, and close if they were the last."""
+        if self._transport is None:
+            return
+        self._flush()
         # What else it sent is applied, so it is answered before the end.
         if self._ending and self._session.open_batches <= self._broken:
             self._transport.close()

@@ -83,6 +83,11 @@ impl Dictionary {
         let start = text.len();
         text.extend_from_slice(key.unwrap_or_default());
         keys.push(Entry { hash, start, end: key.map(|_| text.len()) });
+        // A chunk's keys come at once, and every growth hashes all of them into a new place: four
+        // times as many do for a batch of 1,000 in three steps instead of eight.
+        if index.len() == index.capacity() {
+            index.reserve(3 * index.len() + 60, |&id| keys[id as usize].hash);
+        }
         index.insert_unique(hash, id, |&id| keys[id as usize].hash);
         id
     }
@@ -110,6 +115,8 @@ pub(crate) struct KeyTable {
 struct Slot {
     hash: u64,
     holds: u32,
+    /// Where in a pane its newest entry stands.
+    place: u32,
     key: Option<Box<[u8]>>,
 }
 
@@ -125,7 +132,7 @@ impl KeyTable {
         if let Some(&id) = found {
             return id;
         }
-        let slot = Slot { hash, holds: 0, key: key.map(Box::from) };
+        let slot = Slot { hash, holds: 0, place: 0, key: key.map(Box::from) };
         let id = if let Some(id) = free.pop() {
             slots[id as usize] = slot;
             id
@@ -139,6 +146,15 @@ impl KeyTable {
 
     pub(crate) fn hold(&mut self, id: u32) {
         self.slots[id as usize].holds += 1;
+    }
+
+    /// Where the key was said to stand: a hint, for it is not said in which pane.
+    pub(crate) fn place(&self, id: u32) -> usize {
+        self.slots[id as usize].place as usize
+    }
+
+    pub(crate) fn set_place(&mut self, id: u32, place: usize) {
+        self.slots[id as usize].place = id_of(place);
     }
 
     pub(crate) fn release(&mut self, id: u32) {

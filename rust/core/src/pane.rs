@@ -16,10 +16,19 @@ pub(crate) struct Pane {
 impl Pane {
     /// Adds to a key's count and holds the key.
     pub(crate) fn add(&mut self, key: u32, count: u32, keys: &mut KeyTable) {
-        // A pane that is filled by many small chunks would hold an entry for each of their keys.
+        // Mostly one pane is filled at a time, and then a key's newest entry is in it.
+        if let Some((known, sum)) = self.entries.get_mut(keys.place(key))
+            && *known == key
+            && let Some(more) = sum.checked_add(count)
+        {
+            *sum = more;
+            return;
+        }
+        // Panes that are filled by turns would hold an entry for each key of each chunk.
         if self.entries.len() >= 2 * self.packed + SLACK {
             self.pack(keys);
         }
+        keys.set_place(key, self.entries.len());
         self.entries.push((key, count));
         keys.hold(key);
     }
@@ -43,6 +52,9 @@ impl Pane {
             keys.release(key);
             true
         });
+        for (place, &(key, _)) in self.entries.iter().enumerate() {
+            keys.set_place(key, place);
+        }
         self.packed = self.entries.len();
     }
 }
@@ -52,8 +64,14 @@ mod tests {
     use super::*;
     use crate::keys::{Dictionary, Seed};
 
+    fn sums(pane: &Pane) -> [u32; 3] {
+        [0, 1, 2].map(|wanted| {
+            pane.entries().iter().filter(|&&(key, _)| key == wanted).map(|&(_, n)| n).sum()
+        })
+    }
+
     #[test]
-    fn many_small_additions_are_put_together() {
+    fn many_small_additions_stand_in_one_entry_for_each_key() {
         let seed = Seed::new(1);
         let mut dictionary = Dictionary::default();
         let mut keys = KeyTable::default();
@@ -63,11 +81,30 @@ mod tests {
             let key = keys.number(&dictionary, key);
             pane.add(key, 2, &mut keys);
         }
+        assert_eq!(pane.entries().len(), 3);
+        assert_eq!(sums(&pane), [6_668, 6_666, 6_666]);
+    }
+
+    #[test]
+    fn keys_whose_newest_entry_stands_in_another_pane_are_put_together() {
+        let seed = Seed::new(1);
+        let mut dictionary = Dictionary::default();
+        let mut keys = KeyTable::default();
+        let mut pane = Pane::default();
+        for round in 0..10_000_u64 {
+            let key = dictionary.number(Some(&(round % 3).to_be_bytes()), &seed);
+            let key = keys.number(&dictionary, key);
+            pane.add(key, 2, &mut keys);
+            // Now here, now far behind the last one.
+            keys.set_place(key, usize::try_from(round * 7 % 5_000).unwrap());
+        }
+        assert!(pane.entries().len() > 3, "all were found where they stood");
         assert!(pane.entries().len() <= SLACK + 6, "{}", pane.entries().len());
-        let sums = |wanted| -> u32 {
-            pane.entries().iter().filter(|&&(key, _)| key == wanted).map(|&(_, n)| n).sum()
-        };
-        assert_eq!([sums(0), sums(1), sums(2)], [6_668, 6_666, 6_666]);
+        assert_eq!(sums(&pane), [6_668, 6_666, 6_666]);
+        for &(key, _) in pane.entries() {
+            keys.release(key);
+        }
+        assert_eq!([0, 1, 2].map(|key| keys.key(key)), [None; 3]);
     }
 
     #[test]

@@ -1,0 +1,200 @@
+"""
+Load for a receiver of Flume events: what many Avro sinks send, as fast as it is taken.
+
+Requests are encoded beforehand, each connection is a process of its own, and every answer is
+looked at; so what is measured is the receiver. It shares nothing with what it measures.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+import struct
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.synchronize import Event
+
+__all__ = ["Load", "send"]
+
+# What Flume's clients say of themselves, and the answer that they are known.
+_HASH = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
+_HANDSHAKE = _HASH + b"\x00" + _HASH + b"\x02\x00"
+_GREETED = b"\x00\x00\x00\x00"
+_CALL = b"\x00\x16appendBatch"
+_OK = b"\x00\x00\x00"
+
+_LINE_BYTES = 200
+# Requests that differ, so that none is in the processor's cache from the last time.
+_DISTINCT = 50
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Load:
+    """How events are sent."""
+
+    batch: int
+    connections: int
+    depth: int
+    """How many requests of a connection are unanswered at a time; an Avro sink has one."""
+    batches: int
+    """How many are sent, over all connections."""
+
+    @property
+    def events(self) -> int:
+        """How many events that are."""
+        return self.batch * self.batches
+
+    def keys(self) -> Counter[str]:
+        """Count by URL what is sent."""
+        counts: Counter[str] = Counter()
+        for connection in range(self.connections):
+            for at in range(_DISTINCT):
+                times = len(range(at, _share(self, connection), _DISTINCT))
+                first = (connection + at) % _DISTINCT * self.batch
+                for number in range(first, first + self.batch if times else first):
+                    counts[_url(number)] += times
+        return counts
+
+
+def send(port: int, load: Load, used: Callable[[], float]) -> float:
+    """
+    Send all of it to this port; return what *used* grew by from the first byte to the last answer.
+
+    Raises:
+        ValueError: Something was answered otherwise than it should be, or not in time.
+    """
+    # So that no sender has to do it.
+    _requests(load.batch)
+    context = multiprocessing.get_context("fork")
+    go = context.Event()
+    pipes = [context.Pipe(duplex=False) for _ in range(load.connections)]
+    senders = [
+        context.Process(target=_run, args=(port, load, number, go, pipe), daemon=True)
+        for number, (_, pipe) in enumerate(pipes)
+    ]
+    for sender in senders:
+        sender.start()
+    try:
+        for reader, _ in pipes:
+            _expect(reader, "ready")
+        before = used()
+        go.set()
+        for reader, _ in pipes:
+            _expect(reader, "done")
+        return used() - before
+    finally:
+        for sender in senders:
+            sender.kill()
+            sender.join()
+
+
+def _expect(reader: Connection, wanted: str) -> None:
+    said = reader.recv() if reader.poll(2 * _TIMEOUT_S) else "no answer in time"
+    if said != wanted:
+        raise ValueError(said)
+
+
+def _run(port: int, load: Load, number: int, go: Event, pipe: Connection) -> None:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            pipe.send("ready")
+            go.wait(_TIMEOUT_S)
+            _drive(connection, load, number)
+        pipe.send("done")
+    except (OSError, ValueError) as error:
+        pipe.send(f"connection {number}: {error}")
+
+
+def _drive(connection: socket.socket, load: Load, number: int) -> None:
+    requests = _requests(load.batch)
+    answers = _answers(connection)
+    waiting: set[int] = set()
+
+    def take(wanted: bytes) -> None:
+        serial, answer = next(answers)
+        if serial not in waiting or answer != wanted:
+            _refuse(f"{answer[:80]!r} for call {serial}, not {wanted!r} for one of {waiting}")
+        waiting.remove(serial)
+
+    for at in range(_share(load, number)):
+        serial = at + 1
+        head = _CALL if at else _HANDSHAKE + _CALL
+        events = requests[(number + at) % _DISTINCT]
+        start = struct.pack(">iii", serial, 2, len(head)) + head + struct.pack(">i", len(events))
+        connection.sendall(start + events)
+        waiting.add(serial)
+        if not at:
+            # Nothing may follow the handshake before its answer.
+            take(_GREETED + _OK)
+        elif len(waiting) == load.depth:
+            take(_OK)
+    while waiting:
+        take(_OK)
+
+
+def _answers(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """Yield serials and messages; Flume's own receiver answers in no order."""
+    with connection.makefile("rb") as stream:
+
+        def read(size: int) -> bytes:
+            data = stream.read(size)
+            if len(data) < size:
+                _refuse("the receiver closed it")
+            return data
+
+        while True:
+            serial, buffers = struct.unpack(">ii", read(8))
+            sizes = (struct.unpack(">i", read(4))[0] for _ in range(buffers))
+            yield serial, b"".join(read(size) for size in sizes)
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise ValueError(problem)
+
+
+def _share(load: Load, number: int) -> int:
+    """How many of the batches go over this connection."""
+    return len(range(number, load.batches, load.connections))
+
+
+@cache
+def _requests(batch: int) -> list[bytes]:
+    """Encode the parameters of all calls that differ."""
+    numbers = (range(at * batch, (at + 1) * batch) for at in range(_DISTINCT))
+    return [_long(batch) + b"".join(map(_event, some)) + b"\x00" for some in numbers]
+
+
+def _event(number: int) -> bytes:
+    body = _line(number)
+    return b"\x02\x12timestamp\x1a1795341600000\x00" + _long(len(body)) + body
+
+
+def _url(number: int) -> str:
+    return f"/page/{number % 977}?id={number}"
+
+
+def _line(number: int) -> bytes:
+    second = f"{number // 60 % 60:02}:{number % 60:02}"
+    host = f"10.{number % 7}.{number % 251}.{number % 241}"
+    line = (
+        f'{host} - - [22/Nov/2026:10:{second} +0000] "GET {_url(number)} HTTP/1.1" 200'
+        f' {number % 99_991} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101'
+    )
+    return line.ljust(_LINE_BYTES - 1, "x").encode() + b'"'
+
+
+def _long(number: int) -> bytes:
+    number <<= 1
+    out = bytearray()
+    while number >= 0x80:  # noqa: PLR2004 - what a byte of a varint holds
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
