@@ -64,7 +64,7 @@ impl Output {
                     }
                     match format.value(parsed, field) {
                         Value::Null => out.push(b'-'),
-                        Value::Text(text) => write_escaped(&lossy(text), steers, write_seen, out),
+                        Value::Text(text) => write_text(text, out),
                         value => write_number(value, out),
                     }
                 }
@@ -143,14 +143,40 @@ fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
         }
         Value::Text(text) => {
             out.push(b'"');
-            let escaped = |character| matches!(character, '"' | '\\') || steers(character);
-            write_escaped(&lossy(text), escaped, write_json_escape, out);
+            if is_plain(text, [b'"', b'\\']) {
+                out.extend_from_slice(text);
+            } else {
+                let escaped = |character| matches!(character, '"' | '\\') || steers(character);
+                write_escaped(&lossy(text), escaped, write_json_escape, out);
+            }
             out.push(b'"');
         }
     }
 }
 
+fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    if is_plain(text, [b'\t'; 2]) {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(&lossy(text), steers, write_seen, out);
+    }
+}
+
+/// Whether text stands as it is: it prints, is ASCII, and has neither of two characters.
+///
+/// Nearly all does, and to see that takes a small part of what it takes to walk over characters.
+fn is_plain(text: &[u8], special: [u8; 2]) -> bool {
+    // Counted, not searched: a loop without a way out of it takes many bytes at a time.
+    let [one, other] = special;
+    let is_odd = |&&byte: &&u8| !(b' '..=b'~').contains(&byte) || byte == one || byte == other;
+    text.iter().filter(is_odd).count() == 0
+}
+
 fn write_csv_text(text: &[u8], out: &mut Vec<u8>) {
+    if !text.is_empty() && is_plain(text, [b',', b'"']) {
+        out.extend_from_slice(text);
+        return;
+    }
     let text = lossy(text);
     if !text.is_empty() && !text.contains([',', '"']) {
         write_escaped(&text, steers, write_seen, out);
