@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from live import COMMAND, OK, Sink, line, running, wait_for
+from live import COMMAND, OK, Sink, events, line, running, wait_for
 
 import tailrace as tr
 from tailrace import _core
@@ -29,6 +29,8 @@ from tailrace.outputs.text import status_line, table, table_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+COMMON = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /c HTTP/1.1" 200 5'
 
 # Text as hostile as it gets: every kind of character, and those that mean something somewhere.
 hostile = st.text(st.characters() | st.sampled_from("\x00\x1b\n\r\t\\\",<>&'-;\u202e\x9b"))
@@ -134,6 +136,21 @@ def test_rows_of_fields_say_in_each_output_what_they_say_in_json(pairs: list[tup
 def test_an_output_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match='no output "tsv"'):
         rows_of([line("/") + b"\n"], "tsv", ["url"])
+
+
+def test_live_sources_of_two_formats_do_not_end_in_one_table():
+    sources = ["flume://127.0.0.1:0", "flume://127.0.0.1:0"]
+    with running("parse", "--format", "csv", *sources) as parsing:
+        said = wait_for(lambda: " ".join(parsing.said) if parsing.said else None)
+        one, other = (int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", said))
+        with Sink(one) as sink, Sink(other) as second:
+            assert sink.batch([line("/a")] * 1_000) == OK
+            second.send(second.frame(b"appendBatch", events([COMMON] * 1_000)))
+            assert parsing.process.wait(20) == 1
+        parsing.closed()
+
+    assert len(parsing.printed) == 1_001
+    assert "has other fields than the sources before; say which to give" in parsing.said[-2]
 
 
 # --- a snapshot in a program ----------------------------------------------------------------------
@@ -262,7 +279,7 @@ def test_colors_change_nothing_but_the_color(found: list[Any], columns: int):
 
 # --- rejected lines -------------------------------------------------------------------------------
 
-PARSE = ("parse", "--fields", "url", "--rejects")
+PARSE = ("parse", "--log-format", "combined", "--fields", "url", "--rejects")
 
 
 def test_rejected_lines_are_in_the_file_byte_for_byte(tmp_path: Path):

@@ -304,7 +304,8 @@ def test_ctrl_z_leaves_no_line_and_fg_brings_it_back(shell: list[str], endless: 
 def test_of_a_pipe_nobody_knows_the_end(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with terminal("top", str(pipe), columns=100) as shown, pipe.open("wb") as writer:
+    arguments = ("top", str(pipe), "--log-format", "combined")
+    with terminal(*arguments, columns=100) as shown, pipe.open("wb") as writer:
         writer.write((line("/a") + b"\n") * 100)
         writer.flush()
         wait_for(lambda: shown.lines()[0])
@@ -327,8 +328,8 @@ def test_an_error_stands_where_the_line_was(tmp_path: Path):
         assert shown.wait() == 1
 
     assert shown.lines() == [
-        f"tailrace: {log}: No such file or directory",
         "0 events, 0 keys",
+        f"tailrace: {log}: No such file or directory",
         "tailrace: 0 lines: 0 counted",
     ]
 
@@ -350,7 +351,7 @@ def into_a_file(path: Path) -> int:
 def test_rows_are_not_torn_by_it(tmp_path: Path, verb: str, goes_to: str):
     source = tmp_path / "pipe"
     os.mkfifo(source)
-    arguments = [verb, str(source), "--format", "jsonl"]
+    arguments = [verb, str(source), "--format", "jsonl", "--log-format", "combined"]
     arguments += ["--window", "1s", "--lateness", "0s"] if verb == "top" else []
     stdout = {
         "terminal": lambda: None,

@@ -408,6 +408,9 @@ def _served(
         say(f"tailrace: {said}; nothing survives a crash (no checkpoint); Ctrl-C ends")
         try:
             await work()
+        except TailraceError as error:
+            say(f"tailrace: {for_people(str(error))}")
+            return 1
         finally:
             signals.wake = signals.redraw = None
             await source.close()
