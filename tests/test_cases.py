@@ -2,7 +2,8 @@
 Every scenario in `cases`: arguments and files in, text and exit code out.
 
 A bug report becomes a file there. `files` are written into the working directory, `bytes` as
-well, in hexadecimal; what is not given as `stdin` is an empty one.
+well, in hexadecimal; what is not given as `stdin` is an empty one. `written` is what files hold
+afterwards; one that is not there is false.
 """
 
 import os
@@ -37,6 +38,11 @@ def test_case(path: Path, tmp_path: Path):
     assert ran.stderr.decode() == case["stderr"]
     assert ran.stdout.decode() == case["stdout"]
     assert ran.returncode == case.get("exit", 0)
+    for name, text in case.get("written", {}).items():
+        file = tmp_path / name
+        assert (
+            file.read_bytes().decode(errors="backslashreplace") if file.exists() else False
+        ) == text
 
 
 def test_there_are_cases():

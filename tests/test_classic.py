@@ -138,7 +138,7 @@ def parsed_bodies(lines: list[bytes]) -> tuple[list[Row], int]:
     events = io.BytesIO()
     fastavro.schemaless_writer(events, EVENTS, [{"headers": {}, "body": line} for line in lines])
     data = events.getvalue()
-    out, counters = _core.write_json(
+    out, _, counters = _core.write_rows(
         data, kind="batch", span=(0, len(data)), format="classic", fields=FIELDS
     )
     rows = [json.loads(row) for row in out.splitlines()]

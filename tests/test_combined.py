@@ -560,7 +560,7 @@ def test_whatever_the_bytes_every_line_is_counted_or_rejected(text: bytes) -> No
     expected = len(text.removesuffix(b"\n").split(b"\n")) if text else 0
     batch = COMBINED.parse(text, fields=COMBINED.fields)
     assert len(batch) + len(batch.rejects) == expected
-    out, counters = _core.write_json(
+    out, _, counters = _core.write_rows(
         text, kind="lines", span=(0, len(text)), format="combined", fields=COMBINED.fields
     )
     rows = [json.loads(row) for row in out.split(b"\n")[:-1]]

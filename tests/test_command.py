@@ -1,137 +1,28 @@
 """The command as a citizen of a shell: terminals, pipes, signals, rights, help."""
 
-import fcntl
 import json
 import os
-import pty
-import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from live import COMMAND, OK, Process, Sink, line, running, wait_for
+from terminal import terminal
 
 HELP = Path(__file__).parent / "help"
 
 
-class Terminal:
-    """What a terminal of 40 columns and 8 rows was sent."""
-
-    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        self._master = master
-        self._sent = b""
-
-    def sent(self) -> str:
-        with suppress(OSError):  # the last process on it has gone
-            while data := os.read(self._master, 65536):
-                self._sent += data
-        return self._sent.decode()
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
-
-
-@contextmanager
-def terminal(*arguments: str) -> Iterator[Terminal]:
-    """Run the command on a pseudo-terminal of its own."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 40, 0, 0))
-    os.set_blocking(master, False)
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no other way
-        env=os.environ | {"TERM": "xterm"},
-    )
-    os.close(slave)
-    try:
-        yield Terminal(master, process)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-
-
-def port_of(shown: Terminal) -> int:
-    found = wait_for(lambda: re.search(r":(\d+);", shown.sent()))
-    return int(found[1])
-
-
-def test_a_terminal_shows_the_live_table_in_place_cut_to_its_width():
-    long = "/" + "x" * 60
-    with terminal("top", "flume://127.0.0.1:0", "--window", "60s") as shown:
-        with Sink(port_of(shown)) as sink:
-            assert sink.batch([line(f"/{n}") for n in range(20)] + [line(long)] * 2) == OK
-            wait_for(lambda: shown.sent().count("\x1b[J") >= 2)
-        shown.type(b"\x03")
-        assert shown.process.wait(10) == 130
-        sent = shown.sent()
-
-    frames = [frame for frame in sent.split("\x1b[J") if "count" in frame]
-    # A heading, the names, and five rows: the eighth line is left to the cursor.
-    assert frames[-2].count("\r\n") == 7
-    assert "\x1b[7F" in sent
-    lines = frames[-2].split("\r\n")
-    assert max(len(text) for text in lines[:7]) <= 40
-    assert lines[2] == f"    2  {long}"[:39] + "…"
-    # Nothing but this one movement and this one erasure.
-    assert set(re.findall(r"\x1b\[[0-9;?]*[A-Za-z]", sent)) <= {"\x1b[1F", "\x1b[7F", "\x1b[J"}
-    assert not re.search(r"\x1b(?!\[(1F|7F|J))", sent)
-
-
-def test_a_log_cannot_steer_the_terminal():
-    with terminal("top", "flume://127.0.0.1:0", "--window", "60s") as shown:
-        with Sink(port_of(shown)) as sink:
-            assert sink.batch([line("/\x1b]0;owned\x07\x9b31m\u202e")]) == OK
-            wait_for(lambda: "owned" in shown.sent())
-        with Sink(port_of(shown)) as sink:
-            sink.send(b"GET /\x1b[31m HTTP/1.1\r\n\r\n")
-            assert sink.is_closed()
-        wait_for(lambda: "connection closed" in shown.sent())
-        sent = shown.sent()
-
-    assert "\x1b]" not in sent
-    assert "\x1b[31m" not in sent
-    assert "\x07" not in sent
-    assert "\x9b" not in sent
-    assert "\u202e" not in sent
-    assert r"/\x1b]0;owned\x07\x9b31m\u202e" in sent.replace("\r\n", "")
-
-
-def test_a_message_does_not_end_in_the_table():
-    with terminal("top", "flume://127.0.0.1:0") as shown:
-        port = port_of(shown)
-        wait_for(lambda: "0 events" in shown.sent())
-        with Sink(port) as sink:
-            sink.send(b"GET / HTTP/1.1\r\n\r\n")
-            assert sink.is_closed()
-        wait_for(lambda: "connection closed" in shown.sent())
-        sent = shown.sent()
-
-    # The table is erased first, and the message begins at the start of a line.
-    assert re.search(r"\x1b\[1F\x1b\[Jtailrace: 127.0.0.1:\d+: connection closed: ", sent)
-
-
 def test_a_terminal_without_a_source_is_told_what_to_name():
-    with terminal("top") as shown:
-        assert shown.process.wait(10) == 2
-        sent = shown.sent()
+    with terminal("top", columns=120) as shown:
+        assert shown.wait() == 2
 
-    assert "no source; name a file" in sent
-    assert sent.count("\r\n") == 1
+    assert "no source; name a file" in shown.lines()[0]
+    assert shown.lines()[1:] == []
 
 
 def test_a_dumb_terminal_gets_blocks(monkeypatch: pytest.MonkeyPatch):

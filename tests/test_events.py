@@ -49,7 +49,7 @@ def lined(text: bytes) -> bytes:
 
 def asked(data: bytes, kind: str) -> tuple[list[str], dict[str, Any]]:
     """Return the requests of the events that are log lines, and the counters."""
-    out, counters = _core.write_json(
+    out, _, counters = _core.write_rows(
         data, kind=kind, span=(0, len(data)), format="classic", fields=["request"]
     )
     return [json.loads(row)["request"] for row in out.splitlines()], counters
@@ -229,10 +229,10 @@ def test_only_the_bytes_of_the_span_are_read(
 ) -> None:
     data, kind = call
     span = (len(before), len(before) + len(data))
-    found = _core.write_json(
+    found = _core.write_rows(
         before + data + after, kind=kind, span=span, format="classic", fields=["request"]
     )
-    alone = _core.write_json(
+    alone = _core.write_rows(
         data, kind=kind, span=(0, len(data)), format="classic", fields=["request"]
     )
     assert found == alone
@@ -389,5 +389,5 @@ def test_an_error_takes_nothing_of_the_call() -> None:
 @pytest.mark.parametrize("span", [(0, 3), (2, 1), (3, 3)])
 def test_a_span_beyond_the_bytes_is_the_callers_mistake(span: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="is not within the bytes") as raised:
-        _core.write_json(b"\0\0", kind="event", span=span, format="classic", fields=["request"])
+        _core.write_rows(b"\0\0", kind="event", span=span, format="classic", fields=["request"])
     assert not isinstance(raised.value, _core.BatchError)

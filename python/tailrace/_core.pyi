@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, Kind
+from tailrace._types import Answer, Kind, Output
 
 __all__ = [
     "FORMATS",
@@ -20,7 +20,7 @@ __all__ = [
     "fields",
     "kinds",
     "parse",
-    "write_json",
+    "write_rows",
 ]
 
 __version__: Final[str]
@@ -113,6 +113,14 @@ def agreeing(
     data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str], limit: int
 ) -> tuple[int, list[int]]: ...
 def parse(data: bytes, /, *, format: str, fields: list[str]) -> Table: ...
-def write_json(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str, fields: list[str]
-) -> tuple[bytes, dict[str, Any]]: ...
+def write_rows(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str,
+    fields: list[str],
+    output: Output = "jsonl",
+    rejects: tuple[bytes, int] | None = None,
+) -> tuple[bytes, bytes, dict[str, Any]]: ...

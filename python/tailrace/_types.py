@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Answer", "Kind"]
+__all__ = ["Answer", "Kind", "Output"]
 
 # Bounds in microseconds since the epoch, keys, total, rows, counters.
 Answer: TypeAlias = tuple[
@@ -11,3 +11,6 @@ Answer: TypeAlias = tuple[
 
 # Newline text, the parameter of Flume's appendBatch, that of its append.
 Kind: TypeAlias = Literal["lines", "batch", "event"]
+
+# Rows of fields as they are written.
+Output: TypeAlias = Literal["jsonl", "csv", "text"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tailrace.sources import Chunk
 
-__all__ = ["Choice", "Detector"]
+__all__ = ["FALLBACK", "Choice", "Detector"]
 
 # A format shows in a few lines; a thousand also show what else is among them.
 _ENOUGH_LINES = 1_000
@@ -20,8 +20,8 @@ _ENOUGH_LINES = 1_000
 # Whoever asks has to keep what was looked at, and lines may be long, blank or no lines at all.
 _ENOUGH_BYTES = 4 * 1024 * 1024
 
-# What a log is read as in which no line is of any format: then its rejects tell the reader.
-_FALLBACK = "combined"
+FALLBACK = "combined"
+"""What a log is read as in which no line is of any format: then its rejects tell the reader."""
 
 
 class Choice(NamedTuple):
@@ -123,7 +123,7 @@ class Detector:
         """Choose, however many lines were seen."""
         most = max(self._agreed)
         if most == 0:
-            fallback = _FALLBACK if _FALLBACK in self._candidates else self._candidates[0]
+            fallback = FALLBACK if FALLBACK in self._candidates else self._candidates[0]
             return Choice(fallback, 0, self._lines)
         # The first of those that accept as many is the most specific.
         return Choice(self._candidates[self._agreed.index(most)], most, self._lines)

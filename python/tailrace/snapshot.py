@@ -12,12 +12,16 @@ __all__ = ["Snapshot"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# How many rows somebody looks at who did not ask for a table.
+_SMALL = 20
+
 
 class Snapshot(NamedTuple):
     """
     What a window held when it was answered; nothing in it changes any more.
 
-    `str(snapshot)` is a table for people, with nothing in it that could steer a terminal.
+    `str(snapshot)` is a table for people, with nothing in it that could steer a terminal; its
+    `repr` is the same cut to 20 rows, which a notebook shows as a table of its own.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s")
@@ -60,10 +64,55 @@ class Snapshot(NamedTuple):
 
         return jsonl.line(self)
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """
+        Return a dictionary for each row: `start`, `end`, the key and its `count`.
+
+        >>> import tailrace as tr
+        >>> window = tr.Window("60s")
+        >>> window.add(["a", "b", "a"], times=[0, 10, 40])
+        >>> [(row["end"].minute, row["key"], row["count"]) for row in window.snapshot().to_dicts()]
+        [(1, 'a', 2), (1, 'b', 1)]
+        """
+        return [{"start": self.start, "end": self.end, **row} for row in self.rows]
+
     def __str__(self) -> str:
         from tailrace.outputs import text  # noqa: PLC0415 - only who prints a table loads it
 
         return text.table(self)
+
+    def __repr__(self) -> str:
+        r"""
+        Return a small table, so that a prompt shows what it is.
+
+        >>> import tailrace as tr
+        >>> window = tr.Window("60s")
+        >>> window.add(range(25), times=[0] * 25)
+        >>> print("\n".join(repr(window.snapshot()).splitlines()[-2:]))
+            1  19
+        and 5 rows more
+        """
+        from tailrace.outputs import text  # noqa: PLC0415 - as above
+
+        return text.table(self, most=_SMALL)
+
+    def _repr_html_(self) -> str:
+        """
+        Return a small table for a notebook, in which nothing of a log is a tag.
+
+        >>> import tailrace as tr
+        >>> window = tr.Window("60s")
+        >>> window.add(["<b>"], times=[0])
+        >>> print(window.snapshot()._repr_html_())
+        <table>
+        <caption>1 event, 1 key, 1970-01-01 00:00:00 to 00:01:00 UTC</caption>
+        <tr><th>key</th><th>count</th></tr>
+        <tr><td>&lt;b&gt;</td><td>1</td></tr>
+        </table>
+        """
+        from tailrace.outputs import html  # noqa: PLC0415 - as above
+
+        return html.table(self, most=_SMALL)
 
 
 def _time(micros: int | None) -> datetime | None:

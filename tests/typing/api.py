@@ -28,6 +28,11 @@ def rows(snapshot: tr.Snapshot) -> tuple[datetime | None, str, int]:
     return snapshot.end, snapshot.to_json(), snapshot.lines["fed"]
 
 
+def dicts(snapshot: tr.Snapshot) -> tuple[list[str], str, str]:
+    names = [str(row["url"]) for row in snapshot.to_dicts() if row["end"] > row["start"]]
+    return names, repr(snapshot), snapshot._repr_html_()
+
+
 def lines() -> tr.Query:
     return tr.from_lines(["a", b"b"]).count(by="status").top(3)
 

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from tailrace.outputs.escape import for_people
-from tailrace.outputs.screen import OutputError
+from tailrace.outputs.streams import OutputError
 
 __all__ = ["main"]
 
@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
         return 0
     except OutputError as error:
         _forget_output()
-        print(f"tailrace: {error}", file=sys.stderr)
+        print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
         return 1
     return code
 

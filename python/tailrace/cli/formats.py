@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace.names import DETECTED
-from tailrace.outputs.screen import write
+from tailrace.outputs.streams import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

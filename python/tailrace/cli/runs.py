@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from tailrace import _core
+from tailrace.cli.progress import Progress, goes_to_file
+from tailrace.detection import FALLBACK
 from tailrace.driver import Clock, Intake, Replay, Stop, Taken
 from tailrace.errors import TailraceError
+from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
-from tailrace.outputs.screen import Blocks, Screen, is_terminal, write
+from tailrace.outputs.screen import Screen
+from tailrace.outputs.streams import OutputError, write
+from tailrace.outputs.style import is_terminal, wants_color
 from tailrace.outputs.text import lines_summary
 from tailrace.sources import as_live, at_hand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from io import TextIOWrapper
     from types import FrameType
 
+    from tailrace._types import Output
     from tailrace.driver import Run
+    from tailrace.outputs.rejects import RejectsFile
     from tailrace.query import Query
+    from tailrace.snapshot import Snapshot
     from tailrace.sources import Chunk, LiveSource, Source
 
 __all__ = ["run_parse", "run_top"]
@@ -31,41 +41,65 @@ _INTERRUPTED = 130
 _INPUT_ERRORS = (OSError, TailraceError)
 
 
-def run_top(query: Query, *, json: bool, strict: bool, failed: bool) -> int:
-    """Print the snapshots of a query."""
-    # JSON is UTF-8; a table on another terminal shows what that cannot as an escape.
+def run_top(
+    query: Query,
+    *,
+    by: str,
+    output: Output,
+    color: str,
+    windowed: bool,
+    typed: bool,
+    strict: bool,
+    failed: bool,
+) -> int:
+    """Print the snapshots of a query; `typed` says that its lines come from a keyboard."""
+    # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
     cast("TextIOWrapper", sys.stdout).reconfigure(
-        encoding="utf-8" if json else None, errors="backslashreplace"
+        encoding=None if output == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start()
-    live = run.live is not None
-    out: Screen | Blocks = Blocks(sys.stdout, json=json)
-    if live and not json and is_terminal(sys.stdout):
-        out = Screen(sys.stdout)
+    out: Screen | Blocks
+    if run.live is not None and output == "text" and is_terminal(sys.stdout):
+        out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
+    else:
+        out = Blocks(
+            sys.stdout,
+            output=output,
+            by=by,
+            color=output == "text" and wants_color(color, sys.stdout),
+        )
     with _Signals(run.wish) as signals:
-        if run.live is None:
-            code = _replayed(run, out)
-        else:
-            code = _served(run.live, out.say, signals, lambda: _serve(run, out))
+        live, files = run.live, run.at_hand
+        code = 0
+        if files is not None:
+            shown = not typed and (not windowed or goes_to_file())
+            signals.progress = progress = Progress(files.progress, shown=shown)
+            code = _replayed(run, out, progress, windowed=windowed)
+        elif live is not None:
+            code = _served(live, out, signals, lambda: _serve(run, live, out))
         if code == _UNREADABLE:
             return 2
         if signals.number is not None:
-            _show_last(run, out)
-        elif live:
-            for snapshot in run.finish():
-                out.show(snapshot)
-        if live:
-            code = _said_problems(run.problems)
+            _show_rest(run.stop(), out)
+        elif live is not None:
+            _show_rest(run.finish(), out)
+        out.end()
+        if live is not None:
+            code = _said_problems(run.problems) or code
         code = signals.code or code
     return _ended(code, run.lines(), strict=strict, failed=failed)
 
 
-def _replayed(run: Run, out: Screen | Blocks) -> int:
+def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: bool) -> int:
     """Show every snapshot, and say what could not be read."""
     try:
-        for snapshot in run.snapshots():
-            _say_formats(run.intake)
-            out.show(snapshot)
+        with progress:
+            for snapshot in run.snapshots():
+                _say_formats(run.intake, progress.say)
+                if not windowed:
+                    # The only answer comes at the end, maybe to where the line stands.
+                    progress.end()
+                out.show(snapshot)
     except BrokenPipeError:
         raise
     except _INPUT_ERRORS as error:
@@ -75,17 +109,27 @@ def _replayed(run: Run, out: Screen | Blocks) -> int:
     return _said_problems(run.problems)
 
 
-def _show_last(run: Run, out: Screen | Blocks) -> None:
-    for snapshot in run.stop():
-        out.show(snapshot)
+def _show_rest(snapshots: Iterator[Snapshot], out: Screen | Blocks) -> None:
+    newest: Snapshot | None = None
+    for snapshot in snapshots:
+        if isinstance(out, Blocks):
+            out.show(snapshot)
+        newest = snapshot
+    if isinstance(out, Screen) and newest is not None:
+        out.show(newest)
 
 
-async def _serve(run: Run, out: Screen | Blocks) -> None:
-    assert run.live is not None  # noqa: S101 - for the type checker
-    async for snapshot in run.serve(run.live):
+async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
+    screen = out if isinstance(out, Screen) else None
+    if screen is not None:
+        screen.refresh(run.status())
+    # Of all that a round answers somebody who looks sees the newest.
+    async for snapshot in run.serve(source, newest_only=screen is not None):
         _say_formats(run.intake, out.say)
         if snapshot is not None:
-            out.show(snapshot)
+            out.show(snapshot, run.status())
+        elif screen is not None:
+            screen.refresh(run.status())
     _say_formats(run.intake, out.say)
 
 
@@ -94,30 +138,76 @@ def _say_formats(intake: Intake, say: Callable[[str], None] = Blocks.say) -> Non
         say(f"tailrace: {for_people(said)}")
 
 
-def run_parse(query: Query, *, fields: list[str] | None, strict: bool, failed: bool) -> int:
-    """Print the fields of every line."""
+def run_parse(
+    query: Query,
+    *,
+    fields: list[str] | None,
+    output: Output,
+    rejects: RejectsFile | None,
+    several: bool,
+    typed: bool,
+    strict: bool,
+    failed: bool,
+) -> int:
+    """
+    Print the fields of every line.
+
+    Where there are several sources, the name of its own stands before each rejected line; `typed`
+    says that lines come from a keyboard.
+    """
     wish = Stop()
     source, origins = query.open_source(fields or [])
-    parser = _Parser(Intake(Clock(), origins), fields, wish)
+    parser = _Parser(
+        wish,
+        Intake(Clock(), origins),
+        [origin.name for origin in origins],
+        fields=fields,
+        output=output,
+        rejects=rejects,
+        several=several,
+    )
     with _Signals(wish) as signals:
         replayed, live = at_hand(source), as_live(source)
         code = 0
         if replayed is not None:
-            code = parser.replay(replayed)
+            shown = not typed and goes_to_file()
+            signals.progress = progress = Progress(replayed.progress, shown=shown)
+            code = parser.replay(replayed, progress)
         elif live is not None:
-            code = _served(live, Blocks.say, signals, lambda: parser.serve(live))
-            code = code or _said_problems(getattr(live, "problems", []))
+            code = _served(live, None, signals, lambda: parser.serve(live))
+            if code != _UNREADABLE:
+                code = _said_problems(getattr(live, "problems", [])) or code
         if code == _UNREADABLE:
             return 2
+        parser.end()
         code = signals.code or code
     return _ended(code, parser.lines, strict=strict, failed=failed)
 
 
 class _Parser:
-    def __init__(self, intake: Intake, fields: list[str] | None, wish: Stop) -> None:
-        self._intake = intake
+    def __init__(
+        self,
+        wish: Stop,
+        intake: Intake,
+        names: Sequence[str],
+        *,
+        fields: list[str] | None,
+        output: Output,
+        rejects: RejectsFile | None,
+        several: bool,
+    ) -> None:
         self._wish = wish
+        self._intake = intake
+        self._names = names
         self._fields = fields
+        # Those of the first source, where none were asked for.
+        self._table: list[str] | None = None
+        self._output = output
+        self._rejects = rejects
+        self._prefixes = [_prefix(name) if several else b"" for name in names]
+        # How many lines each source had so far.
+        self._before = [0] * len(names)
+        self._headed = output != "csv"
         self.lines: dict[str, Any] = {
             "fed": 0,
             "counted": 0,
@@ -126,10 +216,14 @@ class _Parser:
             "rejected": {},
         }
 
-    def replay(self, source: Source) -> int:
+    def replay(self, source: Source, progress: Progress) -> int:
         replay = Replay(source, self._intake, self._wish)
-        while (some := replay.read()) is not None:
-            self._write(some)
+        try:
+            with progress:
+                while (some := replay.read()) is not None:
+                    self._write(some, progress.say)
+        except TailraceError as error:
+            replay.problems.append(error)
         return _said_problems(replay.problems)
 
     async def serve(self, source: LiveSource) -> None:
@@ -142,8 +236,16 @@ class _Parser:
             self._write(self._intake.overdue())
         self._write(self._intake.flush())
 
-    def _write(self, some: list[Taken]) -> None:
-        _say_formats(self._intake)
+    def end(self) -> None:
+        """Write the names of the columns if no row did."""
+        if not self._headed:
+            self._headed = True
+            write(
+                sys.stdout, ",".join(self._fields or self._table or _core.columns(FALLBACK)) + "\n"
+            )
+
+    def _write(self, some: list[Taken], say: Callable[[str], None] = Blocks.say) -> None:
+        _say_formats(self._intake, say)
         for taken in some:
             if taken.chunk.data:
                 self._write_one(taken.chunk, taken.log_format)
@@ -151,22 +253,60 @@ class _Parser:
     def _write_one(self, chunk: Chunk, log_format: str) -> None:
         answer = chunk.answer or (lambda _: None)
         try:
-            text, lines = _core.write_json(
+            rows, rejected, lines = _core.write_rows(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
                 format=log_format,
-                fields=self._fields or _core.columns(log_format),
+                fields=self._columns(chunk.source, log_format),
+                output=self._output,
+                rejects=self._place(chunk.source),
             )
         except _core.BatchError as error:
             answer(str(error))
             return
-        write(sys.stdout, text)
+        if rejected and self._rejects is not None:
+            self._rejects.write(rejected)
+        if rows:
+            self.end()
+            write(sys.stdout, rows)
+        self._before[chunk.source] += lines["fed"]
         for name in ("fed", "counted"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self.lines["rejected"][reason] = self.lines["rejected"].get(reason, 0) + count
         answer(None)
+
+    def _place(self, source: int) -> tuple[bytes, int] | None:
+        """Return what rejected lines begin with, and how many lines came before them."""
+        return (self._prefixes[source], self._before[source]) if self._rejects else None
+
+    def _columns(self, source: int, log_format: str) -> list[str]:
+        """
+        Return the fields to give of a source.
+
+        Raises:
+            TailraceError: They are not those of the sources before it, as a table's have to be.
+        """
+        if self._fields is not None:
+            return self._fields
+        columns = _core.columns(log_format)
+        if self._output == "jsonl":
+            return columns
+        if self._table is None:
+            self._table = columns
+        if columns != self._table:
+            shared = ",".join(name for name in self._table if name in columns)
+            raise TailraceError(
+                f"{self._names[source]}: format {log_format} has other fields than the sources "
+                f"before; say which to give, such as --fields {shared}"
+            )
+        return columns
+
+
+def _prefix(name: str) -> bytes:
+    """Return a source's name as it stands before its lines, which it may not tear."""
+    return os.fsencode(name).replace(b"\t", b"\\t").replace(b"\n", b"\\n") + b"\t"
 
 
 _UNREADABLE = -1
@@ -176,7 +316,8 @@ class _Signals:
     """
     Ctrl-C and SIGTERM as a wish to end in good order, for as long as the block lasts.
 
-    A second one ends the process at once, as if there were no handler.
+    A second one ends the process at once, as if there were no handler. What a terminal tells by
+    signals is handed on to whoever draws on it.
     """
 
     def __init__(self, wish: Stop) -> None:
@@ -185,6 +326,9 @@ class _Signals:
         self.number: int | None = None
         # Lets a loop that waits see the wish.
         self.wake: Callable[[], object] | None = None
+        # Draws anew, by the signal that asks for it.
+        self.redraw: Callable[[int], object] | None = None
+        self.progress: Progress | None = None
 
     @property
     def code(self) -> int:
@@ -193,6 +337,8 @@ class _Signals:
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
+        for number in (signal.SIGWINCH, signal.SIGCONT):
+            self._previous[number] = signal.signal(number, self._redraw)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,9 +348,16 @@ class _Signals:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         self.number = number
+        if self.progress is not None:
+            # The next signal ends the process with whatever stands there.
+            self.progress.end()
         if self.wake is not None:
             self.wake()
         self._wish.ask()
+
+    def _redraw(self, number: int, _frame: FrameType | None) -> None:
+        if self.redraw is not None:
+            self.redraw(number)
 
 
 def _said_problems(problems: list[Exception]) -> int:
@@ -222,13 +375,15 @@ def _in_words(problem: Exception) -> str:
 
 def _served(
     source: LiveSource,
-    say: Callable[[str], None],
+    out: Screen | Blocks | None,
     signals: _Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
 ) -> int:
     """Open a live source, do the work until it ends or a signal asks for it, and close it."""
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
     import logging  # noqa: PLC0415 - as above
+
+    say = Blocks.say if out is None else out.say
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -247,11 +402,17 @@ def _served(
             return _UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
+        if isinstance(out, Screen):
+            # Between two steps of the loop nothing is half drawn.
+            signals.redraw = lambda number: loop.call_soon_threadsafe(_redraw, out, number)
         say(f"tailrace: {said}; nothing survives a crash (no checkpoint); Ctrl-C ends")
         try:
             await work()
+        except TailraceError as error:
+            say(f"tailrace: {for_people(str(error))}")
+            return 1
         finally:
-            signals.wake = None
+            signals.wake = signals.redraw = None
             await source.close()
         return 0
 
@@ -265,6 +426,15 @@ def _served(
             loop.close()
     finally:
         logger.removeHandler(handler)
+
+
+def _redraw(screen: Screen, number: int) -> None:
+    # What cannot be written any more is said by the next answer.
+    with suppress(OutputError, BrokenPipeError):
+        if number == signal.SIGWINCH:
+            screen.resized()
+        else:
+            screen.continued()
 
 
 def _cannot_listen(error: OSError) -> str:

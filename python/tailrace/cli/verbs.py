@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,12 +13,16 @@ import tailrace as tr
 from tailrace import _core
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
+from tailrace.outputs.blocks import FORMATS
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.style import COLORS
 from tailrace.query import Query, from_files, from_flume, merge
 from tailrace.sources.text import STDIN, LiveInput, check_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tailrace.outputs.rejects import RejectsFile
 
 __all__ = ["UsageError", "run"]
 
@@ -40,6 +46,7 @@ _TOP_EXAMPLES = """\
 Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
+  tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
@@ -57,6 +64,7 @@ _PARSE_EXAMPLES = """\
 Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent
+  tailrace parse access.log --format csv --rejects rejects.tsv > access.csv
 """
 
 _ABOUT_FORMATS = """\
@@ -250,8 +258,14 @@ def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     option(
         "--format",
         default="text",
-        metavar="text|jsonl",
-        help="tables for people, or one JSON object a line (default text)",
+        metavar="text|jsonl|csv",
+        help="tables for people, one JSON object a line, or CSV (default text)",
+    )
+    option(
+        "--color",
+        default="auto",
+        metavar="auto|always|never",
+        help="colour the tables: on a terminal unless NO_COLOR is set, or as said (default auto)",
     )
     parser.set_defaults(act=_top)
     return parser
@@ -263,7 +277,16 @@ def _parse_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
         "--fields", metavar="NAME,NAME…", help="which fields to give (default: all of the format)"
     )
     parser.add_argument(
-        "--format", default="jsonl", metavar="jsonl", help="one object a line (default jsonl)"
+        "--format",
+        default="jsonl",
+        metavar="text|jsonl|csv",
+        help="tabs between the fields and no names, one JSON object a line, or CSV (default jsonl)",
+    )
+    parser.add_argument(
+        "--rejects",
+        metavar="FILE",
+        help="write each rejected line there: its number, the byte from which on it is not of the "
+        "format, the reason and the line, as it was, with tabs between them",
     )
     parser.set_defaults(act=_parse)
     return parser
@@ -326,7 +349,8 @@ def _top(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     window = given.window
     try:
-        one_of(given.format, ["text", "jsonl"], "output format")
+        one_of(given.format, FORMATS, "output format")
+        one_of(given.color, COLORS, "choice of --color")
         query = _query(names, given).count(by=given.by)
         query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
         options = {
@@ -352,22 +376,72 @@ def _top(given: argparse.Namespace) -> int:
         )
     from tailrace.cli.runs import run_top  # noqa: PLC0415 - a wrong argument needs none of it
 
-    return run_top(query, json=given.format == "jsonl", strict=given.strict, failed=failed)
+    return run_top(
+        query,
+        by=given.by,
+        output=given.format,
+        color=given.color,
+        windowed=window is not None,
+        typed=_is_typed(names),
+        strict=given.strict,
+        failed=failed,
+    )
 
 
 def _parse(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     try:
-        one_of(given.format, ["jsonl"], "output format")
+        one_of(given.format, FORMATS, "output format")
         checked_format(given.log_format, auto=True)
         wanted = [name.strip() for name in given.fields.split(",")] if given.fields else None
         checked_fields(wanted or [], given.log_format)
         query = _query(names, given)
+        rejects = None if given.rejects is None else _rejects(given.rejects, names)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
     from tailrace.cli.runs import run_parse  # noqa: PLC0415 - a wrong argument needs none of it
 
-    return run_parse(query, fields=wanted, strict=given.strict, failed=failed)
+    with rejects or nullcontext():
+        return run_parse(
+            query,
+            fields=wanted,
+            output=given.format,
+            rejects=rejects,
+            several=len(given.sources) > 1,
+            typed=_is_typed(names),
+            strict=given.strict,
+            failed=failed,
+        )
+
+
+def _is_typed(names: tuple[str, ...]) -> bool:
+    """Tell whether lines come from a keyboard."""
+    return STDIN in names and os.isatty(0)
+
+
+def _rejects(path: str, sources: tuple[str, ...]) -> RejectsFile:
+    """
+    Open the file of rejected lines.
+
+    Raises:
+        ValueError: It cannot be, or it is in use.
+    """
+    if path == STDIN:
+        raise ValueError("--rejects: rejected lines go into a file; name one, or /dev/stderr")
+    from tailrace.outputs.rejects import RejectsFile  # noqa: PLC0415 - only where asked for
+
+    in_use = []
+    for file in [1, 2, *(0 if source == STDIN else source for source in sources)]:
+        # What has gone meanwhile is said when it is read; flume:// is no file.
+        with suppress(OSError):
+            in_use.append(os.stat(file))  # noqa: PTH116 - names stay text
+    try:
+        return RejectsFile(path, in_use)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"--rejects {path}: cannot be written: {reason}; name another") from error
+    except ValueError as error:
+        raise ValueError(f"--rejects {error}") from error
 
 
 def _formats(given: argparse.Namespace) -> int:

@@ -1,11 +1,11 @@
-"""What may not reach a terminal as it is."""
+"""What may not reach a terminal as it is, and how much room the rest takes."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-__all__ = ["for_json", "for_people", "width"]
+__all__ = ["cut", "for_csv", "for_json", "for_people", "width"]
 
 # Controls, the marks that turn the direction of text or are not seen, separators of lines.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -20,7 +20,7 @@ def for_people(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def for_json(text: str) -> str:
@@ -31,14 +31,53 @@ def for_json(text: str) -> str:
     return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def for_csv(text: str) -> str:
+    r"""
+    Return the text with whatever could steer a terminal written as an escape.
+
+    >>> for_csv("a\x1b[31m\n")
+    'a\\x1b[31m\\n'
+    """
+    if text.isprintable():
+        return text
+    return _STEERING.sub(lambda match: _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def width(text: str) -> int:
-    """Return how many columns of a terminal printable text takes."""
+    """
+    Return how many columns of a terminal printable text takes.
+
+    >>> width("ab"), width("\u6e29\u6cc9"), width("e\u0301")
+    (2, 4, 1)
+    """
     if text.isascii():
         return len(text)
     return sum(_columns(character) for character in text)
 
 
 def _columns(character: str) -> int:
-    if unicodedata.combining(character):
+    # Marks that enclose, and vowel signs of many scripts, have no combining class.
+    if unicodedata.category(character) in {"Mn", "Me"} or "\u1160" <= character <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, columns: int, mark: str = "\u2026") -> str:
+    """
+    Return as much of the text as fits, ending in a mark of one column where that is not all.
+
+    >>> cut("abcdef", 4), cut("abcd", 4), cut("\u6e29\u6cc9\u6e29", 4), cut("abc", 0)
+    ('abc\u2026', 'abcd', '\u6e29\u2026', '')
+    """
+    if width(text) <= columns:
+        return text
+    used = 0
+    for place, character in enumerate(text):
+        used += _columns(character)
+        if used >= columns:
+            return text[:place] + mark[:columns]
+    return text

@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tailrace.outputs.escape import for_people, width
+from tailrace.outputs.escape import for_people
+from tailrace.outputs.style import Part, Style, painted
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from tailrace.snapshot import Snapshot
 
-__all__ = ["lines_summary", "table"]
+__all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "status_line", "table"]
+__all__ += ["table_lines"]
+
+Line: TypeAlias = list[Part]
 
 
-def table(snapshot: Snapshot, columns: int | None = None, rows: int | None = None) -> str:
+class Status(Protocol):
+    """How a live run is doing."""
+
+    @property
+    def lines(self) -> dict[str, Any]:
+        """Where every line since the start went."""
+
+    @property
+    def per_second(self) -> float:
+        """How many lines came in a second, of late."""
+
+    @property
+    def lag_us(self) -> int | None:
+        """How far what is counted lies behind what happens, if that is known."""
+
+
+def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -> str:
     """
     Return the snapshot as a heading and a line for each row, without a newline at the end.
 
     Args:
         snapshot: What to show.
-        columns: The width of the terminal; longer lines are cut, so that none wraps.
-        rows: How many lines fit on it.
+        color: Whether to colour it.
+        most: How many rows to show at most; how many there are more stands below them.
     """
-    by = next(iter(snapshot.rows[0]), "key") if snapshot.rows else "key"
-    counts = [f"{row['count']:,}" for row in snapshot.rows]
+    return "\n".join(painted(line, color=color) for line in table_lines(snapshot, most))
+
+
+def table_lines(snapshot: Snapshot, most: int | None = None) -> list[Line]:
+    """Return the lines of the table."""
+    if not snapshot.rows:
+        return [heading(snapshot)]
+    rows = snapshot.rows[:most]
+    by = next(iter(rows[0]), "key")
+    counts = [f"{row['count']:,}" for row in rows]
     wide = max([len("count"), *map(len, counts)])
-    lines = [_heading(snapshot), f"{'count':>{wide}}  {by}"] if counts else [_heading(snapshot)]
+    lines = [heading(snapshot), [Part(f"{'count':>{wide}}  {by}", Style.HEADING)]]
     lines += [
-        f"{count:>{wide}}  {_key(row[by])}"
-        for count, row in zip(counts, snapshot.rows, strict=True)
+        [Part(f"{count:>{wide}}", Style.COUNT), Part("  " + key_text(row[by]))]
+        for count, row in zip(counts, rows, strict=True)
     ]
-    if columns is not None:
-        lines = [_cut(line, columns) for line in lines[:rows]]
-    return "\n".join(lines)
+    rest = len(snapshot.rows) - len(rows)
+    return [*lines, [Part(f"and {_counted(rest, 'row')} more", Style.STATUS)]] if rest else lines
 
 
 def lines_summary(lines: dict[str, Any]) -> str:
@@ -53,29 +80,40 @@ def lines_summary(lines: dict[str, Any]) -> str:
     return f"{_counted(lines['fed'], 'line')}: {', '.join(parts)}"
 
 
-def _heading(snapshot: Snapshot) -> str:
+def status_line(status: Status) -> Line:
+    """
+    Return in a line how a live run is doing: `1,234,567 lines, 12,345/s, 3 rejected, lag 0.4 s`.
+
+    What is zero, but for the first two, is left out.
+    """
+    said = [Part(f"{_counted(status.lines['fed'], 'line')}, {_rate(status.per_second)}/s")]
+    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(status.lines)]
+    if status.lag_us is not None:
+        said.append(Part(f"lag {_span(status.lag_us)}"))
+    line = [said[0]]
+    for part in said[1:]:
+        line += [Part(", "), part]
+    return [part if part.style else Part(part.text, Style.STATUS) for part in line]
+
+
+def heading(snapshot: Snapshot) -> Line:
+    """Return how much the window holds, what was lost so far, and the window."""
     # What a narrow terminal cuts off is the time.
     said = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
+    line = [Part(said, Style.HEADING)]
     # These are of all lines so far; without them a wrong format would look like no input.
-    lost = {"late": snapshot.lines["late"], "rejected": sum(snapshot.lines["rejected"].values())}
-    said += "".join(f", {count:,} {how}" for how, count in lost.items() if count)
+    for how, count in _lost(snapshot.lines):
+        line += [Part(", ", Style.HEADING), Part(f"{count:,} {how}", Style.LOST)]
     if snapshot.start is None or snapshot.end is None:
-        return said
+        return line
     start, end = _moment(snapshot.start), _moment(snapshot.end)
     date, _, time_of_day = end.partition(" ")
-    return f"{said}, {start} to {time_of_day if start.startswith(date) else end} UTC"
+    end = time_of_day if start.startswith(date) else end
+    return [*line, Part(f", {start} to {end} UTC", Style.HEADING)]
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _moment(time: datetime) -> str:
-    text = time.replace(tzinfo=None).isoformat(sep=" ")
-    return text.rstrip("0") if "." in text else text
-
-
-def _key(key: str | bytes | int | None) -> str:
+def key_text(key: str | bytes | int | None) -> str:
+    """Return a key as people read it."""
     if key is None:
         return "-"
     if isinstance(key, bytes):
@@ -83,13 +121,36 @@ def _key(key: str | bytes | int | None) -> str:
     return for_people(str(key))
 
 
-def _cut(line: str, columns: int) -> str:
-    if width(line) <= columns:
-        return line
-    cut, used = [], 0
-    for character in line:
-        used += width(character)
-        if used >= columns:
-            break
-        cut.append(character)
-    return "".join(cut) + "…"
+def _lost(lines: dict[str, Any]) -> list[tuple[str, int]]:
+    lost = {"late": lines["late"], "rejected": sum(lines["rejected"].values())}
+    return [(how, count) for how, count in lost.items() if count]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _rate(per_second: float) -> str:
+    if per_second >= _WITHOUT_FRACTION or per_second == int(per_second):
+        return f"{per_second:,.0f}"
+    return f"{per_second:.1f}"
+
+
+def _span(micros: int) -> str:
+    seconds = max(micros, 0) / 1e6
+    if seconds < _WITHOUT_FRACTION:
+        return f"{seconds:.1f} s"
+    for unit, length in ("s", 1), ("min", 60), ("h", 3_600):
+        # Two of a unit before it takes the place of the smaller one.
+        if seconds < 120 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:,.0f} d"
+
+
+# Of numbers below it, a digit behind the point is worth its place.
+_WITHOUT_FRACTION = 10
+
+
+def _moment(time: datetime) -> str:
+    text = time.replace(tzinfo=None).isoformat(sep=" ")
+    return text.rstrip("0") if "." in text else text

@@ -30,6 +30,11 @@ impl Reason {
         ("no-time", Self::NoTime),
         ("future", Self::Future),
     ];
+
+    /// The reason's name in snapshots.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
 }
 
 /// Where every line went: `fed = counted + late + filtered + Σ rejected`.

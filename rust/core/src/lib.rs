@@ -44,6 +44,7 @@ mod lines;
 mod pane;
 mod query;
 mod rank;
+mod rows;
 mod state;
 mod table;
 mod text;
@@ -57,6 +58,7 @@ pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, w
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Origin, Panes, Query, Time};
+pub use rows::{Output, Rejects, write_rows};
 pub use state::{Clock, Key, Settings, Snapshot, State};
-pub use table::{Column, Rejected, Table, write_json};
+pub use table::{Column, Rejected, Table};
 pub use text::lossy;

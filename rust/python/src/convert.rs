@@ -4,7 +4,9 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::sync::{Mutex, MutexGuard};
-use tailrace_core::{Chunk, Counters, Field, Format, Key, Reason, Snapshot, lossy, write_iso};
+use tailrace_core::{
+    Chunk, Counters, Field, Format, Key, Output, Reason, Snapshot, lossy, write_iso,
+};
 
 use crate::BatchError;
 
@@ -74,6 +76,14 @@ pub(crate) fn format(name: &str) -> PyResult<Format> {
         .find(|known| known.0 == name)
         .map(|known| known.1)
         .ok_or_else(|| PyValueError::new_err(format!("no format {name:?}")))
+}
+
+pub(crate) fn output(name: &str) -> PyResult<Output> {
+    Output::NAMES
+        .iter()
+        .find(|known| known.0 == name)
+        .map(|known| known.1)
+        .ok_or_else(|| PyValueError::new_err(format!("no output {name:?}")))
 }
 
 pub(crate) fn field(format: Format, name: &str) -> PyResult<Field> {

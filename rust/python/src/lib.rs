@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]
-    use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_json};
+    use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_rows};
     #[pymodule_export]
     use crate::window::PyWindow;
 

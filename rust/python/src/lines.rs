@@ -3,9 +3,9 @@
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use tailrace_core::{Column, Field, Reason, Table, lossy};
+use tailrace_core::{Column, Field, Rejects, Table, lossy};
 
-use crate::convert::{batch_error, chunk, counters, field, format, iso};
+use crate::convert::{batch_error, chunk, counters, field, format, iso, output};
 
 /// The names of the fields that a format can give.
 #[pyfunction]
@@ -119,35 +119,42 @@ pub(crate) fn parse(
     let fields = fields_of(format, fields)?;
     let bytes = data.as_bytes(py);
     let table = py.detach(|| Table::parse(format, &[], bytes));
-    let name = |reason: Reason| Reason::NAMES[reason as usize].0;
     let rejects = table
         .rejects
         .iter()
-        .map(|reject| (reject.line, reject.byte, name(reject.reason)))
+        .map(|reject| (reject.line, reject.byte, reject.reason.name()))
         .collect();
     let rows = table.rows;
     Ok(PyTable { data, format, fields, rows, rejects })
 }
 
-/// The lines of a chunk as JSON lines, and where the lines went.
+/// The rows of a chunk's lines, the lines that gave none, and where all of them went.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, kind, span, format, fields))]
-pub(crate) fn write_json<'py>(
+#[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None))]
+#[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+pub(crate) fn write_rows<'py>(
     py: Python<'py>,
     data: &[u8],
     kind: &str,
     span: (usize, usize),
     format: &str,
     fields: Vec<String>,
-) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
+    output: &str,
+    rejects: Option<(Vec<u8>, u64)>,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
     let format = self::format(format)?;
     let fields = fields_of(format, fields)?;
+    let output = self::output(output)?;
     let chunk = chunk(kind, data, span)?;
+    let mut rejects =
+        rejects.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() });
     let (out, lines) = py
         .detach(|| {
             let mut out = Vec::new();
-            tailrace_core::write_json(format, &fields, chunk, &mut out).map(|lines| (out, lines))
+            tailrace_core::write_rows(format, &fields, output, chunk, &mut out, rejects.as_mut())
+                .map(|lines| (out, lines))
         })
         .map_err(batch_error)?;
-    Ok((PyBytes::new(py, &out), counters(py, &lines)?))
+    let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
+    Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
 }

@@ -1,0 +1,58 @@
+"""Snapshots one after the other, for what is no live terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tailrace.outputs.streams import write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from tailrace.outputs.text import Status
+    from tailrace.snapshot import Snapshot
+
+__all__ = ["FORMATS", "Blocks"]
+
+FORMATS = ["text", "jsonl", "csv"]
+"""What may be asked for."""
+
+
+class Blocks:
+    """Writes tables with an empty line between them, lines of JSON, or rows of one CSV."""
+
+    def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
+        self._stream = stream
+        self._before, self._text, self._between = _ways(output, by, color=color)
+
+    def show(self, snapshot: Snapshot, _status: Status | None = None) -> None:
+        """Write a snapshot."""
+        before, self._before = self._before, self._between
+        write(self._stream, before + self._text(snapshot))
+
+    def end(self) -> None:
+        """Write what stands before the first snapshot where there was none."""
+        if self._before != self._between:
+            write(self._stream, self._before)
+
+    @staticmethod
+    def say(text: str) -> None:
+        """Write a message for people."""
+        print(text, file=sys.stderr, flush=True)
+
+
+def _ways(output: str, by: str, *, color: bool) -> tuple[str, Callable[[Snapshot], str], str]:
+    """Return what stands before the first snapshot, how one is written, what is in between."""
+    if output == "jsonl":
+        from tailrace.outputs import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+
+        return "", lambda snapshot: jsonl.line(snapshot) + "\n", ""
+    if output == "csv":
+        from tailrace.outputs import csv  # noqa: PLC0415 - as above
+
+        return csv.header(by), csv.rows, ""
+    from tailrace.outputs.text import table  # noqa: PLC0415 - as above
+
+    return "", lambda snapshot: table(snapshot, color=color) + "\n", "\n"

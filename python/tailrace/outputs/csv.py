@@ -1,0 +1,44 @@
+r"""
+Snapshots as CSV: the window, the key and its count, a row for each key.
+
+Quoted after RFC 4180, but lines end as they do everywhere else here. A missing value is empty,
+empty text is `""`. Whatever could steer a terminal stands as an escape (`\x1b`), a newline too,
+so that a row is a line; the very text is in JSON.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tailrace.outputs.escape import for_csv
+from tailrace.outputs.jsonl import iso
+
+if TYPE_CHECKING:
+    from tailrace.snapshot import Snapshot
+
+__all__ = ["header", "rows"]
+
+
+def header(by: str) -> str:
+    """Return the names of the columns, with a newline."""
+    return f"start,end,{by},count\n"
+
+
+def rows(snapshot: Snapshot) -> str:
+    """Return a line for each row of the snapshot, each with a newline."""
+    window = f"{iso(snapshot.start) or ''},{iso(snapshot.end) or ''}"
+    return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)
+
+
+def _value(value: str | bytes | int | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    text = for_csv(value)
+    if text and "," not in text and '"' not in text:
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

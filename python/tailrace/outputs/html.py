@@ -1,0 +1,30 @@
+"""A snapshot as a small table for notebooks; nothing of a log is taken for a tag."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from tailrace.outputs.text import heading, key_text
+
+if TYPE_CHECKING:
+    from tailrace.snapshot import Snapshot
+
+__all__ = ["table"]
+
+
+def table(snapshot: Snapshot, most: int) -> str:
+    """Return at most this many rows, under a caption that says what the window holds."""
+    caption = "".join(part.text for part in heading(snapshot))
+    shown = snapshot.rows[:most]
+    by = next(iter(shown[0]), "key") if shown else "key"
+    lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [by, "count"])]
+    lines += [_row("td", [key_text(row[by]), f"{row['count']:,}"]) for row in shown]
+    rest = len(snapshot.rows) - len(shown)
+    if rest:
+        lines.append(_row("td", ["\u2026", f"{rest:,} more"]))
+    return "\n".join([*lines, "</table>"])
+
+
+def _row(cell: str, values: list[str]) -> str:
+    return "<tr>" + "".join(f"<{cell}>{escape(value)}</{cell}>" for value in values) + "</tr>"
