@@ -397,8 +397,8 @@ def _served(
     async def serve() -> int:
         try:
             said = await source.open()
-        except OSError as error:
-            say(f"tailrace: {for_people(_cannot_listen(error))}")
+        except (OSError, TailraceError) as error:
+            say(f"tailrace: {for_people(_cannot_begin(error))}")
             return _UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
@@ -437,9 +437,12 @@ def _redraw(screen: Screen, number: int) -> None:
             screen.continued()
 
 
-def _cannot_listen(error: OSError) -> str:
+def _cannot_begin(error: OSError | TailraceError) -> str:
     import errno  # noqa: PLC0415 - only for a mistake
 
+    # What has no name of a file is of a socket.
+    if not isinstance(error, OSError) or error.filename:
+        return _in_words(error)
     if error.errno == errno.EADDRINUSE:
         return f"{_reason(error)}: another program listens there; stop it, or take another port"
     if error.errno in {errno.EACCES, errno.EPERM}:
