@@ -477,6 +477,9 @@ def test_what_can_never_be_followed_is_refused(tmp_path: Path):
     with pytest.raises(TailraceError, match=r"pipe: is no file .*; a pipe is read as it comes"):
         check_followed(str(tmp_path / "pipe"))
     (tmp_path / "packed").write_bytes(gzip.compress(b"a\n"))
+    with pytest.raises(TailraceError, match="is compressed; nothing is added to it"):
+        check_followed(str(tmp_path / "packed"))
+    (tmp_path / "packed").write_bytes(bz2.compress(b"a\n"))
     with pytest.raises(TailraceError, match="is compressed"):
         check_followed(str(tmp_path / "packed"))
     with pytest.raises(TailraceError, match="standard input"):

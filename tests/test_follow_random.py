@@ -184,7 +184,9 @@ class World:
                 if self.old is not None:
                     self.write(2, self.old)
             case "remove the oldest":
-                # All of it was read, so it is no loss.
+                # All of it was read, so it is no loss: the rest of one look, and a whole one.
+                self.look()
+                self.name._examine_at = 0.0
                 self.look()
                 for n in range(61, 0, -1):
                     path = Path(f"{self.path}.{n}.gz")

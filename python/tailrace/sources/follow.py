@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.sources.changes import Changes
+from tailrace.sources.gunzip import GZIP_MAGIC
 from tailrace.sources.rotation import Name
 from tailrace.sources.text import STDIN, check_log
 
@@ -69,6 +70,11 @@ def check_followed(path: str) -> None:
     # What may not be read now may be read later.
     with suppress(PermissionError):
         check_log(path)
+        with open(path, "rb") as file:  # noqa: PTH123 - names stay text
+            packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        if packed:
+            mend = "nothing is added to it; read it without following"
+            raise TailraceError(f"{path}: is compressed; {mend}")
 
 
 def _check(paths: Sequence[str]) -> None:
