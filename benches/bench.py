@@ -1,7 +1,7 @@
 """
 Ratios against rivals, every answer checked before a time is printed; see README.md.
 
-bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive ...]
+bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive|follow ...]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+import follow
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
 from measure import Cost, Runner, Verdicts, ratio, wrong
@@ -260,6 +261,13 @@ class Bench:
         )
         Receivers(self.work, self.runner.environment, _TAILRACE).measure(self.rounds, self.verdicts)
 
+    # Files that grow.
+
+    def follow(self) -> None:
+        """Time following a file beside reading it once."""
+        _title("follow: a file that grows by 200,000 lines a second, and one that does not grow")
+        follow.measure(self.work, self.runner, self.rounds, self.seed, self.verdicts)
+
 
 # One file is read several times over by one process: enough bytes that the start-up's noise is
 # small, few enough that they stay in memory.
@@ -341,7 +349,7 @@ def _machine() -> str:
 def main() -> int:
     """Run what was asked for; 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
-    parts = ["main", "flat", "hostile", "size", "receive"]
+    parts = ["main", "flat", "hostile", "size", "receive", "follow"]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)

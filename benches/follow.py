@@ -1,17 +1,15 @@
 """
 What following a log costs over reading it once, and what it costs while nothing comes.
 
-follow.py [--rounds N] [--seed N] [--seconds N]; bars and figures are explained in README.md.
+Run by `bench.py --only follow`; bars and figures are explained in README.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -20,7 +18,6 @@ from generator import LINES_PER_SECOND, write_log
 from measure import Runner, Verdicts, wrong
 
 import tailrace as tr
-from tailrace import _core
 
 _LINES_A_SECOND = 200_000
 
@@ -29,6 +26,9 @@ _WRITE_BYTES = 4_096
 _TICK_S = 0.01
 
 _IDLE_S = 10
+
+# How long the file grows.
+_GROWING_S = 5
 
 # Per cent of a core.
 _BAR_GROWING = 15
@@ -40,17 +40,16 @@ _BAR_IDLE = 0.5
 
 def read(kind: str, path: str, lines: int) -> None:
     """Count the keys of a file, and print them when all lines have come."""
-    from tailrace.sources.follow import Follow  # noqa: PLC0415 - start-up that one of them has
-
-    query = tr.from_files(path).window("300s", every="1s", time="arrival").count(by="url").top(10)
-    run = query.start()
-    if kind == "follow":
-        run._source = Follow([path], from_end=False)  # noqa: SLF001 - until a query can say it
+    follow = kind == "follow"
+    # By arrival a file that is followed is read from where it ended at the start, which is nothing.
+    query = tr.from_files(path, format="combined", follow=follow)
+    query = query.window("300s", every="1s", time="arrival").count(by="url").top(10)
     rows, counted = [], 0
-    for snapshot in run:
-        rows, counted = snapshot.rows, snapshot.lines["counted"]
-        if kind == "follow" and counted >= lines:
-            break
+    with query.run() as answers:
+        for snapshot in answers:
+            rows, counted = snapshot.rows, snapshot.lines["counted"]
+            if follow and counted >= lines:
+                break
     print(json.dumps([counted, rows]))
 
 
@@ -94,52 +93,39 @@ def grow(source: str, path: str) -> None:
 # What measures them.
 
 
-def main() -> None:
-    """Measure, check, print, and exit with 1 if a bar was missed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=int, default=5, help="how long the file grows")
-    options = parser.parse_args()
-    if _core._debug_build:  # noqa: SLF001 - that is what it is for
-        sys.exit("benches: this is a debug build; run make build")
-    verdicts = Verdicts()
-    with tempfile.TemporaryDirectory() as directory:
-        work = Path(directory)
-        log = work / "whole.log"
-        lines = _LINES_A_SECOND * options.seconds
-        write_log(log, lines // LINES_PER_SECOND, options.seed)
-        runner = Runner(work)
-        (work / "empty").touch()
-        runner.run(_child("once", str(work / "empty"), "0"))
-
-        print(f"a file that grows by {_LINES_A_SECOND:,} lines a second for {options.seconds} s")
-        print(f"{'':<8}{'once':>14}{'followed':>14}")
-        extra = []
-        for _ in range(options.rounds):
-            once, expected = runner.run(_child("once", str(log), str(lines)))
-            grown = work / "grown.log"
-            grown.write_bytes(b"")
-            writer = subprocess.Popen(
-                _child("grow", str(log), str(grown)), stdout=subprocess.PIPE, text=True
-            )
-            followed, answer = runner.run(_child("follow", str(grown), str(lines)))
-            took = float(writer.communicate()[0])
-            if answer != expected or json.loads(answer)[0] != lines:
-                wrong(f"follow: {answer!r} is not {expected!r}")
-            if took > options.seconds * 1.1:
-                wrong(f"the writer took {took:.1f} s: this machine is too busy to tell")
-            extra.append((followed.cpu - once.cpu) / took * 100)
-            print(f"{'':<8}{once.cpu:10.3f} CPU{followed.cpu:10.3f} CPU  {extra[-1]:6.2f} % more")
-        print(f"median  {verdicts.at_most('growing', median(extra), _BAR_GROWING, ' %')}")
-
-        used = [
-            100 * float(runner.run(_child("idle", str(log), str(_IDLE_S)))[1])
-            for _ in range(options.rounds)
-        ]
-        print(f"idle    {verdicts.at_most('idle', median(used), _BAR_IDLE, ' %')} of a core")
-    if verdicts.missed:
-        sys.exit(f"missed: {', '.join(verdicts.missed)}")
+def measure(work: Path, runner: Runner, rounds: int, seed: int, verdicts: Verdicts) -> None:
+    """Measure, check and print."""
+    log = work / "whole.log"
+    lines = _LINES_A_SECOND * _GROWING_S
+    write_log(log, lines // LINES_PER_SECOND, seed)
+    empty = work / "empty.log"
+    empty.touch()
+    # Once, so that all it imports is compiled.
+    runner.run(_child("once", str(empty), "0"))
+    print(f"{'':<8}{'once':>14}{'followed':>14}")
+    extra = []
+    for _ in range(rounds):
+        once, expected = runner.run(_child("once", str(log), str(lines)))
+        grown = work / "grown.log"
+        grown.write_bytes(b"")
+        writer = subprocess.Popen(
+            _child("grow", str(log), str(grown)), stdout=subprocess.PIPE, text=True
+        )
+        followed, answer = runner.run(_child("follow", str(grown), str(lines)))
+        took = float(writer.communicate()[0])
+        if answer != expected or json.loads(answer)[0] != lines:
+            wrong(f"follow: {answer!r} is not {expected!r}")
+        if took > _GROWING_S * 1.1:
+            wrong(f"the writer took {took:.1f} s: this machine is too busy to tell")
+        extra.append((followed.cpu - once.cpu) / took * 100)
+        print(f"{'':<8}{once.cpu:10.3f} CPU{followed.cpu:10.3f} CPU  {extra[-1]:6.2f} % more")
+    end = verdicts.at_most("following", median(extra), _BAR_GROWING, " %")
+    print(f"{'following, more of a core':<34}{end}")
+    used = [
+        100 * float(runner.run(_child("idle", str(log), str(_IDLE_S)))[1]) for _ in range(rounds)
+    ]
+    end = verdicts.at_most("idle", median(used), _BAR_IDLE, " %")
+    print(f"{'idle, of a core':<34}{end}")
 
 
 def _child(*arguments: str) -> list[str]:
@@ -154,5 +140,3 @@ if __name__ == "__main__":
             grow(source, path)
         case ["--child", kind, path, lines]:
             read(kind, path, int(lines))
-        case _:
-            main()

@@ -28,7 +28,7 @@ def test_it_unpacks_what_gzip_packed_also_while_it_is_being_written(
     whole = b"".join(packed) + padding
     got = bytearray()
     with tempfile.TemporaryFile() as file:
-        gunzip = Gunzip(file.fileno())
+        gunzip = Gunzip.of_file(file.fileno())
         file.write(whole[:cut])
         file.flush()
         with pytest.raises(EOFError):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from tailrace.sender import Counts
-    from tailrace.sources.text import Gunzip
+    from tailrace.sources.gunzip import Unpacker
 
 __all__ = ["run_send"]
 
@@ -208,7 +208,7 @@ class _Sending:
 
     async def _parts(self, name: str) -> AsyncGenerator[bytes, None]:
         """Yield what a file says, unpacked; nothing where a pipe has nothing for a while."""
-        gunzip: Gunzip | None = None
+        gunzip: Unpacker | None = None
         begun = False
         async with aclosing(self._read(name)) as pieces:
             async for data in pieces:

@@ -1,36 +1,62 @@
-"""gzip as it stands in a file, read piece by piece, also while it is still being written."""
+"""gzip unpacked piece by piece: from a file that may still be written, or as it comes."""
 
 from __future__ import annotations
 
 import os
 import zlib
+from typing import TYPE_CHECKING
 
-__all__ = ["GZIP_MAGIC", "Gunzip"]
+from tailrace.errors import TailraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["GZIP_MAGIC", "Gunzip", "Unpacker"]
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 
 _READ_BYTES = 256 * 1024
+
+# The most that what was fed may become at a time.
+_PIECE_BYTES = 4 * 1024 * 1024
 
 # zlib: the largest window, in gzip's wrapping.
 _GZIP = 31
 
 
 class Gunzip:
-    """Unpacks an open file of one or several gzip members; holds 256 KiB of it."""
+    """
+    Unpacks one or several gzip members; holds one piece of them.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._position = 0
+    Args:
+        refill: Returns the next piece, nothing where there is none at the moment.
+    """
+
+    def __init__(self, refill: Callable[[], bytes]) -> None:
+        self._refill_with = refill
         self._packed = b""
         self._member: zlib._Decompress | None = None
         self._members = 0
+
+    @classmethod
+    def of_file(cls, descriptor: int) -> Gunzip:
+        """Unpack an open file from its beginning, wherever it stands."""
+        position = 0
+
+        def refill() -> bytes:
+            nonlocal position
+            data = os.pread(descriptor, _READ_BYTES, position)
+            position += len(data)
+            return data
+
+        return cls(refill)
 
     def read(self, size: int) -> bytes:
         """
         Return at most *size* bytes, none at the end.
 
         Raises:
-            EOFError: The file ends before its last member does; ask again when it has grown.
+            EOFError: It ends before its last member does; ask again when there is more.
             zlib.error: It is damaged.
         """
         while True:
@@ -54,8 +80,7 @@ class Gunzip:
                 raise EOFError
 
     def _refill(self) -> bool:
-        self._packed = os.pread(self._descriptor, _READ_BYTES, self._position)
-        self._position += len(self._packed)
+        self._packed = self._refill_with()
         return bool(self._packed)
 
     def _unpack(self, size: int) -> bytes:
@@ -68,3 +93,47 @@ class Gunzip:
         else:
             self._packed = self._member.unconsumed_tail
         return data
+
+
+class Unpacker:
+    """Unpacks what it is fed; its errors name where that is from."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._fed = b""
+        self._gunzip = Gunzip(self._take)
+
+    def _take(self) -> bytes:
+        data, self._fed = self._fed, b""
+        return data
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """
+        Yield what the data holds, in pieces.
+
+        Raises:
+            TailraceError: It is no gzip.
+        """
+        self._fed = data
+        try:
+            while text := self._gunzip.read(_PIECE_BYTES):
+                yield text
+        except EOFError:
+            # There is more to come.
+            return
+        except zlib.error as error:
+            raise TailraceError(f"{self._name}: is damaged ({error}); see gzip -t") from error
+
+    def finish(self) -> None:
+        """
+        See that the last member is whole.
+
+        Raises:
+            TailraceError: It is not.
+        """
+        try:
+            self._gunzip.read(1)
+        except EOFError:
+            raise TailraceError(
+                f"{self._name}: ends too early, it was cut off; see gzip -t"
+            ) from None

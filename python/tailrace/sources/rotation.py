@@ -153,7 +153,7 @@ class _File:
         # Something that nobody writes to any more.
         self.is_copy = False
         packed = os.pread(descriptor, len(GZIP_MAGIC), 0) == GZIP_MAGIC
-        self.gunzip = Gunzip(descriptor) if packed else None
+        self.gunzip = Gunzip.of_file(descriptor) if packed else None
         # Its size when a compressed one was found unfinished.
         self.unfinished: int | None = None
 
@@ -212,7 +212,7 @@ class _File:
         if self.trail.offset:
             return self.trail.head
         head = b""
-        gunzip = Gunzip(self.descriptor)
+        gunzip = Gunzip.of_file(self.descriptor)
         try:
             while len(head) < _HEAD_BYTES and (data := gunzip.read(_HEAD_BYTES - len(head))):
                 head += data
@@ -838,7 +838,7 @@ class Name:
 
     def _passed(self, file: _File, trail: _Trail) -> Generator[list[Chunk], None, Gunzip | None]:
         """Unpack a file up to where a trail ends, if it is the same till there."""
-        gunzip = Gunzip(file.descriptor)
+        gunzip = Gunzip.of_file(file.descriptor)
         found = _Trail()
         while missing := trail.offset - found.offset:
             data = gunzip.read(min(missing, _READ_BYTES))

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tailrace.sources import Source
+    from tailrace.sources.gunzip import Unpacker
 
 __all__ = [
     "STDIN",
     "Cutter",
     "Files",
-    "Gunzip",
     "Joined",
     "LiveInput",
     "Memory",
@@ -35,9 +35,6 @@ _CHUNK_BYTES = 1024 * 1024
 
 # How many lines of an iterable make a chunk.
 _CHUNK_LINES = 10_000
-
-# The most that a read of compressed data may become at a time.
-_INFLATED_BYTES = 4 * _CHUNK_BYTES
 
 _GZIP = b"\x1f\x8b"
 
@@ -150,58 +147,19 @@ def _read(descriptor: int) -> bytes:
             select.select([descriptor], [], [])
 
 
-class Gunzip:
-    """Unpacks a stream of gzip, also of several members one after the other."""
-
-    def __init__(self, path: str) -> None:
-        import zlib  # noqa: PLC0415 - only for what is compressed
-
-        self._zlib = zlib
-        self._path = path
-        self._member = zlib.decompressobj(wbits=31)
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """
-        Yield what the data holds, in pieces.
-
-        Raises:
-            TailraceError: It is no gzip.
-        """
-        while data:
-            if self._member.eof:
-                # What may follow a member is another one, or zeros that fill a block.
-                data = data.lstrip(b"\0")
-                if not data:
-                    return
-                self._member = self._zlib.decompressobj(wbits=31)
-            try:
-                text = self._member.decompress(data, _INFLATED_BYTES)
-            except self._zlib.error as error:
-                raise TailraceError(f"{self._path}: is damaged ({error}); see gzip -t") from error
-            if text:
-                yield text
-            data = self._member.unconsumed_tail or self._member.unused_data
-
-    def finish(self) -> None:
-        """
-        See that the last member is whole.
-
-        Raises:
-            TailraceError: It is not.
-        """
-        if not self._member.eof:
-            raise TailraceError(f"{self._path}: ends too early, it was cut off; see gzip -t")
-
-
-def unpacker(head: bytes, path: str) -> Gunzip | None:
+def unpacker(head: bytes, name: str) -> Unpacker | None:
     """
     Return what unpacks a stream that begins so; nothing where it is plain.
 
     Raises:
         TailraceError: It is compressed in another way.
     """
-    _refuse_compressed(head, path)
-    return Gunzip(path) if head.startswith(_GZIP) else None
+    _refuse_compressed(head, name)
+    if not head.startswith(_GZIP):
+        return None
+    from tailrace.sources.gunzip import Unpacker  # noqa: PLC0415 - only for what is compressed
+
+    return Unpacker(name)
 
 
 class Files:
@@ -341,7 +299,7 @@ class LiveInput:
     def __init__(self) -> None:
         self._cutter = Cutter()
         self._begun = False
-        self._gunzip: Gunzip | None = None
+        self._gunzip: Unpacker | None = None
         self._ended = False
         self._woken = False
         self._readable: asyncio.Event | None = None
