@@ -24,6 +24,12 @@ MODULES = sorted(
 )
 
 
+# Commands of which no output is shown.
+INDENTED = re.findall(
+    r"^    (\S.*)$", re.sub(r"```.*?```", "", README, flags=re.DOTALL), re.MULTILINE
+)
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
@@ -43,20 +49,63 @@ def test_a_python_block_of_the_readme_runs_and_prints(block: str):
     assert ran.stdout
 
 
-@pytest.mark.parametrize("block", blocks("console"))
-def test_a_command_of_the_readme_prints_what_stands_there(block: str):
-    command, shown = block.removeprefix("$ ").split("\n", 1)
-    # The command as it is installed beside this interpreter.
+def shell(script: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a script with the command as it is installed beside this interpreter."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    ran = subprocess.run(
-        ["bash", "-c", f"({command}) 2>&1"],
-        capture_output=True,
+    return subprocess.run(
+        ["bash", "-c", script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=True,
+        check=False,
         env=os.environ | {"PATH": path},
+        timeout=timeout_s,
     )
 
-    assert ran.stdout == shown
+
+def without_seconds(text: str) -> str:
+    """Leave out what differs from one run to the next: how long sending took."""
+    return re.sub(r"[0-9.]+ s$", "… s", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", blocks("console"))
+def test_the_commands_of_a_block_of_the_readme_print_what_stands_there(block: str):
+    commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    shown = "".join(line for line in block.splitlines(keepends=True) if not line.startswith("$ "))
+    ran = shell("\n".join(commands))
+
+    assert without_seconds(ran.stdout) == without_seconds(shown)
+
+
+# What goes on for ever, and what is no command of tailrace's but has a test of its own.
+ENDLESS = [line for line in INDENTED if "tailrace " in line]
+OTHERS = [line for line in INDENTED if "tailrace " not in line]
+
+
+@pytest.mark.parametrize("command", ENDLESS)
+def test_a_command_that_goes_on_is_taken_and_answers(command: str):
+    # The log gets new lines after a moment; a little later it is enough.
+    ran = shell(
+        f"(sleep 1.5; tail -n 9 access.log > new; cat new >> access.log) & "
+        f"timeout --signal INT 4 bash -c 'trap : INT; ({command}) > answers'; "
+        "wait; tail -n 3 answers"
+    )
+
+    assert "Traceback" not in ran.stdout
+    assert re.search(r"[0-9,]+ lines: [0-9,]+ counted", ran.stdout), ran.stdout
+    assert "  /" in ran.stdout, ran.stdout
+
+
+def test_other_commands_of_the_readme_are_these():
+    assert [line.split("#")[0].strip() for line in OTHERS] == [
+        # `make` is what CI runs, and the demo what test_examples runs.
+        "make demo",
+        "make test",
+        'export PATH="$PWD/.venv/bin:$PATH"',
+        "zcat tests/data/apache-combined-2015-elastic.log.gz > access.log",
+    ]
+    assert LOG.name in OTHERS[-1]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -78,8 +127,9 @@ def test_every_public_name_has_an_example():
 
 
 def test_there_are_examples_to_run():
-    assert len(blocks("python")) == 2
-    assert len(blocks("console")) == 4
+    assert len(blocks("python")) == 3
+    assert len(blocks("console")) == 8
+    assert len(ENDLESS) == 2
     assert len(MODULES) > 15
 
 
