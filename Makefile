@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: build test lint bench format ci demo help
+.PHONY: build test lint bench format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -41,6 +41,9 @@ format: .venv/.dev ## Format Rust and Python
 	cargo fmt
 	$(BIN)/ruff format --quiet
 	$(BIN)/ruff check --fix --quiet
+
+texts: build .venv/.dev ## Write help texts, completions and the manual page anew
+	$(BIN)/python tools/texts.py
 
 ci: ## What .ci/run runs: lint, then test
 	$(MAKE) lint

@@ -2,8 +2,8 @@
 Every scenario in `cases`: arguments and files in, text and exit code out.
 
 A bug report becomes a file there. `files` are written into the working directory, `bytes` as
-well, in hexadecimal; what is not given as `stdin` is an empty one. `written` is what files hold
-afterwards; one that is not there is false.
+well, in hexadecimal; `env` are variables; what is not given as `stdin` is an empty one. `written`
+is what files hold afterwards; one that is not there is false.
 """
 
 import os
@@ -32,7 +32,7 @@ def test_case(path: Path, tmp_path: Path):
         capture_output=True,
         timeout=30,
         check=False,
-        env=os.environ | {"COLUMNS": "80"},
+        env=os.environ | {"COLUMNS": "80"} | case.get("env", {}),
     )
 
     assert ran.stderr.decode() == case["stderr"]

@@ -273,7 +273,7 @@ def processor_s(process: Process) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.parametrize("verb", ["tailrace", "top", "parse", "formats", "send"])
+@pytest.mark.parametrize("verb", sorted(path.stem for path in HELP.glob("*.txt")))
 def test_help_is_the_checked_in_text(verb: str):
     arguments = [] if verb == "tailrace" else [verb]
     ran = subprocess.run(

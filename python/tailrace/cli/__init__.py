@@ -6,8 +6,7 @@ import os
 import signal
 import sys
 
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.streams import OutputError
+from tailrace import __version__
 
 __all__ = ["main"]
 
@@ -21,14 +20,20 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
-    from tailrace.cli import verbs  # noqa: PLC0415 - who imports `main` may not want it yet
-
     if sys.stderr is None:
         # `print` would take standard output instead.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
     if sys.stdout is None:
         print("tailrace: standard output is closed", file=sys.stderr)
         return 2
+    if arguments in (["--version"], ["-V"]):
+        # Asked for by scripts, time and again; all the rest would cost half as much again.
+        print(f"tailrace {__version__}")
+        return 0
+    from tailrace.cli import verbs  # noqa: PLC0415 - as said above
+    from tailrace.outputs.escape import for_people  # noqa: PLC0415 - as said above
+    from tailrace.outputs.streams import OutputError  # noqa: PLC0415 - as said above
+
     try:
         code = verbs.run(arguments)
         sys.stdout.flush()

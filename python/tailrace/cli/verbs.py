@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from contextlib import nullcontext, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import tailrace as tr
 from tailrace import _core
+from tailrace.cli import completions
+from tailrace.cli.parser import Parser, UsageError
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
 from tailrace.outputs.blocks import FORMATS
@@ -24,14 +25,31 @@ if TYPE_CHECKING:
 
     from tailrace.outputs.rejects import RejectsFile
 
-__all__ = ["UsageError", "run"]
+__all__ = ["UsageError", "parsers", "run"]
 
 _FLUME = "flume://"
 
 # Of the command itself; all others belong to a verb.
-_OWN_OPTIONS = ["--help", "-h", "--version"]
+_OWN_OPTIONS = ["--help", "-h", "--version", "-V"]
 
 _ABOUT = "What happened in the last N seconds of this log, by key, ranked; live and exact."
+
+_EXAMPLES = """\
+Examples:
+  tailrace top access.log                         the ten busiest URLs
+  tailrace top -F access.log --window 5m          in the last five minutes, live
+  tailrace top flume://127.0.0.1:9092 --by host   of what a Flume agent sends
+  tailrace parse access.log | jq .status          lines to JSON
+
+Exit codes:
+  0    it ran
+  1    an input could not be read, or a line was rejected under --strict
+  2    nothing ran: a wrong argument, no input that can be read, a port in use
+  130  Ctrl-C, after the last answer
+
+tailrace help VERB shows the options of a verb, man tailrace all there is
+(where man does not find it: tailrace completions man | man -l -).
+"""
 
 _ABOUT_TOP = """\
 Show what comes most often.
@@ -104,20 +122,6 @@ _MAX_CONNECTIONS = 1_024
 _SEND_BATCH = 100
 
 
-class UsageError(Exception):
-    """A wrong argument, in one line that names the mend."""
-
-    def __init__(self, message: str, verb: str | None = None) -> None:
-        super().__init__(message)
-        self.place = f"tailrace {verb}" if verb else "tailrace"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Raise, where argparse would print its usage and exit."""
-        raise UsageError(message, self.prog.partition(" ")[2] or None)
-
-
 def run(arguments: Sequence[str]) -> int:
     """
     Run a verb and return the exit code.
@@ -125,71 +129,80 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UsageError: An argument is wrong.
     """
-    top, verbs = _parsers()
+    top, verbs = parsers()
     if not arguments:
         top.print_help(sys.stderr)
         return 2
     first = arguments[0]
     if first not in {*verbs, *_OWN_OPTIONS}:
         what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(verbs))
-        if Path(first).exists():
+        if os.path.exists(first):  # noqa: PTH110 - pathlib is slow to import
             raise UsageError(f"{first!r} is no verb; to count its lines: tailrace top {first}")
         raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
+    defaults = verbs.get(first, top).take_defaults(os.environ)
     given, unknown = top.parse_known_args(arguments)
     if hasattr(given, "sources") and not any(map(_is_option, unknown)):
         # argparse takes no more sources once an option stood between them.
         given.sources += unknown
     elif unknown:
-        word = next((word for word in unknown if word.startswith("-")), unknown[0])
+        word = next(filter(_is_option, unknown), None)
+        if word is None:
+            raise UsageError(f"{unknown[0]!r} is one argument too many; leave it out", given.verb)
         name = word.partition("=")[0]
-        known = [option for option in verbs[given.verb]._option_string_actions if option[1] == "-"]  # noqa: SLF001 - argparse has no other list
+        known = verbs[given.verb].option_names()
         raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
+    defaults.settle(given)
+    given.defaults = defaults
     act: Callable[[argparse.Namespace], int] = given.act
-    return act(given)
+    try:
+        return act(given)
+    except UsageError as error:
+        raise UsageError(defaults.blame(str(error), given), given.verb) from error
 
 
 def _is_option(word: str) -> bool:
     return word.startswith("-") and word != STDIN
 
 
-def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    top = _Parser(
+def parsers() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the command and those of its verbs: all that help texts are made of."""
+    top = Parser(
         prog="tailrace",
         usage="tailrace VERB [OPTIONS] [SOURCE]...",
         description=_ABOUT,
-        epilog="Each verb has its own --help.",
-        allow_abbrev=False,
+        epilog=_EXAMPLES,
     )
     top.add_argument(
+        "-V",
         "--version",
         action="version",
         version=f"tailrace {tr.__version__}",
         help="show the version and exit",
     )
     verbs = top.add_subparsers(title="verbs", metavar="VERB", dest="verb", prog="tailrace")
-    return top, {
+    named = {
         "top": _top_parser(verbs),
         "parse": _parse_parser(verbs),
         "send": _send_parser(verbs),
         "formats": _formats_parser(verbs),
+        "completions": completions.add_verb(verbs),
     }
+    return top, named | {"help": _help_parser(verbs, top, named)}
 
 
-def _verb(verbs: Any, name: str, about: str, examples: str) -> _Parser:  # noqa: ANN401 - argparse does not export it
-    parser: _Parser = verbs.add_parser(
+def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: ANN401 - argparse does not export it
+    parser: Parser = verbs.add_parser(
         name,
         usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
         help=about.partition("\n")[0],
         description=about,
         epilog=f"{_fields()}\n\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--log-format",
         default=AUTO,
-        metavar="NAME",
+        metavar="auto|NAME",
         help=f"what the lines look like: {', '.join(_core.FORMATS)}, or auto, which looks at the "
         "first 1,000 lines of each source (default auto)",
     )
@@ -215,7 +228,7 @@ def _fields() -> str:
     return "\n".join(lines)
 
 
-def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+def _top_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
     parser = _verb(verbs, "top", _ABOUT_TOP, _TOP_EXAMPLES)
     option = parser.add_argument
     option("--by", default="url", metavar="FIELD", help="which field to count by (default url)")
@@ -225,7 +238,8 @@ def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     option(
         "--window",
         metavar="DURATION",
-        help="look at the last 300s, 5m, 1h … only (default: all of a file, 300s of what is live)",
+        help="look only at the last 300s, 5m, 1h, ... (default: all of a file, 300s of what is "
+        "live)",
     )
     option(
         "--slide",
@@ -271,10 +285,12 @@ def _top_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
-def _parse_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
+def _parse_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
     parser = _verb(verbs, "parse", _ABOUT_PARSE, _PARSE_EXAMPLES)
     parser.add_argument(
-        "--fields", metavar="NAME,NAME…", help="which fields to give (default: all of the format)"
+        "--fields",
+        metavar="FIELD,FIELD...",
+        help="which fields to give (default: all of the format)",
     )
     parser.add_argument(
         "--format",
@@ -292,15 +308,13 @@ def _parse_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
-def _formats_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
-    parser: _Parser = verbs.add_parser(
+def _formats_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
+    parser: Parser = verbs.add_parser(
         "formats",
         usage="tailrace formats [OPTIONS] [NAME]...",
         help=_ABOUT_FORMATS.partition("\n")[0],
         description=_ABOUT_FORMATS,
         epilog=_FORMATS_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
@@ -313,15 +327,13 @@ def _formats_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
-def _send_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
-    parser: _Parser = verbs.add_parser(
+def _send_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
+    parser: Parser = verbs.add_parser(
         "send",
         usage="tailrace send [OPTIONS] [FILE]... flume://HOST:PORT",
         help=_ABOUT_SEND.partition("\n")[0],
         description=_ABOUT_SEND,
         epilog=_SEND_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     option = parser.add_argument
     option("sources", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
@@ -345,6 +357,27 @@ def _send_parser(verbs: Any) -> _Parser:  # noqa: ANN401 - as above
     return parser
 
 
+def _help_parser(verbs: Any, top: Parser, named: dict[str, Parser]) -> Parser:  # noqa: ANN401 - as above
+    parser: Parser = verbs.add_parser(
+        "help",
+        usage="tailrace help [VERB]",
+        help="Show all about a verb.",
+        description="Show all about a verb, as its --help does.",
+    )
+    parser.add_argument("about", metavar="|".join(named), nargs="?", help=argparse.SUPPRESS)
+
+    def act(given: argparse.Namespace) -> int:
+        try:
+            about = named[one_of(given.about, list(named), "verb")] if given.about else top
+        except ValueError as error:
+            raise UsageError(str(error), given.verb) from error
+        about.print_help()
+        return 0
+
+    parser.set_defaults(act=act)
+    return parser
+
+
 def _top(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     window = given.window
@@ -365,9 +398,8 @@ def _top(given: argparse.Namespace) -> int:
         if window is not None:
             set_ones.setdefault("every", "1s")
             query = query.window(window, batch_interval=given.batch_interval, **set_ones)
-        elif set_ones:
-            option = "slide" if given.slide else next(iter(set_ones)).replace("_", "-")
-            raise UsageError(f"--{option} needs a window too, such as --window 300s", given.verb)
+        else:
+            _check_no_window(given)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
     if window is None and STDIN in names and LiveInput.is_waited_for() and sys.stderr.isatty():
@@ -386,6 +418,14 @@ def _top(given: argparse.Namespace) -> int:
         strict=given.strict,
         failed=failed,
     )
+
+
+def _check_no_window(given: argparse.Namespace) -> None:
+    """Refuse what means nothing without a window; as a default it waits for one."""
+    for option in ("slide", "time", "lateness", "idle_timeout"):
+        if getattr(given, option) and not given.defaults.hold(given, option):
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} needs a window too, such as --window 300s", given.verb)
 
 
 def _parse(given: argparse.Namespace) -> int:

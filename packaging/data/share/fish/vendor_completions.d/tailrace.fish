@@ -1,0 +1,1 @@
+../../../../../python/tailrace/cli/shell/tailrace.fish
