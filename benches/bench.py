@@ -1,7 +1,7 @@
 """
 Ratios against rivals, every answer checked before a time is printed; see README.md.
 
-bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive|follow ...]
+bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive|follow|start ...]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from generator import LINES_PER_SECOND, write_log
 from measure import Cost, Runner, Verdicts, ratio, wrong
 from receive import Receivers
 from rivals.classic import CLASSIC
+from startup import start
 
 import tailrace
 from tailrace import _core
@@ -268,6 +269,12 @@ class Bench:
         _title("follow: a file that grows by 200,000 lines a second, and one that does not grow")
         follow.measure(self.work, self.runner, self.rounds, self.seed, self.verdicts)
 
+    # What starting costs.
+
+    def start(self) -> None:
+        """Time the version, and the first output of a small log."""
+        start(self.runner, self.verdicts, _TAILRACE, self.work)
+
 
 # One file is read several times over by one process: enough bytes that the start-up's noise is
 # small, few enough that they stay in memory.
@@ -349,7 +356,7 @@ def _machine() -> str:
 def main() -> int:
     """Run what was asked for; 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
-    parts = ["main", "flat", "hostile", "size", "receive", "follow"]
+    parts = ["main", "flat", "hostile", "size", "receive", "follow", "start"]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)

@@ -34,7 +34,9 @@ class Runner:
         self._err = work / "err"
         # As where it is installed: modules are compiled once, whatever the caller's shell says.
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "TAILRACE_"))
         } | {"PYTHONPYCACHEPREFIX": str(work / "compiled")}
 
     def run(self, command: Sequence[str]) -> tuple[Cost, bytes]:
