@@ -89,7 +89,7 @@ def test_an_option_leaves_its_mistakes_to_the_verb_and_is_completed_by_its_metav
         assert action.type is None, action
         assert action.choices is None, action
         if action.nargs != 0:
-            # KeyError: a new kind of value belongs into the list in tools/texts.py.
+            # KeyError: a new kind of value belongs into the list in tests/texts.py.
             texts.completed(str(action.metavar))
 
 

@@ -1,4 +1,4 @@
-"""The verb that prints completions and the manual page, as `tools/texts.py` has written them."""
+"""The verb that prints completions and the manual page, as `tests/texts.py` has written them."""
 
 from __future__ import annotations
 

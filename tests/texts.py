@@ -101,7 +101,7 @@ def _to_complete() -> Parser:
     """Return the parser with what shtab looks at."""
     top, verbs = parsers()
     for verb in verbs.values():
-        for action in verb._actions:  # noqa: SLF001 - argparse has no other list
+        for action in verb._actions:
             if action.metavar is None:
                 continue
             metavar = str(action.metavar)
@@ -154,11 +154,11 @@ def _manual() -> str:
     examples = [first]
     fields = ""
     top.epilog = None
-    for action in top._subparsers._group_actions[0]._choices_actions:  # noqa: SLF001 - as above
+    for action in top._subparsers._group_actions[0]._choices_actions:
         action.help = None  # the description begins with it
     variables: dict[str, list[str]] = {}
     for name, verb in verbs.items():
-        verb._optionals.title = None  # noqa: SLF001 - a heading above each verb's options
+        verb._optionals.title = None
         for part in str(verb.epilog or "").strip().split("\n\n"):
             if part.startswith("Examples:"):
                 examples.append(part)

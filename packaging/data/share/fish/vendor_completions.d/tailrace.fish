@@ -1,1 +1,0 @@
-../../../../../python/tailrace/cli/shell/tailrace.fish

@@ -1,0 +1,1 @@
+../../../../../tailrace/cli/shell/tailrace.fish
