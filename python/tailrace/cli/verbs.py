@@ -210,7 +210,8 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         "-F",
         "--follow",
         action="store_true",
-        help="go on at the end of files, by name, through rotation and truncation, as tail -F does",
+        help="go on at the end of files, by name, through rotation and truncation, as tail -F "
+        "does; by log time from their beginning, by arrival from their end",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
