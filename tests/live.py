@@ -150,6 +150,12 @@ def running(
         live.closed()
 
 
+def free_port() -> int:
+    """A port that nobody listens to at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def wait_for(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
     """Return what the condition gives as soon as that is true."""
     deadline = time.monotonic() + timeout_s

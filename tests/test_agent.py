@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Self
 import flume_agent
 import pytest
 from flume_agent import VERSIONS
-from live import TIMEOUT_S, Process, line, running, wait_for
+from live import TIMEOUT_S, Process, free_port, line, running, wait_for
 from test_classic import expected as by_the_program
 
 DATA = Path(__file__).parent / "data"
@@ -109,12 +109,6 @@ def not_once(counted: Counter[str], urls: Iterable[str]) -> dict[str, int]:
     """What was counted otherwise than once, of these URLs, and what there is besides them."""
     expected = Counter(urls)
     return {url: counted[url] for url in counted | expected if counted[url] != expected[url]}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def sockets(process: Process) -> int:

@@ -9,16 +9,11 @@ import threading
 from contextlib import aclosing
 
 import pytest
-from live import OK, Sink, line
+from live import OK, Sink, free_port, line
 
 import tailrace as tr
 
 LINES = [line("/a"), line("/b"), line("/a")]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def is_listening(port: int) -> bool:
@@ -220,6 +215,70 @@ def test_one_kind_of_loop_or_the_other():
     asyncio.run(main(answers))
     with pytest.raises(RuntimeError, match="`async for` already"):
         next(answers)
+
+
+def test_the_way_out_of_the_wrong_loop_is_open():
+    async def main() -> int:
+        answers = windows().window("1s").count(by="url").run()
+        live = flume(free_port()).run()
+        with pytest.raises(RuntimeError, match="write `async for`"):
+            next(live)
+        async with live:
+            await anext(live)
+        return len([snapshot async for snapshot in answers])
+
+    assert asyncio.run(main()) == 3
+
+
+def test_answers_that_are_awaited_are_closed_so():
+    port = free_port()
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="async with"), flume(port).run() as answers:
+            await anext(answers)
+        assert is_listening(port)
+        await answers.aclose()
+        assert not is_listening(port)
+
+    asyncio.run(main())
+
+
+def test_what_was_closed_does_not_begin():
+    port = free_port()
+    answers = flume(port).run()
+    answers.close()
+    assert list(answers) == []
+    assert not is_listening(port)
+
+
+def test_a_timeout_ends_the_run_and_closes_its_source():
+    port = free_port()
+    query = tr.from_flume(f"127.0.0.1:{port}").window("1h").count(by="url")
+
+    async def main() -> None:
+        answers = query.run()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(answers), 0.2)
+        assert not is_listening(port)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: tr.from_lines(None), "a list of lines is wanted"),
+        (lambda: list(tr.from_lines([1]).count(by="url").run()), "each is text or bytes"),
+        (lambda: tr.from_flume(9092), "an address is text"),
+        (lambda: tr.merge("access.log"), "merge takes queries"),
+        (lambda: tr.from_files("a").count(by=None), "the name of one field"),
+        (lambda: tr.from_files("a").top("x"), "a whole number of rows"),
+        (lambda: windows().run(collected), "would never be awaited"),
+    ],
+)
+def test_what_is_of_the_wrong_type_is_named_with_what_is_wanted(make, said: str):  # noqa: ANN001 - any call
+    with pytest.raises(TypeError, match=said):
+        make()
 
 
 def test_what_cannot_be_opened_raises_at_the_first_answer():

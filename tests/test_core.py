@@ -20,7 +20,6 @@ SETTINGS = {
     "limit": 10,
     "window_us": (60_000_000, 1_000_000),
     "lateness_us": 60_000_000,
-    "idle_timeout_us": None,
     "sources": 1,
     "start_us": 0,
     "hash_seed": 1,

@@ -370,7 +370,6 @@ def test_an_error_takes_nothing_of_the_call() -> None:
         limit=None,
         window_us=None,
         lateness_us=0,
-        idle_timeout_us=None,
         sources=1,
         start_us=0,
         hash_seed=1,

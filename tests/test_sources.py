@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
 import random
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -16,12 +19,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from live import COMMAND, OK, Sink, event, line, running, wait_for
+from live import COMMAND, OK, Sink, event, events, free_port, line, running, wait_for
 
 import tailrace as tr
 from tailrace import _core
 from tailrace.outputs import jsonl
 from tailrace.snapshot import Snapshot
+from tailrace.sources.text import Files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +105,6 @@ def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
         limit=3,
         window_us=(60_000_000, 5_000_000),
         lateness_us=60_000_000,
-        idle_timeout_us=None,
         sources=2,
         start_us=0,
         hash_seed=seed,
@@ -346,6 +349,138 @@ def test_a_file_that_breaks_off_beside_a_live_source_is_named_and_the_rest_goes_
     assert "/agent" in str(receiver.snapshots()[-1]["rows"])
 
 
+def test_a_named_pipe_in_which_nothing_comes_stops_nobody(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    options = ["--window", "2s", "--time", "arrival", "--format", "jsonl"]
+    for arguments in (("top", *options), ("parse", "--fields", "url")):
+        with (
+            running(arguments[0], str(pipe), FLUME, *arguments[1:]) as counting,
+            Sink(counting.port) as sink,
+        ):
+            assert sink.batch([at(1, "/agent")]) == OK
+            with pipe.open("wb") as writer:
+                writer.write(text(at(2, "/pipe")))
+            wait_for(lambda: "/pipe" in "".join(counting.printed))
+            assert counting.end(signal.SIGTERM) == 0
+        assert "/agent" in "".join(counting.printed)
+
+
+def test_being_slow_makes_no_source_silent(tmp_path: Path):
+    for name, lines in zip(("a.log", "b.log"), interleaved(3), strict=True):
+        (tmp_path / name).write_bytes(text(*lines))
+    port = free_port()
+    files = tr.merge(
+        tr.from_files(tmp_path / "a.log", tmp_path / "b.log"), tr.from_flume(f"127.0.0.1:{port}")
+    )
+    late = []
+    for pause_s in (0, 1.5):
+        # Of the files alone, and beside an agent that says nothing.
+        for query in (tr.from_files(tmp_path / "a.log", tmp_path / "b.log"), files):
+            windows = query.window("10m", every="5m", time="log", idle_timeout="1s")
+            with windows.count(by="url").run() as answers:
+                first = next(answers)
+                time.sleep(pause_s)
+                while answers.lines()["fed"] < 8_000 and next(answers, None) is not None:
+                    pass
+                late.append(answers.lines()["late"])
+            assert first.total > 0
+    assert len(set(late)) == 1, late
+
+
+def test_files_that_have_ended_are_answered_beside_an_agent_that_says_nothing(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(text(at(1), at(11)))
+    options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
+    with running("top", str(log), FLUME, *options) as receiver:
+        wait_for(lambda: ends(receiver.snapshots()) == ["10:00:10"])
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_an_agent_that_tells_no_time_is_silent():
+    options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
+    with (
+        running("top", FLUME, FLUME, *options) as receiver,
+        Sink(receiver.ports[0]) as talks,
+        Sink(receiver.ports[1]) as babbles,
+    ):
+        assert talks.batch([at(1), at(11)]) == OK
+
+        def answered() -> bool:
+            assert babbles.batch([b"no line of a log"]) == OK
+            return ends(receiver.snapshots()) == ["10:00:10"]
+
+        wait_for(answered)
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_empty_events_do_not_keep_the_clock_from_being_looked_at():
+    options = ["--window", "1s", "--slide", "100ms", "--batch-interval", "50ms"]
+    with (
+        running("top", FLUME, FLUME, *options, "--format", "jsonl") as receiver,
+        Sink(receiver.ports[0]) as one,
+        Sink(receiver.ports[1]) as other,
+    ):
+        begun = time.monotonic()
+        while time.monotonic() < begun + 2:
+            assert one.batch([b""]) == OK
+            assert other.batch([b" "]) == OK
+        assert len(receiver.snapshots()) > 5
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_what_an_agent_sent_that_went_away_before_it_was_counted_comes_again_and_counts_once():
+    with running("top", FLUME, "--window", "1h", "--format", "jsonl") as receiver:
+        bodies = [at(second) for second in range(10)]
+        with Sink(receiver.port) as sink:
+            # Held, to see what it looks like; its sender breaks off, as a killed one does.
+            sink.send(sink.frame(b"appendBatch", events(bodies)))
+            time.sleep(0.02)
+            sink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with Sink(receiver.port) as sink:
+            assert sink.batch(bodies) == OK
+        wait_for(lambda: receiver.counted() >= 10)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert receiver.snapshots()[-1]["lines"]["counted"] == 10
+
+
+def test_gzip_that_breaks_off_in_a_pipe_counts_what_came_before(tmp_path: Path):
+    whole = gzip.compress(text(*(at(second, f"/{second % 977}") for second in range(20_000))))
+    (tmp_path / "cut.gz").write_bytes(whole[: len(whole) // 2])
+    options = ["--window", "1h", "--slide", "1h", "--time", "log", "--format", "jsonl"]
+    as_file = top("top", "cut.gz", *options, cwd=tmp_path, code=1)
+    through_pipe = subprocess.run(
+        ["bash", "-c", 'cat cut.gz | "$@"', "-", *COMMAND, "top", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+
+    assert through_pipe.returncode == 1
+    assert b"standard input: ends too early" in through_pipe.stderr
+    last = json.loads(as_file.stdout.splitlines()[-1])
+    assert last["lines"]["counted"] > 5_000
+    assert json.loads(through_pipe.stdout.splitlines()[-1]) == last
+
+
+def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Path):
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(text(at(1)))[:-5])
+    with running("top", str(cut), FLUME, "--window", "5m") as receiver:
+        wait_for(lambda: any("cut.gz: ends too early" in line for line in receiver.said))
+        assert receiver.end(signal.SIGTERM) == 1
+    assert sum("ends too early" in line for line in receiver.said) == 1
+
+
+def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(text(*[at(1)] * 20_000))
+    (part,) = Files([str(log)], of=300).parts()
+
+    assert max(len(chunk.data) for chunk in part) <= 32 * 1024 * 1024 // 300
+
+
 # --- which format ---------------------------------------------------------------------------------
 
 
@@ -396,6 +531,20 @@ def test_a_slow_pipe_is_not_held_longer_than_a_moment():
         pipe.close()
         parsing.process.stdin = None
         assert parsing.closed() == 0
+
+
+def test_many_files_of_one_format_are_told_once(tmp_path: Path):
+    names = [f"{number}.log" for number in range(20)]
+    for name in names:
+        (tmp_path / name).write_bytes(text(at(1), at(2)))
+    (tmp_path / "7.log").write_bytes(text(at(1), b"no line of a log"))
+    ran = top("top", *names, cwd=tmp_path)
+
+    said = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
+    assert said == [
+        "tailrace: 0.log: format combined, all of the first 2 lines agree",
+        "tailrace: 7.log: format combined, 1 of the first 2 lines agrees",
+    ]
 
 
 def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):

@@ -288,7 +288,6 @@ def engine_of(
         limit=None,
         window_us=None if shape is None else (shape.length, shape.slide),
         lateness_us=lateness,
-        idle_timeout_us=None,
         sources=1,
         start_us=start_us,
         hash_seed=seed,
@@ -1034,7 +1033,7 @@ from tailrace import _core
 lateness = int(sys.argv[1])
 engine = _core.Engine(
     formats=["combined"], by="url", time="log", limit=10, window_us=(10_000_000, 1_000_000),
-    lateness_us=lateness * 1_000_000, idle_timeout_us=None, sources=1, start_us=0, hash_seed=1,
+    lateness_us=lateness * 1_000_000, sources=1, start_us=0, hash_seed=1,
 )
 origin = {"source": 0, "format": "combined", "now_us": 0, "max_ahead_us": None}
 

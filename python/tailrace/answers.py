@@ -34,6 +34,7 @@ class Answers:
         self._run = run
         self._plain: Generator[Snapshot, None, None] | None = None
         self._awaited: AsyncGenerator[Snapshot, None] | None = None
+        self._closed = False
 
     def __iter__(self) -> Self:
         return self
@@ -49,6 +50,10 @@ class Answers:
         """
         if self._plain is None:
             self._begin("async for")
+            if self._closed:
+                raise StopIteration
+            if self._run.live is not None:
+                _refuse_loop()
             self._plain = self._run.snapshots()
         return next(self._plain)
 
@@ -59,7 +64,15 @@ class Answers:
         self.close()
 
     def close(self) -> None:
-        """Let go of the source; what is not answered yet never will be."""
+        """
+        Let go of the source; what is not answered yet never will be.
+
+        Raises:
+            RuntimeError: It is read in an event loop; `aclose` and `async with` are for that.
+        """
+        if self._awaited is not None and not self._closed:
+            raise RuntimeError("these answers are awaited: write `async with`, or await aclose()")
+        self._closed = True
         if self._plain is not None:
             self._plain.close()
 
@@ -67,9 +80,15 @@ class Answers:
         return self
 
     async def __anext__(self) -> Snapshot:
-        """Return the next snapshot; see `__next__`."""
+        """
+        Return the next snapshot; see `__next__`.
+
+        One that is cancelled, by a timeout for instance, ends the run: its source is closed.
+        """
         if self._awaited is None:
             self._begin("for")
+            if self._closed:
+                raise StopAsyncIteration
             self._awaited = self._run.awaited()
         return await anext(self._awaited)
 
@@ -81,6 +100,7 @@ class Answers:
 
     async def aclose(self) -> None:
         """Let go of the source; what is not answered yet never will be."""
+        self._closed = True
         if self._awaited is not None:
             await self._awaited.aclose()
 
@@ -91,3 +111,13 @@ class Answers:
     def _begin(self, other: str) -> None:
         if self._plain is not None or self._awaited is not None:
             raise RuntimeError(f"these answers are read with `{other}` already; go on with that")
+
+
+def _refuse_loop() -> None:
+    import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("an event loop runs here already: write `async for`, not `for`")

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tailrace._core import BatchError
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, log_problem
 from tailrace.snapshot import Snapshot
 from tailrace.sources import as_live, at_hand, end_of
 
@@ -35,6 +35,12 @@ __all__ = ["Clock", "Intake", "Origin", "Run", "Status", "Stop", "Taken"]
 
 # How long the first lines of a live source may be held to see what they look like.
 _HOLD_US = 200_000
+
+# From more sources than these a choice of format is said once, unless there is doubt.
+_MOST_SAID = 8
+
+# Longer work than this between two looks at the sources is not their silence.
+_WORK_US = 100_000
 
 # Over how many looks at the clock the rate is taken.
 _RATE_TICKS = 6
@@ -97,6 +103,8 @@ class Origin(NamedTuple):
     """What its lines look like, or who finds out."""
     max_ahead_us: int | None = None
     """How far ahead of the clock the time of a line may be, where that is checked."""
+    is_live: bool = False
+    """Whether it has to be waited for."""
 
 
 class Taken(NamedTuple):
@@ -123,18 +131,25 @@ class Intake:
         ]
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
         self._said: list[str] = []
+        # What all lines of a source agreed on, where there are many sources.
+        self._agreed: set[str] = set()
 
     def take(self, chunk: Chunk) -> list[Taken]:
         """Return what can be absorbed now that this chunk has come."""
+        if not _is_wanted(chunk):
+            return []
         now_us = self._clock.now_us()
         log_format = self._formats[chunk.source]
         if log_format is not None:
             return [self._taken(chunk, log_format, now_us)]
         if not chunk.data:
             return [*self._settle(chunk.source), self._taken(chunk, "", now_us)]
-        self._held.setdefault(chunk.source, []).append((chunk, now_us))
         detector = cast("Detector", self._origins[chunk.source].log_format)
         detector.look(chunk)
+        if not detector.lines:
+            # Blank lines are of no format, so they are not worth holding.
+            return [self._taken(chunk, detector.choose().format, now_us)]
+        self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
     @property
@@ -146,7 +161,7 @@ class Intake:
         """Return what was held for long enough."""
         oldest_us = self._clock.now_us() - _HOLD_US
         due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
-        return [taken for source in due for taken in self._settle(source, ended=False)]
+        return [taken for source in due for taken in self._settle(source)]
 
     def flush(self) -> list[Taken]:
         """Return all that is held."""
@@ -157,21 +172,75 @@ class Intake:
         said, self._said = self._said, []
         return said
 
-    def _settle(self, source: int, *, ended: bool = True) -> list[Taken]:
-        """Choose a format for what is held, for good unless there was no line to tell it by."""
+    def _settle(self, source: int) -> list[Taken]:
+        """Choose a format for what is held and all that comes after it."""
         held = self._held.pop(source, [])
         if not held:
             return []
         origin = self._origins[source]
-        detector = cast("Detector", origin.log_format)
-        choice = detector.choose()
-        if detector.lines or ended:
-            self._formats[source] = choice.format
+        choice = cast("Detector", origin.log_format).choose()
+        self._formats[source] = choice.format
+        plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
+        if not plain or choice.format not in self._agreed:
             self._said.append(choice.said(origin.name))
-        return [self._taken(chunk, choice.format, now_us) for chunk, now_us in held]
+        if plain:
+            self._agreed.add(choice.format)
+        return [
+            self._taken(chunk, choice.format, now_us) for chunk, now_us in held if _is_wanted(chunk)
+        ]
 
     def _taken(self, chunk: Chunk, log_format: str, now_us: int) -> Taken:
         return Taken(chunk, log_format, now_us, self._origins[chunk.source].max_ahead_us)
+
+
+def _is_wanted(chunk: Chunk) -> bool:
+    """Tell whether a chunk is to be counted; one whose sender went away comes again."""
+    if chunk.is_wanted is None or chunk.is_wanted():
+        return True
+    if chunk.answer is not None:
+        chunk.answer(None)
+    return False
+
+
+class _Silence:
+    """
+    How long each live source has told no time, by a clock that runs while they are listened to.
+
+    Work in between counts as far as it is short: being slow makes no source silent.
+    """
+
+    def __init__(self, origins: Sequence[Origin], timeout_us: int | None) -> None:
+        self._timeout_us = timeout_us
+        live = [number for number, origin in enumerate(origins) if origin.is_live]
+        self._since = dict.fromkeys(live if timeout_us is not None else [], 0)
+        self._listened_us = 0
+        self._at_us: int | None = None
+
+    def begin(self, now_us: int) -> None:
+        """Begin to listen."""
+        if self._at_us is not None and now_us - self._at_us < _WORK_US:
+            self._listened_us += now_us - self._at_us
+        self._at_us = now_us
+
+    def end(self, now_us: int) -> None:
+        """Have listened."""
+        if self._at_us is not None:
+            self._listened_us += now_us - self._at_us
+        self._at_us = now_us
+
+    def broken(self, source: int) -> None:
+        """Note that a source has told a time."""
+        if source in self._since:
+            self._since[source] = self._listened_us
+
+    def ended(self, source: int) -> None:
+        """Forget a source."""
+        self._since.pop(source, None)
+
+    def too_long(self) -> list[int]:
+        """Return the sources that are silent for too long."""
+        oldest_us = self._listened_us - (self._timeout_us or 0)
+        return [source for source, since in self._since.items() if since < oldest_us]
 
 
 class Replay:
@@ -237,6 +306,7 @@ class Run:
         by: str,
         batch_interval_us: int,
         windowed: bool,
+        idle_timeout_us: int | None = None,
     ) -> None:
         self._engine = engine
         self._source = source
@@ -244,6 +314,7 @@ class Run:
         self._by = by
         self._batch_interval_us = batch_interval_us
         self._windowed = windowed
+        self._silence = _Silence(origins, idle_timeout_us)
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         self.intake = Intake(clock, origins)
@@ -377,12 +448,22 @@ class Run:
             held_us = self.intake.due_us
             # While something is held that came before, no window is closed.
             wake_us = due_us if held_us is None else held_us + _HOLD_US
-            chunks = await source.receive(max(wake_us - self._clock.now_us(), 0) / 1e6)
+            self._silence.begin(self._clock.now_us())
+            try:
+                chunks = await source.receive(max(wake_us - self._clock.now_us(), 0) / 1e6)
+            except (OSError, TailraceError) as error:
+                # What came before is counted and answered.
+                log_problem(error)
+                self.problems.append(error)
+                break
+            self._silence.end(self._clock.now_us())
             if chunks is None:
                 break
             for chunk in chunks:
                 self._apply(self.intake.take(chunk))
             self._apply(self.intake.overdue())
+            for number in self._silence.too_long():
+                self._engine.leave_out(number)
             ticked = self.intake.due_us is None and self._clock.now_us() >= due_us
             if ticked:
                 self._engine.advance(self._clock.now_us())
@@ -401,8 +482,6 @@ class Run:
         """Run an event loop for as long as the next snapshot takes."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
-        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public one raises
-            raise RuntimeError("an event loop runs here already: write `async for`, not `for`")
         source = cast("LiveSource", self._source)
         with asyncio.Runner() as runner:
             runner.run(source.open())
@@ -431,6 +510,7 @@ class Run:
         for chunk, log_format, now_us, max_ahead_us in some:
             if not chunk.data:
                 self._engine.end_source(chunk.source)
+                self._silence.ended(chunk.source)
                 continue
             try:
                 delta = self._engine.absorb(
@@ -448,6 +528,8 @@ class Run:
                 chunk.answer(str(error))
                 continue
             self._engine.apply(delta)
+            if delta.has_time:
+                self._silence.broken(chunk.source)
             if chunk.answer is not None:
                 chunk.answer(None)
 

@@ -1,6 +1,6 @@
 """What goes wrong, by what a caller would do about it."""
 
-__all__ = ["ProtocolError", "TailraceError"]
+__all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem"]
 
 
 class TailraceError(Exception):
@@ -18,3 +18,22 @@ class ProtocolError(TailraceError):
 
     The message says what was expected and what was found.
     """
+
+
+def in_words(problem: Exception) -> str:
+    """
+    Return what went wrong, and with which file where it is of one.
+
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "access.log"))
+    'access.log: No such file or directory'
+    """
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {(problem.strerror or str(problem)).rstrip('.')}"
+    return str(problem)
+
+
+def log_problem(problem: Exception) -> None:
+    """Tell of a problem while other things go on, maybe for ever."""
+    import logging  # noqa: PLC0415 - where an event loop runs it is loaded
+
+    logging.getLogger(__name__).warning("%s", in_words(problem))

@@ -65,6 +65,8 @@ def checked_fields(names: list[str], log_format: str) -> list[str]:
 
 def host_and_port(text: str) -> tuple[str, int]:
     """Take a host and a port apart."""
+    if not isinstance(text, str):
+        raise TypeError(f"an address is text such as '127.0.0.1:9092', not {text!r:.80}")
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     if not colon or not host or (":" in host and not text.startswith("[")):

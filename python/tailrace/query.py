@@ -153,6 +153,8 @@ class Query:
         Raises:
             ValueError: The format has no such field.
         """
+        if not isinstance(by, str):
+            raise TypeError(f"by: the name of one field, such as 'url', not {by!r:.80}")
         for place in self._places:
             checked_fields([by], place.log_format)
         return self._with(by=by)
@@ -164,6 +166,8 @@ class Query:
         Raises:
             ValueError: *n* is below one.
         """
+        if not isinstance(n, int):
+            raise TypeError(f"top: a whole number of rows, not {n!r:.80}")
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
         return self._with(limit=min(n, _MOST_ROWS))
@@ -186,11 +190,16 @@ class Query:
 
         Raises:
             OSError: The source cannot be opened or read.
+            TypeError: The callback is a coroutine function.
             ValueError: It was not said what to count.
         """
         answers = Answers(self.start())
         if callback is None:
             return answers
+        import inspect  # noqa: PLC0415 - 20 ms
+
+        if inspect.iscoroutinefunction(callback):
+            raise TypeError("callback: a coroutine would never be awaited; use `async for`")
         # Closes the source also where the callback raises.
         with answers:
             for snapshot in answers:
@@ -217,7 +226,6 @@ class Query:
             limit=self._limit,
             window_us=None if window is None else (window.length_us, window.slide_us),
             lateness_us=0 if window is None else window.lateness_us,
-            idle_timeout_us=None if window is None else window.idle_timeout_us,
             sources=source.count,
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
@@ -237,6 +245,7 @@ class Query:
             by=self._by,
             batch_interval_us=interval_us,
             windowed=window is not None,
+            idle_timeout_us=None if window is None else window.idle_timeout_us,
         )
 
 
@@ -265,7 +274,7 @@ class _Place(NamedTuple):
         return [name for name in DETECTED if field in _core.fields(name)]
 
     def sources(
-        self, window: _Window | None
+        self, window: _Window | None, *, waited_for: bool, of: int
     ) -> Iterator[tuple[Source | LiveSource, Sequence[str], bool]]:
         """Yield its sources, their names, and whether what they say may be of any time."""
         if self.address is not None:
@@ -282,12 +291,11 @@ class _Place(NamedTuple):
             yield Follow(self.paths, from_end=by_arrival), self.paths, False
         else:
             for path in self.paths:
-                if path != STDIN:
-                    yield Files([path]), [path], True
-                elif window is not None and LiveInput.is_waited_for():
-                    yield LiveInput(), ["standard input"], False
+                name = "standard input" if path == STDIN else path
+                if waited_for and LiveInput.is_waited_for(path):
+                    yield LiveInput(path), [name], False
                 else:
-                    yield Files([path]), ["standard input"], False
+                    yield Files([path], of=of), [name], path != STDIN
 
     @property
     def is_stdin(self) -> bool:
@@ -311,12 +319,17 @@ def _assembled(
     sources: list[Source | LiveSource] = []
     origins: list[Origin] = []
     max_ahead_us = None if window is None else _MAX_AHEAD_US
+    # Where something is live, nothing may stand still because of a pipe in which nothing comes.
+    waited_for = window is not None or any(place.live for place in places)
+    of = sum(len(place.paths) for place in places) if waited_for else 1
     for place in places:
-        for source, names, is_replay in place.sources(window):
+        for source, names, is_replay in place.sources(window, waited_for=waited_for, of=of):
             sources.append(source)
+            is_live = as_live(source) is not None
             for name in names:
                 log_format = _detector(fields) if place.log_format == AUTO else place.log_format
-                origins.append(Origin(name, log_format, None if is_replay else max_ahead_us))
+                ahead_us = None if is_replay else max_ahead_us
+                origins.append(Origin(name, log_format, ahead_us, is_live=is_live))
     return _one_of(sources), origins
 
 
@@ -396,7 +409,7 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
         TypeError: One text instead of lines; `from_files` takes names of files.
         ValueError: An unknown format.
     """
-    if isinstance(lines, str | bytes):
+    if isinstance(lines, str | bytes) or not hasattr(lines, "__iter__"):
         raise TypeError(f"lines: a list of lines is wanted, not {lines!r:.80}; see also from_files")
     return Query((_Place(checked_format(format, auto=True), lines=lines),))
 
@@ -436,6 +449,8 @@ def merge(*queries: Query) -> Query:
     if not queries:
         raise ValueError("nothing to merge")
     for query in queries:
+        if not isinstance(query, Query):
+            raise TypeError(f"merge takes queries, such as tr.from_files(…), not {query!r:.80}")
         if (query._window, query._by, query._limit) != (None, None, _ROWS):  # noqa: SLF001 - of this class
             raise ValueError("merge first, then say .window, .count and .top of all of them")
     places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above

@@ -12,7 +12,7 @@ from tailrace import _core
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.detection import FALLBACK
 from tailrace.driver import Clock, Intake, Replay, Stop, Taken
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, in_words, log_problem
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.screen import Screen
@@ -84,8 +84,9 @@ def run_top(
         elif live is not None:
             _show_rest(run.finish(), out)
         out.end()
-        if live is not None:
-            code = _said_problems(run.problems) or code
+        if live is not None and run.problems:
+            # They were told when they came.
+            code = 1
         code = signals.code or code
     return _ended(code, run.lines(), strict=strict, failed=failed)
 
@@ -175,8 +176,9 @@ def run_parse(
             code = parser.replay(replayed, progress)
         elif live is not None:
             code = _served(live, None, signals, lambda: parser.serve(live))
-            if code != _UNREADABLE:
-                code = _said_problems(getattr(live, "problems", [])) or code
+            if code == 0 and parser.problems + getattr(live, "problems", []):
+                # They were told when they came.
+                code = 1
         if code == _UNREADABLE:
             return 2
         parser.end()
@@ -208,6 +210,7 @@ class _Parser:
         # How many lines each source had so far.
         self._before = [0] * len(names)
         self._headed = output != "csv"
+        self.problems: list[Exception] = []
         self.lines: dict[str, Any] = {
             "fed": 0,
             "counted": 0,
@@ -228,7 +231,12 @@ class _Parser:
 
     async def serve(self, source: LiveSource) -> None:
         while not self._wish.asked:
-            chunks = await source.receive(0.2)
+            try:
+                chunks = await source.receive(0.2)
+            except _INPUT_ERRORS as error:
+                log_problem(error)
+                self.problems.append(error)
+                break
             if chunks is None:
                 break
             for chunk in chunks:
@@ -363,14 +371,8 @@ class _Signals:
 def _said_problems(problems: list[Exception]) -> int:
     """Say what could not be read, and return the exit code."""
     for problem in problems:
-        print(f"tailrace: {for_people(_in_words(problem))}", file=sys.stderr)
+        print(f"tailrace: {for_people(in_words(problem))}", file=sys.stderr)
     return 1 if problems else 0
-
-
-def _in_words(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.filename:
-        return f"{problem.filename}: {_reason(problem)}"
-    return str(problem)
 
 
 def _served(
@@ -442,7 +444,7 @@ def _cannot_begin(error: OSError | TailraceError) -> str:
 
     # What has no name of a file is of a socket.
     if not isinstance(error, OSError) or error.filename:
-        return _in_words(error)
+        return in_words(error)
     if error.errno == errno.EADDRINUSE:
         return f"{_reason(error)}: another program listens there; stop it, or take another port"
     if error.errno in {errno.EACCES, errno.EPERM}:

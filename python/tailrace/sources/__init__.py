@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from tailrace._types import Kind
 
@@ -23,6 +23,8 @@ class Chunk(NamedTuple):
     """Which of several sources it is from, by number."""
     answer: Callable[[str | None], None] | None = None
     """Tells the sender that the chunk was applied, or why it cannot be."""
+    is_wanted: Callable[[], bool] | None = None
+    """Tells whether the sender still waits; one that went away sends the chunk again."""
 
 
 def end_of(source: int) -> Chunk:
@@ -36,7 +38,7 @@ class Source(Protocol):
     count: int
     """How many sources it is, each with a watermark of its own."""
 
-    def parts(self) -> Sequence[Iterator[Chunk]]:
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """
         Return for each of its sources the chunks in the order of their bytes.
 

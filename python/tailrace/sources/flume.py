@@ -179,7 +179,9 @@ class Flume:
             kind: Kind = "event" if batch.single else "batch"
             size = len(batch.message)
             answer = partial(self._answer, connection, batch)
-            self._chunks.append(Chunk(batch.message, (batch.start, size), kind, 0, answer))
+            span = (batch.start, size)
+            chunk = Chunk(batch.message, span, kind, 0, answer, connection.is_open)
+            self._chunks.append(chunk)
             self._pending_bytes += size + _BATCH_BYTES
         self._end_wait()
         if self._pending_bytes > PENDING_BYTES and not self._full:
@@ -287,6 +289,10 @@ class _Connection(asyncio.BufferedProtocol):
             _log.info("%s: %s", self._peer, exc)
         self._transport = None
         self._source.closed(self)
+
+    def is_open(self) -> bool:
+        """Tell whether answers can still be written."""
+        return self._transport is not None
 
     def answer(self, batch: Batch, problem: str | None) -> None:
         """Put down the answer to a batch, or end the connection because of what is in it."""

@@ -17,9 +17,6 @@ GZIP_MAGIC = b"\x1f\x8b\x08"
 
 _READ_BYTES = 256 * 1024
 
-# The most that what was fed may become at a time.
-_PIECE_BYTES = 4 * 1024 * 1024
-
 # zlib: the largest window, in gzip's wrapping.
 _GZIP = 31
 
@@ -96,10 +93,11 @@ class Gunzip:
 
 
 class Unpacker:
-    """Unpacks what it is fed; its errors name where that is from."""
+    """Unpacks what it is fed, in pieces of a size; its errors name where that is from."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, piece_bytes: int) -> None:
         self._name = name
+        self._piece_bytes = piece_bytes
         self._fed = b""
         self._gunzip = Gunzip(self._take)
 
@@ -116,7 +114,7 @@ class Unpacker:
         """
         self._fed = data
         try:
-            while text := self._gunzip.read(_PIECE_BYTES):
+            while text := self._gunzip.read(self._piece_bytes):
                 yield text
         except EOFError:
             # There is more to come.

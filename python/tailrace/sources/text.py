@@ -14,7 +14,7 @@ from tailrace.sources import Chunk
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from tailrace.sources import Source
     from tailrace.sources.gunzip import Unpacker
@@ -32,6 +32,11 @@ __all__ = [
 
 # Large enough that a crossing costs nothing, small enough to stay in a core's cache.
 _CHUNK_BYTES = 1024 * 1024
+
+# What is held of all files together that are merged: a chunk of each. Below 64 KiB reading would
+# cost more than counting, so of more than 512 files more is held.
+_MERGED_BYTES = 32 * 1024 * 1024
+_LEAST_CHUNK_BYTES = 64 * 1024
 
 # How many lines of an iterable make a chunk.
 _CHUNK_LINES = 10_000
@@ -136,18 +141,20 @@ def _refuse_compressed(head: bytes, path: str) -> None:
             raise TailraceError(f"{path}: is compressed; {mend}")
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, size: int) -> bytes:
     while True:
         try:
-            return os.read(descriptor, _CHUNK_BYTES)
+            return os.read(descriptor, size)
         except BlockingIOError:
             # Inherited so from another program; wait as it would have.
             import select  # noqa: PLC0415 - rarely needed
 
-            select.select([descriptor], [], [])
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll()
 
 
-def unpacker(head: bytes, name: str) -> Unpacker | None:
+def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacker | None:
     """
     Return what unpacks a stream that begins so; nothing where it is plain.
 
@@ -159,18 +166,20 @@ def unpacker(head: bytes, name: str) -> Unpacker | None:
         return None
     from tailrace.sources.gunzip import Unpacker  # noqa: PLC0415 - only for what is compressed
 
-    return Unpacker(name)
+    return Unpacker(name, piece_bytes)
 
 
 class Files:
     """Files and standard input, each a source of its own; gzip is unpacked."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], *, of: int = 1) -> None:
         self._paths = paths
         self.count = len(paths)
         self._done = 0
+        # As one of so many that may be read at a time.
+        self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // of, _LEAST_CHUNK_BYTES))
 
-    def parts(self) -> Sequence[Iterator[Chunk]]:
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return the chunks of each file."""
         return [self._chunks(path) for path in self._paths]
 
@@ -187,7 +196,7 @@ class Files:
             total += status.st_size
         return self._done, total
 
-    def _chunks(self, path: str) -> Iterator[Chunk]:
+    def _chunks(self, path: str) -> Generator[Chunk, None, None]:
         descriptor = _open_one_of_many(path)
         try:
             cutter = Cutter()
@@ -203,7 +212,7 @@ class Files:
         # A pipe may give less than it takes to see what it is.
         while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor, path)):
             head += data
-        gunzip = unpacker(head, path)
+        gunzip = unpacker(head, path, self._piece_bytes)
         if gunzip is None:
             if head:
                 yield head
@@ -217,7 +226,7 @@ class Files:
 
     def _read(self, descriptor: int, path: str) -> bytes:
         try:
-            data = _read(descriptor)
+            data = _read(descriptor, self._piece_bytes)
         except OSError as error:
             error.filename = path
             raise
@@ -248,7 +257,7 @@ class Memory:
     def __init__(self, lines: Iterable[str | bytes]) -> None:
         self._lines = lines
 
-    def parts(self) -> Sequence[Iterator[Chunk]]:
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return the chunks, of many lines each."""
         return [self._chunks()]
 
@@ -256,7 +265,7 @@ class Memory:
         """Nothing is known of it."""
         return 0, None
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self) -> Generator[Chunk, None, None]:
         lines = iter(self._lines)
         while part := list(islice(lines, _CHUNK_LINES)):
             data = b"\n".join(_line(line) for line in part) + b"\n"
@@ -264,6 +273,8 @@ class Memory:
 
 
 def _line(line: str | bytes) -> bytes:
+    if not isinstance(line, str | bytes):
+        raise TypeError(f"lines: each is text or bytes, not {line!r:.80}")
     data = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
     if data.endswith(b"\n"):
         data = data[:-1]
@@ -279,7 +290,7 @@ class Joined:
         self._sources = sources
         self.count = sum(source.count for source in sources)
 
-    def parts(self) -> Sequence[Iterator[Chunk]]:
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return the parts of all of them."""
         return [part for source in self._sources for part in source.parts()]
 
@@ -292,57 +303,76 @@ class Joined:
 
 
 class LiveInput:
-    """Standard input that is waited for: a pipe or a terminal."""
+    """A pipe, a socket or a terminal that is waited for; standard input by default."""
 
     count = 1
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = STDIN) -> None:
+        self._path = path
+        self._name = "standard input" if path == STDIN else path
+        self._descriptor = 0
         self._cutter = Cutter()
         self._begun = False
         self._gunzip: Unpacker | None = None
         self._ended = False
+        self._problem: TailraceError | None = None
         self._woken = False
         self._readable: asyncio.Event | None = None
 
     @staticmethod
-    def is_waited_for() -> bool:
-        """Tell whether standard input is a pipe, a socket or a terminal."""
-        mode = os.fstat(0).st_mode
-        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(0)
+    def is_waited_for(path: str = STDIN) -> bool:
+        """Tell whether this is a pipe, a socket or a terminal."""
+        try:
+            mode = (os.fstat(0) if path == STDIN else os.stat(path)).st_mode  # noqa: PTH116 - names stay text
+        except OSError:
+            return False
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            return True
+        return path == STDIN and os.isatty(0)
 
     async def open(self) -> str:
-        """Begin."""
-        return "reading standard input"
+        """Begin; a named pipe may have no writer yet."""
+        if self._path != STDIN:
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+            self._descriptor = os.open(self._path, flags)
+        return f"reading {self._name}"
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the lines that have come."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
+        if self._problem is not None:
+            raise self._problem
         if self._ended:
             return None
         loop = asyncio.get_running_loop()
         self._readable = readable = asyncio.Event()
         if self._woken:
             readable.set()
-        # The descriptor stays blocking: it may be shared with a shell. It is read when it has
+        # Standard input stays blocking: it may be shared with a shell. It is read when it has
         # something, and then returns at once.
-        loop.add_reader(0, readable.set)
+        loop.add_reader(self._descriptor, readable.set)
         try:
             async with asyncio.timeout(timeout_s):
                 await readable.wait()
         except TimeoutError:
             return []
         finally:
-            loop.remove_reader(0)
+            loop.remove_reader(self._descriptor)
         if self._woken:
             self._woken = False
             return []
         chunks: list[Chunk] = []
-        for data in self._unpacked(self._at_hand()):
-            chunks += self._cutter.feed(data)
-        if self._ended:
-            if self._gunzip is not None:
+        try:
+            for data in self._unpacked(self._at_hand()):
+                chunks += self._cutter.feed(data)
+            if self._ended and self._gunzip is not None:
                 self._gunzip.finish()
+        except TailraceError as error:
+            # What came before it counts, but for the line that it cut.
+            self._problem = error
+            self._ended = True
+        if self._ended and self._problem is None:
             chunks += self._cutter.finish()
         return chunks
 
@@ -352,8 +382,10 @@ class LiveInput:
 
         pieces = []
         size = 0
-        while not size or (size < _CHUNK_BYTES and select.select([0], [], [], 0)[0]):
-            data = _read(0)
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLIN)
+        while not size or (size < _CHUNK_BYTES and waiting.poll(0)):
+            data = _read(self._descriptor, _CHUNK_BYTES)
             if not data:
                 self._ended = True
                 break
@@ -364,7 +396,7 @@ class LiveInput:
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         if data and not self._begun:
             self._begun = True
-            self._gunzip = unpacker(data, "standard input")
+            self._gunzip = unpacker(data, self._name)
         return self._gunzip.feed(data) if self._gunzip is not None else iter([data])
 
     def wake(self) -> None:
@@ -374,4 +406,8 @@ class LiveInput:
             self._readable.set()
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Let go of what was opened."""
+        if self._descriptor:
+            os.close(self._descriptor)
+            self._descriptor = 0
+            self._ended = True

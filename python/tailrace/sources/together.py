@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tailrace.errors import TailraceError
+from tailrace.errors import TailraceError, log_problem
 from tailrace.sources import Chunk, LiveSource, end_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
 __all__ = ["AtHand", "Together"]
+
 
 # As long as nobody has to look at the clock.
 _LONG_S = 3_600.0
@@ -22,7 +23,7 @@ class AtHand:
 
     count = 1
 
-    def __init__(self, part: Iterator[Chunk]) -> None:
+    def __init__(self, part: Generator[Chunk, None, None]) -> None:
         self._part = part
 
     async def open(self) -> str:
@@ -40,7 +41,8 @@ class AtHand:
         """Nothing is waited for."""
 
     async def close(self) -> None:
-        """Nothing is held that is not let go with it."""
+        """Let go of the file."""
+        self._part.close()
 
 
 class Together:
@@ -65,8 +67,7 @@ class Together:
             try:
                 said.append(await source.open())
             except BaseException:
-                for opened in self._sources[:at]:
-                    await opened.close()
+                await _close(self._sources[:at])
                 raise
         for at in range(len(self._sources)):
             self._ask(at)
@@ -89,7 +90,8 @@ class Together:
             try:
                 received = task.result()
             except (OSError, TailraceError) as error:
-                # The others go on.
+                # The others go on, maybe for ever: so it is said now.
+                log_problem(error)
                 self.problems.append(error)
                 received = None
             if received is None:
@@ -111,5 +113,13 @@ class Together:
             task.cancel()
         await asyncio.gather(*self._asked, return_exceptions=True)
         self._asked.clear()
-        for source in self._sources:
-            await source.close()
+        await _close(self._sources)
+
+
+async def _close(sources: Sequence[LiveSource]) -> None:
+    """Close all at once, as each may wait for its peers, and each whatever befalls another."""
+    for closed in await asyncio.gather(
+        *(source.close() for source in sources), return_exceptions=True
+    ):
+        if isinstance(closed, BaseException):
+            raise closed

@@ -86,8 +86,6 @@ impl Counters {
 #[derive(Debug)]
 pub struct Delta {
     pub(crate) source: usize,
-    /// When the chunk was received.
-    pub(crate) received: i64,
     pub(crate) keys: Dictionary,
     /// Numbers of the panes in order of appearance; an entry names one by its place here.
     pub(crate) panes: Vec<i64>,
@@ -113,10 +111,9 @@ pub(crate) struct Entry {
 }
 
 impl Delta {
-    pub(crate) fn new(source: usize, received: i64) -> Self {
+    pub(crate) fn new(source: usize) -> Self {
         Self {
             source,
-            received,
             keys: Dictionary::default(),
             panes: Vec::new(),
             entries: Vec::new(),
@@ -133,6 +130,11 @@ impl Delta {
     /// Where the chunk's lines went, as far as the chunk alone tells.
     pub fn lines(&self) -> &Counters {
         &self.lines
+    }
+
+    /// Whether it tells how far its source has come.
+    pub fn has_time(&self) -> bool {
+        self.newest.is_some()
     }
 
     /// Notes the time of an event that counts.

@@ -20,10 +20,9 @@
 //!     seed: Seed::new(1),
 //! };
 //! let (clock, length, sources, limit) = (Clock::Events, 300, 1, Some(10));
-//! let idle_timeout = None;
 //! let kind = Kind::Text;
 //! let mut state =
-//!     State::new(Settings { panes, length, clock, sources, idle_timeout, limit, kind }, 0);
+//!     State::new(Settings { panes, length, clock, sources, limit, kind }, 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
 //! let origin = Origin { source: 0, format: Format::Combined, now: 0, max_ahead: None };

@@ -74,7 +74,7 @@ impl Query {
     ///
     /// An error means that the chunk is malformed as a whole; nothing of it counts.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
-        let mut delta = Delta::new(origin.source, origin.now);
+        let mut delta = Delta::new(origin.source);
         let mut clock = Clock::default();
         chunk.for_each_stamped(|line, stamp| {
             match self.event(line, stamp, origin, &mut clock) {
@@ -174,7 +174,7 @@ pub struct Events {
 impl Events {
     /// Starts without an event.
     pub fn new(panes: Panes, seed: Seed) -> Self {
-        Self { delta: Delta::new(0, 0), panes, seed }
+        Self { delta: Delta::new(0), panes, seed }
     }
 
     /// Counts an event.

@@ -41,8 +41,6 @@ pub struct Settings {
     pub clock: Clock,
     /// How many sources there are.
     pub sources: usize,
-    /// How long a source may be silent before the watermark does without it.
-    pub idle_timeout: Option<i64>,
     /// How many rows a snapshot has at most.
     pub limit: Option<usize>,
     /// What keys are.
@@ -101,15 +99,13 @@ pub struct State {
     unsettled: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
-    /// The clock, where sources may be idle.
-    now: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Source {
     newest: Option<i64>,
-    /// When something of it was received last.
-    received: i64,
+    /// Whether the watermark does without it until it tells a time again.
+    idle: bool,
     ended: bool,
 }
 
@@ -127,7 +123,7 @@ impl State {
             keys: KeyTable::default(),
             window: Window::default(),
             open: BTreeMap::new(),
-            sources: vec![Source { newest: None, received: start, ended: false }; settings.sources],
+            sources: vec![Source { newest: None, idle: false, ended: false }; settings.sources],
             watermark: None,
             answered,
             idle: false,
@@ -136,7 +132,6 @@ impl State {
             unsettled: BTreeMap::new(),
             oldest: None,
             newest: None,
-            now: start,
         }
     }
 
@@ -200,7 +195,7 @@ impl State {
         }
         if let Some(source) = self.sources.get_mut(delta.source) {
             source.newest = source.newest.max(delta.newest);
-            source.received = source.received.max(delta.received);
+            source.idle &= !delta.has_time();
         }
         self.follow_sources();
     }
@@ -213,20 +208,25 @@ impl State {
         self.follow_sources();
     }
 
+    /// Leaves a source that was silent for too long out of the watermark, until it tells a time.
+    pub fn leave_out(&mut self, source: usize) {
+        if let Some(source) = self.sources.get_mut(source) {
+            source.idle = true;
+        }
+        self.follow_sources();
+    }
+
     fn follow_sources(&mut self) {
         let Settings { clock: Clock::Events, panes: Some(panes), .. } = self.settings else {
             return;
         };
-        let is_idle = |source: &Source| {
-            let silent = self.now.saturating_sub(source.received);
-            self.settings.idle_timeout.is_some_and(|timeout| silent > timeout)
-        };
         let (idle, running): (Vec<&Source>, Vec<&Source>) =
-            self.sources.iter().filter(|source| !source.ended).partition(|&source| is_idle(source));
+            self.sources.iter().filter(|source| !source.ended).partition(|source| source.idle);
         // A source that has shown nothing yet holds all back. With all of them idle it is no
-        // matter which was last; with none left `finish` is due.
-        let oldest = if running.is_empty() {
-            idle.iter().filter_map(|source| source.newest).max()
+        // matter which was last, and those that have ended count too; with none left `finish` is
+        // due.
+        let oldest = if running.is_empty() && !idle.is_empty() {
+            self.sources.iter().filter_map(|source| source.newest).max()
         } else {
             running.iter().map(|source| source.newest).min().flatten()
         };
@@ -241,13 +241,10 @@ impl State {
 
     /// Moves the clock: the watermark is there at once.
     pub fn advance(&mut self, now: i64) {
-        self.now = self.now.max(now);
-        match (self.settings.panes, self.settings.clock) {
-            (Some(panes), Clock::Arrival | Clock::Manual) => {
-                self.raise(Some(now.saturating_sub(panes.lateness)));
-            }
-            (_, Clock::Events) if self.settings.idle_timeout.is_some() => self.follow_sources(),
-            _ => {}
+        if let (Some(panes), Clock::Arrival | Clock::Manual) =
+            (self.settings.panes, self.settings.clock)
+        {
+            self.raise(Some(now.saturating_sub(panes.lateness)));
         }
     }
 

@@ -30,7 +30,6 @@ fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
         length,
         clock: Clock::Events,
         sources,
-        idle_timeout: None,
         limit: None,
         kind: Kind::Text,
     }
@@ -225,35 +224,41 @@ proptest! {
 }
 
 #[test]
-fn a_source_that_is_silent_for_too_long_holds_nothing_back_until_it_speaks_again() {
+fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
     let panes = Panes { width: SECOND, lateness: 0 };
     let query = query(panes, 6);
-    let settings = Settings { idle_timeout: Some(30), ..settings(panes, 5, 2) };
-    let mut state = State::new(settings, 0);
-    let at = |seconds: i64, source, now| {
-        let origin = Origin { source, format: Format::Combined, now, max_ahead: None };
-        query.absorb(Chunk::Lines(&line(seconds, b"/a")), &origin).unwrap()
+    let mut state = State::new(settings(panes, 5, 2), 0);
+    let at = |seconds: i64, source| absorb(&query, &line(seconds, b"/a"), source);
+    let mut end = |state: &mut State| {
+        let mut last = None;
+        while let Some(snapshot) = state.next_snapshot() {
+            last = snapshot.end;
+        }
+        last.map(|end| end / SECOND - 86_400)
     };
-    state.apply(&at(10, 0, 1));
-    state.apply(&at(20, 0, 25));
-    assert_eq!(state.next_snapshot(), None, "the second source has said nothing");
-    state.advance(30);
-    assert_eq!(state.next_snapshot(), None, "it may be silent for so long");
-    state.advance(31);
-    assert_eq!(state.next_snapshot().and_then(|snapshot| snapshot.end), Some(86_411 * SECOND));
+    state.apply(&at(10, 0));
+    state.apply(&at(20, 0));
+    assert_eq!(end(&mut state), None, "the second source has said nothing");
+    state.leave_out(1);
+    assert_eq!(end(&mut state), Some(16), "the window after 10 is empty at 16");
+    // What is no line of a log tells no time.
+    state.apply(&absorb(&query, b"nothing", 1));
+    state.apply(&at(30, 0));
+    assert_eq!(end(&mut state), Some(26));
     // It comes back: what is closed is late, what is open counts, and it holds back again.
-    state.apply(&at(12, 1, 40));
-    state.apply(&at(20, 1, 41));
-    state.apply(&at(30, 0, 42));
-    assert_eq!((state.lines().late, state.lines().counted), (1, 4));
-    let mut last = None;
-    while let Some(snapshot) = state.next_snapshot() {
-        last = snapshot.end;
-    }
-    assert_eq!(last, Some(86_416 * SECOND), "the window after 10 is empty at 16, then jumped");
-    // With all of them silent the one that came furthest counts, whoever fell silent last.
-    state.advance(10_000);
-    assert_eq!(state.next_snapshot().and_then(|snapshot| snapshot.end), Some(86_421 * SECOND));
+    state.apply(&at(12, 1));
+    state.apply(&at(30, 1));
+    state.apply(&at(40, 0));
+    assert_eq!((state.lines().late, state.lines().counted), (1, 5));
+    assert_eq!(end(&mut state), None);
+    // With all of them silent the one that came furthest counts, also if it has ended.
+    state.leave_out(1);
+    assert_eq!(end(&mut state), Some(36));
+    state.apply(&at(41, 1));
+    state.apply(&at(50, 0));
+    state.end_source(0);
+    state.leave_out(1);
+    assert_eq!(end(&mut state), Some(47));
 }
 
 #[test]

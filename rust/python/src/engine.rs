@@ -13,6 +13,15 @@ use crate::convert::{Answer, answer, batch_error, chunk, counters, field, format
 #[pyclass(name = "Delta", module = "tailrace._core", frozen)]
 pub(crate) struct PyDelta(Delta);
 
+#[pymethods]
+impl PyDelta {
+    /// Whether it tells how far its source has come.
+    #[getter]
+    fn has_time(&self) -> bool {
+        self.0.has_time()
+    }
+}
+
 /// Counts lines by a field.
 #[pyclass(name = "Engine", module = "tailrace._core", frozen)]
 pub(crate) struct PyEngine {
@@ -23,7 +32,7 @@ pub(crate) struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, formats, by, time, limit, window_us, lateness_us, idle_timeout_us, sources,
+    #[pyo3(signature = (*, formats, by, time, limit, window_us, lateness_us, sources,
                         start_us, hash_seed))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
@@ -34,7 +43,6 @@ impl PyEngine {
         limit: Option<usize>,
         window_us: Option<(i64, i64)>,
         lateness_us: i64,
-        idle_timeout_us: Option<i64>,
         sources: usize,
         start_us: i64,
         hash_seed: u64,
@@ -61,8 +69,7 @@ impl PyEngine {
             _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
         };
         let (panes, length) = panes(window_us, lateness_us)?;
-        let idle_timeout = idle_timeout_us;
-        let settings = Settings { panes, length, clock, sources, idle_timeout, limit, kind };
+        let settings = Settings { panes, length, clock, sources, limit, kind };
         Ok(Self {
             query: Query { by, time, panes, seed: Seed::new(hash_seed) },
             state: Mutex::new(State::new(settings, start_us)),
@@ -101,6 +108,12 @@ impl PyEngine {
     #[pyo3(signature = (now_us, /))]
     fn advance(&self, now_us: i64) -> PyResult<()> {
         lock(&self.state).map(|mut state| state.advance(now_us))
+    }
+
+    /// Leaves a source that was silent for too long out of the watermark.
+    #[pyo3(signature = (source, /))]
+    fn leave_out(&self, source: usize) -> PyResult<()> {
+        lock(&self.state).map(|mut state| state.leave_out(source))
     }
 
     /// The source to read next, so that the fewest panes stay open.

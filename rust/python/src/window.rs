@@ -38,15 +38,7 @@ impl PyWindow {
     ) -> PyResult<Self> {
         let (panes, length) = panes(Some(window_us), lateness_us)?;
         let clock = Clock::Manual;
-        let settings = Settings {
-            panes,
-            length,
-            clock,
-            sources: 0,
-            idle_timeout: None,
-            limit,
-            kind: Kind::Text,
-        };
+        let settings = Settings { panes, length, clock, sources: 0, limit, kind: Kind::Text };
         Ok(Self {
             panes: panes.unwrap_or(Panes { width: window_us.1, lateness: lateness_us }),
             seed: Seed::new(hash_seed),
