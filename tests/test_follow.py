@@ -27,7 +27,7 @@ NOBODY = 65_534
 ROUNDS = 50
 NUMBERS = "".join(f"{n}\n" for n in range(5_000))
 # More than what is compared first.
-HEADER = "".join(f"# line {n} of a long comment\n" for n in range(60))
+HEADER = "".join(f"# line {n} of a long comment\n" for n in range(300))
 
 
 class Reader:
@@ -461,11 +461,11 @@ async def test_what_only_begins_like_what_was_read_is_read(log: Path):
     async with following(log) as reader:
         await reader.until(*HEADER.splitlines(), *NUMBERS.split())
         log.rename(f"{log}.3")
-        Path(f"{log}.2").write_text(HEADER + "another\n" * 100)
-        Path(f"{log}.1.gz").write_bytes(gzip.compress((HEADER + "a third\n" * 100).encode()))
+        Path(f"{log}.2").write_text(HEADER + "another\n" * 400)
+        Path(f"{log}.1.gz").write_bytes(gzip.compress((HEADER + "a third\n" * 400).encode()))
         log.write_text("new\n")
-        await reader.count(201 + 2 * len(HEADER.splitlines()))
-        assert [reader.lines.count(line) for line in ("another", "a third", "new")] == [100, 100, 1]
+        await reader.count(801 + 2 * len(HEADER.splitlines()))
+        assert [reader.lines.count(line) for line in ("another", "a third", "new")] == [400, 400, 1]
 
 
 @follows

@@ -269,7 +269,7 @@ def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: 
 )
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
 def test_the_same_where_every_file_begins_alike(operations: list[str], header: int):
-    # More than is compared first, or less.
+    # As short as a few lines, or longer than all that is appended at a time.
     world = play(operations, header=header)
 
     # A line of a comment that every file has may be taken for one that was read.

@@ -61,7 +61,7 @@ _READ_BYTES = 1024 * 1024
 
 # By what a content is known again: so much of its beginning, and of what stands before a place.
 # Some logs begin with the same few hundred bytes of comments each time.
-_HEAD_BYTES = 1024
+_HEAD_BYTES = 4096
 _BEFORE_BYTES = 256
 
 # How much of a compressed file that may be a copy of one that is read now is compared each time.
@@ -69,7 +69,7 @@ _FIRST_BYTES = 64 * 1024
 
 # By what a part of a content is known: what stands before each of these places, which lie closer
 # together than an eighth of what is before them. They go further than any file.
-_SAMPLE_BYTES = 64
+_SAMPLE_BYTES = 32
 _MARKS = tuple(accumulate(repeat(None, 300), lambda mark, _: mark + mark // 8, initial=_HEAD_BYTES))
 
 # How long a file that is no longer under the name is listened to after its last byte. Servers
@@ -86,7 +86,7 @@ _EXAMINE_S = 1.0
 MAX_HELD = 64
 
 # How many contents are remembered, newest first: 256 that stood there at the start, and as many
-# that were read. Each of these is below 10 KiB as long as it is of less than a GiB.
+# that were read. Each of these is below 8 KiB as long as it is of less than a GiB.
 _MAX_REMEMBERED = 256
 
 # How often the siblings are listed until two lists agree: a directory is not read at one instant.
