@@ -274,3 +274,12 @@ def test_the_same_where_every_file_begins_alike(operations: list[str], header: i
 
     # A line of a comment that every file has may be taken for one that was read.
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
+
+
+def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again():
+    world = play(
+        ["append", "look", "rename", "append", "rename", "rename only", "gzip what is written to"],
+        header=9,
+    )
+
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))

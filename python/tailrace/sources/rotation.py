@@ -854,7 +854,7 @@ class Name:
                     # One of the current file is needed when that is truncated, and whether a
                     # compressed one is the same to its end is seen when that is at its.
                     plain = file.gunzip is None and other.gunzip is None
-                    return "known" if plain and other in self._held else "pending"
+                    return "part" if plain and other in self._held else "pending"
             verdict = of_cut or (yield from self._was_read(file, head, sibling))
             if verdict:
                 return verdict
