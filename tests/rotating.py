@@ -1,7 +1,9 @@
 """
 For tests: a process that writes numbered lines at full speed and rotates its log itself.
 
-rotating.py KIND DIRECTORY ROUNDS; it ends with the number of lines written as its only output.
+rotating.py KIND DIRECTORY ROUNDS; it ends with the number of lines written as its last output.
+Where a kind needs what it wrote to be read before it goes on, it prints the number and waits for
+an empty line.
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ class Writer:
                 if old.exists():
                     old.replace(f"{self.path}.{n + 1}{ending}")
 
+    def wait_for_reader(self) -> None:
+        print(self.number, flush=True)  # noqa: T201 - its question
+        sys.stdin.readline()
+
     def compress(self, n: int) -> None:
         plain = Path(f"{self.path}.{n}")
         with plain.open("rb") as source, gzip.open(f"{plain}.gz", "wb", compresslevel=1) as out:
@@ -89,6 +95,31 @@ class Writer:
         self.shift()
         shutil.copyfile(self.path, f"{self.path}.1")
         os.truncate(self.path, 0)
+
+    def copied_early(self, _round: int) -> None:
+        """Write between the copy and the truncation."""
+        self.shift()
+        shutil.copyfile(self.path, f"{self.path}.1")
+        self.write(300)
+        self.wait_for_reader()
+        os.truncate(self.path, 0)
+
+    def copied_early_and_compressed(self, number: int) -> None:
+        self.copied_early(number)
+        self.write(300)
+        self.compress(1)
+
+    def compressed_early(self, _round: int) -> None:
+        """Go on writing to the old one while it is being compressed."""
+        self.shift()
+        self.path.rename(f"{self.path}.1")
+        os.close(self._open())
+        packed = gzip.compress(Path(f"{self.path}.1").read_bytes(), 1)
+        self.write(300)
+        self.wait_for_reader()
+        Path(f"{self.path}.1.gz").write_bytes(packed)
+        Path(f"{self.path}.1").unlink()
+        self.reopen()
 
     def copied_over(self, _round: int) -> None:
         """Copy to the same file each time, and compress nothing."""

@@ -5,6 +5,7 @@ import bz2
 import gzip
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ DESCRIPTORS = Path("/proc/self/fd")
 NOBODY = 65_534
 ROUNDS = 50
 NUMBERS = "".join(f"{n}\n" for n in range(5_000))
+# More than what is compared first.
+HEADER = "".join(f"# line {n} of a long comment\n" for n in range(300))
 
 
 class Reader:
@@ -62,6 +65,16 @@ class Reader:
         for _ in range(4):
             await self.receive()
         assert self.lines == []
+
+
+async def settled(reader: Reader) -> None:
+    """Read till it is known of every sibling what it is, and nothing comes of that."""
+    (name,) = reader.follow._names
+    name._examine_at = 0.0
+    async with asyncio.timeout(TIMEOUT_S):
+        while len(name._held) > 1 or name._pending:
+            await reader.receive()
+    await reader.nothing_more()
 
 
 @asynccontextmanager
@@ -103,6 +116,13 @@ def _notified(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Everything once with the system's notification and once without."""
     if request.param == "polled":
         monkeypatch.setattr(changes.Changes, "begin", lambda _: None)
+
+
+def lost(log: Path) -> str:
+    return (
+        f"{log}: was truncated, and no copy of it was found (looked for beside it); it is read "
+        "from its beginning, and lines that were written just before may be lost"
+    )
 
 
 def append(path: Path, text: str) -> None:
@@ -310,6 +330,41 @@ async def test_a_link_that_points_elsewhere_is_followed(tmp_path: Path):
         await reader.nothing_more()
 
 
+@pytest.mark.parametrize("begun", ["", "a\n"])
+@follows
+async def test_a_log_is_read_on_where_it_was_renamed_and_no_new_one_appears(log: Path, begun: str):
+    log.write_text(begun)
+    async with following(log) as reader:
+        await reader.until(*begun.split())
+        with log.open("a") as out:
+            log.rename(f"{log}.1")
+            await reader.nothing_more()
+            print("b", file=out, flush=True)
+            await reader.until("b")
+        log.write_text("c\n")
+        await reader.until("c")
+        await reader.nothing_more()
+
+
+@follows
+async def test_siblings_that_keep_the_extension_are_found(log: Path):
+    log.write_text("a\n")
+    async with following(log) as reader:
+        await reader.until("a")
+        log.rename(log.with_name("access.3.log"))
+        log.with_name("access.2.log.gz").write_bytes(gzip.compress(b"b\n"))
+        log.with_name("access.1.log").write_text("c\n")
+        # Other logs.
+        log.with_name("access-2.log").write_text("no\n")
+        log.with_name("access.ssl.log").write_text("no\n")
+        log.write_text("d\n")
+        await reader.until("b", "c", "d")
+        log.with_name("access-20260102.log").write_text("d\ne\n")
+        log.write_text("f\n")
+        await reader.until("e", "f")
+        await reader.nothing_more()
+
+
 # Copying and truncating.
 
 
@@ -330,6 +385,87 @@ async def test_what_only_the_copy_has_is_read_from_it(
         await reader.until("begun", "b", "en", "d")
         await reader.nothing_more()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("text", [NUMBERS, "a\nb\n", HEADER], ids=["long", "short", "header"])
+@follows
+async def test_what_was_read_between_the_copy_and_the_truncation_is_not_read_again(
+    log: Path, *, packed: bool, text: str, caplog: pytest.LogCaptureFixture
+):
+    log.write_text(text)
+    async with following(log) as reader:
+        await reader.until(*text.splitlines())
+        shutil.copyfile(log, f"{log}.1")
+        append(log, "between\nbe")
+        await reader.until("between")
+        log.write_text("")
+        await reader.until("be")
+        append(log, "after\n")
+        await reader.until("after")
+        if packed:
+            Path(f"{log}.1.gz").write_bytes(gzip.compress(Path(f"{log}.1").read_bytes()))
+            Path(f"{log}.1").unlink()
+        await settled(reader)
+        log.rename(f"{log}.0")
+        log.write_text("new\n")
+        await reader.until("new")
+        await reader.nothing_more()
+    assert not caplog.records
+
+
+@follows
+async def test_of_two_copies_the_one_that_has_more_is_read(
+    log: Path, caplog: pytest.LogCaptureFixture
+):
+    log.write_text(NUMBERS)
+    async with following(log) as reader:
+        await reader.until(*NUMBERS.split())
+        # Listed in any order, so there is one on each side.
+        for early in ("0", "2", "bak"):
+            shutil.copyfile(log, f"{log}.{early}")
+        append(log, "b\n")
+        await reader.until("b")
+        append(log, "c\n")
+        shutil.copyfile(log, f"{log}.1")
+        log.write_text("d\n")
+        await reader.until("c", "d")
+        await settled(reader)
+    assert not caplog.records
+
+
+@follows
+async def test_what_is_written_to_the_old_one_while_it_is_compressed_is_read_once(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rotation, "QUIET_S", 0.1)
+    log.write_text(NUMBERS)
+    async with following(log) as reader:
+        await reader.until(*NUMBERS.split())
+        with log.open("a") as old:
+            log.rename(f"{log}.1")
+            log.write_text("")
+            packed = gzip.compress(Path(f"{log}.1").read_bytes())
+            print("late", file=old, flush=True)
+            await reader.until("late")
+            Path(f"{log}.1.gz").write_bytes(packed)
+            Path(f"{log}.1").unlink()
+        append(log, "a\n")
+        await reader.until("a")
+        await settled(reader)
+
+
+@follows
+async def test_what_only_begins_like_what_was_read_is_read(log: Path):
+    log.write_text(HEADER + NUMBERS)
+    async with following(log) as reader:
+        await reader.until(*HEADER.splitlines(), *NUMBERS.split())
+        log.rename(f"{log}.3")
+        Path(f"{log}.2").write_text(HEADER + "another\n" * 400)
+        Path(f"{log}.1.gz").write_bytes(gzip.compress((HEADER + "a third\n" * 400).encode()))
+        log.write_text("new\n")
+        await reader.count(801 + 2 * len(HEADER.splitlines()))
+        assert [reader.lines.count(line) for line in ("another", "a third", "new")] == [400, 400, 1]
 
 
 @follows
@@ -386,10 +522,22 @@ async def test_truncation_without_a_copy_is_said_once(log: Path, caplog: pytest.
         await reader.until("c")
         await reader.nothing_more()
     (record,) = caplog.records
-    assert record.getMessage() == (
-        f"{log}: was truncated, and no copy of it was found; lines that were written just before "
-        "may be lost"
-    )
+    assert record.getMessage() == lost(log)
+
+
+@follows
+async def test_what_truncation_leaves_is_read_again_and_that_is_said(
+    log: Path, caplog: pytest.LogCaptureFixture
+):
+    log.write_text("a\nb\nc\n")
+    async with following(log) as reader:
+        await reader.until("a", "b", "c")
+        os.truncate(log, 4)
+        await reader.until("a", "b")
+        append(log, "d\n")
+        await reader.until("d")
+    (record,) = caplog.records
+    assert record.getMessage() == lost(log)
 
 
 @follows
@@ -477,13 +625,15 @@ def test_what_can_never_be_followed_is_refused(tmp_path: Path):
     with pytest.raises(TailraceError, match=r"pipe: is no file .*; a pipe is read as it comes"):
         check_followed(str(tmp_path / "pipe"))
     (tmp_path / "packed").write_bytes(gzip.compress(b"a\n"))
-    with pytest.raises(TailraceError, match="is compressed; nothing is added to it"):
+    with pytest.raises(TailraceError, match="is compressed; nothing is appended to it; leave out"):
         check_followed(str(tmp_path / "packed"))
     (tmp_path / "packed").write_bytes(bz2.compress(b"a\n"))
     with pytest.raises(TailraceError, match="is compressed"):
         check_followed(str(tmp_path / "packed"))
     with pytest.raises(TailraceError, match="standard input"):
         check_followed("-")
+    with pytest.raises(TailraceError, match="empty"):
+        check_followed("")
     check_followed(str(tmp_path / "not there"))
 
 
@@ -550,4 +700,38 @@ async def test_every_line_is_read_once_while_the_log_is_rotated_at_full_speed(
             f"line {n:09} of a log that is rotated" for n in range(written)
         ]
     # Nothing was lost, so nothing is said.
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "kind", ["copied_early", "copied_early_and_compressed", "compressed_early"]
+)
+@follows
+async def test_what_is_written_while_the_log_is_copied_is_read_once(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rotation, "QUIET_S", 0.1)
+    async with following(tmp_path / "access.log") as reader:
+        writer = await asyncio.create_subprocess_exec(
+            *(sys.executable, ROTATING, kind, tmp_path, str(ROUNDS)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert writer.stdin
+        assert writer.stdout
+        # Once a round, and at its end.
+        for _ in range(ROUNDS + 1):
+            asked = asyncio.ensure_future(writer.stdout.readline())
+            while not asked.done():
+                await reader.receive()
+            written = int(await asked)
+            await reader.count(written)
+            writer.stdin.write(b"\n")
+        await writer.communicate()
+        lines = reader.lines
+        reader.lines = []
+        await settled(reader)
+
+    assert len(lines) == written
+    assert sorted(lines) == [f"line {n:09} of a log that is rotated" for n in range(written)]
     assert not caplog.records

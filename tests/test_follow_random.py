@@ -26,6 +26,8 @@ OPERATIONS = (
     "gzip",
     "copytruncate and gzip",
     "copy, then truncate",
+    "copy, write, then truncate",
+    "gzip what is written to",
     "write to the old one",
     "remove the oldest",
     "wait",
@@ -35,10 +37,9 @@ OPERATIONS = (
 class World:
     """A log, its writer, who rotates it, and who follows it."""
 
-    def __init__(self, directory: Path, *, header: bool) -> None:
+    def __init__(self, directory: Path, *, header: int) -> None:
         self.path = directory / "access.log"
-        self.header = b"".join(b"# a comment that is in each file, %d\n" % n for n in range(9))
-        self.header = self.header if header else b""
+        self.header = b"".join(b"# a comment that is in each file, %d\n" % n for n in range(header))
         self.written: list[bytes] = []
         self.got: list[bytes] = []
         self.number = 0
@@ -128,6 +129,17 @@ class World:
                 os.utime(f"{plain}.gz", ns=(status.st_atime_ns, status.st_mtime_ns))
                 plain.unlink()
 
+    def compress_late(self) -> None:
+        """Compress the old one while it is written to; what comes late, only it has."""
+        for n in range(60, 0, -1):
+            plain = Path(f"{self.path}.{n}")
+            if plain.exists() and self.old is not None and self.is_open(plain):
+                packed = gzip.compress(plain.read_bytes(), 1)
+                self.write(2, self.old)
+                self.look_whole()
+                Path(f"{plain}.gz").write_bytes(packed)
+                plain.unlink()
+
     def is_open(self, path: Path) -> bool:
         ident = path.stat().st_ino
         return self.old is not None and os.fstat(self.old).st_ino == ident
@@ -143,6 +155,12 @@ class World:
                 start, end = chunk.span
                 self.got += chunk.data[start:end].splitlines()
 
+    def look_whole(self) -> None:
+        """End the look that is going on, and have a whole one."""
+        self.look()
+        self.name._examine_at = 0.0
+        self.look()
+
     def comments(self) -> list[bytes]:
         return self.header.splitlines()
 
@@ -150,7 +168,7 @@ class World:
         """What was read and is no comment."""
         return [line for line in self.got if line not in self.comments()]
 
-    def do(self, operation: str) -> None:  # noqa: C901, PLR0912 - one branch each
+    def do(self, operation: str) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch each
         match operation:
             case "append":
                 self.write(3, self.opened())
@@ -178,16 +196,22 @@ class World:
                 if self.copy():
                     self.truncate()
                     self.compress()
+            case "copy, write, then truncate":
+                if self.copy():
+                    self.write(2, self.opened())
+                    self.look_whole()
+                    self.truncate()
+            case "gzip what is written to":
+                self.look_whole()
+                self.compress_late()
             case "gzip":
                 self.compress()
             case "write to the old one":
                 if self.old is not None:
                     self.write(2, self.old)
             case "remove the oldest":
-                # All of it was read, so it is no loss: the rest of one look, and a whole one.
-                self.look()
-                self.name._examine_at = 0.0
-                self.look()
+                # All of it was read, so it is no loss.
+                self.look_whole()
                 for n in range(61, 0, -1):
                     path = Path(f"{self.path}.{n}.gz")
                     if path.exists():
@@ -217,7 +241,7 @@ class World:
         self.name.close()
 
 
-def play(operations: list[str], *, header: bool = False) -> World:
+def play(operations: list[str], *, header: int = 0) -> World:
     with tempfile.TemporaryDirectory() as directory:
         world = World(Path(directory), header=header)
         for operation in operations:
@@ -243,9 +267,19 @@ def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: 
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(st.lists(st.sampled_from(OPERATIONS), max_size=40))
-def test_the_same_where_every_file_begins_alike(operations: list[str]):
-    world = play(operations, header=True)
+@given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
+def test_the_same_where_every_file_begins_alike(operations: list[str], header: int):
+    # As short as a few lines, or longer than all that is appended at a time.
+    world = play(operations, header=header)
 
     # A line of a comment that every file has may be taken for one that was read.
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
+
+
+def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again():
+    world = play(
+        ["append", "look", "rename", "append", "rename", "rename only", "gzip what is written to"],
+        header=9,
+    )
+
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))

@@ -54,10 +54,13 @@ def check_followed(path: str) -> None:
 
     Raises:
         OSError: It is a directory.
-        TailraceError: It is standard input, a pipe or a device, or compressed.
+        TailraceError: It is empty, standard input, a pipe or a device, or compressed.
     """
     if path == STDIN:
         raise TailraceError("-: standard input has no name to follow; leave out the following")
+    if not path:
+        mend = "see that the variable it came from is set"
+        raise TailraceError(f"an empty name is none that could be followed; {mend}")
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - names stay text
     except FileNotFoundError:
@@ -73,7 +76,7 @@ def check_followed(path: str) -> None:
         with open(path, "rb") as file:  # noqa: PTH123 - names stay text
             packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         if packed:
-            mend = "nothing is added to it; read it without following"
+            mend = "nothing is appended to it; leave out the following (-F)"
             raise TailraceError(f"{path}: is compressed; {mend}")
 
 

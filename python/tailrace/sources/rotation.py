@@ -7,17 +7,25 @@ last read and the truncation stands in the copy alone, so the copy is looked for
 read, then the file from its beginning.
 
 Files that came and went between two looks are found among the siblings: files in the same
-directory whose name begins with this one's. Which of them is what is told by content, not by name
-or inode: both are used again, and compression gives a file another inode. Of every content that
-was read the beginning, the length and the bytes before its end are kept. A sibling is then
+directory whose name begins with this one's, or has what rotation adds before its extension. Which
+of them is what is told by content, not by name or inode: both are used again, and compression
+gives a file another inode. Of every content that was read the beginning, the length, the bytes
+before its end and samples from between are kept. A sibling is then
 
-- a copy, maybe compressed, of what was read or is being read: left alone,
+- a copy, maybe compressed, of what was read or is being read, or of the first part of it, if more
+  was written while it was made: left alone,
 - a copy of what was being read when it was truncated: read from there on,
 - a rotated file that was never seen: read whole, before what is newer.
 
-Nothing here waits, reads a clock or knows an event loop. What cannot be known: a file that is
-truncated and grows, between two looks, into one that has the same bytes at the same place; and
-what nobody copied before a truncation, which is said.
+Nothing here waits, reads a clock or knows an event loop. What cannot be known:
+
+- a file that is truncated and grows, between two looks, into one that has the same bytes at the
+  same place,
+- what nobody copied before a truncation, which is said; where the copy has less than was read,
+  what was written between the last read and the truncation, which is not,
+- a file that came and went between two looks, begins like one that was read, and differs only in
+  its last ninth, as with a long comment and a line or two after it: it is taken for a copy,
+- what a link, or a directory in the path, pointed to between two looks, if it was switched twice.
 """
 
 from __future__ import annotations
@@ -28,7 +36,10 @@ import os
 import re
 import stat
 import zlib
+from bisect import bisect
 from collections import deque
+from contextlib import suppress
+from itertools import accumulate, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -50,8 +61,16 @@ _READ_BYTES = 1024 * 1024
 
 # By what a content is known again: so much of its beginning, and of what stands before a place.
 # Some logs begin with the same few hundred bytes of comments each time.
-_HEAD_BYTES = 1024
+_HEAD_BYTES = 4096
 _BEFORE_BYTES = 256
+
+# How much of a compressed file that may be a copy of one that is read now is compared each time.
+_FIRST_BYTES = 64 * 1024
+
+# By what a part of a content is known: what stands before each of these places, which lie closer
+# together than an eighth of what is before them. They go further than any file.
+_SAMPLE_BYTES = 32
+_MARKS = tuple(accumulate(repeat(None, 300), lambda mark, _: mark + mark // 8, initial=_HEAD_BYTES))
 
 # How long a file that is no longer under the name is listened to after its last byte. Servers
 # reopen their logs within a second or so, but may finish long requests in the old one.
@@ -67,7 +86,7 @@ _EXAMINE_S = 1.0
 MAX_HELD = 64
 
 # How many contents are remembered, newest first: 256 that stood there at the start, and as many
-# that were read. Each is below 1.5 KiB.
+# that were read. Each of these is below 8 KiB as long as it is of less than a GiB.
 _MAX_REMEMBERED = 256
 
 # How often the siblings are listed until two lists agree: a directory is not read at one instant.
@@ -79,29 +98,41 @@ _ROTATED = re.compile(r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.g
 _UNFINISHED_NAME = re.compile(r".*[.\-_](?:tmp|temp|part|partial|swp|lock)", re.ASCII)
 _LONGEST_NUMBER = 4
 
+# The same before the extension, as `access.1.log`. `app-2.log` may be that of a second server.
+_KEEPS_EXTENSION = re.compile(r"\.\d{1,4}|[.\-_]\d[\d.\-_T:]{6,}\d", re.ASCII)
+
 # What zstd, bzip2 and xz begin with.
 _OTHER_COMPRESSION = (b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
 
 _Ident = tuple[int, int]
 
 # What a sibling is: the rest of what was truncated, or what will be when it is finished; never
-# seen before; read already or of no concern; or to be told later.
-_Verdict = Literal["rest", "unfinished", "missed", "known", "pending"]
+# seen before; read already or of no concern, the same as long as it stays as it is; or to be told
+# later.
+_Verdict = Literal["rest", "unfinished", "missed", "known", "part", "pending"]
 
 
 class _Trail:
     """How far a content was read, and by what it is known again."""
 
-    __slots__ = ("before", "head", "offset")
+    __slots__ = ("before", "head", "offset", "samples")
 
     def __init__(self) -> None:
         self.head = b""
         self.offset = 0
         self.before = b""
+        self.samples = bytearray()
 
     @classmethod
     def at(cls, descriptor: int, offset: int) -> _Trail:
         """Return that of a plain file, as if it had been read up to an offset."""
+        trail = cls.whole(descriptor, offset)
+        trail.samples += _samples(descriptor, offset)
+        return trail
+
+    @classmethod
+    def whole(cls, descriptor: int, offset: int) -> _Trail:
+        """Return one by which a part is not known: hundreds of files are not sampled at once."""
         trail = cls()
         trail.head = os.pread(descriptor, min(_HEAD_BYTES, offset), 0)
         trail.offset = offset
@@ -113,7 +144,12 @@ class _Trail:
         missing = _HEAD_BYTES - len(self.head)
         if missing > 0:
             self.head += data[:missing]
-        self.offset += len(data)
+        end = self.offset + len(data)
+        while (mark := _MARKS[len(self.samples) // _SAMPLE_BYTES]) <= end:
+            at = mark - self.offset
+            start = at - _SAMPLE_BYTES
+            self.samples += data[start:at] if start >= 0 else self.before[start:] + data[:at]
+        self.offset = end
         self.before = (self.before + data[-_BEFORE_BYTES:])[-_BEFORE_BYTES:]
 
     def leads(self, descriptor: int) -> bool:
@@ -124,6 +160,21 @@ class _Trail:
             and os.pread(descriptor, len(self.head), 0) == self.head
         )
 
+    def has_part(self, descriptor: int, size: int) -> bool:
+        """Tell whether a plain file of that size, which is less, begins it."""
+        head = os.pread(descriptor, min(_HEAD_BYTES, size), 0)
+        return self.head.startswith(head) and self.samples.startswith(_samples(descriptor, size))
+
+    def agrees(self, part: _Trail) -> bool:
+        """Tell whether another one, which is no longer, may be a part of it."""
+        size = min(len(self.samples), len(part.samples))
+        return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
+
+
+def _samples(descriptor: int, size: int) -> bytes:
+    marks = _MARKS[: bisect(_MARKS, size)]
+    return b"".join(os.pread(descriptor, _SAMPLE_BYTES, mark - _SAMPLE_BYTES) for mark in marks)
+
 
 class _Cut:
     """What was being read when it was truncated: its rest stands elsewhere, if anywhere."""
@@ -131,6 +182,8 @@ class _Cut:
     def __init__(self, trail: _Trail, cutter: Cutter) -> None:
         self.trail = trail
         self.cutter = cutter
+        # Whether there is a copy that has less than was read.
+        self.copied = False
         self.said = False
 
 
@@ -207,18 +260,21 @@ class _File:
 
     def head(self) -> bytes:
         """Return how the content begins."""
-        if self.gunzip is None:
-            return os.pread(self.descriptor, _HEAD_BYTES, 0)
-        if self.trail.offset:
+        if self.gunzip is not None and self.trail.offset:
             return self.trail.head
-        head = b""
+        return self.first(_HEAD_BYTES)
+
+    def first(self, size: int) -> bytes:
+        """Return so much of the beginning, or what there is."""
+        if self.gunzip is None:
+            return os.pread(self.descriptor, size, 0)
+        first = b""
         gunzip = Gunzip.of_file(self.descriptor)
-        try:
-            while len(head) < _HEAD_BYTES and (data := gunzip.read(_HEAD_BYTES - len(head))):
-                head += data
-        except EOFError:
-            pass
-        return head
+        # One that is being written may end anywhere.
+        with suppress(EOFError):
+            while len(first) < size and (data := gunzip.read(size - len(first))):
+                first += data
+        return first
 
 
 class _Sibling(NamedTuple):
@@ -354,7 +410,7 @@ class Name:
         opened, absent = self._open_name()
         # What stands at the beginning is noted before the siblings are listed. If it stands there
         # still when it is read, no copy of it was taken for another file in between.
-        newest = opened or (None if absent else current)
+        newest = opened or current
         first = b""
         filled = False
         if newest is not None and not newest.trail.offset:
@@ -576,11 +632,14 @@ class Name:
             if not cut.said:
                 cut.said = True
                 # It is kept: a copy that comes later is still known by it.
-                _log.warning(
-                    "%s: was truncated, and no copy of it was found; lines that were written "
-                    "just before may be lost",
-                    self.path,
-                )
+                self._remember(cut.trail)
+                if not cut.copied:
+                    _log.warning(
+                        "%s: was truncated, and no copy of it was found (looked for beside it); "
+                        "it is read from its beginning, and lines that were written just before "
+                        "may be lost",
+                        self.path,
+                    )
                 yield list(cut.cutter.finish())
 
     # Siblings.
@@ -629,7 +688,7 @@ class Name:
                 self._know(file)
             # Of compressed ones nothing is compressed again.
             if file.gunzip is None and not self.holds(file.ident):
-                self._remember(_Trail.at(file.descriptor, os.fstat(file.descriptor).st_size))
+                self._remember(_Trail.whole(file.descriptor, os.fstat(file.descriptor).st_size))
             os.close(file.descriptor)
         # The others are known without their content, which their inode may not have for long.
         for each in rotated[:-_MAX_REMEMBERED]:
@@ -724,6 +783,8 @@ class Name:
                 found.missed.append((sibling, file))
             elif verdict == "known":
                 self._know(file)
+            elif verdict == "part":
+                self._known[file.ident] = _Known(sibling.size, sibling.modified_ns, b"")
             elif verdict == "unfinished":
                 found.unfinished.add((sibling.ident, sibling.size))
             else:
@@ -785,49 +846,69 @@ class Name:
             head = file.head()
             if not head:
                 return "pending"
-            for cut in list(self._cuts):
-                verdict = yield from self._is_rest(file, head, cut)
-                if verdict:
-                    return verdict
+            of_cut = yield from self._is_of_cut(file, head)
+            if of_cut is not None and of_cut != "part":
+                return of_cut
             for other in live:
                 if _copies(file, head, other):
                     # One of the current file is needed when that is truncated, and whether a
                     # compressed one is the same to its end is seen when that is at its.
                     plain = file.gunzip is None and other.gunzip is None
-                    return "known" if plain and other in self._held else "pending"
-            # Of another compression nothing can be told.
-            old = sibling.modified_ns < self._modified_ns or head.startswith(_OTHER_COMPRESSION)
-            if old or (yield from self._was_read(file, head)):
-                return "known"
+                    return "part" if plain and other in self._held else "pending"
+            verdict = of_cut or (yield from self._was_read(file, head, sibling))
+            if verdict:
+                return verdict
         except zlib.error as error:
             _log.warning("%s: is damaged: %s; it is left alone", file.path, error)
             return "known"
         return "missed" if _is_rotated(sibling) else "pending"
 
-    def _was_read(self, file: _File, head: bytes) -> Generator[list[Chunk], None, bool]:
+    def _is_of_cut(
+        self, file: _File, head: bytes
+    ) -> Generator[list[Chunk], None, Literal["rest", "unfinished", "part"] | None]:
+        part: Literal["part"] | None = None
+        for cut in list(self._cuts):
+            verdict = yield from self._is_rest(file, head, cut)
+            if verdict == "part":
+                # Another copy may have more, and this one be of a later cut.
+                cut.copied = True
+                part = verdict
+            elif verdict:
+                return verdict
+        return part
+
+    def _was_read(
+        self, file: _File, head: bytes, sibling: _Sibling
+    ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
+        # Of another compression nothing can be told.
+        if sibling.modified_ns < self._modified_ns or head.startswith(_OTHER_COMPRESSION):
+            return "known"
         for trail in reversed(self._seen):
-            if (yield from self._repeats(file, head, trail)):
-                return True
-        return False
+            if _alike(head, trail.head):
+                verdict = yield from self._repeats(file, trail)
+                if verdict:
+                    return verdict
+        return None
 
     def _is_rest(
         self, file: _File, head: bytes, cut: _Cut
-    ) -> Generator[list[Chunk], None, _Verdict | None]:
+    ) -> Generator[list[Chunk], None, Literal["rest", "unfinished", "part"] | None]:
         trail = cut.trail
-        size = min(len(head), len(trail.head))
-        if head[:size] != trail.head[:size]:
+        if not _alike(head, trail.head):
             return None
         if file.gunzip is None:
             size = os.fstat(file.descriptor).st_size
-            if size < trail.offset or not trail.leads(file.descriptor):
+            if size < trail.offset:
+                return "part" if trail.has_part(file.descriptor, size) else None
+            if not trail.leads(file.descriptor):
                 return None
         else:
             try:
                 passed = yield from self._passed(file, trail)
             except EOFError:
                 return "unfinished"
-            if passed is None:
-                return None
+            if passed is None or passed == "part":
+                return passed
             file.gunzip = passed
         file.trail = trail
         # One that was given up has delivered its last line already.
@@ -836,38 +917,55 @@ class Name:
         self._cuts.remove(cut)
         return "rest"
 
-    def _passed(self, file: _File, trail: _Trail) -> Generator[list[Chunk], None, Gunzip | None]:
-        """Unpack a file up to where a trail ends, if it is the same till there."""
+    def _passed(
+        self, file: _File, trail: _Trail
+    ) -> Generator[list[Chunk], None, Gunzip | Literal["part"] | None]:
+        """Unpack a file up to where a trail ends, if it is the same till there, or has a part."""
         gunzip = Gunzip.of_file(file.descriptor)
         found = _Trail()
         while missing := trail.offset - found.offset:
             data = gunzip.read(min(missing, _READ_BYTES))
             if not data:
-                return None
+                return "part" if trail.samples.startswith(found.samples) else None
             found.add(data)
-            if found.head[: len(trail.head)] != trail.head[: len(found.head)]:
+            if not trail.agrees(found):
                 return None
             yield []
-        same = (found.head, found.before) == (trail.head, trail.before)
-        return gunzip if same else None
+        return gunzip if found.before == trail.before else None
 
     def _repeats(
-        self, file: _File, head: bytes, trail: _Trail
-    ) -> Generator[list[Chunk], None, bool]:
-        """Tell whether a file has a content that was read, and no more than that."""
-        if head[: len(trail.head)] != trail.head:
-            return False
+        self, file: _File, trail: _Trail
+    ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
+        """Tell whether a file has a content that was read, or a part of it, and no more."""
         if file.gunzip is None:
             size = os.fstat(file.descriptor).st_size
-            return size == trail.offset and trail.leads(file.descriptor)
-        if len(trail.head) == _HEAD_BYTES and _unpacked_size(file) == trail.offset % 2**32:
-            return True
+            if size < trail.offset:
+                return "part" if trail.has_part(file.descriptor, size) else None
+            return "known" if size == trail.offset and trail.leads(file.descriptor) else None
         try:
+            if _is_as_long(file, trail):
+                return "known"
             passed = yield from self._passed(file, trail)
-            return passed is not None and not passed.read(1)
+            if passed is None or passed == "part":
+                return passed
+            return None if passed.read(1) else "known"
         except EOFError:
-            # Being written; no other content begins as this one does.
-            return True
+            # Being written; most likely no other content begins as this one does.
+            return "part"
+
+
+def _alike(head: bytes, other: bytes) -> bool:
+    size = min(len(head), len(other))
+    return head[:size] == other[:size]
+
+
+def _is_as_long(file: _File, trail: _Trail) -> bool:
+    """Tell whether a large compressed file seems to be of a trail, without unpacking all of it."""
+    if trail.offset <= _READ_BYTES or _unpacked_size(file) != trail.offset % 2**32:
+        return False
+    found = _Trail()
+    found.add(Gunzip.of_file(file.descriptor).read(_READ_BYTES))
+    return trail.agrees(found)
 
 
 def _refuse_odd(descriptor: int, path: str) -> None:
@@ -883,7 +981,8 @@ def _siblings(directory: str, name: str) -> list[_Sibling]:
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                if not entry.name.startswith(name) or entry.name == name:
+                suffix = _suffix(entry.name, name)
+                if not suffix:
                     continue
                 try:
                     status = entry.stat()
@@ -893,7 +992,7 @@ def _siblings(directory: str, name: str) -> list[_Sibling]:
                     siblings.append(
                         _Sibling(
                             entry.path,
-                            entry.name[len(name) :],
+                            suffix,
                             (status.st_dev, status.st_ino),
                             status.st_size,
                             status.st_mtime_ns,
@@ -905,6 +1004,20 @@ def _siblings(directory: str, name: str) -> list[_Sibling]:
     return siblings
 
 
+def _suffix(entry: str, name: str) -> str:
+    """Return what rotation may have added to a name, or nothing."""
+    if entry.startswith(name):
+        return entry[len(name) :]
+    stem, extension = os.path.splitext(name)  # noqa: PTH122 - names stay text
+    ending = ".gz" if entry.endswith(".gz") else ""
+    plain = entry.removesuffix(ending)
+    if extension and plain.startswith(stem) and plain.endswith(extension):
+        middle = plain[len(stem) : -len(extension)]
+        if _KEEPS_EXTENSION.fullmatch(middle):
+            return middle + ending
+    return ""
+
+
 def _copies(file: _File, head: bytes, other: _File) -> bool:
     """Tell whether a file is, so far, a copy of what another one has."""
     start = other.head()
@@ -912,7 +1025,9 @@ def _copies(file: _File, head: bytes, other: _File) -> bool:
     if not start.startswith(head):
         return False
     if file.gunzip is not None or other.gunzip is not None:
-        return True
+        first = file.first(_FIRST_BYTES)
+        start = other.first(_FIRST_BYTES)
+        return start.startswith(first) or (other.gunzip is not None and first.startswith(start))
     end = os.fstat(file.descriptor).st_size
     if end > os.fstat(other.descriptor).st_size:
         return False
