@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,7 +135,11 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
     ("closed", "code", "said"),
     [
         (">&-", 2, "tailrace: standard output is closed\n"),
-        ("<&-", 2, "tailrace: -: Bad file descriptor\n"),
+        (
+            "<&-",
+            2,
+            "tailrace: standard input is closed; name a file, or redirect one: < access.log\n",
+        ),
         ("2>&-", 0, ""),
     ],
 )
@@ -152,6 +157,95 @@ def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int,
     assert ran.stderr == said
     assert ran.returncode == code
     assert "counted" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "printed"),
+    [
+        (["top", "{log}"], 0, "1  /a"),
+        (["parse", "{log}"], 0, '"url":"/a"'),
+        (["parse", "{log}", "--strict"], 1, '"url":"/a"'),
+        (["parse", "{log}.gone"], 2, ""),
+        (["top", "{log}", "{log}.gone"], 1, "1  /a"),
+        (["top", "--windw"], 2, ""),
+        (["top", "flume://nohost.invalid:1"], 2, ""),
+        ([], 2, ""),
+        (["send", "{log}", "flume://127.0.0.1:1"], 2, ""),
+    ],
+)
+@pytest.mark.parametrize("to", ["full disk", "reader gone"])
+def test_what_cannot_be_said_ends_nothing(
+    tmp_path: Path, arguments: list[str], code: int, printed: str, to: str
+):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\nno line\n")
+    words = [word.format(log=log) for word in arguments]
+    if to == "full disk":
+        stderr = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, stderr = os.pipe()
+        os.close(reader)
+    ran = subprocess.run([*COMMAND, *words], stdout=subprocess.PIPE, stderr=stderr, check=False)
+    os.close(stderr)
+
+    assert ran.returncode == code
+    assert printed in ran.stdout.decode()
+
+
+def test_a_live_run_goes_on_when_nobody_reads_what_it_says(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    arguments = ["top", "-F", str(log), "--window", "5s", "--lateness", "0s", "--format", "jsonl"]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=full) as following,
+    ):
+        assert following.stdout is not None
+        with log.open("ab") as file:
+            file.write(line("/b", time_text="17/May/2015:10:06:00 +0000") + b"\n")
+        assert b'"total":1' in following.stdout.readline()
+        following.send_signal(signal.SIGTERM)
+        assert following.wait(10) == 0
+
+
+def test_a_host_that_there_is_not_is_named():
+    ran = subprocess.run(
+        [*COMMAND, "top", "flume://nohost.invalid:1"], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 2
+    assert re.fullmatch(
+        r"tailrace: flume://nohost\.invalid:1: .+; check the host and the port\n", ran.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+@pytest.mark.parametrize("arguments", [["top", "--help"], ["help", "send"], ["formats"]])
+def test_what_is_shown_can_be_spelled_anywhere(environment: dict[str, str], arguments: list[str]):
+    # A text of today may be ASCII by chance; this name makes one that is not.
+    code = """
+import sys
+from tailrace.cli import formats, run, verbs
+verbs._ABOUT_TOP = verbs._ABOUT_SEND = "caf\\u00e9 \\u20ac"
+formats.PAGES["common"] = formats.PAGES["common"]._replace(about="caf\\u00e9 \\u20ac")
+sys.exit(run(sys.argv[1:]))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"\\u20ac" in ran.stdout
 
 
 def test_what_the_terminal_cannot_spell_is_escaped_and_json_is_utf_8(tmp_path: Path):

@@ -224,6 +224,7 @@ class Status(NamedTuple):
     lines: dict[str, Any]
     per_second: float
     lag_us: int | None
+    lateness_us: int = 0
 
 
 @pytest.mark.parametrize(
@@ -255,6 +256,21 @@ def test_the_status_says_what_there_is_to_say(
     lines = {"counted": 0, "late": 0, "filtered": 0, "rejected": {}, **lines}
 
     assert painted(status_line(Status(lines, per_second, lag_us)), color=False) == said
+
+
+@pytest.mark.parametrize(
+    ("fed", "lag_us", "said"),
+    [
+        (0, None, "0 lines, 0/s"),
+        (2, None, "2 lines, 0/s, first answer when the log is 60 s on (--lateness)"),
+        (2, 61_000_000, "2 lines, 0/s, lag 61 s"),
+    ],
+)
+def test_the_status_says_what_the_first_answer_waits_for(fed: int, lag_us: int | None, said: str):
+    lines = {"fed": fed, "counted": fed, "late": 0, "filtered": 0, "rejected": {}}
+    status = Status(lines, 0.0, lag_us, 60_000_000)
+
+    assert painted(status_line(status), color=False) == said
 
 
 @given(hostile, st.integers(0, 20))

@@ -187,6 +187,72 @@ def test_ctrl_z_and_back_erases_nothing_of_what_the_shell_wrote(shell: list[str]
     assert lines.index("0 lines, 0/s") < lines.index("between")
 
 
+def test_in_the_background_nothing_is_drawn_over_the_prompt(shell: list[str]):
+    with terminal(command=shell, columns=80, rows=30) as shown:
+        shown.type(typed((*FLUME, "--batch-interval", "10ms")))
+        shown.type(b"clear; run &\n")
+        with Sink(shown.port) as sink:
+            # Each is answered after a round in which all would have been drawn.
+            for _ in range(20):
+                assert sink.batch([line("/a")]) == OK
+        hidden = shown.sent()
+        shown.type(b"echo between; fg\n")
+        # bash sends no signal to what is not stopped.
+        wait_for(lambda: "   20  /a" in shown.lines())
+        lines = shown.lines()
+        shown.type(b"\x03")
+        wait_for(lambda: "20 counted" in shown.sent())
+
+    assert "/s" not in hidden
+    assert "\x1b[J" not in hidden.rpartition("listening")[2]
+    assert "between" in lines
+
+
+def test_what_ends_in_the_background_leaves_its_table(shell: list[str]):
+    with terminal(command=shell, columns=80, rows=30) as shown:
+        shown.type(typed(FLUME))
+        shown.type(b"clear; run &\n")
+        with Sink(shown.port) as sink:
+            assert sink.batch([line("/a")]) == OK
+        shown.type(b"kill %1\n")
+        wait_for(lambda: "1 counted" in shown.sent())
+        lines = shown.lines()
+
+    assert "    1  /a" in lines
+    assert "\x1b[J" not in shown.bytes.decode().rpartition("listening")[2]
+
+
+def test_a_screen_without_a_table_says_what_it_waits_for(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    with terminal("top", "-F", str(log), "--window", "5m", columns=100, rows=10) as shown:
+        wait_for(lambda: "first answer when the log is 60 s on (--lateness)" in shown.lines()[-1])
+        with log.open("ab") as file:
+            file.write(line("/b", time_text="17/May/2015:10:59:03 +0000") + b"\n")
+        wait_for(lambda: ", lag " in shown.lines()[-1])
+        assert "first answer" not in shown.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hinted"),
+    [
+        (("--window", "5m"), True),
+        (("--window", "5m", "--slide", "1s"), False),
+        (("--window", "1s"), False),
+        ((), False),
+    ],
+)
+def test_many_answers_on_a_terminal_come_with_a_hint(
+    tmp_path: Path, arguments: tuple[str, ...], *, hinted: bool
+):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    hint = "tailrace: an answer for each second of the log; --slide 5m gives fewer"
+    with terminal("top", str(log), *arguments, columns=100, rows=10) as shown:
+        assert shown.wait() == 0
+        assert (hint in shown.sent()) == hinted
+
+
 def test_of_all_that_a_round_answers_the_newest_is_drawn():
     with terminal(*FLUME, "--time", "log", "--lateness", "0s") as shown:
         with Sink(shown.port) as sink:

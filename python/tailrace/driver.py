@@ -286,6 +286,8 @@ class Status(NamedTuple):
     """How many came in a second, of late."""
     lag_us: int | None
     """How far the end of the last answer is behind the clock; nothing before the first."""
+    lateness_us: int
+    """How much of the log follows a window before it is answered."""
 
 
 class Run:
@@ -307,6 +309,7 @@ class Run:
         batch_interval_us: int,
         windowed: bool,
         idle_timeout_us: int | None = None,
+        lateness_us: int = 0,
     ) -> None:
         self._engine = engine
         self._source = source
@@ -315,6 +318,7 @@ class Run:
         self._batch_interval_us = batch_interval_us
         self._windowed = windowed
         self._silence = _Silence(origins, idle_timeout_us)
+        self._lateness_us = lateness_us
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         self.intake = Intake(clock, origins)
@@ -362,7 +366,7 @@ class Run:
         since_us, fed = self._fed[0] if self._fed else (now_us, 0)
         rate = (lines["fed"] - fed) * 1e6 / (now_us - since_us) if now_us > since_us else 0.0
         lag_us = None if self._answered_us is None else now_us - self._answered_us
-        return Status(lines, rate, lag_us)
+        return Status(lines, rate, lag_us, self._lateness_us)
 
     def snapshots(self) -> Generator[Snapshot, None, None]:
         """Yield every snapshot."""

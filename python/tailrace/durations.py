@@ -20,7 +20,7 @@ _UNITS = {
     "h": 3_600 * 10**6,
     "d": 86_400 * 10**6,
 }
-_TEXT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.ASCII)
+_TEXT = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.ASCII)
 
 # A hundred years. Times themselves end in the year 9999, and sums of both must fit into 64 bits.
 _LONGEST = 36_525 * _UNITS["d"]

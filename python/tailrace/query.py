@@ -219,13 +219,14 @@ class Query:
             return self.window(*_LIVE_WINDOW).start()
         source, origins = _assembled(self._places, window, [self._by])
         clock = Clock()
+        lateness_us = 0 if window is None else window.lateness_us
         engine = _core.Engine(
             formats=[name for place in self._places for name in place.formats(self._by)],
             by=self._by,
             time="log" if window is None else window.time,
             limit=self._limit,
             window_us=None if window is None else (window.length_us, window.slide_us),
-            lateness_us=0 if window is None else window.lateness_us,
+            lateness_us=lateness_us,
             sources=source.count,
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
@@ -246,6 +247,7 @@ class Query:
             batch_interval_us=interval_us,
             windowed=window is not None,
             idle_timeout_us=None if window is None else window.idle_timeout_us,
+            lateness_us=lateness_us,
         )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING, cast
 
 from tailrace import __version__
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -24,7 +28,9 @@ def run(arguments: list[str]) -> int:
         # `print` would take standard output instead.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
     if sys.stdout is None:
-        print("tailrace: standard output is closed", file=sys.stderr)
+        from tailrace.outputs.streams import say  # noqa: PLC0415 - as said below
+
+        say("tailrace: standard output is closed")
         return 2
     if arguments in (["--version"], ["-V"]):
         # Asked for by scripts, time and again; all the rest would cost half as much again.
@@ -32,13 +38,15 @@ def run(arguments: list[str]) -> int:
         return 0
     from tailrace.cli import verbs  # noqa: PLC0415 - as said above
     from tailrace.outputs.escape import for_people  # noqa: PLC0415 - as said above
-    from tailrace.outputs.streams import OutputError  # noqa: PLC0415 - as said above
+    from tailrace.outputs.streams import OutputError, say  # noqa: PLC0415 - as said above
 
+    # What a terminal cannot spell is no reason to end, be it in a help text or in a table.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     try:
         code = verbs.run(arguments)
         sys.stdout.flush()
     except verbs.UsageError as error:
-        print(f"{error.place}: {for_people(str(error))}", file=sys.stderr)
+        say(f"{error.place}: {for_people(str(error))}")
         return 2
     except BrokenPipeError:
         # The reader went away and wants no more, such as `head`.
@@ -46,7 +54,7 @@ def run(arguments: list[str]) -> int:
         return 0
     except OutputError as error:
         _forget_output()
-        print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
+        say(f"tailrace: {for_people(str(error))}")
         return 1
     return code
 

@@ -51,6 +51,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(**options, formatter_class=_Formatter, allow_abbrev=False)
+        # argparse takes -3 for a value, but -3s for an option; whoever checks the value says more.
+        self._negative_number_matcher = re.compile(r"-\.?[0-9]")
 
     def error(self, message: str) -> NoReturn:
         """Raise, where argparse would print its usage and exit."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tailrace.driver import Clock
 from tailrace.outputs.progress import ERASED, drawn, progress_line
-from tailrace.outputs.style import is_terminal
+from tailrace.outputs.streams import say
+from tailrace.outputs.style import in_background, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Write a message for people; the next line is drawn below it."""
         self._erase()
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def _erase(self) -> None:
         if self._drawn:
@@ -82,14 +83,13 @@ class Progress:
         self._previous[number] = signal.signal(number, handler)
 
     def _tick(self, *_: object) -> None:
+        if in_background(sys.stderr):
+            return
         done, total = self._of()
         try:
-            if os.tcgetpgrp(_STDERR) != os.getpgrp():
-                # In the background of a shell somebody else has the terminal.
-                return
             columns = os.get_terminal_size(_STDERR).columns or 80
         except OSError:
-            # No terminal of ours, or none any more.
+            # It is there no more.
             return
         elapsed_s = (self._clock.now_us() - self._begun_us) / 1e6
         _say(drawn(progress_line(done, total, elapsed_s), columns))

@@ -16,7 +16,7 @@ from tailrace.errors import TailraceError, in_words, log_problem
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.screen import Screen
-from tailrace.outputs.streams import OutputError, write
+from tailrace.outputs.streams import OutputError, say, write
 from tailrace.outputs.style import is_terminal, wants_color
 from tailrace.outputs.text import lines_summary
 from tailrace.sources import as_live, at_hand
@@ -48,11 +48,25 @@ def run_top(
     output: Output,
     color: str,
     windowed: bool,
+    hint: str | None,
     typed: bool,
     strict: bool,
     failed: bool,
 ) -> int:
-    """Print the snapshots of a query; `typed` says that its lines come from a keyboard."""
+    """
+    Print the snapshots of a query.
+
+    Args:
+        query: What is asked.
+        by: The field that it counts by.
+        output: How snapshots are written.
+        color: When tables are coloured.
+        windowed: Whether there is more than one answer.
+        hint: What to say first where many answers go by on a terminal, one below the other.
+        typed: Whether its lines come from a keyboard.
+        strict: Whether a rejected line is a failure.
+        failed: Whether one of the sources is missing.
+    """
     # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
     cast("TextIOWrapper", sys.stdout).reconfigure(
         encoding=None if output == "text" else "utf-8", errors="backslashreplace"
@@ -72,6 +86,8 @@ def run_top(
         live, files = run.live, run.at_hand
         code = 0
         if files is not None:
+            if hint is not None and sys.stdout.isatty():
+                say(f"tailrace: {hint}")
             shown = not typed and (not windowed or goes_to_file())
             signals.progress = progress = Progress(files.progress, shown=shown)
             code = _replayed(run, out, progress, windowed=windowed)
@@ -134,9 +150,9 @@ async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
     _say_formats(run.intake, out.say)
 
 
-def _say_formats(intake: Intake, say: Callable[[str], None] = Blocks.say) -> None:
+def _say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
     for said in intake.said():
-        say(f"tailrace: {for_people(said)}")
+        tell(f"tailrace: {for_people(said)}")
 
 
 def run_parse(
@@ -252,8 +268,8 @@ class _Parser:
                 sys.stdout, ",".join(self._fields or self._table or _core.columns(FALLBACK)) + "\n"
             )
 
-    def _write(self, some: list[Taken], say: Callable[[str], None] = Blocks.say) -> None:
-        _say_formats(self._intake, say)
+    def _write(self, some: list[Taken], tell: Callable[[str], None] = say) -> None:
+        _say_formats(self._intake, tell)
         for taken in some:
             if taken.chunk.data:
                 self._write_one(taken.chunk, taken.log_format)
@@ -371,7 +387,7 @@ class _Signals:
 def _said_problems(problems: list[Exception]) -> int:
     """Say what could not be read, and return the exit code."""
     for problem in problems:
-        print(f"tailrace: {for_people(in_words(problem))}", file=sys.stderr)
+        say(f"tailrace: {for_people(in_words(problem))}")
     return 1 if problems else 0
 
 
@@ -385,11 +401,11 @@ def _served(
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
     import logging  # noqa: PLC0415 - as above
 
-    say = Blocks.say if out is None else out.say
+    tell = say if out is None else out.say
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(f"tailrace: {for_people(record.getMessage())}")
+            tell(f"tailrace: {for_people(record.getMessage())}")
 
     logger = logging.getLogger("tailrace")
     handler = Handler(logging.WARNING)
@@ -400,18 +416,18 @@ def _served(
         try:
             said = await source.open()
         except (OSError, TailraceError) as error:
-            say(f"tailrace: {for_people(_cannot_begin(error))}")
+            tell(f"tailrace: {for_people(_cannot_begin(error))}")
             return _UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
         if isinstance(out, Screen):
             # Between two steps of the loop nothing is half drawn.
             signals.redraw = lambda number: loop.call_soon_threadsafe(_redraw, out, number)
-        say(f"tailrace: {said}; nothing survives a crash (no checkpoint); Ctrl-C ends")
+        tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
         try:
             await work()
         except TailraceError as error:
-            say(f"tailrace: {for_people(str(error))}")
+            tell(f"tailrace: {for_people(str(error))}")
             return 1
         finally:
             signals.wake = signals.redraw = None
@@ -464,7 +480,7 @@ def _ended(code: int, lines: dict[str, Any], *, strict: bool, failed: bool) -> i
     said = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         said += "; no line is of this format, see --log-format"
-    print(f"tailrace: {said}", file=sys.stderr)
+    say(f"tailrace: {said}")
     if code == 0 and (failed or (strict and lines["rejected"])):
         return 1
     return code

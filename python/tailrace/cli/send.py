@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import stat
-import sys
 from contextlib import aclosing
 from io import FileIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace.driver import Clock
 from tailrace.errors import TailraceError
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.streams import say
 from tailrace.sender import ANSWER_TIMEOUT_S, Sender, place
 from tailrace.sources.text import STDIN, unpacker
 
@@ -342,4 +342,4 @@ def _cannot_connect(host: str, port: int, error: OSError) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"tailrace: {for_people(text)}", file=sys.stderr)
+    say(f"tailrace: {for_people(text)}")

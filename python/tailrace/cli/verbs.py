@@ -12,10 +12,12 @@ import tailrace as tr
 from tailrace import _core
 from tailrace.cli import completions
 from tailrace.cli.parser import Parser, UsageError
+from tailrace.durations import micros
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
 from tailrace.outputs.blocks import FORMATS
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.streams import say
 from tailrace.outputs.style import COLORS
 from tailrace.query import Query, from_files, from_flume, merge
 from tailrace.sources.text import STDIN, LiveInput, check_log
@@ -57,7 +59,8 @@ Show what comes most often.
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
 flume://HOST:PORT to stand in for a Flume AvroSource; there may be several, of any kind. Without a
 window a file is counted to its end; with one, every slide is answered (by the log's time a run of
-empty windows only once). Files in gzip are unpacked.
+empty windows only once). Files in gzip are unpacked. With -F a file is read from its beginning by
+log time, from its end by arrival.
 """
 
 _TOP_EXAMPLES = """\
@@ -121,6 +124,8 @@ _MAX_CONNECTIONS = 1_024
 
 _SEND_BATCH = 100
 
+_SLIDE = "1s"
+
 
 def run(arguments: Sequence[str]) -> int:
     """
@@ -131,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     top, verbs = parsers()
     if not arguments:
-        top.print_help(sys.stderr)
+        say(top.format_help().rstrip("\n"))
         return 2
     first = arguments[0]
     if first not in {*verbs, *_OWN_OPTIONS}:
@@ -262,7 +267,8 @@ def _top_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
     option(
         "--lateness",
         metavar="DURATION",
-        help="how long to wait for late lines (default 60s with --time log, 5s with header)",
+        help="how long to wait for late lines; a window is answered so long after its end (default "
+        "60s with --time log, 5s with header)",
     )
     option(
         "--idle-timeout",
@@ -382,6 +388,7 @@ def _help_parser(verbs: Any, top: Parser, named: dict[str, Parser]) -> Parser:  
 def _top(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     window = given.window
+    hint = None
     try:
         one_of(given.format, FORMATS, "output format")
         one_of(given.color, COLORS, "choice of --color")
@@ -397,16 +404,16 @@ def _top(given: argparse.Namespace) -> int:
         if window is None and (given.follow or any(_is_flume(name) for name in names)):
             window = "300s"
         if window is not None:
-            set_ones.setdefault("every", "1s")
+            if micros(window, "window") > micros(_SLIDE, "slide") and not given.slide:
+                hint = f"an answer for each second of the log; --slide {window} gives fewer"
+            set_ones.setdefault("every", _SLIDE)
             query = query.window(window, batch_interval=given.batch_interval, **set_ones)
         else:
             _check_no_window(given)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
     if window is None and STDIN in names and LiveInput.is_waited_for() and sys.stderr.isatty():
-        print(
-            "tailrace: reading to the end of the input; --window 5m shows it live", file=sys.stderr
-        )
+        say("tailrace: reading to the end of the input; --window 5m shows it live")
     from tailrace.cli.runs import run_top  # noqa: PLC0415 - a wrong argument needs none of it
 
     return run_top(
@@ -415,6 +422,7 @@ def _top(given: argparse.Namespace) -> int:
         output=given.format,
         color=given.color,
         windowed=window is not None,
+        hint=hint,
         typed=_is_typed(names),
         strict=given.strict,
         failed=failed,
@@ -434,7 +442,7 @@ def _parse(given: argparse.Namespace) -> int:
     try:
         one_of(given.format, FORMATS, "output format")
         checked_format(given.log_format, auto=True)
-        wanted = [name.strip() for name in given.fields.split(",")] if given.fields else None
+        wanted = None if given.fields is None else _names_of(given.fields)
         checked_fields(wanted or [], given.log_format)
         query = _query(names, given)
         rejects = None if given.rejects is None else _rejects(given.rejects, names)
@@ -453,6 +461,16 @@ def _parse(given: argparse.Namespace) -> int:
             strict=given.strict,
             failed=failed,
         )
+
+
+def _names_of(fields: str) -> list[str]:
+    names = [name.strip() for name in fields.split(",")]
+    if not any(names):
+        raise ValueError(f"--fields: {fields!r} names none; leave the option out to get all")
+    if "" in names:
+        mended = ",".join(filter(None, names))
+        raise ValueError(f"--fields: {fields!r} has an empty name between commas; write {mended}")
+    return names
 
 
 def _is_typed(names: tuple[str, ...]) -> bool:
@@ -498,6 +516,7 @@ def _formats(given: argparse.Namespace) -> int:
 
 def _send(given: argparse.Namespace) -> int:
     verb = given.verb
+    _check_addresses(given.sources, verb)
     targets = [word for word in given.sources if _is_flume(word)]
     names = [word for word in given.sources if not _is_flume(word)]
     if len(targets) != 1:
@@ -552,6 +571,7 @@ def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
         sources = (STDIN,)
     if sources.count(STDIN) > 1:
         raise UsageError("standard input can be read once; name - once", verb)
+    _check_addresses(sources, verb)
     good = tuple(source for source in sources if _can_be_read(source, follow=given.follow))
     if not good:
         raise SystemExit(2)
@@ -562,9 +582,35 @@ def _is_flume(source: str) -> bool:
     return source.startswith(_FLUME)
 
 
+def _check_addresses(sources: Sequence[str], verb: str) -> None:
+    """
+    See that what is meant as an address is one, and named once.
+
+    Raises:
+        UsageError: It is not.
+    """
+    seen: list[tuple[str, int]] = []
+    for source in sources:
+        if _is_flume(source):
+            try:
+                address = host_and_port(source.removeprefix(_FLUME))
+            except ValueError as error:
+                raise UsageError(str(error), verb) from error
+            # Of port 0 each gets another.
+            if address in seen and address[1]:
+                raise UsageError(f"{source!r} is named twice; name it once", verb)
+            seen.append(address)
+        elif source.startswith("flume:") and not os.path.lexists(source):
+            meant = _FLUME + source.removeprefix("flume:").lstrip("/")
+            raise UsageError(f"{source!r} is no file; did you mean {meant}?", verb)
+
+
 def _can_be_read(source: str, *, follow: bool) -> bool:
     if _is_flume(source):
         return True
+    if source == STDIN and sys.stdin is None:
+        say("tailrace: standard input is closed; name a file, or redirect one: < access.log")
+        return False
     try:
         if follow and source != STDIN:
             from tailrace.sources.follow import check_followed  # noqa: PLC0415 - asyncio
@@ -573,9 +619,9 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
         else:
             check_log(source)
     except TailraceError as error:
-        print(f"tailrace: {for_people(str(error))}", file=sys.stderr)
+        say(f"tailrace: {for_people(str(error))}")
     except OSError as error:
-        print(f"tailrace: {for_people(source)}: {_mend(source, error)}", file=sys.stderr)
+        say(f"tailrace: {for_people(source)}: {_mend(source, error)}")
     else:
         return True
     return False

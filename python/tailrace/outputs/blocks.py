@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.streams import write
+from tailrace.outputs.streams import say, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +39,7 @@ class Blocks:
     @staticmethod
     def say(text: str) -> None:
         """Write a message for people."""
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
 
 def _ways(output: str, by: str, *, color: bool) -> tuple[str, Callable[[Snapshot], str], str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.streams import write
-from tailrace.outputs.style import Part, painted
+from tailrace.outputs.streams import say, write
+from tailrace.outputs.style import Part, in_background, painted
 from tailrace.outputs.text import status_line, table_lines
 
 if TYPE_CHECKING:
@@ -30,7 +29,8 @@ class Screen:
     Draws tables in place, with a line below that says how the run is doing.
 
     It hides no cursor and takes no alternate screen, so that nothing has to be restored however
-    the program ends; the last table stays where it is.
+    the program ends; the last table stays where it is. In the background of a shell nothing is
+    drawn but the last table.
     """
 
     def __init__(self, stream: TextIO, *, color: bool = False) -> None:
@@ -71,9 +71,10 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Write a message for people; the table is drawn again below it."""
-        write(self._stream, self._erased(self._terminal_size()))
+        if not self._is_away():
+            write(self._stream, self._erased(self._terminal_size()))
         self._height = 0
-        print(text, file=sys.stderr, flush=True)
+        say(text)
         self._draw()
 
     def end(self) -> None:
@@ -82,7 +83,16 @@ class Screen:
             self._status = None
             self._draw()
 
+    def _is_away(self) -> bool:
+        """Whether a shell has the terminal, so that the last table is not where it was drawn."""
+        if not in_background(self._stream):
+            return False
+        self._height = 0
+        return True
+
     def _draw(self) -> None:
+        if self._is_away() and self._status is not None:
+            return
         size = self._terminal_size()
         columns, rows = size
         # The last line is left to the cursor.

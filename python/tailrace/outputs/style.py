@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-__all__ = ["COLORS", "Part", "Style", "is_terminal", "painted", "wants_color"]
+__all__ = ["COLORS", "Part", "Style", "in_background", "is_terminal", "painted", "wants_color"]
 
 COLORS = ["auto", "always", "never"]
 """What may be asked for."""
@@ -37,6 +37,15 @@ class Part(NamedTuple):
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def in_background(stream: TextIO) -> bool:
+    """Tell whether somebody else has the terminal that a stream is: a shell, or its other job."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) != os.getpgrp()
+    except OSError:
+        # It has gone, or it is not that which controls this process: no shell lends it out.
+        return False
 
 
 def wants_color(choice: str, stream: TextIO) -> bool:

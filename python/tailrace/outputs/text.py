@@ -33,6 +33,10 @@ class Status(Protocol):
     def lag_us(self) -> int | None:
         """How far what is counted lies behind what happens, if that is known."""
 
+    @property
+    def lateness_us(self) -> int:
+        """How much of the log has to follow before a window is answered."""
+
 
 def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -> str:
     """
@@ -90,6 +94,10 @@ def status_line(status: Status) -> Line:
     said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(status.lines)]
     if status.lag_us is not None:
         said.append(Part(f"lag {_span(status.lag_us)}"))
+    elif status.lateness_us and status.lines["fed"]:
+        # Else a screen without a table would look like one without lines.
+        late = _span(status.lateness_us)
+        said.append(Part(f"first answer when the log is {late} on (--lateness)"))
     line = [said[0]]
     for part in said[1:]:
         line += [Part(", "), part]

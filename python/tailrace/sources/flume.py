@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 from collections import deque
 from contextlib import suppress
 from functools import partial
@@ -84,12 +85,17 @@ class Flume:
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._limit = max(1, min(MAX_CONNECTIONS, descriptors - _OTHER_DESCRIPTORS))
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Connection(self, self._protocols),
-            self._host,
-            self._port,
-        )
-        names = [_name(socket.getsockname()) for socket in self._server.sockets]
+        try:
+            self._server = await loop.create_server(
+                lambda: _Connection(self, self._protocols),
+                self._host,
+                self._port,
+            )
+        except socket.gaierror as error:
+            # Every other error names the address.
+            where = f"flume://{_name((self._host, self._port))}"
+            raise socket.gaierror(error.errno, f"{where}: {error.strerror}") from error
+        names = [_name(each.getsockname()) for each in self._server.sockets]
         return "listening for Flume on " + " and ".join(names)
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:

@@ -57,7 +57,8 @@ impl PyEngine {
         };
         if kinds.iter().any(|&other| other != kind) {
             return Err(PyValueError::new_err(format!(
-                "{:?} is of several types in the formats {}",
+                "{:?} is of several types in the formats {}; give all sources one format, or count by \
+                 another field",
                 by.name(),
                 formats.join(", ")
             )));

@@ -69,7 +69,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'look only a
 complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often the window is answered; divides the window (default 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l batch-interval -x -d 'how often the clock of a live source is looked at (default 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l time -xka "arrival header log" -d 'which time places a line in a window: when it came, that of its Flume event'"'"'s header, or its own (default: log where there are files, else arrival)'
-complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for late lines (default 60s with --time log, 5s with header)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for late lines; a window is answered so long after its end (default 60s with --time log, 5s with header)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l idle-timeout -x -d 'how long one of several live sources may be silent before the others are answered without it, with --time log or header (default: they wait)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l format -xka "text jsonl csv" -d 'tables for people, one JSON object a line, or CSV (default text)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always never" -d 'colour the tables: on a terminal unless NO_COLOR is set, or as said (default auto)'
