@@ -229,7 +229,7 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
     let query = query(panes, 6);
     let mut state = State::new(settings(panes, 5, 2), 0);
     let at = |seconds: i64, source| absorb(&query, &line(seconds, b"/a"), source);
-    let mut end = |state: &mut State| {
+    let end = |state: &mut State| {
         let mut last = None;
         while let Some(snapshot) = state.next_snapshot() {
             last = snapshot.end;
