@@ -283,3 +283,10 @@ def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again()
     )
 
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
+
+
+def test_an_empty_log_in_gzip_is_not_taken_for_the_beginning_of_the_next_one():
+    operations = ["append", "copy, then truncate", "rename", "rename only", "gzip", "wait"]
+    world = play([*operations, "append", "rename"], header=9)
+
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))

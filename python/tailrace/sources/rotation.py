@@ -708,8 +708,19 @@ class Name:
         try:
             head = os.pread(file.descriptor, len(known.head), 0)
             if file.ident == sibling.ident and head and head == known.head:
-                self._know(file, known.trail)
-                return True
+                trail = known.trail
+                if (
+                    trail is None
+                    or sibling.size <= trail.offset
+                    or not trail.leads(file.descriptor)
+                ):
+                    self._know(file, trail)
+                    return True
+                # Written to after it was let go, or another one that begins so: what follows is
+                # new either way.
+                cut = _Cut(trail, Cutter(self._source))
+                cut.said = True
+                self._cuts.append(cut)
         finally:
             os.close(file.descriptor)
         del self._known[sibling.ident]
