@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from tailrace.detection import Detector
     from tailrace.sources import Chunk, LiveSource, Source
 
-__all__ = ["Clock", "Intake", "Origin", "Run", "Status", "Stop", "Taken"]
+__all__ = [
+    "Clock",
+    "Intake",
+    "Origin",
+    "Reception",
+    "Replay",
+    "Run",
+    "Status",
+    "Stop",
+    "Taken",
+]
 
 # How long the first lines of a live source may be held to see what they look like.
 _HOLD_US = 200_000
@@ -277,6 +287,30 @@ class Replay:
         return self._intake.take(chunk)
 
 
+class Reception:
+    """Receives from what has to be waited for; one that breaks off has ended."""
+
+    def __init__(self, source: LiveSource, intake: Intake) -> None:
+        self._source = source
+        self._intake = intake
+        # Several together note there which of them broke off.
+        self.problems: list[Exception] = getattr(source, "problems", [])
+
+    async def receive(self, timeout_s: float) -> list[Taken] | None:
+        """Return what has come and what was held for long enough, nothing at the end."""
+        try:
+            chunks = await self._source.receive(timeout_s)
+        except (OSError, TailraceError) as error:
+            # What came before is counted and answered.
+            log_problem(error)
+            self.problems.append(error)
+            return None
+        if chunks is None:
+            return None
+        some = [taken for chunk in chunks for taken in self._intake.take(chunk)]
+        return some + self._intake.overdue()
+
+
 class Status(NamedTuple):
     """How a run is getting on."""
 
@@ -445,7 +479,8 @@ class Run:
         """
         import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
-        self.problems = getattr(source, "problems", self.problems)
+        reception = Reception(source, self.intake)
+        self.problems = reception.problems
         self._note_rate()
         due_us = self._next_tick()
         while not self.wish.asked:
@@ -453,19 +488,11 @@ class Run:
             # While something is held that came before, no window is closed.
             wake_us = due_us if held_us is None else held_us + _HOLD_US
             self._silence.begin(self._clock.now_us())
-            try:
-                chunks = await source.receive(max(wake_us - self._clock.now_us(), 0) / 1e6)
-            except (OSError, TailraceError) as error:
-                # What came before is counted and answered.
-                log_problem(error)
-                self.problems.append(error)
-                break
+            some = await reception.receive(max(wake_us - self._clock.now_us(), 0) / 1e6)
             self._silence.end(self._clock.now_us())
-            if chunks is None:
+            if some is None:
                 break
-            for chunk in chunks:
-                self._apply(self.intake.take(chunk))
-            self._apply(self.intake.overdue())
+            self._apply(some)
             for number in self._silence.too_long():
                 self._engine.leave_out(number)
             ticked = self.intake.due_us is None and self._clock.now_us() >= due_us

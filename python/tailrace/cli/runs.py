@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from tailrace import _core
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.detection import FALLBACK
-from tailrace.driver import Clock, Intake, Replay, Stop, Taken
-from tailrace.errors import TailraceError, in_words, log_problem
+from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken
+from tailrace.errors import TailraceError, in_words
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.screen import Screen
@@ -192,7 +192,7 @@ def run_parse(
             code = parser.replay(replayed, progress)
         elif live is not None:
             code = _served(live, None, signals, lambda: parser.serve(live))
-            if code == 0 and parser.problems + getattr(live, "problems", []):
+            if code == 0 and parser.problems:
                 # They were told when they came.
                 code = 1
         if code == _UNREADABLE:
@@ -246,18 +246,10 @@ class _Parser:
         return _said_problems(replay.problems)
 
     async def serve(self, source: LiveSource) -> None:
-        while not self._wish.asked:
-            try:
-                chunks = await source.receive(0.2)
-            except _INPUT_ERRORS as error:
-                log_problem(error)
-                self.problems.append(error)
-                break
-            if chunks is None:
-                break
-            for chunk in chunks:
-                self._write(self._intake.take(chunk))
-            self._write(self._intake.overdue())
+        reception = Reception(source, self._intake)
+        self.problems = reception.problems
+        while not self._wish.asked and (some := await reception.receive(0.2)) is not None:
+            self._write(some)
         self._write(self._intake.flush())
 
     def end(self) -> None:
