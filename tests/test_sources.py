@@ -25,7 +25,7 @@ import tailrace as tr
 from tailrace import _core
 from tailrace.outputs import jsonl
 from tailrace.snapshot import Snapshot
-from tailrace.sources.text import Files
+from tailrace.sources.text import File
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -476,7 +476,7 @@ def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Pa
 def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(text(*[at(1)] * 20_000))
-    (part,) = Files([str(log)], of=300).parts()
+    (part,) = File(str(log), of=300).parts()
 
     assert max(len(chunk.data) for chunk in part) <= 32 * 1024 * 1024 // 300
 

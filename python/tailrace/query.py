@@ -15,7 +15,7 @@ from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
 from tailrace.sources import as_live, at_hand
-from tailrace.sources.text import STDIN, Files, Joined, LiveInput, Memory
+from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -297,7 +297,7 @@ class _Place(NamedTuple):
                 if waited_for and LiveInput.is_waited_for(path):
                     yield LiveInput(path), [name], False
                 else:
-                    yield Files([path], of=of), [name], path != STDIN
+                    yield File(path, of=of), [name], path != STDIN
 
     @property
     def is_stdin(self) -> bool:

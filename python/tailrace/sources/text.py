@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STDIN",
     "Cutter",
-    "Files",
+    "File",
     "Joined",
     "LiveInput",
     "Memory",
@@ -169,66 +169,62 @@ def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacke
     return Unpacker(name, piece_bytes)
 
 
-class Files:
-    """Files and standard input, each a source of its own; gzip is unpacked."""
+class File:
+    """A file, or standard input, that is read to its end; gzip is unpacked."""
 
-    def __init__(self, paths: Sequence[str], *, of: int = 1) -> None:
-        self._paths = paths
-        self.count = len(paths)
+    count = 1
+
+    def __init__(self, path: str, *, of: int = 1) -> None:
+        self._path = path
         self._done = 0
         # As one of so many that may be read at a time.
         self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // of, _LEAST_CHUNK_BYTES))
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
-        """Return the chunks of each file."""
-        return [self._chunks(path) for path in self._paths]
+        """Return its chunks."""
+        return [self._chunks()]
 
     def progress(self) -> tuple[int, int | None]:
-        """Return how many bytes were read, and the sizes of the files unless one is a pipe."""
-        total = 0
-        for path in self._paths:
-            try:
-                status = os.fstat(0) if path == STDIN else os.stat(path)  # noqa: PTH116 - names stay text
-            except OSError:
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                return self._done, None
-            total += status.st_size
-        return self._done, total
+        """Return how many bytes were read, and the size unless it is a pipe."""
+        try:
+            status = os.fstat(0) if self._path == STDIN else os.stat(self._path)  # noqa: PTH116 - names stay text
+        except OSError:
+            return self._done, 0
+        return self._done, status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    def _chunks(self, path: str) -> Generator[Chunk, None, None]:
-        descriptor = _open_one_of_many(path)
+    def _chunks(self) -> Generator[Chunk, None, None]:
+        descriptor = _open_one_of_many(self._path)
         try:
             cutter = Cutter()
-            for data in self._data(descriptor, path):
+            for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()
         finally:
             os.close(descriptor)
 
-    def _data(self, descriptor: int, path: str) -> Iterator[bytes]:
+    def _data(self, descriptor: int) -> Iterator[bytes]:
         """Yield what the file says, unpacked."""
         head = b""
         # A pipe may give less than it takes to see what it is.
-        while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor, path)):
+        while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor)):
             head += data
-        gunzip = unpacker(head, path, self._piece_bytes)
+        gunzip = unpacker(head, self._path, self._piece_bytes)
         if gunzip is None:
             if head:
                 yield head
-            while data := self._read(descriptor, path):
+            while data := self._read(descriptor):
                 yield data
             return
         yield from gunzip.feed(head)
-        while data := self._read(descriptor, path):
+        while data := self._read(descriptor):
             yield from gunzip.feed(data)
         gunzip.finish()
 
-    def _read(self, descriptor: int, path: str) -> bytes:
+    def _read(self, descriptor: int) -> bytes:
         try:
             data = _read(descriptor, self._piece_bytes)
         except OSError as error:
-            error.filename = path
+            error.filename = self._path
             raise
         self._done += len(data)
         return data
