@@ -6,8 +6,14 @@
 mod classic;
 mod combined;
 mod common;
+mod named;
+mod names;
+mod parsed;
+mod read;
+mod records;
 mod scan;
 mod space;
+mod template;
 mod time;
 
 pub use time::{MAX_TIME, SECOND, write_iso};

@@ -18,6 +18,22 @@ const MONTHS: [&[u8; 3]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
 
+/// How a time is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// As access logs do: `17/May/2015:10:05:03 +0000`.
+    Clf,
+    /// ISO 8601 (RFC 3339): `2015-05-17T10:05:03.120Z`; UTC where no zone is given.
+    Iso,
+    /// A number since the epoch, in seconds times ten to this power.
+    Epoch(i8),
+    /// What `strptime` would read with this text; several fields of a line may be parts of one
+    /// time.
+    Strftime(Box<str>),
+    /// Any of the first three, seen by its look; a bare number is seconds.
+    Any,
+}
+
 /// Microseconds since the epoch, or nothing where the text is no time.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let mut rest = text;
