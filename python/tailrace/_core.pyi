@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, Kind, Output
+from tailrace._types import Answer, FieldKind, Kind, Output
 
 __all__ = [
     "FORMATS",
@@ -11,6 +11,7 @@ __all__ = [
     "Batcher",
     "Delta",
     "Engine",
+    "Format",
     "Table",
     "Window",
     "__version__",
@@ -18,6 +19,7 @@ __all__ = [
     "agreeing",
     "columns",
     "fields",
+    "kind",
     "kinds",
     "parse",
     "write_rows",
@@ -40,7 +42,7 @@ class Engine:
     def __new__(
         cls,
         *,
-        formats: list[str],
+        formats: list[str | Format],
         by: str,
         time: Literal["arrival", "header", "log"],
         limit: int | None,
@@ -58,7 +60,7 @@ class Engine:
         kind: Kind,
         span: tuple[int, int],
         source: int,
-        format: str,
+        format: str | Format,
         now_us: int,
         max_ahead_us: int | None,
     ) -> Delta: ...
@@ -86,10 +88,16 @@ class Window:
     def snapshot(self) -> Answer: ...
 
 @final
+class Format:
+    def __new__(cls, spec: str, /) -> Format: ...
+    @property
+    def spec(self) -> str: ...
+
+@final
 class Table:
     def __len__(self) -> int: ...
     @property
-    def rejects(self) -> list[tuple[int, int, str]]: ...
+    def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
 
 @final
@@ -108,20 +116,21 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
-def fields(format: str, /) -> list[str]: ...
-def columns(format: str, /) -> list[str]: ...
-def kinds(format: str, /) -> list[tuple[str, Literal["text", "int", "time"]]]: ...
+def fields(format: str | Format, /) -> list[str]: ...
+def columns(format: str | Format, /) -> list[str]: ...
+def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
+def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str], limit: int
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str | Format], limit: int
 ) -> tuple[int, list[int]]: ...
-def parse(data: bytes, /, *, format: str, fields: list[str]) -> Table: ...
+def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
 def write_rows(
     data: bytes,
     /,
     *,
     kind: Kind,
     span: tuple[int, int],
-    format: str,
+    format: str | Format,
     fields: list[str],
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,

@@ -57,7 +57,8 @@ def checked_fields(names: list[str], log_format: str) -> list[str]:
         known = _core.fields(log_format)
         what = f"field of format {log_format}"
     for name in names:
-        one_of(name, known, what)
+        if log_format == AUTO or _core.kind(log_format, name) is None:
+            one_of(name, known, what)
         if names.count(name) > 1:
             raise ValueError(f"field {name!r} is named twice; name it once")
     return names

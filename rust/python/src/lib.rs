@@ -27,7 +27,9 @@ mod _core {
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]
-    use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_rows};
+    use crate::lines::{
+        PyFormat, PyTable, agreeing, columns, fields, kind, kinds, parse, write_rows,
+    };
     #[pymodule_export]
     use crate::window::PyWindow;
 
@@ -37,7 +39,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("FORMATS", tailrace_core::Format::NAMES.map(|known| known.0))?;
+        module.add("FORMATS", tailrace_core::Format::NAMES)?;
         module.add("_debug_build", cfg!(debug_assertions))
     }
 }
