@@ -13,11 +13,17 @@ pub(super) fn days_in(year: i64, month: i64) -> i64 {
 /// Days from the epoch to this date of the years 0 to 9999.
 ///
 /// The year is taken to begin in March, so that the day of a leap year is its last.
+#[inline]
 pub(super) fn days_before(year: i64, month: i64, day: i64) -> i64 {
-    // A whole cycle of the calendar on top, so that no division is of what is below zero.
-    let year = year + 400 - i64::from(month <= 2);
-    let of_year = (153 * (if month <= 2 { month + 9 } else { month - 3 }) + 2) / 5 + day - 1;
-    year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468 - 146_097
+    // Counted from March.
+    const BEFORE_MONTH: [u64; 12] = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
+    let before = usize::try_from(month - 1).ok().and_then(|month| BEFORE_MONTH.get(month));
+    // Not below zero, so that a division is a shift or a multiplication: the year 0 has its
+    // January in the year before, of another cycle of the calendar.
+    let year = (year + 400 - i64::from(month <= 2)).cast_unsigned();
+    let centuries = year / 100;
+    let days = year * 365 + year / 4 - centuries + centuries / 4 + before.unwrap_or(&0);
+    days.cast_signed() + day - 1 - 719_468 - 146_097
 }
 
 /// Writes a time as `2015-05-17T10:05:03Z`, with a fraction only where there is one.

@@ -6,17 +6,24 @@
 //! as POSIX counts, where Python's `datetime` gives up.
 
 use super::calendar::{days_before, days_in};
-use super::digits::{blanks, clock, digit, exactly, four_pairs, literal, number, of_day};
+use super::digits::{
+    blanks, clock, digit, exactly, four_pairs, literal, number, of_day, seconds_of_day,
+};
 use super::names::{month_at, month_of};
 use super::{SECOND, in_range};
 
 /// Microseconds since the epoch, or nothing where the text is no time.
 pub(in super::super) fn parse(text: &[u8]) -> Option<i64> {
-    as_usual(text).or_else(|| in_any_form(text))
+    match as_usual(text) {
+        Some(micros) => Some(micros),
+        None => in_any_form(text),
+    }
 }
 
 /// The form that servers write, all of it at fixed places.
+#[inline]
 pub(super) fn as_usual(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 26] = text.try_into().ok()?;
     let &[
         d1,
         d2,
@@ -39,7 +46,7 @@ pub(super) fn as_usual(text: &[u8]) -> Option<i64> {
         s1,
         s2,
         b' ',
-        sign @ (b'+' | b'-'),
+        sign,
         z1,
         z2,
         z3,
@@ -48,20 +55,28 @@ pub(super) fn as_usual(text: &[u8]) -> Option<i64> {
     else {
         return None;
     };
-    let time = of_day(clock([h1, h2, c1, i1, i2, c2, s1, s2])?)?;
+    let time = seconds_of_day(clock([h1, h2, c1, i1, i2, c2, s1, s2])?)?;
     let [century, year, hours, minutes] = four_pairs([y1, y2, y3, y4, z1, z2, z3, z4])?;
     let day = digit(d1)? * 10 + digit(d2)?;
     let month = month_of([m1, m2, m3])?;
     let year = century * 100 + year;
-    if hours > 23 || minutes > 59 || day == 0 || (day > 28 && day > days_in(year, month)) {
+    if day == 0 || (day > 28 && day > days_in(year, month)) {
         return None;
     }
-    let offset = (hours * 60 + minutes) * 60 * SECOND;
-    let utc = if sign == b'-' { time + offset } else { time - offset };
-    in_range(days_before(year, month, day) * 86_400 * SECOND + utc)
+    let zone = (hours * 60 + minutes) * 60;
+    let zone = match sign {
+        b'+' => -zone,
+        b'-' => zone,
+        _ => return None,
+    };
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    in_range((days_before(year, month, day) * 86_400 + time + zone) * SECOND)
 }
 
 /// What `strptime` would read besides.
+#[cold]
 pub(super) fn in_any_form(text: &[u8]) -> Option<i64> {
     let mut rest = text;
     let day = number(&mut rest, 2, true)?;

@@ -82,10 +82,14 @@ fn pairs(values: u64) -> [u8; 8] {
     (values * 10 + (values >> 8)).to_le_bytes()
 }
 
-/// A time of day in microseconds; a leap second is the first of the next minute, as POSIX counts.
-pub(super) fn of_day([hour, minute, second]: [i64; 3]) -> Option<i64> {
-    (hour <= 23 && minute <= 59 && second <= 60)
-        .then_some((hour * 3_600 + minute * 60 + second) * SECOND)
+/// A time of day; a leap second is the first of the next minute, as POSIX counts.
+pub(super) fn seconds_of_day([hour, minute, second]: [i64; 3]) -> Option<i64> {
+    (hour <= 23 && minute <= 59 && second <= 60).then_some(hour * 3_600 + minute * 60 + second)
+}
+
+/// The same in microseconds.
+pub(super) fn of_day(time: [i64; 3]) -> Option<i64> {
+    seconds_of_day(time).map(|seconds| seconds * SECOND)
 }
 
 /// `+HHMM` and `+HH:MM` as microseconds, `+HH` too, or `Z`.

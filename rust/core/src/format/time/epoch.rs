@@ -1,6 +1,5 @@
 //! A number since the epoch, exactly.
 
-use super::SECOND;
 use super::digits::digit;
 
 /// More digits than this a number in range cannot have before its microseconds end.
@@ -10,8 +9,7 @@ const MOST_DIGITS: u32 = 19;
 /// cut off.
 pub(super) fn read(text: &[u8], power: i32) -> Option<i64> {
     let (negative, mut rest) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
+        [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
         rest => (false, rest),
     };
     let mut number = Number { digits: 0, kept: 0, scale: power + 6, any: false };
@@ -89,10 +87,9 @@ impl Number {
 
 /// An exponent; one beyond any reason stays so.
 fn whole(text: &[u8]) -> Option<i32> {
-    let (sign, digits) = match text {
-        [b'-', digits @ ..] => (-1, digits),
-        [b'+', digits @ ..] => (1, digits),
-        digits => (1, digits),
+    let (negative, digits) = match text {
+        [sign @ (b'-' | b'+'), digits @ ..] => (*sign == b'-', digits),
+        digits => (false, digits),
     };
     if digits.is_empty() {
         return None;
@@ -101,5 +98,5 @@ fn whole(text: &[u8]) -> Option<i32> {
         let next = i32::try_from(digit(byte)?).ok()?;
         Some(sum.saturating_mul(10).saturating_add(next))
     })?;
-    Some(sign * value)
+    Some(if negative { -value } else { value })
 }

@@ -1,17 +1,18 @@
 //! ISO 8601, as RFC 3339 has it and programs write it.
 
-use super::digits::{blanks, clock, exactly, fraction, literal, zone};
+use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal, zone};
 use super::moment::Moment;
 
 /// Takes a date, a time of day, or both into the moment.
 pub(super) fn read(text: &[u8], moment: &mut Moment) -> Option<()> {
     let mut rest = text;
     if text.get(2) != Some(&b':') {
-        moment.year = Some(exactly::<4>(&mut rest)?);
-        literal(&mut rest, b'-')?;
-        moment.month = exactly::<2>(&mut rest)?;
-        literal(&mut rest, b'-')?;
-        moment.day = exactly::<2>(&mut rest)?;
+        let (&date, after) = rest.split_first_chunk::<10>()?;
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
+        let [century, year, month, day] = four_pairs([y1, y2, y3, y4, m1, m2, d1, d2])?;
+        moment.year = Some(century * 100 + year);
+        [moment.month, moment.day] = [month, day];
+        rest = after;
         let Some((mark, after)) = rest.split_first() else { return Some(()) };
         if !matches!(mark, b'T' | b't' | b' ') {
             return None;

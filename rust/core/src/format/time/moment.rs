@@ -59,9 +59,8 @@ impl Moment {
             Some(day) if (1..=337 + days_in(year, 2)).contains(&day) => {
                 days_before(year, 1, 1) + day - 1
             }
-            Some(_) => return None,
             None if self.is_date(year) => days_before(year, self.month, self.day),
-            None => return None,
+            _ => return None,
         };
         in_range(days * 86_400 * SECOND + self.of_day()? + fraction - self.offset)
     }
