@@ -143,6 +143,11 @@ impl Delta {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
+    /// Notes the time of a line that is no event: the source has come so far.
+    pub(crate) fn pass_time(&mut self, time: i64) {
+        self.newest = self.newest.max(Some(time));
+    }
+
     /// Counts a line that is in no pane, where the chunk has come to this pane.
     pub(crate) fn lose(&mut self, reached: Option<i64>, how: impl Fn(&mut Counters)) {
         self.lines.fed += 1;

@@ -17,6 +17,7 @@
 //!     by: "url".into(),
 //!     time: Time::Log,
 //!     panes,
+//!     filter: None,
 //!     seed: Seed::new(1),
 //! };
 //! let (clock, length, sources, limit) = (Clock::Events, 300, 1, Some(10));
@@ -36,6 +37,7 @@
 mod delta;
 mod detect;
 mod events;
+mod filter;
 mod flume;
 mod format;
 mod keys;
@@ -52,6 +54,7 @@ mod window;
 pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
+pub use filter::{Bound, Filter, FilterError, Verdict};
 pub use flume::BatchError;
 pub use format::{
     Field, Format, Kind, Line, MAX_TIME, Reader, Reject, SECOND, SpecError, UnknownField, Value,

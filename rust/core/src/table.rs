@@ -4,6 +4,7 @@
 //! so that they leave without being copied.
 
 use crate::delta::Reason;
+use crate::filter::{Bound, Verdict};
 use crate::format::{Kind, Line, Reader, Value};
 use crate::lines::MAX_LINE_BYTES;
 use crate::text::lossy;
@@ -113,8 +114,8 @@ pub struct Table {
     pub batches: Vec<Rows>,
     /// How many lines were accepted.
     pub rows: usize,
-    /// How many were headers or comments.
-    pub headers: usize,
+    /// How many were left out: headers, comments, and what a filter does not keep.
+    pub filtered: usize,
     /// Those that were not accepted.
     pub rejects: Vec<Rejected>,
 }
@@ -123,6 +124,7 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Tabulator {
     reader: Reader,
+    filter: Option<Bound>,
     kinds: Vec<Kind>,
     table: Table,
     line: usize,
@@ -132,20 +134,26 @@ pub struct Tabulator {
 impl Tabulator {
     /// Of the fields that this reader reads.
     pub fn new(reader: Reader) -> Self {
-        let kinds: Vec<_> = (0..reader.names().len()).map(|field| reader.kind(field)).collect();
+        Self::filtered(reader, None)
+    }
+
+    /// As `new`, of the lines that the filter keeps, and without what it looks at besides.
+    pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
+        let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
+        let kinds: Vec<_> = (0..columns).map(|field| reader.kind(field)).collect();
         let batches = vec![Rows::new(&kinds)];
-        let table = Table { batches, rows: 0, headers: 0, rejects: Vec::new() };
-        Self { reader, kinds, table, line: 0, bytes: 0 }
+        let table = Table { batches, rows: 0, filtered: 0, rejects: Vec::new() };
+        Self { reader, filter, kinds, table, line: 0, bytes: 0 }
     }
 
     /// Takes the next line.
     pub fn push(&mut self, line: &[u8]) {
         let number = self.line;
         self.line += 1;
-        match read(&mut self.reader, line) {
-            Ok(Line::Fields) => {}
-            Ok(Line::Header) => {
-                self.table.headers += 1;
+        match read_filtered(&mut self.reader, self.filter.as_ref(), line) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.table.filtered += 1;
                 return;
             }
             Err((byte, reason, expected)) => {
@@ -203,7 +211,8 @@ impl Column {
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
                 there
             }
-            (Values::Int(values), Value::Int(value)) | (Values::Time(values), Value::Time(value)) => {
+            (Values::Int(values), Value::Int(value))
+            | (Values::Time(values), Value::Time(value)) => {
                 values.push(value);
                 true
             }
@@ -231,13 +240,36 @@ impl Column {
         match &self.values {
             Values::Text { offsets, data } => {
                 let at = |place: usize| {
-                    offsets.get(place).and_then(|&at| usize::try_from(at).ok()).unwrap_or(data.len())
+                    offsets
+                        .get(place)
+                        .and_then(|&at| usize::try_from(at).ok())
+                        .unwrap_or(data.len())
                 };
                 Cell::Text(&data[at(place)..at(place + 1)])
             }
             Values::Int(values) => Cell::Int(values[place]),
             Values::Float(values) => Cell::Float(values[place]),
             Values::Time(values) => Cell::Time(values[place]),
+        }
+    }
+}
+
+/// Reads a line and says whether it is one to keep, or as `read` why there is no telling.
+#[inline]
+pub(crate) fn read_filtered(
+    reader: &mut Reader,
+    filter: Option<&Bound>,
+    line: &[u8],
+) -> Result<bool, (usize, Reason, &'static str)> {
+    if read(reader, line)? == Line::Header {
+        return Ok(false);
+    }
+    let Some(filter) = filter else { return Ok(true) };
+    match filter.judge(reader, line) {
+        Verdict::Keep => Ok(true),
+        Verdict::Leave => Ok(false),
+        Verdict::NoTime => {
+            Err((filter.time_starts(reader), Reason::NoTime, "a time that can be read"))
         }
     }
 }
@@ -280,8 +312,7 @@ mod tests {
         let line = |status: &str| {
             format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
         };
-        let lines: Vec<_> =
-            (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
+        let lines: Vec<_> = (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
         let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
         let table = table(&["status", "url"], &lines);
         let [status, url] = &table.batches[0].columns[..] else { panic!() };

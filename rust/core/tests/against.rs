@@ -5,8 +5,8 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed,
-    Settings, State, Time,
+    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed, Settings,
+    State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -20,7 +20,13 @@ fn combined() -> Format {
 }
 
 fn query(panes: Panes, seed: u64) -> Query {
-    Query { by: "url".into(), time: Time::Log, panes: Some(panes), seed: Seed::new(seed) }
+    Query {
+        by: "url".into(),
+        time: Time::Log,
+        panes: Some(panes),
+        filter: None,
+        seed: Seed::new(seed),
+    }
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {

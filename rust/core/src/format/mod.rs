@@ -33,6 +33,12 @@ use access::Accessor;
 use parsed::Found;
 use read::{Encoding, Read};
 
+/// A time as a person writes it, in any form that tells itself from the others.
+pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
+    let timer = time::Timer::new(&[time::TimeFormat::Any]).ok()?;
+    timer.read(std::iter::once(Some(text)))
+}
+
 /// What a line looks like, compiled once; a clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Format(Arc<Inner>);

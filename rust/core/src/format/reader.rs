@@ -117,6 +117,15 @@ impl Reader {
         self.accessors[field].value(&line[self.offset..], &self.spans, &mut self.buffer)
     }
 
+    /// Where a field begins in the line that was read last; 0 where it has no place of its own.
+    pub(crate) fn starts(&self, field: usize) -> usize {
+        if let Some(other) = self.others.get(self.chosen) {
+            return other.starts(field);
+        }
+        let span = self.accessors[field].only_span().map(|at| self.spans[at]);
+        span.filter(|span| span.is_some()).map_or(0, |span| self.offset + span.start())
+    }
+
     /// The time in the line that was read last, where this field is one.
     #[inline]
     pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
