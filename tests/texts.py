@@ -41,6 +41,8 @@ _KINDS: dict[str, list[str] | None] = {
     "FIELD": _FIELDS,
     # Any number or text will do.
     "DURATION": [],
+    "CONDITION": [],
+    "WHEN": [],
     "N": [],
     "N/s": [],
 }

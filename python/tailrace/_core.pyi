@@ -11,6 +11,8 @@ __all__ = [
     "Batcher",
     "Delta",
     "Engine",
+    "Filter",
+    "FilterError",
     "Format",
     "Table",
     "Window",
@@ -31,6 +33,7 @@ FORMATS: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
+class FilterError(ValueError): ...
 
 @final
 class Delta:
@@ -51,6 +54,7 @@ class Engine:
         sources: int,
         start_us: int,
         hash_seed: int,
+        filter: Filter | None = None,
     ) -> Engine: ...
     def absorb(
         self,
@@ -94,8 +98,19 @@ class Format:
     def spec(self) -> str: ...
 
 @final
+class Filter:
+    def __new__(
+        cls, text: str | None, /, *, since_us: int | None = None, until_us: int | None = None
+    ) -> Filter: ...
+    @property
+    def fields(self) -> list[tuple[str, tuple[int, int] | None]]: ...
+    def check(self, format: str | Format, /) -> None: ...
+
+@final
 class Table:
     def __len__(self) -> int: ...
+    @property
+    def filtered(self) -> int: ...
     @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
@@ -123,7 +138,9 @@ def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def agreeing(
     data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str | Format], limit: int
 ) -> tuple[int, list[int]]: ...
-def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
+def parse(
+    data: bytes, /, *, format: str | Format, fields: list[str], filter: Filter | None = None
+) -> Table: ...
 def write_rows(
     data: bytes,
     /,
@@ -134,4 +151,5 @@ def write_rows(
     fields: list[str],
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,
+    filter: Filter | None = None,
 ) -> tuple[bytes, bytes, dict[str, Any]]: ...

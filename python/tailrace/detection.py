@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
+from tailrace.filters import fitting
 from tailrace.names import DETECTED
 
 if TYPE_CHECKING:
@@ -71,18 +72,19 @@ class Detector:
     It has no clock and holds no bytes: who feeds it keeps the chunks until the choice is made,
     and decides how long to wait for more of them.
 
-    Only formats that give all the fields that are asked for can be chosen; where a field is asked
-    for that only one of them gives, that one is.
+    Only formats that give all the fields that are asked for, and of which can be asked what a
+    filter asks, can be chosen; where a field is asked for that only one of them gives, that one is.
 
     Raises:
         ValueError: No format that can be detected gives all of these fields.
     """
 
-    def __init__(self, fields: Sequence[str] = ()) -> None:
-        self._candidates = [name for name in DETECTED if {*fields} <= {*_core.fields(name)}]
+    def __init__(self, fields: Sequence[str] = (), asked: _core.Filter | None = None) -> None:
+        self._candidates = fitting(DETECTED, fields, asked)
         if not self._candidates:
+            names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
             raise ValueError(
-                f"no format that is detected has {', '.join(fields)}; name one that has, see "
+                f"no format that is detected has {', '.join(names)}; name one that has, see "
                 "tailrace formats"
             )
         self._agreed = [0] * len(self._candidates)
@@ -110,7 +112,7 @@ class Detector:
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
-                formats=self._candidates,
+                formats=[*self._candidates],
                 limit=_ENOUGH_LINES - self._lines,
             )
         except _core.BatchError:

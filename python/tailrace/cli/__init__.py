@@ -46,7 +46,9 @@ def run(arguments: list[str]) -> int:
         code = verbs.run(arguments)
         sys.stdout.flush()
     except verbs.UsageError as error:
-        say(f"{error.place}: {for_people(str(error))}")
+        # Below the words there may be a text with a mark under its mistake.
+        message = "\n".join(map(for_people, str(error).split("\n")))
+        say(f"{error.place}: {message}")
         return 2
     except BrokenPipeError:
         # The reader went away and wants no more, such as `head`.

@@ -173,11 +173,12 @@ def run_parse(
     says that lines come from a keyboard.
     """
     wish = Stop()
-    source, origins = query.open_source(fields or [])
+    source, origins, asked = query.open_source(fields or [])
     parser = _Parser(
         wish,
         Intake(Clock(), origins),
         [origin.name for origin in origins],
+        asked=asked,
         fields=fields,
         output=output,
         rejects=rejects,
@@ -209,6 +210,7 @@ class _Parser:
         intake: Intake,
         names: Sequence[str],
         *,
+        asked: _core.Filter | None,
         fields: list[str] | None,
         output: Output,
         rejects: RejectsFile | None,
@@ -217,6 +219,7 @@ class _Parser:
         self._wish = wish
         self._intake = intake
         self._names = names
+        self._asked = asked
         self._fields = fields
         # Those of the first source, where none were asked for.
         self._table: list[str] | None = None
@@ -277,6 +280,7 @@ class _Parser:
                 fields=self._columns(chunk.source, log_format),
                 output=self._output,
                 rejects=self._place(chunk.source),
+                filter=self._asked,
             )
         except _core.BatchError as error:
             answer(str(error))
@@ -287,7 +291,7 @@ class _Parser:
             self.end()
             write(sys.stdout, rows)
         self._before[chunk.source] += lines["fed"]
-        for name in ("fed", "counted"):
+        for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self.lines["rejected"][reason] = self.lines["rejected"].get(reason, 0) + count

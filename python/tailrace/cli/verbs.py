@@ -68,6 +68,7 @@ Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
+  tailrace top access.log --where 'status == 404' --since yesterday --until today
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
@@ -82,9 +83,22 @@ there may be several, of any kind. Files in gzip are unpacked.
 """
 
 _PARSE_EXAMPLES = """\
+Conditions:
+  status >= 500                    ==  !=  <  <=  >  >=
+  method in (POST, PUT)            one of several; not in: none of them
+  url startswith /api/             also endswith, contains; not contains, ...
+  agent contains "Firefox/4"       quotes, '...' or "...", unless it is one plain word; in
+                                   them \\" is a quote and \\\\ a backslash
+  time >= "2026-11-23 10:30"       a time of ISO 8601, UTC where no zone is given
+  user == null                     there is none; of a missing value only this is true, and
+                                   what negates: !=, not
+  not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||), parentheses
+  `cs(Host)` == example.org        a name of other characters stands in backquotes
+
 Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent
+  tailrace parse access.log --where 'status >= 500 and method == POST' --since 2h
   tailrace parse access.log --format csv --rejects rejects.tsv > access.csv
 """
 
@@ -217,6 +231,21 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         action="store_true",
         help="go on at the end of files, by name, through rotation and truncation, as tail -F "
         "does; by log time from their beginning, by arrival from their end",
+    )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="look only at lines for which this holds: 'status >= 500 and method == POST'"
+        + (", see below" if name == "parse" else ", see tailrace help parse"),
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help="only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, "
+        "2026-11-23T10:30+01:00, ...; UTC where no zone is given",
+    )
+    parser.add_argument(
+        "--until", metavar="WHEN", help="only at lines whose own time is before this"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
@@ -444,7 +473,7 @@ def _parse(given: argparse.Namespace) -> int:
         checked_format(given.log_format, auto=True)
         wanted = None if given.fields is None else _names_of(given.fields)
         checked_fields(wanted or [], given.log_format)
-        query = _query(names, given)
+        query = _query(names, given).checked(wanted or [])
         rejects = None if given.rejects is None else _rejects(given.rejects, names)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
@@ -660,7 +689,12 @@ def _query(names: tuple[str, ...], given: argparse.Namespace) -> Query:
         else:
             queries.append(from_flume(name.removeprefix(_FLUME), format=given.log_format))
     add_files()
-    return merge(*queries)
+    query = merge(*queries)
+    if given.where is not None:
+        query = query.where(given.where)
+    if given.since is not None:
+        query = query.since(given.since)
+    return query if given.until is None else query.until(given.until)
 
 
 def _number(limit: str) -> int:

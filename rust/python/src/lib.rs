@@ -3,6 +3,7 @@
 mod convert;
 mod engine;
 mod events;
+mod filter;
 mod lines;
 mod window;
 
@@ -26,6 +27,8 @@ mod _core {
     use crate::engine::{PyDelta, PyEngine};
     #[pymodule_export]
     use crate::events::PyBatcher;
+    #[pymodule_export]
+    use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
         PyFormat, PyTable, agreeing, columns, fields, kind, kinds, parse, write_rows,

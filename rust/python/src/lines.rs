@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tailrace_core::{Cell, Chunk, Format, Kind, Rejects, Table, Tabulator, lossy};
 
-use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, iso, output, reader};
+use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, iso, output};
+use crate::filter::{PyFilter, reader};
 
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
@@ -92,6 +93,12 @@ impl PyTable {
         self.table.rows
     }
 
+    /// How many lines were left out: headers, comments, what a filter does not keep.
+    #[getter]
+    fn filtered(&self) -> usize {
+        self.table.filtered
+    }
+
     /// Line, byte and reason of each line that was not accepted, and what was expected there.
     #[getter]
     fn rejects(&self) -> Vec<(usize, usize, &'static str, &'static str)> {
@@ -127,15 +134,17 @@ fn cell<'py>(py: Python<'py>, cell: Cell<'_>) -> PyResult<Bound<'py, PyAny>> {
 
 /// Parses newline text.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, format, fields))]
+#[pyo3(signature = (data, /, *, format, fields, filter=None))]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn parse(
     py: Python<'_>,
     data: &[u8],
     format: FormatArg<'_>,
     fields: Vec<String>,
+    filter: Option<PyRef<'_, PyFilter>>,
 ) -> PyResult<PyTable> {
-    let mut tabulator = Tabulator::new(reader(&format.get()?, &fields)?);
+    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
+    let mut tabulator = Tabulator::filtered(reader, filter);
     let walked = py.detach(|| {
         Chunk::Lines(data).for_each(|line| tabulator.push(line)).map(|()| tabulator.finish())
     });
@@ -144,7 +153,8 @@ pub(crate) fn parse(
 
 /// The rows of a chunk's lines, the lines that gave none, and where all of them went.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None))]
+#[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None,
+                    filter=None))]
 #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn write_rows<'py>(
@@ -156,8 +166,9 @@ pub(crate) fn write_rows<'py>(
     fields: Vec<String>,
     output: &str,
     rejects: Option<(Vec<u8>, u64)>,
+    filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let mut reader = reader(&format.get()?, &fields)?;
+    let (mut reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
     let output = self::output(output)?;
     let chunk = chunk(kind, data, span)?;
     let mut rejects =
@@ -165,7 +176,8 @@ pub(crate) fn write_rows<'py>(
     let (out, lines) = py
         .detach(|| {
             let mut out = Vec::new();
-            tailrace_core::write_rows(&mut reader, output, chunk, &mut out, rejects.as_mut())
+            let (filter, rejects) = (filter.as_ref(), rejects.as_mut());
+            tailrace_core::write_rows(&mut reader, filter, output, chunk, &mut out, rejects)
                 .map(|lines| (out, lines))
         })
         .map_err(batch_error)?;
