@@ -7,8 +7,8 @@
 
 _shtab_tailrace_subparsers=(top parse send formats completions help)
 
-_shtab_tailrace_top_option_strings=(-h --help --log-format -F --follow --strict --by -n --limit --window --slide --batch-interval --time --lateness --idle-timeout --format --color)
-_shtab_tailrace_parse_option_strings=(-h --help --log-format -F --follow --strict --fields --format --rejects)
+_shtab_tailrace_top_option_strings=(-h --help --log-format -F --follow --where --since --until --strict --by -n --limit --window --slide --batch-interval --time --lateness --idle-timeout --format --color)
+_shtab_tailrace_parse_option_strings=(-h --help --log-format -F --follow --where --since --until --strict --fields --format --rejects)
 _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
 _shtab_tailrace_formats_option_strings=(-h --help --format)
 _shtab_tailrace_completions_option_strings=(-h --help)
@@ -17,14 +17,14 @@ _shtab_tailrace_option_strings=(-h --help -V --version)
 
 
 _shtab_tailrace_top___log_format_choices=(auto common combined classic)
-_shtab_tailrace_top___by_choices=(host user time method url protocol status size request referer agent)
+_shtab_tailrace_top___by_choices=(host user time method url protocol status size request path query status_class request_flag referer agent)
 _shtab_tailrace_top__n_choices=(all)
 _shtab_tailrace_top___limit_choices=(all)
 _shtab_tailrace_top___time_choices=(arrival header log)
 _shtab_tailrace_top___format_choices=(text jsonl csv)
 _shtab_tailrace_top___color_choices=(auto always never)
 _shtab_tailrace_parse___log_format_choices=(auto common combined classic)
-_shtab_tailrace_parse___fields_choices=(host user time method url protocol status size request referer agent)
+_shtab_tailrace_parse___fields_choices=(host user time method url protocol status size request path query status_class request_flag referer agent)
 _shtab_tailrace_parse___format_choices=(text jsonl csv)
 _shtab_tailrace_formats_pos_0_choices=(common combined classic)
 _shtab_tailrace_formats___format_choices=(text jsonl)

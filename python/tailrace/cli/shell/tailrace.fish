@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --connections --fields --format --idle-timeout --lateness --limit --log-format --rate --rejects --slide --time --window -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --connections --fields --format --idle-timeout --lateness --limit --log-format --rate --rejects --since --slide --time --until --where --window -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -62,8 +62,11 @@ complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -
 complete -c tailrace -n '_shtab_tailrace_using top' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto common combined classic" -d 'what the lines look like: common, combined, classic, or auto, which looks at the first 1,000 lines of each source (default auto)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
+complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'look only at lines for which this holds: '"'"'status >= 500 and method == POST'"'"', see tailrace help parse'
+complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, 2026-11-23T10:30+01:00, ...; UTC where no zone is given'
+complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only at lines whose own time is before this'
 complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with 1 if a line was rejected'
-complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol status size request referer agent" -d 'which field to count by (default url)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol status size request path query status_class request_flag referer agent" -d 'which field to count by (default url)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s n -l limit -xka "all" -d 'how many rows to show (default 10)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'look only at the last 300s, 5m, 1h, ... (default: all of a file, 300s of what is live)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often the window is answered; divides the window (default 1s)'
@@ -78,8 +81,11 @@ complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -
 complete -c tailrace -n '_shtab_tailrace_using parse' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto common combined classic" -d 'what the lines look like: common, combined, classic, or auto, which looks at the first 1,000 lines of each source (default auto)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'look only at lines for which this holds: '"'"'status >= 500 and method == POST'"'"', see below'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, 2026-11-23T10:30+01:00, ...; UTC where no zone is given'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only at lines whose own time is before this'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l strict -d 'exit with 1 if a line was rejected'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol status size request referer agent" -d 'which fields to give (default: all of the format)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol status size request path query status_class request_flag referer agent" -d 'which fields to give (default: all of the format)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l format -xka "text jsonl csv" -d 'tabs between the fields and no names, one JSON object a line, or CSV (default jsonl)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l rejects -rF -d 'write each rejected line there: its number, the byte from which on it is not of the format, the reason and the line, as it was, with tabs between them'
 complete -c tailrace -n '_shtab_tailrace_using parse; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
