@@ -1,5 +1,6 @@
 """The compiled core; private, and free to change with every release."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
 from tailrace._types import Answer, FieldKind, Kind, Output
@@ -42,7 +43,7 @@ class Engine:
     def __new__(
         cls,
         *,
-        formats: list[str | Format],
+        formats: Sequence[str | Format],
         by: str,
         time: Literal["arrival", "header", "log"],
         limit: int | None,
@@ -92,6 +93,11 @@ class Format:
     def __new__(cls, spec: str, /) -> Format: ...
     @property
     def spec(self) -> str: ...
+    @property
+    def has_header(self) -> bool: ...
+    def sections(
+        self, data: bytes, /, *, kind: Kind, span: tuple[int, int]
+    ) -> tuple[list[tuple[tuple[int, int], Format]], Format]: ...
 
 @final
 class Table:
@@ -121,7 +127,7 @@ def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str | Format], limit: int
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: Sequence[str | Format], limit: int
 ) -> tuple[int, list[int]]: ...
 def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
 def write_rows(

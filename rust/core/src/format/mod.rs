@@ -22,6 +22,9 @@ mod time;
 
 use std::sync::Arc;
 
+use crate::flume::BatchError;
+use crate::lines::Chunk;
+
 pub use names::{NAMES, Name};
 pub use parsed::{Line, Reject, Span};
 pub use read::{Kind, Value};
@@ -147,6 +150,55 @@ impl Format {
     /// How to get at a field, if there is one of this name.
     fn accessor(&self, name: &str) -> Option<Accessor> {
         Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
+    }
+
+    /// Whether lines of the log may say what its columns are.
+    pub fn has_header(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(Self::has_header),
+            Matcher::Classic | Matcher::Common | Matcher::Combined => false,
+        }
+    }
+
+    /// The same format with the columns that this line names, if it names other ones.
+    fn with_header(&self, line: &[u8]) -> Option<Self> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => {
+                let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
+                changed.iter().any(Option::is_some).then(|| {
+                    let formats = changed.into_iter().zip(formats);
+                    let formats = formats.map(|(new, old)| new.unwrap_or_else(|| old.clone()));
+                    Self::of(self.spec(), Matcher::Either(formats.collect()), Vec::new())
+                })
+            }
+            Matcher::Classic | Matcher::Common | Matcher::Combined => None,
+        }
+    }
+
+    /// The parts of newline text that have the same columns, each from one byte on, and the format
+    /// of each. What follows the text has that of the last one.
+    pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
+        let mut sections = vec![(0, self.clone())];
+        let mut start = 0;
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let line_end = line.len() - usize::from(line.ends_with(b"\n"));
+            let current = sections.last().map_or(self, |(_, format)| format);
+            if let Some(format) = current.with_header(&line[..line_end]) {
+                if start == 0 {
+                    sections.clear();
+                }
+                sections.push((start, format));
+            }
+            start += line.len();
+        }
+        sections
+    }
+
+    /// The format of what follows a chunk of this one.
+    pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
+        let mut format = self.clone();
+        chunk.for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
+        Ok(format)
     }
 
     /// Finds the fields of a line.

@@ -68,6 +68,12 @@ impl Reader {
         }
     }
 
+    /// Goes on with other columns, because a line of the log says so.
+    fn turn_to(&mut self, format: Format) {
+        let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
+        *self = Self::lenient(&format, &names);
+    }
+
     /// The names of the fields.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.names.iter().map(|name| &**name)
@@ -90,7 +96,13 @@ impl Reader {
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
-            return self.format.split(line, &mut self.spans);
+            let found = self.format.split(line, &mut self.spans)?;
+            if found == Line::Header
+                && let Some(format) = self.format.with_header(line)
+            {
+                self.turn_to(format);
+            }
+            return Ok(found);
         }
         let mut furthest: Option<Reject> = None;
         for (place, other) in self.others.iter_mut().enumerate() {
