@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, final
 from tailrace._types import Answer, FieldKind, Kind, Output
 
 __all__ = [
+    "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
     "BatchError",
@@ -20,6 +21,7 @@ __all__ = [
     "agreeing",
     "columns",
     "fields",
+    "has",
     "kind",
     "kinds",
     "parse",
@@ -29,6 +31,7 @@ __all__ = [
 __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
+DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
@@ -126,6 +129,7 @@ def fields(format: str | Format, /) -> list[str]: ...
 def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
+def has(format: str | Format, field: str, /) -> bool: ...
 def agreeing(
     data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: Sequence[str | Format], limit: int
 ) -> tuple[int, list[int]]: ...

@@ -90,6 +90,14 @@ pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'stat
     Ok(format.get()?.kind(field).map(Kind::name))
 }
 
+/// Whether the format is sure to have a field.
+#[pyfunction]
+#[pyo3(signature = (format, field, /))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
+    Ok(format.get()?.has(field))
+}
+
 /// How many lines of a chunk were looked at, and how many of them each format accepts.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]

@@ -54,6 +54,10 @@ enum Matcher {
     Classic,
     Common,
     Combined,
+    Json(records::Json),
+    Ltsv(records::Ltsv),
+    Delimited(records::Delimited),
+    W3c(records::W3c),
     /// One format after the other, until one accepts the line.
     Either(Vec<Format>),
 }
@@ -138,7 +142,22 @@ impl Format {
     pub fn kind(&self, name: &str) -> Option<Kind> {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
-            _ => self.accessor(name).map(|accessor| accessor.kind()),
+            _ => match self.accessor(name) {
+                Some(accessor) => Some(accessor.kind()),
+                None if self.is_open() && !name.is_empty() => Some(Accessor::nowhere(name).kind()),
+                None => None,
+            },
+        }
+    }
+
+    /// Whether it is sure to have a field; `kind` also has one of those that it may have.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(|format| format.has(name)),
+            _ => {
+                let named_later = self.has_header() && self.0.found.is_empty();
+                self.accessor(name).is_some() || (named_later && names::known(name).is_some())
+            }
         }
     }
 
@@ -156,7 +175,8 @@ impl Format {
     pub fn has_header(&self) -> bool {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().any(Self::has_header),
-            Matcher::Classic | Matcher::Common | Matcher::Combined => false,
+            Matcher::Delimited(_) | Matcher::W3c(_) => true,
+            _ => false,
         }
     }
 
@@ -171,7 +191,59 @@ impl Format {
                     Self::of(self.spec(), Matcher::Either(formats.collect()), Vec::new())
                 })
             }
-            Matcher::Classic | Matcher::Common | Matcher::Combined => None,
+            Matcher::Delimited(delimited) => {
+                let delimited = delimited.with_header(line)?;
+                let found = delimited.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::Delimited(delimited), found))
+            }
+            Matcher::W3c(w3c) => {
+                let w3c = w3c.with_header(line)?;
+                let found = w3c.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::W3c(w3c), found))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its lines may have fields of any name.
+    fn is_open(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Json(json) => json.is_any(),
+            Matcher::Ltsv(_) => true,
+            // Until a line names the columns they may have any.
+            Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The same format, looking only for what these fields need.
+    fn narrowed(&self, names: &[&str]) -> Self {
+        if !matches!(self.0.matcher, Matcher::Json(_) | Matcher::Ltsv(_)) {
+            return self.clone();
+        }
+        let mut needed: Vec<&str> = Vec::new();
+        for &name in names {
+            match self.accessor(name) {
+                Some(accessor) => {
+                    needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+                }
+                None => needed.push(name),
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        match &self.0.matcher {
+            Matcher::Json(json) => {
+                let json = json.narrowed(&needed);
+                let found = json.found().to_vec();
+                Self::of(self.spec(), Matcher::Json(json), found)
+            }
+            Matcher::Ltsv(ltsv) => {
+                let ltsv = ltsv.narrowed(&needed);
+                let found = ltsv.found().to_vec();
+                Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
+            }
+            _ => self.clone(),
         }
     }
 
@@ -207,6 +279,10 @@ impl Format {
             Matcher::Classic => classic::split(line)?,
             Matcher::Common => common::split(line)?,
             Matcher::Combined => combined::split(line)?,
+            Matcher::Json(json) => return json.split(line, spans).map(|()| Line::Fields),
+            Matcher::Ltsv(ltsv) => return ltsv.split(line, spans).map(|()| Line::Fields),
+            Matcher::Delimited(delimited) => return delimited.split(line, spans),
+            Matcher::W3c(w3c) => return w3c.split(line, spans),
             // A reader tries them one by one.
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
         };

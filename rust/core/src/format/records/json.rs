@@ -188,6 +188,11 @@ impl Json {
         Self::of(wants.collect(), true)
     }
 
+    /// Whether any name is a path.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
     /// The same format with only these fields and those that a line has to have.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
         let asked = |want: &&Want| want.required.is_some() || names.contains(&&*want.name);
