@@ -287,7 +287,7 @@ class _Parser:
             self.end()
             write(sys.stdout, rows)
         self._before[chunk.source] += lines["fed"]
-        for name in ("fed", "counted"):
+        for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self.lines["rejected"][reason] = self.lines["rejected"].get(reason, 0) + count

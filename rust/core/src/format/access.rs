@@ -30,7 +30,7 @@ enum Source {
     /// The second word of the request line, as `str.split()` sees it.
     SecondWord(usize),
     /// A path and a query that stand apart.
-    PathAndQuery(usize, usize),
+    PathAndQuery(usize, Option<usize>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +112,15 @@ impl Accessor {
         if let Some(at) = place(name) {
             let Found { read, encoding, .. } = &found[at];
             let mut accessor = Self { encoding: *encoding, ..plain(Source::of(name, found)?) };
-            if let (Some(at), Some(part)) = (request, Part::from_name(name)) {
-                accessor.otherwise = Some(Box::new(Self {
-                    encoding: *encoding,
-                    ..plain(Source::Request(at, part))
-                }));
+            let of_url = |step| Self::new("url", found, classic)?.with(step);
+            accessor.otherwise = match (Part::from_name(name), name) {
+                (Some(part), _) => request
+                    .map(|at| Self { encoding: *encoding, ..plain(Source::Request(at, part)) }),
+                (None, "path") if place("url").or(request).is_some() => of_url(Step::Path),
+                (None, "query") if place("url").or(request).is_some() => of_url(Step::Query),
+                _ => None,
             }
+            .map(Box::new);
             debug_assert_eq!(read.kind(), accessor.kind());
             return Some(accessor);
         }
@@ -129,16 +132,12 @@ impl Accessor {
             let encoding = found[at].encoding;
             return Some(Self { encoding, ..plain(Source::Request(at, part)) });
         }
-        let derived = |base: &str, step| {
-            let mut accessor = Self::new(base, found, classic)?;
-            accessor.steps.push(step);
-            Some(accessor)
-        };
+        let derived = |base: &str, step| Self::new(base, found, classic)?.with(step);
         match name {
             "url" => {
-                let (path, query) = (place("path")?, place("query")?);
+                let path = place("path")?;
                 let encoding = found[path].encoding;
-                Some(Self { encoding, ..plain(Source::PathAndQuery(path, query)) })
+                Some(Self { encoding, ..plain(Source::PathAndQuery(path, place("query"))) })
             }
             "path" if place("path").is_none() => derived("url", Step::Path),
             "query" if place("query").is_none() => derived("url", Step::Query),
@@ -151,6 +150,16 @@ impl Accessor {
                 text.then_some(accessor)
             }
         }
+    }
+
+    /// The same with one more step.
+    fn with(mut self, step: Step) -> Option<Self> {
+        self.steps.push(step);
+        self.otherwise = match self.otherwise {
+            Some(other) => Some(Box::new(other.with(step)?)),
+            None => None,
+        };
+        Some(self)
     }
 
     /// A field that a format has in other lines than these.
@@ -185,7 +194,7 @@ impl Accessor {
             Source::Nowhere(_) => Vec::new(),
             Source::Span(at, _) | Source::Request(at, _) | Source::SecondWord(at) => vec![*at],
             Source::Time(parts, _) => parts.clone(),
-            Source::PathAndQuery(path, query) => vec![*path, *query],
+            Source::PathAndQuery(path, query) => query.iter().chain([path]).copied().collect(),
         };
         needs.extend(self.otherwise.iter().flat_map(|other| other.needs()));
         needs
@@ -199,19 +208,19 @@ impl Accessor {
         spans: &[Span],
         buffer: &'a mut Vec<u8>,
     ) -> Value<'a> {
+        if let Some(other) = &self.otherwise
+            && !self.is_there(line, spans)
+        {
+            return other.value(line, spans, buffer);
+        }
         if self.steps.is_empty() && self.encoding == Encoding::Raw {
             return self.plain(line, spans, buffer);
         }
-        if let Some(other) = &self.otherwise
-            && !self.needs_of_own(line, spans)
-        {
-            return other.decoded(&self.steps, line, spans, buffer);
-        }
-        self.decoded(&self.steps, line, spans, buffer)
+        self.decoded(line, spans, buffer)
     }
 
     /// Whether there is something in its own place.
-    fn needs_of_own(&self, line: &[u8], spans: &[Span]) -> bool {
+    fn is_there(&self, line: &[u8], spans: &[Span]) -> bool {
         let text = self.only_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
         text.is_some_and(is_present)
     }
@@ -235,7 +244,8 @@ impl Accessor {
                 let Some(path) = raw(*path).filter(|path| is_present(path)) else {
                     return Value::Null;
                 };
-                let Some(query) = raw(*query).filter(|query| is_present(query)) else {
+                let query = query.and_then(raw).filter(|query| is_present(query));
+                let Some(query) = query else {
                     return Value::Text(path);
                 };
                 buffer.clear();
@@ -250,7 +260,6 @@ impl Accessor {
     /// As `plain`, for what has to be decoded first, or has steps behind it.
     fn decoded<'a>(
         &self,
-        steps: &[Step],
         line: &'a [u8],
         spans: &[Span],
         buffer: &'a mut Vec<u8>,
@@ -298,7 +307,7 @@ impl Accessor {
             let Some(place) = place_of(text.of(buffer), part) else { return Value::Null };
             text = text.cut(place);
         }
-        for step in steps {
+        for step in &self.steps {
             match step {
                 Step::Class => {}
                 Step::Percent | Step::Unescape => {
@@ -324,7 +333,7 @@ impl Accessor {
         };
         match &self.source {
             Source::Span(_, how) => match read(how, text) {
-                Value::Int(status) if steps.contains(&Step::Class) => Value::Int(status / 100),
+                Value::Int(status) if self.steps.contains(&Step::Class) => Value::Int(status / 100),
                 value => value,
             },
             _ => Value::Text(text),
@@ -421,11 +430,28 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
         // Apache writes `""` for the name of a user who gave none.
         Read::Text | Read::Request if is_present(text) && text != b"\"\"" => Value::Text(text),
         Read::Text | Read::Request => Value::Null,
+        Read::Address if is_present(text) => Value::Text(without_port(text)),
+        Read::Address => Value::Null,
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
         // Read by a timer.
         Read::Time(_) => Value::Null,
+    }
+}
+
+/// An address without the port behind it, and without the brackets that an IPv6 address needs then.
+fn without_port(address: &[u8]) -> &[u8] {
+    if let Some(rest) = address.strip_prefix(b"[")
+        && let Some(end) = rest.iter().position(|&byte| byte == b']')
+    {
+        return &rest[..end];
+    }
+    let mut colons = (0..address.len()).filter(|&at| address[at] == b':');
+    match (colons.next(), colons.next()) {
+        (Some(at), None) if address[at + 1..].iter().all(u8::is_ascii_digit) => &address[..at],
+        // IPv6 without a port, or no address at all.
+        _ => address,
     }
 }
 
