@@ -198,7 +198,9 @@ class Cases:
                         digits = self.random.randrange(1, 10)
                         text += f"{self.random.randrange(10**digits):0{digits}}"
                 zone = moment.strftime("%z")
-                text += choose(["", "Z", "z", zone, zone[:3] + ":" + zone[3:], zone[:3], " " + zone])
+                text += choose(
+                    ["", "Z", "z", zone, zone[:3] + ":" + zone[3:], zone[:3], " " + zone]
+                )
             if turn % 5 == 1:
                 text = re.sub(r":\d\d(?=[.,Zz+\s]|$)", ":60", text, count=1)
             if turn % 3 == 2:
@@ -223,9 +225,28 @@ class Cases:
             for sign in ("", "-"):
                 text = sign + str(self.random.randrange(10 ** (digits - 1), 10**digits // 6))
                 self.add("any", text, by_length(text))
-        for text in ("0", "-0", "1.", ".5", "-.5", "1e-7", "9e-400", "1e400", "0e400", "1e", "", "-"):
+        for text in (
+            "0",
+            "-0",
+            "1.",
+            ".5",
+            "-.5",
+            "1e-7",
+            "9e-400",
+            "1e400",
+            "0e400",
+            "1e",
+            "",
+            "-",
+        ):
             self.add("epoch 0", text, by_fraction(text, 0))
-        for text in ("9000000000", "9000000000.000001", "-9000000000.0000019", "1" + "0" * 40, "0" * 40):
+        for text in (
+            "9000000000",
+            "9000000000.000001",
+            "-9000000000.0000019",
+            "1" + "0" * 40,
+            "0" * 40,
+        ):
             self.add("epoch 0", text, by_fraction(text, 0))
 
 

@@ -18,12 +18,14 @@ __all__ = [
     "Window",
     "__version__",
     "_debug_build",
+    "about",
     "agreeing",
     "columns",
     "fields",
     "has",
     "kind",
     "kinds",
+    "names",
     "parse",
     "write_rows",
 ]
@@ -125,13 +127,21 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
+def about(name: str, /) -> tuple[str, str, str] | None: ...
+def names() -> list[tuple[str, FieldKind, str]]: ...
 def fields(format: str | Format, /) -> list[str]: ...
 def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def has(format: str | Format, field: str, /) -> bool: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: Sequence[str | Format], limit: int
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    formats: Sequence[str | Format],
+    limit: int,
 ) -> tuple[int, list[int]]: ...
 def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
 def write_rows(

@@ -203,7 +203,8 @@ impl Column {
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
                 there
             }
-            (Values::Int(values), Value::Int(value)) | (Values::Time(values), Value::Time(value)) => {
+            (Values::Int(values), Value::Int(value))
+            | (Values::Time(values), Value::Time(value)) => {
                 values.push(value);
                 true
             }
@@ -231,7 +232,10 @@ impl Column {
         match &self.values {
             Values::Text { offsets, data } => {
                 let at = |place: usize| {
-                    offsets.get(place).and_then(|&at| usize::try_from(at).ok()).unwrap_or(data.len())
+                    offsets
+                        .get(place)
+                        .and_then(|&at| usize::try_from(at).ok())
+                        .unwrap_or(data.len())
                 };
                 Cell::Text(&data[at(place)..at(place + 1)])
             }
@@ -280,8 +284,7 @@ mod tests {
         let line = |status: &str| {
             format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
         };
-        let lines: Vec<_> =
-            (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
+        let lines: Vec<_> = (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
         let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
         let table = table(&["status", "url"], &lines);
         let [status, url] = &table.batches[0].columns[..] else { panic!() };

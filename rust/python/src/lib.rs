@@ -28,7 +28,8 @@ mod _core {
     use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, agreeing, columns, fields, has, kind, kinds, parse, write_rows,
+        PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
+        write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

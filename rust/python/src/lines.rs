@@ -49,9 +49,8 @@ impl PyFormat {
         let after = sections.last().map_or_else(|| self.0.clone(), |(_, format)| format.clone());
         let ends = sections.iter().skip(1).map(|(start, _)| span.0 + start).chain([span.1]);
         let sections = sections.iter().zip(ends);
-        let sections = sections.map(|((start, format), end)| {
-            ((span.0 + start, end), Self(format.clone()))
-        });
+        let sections =
+            sections.map(|((start, format), end)| ((span.0 + start, end), Self(format.clone())));
         Ok((sections.collect(), Self(after)))
     }
 }
@@ -88,6 +87,20 @@ pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str
 #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
     Ok(format.get()?.kind(field).map(Kind::name))
+}
+
+/// What there is to say about a named format: in a line, an example, where it is documented.
+#[pyfunction]
+#[pyo3(signature = (name, /))]
+pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let named = Format::named().find(|named| named.name == name)?;
+    Some((named.about, named.example, named.source))
+}
+
+/// Names that mean the same in every format: name, type, meaning.
+#[pyfunction]
+pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
+    tailrace_core::NAMES.iter().map(|name| (name.name, name.kind().name(), name.about)).collect()
 }
 
 /// Whether the format is sure to have a field.

@@ -234,9 +234,7 @@ impl Accessor {
             Source::Time(parts, timer) => {
                 timer.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
             }
-            Source::Request(at, part) => {
-                raw(*at).map_or(Value::Null, |text| part_of(text, *part))
-            }
+            Source::Request(at, part) => raw(*at).map_or(Value::Null, |text| part_of(text, *part)),
             Source::SecondWord(at) => {
                 raw(*at).and_then(|text| space::word(text, 1)).map_or(Value::Null, Value::Text)
             }
@@ -258,12 +256,7 @@ impl Accessor {
     }
 
     /// As `plain`, for what has to be decoded first, or has steps behind it.
-    fn decoded<'a>(
-        &self,
-        line: &'a [u8],
-        spans: &[Span],
-        buffer: &'a mut Vec<u8>,
-    ) -> Value<'a> {
+    fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Vec<u8>) -> Value<'a> {
         let mut text = match &self.source {
             Source::Nowhere(_) => return Value::Null,
             Source::Span(at, _) | Source::Request(at, _) | Source::SecondWord(at) => {
@@ -273,11 +266,7 @@ impl Accessor {
                 let raw = span.of(line).unwrap_or_default();
                 // What stands in the line as it is meant is not copied.
                 let text = decoded(self.encoding, raw, line, span.start(), buffer);
-                if std::ptr::eq(text, raw) {
-                    Text::Line(raw)
-                } else {
-                    Text::Buffer(0, text.len())
-                }
+                if std::ptr::eq(text, raw) { Text::Line(raw) } else { Text::Buffer(0, text.len()) }
             }
             Source::Time(parts, timer) => {
                 let [at] = parts[..] else { return self.plain(line, spans, buffer) };
@@ -469,7 +458,8 @@ fn int(text: &[u8]) -> Value<'_> {
 
 /// A number as Rust and JSON write it, and no infinity.
 fn float(text: &[u8]) -> Option<f64> {
-    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    let is_number =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     if text.is_empty() || text.len() > 64 || !text.iter().all(is_number) {
         return None;
     }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use crate::flume::BatchError;
 use crate::lines::Chunk;
 
+pub use named::Named;
 pub use names::{NAMES, Name};
 pub use parsed::{Line, Reject, Span};
 pub use read::{Kind, Value};
@@ -106,7 +107,9 @@ impl Format {
         names
             .iter()
             .enumerate()
-            .filter(|&(place, name)| place < given || !names[..given].contains(name))
+            .filter(|&(place, name)| {
+                place < given || (!names[..given].contains(name) && self.accessor(name).is_some())
+            })
             .filter_map(|(place, &name)| {
                 let kind = self.kind(name)?;
                 Some(Field { name: name.into(), kind, on_demand: place >= given })
@@ -269,7 +272,8 @@ impl Format {
     /// The format of what follows a chunk of this one.
     pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
         let mut format = self.clone();
-        chunk.for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
+        chunk
+            .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
         Ok(format)
     }
 

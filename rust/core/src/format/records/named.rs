@@ -110,7 +110,7 @@ pub(crate) const RECORDS: &[Named] = &[
     Named {
         name: "csv",
         about: "columns with commas between them, named by the first line or by csv:NAME,NAME",
-        example: "2026-11-06T10:00:01Z,cellar,11.5",
+        example: "time,device,temperature\n2026-11-06T10:00:01Z,cellar,11.5",
         made: Made::Delimited(b','),
         detected: false,
         source: "https://www.rfc-editor.org/rfc/rfc4180",
@@ -118,7 +118,7 @@ pub(crate) const RECORDS: &[Named] = &[
     Named {
         name: "tsv",
         about: "columns with tabs between them, named by the first line or by tsv:NAME,NAME",
-        example: "2026-11-06T10:00:01Z\tcellar\t11.5",
+        example: "time\tdevice\ttemperature\n2026-11-06T10:00:01Z\tcellar\t11.5",
         made: Made::Delimited(b'\t'),
         detected: false,
         source: "https://www.rfc-editor.org/rfc/rfc4180",
@@ -129,7 +129,7 @@ const fn w3c(name: &'static str) -> Named {
     Named {
         name,
         about: "IIS and others, columns named by #Fields: lines",
-        example: "2002-05-02 17:42:15 172.22.255.255 - 172.30.255.255 80 GET /images/picture.jpg - 200 Mozilla/4.0+(compatible;MSIE+5.5;+Windows+2000+Server)",
+        example: "#Fields: date time c-ip cs-username s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n2002-05-02 17:42:15 172.22.255.255 - 172.30.255.255 80 GET /images/picture.jpg - 200 Mozilla/4.0+(compatible;MSIE+5.5;+Windows+2000+Server)",
         made: Made::W3c,
         // Once only: what w3c accepts, iis does.
         detected: name.len() == 3 && name.as_bytes()[0] == b'w',
