@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from tailrace._core import BatchError, Format
 from tailrace.errors import TailraceError, log_problem
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from tailrace._core import Engine
+    from tailrace._core import Delta, Engine
     from tailrace._types import Answer
     from tailrace.detection import Detector
     from tailrace.sources import Chunk, LiveSource, Source
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 __all__ = [
     "Clock",
@@ -41,6 +44,7 @@ __all__ = [
     "Status",
     "Stop",
     "Taken",
+    "in_order",
 ]
 
 # How long the first lines of a live source may be held to see what they look like.
@@ -302,6 +306,48 @@ class Replay:
             chunk = chunk._replace(source=number)
         return self._intake.take(chunk)
 
+    def all(self, behind: Callable[[], int | None] = lambda: None) -> Iterator[Taken]:
+        """Yield all that comes, each from the part that is behind then."""
+        while (some := self.read(behind())) is not None:
+            yield from some
+
+
+def in_order(
+    work: Callable[[T], R], items: Iterator[T], jobs: int
+) -> Generator[tuple[T, R], None, None]:
+    """
+    Yield each item with what the work makes of it, in their order, some of it done at once.
+
+    The work leaves Python's lock. An item is handed out when it is done and the next ones were
+    taken, so this is for what has its bytes at hand.
+    """
+    if jobs == 1:
+        for item in items:
+            yield item, work(item)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
+
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    problem: Exception | None = None
+    with ThreadPoolExecutor(jobs) as pool:
+        while problem is None:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001 - raised again when what came before it is done
+                problem = error
+                break
+            waiting.append((item, pool.submit(work, item)))
+            while waiting and (len(waiting) > 2 * jobs or waiting[0][1].done()):
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    if problem is not None:
+        raise problem
+
 
 class Reception:
     """Receives from what has to be waited for; one that breaks off has ended."""
@@ -360,6 +406,7 @@ class Run:
         windowed: bool,
         idle_timeout_us: int | None = None,
         lateness_us: int = 0,
+        jobs: int = 1,
     ) -> None:
         self._engine = engine
         self._source = source
@@ -369,6 +416,7 @@ class Run:
         self._windowed = windowed
         self._silence = _Silence(origins, idle_timeout_us)
         self._lateness_us = lateness_us
+        self._jobs = jobs
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         self.intake = Intake(clock, origins)
@@ -441,8 +489,10 @@ class Run:
         replay = Replay(cast("Source", self._source), self.intake, self.wish)
         self.problems = replay.problems
         several = self._windowed and cast("Source", self._source).count > 1
-        while (some := replay.read(self._engine.behind() if several else None)) is not None:
-            self._apply(some)
+        # Which source is behind is known as far as it was counted; the answers do not depend on it.
+        all_taken = replay.all(lambda: self._engine.behind() if several else None)
+        for taken, delta in in_order(self._absorbed, all_taken, self._jobs):
+            self._applied(taken, delta)
             self._engine.advance(self._clock.now_us())
             yield from self._answers()
         if not self.wish.asked:
@@ -554,26 +604,37 @@ class Run:
         self._fed.append((self._clock.now_us(), self.lines()["fed"]))
 
     def _apply(self, some: Sequence[Taken]) -> None:
-        for chunk, log_format, now_us, max_ahead_us in some:
-            if log_format is None:
-                self._engine.end_source(chunk.source)
-                self._silence.ended(chunk.source)
-                continue
-            try:
-                delta = self._engine.absorb(
-                    chunk.data,
-                    kind=chunk.kind,
-                    span=chunk.span,
-                    source=chunk.source,
-                    format=log_format,
-                    now_us=now_us,
-                    max_ahead_us=max_ahead_us,
-                )
-            except BatchError as error:
-                if chunk.answer is None:
-                    raise
-                chunk.answer(str(error))
-                continue
+        for taken in some:
+            self._applied(taken, self._absorbed(taken))
+
+    def _absorbed(self, taken: Taken) -> Delta | BatchError | None:
+        """Return what a chunk adds, nothing for the end of a source; any thread may ask."""
+        chunk, log_format, now_us, max_ahead_us = taken
+        if log_format is None:
+            return None
+        try:
+            return self._engine.absorb(
+                chunk.data,
+                kind=chunk.kind,
+                span=chunk.span,
+                source=chunk.source,
+                format=log_format,
+                now_us=now_us,
+                max_ahead_us=max_ahead_us,
+            )
+        except BatchError as error:
+            return error
+
+    def _applied(self, taken: Taken, delta: Delta | BatchError | None) -> None:
+        chunk = taken.chunk
+        if delta is None:
+            self._engine.end_source(chunk.source)
+            self._silence.ended(chunk.source)
+        elif isinstance(delta, BatchError):
+            if chunk.answer is None:
+                raise delta
+            chunk.answer(str(delta))
+        else:
             self._engine.apply(delta)
             if delta.has_time:
                 self._silence.broken(chunk.source)
