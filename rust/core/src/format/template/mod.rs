@@ -3,11 +3,19 @@
 //! What an nginx `log_format`, an Apache `LogFormat`, a GoAccess string and our own `{field}`
 //! templates compile to, and what most named formats are made of.
 
-mod apache;
+pub(super) mod apache;
 mod braces;
-mod goaccess;
+pub(super) mod caret;
+pub(super) mod draft;
+pub(super) mod goaccess;
+pub(super) mod language;
 mod matcher;
-mod nginx;
+mod meaning;
+pub(super) mod nginx;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod wrong;
 
 use super::read::Read;
 
