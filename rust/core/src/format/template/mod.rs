@@ -18,6 +18,8 @@ pub struct Template {
     pub parts: Vec<Part>,
     /// Whether more may follow at the end of a line, behind a blank: formats that grow columns.
     pub open: bool,
+    /// The literals before which a line may end: columns that older lines lack.
+    pub ends: Vec<usize>,
 }
 
 /// A part of a template.
