@@ -9,6 +9,7 @@ mod common;
 mod named;
 mod names;
 mod parsed;
+mod prefix;
 mod read;
 mod records;
 mod scan;

@@ -4,10 +4,13 @@
 //! templates compile to, and what most named formats are made of.
 
 mod apache;
-mod braces;
+pub(crate) mod braces;
 mod goaccess;
 mod matcher;
+
 mod nginx;
+
+pub(crate) use matcher::{Matcher, is_combined};
 
 use super::read::Read;
 

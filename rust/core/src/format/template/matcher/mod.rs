@@ -14,8 +14,10 @@ mod find;
 mod head;
 mod shapes;
 
-use super::{Part, Template, TemplateError};
+use super::{Part, Template, TemplateError, braces};
 use crate::format::parsed::{Found, Reject, Span};
+use crate::format::read::Read;
+use crate::format::time::TimeFormat;
 use find::{is_blank, skip_blanks, word_end};
 use head::Head;
 use shapes::TimeShape;
@@ -193,41 +195,29 @@ impl Matcher {
 }
 
 /// Whether a template is just the combined log format: host, ident, user, time, request, status,
-/// size, referer, agent.
+/// size, referer, agent, of the types that these have in all formats.
 pub(crate) fn is_combined(template: &Template) -> bool {
-    let parts: Vec<_> = template
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::Literal(bytes) => Ok(&**bytes),
-            Part::Field(slot) => Err(&*slot.name),
-        })
-        .collect();
-    let ident = match &parts[..] {
-        [Err("host"), Ok(b" "), Err("" | "ident"), Ok(b" "), rest @ ..]
-        | [Err("host"), Ok(b" - "), rest @ ..] => rest,
-        _ => return false,
+    let usual = [
+        r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#,
+        r#"{host} {} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#,
+        r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#,
+    ];
+    let last = template.parts.len().saturating_sub(1);
+    let same = |(at, (part, usual)): (usize, (&Part, &Part))| match (part, usual) {
+        (Part::Literal(text), Part::Literal(usual)) if at == last => {
+            text.trim_ascii_end() == &usual[..]
+        }
+        (Part::Literal(text), Part::Literal(usual)) => text == usual,
+        (Part::Field(slot), Part::Field(usual)) => {
+            let is_clf = slot.name == "time" && slot.read == Read::Time(TimeFormat::Clf);
+            slot.name == usual.name && (slot.read == usual.read || is_clf)
+        }
+        _ => false,
     };
-    let last = match ident {
-        [
-            Err("user"),
-            Ok(b" ["),
-            Err("time"),
-            Ok(b"] \""),
-            Err("request"),
-            Ok(b"\" "),
-            Err("status"),
-            Ok(b" "),
-            Err("size"),
-            Ok(b" \""),
-            Err("referer"),
-            Ok(b"\" \""),
-            Err("agent"),
-            Ok(last),
-        ] => last,
-        _ => return false,
-    };
-    last.trim_ascii_end() == b"\""
+    usual.iter().filter_map(|usual| braces::compile(usual).ok()).any(|usual| {
+        usual.parts.len() == template.parts.len()
+            && template.parts.iter().zip(&usual.parts).enumerate().all(same)
+    })
 }
 
 impl Program {
