@@ -235,9 +235,10 @@ fn shape(name: &str, read: &Read) -> Shape {
 }
 
 fn unknown(kind: &str) -> String {
+    let name = kind.split_once('(').map_or(kind, |(name, _)| name);
     let near = TYPES
         .iter()
-        .map(|known| (distance(kind, known.trim_end_matches("(...)")), known))
+        .map(|known| (distance(name, known.trim_end_matches("(...)")), known))
         .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
         .min();
     match near {
@@ -259,4 +260,125 @@ fn distance(one: &str, other: &str) -> usize {
         }
     }
     row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(text: &str) -> Part {
+        Part::Literal(text.into())
+    }
+
+    fn field(name: &str, shape: Shape, read: Read, written: (usize, usize)) -> Part {
+        Part::Field(Slot { name: name.to_owned(), shape, read, written })
+    }
+
+    /// Shape and type of a template's only field.
+    fn only(text: &str) -> (Shape, Read) {
+        let template = compile(text).unwrap();
+        let mut slots = template.parts.into_iter().filter_map(|part| match part {
+            Part::Field(slot) => Some((slot.shape, slot.read)),
+            Part::Literal(_) => None,
+        });
+        let slot = slots.next().unwrap();
+        assert_eq!(slots.next(), None, "{text}");
+        slot
+    }
+
+    #[test]
+    fn a_template_is_literals_and_fields() {
+        let template = compile(r#"{host} "{request}"{?} {{{x:ms}}}{...}"#).unwrap();
+        let parts = [
+            field("host", Shape::Word, Read::Text, (0, 6)),
+            literal(" \""),
+            field("request", Shape::Free, Read::Request, (8, 17)),
+            literal("\" {"),
+            field("x", Shape::Number, Read::Seconds(-3), (24, 30)),
+            literal("}"),
+        ];
+        assert_eq!(template, Template { parts: parts.into(), open: true, ends: vec![3] });
+    }
+
+    #[test]
+    fn a_name_has_its_usual_type_and_others_are_words() {
+        for (text, expected) in [
+            ("{host}", (Shape::Word, Read::Text)),
+            ("{whatever}", (Shape::Word, Read::Text)),
+            ("\"{agent}\"", (Shape::Free, Read::Text)),
+            ("\"{whatever}\"", (Shape::Free, Read::Text)),
+            ("\"{whatever:word}\"", (Shape::Word, Read::Text)),
+            ("[{agent}]", (Shape::Word, Read::Text)),
+            ("{status}", (Shape::Status, Read::Int)),
+            ("{size}", (Shape::Int, Read::Int)),
+            ("{request}", (Shape::Free, Read::Request)),
+            ("{request_time}", (Shape::Number, Read::Seconds(0))),
+            ("{upstream_time}", (Shape::Numbers, Read::Seconds(0))),
+            ("{time}", (Shape::Time, Read::Time(TimeFormat::Any))),
+        ] {
+            assert_eq!(only(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_type_can_be_said() {
+        for (text, expected) in [
+            ("{x:word}", (Shape::Word, Read::Text)),
+            ("{x:text}", (Shape::Free, Read::Text)),
+            ("{:text}", (Shape::Free, Read::Text)),
+            ("{x:int}", (Shape::Int, Read::Int)),
+            ("{x:float}", (Shape::Number, Read::Float)),
+            ("{x:s}", (Shape::Number, Read::Seconds(0))),
+            ("{x:ms}", (Shape::Number, Read::Seconds(-3))),
+            ("{x:us}", (Shape::Number, Read::Seconds(-6))),
+            ("{x:ns}", (Shape::Number, Read::Seconds(-9))),
+            ("{upstream_x:ms}", (Shape::Numbers, Read::Seconds(-3))),
+            ("{x:clf}", (Shape::Time, Read::Time(TimeFormat::Clf))),
+            ("{x:iso}", (Shape::Time, Read::Time(TimeFormat::Iso))),
+            ("{x:epoch}", (Shape::Time, Read::Time(TimeFormat::Epoch(0)))),
+            ("{x:epoch_ms}", (Shape::Time, Read::Time(TimeFormat::Epoch(-3)))),
+            (
+                "{x:time(%d/%b %H:%M)}",
+                (Shape::Time, Read::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
+            ),
+        ] {
+            assert_eq!(only(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_a_mend() {
+        for (text, place, message) in [
+            (
+                "{host} {user",
+                (7, 12),
+                "this brace is not closed; write } behind the name, or {{ for one in the line",
+            ),
+            (
+                "{host} {user [{time}]",
+                (7, 20),
+                "\"user [{time\" is no name of a field; a name has letters, digits, and - _ . in it",
+            ),
+            ("{host} }x", (7, 8), "this brace closes nothing; write }} for one in the line"),
+            ("{x:itn}", (0, 7), "there is no type \"itn\"; did you mean int?"),
+            ("{x:tim(%d)}", (0, 11), "there is no type \"tim(%d)\"; did you mean time(...)?"),
+            ("{x:time}", (0, 8), "there is no type \"time\"; did you mean time(...)?"),
+            (
+                "{x:millis}",
+                (0, 10),
+                "there is no type \"millis\"; there are word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
+            ),
+            ("{x:time(%d}", (0, 11), "the parenthesis of time( is not closed"),
+            ("{x:time(dd)}", (0, 12), "a time's form has a % before each letter: time(%d/%b/%Y)"),
+            ("{...} {host}", (0, 5), "{...} stands at the end, or nowhere"),
+            ("{host} {host}", (7, 13), "host is there already; name one of them otherwise, or {}"),
+            ("host", (0, 4), "a format needs a field at least, as in {host}"),
+            ("", (0, 0), "a format needs a field at least, as in {host}"),
+        ] {
+            let error = compile(text).unwrap_err();
+            assert_eq!(((error.start, error.end), &*error.message), (place, message), "{text}");
+        }
+        // Parts of a time may share the name.
+        assert!(compile("{time:time(%F)} {time:time(%T)}").is_ok());
+    }
 }

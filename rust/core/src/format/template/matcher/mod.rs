@@ -359,7 +359,7 @@ impl Program {
             return Ok(reached);
         }
         // Behind a quote that is not followed by what follows this field, the field goes on.
-        let failed = furthest.filter(|failed| self.steps[failed.step].part > self.steps[step].part);
+        let failed = furthest.filter(|failed| self.reject(line, *failed).1 > self.steps[step].part);
         Err(failed.unwrap_or(Cursor { at: line.len(), step: cursor.step }))
     }
 
