@@ -166,7 +166,7 @@ impl Draft {
                 })
             }
         });
-        Ok(Template { parts: parts.collect(), open: false })
+        Ok(Template { parts: parts.collect(), ..Template::default() })
     }
 
     /// Blanks at the end of a line are trimmed before it is matched, so none can be asked for.

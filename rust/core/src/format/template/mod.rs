@@ -4,7 +4,7 @@
 //! templates compile to, and what most named formats are made of.
 
 pub(super) mod apache;
-mod braces;
+pub(crate) mod braces;
 pub(super) mod caret;
 pub(super) mod draft;
 pub(super) mod goaccess;
@@ -17,6 +17,8 @@ mod testing;
 #[cfg(test)]
 mod wrong;
 
+pub(crate) use matcher::{Matcher, is_combined};
+
 use super::read::Read;
 
 /// A format as a sequence of parts, whatever language it was written in.
@@ -26,6 +28,8 @@ pub struct Template {
     pub parts: Vec<Part>,
     /// Whether more may follow at the end of a line, behind a blank: formats that grow columns.
     pub open: bool,
+    /// The literals before which a line may end: columns that older lines lack.
+    pub ends: Vec<usize>,
 }
 
 /// A part of a template.
