@@ -10,12 +10,26 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace.errors import TailraceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Protocol
+
+    class _Member(Protocol):
+        """What unpacks one member, as `bz2`, `lzma` and `compression.zstd` have it."""
+
+        @property
+        def eof(self) -> bool: ...
+        @property
+        def needs_input(self) -> bool: ...
+        @property
+        def unused_data(self) -> bytes: ...
+
+        def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
 
 __all__ = [
     "GZIP",
@@ -40,19 +54,6 @@ _XZ_BYTES = 256 * 1024 * 1024
 
 class DamagedError(Exception):
     """What is no whole compressed text, in the words of who unpacks it."""
-
-
-class _Member(Protocol):
-    """What unpacks one member, as `bz2`, `lzma` and `compression.zstd` have it."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class Packing(NamedTuple):
