@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from tailrace._core import BatchError
+from tailrace._core import BatchError, Format
 from tailrace.errors import TailraceError, log_problem
 from tailrace.snapshot import Snapshot
 from tailrace.sources import as_live, at_hand, end_of
@@ -121,7 +121,8 @@ class Taken(NamedTuple):
     """A chunk with all that it takes to absorb it."""
 
     chunk: Chunk
-    log_format: str
+    log_format: Format | None
+    """Of the chunk's lines; nothing for the end of a source."""
     now_us: int
     max_ahead_us: int | None
 
@@ -136,8 +137,10 @@ class Intake:
     def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
         self._clock = clock
         self._origins = origins
+        # Of what comes next of each source, once that is known.
         self._formats = [
-            origin.log_format if isinstance(origin.log_format, str) else None for origin in origins
+            Format(origin.log_format) if isinstance(origin.log_format, str) else None
+            for origin in origins
         ]
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
         self._said: list[str] = []
@@ -149,16 +152,16 @@ class Intake:
         if not _is_wanted(chunk):
             return []
         now_us = self._clock.now_us()
+        if not chunk.data:
+            return [*self._settle(chunk.source), Taken(chunk, None, now_us, None)]
         log_format = self._formats[chunk.source]
         if log_format is not None:
-            return [self._taken(chunk, log_format, now_us)]
-        if not chunk.data:
-            return [*self._settle(chunk.source), self._taken(chunk, "", now_us)]
+            return self._taken(chunk, log_format, now_us)
         detector = cast("Detector", self._origins[chunk.source].log_format)
         detector.look(chunk)
         if not detector.lines:
             # Blank lines are of no format, so they are not worth holding.
-            return [self._taken(chunk, detector.choose().format, now_us)]
+            return self._taken(chunk, Format(detector.choose().format), now_us)
         self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
@@ -189,18 +192,31 @@ class Intake:
             return []
         origin = self._origins[source]
         choice = cast("Detector", origin.log_format).choose()
-        self._formats[source] = choice.format
+        self._formats[source] = Format(choice.format)
         plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
         if not plain or choice.format not in self._agreed:
             self._said.append(choice.said(origin.name))
         if plain:
             self._agreed.add(choice.format)
         return [
-            self._taken(chunk, choice.format, now_us) for chunk, now_us in held if _is_wanted(chunk)
+            taken
+            for chunk, now_us in held
+            if _is_wanted(chunk)
+            for taken in self._taken(chunk, cast("Format", self._formats[source]), now_us)
         ]
 
-    def _taken(self, chunk: Chunk, log_format: str, now_us: int) -> Taken:
-        return Taken(chunk, log_format, now_us, self._origins[chunk.source].max_ahead_us)
+    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[Taken]:
+        """Return a chunk with its format, in parts where its lines name other columns."""
+        max_ahead_us = self._origins[chunk.source].max_ahead_us
+        if not log_format.has_header:
+            return [Taken(chunk, log_format, now_us, max_ahead_us)]
+        sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
+        if self._formats[chunk.source] is not None:
+            self._formats[chunk.source] = after
+        return [
+            Taken(chunk._replace(span=span), section, now_us, max_ahead_us)
+            for span, section in sections
+        ]
 
 
 def _is_wanted(chunk: Chunk) -> bool:
@@ -539,7 +555,7 @@ class Run:
 
     def _apply(self, some: Sequence[Taken]) -> None:
         for chunk, log_format, now_us, max_ahead_us in some:
-            if not chunk.data:
+            if log_format is None:
                 self._engine.end_source(chunk.source)
                 self._silence.ended(chunk.source)
                 continue

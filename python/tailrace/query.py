@@ -274,7 +274,7 @@ class _Place(NamedTuple):
         """Return the formats that its lines may turn out to have, all with this field."""
         if self.log_format != AUTO:
             return [self.log_format]
-        return [name for name in DETECTED if field in _core.fields(name)]
+        return [name for name in DETECTED if _core.has(name, field)]
 
     def sources(
         self, window: _Window | None, *, waited_for: bool, of: int

@@ -263,10 +263,10 @@ class _Parser:
     def _write(self, some: list[Taken], tell: Callable[[str], None] = say) -> None:
         _say_formats(self._intake, tell)
         for taken in some:
-            if taken.chunk.data:
+            if taken.log_format is not None:
                 self._write_one(taken.chunk, taken.log_format)
 
-    def _write_one(self, chunk: Chunk, log_format: str) -> None:
+    def _write_one(self, chunk: Chunk, log_format: _core.Format) -> None:
         answer = chunk.answer or (lambda _: None)
         try:
             rows, rejected, lines = _core.write_rows(
@@ -287,7 +287,7 @@ class _Parser:
             self.end()
             write(sys.stdout, rows)
         self._before[chunk.source] += lines["fed"]
-        for name in ("fed", "counted"):
+        for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self.lines["rejected"][reason] = self.lines["rejected"].get(reason, 0) + count
@@ -297,7 +297,7 @@ class _Parser:
         """Return what rejected lines begin with, and how many lines came before them."""
         return (self._prefixes[source], self._before[source]) if self._rejects else None
 
-    def _columns(self, source: int, log_format: str) -> list[str]:
+    def _columns(self, source: int, log_format: _core.Format) -> list[str]:
         """
         Return the fields to give of a source.
 
@@ -314,7 +314,7 @@ class _Parser:
         if columns != self._table:
             shared = ",".join(name for name in self._table if name in columns)
             raise TailraceError(
-                f"{self._names[source]}: format {log_format} has other fields than the sources "
+                f"{self._names[source]}: format {log_format.spec} has other fields than the lines "
                 f"before; say which to give, such as --fields {shared}"
             )
         return columns
