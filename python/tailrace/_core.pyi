@@ -1,10 +1,12 @@
 """The compiled core; private, and free to change with every release."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
 from tailrace._types import Answer, FieldKind, Kind, Output
 
 __all__ = [
+    "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
     "BatchError",
@@ -18,11 +20,14 @@ __all__ = [
     "Window",
     "__version__",
     "_debug_build",
+    "about",
     "agreeing",
     "columns",
     "fields",
+    "has",
     "kind",
     "kinds",
+    "names",
     "parse",
     "write_rows",
 ]
@@ -30,6 +35,7 @@ __all__ = [
 __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
+DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
@@ -45,7 +51,7 @@ class Engine:
     def __new__(
         cls,
         *,
-        formats: list[str | Format],
+        formats: Sequence[str | Format],
         by: str,
         time: Literal["arrival", "header", "log"],
         limit: int | None,
@@ -96,6 +102,11 @@ class Format:
     def __new__(cls, spec: str, /) -> Format: ...
     @property
     def spec(self) -> str: ...
+    @property
+    def has_header(self) -> bool: ...
+    def sections(
+        self, data: bytes, /, *, kind: Kind, span: tuple[int, int]
+    ) -> tuple[list[tuple[tuple[int, int], Format]], Format]: ...
 
 @final
 class Filter:
@@ -131,12 +142,21 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
+def about(name: str, /) -> tuple[str, str, str] | None: ...
+def names() -> list[tuple[str, FieldKind, str]]: ...
 def fields(format: str | Format, /) -> list[str]: ...
 def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
+def has(format: str | Format, field: str, /) -> bool: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str | Format], limit: int
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    formats: Sequence[str | Format],
+    limit: int,
 ) -> tuple[int, list[int]]: ...
 def parse(
     data: bytes, /, *, format: str | Format, fields: list[str], filter: Filter | None = None

@@ -96,8 +96,6 @@ class Asked(NamedTuple):
 
     def _check_fields(self, asked: _core.Filter, log_format: str) -> None:
         for name, place in asked.fields:
-            if log_format == AUTO and fitting(DETECTED, [name]):
-                continue
             try:
                 checked_fields([name], log_format)
             except ValueError as error:
@@ -117,7 +115,7 @@ def fitting(
     return [
         name
         for name in formats
-        if all(_core.kind(name, field) is not None for field in fields)
+        if all(_core.has(name, field) for field in fields)
         and (asked is None or _can_be_asked(name, asked))
     ]
 

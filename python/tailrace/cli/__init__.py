@@ -46,9 +46,9 @@ def run(arguments: list[str]) -> int:
         code = verbs.run(arguments)
         sys.stdout.flush()
     except verbs.UsageError as error:
-        # Below the words there may be a text with a mark under its mistake.
-        message = "\n".join(map(for_people, str(error).split("\n")))
-        say(f"{error.place}: {message}")
+        # What is wrong with a format or a condition is shown below its text.
+        said = "\n".join(map(for_people, str(error).split("\n")))
+        say(f"{error.place}: {said}")
         return 2
     except BrokenPipeError:
         # The reader went away and wants no more, such as `head`.

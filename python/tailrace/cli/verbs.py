@@ -20,6 +20,7 @@ from tailrace.outputs.escape import for_people
 from tailrace.outputs.streams import say
 from tailrace.outputs.style import COLORS
 from tailrace.query import Query, from_files, from_flume, merge
+from tailrace.sources.globs import is_pattern, matching
 from tailrace.sources.text import STDIN, LiveInput, check_log
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ _MAX_CONNECTIONS = 1_024
 
 _SEND_BATCH = 100
 
+_MAX_JOBS = 1_024
+
 _SLIDE = "1s"
 
 
@@ -231,6 +234,13 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         action="store_true",
         help="go on at the end of files, by name, through rotation and truncation, as tail -F "
         "does; by log time from their beginning, by arrival from their end",
+    )
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        metavar="N",
+        help="how many threads read the lines of files; the answers do not depend on it (default: "
+        "one for each processor)",
     )
     parser.add_argument(
         "--where",
@@ -455,6 +465,7 @@ def _top(given: argparse.Namespace) -> int:
         typed=_is_typed(names),
         strict=given.strict,
         failed=failed,
+        jobs=_jobs(given),
     )
 
 
@@ -489,7 +500,18 @@ def _parse(given: argparse.Namespace) -> int:
             typed=_is_typed(names),
             strict=given.strict,
             failed=failed,
+            jobs=_jobs(given),
         )
+
+
+def _jobs(given: argparse.Namespace) -> int | None:
+    """Return how many threads are asked for, if it is said."""
+    if given.jobs is None:
+        return None
+    try:
+        return _positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
 
 
 def _names_of(fields: str) -> list[str]:
@@ -547,7 +569,7 @@ def _send(given: argparse.Namespace) -> int:
     verb = given.verb
     _check_addresses(given.sources, verb)
     targets = [word for word in given.sources if _is_flume(word)]
-    names = [word for word in given.sources if not _is_flume(word)]
+    names = _matching([word for word in given.sources if not _is_flume(word)])
     if len(targets) != 1:
         what = "no receiver" if not targets else f"{len(targets)} receivers"
         raise UsageError(f"{what}; name one, such as flume://127.0.0.1:9092", verb)
@@ -590,6 +612,7 @@ def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
 
     Without any, that is standard input if it is no terminal.
     """
+    given.sources = _matching(given.sources)
     sources = tuple(given.sources)
     verb = given.verb
     if not sources:
@@ -634,6 +657,17 @@ def _check_addresses(sources: Sequence[str], verb: str) -> None:
             raise UsageError(f"{source!r} is no file; did you mean {meant}?", verb)
 
 
+def _matching(sources: Sequence[str]) -> list[str]:
+    """Put files for patterns that no shell has seen; one without files stays, to be told of."""
+    names = []
+    for source in sources:
+        try:
+            names += [source] if _is_flume(source) else matching(source)
+        except FileNotFoundError:
+            names.append(source)
+    return names
+
+
 def _can_be_read(source: str, *, follow: bool) -> bool:
     if _is_flume(source):
         return True
@@ -641,6 +675,7 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
         say("tailrace: standard input is closed; name a file, or redirect one: < access.log")
         return False
     try:
+        matching(source)
         if follow and source != STDIN:
             from tailrace.sources.follow import check_followed  # noqa: PLC0415 - asyncio
 
@@ -660,6 +695,8 @@ def _mend(source: str, error: OSError) -> str:
     """Say what is wrong with a source, and how to mend it where that is known."""
     if isinstance(error, FileNotFoundError) and "://" in source:
         return "no such source; a source is a path, - or flume://HOST:PORT"
+    if isinstance(error, FileNotFoundError) and is_pattern(source):
+        return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
         return "no such file; check the name"
     if isinstance(error, IsADirectoryError):

@@ -2,6 +2,7 @@
 
 use super::access::Accessor;
 use super::parsed::Line;
+use super::prefix::behind_prefix;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads the wanted fields of lines, one line after the other.
@@ -41,23 +42,19 @@ impl Reader {
 
     /// As `new`, but what the format has not is null.
     pub(crate) fn lenient(format: &Format, names: &[&str]) -> Self {
-        let formats = match &format.0.matcher {
-            Matcher::Either(formats) => formats.as_slice(),
-            _ => &[],
-        };
-        let access = |one: &Format| {
-            let get = |name: &&str| one.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
-            names.iter().map(get).collect()
-        };
-        let others = formats.iter().map(|one| Self::with(one, names, access(one), Vec::new()));
-        Self::with(format, names, access(format), others.collect())
+        if let Matcher::Either(formats) = &format.0.matcher {
+            let others = formats.iter().map(|one| Self::lenient(one, names)).collect();
+            return Self::with(format, names, others);
+        }
+        Self::with(&format.narrowed(names), names, Vec::new())
     }
 
-    fn with(format: &Format, names: &[&str], accessors: Vec<Accessor>, others: Vec<Self>) -> Self {
+    fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
+        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
         Self {
             format: format.clone(),
             names: names.iter().map(|&name| name.into()).collect(),
-            accessors,
+            accessors: names.iter().map(access).collect(),
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
             buffer: Vec::new(),
@@ -66,6 +63,12 @@ impl Reader {
             last_text: Vec::new(),
             last_time: None,
         }
+    }
+
+    /// Goes on with other columns, because a line of the log says so.
+    fn turn_to(&mut self, format: Format) {
+        let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
+        *self = Self::lenient(&format, &names);
     }
 
     /// The names of the fields.
@@ -90,7 +93,17 @@ impl Reader {
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
-            return self.format.split(line, &mut self.spans);
+            self.offset = 0;
+            let found = match self.format.split(line, &mut self.spans) {
+                Ok(found) => found,
+                Err(reject) => return self.read_behind_prefix(line, reject),
+            };
+            if found == Line::Header
+                && let Some(format) = self.format.with_header(line)
+            {
+                self.turn_to(format);
+            }
+            return Ok(found);
         }
         let mut furthest: Option<Reject> = None;
         for (place, other) in self.others.iter_mut().enumerate() {
@@ -106,6 +119,24 @@ impl Reader {
             }
         }
         Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
+    }
+
+    /// Reads a line that did not fit, without what a collector may have put before it.
+    #[cold]
+    fn read_behind_prefix(&mut self, line: &[u8], reject: Reject) -> Result<Line, Reject> {
+        // What equals a program takes lines as that does.
+        if matches!(self.format.0.matcher, Matcher::Classic) {
+            return Err(reject);
+        }
+        let Some(offset) = behind_prefix(line) else { return Err(reject) };
+        match self.format.split(&line[offset..], &mut self.spans) {
+            Ok(Line::Fields) => {
+                self.offset = offset;
+                Ok(Line::Fields)
+            }
+            Ok(Line::Header) => Err(reject),
+            Err(further) => Err(Reject::new(offset + further.byte(), further.expected())),
+        }
     }
 
     /// The value of a field in the line that was read last.

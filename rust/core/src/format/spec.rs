@@ -1,29 +1,198 @@
-//! Texts to formats: names, and later what is pasted.
+//! Texts to formats: names, field maps, and what is pasted out of a server's configuration.
 
-use super::{Format, Matcher, found_by_hand};
+use super::named::{Made, NAMED, Named};
+use super::parsed::Found;
+use super::read::Read;
+use super::records::{Delimited, Json, Ltsv, W3c};
+use super::template::caret::caret;
+use super::template::draft::Pasted;
+use super::template::language::{Language, language};
+use super::template::{self, Part, Template, TemplateError, is_combined};
+use super::template::{apache, braces, goaccess, nginx};
+use super::{Format, Matcher, access, found_by_hand};
 
 /// What is wrong with a text that should be a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecError {
-    /// In words, with what to write instead.
+    /// In words, with what to write instead; where that helps, with the place in the text.
     pub message: String,
 }
 
 impl Format {
-    /// Every format by the name it is asked for.
-    pub const NAMES: [&'static str; 3] = ["common", "combined", "classic"];
+    /// Every format that has a name.
+    pub fn named() -> impl Iterator<Item = &'static Named> {
+        NAMED.iter().chain(super::records::RECORDS)
+    }
 
-    /// Compiles a format.
+    /// Compiles a format: a name, several names with commas between them, of which each line is of
+    /// one, or a text.
     pub fn new(spec: &str) -> Result<Self, SpecError> {
-        match spec {
-            "common" => {
+        if let Some(named) = Self::named().find(|named| named.name == spec) {
+            return Self::made(spec, &named.made);
+        }
+        if let Some((kind, rest)) = spec.split_once(':') {
+            match kind {
+                "csv" => return Self::of_columns(spec, b',', rest),
+                "tsv" => return Self::of_columns(spec, b'\t', rest),
+                "json" => {
+                    let json = Json::written(rest).map_err(|error| at(spec, rest, &error))?;
+                    return Self::of_json(spec, json);
+                }
+                _ => {}
+            }
+        }
+        let names: Vec<_> = spec.split(',').map(str::trim).collect();
+        if names.len() > 1 && names.iter().all(|name| is_word(name)) {
+            return Self::either(spec, &names);
+        }
+        Self::pasted(spec).map_err(|error| pointed(spec, &error))
+    }
+
+    /// Of a text in one of the languages in which formats are written.
+    fn pasted(text: &str) -> Result<Self, TemplateError> {
+        let template = match language(text)? {
+            Language::Nginx => match nginx::paste(text)? {
+                Pasted::Template(template) => template,
+                Pasted::Json(fields) => return Self::pasted_json(text, fields),
+            },
+            Language::Apache => apache::compile(text)?,
+            Language::GoAccess => goaccess::compile(text)?,
+            Language::Braces => braces::compile(text)?,
+        };
+        Self::of_template(text, &template)
+    }
+
+    fn of_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
+        if is_combined(template) {
+            return Ok(Self::of(spec, Matcher::Combined, found_by_hand(false)));
+        }
+        let matcher = template::Matcher::new(template)?;
+        let found = matcher.found().to_vec();
+        for part in &template.parts {
+            if let Part::Field(slot) = part
+                && let Err((_, _, message)) = access::timer(&slot.name, &found)
+            {
+                let (start, end) = slot.written;
+                return Err(TemplateError { start, end, message });
+            }
+        }
+        Ok(Self::of(spec, Matcher::Template(matcher), found))
+    }
+
+    fn pasted_json(
+        text: &str,
+        fields: Vec<(String, Vec<String>, Read)>,
+    ) -> Result<Self, TemplateError> {
+        let json = Json::pasted(fields);
+        let found = json.found().to_vec();
+        Self::timed(text, Matcher::Json(json), found).map_err(|error| TemplateError {
+            start: 0,
+            end: text.len(),
+            message: error.message,
+        })
+    }
+
+    fn made(spec: &str, made: &Made) -> Result<Self, SpecError> {
+        match made {
+            Made::Classic => Ok(Self::of(spec, Matcher::Classic, found_by_hand(true))),
+            Made::Combined => Ok(Self::of(spec, Matcher::Combined, found_by_hand(false))),
+            Made::Common => {
                 let mut found = found_by_hand(false);
                 found.truncate(6);
                 Ok(Self::of(spec, Matcher::Common, found))
             }
-            "combined" => Ok(Self::of(spec, Matcher::Combined, found_by_hand(false))),
-            "classic" => Ok(Self::of(spec, Matcher::Classic, found_by_hand(true))),
-            _ => Err(SpecError { message: format!("{spec:?} is no format") }),
+            Made::Json(fields) => {
+                let json = Json::listed(fields).map_err(|error| at(spec, spec, &error))?;
+                Self::of_json(spec, json)
+            }
+            Made::AnyJson => Self::of_json(spec, Json::any()),
+            Made::Ltsv => {
+                let ltsv = Ltsv::new();
+                let found = ltsv.found().to_vec();
+                Self::timed(spec, Matcher::Ltsv(ltsv), found)
+            }
+            Made::W3c => Ok(Self::of(spec, Matcher::W3c(W3c::new()), Vec::new())),
+            Made::CloudFront => {
+                let w3c = W3c::cloudfront();
+                let found = w3c.found().to_vec();
+                Self::timed(spec, Matcher::W3c(w3c), found)
+            }
+            Made::Delimited(delimiter) => {
+                Ok(Self::of(spec, Matcher::Delimited(Delimited::new(*delimiter)), Vec::new()))
+            }
+            Made::Template(text) => braces::compile(text)
+                .and_then(|template| Self::of_template(spec, &template))
+                .map_err(|error| pointed(text, &error)),
+            Made::Either(texts) => {
+                let templates: Result<Vec<_>, _> =
+                    texts.iter().map(|text| braces::compile(text)).collect();
+                let matcher = templates.and_then(|templates| template::Matcher::either(&templates));
+                let matcher = matcher.map_err(|error| pointed(spec, &error))?;
+                let found = matcher.found().to_vec();
+                Self::timed(spec, Matcher::Template(matcher), found)
+            }
         }
     }
+
+    fn of_json(spec: &str, json: Json) -> Result<Self, SpecError> {
+        let found = json.found().to_vec();
+        Self::timed(spec, Matcher::Json(json), found)
+    }
+
+    fn of_columns(spec: &str, delimiter: u8, columns: &str) -> Result<Self, SpecError> {
+        let delimited = Delimited::with_columns(delimiter, columns)
+            .map_err(|error| at(spec, columns, &error))?;
+        let found = delimited.found().to_vec();
+        Self::timed(spec, Matcher::Delimited(delimited), found)
+    }
+
+    /// With times that can be read.
+    fn timed(spec: &str, matcher: Matcher, found: Vec<Found>) -> Result<Self, SpecError> {
+        for field in &found {
+            if let Err((_, _, mend)) = access::timer(&field.name, &found) {
+                return Err(SpecError { message: format!("field {}: {mend}", field.name) });
+            }
+        }
+        Ok(Self::of(spec, matcher, found))
+    }
+
+    fn either(spec: &str, names: &[&str]) -> Result<Self, SpecError> {
+        let formats = names.iter().map(|name| Self::new(name)).collect::<Result<Vec<_>, _>>()?;
+        for (place, format) in formats.iter().enumerate() {
+            for field in format.fields() {
+                let other = formats[..place]
+                    .iter()
+                    .find(|other| other.kind(&field.name).is_some_and(|kind| kind != field.kind));
+                if let Some(other) = other {
+                    let (one, other) = (other.spec(), format.spec());
+                    return Err(SpecError {
+                        message: format!(
+                            "{spec:?}: {} is of another type in {one} than in {other}; mix formats \
+                             with the same types",
+                            field.name
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(Self::of(spec, Matcher::Either(formats), Vec::new()))
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// An error in a part of a spec, with the place in the whole of it.
+fn at(spec: &str, part: &str, error: &TemplateError) -> SpecError {
+    let offset = spec.len() - part.len();
+    let (start, end) = (offset + error.start, offset + error.end);
+    pointed(spec, &TemplateError { start, end, message: error.message.clone() })
+}
+
+/// What is wrong, and below it where.
+fn pointed(text: &str, error: &TemplateError) -> SpecError {
+    let caret = caret(text, error.start, error.end).replace('\n', "\n  ");
+    SpecError { message: format!("{}\n  {caret}", error.message) }
 }
