@@ -237,7 +237,7 @@ def test_a_real_log_is_counted_as_python_counts_it(
     path, _, rows = log
     kept = [row for row in rows if keeps(row)]
     assert 0 < len(kept) < len(rows)
-    [snapshot] = tr.from_files(path).where(ours).count(by="url").sorted().run()
+    [snapshot] = tr.from_files(path, format="combined").where(ours).count(by="url").sorted().run()
     expected = Counter(row["url"] for row in kept)
     assert {row["url"]: row["count"] for row in snapshot.rows} == expected
     assert snapshot.lines["counted"] == len(kept)
@@ -250,7 +250,7 @@ def test_a_range_of_time_of_a_real_log_begins_and_ends_as_python_says(log: Log) 
     since, until = times[len(times) // 3], times[len(times) // 2]
     kept = [row for row in rows if since <= moment(row) < until]
     assert 0 < len(kept) < len(rows)
-    query = tr.from_files(path).count(by="status")
+    query = tr.from_files(path, format="combined").count(by="status")
     for ranged in (
         query.since(since).until(until),
         query.since(since.isoformat()).until(f"@{until.timestamp():.0f}"),
@@ -441,8 +441,9 @@ def test_of_several_sources_each_can_be_asked() -> None:
 # --- detection ------------------------------------------------------------------------------------
 
 
-def test_only_a_format_that_can_be_asked_is_chosen() -> None:
+def test_only_a_format_that_can_be_asked_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     chunk = Chunk(COMMON.encode(), (0, len(COMMON)))
+    monkeypatch.setattr("tailrace.detection.DETECTED", ["common", "combined"])
     for text, chosen in [("status == 200", "common"), ("agent != x", "combined")]:
         detector = Detector(["url"], _core.Filter(text))
         detector.look(chunk)

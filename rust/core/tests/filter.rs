@@ -35,11 +35,11 @@ fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
 }
 
 fn meant() -> Filter {
-    Filter::parse("status == 500").unwrap()
+    Filter::parse("status == 500").unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
 fn combined() -> Format {
-    Format::new("combined").unwrap()
+    Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
 /// Bounds, counts by key in rank order, and fed, counted, late, filtered.
@@ -52,7 +52,7 @@ fn answered(snapshot: Snapshot) -> Answer {
     };
     let rows = snapshot.rows.into_iter().map(|(key, count)| (text(key), count)).collect();
     let lines = snapshot.lines;
-    let (start, end) = snapshot.start.zip(snapshot.end).unwrap();
+    let (start, end) = snapshot.start.zip(snapshot.end).unwrap_or_else(|| unreachable!());
     (start / SECOND, end / SECOND, rows, [lines.fed, lines.counted, lines.late, lines.filtered])
 }
 
