@@ -14,13 +14,13 @@
 //!
 //! Every byte is looked at a bounded number of times, whoever wrote it.
 //!
-//! Nearly all lines are as servers write them unless told otherwise. `usual_front` and
+//! Nearly all lines are as servers write them unless told otherwise. `Usual` and
 //! `usual_back` split these in a fraction of the time, and leave alone whatever is different in
 //! any way; so what they return is what the rest of this file would, which a test sees to.
 
 use std::ops::RangeInclusive;
 
-use super::scan::{Block, end_of_word, escaped, may_have_bracket, quote_or_backslash};
+use super::scan::{Block, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash};
 use super::{Fields, Reject, time};
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
@@ -34,10 +34,13 @@ const MAX_METHOD_LENGTH: usize = 32;
 
 /// Splits a line, or says where it stops being one.
 pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
-    let (line, fields, end) = up_to_size(line)?;
-    if let Some((referer, agent)) = usual_back(line, end) {
-        return Ok(Fields { referer, agent, ..fields });
+    let (lead, line) = trim(line);
+    if let Some(front) = Usual::front(line, lead)
+        && let Some(back) = Back::behind(line, front.size)
+    {
+        return Ok(front.fields(line, &back));
     }
+    let (fields, end) = up_to_size(line, lead)?;
     // The common format ends here, or goes on with fields of its own.
     let Some(start) = quoted(line, end) else { return Ok(fields) };
     let (end, agent) = closing(line, start, |after| quoted(line, after))?;
@@ -47,65 +50,107 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     Ok(Fields { referer, agent: &line[agent..end], ..fields })
 }
 
-/// Splits what the common format has too: the line without blanks at its end, its fields up to
-/// the size, and where that ends.
-pub(super) fn up_to_size(line: &[u8]) -> Result<(&[u8], Fields<'_>, usize), Reject> {
-    let (lead, end) = trim(line);
-    let line = &line[..end];
-    if let Some((fields, end)) = usual_front(line, lead) {
-        return Ok((line, fields, end));
-    }
-    front(line, lead).map(|(fields, end)| (line, fields, end))
-}
-
-/// The fields up to the size where they are as servers write them, and where that ends.
-fn usual_front(line: &[u8], lead: usize) -> Option<(Fields<'_>, usize)> {
-    let host = end_of_word(line, lead)?;
-    let rest = line.get(host..)?.strip_prefix(b" - ")?;
-    let start = host + 3;
-    let user = if rest.starts_with(b"- ") { start + 1 } else { end_of_word(line, start)? };
-    // A bracket in front of the user would open the time.
-    if user == start || rest[0] == b'[' {
-        return None;
-    }
-    let (time, rest) =
-        line.get(user..)?.strip_prefix(b" [")?.split_first_chunk::<USUAL_TIME>()?;
-    if may_have_bracket(time.first_chunk()?) || may_have_bracket(time.last_chunk()?) {
-        return None;
-    }
-    rest.strip_prefix(b"] \"")?;
-    let request = user + 2 + USUAL_TIME + 3;
-    let end = quote_or_backslash(line, request).filter(|&end| line[end] == b'"')?;
-    let (status, size) = status_and_size(line, end + 1)?;
-    let fields = Fields {
-        host: &line[lead..host],
-        user: &line[start..user],
-        time,
-        request: &line[request..end],
-        status: &line[status.0..status.1],
-        size: &line[size.0..size.1],
-        ..Fields::default()
+/// Splits what the common format has too, and nothing else: a quote behind it is in the way.
+pub(super) fn split_common(line: &[u8]) -> Result<Fields<'_>, Reject> {
+    let (lead, line) = trim(line);
+    let (fields, end) = match Usual::front(line, lead) {
+        Some(front) => (front.fields(line, &Back::default()), front.size),
+        None => up_to_size(line, lead)?,
     };
-    Some((fields, size.1))
+    match quoted(line, end) {
+        None => Ok(fields),
+        Some(behind) => Err(Reject::at(behind - 1)),
+    }
 }
 
-/// Referer and agent behind the size where they are as servers write them.
-fn usual_back(line: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
-    let rest = line.get(size..)?.strip_prefix(b" \"")?;
-    let start = size + 2;
-    let end = if rest.starts_with(b"-\"") {
-        start + 1
-    } else {
-        quote_or_backslash(line, start).filter(|&end| line[end] == b'"')?
-    };
-    line.get(end + 1..)?.strip_prefix(b" \"")?;
-    let agent = end + 3;
-    let last = quote_or_backslash(line, agent)?;
-    let closes = line[last] == b'"' && matches!(line.get(last + 1), None | Some(b' ' | b'\t'));
-    closes.then(|| (&line[start..end], &line[agent..last]))
+/// Where the fields up to the size end, in a line as servers write it.
+struct Usual {
+    lead: usize,
+    host: usize,
+    user: usize,
+    request: usize,
+    size: usize,
 }
 
-fn front(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
+impl Usual {
+    /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`
+    #[inline]
+    fn front(line: &[u8], lead: usize) -> Option<Self> {
+        let host = end_of_word(line, lead)?;
+        let rest = line.get(host..)?.strip_prefix(b" - ")?;
+        let start = host + 3;
+        let user = if rest.starts_with(b"- ") { start + 1 } else { end_of_word(line, start)? };
+        // A bracket in front of the user would open the time.
+        if user == start || rest[0] == b'[' {
+            return None;
+        }
+        let rest = line.get(user..)?.first_chunk::<{ 2 + USUAL_TIME + 3 }>()?;
+        let (time, behind) = rest.strip_prefix(b" [")?.split_first_chunk::<USUAL_TIME>()?;
+        if behind != b"] \""
+            || may_have_bracket(time.first_chunk()?)
+            || may_have_bracket(time.last_chunk()?)
+        {
+            return None;
+        }
+        let request = quote_or_backslash(line, user + rest.len())?;
+        let rest = line.get(request..)?;
+        let &[b'"', b' ', a, b, c, b' ', ..] = rest else { return None };
+        if !(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()) {
+            return None;
+        }
+        let size = match digits(rest, 6) {
+            0 if rest.get(6) == Some(&b'-') => 1,
+            length @ 1..=18 => length,
+            _ => return None,
+        };
+        let size = request + 6 + size;
+        let ends = matches!(line.get(size), None | Some(b' ' | b'\t'));
+        ends.then_some(Self { lead, host, user, request, size })
+    }
+
+    /// All fields at once: to copy some of them behind the others' backs costs more than to find them.
+    #[inline]
+    fn fields<'a>(&self, line: &'a [u8], back: &Back) -> Fields<'a> {
+        let &Self { lead, host, user, request, size } = self;
+        let time = user + 2;
+        Fields {
+            host: &line[lead..host],
+            user: &line[host + 3..user],
+            time: &line[time..time + USUAL_TIME],
+            request: &line[time + USUAL_TIME + 3..request],
+            status: &line[request + 2..request + 5],
+            size: &line[request + 6..size],
+            referer: &line[back.referer.0..back.referer.1],
+            agent: &line[back.agent.0..back.agent.1],
+        }
+    }
+}
+
+/// Where referer and agent are, in a line as servers write it.
+#[derive(Default)]
+struct Back {
+    referer: Span,
+    agent: Span,
+}
+
+impl Back {
+    /// ` "referer" "agent"`
+    #[inline]
+    fn behind(line: &[u8], size: usize) -> Option<Self> {
+        let rest = line.get(size..)?.strip_prefix(b" \"")?;
+        let start = size + 2;
+        let end =
+            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
+        line.get(end..)?.strip_prefix(b"\" \"")?;
+        let agent = end + 3;
+        let last = quote_or_backslash(line, agent)?;
+        let closes = line[last] == b'"' && matches!(line.get(last + 1), None | Some(b' ' | b'\t'));
+        closes.then_some(Self { referer: (start, end), agent: (agent, last) })
+    }
+}
+
+/// The fields up to the size in any line, and where that ends.
+fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
     let (open, close) = brackets(line, lead)?;
     let (host, user) = head(&line[lead..open]).ok_or(Reject::at(open))?;
     let start = blanks(line, close + 1)?;
@@ -133,15 +178,15 @@ fn front(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
     Ok((fields, size.1))
 }
 
-/// Where the line begins and ends without byte-order mark and blanks.
-fn trim(line: &[u8]) -> (usize, usize) {
+/// Where the line begins without byte-order mark and blanks, and all of it but blanks at its end.
+fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
     let mut end = line.len();
     while end > lead && is_blank(line[end - 1]) {
         end -= 1;
     }
-    (lead, end)
+    (lead, &line[..end])
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -227,19 +272,19 @@ fn head(head: &[u8]) -> Option<(&[u8], &[u8])> {
     if words.next().is_none() {
         return Some((&head[first.0..first.1], &head[user.0..user.1]));
     }
-    let (_, end) = trim(head);
+    let (_, trimmed) = trim(head);
     let mut host = first;
     let mut words = Words { text: head, at: first.1 };
     while let Some(word) = words.next() {
         if &head[word.0..word.1] == b"-"
             && let Some(user) = words.next()
         {
-            return Some((&head[host.0..host.1], &head[user.0..end]));
+            return Some((&head[host.0..host.1], &trimmed[user.0..]));
         }
         // `1.1.1.1, 2.2.2.2` is one host, as X-Forwarded-For lists proxies.
         host = if head[host.1 - 1] == b',' { (host.0, word.1) } else { word };
     }
-    Some((&head[first.0..first.1], &head[user.0..end]))
+    Some((&head[first.0..first.1], &trimmed[user.0..]))
 }
 
 struct Words<'a> {

@@ -95,6 +95,22 @@ pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
+/// How many digits stand in a row at a place.
+pub(super) fn digits(line: &[u8], from: usize) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    let rest = line.get(from..).unwrap_or_default();
+    if let Some(&bytes) = rest.first_chunk() {
+        // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
+        // lowest byte up no byte is touched by a carry before the first of these is found.
+        let values = u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'));
+        let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
+        if others != 0 {
+            return others.trailing_zeros() as usize / 8;
+        }
+    }
+    rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
 /// Whether there is a bracket among these bytes; `Y` and `_` may be taken for one.
 pub(super) fn may_have_bracket(bytes: &[u8; LANES]) -> bool {
     const DIFFERENT: u8 = b'[' ^ b']';
@@ -146,7 +162,7 @@ mod tests {
 
     /// Short lines of few bytes, so that all kinds of neighbours occur.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
-        let byte = prop::sample::select(br#""\\[]Y_ x"#.to_vec());
+        let byte = prop::sample::select(br#""\\[]Y_ x0189:/"#.to_vec());
         prop::collection::vec(byte, 0..300)
     }
 
@@ -194,6 +210,8 @@ mod tests {
                 let expected = first(|byte| matches!(byte, b'"' | b'\\'));
                 prop_assert_eq!(quote_or_backslash(&line, from), expected);
             }
+            let digits_at = |line: &[u8]| line.iter().take_while(|b| b.is_ascii_digit()).count();
+            prop_assert_eq!(digits(&line, from), digits_at(line.get(from..).unwrap_or_default()));
             if let Some(end) = end_of_word(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
             }
