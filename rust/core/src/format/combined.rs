@@ -371,6 +371,9 @@ fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Span
 /// What does not begin with a method (a TLS hello, a scanner's bytes) has none of the three.
 /// The target is all between the method and a last word `HTTP/…`, blanks included.
 pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
+    if let Some(parts) = usual_request(request) {
+        return parts.map(Some);
+    }
     let (method, rest) = match request.iter().position(|&byte| byte == b' ') {
         Some(end) => (&request[..end], without_spaces(&request[end..])),
         None => (request, &b""[..]),
@@ -386,6 +389,21 @@ pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
         _ => (rest, None),
     };
     [Some(method), (!target.is_empty()).then_some(target), protocol]
+}
+
+/// `GET /path HTTP/1.1`
+#[inline]
+fn usual_request(request: &[u8]) -> Option<[&[u8]; 3]> {
+    let (rest, protocol) = request.split_last_chunk::<9>()?;
+    let version = protocol.strip_prefix(b" HTTP/")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_uppercase())?;
+    let (method, url) = rest.split_at(end);
+    let &[b' ', ref url @ ..] = url else { return None };
+    let usual = matches!(end, 1..=MAX_METHOD_LENGTH)
+        && *url.first()? != b' '
+        && *url.last()? != b' '
+        && !version.contains(&b' ');
+    usual.then_some([method, url, &protocol[1..]])
 }
 
 fn without_spaces(mut text: &[u8]) -> &[u8] {

@@ -66,20 +66,24 @@ pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
 pub(super) fn quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
     let found = |bytes: &[u8; LANES]| {
         let bytes = u8x16::new(*bytes);
-        bits(bytes.cmp_eq(u8x16::splat(b'"')) | bytes.cmp_eq(u8x16::splat(b'\\')))
+        bytes.cmp_eq(u8x16::splat(b'"')) | bytes.cmp_eq(u8x16::splat(b'\\'))
     };
-    let (parts, rest) = line.get(from..)?.as_chunks();
-    let mut at = from;
-    for part in parts {
-        let found = found(part);
-        if found != 0 {
-            return Some(at + lowest(found));
+    let rest = line.get(from..)?;
+    let (pairs, _) = rest.as_chunks::<{ 2 * LANES }>();
+    for (number, pair) in pairs.iter().enumerate() {
+        let (one, two) = (found(pair.first_chunk()?), found(pair.last_chunk()?));
+        if bits(one | two) != 0 {
+            let both = u32::from(bits(one)) | u32::from(bits(two)) << LANES;
+            return Some(from + number * 2 * LANES + both.trailing_zeros() as usize);
         }
-        at += LANES;
     }
     // The last bytes once more, which are cheaper together than the new ones of them alone.
-    let found = found(line.last_chunk()?) >> (LANES - rest.len());
-    (found != 0).then(|| at + lowest(found))
+    let last = line.last_chunk::<{ 2 * LANES }>()?;
+    let (one, two) = (found(last.first_chunk()?), found(last.last_chunk()?));
+    let both = u64::from(bits(one)) | u64::from(bits(two)) << LANES;
+    let behind = rest.len() % (2 * LANES);
+    let found = both >> (2 * LANES - behind);
+    (found != 0).then(|| line.len() - behind + found.trailing_zeros() as usize)
 }
 
 /// The first blank or control byte of a word that begins at a place, if it is near.
@@ -205,8 +209,8 @@ mod tests {
             let first = |is_it: fn(u8) -> bool| {
                 line.iter().skip(from).position(|&byte| is_it(byte)).map(|offset| from + offset)
             };
-            // Lines shorter than a vector are left to others.
-            if line.len() >= LANES && from < line.len() {
+            // Lines shorter than two vectors are left to others.
+            if line.len() >= 2 * LANES && from < line.len() {
                 let expected = first(|byte| matches!(byte, b'"' | b'\\'));
                 prop_assert_eq!(quote_or_backslash(&line, from), expected);
             }
