@@ -418,3 +418,158 @@ fn is_method(word: &[u8]) -> bool {
         && word.len() <= MAX_METHOD_LENGTH
         && word.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const USUAL: [&str; 8] = [
+        r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101""#,
+        r#"2001:db8:0:0:0:ff00:42:8329 - alice [01/Jan/2024:00:00:00 -0800] "POST /api/v1/items/123456789 HTTP/2.0" 304 - "https://www.example.com/products?page=2" "curl/8.5.0""#,
+        r#"h - a]b [t] "GET / HTTP/1.1" 200 123456789012345678 "" """#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "" 400 0 "-" "-" 0.012 "x""#,
+        r#"h - - [17/May/2015:10:05:03 +0000] - 408 - "-" "-""#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "GET /a\"b c HTTP/1.1" 200 5 "r\\" "ua \"x\" \\\" y\"""#,
+        r#"1.1.1.1, 2.2.2.2 - John Smith [17/May/2015:10:05:03 +0000] "GET HTTP/1.1" 200 5"#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "x] "GET /fake HTTP/1.1" 200 1 "-" "y" 200 5 "-" "z""#,
+    ];
+
+    const PIECES: [&str; 36] = [
+        "\"", "\\", "\\\\", "\\\"", "[", "]", " ", "  ", "\t", "\r", "\n", "-", "Y", "_", "\0",
+        "\x1b", "\u{feff}", "é", "0", "12", "200 5", "\" 200 5", "\" 200 5 ", "\" \"", "] \"",
+        "] - 200 5", " [", " - ", "- [", "[a] ", "HTTP/", " HTTP/1.1", "GET ", " \"", "\" ",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ];
+
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let cut = (any::<prop::sample::Index>(), 0..4_usize, prop::sample::select(&PIECES[..]));
+        let cuts = prop::collection::vec(cut, 0..6);
+        (prop::sample::select(&USUAL[..]), cuts).prop_map(|(line, cuts)| {
+            let mut line = line.as_bytes().to_vec();
+            for (place, gone, piece) in cuts {
+                let start = place.index(line.len() + 1);
+                let end = line.len().min(start + gone);
+                line.splice(start..end, piece.bytes());
+            }
+            line
+        })
+    }
+
+    /// As `split` and `split_common`, with one look at each byte after the other.
+    fn walked(line: &[u8], with_back: bool) -> Result<Fields<'_>, Reject> {
+        let (lead, line) = trim(line);
+        let (open, close) = walked_brackets(line, lead)?;
+        let (host, user) = head(&line[lead..open]).ok_or(Reject::at(open))?;
+        let start = blanks(line, close + 1)?;
+        let (request, (status, size)) = match line.get(start) {
+            Some(b'"') => {
+                let start = start + 1;
+                let (end, found) =
+                    walked_closing(line, start, |after| status_and_size(line, after))?;
+                (&line[start..end], found)
+            }
+            Some(b'-') => {
+                let found = status_and_size(line, start + 1).ok_or(Reject::at(start + 1))?;
+                (&line[start..=start], found)
+            }
+            _ => return Err(Reject::at(start)),
+        };
+        let fields = Fields {
+            host,
+            user,
+            time: &line[open + 1..close],
+            request,
+            status: &line[status.0..status.1],
+            size: &line[size.0..size.1],
+            ..Fields::default()
+        };
+        match quoted(line, size.1) {
+            None => Ok(fields),
+            Some(start) if with_back => {
+                let (end, agent) = walked_closing(line, start, |after| quoted(line, after))?;
+                let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+                let (last, ()) = walked_closing(line, agent, ends)?;
+                Ok(Fields { referer: &line[start..end], agent: &line[agent..last], ..fields })
+            }
+            Some(start) => Err(Reject::at(start - 1)),
+        }
+    }
+
+    fn walked_brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
+        let mut open = None;
+        for at in lead..line.len() {
+            if line[at] == b'[' && at > lead && is_blank(line[at - 1]) {
+                open = Some(at);
+            }
+            if let (b']', Some(open)) = (line[at], open)
+                && (quoted(line, at + 1).is_some() || is_missing_request(line, open, at))
+            {
+                return Ok((open, at));
+            }
+        }
+        Err(Reject::at(open.unwrap_or(line.len())))
+    }
+
+    fn walked_closing<T>(
+        line: &[u8],
+        start: usize,
+        fits: impl Fn(usize) -> Option<T>,
+    ) -> Result<(usize, T), Reject> {
+        let mut at = start;
+        let mut escaped = None;
+        while at < line.len() {
+            if line[at] == b'\\' {
+                at += 1;
+                if line.get(at) == Some(&b'"') && escaped.is_none() {
+                    escaped = fits(at + 1).map(|found| (at, found));
+                }
+            } else if line[at] == b'"'
+                && let Some(found) = fits(at + 1)
+            {
+                return Ok((at, found));
+            }
+            at += 1;
+        }
+        escaped.ok_or(Reject::at(line.len()))
+    }
+
+    fn walked_request(request: &[u8]) -> [Option<&[u8]>; 3] {
+        let mut words = request.splitn(2, |&byte| byte == b' ');
+        let method = words.next().filter(|&method| is_method(method));
+        if method.is_none() {
+            return [None; 3];
+        }
+        let rest = without_spaces(words.next().unwrap_or_default());
+        let last = rest.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+        let protocol = last.starts_with(b"HTTP/").then_some(last);
+        let target = without_spaces(&rest[..rest.len() - protocol.map_or(0, <[u8]>::len)]);
+        [method, (!target.is_empty()).then_some(target), protocol]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn a_line_has_the_fields_that_a_walk_over_its_bytes_finds(line in lines()) {
+            prop_assert_eq!(split(&line), walked(&line, true));
+            prop_assert_eq!(split_common(&line), walked(&line, false));
+            if let Ok(fields) = split(&line) {
+                prop_assert_eq!(request(fields.request), walked_request(fields.request));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_as_servers_write_it_takes_the_short_way() {
+        for line in &USUAL[..2] {
+            for end in ["", " 0.012", "\r\n"] {
+                let line = [line, end].concat();
+                let (lead, line) = trim(line.as_bytes());
+                let front = Usual::front(line, lead).unwrap();
+                assert!(Back::behind(line, front.size).is_some());
+                assert!(usual_request(front.fields(line, &Back::default()).request).is_some());
+            }
+        }
+    }
+}
