@@ -111,13 +111,47 @@ pub(crate) struct KeyTable {
     free: Vec<u32>,
 }
 
+/// As long as a line of a processor's cache: to find a key mostly means to wait for memory once.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot {
     hash: u64,
     holds: u32,
     /// Where in a pane its newest entry stands.
     place: u32,
-    key: Option<Box<[u8]>>,
+    key: Stored,
+}
+
+/// How long a key may be that is stored in its slot.
+const SHORT: usize = 46;
+
+#[derive(Debug)]
+enum Stored {
+    Null,
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+impl Stored {
+    fn new(key: KeyBytes<'_>) -> Self {
+        let Some(key) = key else { return Self::Null };
+        let mut short = [0; SHORT];
+        match (u8::try_from(key.len()), short.get_mut(..key.len())) {
+            (Ok(length), Some(bytes)) => {
+                bytes.copy_from_slice(key);
+                Self::Short(length, short)
+            }
+            _ => Self::Long(key.into()),
+        }
+    }
+
+    fn get(&self) -> KeyBytes<'_> {
+        match self {
+            Self::Null => None,
+            Self::Short(length, bytes) => bytes.get(..usize::from(*length)),
+            Self::Long(bytes) => Some(bytes),
+        }
+    }
 }
 
 impl KeyTable {
@@ -127,12 +161,12 @@ impl KeyTable {
         let Self { index, slots, free } = self;
         let found = index.find(hash, |&id| {
             let slot = &slots[id as usize];
-            slot.hash == hash && slot.key.as_deref() == key
+            slot.hash == hash && slot.key.get() == key
         });
         if let Some(&id) = found {
             return id;
         }
-        let slot = Slot { hash, holds: 0, place: 0, key: key.map(Box::from) };
+        let slot = Slot { hash, holds: 0, place: 0, key: Stored::new(key) };
         let id = if let Some(id) = free.pop() {
             slots[id as usize] = slot;
             id
@@ -161,7 +195,7 @@ impl KeyTable {
         let slot = &mut self.slots[id as usize];
         slot.holds -= 1;
         if slot.holds == 0 {
-            slot.key = None;
+            slot.key = Stored::Null;
             if let Ok(entry) = self.index.find_entry(slot.hash, |&known| known == id) {
                 entry.remove();
             }
@@ -170,7 +204,7 @@ impl KeyTable {
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
-        self.slots[id as usize].key.as_deref()
+        self.slots[id as usize].key.get()
     }
 
     /// How many numbers were ever in use at once.
