@@ -4,6 +4,7 @@
 //! are asked for, not before. To add a format: one file, one variant here.
 
 mod classic;
+mod clf_time;
 mod combined;
 mod common;
 mod scan;
@@ -197,7 +198,7 @@ impl Format {
 impl<'a> Fields<'a> {
     /// The time of the line in microseconds since the epoch, if it can be read.
     pub fn log_time(&self) -> Option<i64> {
-        time::parse(self.time)
+        clf_time::parse(self.time)
     }
 
     /// The text that `log_time` reads.
