@@ -17,8 +17,32 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
 
 fn usual(text: &[u8; LENGTH]) -> Option<i64> {
     let &[
-        d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', h1, h2, b':', n1, n2, b':', s1, s2,
-        b' ', sign @ (b'+' | b'-'), o1, o2, o3, o4,
+        d1,
+        d2,
+        b'/',
+        m1,
+        m2,
+        m3,
+        b'/',
+        y1,
+        y2,
+        y3,
+        y4,
+        b':',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        sign @ (b'+' | b'-'),
+        o1,
+        o2,
+        o3,
+        o4,
     ] = text
     else {
         return None;
@@ -76,9 +100,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MONTHS: [&str; 13] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "dec",
-    ];
+    const MONTHS: [&str; 13] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "dec"];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]

@@ -436,9 +436,41 @@ mod tests {
     ];
 
     const PIECES: [&str; 36] = [
-        "\"", "\\", "\\\\", "\\\"", "[", "]", " ", "  ", "\t", "\r", "\n", "-", "Y", "_", "\0",
-        "\x1b", "\u{feff}", "é", "0", "12", "200 5", "\" 200 5", "\" 200 5 ", "\" \"", "] \"",
-        "] - 200 5", " [", " - ", "- [", "[a] ", "HTTP/", " HTTP/1.1", "GET ", " \"", "\" ",
+        "\"",
+        "\\",
+        "\\\\",
+        "\\\"",
+        "[",
+        "]",
+        " ",
+        "  ",
+        "\t",
+        "\r",
+        "\n",
+        "-",
+        "Y",
+        "_",
+        "\0",
+        "\x1b",
+        "\u{feff}",
+        "é",
+        "0",
+        "12",
+        "200 5",
+        "\" 200 5",
+        "\" 200 5 ",
+        "\" \"",
+        "] \"",
+        "] - 200 5",
+        " [",
+        " - ",
+        "- [",
+        "[a] ",
+        "HTTP/",
+        " HTTP/1.1",
+        "GET ",
+        " \"",
+        "\" ",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     ];
 
@@ -488,7 +520,8 @@ mod tests {
             None => Ok(fields),
             Some(start) if with_back => {
                 let (end, agent) = walked_closing(line, start, |after| quoted(line, after))?;
-                let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+                let ends =
+                    |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
                 let (last, ()) = walked_closing(line, agent, ends)?;
                 Ok(Fields { referer: &line[start..end], agent: &line[agent..last], ..fields })
             }
