@@ -80,8 +80,7 @@ impl Usual {
         let rest = line.get(host..)?.strip_prefix(b" - ")?;
         let start = host + 3;
         let user = if rest.starts_with(b"- ") { start + 1 } else { end_of_word(line, start)? };
-        // A bracket in front of the user would open the time.
-        if user == start || rest[0] == b'[' {
+        if user == start {
             return None;
         }
         let rest = line.get(user..)?.first_chunk::<{ 2 + USUAL_TIME + 3 }>()?;
@@ -427,7 +426,7 @@ mod tests {
     const USUAL: [&str; 8] = [
         r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101""#,
         r#"2001:db8:0:0:0:ff00:42:8329 - alice [01/Jan/2024:00:00:00 -0800] "POST /api/v1/items/123456789 HTTP/2.0" 304 - "https://www.example.com/products?page=2" "curl/8.5.0""#,
-        r#"h - a]b [t] "GET / HTTP/1.1" 200 123456789012345678 "" """#,
+        r#"h - [a]b [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 123456789012345678 "" """#,
         r#"h - - [17/May/2015:10:05:03 +0000] "" 400 0 "-" "-" 0.012 "x""#,
         r#"h - - [17/May/2015:10:05:03 +0000] - 408 - "-" "-""#,
         r#"h - - [17/May/2015:10:05:03 +0000] "GET /a\"b c HTTP/1.1" 200 5 "r\\" "ua \"x\" \\\" y\"""#,
