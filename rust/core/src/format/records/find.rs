@@ -1,32 +1,38 @@
 //! Search in short pieces of text, and for one of a few words that are known beforehand.
 //!
 //! Values are a dozen bytes long, and a call of memchr costs as much as looking at thirty. So the
-//! first words of eight bytes are looked at here.
+//! first blocks of sixteen bytes are looked at here.
 
 use memchr::memchr2;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
+/// How many bytes a block has.
+const BLOCK: usize = 16;
 
-/// How many words are looked at before memchr is called.
-const WORDS: usize = 4;
+/// How many blocks are looked at before memchr is called.
+const BLOCKS: usize = 4;
 
 /// The first place at or after this one where either byte stands, or the end of the text.
 #[inline]
 pub(super) fn either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
-    for _ in 0..WORDS {
-        let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
+    for _ in 0..BLOCKS {
+        let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) else {
             return near_end(text, at, one, two);
         };
-        let word = u64::from_le_bytes(*word);
-        let hits = zeros(word ^ (ONES * u64::from(one))) | zeros(word ^ (ONES * u64::from(two)));
+        let hits = hits(block, one, two);
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        at += BLOCK;
     }
+    far(text, at, one, two)
+}
+
+#[inline(never)]
+fn far(text: &[u8], at: usize, one: u8, two: u8) -> usize {
     memchr2(one, two, &text[at..]).map_or(text.len(), |offset| at + offset)
 }
 
+#[cold]
 fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     rest.iter()
@@ -34,54 +40,55 @@ fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
         .map_or(text.len(), |offset| at + offset)
 }
 
-/// The high bit of every byte that is zero; above the lowest one there may be wrong ones.
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & (ONES << 7)
+/// A byte for each of the block, not zero where it is either of the two; the compiler makes a few
+/// vector instructions of it.
+#[inline]
+fn hits(block: &[u8; BLOCK], one: u8, two: u8) -> u128 {
+    u128::from_le_bytes(block.map(|byte| if byte == one || byte == two { 0xff } else { 0 }))
 }
 
-/// A word to be looked for, with its first eight bytes at hand.
-#[derive(Clone, Debug)]
-pub(super) struct Word {
-    head: u64,
-    text: Box<[u8]>,
+/// Words that a text may begin with, each with the byte behind it; none of them is the beginning
+/// of another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    heads: Vec<Head>,
+    texts: Vec<Box<[u8]>>,
 }
 
-impl Word {
-    pub(super) fn new(text: &[u8]) -> Self {
-        Self { head: Sought::new(text, 0, text.len()).head, text: text.into() }
+/// The first eight bytes of a word, or as many as it has.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    mask: u64,
+    text: u64,
+}
+
+impl Words {
+    /// Adds a word; nothing stands for one that no text begins with.
+    pub(super) fn push(&mut self, word: Option<Vec<u8>>) {
+        let head = word.as_ref().map_or(Head { mask: 0, text: 1 }, |word| Head {
+            mask: word.iter().take(8).fold(0, |mask, _| mask << 8 | 0xff),
+            text: word.iter().take(8).rev().fold(0, |text, &byte| text << 8 | u64::from(byte)),
+        });
+        self.heads.push(head);
+        self.texts.push(word.unwrap_or_default().into());
     }
 
-    /// The word itself.
-    pub(super) fn text(&self) -> &[u8] {
-        &self.text
-    }
-}
-
-/// A piece of a line, to be compared with words.
-#[derive(Clone, Copy)]
-pub(super) struct Sought<'a> {
-    head: u64,
-    text: &'a [u8],
-}
-
-impl<'a> Sought<'a> {
+    /// The number of the word that the text begins with, and how long that is.
     #[inline]
-    pub(super) fn new(line: &'a [u8], start: usize, end: usize) -> Self {
-        let text = &line[start..end];
-        let head = match line[start..].first_chunk::<8>() {
-            Some(head) if text.len() >= 8 => u64::from_le_bytes(*head),
-            Some(head) => u64::from_le_bytes(*head) & ((1 << (8 * text.len())) - 1),
-            // The line ends within eight bytes, and the text with it.
-            None => text.iter().rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
-        };
-        Self { head, text }
+    pub(super) fn beginning(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let Some(head) = text.first_chunk() else { return self.beginning_short(text) };
+        let head = u64::from_le_bytes(*head);
+        let found = self.heads.iter().zip(&self.texts).position(|(word, whole)| {
+            head & word.mask == word.text && (whole.len() <= 8 || text.starts_with(whole))
+        });
+        found.map(|number| (number, self.texts[number].len()))
     }
 
-    #[inline]
-    pub(super) fn is(self, word: &Word) -> bool {
-        self.head == word.head
-            && self.text.len() == word.text.len()
-            && (self.text.len() <= 8 || self.text[8..] == word.text[8..])
+    #[cold]
+    fn beginning_short(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let is = |word: &Box<[u8]>| !word.is_empty() && text.starts_with(word);
+        let found = self.texts.iter().position(is);
+        found.map(|number| (number, self.texts[number].len()))
     }
 }
 
@@ -108,15 +115,21 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_itself_and_no_other() {
-        let words = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
-        for word in words {
-            for (line, start) in [(word.to_owned(), 0), (format!("\"{word}\":12345678"), 1)] {
-                let sought = Sought::new(line.as_bytes(), start, start + word.len());
-                for other in words {
-                    assert_eq!(sought.is(&Word::new(other.as_bytes())), word == other);
-                }
+    fn a_text_begins_with_the_word_that_it_begins_with() {
+        let names = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
+        let mut words = Words::default();
+        words.push(None);
+        for name in names {
+            words.push(Some([name, "\""].concat().into()));
+        }
+        for (number, name) in names.iter().enumerate() {
+            for behind in ["", ":1", ":12345678"] {
+                let text = [name, "\"", behind].concat();
+                let found = words.beginning(text.as_bytes());
+                assert_eq!(found, Some((number + 1, name.len() + 1)), "{text}");
             }
+            assert_eq!(words.beginning([name, "x\"12345678"].concat().as_bytes()), None);
+            assert_eq!(words.beginning(name.as_bytes()), None);
         }
     }
 }

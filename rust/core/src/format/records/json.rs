@@ -9,7 +9,7 @@
 use super::super::parsed::{Found, Reject, Span};
 use super::super::read::{Encoding, Read};
 use super::super::template::TemplateError;
-use super::find::{Sought, Word, either};
+use super::find::{Words, either};
 use super::{blank, column, decode, empty_line, found, lead, standard};
 
 /// How deep objects and arrays may be, the object that is the line included. Python's own parser
@@ -125,12 +125,16 @@ struct Field {
     places: Vec<usize>,
     required: Option<&'static str>,
     nested: bool,
+    /// Whether it is the client, which some write with its port.
+    host: bool,
 }
 
 /// Where some path leads to.
 #[derive(Clone, Debug, Default)]
 struct Node {
     edges: Vec<Edge>,
+    /// Their keys as they stand in a line, behind the first quote.
+    keys: Words,
     /// Its own place, if it is a value that is wanted.
     place: Option<usize>,
     /// Whether it is wanted too if it is an object or an array.
@@ -141,7 +145,7 @@ struct Node {
 
 #[derive(Clone, Debug)]
 struct Edge {
-    key: Word,
+    key: Box<[u8]>,
     /// The key as the number of an element.
     number: Option<u32>,
     node: usize,
@@ -219,6 +223,7 @@ impl Json {
             places: ends.into_iter().filter_map(|node| nodes[node].place).collect(),
             required: want.required,
             nested: want.nested,
+            host: &*want.name == "host",
         });
         Self {
             fields: fields.collect(),
@@ -255,48 +260,47 @@ impl Json {
         spans: &mut [Span],
         places: &mut [Span],
     ) -> Result<(), Reject> {
-        let start = blanks(line, lead(line));
-        if line.get(start) != Some(&b'{') {
-            let object = Reject::new(start, "a JSON object, which begins with {");
-            return Err(if blank(line) { empty_line() } else { object });
-        }
-        let end = self.walk(line, start, places)?;
-        let rest = blanks(line, end);
-        if rest < line.len() {
-            return Err(Reject::new(rest, "the end of the line"));
+        let mut scan = Scan { line, at: lead(line) };
+        if let Err(expected) = self.walk(&mut scan, places) {
+            return Err(if blank(line) { empty_line() } else { Reject::new(scan.at, expected) });
         }
         for (field, span) in self.fields.iter().zip(spans) {
             let value =
-                field.places.iter().map(|&place| places[place]).find(|span| {
-                    span.is_some() && (field.nested || !is_nested(line, span.start()))
+                field.places.iter().map(|&place| places[place]).find(|value| {
+                    value.is_some() && (field.nested || !is_nested(line, value.start()))
                 });
-            *span = value.unwrap_or(Span::NONE);
-            if let (None, Some(required)) = (value, field.required) {
-                return Err(Reject::new(end - 1, required));
-            }
+            *span = match (value, field.required) {
+                (Some(value), _) if field.host => without_port(line, value),
+                (Some(value), _) => value,
+                (None, None) => Span::NONE,
+                (None, Some(required)) => return Err(Reject::new(scan.at, required)),
+            };
         }
         Ok(())
     }
 
-    /// Goes through the object that begins at `start`, sets the places of what is wanted, and
-    /// says where it ends.
-    fn walk(&self, line: &[u8], start: usize, places: &mut [Span]) -> Result<usize, Reject> {
+    /// Goes through the line and sets the places of what is wanted.
+    fn walk(&self, scan: &mut Scan<'_>, places: &mut [Span]) -> Result<(), Expected> {
+        scan.blanks();
+        if scan.byte() != Some(b'{') {
+            return Err("a JSON object, which begins with {");
+        }
         // Only keys that lead somewhere have a frame, so no line can ask for more than these.
         let mut outer = [Frame::default(); MAX_PATH];
         let mut depth = 0;
-        let mut frame = Frame { node: 0, start, end: b'}', elements: 0 };
-        let mut at = start + 1;
+        let mut frame = Frame { node: 0, start: scan.at, end: b'}', elements: 0 };
+        scan.at += 1;
         let mut first = true;
         loop {
-            at = blanks(line, at);
-            if line.get(at) == Some(&frame.end) {
-                at += 1;
+            scan.blanks();
+            if scan.byte() == Some(frame.end) {
+                scan.at += 1;
                 let node = &self.nodes[frame.node];
                 if let (Some(place), true) = (node.place, node.nested) {
-                    places[place] = Span::new(frame.start, at);
+                    places[place] = Span::new(frame.start, scan.at);
                 }
                 if depth == 0 {
-                    return Ok(at);
+                    return scan.ended();
                 }
                 depth -= 1;
                 frame = outer[depth];
@@ -304,63 +308,61 @@ impl Json {
                 continue;
             }
             if !first {
-                at = blanks(line, separator(line, at, frame.end)?);
+                scan.comma(frame.end)?;
             }
             first = false;
-            let node;
-            (node, at) = self.member(line, at, &mut frame)?;
-            let Some(node) = node else {
-                at = skip(line, at, depth_of(depth))?;
+            let Some(node) = self.member(scan, &mut frame)? else {
+                scan.skip(depth_of(depth))?;
                 continue;
             };
             let reached = &self.nodes[node];
             if reached.edges.is_empty() {
-                let value;
-                (value, at) = leaf(line, at, depth_of(depth), reached.nested)?;
+                let value = scan.leaf(depth_of(depth), reached.nested)?;
                 reached.place.into_iter().for_each(|place| places[place] = value);
                 continue;
             }
             // What an earlier key of this name had below it counts no more.
             places[reached.below.0..reached.below.1].fill(Span::NONE);
-            match line.get(at) {
+            match scan.byte() {
                 Some(open @ (b'{' | b'[')) => {
-                    let inner = Frame { node, start: at, end: open + 2, elements: 0 };
+                    let inner = Frame { node, start: scan.at, end: open + 2, elements: 0 };
                     outer[depth] = std::mem::replace(&mut frame, inner);
                     depth += 1;
-                    at += 1;
+                    scan.at += 1;
                     first = true;
                 }
                 _ => {
-                    let value;
-                    (value, at) = leaf(line, at, depth_of(depth), false)?;
+                    let value = scan.leaf(depth_of(depth), false)?;
                     reached.place.into_iter().for_each(|place| places[place] = value);
                 }
             }
         }
     }
 
-    /// Where the member or the element that begins here leads to, and where its value begins.
-    fn member(
-        &self,
-        line: &[u8],
-        at: usize,
-        frame: &mut Frame,
-    ) -> Result<(Option<usize>, usize), Reject> {
+    /// Where the member or the element that begins here leads to; its value comes next.
+    #[inline]
+    fn member(&self, scan: &mut Scan<'_>, frame: &mut Frame) -> Result<Option<usize>, Expected> {
         let edges = &self.nodes[frame.node].edges;
         if frame.end == b']' {
             let number = Some(frame.elements);
             frame.elements = frame.elements.saturating_add(1);
-            let edge = edges.iter().find(|edge| edge.number == number);
-            return Ok((edge.map(|edge| edge.node), at));
+            return Ok(edges.iter().find(|edge| edge.number == number).map(|edge| edge.node));
         }
-        let (start, end, escaped) = key(line, at)?;
-        let edge = if escaped {
-            edges.iter().find(|edge| decode::json_is(&line[start..end], edge.key.text()))
-        } else {
-            let sought = Sought::new(line, start, end);
-            edges.iter().find(|edge| sought.is(&edge.key))
+        let start = scan.at + 1;
+        let text = scan.line.get(start..).unwrap_or_default();
+        let edge = match self.nodes[frame.node].keys.beginning(text) {
+            Some((number, length)) if scan.byte() == Some(b'"') => {
+                scan.at = start + length;
+                Some(&edges[number])
+            }
+            _ if scan.key()? => {
+                let key = &scan.line[start..scan.at - 1];
+                edges.iter().find(|edge| decode::json_is(key, &edge.key))
+            }
+            _ => None,
         };
-        Ok((edge.map(|edge| edge.node), colon(line, end + 1)?))
+        scan.colon()?;
+        Ok(edge.map(|edge| edge.node))
     }
 }
 
@@ -378,13 +380,16 @@ struct Frame {
 fn reach(nodes: &mut Vec<Node>, path: &Path) -> usize {
     let mut at = 0;
     for key in path {
-        let known = nodes[at].edges.iter().find(|edge| edge.key.text() == &**key);
+        let known = nodes[at].edges.iter().find(|edge| edge.key == *key);
         at = match known {
             Some(edge) => edge.node,
             None => {
                 let node = nodes.len();
                 let number = std::str::from_utf8(key).ok().and_then(element);
-                nodes[at].edges.push(Edge { key: Word::new(key), number, node });
+                // What has to be escaped never stands in a line as it is.
+                let plain = key.iter().all(|&byte| !matches!(byte, b'"' | b'\\'));
+                nodes[at].keys.push(plain.then(|| [key, &b"\""[..]].concat()));
+                nodes[at].edges.push(Edge { key: key.clone(), number, node });
                 nodes.push(Node::default());
                 node
             }
@@ -417,68 +422,249 @@ fn depth_of(frames: usize) -> u32 {
     frames as u32 + 1
 }
 
-fn blanks(line: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = line.get(at) {
-        at += 1;
+/// What should have been where a scan stands.
+type Expected = &'static str;
+
+/// A line on the way through it. Where something else was expected, it stands there.
+struct Scan<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl Scan<'_> {
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.line.get(self.at).copied()
     }
-    at
-}
 
-/// The place behind a comma.
-fn separator(line: &[u8], at: usize, end: u8) -> Result<usize, Reject> {
-    match line.get(at) {
-        Some(b',') => Ok(at + 1),
-        _ if end == b'}' => Err(Reject::new(at, "a comma or the } of the object")),
-        _ => Err(Reject::new(at, "a comma or the ] of the array")),
-    }
-}
-
-/// The inside of a key, and whether it has escapes.
-fn key(line: &[u8], at: usize) -> Result<(usize, usize, bool), Reject> {
-    if line.get(at) != Some(&b'"') {
-        return Err(Reject::new(at, "a key in quotes"));
-    }
-    let (end, escaped) = string(line, at + 1)?;
-    Ok((at + 1, end, escaped))
-}
-
-/// Where the value behind a key begins.
-fn colon(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let at = blanks(line, at);
-    if line.get(at) != Some(&b':') {
-        return Err(Reject::new(at, "the colon behind the key"));
-    }
-    Ok(blanks(line, at + 1))
-}
-
-/// Where the string ends whose inside begins here, and whether it has escapes.
-#[inline]
-fn string(line: &[u8], at: usize) -> Result<(usize, bool), Reject> {
-    let end = either(line, at, b'"', b'\\');
-    if line.get(end) == Some(&b'"') { Ok((end, false)) } else { Ok((escaped(line, end)?, true)) }
-}
-
-/// The same for the rest of a string, from an escape on.
-fn escaped(line: &[u8], mut at: usize) -> Result<usize, Reject> {
-    loop {
-        match line.get(at) {
-            Some(b'"') => return Ok(at),
-            None => return Err(Reject::new(at, "the quote that closes the string")),
-            Some(_) => {}
+    #[inline]
+    fn blanks(&mut self) {
+        if self.byte().is_some_and(|byte| byte <= b' ') {
+            self.some_blanks();
         }
-        while line.get(at) == Some(&b'\\') {
-            at += match line.get(at + 1) {
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                Some(b'u') if four_digits(line, at + 2) => 6,
-                _ => return Err(Reject::new(at, "an escape that JSON has")),
-            };
+    }
+
+    #[cold]
+    fn some_blanks(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+            self.at += 1;
         }
-        at = either(line, at, b'"', b'\\');
+    }
+
+    /// Nothing but blanks may follow the line's object; afterwards it stands at its end.
+    fn ended(&mut self) -> Result<(), Expected> {
+        let end = self.at - 1;
+        self.blanks();
+        if self.at < self.line.len() {
+            return Err("the end of the line");
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    /// Passes a comma and the blanks around it.
+    #[inline]
+    fn comma(&mut self, end: u8) -> Result<(), Expected> {
+        if self.byte() != Some(b',') {
+            let object = end == b'}';
+            return Err(if object { "a comma or the }" } else { "a comma or the ]" });
+        }
+        self.at += 1;
+        self.blanks();
+        Ok(())
+    }
+
+    /// Passes a key and says whether it has escapes.
+    #[inline]
+    fn key(&mut self) -> Result<bool, Expected> {
+        if self.byte() == Some(b'"') { self.string() } else { Err("a key in quotes") }
+    }
+
+    /// Passes the colon behind a key and the blanks around it.
+    #[inline]
+    fn colon(&mut self) -> Result<(), Expected> {
+        if self.byte() != Some(b':') {
+            self.blanks();
+            if self.byte() != Some(b':') {
+                return Err("the colon behind the key");
+            }
+        }
+        self.at += 1;
+        self.blanks();
+        Ok(())
+    }
+
+    /// Passes a string, from its first quote on, and says whether it has escapes.
+    #[inline]
+    fn string(&mut self) -> Result<bool, Expected> {
+        self.at = either(self.line, self.at + 1, b'"', b'\\');
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.escaped()?;
+        Ok(true)
+    }
+
+    /// Passes the rest of a string, from an escape on.
+    #[cold]
+    fn escaped(&mut self) -> Result<(), Expected> {
+        loop {
+            while self.byte() == Some(b'\\') {
+                self.at += match self.line.get(self.at + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                    Some(b'u') if self.four_digits() => 6,
+                    _ => return Err("an escape that JSON has"),
+                };
+            }
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(_) => self.at = either(self.line, self.at, b'"', b'\\'),
+                None => return Err("the quote that closes the string"),
+            }
+        }
+    }
+
+    fn four_digits(&self) -> bool {
+        let digits = self.line.get(self.at + 2..self.at + 6);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    }
+
+    /// Passes a value; what it is for a field.
+    #[inline]
+    fn leaf(&mut self, depth: u32, nested: bool) -> Result<Span, Expected> {
+        let start = self.at;
+        match self.byte() {
+            Some(b'"') => {
+                self.string()?;
+                return Ok(Span::new(start + 1, self.at - 1));
+            }
+            Some(b'{' | b'[') => self.skip_nested(depth)?,
+            _ => self.bare()?,
+        }
+        let null = self.line[start] == b'n';
+        let other = !nested && matches!(self.line[start], b'{' | b'[');
+        Ok(if null || other { Span::NONE } else { Span::new(start, self.at) })
+    }
+
+    /// Passes a value that nobody wants.
+    #[inline]
+    fn skip(&mut self, depth: u32) -> Result<(), Expected> {
+        match self.byte() {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'{' | b'[') => self.skip_nested(depth),
+            _ => self.bare(),
+        }
+    }
+
+    /// Passes an object or an array with this many around it.
+    fn skip_nested(&mut self, outer: u32) -> Result<(), Expected> {
+        // A bit for each that is open, the innermost lowest: whether it is an object.
+        let mut objects = 0_u64;
+        let mut depth = outer;
+        loop {
+            match self.byte() {
+                Some(open @ (b'{' | b'[')) => {
+                    if depth == MAX_DEPTH {
+                        return Err("at most 64 objects and arrays in each other");
+                    }
+                    depth += 1;
+                    objects = objects << 1 | u64::from(open == b'{');
+                    self.at += 1;
+                    self.blanks();
+                    if self.byte() != Some(open + 2) {
+                        if open == b'{' {
+                            self.key()?;
+                            self.colon()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.string()?;
+                }
+                _ => self.bare()?,
+            }
+            // Behind a value, or at the end of what has none.
+            loop {
+                self.blanks();
+                if self.byte() != Some(end_of(objects)) {
+                    break;
+                }
+                self.at += 1;
+                depth -= 1;
+                objects >>= 1;
+                if depth == outer {
+                    return Ok(());
+                }
+            }
+            self.comma(end_of(objects))?;
+            if objects & 1 == 1 {
+                self.key()?;
+                self.colon()?;
+            }
+        }
+    }
+
+    /// Passes a number, or `true`, `false` or `null`.
+    fn bare(&mut self) -> Result<(), Expected> {
+        let word: &[u8] = match self.byte() {
+            Some(b'-' | b'0'..=b'9') => return self.number(),
+            Some(b't') => b"true",
+            Some(b'f') => b"false",
+            Some(b'n') => b"null",
+            _ => return Err("a JSON value"),
+        };
+        if !self.line[self.at..].starts_with(word) {
+            return Err("a JSON value");
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Expected> {
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+            if let Some(b'0'..=b'9') = self.byte() {
+                return Err("a number without leading zeros");
+            }
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.byte() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.byte() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// Passes at least one digit.
+    #[inline]
+    fn digits(&mut self) -> Result<(), Expected> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.byte() {
+            self.at += 1;
+        }
+        if self.at == start { Err("a digit") } else { Ok(()) }
     }
 }
 
-fn four_digits(line: &[u8], at: usize) -> bool {
-    line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+/// The byte that ends the innermost one.
+fn end_of(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
 }
 
 /// Whether the value whose place begins here is an object or an array.
@@ -486,125 +672,21 @@ fn is_nested(line: &[u8], start: usize) -> bool {
     matches!(line[start - 1..], [before, b'{' | b'[', ..] if before != b'"')
 }
 
-/// The value that begins here, as far as it is one for a field, and where it ends.
-fn leaf(line: &[u8], at: usize, depth: u32, nested: bool) -> Result<(Span, usize), Reject> {
-    match line.get(at) {
-        Some(b'"') => {
-            let (end, _) = string(line, at + 1)?;
-            Ok((Span::new(at + 1, end), end + 1))
+/// An address without its port: `192.0.2.1:80`, `[2001:db8::1]:80`.
+fn without_port(line: &[u8], value: Span) -> Span {
+    let text = value.of(line).unwrap_or_default();
+    let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return value };
+    if !text[colon + 1..].iter().all(u8::is_ascii_digit) {
+        return value;
+    }
+    match &text[..colon] {
+        [b'[', address @ .., b']'] => {
+            Span::new(value.start() + 1, value.start() + 1 + address.len())
         }
-        Some(b'{' | b'[') => {
-            let end = skip_nested(line, at, depth)?;
-            Ok((if nested { Span::new(at, end) } else { Span::NONE }, end))
-        }
-        Some(b'n') => Ok((Span::NONE, bare(line, at)?)),
-        _ => {
-            let end = bare(line, at)?;
-            Ok((Span::new(at, end), end))
-        }
+        // The last part of an address of version 6 is no port.
+        address if address.contains(&b':') => value,
+        address => Span::new(value.start(), value.start() + address.len()),
     }
-}
-
-/// Where the value ends that begins here.
-#[inline]
-fn skip(line: &[u8], at: usize, depth: u32) -> Result<usize, Reject> {
-    match line.get(at) {
-        Some(b'"') => Ok(string(line, at + 1)?.0 + 1),
-        Some(b'{' | b'[') => skip_nested(line, at, depth),
-        _ => bare(line, at),
-    }
-}
-
-/// Where the object or array ends that begins here, with this many around it.
-fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Result<usize, Reject> {
-    // A bit for each that is open, the innermost lowest: whether it is an object.
-    let mut objects = 0_u64;
-    let mut depth = outer;
-    loop {
-        // At a value, or at the end of something that has none.
-        match line.get(at) {
-            Some(open @ (b'{' | b'[')) => {
-                if depth == MAX_DEPTH {
-                    return Err(Reject::new(at, "at most 64 objects and arrays in each other"));
-                }
-                depth += 1;
-                objects = objects << 1 | u64::from(*open == b'{');
-                at = blanks(line, at + 1);
-                if line.get(at) != Some(&(open + 2)) {
-                    if *open == b'{' {
-                        at = member_value(line, at)?;
-                    }
-                    continue;
-                }
-            }
-            Some(b'"') => at = string(line, at + 1)?.0 + 1,
-            _ => at = bare(line, at)?,
-        }
-        // Behind a value, or at the end of what has none.
-        loop {
-            at = blanks(line, at);
-            let end = if objects & 1 == 1 { b'}' } else { b']' };
-            if line.get(at) != Some(&end) {
-                break;
-            }
-            at += 1;
-            depth -= 1;
-            objects >>= 1;
-            if depth == outer {
-                return Ok(at);
-            }
-        }
-        let object = objects & 1 == 1;
-        at = blanks(line, separator(line, at, if object { b'}' } else { b']' })?);
-        if object {
-            at = member_value(line, at)?;
-        }
-    }
-}
-
-fn member_value(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let (_, end, _) = key(line, at)?;
-    colon(line, end + 1)
-}
-
-/// Where the number, or `true`, `false` or `null`, ends that begins here.
-fn bare(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let word: &[u8] = match line.get(at) {
-        Some(b'-' | b'0'..=b'9') => return numeral(line, at),
-        Some(b't') => b"true",
-        Some(b'f') => b"false",
-        Some(b'n') => b"null",
-        _ => return Err(Reject::new(at, "a JSON value")),
-    };
-    if !line[at..].starts_with(word) {
-        return Err(Reject::new(at, "a JSON value"));
-    }
-    Ok(at + word.len())
-}
-
-fn numeral(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let whole = at + usize::from(line[at] == b'-');
-    let mut end = digits(line, whole)?;
-    if line[whole] == b'0' && end > whole + 1 {
-        return Err(Reject::new(whole + 1, "a number without leading zeros"));
-    }
-    if line.get(end) == Some(&b'.') {
-        end = digits(line, end + 1)?;
-    }
-    if let Some(b'e' | b'E') = line.get(end) {
-        let sign = usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
-        end = digits(line, end + 1 + sign)?;
-    }
-    Ok(end)
-}
-
-/// The place behind at least one digit.
-fn digits(line: &[u8], start: usize) -> Result<usize, Reject> {
-    let mut at = start;
-    while let Some(b'0'..=b'9') = line.get(at) {
-        at += 1;
-    }
-    if at == start { Err(Reject::new(at, "a digit")) } else { Ok(at) }
 }
 
 /// The usual names: those of nginx variables, of Caddy, Traefik and Envoy, of Elastic's common

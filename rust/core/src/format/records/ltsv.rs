@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::super::parsed::{Found, Reject, Span};
 use super::super::read::{Encoding, Read};
-use super::find::{Sought, Word, either};
+use super::find::{Words, either};
 use super::{blank, empty_line, found, lead, standard};
 
 /// How many labels' values are kept on the stack.
@@ -20,7 +20,9 @@ const MANY: usize = 128;
 pub(crate) struct Ltsv {
     found: Vec<Found>,
     fields: Vec<Field>,
-    labels: Vec<Word>,
+    /// How many labels there are, and they with their colons.
+    count: usize,
+    labels: Words,
 }
 
 #[derive(Clone, Debug)]
@@ -43,15 +45,18 @@ impl Ltsv {
     }
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut ltsv = Self { found: Vec::new(), fields: Vec::new(), labels: Vec::new() };
+        let mut ltsv =
+            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: Words::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
-            let start = ltsv.labels.len();
-            let labels = known.map_or(name, |known| known.1).split('|');
-            ltsv.labels.extend(labels.map(|label| Word::new(label.as_bytes())));
+            let start = ltsv.count;
+            for label in known.map_or(name, |known| known.1).split('|') {
+                ltsv.labels.push(Some([label.as_bytes(), b":"].concat()));
+                ltsv.count += 1;
+            }
             let time = matches!(read, Read::Time(_));
-            ltsv.fields.push(Field { labels: start..ltsv.labels.len(), time });
+            ltsv.fields.push(Field { labels: start..ltsv.count, time });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
         ltsv
@@ -64,10 +69,10 @@ impl Ltsv {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.labels.len() <= MANY {
+        if self.count <= MANY {
             self.split_into(line, spans, &mut [Span::NONE; MANY])
         } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.labels.len()])
+            self.split_into(line, spans, &mut vec![Span::NONE; self.count])
         }
     }
 
@@ -83,6 +88,13 @@ impl Ltsv {
         let mut labelled = false;
         let mut at = start.min(line.len());
         while at < line.len() {
+            if let Some((known, length)) = self.labels.beginning(&line[at..]) {
+                let end = either(line, at + length, b'\t', b'\t');
+                values[known] = Span::new(at + length, end);
+                labelled = true;
+                at = end + 1;
+                continue;
+            }
             let colon = either(line, at, b':', b'\t');
             if line.get(colon) != Some(&b':') {
                 at = colon + 1;
@@ -90,10 +102,6 @@ impl Ltsv {
             }
             let end = either(line, colon + 1, b'\t', b'\t');
             labelled = labelled || is_label(&line[at..colon]);
-            let label = Sought::new(line, at, colon);
-            if let Some(known) = self.labels.iter().position(|known| label.is(known)) {
-                values[known] = Span::new(colon + 1, end);
-            }
             at = end + 1;
         }
         if !labelled {
