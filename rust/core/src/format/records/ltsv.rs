@@ -91,7 +91,7 @@ impl Ltsv {
             if let Some((known, length)) = self.labels.beginning(&line[at..]) {
                 let end = either(line, at + length, b'\t', b'\t');
                 values[known] = Span::new(at + length, end);
-                labelled = true;
+                labelled = labelled || is_labelled(&line[at..], length - 1);
                 at = end + 1;
                 continue;
             }
@@ -101,7 +101,7 @@ impl Ltsv {
                 continue;
             }
             let end = either(line, colon + 1, b'\t', b'\t');
-            labelled = labelled || is_label(&line[at..colon]);
+            labelled = labelled || is_labelled(&line[at..], colon - at);
             at = end + 1;
         }
         if !labelled {
@@ -119,12 +119,14 @@ impl Ltsv {
     }
 }
 
-/// Whether this may be a label: letters, digits, `_`, `.` and `-`.
-fn is_label(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+/// Whether what stands in front of this colon is a label: letters, digits, `_`, `.` and `-`. Times
+/// and addresses of pages have colons too, in logs that have tabs and no labels.
+fn is_labelled(text: &[u8], colon: usize) -> bool {
+    let (label, value) = text.split_at(colon);
+    let first = label.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    first
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+        && !value.starts_with(b"://")
 }
 
 fn without_brackets(line: &[u8], value: Span) -> Span {
