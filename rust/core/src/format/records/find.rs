@@ -48,48 +48,69 @@ fn hits(block: &[u8; BLOCK], one: u8, two: u8) -> u128 {
 }
 
 /// Words that a text may begin with, each with the byte behind it; none of them is the beginning
-/// of another.
-#[derive(Clone, Debug, Default)]
+/// of another. They are sorted by their first bytes, so that few are looked at for each text.
+#[derive(Clone, Debug)]
 pub(super) struct Words {
-    heads: Vec<Head>,
-    texts: Vec<Box<[u8]>>,
+    words: Vec<Word>,
+    /// Where those of a shelf begin.
+    shelves: [u16; SHELVES + 1],
 }
 
-/// The first eight bytes of a word, or as many as it has.
-#[derive(Clone, Copy, Debug)]
-struct Head {
+/// As many as there are small letters and their neighbours.
+const SHELVES: usize = 32;
+
+#[derive(Clone, Debug)]
+struct Word {
+    /// Its first eight bytes, or as many as it has.
+    head: u64,
     mask: u64,
-    text: u64,
+    text: Box<[u8]>,
+    number: usize,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self { words: Vec::new(), shelves: [0; SHELVES + 1] }
+    }
 }
 
 impl Words {
-    /// Adds a word; nothing stands for one that no text begins with.
-    pub(super) fn push(&mut self, word: Option<Vec<u8>>) {
-        let head = word.as_ref().map_or(Head { mask: 0, text: 1 }, |word| Head {
-            mask: word.iter().take(8).fold(0, |mask, _| mask << 8 | 0xff),
-            text: word.iter().take(8).rev().fold(0, |text, &byte| text << 8 | u64::from(byte)),
-        });
-        self.heads.push(head);
-        self.texts.push(word.unwrap_or_default().into());
+    /// Adds a word with a number; of those that are the same the first one counts.
+    pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
+        let shelf = shelf(text.first());
+        let place = usize::from(self.shelves[shelf + 1]);
+        let head = text.iter().take(8);
+        let word = Word {
+            mask: head.clone().fold(0, |mask, _| mask << 8 | 0xff),
+            head: head.rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
+            text: text.into(),
+            number,
+        };
+        self.words.insert(place, word);
+        self.shelves[shelf + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
     }
 
     /// The number of the word that the text begins with, and how long that is.
     #[inline]
     pub(super) fn beginning(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let Some(head) = text.first_chunk() else { return self.beginning_short(text) };
-        let head = u64::from_le_bytes(*head);
-        let found = self.heads.iter().zip(&self.texts).position(|(word, whole)| {
-            head & word.mask == word.text && (whole.len() <= 8 || text.starts_with(whole))
-        });
-        found.map(|number| (number, self.texts[number].len()))
+        let shelf = shelf(text.first());
+        let words = usize::from(self.shelves[shelf])..usize::from(self.shelves[shelf + 1]);
+        let words = self.words.get(words)?;
+        let found = if let Some(head) = text.first_chunk() {
+            let head = u64::from_le_bytes(*head);
+            words.iter().find(|word| {
+                head & word.mask == word.head
+                    && (word.text.len() <= 8 || text.starts_with(&word.text))
+            })
+        } else {
+            words.iter().find(|word| text.starts_with(&word.text))
+        };
+        found.map(|word| (word.number, word.text.len()))
     }
+}
 
-    #[cold]
-    fn beginning_short(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let is = |word: &Box<[u8]>| !word.is_empty() && text.starts_with(word);
-        let found = self.texts.iter().position(is);
-        found.map(|number| (number, self.texts[number].len()))
-    }
+fn shelf(first: Option<&u8>) -> usize {
+    first.map_or(0, |&byte| usize::from(byte) % SHELVES)
 }
 
 #[cfg(test)]
@@ -118,15 +139,14 @@ mod tests {
     fn a_text_begins_with_the_word_that_it_begins_with() {
         let names = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
         let mut words = Words::default();
-        words.push(None);
-        for name in names {
-            words.push(Some([name, "\""].concat().into()));
+        for (number, name) in names.iter().enumerate() {
+            words.push(number, [name, "\""].concat().into());
         }
         for (number, name) in names.iter().enumerate() {
             for behind in ["", ":1", ":12345678"] {
                 let text = [name, "\"", behind].concat();
                 let found = words.beginning(text.as_bytes());
-                assert_eq!(found, Some((number + 1, name.len() + 1)), "{text}");
+                assert_eq!(found, Some((number, name.len() + 1)), "{text}");
             }
             assert_eq!(words.beginning([name, "x\"12345678"].concat().as_bytes()), None);
             assert_eq!(words.beginning(name.as_bytes()), None);

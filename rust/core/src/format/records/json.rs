@@ -19,6 +19,9 @@ const MAX_DEPTH: u32 = 64;
 /// How many keys a path may have.
 const MAX_PATH: usize = 16;
 
+/// How long a key of a path may be, in bytes.
+const LONGEST_KEY: usize = 256;
+
 /// How many wanted places are kept on the stack; twice, for few and for many.
 const FEW: usize = 32;
 const MANY: usize = 320;
@@ -74,6 +77,9 @@ impl Want {
         }
         if paths.iter().flatten().any(Vec::is_empty) {
             return Err(error("a path has a key between points, and none is empty"));
+        }
+        if paths.iter().flatten().any(|key| key.len() > LONGEST_KEY) {
+            return Err(error("a key has at most 256 bytes"));
         }
         if paths.iter().any(|path| path.len() > MAX_PATH) {
             return Err(error("a path has at most 16 keys"));
@@ -135,6 +141,8 @@ struct Node {
     edges: Vec<Edge>,
     /// Their keys as they stand in a line, behind the first quote.
     keys: Words,
+    /// The numbers of the edges whose keys never stand in a line as they are.
+    special: Vec<usize>,
     /// Its own place, if it is a value that is wanted.
     place: Option<usize>,
     /// Whether it is wanted too if it is an object or an array.
@@ -260,10 +268,11 @@ impl Json {
         spans: &mut [Span],
         places: &mut [Span],
     ) -> Result<(), Reject> {
-        let mut scan = Scan { line, at: lead(line) };
-        if let Err(expected) = self.walk(&mut scan, places) {
-            return Err(if blank(line) { empty_line() } else { Reject::new(scan.at, expected) });
-        }
+        let end = match self.walk(line, places) {
+            Ok(end) => end,
+            Err(_) if blank(line) => return Err(empty_line()),
+            Err(fault) => return Err(Reject::new(fault.at as usize, fault.expected.words())),
+        };
         for (field, span) in self.fields.iter().zip(spans) {
             let value =
                 field.places.iter().map(|&place| places[place]).find(|value| {
@@ -273,34 +282,34 @@ impl Json {
                 (Some(value), _) if field.host => without_port(line, value),
                 (Some(value), _) => value,
                 (None, None) => Span::NONE,
-                (None, Some(required)) => return Err(Reject::new(scan.at, required)),
+                (None, Some(required)) => return Err(Reject::new(end - 1, required)),
             };
         }
         Ok(())
     }
 
-    /// Goes through the line and sets the places of what is wanted.
-    fn walk(&self, scan: &mut Scan<'_>, places: &mut [Span]) -> Result<(), Expected> {
-        scan.blanks();
-        if scan.byte() != Some(b'{') {
-            return Err("a JSON object, which begins with {");
+    /// Goes through the line, sets the places of what is wanted, and says where its object ends.
+    fn walk(&self, line: &[u8], places: &mut [Span]) -> Step {
+        let mut at = blanks(line, lead(line));
+        if line.get(at) != Some(&b'{') {
+            return Err(Fault::new(at, Expected::Line));
         }
         // Only keys that lead somewhere have a frame, so no line can ask for more than these.
         let mut outer = [Frame::default(); MAX_PATH];
         let mut depth = 0;
-        let mut frame = Frame { node: 0, start: scan.at, end: b'}', elements: 0 };
-        scan.at += 1;
+        let mut frame = Frame { node: 0, start: at, end: b'}', elements: 0 };
         let mut first = true;
+        at += 1;
         loop {
-            scan.blanks();
-            if scan.byte() == Some(frame.end) {
-                scan.at += 1;
+            at = blanks(line, at);
+            if line.get(at) == Some(&frame.end) {
+                at += 1;
                 let node = &self.nodes[frame.node];
                 if let (Some(place), true) = (node.place, node.nested) {
-                    places[place] = Span::new(frame.start, scan.at);
+                    places[place] = Span::new(frame.start, at);
                 }
                 if depth == 0 {
-                    return scan.ended();
+                    return ended(line, at);
                 }
                 depth -= 1;
                 frame = outer[depth];
@@ -308,61 +317,87 @@ impl Json {
                 continue;
             }
             if !first {
-                scan.comma(frame.end)?;
+                at = comma(line, at, frame.end)?;
             }
             first = false;
-            let Some(node) = self.member(scan, &mut frame)? else {
-                scan.skip(depth_of(depth))?;
+            let node;
+            (node, at) = self.member(line, at, &mut frame)?;
+            let Some(node) = node else {
+                at = skip(line, at, depth_of(depth))?;
                 continue;
             };
             let reached = &self.nodes[node];
-            if reached.edges.is_empty() {
-                let value = scan.leaf(depth_of(depth), reached.nested)?;
-                reached.place.into_iter().for_each(|place| places[place] = value);
-                continue;
-            }
             // What an earlier key of this name had below it counts no more.
             places[reached.below.0..reached.below.1].fill(Span::NONE);
-            match scan.byte() {
-                Some(open @ (b'{' | b'[')) => {
-                    let inner = Frame { node, start: scan.at, end: open + 2, elements: 0 };
-                    outer[depth] = std::mem::replace(&mut frame, inner);
-                    depth += 1;
-                    scan.at += 1;
-                    first = true;
-                }
-                _ => {
-                    let value = scan.leaf(depth_of(depth), false)?;
-                    reached.place.into_iter().for_each(|place| places[place] = value);
-                }
+            if let (Some(open @ (b'{' | b'[')), false) = (line.get(at), reached.edges.is_empty()) {
+                let inner = Frame { node, start: at, end: open + 2, elements: 0 };
+                outer[depth] = std::mem::replace(&mut frame, inner);
+                depth += 1;
+                at += 1;
+                first = true;
+                continue;
             }
+            let end = skip(line, at, depth_of(depth))?;
+            if let Some(place) = reached.place {
+                places[place] = value(line, at, end, reached.nested);
+            }
+            at = end;
         }
     }
 
-    /// Where the member or the element that begins here leads to; its value comes next.
+    /// Where the member or the element that begins here leads to, and where its value begins.
     #[inline]
-    fn member(&self, scan: &mut Scan<'_>, frame: &mut Frame) -> Result<Option<usize>, Expected> {
-        let edges = &self.nodes[frame.node].edges;
+    fn member(
+        &self,
+        line: &[u8],
+        at: usize,
+        frame: &mut Frame,
+    ) -> Result<(Option<usize>, usize), Fault> {
+        let node = &self.nodes[frame.node];
         if frame.end == b']' {
             let number = Some(frame.elements);
             frame.elements = frame.elements.saturating_add(1);
-            return Ok(edges.iter().find(|edge| edge.number == number).map(|edge| edge.node));
+            let edge = node.edges.iter().find(|edge| edge.number == number);
+            return Ok((edge.map(|edge| edge.node), at));
         }
-        let start = scan.at + 1;
-        let text = scan.line.get(start..).unwrap_or_default();
-        let edge = match self.nodes[frame.node].keys.beginning(text) {
-            Some((number, length)) if scan.byte() == Some(b'"') => {
-                scan.at = start + length;
-                Some(&edges[number])
-            }
-            _ if scan.key()? => {
-                let key = &scan.line[start..scan.at - 1];
-                edges.iter().find(|edge| decode::json_is(key, &edge.key))
-            }
-            _ => None,
+        if line.get(at) != Some(&b'"') {
+            return Err(Fault::new(at, Expected::Key));
+        }
+        let start = at + 1;
+        if let Some((number, length)) = node.keys.beginning(&line[start..]) {
+            return Ok((Some(node.edges[number].node), colon(line, start + length)?));
+        }
+        let end = either(line, start, b'"', b'\\');
+        if line.get(end) == Some(&b'"') {
+            return Ok((None, colon(line, end + 1)?));
+        }
+        let end = escaped(line, end)?;
+        Ok((node.escaped(&line[start..end - 1]), colon(line, end)?))
+    }
+}
+
+impl Node {
+    /// Where a key leads to that is written with escapes.
+    #[cold]
+    fn escaped(&self, key: &[u8]) -> Option<usize> {
+        let longest = self.edges.iter().map(|edge| edge.key.len()).max()?;
+        // Twelve bytes for four, at most.
+        if key.len() > longest.saturating_mul(6) {
+            return None;
+        }
+        let mut said = [0; LONGEST_KEY + 1];
+        let length = decode::json_into(key, &mut said[..LONGEST_KEY])?;
+        said[length] = b'"';
+        let found = self.keys.beginning(&said[..=length]).filter(|found| found.1 == length + 1);
+        let edge = match found {
+            Some((number, _)) => Some(&self.edges[number]),
+            None => self
+                .special
+                .iter()
+                .map(|&number| &self.edges[number])
+                .find(|edge| *edge.key == said[..length]),
         };
-        scan.colon()?;
-        Ok(edge.map(|edge| edge.node))
+        edge.map(|edge| edge.node)
     }
 }
 
@@ -380,20 +415,21 @@ struct Frame {
 fn reach(nodes: &mut Vec<Node>, path: &Path) -> usize {
     let mut at = 0;
     for key in path {
-        let known = nodes[at].edges.iter().find(|edge| edge.key == *key);
-        at = match known {
-            Some(edge) => edge.node,
-            None => {
-                let node = nodes.len();
-                let number = std::str::from_utf8(key).ok().and_then(element);
-                // What has to be escaped never stands in a line as it is.
-                let plain = key.iter().all(|&byte| !matches!(byte, b'"' | b'\\'));
-                nodes[at].keys.push(plain.then(|| [key, &b"\""[..]].concat()));
-                nodes[at].edges.push(Edge { key: key.clone(), number, node });
-                nodes.push(Node::default());
-                node
-            }
-        };
+        let node = nodes.len();
+        let from = &mut nodes[at];
+        if let Some(edge) = from.edges.iter().find(|edge| edge.key == *key) {
+            at = edge.node;
+            continue;
+        }
+        if key.iter().any(|&byte| matches!(byte, b'"' | b'\\')) {
+            from.special.push(from.edges.len());
+        } else {
+            from.keys.push(from.edges.len(), [key, &b"\""[..]].concat());
+        }
+        let number = std::str::from_utf8(key).ok().and_then(element);
+        from.edges.push(Edge { key: key.clone(), number, node });
+        nodes.push(Node::default());
+        at = node;
     }
     at
 }
@@ -422,244 +458,238 @@ fn depth_of(frames: usize) -> u32 {
     frames as u32 + 1
 }
 
-/// What should have been where a scan stands.
-type Expected = &'static str;
+/// A step through the line: the place behind something, if it is there.
+type Step = Result<usize, Fault>;
 
-/// A line on the way through it. Where something else was expected, it stands there.
-struct Scan<'a> {
-    line: &'a [u8],
-    at: usize,
+/// What was expected at a place, in eight bytes: it comes back from every step.
+#[derive(Clone, Copy)]
+struct Fault {
+    at: u32,
+    expected: Expected,
 }
 
-impl Scan<'_> {
-    #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.line.get(self.at).copied()
+impl Fault {
+    #[expect(clippy::cast_possible_truncation, reason = "lines are shorter than spans reach")]
+    fn new(at: usize, expected: Expected) -> Self {
+        Self { at: at as u32, expected }
     }
+}
 
-    #[inline]
-    fn blanks(&mut self) {
-        if self.byte().is_some_and(|byte| byte <= b' ') {
-            self.some_blanks();
+#[derive(Clone, Copy)]
+enum Expected {
+    Line,
+    Key,
+    Colon,
+    Value,
+    MoreMembers,
+    MoreElements,
+    Quote,
+    Escape,
+    Digit,
+    NoZero,
+    LessDepth,
+    End,
+}
+
+impl Expected {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Line => "a JSON object, which begins with {",
+            Self::Key => "a key in quotes",
+            Self::Colon => "the colon behind the key",
+            Self::Value => "a JSON value",
+            Self::MoreMembers => "a comma or the }",
+            Self::MoreElements => "a comma or the ]",
+            Self::Quote => "the quote that closes the string",
+            Self::Escape => "an escape that JSON has",
+            Self::Digit => "a digit",
+            Self::NoZero => "a number without leading zeros",
+            Self::LessDepth => "at most 64 objects and arrays in each other",
+            Self::End => "the end of the line",
         }
     }
+}
 
-    #[cold]
-    fn some_blanks(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
-            self.at += 1;
-        }
+#[inline]
+fn blanks(line: &[u8], at: usize) -> usize {
+    if line.get(at).is_some_and(|&byte| byte <= b' ') { some_blanks(line, at) } else { at }
+}
+
+#[cold]
+fn some_blanks(line: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = line.get(at) {
+        at += 1;
     }
+    at
+}
 
-    /// Nothing but blanks may follow the line's object; afterwards it stands at its end.
-    fn ended(&mut self) -> Result<(), Expected> {
-        let end = self.at - 1;
-        self.blanks();
-        if self.at < self.line.len() {
-            return Err("the end of the line");
-        }
-        self.at = end;
-        Ok(())
+/// Nothing but blanks may follow the line's object, which ends here.
+fn ended(line: &[u8], end: usize) -> Step {
+    let at = blanks(line, end);
+    if at < line.len() { Err(Fault::new(at, Expected::End)) } else { Ok(end) }
+}
+
+/// Passes a comma and the blanks behind it.
+#[inline]
+fn comma(line: &[u8], at: usize, end: u8) -> Step {
+    if line.get(at) == Some(&b',') {
+        return Ok(blanks(line, at + 1));
     }
+    let object = end == b'}';
+    Err(Fault::new(at, if object { Expected::MoreMembers } else { Expected::MoreElements }))
+}
 
-    /// Passes a comma and the blanks around it.
-    #[inline]
-    fn comma(&mut self, end: u8) -> Result<(), Expected> {
-        if self.byte() != Some(b',') {
-            let object = end == b'}';
-            return Err(if object { "a comma or the }" } else { "a comma or the ]" });
-        }
-        self.at += 1;
-        self.blanks();
-        Ok(())
+/// Passes the colon behind a key and the blanks around it.
+#[inline]
+fn colon(line: &[u8], at: usize) -> Step {
+    let at = blanks(line, at);
+    if line.get(at) == Some(&b':') {
+        Ok(blanks(line, at + 1))
+    } else {
+        Err(Fault::new(at, Expected::Colon))
     }
+}
 
-    /// Passes a key and says whether it has escapes.
-    #[inline]
-    fn key(&mut self) -> Result<bool, Expected> {
-        if self.byte() == Some(b'"') { self.string() } else { Err("a key in quotes") }
+/// Passes a key and its colon.
+#[inline]
+fn key(line: &[u8], at: usize) -> Step {
+    if line.get(at) != Some(&b'"') {
+        return Err(Fault::new(at, Expected::Key));
     }
+    colon(line, string(line, at)?)
+}
 
-    /// Passes the colon behind a key and the blanks around it.
-    #[inline]
-    fn colon(&mut self) -> Result<(), Expected> {
-        if self.byte() != Some(b':') {
-            self.blanks();
-            if self.byte() != Some(b':') {
-                return Err("the colon behind the key");
-            }
-        }
-        self.at += 1;
-        self.blanks();
-        Ok(())
-    }
+/// Passes a string, from its first quote on.
+#[inline]
+fn string(line: &[u8], at: usize) -> Step {
+    let end = either(line, at + 1, b'"', b'\\');
+    if line.get(end) == Some(&b'"') { Ok(end + 1) } else { escaped(line, end) }
+}
 
-    /// Passes a string, from its first quote on, and says whether it has escapes.
-    #[inline]
-    fn string(&mut self) -> Result<bool, Expected> {
-        self.at = either(self.line, self.at + 1, b'"', b'\\');
-        if self.byte() == Some(b'"') {
-            self.at += 1;
-            return Ok(false);
-        }
-        self.escaped()?;
-        Ok(true)
-    }
-
-    /// Passes the rest of a string, from an escape on.
-    #[cold]
-    fn escaped(&mut self) -> Result<(), Expected> {
-        loop {
-            while self.byte() == Some(b'\\') {
-                self.at += match self.line.get(self.at + 1) {
+/// Passes the rest of a string, from an escape on.
+#[inline(never)]
+fn escaped(line: &[u8], mut at: usize) -> Step {
+    loop {
+        match line.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => {
+                at += match line.get(at + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                    Some(b'u') if self.four_digits() => 6,
-                    _ => return Err("an escape that JSON has"),
-                };
-            }
-            match self.byte() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
+                    Some(b'u') if four_digits(line, at + 2) => 6,
+                    _ => return Err(Fault::new(at, Expected::Escape)),
                 }
-                Some(_) => self.at = either(self.line, self.at, b'"', b'\\'),
-                None => return Err("the quote that closes the string"),
             }
+            Some(_) => at = either(line, at + 1, b'"', b'\\'),
+            None => return Err(Fault::new(at, Expected::Quote)),
         }
     }
+}
 
-    fn four_digits(&self) -> bool {
-        let digits = self.line.get(self.at + 2..self.at + 6);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+fn four_digits(line: &[u8], at: usize) -> bool {
+    line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// What a value that was passed is for a field.
+#[inline]
+fn value(line: &[u8], start: usize, end: usize, nested: bool) -> Span {
+    match line[start] {
+        b'"' => Span::new(start + 1, end - 1),
+        b'n' => Span::NONE,
+        b'{' | b'[' if !nested => Span::NONE,
+        _ => Span::new(start, end),
     }
+}
 
-    /// Passes a value; what it is for a field.
-    #[inline]
-    fn leaf(&mut self, depth: u32, nested: bool) -> Result<Span, Expected> {
-        let start = self.at;
-        match self.byte() {
-            Some(b'"') => {
-                self.string()?;
-                return Ok(Span::new(start + 1, self.at - 1));
+/// Passes a value.
+#[inline]
+fn skip(line: &[u8], at: usize, depth: u32) -> Step {
+    match line.get(at) {
+        Some(b'"') => string(line, at),
+        Some(b'-' | b'0'..=b'9') => numeral(line, at),
+        Some(b'{' | b'[') => skip_nested(line, at, depth),
+        _ => word(line, at),
+    }
+}
+
+/// Passes an object or an array with this many around it.
+fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
+    // A bit for each that is open, the innermost lowest: whether it is an object.
+    let mut objects = 0_u64;
+    let mut depth = outer;
+    loop {
+        match line.get(at) {
+            Some(b'"') => at = string(line, at)?,
+            Some(b'-' | b'0'..=b'9') => at = numeral(line, at)?,
+            Some(open @ (b'{' | b'[')) => {
+                if depth == MAX_DEPTH {
+                    return Err(Fault::new(at, Expected::LessDepth));
+                }
+                depth += 1;
+                objects = objects << 1 | u64::from(*open == b'{');
+                at = blanks(line, at + 1);
+                if line.get(at) != Some(&(open + 2)) {
+                    if *open == b'{' {
+                        at = key(line, at)?;
+                    }
+                    continue;
+                }
             }
-            Some(b'{' | b'[') => self.skip_nested(depth)?,
-            _ => self.bare()?,
+            _ => at = word(line, at)?,
         }
-        let null = self.line[start] == b'n';
-        let other = !nested && matches!(self.line[start], b'{' | b'[');
-        Ok(if null || other { Span::NONE } else { Span::new(start, self.at) })
-    }
-
-    /// Passes a value that nobody wants.
-    #[inline]
-    fn skip(&mut self, depth: u32) -> Result<(), Expected> {
-        match self.byte() {
-            Some(b'"') => self.string().map(|_| ()),
-            Some(b'{' | b'[') => self.skip_nested(depth),
-            _ => self.bare(),
-        }
-    }
-
-    /// Passes an object or an array with this many around it.
-    fn skip_nested(&mut self, outer: u32) -> Result<(), Expected> {
-        // A bit for each that is open, the innermost lowest: whether it is an object.
-        let mut objects = 0_u64;
-        let mut depth = outer;
+        // Behind a value, or at the end of what has none.
         loop {
-            match self.byte() {
-                Some(open @ (b'{' | b'[')) => {
-                    if depth == MAX_DEPTH {
-                        return Err("at most 64 objects and arrays in each other");
-                    }
-                    depth += 1;
-                    objects = objects << 1 | u64::from(open == b'{');
-                    self.at += 1;
-                    self.blanks();
-                    if self.byte() != Some(open + 2) {
-                        if open == b'{' {
-                            self.key()?;
-                            self.colon()?;
-                        }
-                        continue;
-                    }
-                }
-                Some(b'"') => {
-                    self.string()?;
-                }
-                _ => self.bare()?,
+            at = blanks(line, at);
+            if line.get(at) != Some(&end_of(objects)) {
+                break;
             }
-            // Behind a value, or at the end of what has none.
-            loop {
-                self.blanks();
-                if self.byte() != Some(end_of(objects)) {
-                    break;
-                }
-                self.at += 1;
-                depth -= 1;
-                objects >>= 1;
-                if depth == outer {
-                    return Ok(());
-                }
-            }
-            self.comma(end_of(objects))?;
-            if objects & 1 == 1 {
-                self.key()?;
-                self.colon()?;
+            at += 1;
+            depth -= 1;
+            objects >>= 1;
+            if depth == outer {
+                return Ok(at);
             }
         }
+        at = comma(line, at, end_of(objects))?;
+        if objects & 1 == 1 {
+            at = key(line, at)?;
+        }
     }
+}
 
-    /// Passes a number, or `true`, `false` or `null`.
-    fn bare(&mut self) -> Result<(), Expected> {
-        let word: &[u8] = match self.byte() {
-            Some(b'-' | b'0'..=b'9') => return self.number(),
-            Some(b't') => b"true",
-            Some(b'f') => b"false",
-            Some(b'n') => b"null",
-            _ => return Err("a JSON value"),
-        };
-        if !self.line[self.at..].starts_with(word) {
-            return Err("a JSON value");
-        }
-        self.at += word.len();
-        Ok(())
-    }
+/// Passes `true`, `false` or `null`.
+fn word(line: &[u8], at: usize) -> Step {
+    let rest = line.get(at..).unwrap_or_default();
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    let found = words.iter().find(|word| rest.starts_with(word));
+    found.map(|word| at + word.len()).ok_or(Fault::new(at, Expected::Value))
+}
 
-    fn number(&mut self) -> Result<(), Expected> {
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.byte() == Some(b'0') {
-            self.at += 1;
-            if let Some(b'0'..=b'9') = self.byte() {
-                return Err("a number without leading zeros");
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.byte() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
+/// Passes a number.
+#[inline]
+fn numeral(line: &[u8], start: usize) -> Step {
+    let start = start + usize::from(line.get(start) == Some(&b'-'));
+    let mut at = digits(line, start)?;
+    if line.get(start) == Some(&b'0') && at > start + 1 {
+        return Err(Fault::new(start + 1, Expected::NoZero));
     }
+    if line.get(at) == Some(&b'.') {
+        at = digits(line, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(at) {
+        let sign = matches!(line.get(at + 1), Some(b'+' | b'-'));
+        at = digits(line, at + 1 + usize::from(sign))?;
+    }
+    Ok(at)
+}
 
-    /// Passes at least one digit.
-    #[inline]
-    fn digits(&mut self) -> Result<(), Expected> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.byte() {
-            self.at += 1;
-        }
-        if self.at == start { Err("a digit") } else { Ok(()) }
+/// Passes at least one digit.
+#[inline]
+fn digits(line: &[u8], start: usize) -> Step {
+    let mut at = start;
+    while let Some(b'0'..=b'9') = line.get(at) {
+        at += 1;
     }
+    if at == start { Err(Fault::new(at, Expected::Digit)) } else { Ok(at) }
 }
 
 /// The byte that ends the innermost one.

@@ -52,7 +52,7 @@ impl Ltsv {
             let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
             let start = ltsv.count;
             for label in known.map_or(name, |known| known.1).split('|') {
-                ltsv.labels.push(Some([label.as_bytes(), b":"].concat()));
+                ltsv.labels.push(ltsv.count, [label.as_bytes(), b":"].concat());
                 ltsv.count += 1;
             }
             let time = matches!(read, Read::Time(_));
