@@ -117,7 +117,9 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
 pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut length = 0;
     while let Some((&byte, rest)) = raw.split_first() {
-        if let Some((character, escape)) = json_escape(raw) {
+        if byte == b'\\'
+            && let Some((character, escape)) = json_escape(raw)
+        {
             let said = buffer.get_mut(length..length + character.len_utf8())?;
             length += character.encode_utf8(said).len();
             raw = &raw[escape..];

@@ -8,12 +8,22 @@ use memchr::memchr2;
 /// How many bytes a block has.
 const BLOCK: usize = 16;
 
+/// How many bytes are looked at one by one before that.
+const NEAR: usize = 2;
+
 /// How many blocks are looked at before memchr is called.
 const BLOCKS: usize = 4;
 
 /// The first place at or after this one where either byte stands, or the end of the text.
 #[inline]
 pub(super) fn either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
+    // A hostile line has a hit at nearly every byte, which must not cost a block each.
+    for _ in 0..NEAR {
+        match text.get(at) {
+            Some(&byte) if byte != one && byte != two => at += 1,
+            _ => return at.min(text.len()),
+        }
+    }
     for _ in 0..BLOCKS {
         let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) else {
             return near_end(text, at, one, two);
@@ -52,12 +62,12 @@ fn hits(block: &[u8; BLOCK], one: u8, two: u8) -> u128 {
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     words: Vec<Word>,
-    /// Where those of a shelf begin.
-    shelves: [u16; SHELVES + 1],
+    /// Where those of a group begin.
+    groups: [u32; GROUPS + 1],
 }
 
 /// As many as there are small letters and their neighbours.
-const SHELVES: usize = 32;
+const GROUPS: usize = 32;
 
 #[derive(Clone, Debug)]
 struct Word {
@@ -70,15 +80,15 @@ struct Word {
 
 impl Default for Words {
     fn default() -> Self {
-        Self { words: Vec::new(), shelves: [0; SHELVES + 1] }
+        Self { words: Vec::new(), groups: [0; GROUPS + 1] }
     }
 }
 
 impl Words {
     /// Adds a word with a number; of those that are the same the first one counts.
     pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
-        let shelf = shelf(text.first());
-        let place = usize::from(self.shelves[shelf + 1]);
+        let group = group_of(text.first());
+        let place = self.groups[group + 1] as usize;
         let head = text.iter().take(8);
         let word = Word {
             mask: head.clone().fold(0, |mask, _| mask << 8 | 0xff),
@@ -87,14 +97,14 @@ impl Words {
             number,
         };
         self.words.insert(place, word);
-        self.shelves[shelf + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
+        self.groups[group + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
     }
 
     /// The number of the word that the text begins with, and how long that is.
     #[inline]
     pub(super) fn beginning(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let shelf = shelf(text.first());
-        let words = usize::from(self.shelves[shelf])..usize::from(self.shelves[shelf + 1]);
+        let group = group_of(text.first());
+        let words = self.groups[group] as usize..self.groups[group + 1] as usize;
         let words = self.words.get(words)?;
         let found = if let Some(head) = text.first_chunk() {
             let head = u64::from_le_bytes(*head);
@@ -109,8 +119,8 @@ impl Words {
     }
 }
 
-fn shelf(first: Option<&u8>) -> usize {
-    first.map_or(0, |&byte| usize::from(byte) % SHELVES)
+fn group_of(first: Option<&u8>) -> usize {
+    first.map_or(0, |&byte| usize::from(byte) % GROUPS)
 }
 
 #[cfg(test)]

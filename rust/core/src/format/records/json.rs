@@ -20,7 +20,7 @@ const MAX_DEPTH: u32 = 64;
 const MAX_PATH: usize = 16;
 
 /// How long a key of a path may be, in bytes.
-const LONGEST_KEY: usize = 256;
+const LONGEST_KEY: usize = 128;
 
 /// How many wanted places are kept on the stack; twice, for few and for many.
 const FEW: usize = 32;
@@ -79,7 +79,7 @@ impl Want {
             return Err(error("a path has a key between points, and none is empty"));
         }
         if paths.iter().flatten().any(|key| key.len() > LONGEST_KEY) {
-            return Err(error("a key has at most 256 bytes"));
+            return Err(error("a key has at most 128 bytes"));
         }
         if paths.iter().any(|path| path.len() > MAX_PATH) {
             return Err(error("a path has at most 16 keys"));
@@ -271,7 +271,7 @@ impl Json {
         let end = match self.walk(line, places) {
             Ok(end) => end,
             Err(_) if blank(line) => return Err(empty_line()),
-            Err(fault) => return Err(Reject::new(fault.at as usize, fault.expected.words())),
+            Err(fault) => return Err(fault.into()),
         };
         for (field, span) in self.fields.iter().zip(spans) {
             let value =
@@ -380,11 +380,6 @@ impl Node {
     /// Where a key leads to that is written with escapes.
     #[cold]
     fn escaped(&self, key: &[u8]) -> Option<usize> {
-        let longest = self.edges.iter().map(|edge| edge.key.len()).max()?;
-        // Twelve bytes for four, at most.
-        if key.len() > longest.saturating_mul(6) {
-            return None;
-        }
         let mut said = [0; LONGEST_KEY + 1];
         let length = decode::json_into(key, &mut said[..LONGEST_KEY])?;
         said[length] = b'"';
@@ -461,17 +456,20 @@ fn depth_of(frames: usize) -> u32 {
 /// A step through the line: the place behind something, if it is there.
 type Step = Result<usize, Fault>;
 
-/// What was expected at a place, in eight bytes: it comes back from every step.
+/// What was expected at which place, as one number: a step then comes back in two registers.
 #[derive(Clone, Copy)]
-struct Fault {
-    at: u32,
-    expected: Expected,
-}
+struct Fault(u64);
 
 impl Fault {
-    #[expect(clippy::cast_possible_truncation, reason = "lines are shorter than spans reach")]
     fn new(at: usize, expected: Expected) -> Self {
-        Self { at: at as u32, expected }
+        Self((at as u64) << 8 | expected as u64)
+    }
+}
+
+impl From<Fault> for Reject {
+    fn from(fault: Fault) -> Self {
+        let known = EXPECTED.iter().find(|known| known.0 as u64 == fault.0 & 0xff);
+        Self::new((fault.0 >> 8) as usize, known.map_or("JSON", |known| known.1))
     }
 }
 
@@ -481,34 +479,30 @@ enum Expected {
     Key,
     Colon,
     Value,
-    MoreMembers,
-    MoreElements,
+    Member,
+    Element,
     Quote,
     Escape,
     Digit,
     NoZero,
-    LessDepth,
+    Depth,
     End,
 }
 
-impl Expected {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Line => "a JSON object, which begins with {",
-            Self::Key => "a key in quotes",
-            Self::Colon => "the colon behind the key",
-            Self::Value => "a JSON value",
-            Self::MoreMembers => "a comma or the }",
-            Self::MoreElements => "a comma or the ]",
-            Self::Quote => "the quote that closes the string",
-            Self::Escape => "an escape that JSON has",
-            Self::Digit => "a digit",
-            Self::NoZero => "a number without leading zeros",
-            Self::LessDepth => "at most 64 objects and arrays in each other",
-            Self::End => "the end of the line",
-        }
-    }
-}
+const EXPECTED: &[(Expected, &str)] = &[
+    (Expected::Line, "a JSON object, which begins with {"),
+    (Expected::Key, "a key in quotes"),
+    (Expected::Colon, "the colon behind the key"),
+    (Expected::Value, "a JSON value"),
+    (Expected::Member, "a comma or the }"),
+    (Expected::Element, "a comma or the ]"),
+    (Expected::Quote, "the quote that closes the string"),
+    (Expected::Escape, "an escape that JSON has"),
+    (Expected::Digit, "a digit"),
+    (Expected::NoZero, "a number without leading zeros"),
+    (Expected::Depth, "at most 64 objects and arrays in each other"),
+    (Expected::End, "the end of the line"),
+];
 
 #[inline]
 fn blanks(line: &[u8], at: usize) -> usize {
@@ -536,7 +530,7 @@ fn comma(line: &[u8], at: usize, end: u8) -> Step {
         return Ok(blanks(line, at + 1));
     }
     let object = end == b'}';
-    Err(Fault::new(at, if object { Expected::MoreMembers } else { Expected::MoreElements }))
+    Err(Fault::new(at, if object { Expected::Member } else { Expected::Element }))
 }
 
 /// Passes the colon behind a key and the blanks around it.
@@ -622,7 +616,7 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
             Some(b'-' | b'0'..=b'9') => at = numeral(line, at)?,
             Some(open @ (b'{' | b'[')) => {
                 if depth == MAX_DEPTH {
-                    return Err(Fault::new(at, Expected::LessDepth));
+                    return Err(Fault::new(at, Expected::Depth));
                 }
                 depth += 1;
                 objects = objects << 1 | u64::from(*open == b'{');

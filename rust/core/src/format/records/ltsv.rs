@@ -39,8 +39,8 @@ impl Ltsv {
         Self::of(LABELS.iter().map(|known| known.0))
     }
 
-    /// The same format with only these fields.
-    pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
+    /// With these fields only; a name that is not the same in all formats is a label.
+    pub(crate) fn with_fields(names: &[&str]) -> Self {
         Self::of(names.iter().copied())
     }
 

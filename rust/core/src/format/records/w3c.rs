@@ -8,6 +8,7 @@
 use super::super::names;
 use super::super::parsed::{Found, Line, Reject, Span};
 use super::super::read::{Encoding, Kind, Read};
+use super::super::scan::Forwards;
 use super::super::time::TimeFormat;
 use super::find::either;
 use super::{blank, empty_line, found, lead};
@@ -184,10 +185,10 @@ fn split_words(
 /// The place behind the quote that closes a value whose inside begins here: one with a blank
 /// behind it. Two quotes are one and close nothing.
 fn closing(line: &[u8], mut at: usize) -> Option<usize> {
+    let mut search = Forwards::new(line, *b"\"\"");
     loop {
-        let quote = either(line, at, b'"', b'"');
+        let quote = search.find(at)?;
         match line.get(quote + 1) {
-            _ if quote == line.len() => return None,
             None | Some(b' ' | b'\t') => return Some(quote + 1),
             Some(b'"') => at = quote + 2,
             Some(_) => at = quote + 1,

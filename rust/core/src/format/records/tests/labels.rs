@@ -41,7 +41,7 @@ proptest! {
         let line = pieces.join("\t");
         let line = line.trim_end_matches(' ');
         let names = ["host", "a", "longer-label", "status"];
-        let matcher = Matcher::Ltsv(Ltsv::new().narrowed(&names));
+        let matcher = Matcher::Ltsv(Ltsv::with_fields(&names));
         let found = matcher.texts(line.as_bytes());
         prop_assert_eq!(found.is_ok(), is_ltsv(line), "{:?}", found);
         let Ok(found) = found else { return Ok(()) };
@@ -74,7 +74,7 @@ fn labels_have_the_names_that_are_the_same_everywhere() {
             ("xff", "1.1.1.1"),
         ])
     );
-    let own = Matcher::Ltsv(Ltsv::new().narrowed(&["cache", "url"]));
+    let own = Matcher::Ltsv(Ltsv::with_fields(&["cache", "url"]));
     assert_eq!(own.texts(line).unwrap(), pairs(&[("cache", "HIT"), ("url", "/a")]));
 }
 

@@ -70,6 +70,18 @@ fn all_columns_of_iis_have_their_names_and_types() {
 }
 
 #[test]
+fn a_timestamp_is_the_time_where_there_is_no_date() {
+    for (header, name, read) in [
+        ("timestamp", "time", Read::Time(TimeFormat::Epoch(0))),
+        ("timestamp(ms)", "time", Read::Time(TimeFormat::Epoch(-3))),
+        ("timestamp date", "timestamp", Read::Text),
+    ] {
+        let w3c = W3c::new().with_header(format!("#Fields: {header}").as_bytes()).unwrap();
+        assert_eq!((&*w3c.found()[0].name, &w3c.found()[0].read), (name, &read));
+    }
+}
+
+#[test]
 fn a_line_needs_names_before_it_and_other_comments_say_nothing() {
     let w3c = W3c::new();
     let words = "a #Fields: line before this one";
