@@ -327,15 +327,17 @@ impl Json {
                 continue;
             };
             let reached = &self.nodes[node];
-            // What an earlier key of this name had below it counts no more.
-            places[reached.below.0..reached.below.1].fill(Span::NONE);
-            if let (Some(open @ (b'{' | b'[')), false) = (line.get(at), reached.edges.is_empty()) {
-                let inner = Frame { node, start: at, end: open + 2, elements: 0 };
-                outer[depth] = std::mem::replace(&mut frame, inner);
-                depth += 1;
-                at += 1;
-                first = true;
-                continue;
+            if !reached.edges.is_empty() {
+                // What an earlier key of this name had below it counts no more.
+                places[reached.below.0..reached.below.1].fill(Span::NONE);
+                if let Some(open @ (b'{' | b'[')) = line.get(at) {
+                    let inner = Frame { node, start: at, end: open + 2, elements: 0 };
+                    outer[depth] = std::mem::replace(&mut frame, inner);
+                    depth += 1;
+                    at += 1;
+                    first = true;
+                    continue;
+                }
             }
             let end = skip(line, at, depth_of(depth))?;
             if let Some(place) = reached.place {

@@ -266,7 +266,7 @@ fn a_reject_names_place_and_mend() {
         ("GET /", 0, "a JSON object, which begins with {"),
         ("[1]", 0, "a JSON object, which begins with {"),
         ("{", 1, "a key in quotes"),
-        ("{a:1}", 1, "a key in quotes"),
+        ("{'a':1}", 1, "a key in quotes"),
         ("{\"a\":1,}", 7, "a key in quotes"),
         ("{\"a\" 1}", 5, "the colon behind the key"),
         ("{\"a\":}", 5, "a JSON value"),

@@ -74,14 +74,15 @@ proptest! {
     #[test]
     fn what_is_escaped_comes_back(bytes in vec(any::<u8>(), 0..40), text in ".*") {
         let mut buffer = b"left over".to_vec();
-        let hex: String = bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect();
+        let hex: Vec<_> = bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect();
+        let hex = hex.concat();
         prop_assert_eq!(unescape(hex.as_bytes(), &mut buffer), &bytes[..]);
         let hex = hex.replace("\\x", "%");
         prop_assert_eq!(percent(hex.as_bytes(), &mut buffer), &bytes[..]);
         let json = serde_json::to_string(&text).unwrap();
         prop_assert_eq!(quoted(Encoding::Json, &json[1..json.len() - 1]), text.clone());
-        let json: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-        prop_assert_eq!(quoted(Encoding::Json, &json), text.clone());
+        let json: Vec<_> = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        prop_assert_eq!(quoted(Encoding::Json, &json.concat()), text.clone());
         prop_assert_eq!(quoted(Encoding::Csv, &text.replace('"', "\"\"")), text);
     }
 
