@@ -88,6 +88,10 @@ impl Ltsv {
         let mut labelled = false;
         let mut at = start.min(line.len());
         while at < line.len() {
+            if line[at] == b'\t' {
+                at += 1;
+                continue;
+            }
             if let Some((known, length)) = self.labels.beginning(&line[at..]) {
                 let end = either(line, at + length, b'\t', b'\t');
                 values[known] = Span::new(at + length, end);
