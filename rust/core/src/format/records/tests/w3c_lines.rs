@@ -15,7 +15,7 @@ pub(super) const FIELDS: &[u8] = b"#Fields: date time c-ip cs-username s-ip s-po
     cs-uri-stem cs-uri-query sc-status cs(User-Agent)";
 
 fn example(name: &str) -> &'static [u8] {
-    RECORDS.iter().find(|row| row.name == name).unwrap().example.as_bytes()
+    super::last_line(RECORDS.iter().find(|row| row.name == name).unwrap())
 }
 
 fn iis() -> W3c {
