@@ -419,28 +419,11 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
         // Apache writes `""` for the name of a user who gave none.
         Read::Text | Read::Request if is_present(text) && text != b"\"\"" => Value::Text(text),
         Read::Text | Read::Request => Value::Null,
-        Read::Address if is_present(text) => Value::Text(without_port(text)),
-        Read::Address => Value::Null,
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
         // Read by a timer.
         Read::Time(_) => Value::Null,
-    }
-}
-
-/// An address without the port behind it, and without the brackets that an IPv6 address needs then.
-fn without_port(address: &[u8]) -> &[u8] {
-    if let Some(rest) = address.strip_prefix(b"[")
-        && let Some(end) = rest.iter().position(|&byte| byte == b']')
-    {
-        return &rest[..end];
-    }
-    let mut colons = (0..address.len()).filter(|&at| address[at] == b':');
-    match (colons.next(), colons.next()) {
-        (Some(at), None) if address[at + 1..].iter().all(u8::is_ascii_digit) => &address[..at],
-        // IPv6 without a port, or no address at all.
-        _ => address,
     }
 }
 

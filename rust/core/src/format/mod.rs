@@ -37,6 +37,7 @@ pub use time::{MAX_TIME, SECOND, write_iso};
 use access::Accessor;
 use parsed::Found;
 use read::{Encoding, Read};
+use records::Ltsv;
 
 /// A time as a person writes it, in any form that tells itself from the others.
 pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
@@ -249,8 +250,8 @@ impl Format {
                 let found = json.found().to_vec();
                 Self::of(self.spec(), Matcher::Json(json), found)
             }
-            Matcher::Ltsv(ltsv) => {
-                let ltsv = ltsv.narrowed(&needed);
+            Matcher::Ltsv(_) => {
+                let ltsv = Ltsv::with_fields(&needed);
                 let found = ltsv.found().to_vec();
                 Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
             }

@@ -112,25 +112,24 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
-/// Whether the inside of a JSON string says this.
-pub(super) fn json_is(mut raw: &[u8], mut text: &[u8]) -> bool {
+/// Writes what the inside of a JSON string says into a buffer, and says how long it is, if it is
+/// no longer than that.
+pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
     while let Some((&byte, rest)) = raw.split_first() {
-        let (length, said) = match json_escape(raw) {
-            Some((character, length)) => {
-                raw = &raw[length..];
-                let mut bytes = [0; 4];
-                let said = character.encode_utf8(&mut bytes).len();
-                (said, bytes)
-            }
-            None => {
-                raw = rest;
-                (1, [byte, 0, 0, 0])
-            }
-        };
-        let Some(rest) = text.strip_prefix(&said[..length]) else { return false };
-        text = rest;
+        if byte == b'\\'
+            && let Some((character, escape)) = json_escape(raw)
+        {
+            let said = buffer.get_mut(length..length + character.len_utf8())?;
+            length += character.encode_utf8(said).len();
+            raw = &raw[escape..];
+        } else {
+            *buffer.get_mut(length)? = byte;
+            length += 1;
+            raw = rest;
+        }
     }
-    text.is_empty()
+    Some(length)
 }
 
 /// The character of the escape that begins here, and how long that is. Half a surrogate pair is

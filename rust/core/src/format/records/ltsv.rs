@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::super::parsed::{Found, Reject, Span};
 use super::super::read::{Encoding, Read};
-use super::find::{Sought, Word, either};
+use super::find::{Words, either};
 use super::{blank, empty_line, found, lead, standard};
 
 /// How many labels' values are kept on the stack.
@@ -20,7 +20,9 @@ const MANY: usize = 128;
 pub(crate) struct Ltsv {
     found: Vec<Found>,
     fields: Vec<Field>,
-    labels: Vec<Word>,
+    /// How many labels there are, and they with their colons.
+    count: usize,
+    labels: Words,
 }
 
 #[derive(Clone, Debug)]
@@ -37,21 +39,24 @@ impl Ltsv {
         Self::of(LABELS.iter().map(|known| known.0))
     }
 
-    /// The same format with only these fields.
-    pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
+    /// With these fields only; a name that is not the same in all formats is a label.
+    pub(crate) fn with_fields(names: &[&str]) -> Self {
         Self::of(names.iter().copied())
     }
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut ltsv = Self { found: Vec::new(), fields: Vec::new(), labels: Vec::new() };
+        let mut ltsv =
+            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: Words::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
-            let start = ltsv.labels.len();
-            let labels = known.map_or(name, |known| known.1).split('|');
-            ltsv.labels.extend(labels.map(|label| Word::new(label.as_bytes())));
+            let start = ltsv.count;
+            for label in known.map_or(name, |known| known.1).split('|') {
+                ltsv.labels.push(ltsv.count, [label.as_bytes(), b":"].concat());
+                ltsv.count += 1;
+            }
             let time = matches!(read, Read::Time(_));
-            ltsv.fields.push(Field { labels: start..ltsv.labels.len(), time });
+            ltsv.fields.push(Field { labels: start..ltsv.count, time });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
         ltsv
@@ -64,10 +69,10 @@ impl Ltsv {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.labels.len() <= MANY {
+        if self.count <= MANY {
             self.split_into(line, spans, &mut [Span::NONE; MANY])
         } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.labels.len()])
+            self.split_into(line, spans, &mut vec![Span::NONE; self.count])
         }
     }
 
@@ -83,17 +88,24 @@ impl Ltsv {
         let mut labelled = false;
         let mut at = start.min(line.len());
         while at < line.len() {
+            if line[at] == b'\t' {
+                at += 1;
+                continue;
+            }
+            if let Some((known, length)) = self.labels.beginning(&line[at..]) {
+                let end = either(line, at + length, b'\t', b'\t');
+                values[known] = Span::new(at + length, end);
+                labelled = labelled || is_labelled(&line[at..], length - 1);
+                at = end + 1;
+                continue;
+            }
             let colon = either(line, at, b':', b'\t');
             if line.get(colon) != Some(&b':') {
                 at = colon + 1;
                 continue;
             }
             let end = either(line, colon + 1, b'\t', b'\t');
-            labelled = labelled || is_label(&line[at..colon]);
-            let label = Sought::new(line, at, colon);
-            if let Some(known) = self.labels.iter().position(|known| label.is(known)) {
-                values[known] = Span::new(colon + 1, end);
-            }
+            labelled = labelled || is_labelled(&line[at..], colon - at);
             at = end + 1;
         }
         if !labelled {
@@ -111,12 +123,14 @@ impl Ltsv {
     }
 }
 
-/// Whether this may be a label: letters, digits, `_`, `.` and `-`.
-fn is_label(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+/// Whether what stands in front of this colon is a label: letters, digits, `_`, `.` and `-`. Times
+/// and addresses of pages have colons too, in logs that have tabs and no labels.
+fn is_labelled(text: &[u8], colon: usize) -> bool {
+    let (label, value) = text.split_at(colon);
+    let first = label.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    first
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+        && !value.starts_with(b"://")
 }
 
 fn without_brackets(line: &[u8], value: Span) -> Span {
