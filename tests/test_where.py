@@ -324,6 +324,15 @@ def test_answers_depend_neither_on_chunks_nor_on_threads(log: Log) -> None:
     assert last == lines
 
 
+def test_several_threads_of_a_run_change_no_answer(log: Log) -> None:
+    path, *_ = log
+    query = tr.from_files(path, format="combined").where("status == 404 or size > 100000")
+    query = query.window("1h", every="10m").count(by="url")
+    one, four = (list(query.start(jobs=jobs)) for jobs in (1, 4))
+    assert len(one) > 1
+    assert four == one
+
+
 # --- what is said in Python -----------------------------------------------------------------------
 
 LINE = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'

@@ -105,9 +105,8 @@ impl Query {
         let Some(filter) = &self.filter else {
             return Lines { reader: Reader::lenient(format, names), filter: None };
         };
-        let reader = Reader::lenient(format, &filter.wanted(names));
-        let filter = filter.bind_leniently(&reader, names.len());
-        Lines { reader, filter }
+        let (reader, bound) = filter.lenient_reader(format, names);
+        Lines { reader, filter: Some(bound) }
     }
 
     /// Says whether a format has the field to count by.

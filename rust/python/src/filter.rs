@@ -56,8 +56,7 @@ pub(crate) fn reader(
     let Some(PyFilter(filter)) = filter else {
         return Reader::new(format, &names).map(|reader| (reader, None)).map_err(unknown_field);
     };
-    let reader = Reader::new(format, &filter.wanted(&names)).map_err(unknown_field)?;
-    let bound = filter.bind(&reader, names.len()).map_err(filter_error)?;
+    let (reader, bound) = filter.reader(format, &names).map_err(unknown_field)?;
     Ok((reader, Some(bound)))
 }
 

@@ -6,7 +6,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use tailrace_core::{Cell, Chunk, Format, Kind, Rejects, Table, Tabulator, lossy};
 
 use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, iso, output};
-use crate::filter::{PyFilter, reader};
+use crate::filter::{PyFilter, checked, reader};
 
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
@@ -194,7 +194,9 @@ pub(crate) fn parse(
     fields: Vec<String>,
     filter: Option<PyRef<'_, PyFilter>>,
 ) -> PyResult<PyTable> {
-    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
+    let format = format.get()?;
+    checked(filter.as_deref(), &format)?;
+    let (reader, filter) = reader(&format, &fields, filter.as_deref())?;
     let mut tabulator = Tabulator::filtered(reader, filter);
     let walked = py.detach(|| {
         Chunk::Lines(data).for_each(|line| tabulator.push(line)).map(|()| tabulator.finish())

@@ -16,7 +16,7 @@ mod condition;
 mod lexer;
 mod parser;
 
-use crate::format::{Format, Reader};
+use crate::format::{Format, Reader, UnknownField};
 use condition::{Check, Condition};
 
 /// The longest expression, in bytes: as many as a line may have.
@@ -149,21 +149,39 @@ impl Filter {
         self.bind(&reader, 0).map(|_| ())
     }
 
+    /// A reader of these fields and those that it looks at itself, and how to ask its lines.
+    ///
+    /// The format has to have the fields. What else it has not is null: one whose columns are
+    /// named by the log was checked before they were known.
+    pub fn reader(&self, format: &Format, names: &[&str]) -> Result<(Reader, Bound), UnknownField> {
+        if let Some(&name) = names.iter().find(|name| format.kind(name).is_none()) {
+            return Err(UnknownField { name: name.to_owned() });
+        }
+        Ok(self.lenient_reader(format, names))
+    }
+
+    /// As `reader`, but all that the format has not is null.
+    pub(crate) fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, Bound) {
+        let reader = Reader::lenient(format, &self.wanted(names));
+        let never = |condition: &Condition, field: usize| {
+            let check = condition.check(reader.name(field), reader.kind(field));
+            Ok(check.unwrap_or(Check::Never))
+        };
+        // Nothing is wrong where a wrong condition is never true, and every field is read.
+        let bound = self.bind_by(&reader, names.len(), &never).unwrap_or_else(|_| Bound {
+            root: Some(Node::Any(Vec::new())),
+            range: None,
+            columns: names.len(),
+        });
+        (reader, bound)
+    }
+
     /// For the lines of a reader that reads what is `wanted`, of which the first `columns` were
     /// asked for besides.
     pub fn bind(&self, reader: &Reader, columns: usize) -> Result<Bound, FilterError> {
         self.bind_by(reader, columns, &|condition, field| {
             condition.check(reader.name(field), reader.kind(field))
         })
-    }
-
-    /// As `bind`, but a value that cannot be compared is like one that is missing.
-    pub(crate) fn bind_leniently(&self, reader: &Reader, columns: usize) -> Option<Bound> {
-        let bound = self.bind_by(reader, columns, &|condition, field| {
-            let check = condition.check(reader.name(field), reader.kind(field));
-            Ok(check.unwrap_or(Check::Never))
-        });
-        bound.ok()
     }
 
     fn bind_by(

@@ -281,6 +281,26 @@ fn the_fields_asked_for_come_first_and_each_once() {
 }
 
 #[test]
+fn what_a_format_has_not_is_missing_where_it_was_checked_before() {
+    let common = Format::new("common").unwrap();
+    let plain: &[u8] = br#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 503 5"#;
+    let classic = Format::new("classic").unwrap();
+    for (text, format, line, expected) in [
+        ("agent != x", &common, plain, Verdict::Keep),
+        ("agent == x", &common, plain, Verdict::Leave),
+        ("agent == null and status > 500", &common, plain, Verdict::Keep),
+        ("status > 500", &classic, LINE, Verdict::Leave),
+        ("not status > 500", &classic, LINE, Verdict::Keep),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        let (mut reader, bound) = filter.reader(format, &["host"]).unwrap();
+        reader.read(line).unwrap();
+        assert_eq!(bound.judge(&mut reader, line), expected, "{text}");
+    }
+    assert!(Filter::default().reader(&common, &["agent"]).is_err());
+}
+
+#[test]
 fn a_format_has_the_fields_in_types_that_can_be_compared() {
     let classic = Format::new("classic").unwrap();
     let filter = Filter::parse("status >= 500").unwrap();
