@@ -1,24 +1,31 @@
 """The compiled core; private, and free to change with every release."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, Kind, Output
+from tailrace._types import Answer, FieldKind, Kind, Output
 
 __all__ = [
+    "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
     "BatchError",
     "Batcher",
     "Delta",
     "Engine",
+    "Format",
     "Table",
     "Window",
     "__version__",
     "_debug_build",
+    "about",
     "agreeing",
     "columns",
     "fields",
+    "has",
+    "kind",
     "kinds",
+    "names",
     "parse",
     "write_rows",
 ]
@@ -26,6 +33,7 @@ __all__ = [
 __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
+DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
@@ -40,7 +48,7 @@ class Engine:
     def __new__(
         cls,
         *,
-        formats: list[str],
+        formats: Sequence[str | Format],
         by: str,
         time: Literal["arrival", "header", "log"],
         limit: int | None,
@@ -58,7 +66,7 @@ class Engine:
         kind: Kind,
         span: tuple[int, int],
         source: int,
-        format: str,
+        format: str | Format,
         now_us: int,
         max_ahead_us: int | None,
     ) -> Delta: ...
@@ -86,10 +94,21 @@ class Window:
     def snapshot(self) -> Answer: ...
 
 @final
+class Format:
+    def __new__(cls, spec: str, /) -> Format: ...
+    @property
+    def spec(self) -> str: ...
+    @property
+    def has_header(self) -> bool: ...
+    def sections(
+        self, data: bytes, /, *, kind: Kind, span: tuple[int, int]
+    ) -> tuple[list[tuple[tuple[int, int], Format]], Format]: ...
+
+@final
 class Table:
     def __len__(self) -> int: ...
     @property
-    def rejects(self) -> list[tuple[int, int, str]]: ...
+    def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
 
 @final
@@ -108,20 +127,30 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
-def fields(format: str, /) -> list[str]: ...
-def columns(format: str, /) -> list[str]: ...
-def kinds(format: str, /) -> list[tuple[str, Literal["text", "int", "time"]]]: ...
+def about(name: str, /) -> tuple[str, str, str] | None: ...
+def names() -> list[tuple[str, FieldKind, str]]: ...
+def fields(format: str | Format, /) -> list[str]: ...
+def columns(format: str | Format, /) -> list[str]: ...
+def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
+def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
+def has(format: str | Format, field: str, /) -> bool: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str], limit: int
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    formats: Sequence[str | Format],
+    limit: int,
 ) -> tuple[int, list[int]]: ...
-def parse(data: bytes, /, *, format: str, fields: list[str]) -> Table: ...
+def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
 def write_rows(
     data: bytes,
     /,
     *,
     kind: Kind,
     span: tuple[int, int],
-    format: str,
+    format: str | Format,
     fields: list[str],
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,

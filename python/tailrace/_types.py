@@ -14,3 +14,4 @@ Kind: TypeAlias = Literal["lines", "batch", "event"]
 
 # Rows of fields as they are written.
 Output: TypeAlias = Literal["jsonl", "csv", "text"]
+FieldKind = Literal["text", "int", "float", "time"]

@@ -19,6 +19,8 @@ class Reject(NamedTuple):
     """From which of its bytes on it was not of the format."""
     reason: str
     """`no-match` or `too-long`."""
+    expected: str
+    """What should have been there."""
 
 
 class Batch:

@@ -1,7 +1,7 @@
 //! What a log is of: how many of its first lines each format accepts.
 
 use crate::flume::BatchError;
-use crate::format::Format;
+use crate::format::{Format, Reader};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
 /// How many lines were looked at, and how many of them each format accepts.
@@ -24,14 +24,15 @@ pub fn agreeing(
 ) -> Result<Agreement, BatchError> {
     let mut lines = 0;
     let mut agreed = vec![0; formats.len()];
+    let mut readers: Vec<_> = formats.iter().map(|format| Reader::lenient(format, &[])).collect();
     chunk.for_each(|line| {
         if lines == limit || line.trim_ascii().is_empty() {
             return;
         }
         lines += 1;
         if line.len() <= MAX_LINE_BYTES {
-            for (format, agreed) in formats.iter().zip(&mut agreed) {
-                *agreed += usize::from(format.split(line).is_ok());
+            for (reader, agreed) in readers.iter_mut().zip(&mut agreed) {
+                *agreed += usize::from(reader.read(line).is_ok());
             }
         }
     })?;
@@ -43,11 +44,14 @@ mod tests {
     use super::*;
 
     const COMMON: &str = r#"h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#;
-    const ALL: [Format; 3] = [Format::Common, Format::Combined, Format::Classic];
+
+    fn all() -> [Format; 3] {
+        ["common", "combined", "classic"].map(|name| Format::new(name).unwrap())
+    }
 
     fn found(text: &str, limit: usize) -> (usize, Vec<usize>) {
         let Agreement { lines, agreed } =
-            agreeing(Chunk::Lines(text.as_bytes()), &ALL, limit).unwrap();
+            agreeing(Chunk::Lines(text.as_bytes()), &all(), limit).unwrap();
         (lines, agreed)
     }
 
@@ -85,8 +89,8 @@ mod tests {
             batch.extend(body.bytes());
         }
         batch.push(0);
-        let found = agreeing(Chunk::Batch(&batch), &ALL[..1], 10).unwrap();
+        let found = agreeing(Chunk::Batch(&batch), &all()[..1], 10).unwrap();
         assert_eq!((found.lines, found.agreed), (2, vec![1]));
-        assert!(agreeing(Chunk::Batch(&batch[1..]), &ALL, 10).is_err());
+        assert!(agreeing(Chunk::Batch(&batch[1..]), &all(), 10).is_err());
     }
 }

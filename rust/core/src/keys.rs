@@ -21,6 +21,19 @@ pub fn number(value: i64) -> [u8; 8] {
     (value.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
+/// The stored form of a number with a fraction; zero has one form.
+pub(crate) fn float(value: f64) -> [u8; 8] {
+    let bits = (value + 0.0).to_bits().cast_signed();
+    // Of negative numbers the larger has the smaller bits.
+    number(if bits < 0 { bits ^ i64::MAX } else { bits })
+}
+
+/// The number that was stored so.
+pub(crate) fn to_float(bytes: &[u8]) -> Option<f64> {
+    let bits = to_number(bytes)?;
+    Some(f64::from_bits((if bits < 0 { bits ^ i64::MAX } else { bits }).cast_unsigned()))
+}
+
 /// The number that was stored so.
 pub(crate) fn to_number(bytes: &[u8]) -> Option<i64> {
     let bytes = bytes.try_into().ok()?;
@@ -195,6 +208,18 @@ mod tests {
             assert!(number(pair[0]) < number(pair[1]), "{pair:?}");
         }
         assert!(values.iter().all(|&value| to_number(&number(value)) == Some(value)));
+    }
+
+    #[test]
+    fn numbers_with_a_fraction_do_too() {
+        let values = [f64::MIN, -1.5, -0.5, -1e-300, 0.0, 1e-300, 0.5, 1.5, f64::MAX];
+        for pair in values.windows(2) {
+            assert!(float(pair[0]) < float(pair[1]), "{pair:?}");
+        }
+        for value in values {
+            assert_eq!(to_float(&float(value)).map(f64::to_bits), Some(value.to_bits()));
+        }
+        assert_eq!(float(-0.0), float(0.0));
     }
 
     #[test]

@@ -8,13 +8,13 @@
 //!
 //! ```
 //! use tailrace_core::{
-//!     Chunk, Clock, Field, Format, Key, Kind, Origin, Panes, Query, SECOND, Seed, Settings, State,
+//!     Chunk, Clock, Format, Key, Kind, Origin, Panes, Query, SECOND, Seed, Settings, State,
 //!     Time,
 //! };
 //!
 //! let panes = Some(Panes { width: SECOND, lateness: 0 });
 //! let query = Query {
-//!     by: Field::Url,
+//!     by: "url".into(),
 //!     time: Time::Log,
 //!     panes,
 //!     seed: Seed::new(1),
@@ -25,7 +25,7 @@
 //!     State::new(Settings { panes, length, clock, sources, limit, kind }, 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
-//! let origin = Origin { source: 0, format: Format::Combined, now: 0, max_ahead: None };
+//! let origin = Origin { source: 0, format: Format::new("combined").unwrap(), now: 0, max_ahead: None };
 //! let delta = query.absorb(Chunk::Lines(log), &origin).unwrap();
 //! state.apply(&delta);
 //! state.finish(false);
@@ -53,11 +53,14 @@ pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
 pub use flume::BatchError;
-pub use format::{Field, Fields, Format, Kind, MAX_TIME, Reject, SECOND, Value, write_iso};
+pub use format::{
+    Field, Format, Kind, Line, MAX_TIME, NAMES, Name, Named, Reader, Reject, SECOND, SpecError,
+    UnknownField, Value, write_iso,
+};
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Origin, Panes, Query, Time};
 pub use rows::{Output, Rejects, write_rows};
 pub use state::{Clock, Key, Settings, Snapshot, State};
-pub use table::{Column, Rejected, Table};
+pub use table::{Bits, Cell, Column, Rejected, Rows, Table, Tabulator, Values};
 pub use text::lossy;

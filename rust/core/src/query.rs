@@ -2,8 +2,8 @@
 
 use crate::delta::{Delta, Reason};
 use crate::flume::BatchError;
-use crate::format::{Field, Fields, Format, MAX_TIME, Value};
-use crate::keys::{KeyBytes, Seed, number};
+use crate::format::{Format, Line, MAX_TIME, Reader, UnknownField, Value};
+use crate::keys::{KeyBytes, Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
 /// Which time an event has.
@@ -18,7 +18,7 @@ pub enum Time {
 }
 
 /// Where a chunk is from, and what is known of it besides its bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Origin {
     /// Which of the query's sources it is from, by number.
     pub source: usize,
@@ -60,7 +60,7 @@ impl Panes {
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The field to count by.
-    pub by: Field,
+    pub by: Box<str>,
     /// Which time events have.
     pub time: Time,
     /// The panes to sort events into, or nothing for one count of everything.
@@ -72,48 +72,68 @@ pub struct Query {
 impl Query {
     /// Works out what a chunk adds.
     ///
-    /// An error means that the chunk is malformed as a whole; nothing of it counts.
+    /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
+    /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source);
-        let mut clock = Clock::default();
+        let mut reader = self.reader(&origin.format);
         chunk.for_each_stamped(|line, stamp| {
-            match self.event(line, stamp, origin, &mut clock) {
-                Ok((fields, time)) => self.count(origin, &fields, time, &mut delta),
-                Err(reason) => {
+            match self.event(line, stamp, origin, &mut reader) {
+                Ok(time) => self.count(origin, line, &mut reader, time, &mut delta),
+                Err(lost) => {
                     let reached = self.reached(origin, &delta);
-                    delta.lose(reached, |lines| lines.reject(reason));
+                    delta.lose(reached, |lines| match lost {
+                        Lost::Rejected(reason) => lines.reject(reason),
+                        Lost::Filtered => lines.filtered += 1,
+                    });
                 }
             }
         })?;
         Ok(delta)
     }
 
-    fn event<'a>(
+    /// Reads key and time, if it goes by that of the line.
+    fn reader(&self, format: &Format) -> Reader {
+        let names = [&*self.by, "time"];
+        Reader::lenient(format, if self.time == Time::Log { &names } else { &names[..1] })
+    }
+
+    /// Says whether a format has what is asked of it.
+    pub fn check(&self, format: &Format) -> Result<(), UnknownField> {
+        Reader::new(format, &[&self.by]).map(|_| ())
+    }
+
+    #[inline]
+    fn event(
         &self,
-        line: &'a [u8],
+        line: &[u8],
         stamp: Option<&[u8]>,
         origin: &Origin,
-        clock: &mut Clock<'a>,
-    ) -> Result<(Fields<'a>, Option<i64>), Reason> {
+        reader: &mut Reader,
+    ) -> Result<Option<i64>, Lost> {
         if line.len() > MAX_LINE_BYTES {
-            return Err(Reason::TooLong);
+            return Err(Lost::Rejected(Reason::TooLong));
         }
-        let fields = origin.format.split(line).map_err(|_| Reason::NoMatch)?;
+        match reader.read(line) {
+            Ok(Line::Fields) => {}
+            Ok(Line::Header) => return Err(Lost::Filtered),
+            Err(_) => return Err(Lost::Rejected(Reason::NoMatch)),
+        }
         let time = match self.time {
-            Time::Arrival => return Ok((fields, Some(origin.now))),
-            Time::Log => clock.read(&fields),
+            Time::Arrival => return Ok(Some(origin.now)),
+            Time::Log => reader.time(line, 1),
             Time::Header => stamp.and_then(millis),
         };
         // Without a window the time places nothing, so a line may go without.
         if time.is_none() && self.panes.is_some() {
-            return Err(Reason::NoTime);
+            return Err(Lost::Rejected(Reason::NoTime));
         }
         if let (Some(time), Some(max_ahead)) = (time, origin.max_ahead)
             && time > origin.now.saturating_add(max_ahead)
         {
-            return Err(Reason::Future);
+            return Err(Lost::Rejected(Reason::Future));
         }
-        Ok((fields, time))
+        Ok(time)
     }
 
     /// The pane to which the source has come, as far as the chunk tells.
@@ -125,7 +145,15 @@ impl Query {
         Some(self.panes?.number(time?))
     }
 
-    fn count(&self, origin: &Origin, fields: &Fields<'_>, time: Option<i64>, delta: &mut Delta) {
+    #[inline]
+    fn count(
+        &self,
+        origin: &Origin,
+        line: &[u8],
+        reader: &mut Reader,
+        time: Option<i64>,
+        delta: &mut Delta,
+    ) {
         let mut pane = 0;
         if let (Some(panes), Some(time)) = (self.panes, time) {
             pane = panes.number(time);
@@ -140,14 +168,21 @@ impl Query {
         if let Some(time) = time {
             delta.note_time(time);
         }
-        match origin.format.value(fields, self.by) {
+        match reader.value(line, 0) {
             Value::Null => delta.count(pane, None, &self.seed),
             Value::Text(text) => delta.count(pane, Some(text), &self.seed),
             Value::Int(value) | Value::Time(value) => {
                 delta.count(pane, Some(&number(value)), &self.seed);
             }
+            Value::Float(value) => delta.count(pane, Some(&float(value)), &self.seed),
         }
     }
+}
+
+/// Why a line does not get as far as a pane.
+enum Lost {
+    Rejected(Reason),
+    Filtered,
 }
 
 /// Milliseconds in decimal, as Java writes them, in microseconds.
@@ -186,24 +221,6 @@ impl Events {
     /// The delta of all of them.
     pub fn finish(self) -> Delta {
         self.delta
-    }
-}
-
-/// Neighbours in a log mostly have the same second, which need not be read twice.
-#[derive(Default)]
-struct Clock<'a> {
-    text: &'a [u8],
-    time: Option<i64>,
-}
-
-impl<'a> Clock<'a> {
-    fn read(&mut self, fields: &Fields<'a>) -> Option<i64> {
-        let text = fields.raw_time();
-        if text != self.text {
-            self.time = fields.log_time();
-            self.text = text;
-        }
-        self.time
     }
 }
 

@@ -5,9 +5,9 @@
 
 use crate::delta::{Counters, Reason};
 use crate::flume::BatchError;
-use crate::format::{Field, Fields, Format, Value, write_iso};
+use crate::format::{Line, Reader, Value, write_iso};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
-use crate::table::split;
+use crate::table::read;
 use crate::text::lossy;
 
 /// What a row looks like.
@@ -29,28 +29,28 @@ impl Output {
     pub const NAMES: [(&'static str, Self); 3] =
         [("jsonl", Self::Json), ("csv", Self::Csv), ("text", Self::Text)];
 
-    fn write(self, format: Format, fields: &[Field], parsed: &Fields<'_>, out: &mut Vec<u8>) {
+    fn write(self, reader: &mut Reader, line: &[u8], out: &mut Vec<u8>) {
+        let fields = reader.names().len();
         match self {
             Self::Json => {
-                let mut lead = b'{';
-                for &field in fields {
-                    out.push(lead);
-                    lead = b',';
-                    out.push(b'"');
-                    out.extend_from_slice(field.name().as_bytes());
-                    out.extend_from_slice(b"\":");
-                    write_json(format.value(parsed, field), out);
+                for field in 0..fields {
+                    out.push(if field == 0 { b'{' } else { b',' });
+                    write_json_text(reader.name(field).as_bytes(), out);
+                    out.push(b':');
+                    write_json(reader.value(line, field), out);
+                }
+                if fields == 0 {
+                    out.push(b'{');
                 }
                 out.push(b'}');
             }
             Self::Csv => {
-                let alone = fields.len() == 1;
-                for (place, &field) in fields.iter().enumerate() {
-                    if place > 0 {
+                for field in 0..fields {
+                    if field > 0 {
                         out.push(b',');
                     }
-                    match format.value(parsed, field) {
-                        Value::Null if alone => out.extend_from_slice(b"\"\""),
+                    match reader.value(line, field) {
+                        Value::Null if fields == 1 => out.extend_from_slice(b"\"\""),
                         Value::Null => {}
                         Value::Text(text) => write_csv_text(text, out),
                         value => write_number(value, out),
@@ -58,11 +58,11 @@ impl Output {
                 }
             }
             Self::Text => {
-                for (place, &field) in fields.iter().enumerate() {
-                    if place > 0 {
+                for field in 0..fields {
+                    if field > 0 {
                         out.push(b'\t');
                     }
-                    match format.value(parsed, field) {
+                    match reader.value(line, field) {
                         Value::Null => out.push(b'-'),
                         Value::Text(text) => write_text(text, out),
                         value => write_number(value, out),
@@ -106,8 +106,7 @@ impl Rejects {
 
 /// Writes a row for each accepted line, in order, and counts where the lines went.
 pub fn write_rows(
-    format: Format,
-    fields: &[Field],
+    reader: &mut Reader,
     output: Output,
     chunk: Chunk<'_>,
     out: &mut Vec<u8>,
@@ -116,12 +115,13 @@ pub fn write_rows(
     let mut lines = Counters::default();
     chunk.for_each(|line| {
         lines.fed += 1;
-        match split(format, line) {
-            Ok(parsed) => {
+        match read(reader, line) {
+            Ok(Line::Fields) => {
                 lines.counted += 1;
-                output.write(format, fields, &parsed, out);
+                output.write(reader, line, out);
             }
-            Err((byte, reason)) => {
+            Ok(Line::Header) => lines.filtered += 1,
+            Err((byte, reason, _)) => {
                 lines.reject(reason);
                 if let Some(rejects) = &mut rejects {
                     rejects.write(lines.fed, byte, reason, line);
@@ -135,23 +135,25 @@ pub fn write_rows(
 fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
-        Value::Int(_) => write_number(value, out),
+        Value::Int(_) | Value::Float(_) => write_number(value, out),
         Value::Time(_) => {
             out.push(b'"');
             write_number(value, out);
             out.push(b'"');
         }
-        Value::Text(text) => {
-            out.push(b'"');
-            if is_plain(text, [b'"', b'\\']) {
-                out.extend_from_slice(text);
-            } else {
-                let escaped = |character| matches!(character, '"' | '\\') || steers(character);
-                write_escaped(&lossy(text), escaped, write_json_escape, out);
-            }
-            out.push(b'"');
-        }
+        Value::Text(text) => write_json_text(text, out),
     }
+}
+
+fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    if is_plain(text, [b'"', b'\\']) {
+        out.extend_from_slice(text);
+    } else {
+        let escaped = |character| matches!(character, '"' | '\\') || steers(character);
+        write_escaped(&lossy(text), escaped, write_json_escape, out);
+    }
+    out.push(b'"');
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
@@ -197,6 +199,8 @@ fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Time(micros) => write_iso(micros, out),
+        // The shortest text that reads as the same number.
+        Value::Float(number) => out.extend_from_slice(format!("{number:?}").as_bytes()),
         Value::Null | Value::Text(_) => {}
     }
 }
@@ -259,23 +263,27 @@ fn write_unicode_escape(character: char, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Format;
 
     const LINE: &[u8] =
         br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
-    const FIELDS: [Field; 4] = [Field::Url, Field::Status, Field::Time, Field::Referer];
+    const FIELDS: [&str; 4] = ["url", "status", "time", "referer"];
 
-    fn rows(output: Output, fields: &[Field], text: &[u8]) -> String {
+    fn reader(fields: &[&str]) -> Reader {
+        Reader::new(&Format::new("combined").unwrap(), fields).unwrap()
+    }
+
+    fn rows(output: Output, fields: &[&str], text: &[u8]) -> String {
         let mut out = Vec::new();
-        write_rows(Format::Combined, fields, output, Chunk::Lines(text), &mut out, None).unwrap();
+        write_rows(&mut reader(fields), output, Chunk::Lines(text), &mut out, None).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     fn text_as(output: Output, text: &[u8]) -> String {
         let line = [b"h u t [t] \"", text, b"\" 200 5\n"].concat();
         let mut out = Vec::new();
-        let fields = [Field::Request];
         let chunk = Chunk::Lines(&line);
-        write_rows(Format::Combined, &fields, output, chunk, &mut out, None).unwrap();
+        write_rows(&mut reader(&["request"]), output, chunk, &mut out, None).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -318,8 +326,8 @@ mod tests {
         let mut out = Vec::new();
         write_csv_text(b"", &mut out);
         assert_eq!(out, b"\"\"");
-        assert_eq!(rows(Output::Csv, &[Field::Referer, Field::Url], LINE), ",/a\n");
-        assert_eq!(rows(Output::Csv, &[Field::Referer], LINE), "\"\"\n");
+        assert_eq!(rows(Output::Csv, &["referer", "url"], LINE), ",/a\n");
+        assert_eq!(rows(Output::Csv, &["referer"], LINE), "\"\"\n");
     }
 
     #[test]
@@ -328,9 +336,8 @@ mod tests {
         let text = [LINE, b"\nno\t\xff line\r\n", LINE, b"\n", &long, b"\n\n"].concat();
         let (mut out, mut rejects) = (Vec::new(), Rejects { before: 10, ..Rejects::default() });
         let chunk = Chunk::Lines(&text);
-        let lines =
-            write_rows(Format::Combined, &[], Output::Text, chunk, &mut out, Some(&mut rejects))
-                .unwrap();
+        let lines = write_rows(&mut reader(&[]), Output::Text, chunk, &mut out, Some(&mut rejects))
+            .unwrap();
         assert_eq!((lines.fed, lines.counted, lines.rejected(Reason::TooLong)), (5, 2, 1));
         let held = [b"14\t65536\ttoo-long\t", &long[..MAX_LINE_BYTES], b"\n"].concat();
         let expected = [b"12\t9\tno-match\tno\t\xff line\r\n", &held[..], b"15\t0\tno-match\t\n"];
@@ -341,7 +348,7 @@ mod tests {
     fn a_newline_within_an_event_tears_no_line_of_the_rejects() {
         let mut rejects = Rejects { prefix: b"one\t".to_vec(), ..Rejects::default() };
         let chunk = Chunk::Event(b"\x00\x06a\nb");
-        write_rows(Format::Combined, &[], Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))
+        write_rows(&mut reader(&[]), Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))
             .unwrap();
         assert_eq!(rejects.out, b"one\t1\t3\tno-match\ta\\nb\n");
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::delta::{Counters, Delta};
 use crate::format::Kind;
-use crate::keys::{KeyTable, to_number};
+use crate::keys::{KeyTable, to_float, to_number};
 use crate::pane::Pane;
 use crate::query::Panes;
 use crate::rank::{self, Ranked};
@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 /// A key of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Key {
     /// The line has none.
     Null,
@@ -56,12 +56,14 @@ pub enum Key {
     Text(Vec<u8>),
     /// A whole number.
     Number(i64),
+    /// A number.
+    Float(f64),
     /// Microseconds since the epoch.
     Time(i64),
 }
 
 /// A ranked answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Where the window begins, in microseconds since the epoch; the oldest time without one.
     pub start: Option<i64>,
@@ -389,6 +391,7 @@ impl State {
             (None, _) => Key::Null,
             (Some(bytes), Kind::Text) => Key::Text(bytes.to_vec()),
             (_, Kind::Int) => number(Key::Number),
+            (Some(bytes), Kind::Float) => to_float(bytes).map_or(Key::Null, Key::Float),
             (_, Kind::Time) => number(Key::Time),
         };
         (key, row.count)

@@ -1,105 +1,298 @@
 //! Lines to columns, for a library's user.
+//!
+//! Columns are laid out as Arrow lays them out (<https://arrow.apache.org/docs/format/Columnar.html>),
+//! so that they leave without being copied.
 
 use crate::delta::Reason;
-use crate::format::{Field, Fields, Format, Kind, Value};
-use crate::lines::{Chunk, MAX_LINE_BYTES};
+use crate::format::{Kind, Line, Reader, Value};
+use crate::lines::MAX_LINE_BYTES;
+use crate::text::lossy;
+
+/// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
+/// is not UTF-8 grows threefold.
+const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
 
 /// The values of one field, a place for each accepted line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Column<'a> {
-    /// Text as it stood in the line; not always UTF-8.
-    Text(Vec<Option<&'a [u8]>>),
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Which of them there are.
+    pub valid: Bits,
+    /// What they are; where there is none, anything.
+    pub values: Values,
+}
+
+/// Values of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// UTF-8 text.
+    Text {
+        /// Where each begins, and where the last one ends.
+        offsets: Vec<i32>,
+        /// All of them in a row.
+        data: Vec<u8>,
+    },
     /// Whole numbers.
-    Int(Vec<Option<i64>>),
+    Int(Vec<i64>),
+    /// Numbers.
+    Float(Vec<f64>),
     /// Microseconds since the epoch.
-    Time(Vec<Option<i64>>),
+    Time(Vec<i64>),
+}
+
+/// A value of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// There is none.
+    Null,
+    /// UTF-8 text.
+    Text(&'a [u8]),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Microseconds since the epoch.
+    Time(i64),
+}
+
+/// A bit for each value, the lowest of a byte first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bits {
+    /// The bits, eight in a byte.
+    pub bytes: Vec<u8>,
+    /// How many bits there are.
+    pub len: usize,
+    /// How many of them are zero.
+    pub zeros: usize,
+}
+
+impl Bits {
+    #[inline]
+    fn push(&mut self, bit: bool) {
+        if self.len.is_multiple_of(8) {
+            self.bytes.push(0);
+        }
+        if let Some(last) = self.bytes.last_mut() {
+            *last |= u8::from(bit) << (self.len % 8);
+        }
+        self.len += 1;
+        self.zeros += usize::from(!bit);
+    }
+
+    /// Whether the value at this place is there.
+    pub fn get(&self, place: usize) -> bool {
+        self.bytes.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1)
+    }
 }
 
 /// A line that was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Which line of the chunk it was, from 0.
+    /// Which line it was, from 0.
     pub line: usize,
     /// From which of its bytes on it was not of the format.
     pub byte: usize,
     /// Why.
     pub reason: Reason,
+    /// What should have been there.
+    pub expected: &'static str,
 }
 
-/// The fields of a chunk's lines.
+/// Some of the accepted lines.
 #[derive(Clone, Debug)]
-pub struct Table<'a> {
+pub struct Rows {
     /// A column for each field that was asked for.
-    pub columns: Vec<Column<'a>>,
+    pub columns: Vec<Column>,
+    /// How many lines these are.
+    pub len: usize,
+}
+
+/// The fields of lines.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// What was accepted, in order, and cut where a column became too long.
+    pub batches: Vec<Rows>,
     /// How many lines were accepted.
     pub rows: usize,
-    /// Those that were not.
+    /// How many were headers or comments.
+    pub headers: usize,
+    /// Those that were not accepted.
     pub rejects: Vec<Rejected>,
 }
 
-impl<'a> Table<'a> {
-    /// Parses newline text.
-    pub fn parse(format: Format, fields: &[Field], text: &'a [u8]) -> Self {
-        let mut columns: Vec<_> = fields
-            .iter()
-            .map(|&field| match format.kind(field) {
-                Kind::Text => Column::Text(Vec::new()),
-                Kind::Int => Column::Int(Vec::new()),
-                Kind::Time => Column::Time(Vec::new()),
-            })
-            .collect();
-        let mut rows = 0;
-        let mut rejects = Vec::new();
-        let mut number = 0;
-        // Newline text has no malformed form.
-        let walked = Chunk::Lines(text).for_each(|line| {
-            match split(format, line) {
-                Ok(parsed) => {
-                    rows += 1;
-                    for (&field, column) in fields.iter().zip(&mut columns) {
-                        column.push(format.value(&parsed, field));
-                    }
-                }
-                Err((byte, reason)) => rejects.push(Rejected { line: number, byte, reason }),
+/// Makes a table, line by line.
+#[derive(Debug)]
+pub struct Tabulator {
+    reader: Reader,
+    kinds: Vec<Kind>,
+    table: Table,
+    line: usize,
+    bytes: usize,
+}
+
+impl Tabulator {
+    /// Of the fields that this reader reads.
+    pub fn new(reader: Reader) -> Self {
+        let kinds: Vec<_> = (0..reader.names().len()).map(|field| reader.kind(field)).collect();
+        let batches = vec![Rows::new(&kinds)];
+        let table = Table { batches, rows: 0, headers: 0, rejects: Vec::new() };
+        Self { reader, kinds, table, line: 0, bytes: 0 }
+    }
+
+    /// Takes the next line.
+    pub fn push(&mut self, line: &[u8]) {
+        let number = self.line;
+        self.line += 1;
+        match read(&mut self.reader, line) {
+            Ok(Line::Fields) => {}
+            Ok(Line::Header) => {
+                self.table.headers += 1;
+                return;
             }
-            number += 1;
-        });
-        debug_assert_eq!(walked, Ok(()));
-        Self { columns, rows, rejects }
+            Err((byte, reason, expected)) => {
+                self.table.rejects.push(Rejected { line: number, byte, reason, expected });
+                return;
+            }
+        }
+        if self.bytes + line.len() > MAX_BATCH_BYTES {
+            self.table.batches.push(Rows::new(&self.kinds));
+            self.bytes = 0;
+        }
+        self.bytes += line.len();
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        for (field, column) in batch.columns.iter_mut().enumerate() {
+            column.push(self.reader.value(line, field));
+        }
+        batch.len += 1;
+        self.table.rows += 1;
+    }
+
+    /// The table of all of them.
+    pub fn finish(self) -> Table {
+        self.table
     }
 }
 
-impl<'a> Column<'a> {
-    fn push(&mut self, value: Value<'a>) {
-        match (self, value) {
-            (Self::Text(values), Value::Text(text)) => values.push(Some(text)),
-            (Self::Text(values), _) => values.push(None),
-            (Self::Int(values) | Self::Time(values), Value::Int(value) | Value::Time(value)) => {
-                values.push(Some(value));
+impl Rows {
+    fn new(kinds: &[Kind]) -> Self {
+        let columns = kinds.iter().map(|&kind| Column::new(kind)).collect();
+        Self { columns, len: 0 }
+    }
+}
+
+impl Column {
+    fn new(kind: Kind) -> Self {
+        let values = match kind {
+            Kind::Text => Values::Text { offsets: vec![0], data: Vec::new() },
+            Kind::Int => Values::Int(Vec::new()),
+            Kind::Float => Values::Float(Vec::new()),
+            Kind::Time => Values::Time(Vec::new()),
+        };
+        Self { valid: Bits::default(), values }
+    }
+
+    #[inline]
+    fn push(&mut self, value: Value<'_>) {
+        let is_there = match (&mut self.values, value) {
+            (Values::Text { offsets, data }, value) => {
+                let there = if let Value::Text(text) = value {
+                    data.extend_from_slice(lossy(text).as_bytes());
+                    true
+                } else {
+                    false
+                };
+                offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
+                there
             }
-            (Self::Int(values) | Self::Time(values), _) => values.push(None),
+            (Values::Int(values), Value::Int(value))
+            | (Values::Time(values), Value::Time(value)) => {
+                values.push(value);
+                true
+            }
+            (Values::Float(values), Value::Float(value)) => {
+                values.push(value);
+                true
+            }
+            (Values::Int(values) | Values::Time(values), _) => {
+                values.push(0);
+                false
+            }
+            (Values::Float(values), _) => {
+                values.push(0.0);
+                false
+            }
+        };
+        self.valid.push(is_there);
+    }
+
+    /// The value at a place.
+    pub fn get(&self, place: usize) -> Cell<'_> {
+        if !self.valid.get(place) {
+            return Cell::Null;
+        }
+        match &self.values {
+            Values::Text { offsets, data } => {
+                let at = |place: usize| {
+                    offsets
+                        .get(place)
+                        .and_then(|&at| usize::try_from(at).ok())
+                        .unwrap_or(data.len())
+                };
+                Cell::Text(&data[at(place)..at(place + 1)])
+            }
+            Values::Int(values) => Cell::Int(values[place]),
+            Values::Float(values) => Cell::Float(values[place]),
+            Values::Time(values) => Cell::Time(values[place]),
         }
     }
 }
 
-/// The fields of a line, or the byte from which on it has none and why.
-pub(crate) fn split(format: Format, line: &[u8]) -> Result<Fields<'_>, (usize, Reason)> {
+/// Reads a line, or says from which byte on it has no fields, why, and what was expected there.
+#[inline]
+pub(crate) fn read(
+    reader: &mut Reader,
+    line: &[u8],
+) -> Result<Line, (usize, Reason, &'static str)> {
     if line.len() > MAX_LINE_BYTES {
-        return Err((MAX_LINE_BYTES, Reason::TooLong));
+        return Err((MAX_LINE_BYTES, Reason::TooLong, "the end of the line"));
     }
-    format.split(line).map_err(|reject| (reject.byte(), Reason::NoMatch))
+    reader.read(line).map_err(|reject| (reject.byte(), Reason::NoMatch, reject.expected()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Format;
+
+    fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
+        let format = Format::new("combined").unwrap();
+        let mut tabulator = Tabulator::new(Reader::new(&format, fields).unwrap());
+        lines.iter().for_each(|line| tabulator.push(line));
+        tabulator.finish()
+    }
 
     #[test]
     fn rejects_name_line_and_byte() {
-        let table = Table::parse(Format::Combined, &[Field::Url], b"x\n\n");
+        let table = table(&["url"], &[b"x", b""]);
         assert_eq!(table.rows, 0);
         let places: Vec<_> =
             table.rejects.iter().map(|reject| (reject.line, reject.byte)).collect();
         assert_eq!(places, [(0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn a_column_has_a_place_for_each_line_and_a_bit_where_it_has_a_value() {
+        let line = |status: &str| {
+            format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
+        };
+        let lines: Vec<_> = (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+        let table = table(&["status", "url"], &lines);
+        let [status, url] = &table.batches[0].columns[..] else { panic!() };
+        assert_eq!((status.valid.len, status.valid.zeros, url.valid.zeros), (10, 4, 0));
+        for at in 0..10 {
+            let expected = if at % 3 == 0 { Cell::Null } else { Cell::Int(404) };
+            assert_eq!(status.get(at), expected);
+            assert_eq!(url.get(at), Cell::Text(b"/a"));
+        }
     }
 }

@@ -5,8 +5,8 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Field, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed,
-    Settings, State, Time,
+    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed, Settings,
+    State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -15,12 +15,16 @@ fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
     [b"h - - [", time.as_bytes(), b"] \"GET ", key, b" HTTP/1.1\" 200 1 \"-\" \"-\"\n"].concat()
 }
 
+fn combined() -> Format {
+    Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"))
+}
+
 fn query(panes: Panes, seed: u64) -> Query {
-    Query { by: Field::Url, time: Time::Log, panes: Some(panes), seed: Seed::new(seed) }
+    Query { by: "url".into(), time: Time::Log, panes: Some(panes), seed: Seed::new(seed) }
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
-    let origin = Origin { source, format: Format::Combined, now: 0, max_ahead: None };
+    let origin = Origin { source, format: combined(), now: 0, max_ahead: None };
     query.absorb(Chunk::Lines(text), &origin).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
@@ -304,7 +308,7 @@ fn threads_that_absorb_change_nothing() {
 #[test]
 fn a_chunk_that_is_malformed_gives_nothing() {
     let panes = Panes { width: SECOND, lateness: 0 };
-    let origin = Origin { source: 0, format: Format::Combined, now: 0, max_ahead: None };
+    let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
     let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), &origin).unwrap_err();
     assert_eq!(error.to_string(), "events end too early, at byte 5");
 }

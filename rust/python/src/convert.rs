@@ -5,10 +5,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{
-    Chunk, Counters, Field, Format, Key, Output, Reason, Snapshot, lossy, write_iso,
+    Chunk, Counters, Format, Key, Output, Reader, Reason, Snapshot, lossy, write_iso,
 };
 
 use crate::BatchError;
+use crate::lines::PyFormat;
 
 /// Bounds, keys, total, rows and counters, as `Snapshot` in Python takes them.
 pub(crate) type Answer<'py> =
@@ -28,6 +29,7 @@ fn key_to_python(py: Python<'_>, key: Key, bytes: bool) -> PyResult<Bound<'_, Py
     Ok(match key {
         Key::Null => py.None().into_bound(py),
         Key::Number(number) => number.into_pyobject(py)?.into_any(),
+        Key::Float(number) => number.into_pyobject(py)?.into_any(),
         Key::Time(micros) => PyString::new(py, &iso(micros)).into_any(),
         Key::Text(text) if bytes => pyo3::types::PyBytes::new(py, &text).into_any(),
         Key::Text(text) => PyString::new(py, &lossy(&text)).into_any(),
@@ -70,12 +72,34 @@ pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyR
     }
 }
 
-pub(crate) fn format(name: &str) -> PyResult<Format> {
-    Format::NAMES
-        .iter()
-        .find(|known| known.0 == name)
-        .map(|known| known.1)
-        .ok_or_else(|| PyValueError::new_err(format!("no format {name:?}")))
+/// A format that is compiled, or what to compile it from.
+#[derive(FromPyObject)]
+pub(crate) enum FormatArg<'py> {
+    Compiled(PyRef<'py, PyFormat>),
+    Spec(String),
+}
+
+impl FormatArg<'_> {
+    pub(crate) fn get(&self) -> PyResult<Format> {
+        match self {
+            Self::Compiled(format) => Ok(format.0.clone()),
+            Self::Spec(spec) => compiled(spec),
+        }
+    }
+}
+
+pub(crate) fn compiled(spec: &str) -> PyResult<Format> {
+    Format::new(spec).map_err(|error| PyValueError::new_err(error.message))
+}
+
+/// A reader of these fields.
+pub(crate) fn reader(format: &Format, names: &[String]) -> PyResult<Reader> {
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    Reader::new(format, &names).map_err(unknown_field)
+}
+
+pub(crate) fn unknown_field(error: tailrace_core::UnknownField) -> PyErr {
+    PyValueError::new_err(format!("no field {:?} in this format", error.name))
 }
 
 pub(crate) fn output(name: &str) -> PyResult<Output> {
@@ -84,12 +108,6 @@ pub(crate) fn output(name: &str) -> PyResult<Output> {
         .find(|known| known.0 == name)
         .map(|known| known.1)
         .ok_or_else(|| PyValueError::new_err(format!("no output {name:?}")))
-}
-
-pub(crate) fn field(format: Format, name: &str) -> PyResult<Field> {
-    Field::from_name(name)
-        .filter(|field| format.fields().contains(field))
-        .ok_or_else(|| PyValueError::new_err(format!("no field {name:?} in this format")))
 }
 
 pub(crate) fn batch_error(error: tailrace_core::BatchError) -> PyErr {

@@ -5,9 +5,13 @@ use std::sync::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tailrace_core::{Clock, Delta, Field, Origin, Panes, Query, Seed, Settings, State, Time};
+use tailrace_core::{
+    Clock, Delta, Origin, Panes, Query, Seed, Settings, State, Time, UnknownField,
+};
 
-use crate::convert::{Answer, answer, batch_error, chunk, counters, field, format, lock};
+use crate::convert::{
+    Answer, FormatArg, answer, batch_error, chunk, counters, lock, unknown_field,
+};
 
 /// What one chunk adds.
 #[pyclass(name = "Delta", module = "tailrace._core", frozen)]
@@ -37,7 +41,7 @@ impl PyEngine {
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn new(
-        formats: Vec<String>,
+        formats: Vec<FormatArg<'_>>,
         by: &str,
         time: &str,
         limit: Option<usize>,
@@ -47,20 +51,21 @@ impl PyEngine {
         start_us: i64,
         hash_seed: u64,
     ) -> PyResult<Self> {
+        let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
         let mut kinds = Vec::new();
-        for name in &formats {
-            let format = format(name)?;
-            kinds.push(format.kind(field(format, by)?));
+        for format in &formats {
+            let unknown = || unknown_field(UnknownField { name: by.to_owned() });
+            kinds.push(format.kind(by).ok_or_else(unknown)?);
         }
-        let (Some(&kind), Some(by)) = (kinds.first(), Field::from_name(by)) else {
-            return Err(PyValueError::new_err("no format, or no such field"));
+        let Some(&kind) = kinds.first() else {
+            return Err(PyValueError::new_err("no format"));
         };
         if kinds.iter().any(|&other| other != kind) {
+            let specs: Vec<_> = formats.iter().map(tailrace_core::Format::spec).collect();
             return Err(PyValueError::new_err(format!(
-                "{:?} is of several types in the formats {}; give all sources one format, or count by \
+                "{by:?} is of several types in the formats {}; give all sources one format, or count by \
                  another field",
-                by.name(),
-                formats.join(", ")
+                specs.join(", ")
             )));
         }
         let (time, clock) = match time {
@@ -72,7 +77,7 @@ impl PyEngine {
         let (panes, length) = panes(window_us, lateness_us)?;
         let settings = Settings { panes, length, clock, sources, limit, kind };
         Ok(Self {
-            query: Query { by, time, panes, seed: Seed::new(hash_seed) },
+            query: Query { by: by.into(), time, panes, seed: Seed::new(hash_seed) },
             state: Mutex::new(State::new(settings, start_us)),
         })
     }
@@ -86,12 +91,12 @@ impl PyEngine {
         kind: &str,
         span: (usize, usize),
         source: usize,
-        format: &str,
+        format: FormatArg<'_>,
         now_us: i64,
         max_ahead_us: Option<i64>,
     ) -> PyResult<PyDelta> {
         let chunk = chunk(kind, data, span)?;
-        let format = self::format(format)?;
+        let format = format.get()?;
         let origin = Origin { source, format, now: now_us, max_ahead: max_ahead_us };
         py.detach(|| self.query.absorb(chunk, &origin)).map(PyDelta).map_err(batch_error)
     }

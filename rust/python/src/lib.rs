@@ -27,7 +27,10 @@ mod _core {
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]
-    use crate::lines::{PyTable, agreeing, columns, fields, kinds, parse, write_rows};
+    use crate::lines::{
+        PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
+        write_rows,
+    };
     #[pymodule_export]
     use crate::window::PyWindow;
 
@@ -37,7 +40,11 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("FORMATS", tailrace_core::Format::NAMES.map(|known| known.0))?;
+        let names: Vec<_> = tailrace_core::Format::named().map(|named| named.name).collect();
+        module.add("FORMATS", names)?;
+        let detected = tailrace_core::Format::named().filter(|named| named.detected);
+        let detected: Vec<_> = detected.map(|named| named.name).collect();
+        module.add("DETECTED", detected)?;
         module.add("_debug_build", cfg!(debug_assertions))
     }
 }

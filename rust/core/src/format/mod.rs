@@ -1,8 +1,10 @@
 //! Lines to fields.
 //!
-//! A format splits a line into slices of it and allocates nothing. Fields are typed when they
-//! are asked for, not before. To add a format: one file, one variant here.
+//! A *matcher* finds where the fields of a line stand, and allocates nothing. A field becomes a
+//! value when it is asked for, by an *accessor*, not before. A *reader* is a format and the
+//! fields that are wanted of it. To add a format: a row in `named`.
 
+mod access;
 mod classic;
 mod combined;
 mod common;
@@ -11,294 +13,340 @@ mod names;
 mod parsed;
 mod prefix;
 mod read;
+mod reader;
 mod records;
 mod scan;
 mod space;
+mod spec;
 mod template;
 mod time;
 
+use std::sync::Arc;
+
+use crate::flume::BatchError;
+use crate::lines::Chunk;
+
+pub use named::Named;
+pub use names::{NAMES, Name};
+pub use parsed::{Line, Reject, Span};
+pub use read::{Kind, Value};
+pub use reader::{Reader, UnknownField};
+pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};
 
-/// What a line looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// The common log format, typed.
-    Common,
-    /// The combined log format, typed.
-    Combined,
-    /// What the classic Python program's regular expression accepts; all fields are raw text.
+use access::Accessor;
+use parsed::Found;
+use read::{Encoding, Read};
+
+/// What a line looks like, compiled once; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Format(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// What it was made from: a name, or a pasted text.
+    spec: Box<str>,
+    matcher: Matcher,
+    found: Vec<Found>,
+}
+
+/// How the fields of a line are found.
+#[derive(Debug)]
+enum Matcher {
     Classic,
+    Common,
+    Combined,
+    Json(records::Json),
+    Ltsv(records::Ltsv),
+    Delimited(records::Delimited),
+    W3c(records::W3c),
+    /// One format after the other, until one accepts the line.
+    Either(Vec<Format>),
 }
 
-/// A field that a format can give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// The client: address or name.
-    Host,
-    /// The authenticated user.
-    User,
-    /// When the request was logged.
-    Time,
-    /// The method of the request line.
-    Method,
-    /// The target of the request line.
-    Url,
-    /// The protocol of the request line.
-    Protocol,
-    /// The request line as it stands.
-    Request,
-    /// The status code of the answer.
-    Status,
-    /// How many bytes the answer had.
-    Size,
-    /// The page that led here.
-    Referer,
-    /// The client's program.
-    Agent,
+/// A field that a format gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is asked for by.
+    pub name: Box<str>,
+    /// The type of its values.
+    pub kind: Kind,
+    /// Whether it is given only where it is asked for.
+    pub on_demand: bool,
 }
 
-/// A typed value of a field, borrowed from the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// There is none.
-    Null,
-    /// Text as it stands; not always UTF-8.
-    Text(&'a [u8]),
-    /// A whole number.
-    Int(i64),
-    /// Microseconds since the epoch.
-    Time(i64),
-}
+/// The parts of a request line, given wherever there is one.
+const OF_REQUEST: [&str; 3] = ["method", "url", "protocol"];
 
-/// The type of the values that a field has in a format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `Value::Text`.
-    Text,
-    /// `Value::Int`.
-    Int,
-    /// `Value::Time`.
-    Time,
-}
-
-/// A line that is not of its format, and the byte from which on it is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reject {
-    byte: usize,
-}
-
-impl Reject {
-    fn at(byte: usize) -> Self {
-        Self { byte }
-    }
-
-    /// Offset in the line.
-    pub fn byte(self) -> usize {
-        self.byte
-    }
-}
-
-/// A parsed line: raw slices of it, empty where the line has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fields<'a> {
-    pub(crate) host: &'a [u8],
-    pub(crate) user: &'a [u8],
-    pub(crate) time: &'a [u8],
-    pub(crate) request: &'a [u8],
-    pub(crate) status: &'a [u8],
-    pub(crate) size: &'a [u8],
-    pub(crate) referer: &'a [u8],
-    pub(crate) agent: &'a [u8],
-}
-
-const CLASSIC: [Field; 9] = [
-    Field::Host,
-    Field::User,
-    Field::Time,
-    Field::Request,
-    Field::Status,
-    Field::Size,
-    Field::Referer,
-    Field::Agent,
-    Field::Url,
-];
-
-const COMMON: [Field; 9] = [
-    Field::Host,
-    Field::User,
-    Field::Time,
-    Field::Method,
-    Field::Url,
-    Field::Protocol,
-    Field::Status,
-    Field::Size,
-    // On demand only, see `Format::columns`.
-    Field::Request,
-];
-
-const COMBINED: [Field; 11] = [
-    Field::Host,
-    Field::User,
-    Field::Time,
-    Field::Method,
-    Field::Url,
-    Field::Protocol,
-    Field::Status,
-    Field::Size,
-    Field::Referer,
-    Field::Agent,
-    // On demand only, see `Format::columns`.
-    Field::Request,
-];
+/// What can be worked out of other fields.
+const DERIVED: [&str; 5] = ["request", "path", "query", "status_class", "request_flag"];
 
 impl Format {
-    /// Every format, by the name it is asked for.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("common", Self::Common), ("combined", Self::Combined), ("classic", Self::Classic)];
+    /// The spec that it was made from.
+    pub fn spec(&self) -> &str {
+        &self.0.spec
+    }
 
-    /// The fields that can be asked for.
-    pub fn fields(self) -> &'static [Field] {
-        match self {
-            Self::Common => &COMMON,
-            Self::Combined => &COMBINED,
-            Self::Classic => &CLASSIC,
+    fn of(spec: &str, matcher: Matcher, found: Vec<Found>) -> Self {
+        Self(Arc::new(Inner { spec: spec.into(), matcher, found }))
+    }
+
+    /// The fields that it gives, in the order in which it gives them, those last that are given
+    /// only where they are asked for.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut add = |name| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        for name in self.own_names() {
+            add(name);
+        }
+        let given = names.len();
+        names.extend(DERIVED);
+        names
+            .iter()
+            .enumerate()
+            .filter(|&(place, name)| {
+                place < given || (!names[..given].contains(name) && self.accessor(name).is_some())
+            })
+            .filter_map(|(place, &name)| {
+                let kind = self.kind(name)?;
+                Some(Field { name: name.into(), kind, on_demand: place >= given })
+            })
+            .collect()
+    }
+
+    /// Names of what stands in its lines, the parts of a request instead of the request.
+    fn own_names(&self) -> Vec<&str> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().flat_map(Self::own_names).collect(),
+            Matcher::Classic => self.names_found().chain(["url"]).collect(),
+            _ => {
+                let mut names = Vec::new();
+                let has_url = self.place_of("url").is_some() || self.place_of("request").is_some();
+                for name in self.names_found() {
+                    match name {
+                        "request" => names.extend(OF_REQUEST),
+                        "path" if !has_url => names.extend(["url", "path"]),
+                        _ => names.push(name),
+                    }
+                }
+                names
+            }
         }
     }
 
-    /// The fields of a parsed line unless others are asked for.
-    pub fn columns(self) -> &'static [Field] {
-        match self {
-            Self::Common => &COMMON[..8],
-            Self::Combined => &COMBINED[..10],
-            Self::Classic => &CLASSIC,
+    fn names_found(&self) -> impl Iterator<Item = &str> {
+        self.0.found.iter().map(|found| &*found.name).filter(|name| !name.is_empty())
+    }
+
+    /// The type of a field's values, if it has the field.
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
+            _ => match self.accessor(name) {
+                Some(accessor) => Some(accessor.kind()),
+                None if self.is_open() && !name.is_empty() => Some(Accessor::nowhere(name).kind()),
+                None => None,
+            },
         }
     }
 
-    /// The type of a field's values.
-    pub fn kind(self, field: Field) -> Kind {
-        match (self, field) {
-            (Self::Common | Self::Combined, Field::Status | Field::Size) => Kind::Int,
-            (Self::Common | Self::Combined, Field::Time) => Kind::Time,
-            _ => Kind::Text,
+    /// Whether it is sure to have a field; `kind` also has one of those that it may have.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(|format| format.has(name)),
+            _ => {
+                let named_later = self.has_header() && self.0.found.is_empty();
+                self.accessor(name).is_some() || (named_later && names::known(name).is_some())
+            }
         }
     }
 
-    /// Splits a line into its fields.
-    pub fn split(self, line: &[u8]) -> Result<Fields<'_>, Reject> {
-        match self {
-            Self::Common => common::split(line),
-            Self::Combined => combined::split(line),
-            Self::Classic => classic::split(line),
+    /// Where its matcher says that a field of this name stands, the first of several.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.0.found.iter().position(|found| &*found.name == name)
+    }
+
+    /// How to get at a field, if there is one of this name.
+    fn accessor(&self, name: &str) -> Option<Accessor> {
+        Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
+    }
+
+    /// Whether lines of the log may say what its columns are.
+    pub fn has_header(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(Self::has_header),
+            Matcher::Delimited(_) | Matcher::W3c(_) => true,
+            _ => false,
         }
     }
 
-    /// The value of one field of a line that this format split.
-    pub fn value<'a>(self, fields: &Fields<'a>, field: Field) -> Value<'a> {
-        match self {
-            Self::Common | Self::Combined => fields.combined(field),
-            Self::Classic => fields.classic(field),
+    /// The same format with the columns that this line names, if it names other ones.
+    fn with_header(&self, line: &[u8]) -> Option<Self> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => {
+                let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
+                changed.iter().any(Option::is_some).then(|| {
+                    let formats = changed.into_iter().zip(formats);
+                    let formats = formats.map(|(new, old)| new.unwrap_or_else(|| old.clone()));
+                    Self::of(self.spec(), Matcher::Either(formats.collect()), Vec::new())
+                })
+            }
+            Matcher::Delimited(delimited) => {
+                let delimited = delimited.with_header(line)?;
+                let found = delimited.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::Delimited(delimited), found))
+            }
+            Matcher::W3c(w3c) => {
+                let w3c = w3c.with_header(line)?;
+                let found = w3c.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::W3c(w3c), found))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its lines may have fields of any name.
+    fn is_open(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Json(json) => json.is_any(),
+            Matcher::Ltsv(_) => true,
+            // Until a line names the columns they may have any.
+            Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The same format, looking only for what these fields need.
+    fn narrowed(&self, names: &[&str]) -> Self {
+        if !matches!(self.0.matcher, Matcher::Json(_) | Matcher::Ltsv(_)) {
+            return self.clone();
+        }
+        let mut needed: Vec<&str> = Vec::new();
+        for &name in names {
+            match self.accessor(name) {
+                Some(accessor) => {
+                    needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+                }
+                None => needed.push(name),
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        match &self.0.matcher {
+            Matcher::Json(json) => {
+                let json = json.narrowed(&needed);
+                let found = json.found().to_vec();
+                Self::of(self.spec(), Matcher::Json(json), found)
+            }
+            Matcher::Ltsv(ltsv) => {
+                let ltsv = ltsv.narrowed(&needed);
+                let found = ltsv.found().to_vec();
+                Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The parts of newline text that have the same columns, each from one byte on, and the format
+    /// of each. What follows the text has that of the last one.
+    pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
+        let mut sections = vec![(0, self.clone())];
+        let mut start = 0;
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let line_end = line.len() - usize::from(line.ends_with(b"\n"));
+            let current = sections.last().map_or(self, |(_, format)| format);
+            if let Some(format) = current.with_header(&line[..line_end]) {
+                if start == 0 {
+                    sections.clear();
+                }
+                sections.push((start, format));
+            }
+            start += line.len();
+        }
+        sections
+    }
+
+    /// The format of what follows a chunk of this one.
+    pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
+        let mut format = self.clone();
+        chunk
+            .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
+        Ok(format)
+    }
+
+    /// Finds the fields of a line.
+    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        let fields = match &self.0.matcher {
+            Matcher::Classic => classic::split(line)?,
+            Matcher::Common => common::split(line)?,
+            Matcher::Combined => combined::split(line)?,
+            Matcher::Json(json) => return json.split(line, spans).map(|()| Line::Fields),
+            Matcher::Ltsv(ltsv) => return ltsv.split(line, spans).map(|()| Line::Fields),
+            Matcher::Delimited(delimited) => return delimited.split(line, spans),
+            Matcher::W3c(w3c) => return w3c.split(line, spans),
+            // A reader tries them one by one.
+            Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
+        };
+        fields.write(line, spans);
+        Ok(Line::Fields)
+    }
+}
+
+/// What the hand-written formats find: raw slices of the line, empty where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fields<'a> {
+    host: &'a [u8],
+    user: &'a [u8],
+    time: &'a [u8],
+    request: &'a [u8],
+    status: &'a [u8],
+    size: &'a [u8],
+    referer: &'a [u8],
+    agent: &'a [u8],
+}
+
+/// In the order of `found_by_hand`.
+impl Fields<'_> {
+    #[inline]
+    fn write(&self, line: &[u8], spans: &mut [Span]) {
+        let fields = [
+            self.host,
+            self.user,
+            self.time,
+            self.request,
+            self.status,
+            self.size,
+            self.referer,
+            self.agent,
+        ];
+        for (span, field) in spans.iter_mut().zip(fields) {
+            // What is not of the line is empty.
+            let start = field.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
+            let start = if start <= line.len() { start } else { 0 };
+            *span = Span::new(start, start + field.len());
         }
     }
 }
 
-impl<'a> Fields<'a> {
-    /// The time of the line in microseconds since the epoch, if it can be read.
-    pub fn log_time(&self) -> Option<i64> {
-        time::parse(self.time)
-    }
-
-    /// The text that `log_time` reads.
-    pub(crate) fn raw_time(&self) -> &'a [u8] {
-        self.time
-    }
-
-    fn classic(&self, field: Field) -> Value<'a> {
-        match field {
-            Field::Host => Value::Text(self.host),
-            Field::User => Value::Text(self.user),
-            Field::Time => Value::Text(self.time),
-            Field::Request => Value::Text(self.request),
-            Field::Status => Value::Text(self.status),
-            Field::Size => Value::Text(self.size),
-            Field::Referer => Value::Text(self.referer),
-            Field::Agent => Value::Text(self.agent),
-            Field::Url => text(space::word(self.request, 1)),
-            Field::Method | Field::Protocol => Value::Null,
-        }
-    }
-
-    fn combined(&self, field: Field) -> Value<'a> {
-        match field {
-            Field::Host => Value::Text(self.host),
-            Field::User if self.user == b"\"\"" => Value::Null,
-            Field::User => present(self.user),
-            Field::Time => self.log_time().map_or(Value::Null, Value::Time),
-            Field::Request => present(self.request),
-            Field::Method => text(combined::request(self.request)[0]),
-            Field::Url => text(combined::request(self.request)[1]),
-            Field::Protocol => text(combined::request(self.request)[2]),
-            Field::Status => int(self.status),
-            Field::Size => int(self.size),
-            Field::Referer => present(self.referer),
-            Field::Agent => present(self.agent),
-        }
-    }
-}
-
-fn text(value: Option<&[u8]>) -> Value<'_> {
-    value.map_or(Value::Null, Value::Text)
-}
-
-/// Text, or nothing where the server wrote `-` or nothing.
-fn present(value: &[u8]) -> Value<'_> {
-    if value.is_empty() || value == b"-" { Value::Null } else { Value::Text(value) }
-}
-
-/// Digits as a number; the format saw to it that they fit.
-fn int(digits: &[u8]) -> Value<'_> {
-    if !digits.first().is_some_and(u8::is_ascii_digit) {
-        return Value::Null;
-    }
-    Value::Int(digits.iter().fold(0_i64, |sum, &digit| {
-        sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
-    }))
-}
-
-impl Kind {
-    /// The kind's name in texts for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Int => "int",
-            Self::Time => "time",
-        }
-    }
-}
-
-impl Field {
-    const NAMES: [(&'static str, Self); 11] = [
-        ("host", Self::Host),
-        ("user", Self::User),
-        ("time", Self::Time),
-        ("method", Self::Method),
-        ("url", Self::Url),
-        ("protocol", Self::Protocol),
-        ("request", Self::Request),
-        ("status", Self::Status),
-        ("size", Self::Size),
-        ("referer", Self::Referer),
-        ("agent", Self::Agent),
-    ];
-
-    /// The field's name in queries and output.
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize].0
-    }
-
-    /// The field of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|known| known.0 == name).map(|known| known.1)
-    }
+/// The fields of the formats that are written by hand.
+fn found_by_hand(classic: bool) -> Vec<Found> {
+    let typed = |read: Read| if classic { Read::Verbatim } else { read };
+    [
+        ("host", Read::Verbatim),
+        ("user", typed(Read::Text)),
+        ("time", typed(Read::Time(time::TimeFormat::Clf))),
+        ("request", typed(Read::Request)),
+        ("status", typed(Read::Int)),
+        ("size", typed(Read::Int)),
+        ("referer", typed(Read::Text)),
+        ("agent", typed(Read::Text)),
+    ]
+    .map(|(name, read)| Found { name: name.into(), read, encoding: Encoding::Raw })
+    .into()
 }
 
 #[cfg(test)]

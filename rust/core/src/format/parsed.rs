@@ -53,6 +53,10 @@ impl Reject {
         Self { byte, expected }
     }
 
+    pub(crate) fn at(byte: usize) -> Self {
+        Self { byte, expected: "" }
+    }
+
     /// Offset in the line.
     pub fn byte(self) -> usize {
         self.byte

@@ -10,90 +10,153 @@ const LINE: &[u8] =
 const COMMON_LINE: &[u8] =
     br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 -"#;
 
-fn values(format: Format, line: &[u8]) -> Vec<(&'static str, Value<'_>)> {
-    let fields = format.split(line).unwrap();
-    format.fields().iter().map(|&field| (field.name(), format.value(&fields, field))).collect()
+fn format(name: &str) -> Format {
+    Format::new(name).unwrap()
 }
 
-#[test]
-fn names_are_those_of_the_fields() {
-    for (name, field) in Field::NAMES {
-        assert_eq!(field.name(), name);
-        assert_eq!(Field::from_name(name), Some(field));
+/// Every field that the format gives, by name, as text for people.
+fn values(name: &str, line: &[u8]) -> Vec<(String, String)> {
+    let fields = format(name).fields();
+    fields.iter().map(|field| (field.name.to_string(), value(name, line, &field.name))).collect()
+}
+
+fn value(name: &str, line: &[u8], field: &str) -> String {
+    let mut reader = Reader::new(&format(name), &[field]).unwrap();
+    assert_eq!(reader.read(line), Ok(Line::Fields));
+    match reader.value(line, 0) {
+        Value::Null => "null".to_owned(),
+        Value::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Time(micros) => format!("{}s", micros / SECOND),
     }
-    assert_eq!(Field::from_name("uri"), None);
+}
+
+fn reject(name: &str, line: &[u8]) -> usize {
+    Reader::new(&format(name), &[]).unwrap().read(line).unwrap_err().byte()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[test]
 fn classic_gives_raw_text() {
-    let text = |text: &'static str| Value::Text(text.as_bytes());
-    assert_eq!(
-        values(Format::Classic, LINE),
-        [
-            ("host", text("1.2.3.4")),
-            ("user", text("joe")),
-            ("time", text("17/May/2015:10:05:03 +0000")),
-            ("request", text("GET /a?b HTTP/1.1")),
-            ("status", text("200")),
-            ("size", text("-")),
-            ("referer", text("-")),
-            ("agent", text(r#"ua \"x\""#)),
-            ("url", text("/a?b")),
-        ]
-    );
+    let expected = [
+        ("host", r#""1.2.3.4""#),
+        ("user", r#""joe""#),
+        ("time", r#""17/May/2015:10:05:03 +0000""#),
+        ("request", r#""GET /a?b HTTP/1.1""#),
+        ("status", r#""200""#),
+        ("size", r#""-""#),
+        ("referer", r#""-""#),
+        ("agent", r#""ua \\\"x\\\"""#),
+        ("url", r#""/a?b""#),
+    ];
+    assert_eq!(values("classic", LINE), pairs(&expected));
 }
 
 #[test]
 fn combined_gives_types() {
-    let text = |text: &'static str| Value::Text(text.as_bytes());
-    assert_eq!(
-        values(Format::Combined, LINE),
-        [
-            ("host", text("1.2.3.4")),
-            ("user", text("joe")),
-            ("time", Value::Time(1_431_857_103 * SECOND)),
-            ("method", text("GET")),
-            ("url", text("/a?b")),
-            ("protocol", text("HTTP/1.1")),
-            ("status", Value::Int(200)),
-            ("size", Value::Null),
-            ("referer", Value::Null),
-            ("agent", text(r#"ua \"x\""#)),
-            ("request", text("GET /a?b HTTP/1.1")),
-        ]
-    );
+    let expected = [
+        ("host", r#""1.2.3.4""#),
+        ("user", r#""joe""#),
+        ("time", "1431857103s"),
+        ("method", r#""GET""#),
+        ("url", r#""/a?b""#),
+        ("protocol", r#""HTTP/1.1""#),
+        ("status", "200"),
+        ("size", "null"),
+        ("referer", "null"),
+        ("agent", r#""ua \\\"x\\\"""#),
+        ("request", r#""GET /a?b HTTP/1.1""#),
+        ("path", r#""/a""#),
+        ("query", r#""b""#),
+        ("status_class", "2"),
+        ("request_flag", "null"),
+    ];
+    assert_eq!(values("combined", LINE), pairs(&expected));
 }
 
 #[test]
 fn common_gives_what_combined_gives_up_to_the_size() {
-    let combined = values(Format::Combined, LINE);
-    let expected: Vec<_> =
-        combined.into_iter().filter(|(name, _)| !["referer", "agent"].contains(name)).collect();
-    assert_eq!(values(Format::Common, COMMON_LINE), expected);
-    assert_eq!(Format::Common.columns().len(), 8);
+    let mut expected = values("combined", LINE);
+    expected.retain(|(name, _)| !["referer", "agent"].contains(&name.as_str()));
+    assert_eq!(values("common", COMMON_LINE), expected);
+    assert_eq!(format("common").fields().iter().filter(|field| !field.on_demand).count(), 8);
 }
 
 #[test]
 fn a_quote_behind_the_size_is_where_a_line_stops_to_be_common() {
-    assert_eq!(Format::Common.split(LINE).unwrap_err().byte(), COMMON_LINE.len() + 1);
+    assert_eq!(reject("common", LINE), COMMON_LINE.len() + 1);
     // An unquoted field may follow, and then quoted ones may.
     let more = [COMMON_LINE, br#" 0.012 "ua""#].concat();
-    assert_eq!(Format::Common.split(&more), Format::Common.split(COMMON_LINE));
+    assert_eq!(values("common", &more), values("common", COMMON_LINE));
+}
+
+#[test]
+fn a_step_is_taken_of_the_field_before_it() {
+    let line = |url: &str| {
+        format!(r#"h - - [t] "GET {url} HTTP/1.1" 404 5 "http://r.example/x?y" "a""#).into_bytes()
+    };
+    for (url, field, expected) in [
+        ("/a/b/c?x=1", "path", r#""/a/b/c""#),
+        ("/a/b/c?x=1", "path:2", r#""/a/b""#),
+        ("/a/b/c?x=1", "url:2", r#""/a/b""#),
+        ("/a/b?x=/1", "path:9", r#""/a/b""#),
+        ("/a/b/?x", "path:2", r#""/a/b""#),
+        ("/", "path:1", r#""/""#),
+        ("/a?x=1?y", "query", r#""x=1?y""#),
+        ("/a", "query", "null"),
+        ("/a?", "query", r#""""#),
+        ("/a?x", "url:noquery", r#""/a""#),
+        ("http://h:80/a?x", "path", r#""/a""#),
+        ("http://h:80?x", "path", r#""""#),
+        ("http://h/a?x", "url:noquery", r#""http://h/a""#),
+        ("*", "path", r#""*""#),
+        ("h:443", "path", r#""h:443""#),
+        ("/a", "referer:path", r#""/x""#),
+        ("/a", "status_class", "4"),
+    ] {
+        assert_eq!(value("combined", &line(url), field), expected, "{url} {field}");
+    }
+    for unknown in ["path:0", "path:x", "status:path", "nothing", "url:", ":path", "time:path"] {
+        assert_eq!(format("combined").kind(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn what_stands_instead_of_a_request_has_a_flag() {
+    for (request, flag) in [
+        (r#""""#, r#""empty""#),
+        (r#""-""#, r#""missing""#),
+        ("-", r#""missing""#),
+        (r#""\x16\x03\x01""#, r#""garbage""#),
+        (r#""/a HTTP/1.1""#, r#""garbage""#),
+        (r#""GET /a b HTTP/1.1""#, "null"),
+        (r#""GET""#, "null"),
+    ] {
+        let line = format!("h - - [17/May/2015:10:05:03 +0000] {request} 400 0");
+        assert_eq!(value("combined", line.as_bytes(), "request_flag"), flag, "{request}");
+        assert_eq!(value("combined", line.as_bytes(), "status"), "400");
+    }
 }
 
 #[test]
 fn every_value_is_of_the_kind_that_the_format_says() {
-    for (_, format) in Format::NAMES {
-        let line = if format == Format::Common { COMMON_LINE } else { LINE };
-        let fields = format.split(line).unwrap();
-        for &field in format.fields() {
-            let fits = match format.value(&fields, field) {
+    for name in ["common", "combined", "classic"] {
+        let line = if name == "common" { COMMON_LINE } else { LINE };
+        for field in format(name).fields() {
+            let mut reader = Reader::new(&format(name), &[&field.name]).unwrap();
+            reader.read(line).unwrap();
+            let fits = match reader.value(line, 0) {
                 Value::Null => true,
-                Value::Text(_) => format.kind(field) == Kind::Text,
-                Value::Int(_) => format.kind(field) == Kind::Int,
-                Value::Time(_) => format.kind(field) == Kind::Time,
+                Value::Text(_) => field.kind == Kind::Text,
+                Value::Int(_) => field.kind == Kind::Int,
+                Value::Float(_) => field.kind == Kind::Float,
+                Value::Time(_) => field.kind == Kind::Time,
             };
-            assert!(fits, "{format:?} {}", field.name());
+            assert!(fits, "{name} {}", field.name);
         }
     }
 }
@@ -101,18 +164,15 @@ fn every_value_is_of_the_kind_that_the_format_says() {
 #[test]
 fn what_a_client_writes_moves_no_field_to_its_left() {
     let forged = br#"h - - [17/May/2015:10:05:03 +0000] "GET /real HTTP/1.1" 200 5 "-" "x] "GET /fake HTTP/1.1" 200 1 "-" "y""#;
-    let fields = Format::Combined.split(forged).unwrap();
-    assert_eq!(Format::Combined.value(&fields, Field::Url), Value::Text(b"/real"));
+    assert_eq!(value("combined", forged, "url"), r#""/real""#);
     // The classic program believes the client.
-    let fields = Format::Classic.split(forged).unwrap();
-    assert_eq!(Format::Classic.value(&fields, Field::Url), Value::Text(b"/fake"));
+    assert_eq!(value("classic", forged, "url"), r#""/fake""#);
 }
 
 #[test]
 fn a_number_that_fits_into_eighteen_digits_is_exact() {
     let line = b"h - - [t] \"GET /\" 007 999999999999999999";
-    let fields = Format::Combined.split(line).unwrap();
-    assert_eq!(Format::Combined.value(&fields, Field::Status), Value::Int(7));
-    assert_eq!(Format::Combined.value(&fields, Field::Size), Value::Int(999_999_999_999_999_999));
-    assert!(Format::Combined.split(b"h - - [t] \"GET /\" 007 9999999999999999999").is_err());
+    assert_eq!(value("combined", line, "status"), "7");
+    assert_eq!(value("combined", line, "size"), "999999999999999999");
+    assert_eq!(reject("combined", b"h - - [t] \"GET /\" 007 9999999999999999999"), 41);
 }

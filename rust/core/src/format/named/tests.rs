@@ -133,8 +133,8 @@ fn traefik() {
 #[test]
 fn main_with_times() {
     check(
-        "main-timed",
-        example("main-timed"),
+        "main-rt",
+        example("main-rt"),
         r#"
         host=192.168.1.5
         user=-
@@ -169,7 +169,12 @@ fn main_with_times() {
         (r#" 0.640 0.640 ."#, "request_time=0.640 upstream_time=0.640 pipe=."),
     ] {
         let line = format!("{start}{behind}");
-        let rest = split("main-timed", &line).into_iter().filter(|field| {
+        let name = match behind {
+            _ if behind.contains("rt=") => "main-rt",
+            _ if behind.contains("10.0.0.1") => "main-timed",
+            _ => "combined-timed",
+        };
+        let rest = split(name, &line).into_iter().filter(|field| {
             !["host", "user", "time", "request", "status", "size", "referer", "agent"]
                 .iter()
                 .any(|name| field.split_once('=').unwrap().0 == *name)

@@ -3,12 +3,19 @@
 //! What an nginx `log_format`, an Apache `LogFormat`, a GoAccess string and our own `{field}`
 //! templates compile to, and what most named formats are made of.
 
-mod apache;
-pub(crate) mod braces;
-mod goaccess;
+pub(super) mod apache;
+pub(super) mod braces;
+pub(super) mod caret;
+pub(super) mod draft;
+pub(super) mod goaccess;
+pub(super) mod language;
 mod matcher;
-
-mod nginx;
+mod meaning;
+pub(super) mod nginx;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod wrong;
 
 pub(crate) use matcher::{Matcher, is_combined};
 

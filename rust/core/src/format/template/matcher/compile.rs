@@ -221,17 +221,12 @@ impl Compiler<'_> {
     }
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
-        let before = match part.checked_sub(1).map(|before| &self.parts[before]) {
-            Some(Part::Literal(text)) => &**text,
-            _ => &[],
-        };
         Until {
             field,
             anchor: self.anchor(part),
             blank_before: self.after(part) == Some(b' ') && self.anchor(part).is_some(),
             word,
             may_be_empty,
-            may_lack_blank: before.len() > 1 && before.last() == Some(&b' '),
             limit: usize::MAX,
         }
     }

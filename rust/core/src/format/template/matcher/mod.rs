@@ -18,7 +18,7 @@ use super::{Part, Template, TemplateError, braces};
 use crate::format::parsed::{Found, Reject, Span};
 use crate::format::read::Read;
 use crate::format::time::TimeFormat;
-use find::{is_blank, skip_blanks, word_end};
+use find::{Hits, is_blank, skip_blanks, word_end};
 use head::Head;
 use shapes::TimeShape;
 
@@ -123,8 +123,6 @@ struct Until {
     /// Whether the field ends at a blank in any case.
     word: bool,
     may_be_empty: bool,
-    /// Whether the literal before it may have taken the blank behind it too.
-    may_lack_blank: bool,
     /// The step before which the look ahead stops.
     limit: usize,
 }
@@ -325,11 +323,11 @@ impl Program {
         spans: &mut [Span],
     ) -> Reached {
         let step = cursor.step + 1;
-        let mut at = cursor.at;
         let mut escaped = None;
         let mut furthest = None;
-        while let Some(place) = find::either(line, at, b'"', b'\\') {
-            at = place + 1;
+        let mut hits = Hits::new(line, cursor.at, [b'"', b'\\']);
+        while let Some(place) = hits.next() {
+            let mut at = place + 1;
             if line[place] == b'"' {
                 if !behind.may_be(line, at) {
                     continue;
@@ -343,6 +341,7 @@ impl Program {
                 }
             } else if let Some(next) = line.get(at) {
                 at += 1;
+                hits.skip_to(at);
                 if *next == b'"'
                     && escaped.is_none()
                     && behind.may_be(line, at)
@@ -367,16 +366,14 @@ impl Program {
         let Cursor { at: start, step } = cursor;
         let line_end = if until.word { word_end(line, start) } else { line.len() };
         let mut furthest = None;
-        let mut from = start;
-        loop {
-            let place = match until.anchor {
-                Some(anchor) => find::byte(line, from, anchor).filter(|place| *place < line_end),
-                None => Some(word_end(line, from)).filter(|place| *place < line.len()),
-            };
-            let Some(place) = place else { break };
-            from = if until.anchor.is_some() { place + 1 } else { skip_blanks(line, place) };
-            let Some((end, at)) = until.ends_before(line, start, place) else { continue };
-            match self.run(line, Cursor { at, step: step + 1 }, until.limit, spans) {
+        let mut hits =
+            Hits::new(&line[..line_end], start, until.anchor.map_or(*b" \t", |anchor| [anchor; 2]));
+        while let Some(place) = hits.next() {
+            if until.anchor.is_none() {
+                hits.skip_to(skip_blanks(line, place));
+            }
+            let Some(end) = until.ends_before(line, start, place) else { continue };
+            match self.run(line, Cursor { at: end, step: step + 1 }, until.limit, spans) {
                 Ok(reached) => {
                     spans[until.field] = Span::new(start, end);
                     return Ok(reached);
@@ -491,19 +488,18 @@ impl Behind {
 }
 
 impl Until {
-    /// Where the field ends if its anchor is at this place, and where the literal behind begins.
-    fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<(usize, usize)> {
+    /// Where the field ends if its anchor is at this place.
+    fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
         if self.blank_before {
             while end > start && is_blank(line[end - 1]) {
                 end -= 1;
             }
             if end == place {
-                let lacks = self.may_lack_blank && place == start && start > 0;
-                return (lacks && is_blank(line[start - 1])).then(|| (start, start - 1));
+                return None;
             }
         }
-        (end > start || self.may_be_empty).then_some((end, end))
+        (end > start || self.may_be_empty).then_some(end)
     }
 }
 

@@ -1,0 +1,152 @@
+//! A format and the fields that are wanted of it.
+
+use super::access::Accessor;
+use super::parsed::Line;
+use super::{Format, Kind, Matcher, Reject, Span, Value};
+
+/// Reads the wanted fields of lines, one line after the other.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    format: Format,
+    names: Vec<Box<str>>,
+    accessors: Vec<Accessor>,
+    spans: Vec<Span>,
+    /// How much of the line a collector put before it.
+    offset: usize,
+    /// What has to be decoded is decoded here.
+    buffer: Vec<u8>,
+    /// Where there are several formats, a reader for each, and which of them accepted the line.
+    others: Vec<Reader>,
+    chosen: usize,
+    /// Neighbours in a log mostly have the same time, which need not be read twice.
+    last_text: Vec<u8>,
+    last_time: Option<i64>,
+}
+
+/// A format has no field of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownField {
+    /// The name.
+    pub name: String,
+}
+
+impl Reader {
+    /// For these fields, which are told by their place from here on.
+    pub fn new(format: &Format, names: &[&str]) -> Result<Self, UnknownField> {
+        match names.iter().find(|name| format.kind(name).is_none()) {
+            Some(&name) => Err(UnknownField { name: name.to_owned() }),
+            None => Ok(Self::lenient(format, names)),
+        }
+    }
+
+    /// As `new`, but what the format has not is null.
+    pub(crate) fn lenient(format: &Format, names: &[&str]) -> Self {
+        if let Matcher::Either(formats) = &format.0.matcher {
+            let others = formats.iter().map(|one| Self::lenient(one, names)).collect();
+            return Self::with(format, names, others);
+        }
+        Self::with(&format.narrowed(names), names, Vec::new())
+    }
+
+    fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
+        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
+        Self {
+            format: format.clone(),
+            names: names.iter().map(|&name| name.into()).collect(),
+            accessors: names.iter().map(access).collect(),
+            spans: vec![Span::NONE; format.0.found.len()],
+            offset: 0,
+            buffer: Vec::new(),
+            others,
+            chosen: 0,
+            last_text: Vec::new(),
+            last_time: None,
+        }
+    }
+
+    /// Goes on with other columns, because a line of the log says so.
+    fn turn_to(&mut self, format: Format) {
+        let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
+        *self = Self::lenient(&format, &names);
+    }
+
+    /// The names of the fields.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// The name of a field.
+    pub fn name(&self, field: usize) -> &str {
+        &self.names[field]
+    }
+
+    /// The type of a field's values.
+    pub fn kind(&self, field: usize) -> Kind {
+        match self.others.first() {
+            Some(_) => self.format.kind(&self.names[field]).unwrap_or(Kind::Text),
+            None => self.accessors[field].kind(),
+        }
+    }
+
+    /// Reads a line; its values can be asked for until the next one is read.
+    #[inline]
+    pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
+        if self.others.is_empty() {
+            let found = self.format.split(line, &mut self.spans)?;
+            if found == Line::Header
+                && let Some(format) = self.format.with_header(line)
+            {
+                self.turn_to(format);
+            }
+            return Ok(found);
+        }
+        let mut furthest: Option<Reject> = None;
+        for (place, other) in self.others.iter_mut().enumerate() {
+            match other.read(line) {
+                Ok(found) => {
+                    self.chosen = place;
+                    return Ok(found);
+                }
+                Err(reject) if furthest.is_none_or(|known| known.byte() < reject.byte()) => {
+                    furthest = Some(reject);
+                }
+                Err(_) => {}
+            }
+        }
+        Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
+    }
+
+    /// The value of a field in the line that was read last.
+    #[inline]
+    pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
+        if let Some(other) = self.others.get_mut(self.chosen) {
+            return other.value(line, field);
+        }
+        self.accessors[field].value(&line[self.offset..], &self.spans, &mut self.buffer)
+    }
+
+    /// The time in the line that was read last, where this field is one.
+    #[inline]
+    pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
+        if let Some(other) = self.others.get_mut(self.chosen) {
+            return other.time(line, field);
+        }
+        let own = &line[self.offset..];
+        let text = self.accessors[field].only_span().and_then(|at| self.spans[at].of(own));
+        if let Some(text) = text
+            && text == self.last_text
+        {
+            return self.last_time;
+        }
+        let time = match self.value(line, field) {
+            Value::Time(time) => Some(time),
+            _ => None,
+        };
+        if let Some(text) = text {
+            self.last_text.clear();
+            self.last_text.extend_from_slice(text);
+            self.last_time = time;
+        }
+        time
+    }
+}
