@@ -104,10 +104,19 @@ enum Look {
 /// What the byte behind a closing quote has to be; turns most quotes of a hostile line away.
 #[derive(Clone, Copy, Debug)]
 enum Behind {
-    /// A blank, or the end of the line.
-    Blank,
+    /// A blank and behind it what this says, or the end of the line.
+    Blank(Then),
     /// The end of the line.
     End,
+    Byte(u8),
+    Any,
+}
+
+/// What the byte behind that blank has to be, if it is no blank too.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// A byte with which a number may begin.
+    Number,
     Byte(u8),
     Any,
 }
@@ -325,11 +334,16 @@ impl Program {
         let step = cursor.step + 1;
         let mut escaped = None;
         let mut furthest = None;
+        // The first quote that nearly closed it, to tell what was missing behind.
+        let mut near = None;
         let mut hits = Hits::new(line, cursor.at, [b'"', b'\\']);
         while let Some(place) = hits.next() {
             let mut at = place + 1;
             if line[place] == b'"' {
                 if !behind.may_be(line, at) {
+                    if near.is_none() && line.get(at).is_some_and(|byte| is_blank(*byte)) {
+                        near = Some(at);
+                    }
                     continue;
                 }
                 match self.run(line, Cursor { at, step }, usize::MAX, spans) {
@@ -480,10 +494,22 @@ impl Behind {
         match (line.get(at), self) {
             // Whether the line may end here is asked later.
             (None, _) | (_, Self::Any) => true,
-            (Some(byte), Self::Blank) => is_blank(*byte),
+            (Some(byte), Self::Blank(then)) => is_blank(*byte) && then.may_be(line.get(at + 1)),
             (Some(byte), Self::Byte(wanted)) => *byte == wanted,
             (Some(_), Self::End) => false,
         }
+    }
+}
+
+impl Then {
+    fn may_be(self, byte: Option<&u8>) -> bool {
+        let Some(byte) = byte else { return true };
+        is_blank(*byte)
+            || match self {
+                Self::Number => byte.is_ascii_digit() || matches!(byte, b'-' | b'.'),
+                Self::Byte(wanted) => *byte == wanted,
+                Self::Any => true,
+            }
     }
 }
 
