@@ -372,7 +372,11 @@ impl Program {
             return Ok(reached);
         }
         // Behind a quote that is not followed by what follows this field, the field goes on.
-        let failed = furthest.filter(|failed| self.reject(line, *failed).1 > self.steps[step].part);
+        let is_behind = |failed: &Cursor| self.reject(line, *failed).1 > self.steps[step].part;
+        let failed = furthest.filter(is_behind).or_else(|| {
+            let cursor = Cursor { at: near?, step };
+            self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
+        });
         Err(failed.unwrap_or(Cursor { at: line.len(), step: cursor.step }))
     }
 

@@ -39,7 +39,7 @@ fn stops(template: &str, line: &str, byte: usize, expected: &str, part: usize) {
 fn a_field_ends_at_the_first_place_where_what_follows_fits() {
     finds("{a:text}: {b:text}", "x:y: z: w", "x:y|z: w");
     finds("{a}={b}", "k=v=w", "k|v=w");
-    finds(r#"{a}:{port} "#, "[::1]:80", "[::1]|80");
+    finds(r"{a}:{port} ", "[::1]:80", "[::1]|80");
     // The look ahead: only the last of these quotes is followed by a status, a size and a quote.
     finds(
         r#""{request}" {status} {size} "{agent}""#,
