@@ -37,13 +37,13 @@ pub(super) struct Hits<'a> {
     /// Where the eight bytes begin that are looked at.
     base: usize,
     /// The high bits of those of them that were hit and not yet told.
-    hits: u64,
+    left: u64,
 }
 
 impl<'a> Hits<'a> {
     #[inline]
     pub(super) fn new(line: &'a [u8], start: usize, bytes: [u8; 2]) -> Self {
-        let mut this = Self { line, bytes, base: start, hits: 0 };
+        let mut this = Self { line, bytes, base: start, left: 0 };
         this.look();
         this
     }
@@ -51,11 +51,11 @@ impl<'a> Hits<'a> {
     /// The next place.
     #[inline]
     pub(super) fn next(&mut self) -> Option<usize> {
-        if self.hits == 0 {
+        if self.left == 0 {
             self.go_on()?;
         }
-        let place = self.base + self.hits.trailing_zeros() as usize / 8;
-        self.hits &= self.hits - 1;
+        let place = self.base + self.left.trailing_zeros() as usize / 8;
+        self.left &= self.left - 1;
         Some(place)
     }
 
@@ -64,7 +64,7 @@ impl<'a> Hits<'a> {
     pub(super) fn skip_to(&mut self, place: usize) {
         let skipped = place.saturating_sub(self.base);
         if skipped < 8 {
-            self.hits &= u64::MAX << (8 * skipped);
+            self.left &= u64::MAX << (8 * skipped);
         } else {
             self.base = place;
             self.look();
@@ -75,7 +75,7 @@ impl<'a> Hits<'a> {
     fn go_on(&mut self) -> Option<()> {
         self.base += 8;
         self.look();
-        if self.hits == 0 {
+        if self.left == 0 {
             let from = self.base + 8;
             let rest = self.line.get(from..)?;
             self.base = from + memchr2(self.bytes[0], self.bytes[1], rest)?;
@@ -95,7 +95,7 @@ impl<'a> Hits<'a> {
         });
         let eight = u64::from_le_bytes(eight);
         let [one, two] = self.bytes.map(|byte| LOW * u64::from(byte));
-        self.hits = zeros(eight ^ one) | zeros(eight ^ two);
+        self.left = zeros(eight ^ one) | zeros(eight ^ two);
     }
 }
 

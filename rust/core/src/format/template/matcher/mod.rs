@@ -653,4 +653,5 @@ fn name(byte: u8) -> &'static str {
 #[cfg(test)]
 mod against;
 #[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;

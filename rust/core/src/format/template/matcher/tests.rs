@@ -319,6 +319,7 @@ fn hostile_lines_come_to_an_end_without_a_panic() {
 /// Prints by how much a byte of the worst hostile line costs more than one of the example.
 #[test]
 #[ignore = "measures; run in release, alone"]
+#[expect(clippy::print_stdout, reason = "it measures")]
 fn cost_of_hostile_lines() {
     for (name, example, texts) in templates() {
         let matcher = compile(texts);
@@ -347,6 +348,7 @@ fn cost_of_hostile_lines() {
 }
 
 /// Nanoseconds for a byte.
+#[expect(clippy::disallowed_methods, clippy::cast_precision_loss, reason = "it measures")]
 fn cost(matcher: &Matcher, line: &[u8]) -> f64 {
     let mut spans = vec![Span::NONE; matcher.found().len()];
     let rounds = 60_000 / line.len() + 1;
