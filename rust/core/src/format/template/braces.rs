@@ -151,7 +151,7 @@ impl Compiler<'_> {
         let read = names::known(name).map_or(Read::Text, |known| known.read.clone());
         let shape = match &read {
             Read::Request => Shape::Free,
-            Read::Text | Read::Address | Read::Verbatim => {
+            Read::Text | Read::Verbatim => {
                 self.untyped.push(self.template.parts.len());
                 Shape::Word
             }
@@ -230,7 +230,7 @@ fn shape(name: &str, read: &Read) -> Shape {
         }
         Read::Int => Shape::Int,
         Read::Float | Read::Seconds(_) => Shape::Number,
-        Read::Verbatim | Read::Text | Read::Address | Read::Request => Shape::Word,
+        Read::Verbatim | Read::Text | Read::Request => Shape::Word,
     }
 }
 
