@@ -33,6 +33,7 @@ enum Source {
     PathAndQuery(usize, Option<usize>),
 }
 
+/// The first three in the order in which `combined::request` gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Method,
@@ -188,6 +189,22 @@ impl Accessor {
         }
     }
 
+    /// The request line and which part of it this is, if that is all there is to it.
+    #[inline]
+    pub(super) fn part_of_request(&self) -> Option<(usize, usize)> {
+        match self.source {
+            Source::Request(at, part) if part != Part::Flag && self.is_plain() => {
+                Some((at, part as usize))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.steps.is_empty() && self.encoding == Encoding::Raw
+    }
+
     /// Which of the matcher's fields it needs.
     pub(super) fn needs(&self) -> Vec<usize> {
         let mut needs = match &self.source {
@@ -213,7 +230,7 @@ impl Accessor {
         {
             return other.value(line, spans, buffer);
         }
-        if self.steps.is_empty() && self.encoding == Encoding::Raw {
+        if self.is_plain() {
             return self.plain(line, spans, buffer);
         }
         self.decoded(line, spans, buffer)
@@ -486,6 +503,18 @@ fn part_of(request: &[u8], part: Part) -> Value<'_> {
         Part::Url | Part::Flag => url,
     };
     text.map_or(Value::Null, Value::Text)
+}
+
+/// Where method, url and protocol of a request line stand in a line.
+#[inline]
+pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
+    let Some(text) = request.of(line) else { return [Span::NONE; 3] };
+    combined::request(text).map(|part| {
+        part.map_or(Span::NONE, |part| {
+            let start = request.start() + (part.as_ptr().addr() - text.as_ptr().addr());
+            Span::new(start, start + part.len())
+        })
+    })
 }
 
 fn place_of(request: &[u8], part: Part) -> Option<(usize, usize)> {

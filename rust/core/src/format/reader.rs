@@ -1,6 +1,6 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::Accessor;
+use super::access::{Accessor, parts_of_request};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
@@ -14,6 +14,8 @@ pub struct Reader {
     spans: Vec<Span>,
     /// How much of the line a collector put before it.
     offset: usize,
+    /// The parts of the request line, once one of them was asked for.
+    parts: Option<[Span; 3]>,
     /// What has to be decoded is decoded here.
     buffer: Vec<u8>,
     /// Where there are several formats, a reader for each, and which of them accepted the line.
@@ -57,6 +59,7 @@ impl Reader {
             accessors: names.iter().map(access).collect(),
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
+            parts: None,
             buffer: Vec::new(),
             others,
             chosen: 0,
@@ -94,6 +97,7 @@ impl Reader {
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
             self.offset = 0;
+            self.parts = None;
             let found = match self.format.split(line, &mut self.spans) {
                 Ok(found) => found,
                 Err(reject) => return self.read_behind_prefix(line, reject),
@@ -145,7 +149,14 @@ impl Reader {
         if let Some(other) = self.others.get_mut(self.chosen) {
             return other.value(line, field);
         }
-        self.accessors[field].value(&line[self.offset..], &self.spans, &mut self.buffer)
+        let own = &line[self.offset..];
+        let accessor = &self.accessors[field];
+        if let Some((request, part)) = accessor.part_of_request() {
+            let spans = &self.spans;
+            let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[request]));
+            return parts[part].of(own).map_or(Value::Null, Value::Text);
+        }
+        accessor.value(own, &self.spans, &mut self.buffer)
     }
 
     /// Where a field begins in the line that was read last; 0 where it has no place of its own.

@@ -263,6 +263,7 @@ fn distance(one: &str, other: &str) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests {
     use super::*;
 

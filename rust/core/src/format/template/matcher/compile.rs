@@ -4,7 +4,7 @@ use super::super::{Part, Shape, Slot, Template, TemplateError};
 use super::find::is_blank;
 use super::head::Head;
 use super::shapes::TimeShape;
-use super::{Behind, Look, Op, Program, Step, Until};
+use super::{Behind, Look, Op, Program, Step, Then, Until};
 use crate::format::parsed::Found;
 use crate::format::read::{Encoding, Read};
 use crate::format::time::TimeFormat;
@@ -221,17 +221,12 @@ impl Compiler<'_> {
     }
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
-        let before = match part.checked_sub(1).map(|before| &self.parts[before]) {
-            Some(Part::Literal(text)) => &**text,
-            _ => &[],
-        };
         Until {
             field,
             anchor: self.anchor(part),
             blank_before: self.after(part) == Some(b' ') && self.anchor(part).is_some(),
             word,
             may_be_empty,
-            may_lack_blank: before.len() > 1 && before.last() == Some(&b' '),
             limit: usize::MAX,
         }
     }
@@ -322,16 +317,25 @@ fn join_status_and_size(steps: &mut Vec<Step>) {
 fn look_behind(steps: &mut [Step], open: bool) {
     for at in 1..steps.len() {
         let (before, this) = steps.split_at_mut(at);
-        let (Some(Step { op: Op::Quoted { behind, .. }, .. }), [next, ..]) =
+        let (Some(Step { op: Op::Quoted { behind, .. }, .. }), [next, after @ ..]) =
             (before.last_mut(), this)
         else {
             continue;
         };
         *behind = match &next.op {
-            Op::Blank | Op::StatusAndSize { .. } => Behind::Blank,
-            Op::Text(text) if text.starts_with(b" ") => Behind::Blank,
-            Op::Text(text) if !(next.optional && open) => Behind::Byte(text[0]),
-            Op::End if open => Behind::Blank,
+            Op::Blank | Op::Text(_) if next.optional && open => Behind::Any,
+            Op::StatusAndSize { .. } => Behind::Blank(Then::Number),
+            Op::Blank => Behind::Blank(match after.first().map(|step| &step.op) {
+                Some(Op::Known { look: Look::Time(_), .. }) => Then::Any,
+                Some(Op::Known { may_be_empty: false, .. }) => Then::Number,
+                _ => Then::Any,
+            }),
+            Op::Text(text) => match text[..] {
+                [b' ', then, ..] => Behind::Blank(Then::Byte(then)),
+                [first, ..] => Behind::Byte(first),
+                [] => Behind::Any,
+            },
+            Op::End if open => Behind::Blank(Then::Any),
             Op::End => Behind::End,
             _ => Behind::Any,
         };

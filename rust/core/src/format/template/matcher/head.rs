@@ -3,7 +3,7 @@
 //! Users may have blanks and brackets, and collectors write words in front of the host, so all
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
-use super::find::{self, is_blank, skip_blanks, word_end};
+use super::find::{Hits, is_blank, skip_blanks, word_end};
 use super::{Cursor, Program, Reached, further};
 use crate::format::parsed::Span;
 use crate::format::time;
@@ -66,9 +66,9 @@ impl Program {
         let step = cursor.step + 1;
         let mut open = None;
         let mut furthest = None;
-        let mut at = cursor.at;
-        while let Some(place) = find::either(line, at, b'[', b']') {
-            at = place + 1;
+        let mut hits = Hits::new(line, cursor.at, *b"[]");
+        while let Some(place) = hits.next() {
+            let at = place + 1;
             if line[place] == b'[' {
                 // The first word is the host, which may be a bracketed IPv6 address.
                 if place > cursor.at && is_blank(line[place - 1]) {

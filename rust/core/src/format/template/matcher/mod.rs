@@ -18,7 +18,7 @@ use super::{Part, Template, TemplateError, braces};
 use crate::format::parsed::{Found, Reject, Span};
 use crate::format::read::Read;
 use crate::format::time::TimeFormat;
-use find::{is_blank, skip_blanks, word_end};
+use find::{Hits, is_blank, skip_blanks, word_end};
 use head::Head;
 use shapes::TimeShape;
 
@@ -104,10 +104,19 @@ enum Look {
 /// What the byte behind a closing quote has to be; turns most quotes of a hostile line away.
 #[derive(Clone, Copy, Debug)]
 enum Behind {
-    /// A blank, or the end of the line.
-    Blank,
+    /// A blank and behind it what this says, or the end of the line.
+    Blank(Then),
     /// The end of the line.
     End,
+    Byte(u8),
+    Any,
+}
+
+/// What the byte behind that blank has to be, if it is no blank too.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// A byte with which a number may begin.
+    Number,
     Byte(u8),
     Any,
 }
@@ -123,8 +132,6 @@ struct Until {
     /// Whether the field ends at a blank in any case.
     word: bool,
     may_be_empty: bool,
-    /// Whether the literal before it may have taken the blank behind it too.
-    may_lack_blank: bool,
     /// The step before which the look ahead stops.
     limit: usize,
 }
@@ -325,13 +332,18 @@ impl Program {
         spans: &mut [Span],
     ) -> Reached {
         let step = cursor.step + 1;
-        let mut at = cursor.at;
         let mut escaped = None;
         let mut furthest = None;
-        while let Some(place) = find::either(line, at, b'"', b'\\') {
-            at = place + 1;
+        // The first quote that nearly closed it, to tell what was missing behind.
+        let mut near = None;
+        let mut hits = Hits::new(line, cursor.at, [b'"', b'\\']);
+        while let Some(place) = hits.next() {
+            let mut at = place + 1;
             if line[place] == b'"' {
                 if !behind.may_be(line, at) {
+                    if near.is_none() && line.get(at).is_some_and(|byte| is_blank(*byte)) {
+                        near = Some(at);
+                    }
                     continue;
                 }
                 match self.run(line, Cursor { at, step }, usize::MAX, spans) {
@@ -343,6 +355,7 @@ impl Program {
                 }
             } else if let Some(next) = line.get(at) {
                 at += 1;
+                hits.skip_to(at);
                 if *next == b'"'
                     && escaped.is_none()
                     && behind.may_be(line, at)
@@ -359,7 +372,11 @@ impl Program {
             return Ok(reached);
         }
         // Behind a quote that is not followed by what follows this field, the field goes on.
-        let failed = furthest.filter(|failed| self.reject(line, *failed).1 > self.steps[step].part);
+        let is_behind = |failed: &Cursor| self.reject(line, *failed).1 > self.steps[step].part;
+        let failed = furthest.filter(is_behind).or_else(|| {
+            let cursor = Cursor { at: near?, step };
+            self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
+        });
         Err(failed.unwrap_or(Cursor { at: line.len(), step: cursor.step }))
     }
 
@@ -367,16 +384,14 @@ impl Program {
         let Cursor { at: start, step } = cursor;
         let line_end = if until.word { word_end(line, start) } else { line.len() };
         let mut furthest = None;
-        let mut from = start;
-        loop {
-            let place = match until.anchor {
-                Some(anchor) => find::byte(line, from, anchor).filter(|place| *place < line_end),
-                None => Some(word_end(line, from)).filter(|place| *place < line.len()),
-            };
-            let Some(place) = place else { break };
-            from = if until.anchor.is_some() { place + 1 } else { skip_blanks(line, place) };
-            let Some((end, at)) = until.ends_before(line, start, place) else { continue };
-            match self.run(line, Cursor { at, step: step + 1 }, until.limit, spans) {
+        let mut hits =
+            Hits::new(&line[..line_end], start, until.anchor.map_or(*b" \t", |anchor| [anchor; 2]));
+        while let Some(place) = hits.next() {
+            if until.anchor.is_none() {
+                hits.skip_to(skip_blanks(line, place));
+            }
+            let Some(end) = until.ends_before(line, start, place) else { continue };
+            match self.run(line, Cursor { at: end, step: step + 1 }, until.limit, spans) {
                 Ok(reached) => {
                     spans[until.field] = Span::new(start, end);
                     return Ok(reached);
@@ -483,27 +498,38 @@ impl Behind {
         match (line.get(at), self) {
             // Whether the line may end here is asked later.
             (None, _) | (_, Self::Any) => true,
-            (Some(byte), Self::Blank) => is_blank(*byte),
+            (Some(byte), Self::Blank(then)) => is_blank(*byte) && then.may_be(line.get(at + 1)),
             (Some(byte), Self::Byte(wanted)) => *byte == wanted,
             (Some(_), Self::End) => false,
         }
     }
 }
 
+impl Then {
+    fn may_be(self, byte: Option<&u8>) -> bool {
+        let Some(byte) = byte else { return true };
+        is_blank(*byte)
+            || match self {
+                Self::Number => byte.is_ascii_digit() || matches!(byte, b'-' | b'.'),
+                Self::Byte(wanted) => *byte == wanted,
+                Self::Any => true,
+            }
+    }
+}
+
 impl Until {
-    /// Where the field ends if its anchor is at this place, and where the literal behind begins.
-    fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<(usize, usize)> {
+    /// Where the field ends if its anchor is at this place.
+    fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
         if self.blank_before {
             while end > start && is_blank(line[end - 1]) {
                 end -= 1;
             }
             if end == place {
-                let lacks = self.may_lack_blank && place == start && start > 0;
-                return (lacks && is_blank(line[start - 1])).then(|| (start, start - 1));
+                return None;
             }
         }
-        (end > start || self.may_be_empty).then_some((end, end))
+        (end > start || self.may_be_empty).then_some(end)
     }
 }
 
@@ -627,4 +653,5 @@ fn name(byte: u8) -> &'static str {
 #[cfg(test)]
 mod against;
 #[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;

@@ -154,7 +154,7 @@ fn written_out(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn taken<'a>(end: impl Fn(&[u8], usize) -> Option<usize>, text: &'a str) -> Option<&'a str> {
+    fn taken(end: impl Fn(&[u8], usize) -> Option<usize>, text: &str) -> Option<&str> {
         end(text.as_bytes(), 0).map(|end| &text[..end])
     }
 
