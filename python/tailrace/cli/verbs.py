@@ -141,6 +141,9 @@ _SEND_BATCH = 100
 
 _MAX_JOBS = 1_024
 
+# Formats whose columns can be named.
+_DELIMITED = ("csv", "tsv")
+
 _SLIDE = "1s"
 
 
@@ -227,6 +230,12 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         metavar="auto|NAME",
         help=f"what the lines look like: {', '.join(_core.FORMATS)}, or auto, which looks at the "
         "first 1,000 lines of each source (default auto)",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="COLUMN,COLUMN...",
+        help="the columns of lines with commas between them and no header (with --log-format tsv: "
+        "tabs); a type may follow a colon, as in time,device,temperature:float",
     )
     parser.add_argument(
         "-F",
@@ -429,6 +438,7 @@ def _top(given: argparse.Namespace) -> int:
     window = given.window
     hint = None
     try:
+        given.log_format = _log_format(given)
         one_of(given.format, FORMATS, "output format")
         one_of(given.color, COLORS, "choice of --color")
         query = _query(names, given).count(by=given.by)
@@ -480,6 +490,7 @@ def _check_no_window(given: argparse.Namespace) -> None:
 def _parse(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     try:
+        given.log_format = _log_format(given)
         one_of(given.format, FORMATS, "output format")
         checked_format(given.log_format, auto=True)
         wanted = None if given.fields is None else _names_of(given.fields)
@@ -502,6 +513,24 @@ def _parse(given: argparse.Namespace) -> int:
             failed=failed,
             jobs=_jobs(given),
         )
+
+
+def _log_format(given: argparse.Namespace) -> str:
+    """
+    Return what the lines look like.
+
+    Raises:
+        ValueError: There are columns for what has none.
+    """
+    log_format: str = given.log_format
+    if not given.columns:
+        return log_format
+    if log_format not in {AUTO, *_DELIMITED}:
+        raise ValueError(
+            f"--columns: of lines in format {log_format} the columns are known; they are for "
+            f"--log-format {' and '.join(_DELIMITED)}"
+        )
+    return f"{'csv' if log_format == AUTO else log_format}:{given.columns}"
 
 
 def _jobs(given: argparse.Namespace) -> int | None:
