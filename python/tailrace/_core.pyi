@@ -1,8 +1,9 @@
 """The compiled core; private, and free to change with every release."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, FieldKind, Kind, Output
+from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
 
 __all__ = [
     "FORMATS",
@@ -22,6 +23,7 @@ __all__ = [
     "kind",
     "kinds",
     "parse",
+    "tabulate",
     "write_rows",
 ]
 
@@ -97,8 +99,16 @@ class Format:
 class Table:
     def __len__(self) -> int: ...
     @property
+    def fields(self) -> list[str]: ...
+    @property
+    def headers(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 @final
 class Batcher:
@@ -121,9 +131,31 @@ def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def agreeing(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], formats: list[str | Format], limit: int
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    formats: Sequence[str | Format],
+    limit: int,
 ) -> tuple[int, list[int]]: ...
-def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
+def parse(
+    lines: bytes | bytearray | memoryview | Iterable[bytes | str] | ArrowArray | ArrowStream,
+    /,
+    *,
+    format: str | Format,
+    fields: list[str],
+) -> Table: ...
+def tabulate(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    fields: list[str],
+    rejects: tuple[bytes, int] | None = None,
+) -> tuple[Table, bytes, dict[str, Any]]: ...
 def write_rows(
     data: bytes,
     /,

@@ -77,14 +77,16 @@ impl Query {
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source);
         let mut reader = self.reader(&origin.format);
-        chunk.for_each_stamped(|line, stamp| match self.event(line, stamp, origin, &mut reader) {
-            Ok(time) => self.count(origin, line, &mut reader, time, &mut delta),
-            Err(lost) => {
-                let reached = self.reached(origin, &delta);
-                delta.lose(reached, |lines| match lost {
-                    Lost::Rejected(reason) => lines.reject(reason),
-                    Lost::Filtered => lines.filtered += 1,
-                });
+        chunk.for_each_stamped(|line, stamp| {
+            match self.event(line, stamp, origin, &mut reader) {
+                Ok(time) => self.count(origin, line, &mut reader, time, &mut delta),
+                Err(lost) => {
+                    let reached = self.reached(origin, &delta);
+                    delta.lose(reached, |lines| match lost {
+                        Lost::Rejected(reason) => lines.reject(reason),
+                        Lost::Filtered => lines.filtered += 1,
+                    });
+                }
             }
         })?;
         Ok(delta)

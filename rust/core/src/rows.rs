@@ -87,7 +87,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
+    pub(crate) fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
         let out = &mut self.out;
         out.extend_from_slice(&self.prefix);
         let place = format!("{}\t{byte}\t{}\t", self.before + number, reason.name());
@@ -336,9 +336,8 @@ mod tests {
         let text = [LINE, b"\nno\t\xff line\r\n", LINE, b"\n", &long, b"\n\n"].concat();
         let (mut out, mut rejects) = (Vec::new(), Rejects { before: 10, ..Rejects::default() });
         let chunk = Chunk::Lines(&text);
-        let lines =
-            write_rows(&mut reader(&[]), Output::Text, chunk, &mut out, Some(&mut rejects))
-                .unwrap();
+        let lines = write_rows(&mut reader(&[]), Output::Text, chunk, &mut out, Some(&mut rejects))
+            .unwrap();
         assert_eq!((lines.fed, lines.counted, lines.rejected(Reason::TooLong)), (5, 2, 1));
         let held = [b"14\t65536\ttoo-long\t", &long[..MAX_LINE_BYTES], b"\n"].concat();
         let expected = [b"12\t9\tno-match\tno\t\xff line\r\n", &held[..], b"15\t0\tno-match\t\n"];

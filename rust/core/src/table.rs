@@ -3,9 +3,11 @@
 //! Columns are laid out as Arrow lays them out (<https://arrow.apache.org/docs/format/Columnar.html>),
 //! so that they leave without being copied.
 
-use crate::delta::Reason;
+use crate::delta::{Counters, Reason};
+use crate::flume::BatchError;
 use crate::format::{Kind, Line, Reader, Value};
-use crate::lines::MAX_LINE_BYTES;
+use crate::lines::{Chunk, MAX_LINE_BYTES};
+use crate::rows::Rejects;
 use crate::text::lossy;
 
 /// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
@@ -37,21 +39,6 @@ pub enum Values {
     Float(Vec<f64>),
     /// Microseconds since the epoch.
     Time(Vec<i64>),
-}
-
-/// A value of a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'a> {
-    /// There is none.
-    Null,
-    /// UTF-8 text.
-    Text(&'a [u8]),
-    /// A whole number.
-    Int(i64),
-    /// A number.
-    Float(f64),
-    /// Microseconds since the epoch.
-    Time(i64),
 }
 
 /// A bit for each value, the lowest of a byte first.
@@ -109,6 +96,8 @@ pub struct Rows {
 /// The fields of lines.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// The name of each column, and the type of its values.
+    pub fields: Vec<(String, Kind)>,
     /// What was accepted, in order, and cut where a column became too long.
     pub batches: Vec<Rows>,
     /// How many lines were accepted.
@@ -123,19 +112,22 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Tabulator {
     reader: Reader,
-    kinds: Vec<Kind>,
     table: Table,
     line: usize,
+    /// How long the lines of the last batch are together, and how long they may be.
     bytes: usize,
+    most_bytes: usize,
 }
 
 impl Tabulator {
     /// Of the fields that this reader reads.
     pub fn new(reader: Reader) -> Self {
-        let kinds: Vec<_> = (0..reader.names().len()).map(|field| reader.kind(field)).collect();
-        let batches = vec![Rows::new(&kinds)];
-        let table = Table { batches, rows: 0, headers: 0, rejects: Vec::new() };
-        Self { reader, kinds, table, line: 0, bytes: 0 }
+        let fields: Vec<_> = (0..reader.names().len())
+            .map(|field| (reader.name(field).to_owned(), reader.kind(field)))
+            .collect();
+        let batches = vec![Rows::new(&fields)];
+        let table = Table { fields, batches, rows: 0, headers: 0, rejects: Vec::new() };
+        Self { reader, table, line: 0, bytes: 0, most_bytes: MAX_BATCH_BYTES }
     }
 
     /// Takes the next line.
@@ -153,8 +145,8 @@ impl Tabulator {
                 return;
             }
         }
-        if self.bytes + line.len() > MAX_BATCH_BYTES {
-            self.table.batches.push(Rows::new(&self.kinds));
+        if self.bytes + line.len() > self.most_bytes {
+            self.table.batches.push(Rows::new(&self.table.fields));
             self.bytes = 0;
         }
         self.bytes += line.len();
@@ -173,8 +165,8 @@ impl Tabulator {
 }
 
 impl Rows {
-    fn new(kinds: &[Kind]) -> Self {
-        let columns = kinds.iter().map(|&kind| Column::new(kind)).collect();
+    fn new(fields: &[(String, Kind)]) -> Self {
+        let columns = fields.iter().map(|&(_, kind)| Column::new(kind)).collect();
         Self { columns, len: 0 }
     }
 }
@@ -203,7 +195,8 @@ impl Column {
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
                 there
             }
-            (Values::Int(values), Value::Int(value)) | (Values::Time(values), Value::Time(value)) => {
+            (Values::Int(values), Value::Int(value))
+            | (Values::Time(values), Value::Time(value)) => {
                 values.push(value);
                 true
             }
@@ -222,24 +215,6 @@ impl Column {
         };
         self.valid.push(is_there);
     }
-
-    /// The value at a place.
-    pub fn get(&self, place: usize) -> Cell<'_> {
-        if !self.valid.get(place) {
-            return Cell::Null;
-        }
-        match &self.values {
-            Values::Text { offsets, data } => {
-                let at = |place: usize| {
-                    offsets.get(place).and_then(|&at| usize::try_from(at).ok()).unwrap_or(data.len())
-                };
-                Cell::Text(&data[at(place)..at(place + 1)])
-            }
-            Values::Int(values) => Cell::Int(values[place]),
-            Values::Float(values) => Cell::Float(values[place]),
-            Values::Time(values) => Cell::Time(values[place]),
-        }
-    }
 }
 
 /// Reads a line, or says from which byte on it has no fields, why, and what was expected there.
@@ -252,6 +227,31 @@ pub(crate) fn read(
         return Err((MAX_LINE_BYTES, Reason::TooLong, "the end of the line"));
     }
     reader.read(line).map_err(|reject| (reject.byte(), Reason::NoMatch, reject.expected()))
+}
+
+/// The fields of a chunk's lines, and where all of them went.
+pub fn tabulate(
+    reader: Reader,
+    chunk: Chunk<'_>,
+    mut rejects: Option<&mut Rejects>,
+) -> Result<(Table, Counters), BatchError> {
+    let mut tabulator = Tabulator::new(reader);
+    let mut lines = Counters::default();
+    chunk.for_each(|line| {
+        lines.fed += 1;
+        let before = tabulator.table.rejects.len();
+        tabulator.push(line);
+        if let Some(reject) = tabulator.table.rejects.get(before) {
+            lines.reject(reject.reason);
+            if let Some(rejects) = &mut rejects {
+                rejects.write(lines.fed, reject.byte, reject.reason, line);
+            }
+        }
+    })?;
+    let table = tabulator.finish();
+    lines.counted = table.rows as u64;
+    lines.filtered = table.headers as u64;
+    Ok((table, lines))
 }
 
 #[cfg(test)]
@@ -280,16 +280,63 @@ mod tests {
         let line = |status: &str| {
             format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
         };
-        let lines: Vec<_> =
-            (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
+        let lines: Vec<_> = (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
         let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
         let table = table(&["status", "url"], &lines);
         let [status, url] = &table.batches[0].columns[..] else { panic!() };
         assert_eq!((status.valid.len, status.valid.zeros, url.valid.zeros), (10, 4, 0));
         for at in 0..10 {
-            let expected = if at % 3 == 0 { Cell::Null } else { Cell::Int(404) };
-            assert_eq!(status.get(at), expected);
-            assert_eq!(url.get(at), Cell::Text(b"/a"));
+            assert_eq!(int(status, at), (at % 3 != 0).then_some(404));
+            assert_eq!(text(url, at), Some(&b"/a"[..]));
         }
+    }
+
+    #[test]
+    fn a_batch_ends_before_its_lines_are_too_long_together() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["host", "status"]).unwrap();
+        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::new(reader) };
+        let line = |host: usize| {
+            format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x""#)
+        };
+        for host in 0..5 {
+            tabulator.push(line(host).as_bytes());
+            tabulator.push(b"no log line");
+        }
+        let table = tabulator.finish();
+        let lens: Vec<_> = table.batches.iter().map(|batch| batch.len).collect();
+        assert_eq!(
+            (line(0).len(), lens, table.rows, table.rejects.len()),
+            (73, vec![2, 2, 1], 5, 5)
+        );
+        let hosts = table.batches.iter().flat_map(|batch| {
+            (0..batch.len).filter_map(|at| text(&batch.columns[0], at).map(<[u8]>::to_vec))
+        });
+        assert!(hosts.eq((0..5).map(|host| host.to_string().into_bytes())));
+    }
+
+    #[test]
+    fn a_chunk_is_counted_and_its_rejects_are_written() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["status"]).unwrap();
+        let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
+        let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
+        let (table, lines) =
+            tabulate(reader, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+        assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
+        assert_eq!(lines.rejected(Reason::NoMatch), 2);
+        let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";
+        assert_eq!(rejects.out, expected.as_bytes());
+    }
+
+    fn int(column: &Column, at: usize) -> Option<i64> {
+        let Values::Int(values) = &column.values else { panic!() };
+        column.valid.get(at).then(|| values[at])
+    }
+
+    fn text(column: &Column, at: usize) -> Option<&[u8]> {
+        let Values::Text { offsets, data } = &column.values else { panic!() };
+        let place = |at: usize| usize::try_from(offsets[at]).unwrap();
+        column.valid.get(at).then(|| &data[place(at)..place(at + 1)])
     }
 }

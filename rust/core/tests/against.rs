@@ -5,8 +5,8 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed,
-    Settings, State, Time,
+    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed, Settings,
+    State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tailrace_core::{Clock, Delta, Origin, Panes, Query, Seed, Settings, State, Time, UnknownField};
+use tailrace_core::{
+    Clock, Delta, Origin, Panes, Query, Seed, Settings, State, Time, UnknownField,
+};
 
 use crate::convert::{
     Answer, FormatArg, answer, batch_error, chunk, counters, lock, unknown_field,

@@ -1,5 +1,6 @@
 //! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
 
+mod arrow;
 mod convert;
 mod engine;
 mod events;
@@ -28,7 +29,7 @@ mod _core {
     use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, agreeing, columns, fields, kind, kinds, parse, write_rows,
+        PyFormat, PyTable, agreeing, columns, fields, kind, kinds, parse, tabulate, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

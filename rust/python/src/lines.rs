@@ -1,11 +1,17 @@
 //! Lines to rows.
 
-use pyo3::IntoPyObjectExt;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
-use tailrace_core::{Cell, Chunk, Format, Kind, Rejects, Table, Tabulator, lossy};
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
+use pyo3_arrow::ffi::ArrayReader;
+use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
 
-use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, iso, output, reader};
+use crate::arrow::{self, Cells};
+use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, reader};
 
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
@@ -79,67 +85,214 @@ pub(crate) fn agreeing(
     Ok((found.lines, found.agreed))
 }
 
-/// The fields of a chunk's lines.
+/// The fields of lines.
 #[pyclass(name = "Table", module = "tailrace._core", frozen)]
 pub(crate) struct PyTable {
-    names: Vec<String>,
-    table: Table,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    headers: usize,
+    rejects: Vec<Rejected>,
+}
+
+impl PyTable {
+    fn new(table: Table) -> PyResult<Self> {
+        let schema = arrow::schema(&table.fields);
+        let batches = table.batches.into_iter().map(|rows| arrow::record_batch(&schema, rows));
+        let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        Ok(Self { schema, batches, headers: table.headers, rejects: table.rejects })
+    }
 }
 
 #[pymethods]
 impl PyTable {
     fn __len__(&self) -> usize {
-        self.table.rows
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The names of the columns.
+    #[getter]
+    fn fields(&self) -> Vec<&str> {
+        self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// How many lines were headers or comments.
+    #[getter]
+    fn headers(&self) -> usize {
+        self.headers
+    }
+
+    /// How many lines were not accepted.
+    #[getter]
+    fn rejected(&self) -> usize {
+        self.rejects.len()
     }
 
     /// Line, byte and reason of each line that was not accepted, and what was expected there.
     #[getter]
     fn rejects(&self) -> Vec<(usize, usize, &'static str, &'static str)> {
-        let rejects = self.table.rejects.iter();
+        let rejects = self.rejects.iter();
         rejects.map(|one| (one.line, one.byte, one.reason.name(), one.expected)).collect()
     }
 
     /// One dictionary for each accepted line.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let mut dicts = Vec::with_capacity(self.table.rows);
-        for batch in &self.table.batches {
-            for row in 0..batch.len {
-                let object = PyDict::new(py);
-                for (name, column) in self.names.iter().zip(&batch.columns) {
-                    object.set_item(name, cell(py, column.get(row))?)?;
+        let names: Vec<_> = self.fields().iter().map(|name| PyString::new(py, name)).collect();
+        let mut dicts = Vec::with_capacity(self.__len__());
+        for batch in &self.batches {
+            let columns: Vec<_> = batch.columns().iter().map(Cells::new).collect();
+            for row in 0..batch.num_rows() {
+                let dict = PyDict::new(py);
+                for (name, column) in names.iter().zip(&columns) {
+                    dict.set_item(name, column.get(py, row)?)?;
                 }
-                dicts.push(object);
+                dicts.push(dict);
             }
         }
         Ok(dicts)
     }
-}
 
-fn cell<'py>(py: Python<'py>, cell: Cell<'_>) -> PyResult<Bound<'py, PyAny>> {
-    match cell {
-        Cell::Null => Ok(py.None().into_bound(py)),
-        Cell::Text(text) => PyString::new(py, &lossy(text)).into_bound_py_any(py),
-        Cell::Int(value) => value.into_bound_py_any(py),
-        Cell::Float(value) => value.into_bound_py_any(py),
-        Cell::Time(micros) => iso(micros).into_bound_py_any(py),
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        arrow::schema_capsule(py, &self.schema)
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        arrow::stream_capsule(py, &self.schema, &self.batches, requested_schema)
     }
 }
 
-/// Parses newline text.
+/// Lines as a library's user has them.
+enum Lines {
+    Text(PyBackedBytes),
+    /// Memory that others may write to while it is parsed is copied first.
+    Copied(Vec<u8>),
+    Items(Vec<Item>),
+    Arrow(Box<dyn ArrayReader + Send>),
+}
+
+enum Item {
+    Bytes(PyBackedBytes),
+    Text(PyBackedStr),
+}
+
+impl Lines {
+    fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if data.is_instance_of::<PyBytes>() {
+            return Ok(Self::Text(data.extract()?));
+        }
+        if arrow::is_arrow(data)? {
+            return arrow::arrays(data).map(Self::Arrow);
+        }
+        if let Ok(buffer) = PyBuffer::<u8>::get(data) {
+            return buffer.to_vec(data.py()).map(Self::Copied);
+        }
+        if !data.is_instance_of::<PyString>()
+            && let Ok(items) = data.try_iter()
+        {
+            return items.map(|item| Item::of(&item?)).collect::<PyResult<_>>().map(Self::Items);
+        }
+        Err(PyTypeError::new_err(format!(
+            "lines are bytes, a list of bytes or text, or an Arrow array of them, not {}",
+            data.get_type().name()?
+        )))
+    }
+
+    fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
+        let mut text =
+            |text| Chunk::Lines(text).for_each(|line| tabulator.push(line)).map_err(batch_error);
+        match self {
+            Self::Text(data) => text(&data),
+            Self::Copied(data) => text(&data),
+            Self::Items(items) => {
+                for item in &items {
+                    let line = item.bytes();
+                    tabulator.push(line.strip_suffix(b"\n").unwrap_or(line));
+                }
+                Ok(())
+            }
+            Self::Arrow(arrays) => arrow::push_all(arrays, tabulator).map_err(arrow::error),
+        }
+    }
+}
+
+impl Item {
+    fn of(item: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(text) = item.cast::<PyString>() {
+            // Bytes that were no UTF-8 where they were read by Python.
+            return match text.extract() {
+                Ok(text) => Ok(Self::Text(text)),
+                Err(_) => Ok(Self::Bytes(
+                    text.call_method1("encode", ("utf-8", "surrogateescape"))?.extract()?,
+                )),
+            };
+        }
+        match item.extract() {
+            Ok(bytes) => Ok(Self::Bytes(bytes)),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "each line is bytes or text, not {}",
+                item.get_type().name()?
+            ))),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Parses lines.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, format, fields))]
+#[pyo3(signature = (lines, /, *, format, fields))]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn parse(
-    py: Python<'_>,
-    data: &[u8],
+    lines: &Bound<'_, PyAny>,
     format: FormatArg<'_>,
     fields: Vec<String>,
 ) -> PyResult<PyTable> {
     let mut tabulator = Tabulator::new(reader(&format.get()?, &fields)?);
-    let walked = py.detach(|| {
-        Chunk::Lines(data).for_each(|line| tabulator.push(line)).map(|()| tabulator.finish())
-    });
-    Ok(PyTable { names: fields, table: walked.map_err(batch_error)? })
+    let py = lines.py();
+    let lines = Lines::of(lines)?;
+    py.detach(|| {
+        lines.push_all(&mut tabulator)?;
+        PyTable::new(tabulator.finish())
+    })
+}
+
+/// The fields of a chunk's lines, the lines that gave none, and where all of them went.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, fields, rejects=None))]
+#[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
+pub(crate) fn tabulate<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'py>,
+    fields: Vec<String>,
+    rejects: Option<(Vec<u8>, u64)>,
+) -> PyResult<(PyTable, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
+    let reader = reader(&format.get()?, &fields)?;
+    let chunk = chunk(kind, data, span)?;
+    let mut rejects = rejects_of(rejects);
+    let (table, lines) = py.detach(|| {
+        let (table, lines) =
+            tailrace_core::tabulate(reader, chunk, rejects.as_mut()).map_err(batch_error)?;
+        PyTable::new(table).map(|table| (table, lines))
+    })?;
+    let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
+    Ok((table, PyBytes::new(py, &rejected), counters(py, &lines)?))
+}
+
+/// Where rejected lines are written, out of what they begin with and how many came before them.
+fn rejects_of(place: Option<(Vec<u8>, u64)>) -> Option<Rejects> {
+    place.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() })
 }
 
 /// The rows of a chunk's lines, the lines that gave none, and where all of them went.
@@ -160,8 +313,7 @@ pub(crate) fn write_rows<'py>(
     let mut reader = reader(&format.get()?, &fields)?;
     let output = self::output(output)?;
     let chunk = chunk(kind, data, span)?;
-    let mut rejects =
-        rejects.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() });
+    let mut rejects = rejects_of(rejects);
     let (out, lines) = py
         .detach(|| {
             let mut out = Vec::new();

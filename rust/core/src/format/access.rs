@@ -149,9 +149,7 @@ impl Accessor {
         match &self.source {
             Source::Nowhere(_) => Value::Null,
             Source::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
-            Source::Request(at, part) => {
-                raw(*at).map_or(Value::Null, |text| part_of(text, *part))
-            }
+            Source::Request(at, part) => raw(*at).map_or(Value::Null, |text| part_of(text, *part)),
             Source::SecondWord(at) => {
                 raw(*at).and_then(|text| space::word(text, 1)).map_or(Value::Null, Value::Text)
             }
@@ -346,7 +344,8 @@ fn int(text: &[u8]) -> Value<'_> {
 
 /// A number as Rust and JSON write it, and no infinity.
 fn float(text: &[u8]) -> Option<f64> {
-    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    let is_number =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     if text.is_empty() || text.len() > 64 || !text.iter().all(is_number) {
         return None;
     }

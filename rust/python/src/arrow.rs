@@ -1,0 +1,170 @@
+//! Columns to Arrow and lines from it, by its C data interface.
+//!
+//! The columns of a table are laid out as Arrow's are, so they leave without being copied.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyString};
+use pyo3_arrow::error::PyArrowError;
+use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::input::AnyArray;
+use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
+
+use crate::convert::iso;
+
+/// The types of the columns.
+pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
+    let fields = fields.iter().map(|(name, kind)| {
+        let data_type = match kind {
+            Kind::Text => DataType::Utf8,
+            Kind::Int => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        };
+        Field::new(name, data_type, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+fn array(column: Column) -> Result<ArrayRef, ArrowError> {
+    let nulls = nulls(column.valid);
+    Ok(match column.values {
+        Values::Text { offsets, data } => {
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
+        }
+        Values::Int(values) => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        Values::Float(values) => Arc::new(Float64Array::try_new(values.into(), nulls)?),
+        Values::Time(values) => {
+            let times = TimestampMicrosecondArray::try_new(values.into(), nulls)?;
+            Arc::new(times.with_timezone("UTC"))
+        }
+    })
+}
+
+fn nulls(valid: Bits) -> Option<NullBuffer> {
+    let bits = || BooleanBuffer::new(Buffer::from_vec(valid.bytes), 0, valid.len);
+    (valid.zeros > 0).then(|| NullBuffer::new(bits()))
+}
+
+pub(crate) fn schema_capsule<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    Ok(to_schema_pycapsule(py, schema.as_ref())?)
+}
+
+pub(crate) fn stream_capsule<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let batches: Vec<_> = batches
+        .iter()
+        .map(|batch| Ok(Arc::new(StructArray::from(batch.clone())) as ArrayRef))
+        .collect();
+    let field = Field::new_struct("", schema.fields().clone(), false);
+    let reader = Box::new(ArrayIterator::new(batches, Arc::new(field)));
+    Ok(to_stream_pycapsule(py, reader, requested_schema)?)
+}
+
+/// A column whose values are asked for one by one.
+pub(crate) enum Cells<'a> {
+    Text(&'a StringArray),
+    Int(&'a Int64Array),
+    Float(&'a Float64Array),
+    Time(&'a TimestampMicrosecondArray),
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn new(array: &'a ArrayRef) -> Self {
+        match array.data_type() {
+            DataType::Int64 => Self::Int(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Self::Float(array.as_primitive::<Float64Type>()),
+            DataType::Timestamp(..) => Self::Time(array.as_primitive::<TimestampMicrosecondType>()),
+            _ => Self::Text(array.as_string()),
+        }
+    }
+
+    /// None where there is no value; a time as ISO 8601.
+    pub(crate) fn get<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Text(array) if array.is_valid(row) => {
+                PyString::new(py, array.value(row)).into_bound_py_any(py)
+            }
+            Self::Int(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
+            Self::Float(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
+            Self::Time(array) if array.is_valid(row) => iso(array.value(row)).into_bound_py_any(py),
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+/// Whether an object offers an Arrow array, or several in a row.
+pub(crate) fn is_arrow(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(object.hasattr("__arrow_c_array__")? || object.hasattr("__arrow_c_stream__")?)
+}
+
+/// The arrays of an object whose values are lines.
+pub(crate) fn arrays(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>> {
+    let reader = object.extract::<AnyArray>()?.into_reader()?;
+    let data_type = reader.field().data_type().clone();
+    if data_type.is_string()
+        || (data_type.is_binary() && !matches!(data_type, DataType::FixedSizeBinary(_)))
+    {
+        return Ok(reader);
+    }
+    Err(PyTypeError::new_err(format!(
+        "an Arrow array of lines holds text or bytes, not {data_type}"
+    )))
+}
+
+/// Takes each value as a line, and a null as an empty one, so that lines keep their numbers.
+pub(crate) fn push_all(
+    arrays: Box<dyn ArrayReader + Send>,
+    tabulator: &mut Tabulator,
+) -> Result<(), ArrowError> {
+    for array in arrays {
+        let array = array?;
+        match array.data_type() {
+            DataType::Utf8 => push(array.as_string::<i32>(), tabulator),
+            DataType::LargeUtf8 => push(array.as_string::<i64>(), tabulator),
+            DataType::Utf8View => push(array.as_string_view(), tabulator),
+            DataType::LargeBinary => push(array.as_binary::<i64>(), tabulator),
+            DataType::BinaryView => push(array.as_binary_view(), tabulator),
+            _ => push(array.as_binary::<i32>(), tabulator),
+        }
+    }
+    Ok(())
+}
+
+fn push<'a, T: AsRef<[u8]> + ?Sized + 'a>(
+    lines: impl IntoIterator<Item = Option<&'a T>>,
+    tabulator: &mut Tabulator,
+) {
+    for line in lines {
+        tabulator.push(line.map_or(&[], AsRef::as_ref));
+    }
+}
+
+pub(crate) fn error(error: ArrowError) -> PyErr {
+    PyArrowError::from(error).into()
+}
