@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, final
 from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
 
 __all__ = [
+    "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
     "BatchError",
@@ -17,11 +18,14 @@ __all__ = [
     "Window",
     "__version__",
     "_debug_build",
+    "about",
     "agreeing",
     "columns",
     "fields",
+    "has",
     "kind",
     "kinds",
+    "names",
     "parse",
     "tabulate",
     "write_rows",
@@ -30,6 +34,7 @@ __all__ = [
 __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
+DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
@@ -44,7 +49,7 @@ class Engine:
     def __new__(
         cls,
         *,
-        formats: list[str | Format],
+        formats: Sequence[str | Format],
         by: str,
         time: Literal["arrival", "header", "log"],
         limit: int | None,
@@ -94,6 +99,11 @@ class Format:
     def __new__(cls, spec: str, /) -> Format: ...
     @property
     def spec(self) -> str: ...
+    @property
+    def has_header(self) -> bool: ...
+    def sections(
+        self, data: bytes, /, *, kind: Kind, span: tuple[int, int]
+    ) -> tuple[list[tuple[tuple[int, int], Format]], Format]: ...
 
 @final
 class Table:
@@ -126,10 +136,13 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
+def about(name: str, /) -> tuple[str, str, str] | None: ...
+def names() -> list[tuple[str, FieldKind, str]]: ...
 def fields(format: str | Format, /) -> list[str]: ...
 def columns(format: str | Format, /) -> list[str]: ...
 def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
+def has(format: str | Format, field: str, /) -> bool: ...
 def agreeing(
     data: bytes,
     /,

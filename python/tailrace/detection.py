@@ -79,12 +79,15 @@ class Detector:
     """
 
     def __init__(self, fields: Sequence[str] = ()) -> None:
-        self._candidates = [name for name in DETECTED if {*fields} <= {*_core.fields(name)}]
+        self._candidates = [
+            name for name in DETECTED if all(_core.has(name, field) for field in fields)
+        ]
         if not self._candidates:
             raise ValueError(
                 f"no format that is detected has {', '.join(fields)}; name one that has, see "
                 "tailrace formats"
             )
+        self._formats = [_core.Format(name) for name in self._candidates]
         self._agreed = [0] * len(self._candidates)
         self._lines = 0
         self._bytes = 0
@@ -110,12 +113,16 @@ class Detector:
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
-                formats=self._candidates,
+                formats=self._formats,
                 limit=_ENOUGH_LINES - self._lines,
             )
         except _core.BatchError:
             # Nothing of it counts, and whoever counts will tell its sender.
             return
+        self._formats = [
+            one.sections(chunk.data, kind=chunk.kind, span=chunk.span)[1] if one.has_header else one
+            for one in self._formats
+        ]
         self._lines += lines
         self._agreed = [sum(pair) for pair in zip(self._agreed, agreed, strict=True)]
 

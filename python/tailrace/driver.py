@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from tailrace._core import BatchError
+from tailrace._core import BatchError, Format
 from tailrace.errors import TailraceError, log_problem
 from tailrace.snapshot import Snapshot
 from tailrace.sources import as_live, at_hand, end_of
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from tailrace._core import Engine
+    from tailrace._core import Delta, Engine
     from tailrace._types import Answer
     from tailrace.detection import Detector
     from tailrace.sources import Chunk, LiveSource, Source
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 __all__ = [
     "Clock",
@@ -41,6 +44,7 @@ __all__ = [
     "Status",
     "Stop",
     "Taken",
+    "in_order",
 ]
 
 # How long the first lines of a live source may be held to see what they look like.
@@ -121,7 +125,8 @@ class Taken(NamedTuple):
     """A chunk with all that it takes to absorb it."""
 
     chunk: Chunk
-    log_format: str
+    log_format: Format | None
+    """Of the chunk's lines; nothing for the end of a source."""
     now_us: int
     max_ahead_us: int | None
 
@@ -136,8 +141,10 @@ class Intake:
     def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
         self._clock = clock
         self._origins = origins
+        # Of what comes next of each source, once that is known.
         self._formats = [
-            origin.log_format if isinstance(origin.log_format, str) else None for origin in origins
+            Format(origin.log_format) if isinstance(origin.log_format, str) else None
+            for origin in origins
         ]
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
         self._said: list[str] = []
@@ -149,16 +156,16 @@ class Intake:
         if not _is_wanted(chunk):
             return []
         now_us = self._clock.now_us()
+        if not chunk.data:
+            return [*self._settle(chunk.source), Taken(chunk, None, now_us, None)]
         log_format = self._formats[chunk.source]
         if log_format is not None:
-            return [self._taken(chunk, log_format, now_us)]
-        if not chunk.data:
-            return [*self._settle(chunk.source), self._taken(chunk, "", now_us)]
+            return self._taken(chunk, log_format, now_us)
         detector = cast("Detector", self._origins[chunk.source].log_format)
         detector.look(chunk)
         if not detector.lines:
             # Blank lines are of no format, so they are not worth holding.
-            return [self._taken(chunk, detector.choose().format, now_us)]
+            return self._taken(chunk, Format(detector.choose().format), now_us)
         self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
@@ -189,18 +196,31 @@ class Intake:
             return []
         origin = self._origins[source]
         choice = cast("Detector", origin.log_format).choose()
-        self._formats[source] = choice.format
+        self._formats[source] = Format(choice.format)
         plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
         if not plain or choice.format not in self._agreed:
             self._said.append(choice.said(origin.name))
         if plain:
             self._agreed.add(choice.format)
         return [
-            self._taken(chunk, choice.format, now_us) for chunk, now_us in held if _is_wanted(chunk)
+            taken
+            for chunk, now_us in held
+            if _is_wanted(chunk)
+            for taken in self._taken(chunk, cast("Format", self._formats[source]), now_us)
         ]
 
-    def _taken(self, chunk: Chunk, log_format: str, now_us: int) -> Taken:
-        return Taken(chunk, log_format, now_us, self._origins[chunk.source].max_ahead_us)
+    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[Taken]:
+        """Return a chunk with its format, in parts where its lines name other columns."""
+        max_ahead_us = self._origins[chunk.source].max_ahead_us
+        if not log_format.has_header:
+            return [Taken(chunk, log_format, now_us, max_ahead_us)]
+        sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
+        if self._formats[chunk.source] is not None:
+            self._formats[chunk.source] = after
+        return [
+            Taken(chunk._replace(span=span), section, now_us, max_ahead_us)
+            for span, section in sections
+        ]
 
 
 def _is_wanted(chunk: Chunk) -> bool:
@@ -286,6 +306,48 @@ class Replay:
             chunk = chunk._replace(source=number)
         return self._intake.take(chunk)
 
+    def all(self, behind: Callable[[], int | None] = lambda: None) -> Iterator[Taken]:
+        """Yield all that comes, each from the part that is behind then."""
+        while (some := self.read(behind())) is not None:
+            yield from some
+
+
+def in_order(
+    work: Callable[[T], R], items: Iterator[T], jobs: int
+) -> Generator[tuple[T, R], None, None]:
+    """
+    Yield each item with what the work makes of it, in their order, some of it done at once.
+
+    The work leaves Python's lock. An item is handed out when it is done and the next ones were
+    taken, so this is for what has its bytes at hand.
+    """
+    if jobs == 1:
+        for item in items:
+            yield item, work(item)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
+
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    problem: Exception | None = None
+    with ThreadPoolExecutor(jobs) as pool:
+        while problem is None:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001 - raised again when what came before it is done
+                problem = error
+                break
+            waiting.append((item, pool.submit(work, item)))
+            while waiting and (len(waiting) > 2 * jobs or waiting[0][1].done()):
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    if problem is not None:
+        raise problem
+
 
 class Reception:
     """Receives from what has to be waited for; one that breaks off has ended."""
@@ -344,6 +406,7 @@ class Run:
         windowed: bool,
         idle_timeout_us: int | None = None,
         lateness_us: int = 0,
+        jobs: int = 1,
     ) -> None:
         self._engine = engine
         self._source = source
@@ -353,6 +416,7 @@ class Run:
         self._windowed = windowed
         self._silence = _Silence(origins, idle_timeout_us)
         self._lateness_us = lateness_us
+        self._jobs = jobs
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         self.intake = Intake(clock, origins)
@@ -425,8 +489,10 @@ class Run:
         replay = Replay(cast("Source", self._source), self.intake, self.wish)
         self.problems = replay.problems
         several = self._windowed and cast("Source", self._source).count > 1
-        while (some := replay.read(self._engine.behind() if several else None)) is not None:
-            self._apply(some)
+        # Which source is behind is known as far as it was counted; the answers do not depend on it.
+        all_taken = replay.all(lambda: self._engine.behind() if several else None)
+        for taken, delta in in_order(self._absorbed, all_taken, self._jobs):
+            self._applied(taken, delta)
             self._engine.advance(self._clock.now_us())
             yield from self._answers()
         if not self.wish.asked:
@@ -538,26 +604,37 @@ class Run:
         self._fed.append((self._clock.now_us(), self.lines()["fed"]))
 
     def _apply(self, some: Sequence[Taken]) -> None:
-        for chunk, log_format, now_us, max_ahead_us in some:
-            if not chunk.data:
-                self._engine.end_source(chunk.source)
-                self._silence.ended(chunk.source)
-                continue
-            try:
-                delta = self._engine.absorb(
-                    chunk.data,
-                    kind=chunk.kind,
-                    span=chunk.span,
-                    source=chunk.source,
-                    format=log_format,
-                    now_us=now_us,
-                    max_ahead_us=max_ahead_us,
-                )
-            except BatchError as error:
-                if chunk.answer is None:
-                    raise
-                chunk.answer(str(error))
-                continue
+        for taken in some:
+            self._applied(taken, self._absorbed(taken))
+
+    def _absorbed(self, taken: Taken) -> Delta | BatchError | None:
+        """Return what a chunk adds, nothing for the end of a source; any thread may ask."""
+        chunk, log_format, now_us, max_ahead_us = taken
+        if log_format is None:
+            return None
+        try:
+            return self._engine.absorb(
+                chunk.data,
+                kind=chunk.kind,
+                span=chunk.span,
+                source=chunk.source,
+                format=log_format,
+                now_us=now_us,
+                max_ahead_us=max_ahead_us,
+            )
+        except BatchError as error:
+            return error
+
+    def _applied(self, taken: Taken, delta: Delta | BatchError | None) -> None:
+        chunk = taken.chunk
+        if delta is None:
+            self._engine.end_source(chunk.source)
+            self._silence.ended(chunk.source)
+        elif isinstance(delta, BatchError):
+            if chunk.answer is None:
+                raise delta
+            chunk.answer(str(delta))
+        else:
             self._engine.apply(delta)
             if delta.has_time:
                 self._silence.broken(chunk.source)

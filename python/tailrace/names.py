@@ -17,9 +17,8 @@ __all__ = [
 AUTO = "auto"
 """The format that is told by the first lines; see `detection`."""
 
-# The most specific first: where two accept as many lines, the first is meant. What servers write
-# that `classic` accepts `combined` accepts too, with types, so `classic` is taken by name only.
-DETECTED = ("common", "combined")
+DETECTED = _core.DETECTED
+"""The formats that are told by their lines, the most specific first."""
 
 
 def one_of(name: str, known: list[str], what: str) -> str:
@@ -43,25 +42,48 @@ def suggestion(name: str, known: list[str]) -> str:
     return f"{guess} one of {', '.join(known)}"
 
 
-def checked_format(name: str, *, auto: bool = False) -> str:
-    """Return the name of a format; `auto` is one only where that is said."""
-    return one_of(name, [AUTO, *_core.FORMATS] if auto else _core.FORMATS, "format")
+def checked_format(spec: str, *, auto: bool = False) -> str:
+    """
+    Return the name of a format, or the text that one can be made of.
+
+    `auto` is one only where that is said.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It is no format; the message says why, and how to mend it.
+    """
+    if not isinstance(spec, str):
+        raise TypeError(f"format: a name or a text that tells the format, not {spec!r:.80}")
+    if (auto and spec == AUTO) or spec in _core.FORMATS:
+        return spec
+    if spec.replace("-", "").replace("_", "").isalnum():
+        return one_of(spec, [AUTO, *_core.FORMATS] if auto else _core.FORMATS, "format")
+    _core.Format(spec)
+    return spec
 
 
 def checked_fields(names: list[str], log_format: str) -> list[str]:
     """Return names of fields that this format can give; for `auto`, that one of them can."""
-    if log_format == AUTO:
-        known = list(dict.fromkeys(field for name in DETECTED for field in _core.fields(name)))
-        what = "field of a format that is detected"
-    else:
-        known = _core.fields(log_format)
-        what = f"field of format {log_format}"
     for name in names:
-        if log_format == AUTO or _core.kind(log_format, name) is None:
+        if not _has(log_format, name):
+            known = _fields(log_format)
+            auto = log_format == AUTO
+            what = "field of a format that is detected" if auto else f"field of format {log_format}"
             one_of(name, known, what)
         if names.count(name) > 1:
             raise ValueError(f"field {name!r} is named twice; name it once")
     return names
+
+
+def _has(log_format: str, field: str) -> bool:
+    if log_format == AUTO:
+        return any(_core.has(name, field) for name in DETECTED)
+    return _core.kind(log_format, field) is not None
+
+
+def _fields(log_format: str) -> list[str]:
+    formats = DETECTED if log_format == AUTO else [log_format]
+    return list(dict.fromkeys(field for name in formats for field in _core.fields(name)))
 
 
 def host_and_port(text: str) -> tuple[str, int]:

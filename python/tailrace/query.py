@@ -15,7 +15,7 @@ from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
 from tailrace.sources import as_live, at_hand
-from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory
+from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -177,10 +177,12 @@ class Query:
         return self._with(limit=None)
 
     @overload
-    def run(self) -> Answers: ...
+    def run(self, *, jobs: int | None = None) -> Answers: ...
     @overload
-    def run(self, callback: Callable[[Snapshot], Any]) -> None: ...
-    def run(self, callback: Callable[[Snapshot], Any] | None = None) -> Answers | None:
+    def run(self, callback: Callable[[Snapshot], Any], *, jobs: int | None = None) -> None: ...
+    def run(
+        self, callback: Callable[[Snapshot], Any] | None = None, *, jobs: int | None = None
+    ) -> Answers | None:
         """
         Return the snapshots, for `for` or `async for`, or hand each to *callback*.
 
@@ -188,12 +190,17 @@ class Query:
         snapshot of a live source, the source waits: agents that get no answer for 20 s send their
         batch again.
 
+        Args:
+            callback: Is called with each snapshot.
+            jobs: How many threads count the lines of files, by default one for each processor.
+                The answers do not depend on it.
+
         Raises:
             OSError: The source cannot be opened or read.
             TypeError: The callback is a coroutine function.
-            ValueError: It was not said what to count.
+            ValueError: It was not said what to count, or `jobs` is below one.
         """
-        answers = Answers(self.start())
+        answers = Answers(self.start(jobs=jobs))
         if callback is None:
             return answers
         import inspect  # noqa: PLC0415 - 20 ms
@@ -210,13 +217,31 @@ class Query:
         """Return where the bytes come from, for who wants these fields and no counts."""
         return _assembled(self._places, self._window, fields)
 
-    def start(self) -> Run:
+    def jobs(self, wanted: int | None) -> int:
+        """
+        Return how many threads are to work on its lines.
+
+        Raises:
+            ValueError: Fewer than one are wanted.
+        """
+        if wanted is not None and wanted < 1:
+            raise ValueError(f"jobs: {wanted} threads; ask for at least one")
+        if not all(place.is_at_rest for place in self._places):
+            # What comes through a pipe is to be seen when it has come.
+            return 1
+        paths = [path for place in self._places for path in place.paths]
+        if wanted is None and sum(size_of(path) or 0 for path in paths) < _MANY_BYTES:
+            return 1
+        return wanted or _processors()
+
+    def start(self, *, jobs: int | None = None) -> Run:
         """Return the run behind `run`, for who wants to stop it in good order."""
+        jobs = self.jobs(jobs)
         if self._by is None:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
         window = self._window
         if window is None and any(place.live for place in self._places):
-            return self.window(*_LIVE_WINDOW).start()
+            return self.window(*_LIVE_WINDOW).start(jobs=jobs)
         source, origins = _assembled(self._places, window, [self._by])
         clock = Clock()
         lateness_us = 0 if window is None else window.lateness_us
@@ -248,7 +273,18 @@ class Query:
             windowed=window is not None,
             idle_timeout_us=None if window is None else window.idle_timeout_us,
             lateness_us=lateness_us,
+            jobs=jobs,
         )
+
+
+# Below this the threads cost more than they save.
+_MANY_BYTES = 8 * 1024 * 1024
+
+
+def _processors() -> int:
+    # Not every system tells which of them this process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 # As many as there can be keys.
@@ -273,7 +309,7 @@ class _Place(NamedTuple):
         """Return the formats that its lines may turn out to have, all with this field."""
         if self.log_format != AUTO:
             return [self.log_format]
-        return [name for name in DETECTED if field in _core.fields(name)]
+        return [name for name in DETECTED if _core.has(name, field)]
 
     def sources(
         self, window: _Window | None, *, waited_for: bool, of: int
@@ -298,6 +334,13 @@ class _Place(NamedTuple):
                     yield LiveInput(path), [name], False
                 else:
                     yield File(path, of=of), [name], path != STDIN
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all its bytes are there to be read."""
+        if self.follow or not self.paths:
+            return False
+        return all(size_of(path) is not None for path in self.paths)
 
     @property
     def is_stdin(self) -> bool:

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace.names import DETECTED
+from tailrace.outputs.escape import for_people
 from tailrace.outputs.streams import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PAGES", "Page", "run_formats"]
+__all__ = ["NOTES", "run_formats"]
 
 
-class Page(NamedTuple):
-    """What there is to say about a format; its fields are asked of the core."""
+class Notes(NamedTuple):
+    """What there is to say about a format beyond what the core says of every one."""
 
-    about: str
-    """In one line."""
     grammar: str
-    example: str
     accepted: tuple[str, ...]
     rejected: tuple[str, ...]
 
@@ -39,28 +37,19 @@ _TYPED = (
     "a line without [time], or cut off within its quotes",
 )
 
-PAGES: dict[str, Page] = {
-    "common": Page(
-        about="what Apache writes unless told otherwise, and many servers after it",
+NOTES: dict[str, Notes] = {
+    "common": Notes(
         grammar='host ident user [time] "request" status size',
-        example='1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512',
         accepted=(*_TOLERATED, "more fields behind, if the first of them is not quoted"),
         rejected=("a quoted field right behind the size: the line is of combined", *_TYPED),
     ),
-    "combined": Page(
-        about="common with referer and agent: what nginx writes, and most set-ups of Apache",
+    "combined": Notes(
         grammar='host ident user [time] "request" status size "referer" "agent"',
-        example=(
-            '1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 '
-            '"http://example.com/" "Mozilla/5.0 (X11)"'
-        ),
         accepted=(*_TOLERATED, "no referer and agent, as in common; more fields behind them"),
         rejected=("a referer without an agent", *_TYPED),
     ),
-    "classic": Page(
-        about="what the classic Python program's regular expression accepts, as raw text",
+    "classic": Notes(
         grammar='host ident user [time] "request" status size "referer" "agent"',
-        example='1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl/8.5"',
         accepted=(
             "precisely what that expression accepts, on any line in linear time",
             "any text as time, any word as size, any digits as status",
@@ -87,19 +76,18 @@ def run_formats(names: list[str], *, json: bool) -> int:
 
 def _table() -> str:
     rows = [("format", "detected", "what it is")]
-    rows += [(name, _detected(name), PAGES[name].about) for name in _core.FORMATS]
+    rows += [(name, _detected(name), _about(name)[0]) for name in _core.FORMATS]
     return (
         f"{_aligned(rows)}\ntailrace formats NAME shows its fields; --log-format NAME chooses it.\n"
     )
 
 
 def _page(name: str) -> str:
-    page = PAGES[name]
-    kinds = dict(_core.kinds(name))
-    on_demand = {*kinds} - {*_core.columns(name)}
+    about, example, source = _about(name)
+    notes = NOTES.get(name)
     fields = [
-        (f"  {field}", kinds[field], str(value) + " (where it is asked for)" * (field in on_demand))
-        for field, value in _example(name).items()
+        (f"  {field.name}", field.kind, field.shown + " (where it is asked for)" * field.on_demand)
+        for field in _fields(name)
     ]
     chosen = f"Choose it with --log-format {name}"
     if name in DETECTED:
@@ -107,38 +95,60 @@ def _page(name: str) -> str:
     else:
         chosen += "; it is never detected"
     return (
-        f"{name}: {page.about}\n"
-        f"\n  {page.grammar}\n"
-        f"\nExample:\n  {page.example}\n"
-        f"\nFields, and their values in the example:\n{_aligned(fields)}"
-        f"\nAccepted:\n{_listed(page.accepted)}"
-        f"\nRejected:\n{_listed(page.rejected)}"
-        f"\n{chosen}.\n"
+        f"{name}: {about}\n"
+        + (f"\n  {notes.grammar}\n" if notes else "")
+        + f"\nExample:\n{_indented(example)}"
+        + f"\nFields, and their values in the example:\n{_aligned(fields)}"
+        + (f"\nAccepted:\n{_listed(notes.accepted)}" if notes else "")
+        + (f"\nRejected:\n{_listed(notes.rejected)}" if notes else "")
+        + f"\nDocumented: {source}\n{chosen}.\n"
     )
 
 
 def _json(name: str) -> str:
     import json  # noqa: PLC0415 - people get text
 
-    page = PAGES[name]
-    values = _example(name)
+    about, example, source = _about(name)
     value = {
         "name": name,
-        "about": page.about,
+        "about": about,
         "detected": name in DETECTED,
-        "example": page.example,
+        "example": example,
+        "source": source,
         "fields": [
-            {"name": field, "type": kind, "example": values[field]}
-            for field, kind in _core.kinds(name)
+            {"name": field.name, "type": field.kind, "example": field.value}
+            for field in _fields(name)
         ],
     }
     return json.dumps(value, separators=(",", ":"))
 
 
-def _example(name: str) -> dict[str, Any]:
+def _about(name: str) -> tuple[str, str, str]:
+    """Return what it is in a line, an example, and where it is documented."""
+    return _core.about(name) or ("", "", "")
+
+
+class _Field(NamedTuple):
+    name: str
+    kind: str
+    value: Any
+    on_demand: bool
+
+    @property
+    def shown(self) -> str:
+        return for_people(str(self.value))
+
+
+def _fields(name: str) -> list[_Field]:
     """Return what the format itself makes of its example."""
-    line = PAGES[name].example.encode()
-    return _core.parse(line, format=name, fields=_core.fields(name)).to_dicts()[0]
+    data = _about(name)[1].encode()
+    # A line of the example may name the columns.
+    _, log_format = _core.Format(name).sections(data, kind="lines", span=(0, len(data)))
+    given = _core.columns(log_format)
+    kinds = _core.kinds(log_format)
+    table = _core.parse(data, format=log_format, fields=[field for field, _ in kinds])
+    values = table.to_dicts()[0]
+    return [_Field(field, kind, values[field], field not in given) for field, kind in kinds]
 
 
 def _detected(name: str) -> str:
@@ -148,6 +158,10 @@ def _detected(name: str) -> str:
 def _aligned(rows: Sequence[tuple[str, str, str]]) -> str:
     wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "".join(f"{row[0]:{wide[0]}}  {row[1]:{wide[1]}}  {row[2]}\n" for row in rows)
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
 
 
 def _listed(texts: tuple[str, ...]) -> str:

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
 
 from tailrace import _core
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.detection import FALLBACK
-from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken
+from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken, in_order
 from tailrace.errors import TailraceError, in_words
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
@@ -52,6 +52,7 @@ def run_top(
     typed: bool,
     strict: bool,
     failed: bool,
+    jobs: int | None,
 ) -> int:
     """
     Print the snapshots of a query.
@@ -66,12 +67,13 @@ def run_top(
         typed: Whether its lines come from a keyboard.
         strict: Whether a rejected line is a failure.
         failed: Whether one of the sources is missing.
+        jobs: How many threads count the lines of files.
     """
     # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
     cast("TextIOWrapper", sys.stdout).reconfigure(
         encoding=None if output == "text" else "utf-8", errors="backslashreplace"
     )
-    run = query.start()
+    run = query.start(jobs=jobs)
     out: Screen | Blocks
     if run.live is not None and output == "text" and is_terminal(sys.stdout):
         out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
@@ -165,6 +167,7 @@ def run_parse(
     typed: bool,
     strict: bool,
     failed: bool,
+    jobs: int | None,
 ) -> int:
     """
     Print the fields of every line.
@@ -182,6 +185,7 @@ def run_parse(
         output=output,
         rejects=rejects,
         several=several,
+        jobs=query.jobs(jobs),
     )
     with _Signals(wish) as signals:
         replayed, live = at_hand(source), as_live(source)
@@ -202,6 +206,18 @@ def run_parse(
     return _ended(code, parser.lines, strict=strict, failed=failed)
 
 
+class _Task(NamedTuple):
+    """A chunk of which rows are to be made."""
+
+    chunk: Chunk
+    log_format: _core.Format
+    columns: list[str]
+
+
+# Rows, rejected lines, counters.
+_Done: TypeAlias = tuple[bytes, bytes, dict[str, Any]]
+
+
 class _Parser:
     def __init__(
         self,
@@ -213,7 +229,9 @@ class _Parser:
         output: Output,
         rejects: RejectsFile | None,
         several: bool,
+        jobs: int,
     ) -> None:
+        self._jobs = jobs
         self._wish = wish
         self._intake = intake
         self._names = names
@@ -237,10 +255,13 @@ class _Parser:
 
     def replay(self, source: Source, progress: Progress) -> int:
         replay = Replay(source, self._intake, self._wish)
+        # The number of a rejected line is known when those before it are.
+        jobs = 1 if self._rejects else self._jobs
         try:
             with progress:
-                while (some := replay.read()) is not None:
-                    self._write(some, progress.say)
+                for task, done in in_order(self._done, self._tasks(replay.all()), jobs):
+                    _say_formats(self._intake, progress.say)
+                    self._write_one(task, done)
         except TailraceError as error:
             replay.problems.append(error)
         return _said_problems(replay.problems)
@@ -260,34 +281,47 @@ class _Parser:
                 sys.stdout, ",".join(self._fields or self._table or _core.columns(FALLBACK)) + "\n"
             )
 
-    def _write(self, some: list[Taken], tell: Callable[[str], None] = say) -> None:
-        _say_formats(self._intake, tell)
-        for taken in some:
-            if taken.chunk.data:
-                self._write_one(taken.chunk, taken.log_format)
+    def _write(self, some: list[Taken]) -> None:
+        _say_formats(self._intake)
+        for task in self._tasks(iter(some)):
+            self._write_one(task, self._done(task))
 
-    def _write_one(self, chunk: Chunk, log_format: str) -> None:
-        answer = chunk.answer or (lambda _: None)
+    def _tasks(self, some: Iterator[Taken]) -> Iterator[_Task]:
+        """Yield what is to be done; which columns a table has is for its first lines to say."""
+        for taken in some:
+            if taken.log_format is not None:
+                columns = self._columns(taken.chunk.source, taken.log_format)
+                yield _Task(taken.chunk, taken.log_format, columns)
+
+    def _done(self, task: _Task) -> _Done | _core.BatchError:
+        """Return the rows of a chunk, its rejected lines and counters; any thread may ask."""
+        chunk = task.chunk
         try:
-            rows, rejected, lines = _core.write_rows(
+            return _core.write_rows(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
-                format=log_format,
-                fields=self._columns(chunk.source, log_format),
+                format=task.log_format,
+                fields=task.columns,
                 output=self._output,
                 rejects=self._place(chunk.source),
             )
         except _core.BatchError as error:
-            answer(str(error))
+            return error
+
+    def _write_one(self, task: _Task, done: _Done | _core.BatchError) -> None:
+        answer = task.chunk.answer or (lambda _: None)
+        if isinstance(done, _core.BatchError):
+            answer(str(done))
             return
+        rows, rejected, lines = done
         if rejected and self._rejects is not None:
             self._rejects.write(rejected)
         if rows:
             self.end()
             write(sys.stdout, rows)
-        self._before[chunk.source] += lines["fed"]
-        for name in ("fed", "counted"):
+        self._before[task.chunk.source] += lines["fed"]
+        for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self.lines["rejected"][reason] = self.lines["rejected"].get(reason, 0) + count
@@ -297,7 +331,7 @@ class _Parser:
         """Return what rejected lines begin with, and how many lines came before them."""
         return (self._prefixes[source], self._before[source]) if self._rejects else None
 
-    def _columns(self, source: int, log_format: str) -> list[str]:
+    def _columns(self, source: int, log_format: _core.Format) -> list[str]:
         """
         Return the fields to give of a source.
 
@@ -314,7 +348,7 @@ class _Parser:
         if columns != self._table:
             shared = ",".join(name for name in self._table if name in columns)
             raise TailraceError(
-                f"{self._names[source]}: format {log_format} has other fields than the sources "
+                f"{self._names[source]}: format {log_format.spec} has other fields than the lines "
                 f"before; say which to give, such as --fields {shared}"
             )
         return columns

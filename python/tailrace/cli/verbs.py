@@ -124,6 +124,8 @@ _MAX_CONNECTIONS = 1_024
 
 _SEND_BATCH = 100
 
+_MAX_JOBS = 1_024
+
 _SLIDE = "1s"
 
 
@@ -217,6 +219,13 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         action="store_true",
         help="go on at the end of files, by name, through rotation and truncation, as tail -F "
         "does; by log time from their beginning, by arrival from their end",
+    )
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        metavar="N",
+        help="how many threads read the lines of files; the answers do not depend on it (default: "
+        "one for each processor)",
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
@@ -426,6 +435,7 @@ def _top(given: argparse.Namespace) -> int:
         typed=_is_typed(names),
         strict=given.strict,
         failed=failed,
+        jobs=_jobs(given),
     )
 
 
@@ -460,7 +470,18 @@ def _parse(given: argparse.Namespace) -> int:
             typed=_is_typed(names),
             strict=given.strict,
             failed=failed,
+            jobs=_jobs(given),
         )
+
+
+def _jobs(given: argparse.Namespace) -> int | None:
+    """Return how many threads are asked for, if it is said."""
+    if given.jobs is None:
+        return None
+    try:
+        return _positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
 
 
 def _names_of(fields: str) -> list[str]:

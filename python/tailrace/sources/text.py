@@ -27,6 +27,7 @@ __all__ = [
     "LiveInput",
     "Memory",
     "check_log",
+    "size_of",
     "unpacker",
 ]
 
@@ -96,6 +97,15 @@ class Cutter:
 
     def _chunk(self, data: bytes) -> Chunk:
         return Chunk(data, (0, len(data)), source=self._source)
+
+
+def size_of(path: str) -> int | None:
+    """Return how many bytes a file has; nothing for what is no file, such as a pipe."""
+    try:
+        status = os.fstat(0) if path == STDIN else os.stat(path)  # noqa: PTH116 - names stay text
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def check_log(path: str) -> None:

@@ -54,8 +54,8 @@ pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
 pub use flume::BatchError;
 pub use format::{
-    Field, Format, Kind, Line, MAX_TIME, Reader, Reject, SECOND, SpecError, UnknownField, Value,
-    write_iso,
+    Field, Format, Kind, Line, MAX_TIME, NAMES, Name, Named, Reader, Reject, SECOND, SpecError,
+    UnknownField, Value, write_iso,
 };
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};

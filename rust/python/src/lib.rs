@@ -29,7 +29,8 @@ mod _core {
     use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, agreeing, columns, fields, kind, kinds, parse, tabulate, write_rows,
+        PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
+        tabulate, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;
@@ -40,7 +41,11 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("FORMATS", tailrace_core::Format::NAMES)?;
+        let names: Vec<_> = tailrace_core::Format::named().map(|named| named.name).collect();
+        module.add("FORMATS", names)?;
+        let detected = tailrace_core::Format::named().filter(|named| named.detected);
+        let detected: Vec<_> = detected.map(|named| named.name).collect();
+        module.add("DETECTED", detected)?;
         module.add("_debug_build", cfg!(debug_assertions))
     }
 }

@@ -30,6 +30,35 @@ impl PyFormat {
     fn spec(&self) -> &str {
         self.0.spec()
     }
+
+    /// Whether lines of the log may say what its columns are.
+    #[getter]
+    fn has_header(&self) -> bool {
+        self.0.has_header()
+    }
+
+    /// The parts of a chunk that have the same columns, with the format of each, and the format of
+    /// what follows it. What is no newline text has one part.
+    #[pyo3(signature = (data, /, *, kind, span))]
+    fn sections(
+        &self,
+        data: &[u8],
+        kind: &str,
+        span: (usize, usize),
+    ) -> PyResult<(Vec<((usize, usize), Self)>, Self)> {
+        let chunk = chunk(kind, data, span)?;
+        let Chunk::Lines(text) = chunk else {
+            let after = self.0.after(chunk).unwrap_or_else(|_| self.0.clone());
+            return Ok((vec![(span, Self(self.0.clone()))], Self(after)));
+        };
+        let sections = self.0.sections(text);
+        let after = sections.last().map_or_else(|| self.0.clone(), |(_, format)| format.clone());
+        let ends = sections.iter().skip(1).map(|(start, _)| span.0 + start).chain([span.1]);
+        let sections = sections.iter().zip(ends);
+        let sections =
+            sections.map(|((start, format), end)| ((span.0 + start, end), Self(format.clone())));
+        Ok((sections.collect(), Self(after)))
+    }
 }
 
 /// The names of the fields that a format can give.
@@ -64,6 +93,28 @@ pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str
 #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
     Ok(format.get()?.kind(field).map(Kind::name))
+}
+
+/// What there is to say about a named format: in a line, an example, where it is documented.
+#[pyfunction]
+#[pyo3(signature = (name, /))]
+pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let named = Format::named().find(|named| named.name == name)?;
+    Some((named.about, named.example, named.source))
+}
+
+/// Names that mean the same in every format: name, type, meaning.
+#[pyfunction]
+pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
+    tailrace_core::NAMES.iter().map(|name| (name.name, name.kind().name(), name.about)).collect()
+}
+
+/// Whether the format is sure to have a field.
+#[pyfunction]
+#[pyo3(signature = (format, field, /))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
+    Ok(format.get()?.has(field))
 }
 
 /// How many lines of a chunk were looked at, and how many of them each format accepts.

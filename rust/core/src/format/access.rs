@@ -2,7 +2,9 @@
 
 use super::parsed::Found;
 use super::read::{Encoding, Kind, Read, Value};
-use super::{Span, combined, names, space, time};
+use super::records::decode::{decoded, percent, unescape};
+use super::time::{TimeFormat, Timer};
+use super::{Span, combined, names, space};
 
 /// How to get at the value of one field.
 #[derive(Clone, Debug)]
@@ -10,6 +12,8 @@ pub(super) struct Accessor {
     source: Source,
     encoding: Encoding,
     steps: Vec<Step>,
+    /// Where to look if there is nothing: a part of the request line that a line may have instead.
+    otherwise: Option<Box<Accessor>>,
 }
 
 /// Where the text of a field comes from.
@@ -19,12 +23,14 @@ enum Source {
     Nowhere(Kind),
     /// A piece of the line.
     Span(usize, Read),
+    /// A time, in one piece or several.
+    Time(Vec<usize>, Timer),
     /// A part of the request line.
     Request(usize, Part),
     /// The second word of the request line, as `str.split()` sees it.
     SecondWord(usize),
     /// A path and a query that stand apart.
-    PathAndQuery(usize, usize),
+    PathAndQuery(usize, Option<usize>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,44 @@ enum Part {
     Url,
     Protocol,
     Flag,
+}
+
+impl Part {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "method" => Self::Method,
+            "url" => Self::Url,
+            "protocol" => Self::Protocol,
+            "request_flag" => Self::Flag,
+            _ => return None,
+        })
+    }
+}
+
+impl Source {
+    /// A field that has a place of its own; all that is called `time` is one.
+    fn of(name: &str, found: &[Found]) -> Option<Self> {
+        let is_part = |field: &Found| &*field.name == name && matches!(field.read, Read::Time(_));
+        let parts: Vec<_> = (0..found.len()).filter(|&at| is_part(&found[at])).collect();
+        if parts.is_empty() {
+            let at = found.iter().position(|field| &*field.name == name)?;
+            return Some(Self::Span(at, found[at].read.clone()));
+        }
+        Some(Self::Time(parts, timer(name, found).ok()?))
+    }
+}
+
+/// Reads the times of this name.
+pub(super) fn timer(name: &str, found: &[Found]) -> Result<Timer, (usize, usize, String)> {
+    let formats: Vec<TimeFormat> = found
+        .iter()
+        .filter(|field| &*field.name == name)
+        .filter_map(|field| match &field.read {
+            Read::Time(format) => Some(format.clone()),
+            _ => None,
+        })
+        .collect();
+    Timer::new(&formats)
 }
 
 /// What is made of the text of a field.
@@ -59,39 +103,41 @@ impl Accessor {
     /// `path:2`, `agent:unescape`.
     pub(super) fn new(name: &str, found: &[Found], classic: bool) -> Option<Self> {
         let place = |name: &str| found.iter().position(|found| &*found.name == name);
-        let plain = |source| Self { source, encoding: Encoding::Raw, steps: Vec::new() };
+        let plain =
+            |source| Self { source, encoding: Encoding::Raw, steps: Vec::new(), otherwise: None };
         if classic && name == "url" {
             return place("request").map(|request| plain(Source::SecondWord(request)));
         }
+        let request = place("request").filter(|&at| found[at].read == Read::Request);
         if let Some(at) = place(name) {
             let Found { read, encoding, .. } = &found[at];
-            return Some(Self { encoding: *encoding, ..plain(Source::Span(at, read.clone())) });
+            let mut accessor = Self { encoding: *encoding, ..plain(Source::of(name, found)?) };
+            let of_url = |step| Self::new("url", found, classic)?.with(step);
+            accessor.otherwise = match (Part::from_name(name), name) {
+                (Some(part), _) => request
+                    .map(|at| Self { encoding: *encoding, ..plain(Source::Request(at, part)) }),
+                (None, "path") if place("url").or(request).is_some() => of_url(Step::Path),
+                (None, "query") if place("url").or(request).is_some() => of_url(Step::Query),
+                _ => None,
+            }
+            .map(Box::new);
+            debug_assert_eq!(read.kind(), accessor.kind());
+            return Some(accessor);
         }
         if classic {
             return None;
         }
-        let request = place("request").filter(|&at| found[at].read == Read::Request);
-        let part = match name {
-            "method" => Some(Part::Method),
-            "url" => Some(Part::Url),
-            "protocol" => Some(Part::Protocol),
-            "request_flag" => Some(Part::Flag),
-            _ => None,
-        };
+        let part = Part::from_name(name);
         if let (Some(part), Some(at)) = (part, request) {
             let encoding = found[at].encoding;
             return Some(Self { encoding, ..plain(Source::Request(at, part)) });
         }
-        let derived = |base: &str, step| {
-            let mut accessor = Self::new(base, found, classic)?;
-            accessor.steps.push(step);
-            Some(accessor)
-        };
+        let derived = |base: &str, step| Self::new(base, found, classic)?.with(step);
         match name {
             "url" => {
-                let (path, query) = (place("path")?, place("query")?);
+                let path = place("path")?;
                 let encoding = found[path].encoding;
-                Some(Self { encoding, ..plain(Source::PathAndQuery(path, query)) })
+                Some(Self { encoding, ..plain(Source::PathAndQuery(path, place("query"))) })
             }
             "path" if place("path").is_none() => derived("url", Step::Path),
             "query" if place("query").is_none() => derived("url", Step::Query),
@@ -106,10 +152,21 @@ impl Accessor {
         }
     }
 
+    /// The same with one more step.
+    fn with(mut self, step: Step) -> Option<Self> {
+        self.steps.push(step);
+        self.otherwise = match self.otherwise {
+            Some(other) => Some(Box::new(other.with(step)?)),
+            None => None,
+        };
+        Some(self)
+    }
+
     /// A field that a format has in other lines than these.
     pub(super) fn nowhere(name: &str) -> Self {
         let kind = names::known(name).map_or(Kind::Text, |known| known.read.kind());
-        Self { source: Source::Nowhere(kind), encoding: Encoding::Raw, steps: Vec::new() }
+        let source = Source::Nowhere(kind);
+        Self { source, encoding: Encoding::Raw, steps: Vec::new(), otherwise: None }
     }
 
     /// The type of the values.
@@ -117,16 +174,30 @@ impl Accessor {
         match &self.source {
             Source::Nowhere(kind) => *kind,
             Source::Span(_, read) => read.kind(),
+            Source::Time(..) => Kind::Time,
             Source::Request(..) | Source::SecondWord(_) | Source::PathAndQuery(..) => Kind::Text,
         }
     }
 
     /// The one piece of the line whose text says it all, where there is one.
     pub(super) fn only_span(&self) -> Option<usize> {
-        match self.source {
-            Source::Span(at, _) => Some(at),
+        match &self.source {
+            Source::Span(at, _) => Some(*at),
+            Source::Time(parts, _) if parts.len() == 1 => parts.first().copied(),
             _ => None,
         }
+    }
+
+    /// Which of the matcher's fields it needs.
+    pub(super) fn needs(&self) -> Vec<usize> {
+        let mut needs = match &self.source {
+            Source::Nowhere(_) => Vec::new(),
+            Source::Span(at, _) | Source::Request(at, _) | Source::SecondWord(at) => vec![*at],
+            Source::Time(parts, _) => parts.clone(),
+            Source::PathAndQuery(path, query) => query.iter().chain([path]).copied().collect(),
+        };
+        needs.extend(self.otherwise.iter().flat_map(|other| other.needs()));
+        needs
     }
 
     /// The value in a line; the buffer is for what has to be decoded.
@@ -137,10 +208,21 @@ impl Accessor {
         spans: &[Span],
         buffer: &'a mut Vec<u8>,
     ) -> Value<'a> {
+        if let Some(other) = &self.otherwise
+            && !self.is_there(line, spans)
+        {
+            return other.value(line, spans, buffer);
+        }
         if self.steps.is_empty() && self.encoding == Encoding::Raw {
             return self.plain(line, spans, buffer);
         }
         self.decoded(line, spans, buffer)
+    }
+
+    /// Whether there is something in its own place.
+    fn is_there(&self, line: &[u8], spans: &[Span]) -> bool {
+        let text = self.only_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
+        text.is_some_and(is_present)
     }
 
     #[inline]
@@ -149,6 +231,9 @@ impl Accessor {
         match &self.source {
             Source::Nowhere(_) => Value::Null,
             Source::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
+            Source::Time(parts, timer) => {
+                timer.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
+            }
             Source::Request(at, part) => raw(*at).map_or(Value::Null, |text| part_of(text, *part)),
             Source::SecondWord(at) => {
                 raw(*at).and_then(|text| space::word(text, 1)).map_or(Value::Null, Value::Text)
@@ -157,7 +242,8 @@ impl Accessor {
                 let Some(path) = raw(*path).filter(|path| is_present(path)) else {
                     return Value::Null;
                 };
-                let Some(query) = raw(*query).filter(|query| is_present(query)) else {
+                let query = query.and_then(raw).filter(|query| is_present(query));
+                let Some(query) = query else {
                     return Value::Text(path);
                 };
                 buffer.clear();
@@ -178,13 +264,19 @@ impl Accessor {
                     return Value::Null;
                 };
                 let raw = span.of(line).unwrap_or_default();
-                let quoted = span.start() > 0 && line[span.start() - 1] == b'"';
-                buffer.clear();
-                if decode(self.encoding, raw, quoted, buffer) {
-                    Text::Buffer(0, buffer.len())
-                } else {
-                    Text::Line(raw)
-                }
+                // What stands in the line as it is meant is not copied.
+                let text = decoded(self.encoding, raw, line, span.start(), buffer);
+                if std::ptr::eq(text, raw) { Text::Line(raw) } else { Text::Buffer(0, text.len()) }
+            }
+            Source::Time(parts, timer) => {
+                let [at] = parts[..] else { return self.plain(line, spans, buffer) };
+                let span = spans.get(at).copied().filter(|span| span.is_some());
+                let time = span.and_then(|span| {
+                    let raw = span.of(line)?;
+                    let text = decoded(self.encoding, raw, line, span.start(), buffer);
+                    timer.read(std::iter::once(Some(text)))
+                });
+                return time.map_or(Value::Null, Value::Time);
             }
             Source::PathAndQuery(..) => match self.plain(line, spans, buffer) {
                 Value::Text(text) if text.len() <= line.len() => {
@@ -209,10 +301,14 @@ impl Accessor {
                 Step::Class => {}
                 Step::Percent | Step::Unescape => {
                     let from = text.of(buffer).to_vec();
-                    buffer.clear();
                     let decoder = if *step == Step::Percent { percent } else { unescape };
-                    decoder(&from, buffer);
-                    text = Text::Buffer(0, buffer.len());
+                    let decoded = decoder(&from, buffer);
+                    let len = decoded.len();
+                    if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
+                        buffer.clear();
+                        buffer.extend_from_slice(&from);
+                    }
+                    text = Text::Buffer(0, len);
                 }
                 slice => match slice.place(text.of(buffer)) {
                     Some(place) => text = text.cut(place),
@@ -323,10 +419,28 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
         // Apache writes `""` for the name of a user who gave none.
         Read::Text | Read::Request if is_present(text) && text != b"\"\"" => Value::Text(text),
         Read::Text | Read::Request => Value::Null,
+        Read::Address if is_present(text) => Value::Text(without_port(text)),
+        Read::Address => Value::Null,
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
-        Read::Time(_) => time::parse(text).map_or(Value::Null, Value::Time),
+        // Read by a timer.
+        Read::Time(_) => Value::Null,
+    }
+}
+
+/// An address without the port behind it, and without the brackets that an IPv6 address needs then.
+fn without_port(address: &[u8]) -> &[u8] {
+    if let Some(rest) = address.strip_prefix(b"[")
+        && let Some(end) = rest.iter().position(|&byte| byte == b']')
+    {
+        return &rest[..end];
+    }
+    let mut colons = (0..address.len()).filter(|&at| address[at] == b':');
+    match (colons.next(), colons.next()) {
+        (Some(at), None) if address[at + 1..].iter().all(u8::is_ascii_digit) => &address[..at],
+        // IPv6 without a port, or no address at all.
+        _ => address,
     }
 }
 
@@ -395,17 +509,4 @@ fn place_of(request: &[u8], part: Part) -> Option<(usize, usize)> {
     let Value::Text(text) = part_of(request, part) else { return None };
     let start = text.as_ptr().addr().checked_sub(request.as_ptr().addr())?;
     Some((start, start + text.len()))
-}
-
-/// Writes what an encoded text stands for, unless it stands for itself.
-fn decode(_encoding: Encoding, _raw: &[u8], _quoted: bool, _out: &mut Vec<u8>) -> bool {
-    false
-}
-
-fn percent(text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(text);
-}
-
-fn unescape(text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(text);
 }

@@ -22,6 +22,10 @@ mod time;
 
 use std::sync::Arc;
 
+use crate::flume::BatchError;
+use crate::lines::Chunk;
+
+pub use named::Named;
 pub use names::{NAMES, Name};
 pub use parsed::{Line, Reject, Span};
 pub use read::{Kind, Value};
@@ -51,6 +55,10 @@ enum Matcher {
     Classic,
     Common,
     Combined,
+    Json(records::Json),
+    Ltsv(records::Ltsv),
+    Delimited(records::Delimited),
+    W3c(records::W3c),
     /// One format after the other, until one accepts the line.
     Either(Vec<Format>),
 }
@@ -99,7 +107,9 @@ impl Format {
         names
             .iter()
             .enumerate()
-            .filter(|&(place, name)| place < given || !names[..given].contains(name))
+            .filter(|&(place, name)| {
+                place < given || (!names[..given].contains(name) && self.accessor(name).is_some())
+            })
             .filter_map(|(place, &name)| {
                 let kind = self.kind(name)?;
                 Some(Field { name: name.into(), kind, on_demand: place >= given })
@@ -135,7 +145,22 @@ impl Format {
     pub fn kind(&self, name: &str) -> Option<Kind> {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
-            _ => self.accessor(name).map(|accessor| accessor.kind()),
+            _ => match self.accessor(name) {
+                Some(accessor) => Some(accessor.kind()),
+                None if self.is_open() && !name.is_empty() => Some(Accessor::nowhere(name).kind()),
+                None => None,
+            },
+        }
+    }
+
+    /// Whether it is sure to have a field; `kind` also has one of those that it may have.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(|format| format.has(name)),
+            _ => {
+                let named_later = self.has_header() && self.0.found.is_empty();
+                self.accessor(name).is_some() || (named_later && names::known(name).is_some())
+            }
         }
     }
 
@@ -149,12 +174,119 @@ impl Format {
         Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
     }
 
+    /// Whether lines of the log may say what its columns are.
+    pub fn has_header(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(Self::has_header),
+            Matcher::Delimited(_) | Matcher::W3c(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The same format with the columns that this line names, if it names other ones.
+    fn with_header(&self, line: &[u8]) -> Option<Self> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => {
+                let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
+                changed.iter().any(Option::is_some).then(|| {
+                    let formats = changed.into_iter().zip(formats);
+                    let formats = formats.map(|(new, old)| new.unwrap_or_else(|| old.clone()));
+                    Self::of(self.spec(), Matcher::Either(formats.collect()), Vec::new())
+                })
+            }
+            Matcher::Delimited(delimited) => {
+                let delimited = delimited.with_header(line)?;
+                let found = delimited.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::Delimited(delimited), found))
+            }
+            Matcher::W3c(w3c) => {
+                let w3c = w3c.with_header(line)?;
+                let found = w3c.found().to_vec();
+                Some(Self::of(self.spec(), Matcher::W3c(w3c), found))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its lines may have fields of any name.
+    fn is_open(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Json(json) => json.is_any(),
+            Matcher::Ltsv(_) => true,
+            // Until a line names the columns they may have any.
+            Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The same format, looking only for what these fields need.
+    fn narrowed(&self, names: &[&str]) -> Self {
+        if !matches!(self.0.matcher, Matcher::Json(_) | Matcher::Ltsv(_)) {
+            return self.clone();
+        }
+        let mut needed: Vec<&str> = Vec::new();
+        for &name in names {
+            match self.accessor(name) {
+                Some(accessor) => {
+                    needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+                }
+                None => needed.push(name),
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        match &self.0.matcher {
+            Matcher::Json(json) => {
+                let json = json.narrowed(&needed);
+                let found = json.found().to_vec();
+                Self::of(self.spec(), Matcher::Json(json), found)
+            }
+            Matcher::Ltsv(ltsv) => {
+                let ltsv = ltsv.narrowed(&needed);
+                let found = ltsv.found().to_vec();
+                Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The parts of newline text that have the same columns, each from one byte on, and the format
+    /// of each. What follows the text has that of the last one.
+    pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
+        let mut sections = vec![(0, self.clone())];
+        let mut start = 0;
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let line_end = line.len() - usize::from(line.ends_with(b"\n"));
+            let current = sections.last().map_or(self, |(_, format)| format);
+            if let Some(format) = current.with_header(&line[..line_end]) {
+                if start == 0 {
+                    sections.clear();
+                }
+                sections.push((start, format));
+            }
+            start += line.len();
+        }
+        sections
+    }
+
+    /// The format of what follows a chunk of this one.
+    pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
+        let mut format = self.clone();
+        chunk
+            .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
+        Ok(format)
+    }
+
     /// Finds the fields of a line.
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
         let fields = match &self.0.matcher {
             Matcher::Classic => classic::split(line)?,
             Matcher::Common => common::split(line)?,
             Matcher::Combined => combined::split(line)?,
+            Matcher::Json(json) => return json.split(line, spans).map(|()| Line::Fields),
+            Matcher::Ltsv(ltsv) => return ltsv.split(line, spans).map(|()| Line::Fields),
+            Matcher::Delimited(delimited) => return delimited.split(line, spans),
+            Matcher::W3c(w3c) => return w3c.split(line, spans),
             // A reader tries them one by one.
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
         };

@@ -42,3 +42,31 @@ pub(crate) enum Made {
     /// Columns named by the first line, with this between them.
     Delimited(u8),
 }
+
+/// The formats of text; those of records are listed where they are made.
+pub(crate) const NAMED: &[Named] = &[
+    Named {
+        name: "common",
+        about: "what Apache writes unless told otherwise, and many servers after it",
+        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512"#,
+        made: Made::Common,
+        detected: true,
+        source: "https://httpd.apache.org/docs/2.4/logs.html#common",
+    },
+    Named {
+        name: "combined",
+        about: "common with referer and agent: what nginx writes, and most set-ups of Apache",
+        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "http://example.com/" "Mozilla/5.0 (X11)""#,
+        made: Made::Combined,
+        detected: true,
+        source: "https://httpd.apache.org/docs/2.4/logs.html#combined",
+    },
+    Named {
+        name: "classic",
+        about: "what the classic Python program's regular expression accepts, as raw text",
+        example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
+        made: Made::Classic,
+        detected: false,
+        source: "https://spark.apache.org/docs/2.4.8/streaming-flume-integration.html",
+    },
+];

@@ -1,6 +1,6 @@
 //! The names that fields have in all formats.
 
-use super::read::Read;
+use super::read::{Kind, Read};
 use super::time::TimeFormat;
 
 /// A name that means the same in every format.
@@ -8,10 +8,17 @@ use super::time::TimeFormat;
 pub struct Name {
     /// As it is asked for.
     pub name: &'static str,
-    /// Its type where a format says nothing else.
-    pub read: Read,
+    /// How it is read where a format says nothing else.
+    pub(crate) read: Read,
     /// What it means, with its unit.
     pub about: &'static str,
+}
+
+impl Name {
+    /// The type of its values.
+    pub fn kind(&self) -> Kind {
+        self.read.kind()
+    }
 }
 
 const fn text(name: &'static str, about: &'static str) -> Name {

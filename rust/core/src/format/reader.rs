@@ -41,23 +41,19 @@ impl Reader {
 
     /// As `new`, but what the format has not is null.
     pub(crate) fn lenient(format: &Format, names: &[&str]) -> Self {
-        let formats = match &format.0.matcher {
-            Matcher::Either(formats) => formats.as_slice(),
-            _ => &[],
-        };
-        let access = |one: &Format| {
-            let get = |name: &&str| one.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
-            names.iter().map(get).collect()
-        };
-        let others = formats.iter().map(|one| Self::with(one, names, access(one), Vec::new()));
-        Self::with(format, names, access(format), others.collect())
+        if let Matcher::Either(formats) = &format.0.matcher {
+            let others = formats.iter().map(|one| Self::lenient(one, names)).collect();
+            return Self::with(format, names, others);
+        }
+        Self::with(&format.narrowed(names), names, Vec::new())
     }
 
-    fn with(format: &Format, names: &[&str], accessors: Vec<Accessor>, others: Vec<Self>) -> Self {
+    fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
+        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
         Self {
             format: format.clone(),
             names: names.iter().map(|&name| name.into()).collect(),
-            accessors,
+            accessors: names.iter().map(access).collect(),
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
             buffer: Vec::new(),
@@ -66,6 +62,12 @@ impl Reader {
             last_text: Vec::new(),
             last_time: None,
         }
+    }
+
+    /// Goes on with other columns, because a line of the log says so.
+    fn turn_to(&mut self, format: Format) {
+        let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
+        *self = Self::lenient(&format, &names);
     }
 
     /// The names of the fields.
@@ -90,7 +92,13 @@ impl Reader {
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
-            return self.format.split(line, &mut self.spans);
+            let found = self.format.split(line, &mut self.spans)?;
+            if found == Line::Header
+                && let Some(format) = self.format.with_header(line)
+            {
+                self.turn_to(format);
+            }
+            return Ok(found);
         }
         let mut furthest: Option<Reject> = None;
         for (place, other) in self.others.iter_mut().enumerate() {

@@ -144,7 +144,7 @@ fn what_stands_instead_of_a_request_has_a_flag() {
 
 #[test]
 fn every_value_is_of_the_kind_that_the_format_says() {
-    for name in Format::NAMES {
+    for name in ["common", "combined", "classic"] {
         let line = if name == "common" { COMMON_LINE } else { LINE };
         for field in format(name).fields() {
             let mut reader = Reader::new(&format(name), &[&field.name]).unwrap();

@@ -1,1 +1,154 @@
-//! delimited
+//! Delimited text: CSV, TSV and whatever else has one byte between its columns.
+//!
+//! Fields are quoted as RFC 4180 has it: one that begins with a quote goes up to the next lone
+//! quote, and two quotes in it are one. Blanks belong to their field. A quoted newline cannot
+//! occur, for a line ends there.
+
+use super::super::parsed::{Found, Line, Reject, Span};
+use super::super::read::Encoding;
+use super::super::template::TemplateError;
+use super::find::either;
+use super::{blank, column, decode, empty_line, found, lead, standard};
+
+/// The format, with its columns as far as they are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Delimited {
+    delimiter: u8,
+    found: Vec<Found>,
+    names: Names,
+}
+
+/// Who names the columns.
+#[derive(Clone, Debug)]
+enum Names {
+    /// The line that comes first.
+    Unknown,
+    /// This line; where it occurs again it is a header again.
+    Header(Box<[u8]>),
+    /// Whoever made the format; there is no header.
+    Given,
+}
+
+impl Delimited {
+    /// With columns that the first line names.
+    pub(crate) fn new(delimiter: u8) -> Self {
+        Self { delimiter, found: Vec::new(), names: Names::Unknown }
+    }
+
+    /// With these columns and no header: names with commas between them, each with a type behind
+    /// a colon or without.
+    pub(crate) fn with_columns(delimiter: u8, columns: &str) -> Result<Self, TemplateError> {
+        let mut all = Vec::new();
+        let mut start = 0;
+        for written in columns.split(',') {
+            let (name, read) = column(written, start)?;
+            all.push(found(name.trim(), read, Encoding::Csv));
+            start += written.len() + 1;
+        }
+        Ok(Self { delimiter, found: all, names: Names::Given })
+    }
+
+    /// The same format with the columns that this line names, if it is the first one.
+    pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
+        let Names::Unknown = self.names else { return None };
+        let line = trimmed(line);
+        if blank(line) {
+            return None;
+        }
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
+        let mut buffer = Vec::new();
+        let mut all = Vec::new();
+        while let Some(span) = columns.next().ok()? {
+            let raw = span.of(line).unwrap_or_default();
+            let name = decode::decoded(Encoding::Csv, raw, line, span.start(), &mut buffer);
+            let name = String::from_utf8_lossy(name);
+            let name = name.trim();
+            all.push(found(name, standard(name), Encoding::Csv));
+        }
+        let header = line[lead(line)..].into();
+        Some(Self { delimiter: self.delimiter, found: all, names: Names::Header(header) })
+    }
+
+    /// The fields, in the order of the spans; none as long as no line named them.
+    pub(crate) fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Finds the fields of a line, or sees that it is a header.
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        let line = trimmed(line);
+        if blank(line) {
+            return Err(empty_line());
+        }
+        let surplus = match &self.names {
+            Names::Unknown => return Ok(Line::Header),
+            Names::Header(header) if line[lead(line)..] == **header => return Ok(Line::Header),
+            Names::Header(_) => "the end of the line: the header has no more columns",
+            Names::Given => "the end of the line: no more columns were named",
+        };
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
+        for place in spans {
+            *place = columns.next()?.ok_or(Reject::new(
+                line.len(),
+                match self.names {
+                    Names::Given => "as many columns as were named",
+                    _ => "as many columns as the header has",
+                },
+            ))?;
+        }
+        match columns.at {
+            None => Ok(Line::Fields),
+            Some(at) => Err(Reject::new(at - 1, surplus)),
+        }
+    }
+}
+
+/// Blanks at the end may be a column's, or columns.
+fn trimmed(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r' | b'\n'] = line {
+        line = rest;
+    }
+    line
+}
+
+/// The columns of a line, one by one.
+struct Columns<'a> {
+    line: &'a [u8],
+    delimiter: u8,
+    /// Where the next one begins, if there is one.
+    at: Option<usize>,
+}
+
+impl Columns<'_> {
+    /// The next column; one that is empty is none.
+    fn next(&mut self) -> Result<Option<Span>, Reject> {
+        let Some(start) = self.at else { return Ok(None) };
+        let (span, end) = if self.line.get(start) == Some(&b'"') {
+            let close = self.closing(start + 1)?;
+            (Span::new(start + 1, close), close + 1)
+        } else {
+            let end = either(self.line, start, self.delimiter, self.delimiter);
+            (if end == start { Span::NONE } else { Span::new(start, end) }, end)
+        };
+        self.at = match self.line.get(end) {
+            None => None,
+            Some(&byte) if byte == self.delimiter => Some(end + 1),
+            Some(_) => return Err(Reject::new(end, "the next column behind the closing quote")),
+        };
+        Ok(Some(span))
+    }
+
+    /// The quote that closes a field whose inside begins here.
+    fn closing(&self, mut at: usize) -> Result<usize, Reject> {
+        loop {
+            let quote = either(self.line, at, b'"', b'"');
+            if quote == self.line.len() {
+                return Err(Reject::new(quote, "the quote that closes the field"));
+            }
+            if self.line.get(quote + 1) != Some(&b'"') {
+                return Ok(quote);
+            }
+            at = quote + 2;
+        }
+    }
+}

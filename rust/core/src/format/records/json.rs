@@ -1,1 +1,703 @@
-//! json
+//! JSON: one object a line.
+//!
+//! The line is checked to be JSON as RFC 8259 has it, and the places of the wanted values are
+//! noted on the way; what nobody wants is looked at no more than that needs. Bytes that are not
+//! UTF-8 and bare control bytes in strings are taken as they are: no byte is a reason to reject a
+//! line. Objects and arrays may be `MAX_DEPTH` deep. Of a key that occurs twice the last one
+//! counts, as in Python's `json`. Keys are compared by what their escapes say.
+
+use super::super::parsed::{Found, Reject, Span};
+use super::super::read::{Encoding, Read};
+use super::super::template::TemplateError;
+use super::find::{Sought, Word, either};
+use super::{blank, column, decode, empty_line, found, lead, standard};
+
+/// How deep objects and arrays may be, the object that is the line included. Python's own parser
+/// ends at about 1,000, serde's at 128; access logs have five.
+const MAX_DEPTH: u32 = 64;
+
+/// How many keys a path may have.
+const MAX_PATH: usize = 16;
+
+/// How many wanted places are kept on the stack; twice, for few and for many.
+const FEW: usize = 32;
+const MANY: usize = 320;
+
+/// A field and where it is looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    name: Box<str>,
+    read: Read,
+    /// The first one with a value that is not null counts.
+    paths: Vec<Path>,
+    /// What a line lacks that has none of them, if it has to have one.
+    required: Option<&'static str>,
+    /// Whether an object or an array is a value.
+    nested: bool,
+}
+
+type Path = Vec<Box<[u8]>>;
+
+impl Want {
+    /// A field `name` or `name:type` by its paths: keys with points between them, alternatives
+    /// with bars, `!` at the end if a line has to have it. An element of an array has its number
+    /// for a key. A backslash takes the meaning from the character behind it.
+    pub(crate) fn new(name: &str, paths: &str) -> Result<Self, TemplateError> {
+        let (name, read) = column(name, 0)?;
+        Self::at(name, read, paths, 0)
+    }
+
+    /// The same, with the place of the paths in the text that they were written in.
+    fn at(name: &str, read: Read, written: &str, start: usize) -> Result<Self, TemplateError> {
+        let (text, required) = match written.strip_suffix('!') {
+            Some(text) if !text.ends_with('\\') => (text, Some(missing(text))),
+            _ => (written, None),
+        };
+        let error = |message: &str| TemplateError {
+            start,
+            end: start + written.len(),
+            message: message.to_owned(),
+        };
+        let mut paths = vec![vec![Vec::new()]];
+        let mut bytes = text.bytes();
+        while let Some(byte) = bytes.next() {
+            let Some(path) = paths.last_mut() else { break };
+            match byte {
+                b'|' => paths.push(vec![Vec::new()]),
+                b'.' => path.push(Vec::new()),
+                _ => {
+                    let byte = if byte == b'\\' { bytes.next() } else { Some(byte) };
+                    let byte = byte.ok_or_else(|| error("nothing behind the backslash"))?;
+                    path.last_mut().into_iter().for_each(|key| key.push(byte));
+                }
+            }
+        }
+        if paths.iter().flatten().any(Vec::is_empty) {
+            return Err(error("a path has a key between points, and none is empty"));
+        }
+        if paths.iter().any(|path| path.len() > MAX_PATH) {
+            return Err(error("a path has at most 16 keys"));
+        }
+        let paths = paths.into_iter().map(|path| path.into_iter().map(Into::into).collect());
+        let nested = matches!(read, Read::Text | Read::Verbatim);
+        Ok(Self { name: name.into(), read, paths: paths.collect(), required, nested })
+    }
+
+    /// A path of which every character is meant.
+    fn own(name: &str) -> Option<Self> {
+        Self::at(name, standard(name), name, 0).ok()
+    }
+}
+
+/// What is expected where none of these paths leads to a value.
+///
+/// A reject's words are made before there is a line, so those of the named formats are listed.
+fn missing(paths: &str) -> &'static str {
+    match paths {
+        "request.uri" => "the key request.uri",
+        "request.method" => "the key request.method",
+        "ts" => "the key ts",
+        "RequestPath" => "the key RequestPath",
+        "DownstreamStatus" => "the key DownstreamStatus",
+        "response_code" => "the key response_code",
+        "start_time" => "the key start_time",
+        _ => "a key that the format requires",
+    }
+}
+
+/// The format, compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Json {
+    wants: Vec<Want>,
+    /// Whether names that are not among these are paths.
+    any: bool,
+    found: Vec<Found>,
+    fields: Vec<Field>,
+    /// The keys that lead to wanted values. The first node is the line's object.
+    nodes: Vec<Node>,
+    /// How many different paths there are.
+    places: usize,
+}
+
+/// Which places a field may have its value in.
+#[derive(Clone, Debug)]
+struct Field {
+    places: Vec<usize>,
+    required: Option<&'static str>,
+    nested: bool,
+}
+
+/// Where some path leads to.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    edges: Vec<Edge>,
+    /// Its own place, if it is a value that is wanted.
+    place: Option<usize>,
+    /// Whether it is wanted too if it is an object or an array.
+    nested: bool,
+    /// The places of it and of all below it; they are neighbours.
+    below: (usize, usize),
+}
+
+#[derive(Clone, Debug)]
+struct Edge {
+    key: Word,
+    /// The key as the number of an element.
+    number: Option<u32>,
+    node: usize,
+}
+
+impl Json {
+    /// Objects with these fields.
+    pub(crate) fn new(fields: &[Want]) -> Self {
+        Self::of(fields.to_vec(), false)
+    }
+
+    /// Fields as named formats list them: names and paths.
+    pub(crate) fn listed(fields: &[(&str, &str)]) -> Result<Self, TemplateError> {
+        let wants: Result<_, _> =
+            fields.iter().map(|(name, paths)| Want::new(name, paths)).collect();
+        Ok(Self::of(wants?, false))
+    }
+
+    /// A field map as people write it: `name=paths` with commas between them, or `name` alone
+    /// where the path is called the same; a name may have a type behind a colon.
+    pub(crate) fn written(map: &str) -> Result<Self, TemplateError> {
+        let mut wants = Vec::new();
+        let mut start = 0;
+        for piece in map.split(',') {
+            let (name, paths) = piece
+                .split_once('=')
+                .unwrap_or_else(|| (piece, piece.rsplit_once(':').map_or(piece, |(name, _)| name)));
+            let at = start + if piece.contains('=') { name.len() + 1 } else { 0 };
+            let (name, read) = column(name, start)?;
+            wants.push(Want::at(name, read, paths, at)?);
+            start += piece.len() + 1;
+        }
+        Ok(Self::of(wants, false))
+    }
+
+    /// Any object, by the usual names of its fields. Other names that `narrowed` is asked for are
+    /// paths.
+    pub(crate) fn any() -> Self {
+        let wants = ALIASES.iter().filter_map(|(name, paths)| {
+            let want = Want::at(name, standard(name), paths, 0).ok()?;
+            // `"request": {...}` is no request line.
+            Some(Want { nested: false, ..want })
+        });
+        Self::of(wants.collect(), true)
+    }
+
+    /// Whether any name is a path.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// The same format with only these fields and those that a line has to have.
+    pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
+        let asked = |want: &&Want| want.required.is_some() || names.contains(&&*want.name);
+        let mut wants: Vec<_> = self.wants.iter().filter(asked).cloned().collect();
+        if self.any {
+            for name in names {
+                if !wants.iter().any(|want| &*want.name == *name) {
+                    wants.extend(Want::own(name));
+                }
+            }
+        }
+        Self::of(wants, self.any)
+    }
+
+    fn of(wants: Vec<Want>, any: bool) -> Self {
+        let mut nodes = vec![Node::default()];
+        let mut ends = Vec::new();
+        for want in &wants {
+            let of_want: Vec<_> = want.paths.iter().map(|path| reach(&mut nodes, path)).collect();
+            for &node in &of_want {
+                nodes[node].place = Some(0);
+                nodes[node].nested |= want.nested;
+            }
+            ends.push(of_want);
+        }
+        let mut places = 0;
+        number(&mut nodes, 0, &mut places);
+        let fields = ends.into_iter().zip(&wants).map(|(ends, want)| Field {
+            places: ends.into_iter().filter_map(|node| nodes[node].place).collect(),
+            required: want.required,
+            nested: want.nested,
+        });
+        Self {
+            fields: fields.collect(),
+            found: wants
+                .iter()
+                .map(|want| found(&want.name, want.read.clone(), Encoding::Json))
+                .collect(),
+            wants,
+            any,
+            nodes,
+            places,
+        }
+    }
+
+    /// The fields, in the order of the spans.
+    pub(crate) fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Finds the fields of a line.
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
+        if self.places <= FEW {
+            self.split_into(line, spans, &mut [Span::NONE; FEW])
+        } else if self.places <= MANY {
+            self.split_into(line, spans, &mut [Span::NONE; MANY])
+        } else {
+            self.split_into(line, spans, &mut vec![Span::NONE; self.places])
+        }
+    }
+
+    fn split_into(
+        &self,
+        line: &[u8],
+        spans: &mut [Span],
+        places: &mut [Span],
+    ) -> Result<(), Reject> {
+        let start = blanks(line, lead(line));
+        if line.get(start) != Some(&b'{') {
+            let object = Reject::new(start, "a JSON object, which begins with {");
+            return Err(if blank(line) { empty_line() } else { object });
+        }
+        let end = self.walk(line, start, places)?;
+        let rest = blanks(line, end);
+        if rest < line.len() {
+            return Err(Reject::new(rest, "the end of the line"));
+        }
+        for (field, span) in self.fields.iter().zip(spans) {
+            let value =
+                field.places.iter().map(|&place| places[place]).find(|span| {
+                    span.is_some() && (field.nested || !is_nested(line, span.start()))
+                });
+            *span = value.unwrap_or(Span::NONE);
+            if let (None, Some(required)) = (value, field.required) {
+                return Err(Reject::new(end - 1, required));
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through the object that begins at `start`, sets the places of what is wanted, and
+    /// says where it ends.
+    fn walk(&self, line: &[u8], start: usize, places: &mut [Span]) -> Result<usize, Reject> {
+        // Only keys that lead somewhere have a frame, so no line can ask for more than these.
+        let mut outer = [Frame::default(); MAX_PATH];
+        let mut depth = 0;
+        let mut frame = Frame { node: 0, start, end: b'}', elements: 0 };
+        let mut at = start + 1;
+        let mut first = true;
+        loop {
+            at = blanks(line, at);
+            if line.get(at) == Some(&frame.end) {
+                at += 1;
+                let node = &self.nodes[frame.node];
+                if let (Some(place), true) = (node.place, node.nested) {
+                    places[place] = Span::new(frame.start, at);
+                }
+                if depth == 0 {
+                    return Ok(at);
+                }
+                depth -= 1;
+                frame = outer[depth];
+                first = false;
+                continue;
+            }
+            if !first {
+                at = blanks(line, separator(line, at, frame.end)?);
+            }
+            first = false;
+            let node;
+            (node, at) = self.member(line, at, &mut frame)?;
+            let Some(node) = node else {
+                at = skip(line, at, depth_of(depth))?;
+                continue;
+            };
+            let reached = &self.nodes[node];
+            if reached.edges.is_empty() {
+                let value;
+                (value, at) = leaf(line, at, depth_of(depth), reached.nested)?;
+                reached.place.into_iter().for_each(|place| places[place] = value);
+                continue;
+            }
+            // What an earlier key of this name had below it counts no more.
+            places[reached.below.0..reached.below.1].fill(Span::NONE);
+            match line.get(at) {
+                Some(open @ (b'{' | b'[')) => {
+                    let inner = Frame { node, start: at, end: open + 2, elements: 0 };
+                    outer[depth] = std::mem::replace(&mut frame, inner);
+                    depth += 1;
+                    at += 1;
+                    first = true;
+                }
+                _ => {
+                    let value;
+                    (value, at) = leaf(line, at, depth_of(depth), false)?;
+                    reached.place.into_iter().for_each(|place| places[place] = value);
+                }
+            }
+        }
+    }
+
+    /// Where the member or the element that begins here leads to, and where its value begins.
+    fn member(
+        &self,
+        line: &[u8],
+        at: usize,
+        frame: &mut Frame,
+    ) -> Result<(Option<usize>, usize), Reject> {
+        let edges = &self.nodes[frame.node].edges;
+        if frame.end == b']' {
+            let number = Some(frame.elements);
+            frame.elements = frame.elements.saturating_add(1);
+            let edge = edges.iter().find(|edge| edge.number == number);
+            return Ok((edge.map(|edge| edge.node), at));
+        }
+        let (start, end, escaped) = key(line, at)?;
+        let edge = if escaped {
+            edges.iter().find(|edge| decode::json_is(&line[start..end], edge.key.text()))
+        } else {
+            let sought = Sought::new(line, start, end);
+            edges.iter().find(|edge| sought.is(&edge.key))
+        };
+        Ok((edge.map(|edge| edge.node), colon(line, end + 1)?))
+    }
+}
+
+/// An object or array whose insides are looked at.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    node: usize,
+    start: usize,
+    /// The byte that ends it.
+    end: u8,
+    elements: u32,
+}
+
+/// The node that a path leads to.
+fn reach(nodes: &mut Vec<Node>, path: &Path) -> usize {
+    let mut at = 0;
+    for key in path {
+        let known = nodes[at].edges.iter().find(|edge| edge.key.text() == &**key);
+        at = match known {
+            Some(edge) => edge.node,
+            None => {
+                let node = nodes.len();
+                let number = std::str::from_utf8(key).ok().and_then(element);
+                nodes[at].edges.push(Edge { key: Word::new(key), number, node });
+                nodes.push(Node::default());
+                node
+            }
+        };
+    }
+    at
+}
+
+/// The number of an element, if this is how one is written.
+fn element(key: &str) -> Option<u32> {
+    key.parse().ok().filter(|number: &u32| number.to_string() == key)
+}
+
+/// Numbers the places of a node and all below it.
+fn number(nodes: &mut [Node], node: usize, places: &mut usize) {
+    let first = *places;
+    if nodes[node].place.is_some() {
+        nodes[node].place = Some(*places);
+        *places += 1;
+    }
+    for edge in 0..nodes[node].edges.len() {
+        number(nodes, nodes[node].edges[edge].node, places);
+    }
+    nodes[node].below = (first, *places);
+}
+
+/// How deep one is inside this many frames and the line's object.
+#[expect(clippy::cast_possible_truncation, reason = "there are at most 16 frames")]
+fn depth_of(frames: usize) -> u32 {
+    frames as u32 + 1
+}
+
+fn blanks(line: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = line.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The place behind a comma.
+fn separator(line: &[u8], at: usize, end: u8) -> Result<usize, Reject> {
+    match line.get(at) {
+        Some(b',') => Ok(at + 1),
+        _ if end == b'}' => Err(Reject::new(at, "a comma or the } of the object")),
+        _ => Err(Reject::new(at, "a comma or the ] of the array")),
+    }
+}
+
+/// The inside of a key, and whether it has escapes.
+fn key(line: &[u8], at: usize) -> Result<(usize, usize, bool), Reject> {
+    if line.get(at) != Some(&b'"') {
+        return Err(Reject::new(at, "a key in quotes"));
+    }
+    let (end, escaped) = string(line, at + 1)?;
+    Ok((at + 1, end, escaped))
+}
+
+/// Where the value behind a key begins.
+fn colon(line: &[u8], at: usize) -> Result<usize, Reject> {
+    let at = blanks(line, at);
+    if line.get(at) != Some(&b':') {
+        return Err(Reject::new(at, "the colon behind the key"));
+    }
+    Ok(blanks(line, at + 1))
+}
+
+/// Where the string ends whose inside begins here, and whether it has escapes.
+#[inline]
+fn string(line: &[u8], at: usize) -> Result<(usize, bool), Reject> {
+    let end = either(line, at, b'"', b'\\');
+    if line.get(end) == Some(&b'"') { Ok((end, false)) } else { Ok((escaped(line, end)?, true)) }
+}
+
+/// The same for the rest of a string, from an escape on.
+fn escaped(line: &[u8], mut at: usize) -> Result<usize, Reject> {
+    loop {
+        match line.get(at) {
+            Some(b'"') => return Ok(at),
+            None => return Err(Reject::new(at, "the quote that closes the string")),
+            Some(_) => {}
+        }
+        while line.get(at) == Some(&b'\\') {
+            at += match line.get(at + 1) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                Some(b'u') if four_digits(line, at + 2) => 6,
+                _ => return Err(Reject::new(at, "an escape that JSON has")),
+            };
+        }
+        at = either(line, at, b'"', b'\\');
+    }
+}
+
+fn four_digits(line: &[u8], at: usize) -> bool {
+    line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether the value whose place begins here is an object or an array.
+fn is_nested(line: &[u8], start: usize) -> bool {
+    matches!(line[start - 1..], [before, b'{' | b'[', ..] if before != b'"')
+}
+
+/// The value that begins here, as far as it is one for a field, and where it ends.
+fn leaf(line: &[u8], at: usize, depth: u32, nested: bool) -> Result<(Span, usize), Reject> {
+    match line.get(at) {
+        Some(b'"') => {
+            let (end, _) = string(line, at + 1)?;
+            Ok((Span::new(at + 1, end), end + 1))
+        }
+        Some(b'{' | b'[') => {
+            let end = skip_nested(line, at, depth)?;
+            Ok((if nested { Span::new(at, end) } else { Span::NONE }, end))
+        }
+        Some(b'n') => Ok((Span::NONE, bare(line, at)?)),
+        _ => {
+            let end = bare(line, at)?;
+            Ok((Span::new(at, end), end))
+        }
+    }
+}
+
+/// Where the value ends that begins here.
+#[inline]
+fn skip(line: &[u8], at: usize, depth: u32) -> Result<usize, Reject> {
+    match line.get(at) {
+        Some(b'"') => Ok(string(line, at + 1)?.0 + 1),
+        Some(b'{' | b'[') => skip_nested(line, at, depth),
+        _ => bare(line, at),
+    }
+}
+
+/// Where the object or array ends that begins here, with this many around it.
+fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Result<usize, Reject> {
+    // A bit for each that is open, the innermost lowest: whether it is an object.
+    let mut objects = 0_u64;
+    let mut depth = outer;
+    loop {
+        // At a value, or at the end of something that has none.
+        match line.get(at) {
+            Some(open @ (b'{' | b'[')) => {
+                if depth == MAX_DEPTH {
+                    return Err(Reject::new(at, "at most 64 objects and arrays in each other"));
+                }
+                depth += 1;
+                objects = objects << 1 | u64::from(*open == b'{');
+                at = blanks(line, at + 1);
+                if line.get(at) != Some(&(open + 2)) {
+                    if *open == b'{' {
+                        at = member_value(line, at)?;
+                    }
+                    continue;
+                }
+            }
+            Some(b'"') => at = string(line, at + 1)?.0 + 1,
+            _ => at = bare(line, at)?,
+        }
+        // Behind a value, or at the end of what has none.
+        loop {
+            at = blanks(line, at);
+            let end = if objects & 1 == 1 { b'}' } else { b']' };
+            if line.get(at) != Some(&end) {
+                break;
+            }
+            at += 1;
+            depth -= 1;
+            objects >>= 1;
+            if depth == outer {
+                return Ok(at);
+            }
+        }
+        let object = objects & 1 == 1;
+        at = blanks(line, separator(line, at, if object { b'}' } else { b']' })?);
+        if object {
+            at = member_value(line, at)?;
+        }
+    }
+}
+
+fn member_value(line: &[u8], at: usize) -> Result<usize, Reject> {
+    let (_, end, _) = key(line, at)?;
+    colon(line, end + 1)
+}
+
+/// Where the number, or `true`, `false` or `null`, ends that begins here.
+fn bare(line: &[u8], at: usize) -> Result<usize, Reject> {
+    let word: &[u8] = match line.get(at) {
+        Some(b'-' | b'0'..=b'9') => return numeral(line, at),
+        Some(b't') => b"true",
+        Some(b'f') => b"false",
+        Some(b'n') => b"null",
+        _ => return Err(Reject::new(at, "a JSON value")),
+    };
+    if !line[at..].starts_with(word) {
+        return Err(Reject::new(at, "a JSON value"));
+    }
+    Ok(at + word.len())
+}
+
+fn numeral(line: &[u8], at: usize) -> Result<usize, Reject> {
+    let whole = at + usize::from(line[at] == b'-');
+    let mut end = digits(line, whole)?;
+    if line[whole] == b'0' && end > whole + 1 {
+        return Err(Reject::new(whole + 1, "a number without leading zeros"));
+    }
+    if line.get(end) == Some(&b'.') {
+        end = digits(line, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(end) {
+        let sign = usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
+        end = digits(line, end + 1 + sign)?;
+    }
+    Ok(end)
+}
+
+/// The place behind at least one digit.
+fn digits(line: &[u8], start: usize) -> Result<usize, Reject> {
+    let mut at = start;
+    while let Some(b'0'..=b'9') = line.get(at) {
+        at += 1;
+    }
+    if at == start { Err(Reject::new(at, "a digit")) } else { Ok(at) }
+}
+
+/// The usual names: those of nginx variables, of Caddy, Traefik and Envoy, of Elastic's common
+/// schema, of LTSV, and of what frameworks write.
+///
+/// Durations are in seconds here, so Envoy's and Traefik's are left to their own formats.
+const ALIASES: &[(&str, &str)] = &[
+    (
+        "host",
+        "remote_addr|client_ip|remote_ip|ClientHost|clientip|client_addr|clientIp|remoteAddress|\
+         remoteIp|remote_host|remote_address|client_address|c_ip|c-ip|source_ip|src_ip|ip|client|\
+         request.client_ip|request.remote_ip|client.ip|source.ip|source.address|\
+         httpRequest.remoteIp|http_x_real_ip|host",
+    ),
+    (
+        "user",
+        "user|remote_user|ClientUsername|user_id|username|user_name|auth_user|cs_username|\
+         cs-username|user.name",
+    ),
+    (
+        "time",
+        "time|ts|timestamp|@timestamp|time_iso8601|time_local|msec|start_time|StartUTC|datetime|\
+         date_time|event_time|requestTime|request_timestamp|local_time|eventTime|date",
+    ),
+    (
+        "method",
+        "method|request_method|RequestMethod|http_method|requestMethod|verb|cs_method|cs-method|\
+         request.method|http.method|http.request.method|httpRequest.requestMethod",
+    ),
+    (
+        "url",
+        "url|request_uri|uri|RequestPath|requestUri|request_url|requestUrl|x-envoy-origin-path|\
+         request.uri|request.url|http.url|url.original|httpRequest.requestUrl",
+    ),
+    (
+        "protocol",
+        "protocol|server_protocol|RequestProtocol|proto|http_version|httpversion|httpVersion|\
+         cs_version|cs-version|request.proto|httpRequest.protocol",
+    ),
+    ("request", "request|req|request_line|requestLine"),
+    ("path", "path|uri_path|url_path|cs-uri-stem|cs_uri_stem|url.path"),
+    ("query", "query|query_string|args|uri_query|cs-uri-query|cs_uri_query|url.query"),
+    (
+        "status",
+        "status|status_code|statusCode|DownstreamStatus|response_code|http_status|\
+         http_status_code|response|code|sc_status|sc-status|response.status|\
+         http.response.status_code|httpRequest.status",
+    ),
+    (
+        "size",
+        "size|body_bytes_sent|DownstreamContentSize|bytes|response_size|responseSize|\
+         content_length|bytes_written|http.response.body.bytes|httpRequest.responseSize",
+    ),
+    (
+        "bytes_in",
+        "bytes_in|bytes_read|bytes_received|request_length|RequestContentSize|request_size|\
+         cs_bytes|cs-bytes|http.request.bytes|httpRequest.requestSize",
+    ),
+    ("bytes_out", "bytes_out|bytes_sent|sc_bytes|sc-bytes|http.response.bytes"),
+    (
+        "referer",
+        "referer|http_referer|referrer|http_referrer|request_Referer|cs_referer|\
+         request.headers.Referer.0|http.request.referrer|httpRequest.referer",
+    ),
+    (
+        "agent",
+        "agent|user_agent|http_user_agent|ua|userAgent|user-agent|useragent|request_User-Agent|\
+         cs_user_agent|request.headers.User-Agent.0|user_agent.original|httpRequest.userAgent",
+    ),
+    (
+        "vhost",
+        "vhost|http_host|server_name|RequestHost|virtual_host|authority|:authority|domain|\
+         request.host|url.domain|host",
+    ),
+    ("port", "port|server_port|s_port|s-port|url.port"),
+    ("scheme", "scheme|request_scheme|RequestScheme|url.scheme"),
+    ("request_time", "request_time|reqtime|duration"),
+    ("upstream_time", "upstream_time|upstream_response_time|apptime"),
+    ("upstream", "upstream|upstream_addr|upstream_host|ServiceAddr"),
+    ("upstream_status", "upstream_status|OriginStatus"),
+    (
+        "xff",
+        "xff|http_x_forwarded_for|x_forwarded_for|x-forwarded-for|forwarded_for|forwardedfor|\
+         request_X-Forwarded-For|request.headers.X-Forwarded-For.0",
+    ),
+    (
+        "request_id",
+        "request_id|req_id|requestId|x_request_id|x-request-id|http_x_request_id|\
+         request_X-Request-Id|request.headers.X-Request-Id.0",
+    ),
+];

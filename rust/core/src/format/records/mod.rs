@@ -1,6 +1,84 @@
 //! Formats whose lines name their fields, or whose files do: JSON, LTSV, CSV, W3C.
 
+pub(crate) mod decode;
 mod delimited;
+mod find;
 mod json;
 mod ltsv;
+mod named;
 mod w3c;
+
+#[cfg(test)]
+mod tests;
+
+use super::names;
+use super::parsed::{Found, Reject};
+use super::read::{Encoding, Read};
+use super::template::TemplateError;
+use super::time::TimeFormat;
+
+pub(crate) use delimited::Delimited;
+pub(crate) use json::{Json, Want};
+pub(crate) use ltsv::Ltsv;
+pub(crate) use named::RECORDS;
+pub(crate) use w3c::W3c;
+
+/// The types that a column may be given, as `name:type`.
+const TYPES: &[(&str, Read)] = &[
+    ("text", Read::Text),
+    ("int", Read::Int),
+    ("float", Read::Float),
+    ("s", Read::Seconds(0)),
+    ("ms", Read::Seconds(-3)),
+    ("us", Read::Seconds(-6)),
+    ("ns", Read::Seconds(-9)),
+    ("iso", Read::Time(TimeFormat::Iso)),
+    ("epoch", Read::Time(TimeFormat::Epoch(0))),
+    ("epoch_ms", Read::Time(TimeFormat::Epoch(-3))),
+    ("clf", Read::Time(TimeFormat::Clf)),
+];
+
+/// Name and type of a column that was written as `name` or `name:type`, at this place of a text.
+fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
+    let error =
+        |start: usize, end: usize, message: String| Err(TemplateError { start, end, message });
+    let end = start + written.len();
+    let (name, read) = match written.rsplit_once(':') {
+        None => (written, standard(written)),
+        Some((name, of_type)) => match TYPES.iter().find(|known| known.0 == of_type) {
+            Some((_, read)) => (name, read.clone()),
+            None => {
+                let types: Vec<_> = TYPES.iter().map(|known| known.0).collect();
+                let message = format!("no type `{of_type}`; there are {}", types.join(", "));
+                return error(start + name.len() + 1, end, message);
+            }
+        },
+    };
+    if name.trim().is_empty() {
+        return error(start, end, "a column needs a name".to_owned());
+    }
+    Ok((name, read))
+}
+
+/// The type of a name that is the same in all formats; all else is text.
+fn standard(name: &str) -> Read {
+    names::known(name).map_or(Read::Text, |known| known.read.clone())
+}
+
+fn found(name: &str, read: Read, encoding: Encoding) -> Found {
+    Found { name: name.into(), read, encoding }
+}
+
+/// How many bytes a byte-order mark at the beginning has.
+fn lead(line: &[u8]) -> usize {
+    if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
+}
+
+/// Whether there is nothing but blanks.
+fn blank(line: &[u8]) -> bool {
+    line[lead(line)..].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+fn empty_line() -> Reject {
+    Reject::new(0, "a line that is not empty")
+}

@@ -1,0 +1,207 @@
+//! The text of a field as its writer meant it.
+
+use memchr::memchr;
+
+use super::super::read::Encoding;
+
+/// What a piece of a line that begins at `start` says. The buffer is used where that is not what
+/// stands there.
+pub(crate) fn decoded<'a>(
+    encoding: Encoding,
+    raw: &'a [u8],
+    line: &[u8],
+    start: usize,
+    buffer: &'a mut Vec<u8>,
+) -> &'a [u8] {
+    let quoted = start.checked_sub(1).and_then(|before| line.get(before)) == Some(&b'"');
+    match (encoding, quoted) {
+        (Encoding::Json, true) => json(raw, buffer),
+        (Encoding::Csv | Encoding::Plus, true) => doubled(raw, buffer),
+        (Encoding::Plus, false) => plus(raw, buffer),
+        (Encoding::Percent, _) => percents(raw, true, buffer),
+        (Encoding::Raw, _) | (Encoding::Json | Encoding::Csv, false) => raw,
+    }
+}
+
+/// Without the escapes that Apache and nginx write: `\xHH`, `\"`, `\\` and those of C. What is none
+/// of them stays.
+pub(crate) fn unescape<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    replaced(
+        raw,
+        buffer,
+        |rest| memchr(b'\\', rest),
+        |rest, buffer| {
+            let byte = match rest.get(1)? {
+                b'x' => {
+                    buffer.push(hex_byte(rest.get(2..4)?)?);
+                    return Some(4);
+                }
+                byte @ (b'"' | b'\\') => *byte,
+                b'a' => 7,
+                b'b' => 8,
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'v' => 11,
+                b'f' => 12,
+                b'r' => b'\r',
+                _ => return None,
+            };
+            buffer.push(byte);
+            Some(2)
+        },
+    )
+}
+
+/// Without `%HH`. What is no such escape stays.
+pub(crate) fn percent<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    percents(raw, false, buffer)
+}
+
+/// `twice` takes `%25HH` for `%HH` that was escaped again.
+fn percents<'a>(raw: &'a [u8], twice: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    replaced(
+        raw,
+        buffer,
+        |rest| memchr(b'%', rest),
+        |rest, buffer| {
+            let byte = hex_byte(rest.get(1..3)?)?;
+            let again =
+                if twice && byte == b'%' { rest.get(3..5).and_then(hex_byte) } else { None };
+            buffer.push(again.unwrap_or(byte));
+            Some(if again.is_some() { 5 } else { 3 })
+        },
+    )
+}
+
+fn plus<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    replaced(
+        raw,
+        buffer,
+        |rest| memchr(b'+', rest),
+        |_, buffer| {
+            buffer.push(b' ');
+            Some(1)
+        },
+    )
+}
+
+/// The inside of a quoted field, where a quote is two.
+fn doubled<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    replaced(
+        raw,
+        buffer,
+        |rest| memchr(b'"', rest),
+        |rest, buffer| {
+            buffer.push(b'"');
+            Some(if rest.get(1) == Some(&b'"') { 2 } else { 1 })
+        },
+    )
+}
+
+/// The inside of a JSON string.
+fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    replaced(
+        raw,
+        buffer,
+        |rest| memchr(b'\\', rest),
+        |rest, buffer| {
+            let (character, length) = json_escape(rest)?;
+            buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            Some(length)
+        },
+    )
+}
+
+/// Whether the inside of a JSON string says this.
+pub(super) fn json_is(mut raw: &[u8], mut text: &[u8]) -> bool {
+    while let Some((&byte, rest)) = raw.split_first() {
+        let (length, said) = match json_escape(raw) {
+            Some((character, length)) => {
+                raw = &raw[length..];
+                let mut bytes = [0; 4];
+                let said = character.encode_utf8(&mut bytes).len();
+                (said, bytes)
+            }
+            None => {
+                raw = rest;
+                (1, [byte, 0, 0, 0])
+            }
+        };
+        let Some(rest) = text.strip_prefix(&said[..length]) else { return false };
+        text = rest;
+    }
+    text.is_empty()
+}
+
+/// The character of the escape that begins here, and how long that is. Half a surrogate pair is
+/// U+FFFD.
+fn json_escape(text: &[u8]) -> Option<(char, usize)> {
+    let [b'\\', escape, ..] = text else { return None };
+    let character = match escape {
+        b'"' | b'\\' | b'/' => char::from(*escape),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return utf16(text),
+        _ => return None,
+    };
+    Some((character, 2))
+}
+
+fn utf16(text: &[u8]) -> Option<(char, usize)> {
+    let first = utf16_unit(text)?;
+    if (0xd800..0xdc00).contains(&first)
+        && let Some(second @ 0xdc00..0xe000) = utf16_unit(&text[6..])
+    {
+        let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return Some((char::from_u32(code)?, 12));
+    }
+    Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6))
+}
+
+fn utf16_unit(text: &[u8]) -> Option<u32> {
+    let digits = text.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+    Some(u32::from(hex_byte(&digits[..2])?) << 8 | u32::from(hex_byte(&digits[2..])?))
+}
+
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let [high, low] = digits else { return None };
+    Some(hex(*high)? << 4 | hex(*low)?)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The text with something else where `find` finds something: `replace` appends that and says how
+/// many bytes it stands for, or nothing where the text is to stay.
+fn replaced<'a>(
+    raw: &'a [u8],
+    buffer: &'a mut Vec<u8>,
+    find: impl Fn(&[u8]) -> Option<usize>,
+    replace: impl Fn(&[u8], &mut Vec<u8>) -> Option<usize>,
+) -> &'a [u8] {
+    let Some(mut place) = find(raw) else { return raw };
+    let mut rest = raw;
+    buffer.clear();
+    loop {
+        buffer.extend_from_slice(&rest[..place]);
+        rest = &rest[place..];
+        let length = replace(rest, buffer).unwrap_or_else(|| {
+            buffer.push(rest[0]);
+            1
+        });
+        rest = &rest[length..];
+        let Some(next) = find(rest) else { break };
+        place = next;
+    }
+    buffer.extend_from_slice(rest);
+    buffer
+}

@@ -1,0 +1,102 @@
+//! A number since the epoch, exactly.
+
+use super::digits::digit;
+
+/// More digits than this a number in range cannot have before its microseconds end.
+const MOST_DIGITS: u32 = 19;
+
+/// The microseconds that a decimal number is, in seconds times ten to this power. What is finer is
+/// cut off.
+pub(super) fn read(text: &[u8], power: i32) -> Option<i64> {
+    let (negative, mut rest) = match text {
+        [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
+        rest => (false, rest),
+    };
+    let mut number = Number { digits: 0, kept: 0, scale: power + 6, any: false };
+    number.add(&mut rest, 0);
+    if let [b'.', fraction @ ..] = rest {
+        rest = fraction;
+        number.add(&mut rest, -1);
+    }
+    if !number.any {
+        return None;
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        number.scale = number.scale.saturating_add(whole(exponent)?);
+    } else if !rest.is_empty() {
+        return None;
+    }
+    let micros = number.value()?;
+    super::in_range(if negative { -micros } else { micros })
+}
+
+/// A bare number: seconds, or by its number of digits milli-, micro- or nanoseconds.
+pub(super) fn by_length(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let power = match digits.len() {
+        13 => -3,
+        16 => -6,
+        19 => -9,
+        _ => 0,
+    };
+    let whole = power == 0 || digits.iter().all(u8::is_ascii_digit);
+    read(text, if whole { power } else { 0 })
+}
+
+/// What digits say, times ten to the scale.
+struct Number {
+    digits: u64,
+    kept: u32,
+    scale: i32,
+    any: bool,
+}
+
+impl Number {
+    /// Takes the digits that are next, each of which moves the scale by so much.
+    fn add(&mut self, rest: &mut &[u8], step: i32) {
+        while let Some((value, after)) =
+            rest.split_first().and_then(|(&byte, after)| Some((digit(byte)?, after)))
+        {
+            *rest = after;
+            self.any = true;
+            if self.kept == MOST_DIGITS {
+                // Not held: it is below a microsecond, or the number out of range.
+                self.scale = self.scale.saturating_add(step + 1);
+                continue;
+            }
+            self.digits = self.digits * 10 + value.unsigned_abs();
+            self.kept += u32::from(self.digits > 0);
+            self.scale = self.scale.saturating_add(step);
+        }
+    }
+
+    fn value(&self) -> Option<i64> {
+        if self.digits == 0 {
+            return Some(0);
+        }
+        let ten = |power: i32| 10_u64.checked_pow(u32::try_from(power).ok()?);
+        let value = if self.scale >= 0 {
+            self.digits.checked_mul(ten(self.scale)?)?
+        } else {
+            // Where there is no such power, all of it is cut off.
+            ten(self.scale.saturating_neg()).map_or(0, |unit| self.digits / unit)
+        };
+        i64::try_from(value).ok()
+    }
+}
+
+/// An exponent; one beyond any reason stays so.
+fn whole(text: &[u8]) -> Option<i32> {
+    let (negative, digits) = match text {
+        [sign @ (b'-' | b'+'), digits @ ..] => (*sign == b'-', digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let value = digits.iter().try_fold(0_i32, |sum, &byte| {
+        let next = i32::try_from(digit(byte)?).ok()?;
+        Some(sum.saturating_mul(10).saturating_add(next))
+    })?;
+    Some(if negative { -value } else { value })
+}

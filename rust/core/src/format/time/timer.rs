@@ -1,0 +1,104 @@
+//! Times as a format tells how they are written, in one part or several.
+
+use super::TimeFormat;
+use super::clf;
+use super::epoch;
+use super::iso;
+use super::moment::Moment;
+use super::pattern::Pattern;
+
+/// Reads times whose parts are written in certain forms.
+#[derive(Clone, Debug)]
+pub(crate) struct Timer {
+    parts: Box<[Part]>,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Clf,
+    Iso,
+    Epoch(i32),
+    Pattern(Pattern),
+    Any,
+}
+
+impl Timer {
+    /// Compiles the forms of the parts. The error is of a part, at a byte of its text, and says
+    /// what to write instead.
+    pub(crate) fn new(formats: &[TimeFormat]) -> Result<Self, (usize, usize, String)> {
+        let compiled = |(part, format): (usize, &TimeFormat)| {
+            Part::new(format).map_err(|(byte, mend)| (part, byte, mend))
+        };
+        let parts = formats.iter().enumerate().map(compiled).collect::<Result<_, _>>()?;
+        Ok(Self { parts })
+    }
+
+    /// Whether the parts can make a time; without a year all times are nothing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Pattern(pattern) => pattern.has_year(),
+            Part::Clf | Part::Iso | Part::Epoch(_) | Part::Any => true,
+        })
+    }
+
+    /// Microseconds since the epoch, or nothing where a part is missing or unreadable, or all of
+    /// them are no time in range.
+    pub(crate) fn read<'a>(
+        &self,
+        mut parts: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Option<i64> {
+        if let [part] = &*self.parts {
+            return part.alone(parts.next()??);
+        }
+        let mut moment = Moment::default();
+        for part in &self.parts {
+            part.add(parts.next()??, &mut moment)?;
+        }
+        moment.micros()
+    }
+}
+
+impl Part {
+    fn new(format: &TimeFormat) -> Result<Self, (usize, String)> {
+        Ok(match format {
+            TimeFormat::Clf => Self::Clf,
+            TimeFormat::Iso => Self::Iso,
+            TimeFormat::Epoch(power) => Self::Epoch((*power).into()),
+            TimeFormat::Strftime(text) => Self::Pattern(Pattern::new(text)?),
+            TimeFormat::Any => Self::Any,
+        })
+    }
+
+    /// The time of a text that is all of it.
+    fn alone(&self, text: &[u8]) -> Option<i64> {
+        match self {
+            Self::Clf => return clf::parse(text),
+            Self::Epoch(power) => return epoch::read(text, *power),
+            Self::Pattern(pattern) if pattern.is_clf() => {
+                if let Some(micros) = clf::as_usual(text) {
+                    return Some(micros);
+                }
+            }
+            _ => {}
+        }
+        let mut moment = Moment::default();
+        self.add(text, &mut moment)?;
+        moment.micros()
+    }
+
+    /// Takes what a text says into the moment.
+    fn add(&self, text: &[u8], moment: &mut Moment) -> Option<()> {
+        match self {
+            Self::Clf => moment.epoch = Some(clf::parse(text)?),
+            Self::Iso => iso::read(text, moment)?,
+            Self::Epoch(power) => moment.epoch = Some(epoch::read(text, *power)?),
+            Self::Pattern(pattern) => pattern.read(text, moment)?,
+            Self::Any => match text {
+                [_, b'/', ..] | [_, _, b'/', ..] => moment.epoch = Some(clf::parse(text)?),
+                [_, _, b':', ..] | [_, _, _, _, b'-', ..] => iso::read(text, moment)?,
+                _ => moment.epoch = Some(epoch::by_length(text)?),
+            },
+        }
+        Some(())
+    }
+}
