@@ -157,7 +157,7 @@ def parse(
     /,
     *,
     format: str | Format,
-    fields: list[str],
+    fields: list[str] | None,
 ) -> Table: ...
 def tabulate(
     data: bytes,

@@ -112,16 +112,8 @@ class Format:
     __slots__ = ("_format", "name")
 
     def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"a format is a name or a text, not {name!r:.80}")
-        try:
-            self._format = _core.Format(name)
-        except ValueError:
-            # What may be a name gets a guess at what was meant.
-            if name.replace("_", "").replace("-", "").isalnum():
-                checked_format(name)
-            raise
-        self.name = name
+        self.name = checked_format(name)
+        self._format = _core.Format(name)
 
     def __repr__(self) -> str:
         return f"Format({self.name!r})"
@@ -161,7 +153,9 @@ class Format:
                 within it belongs to the line, and a null is an empty line, so that
                 `Reject.line` is the place in the array. Bytes and Arrow arrays are read where
                 they are; other buffers are copied first, since they may change meanwhile.
-            fields: Which fields to give, and in which order; all columns by default.
+            fields: Which fields to give, and in which order; all columns by default. Where a
+                header says what they are, those of every header in newline text; for lists and
+                arrays they have to be said.
 
         Raises:
             ValueError: The format has no such field, or it is named twice.
@@ -174,8 +168,7 @@ class Format:
         """
         if isinstance(fields, str):
             raise TypeError(f"fields: a list of names such as [{fields!r}], not a text")
-        names = self.columns if fields is None else [*fields]
-        checked_fields(names, self._format)
+        names = None if fields is None else checked_fields([*fields], self.name)
         return Batch(_core.parse(lines, format=self._format, fields=names))
 
 

@@ -5,7 +5,7 @@
 
 use crate::delta::{Counters, Reason};
 use crate::flume::BatchError;
-use crate::format::{Kind, Line, Reader, Value};
+use crate::format::{Format, Kind, Line, Reader, UnknownField, Value};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 use crate::rows::Rejects;
 use crate::text::lossy;
@@ -122,9 +122,49 @@ pub struct Tabulator {
 impl Tabulator {
     /// Of the fields that this reader reads.
     pub fn new(reader: Reader) -> Self {
-        let fields: Vec<_> = (0..reader.names().len())
+        let fields = (0..reader.names().len())
             .map(|field| (reader.name(field).to_owned(), reader.kind(field)))
             .collect();
+        Self::with_fields(reader, fields)
+    }
+
+    /// Of these fields, or of all that the format gives unless others are asked for.
+    ///
+    /// Where headers say what the columns are, `text` is looked at for all of them: a table has
+    /// the columns of the whole.
+    pub fn of(
+        format: &Format,
+        text: &[u8],
+        names: Option<&[String]>,
+    ) -> Result<Self, UnknownField> {
+        let mut formats = vec![format.clone()];
+        if format.has_header() {
+            formats.extend(format.sections(text).into_iter().map(|(_, section)| section));
+            // Of one that waits for its header nothing is known.
+            if formats.iter().any(|one| !one.fields().is_empty()) {
+                formats.retain(|one| !one.fields().is_empty());
+            }
+        }
+        let mut fields: Vec<(String, Kind)> = Vec::new();
+        let mut add = |name: &str| -> Result<(), UnknownField> {
+            if fields.iter().all(|(known, _)| known != name) {
+                let unknown = || UnknownField { name: name.to_owned() };
+                let kind = formats.iter().find_map(|one| one.kind(name)).ok_or_else(unknown)?;
+                fields.push((name.to_owned(), kind));
+            }
+            Ok(())
+        };
+        if let Some(names) = names {
+            names.iter().try_for_each(|name| add(name))?;
+        } else {
+            let given = formats.iter().flat_map(Format::fields).filter(|field| !field.on_demand);
+            given.map(|field| field.name).try_for_each(|name| add(&name))?;
+        }
+        let names: Vec<_> = fields.iter().map(|(name, _)| &**name).collect();
+        Ok(Self::with_fields(Reader::lenient(format, &names), fields))
+    }
+
+    fn with_fields(reader: Reader, fields: Vec<(String, Kind)>) -> Self {
         let batches = vec![Rows::new(&fields)];
         let table = Table { fields, batches, rows: 0, headers: 0, rejects: Vec::new() };
         Self { reader, table, line: 0, bytes: 0, most_bytes: MAX_BATCH_BYTES }
@@ -257,7 +297,6 @@ pub fn tabulate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Format;
 
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
@@ -287,8 +326,26 @@ mod tests {
         assert_eq!((status.valid.len, status.valid.zeros, url.valid.zeros), (10, 4, 0));
         for at in 0..10 {
             assert_eq!(int(status, at), (at % 3 != 0).then_some(404));
-            assert_eq!(text(url, at), Some(&b"/a"[..]));
+            assert_eq!(text_of(url, at), Some(&b"/a"[..]));
         }
+    }
+
+    #[test]
+    fn a_table_has_the_columns_of_every_header_in_its_text() {
+        let format = Format::new("w3c").unwrap();
+        let text = b"#Fields: c-ip sc-status\n1.2.3.4 200\n#Fields: sc-status x-own\n404 b\n";
+        let mut tabulator = Tabulator::of(&format, text, None).unwrap();
+        Chunk::Lines(text).for_each(|line| tabulator.push(line)).unwrap();
+        let table = tabulator.finish();
+        let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
+        let expected = [("host", Kind::Text), ("status", Kind::Int), ("x-own", Kind::Text)];
+        assert_eq!((fields, table.headers), (expected.into(), 2));
+        let [host, status, own] = &table.batches[0].columns[..] else { panic!() };
+        assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
+        assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
+        assert_eq!([text_of(own, 0), text_of(own, 1)], [None, Some(&b"b"[..])]);
+        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()])).unwrap_err();
+        assert_eq!(unknown.name, "nothing");
     }
 
     #[test]
@@ -307,10 +364,10 @@ mod tests {
         let lens: Vec<_> = table.batches.iter().map(|batch| batch.len).collect();
         assert_eq!(
             (line(0).len(), lens, table.rows, table.rejects.len()),
-            (73, vec![2, 2, 1], 5, 5)
+            (66, vec![2, 2, 1], 5, 5)
         );
         let hosts = table.batches.iter().flat_map(|batch| {
-            (0..batch.len).filter_map(|at| text(&batch.columns[0], at).map(<[u8]>::to_vec))
+            (0..batch.len).filter_map(|at| text_of(&batch.columns[0], at).map(<[u8]>::to_vec))
         });
         assert!(hosts.eq((0..5).map(|host| host.to_string().into_bytes())));
     }
@@ -334,7 +391,7 @@ mod tests {
         column.valid.get(at).then(|| values[at])
     }
 
-    fn text(column: &Column, at: usize) -> Option<&[u8]> {
+    fn text_of(column: &Column, at: usize) -> Option<&[u8]> {
         let Values::Text { offsets, data } = &column.values else { panic!() };
         let place = |at: usize| usize::try_from(offsets[at]).unwrap();
         column.valid.get(at).then(|| &data[place(at)..place(at + 1)])

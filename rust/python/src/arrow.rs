@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::ffi::FFI_ArrowSchema;
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
+    RecordBatchOptions, StringArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -17,7 +19,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyString};
 use pyo3_arrow::error::PyArrowError;
-use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::ffi::ArrayReader;
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
 
@@ -39,7 +41,7 @@ pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
 
 pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
     let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
-    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
@@ -64,26 +66,28 @@ fn nulls(valid: Bits) -> Option<NullBuffer> {
     (valid.zeros > 0).then(|| NullBuffer::new(bits()))
 }
 
+/// What `__arrow_c_schema__` returns.
 pub(crate) fn schema_capsule<'py>(
     py: Python<'py>,
     schema: &SchemaRef,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    Ok(to_schema_pycapsule(py, schema.as_ref())?)
+    let schema = FFI_ArrowSchema::try_from(schema.as_ref()).map_err(error)?;
+    PyCapsule::new_with_value(py, schema, c"arrow_schema")
 }
 
+/// What `__arrow_c_stream__` returns.
+///
+/// Not by pyo3-arrow, which casts to what is requested: with the casts of all types to all others
+/// the module is ten times as large. A producer is free not to cast.
 pub(crate) fn stream_capsule<'py>(
     py: Python<'py>,
     schema: &SchemaRef,
     batches: &[RecordBatch],
-    requested_schema: Option<Bound<'py, PyCapsule>>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    let batches: Vec<_> = batches
-        .iter()
-        .map(|batch| Ok(Arc::new(StructArray::from(batch.clone())) as ArrayRef))
-        .collect();
-    let field = Field::new_struct("", schema.fields().clone(), false);
-    let reader = Box::new(ArrayIterator::new(batches, Arc::new(field)));
-    Ok(to_stream_pycapsule(py, reader, requested_schema)?)
+    let batches: Vec<_> = batches.iter().cloned().map(Ok).collect();
+    let reader = RecordBatchIterator::new(batches, Arc::clone(schema));
+    let stream = FFI_ArrowArrayStream::new(Box::new(reader));
+    PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
 /// A column whose values are asked for one by one.

@@ -11,7 +11,9 @@ use pyo3_arrow::ffi::ArrayReader;
 use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
 
 use crate::arrow::{self, Cells};
-use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, reader};
+use crate::convert::{
+    FormatArg, batch_error, chunk, compiled, counters, output, reader, unknown_field,
+};
 
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
@@ -207,12 +209,13 @@ impl PyTable {
     }
 
     #[pyo3(signature = (requested_schema=None))]
+    #[expect(unused_variables, reason = "a part of the interface")]
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        arrow::stream_capsule(py, &self.schema, &self.batches, requested_schema)
+        arrow::stream_capsule(py, &self.schema, &self.batches)
     }
 }
 
@@ -250,6 +253,15 @@ impl Lines {
             "lines are bytes, a list of bytes or text, or an Arrow array of them, not {}",
             data.get_type().name()?
         )))
+    }
+
+    /// Where a header may stand.
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text,
+            Self::Copied(text) => text,
+            Self::Items(_) | Self::Arrow(_) => &[],
+        }
     }
 
     fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
@@ -305,12 +317,13 @@ impl Item {
 pub(crate) fn parse(
     lines: &Bound<'_, PyAny>,
     format: FormatArg<'_>,
-    fields: Vec<String>,
+    fields: Option<Vec<String>>,
 ) -> PyResult<PyTable> {
-    let mut tabulator = Tabulator::new(reader(&format.get()?, &fields)?);
     let py = lines.py();
-    let lines = Lines::of(lines)?;
+    let (format, lines) = (format.get()?, Lines::of(lines)?);
     py.detach(|| {
+        let mut tabulator =
+            Tabulator::of(&format, lines.text(), fields.as_deref()).map_err(unknown_field)?;
         lines.push_all(&mut tabulator)?;
         PyTable::new(tabulator.finish())
     })
