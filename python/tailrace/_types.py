@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Protocol, TypeAlias
 
-__all__ = ["Answer", "ArrowArray", "ArrowStream", "FieldKind", "Kind", "Output"]
+__all__ = ["Answer", "ArrowArray", "ArrowStream", "Columns", "FieldKind", "Kind", "Output"]
 
 # Bounds in microseconds since the epoch, keys, total, rows, counters.
 Answer: TypeAlias = tuple[
@@ -14,6 +14,10 @@ Kind: TypeAlias = Literal["lines", "batch", "event"]
 
 # Rows of fields as they are written.
 Output: TypeAlias = Literal["jsonl", "csv", "text"]
+
+# Columns of fields as they are written.
+Columns: TypeAlias = Literal["arrow", "parquet"]
+
 FieldKind = Literal["text", "int", "float", "time"]
 
 
