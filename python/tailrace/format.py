@@ -34,16 +34,16 @@ class Batch:
 
     Whatever reads Arrow by its PyCapsule interface takes the columns as they are, without a copy:
     `pyarrow.table(batch)`, `polars.DataFrame(batch)`, `pandas.DataFrame.from_arrow(batch)`,
-    `nanoarrow.ArrayStream(batch)`; DuckDB takes what `pyarrow.table` made of it. Text is `utf8`
-    in them (each run of bytes that is not UTF-8 one U+FFFD), whole numbers are `int64`, numbers
-    and durations in seconds `float64`, times `timestamp[us, UTC]`; what is missing is null.
+    `nanoarrow.ArrayStream(batch)`, `duckdb.sql("from batch")`. Text is `utf8` in them (each run of
+    bytes that is not UTF-8 one U+FFFD), whole numbers are `int64`, numbers and durations in
+    seconds `float64`, times `timestamp[us, UTC]`; what is missing is null.
 
     >>> import tailrace as tr
     >>> batch = tr.Format("combined").parse(b"no log line", fields=["url", "status"])
     >>> batch
     <tailrace.Batch of url, status: 0 lines, 1 rejected>
-    >>> batch.rejects
-    [Reject(line=0, byte=11, reason='no-match', expected='the name of a user')]
+    >>> [(reject.line, reject.byte, reject.reason) for reject in batch.rejects]
+    [(0, 11, 'no-match')]
     """
 
     __slots__ = ("_table",)
