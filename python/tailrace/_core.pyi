@@ -1,6 +1,6 @@
 """The compiled core; private, and free to change with every release."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
 from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
@@ -113,8 +113,6 @@ class Table:
     @property
     def headers(self) -> int: ...
     @property
-    def rejected(self) -> int: ...
-    @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
     def __arrow_c_schema__(self) -> object: ...
@@ -153,7 +151,7 @@ def agreeing(
     limit: int,
 ) -> tuple[int, list[int]]: ...
 def parse(
-    lines: bytes | bytearray | memoryview | Iterable[bytes | str] | ArrowArray | ArrowStream,
+    lines: bytes | list[bytes] | ArrowArray | ArrowStream,
     /,
     *,
     format: str | Format,

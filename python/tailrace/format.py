@@ -56,7 +56,7 @@ class Batch:
 
     def __repr__(self) -> str:
         lines = "1 line" if len(self) == 1 else f"{len(self):,} lines"
-        rejected = f"{self._table.rejected:,} rejected"
+        rejected = f"{len(self._table.rejects):,} rejected"
         return f"<tailrace.Batch of {', '.join(self.fields)}: {lines}, {rejected}>"
 
     @property
@@ -169,7 +169,31 @@ class Format:
         if isinstance(fields, str):
             raise TypeError(f"fields: a list of names such as [{fields!r}], not a text")
         names = None if fields is None else checked_fields([*fields], self.name)
-        return Batch(_core.parse(lines, format=self._format, fields=names))
+        return Batch(_core.parse(_held(lines), format=self._format, fields=names))
+
+
+def _held(lines: Any) -> Any:  # noqa: ANN401 - whatever holds lines
+    """Return lines as the core takes them: bytes, a list of bytes, or what is an Arrow array."""
+    if isinstance(lines, bytes) or hasattr(lines, "__arrow_c_array__"):
+        return lines
+    if hasattr(lines, "__arrow_c_stream__"):
+        return lines
+    if isinstance(lines, str):
+        raise TypeError("lines are bytes, or a list with one a line; encode the text")
+    try:
+        buffer = memoryview(lines)
+    except TypeError:
+        return [_line(line) for line in lines]
+    return bytes(buffer)
+
+
+def _line(line: object) -> bytes:
+    if isinstance(line, str):
+        # What was no UTF-8 where Python read it becomes what it was.
+        line = line.encode("utf-8", "surrogateescape")
+    if not isinstance(line, bytes):
+        raise TypeError(f"each line is bytes or text, not {line!r:.80}")
+    return line.removesuffix(b"\n")
 
 
 class Detection(NamedTuple):

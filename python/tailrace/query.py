@@ -15,6 +15,7 @@ from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
 from tailrace.sources import as_live, at_hand
+from tailrace.sources.globs import matching
 from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory, size_of
 
 if TYPE_CHECKING:
@@ -405,13 +406,17 @@ def _one_of(sources: list[Source | LiveSource]) -> Source | LiveSource:
 
 def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False) -> Query:
     """
-    Read log files to their end; `-` is standard input, and gzip is unpacked.
+    Read log files to their end; `-` is standard input, and what is compressed is unpacked.
+
+    That is gzip, bzip2, xz and zstd (before Python 3.14 with `pip install 'tailrace[zst]'`), told
+    by how they begin.
 
     With a window by log time they are merged by the times of their lines, each with a watermark
     of its own; else they are read in this order.
 
     Args:
-        paths: One or more files.
+        paths: One or more files. What is no file but a pattern, such as `logs/*.log`, stands for
+            those that there are now, sorted.
         format: What the lines look like; found out by default.
         follow: Whether to go on at the end, by name as `tail -F` does, through rotation and
             truncation. By log time a file is read from its beginning, by arrival from its end.
@@ -420,11 +425,12 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
 
     Raises:
+        FileNotFoundError: No file matches a pattern.
         ValueError: No path, or an unknown format.
     """
     if not paths:
         raise ValueError("no file to read")
-    names = tuple(os.fspath(path) for path in paths)
+    names = tuple(name for path in paths for name in matching(os.fspath(path)))
     if follow and STDIN in names:
         raise ValueError("standard input has no name to follow; it is read as it comes")
     return Query((_Place(checked_format(format, auto=True), paths=names, follow=follow),))

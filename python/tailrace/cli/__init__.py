@@ -46,7 +46,9 @@ def run(arguments: list[str]) -> int:
         code = verbs.run(arguments)
         sys.stdout.flush()
     except verbs.UsageError as error:
-        say(f"{error.place}: {for_people(str(error))}")
+        # What is wrong with a format is shown below its text.
+        said = "\n".join(map(for_people, str(error).split("\n")))
+        say(f"{error.place}: {said}")
         return 2
     except BrokenPipeError:
         # The reader went away and wants no more, such as `head`.

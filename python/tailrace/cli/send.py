@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from tailrace.sender import Counts
-    from tailrace.sources.gunzip import Unpacker
+    from tailrace.sources.unpacking import Unpacker
 
 __all__ = ["run_send"]
 

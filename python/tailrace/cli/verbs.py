@@ -21,6 +21,7 @@ from tailrace.outputs.escape import for_people
 from tailrace.outputs.streams import say
 from tailrace.outputs.style import COLORS
 from tailrace.query import Query, from_files, from_flume, merge
+from tailrace.sources.globs import is_pattern, matching
 from tailrace.sources.text import STDIN, LiveInput, check_log
 
 if TYPE_CHECKING:
@@ -559,7 +560,7 @@ def _send(given: argparse.Namespace) -> int:
     verb = given.verb
     _check_addresses(given.sources, verb)
     targets = [word for word in given.sources if _is_flume(word)]
-    names = [word for word in given.sources if not _is_flume(word)]
+    names = _matching([word for word in given.sources if not _is_flume(word)])
     if len(targets) != 1:
         what = "no receiver" if not targets else f"{len(targets)} receivers"
         raise UsageError(f"{what}; name one, such as flume://127.0.0.1:9092", verb)
@@ -602,6 +603,7 @@ def _sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
 
     Without any, that is standard input if it is no terminal.
     """
+    given.sources = _matching(given.sources)
     sources = tuple(given.sources)
     verb = given.verb
     if not sources:
@@ -646,6 +648,17 @@ def _check_addresses(sources: Sequence[str], verb: str) -> None:
             raise UsageError(f"{source!r} is no file; did you mean {meant}?", verb)
 
 
+def _matching(sources: Sequence[str]) -> list[str]:
+    """Put files for patterns that no shell has seen; one without files stays, to be told of."""
+    names = []
+    for source in sources:
+        try:
+            names += [source] if _is_flume(source) else matching(source)
+        except FileNotFoundError:
+            names.append(source)
+    return names
+
+
 def _can_be_read(source: str, *, follow: bool) -> bool:
     if _is_flume(source):
         return True
@@ -653,6 +666,7 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
         say("tailrace: standard input is closed; name a file, or redirect one: < access.log")
         return False
     try:
+        matching(source)
         if follow and source != STDIN:
             from tailrace.sources.follow import check_followed  # noqa: PLC0415 - asyncio
 
@@ -672,6 +686,8 @@ def _mend(source: str, error: OSError) -> str:
     """Say what is wrong with a source, and how to mend it where that is known."""
     if isinstance(error, FileNotFoundError) and "://" in source:
         return "no such source; a source is a path, - or flume://HOST:PORT"
+    if isinstance(error, FileNotFoundError) and is_pattern(source):
+        return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
         return "no such file; check the name"
     if isinstance(error, IsADirectoryError):

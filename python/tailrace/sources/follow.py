@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.sources.changes import Changes
-from tailrace.sources.gunzip import GZIP_MAGIC
 from tailrace.sources.rotation import Name
 from tailrace.sources.text import STDIN, check_log
+from tailrace.sources.unpacking import LONGEST_MAGIC, packing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -74,8 +74,8 @@ def check_followed(path: str) -> None:
     with suppress(PermissionError):
         check_log(path)
         with open(path, "rb") as file:  # noqa: PTH123 - names stay text
-            packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        if packed:
+            found = packing(file.read(LONGEST_MAGIC))
+        if found is not None:
             mend = "nothing is appended to it; leave out the following (-F)"
             raise TailraceError(f"{path}: is compressed; {mend}")
 

@@ -35,7 +35,6 @@ import logging
 import os
 import re
 import stat
-import zlib
 from bisect import bisect
 from collections import deque
 from contextlib import suppress
@@ -43,8 +42,8 @@ from itertools import accumulate, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from tailrace.sources.gunzip import GZIP_MAGIC, Gunzip
 from tailrace.sources.text import Cutter
+from tailrace.sources.unpacking import GZIP, DamagedError, Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -205,8 +204,8 @@ class _File:
         self.heard = 0.0
         # Something that nobody writes to any more.
         self.is_copy = False
-        packed = os.pread(descriptor, len(GZIP_MAGIC), 0) == GZIP_MAGIC
-        self.gunzip = Gunzip.of_file(descriptor) if packed else None
+        packed = os.pread(descriptor, len(GZIP.magics[0]), 0).startswith(GZIP.magics)
+        self.gunzip = Unpacked.of_file(descriptor, GZIP) if packed else None
         # Its size when a compressed one was found unfinished.
         self.unfinished: int | None = None
 
@@ -216,7 +215,7 @@ class _File:
 
         Raises:
             EOFError: It is compressed, and cut short.
-            zlib.error: It is compressed, and damaged.
+            DamagedError: It is compressed, and damaged.
         """
         if self.gunzip is not None:
             data = self.gunzip.read(_READ_BYTES)
@@ -269,7 +268,7 @@ class _File:
         if self.gunzip is None:
             return os.pread(self.descriptor, size, 0)
         first = b""
-        gunzip = Gunzip.of_file(self.descriptor)
+        gunzip = Unpacked.of_file(self.descriptor, GZIP)
         # One that is being written may end anywhere.
         with suppress(EOFError):
             while len(first) < size and (data := gunzip.read(size - len(first))):
@@ -535,7 +534,7 @@ class Name:
                 if self.now - file.heard < UNFINISHED_S:
                     return False
                 _log.warning("%s: is cut short; what there is was read", file.path)
-            except zlib.error as error:
+            except DamagedError as error:
                 _log.warning("%s: is damaged: %s; what came before was read", file.path, error)
             if file.is_copy or file.gunzip is not None:
                 yield from self._release(file)
@@ -869,7 +868,7 @@ class Name:
             verdict = of_cut or (yield from self._was_read(file, head, sibling))
             if verdict:
                 return verdict
-        except zlib.error as error:
+        except DamagedError as error:
             _log.warning("%s: is damaged: %s; it is left alone", file.path, error)
             return "known"
         return "missed" if _is_rotated(sibling) else "pending"
@@ -930,9 +929,9 @@ class Name:
 
     def _passed(
         self, file: _File, trail: _Trail
-    ) -> Generator[list[Chunk], None, Gunzip | Literal["part"] | None]:
+    ) -> Generator[list[Chunk], None, Unpacked | Literal["part"] | None]:
         """Unpack a file up to where a trail ends, if it is the same till there, or has a part."""
-        gunzip = Gunzip.of_file(file.descriptor)
+        gunzip = Unpacked.of_file(file.descriptor, GZIP)
         found = _Trail()
         while missing := trail.offset - found.offset:
             data = gunzip.read(min(missing, _READ_BYTES))
@@ -975,7 +974,7 @@ def _is_as_long(file: _File, trail: _Trail) -> bool:
     if trail.offset <= _READ_BYTES or _unpacked_size(file) != trail.offset % 2**32:
         return False
     found = _Trail()
-    found.add(Gunzip.of_file(file.descriptor).read(_READ_BYTES))
+    found.add(Unpacked.of_file(file.descriptor, GZIP).read(_READ_BYTES))
     return trail.agrees(found)
 
 

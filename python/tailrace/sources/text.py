@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 from tailrace._core import MAX_LINE_BYTES
 from tailrace.errors import TailraceError
 from tailrace.sources import Chunk
+from tailrace.sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from tailrace.sources import Source
-    from tailrace.sources.gunzip import Unpacker
 
 __all__ = [
     "STDIN",
@@ -41,15 +41,6 @@ _LEAST_CHUNK_BYTES = 64 * 1024
 
 # How many lines of an iterable make a chunk.
 _CHUNK_LINES = 10_000
-
-_GZIP = b"\x1f\x8b"
-
-_COMPRESSED = {
-    b"\x28\xb5\x2f\xfd": "zstdcat",
-    b"BZh": "bzcat",
-    b"\xfd7zXZ\x00": "xzcat",
-}
-_LONGEST_MAGIC = 6
 
 STDIN = "-"
 """The path that means standard input."""
@@ -114,7 +105,7 @@ def check_log(path: str) -> None:
 
     Raises:
         OSError: It cannot be opened, or is a directory.
-        TailraceError: It is compressed.
+        TailraceError: It is compressed, and a package for that is missing.
     """
     # A named pipe is left alone: to open and close it would end its writer.
     if path == STDIN:
@@ -141,14 +132,7 @@ def _refuse_odd(descriptor: int, path: str) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if stat.S_ISREG(mode):
-        _refuse_compressed(os.pread(descriptor, _LONGEST_MAGIC, 0), path)
-
-
-def _refuse_compressed(head: bytes, path: str) -> None:
-    for magic, program in _COMPRESSED.items():
-        if head.startswith(magic):
-            mend = f"unpack it on the way: {program} FILE | tailrace … -"
-            raise TailraceError(f"{path}: is compressed; {mend}")
+        check(os.pread(descriptor, LONGEST_MAGIC, 0), path)
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -169,18 +153,14 @@ def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacke
     Return what unpacks a stream that begins so; nothing where it is plain.
 
     Raises:
-        TailraceError: It is compressed in another way.
+        TailraceError: It is compressed, and a package for that is missing.
     """
-    _refuse_compressed(head, name)
-    if not head.startswith(_GZIP):
-        return None
-    from tailrace.sources.gunzip import Unpacker  # noqa: PLC0415 - only for what is compressed
-
-    return Unpacker(name, piece_bytes)
+    found = packing(head)
+    return None if found is None else Unpacker(found, name, piece_bytes)
 
 
 class File:
-    """A file, or standard input, that is read to its end; gzip is unpacked."""
+    """A file, or standard input, that is read to its end; what is compressed is unpacked."""
 
     count = 1
 
@@ -216,19 +196,19 @@ class File:
         """Yield what the file says, unpacked."""
         head = b""
         # A pipe may give less than it takes to see what it is.
-        while len(head) < _LONGEST_MAGIC and (data := self._read(descriptor)):
+        while may_be(head) and (data := self._read(descriptor)):
             head += data
-        gunzip = unpacker(head, self._path, self._piece_bytes)
-        if gunzip is None:
+        unpacked = unpacker(head, self._path, self._piece_bytes)
+        if unpacked is None:
             if head:
                 yield head
             while data := self._read(descriptor):
                 yield data
             return
-        yield from gunzip.feed(head)
+        yield from unpacked.feed(head)
         while data := self._read(descriptor):
-            yield from gunzip.feed(data)
-        gunzip.finish()
+            yield from unpacked.feed(data)
+        unpacked.finish()
 
     def _read(self, descriptor: int) -> bytes:
         try:
@@ -318,8 +298,9 @@ class LiveInput:
         self._name = "standard input" if path == STDIN else path
         self._descriptor = 0
         self._cutter = Cutter()
-        self._begun = False
-        self._gunzip: Unpacker | None = None
+        # What came of a beginning that does not tell yet whether it is compressed.
+        self._head: bytes | None = b""
+        self._unpacker: Unpacker | None = None
         self._ended = False
         self._problem: TailraceError | None = None
         self._woken = False
@@ -372,8 +353,8 @@ class LiveInput:
         try:
             for data in self._unpacked(self._at_hand()):
                 chunks += self._cutter.feed(data)
-            if self._ended and self._gunzip is not None:
-                self._gunzip.finish()
+            if self._ended and self._unpacker is not None:
+                self._unpacker.finish()
         except TailraceError as error:
             # What came before it counts, but for the line that it cut.
             self._problem = error
@@ -400,10 +381,14 @@ class LiveInput:
         return b"".join(pieces)
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
-        if data and not self._begun:
-            self._begun = True
-            self._gunzip = unpacker(data, self._name)
-        return self._gunzip.feed(data) if self._gunzip is not None else iter([data])
+        if self._head is not None:
+            data = self._head + data
+            if may_be(data) and not self._ended:
+                self._head = data
+                return iter(())
+            self._head = None
+            self._unpacker = unpacker(data, self._name)
+        return self._unpacker.feed(data) if self._unpacker is not None else iter([data])
 
     def wake(self) -> None:
         """Let `receive` return now."""

@@ -19,7 +19,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyString};
 use pyo3_arrow::error::PyArrowError;
-use pyo3_arrow::ffi::ArrayReader;
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
 
@@ -122,39 +121,21 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Whether an object offers an Arrow array, or several in a row.
-pub(crate) fn is_arrow(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(object.hasattr("__arrow_c_array__")? || object.hasattr("__arrow_c_stream__")?)
-}
-
-/// The arrays of an object whose values are lines.
-pub(crate) fn arrays(object: &Bound<'_, PyAny>) -> PyResult<Box<dyn ArrayReader + Send>> {
-    let reader = object.extract::<AnyArray>()?.into_reader()?;
-    let data_type = reader.field().data_type().clone();
-    if data_type.is_string()
-        || (data_type.is_binary() && !matches!(data_type, DataType::FixedSizeBinary(_)))
-    {
-        return Ok(reader);
-    }
-    Err(PyTypeError::new_err(format!(
-        "an Arrow array of lines holds text or bytes, not {data_type}"
-    )))
-}
-
 /// Takes each value as a line, and a null as an empty one, so that lines keep their numbers.
-pub(crate) fn push_all(
-    arrays: Box<dyn ArrayReader + Send>,
-    tabulator: &mut Tabulator,
-) -> Result<(), ArrowError> {
-    for array in arrays {
-        let array = array?;
+pub(crate) fn push_all(arrays: AnyArray, tabulator: &mut Tabulator) -> PyResult<()> {
+    for array in arrays.into_reader()? {
+        let array = array.map_err(error)?;
         match array.data_type() {
             DataType::Utf8 => push(array.as_string::<i32>(), tabulator),
             DataType::LargeUtf8 => push(array.as_string::<i64>(), tabulator),
             DataType::Utf8View => push(array.as_string_view(), tabulator),
+            DataType::Binary => push(array.as_binary::<i32>(), tabulator),
             DataType::LargeBinary => push(array.as_binary::<i64>(), tabulator),
             DataType::BinaryView => push(array.as_binary_view(), tabulator),
-            _ => push(array.as_binary::<i32>(), tabulator),
+            other => {
+                let message = format!("an Arrow array of lines holds text or bytes, not {other}");
+                return Err(PyTypeError::new_err(message));
+            }
         }
     }
     Ok(())

@@ -2,12 +2,10 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
-use pyo3_arrow::ffi::ArrayReader;
+use pyo3_arrow::input::AnyArray;
 use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
 
 use crate::arrow::{self, Cells};
@@ -174,12 +172,6 @@ impl PyTable {
         self.headers
     }
 
-    /// How many lines were not accepted.
-    #[getter]
-    fn rejected(&self) -> usize {
-        self.rejects.len()
-    }
-
     /// Line, byte and reason of each line that was not accepted, and what was expected there.
     #[getter]
     fn rejects(&self) -> Vec<(usize, usize, &'static str, &'static str)> {
@@ -220,92 +212,29 @@ impl PyTable {
 }
 
 /// Lines as a library's user has them.
-enum Lines {
+#[derive(FromPyObject)]
+pub(crate) enum Lines {
     Text(PyBackedBytes),
-    /// Memory that others may write to while it is parsed is copied first.
-    Copied(Vec<u8>),
-    Items(Vec<Item>),
-    Arrow(Box<dyn ArrayReader + Send>),
-}
-
-enum Item {
-    Bytes(PyBackedBytes),
-    Text(PyBackedStr),
+    Arrow(AnyArray),
+    Items(Vec<PyBackedBytes>),
 }
 
 impl Lines {
-    fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if data.is_instance_of::<PyBytes>() {
-            return Ok(Self::Text(data.extract()?));
-        }
-        if arrow::is_arrow(data)? {
-            return arrow::arrays(data).map(Self::Arrow);
-        }
-        if let Ok(buffer) = PyBuffer::<u8>::get(data) {
-            return buffer.to_vec(data.py()).map(Self::Copied);
-        }
-        if !data.is_instance_of::<PyString>()
-            && let Ok(items) = data.try_iter()
-        {
-            return items.map(|item| Item::of(&item?)).collect::<PyResult<_>>().map(Self::Items);
-        }
-        Err(PyTypeError::new_err(format!(
-            "lines are bytes, a list of bytes or text, or an Arrow array of them, not {}",
-            data.get_type().name()?
-        )))
-    }
-
     /// Where a header may stand.
     fn text(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text,
-            Self::Copied(text) => text,
-            Self::Items(_) | Self::Arrow(_) => &[],
-        }
+        if let Self::Text(text) = self { text } else { &[] }
     }
 
     fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
-        let mut text =
-            |text| Chunk::Lines(text).for_each(|line| tabulator.push(line)).map_err(batch_error);
         match self {
-            Self::Text(data) => text(&data),
-            Self::Copied(data) => text(&data),
-            Self::Items(items) => {
-                for item in &items {
-                    let line = item.bytes();
-                    tabulator.push(line.strip_suffix(b"\n").unwrap_or(line));
-                }
+            Self::Text(text) => {
+                Chunk::Lines(&text).for_each(|line| tabulator.push(line)).map_err(batch_error)
+            }
+            Self::Arrow(arrays) => arrow::push_all(arrays, tabulator),
+            Self::Items(lines) => {
+                lines.iter().for_each(|line| tabulator.push(line));
                 Ok(())
             }
-            Self::Arrow(arrays) => arrow::push_all(arrays, tabulator).map_err(arrow::error),
-        }
-    }
-}
-
-impl Item {
-    fn of(item: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(text) = item.cast::<PyString>() {
-            // Bytes that were no UTF-8 where they were read by Python.
-            return match text.extract() {
-                Ok(text) => Ok(Self::Text(text)),
-                Err(_) => Ok(Self::Bytes(
-                    text.call_method1("encode", ("utf-8", "surrogateescape"))?.extract()?,
-                )),
-            };
-        }
-        match item.extract() {
-            Ok(bytes) => Ok(Self::Bytes(bytes)),
-            Err(_) => Err(PyTypeError::new_err(format!(
-                "each line is bytes or text, not {}",
-                item.get_type().name()?
-            ))),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Text(text) => text.as_bytes(),
         }
     }
 }
@@ -315,12 +244,12 @@ impl Item {
 #[pyo3(signature = (lines, /, *, format, fields))]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn parse(
-    lines: &Bound<'_, PyAny>,
+    py: Python<'_>,
+    lines: Lines,
     format: FormatArg<'_>,
     fields: Option<Vec<String>>,
 ) -> PyResult<PyTable> {
-    let py = lines.py();
-    let (format, lines) = (format.get()?, Lines::of(lines)?);
+    let format = format.get()?;
     py.detach(|| {
         let mut tabulator =
             Tabulator::of(&format, lines.text(), fields.as_deref()).map_err(unknown_field)?;

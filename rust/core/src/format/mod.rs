@@ -11,6 +11,7 @@ mod common;
 mod named;
 mod names;
 mod parsed;
+mod prefix;
 mod read;
 mod reader;
 mod records;
@@ -55,6 +56,7 @@ enum Matcher {
     Classic,
     Common,
     Combined,
+    Template(template::Matcher),
     Json(records::Json),
     Ltsv(records::Ltsv),
     Delimited(records::Delimited),
@@ -283,6 +285,9 @@ impl Format {
             Matcher::Classic => classic::split(line)?,
             Matcher::Common => common::split(line)?,
             Matcher::Combined => combined::split(line)?,
+            Matcher::Template(template) => {
+                return template.split(line, spans).map(|()| Line::Fields);
+            }
             Matcher::Json(json) => return json.split(line, spans).map(|()| Line::Fields),
             Matcher::Ltsv(ltsv) => return ltsv.split(line, spans).map(|()| Line::Fields),
             Matcher::Delimited(delimited) => return delimited.split(line, spans),

@@ -1,4 +1,4 @@
-//! The formats that have a name.
+//! The formats that have a name, and all of those whose lines are a template.
 
 /// A format that has a name, and all there is to say about it.
 #[derive(Debug)]
@@ -26,10 +26,8 @@ pub(crate) enum Made {
     Combined,
     /// Fields in braces.
     Template(&'static str),
-    /// A body of `log_format`.
-    Nginx(&'static str),
-    /// A body of `LogFormat`.
-    Apache(&'static str),
+    /// Fields in braces; a line is of the first of these that fits.
+    Either(&'static [&'static str]),
     /// A JSON object a line: names of fields and the paths where they are; a path may have
     /// alternatives behind bars. Those with a `!` have to be there.
     Json(&'static [(&'static str, &'static str)]),
@@ -43,30 +41,239 @@ pub(crate) enum Made {
     Delimited(u8),
 }
 
-/// The formats of text; those of records are listed where they are made.
+const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
+const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
+const APACHE_LOGS: &str = "https://httpd.apache.org/docs/2.4/logs.html";
+
+/// The more specific first.
 pub(crate) const NAMED: &[Named] = &[
     Named {
+        name: "k8s-ingress",
+        about: "ingress-nginx of Kubernetes",
+        example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 79 0.003 [default-web-80] [] 10.244.0.7:8080 612 0.002 200 4b1f0e7a2c9d8b6f5e3a1c0d9e8f7a6b"#,
+        made: Made::Template(concat!(
+            r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+            "{bytes_in} {request_time} [{proxy_upstream_name}] ",
+            "[{proxy_alternative_upstream_name}] {upstream} {upstream_response_length:word} ",
+            "{upstream_time} {upstream_status} {request_id}",
+        )),
+        detected: true,
+        source: "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
+    },
+    Named {
+        name: "traefik",
+        about: "Traefik's CLF",
+        example: r#"10.0.0.1 - Client [10/Nov/2009:23:00:00 +0000] "GET /foo http" 123 132 "referer" "agent" - "foo" "http://10.0.0.2/toto" 123000ms"#,
+        made: Made::Template(concat!(
+            r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+            r#"{requests:int} "{router}" "{upstream}" {request_time:ms}ms"#,
+        )),
+        detected: true,
+        source: "https://doc.traefik.io/traefik/observability/access-logs/",
+    },
+    Named {
+        name: "combinedio",
+        about: "Apache: combined, and the bytes received and sent",
+        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)" 302 2590"#,
+        made: Made::Template(concat!(
+            r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+            "{bytes_in} {bytes_out}",
+        )),
+        detected: true,
+        source: MOD_LOG_CONFIG,
+    },
+    Named {
+        name: "main-timed",
+        about: "nginx: main or combined, with the usual times behind",
+        example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" rt=0.012 uct="0.001" uht="0.010" urt="0.010""#,
+        made: Made::Either(&[
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#""{xff}" rt={request_time} uct="{upstream_connect_time:s}" "#,
+                r#"uht="{upstream_header_time:s}" urt="{upstream_time}""#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#"rt={request_time} uct="{upstream_connect_time:s}" "#,
+                r#"uht="{upstream_header_time:s}" urt="{upstream_time}""#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#""{xff}" "{request_time}"{?} "{upstream_time}""#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#""{xff}" {request_time}{?} "{upstream_time}""#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#""{xff}" {request_time} {upstream_time}{?} {pipe}"#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#"{request_time}{?} "{upstream_time}""#,
+            ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#"{request_time} {upstream_time}{?} {pipe}"#,
+            ),
+        ]),
+        detected: true,
+        source: NGINX_LOG,
+    },
+    Named {
+        name: "main",
+        about: "nginx as it is packaged: combined and X-Forwarded-For",
+        example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9""#,
+        made: Made::Template(concat!(
+            r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+            r#""{xff}""#,
+        )),
+        detected: true,
+        source: NGINX_LOG,
+    },
+    Named {
+        name: "vhost_combined",
+        about: "Apache of Debian and Ubuntu: virtual host, its port or none, combined",
+        example: r#"www.example.com:80 127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
+        made: Made::Either(&[
+            concat!(
+                r#"{vhost}:{port} {host} {ident} {user} [{time}] "{request}" {status} {size}"#,
+                r#"{?} "{referer}" "{agent}""#,
+            ),
+            concat!(
+                r#"{vhost} {host} - {user} [{time}] "{request}" {status} {size}"#,
+                r#"{?} "{referer}" "{agent}""#,
+            ),
+        ]),
+        detected: true,
+        source: MOD_LOG_CONFIG,
+    },
+    Named {
+        name: "alb",
+        about: "Application Load Balancer of AWS",
+        example: r#"http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234abcd5678ef90 "-" "-" "-""#,
+        made: Made::Template(concat!(
+            "{type} {time:iso} {elb} {host}:{client_port:int} {upstream} ",
+            "{request_processing_time:s} {upstream_time} {response_processing_time:s} ",
+            r#"{status} {upstream_status} {bytes_in} {bytes_out} "{request}" "{agent}" "#,
+            r#"{ssl_cipher} {ssl_protocol} {target_group_arn} "{trace_id}""#,
+            r#"{?} "{domain_name}" "{chosen_cert_arn}""#,
+            r#"{?} {matched_rule_priority:int} {request_creation_time:iso}"#,
+            r#"{?} "{actions_executed}"{?} "{redirect_url}"{?} "{error_reason}""#,
+            r#"{?} "{target_port_list}" "{target_status_code_list}""#,
+            r#"{?} "{classification}" "{classification_reason}"{?} {conn_trace_id}"#,
+            r#"{?} "{transformed_host}" "{transformed_uri}" "{request_transform_status}"{...}"#,
+        )),
+        detected: true,
+        source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html",
+    },
+    Named {
+        name: "elb",
+        about: "Classic Load Balancer of AWS",
+        example: r#"2015-05-13T23:39:43.945958Z my-loadbalancer 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -"#,
+        made: Made::Template(concat!(
+            "{time:iso} {elb} {host}:{client_port:int} {upstream} {request_processing_time:s} ",
+            "{upstream_time} {response_processing_time:s} {status} {upstream_status} ",
+            r#"{received_bytes:int} {size} "{request}"{?} "{agent}" {ssl_cipher} {ssl_protocol}"#,
+            "{...}",
+        )),
+        detected: true,
+        source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html",
+    },
+    Named {
+        name: "s3",
+        about: "server access log of Amazon S3",
+        example: r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be 3E57427F3EXAMPLE REST.GET.VERSIONING - "GET /amzn-s3-demo-bucket1?versioning HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes"#,
+        made: Made::Template(concat!(
+            "{bucket_owner} {bucket} [{time}] {host} {user:word} {request_id} {operation} {key} ",
+            r#""{request}" {status} {error_code} {size} {object_size:int} {request_time:ms} "#,
+            r#"{turn_around_time:ms} "{referer}" "{agent}"{?} {version_id}{?} {host_id}"#,
+            "{?} {signature_version}{?} {ssl_cipher}{?} {authentication_type}{?} {vhost}",
+            "{?} {ssl_protocol}{?} {access_point_arn}{?} {acl_required}{...}",
+        )),
+        detected: true,
+        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html",
+    },
+    Named {
+        name: "envoy",
+        about: "Envoy's default",
+        example: r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#,
+        made: Made::Template(concat!(
+            r#"[{time:iso}] "{request}" {status} {response_flags} {bytes_in} {bytes_out} "#,
+            r#"{request_time:ms} {upstream_time:ms} "{xff}" "{agent}" "{request_id}" "{vhost}" "#,
+            r#""{upstream}""#,
+        )),
+        detected: true,
+        source: "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage",
+    },
+    Named {
+        name: "haproxy",
+        about: "HAProxy with option httplog",
+        example: r#"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html HTTP/1.1""#,
+        made: Made::Either(&[
+            concat!(
+                "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
+                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
+                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
+                r#"{srv_queue:int}/{backend_queue:int} "{request}""#,
+            ),
+            concat!(
+                "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
+                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
+                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
+                r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "#,
+                r#"{{{response_headers:text}}} "{request}""#,
+            ),
+            concat!(
+                "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
+                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
+                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
+                r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "{request}""#,
+            ),
+        ]),
+        detected: true,
+        source: "https://docs.haproxy.org/3.0/configuration.html#8.2.3",
+    },
+    Named {
+        name: "squid",
+        about: "Squid's native log",
+        example: "979992041.366    502 192.168.1.160 TCP_IMS_HIT/304 216 GET http://example.com/home2.html - NONE/- text/html",
+        made: Made::Template(concat!(
+            "{time:epoch} {request_time:ms} {host} {cache_result}/{status} {bytes_out} {method} ",
+            "{url:text} {user:word} {hierarchy}/{upstream} {content_type}{...}",
+        )),
+        detected: true,
+        source: "https://wiki.squid-cache.org/Features/LogFormat",
+    },
+    Named {
         name: "common",
-        about: "what Apache writes unless told otherwise, and many servers after it",
-        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512"#,
+        about: "Apache and many others: host, ident, user, time, request, status, size",
+        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#,
         made: Made::Common,
         detected: true,
-        source: "https://httpd.apache.org/docs/2.4/logs.html#common",
+        source: APACHE_LOGS,
     },
     Named {
         name: "combined",
-        about: "common with referer and agent: what nginx writes, and most set-ups of Apache",
-        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "http://example.com/" "Mozilla/5.0 (X11)""#,
+        about: "Apache and nginx: common, referer and agent",
+        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
         made: Made::Combined,
         detected: true,
-        source: "https://httpd.apache.org/docs/2.4/logs.html#combined",
+        source: APACHE_LOGS,
     },
     Named {
         name: "classic",
         about: "what the classic Python program's regular expression accepts, as raw text",
-        example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
+        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
         made: Made::Classic,
         detected: false,
-        source: "https://spark.apache.org/docs/2.4.8/streaming-flume-integration.html",
+        source: APACHE_LOGS,
     },
 ];
+
+#[cfg(test)]
+mod tests;

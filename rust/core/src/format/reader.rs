@@ -2,6 +2,7 @@
 
 use super::access::Accessor;
 use super::parsed::Line;
+use super::prefix::behind_prefix;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads the wanted fields of lines, one line after the other.
@@ -92,7 +93,11 @@ impl Reader {
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
-            let found = self.format.split(line, &mut self.spans)?;
+            self.offset = 0;
+            let found = match self.format.split(line, &mut self.spans) {
+                Ok(found) => found,
+                Err(reject) => return self.read_behind_prefix(line, reject),
+            };
             if found == Line::Header
                 && let Some(format) = self.format.with_header(line)
             {
@@ -114,6 +119,24 @@ impl Reader {
             }
         }
         Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
+    }
+
+    /// Reads a line that did not fit, without what a collector may have put before it.
+    #[cold]
+    fn read_behind_prefix(&mut self, line: &[u8], reject: Reject) -> Result<Line, Reject> {
+        // What equals a program takes lines as that does.
+        if matches!(self.format.0.matcher, Matcher::Classic) {
+            return Err(reject);
+        }
+        let Some(offset) = behind_prefix(line) else { return Err(reject) };
+        match self.format.split(&line[offset..], &mut self.spans) {
+            Ok(Line::Fields) => {
+                self.offset = offset;
+                Ok(Line::Fields)
+            }
+            Ok(Line::Header) => Err(reject),
+            Err(further) => Err(Reject::new(offset + further.byte(), further.expected())),
+        }
     }
 
     /// The value of a field in the line that was read last.

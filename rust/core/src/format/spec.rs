@@ -1,11 +1,14 @@
 //! Texts to formats: names, field maps, and what is pasted out of a server's configuration.
 
-use std::fmt::Write;
-
 use super::named::{Made, NAMED, Named};
 use super::parsed::Found;
+use super::read::Read;
 use super::records::{Delimited, Json, Ltsv, W3c};
-use super::template::TemplateError;
+use super::template::caret::caret;
+use super::template::draft::Pasted;
+use super::template::language::{Language, language};
+use super::template::{self, Part, Template, TemplateError, is_combined};
+use super::template::{apache, braces, goaccess, nginx};
 use super::{Format, Matcher, access, found_by_hand};
 
 /// What is wrong with a text that should be a format.
@@ -42,7 +45,48 @@ impl Format {
         if names.len() > 1 && names.iter().all(|name| is_word(name)) {
             return Self::either(spec, &names);
         }
-        Err(SpecError { message: format!("{spec:?} is no format") })
+        Self::pasted(spec).map_err(|error| pointed(spec, &error))
+    }
+
+    /// Of a text in one of the languages in which formats are written.
+    fn pasted(text: &str) -> Result<Self, TemplateError> {
+        let template = match language(text)? {
+            Language::Nginx => match nginx::paste(text)? {
+                Pasted::Template(template) => template,
+                Pasted::Json(fields) => return Self::pasted_json(text, fields),
+            },
+            Language::Apache => apache::compile(text)?,
+            Language::GoAccess => goaccess::compile(text)?,
+            Language::Braces => braces::compile(text)?,
+        };
+        Self::of_template(text, &template)
+    }
+
+    fn of_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
+        if is_combined(template) {
+            return Ok(Self::of(spec, Matcher::Combined, found_by_hand(false)));
+        }
+        let matcher = template::Matcher::new(template)?;
+        let found = matcher.found().to_vec();
+        for part in &template.parts {
+            if let Part::Field(slot) = part
+                && let Err((_, _, message)) = access::timer(&slot.name, &found)
+            {
+                let (start, end) = slot.written;
+                return Err(TemplateError { start, end, message });
+            }
+        }
+        Ok(Self::of(spec, Matcher::Template(matcher), found))
+    }
+
+    fn pasted_json(
+        text: &str,
+        fields: Vec<(String, Vec<String>, Read)>,
+    ) -> Result<Self, TemplateError> {
+        let json = Json::pasted(fields);
+        let found = json.found().to_vec();
+        Self::timed(text, Matcher::Json(json), found)
+            .map_err(|error| TemplateError { start: 0, end: text.len(), message: error.message })
     }
 
     fn made(spec: &str, made: &Made) -> Result<Self, SpecError> {
@@ -73,7 +117,17 @@ impl Format {
             Made::Delimited(delimiter) => {
                 Ok(Self::of(spec, Matcher::Delimited(Delimited::new(*delimiter)), Vec::new()))
             }
-            _ => Err(SpecError { message: format!("{spec:?} is no format") }),
+            Made::Template(text) => braces::compile(text)
+                .and_then(|template| Self::of_template(spec, &template))
+                .map_err(|error| pointed(text, &error)),
+            Made::Either(texts) => {
+                let templates: Result<Vec<_>, _> =
+                    texts.iter().map(|text| braces::compile(text)).collect();
+                let matcher = templates.and_then(|templates| template::Matcher::either(&templates));
+                let matcher = matcher.map_err(|error| pointed(spec, &error))?;
+                let found = matcher.found().to_vec();
+                Self::timed(spec, Matcher::Template(matcher), found)
+            }
         }
     }
 
@@ -129,12 +183,13 @@ fn is_word(text: &str) -> bool {
 
 /// An error in a part of a spec, with the place in the whole of it.
 fn at(spec: &str, part: &str, error: &TemplateError) -> SpecError {
-    let mut message = error.message.clone();
     let offset = spec.len() - part.len();
-    let shown = spec.get(offset + error.start..offset + error.end).unwrap_or_default();
-    if !shown.is_empty() {
-        // Writing into a text cannot fail.
-        let _written: Result<(), _> = write!(message, ": {shown:?} in {spec:?}");
-    }
-    SpecError { message }
+    let (start, end) = (offset + error.start, offset + error.end);
+    pointed(spec, &TemplateError { start, end, message: error.message.clone() })
+}
+
+/// What is wrong, and below it where.
+fn pointed(text: &str, error: &TemplateError) -> SpecError {
+    let caret = caret(text, error.start, error.end).replace('\n', "\n  ");
+    SpecError { message: format!("{}\n  {caret}", error.message) }
 }

@@ -188,6 +188,15 @@ impl Json {
         Self::of(wants.collect(), true)
     }
 
+    /// Fields with the keys that lead to each.
+    pub(crate) fn pasted(fields: Vec<(String, Vec<String>, Read)>) -> Self {
+        let want = |(name, path, read): (String, Vec<String>, Read)| {
+            let path = path.into_iter().map(|key| key.into_bytes().into()).collect();
+            Want { name: name.into(), read, paths: vec![path], required: None, nested: false }
+        };
+        Self::of(fields.into_iter().map(want).collect(), false)
+    }
+
     /// Whether any name is a path.
     pub(crate) fn is_any(&self) -> bool {
         self.any

@@ -3,11 +3,21 @@
 //! What an nginx `log_format`, an Apache `LogFormat`, a GoAccess string and our own `{field}`
 //! templates compile to, and what most named formats are made of.
 
-mod apache;
-mod braces;
-mod goaccess;
+pub(super) mod apache;
+pub(crate) mod braces;
+pub(super) mod caret;
+pub(super) mod draft;
+pub(super) mod goaccess;
+pub(super) mod language;
 mod matcher;
-mod nginx;
+mod meaning;
+pub(super) mod nginx;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod wrong;
+
+pub(crate) use matcher::{Matcher, is_combined};
 
 use super::read::Read;
 
@@ -18,6 +28,8 @@ pub struct Template {
     pub parts: Vec<Part>,
     /// Whether more may follow at the end of a line, behind a blank: formats that grow columns.
     pub open: bool,
+    /// The literals before which a line may end: columns that older lines lack.
+    pub ends: Vec<usize>,
 }
 
 /// A part of a template.

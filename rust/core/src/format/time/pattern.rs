@@ -78,7 +78,21 @@ const DIRECTIVES: &[(u8, &[Item])] = &[
 ];
 
 /// What most logs have, which is read in one go.
-const CLF: &str = "%d/%b/%Y:%H:%M:%S %z";
+const CLF: &[Item] = &[
+    Day,
+    Byte(b'/'),
+    MonthName,
+    Byte(b'/'),
+    Year,
+    Byte(b':'),
+    Hour,
+    Byte(b':'),
+    Minute,
+    Byte(b':'),
+    Second,
+    Blanks,
+    Zone,
+];
 
 impl Pattern {
     /// Compiles a text; the error says at which byte and what to write instead.
@@ -107,7 +121,7 @@ impl Pattern {
         }
         // Blanks take all there are, so that what is told twice would find none.
         items.dedup_by(|next, item| (*next, *item) == (Blanks, Blanks));
-        Ok(Self { items: items.into(), is_clf: text == CLF })
+        Ok(Self { is_clf: items == CLF, items: items.into() })
     }
 
     /// Whether its times are those of an access log.

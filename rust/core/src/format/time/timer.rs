@@ -71,15 +71,17 @@ impl Part {
 
     /// The time of a text that is all of it.
     fn alone(&self, text: &[u8]) -> Option<i64> {
+        let mut usual = None;
         match self {
             Self::Clf => return clf::parse(text),
             Self::Epoch(power) => return epoch::read(text, *power),
-            Self::Pattern(pattern) if pattern.is_clf() => {
-                if let Some(micros) = clf::as_usual(text) {
-                    return Some(micros);
-                }
-            }
-            _ => {}
+            // What most logs have, at once.
+            Self::Any => usual = clf::as_usual(text),
+            Self::Pattern(pattern) if pattern.is_clf() => usual = clf::as_usual(text),
+            Self::Iso | Self::Pattern(_) => {}
+        }
+        if usual.is_some() {
+            return usual;
         }
         let mut moment = Moment::default();
         self.add(text, &mut moment)?;

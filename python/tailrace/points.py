@@ -1,0 +1,172 @@
+"""Points in time as users write them: of the calendar, or as seen from now."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from fractions import Fraction
+
+__all__ = ["point_us"]
+
+_SECOND = 10**6
+_DAY = 86_400 * _SECOND
+_EPOCH = date(1970, 1, 1).toordinal()
+
+# As far as the core's times go: the years 1684 to 2255.
+_FURTHEST = 9 * 10**15
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+# How many days before today.
+_DAYS = {"today": 0, "midnight": 0, "yesterday": 1}
+
+_UNITS = {
+    ("us", "microsecond", "microseconds"): 1,
+    ("ms", "millisecond", "milliseconds"): 1_000,
+    ("s", "sec", "secs", "second", "seconds"): _SECOND,
+    ("m", "min", "mins", "minute", "minutes"): 60 * _SECOND,
+    ("h", "hr", "hrs", "hour", "hours"): 3_600 * _SECOND,
+    ("d", "day", "days"): _DAY,
+    ("w", "week", "weeks"): 7 * _DAY,
+}
+_UNIT_US = {name: size for names, size in _UNITS.items() for name in names}
+_NO_UNITS = {"month", "months", "year", "years", "y"}
+
+_POINT = re.compile(
+    r"""
+    (?: (?P<word> today | yesterday | midnight )
+      | (?P<year> \d{4} ) - (?P<month> \d\d ) - (?P<day> \d\d )
+      | (?P<log_day> \d{1,2} ) / (?P<log_month> [a-z]{3} ) / (?P<log_year> \d{4} )
+    )?
+    (?: (?: (?<=\d) [t:] | (?<=\w) \s+ | ^ )
+        (?P<hour> \d{1,2} ) : (?P<minute> \d\d )
+        (?: : (?P<second> \d\d ) (?: [.,] (?P<fraction> \d{1,9} ) )? )?
+        \s* (?P<zone> z | utc | gmt | [+-] \d\d (?: :? \d\d )? )?
+    )?
+    """,
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+_SPAN = re.compile(r"([+-]?)\s*((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+)", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
+_SINCE_EPOCH = re.compile(r"@(-?\d+(?:\.\d+)?)", re.ASCII)
+
+# More says nothing, and numbers of any length would cost.
+_LONGEST = 100
+
+
+def point_us(text: str, now_us: int) -> int:
+    """
+    Return a point in time in microseconds since the epoch.
+
+    Args:
+        text: A date, a time of today, both, also as logs write them, in UTC unless a zone stands
+            behind: `2026-11-23`, `10:30`, `2026-11-23T10:30:00.5+01:00`, `yesterday 10:30`,
+            `17/May/2015:10:05:03 +0000`. Seconds since the epoch behind an `@`. Or how long
+            before now: `10m`, `-10m`, `10m ago`, `1h30m`, `2 days ago`; `+10m` is behind it.
+            `now`, `today`, `yesterday` and `midnight`: days begin at midnight in UTC.
+        now_us: When that is.
+
+    Raises:
+        ValueError: It is none of these, or of no year from 1684 to 2255.
+
+    >>> now_us = point_us("2026-11-23T10:30", 0)
+    >>> point_us("@1431857103", now_us)
+    1431857103000000
+    >>> (now_us - point_us("1h30m", now_us)) // 10**6
+    5400
+    >>> point_us("midnight", now_us) == point_us("2026-11-23", now_us)
+    True
+    """
+    plain = text.strip().lower()
+    if not plain or len(plain) > _LONGEST:
+        raise _no_point(text)
+    point = now_us if plain == "now" else None
+    for read in (_since_epoch, _span, _calendar):
+        if point is None:
+            point = read(plain, now_us, text)
+    if point is None:
+        raise _no_point(text)
+    if not -_FURTHEST <= point <= _FURTHEST:
+        raise ValueError(f"{text!r} is out of reach; times go from 1684 to 2255")
+    return point
+
+
+def _no_point(text: str) -> ValueError:
+    number = text.strip()
+    if number.isascii() and number.isdigit() and len(number) <= _LONGEST:
+        mend = f"write @{number} for seconds since the epoch, {number}m for minutes before now"
+        return ValueError(f"{text!r} is a bare number; {mend}")
+    some = "2026-11-23, 2026-11-23T10:30, 10:30, 10m ago, yesterday or @1431857103"
+    return ValueError(f"{text[:_LONGEST]!r} is no point in time; write it as {some}")
+
+
+def _since_epoch(plain: str, now_us: int, text: str) -> int | None:
+    del now_us, text
+    match = _SINCE_EPOCH.fullmatch(plain)
+    return None if match is None else int(Fraction(match[1]) * _SECOND)
+
+
+def _span(plain: str, now_us: int, text: str) -> int | None:
+    """Read how long before or behind now."""
+    before = plain.removesuffix("ago")
+    match = _SPAN.fullmatch(before)
+    if match is None:
+        return None
+    sign, parts = match[1], match[2]
+    if sign and before != plain:
+        raise ValueError(f"{text!r} says it twice; write one of {sign} and ago")
+    length = sum(Fraction(number) * _unit_us(unit, text) for number, unit in _PART.findall(parts))
+    return now_us + int(length) if sign == "+" else now_us - int(length)
+
+
+def _unit_us(unit: str, text: str) -> int:
+    if unit in _NO_UNITS:
+        raise ValueError(f"{text!r}: months and years differ in length; write days, such as 30d")
+    if unit not in _UNIT_US:
+        raise ValueError(f"{text!r}: {unit!r} is no unit of time; write s, m, h, d or w")
+    return _UNIT_US[unit]
+
+
+def _calendar(plain: str, now_us: int, text: str) -> int | None:
+    """Read a day, a time of day, or both."""
+    match = _POINT.fullmatch(plain)
+    if match is None:
+        return None
+    of_day = offset = 0
+    if match["hour"]:
+        hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
+        offset = _offset_us(match["zone"] or "z", text)
+        # A leap second is the first of the next minute.
+        if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - of any clock
+            raise ValueError(f"{text!r}: no clock shows that; it goes from 00:00 to 23:59:59")
+        of_day = ((hour * 60 + minute) * 60 + second) * _SECOND
+        of_day += int((match["fraction"] or "").ljust(6, "0")[:6])
+    if match["year"] or match["log_year"]:
+        day = _day(match, text)
+    else:
+        day = (now_us + offset) // _DAY - _DAYS[match["word"] or "today"]
+    return day * _DAY + of_day - offset
+
+
+def _day(match: re.Match[str], text: str) -> int:
+    """Return the number of a day since the epoch."""
+    try:
+        if match["year"]:
+            year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
+        else:
+            year, day = int(match["log_year"]), int(match["log_day"])
+            month = _MONTHS.index(match["log_month"]) + 1
+        return date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        raise ValueError(f"{text!r}: there is no such day; see month and day") from None
+
+
+def _offset_us(zone: str, text: str) -> int:
+    """Return how far the clocks of a zone are ahead."""
+    if zone[0] not in "+-":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
+    if hours > 23 or minutes > 59:  # noqa: PLR2004 - of any clock
+        raise ValueError(f"{text!r}: no zone is so far from UTC; write it as +01:00")
+    ahead = (hours * 60 + minutes) * 60 * _SECOND
+    return -ahead if zone[0] == "-" else ahead

@@ -1,0 +1,231 @@
+//! A template while it is compiled out of a pasted format.
+
+use super::super::read::Read;
+use super::super::time::TimeFormat;
+use super::caret::printable;
+use super::meaning::{self, Meaning};
+use super::{Part, Shape, Slot, Template, TemplateError};
+
+/// What a pasted format turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pasted {
+    /// Literals and fields.
+    Template(Template),
+    /// A JSON object a line: the names of its fields, the paths where they are, how they are read.
+    Json(Vec<(String, Vec<String>, Read)>),
+}
+
+/// More fields than anybody logs; names are given to each by a look at all others.
+pub(super) const MAX_FIELDS: usize = 256;
+
+pub(super) fn error(place: (usize, usize), message: impl Into<String>) -> TemplateError {
+    // What was found is quoted, and may have control characters in it.
+    TemplateError { start: place.0, end: place.1, message: printable(&message.into()) }
+}
+
+/// What follows the comments with which a piece of a configuration begins.
+pub(super) fn after_comments(text: &str) -> &str {
+    let mut text = text.trim_start();
+    while text.starts_with('#') {
+        text = text.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    text
+}
+
+/// A format without the quotes and escapes of the configuration in which it was written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    /// Where each byte is in what was pasted.
+    places: Vec<(usize, usize)>,
+}
+
+impl Body {
+    /// A piece of a text as it stands.
+    pub(super) fn verbatim(text: &str, start: usize, end: usize) -> Self {
+        let mut body = Self::default();
+        for (at, &byte) in text.as_bytes()[start..end].iter().enumerate() {
+            body.push(byte, start + at, start + at + 1);
+        }
+        body
+    }
+
+    pub(super) fn push(&mut self, byte: u8, start: usize, end: usize) {
+        self.bytes.push(byte);
+        self.places.push((start, end));
+    }
+
+    pub(super) fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.places.extend_from_slice(&other.places);
+    }
+
+    /// From where to where in what was pasted these bytes were written.
+    pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
+        let behind = self.places.last().map_or(0, |place| place.1);
+        let first = self.places.get(start).map_or(behind, |place| place.0);
+        let last = end.checked_sub(1).and_then(|last| self.places.get(last));
+        (first, last.map_or(first, |place| place.1).max(first))
+    }
+
+    /// A part of it.
+    pub(super) fn slice(&self, start: usize, end: usize) -> Self {
+        Self { bytes: self.bytes[start..end].to_vec(), places: self.places[start..end].to_vec() }
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    /// The text between two places that are not inside a character.
+    pub(super) fn text(&self, start: usize, end: usize) -> String {
+        String::from_utf8_lossy(&self.bytes[start..end.min(self.bytes.len())]).into_owned()
+    }
+
+    /// The end of the character that begins here.
+    pub(super) fn after_character(&self, at: usize) -> usize {
+        let more = self.bytes.iter().skip(at + 1).take_while(|&&byte| byte & 0xc0 == 0x80).count();
+        (at + 1 + more).min(self.bytes.len())
+    }
+
+    /// Drops blanks at both ends, which belong to the paste.
+    pub(super) fn trimmed(mut self) -> Self {
+        let end = self.bytes.trim_ascii_end().len();
+        self.bytes.truncate(end);
+        self.places.truncate(end);
+        let lead = end - self.bytes.trim_ascii_start().len();
+        self.bytes.drain(..lead);
+        self.places.drain(..lead);
+        self
+    }
+}
+
+/// Parts in the making, whose fields have no names yet.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    parts: Vec<Drafted>,
+}
+
+#[derive(Debug)]
+enum Drafted {
+    Literal(Vec<u8>),
+    Field(Meaning, (usize, usize)),
+}
+
+impl Draft {
+    pub(super) fn literal(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Some(Drafted::Literal(literal)) = self.parts.last_mut() {
+            literal.extend_from_slice(bytes);
+        } else {
+            self.parts.push(Drafted::Literal(bytes.to_vec()));
+        }
+    }
+
+    /// Adds a field; one part of a time right behind another makes one time of both.
+    pub(super) fn field(&mut self, meaning: Meaning, written: (usize, usize)) {
+        if let Some(Drafted::Field(before, place)) = self.parts.last_mut()
+            && let Some(joined) = joined(before, &meaning)
+        {
+            *before = joined;
+            place.1 = written.1;
+            return;
+        }
+        self.parts.push(Drafted::Field(meaning, written));
+    }
+
+    /// Whether what comes next stands behind a blank.
+    pub(super) fn ends_blank(&self) -> bool {
+        matches!(self.parts.last(), Some(Drafted::Literal(literal)) if literal.ends_with(b" "))
+    }
+
+    pub(super) fn meanings(&mut self) -> impl Iterator<Item = &mut Meaning> {
+        self.parts.iter_mut().filter_map(|part| match part {
+            Drafted::Field(meaning, _) => Some(meaning),
+            Drafted::Literal(_) => None,
+        })
+    }
+
+    /// The template, if its fields can be told apart.
+    pub(super) fn finish(mut self, text: &str) -> Result<Template, TemplateError> {
+        self.trim_end();
+        self.check(text)?;
+        if self.meanings().count() > MAX_FIELDS {
+            return Err(too_many((0, text.len())));
+        }
+        let mut meanings: Vec<Meaning> = self.meanings().map(|meaning| meaning.clone()).collect();
+        let names = meaning::name(&mut meanings);
+        let mut fields = names.into_iter().zip(meanings);
+        let parts = self.parts.into_iter().filter_map(|part| match part {
+            Drafted::Literal(literal) => Some(Part::Literal(literal)),
+            Drafted::Field(_, written) => {
+                fields.next().map(|(name, Meaning { shape, read, .. })| {
+                    Part::Field(Slot { name, shape, read, written })
+                })
+            }
+        });
+        Ok(Template { parts: parts.collect(), ..Template::default() })
+    }
+
+    /// Blanks at the end of a line are trimmed before it is matched, so none can be asked for.
+    fn trim_end(&mut self) {
+        if let Some(Drafted::Literal(literal)) = self.parts.last_mut() {
+            literal.truncate(literal.trim_ascii_end().len());
+            if literal.is_empty() {
+                self.parts.pop();
+            }
+        }
+    }
+
+    /// Two fields side by side can be told apart only if the first has a fixed length.
+    fn check(&self, text: &str) -> Result<(), TemplateError> {
+        for pair in self.parts.windows(2) {
+            let [Drafted::Field(first, left), Drafted::Field(_, right)] = pair else { continue };
+            if first.shape == Shape::Status {
+                continue;
+            }
+            let write = |place: &(usize, usize)| text.get(place.0..place.1).unwrap_or_default();
+            let (first, second) = (write(left), write(right));
+            let why = if left.1 < right.0 {
+                format!(
+                    "the pieces are joined without a blank, so {first} and {second} stand side by \
+                     side; end the first piece with a blank"
+                )
+            } else {
+                format!(
+                    "{first} and {second} stand side by side, and nothing tells where the first \
+                     ends; write a blank or another byte between them"
+                )
+            };
+            return Err(error((left.0, right.1), why));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn too_many(place: (usize, usize)) -> TemplateError {
+    error(place, format!("these are more than {MAX_FIELDS} fields, which is the limit"))
+}
+
+/// One meaning for two parts of a time without anything between them.
+fn joined(first: &Meaning, second: &Meaning) -> Option<Meaning> {
+    let (Read::Time(before), Read::Time(behind)) = (&first.read, &second.read) else { return None };
+    if first.standard != second.standard || first.shape != second.shape {
+        return None;
+    }
+    let format = match (before, behind) {
+        (TimeFormat::Epoch(0), TimeFormat::Strftime(fraction)) if &**fraction == "%3f" => {
+            TimeFormat::Epoch(-3)
+        }
+        (TimeFormat::Epoch(0), TimeFormat::Strftime(fraction)) if &**fraction == "%6f" => {
+            TimeFormat::Epoch(-6)
+        }
+        (TimeFormat::Strftime(before), TimeFormat::Strftime(behind)) => {
+            TimeFormat::Strftime(format!("{before}{behind}").into())
+        }
+        _ => return None,
+    };
+    Some(Meaning { read: Read::Time(format), ..first.clone() })
+}

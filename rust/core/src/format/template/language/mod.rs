@@ -1,0 +1,230 @@
+//! Which language a pasted format is written in.
+
+use super::draft::error;
+use super::{TemplateError, apache, goaccess, nginx};
+
+/// The languages in which a template can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// `$name`, nginx's `log_format`.
+    Nginx,
+    /// `%h`, Apache's `LogFormat`.
+    Apache,
+    /// `%h`, GoAccess's `log-format`.
+    GoAccess,
+    /// `{host}`, our own.
+    Braces,
+}
+
+/// Longer texts are no formats. Compiling takes a look at all of a text for some of its places.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// The language of a text, by what only one of them has.
+pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
+    if text.len() > MAX_LENGTH {
+        let message = format!("this is too long for a format: {MAX_LENGTH} bytes are the limit");
+        return Err(error((0, text.len()), message));
+    }
+    if nginx::is_directive(text) || text.trim_start().starts_with("escape=") {
+        return Ok(Language::Nginx);
+    }
+    if apache::is_directive(text) {
+        return Ok(Language::Apache);
+    }
+    if goaccess::is_options(text) {
+        return Ok(Language::GoAccess);
+    }
+    let signs = Signs::of(text);
+    if signs.nginx.is_some() && is_object(text) {
+        return Ok(Language::Nginx);
+    }
+    let found = [
+        ("nginx's", signs.nginx, Language::Nginx),
+        ("Apache's or GoAccess's", signs.percent, Language::Apache),
+        ("a field in braces", signs.braces, Language::Braces),
+    ];
+    let mut found = found
+        .into_iter()
+        .filter_map(|(whose, sign, language)| sign.map(|place| (whose, place, language)));
+    let Some((whose, place, language)) = found.next() else { return Err(nothing(text)) };
+    if let Some((other, second, _)) = found.next() {
+        let (first, second, whose, other) = if place.0 < second.0 {
+            (place, second, whose, other)
+        } else {
+            (second, place, other, whose)
+        };
+        let write = |place: (usize, usize)| text.get(place.0..place.1).unwrap_or_default();
+        let message = format!(
+            "{} is {whose}, {} is {other}; a format is written in one language",
+            write(first),
+            write(second)
+        );
+        return Err(error(second, message));
+    }
+    if language == Language::Apache { apache_or_goaccess(text, &signs) } else { Ok(language) }
+}
+
+/// Whether a text begins as a JSON object does, in which braces name no fields.
+fn is_object(text: &str) -> bool {
+    let rest = text.trim_start_matches(|byte: char| byte == '\'' || byte.is_ascii_whitespace());
+    rest.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'))
+}
+
+fn nothing(text: &str) -> TemplateError {
+    let message = "there is no field in this format; it is a name that tailrace formats lists, \
+                   nginx's $remote_addr ..., Apache's %h ... or {host} ...";
+    error((0, text.len()), message)
+}
+
+/// The first place of what only one language has.
+#[derive(Debug, Default)]
+struct Signs {
+    nginx: Option<(usize, usize)>,
+    /// A directive of Apache or GoAccess.
+    percent: Option<(usize, usize)>,
+    braces: Option<(usize, usize)>,
+    apache: Option<(usize, usize)>,
+    goaccess: Option<(usize, usize)>,
+    /// What both have, with another meaning.
+    either: Option<(usize, usize)>,
+    /// `%t`: a time, or a time of day.
+    clock: Option<(usize, usize)>,
+    /// `%d`, a date of GoAccess's.
+    date: Option<(usize, usize)>,
+}
+
+impl Signs {
+    fn of(text: &str) -> Self {
+        let mut signs = Self::default();
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at = match byte {
+                b'$' => signs.dollar(bytes, at),
+                b'%' => signs.percent(text, at),
+                b'~' if bytes[at..].starts_with(b"~h{") => {
+                    let end = closing(bytes, at + 2).unwrap_or(at + 3);
+                    first(&mut signs.percent, at, end);
+                    first(&mut signs.goaccess, at, end)
+                }
+                b'{' => signs.brace(bytes, at),
+                _ => at + 1,
+            };
+        }
+        // GoAccess has a time of day only beside a date.
+        let whole = if signs.date.is_some() { &mut signs.goaccess } else { &mut signs.apache };
+        *whole = whole.or(signs.clock);
+        signs
+    }
+
+    /// A dollar sign is nginx's if a name follows; alone it may be a literal of the others.
+    fn dollar(&mut self, bytes: &[u8], at: usize) -> usize {
+        let braced = bytes.get(at + 1) == Some(&b'{');
+        let start = at + 1 + usize::from(braced);
+        let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let end = start + bytes[start..].iter().take_while(is_name).count();
+        if end > start || braced {
+            let end = end + usize::from(braced && bytes.get(end) == Some(&b'}'));
+            return first(&mut self.nginx, at, end);
+        }
+        at + 1
+    }
+
+    fn brace(&mut self, bytes: &[u8], at: usize) -> usize {
+        let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let name = bytes[at + 1..].iter().take_while(is_name).count();
+        let behind = bytes.get(at + 1 + name);
+        if !matches!(behind, Some(b'}' | b':')) {
+            return at + 1;
+        }
+        // The form of a time in braces has percent signs.
+        let end = closing(bytes, at).unwrap_or(at + 1 + name);
+        first(&mut self.braces, at, end)
+    }
+
+    fn percent(&mut self, text: &str, at: usize) -> usize {
+        let bytes = text.as_bytes();
+        let modifiers = bytes[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'<' | b'>' | b'!' | b','))
+            .count();
+        let mut letter = at + 1 + modifiers;
+        let braced = bytes.get(letter) == Some(&b'{');
+        if braced {
+            letter = closing(bytes, letter).unwrap_or(bytes.len());
+        }
+        let is_long = ["^FB", "^FU", "^ti", "^to"]
+            .iter()
+            .any(|long| bytes[letter.min(bytes.len())..].starts_with(long.as_bytes()));
+        let length =
+            text.get(letter..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let end = letter.min(bytes.len()) + if is_long { 3 } else { length };
+        let written = text.get(letter..end).unwrap_or_default();
+        if written == "%" || (written.trim().is_empty() && !braced) {
+            return at + 2;
+        }
+        first(&mut self.percent, at, end);
+        if modifiers > 0 || braced || is_long {
+            return first(&mut self.apache, at, end);
+        }
+        match written {
+            "t" => first(&mut self.clock, at, end),
+            "R" | "u" | "L" | "k" => first(&mut self.either, at, end),
+            // Apache wants braces with these.
+            "d" => {
+                first(&mut self.date, at, end);
+                first(&mut self.goaccess, at, end)
+            }
+            "e" | "C" | "n" | "x" => first(&mut self.goaccess, at, end),
+            other => match (apache::is_known(other), goaccess::is_known(other)) {
+                (true, false) => first(&mut self.apache, at, end),
+                (false, true) => first(&mut self.goaccess, at, end),
+                _ => end,
+            },
+        }
+    }
+}
+
+/// Notes a place if it is the first, and goes on behind it.
+fn first(sign: &mut Option<(usize, usize)>, start: usize, end: usize) -> usize {
+    sign.get_or_insert((start, end));
+    end.max(start + 1)
+}
+
+/// The place behind the brace that closes the one here.
+fn closing(bytes: &[u8], open: usize) -> Option<usize> {
+    bytes[open..].iter().position(|&byte| byte == b'}').map(|length| open + length + 1)
+}
+
+fn apache_or_goaccess(text: &str, signs: &Signs) -> Result<Language, TemplateError> {
+    let write = |place: (usize, usize)| text.get(place.0..place.1).unwrap_or_default();
+    match (signs.apache, signs.goaccess, signs.either) {
+        (Some(apache), Some(goaccess), _) => {
+            let message = format!(
+                "{} is Apache's and {} is GoAccess's; a format is written in one language",
+                write(apache),
+                write(goaccess)
+            );
+            Err(error(if apache.0 < goaccess.0 { goaccess } else { apache }, message))
+        }
+        (None, Some(_), _) => Ok(Language::GoAccess),
+        (None, None, Some(place)) => {
+            let (apache, goaccess) = match write(place) {
+                "%R" => ("the handler", "the referer"),
+                "%u" => ("the user", "the agent"),
+                "%L" => ("an id", "a duration"),
+                _ => ("a number", "a cipher"),
+            };
+            let message = format!(
+                "{} is {apache} in Apache's language and {goaccess} in GoAccess's; write \
+                 LogFormat \"...\" around the format, or log-format in front of it",
+                write(place)
+            );
+            Err(error(place, message))
+        }
+        _ => Ok(Language::Apache),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! How lines of most formats begin: `host ident user [time]`.
+//!
+//! Users may have blanks and brackets, and collectors write words in front of the host, so all
+//! four are found together, by the brackets around the time and by the lone `-` for the ident.
+
+use super::find::{self, is_blank, skip_blanks, word_end};
+use super::{Cursor, Program, Reached, further};
+use crate::format::parsed::Span;
+use crate::format::time;
+
+/// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
+const LONGEST_TIME: usize = 64;
+
+/// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
+const USUAL_TIME: usize = 26;
+
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) host: usize,
+    /// Without one the format has a `-` there.
+    pub(super) ident: Option<usize>,
+    pub(super) user: usize,
+    pub(super) time: usize,
+    /// The step of the request behind it, if there is one, which may be a bare `-`.
+    pub(super) request: usize,
+}
+
+type Place = (usize, usize);
+
+impl Program {
+    /// Finds host, ident, user and time, and goes on behind the closing bracket.
+    pub(super) fn head(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        head: &Head,
+        spans: &mut [Span],
+    ) -> Reached {
+        let start = cursor.at;
+        let step = cursor.step + 1;
+        if let Some(([host, ident, user], close)) = usual(line, start)
+            && (head.ident.is_some() || &line[ident.0..ident.1] == b"-")
+            && let Ok(reached) = self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans)
+            && reached.step <= head.request
+        {
+            head.set([host, ident, user, (close - USUAL_TIME, close)], spans);
+            return Ok(reached);
+        }
+        let (open, close, reached) = self.brackets(line, cursor, head, spans)?;
+        let second = skip_blanks(line, word_end(line, start)).min(open);
+        let [host, ident, user] =
+            head.words(&line[..open], start).ok_or(Cursor { at: second, ..cursor })?;
+        head.set([host, ident, user, (open + 1, close)], spans);
+        Ok(reached)
+    }
+
+    /// The brackets around the time: the first `]` behind which the line goes on as the format
+    /// does, and the last `[` that begins a word in front of that.
+    fn brackets(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        head: &Head,
+        spans: &mut [Span],
+    ) -> Result<(usize, usize, Cursor), Cursor> {
+        let step = cursor.step + 1;
+        let mut open = None;
+        let mut furthest = None;
+        let mut at = cursor.at;
+        while let Some(place) = find::either(line, at, b'[', b']') {
+            at = place + 1;
+            if line[place] == b'[' {
+                // The first word is the host, which may be a bracketed IPv6 address.
+                if place > cursor.at && is_blank(line[place - 1]) {
+                    open = Some(place);
+                }
+                continue;
+            }
+            let Some(open) = open else { continue };
+            if line.get(at).is_some_and(|byte| !is_blank(*byte)) {
+                continue;
+            }
+            match self.run(line, Cursor { at, step }, usize::MAX, spans) {
+                Ok(reached)
+                    if reached.step <= head.request
+                        || self.goes_on(line, reached) && is_time(&line[open + 1..place]) =>
+                {
+                    return Ok((open, place, reached));
+                }
+                Ok(_) => {}
+                Err(failed) => furthest = further(furthest, failed),
+            }
+        }
+        let here = Cursor { at: open.unwrap_or(line.len()), step: cursor.step };
+        Err(furthest.unwrap_or(here))
+    }
+
+    /// Whether this is the end of the line or where more of the format was found.
+    fn goes_on(&self, line: &[u8], reached: Cursor) -> bool {
+        reached.at == line.len() || reached.step + 1 < self.steps.len()
+    }
+}
+
+/// Host, ident and user that are words without brackets, and the closing bracket of a time of
+/// the usual length.
+fn usual(line: &[u8], start: usize) -> Option<([Place; 3], usize)> {
+    let mut words = [(0, 0); 3];
+    let mut at = start;
+    for word in &mut words {
+        let first = at;
+        while !matches!(line.get(at)?, b' ' | b'\t' | b'\r' | b'\n') {
+            if matches!(line[at], b'[' | b']') {
+                return None;
+            }
+            at += 1;
+        }
+        *word = (first, at);
+        at = skip_blanks(line, at);
+        if first == word.1 {
+            return None;
+        }
+    }
+    let [b'[', inside @ ..] = line.get(at..)? else { return None };
+    let (inside, [b']', ..]) = inside.split_at_checked(USUAL_TIME)? else { return None };
+    let plain = inside.iter().fold(true, |plain, byte| plain & !matches!(byte, b'[' | b']'));
+    plain.then_some((words, at + 1 + USUAL_TIME))
+}
+
+/// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
+/// where no quote stands behind it, it has to be a time.
+fn is_time(text: &[u8]) -> bool {
+    text.len() <= LONGEST_TIME && time::parse(text).is_some()
+}
+
+impl Head {
+    /// Host, ident and user out of the words before the time.
+    ///
+    /// Three words are just these. Of more, the first lone `-` with a word behind it is the
+    /// ident: the host stands before it, the user is all behind it. Without one the user has the
+    /// blanks.
+    fn words(&self, line: &[u8], start: usize) -> Option<[Place; 3]> {
+        let mut words = Words { line, at: start };
+        let first = words.next()?;
+        let second = words.next()?;
+        let third = words.next()?;
+        let is_dash = |word: Place| &line[word.0..word.1] == b"-";
+        let may_be_ident = |word| self.ident.is_some() || is_dash(word);
+        let mut end = line.len();
+        while is_blank(line[end - 1]) {
+            end -= 1;
+        }
+        if words.next().is_none() {
+            return may_be_ident(second).then_some([first, second, third]);
+        }
+        let mut host = first;
+        let mut words = Words { line, at: first.1 };
+        while let Some(word) = words.next() {
+            if is_dash(word)
+                && let Some(user) = words.next()
+            {
+                return Some([host, word, (user.0, end)]);
+            }
+            // `1.1.1.1, 2.2.2.2` is one host, as X-Forwarded-For lists proxies.
+            host = if line[host.1 - 1] == b',' { (host.0, word.1) } else { word };
+        }
+        may_be_ident(second).then_some([first, second, (third.0, end)])
+    }
+
+    fn set(&self, [host, ident, user, time]: [Place; 4], spans: &mut [Span]) {
+        spans[self.host] = Span::new(host.0, host.1);
+        if let Some(field) = self.ident {
+            spans[field] = Span::new(ident.0, ident.1);
+        }
+        spans[self.user] = Span::new(user.0, user.1);
+        spans[self.time] = Span::new(time.0, time.1);
+    }
+}
+
+struct Words<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Words<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let start = skip_blanks(self.line, self.at);
+        self.at = word_end(self.line, start);
+        (start < self.at).then_some((start, self.at))
+    }
+}

@@ -1,0 +1,226 @@
+//! The directive `log_format` as it stands in a configuration.
+
+use super::super::TemplateError;
+use super::super::draft::{Body, after_comments, error};
+
+/// What a directive says.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Its pieces in one.
+    pub(super) body: Body,
+    /// Whether a `-` stands for what is not there: so unless `escape=` says otherwise.
+    pub(super) hyphens: bool,
+}
+
+/// A parameter of a directive.
+#[derive(Debug)]
+struct Word {
+    body: Body,
+    start: usize,
+    end: usize,
+    quoted: bool,
+}
+
+/// Whether the text is a directive of nginx and not only the body of one.
+pub(in super::super) fn is_directive(text: &str) -> bool {
+    let text = after_comments(text);
+    ["log_format", "access_log"].iter().any(|name| {
+        text.strip_prefix(name).is_some_and(|rest| {
+            rest.is_empty()
+                || rest.starts_with(|next: char| next.is_ascii_whitespace() || next == ';')
+        })
+    })
+}
+
+/// The format that a text says: a body, its pieces in quotes, or a whole directive.
+pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
+    if !is_directive(text)
+        && let Some(at) = text.find("log_format ")
+    {
+        let message = "something stands in front of log_format; paste it alone, up to its ;";
+        return Err(error((0, at), message));
+    }
+    if !is_directive(text) && !is_pieces(text) {
+        return Ok(Format { body: Body::verbatim(text, 0, text.len()).trimmed(), hyphens: true });
+    }
+    let words = words(text)?;
+    let mut rest = words.as_slice();
+    if is_directive(text)
+        && let Some((directive, parameters)) = rest.split_first()
+    {
+        rest = name(text, directive, parameters)?;
+    }
+    let mut hyphens = true;
+    if let Some((first, others)) = rest.split_first()
+        && let Some(escape) = first.body.bytes.strip_prefix(b"escape=")
+    {
+        hyphens = escaping(first, escape)?;
+        rest = others;
+    }
+    if rest.is_empty() {
+        let message = "log_format has a name but no format; paste the lines up to its ; too";
+        return Err(error((0, text.trim_end().len()), message));
+    }
+    let mut body = Body::default();
+    for word in rest {
+        body.append(&word.body);
+    }
+    Ok(Format { body, hyphens })
+}
+
+/// Whether a text without the directive's name is made of its pieces in quotes.
+fn is_pieces(text: &str) -> bool {
+    let text = after_comments(text).trim_end();
+    let Some(quote) = text.chars().next() else { return false };
+    if text.starts_with("escape=") {
+        return true;
+    }
+    if quote != '\'' && quote != '"' {
+        return false;
+    }
+    // One quoted string is a piece, but `"$request"` has quotes of its own.
+    let closing = text[1..].find(quote).map_or(text.len(), |at| at + 1);
+    let is_one = closing + 1 == text.len();
+    let one = is_one && (quote == '\'' || text.matches('$').count() != 1);
+    one || text.ends_with(';') || text.contains('\n')
+}
+
+/// The parameters behind the name of the format.
+fn name<'a>(
+    text: &str,
+    directive: &Word,
+    parameters: &'a [Word],
+) -> Result<&'a [Word], TemplateError> {
+    if directive.body.bytes == b"access_log" {
+        let message = "access_log only names a format; paste the log_format of that name";
+        return Err(error((directive.start, directive.end), message));
+    }
+    let Some((name, rest)) = parameters.split_first() else {
+        let message = "log_format is empty; it reads log_format main '$remote_addr ...';";
+        return Err(error((0, text.trim_end().len()), message));
+    };
+    if name.body.bytes.contains(&b'$') || name.body.bytes.starts_with(b"escape=") {
+        let message = "log_format has no name; the name stands in front of the format, as in \
+                       log_format main '$remote_addr ...';";
+        return Err(error((name.start, name.end), message));
+    }
+    Ok(rest)
+}
+
+/// Whether a `-` stands for what is not there.
+fn escaping(word: &Word, escape: &[u8]) -> Result<bool, TemplateError> {
+    match escape {
+        b"default" => Ok(true),
+        b"json" | b"none" => Ok(false),
+        other => {
+            let other = String::from_utf8_lossy(other);
+            let message = format!("escape={other} is unknown; it is default, json or none");
+            Err(error((word.start, word.end), message))
+        }
+    }
+}
+
+/// The parameters up to the semicolon, with the quotes and escapes of a configuration undone.
+fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
+    let bytes = text.as_bytes();
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+            b'#' => at += line(&bytes[at..]),
+            b';' => {
+                nothing_more(text, at + 1)?;
+                break;
+            }
+            b'\'' | b'"' => {
+                let word = quoted(text, at, byte)?;
+                at = word.end;
+                words.push(word);
+                blank(text, words.last(), at)?;
+            }
+            _ => {
+                let word = bare(bytes, at);
+                at = word.end;
+                words.push(word);
+            }
+        }
+    }
+    Ok(words)
+}
+
+fn line(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len())
+}
+
+fn quoted(text: &str, start: usize, quote: u8) -> Result<Word, TemplateError> {
+    let bytes = text.as_bytes();
+    let mut body = Body::default();
+    let mut at = start + 1;
+    loop {
+        match bytes.get(at) {
+            None => {
+                let quote = char::from(quote);
+                let end = start + line(&bytes[start..]);
+                let message = format!("this {quote} is not closed; write {quote} where it ends");
+                return Err(error((start, end), message));
+            }
+            Some(&byte) if byte == quote => break,
+            Some(&byte) => at = unescaped(bytes, at, byte, &mut body),
+        }
+    }
+    Ok(Word { body, start, end: at + 1, quoted: true })
+}
+
+fn bare(bytes: &[u8], start: usize) -> Word {
+    let mut body = Body::default();
+    let mut at = start;
+    while let Some(&byte) = bytes.get(at) {
+        if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';') {
+            break;
+        }
+        at = unescaped(bytes, at, byte, &mut body);
+    }
+    Word { body, start, end: at, quoted: false }
+}
+
+/// Takes over one byte, or what a backslash makes of the next, and says where it ends.
+fn unescaped(bytes: &[u8], at: usize, byte: u8, body: &mut Body) -> usize {
+    let escaped = match (byte, bytes.get(at + 1)) {
+        (b'\\', Some(&next @ (b'"' | b'\'' | b'\\'))) => next,
+        (b'\\', Some(b't')) => b'\t',
+        (b'\\', Some(b'r')) => b'\r',
+        (b'\\', Some(b'n')) => b'\n',
+        _ => {
+            body.push(byte, at, at + 1);
+            return at + 1;
+        }
+    };
+    body.push(escaped, at, at + 2);
+    at + 2
+}
+
+/// Behind a quoted piece nothing but a blank or the end of the directive can stand.
+fn blank(text: &str, before: Option<&Word>, at: usize) -> Result<(), TemplateError> {
+    let next = text.as_bytes().get(at);
+    if matches!(next, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';')) {
+        return Ok(());
+    }
+    let Some(word) = before.filter(|word| word.quoted) else { return Ok(()) };
+    let quote = text.get(word.start..=word.start).unwrap_or_default();
+    let message = format!(
+        "this {quote} closes the piece, so a blank or ; has to follow; a {quote} is missing in \
+         front of it, or it has to be written \\{quote}"
+    );
+    Err(error((at - 1, at), message))
+}
+
+fn nothing_more(text: &str, start: usize) -> Result<(), TemplateError> {
+    let rest = after_comments(&text[start..]);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let start = text.len() - rest.len();
+    let end = start + line(&text.as_bytes()[start..]);
+    Err(error((start, end), "something follows the directive; paste one log_format alone"))
+}

@@ -1,0 +1,250 @@
+//! The variables of nginx: <https://nginx.org/en/docs/varindex.html>, as of July 2026.
+
+use super::super::super::names;
+use super::super::super::read::Read;
+use super::super::super::time::TimeFormat;
+use super::super::Shape;
+use super::super::meaning::Meaning;
+
+/// A variable that has a name in all formats.
+struct Standard {
+    variable: &'static str,
+    name: &'static str,
+    rank: u8,
+    shape: Shape,
+    read: Read,
+}
+
+const fn standard(
+    variable: &'static str,
+    name: &'static str,
+    rank: u8,
+    shape: Shape,
+    read: Read,
+) -> Standard {
+    Standard { variable, name, rank, shape, read }
+}
+
+const STANDARD: &[Standard] = &[
+    standard("args", "query", 0, Shape::Free, Read::Text),
+    standard("body_bytes_sent", "size", 0, Shape::Int, Read::Int),
+    standard("bytes_received", "bytes_in", 1, Shape::Int, Read::Int),
+    standard("bytes_sent", "bytes_out", 0, Shape::Int, Read::Int),
+    standard("document_uri", "path", 1, Shape::Free, Read::Text),
+    standard("host", "vhost", 0, Shape::Word, Read::Text),
+    standard("http_host", "vhost", 1, Shape::Free, Read::Text),
+    standard("http_referer", "referer", 0, Shape::Free, Read::Text),
+    standard("http_user_agent", "agent", 0, Shape::Free, Read::Text),
+    standard("http_x_forwarded_for", "xff", 0, Shape::Free, Read::Text),
+    standard("msec", "time", 1, Shape::Time, Read::Time(TimeFormat::Epoch(0))),
+    standard("protocol", "protocol", 1, Shape::Word, Read::Text),
+    standard("proxy_add_x_forwarded_for", "xff", 1, Shape::Free, Read::Text),
+    standard("query_string", "query", 1, Shape::Free, Read::Text),
+    standard("remote_addr", "host", 0, Shape::Word, Read::Text),
+    standard("remote_user", "user", 0, Shape::Free, Read::Text),
+    standard("req_id", "request_id", 1, Shape::Free, Read::Text),
+    standard("request", "request", 0, Shape::Free, Read::Request),
+    standard("request_id", "request_id", 0, Shape::Word, Read::Text),
+    standard("request_length", "bytes_in", 0, Shape::Int, Read::Int),
+    standard("request_method", "method", 0, Shape::Word, Read::Text),
+    standard("request_time", "request_time", 0, Shape::Number, Read::Seconds(0)),
+    standard("request_uri", "url", 0, Shape::Free, Read::Text),
+    standard("scheme", "scheme", 0, Shape::Word, Read::Text),
+    standard("server_name", "vhost", 2, Shape::Word, Read::Text),
+    standard("server_port", "port", 0, Shape::Int, Read::Int),
+    standard("server_protocol", "protocol", 0, Shape::Word, Read::Text),
+    standard("status", "status", 0, Shape::Status, Read::Int),
+    standard("time_iso8601", "time", 2, Shape::Time, Read::Time(TimeFormat::Iso)),
+    standard("time_iso8601_ms", "time", 0, Shape::Time, Read::Time(TimeFormat::Iso)),
+    standard("time_local", "time", 2, Shape::Time, Read::Time(TimeFormat::Clf)),
+    standard("upstream_addr", "upstream", 0, Shape::Free, Read::Text),
+    standard("upstream_response_time", "upstream_time", 0, Shape::Numbers, Read::Seconds(0)),
+    standard("upstream_status", "upstream_status", 0, Shape::Numbers, Read::Text),
+    standard("uri", "path", 0, Shape::Free, Read::Text),
+];
+
+/// Variables of their own name that are more than text in which anything may be.
+const OWN: &[(Shape, Read, &[&str])] = &[
+    (
+        Shape::Int,
+        Read::Int,
+        &[
+            "connection",
+            "connection_requests",
+            "connections_active",
+            "connections_reading",
+            "connections_waiting",
+            "connections_writing",
+            "content_length",
+            "geoip_area_code",
+            "geoip_dma_code",
+            "limit_rate",
+            "pid",
+            "proxy_port",
+            "proxy_protocol_port",
+            "proxy_protocol_server_port",
+            "realip_remote_port",
+            "remote_port",
+            "request_port",
+            "ssl_client_v_remain",
+            "tcpinfo_rcv_space",
+            "tcpinfo_rtt",
+            "tcpinfo_rttvar",
+            "tcpinfo_snd_cwnd",
+        ],
+    ),
+    (Shape::Number, Read::Seconds(0), &["connection_time", "session_time"]),
+    (
+        Shape::Word,
+        Read::Text,
+        &[
+            "geoip_city_continent_code",
+            "geoip_city_country_code",
+            "geoip_city_country_code3",
+            "geoip_country_code",
+            "geoip_country_code3",
+            "hostname",
+            "limit_conn_status",
+            "limit_req_status",
+            "nginx_version",
+            "otel_parent_id",
+            "otel_span_id",
+            "otel_trace_id",
+            "pipe",
+            "proxy_host",
+            "proxy_protocol_addr",
+            "proxy_protocol_server_addr",
+            "realip_remote_addr",
+            "server_addr",
+            "session_log_id",
+            "ssl_alpn_protocol",
+            "ssl_cipher",
+            "ssl_ciphers",
+            "ssl_client_fingerprint",
+            "ssl_client_serial",
+            "ssl_client_sigalg",
+            "ssl_curve",
+            "ssl_curves",
+            "ssl_ech_outer_server_name",
+            "ssl_ech_status",
+            "ssl_preread_protocol",
+            "ssl_protocol",
+            "ssl_server_name",
+            "ssl_session_id",
+            "ssl_session_reused",
+            "ssl_sigalg",
+            "ssl_sigalgs",
+            "upstream_cache_status",
+            "upstream_last_addr",
+            "upstream_last_server_name",
+        ],
+    ),
+    (Shape::Number, Read::Float, &["geoip_latitude", "geoip_longitude", "gzip_ratio"]),
+    (Shape::Free, Read::Int, &["sent_http_content_length"]),
+    (
+        Shape::Numbers,
+        Read::Int,
+        &["upstream_bytes_received", "upstream_bytes_sent", "upstream_response_length"],
+    ),
+    (
+        Shape::Numbers,
+        Read::Seconds(0),
+        &[
+            "upstream_connect_time",
+            "upstream_first_byte_time",
+            "upstream_header_time",
+            "upstream_queue_time",
+            "upstream_session_time",
+        ],
+    ),
+];
+
+/// Variables that are never missing and never empty.
+const ALWAYS_THERE: &[&str] = &[
+    "body_bytes_sent",
+    "bytes_sent",
+    "bytes_received",
+    "connection",
+    "connection_requests",
+    "connection_time",
+    "hostname",
+    "msec",
+    "nginx_version",
+    "pid",
+    "pipe",
+    "protocol",
+    "remote_addr",
+    "remote_port",
+    "request_id",
+    "request_length",
+    "request_time",
+    "scheme",
+    "server_addr",
+    "server_port",
+    "session_time",
+    "status",
+    "time_iso8601",
+    "time_iso8601_ms",
+    "time_local",
+];
+
+/// The server by any of its names, which a target can follow at once.
+const HOSTS: &[&str] = &["host", "http_host", "server_name", "hostname"];
+
+const PATHS: &[&str] = &["uri", "document_uri"];
+
+/// What a variable is. A name that nginx does not know is one that `map`, `set` or a module
+/// made: text. So are headers, cookies, arguments and captures.
+pub(super) fn meaning(variable: &str) -> Meaning {
+    let own = if variable.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("capture_{variable}")
+    } else {
+        variable.to_owned()
+    };
+    if let Some(known) = STANDARD.iter().find(|known| known.variable == variable) {
+        let Standard { name, rank, shape, ref read, .. } = *known;
+        return Meaning { standard: name, rank, own, shape, read: read.clone() };
+    }
+    if let Some((shape, read, _)) = OWN.iter().find(|(_, _, names)| names.contains(&variable)) {
+        return Meaning::own(own, *shape, read.clone());
+    }
+    match names::known(variable) {
+        Some(known) => {
+            let read = known.read.clone();
+            Meaning { standard: known.name, rank: 9, own, shape: Shape::Free, read }
+        }
+        None => Meaning::text(own),
+    }
+}
+
+/// Whether a variable that stands right behind these is part of the same thing.
+pub(super) fn continues(before: &[String], variable: &str) -> bool {
+    let Some(last) = before.last().map(String::as_str) else { return false };
+    if HOSTS.contains(&last) {
+        return variable == "request_uri" || PATHS.contains(&variable);
+    }
+    match variable {
+        "is_args" => PATHS.contains(&last),
+        "args" | "query_string" => last == "is_args" && before.len() > 1,
+        _ => false,
+    }
+}
+
+/// Whether variables side by side begin with the server, not with the path.
+pub(super) fn with_host(names: &[String]) -> bool {
+    names.len() > 1 && names.first().is_some_and(|first| HOSTS.contains(&first.as_str()))
+}
+
+/// What variables are that stand side by side.
+pub(super) fn together(names: &[String]) -> Meaning {
+    match names {
+        [one] => meaning(one),
+        names if with_host(names) => Meaning::text(names.join("_")),
+        names => Meaning { standard: "url", rank: 1, ..Meaning::text(names.join("_")) },
+    }
+}
+
+/// Whether a variable always has a value.
+pub(super) fn is_always_there(variable: &str) -> bool {
+    ALWAYS_THERE.contains(&variable)
+}
