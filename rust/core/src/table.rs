@@ -44,7 +44,7 @@ pub enum Values {
 /// A bit for each value, the lowest of a byte first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
-    /// The bits, eight in a byte.
+    /// The bits, eight in a byte; none as long as all of them are one.
     pub bytes: Vec<u8>,
     /// How many bits there are.
     pub len: usize,
@@ -55,19 +55,33 @@ pub struct Bits {
 impl Bits {
     #[inline]
     fn push(&mut self, bit: bool) {
+        // Most columns have every value, and need no bits to say so.
+        if !bit || self.zeros > 0 {
+            self.push_bit(bit);
+        }
+        self.len += 1;
+    }
+
+    fn push_bit(&mut self, bit: bool) {
+        if self.zeros == 0 {
+            self.bytes.resize(self.len.div_ceil(8), 0xff);
+            if let Some(last) = self.bytes.last_mut() {
+                *last >>= (8 - self.len % 8) % 8;
+            }
+        }
         if self.len.is_multiple_of(8) {
             self.bytes.push(0);
         }
         if let Some(last) = self.bytes.last_mut() {
             *last |= u8::from(bit) << (self.len % 8);
         }
-        self.len += 1;
         self.zeros += usize::from(!bit);
     }
 
     /// Whether the value at this place is there.
     pub fn get(&self, place: usize) -> bool {
-        self.bytes.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1)
+        let bit = |byte: &u8| byte >> (place % 8) & 1 == 1;
+        place < self.len && (self.zeros == 0 || self.bytes.get(place / 8).is_some_and(bit))
     }
 }
 
@@ -112,6 +126,8 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Tabulator {
     reader: Reader,
+    /// The first column of times: its neighbours are often the same, which the reader remembers.
+    times: Option<usize>,
     table: Table,
     line: usize,
     /// How long the lines of the last batch are together, and how long they may be.
@@ -167,7 +183,8 @@ impl Tabulator {
     fn with_fields(reader: Reader, fields: Vec<(String, Kind)>) -> Self {
         let batches = vec![Rows::new(&fields)];
         let table = Table { fields, batches, rows: 0, headers: 0, rejects: Vec::new() };
-        Self { reader, table, line: 0, bytes: 0, most_bytes: MAX_BATCH_BYTES }
+        let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
+        Self { reader, times, table, line: 0, bytes: 0, most_bytes: MAX_BATCH_BYTES }
     }
 
     /// Takes the next line.
@@ -192,7 +209,11 @@ impl Tabulator {
         self.bytes += line.len();
         let Some(batch) = self.table.batches.last_mut() else { return };
         for (field, column) in batch.columns.iter_mut().enumerate() {
-            column.push(self.reader.value(line, field));
+            column.push(if self.times == Some(field) {
+                self.reader.time(line, field).map_or(Value::Null, Value::Time)
+            } else {
+                self.reader.value(line, field)
+            });
         }
         batch.len += 1;
         self.table.rows += 1;
@@ -327,6 +348,24 @@ mod tests {
         for at in 0..10 {
             assert_eq!(int(status, at), (at % 3 != 0).then_some(404));
             assert_eq!(text_of(url, at), Some(&b"/a"[..]));
+        }
+    }
+
+    #[test]
+    fn bits_are_those_that_were_pushed() {
+        for len in 0..40 {
+            for first_zero in 0..=len {
+                let pushed: Vec<_> = (0..len).map(|at| at < first_zero || at % 3 == 1).collect();
+                let mut bits = Bits::default();
+                pushed.iter().for_each(|&bit| bits.push(bit));
+                let zeros = pushed.iter().filter(|&&bit| !bit).count();
+                assert_eq!((bits.len, bits.zeros), (len, zeros));
+                let found: Vec<_> = (0..len).map(|at| bits.get(at)).collect();
+                assert_eq!(found, pushed);
+                // What stands behind the last bit is zero, as what reads it by bytes may want it.
+                let ones: u32 = bits.bytes.iter().map(|byte| byte.count_ones()).sum();
+                assert_eq!(ones as usize, if zeros == 0 { 0 } else { len - zeros });
+            }
         }
     }
 
