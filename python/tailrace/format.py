@@ -87,7 +87,7 @@ class Batch:
         return self._table.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the columns as a PyCapsule of Arrow's, cast where other types are requested."""
+        """Return the columns as a PyCapsule of Arrow's; they are not cast to other types."""
         return self._table.__arrow_c_stream__(requested_schema)
 
 

@@ -205,7 +205,7 @@ impl PyTable {
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyCapsule>>,
+        requested_schema: Option<&Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         arrow::stream_capsule(py, &self.schema, &self.batches)
     }
@@ -232,7 +232,9 @@ impl Lines {
             }
             Self::Arrow(arrays) => arrow::push_all(arrays, tabulator),
             Self::Items(lines) => {
-                lines.iter().for_each(|line| tabulator.push(line));
+                for line in &lines {
+                    tabulator.push(line);
+                }
                 Ok(())
             }
         }
