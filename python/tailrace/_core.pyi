@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, FieldKind, Kind, Output
+from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
 
 __all__ = [
     "DETECTED",
@@ -29,6 +29,7 @@ __all__ = [
     "kinds",
     "names",
     "parse",
+    "tabulate",
     "write_rows",
 ]
 
@@ -121,10 +122,14 @@ class Filter:
 class Table:
     def __len__(self) -> int: ...
     @property
+    def fields(self) -> list[str]: ...
+    @property
     def filtered(self) -> int: ...
     @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 @final
 class Batcher:
@@ -159,8 +164,24 @@ def agreeing(
     limit: int,
 ) -> tuple[int, list[int]]: ...
 def parse(
-    data: bytes, /, *, format: str | Format, fields: list[str], filter: Filter | None = None
+    lines: bytes | list[bytes] | ArrowArray | ArrowStream,
+    /,
+    *,
+    format: str | Format,
+    fields: list[str] | None,
+    filter: Filter | None = None,
 ) -> Table: ...
+def tabulate(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    fields: list[str],
+    rejects: tuple[bytes, int] | None = None,
+    filter: Filter | None = None,
+) -> tuple[Table, bytes, dict[str, Any]]: ...
 def write_rows(
     data: bytes,
     /,

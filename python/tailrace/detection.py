@@ -126,6 +126,10 @@ class Detector:
         self._lines += lines
         self._agreed = [sum(pair) for pair in zip(self._agreed, agreed, strict=True)]
 
+    def agreed(self) -> list[tuple[str, int]]:
+        """Return how many of the lines each format accepts."""
+        return list(zip(self._candidates, self._agreed, strict=True))
+
     def choose(self) -> Choice:
         """Choose, however many lines were seen."""
         most = max(self._agreed)

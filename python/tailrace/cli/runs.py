@@ -13,6 +13,7 @@ from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.detection import FALLBACK
 from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken, in_order
 from tailrace.errors import TailraceError, in_words
+from tailrace.outputs import arrow
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.screen import Screen
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from types import FrameType
 
-    from tailrace._types import Output
-    from tailrace.driver import Run
+    from tailrace._types import Columns, Output
+    from tailrace.driver import Origin, Run
     from tailrace.outputs.rejects import RejectsFile
     from tailrace.query import Query
     from tailrace.snapshot import Snapshot
@@ -161,7 +162,7 @@ def run_parse(
     query: Query,
     *,
     fields: list[str] | None,
-    output: Output,
+    output: Output | Columns,
     rejects: RejectsFile | None,
     several: bool,
     typed: bool,
@@ -202,7 +203,7 @@ def run_parse(
                 code = 1
         if code == _UNREADABLE:
             return 2
-        parser.end()
+        parser.end(origins[0])
         code = signals.code or code
     return _ended(code, parser.lines, strict=strict, failed=failed)
 
@@ -215,8 +216,8 @@ class _Task(NamedTuple):
     columns: list[str]
 
 
-# Rows, rejected lines, counters.
-_Done: TypeAlias = tuple[bytes, bytes, dict[str, Any]]
+# Rows or columns, rejected lines, counters.
+_Done: TypeAlias = tuple[bytes | _core.Table, bytes, dict[str, Any]]
 
 
 class _Parser:
@@ -228,7 +229,7 @@ class _Parser:
         *,
         asked: _core.Filter | None,
         fields: list[str] | None,
-        output: Output,
+        output: Output | Columns,
         rejects: RejectsFile | None,
         several: bool,
         jobs: int,
@@ -242,6 +243,9 @@ class _Parser:
         # Those of the first source, where none were asked for.
         self._table: list[str] | None = None
         self._output = output
+        self._file: arrow.ArrowFile | None = None
+        if output == "arrow" or output == "parquet":  # noqa: PLR1714 - so that types are told
+            self._file = arrow.ArrowFile(sys.stdout, output)
         self._rejects = rejects
         self._prefixes = [_prefix(name) if several else b"" for name in names]
         # How many lines each source had so far.
@@ -274,9 +278,32 @@ class _Parser:
         self.problems = reception.problems
         while not self._wish.asked and (some := await reception.receive(0.2)) is not None:
             self._write(some)
+            if self._file is not None:
+                self._file.show()
         self._write(self._intake.flush())
 
-    def end(self) -> None:
+    def end(self, origin: Origin) -> None:
+        """Write what belongs behind the rows; where there are none, of which columns."""
+        if self._file is None:
+            self._head()
+            return
+        if not self._file.has_types:
+            known = origin.log_format
+            spec = known if isinstance(known, str) else known.choose().format
+            self._file.add(_core.parse(b"", format=spec, fields=self._fields))
+        self._file.end()
+
+    def _add(self, rows: _core.Table, task: _Task) -> None:
+        if self._file is not None:
+            try:
+                self._file.add(rows)
+            except arrow.OtherTypesError as error:
+                raise TailraceError(
+                    f"{self._names[task.chunk.source]}: format {task.log_format.spec} has {error} "
+                    "in the lines before; write them apart"
+                ) from error
+
+    def _head(self) -> None:
         """Write the names of the columns if no row did."""
         if not self._headed:
             self._headed = True
@@ -299,7 +326,18 @@ class _Parser:
     def _done(self, task: _Task) -> _Done | _core.BatchError:
         """Return the rows of a chunk, its rejected lines and counters; any thread may ask."""
         chunk = task.chunk
+        rejects = self._place(chunk.source)
         try:
+            if self._output == "arrow" or self._output == "parquet":  # noqa: PLR1714 - as above
+                return _core.tabulate(
+                    chunk.data,
+                    kind=chunk.kind,
+                    span=chunk.span,
+                    format=task.log_format,
+                    fields=task.columns,
+                    rejects=rejects,
+                    filter=self._asked,
+                )
             return _core.write_rows(
                 chunk.data,
                 kind=chunk.kind,
@@ -307,7 +345,7 @@ class _Parser:
                 format=task.log_format,
                 fields=task.columns,
                 output=self._output,
-                rejects=self._place(chunk.source),
+                rejects=rejects,
                 filter=self._asked,
             )
         except _core.BatchError as error:
@@ -321,8 +359,10 @@ class _Parser:
         rows, rejected, lines = done
         if rejected and self._rejects is not None:
             self._rejects.write(rejected)
-        if rows:
-            self.end()
+        if isinstance(rows, _core.Table):
+            self._add(rows, task)
+        elif rows:
+            self._head()
             write(sys.stdout, rows)
         self._before[task.chunk.source] += lines["fed"]
         for name in ("fed", "counted", "filtered"):

@@ -15,6 +15,7 @@ from tailrace.cli.parser import Parser, UsageError
 from tailrace.durations import micros
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
+from tailrace.outputs import arrow
 from tailrace.outputs.blocks import FORMATS
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.streams import say
@@ -101,6 +102,7 @@ Examples:
   tailrace parse access.log.*.gz access.log | jq -r .agent
   tailrace parse access.log --where 'status >= 500 and method == POST' --since 2h
   tailrace parse access.log --format csv --rejects rejects.tsv > access.csv
+  tailrace parse access.log.*.gz --format parquet > access.parquet
 """
 
 _ABOUT_FORMATS = """\
@@ -350,8 +352,9 @@ def _parse_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
     parser.add_argument(
         "--format",
         default="jsonl",
-        metavar="text|jsonl|csv",
-        help="tabs between the fields and no names, one JSON object a line, or CSV (default jsonl)",
+        metavar="text|jsonl|csv|arrow|parquet",
+        help="tabs between the fields and no names, one JSON object a line, CSV, or columns with "
+        "types: an Arrow stream or a Parquet file (pip install 'tailrace[arrow]') (default jsonl)",
     )
     parser.add_argument(
         "--rejects",
@@ -491,7 +494,9 @@ def _parse(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     try:
         given.log_format = _log_format(given)
-        one_of(given.format, FORMATS, "output format")
+        one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
+        if given.format in arrow.FORMATS:
+            _check_arrow(given.format)
         checked_format(given.log_format, auto=True)
         wanted = None if given.fields is None else _names_of(given.fields)
         checked_fields(wanted or [], given.log_format)
@@ -541,6 +546,21 @@ def _jobs(given: argparse.Namespace) -> int | None:
         return _positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
+
+
+def _check_arrow(output: str) -> None:
+    """
+    See that columns can be written, and are not written to a terminal.
+
+    Raises:
+        ValueError: They cannot, or are.
+    """
+    if sys.stdout.isatty():
+        raise ValueError(
+            f"--format {output} is not text, and standard output is a terminal; redirect it: "
+            f"> access.{output}"
+        )
+    arrow.check_installed(output)
 
 
 def _names_of(fields: str) -> list[str]:

@@ -65,5 +65,5 @@ pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Origin, Panes, Query, Time};
 pub use rows::{Output, Rejects, write_rows};
 pub use state::{Clock, Key, Settings, Snapshot, State};
-pub use table::{Bits, Cell, Column, Rejected, Rows, Table, Tabulator, Values};
+pub use table::{Bits, Column, Rejected, Rows, Table, Tabulator, Values, tabulate};
 pub use text::lossy;

@@ -88,7 +88,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
+    pub(crate) fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
         let out = &mut self.out;
         out.extend_from_slice(&self.prefix);
         let place = format!("{}\t{byte}\t{}\t", self.before + number, reason.name());

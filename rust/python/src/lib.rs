@@ -1,5 +1,6 @@
 //! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
 
+mod arrow;
 mod convert;
 mod engine;
 mod events;
@@ -32,7 +33,7 @@ mod _core {
     #[pymodule_export]
     use crate::lines::{
         PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
-        write_rows,
+        tabulate, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;
