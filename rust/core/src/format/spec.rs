@@ -45,6 +45,10 @@ impl Format {
         if names.len() > 1 && names.iter().all(|name| is_word(name)) {
             return Self::either(spec, &names);
         }
+        if is_word(spec) {
+            let message = format!("{spec:?} is no format; tailrace formats lists those with a name");
+            return Err(SpecError { message });
+        }
         Self::pasted(spec).map_err(|error| pointed(spec, &error))
     }
 
