@@ -16,6 +16,21 @@ pub(super) struct Accessor {
     otherwise: Option<Box<Accessor>>,
 }
 
+/// How to get at a value without many questions: nearly all values of nearly all logs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// The text of a span as it stands.
+    Verbatim(usize),
+    /// The text of a span, or nothing.
+    Text(usize),
+    /// The number in a span.
+    Int(usize),
+    /// A part of the request line in a span.
+    Part(usize, usize),
+    /// Through the accessor.
+    Long,
+}
+
 /// Where the text of a field comes from.
 #[derive(Clone, Debug)]
 enum Source {
@@ -189,14 +204,17 @@ impl Accessor {
         }
     }
 
-    /// The request line and which part of it this is, if that is all there is to it.
-    #[inline]
-    pub(super) fn part_of_request(&self) -> Option<(usize, usize)> {
-        match self.source {
-            Source::Request(at, part) if part != Part::Flag && self.is_plain() => {
-                Some((at, part as usize))
-            }
-            _ => None,
+    /// The short way to the value, if there is one.
+    pub(super) fn way(&self) -> Way {
+        if !self.is_plain() || self.otherwise.is_some() {
+            return Way::Long;
+        }
+        match &self.source {
+            Source::Span(at, Read::Verbatim) => Way::Verbatim(*at),
+            Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
+            Source::Span(at, Read::Int) => Way::Int(*at),
+            Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
+            _ => Way::Long,
         }
     }
 
@@ -433,9 +451,7 @@ fn is_present(text: &[u8]) -> bool {
 fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     match how {
         Read::Verbatim => Value::Text(text),
-        // Apache writes `""` for the name of a user who gave none.
-        Read::Text | Read::Request if is_present(text) && text != b"\"\"" => Value::Text(text),
-        Read::Text | Read::Request => Value::Null,
+        Read::Text | Read::Request => present(text),
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
@@ -444,16 +460,34 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     }
 }
 
-/// Decimal digits with a minus or without; what does not fit into 64 bits is null.
-fn int(text: &[u8]) -> Value<'_> {
+/// Text, unless it says that there is none. Apache writes `""` for the name of a user without one.
+#[inline]
+pub(super) fn present(text: &[u8]) -> Value<'_> {
+    match text {
+        b"" | b"-" | b"\"\"" => Value::Null,
+        text => Value::Text(text),
+    }
+}
+
+/// Decimal digits with a minus or without; what does not fit into 18 of them is null.
+#[inline]
+pub(super) fn int(text: &[u8]) -> Value<'_> {
     let (digits, sign) = match text {
         [b'-', digits @ ..] => (digits, -1),
         digits => (digits, 1),
     };
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 18 {
         return Value::Null;
     }
-    Value::Int(sign * digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
+    let mut sum = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Value::Null;
+        }
+        sum = sum * 10 + i64::from(digit);
+    }
+    Value::Int(sign * sum)
 }
 
 /// A number as Rust and JSON write it, and no infinity.

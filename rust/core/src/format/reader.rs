@@ -1,6 +1,6 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, parts_of_request};
+use super::access::{Accessor, Way, int, parts_of_request, present};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
@@ -11,6 +11,8 @@ pub struct Reader {
     format: Format,
     names: Vec<Box<str>>,
     accessors: Vec<Accessor>,
+    /// Of each accessor.
+    ways: Vec<Way>,
     spans: Vec<Span>,
     /// How much of the line a collector put before it.
     offset: usize,
@@ -53,10 +55,12 @@ impl Reader {
 
     fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
         let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
+        let accessors: Vec<_> = names.iter().map(access).collect();
         Self {
             format: format.clone(),
             names: names.iter().map(|&name| name.into()).collect(),
-            accessors: names.iter().map(access).collect(),
+            ways: accessors.iter().map(Accessor::way).collect(),
+            accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
             parts: None,
@@ -150,13 +154,18 @@ impl Reader {
             return other.value(line, field);
         }
         let own = &line[self.offset..];
-        let accessor = &self.accessors[field];
-        if let Some((request, part)) = accessor.part_of_request() {
-            let spans = &self.spans;
-            let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[request]));
-            return parts[part].of(own).map_or(Value::Null, Value::Text);
+        let raw = |at: usize| self.spans[at].of(own);
+        match self.ways[field] {
+            Way::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
+            Way::Text(at) => raw(at).map_or(Value::Null, present),
+            Way::Int(at) => raw(at).map_or(Value::Null, int),
+            Way::Part(at, part) => {
+                let spans = &self.spans;
+                let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
+                parts[part].of(own).map_or(Value::Null, Value::Text)
+            }
+            Way::Long => self.accessors[field].value(own, &self.spans, &mut self.buffer),
         }
-        accessor.value(own, &self.spans, &mut self.buffer)
     }
 
     /// Where a field begins in the line that was read last; 0 where it has no place of its own.
