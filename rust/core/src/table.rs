@@ -146,9 +146,8 @@ impl Tabulator {
     /// As `new`, of the lines that the filter keeps, and without what it looks at besides.
     pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
         let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
-        let fields = (0..columns)
-            .map(|field| (reader.name(field).to_owned(), reader.kind(field)))
-            .collect();
+        let fields =
+            (0..columns).map(|field| (reader.name(field).to_owned(), reader.kind(field))).collect();
         Self::with_fields(reader, filter, fields)
     }
 
@@ -462,7 +461,7 @@ mod tests {
     fn a_table_has_the_columns_of_every_header_in_its_text() {
         let format = Format::new("w3c").unwrap();
         let text = b"#Fields: c-ip sc-status\n1.2.3.4 200\n#Fields: sc-status x-own\n404 b\n";
-        let mut tabulator = Tabulator::of(&format, text, None).unwrap();
+        let mut tabulator = Tabulator::of(&format, text, None, None).unwrap();
         Chunk::Lines(text).for_each(|line| tabulator.push(line)).unwrap();
         let table = tabulator.finish();
         let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
@@ -472,7 +471,7 @@ mod tests {
         assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
         assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
         assert_eq!([text_of(own, 0), text_of(own, 1)], [None, Some(&b"b"[..])]);
-        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()])).unwrap_err();
+        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()]), None).unwrap_err();
         assert_eq!(unknown.name, "nothing");
     }
 
@@ -507,7 +506,7 @@ mod tests {
         let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
         let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
         let (table, lines) =
-            tabulate(reader, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+            tabulate(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
         assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
         assert_eq!(lines.rejected(Reason::NoMatch), 2);
         let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";

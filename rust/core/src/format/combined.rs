@@ -21,7 +21,7 @@
 use std::ops::RangeInclusive;
 
 use super::scan::{Block, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash};
-use super::{Fields, Reject, time};
+use super::{Fields, Reject, Span as Place, time};
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
 const LONGEST_TIME: usize = 64;
@@ -48,6 +48,25 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
     let (end, ()) = closing(line, agent, ends)?;
     Ok(Fields { referer, agent: &line[agent..end], ..fields })
+}
+
+/// Where the fields of a line stand that is as servers write it: the short way of `split`.
+#[inline]
+pub(super) fn usual(line: &[u8]) -> Option<[Place; 8]> {
+    let (lead, line) = trim(line);
+    let Usual { lead, host, user, request, size } = Usual::front(line, lead)?;
+    let Back { referer, agent } = Back::behind(line, size)?;
+    let time = user + 2;
+    Some([
+        Place::new(lead, host),
+        Place::new(host + 3, user),
+        Place::new(time, time + USUAL_TIME),
+        Place::new(time + USUAL_TIME + 3, request),
+        Place::new(request + 2, request + 5),
+        Place::new(request + 6, size),
+        Place::new(referer.0, referer.1),
+        Place::new(agent.0, agent.1),
+    ])
 }
 
 /// Splits what the common format has too, and nothing else: a quote behind it is in the way.

@@ -288,6 +288,13 @@ impl Format {
 
     /// Finds the fields of a line.
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        if let Matcher::Combined = self.0.matcher
+            && let Some(usual) = combined::usual(line)
+            && let Some(spans) = spans.first_chunk_mut()
+        {
+            *spans = usual;
+            return Ok(Line::Fields);
+        }
         let fields = match &self.0.matcher {
             Matcher::Classic => classic::split(line)?,
             Matcher::Common => common::split(line)?,

@@ -46,7 +46,8 @@ impl Format {
             return Self::either(spec, &names);
         }
         if is_word(spec) {
-            let message = format!("{spec:?} is no format; tailrace formats lists those with a name");
+            let message =
+                format!("{spec:?} is no format; tailrace formats lists those with a name");
             return Err(SpecError { message });
         }
         Self::pasted(spec).map_err(|error| pointed(spec, &error))
