@@ -15,6 +15,9 @@ use crate::text::lossy;
 /// is not UTF-8 grows threefold.
 const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
 
+/// For no more values than these room is made in advance.
+const MOST_RESERVED: usize = 1 << 22;
+
 /// The values of one field, a place for each accepted line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -132,6 +135,8 @@ pub struct Tabulator {
     times: Option<usize>,
     table: Table,
     line: usize,
+    /// How long all lines are together, where that is known.
+    expected: usize,
     /// How long the lines of the last batch are together, and how long they may be.
     bytes: usize,
     most_bytes: usize,
@@ -192,14 +197,23 @@ impl Tabulator {
                 (reader, Some(bound))
             }
         };
-        Ok(Self::with_fields(reader, filter, fields))
+        Ok(Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) })
     }
 
     fn with_fields(reader: Reader, filter: Option<Bound>, fields: Vec<(String, Kind)>) -> Self {
         let batches = vec![Rows::new(&fields)];
         let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
         let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
-        Self { reader, filter, times, table, line: 0, bytes: 0, most_bytes: MAX_BATCH_BYTES }
+        Self {
+            reader,
+            filter,
+            times,
+            table,
+            line: 0,
+            expected: 0,
+            bytes: 0,
+            most_bytes: MAX_BATCH_BYTES,
+        }
     }
 
     /// Takes the next line.
@@ -223,12 +237,18 @@ impl Tabulator {
         }
         self.bytes += line.len();
         let Some(batch) = self.table.batches.last_mut() else { return };
+        let is_first = batch.len == 0;
         for (field, column) in batch.columns.iter_mut().enumerate() {
             column.push(if self.times == Some(field) {
                 self.reader.time(line, field).map_or(Value::Null, Value::Time)
             } else {
                 self.reader.value(line, field)
             });
+        }
+        if is_first {
+            // All will be much like the first one; columns that grow together are copied each time.
+            let lines = self.expected.min(self.most_bytes) / (line.len() + 1);
+            batch.columns.iter_mut().for_each(|column| column.reserve(lines.min(MOST_RESERVED)));
         }
         batch.len += 1;
         self.table.rows += 1;
@@ -263,6 +283,18 @@ impl Column {
             Kind::Time => Values::Time(Vec::new()),
         };
         Self { valid: Bits::default(), values }
+    }
+
+    /// Makes room for so many values like the one that is there.
+    fn reserve(&mut self, values: usize) {
+        match &mut self.values {
+            Values::Text { offsets, data } => {
+                offsets.reserve(values);
+                data.reserve(data.len().saturating_mul(values).min(MAX_BATCH_BYTES));
+            }
+            Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
+            Values::Float(numbers) => numbers.reserve(values),
+        }
     }
 
     #[inline]
