@@ -197,7 +197,7 @@ impl Compiler<'_> {
             }
             Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
                 let is_request = slot.read == Read::Request;
-                Op::Quoted(Quoted { field, is_request, behind: Behind::ANY })
+                Op::Quoted(Quoted { field, is_request, behind: Behind::ANY, is_last: false })
             }
             Shape::Free if after.is_none() => Op::Rest { field },
             Shape::Free => Op::Until(self.until(part, field, false, true)),

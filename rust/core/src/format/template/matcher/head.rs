@@ -72,6 +72,9 @@ impl Program {
         let mut furthest = None;
         let mut brackets = Brackets::new(line, cursor.at, head.behind, false);
         while let Some((open, close)) = brackets.next() {
+            if !head.behind.is_likely(line, close + 1) {
+                continue;
+            }
             match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
                 Ok(reached)
                     if reached.step <= head.request

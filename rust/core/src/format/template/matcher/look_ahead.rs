@@ -9,7 +9,10 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
     for at in 0..steps.len() {
         let (this, rest) = steps[at..].split_at_mut(1);
         match &mut this[0].op {
-            Op::Quoted(quoted) => quoted.behind = behind(rest, 0, open),
+            Op::Quoted(quoted) => {
+                quoted.behind = behind(rest, 0, open);
+                quoted.is_last = !open && !rest.iter().any(may_have_quote);
+            }
             Op::Head(head) => {
                 head.behind = behind(rest, 0, open);
                 let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::Open));
@@ -30,6 +33,16 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
     }
 }
 
+/// Whether there may be a quote in what a step takes. `Done` takes nothing.
+fn may_have_quote(step: &Step) -> bool {
+    match &step.op {
+        Op::Text(text) => text.contains(&b'"'),
+        Op::Known { look, .. } => look.has(Some(b'"')),
+        Op::Blank | Op::StatusAndSize { .. } | Op::End | Op::Done => false,
+        _ => true,
+    }
+}
+
 /// The first of the steps into which a search for a byte may not look ahead: one that may have it,
 /// or a line of such bytes would be read over and over.
 fn limit(rest: &[Step], anchor: Option<u8>) -> Option<usize> {
@@ -46,20 +59,48 @@ fn behind(rest: &[Step], taken: usize, open: bool) -> Behind {
     // Where the line may end instead, a blank may be behind that end.
     let may_end = next.optional && open && taken == 0;
     let class = |at| rest.get(at).map_or(Class::Any, |step| class_of(step, &rest[at..], open));
+    let mut number = 0;
     let (first, second) = match &next.op {
         Op::Text(text) => match &text[taken.min(text.len())..] {
             [] => return behind(&rest[1..], 0, open),
             [b' ', ..] if may_end => (Class::Blank, Class::Any),
             _ if may_end => (Class::Any, Class::Any),
-            [first] => (class_of_byte(*first), class(1)),
+            [first] => {
+                number = 1;
+                (class_of_byte(*first), class(1))
+            }
             [first, second, ..] => (class_of_byte(*first), class_of_byte(*second)),
         },
         Op::Blank if may_end => (Class::Blank, Class::Any),
-        Op::Blank => (Class::Blank, class(1)),
-        Op::StatusAndSize { .. } => (Class::Blank, Class::Number),
+        Op::Blank => {
+            number = 1;
+            (Class::Blank, class(1))
+        }
+        Op::StatusAndSize { .. } => {
+            let further = Some([Class::Blank, Class::Number]);
+            return Behind { first: Class::Blank, second: Class::Number, further };
+        }
         _ => (class(0), Class::Any),
     };
-    Behind { first, second }
+    let further = further(second, rest.get(number..).unwrap_or_default(), open);
+    Behind { first, second, further: further.filter(|_| number > 0) }
+}
+
+/// What stands behind the number or the dash that is the first of these steps.
+fn further(class: Class, rest: &[Step], open: bool) -> Option<[Class; 2]> {
+    let rest = match (class, &rest.first()?.op) {
+        (Class::Opening, _) => rest.get(2..)?,
+        (_, Op::Known { look: Look::Numbers, .. }) => return None,
+        (Class::Number, Op::Known { .. }) => &rest[1..],
+        _ => return None,
+    };
+    let Behind { first, second, .. } = behind(rest, 0, open);
+    let ends_number = match first {
+        Class::Blank | Class::Nothing => true,
+        Class::Byte(byte) => !matches!(byte, b'-'..=b'9' | b'+' | b'e' | b'E'),
+        _ => false,
+    };
+    ends_number.then_some([first, second])
 }
 
 fn class_of_byte(byte: u8) -> Class {

@@ -1,5 +1,7 @@
 //! Fields between quotes.
 
+use memchr::memrchr;
+
 use super::find::{Behind, Quotes, is_blank};
 use super::run::{Cursor, Reached, further};
 use super::shapes;
@@ -42,10 +44,26 @@ impl Program {
         let step = cursor.step + 1;
         let mut behind_escaped = None;
         let mut furthest = None;
+        if quoted.is_last {
+            if let Some(last) = memrchr(b'"', line.get(from..).unwrap_or_default()) {
+                let place = from + last;
+                match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
+                    Ok(reached) => {
+                        spans[quoted.field] = Span::new(cursor.at, place);
+                        return Ok(reached);
+                    }
+                    Err(failed) => furthest = Some(failed),
+                }
+            }
+            return Err(self.unclosed(line, cursor, quoted, from, furthest, spans));
+        }
         let mut quotes = Quotes::new(line, from, quoted.behind);
         while let Some((place, escaped)) = quotes.next() {
             if escaped && behind_escaped.is_some() {
                 quotes.without_escaped();
+                continue;
+            }
+            if !quoted.behind.is_likely(line, place + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {

@@ -134,10 +134,11 @@ pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> 
 /// The place behind one blank or more.
 #[inline]
 pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
-    if !is_blank(*line.get(at)?) {
-        return None;
+    match line.get(at..)? {
+        [b' ', next, ..] if *next > b' ' => Some(at + 1),
+        [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
+        _ => None,
     }
-    Some(skip_blanks(line, at + 1))
 }
 
 fn status_and_size(

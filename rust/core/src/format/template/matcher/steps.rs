@@ -71,6 +71,8 @@ pub(super) struct Quoted {
     pub(super) is_request: bool,
     /// What stands behind the closing quote.
     pub(super) behind: Behind,
+    /// Whether there is no quote in what follows, so that only the last one can close it.
+    pub(super) is_last: bool,
 }
 
 /// A field that ends where its text is followed by another.
