@@ -153,4 +153,7 @@ fn shared(programs: &[Program]) -> usize {
 mod against;
 #[cfg(test)]
 #[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
+mod dull;
+#[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;
