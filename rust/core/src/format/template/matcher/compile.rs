@@ -3,6 +3,7 @@
 use super::super::{Part, Shape, Slot, Template, TemplateError};
 use super::find::{Behind, Mark, is_blank};
 use super::head::Head;
+use super::outline::Outline;
 use super::shapes::{Look, TimeShape};
 use super::steps::{Op, Program, Quoted, Step, Until, Way};
 use super::{front, look_ahead};
@@ -136,6 +137,7 @@ impl Compiler<'_> {
             time: self.field(time),
             request: usize::MAX,
             behind: Behind::ANY,
+            outline: Outline::default(),
         };
         self.push(Op::Head(head), 0);
         if ident.is_some() { 7 } else { 5 }
@@ -197,7 +199,8 @@ impl Compiler<'_> {
             }
             Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
                 let is_request = slot.read == Read::Request;
-                Op::Quoted(Quoted { field, is_request, behind: Behind::ANY, is_last: false })
+                let (behind, outline) = (Behind::ANY, Outline::default());
+                Op::Quoted(Quoted { field, is_request, behind, outline, is_last: false })
             }
             Shape::Free if after.is_none() => Op::Rest { field },
             Shape::Free => Op::Until(self.until(part, field, false, true)),
@@ -220,7 +223,8 @@ impl Compiler<'_> {
         let blank_before = self.after(part) == Some(b' ');
         let mark = |byte| Mark { byte, blank_before, behind: Behind::ANY };
         let mark = self.anchor(part).map(mark);
-        Until { field, mark, word, may_be_empty, limit: usize::MAX, way: Way::First }
+        let (way, outline) = (Way::First, Outline::default());
+        Until { field, mark, word, may_be_empty, limit: usize::MAX, way, outline }
     }
 
     /// The last byte before a field.

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::find::Behind;
+use super::outline::Outline;
 use super::steps::{Op, Way};
 use super::tests::{ATTACKS, compile, templates};
 use super::*;
@@ -13,10 +14,18 @@ fn dull(mut matcher: Matcher) -> Matcher {
     matcher.shared = 0;
     for step in matcher.programs.iter_mut().flat_map(|program| &mut program.steps) {
         match &mut step.op {
-            Op::Quoted(quoted) => (quoted.behind, quoted.is_last) = (Behind::ANY, false),
-            Op::Head(head) => head.behind = Behind::ANY,
+            Op::Quoted(quoted) => {
+                quoted.behind = Behind::ANY;
+                quoted.outline = Outline::default();
+                quoted.is_last = false;
+            }
+            Op::Head(head) => {
+                head.behind = Behind::ANY;
+                head.outline = Outline::default();
+            }
             Op::Until(until) => {
                 until.way = Way::First;
+                until.outline = Outline::default();
                 if let Some(mark) = &mut until.mark {
                     mark.behind = Behind::ANY;
                 }

@@ -74,9 +74,6 @@ pub(super) struct Behind {
     pub(super) first: Class,
     /// Of the byte behind that. Behind one blank there may always be another.
     pub(super) second: Class,
-    /// Where the second begins a number, or is a dash for a request: what stands behind that, if
-    /// it can be no part of it, and behind that.
-    pub(super) further: Option<[Class; 2]>,
 }
 
 /// Some of the bytes that there are.
@@ -98,31 +95,13 @@ impl Behind {
     pub(super) const BLANK: Self = Self::new(Class::Blank, Class::Any);
 
     pub(super) const fn new(first: Class, second: Class) -> Self {
-        Self { first, second, further: None }
+        Self { first, second }
     }
 
     #[inline]
     pub(super) fn may_be(self, line: &[u8], at: usize) -> bool {
         let rest = line.get(at..).unwrap_or_default();
         self.first.has(rest.first()) && self.second().has(rest.get(1), self.first)
-    }
-
-    /// The same with a further look, for the few places that masks do not turn away.
-    #[inline]
-    pub(super) fn is_likely(self, line: &[u8], at: usize) -> bool {
-        let at = behind_class(self.first, line, at);
-        let next = line.get(at);
-        if !self.second.has(next) {
-            return false;
-        }
-        let Some([third, fourth]) = self.further else { return true };
-        if self.second == Class::Opening && next == Some(&b'"') {
-            return true;
-        }
-        let is_part = |byte: &&u8| matches!(**byte, b'-'..=b'9' | b'+' | b'e' | b'E');
-        let rest = line.get(at..).unwrap_or_default();
-        let at = at + rest.iter().take_while(is_part).count();
-        third.has(line.get(at)) && fourth.has(line.get(behind_class(third, line, at)))
     }
 
     fn second(self) -> Second {
@@ -145,12 +124,6 @@ impl Behind {
         let has = |at| self.second().has(line.get(at), self.first);
         first & ahead(ahead(second, has(end)), has(end + 1))
     }
-}
-
-/// The place behind a byte, or behind all blanks if it is one.
-#[inline]
-fn behind_class(class: Class, line: &[u8], at: usize) -> usize {
-    if class == Class::Blank { skip_blanks(line, at) } else { at + 1 }
 }
 
 struct Second(Class);

@@ -4,6 +4,7 @@
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
 use super::find::{Behind, Brackets, is_blank, lone_dash, skip_blanks, word_end};
+use super::outline::Outline;
 use super::run::{Cursor, Reached, further};
 use super::steps::Program;
 use crate::format::parsed::Span;
@@ -26,6 +27,7 @@ pub(super) struct Head {
     pub(super) request: usize,
     /// What stands behind the closing bracket.
     pub(super) behind: Behind,
+    pub(super) outline: Outline,
 }
 
 type Place = (usize, usize);
@@ -72,7 +74,7 @@ impl Program {
         let mut furthest = None;
         let mut brackets = Brackets::new(line, cursor.at, head.behind, false);
         while let Some((open, close)) = brackets.next() {
-            if !head.behind.is_likely(line, close + 1) {
+            if !head.outline.may_be(line, close + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {

@@ -1,6 +1,7 @@
 //! What steps know of those behind them before a line is seen.
 
 use super::find::{Behind, Class};
+use super::outline::Outline;
 use super::shapes::Look;
 use super::steps::{Op, Step, Way};
 
@@ -11,10 +12,12 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
         match &mut this[0].op {
             Op::Quoted(quoted) => {
                 quoted.behind = behind(rest, 0, open);
+                quoted.outline = Outline::new(rest, 0, open);
                 quoted.is_last = !open && !rest.iter().any(may_have_quote);
             }
             Op::Head(head) => {
                 head.behind = behind(rest, 0, open);
+                head.outline = Outline::new(rest, 0, open);
                 let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::Open));
                 head.request = opens.map_or(usize::MAX, |offset| at + 2 + offset);
             }
@@ -24,8 +27,11 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
                 until.limit = limit.map_or(usize::MAX, |limit| at + 1 + limit);
                 let rest = &rest[..limit.unwrap_or(rest.len())];
                 if let Some(mark) = &mut until.mark {
-                    mark.behind = behind_anchor(rest, mark.byte, open);
                     until.way = way(rest, mark.byte, until.word, open);
+                    (mark.behind, until.outline) = match until.way {
+                        Way::Enclosing(_) => (Behind::ANY, Outline::new(&rest[2..], 1, open)),
+                        _ => behind_anchor(rest, mark.byte, open),
+                    };
                 }
             }
             _ => {}
@@ -59,48 +65,19 @@ fn behind(rest: &[Step], taken: usize, open: bool) -> Behind {
     // Where the line may end instead, a blank may be behind that end.
     let may_end = next.optional && open && taken == 0;
     let class = |at| rest.get(at).map_or(Class::Any, |step| class_of(step, &rest[at..], open));
-    let mut number = 0;
     let (first, second) = match &next.op {
         Op::Text(text) => match &text[taken.min(text.len())..] {
             [] => return behind(&rest[1..], 0, open),
             [b' ', ..] if may_end => (Class::Blank, Class::Any),
             _ if may_end => (Class::Any, Class::Any),
-            [first] => {
-                number = 1;
-                (class_of_byte(*first), class(1))
-            }
+            [first] => (class_of_byte(*first), class(1)),
             [first, second, ..] => (class_of_byte(*first), class_of_byte(*second)),
         },
-        Op::Blank if may_end => (Class::Blank, Class::Any),
-        Op::Blank => {
-            number = 1;
-            (Class::Blank, class(1))
-        }
-        Op::StatusAndSize { .. } => {
-            let further = Some([Class::Blank, Class::Number]);
-            return Behind { first: Class::Blank, second: Class::Number, further };
-        }
+        Op::Blank => (Class::Blank, class(1)),
+        Op::StatusAndSize { .. } => (Class::Blank, Class::Number),
         _ => (class(0), Class::Any),
     };
-    let further = further(second, rest.get(number..).unwrap_or_default(), open);
-    Behind { first, second, further: further.filter(|_| number > 0) }
-}
-
-/// What stands behind the number or the dash that is the first of these steps.
-fn further(class: Class, rest: &[Step], open: bool) -> Option<[Class; 2]> {
-    let rest = match (class, &rest.first()?.op) {
-        (Class::Opening, _) => rest.get(2..)?,
-        (_, Op::Known { look: Look::Numbers, .. }) => return None,
-        (Class::Number, Op::Known { .. }) => &rest[1..],
-        _ => return None,
-    };
-    let Behind { first, second, .. } = behind(rest, 0, open);
-    let ends_number = match first {
-        Class::Blank | Class::Nothing => true,
-        Class::Byte(byte) => !matches!(byte, b'-'..=b'9' | b'+' | b'e' | b'E'),
-        _ => false,
-    };
-    ends_number.then_some([first, second])
+    Behind::new(first, second)
 }
 
 fn class_of_byte(byte: u8) -> Class {
@@ -109,7 +86,7 @@ fn class_of_byte(byte: u8) -> Class {
 
 /// With which bytes a step begins.
 fn class_of(step: &Step, from: &[Step], open: bool) -> Class {
-    if step.optional && open {
+    if step.optional && open && !matches!(step.op, Op::Blank) {
         return Class::Any;
     }
     match &step.op {
@@ -130,16 +107,13 @@ fn class_of(step: &Step, from: &[Step], open: bool) -> Class {
 }
 
 /// What stands behind the byte that is searched for, in the literal that has it.
-fn behind_anchor(rest: &[Step], anchor: u8, open: bool) -> Behind {
-    match rest.first() {
-        Some(Step { op: Op::Text(text), optional: false, .. }) => {
-            match text.iter().position(|byte| *byte == anchor) {
-                Some(place) => behind(rest, place + 1, open),
-                None => Behind::ANY,
-            }
-        }
-        _ => Behind::ANY,
+fn behind_anchor(rest: &[Step], anchor: u8, open: bool) -> (Behind, Outline) {
+    if let Some(Step { op: Op::Text(text), optional: false, .. }) = rest.first()
+        && let Some(place) = text.iter().position(|byte| *byte == anchor)
+    {
+        return (behind(rest, place + 1, open), Outline::new(rest, place + 1, open));
     }
+    (Behind::ANY, Outline::default())
 }
 
 fn way(rest: &[Step], anchor: u8, word: bool, open: bool) -> Way {

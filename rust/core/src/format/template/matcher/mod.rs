@@ -15,6 +15,7 @@ mod front;
 mod head;
 mod is_combined;
 mod look_ahead;
+mod outline;
 mod quoted;
 mod reject;
 mod run;

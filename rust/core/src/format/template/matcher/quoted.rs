@@ -19,31 +19,36 @@ impl Program {
         quoted: &Quoted,
         spans: &mut [Span],
     ) -> Reached {
-        let first = quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
-        let behind = Cursor { at: first + 1, step: cursor.step + 1 };
-        if line.get(first) == Some(&b'"')
-            && quoted.behind.may_be(line, first + 1)
-            && let Ok(reached) = self.run(line, behind, usize::MAX, spans)
-        {
-            spans[quoted.field] = Span::new(cursor.at, first);
-            return Ok(reached);
+        let mut from = quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
+        let mut failed = None;
+        if line.get(from) == Some(&b'"') && quoted.behind.may_be(line, from + 1) {
+            let behind = Cursor { at: from + 1, step: cursor.step + 1 };
+            match self.run(line, behind, usize::MAX, spans) {
+                Ok(reached) => {
+                    spans[quoted.field] = Span::new(cursor.at, from);
+                    return Ok(reached);
+                }
+                Err(stop) => failed = Some(stop),
+            }
+            from += 1;
         }
-        self.closing(line, cursor, quoted, first, spans)
+        self.closing(line, cursor, quoted, (from, failed), spans)
     }
 
-    /// The same for any field, of which all up to `from` has neither quote nor backslash.
+    /// The same for any field, of which all up to `from` has no backslash, and no quote but one
+    /// at most, which did not close it.
     #[inline(never)]
     fn closing(
         &self,
         line: &[u8],
         cursor: Cursor,
         quoted: &Quoted,
-        from: usize,
+        (from, failed): (usize, Option<Cursor>),
         spans: &mut [Span],
     ) -> Reached {
         let step = cursor.step + 1;
         let mut behind_escaped = None;
-        let mut furthest = None;
+        let mut furthest = failed;
         if quoted.is_last {
             if let Some(last) = memrchr(b'"', line.get(from..).unwrap_or_default()) {
                 let place = from + last;
@@ -52,7 +57,7 @@ impl Program {
                         spans[quoted.field] = Span::new(cursor.at, place);
                         return Ok(reached);
                     }
-                    Err(failed) => furthest = Some(failed),
+                    Err(failed) => furthest = further(furthest, failed),
                 }
             }
             return Err(self.unclosed(line, cursor, quoted, from, furthest, spans));
@@ -63,7 +68,7 @@ impl Program {
                 quotes.without_escaped();
                 continue;
             }
-            if !quoted.behind.is_likely(line, place + 1) {
+            if !quoted.outline.may_be(line, place + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {

@@ -3,6 +3,7 @@
 use super::find::{Behind, Mark};
 use super::front::Front;
 use super::head::Head;
+use super::outline::Outline;
 use super::shapes::Look;
 use crate::format::parsed::Span;
 
@@ -65,12 +66,13 @@ pub(super) enum Op {
     Done,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Quoted {
     pub(super) field: usize,
     pub(super) is_request: bool,
     /// What stands behind the closing quote.
     pub(super) behind: Behind,
+    pub(super) outline: Outline,
     /// Whether there is no quote in what follows, so that only the last one can close it.
     pub(super) is_last: bool,
 }
@@ -88,6 +90,8 @@ pub(super) struct Until {
     /// The step before which the look ahead stops.
     pub(super) limit: usize,
     pub(super) way: Way,
+    /// What stands behind the delimiter, or behind the closing bracket.
+    pub(super) outline: Outline,
 }
 
 /// How to search for what ends a field.

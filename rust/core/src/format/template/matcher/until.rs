@@ -56,7 +56,9 @@ impl Search<'_> {
         match (self.until.way, self.until.mark) {
             (Way::Last, _) => None,
             (Way::Enclosing(behind), _) => Brackets::new(inside, self.cursor.at, behind, true)
-                .filter(|(open, close)| *open > first && behind.is_likely(inside, close + 1))
+                .filter(|(open, close)| {
+                    *open > first && self.until.outline.may_be(inside, close + 1)
+                })
                 .find_map(|(open, _)| self.ends_at(open, spans)),
             (Way::First, Some(mark)) => {
                 Marks::new(inside, first + 1, mark).find_map(|place| self.ends_at(place, spans))
