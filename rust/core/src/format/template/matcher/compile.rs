@@ -200,7 +200,7 @@ impl Compiler<'_> {
             Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
                 let is_request = slot.read == Read::Request;
                 let (behind, outline) = (Behind::ANY, Outline::default());
-                Op::Quoted(Quoted { field, is_request, behind, outline, is_last: false })
+                Op::Quoted(Quoted { field, is_request, behind, outline, quotes_behind: None })
             }
             Shape::Free if after.is_none() => Op::Rest { field },
             Shape::Free => Op::Until(self.until(part, field, false, true)),

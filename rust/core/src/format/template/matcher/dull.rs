@@ -17,7 +17,7 @@ fn dull(mut matcher: Matcher) -> Matcher {
             Op::Quoted(quoted) => {
                 quoted.behind = Behind::ANY;
                 quoted.outline = Outline::default();
-                quoted.is_last = false;
+                quoted.quotes_behind = None;
             }
             Op::Head(head) => {
                 head.behind = Behind::ANY;

@@ -13,7 +13,7 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
             Op::Quoted(quoted) => {
                 quoted.behind = behind(rest, 0, open);
                 quoted.outline = Outline::new(rest, 0, open);
-                quoted.is_last = !open && !rest.iter().any(may_have_quote);
+                quoted.quotes_behind = if open { None } else { quotes_in(rest) };
             }
             Op::Head(head) => {
                 head.behind = behind(rest, 0, open);
@@ -39,14 +39,24 @@ pub(super) fn prepare(steps: &mut [Step], open: bool) {
     }
 }
 
-/// Whether there may be a quote in what a step takes. `Done` takes nothing.
-fn may_have_quote(step: &Step) -> bool {
-    match &step.op {
-        Op::Text(text) => text.contains(&b'"'),
-        Op::Known { look, .. } => look.has(Some(b'"')),
-        Op::Blank | Op::StatusAndSize { .. } | Op::End | Op::Done => false,
-        _ => true,
+/// How many quotes are in what these steps take, most first: the line may end before some.
+fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
+    let mut counts = Vec::new();
+    let mut quotes = 0;
+    for step in rest {
+        let ends = step.optional || matches!(step.op, Op::End);
+        if ends && counts.last() != Some(&quotes) {
+            counts.push(quotes);
+        }
+        match &step.op {
+            Op::Text(text) => quotes += text.iter().filter(|byte| **byte == b'"').count(),
+            Op::Known { look, .. } if look.has(Some(b'"')) => return None,
+            Op::Known { .. } | Op::Blank | Op::StatusAndSize { .. } | Op::End | Op::Done => {}
+            _ => return None,
+        }
     }
+    counts.reverse();
+    Some(counts.into())
 }
 
 /// The first of the steps into which a search for a byte may not look ahead: one that may have it,

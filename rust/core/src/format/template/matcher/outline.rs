@@ -2,7 +2,7 @@
 //! away: steps that would not fit are not begun.
 
 use super::find::{is_blank, skip_blanks};
-use super::shapes::Look;
+use super::shapes::{self, Look};
 use super::steps::{Op, Step};
 
 /// What steps take, up to one that is searched for, in coarse items: whatever fits the steps fits
@@ -16,13 +16,15 @@ enum Item {
     Byte(u8),
     /// A quote, with which it ends, or the dash that stands for a request.
     Opening,
-    /// Three bytes, or a dash.
+    /// Three digits, or a dash.
     Status,
     Number {
         may_be_empty: bool,
     },
     /// Several with commas, colons and blanks.
-    Numbers,
+    Numbers {
+        may_be_empty: bool,
+    },
     End,
 }
 
@@ -51,7 +53,9 @@ impl Outline {
                 ]),
                 Op::Known { look, may_be_empty, .. } => match look {
                     Look::Status if !may_be_empty => items.push(Item::Status),
-                    Look::Numbers => items.push(Item::Numbers),
+                    Look::Numbers => {
+                        items.push(Item::Numbers { may_be_empty: *may_be_empty });
+                    }
                     Look::Int | Look::Number => {
                         items.push(Item::Number { may_be_empty: *may_be_empty });
                     }
@@ -79,8 +83,11 @@ impl Outline {
                 Item::Blanks if is_blank(byte) => skip_blanks(line, at + 1),
                 Item::Byte(wanted) if byte == *wanted => at + 1,
                 Item::Opening if byte == b'"' => return true,
-                Item::Opening | Item::Status if byte == b'-' => at + 1,
-                Item::Status if byte.is_ascii_digit() => at + 3,
+                Item::Opening if byte == b'-' => at + 1,
+                Item::Status => match shapes::status(line, at) {
+                    Some(end) => end,
+                    None => return false,
+                },
                 Item::Number { may_be_empty } => {
                     let end = end_of_all(line, at, is_of_number);
                     if end == at && !may_be_empty {
@@ -88,7 +95,9 @@ impl Outline {
                     }
                     end
                 }
-                Item::Numbers => end_of_all(line, at, is_of_numbers),
+                Item::Numbers { may_be_empty } if *may_be_empty || is_of_number(byte) => {
+                    end_of_all(line, at, is_of_numbers)
+                }
                 _ => return false,
             };
         }
@@ -101,7 +110,7 @@ impl Item {
     fn runs_into(self, next: Self) -> bool {
         let is_of: fn(u8) -> bool = match self {
             Self::Number { .. } => is_of_number,
-            Self::Numbers => is_of_numbers,
+            Self::Numbers { .. } => is_of_numbers,
             _ => return false,
         };
         match next {

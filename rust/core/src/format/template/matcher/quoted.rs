@@ -1,6 +1,6 @@
 //! Fields between quotes.
 
-use memchr::memrchr;
+use memchr::memrchr_iter;
 
 use super::find::{Behind, Quotes, is_blank};
 use super::run::{Cursor, Reached, further};
@@ -49,18 +49,8 @@ impl Program {
         let step = cursor.step + 1;
         let mut behind_escaped = None;
         let mut furthest = failed;
-        if quoted.is_last {
-            if let Some(last) = memrchr(b'"', line.get(from..).unwrap_or_default()) {
-                let place = from + last;
-                match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
-                    Ok(reached) => {
-                        spans[quoted.field] = Span::new(cursor.at, place);
-                        return Ok(reached);
-                    }
-                    Err(failed) => furthest = further(furthest, failed),
-                }
-            }
-            return Err(self.unclosed(line, cursor, quoted, from, furthest, spans));
+        if let Some(counts) = &quoted.quotes_behind {
+            return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
         }
         let mut quotes = Quotes::new(line, from, quoted.behind);
         while let Some((place, escaped)) = quotes.next() {
@@ -86,6 +76,34 @@ impl Program {
             let reached = self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans)?;
             spans[quoted.field] = Span::new(cursor.at, place);
             return Ok(reached);
+        }
+        Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
+    }
+
+    /// The same where it is known how many quotes are behind the closing one.
+    fn closing_from_end(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        quoted: &Quoted,
+        (from, counts): (usize, &[usize]),
+        mut furthest: Option<Cursor>,
+        spans: &mut [Span],
+    ) -> Reached {
+        let step = cursor.step + 1;
+        let near = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
+        let places = || counts.iter().filter_map(|count| Some(from + near(*count)?));
+        // One that is escaped closes it only if none of the others does.
+        for wanted in [false, true] {
+            for place in places().filter(|place| is_escaped(line, from, *place) == wanted) {
+                match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
+                    Ok(reached) => {
+                        spans[quoted.field] = Span::new(cursor.at, place);
+                        return Ok(reached);
+                    }
+                    Err(failed) => furthest = further(furthest, failed),
+                }
+            }
         }
         Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
     }
@@ -119,6 +137,11 @@ impl Program {
         let stop = furthest.filter(is_behind).or_else(nearly);
         stop.unwrap_or(Cursor { at: line.len(), ..cursor })
     }
+}
+
+/// Whether a backslash that is not escaped itself stands before a place.
+fn is_escaped(line: &[u8], from: usize, place: usize) -> bool {
+    line[from..place].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// Where a request ends whose quote is missing: behind a protocol, if a status follows.

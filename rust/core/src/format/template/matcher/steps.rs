@@ -73,8 +73,9 @@ pub(super) struct Quoted {
     /// What stands behind the closing quote.
     pub(super) behind: Behind,
     pub(super) outline: Outline,
-    /// Whether there is no quote in what follows, so that only the last one can close it.
-    pub(super) is_last: bool,
+    /// How many quotes are in what follows, most first, if that is known. Then no other quote than
+    /// the one before these can close the field.
+    pub(super) quotes_behind: Option<Box<[usize]>>,
 }
 
 /// A field that ends where its text is followed by another.
