@@ -27,7 +27,7 @@ use super::{Fields, Reject, Span as Place, time};
 const LONGEST_TIME: usize = 64;
 
 /// `17/May/2015:10:05:03 +0000`
-const USUAL_TIME: usize = 26;
+pub(super) const USUAL_TIME: usize = 26;
 
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
 const MAX_METHOD_LENGTH: usize = 32;
@@ -83,18 +83,18 @@ pub(super) fn split_common(line: &[u8]) -> Result<Fields<'_>, Reject> {
 }
 
 /// Where the fields up to the size end, in a line as servers write it.
-struct Usual {
+pub(super) struct Usual {
     lead: usize,
-    host: usize,
-    user: usize,
-    request: usize,
-    size: usize,
+    pub(super) host: usize,
+    pub(super) user: usize,
+    pub(super) request: usize,
+    pub(super) size: usize,
 }
 
 impl Usual {
     /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`
     #[inline]
-    fn front(line: &[u8], lead: usize) -> Option<Self> {
+    pub(super) fn front(line: &[u8], lead: usize) -> Option<Self> {
         let host = end_of_word(line, lead)?;
         let rest = line.get(host..)?.strip_prefix(b" - ")?;
         let start = host + 3;

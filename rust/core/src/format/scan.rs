@@ -41,6 +41,13 @@ impl Block {
         self.bits(blanks)
     }
 
+    /// The places of bytes with which a number may begin, and of slashes.
+    pub(super) fn numbers(&self) -> u64 {
+        self.bits(|part| {
+            part.max(u8x16::splat(b'-')).cmp_eq(part) & part.min(u8x16::splat(b'9')).cmp_eq(part)
+        })
+    }
+
     fn bits(&self, found: impl Fn(u8x16) -> u8x16) -> u64 {
         let [a, b, c, d] = self.0.map(|part| u64::from(bits(found(part))));
         a | b << LANES | c << (2 * LANES) | d << (3 * LANES)
@@ -183,6 +190,8 @@ mod tests {
             for byte in *br#""\[] "# {
                 prop_assert_eq!(block.places(byte), bits_of(&line, start, |at| line[at] == byte));
             }
+            let numbers = bits_of(&line, start, |at| (b'-'..=b'9').contains(&line[at]));
+            prop_assert_eq!(block.numbers(), numbers);
             let inside = bits_of(&line, start, |_| true);
             prop_assert_eq!(block.blanks(), bits_of(&line, start, |at| line[at] <= b' ') | !inside);
         }

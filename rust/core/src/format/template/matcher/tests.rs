@@ -4,7 +4,7 @@ use super::super::braces;
 use super::*;
 use crate::format::named::{Made, NAMED};
 
-fn compile(texts: &[&str]) -> Matcher {
+pub(super) fn compile(texts: &[&str]) -> Matcher {
     let templates: Vec<_> = texts.iter().map(|text| braces::compile(text).unwrap()).collect();
     Matcher::either(&templates).unwrap()
 }
@@ -292,7 +292,8 @@ pub(super) const ATTACKS: &[&str] = &[
 ];
 
 /// Name, example and alternatives of each named format that is a template.
-fn templates() -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
+pub(super) fn templates()
+-> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
     NAMED.iter().filter_map(|named| match &named.made {
         Made::Template(text) => Some((named.name, named.example, std::slice::from_ref(text))),
         Made::Either(texts) => Some((named.name, named.example, *texts)),
