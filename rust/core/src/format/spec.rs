@@ -85,8 +85,11 @@ impl Format {
     ) -> Result<Self, TemplateError> {
         let json = Json::pasted(fields);
         let found = json.found().to_vec();
-        Self::timed(text, Matcher::Json(json), found)
-            .map_err(|error| TemplateError { start: 0, end: text.len(), message: error.message })
+        Self::timed(text, Matcher::Json(json), found).map_err(|error| TemplateError {
+            start: 0,
+            end: text.len(),
+            message: error.message,
+        })
     }
 
     fn made(spec: &str, made: &Made) -> Result<Self, SpecError> {

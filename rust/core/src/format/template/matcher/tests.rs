@@ -336,7 +336,8 @@ fn cost_of_hostile_lines() {
                         let line = format!("{before}{text}{behind}");
                         let ratio = cost(&matcher, line.as_bytes()) / benign;
                         if ratio > worst.0 {
-                            worst = (ratio, format!("{attack:?} behind {before:?}, then {behind:?}"));
+                            worst =
+                                (ratio, format!("{attack:?} behind {before:?}, then {behind:?}"));
                         }
                     }
                 }
