@@ -115,7 +115,8 @@ pub fn lines(data: &[u8]) {
             continue;
         }
         assert_eq!(read(&mut fresh.clone(), line, false), answer, "{:?}, alone", format.spec());
-        if answer.is_ok() && lists::BEHIND_PREFIXES.contains(&lists::FORMATS[place]) {
+        let promised = lists::BEHIND_PREFIXES.contains(&lists::FORMATS[place]);
+        if answer.is_ok() && promised && !is_ambiguous(line) {
             for prefix in lists::PREFIXES {
                 let whole = [prefix.as_bytes(), line].concat();
                 let behind = read(&mut reader, &whole, false);
@@ -123,6 +124,16 @@ pub fn lines(data: &[u8]) {
             }
         }
     }
+}
+
+/// Whether a word of the line may be taken for its host with a prefix in front and for something
+/// else without: a host is found by the dash behind it, and may have commas.
+fn is_ambiguous(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+    let (host, dash) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    dash == b"-" && !host.first().is_some_and(u8::is_ascii_alphanumeric)
+        || line.first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+            && (dash != b"-" || host.ends_with(b","))
 }
 
 /// Compiles a text, within a time, and reads lines with what comes of it.

@@ -46,7 +46,6 @@ pub(crate) const BEHIND_PREFIXES: &[&str] = &[
     "k8s-ingress",
     "traefik",
     "envoy",
-    "haproxy",
     "caddy",
     "traefik-json",
     "envoy-json",

@@ -176,3 +176,21 @@ fn a_number_that_fits_into_eighteen_digits_is_exact() {
     assert_eq!(value("combined", line, "size"), "999999999999999999");
     assert_eq!(reject("combined", b"h - - [t] \"GET /\" 007 9999999999999999999"), 41);
 }
+
+/// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
+#[test]
+fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
+    for prefix in [
+        "<190>May  6 07:08:09 web nginx: ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - - ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - [a@1 b=\"c d\"] ",
+    ] {
+        let line = [prefix.as_bytes(), LINE].concat();
+        let pasted = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
+        for name in ["combined", "main,combined", pasted] {
+            for field in ["host", "user", "url", "agent"] {
+                assert_eq!(value(name, &line, field), value(name, LINE, field), "{prefix}{field}");
+            }
+        }
+    }
+}
