@@ -1,6 +1,7 @@
 r"""
-Lines that a serious parser has to accept, and what it has to find, for the combined format and for
-pasted ones with a field more.
+Lines that a serious parser has to accept, and what it has to find.
+
+For the combined format, and for pasted ones with a field more.
 
 `{}` is where the line may have that field.
 """

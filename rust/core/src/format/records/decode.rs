@@ -112,6 +112,30 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
+/// How long a text is that counts as short.
+pub(super) const SHORT: usize = 64;
+
+/// What the inside of a JSON string says, if that is short.
+pub(super) fn json_short<'a>(mut raw: &[u8], out: &'a mut [u8; SHORT]) -> Option<&'a [u8]> {
+    let mut end = 0;
+    while let Some((&byte, rest)) = raw.split_first() {
+        let mut bytes = [byte, 0, 0, 0];
+        let length = match json_escape(raw) {
+            Some((character, length)) => {
+                raw = &raw[length..];
+                character.encode_utf8(&mut bytes).len()
+            }
+            None => {
+                raw = rest;
+                1
+            }
+        };
+        out.get_mut(end..end + length)?.copy_from_slice(&bytes[..length]);
+        end += length;
+    }
+    Some(&out[..end])
+}
+
 /// Whether the inside of a JSON string says this.
 pub(super) fn json_is(mut raw: &[u8], mut text: &[u8]) -> bool {
     while let Some((&byte, rest)) = raw.split_first() {

@@ -369,13 +369,24 @@ impl Json {
         }
         let (start, end, escaped) = key(line, at)?;
         let edge = if escaped {
-            edges.iter().find(|edge| decode::json_is(&line[start..end], edge.key.text()))
+            escaped_edge(&line[start..end], edges)
         } else {
             let sought = Sought::new(line, start, end);
             edges.iter().find(|edge| sought.is(&edge.key))
         };
         Ok((edge.map(|edge| edge.node), colon(line, end + 1)?))
     }
+}
+
+/// The edge of a key with escapes in it, which are undone once and not for each edge.
+fn escaped_edge<'a>(raw: &[u8], edges: &'a [Edge]) -> Option<&'a Edge> {
+    let mut short = [0; decode::SHORT];
+    let Some(key) = decode::json_short(raw, &mut short) else {
+        let mut long = edges.iter().filter(|edge| edge.key.text().len() > decode::SHORT);
+        return long.find(|edge| decode::json_is(raw, edge.key.text()));
+    };
+    let sought = Sought::new(key, 0, key.len());
+    edges.iter().find(|edge| sought.is(&edge.key))
 }
 
 /// An object or array whose insides are looked at.

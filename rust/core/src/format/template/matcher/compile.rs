@@ -37,7 +37,7 @@ pub(super) fn compile(
     look_ahead(&mut steps);
     let trims_tabs =
         !parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
-    Ok(Program { steps, open: template.open, trims_tabs })
+    Ok(Program { steps, open: template.open, trims_tabs, begins_alike: false })
 }
 
 /// What can be said of a template before a line is seen.

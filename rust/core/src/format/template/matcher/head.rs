@@ -14,7 +14,7 @@ const LONGEST_TIME: usize = 64;
 /// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
 const USUAL_TIME: usize = 26;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Head {
     pub(super) host: usize,
     /// Without one the format has a `-` there.
@@ -87,7 +87,8 @@ impl Program {
                 {
                     return Ok((open, place, reached));
                 }
-                Ok(_) => {}
+                // Steps behind the request were asked too; see `failed_in_head`.
+                Ok(_) => spans[head.time] = Span::new(open + 1, place),
                 Err(failed) => furthest = further(furthest, failed),
             }
         }

@@ -36,9 +36,11 @@ struct Program {
     open: bool,
     /// Whether tabs at the end of a line are blanks, and not columns without a value.
     trims_tabs: bool,
+    /// Whether it begins as the one before it does, up to the request.
+    begins_alike: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Step {
     op: Op,
     /// The part of the template that it comes from.
@@ -48,7 +50,7 @@ struct Step {
 }
 
 /// Numbers of fields are places in the list of spans.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Op {
     /// Bytes of a literal; a blank is one or more.
     Text(Box<[u8]>),
@@ -92,7 +94,7 @@ enum Op {
     Done,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Look {
     Status,
     Int,
@@ -102,7 +104,7 @@ enum Look {
 }
 
 /// What the byte behind a closing quote has to be; turns most quotes of a hostile line away.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Behind {
     /// A blank, or the end of the line.
     Blank,
@@ -113,7 +115,7 @@ enum Behind {
 }
 
 /// A field that ends where its text is followed by another.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Until {
     field: usize,
     /// The byte to search for: the first of the literal behind the field that is no blank.
@@ -154,10 +156,12 @@ impl Matcher {
     /// have in common.
     pub(crate) fn either(templates: &[Template]) -> Result<Self, TemplateError> {
         let mut found = Vec::new();
-        let programs = templates
-            .iter()
-            .map(|template| compile::compile(template, &mut found))
-            .collect::<Result<_, _>>()?;
+        let mut programs: Vec<Program> = Vec::new();
+        for template in templates {
+            let mut program = compile::compile(template, &mut found)?;
+            program.begins_alike = programs.last().is_some_and(|last| program.begins_as(last));
+            programs.push(program);
+        }
         Ok(Self { found, programs })
     }
 
@@ -180,11 +184,16 @@ impl Matcher {
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
         let mut furthest = (Reject::new(0, ""), 0);
+        let mut failed_at_once = false;
         for program in &self.programs {
+            if failed_at_once && program.begins_alike {
+                continue;
+            }
             if self.programs.len() > 1 {
                 spans.fill(Span::NONE);
             }
             let Err(failed) = program.split(line, spans) else { return Ok(()) };
+            failed_at_once = program.failed_in_head(failed, spans);
             let reject = program.reject(line, failed);
             if furthest.0.expected().is_empty() || reject.0.byte() > furthest.0.byte() {
                 furthest = reject;
@@ -221,6 +230,30 @@ pub(crate) fn is_combined(template: &Template) -> bool {
 }
 
 impl Program {
+    /// Whether it has the same head as another one, and the same request behind it.
+    fn begins_as(&self, other: &Self) -> bool {
+        let (Some(Op::Head(head)), Some(Op::Head(others))) = (self.op(0), other.op(0)) else {
+            return false;
+        };
+        let begin = self.steps.get(..head.request);
+        head == others
+            && begin.is_some()
+            && begin == other.steps.get(..head.request)
+            && self.trims_tabs == other.trims_tabs
+    }
+
+    fn op(&self, step: usize) -> Option<&Op> {
+        self.steps.get(step).map(|step| &step.op)
+    }
+
+    /// Whether nothing behind the request had a say in the failure.
+    fn failed_in_head(&self, failed: Cursor, spans: &[Span]) -> bool {
+        match self.op(0) {
+            Some(Op::Head(head)) => failed.step < head.request && !spans[head.time].is_some(),
+            _ => false,
+        }
+    }
+
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Cursor> {
         let (start, end) = self.trim(line);
         let line = &line[..end];

@@ -77,14 +77,14 @@ fn digits(line: &[u8], from: usize) -> usize {
 }
 
 /// What a time of one format looks like, and what ends it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct TimeShape {
     /// What follows it: this byte, or a blank, or the end of the line.
     behind: Option<u8>,
     /// How many of these stand inside it; a run of blanks is one.
     inside: usize,
-    /// Bytes that may be in it besides the usual ones.
-    extra: Box<[u8]>,
+    /// Which bytes may be in it.
+    has: Box<[bool; 256]>,
 }
 
 impl TimeShape {
@@ -102,15 +102,19 @@ impl TimeShape {
             None => text.split_ascii_whitespace().count().saturating_sub(1),
             Some(byte) => text.bytes().filter(|&found| found == byte).count(),
         };
-        Self { behind, inside, extra: text.bytes().filter(|byte| *byte != b'%').collect() }
+        let mut has = Box::new([false; 256]);
+        for byte in 0..=u8::MAX {
+            has[usize::from(byte)] = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'/' | b':' | b'+' | b'-' | b'.' | b',')
+                || byte != b'%' && text.as_bytes().contains(&byte)
+                || is_blank(byte) && (behind.is_some() || inside > 0);
+        }
+        Self { behind, inside, has }
     }
 
     /// Whether a byte can be in it.
     pub(super) fn has(&self, byte: u8) -> bool {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'/' | b':' | b'+' | b'-' | b'.' | b',')
-            || self.extra.contains(&byte)
-            || is_blank(byte) && (self.behind.is_some() || self.inside > 0)
+        self.has[usize::from(byte)]
     }
 
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
