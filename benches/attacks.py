@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tailrace import _core
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NAMED", "OWN", "Attack"]
+__all__ = ["BEFORE", "NAMED", "OWN", "SPECS", "UNITS", "Attack", "examples"]
 
 _HEAD = b"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "
 _REQUEST = b'"GET /a HTTP/1.1" 200 5 '
@@ -67,4 +69,157 @@ OWN = [
         own=True,
     ),
     Attack("`€` in the host", b"h", "€".encode(), b" - u [t] " + _REQUEST + b'"-" "x', own=True),
+]
+
+# What is tried at every place of a line of every format: what closes a field with near misses of
+# what has to follow, and what formats that are no template have to look at twice.
+UNITS = [
+    *(b'" ', b'] "a" ', b'" 1 1 " ', b'" 200 5 "-" "', b'" 1 ] "x', b'" 1 ] " ', b'" " '),
+    *(b"[", b"]", b"[1", b" [", b" ] ", b'] "', b"] -", b"] - 200 5 ", b'"', b"\\", b'\\"'),
+    *(b'\\" ', b'" 200 ', b'" 200 5 ', b'" 200 5 "', b" ", b"\t", b"1, ", b"1 : ", b", ", b":"),
+    *(b"=", b" rt=", b" 1 1 ", b"- ", b" - ", b" - -", b'" "', b'" [', b'" 1 1 [x] [', b"a"),
+    *(b'" rt=1 uct="', b"0", b"1:", b"/", b"\xff", "€".encode(), b"\0", b"\r", b"GET ", b"-1 "),
+    # JSON
+    *(b'{"a":', b'{"request":', b"[[", b'"a":1,', b'"status":200,', b'"\\u0061":1,', b"\\u0000"),
+    *(b'"request":{},', b'"headers":{"a":[1]},', b"\\\\", b",", b"{", b"}", b'":"', b"null,"),
+    # delimited text, LTSV, W3C
+    *(b'""', b'",', b'"",', b'a"', b"a:", b"\ta:1", b"\tstatus:2", b"\thost:", b"\t:", b"+"),
+    *(b"%", b"%25", b"%2520", b'" "-" ', b"#"),
+    # what collectors write
+    *(b"<190>", b"2025-01-02T03:04:05Z ", b"May  6 07:08:09 ", b"x: ", b"x | ", b'[a b="', b"]["),
+]
+
+# In front of a line, besides its own beginning.
+BEFORE = [
+    b"<190>",
+    b"<190>May  6 07:08:09 ",
+    b'<165>1 2003-10-11T22:14:15.003Z h a - - [a b="',
+    b"2025-01-02T03:04:05.123Z stdout F ",
+    b"web-1  | ",
+    b"\xef\xbb\xbf",
+]
+
+_COMBINED = (
+    b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 512 "http://x/" "Mozilla/5.0"'
+)
+
+_PASTED = [
+    (
+        "nginx, pasted",
+        (
+            'log_format x \'$remote_addr - $remote_user [$time_local] "$request" $status '
+            '$body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" '
+            '$request_time "$upstream_response_time"\';'
+        ),
+        _COMBINED + b' "10.0.0.1" 0.012 "0.001, 0.002"',
+    ),
+    (
+        "Apache, pasted",
+        (
+            r"%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\" \"%{A}i\" "
+            r"\"%{B}i\" \"%{C}i\" \"%{D}o\" \"%{E}n\" %D"
+        ),
+        b"v:80 " + _COMBINED + b' "a" "b" "c" "d" "e" 1234',
+    ),
+    (
+        "GoAccess, pasted",
+        '%h %^[%d:%t %^] "%r" %s %b "%R" "%u" %T',
+        _COMBINED + b" 2",
+    ),
+    (
+        "braces, free fields",
+        "{a:text}: {b:text}={c:text} {d:int}, {e:text}",
+        b"some words: and more=of these 5, and what is left",
+    ),
+    (
+        "braces, no blanks",
+        "{a:text},{b:text};{c:text},{d:text};{e:int}|{f:text}",
+        b"one,two;three,four;5|six and seven",
+    ),
+    (
+        "braces, alternatives",
+        r'[{time:iso}] {} "{request}"{?} {status}{?} "{x:text}"{?} {y:s}{...}',
+        b'[2015-05-17T10:05:03Z] x "GET / HTTP/1.1" 200 "x" 0.5 more',
+    ),
+    (
+        "nginx, pasted JSON",
+        (
+            'log_format j escape=json \'{"t":"$time_iso8601","r":"$request","s":$status,'
+            '"h":{"a":"$http_user_agent"}}\';'
+        ),
+        b'{"t":"2015-05-17T10:05:03+00:00","r":"GET /a HTTP/1.1","s":200,"h":{"a":"Mozilla/5.0"}}',
+    ),
+    (
+        "JSON, mapped",
+        "json:a,b=x.y|x.z,c:int,d=e.0,time=t|u",
+        b'{"a":"x","x":{"z":"y"},"c":5,"e":["d"],"t":"2026-11-06T10:00:01Z"}',
+    ),
+    (
+        "CSV, named",
+        "csv:time,device,temperature:float",
+        b'2026-11-06T10:00:01Z,"cellar",11.5',
+    ),
+    ("a list", "combined,json,common", _COMBINED),
+]
+
+
+def examples() -> Iterator[tuple[str, str, bytes]]:
+    """Yield name, spec and example of every format that is attacked."""
+    for name in _core.FORMATS:
+        told = _core.about(name)
+        if told is not None:
+            yield name, name, told[1].encode()
+    for name, spec, example in _PASTED:
+        yield name, spec, example
+
+
+# Head, unit and tail of texts that should be formats.
+SPECS = [
+    *(
+        ("", unit, "")
+        for unit in ("$", "$a ", "$a", "${", "${a} ", "%", "%h ", "%{", "%{a}i ", "%>")
+    ),
+    *(("", unit, "") for unit in ("{", "{a} ", "{a", "{a:", "{}", "{} ", "{?}", "{a:text} ", "{{")),
+    *(
+        ("", unit, "")
+        for unit in ("a,", "combined,", "'", "' '", '"', '" "', "\\", "#\n", ";", "~h{")
+    ),
+    *(
+        ("", unit, "")
+        for unit in ("%^", "%^ ", "%d", "%t ", "%x ", "%u ", '"%r" ', "é", "\0", "\f", " ")
+    ),
+    *(
+        ("", unit, "")
+        for unit in ("{a:time(", "{a:time(%Y)} ", "{time} ", "{time:clf} ", "log_format ")
+    ),
+    *(
+        ("log_format x '", unit, "';")
+        for unit in ("$a ", "$status ", "$", "\\'", "' '", "$request|")
+    ),
+    *(("log_format x ", unit, ";") for unit in ("'$a'", "'$a '\n", "#x\n", "escape=json ", "$a")),
+    *(
+        ("log_format x escape=json '", unit, "';")
+        for unit in ('{"a":', '{"a":"$a",', "[", '"', "$a")
+    ),
+    *(("log_format x escape=json '{", unit, '"z":$a}\';') for unit in ('"a":$status,', '"a":{},')),
+    *(
+        ('LogFormat "', unit, '"')
+        for unit in ("%h ", "%{a}i ", '\\"', "\\\\", "%{%Y}t ", "%t ", "%%")
+    ),
+    *(("LogFormat ", unit, "") for unit in ('"', "\\\n", "a ", '"%h" ', "\f", "'")),
+    *(("", unit, '\nLogFormat "%h"') for unit in ("#\n", "\n", "x\n", " ")),
+    *(("log-format ", unit, "") for unit in ("%h ", "%^ ", "~h{, }", "%x", "%", "\\")),
+    *(("%h %{", unit, "}t") for unit in ("%Y", "%d/%b ", "x", "%", "begin:", "{")),
+    *(
+        ("json:", unit, "a")
+        for unit in ("a,", "a.", "a=b|", "a|", "\\", "a:int,", "=", "a=b.c.d,", "!")
+    ),
+    *(("csv:", unit, "a") for unit in ("a,", ",", "a:int,", ":", "time,", '"')),
+    *(
+        ("{a:text}", unit, "{b:text}")
+        for unit in (" ", "x", "{?} {c}", ' "{c:text}"', "{?}", " {}")
+    ),
+    *(("", " ".join(f"{{f{n}}}" for n in range(1_500)), " {...}"),),
+    *(("", " ".join(f"$arg_f{n}" for n in range(1_000)), ""),),
+    *(("", "{?} ".join(f"{{f{n}:text}}," for n in range(900)), ""),),
 ]

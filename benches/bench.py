@@ -1,7 +1,7 @@
 """
 Ratios against rivals, every answer checked before a time is printed; see README.md.
 
-bench.py [--rounds N] [--seed N] [--only main|flat|hostile|size|receive|follow|start ...]
+bench.py [--rounds N] [--seed N] [--only main|flat|hostile|formats|size|receive|follow|start ...]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from statistics import mean, median
 from typing import Any
 
 import follow
+import hostile
 import parse
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
@@ -170,6 +171,10 @@ class Bench:
         print(f"{'':<54}ns/byte")
         for attacks in (NAMED[:4], NAMED[4:], OWN):
             self._attacks(attacks, benign)
+
+    def formats(self) -> None:
+        """Time every format on lines made to be slow, and texts that should be formats."""
+        hostile.measure(self.rounds, self.verdicts)
 
     def _check_matches(self) -> None:
         """See that short forms are matched, and named, as the expression has it."""
@@ -363,7 +368,17 @@ def _machine() -> str:
 def main() -> int:
     """Run what was asked for; 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
-    parts = ["main", "flat", "hostile", "size", "receive", "follow", "parse", "start"]
+    parts = [
+        "main",
+        "flat",
+        "hostile",
+        "formats",
+        "size",
+        "receive",
+        "follow",
+        "parse",
+        "start",
+    ]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)

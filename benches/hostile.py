@@ -1,130 +1,157 @@
-"""What a byte of a hostile line costs, as a multiple of one of a benign line, in instructions.
+"""
+Hostile lines for every format, and hostile texts for the languages of formats.
 
-    CARGO_PROFILE_RELEASE_STRIP=none cargo build --release -p tailrace-core --example lines
-    python benches/hostile.py target/release/examples/lines [FORMAT ...]
-
-A FORMAT is a name, or a pasted format and an example of it with a tab between them. Callgrind
-counts; so the figures are the same on every machine of a kind, however busy it is. All attacks
-are tried at every delimiter of a format's example in lines of 1 and 8 KB, and those that cost
-most, or that grew most, in lines of 64 KB and 1 MB.
+In one process: a line over and over, read into all columns of its format. For each format all units
+are tried at all places of its example, at 64 KB; those that cost most a byte are then measured at
+every size, in turns with the example itself.
 """
 
 from __future__ import annotations
 
-import argparse
-import re
-import subprocess
-import tempfile
+import gc
+import time
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
 
-UNITS = [
-    '" ', '] "a" ', '" 1 1 " ', '" 200 5 "-" "', '" 1 ] "x', '" 1 ] " ',
-    "[", "]", "[1", " [", " ] ", '] "', "] -", "] - 200 5 ", '"', "\\", '\\"', '\\" ',
-    '" 200 ', '" 200 5 ', '" 200 5 "', " ", "\t", "1, ", "1 : ", ", ", ":", "=", " rt=", " 1 1 ",
-    "- ", " - ", " - -", '" "', '" [', '" 1 1 [x] [', "a", "a ", '" rt=1 uct="', '" 1 ', '" 0.1 "',
-    '" - - ', '" -', " [17", " [t] ",
-]  # fmt: skip
+from attacks import BEFORE, SPECS, UNITS, examples
+from measure import wrong
 
-Case = tuple[str, str, str]
+from tailrace import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from measure import Verdicts
+
+__all__ = ["measure"]
+
+_SIZES = (1_024, 8_192, 65_500, 1_000_000)
+_BAR = 3
+_BAR_CLASSIC = 6
+# How many bytes are parsed at a time, to find the worst and to measure them.
+_SEARCHED = 70_000
+_MEASURED = 1_000_000
+_WORST = 3
+_SPEC_BYTES = 16_384
+_BAR_SPEC_MS = 20
 
 
 @dataclass(frozen=True)
-class Format:
-    spec: str
-    example: str
+class Spot:
+    """A unit at a place of a line."""
 
-    def cases(self) -> list[Case]:
-        """Return what stands before each attack, its unit, and what stands behind."""
-        places = [match.end() for match in re.finditer(r'[" \[\]:]', self.example)]
-        found = []
-        for place in places:
-            before, behind = self.example[:place], self.example[place:]
-            found += [(before, unit, end) for unit in UNITS for end in ("", behind)]
-        return found
+    head: bytes
+    unit: bytes
+    tail: bytes
 
+    def line(self, size: int) -> bytes:
+        """Return a line of about this size."""
+        count = (size - len(self.head) - len(self.tail)) // len(self.unit)
+        return self.head + self.unit * max(1, count) + self.tail
 
-def line(case: Case, size: int) -> str:
-    before, unit, behind = case
-    return before + unit * (size // len(unit)) + behind
+    def __str__(self) -> str:
+        end = "" if self.tail else ", open"
+        return f"{self.unit!r} behind {self.head[-24:]!r}{end}"
 
 
-def instructions(program: Path, spec: str, lines: list[str]) -> list[int]:
-    """Return what each of the lines costs."""
-    text = "".join(f"{spec}\n{line}\n" for line in lines)
-    with tempfile.TemporaryDirectory() as directory:
-        subprocess.run(
-            [
-                "valgrind",
-                "--tool=callgrind",
-                "--toggle-collect=lines::measured",
-                "--dump-after=lines::measured",
-                f"--callgrind-out-file={directory}/out",
-                str(program),
-            ],
-            input=text.encode(),
-            check=True,
-            capture_output=True,
-        )
-        dumps = [Path(directory, f"out.{number + 1}") for number in range(len(lines))]
-        return [totals(dump) for dump in dumps]
+@dataclass(frozen=True)
+class Subject:
+    """A format, its columns, and a line of it."""
+
+    name: str
+    format: _core.Format
+    columns: list[str]
+    line: bytes
+
+    @classmethod
+    def of(cls, name: str, spec: str, example: bytes) -> Subject:
+        """Return a subject; of an example with a header the format is the one behind that."""
+        compiled = _core.Format(spec)
+        header, _, line = example.rpartition(b"\n")
+        if header:
+            header += b"\n"
+            compiled = compiled.sections(header, kind="lines", span=(0, len(header)))[1]
+        return cls(name, compiled, _core.columns(compiled), line)
+
+    def seconds(self, line: bytes, total: int) -> float:
+        """Return the CPU seconds that a byte of this line costs."""
+        count = max(1, total // (len(line) + 1))
+        text = (line + b"\n") * count
+        begin = time.process_time()
+        table = _core.parse(text, format=self.format, fields=self.columns)
+        taken = time.process_time() - begin
+        if len(table) + len(table.rejects) != count:
+            wrong(f"{self.name}: {len(table)} and {len(table.rejects)} of {count} lines")
+        return taken / len(text)
+
+    def attacks(self) -> Iterator[Spot]:
+        """Yield each unit behind each place of the line, with and without the line's rest."""
+        edges = {place + 1 for place, byte in enumerate(self.line) if byte in b'"[]{}:,\t ='}
+        inside = {place + 3 for place, byte in enumerate(self.line) if byte in b'"[\t'}
+        places = sorted(place for place in {0} | edges | inside if place <= len(self.line))
+        heads = [self.line[:place] for place in places[:: max(1, len(places) // 16)]]
+        for unit in UNITS:
+            for head in heads + BEFORE:
+                if self.format.has_header and (head + unit).startswith(b"#"):
+                    continue  # a comment is no line
+                yield Spot(head, unit, b"")
+                yield Spot(head, unit, self.line.removeprefix(head))
 
 
-def totals(dump: Path) -> int:
-    found = re.search(r"^(?:totals|summary): (\d+)", dump.read_text(), re.MULTILINE)
-    if found is None:
-        raise ValueError(dump)
-    return int(found[1])
+def measure(rounds: int, verdicts: Verdicts, only: list[str] | None = None) -> None:
+    """Print what the worst lines of each format cost, and the worst texts."""
+    print("\nhostile lines, every format: the worst of all units at all places, per byte")
+    print(f"{'':<20}{'benign':>9}" + "".join(f"{size // 1000:>9} KB" for size in _SIZES))
+    gc.disable()
+    for name, spec, example in examples():
+        if only is None or name in only:
+            _lines(Subject.of(name, spec, example), rounds, verdicts)
+    gc.enable()
+    _specs(verdicts)
 
 
-def report(program: Path, format: Format, most: int) -> None:
-    benign = instructions(program, format.spec, [format.example])[0]
-    per_byte = benign / len(format.example)
-    name = format.spec if len(format.spec) < 40 else format.spec[:37] + "..."
-    print(f"{name}: benign {benign} instructions, {per_byte:.2f} a byte", flush=True)
-    cases, before = format.cases(), dict[Case, float]()
-    for size in (1 << 10, 1 << 13, 1 << 16, 1 << 20):
-        if size > most:
-            break
-        if size > 1 << 10:
-            cases = worst(before, 240 if size == 1 << 13 else 12)
-        lines = [line(case, size) for case in cases]
-        counts = instructions(program, format.spec, lines)
-        ratios = {
-            case: count / len(text) / per_byte
-            for case, count, text in zip(cases, counts, lines, strict=True)
-        }
-        case = max(ratios, key=lambda case: ratios[case])
-        print(f"  {size:8} {ratios[case]:6.2f}x  {case[1]!r} behind {case[0]!r}, then {case[2]!r}")
-        before = ratios
+def _lines(subject: Subject, rounds: int, verdicts: Verdicts) -> None:
+    bar = _BAR_CLASSIC if subject.name == "classic" else _BAR
+    spots = list(subject.attacks())
+    costs = {spot: subject.seconds(spot.line(_SIZES[2]), _SEARCHED) for spot in spots}
+    worst = sorted(spots, key=lambda spot: costs[spot])[-_WORST:]
+    ratios: dict[tuple[int, Spot], list[float]] = {}
+    benign: list[float] = []
+    for _ in range(rounds):
+        for size in _SIZES:
+            for spot in worst:
+                line = spot.line(size)
+                before = subject.seconds(subject.line, _MEASURED)
+                cost = subject.seconds(line, _MEASURED)
+                after = subject.seconds(subject.line, _MEASURED)
+                benign.append((before + after) / 2)
+                ratios.setdefault((size, spot), []).append(cost / benign[-1])
+    row = f"{subject.name:<20}{median(benign) * 1e9:6.2f} ns"
+    over = []
+    for size in _SIZES:
+        spot = max(worst, key=lambda spot: median(ratios[size, spot]))
+        value = median(ratios[size, spot])
+        row += f"{value:10.2f}x "
+        if "MISSED" in verdicts.at_most(f"{subject.name}, {size} bytes of {spot}", value, bar):
+            over.append(f"MISSED, {spot}")
+    print(row + "; ".join(dict.fromkeys(over)), flush=True)
 
 
-def worst(ratios: dict[Case, float], count: int) -> list[Case]:
-    """Return those that cost most, no more than three with the same unit."""
-    found: list[Case] = []
-    seen: dict[str, int] = {}
-    for case in sorted(ratios, key=lambda case: -ratios[case]):
-        unit = case[1]
-        seen[unit] = seen.get(unit, 0) + 1
-        if seen[unit] <= max(3, count // 12):
-            found.append(case)
-    return found[:count]
+def _specs(verdicts: Verdicts) -> None:
+    found = []
+    for head, unit, tail in SPECS:
+        text = head + unit * ((_SPEC_BYTES - len(head) - len(tail)) // len(unit)) + tail
+        milliseconds = min(_compile(text) for _ in range(3)) * 1e3
+        found.append((milliseconds, f"{head!r} and {unit[:30]!r}"))
+    print(f"\nhostile formats of {_SPEC_BYTES // 1024} KB, the worst of {len(SPECS)}")
+    for taken, name in sorted(found, reverse=True)[:3]:
+        print(f"{name:<60}{verdicts.at_most(f'format {name}', taken, _BAR_SPEC_MS, ' ms')}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", type=Path)
-    parser.add_argument("formats", nargs="*")
-    parser.add_argument("--most", type=int, default=1 << 20, help="the longest line in bytes")
-    arguments = parser.parse_args()
-    listed = subprocess.run(
-        [arguments.program, "formats"], check=True, capture_output=True, text=True
-    ).stdout
-    named = dict(row.split("\t", 1) for row in listed.splitlines() if "\t" in row)
-    for chosen in arguments.formats or named:
-        spec, tab, example = chosen.partition("\t")
-        report(arguments.program, Format(spec, example if tab else named[spec]), arguments.most)
-
-
-if __name__ == "__main__":
-    main()
+def _compile(text: str) -> float:
+    begin = time.process_time()
+    with suppress(ValueError):
+        _core.columns(_core.Format(text))
+    return time.process_time() - begin

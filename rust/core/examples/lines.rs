@@ -1,5 +1,5 @@
 //! Reads lines one by one, each in a call of its own, so that callgrind can count what each of
-//! them costs: `benches/hostile.py` runs it.
+//! them costs: `benches/instructions.py` runs it.
 //!
 //! Input has two lines for each: a format, and a line of it. With an argument it prints the names
 //! and examples of all formats instead.

@@ -102,6 +102,9 @@ impl Reader {
         if self.others.is_empty() {
             self.offset = 0;
             self.parts = None;
+            if line.first() == Some(&b'<') && self.read_behind_priority(line) {
+                return Ok(Line::Fields);
+            }
             let found = match self.format.split(line, &mut self.spans) {
                 Ok(found) => found,
                 Err(reject) => return self.read_behind_prefix(line, reject),
@@ -127,6 +130,26 @@ impl Reader {
             }
         }
         Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
+    }
+
+    /// Reads a line of an access log behind the priority and the rest that syslog wrote, if both
+    /// are there.
+    ///
+    /// It fits without, too: of `<190>1 TIME HOST nginx - - - 1.2.3.4 - - [` a host may be `nginx`.
+    #[cold]
+    fn read_behind_priority(&mut self, line: &[u8]) -> bool {
+        let inner = &self.format.0;
+        let by_words =
+            matches!(inner.matcher, Matcher::Common | Matcher::Combined | Matcher::Template(_));
+        if !by_words || ["host", "time"].iter().any(|name| self.format.place_of(name).is_none()) {
+            return false;
+        }
+        let Some(offset) = behind_prefix(line) else { return false };
+        let found = self.format.split(&line[offset..], &mut self.spans);
+        if found.is_ok() {
+            self.offset = offset;
+        }
+        found.is_ok()
     }
 
     /// Reads a line that did not fit, without what a collector may have put before it.

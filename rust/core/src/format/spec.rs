@@ -1,5 +1,7 @@
 //! Texts to formats: names, field maps, and what is pasted out of a server's configuration.
 
+use std::collections::BTreeSet;
+
 use super::named::{Made, NAMED, Named};
 use super::parsed::Found;
 use super::read::Read;
@@ -73,8 +75,10 @@ impl Format {
         }
         let matcher = template::Matcher::new(template)?;
         let found = matcher.found().to_vec();
+        let mut times = times(&found);
         for part in &template.parts {
             if let Part::Field(slot) = part
+                && times.remove(&*slot.name)
                 && let Err((_, _, message)) = access::timer(&slot.name, &found)
             {
                 let (start, end) = slot.written;
@@ -153,9 +157,9 @@ impl Format {
 
     /// With times that can be read.
     fn timed(spec: &str, matcher: Matcher, found: Vec<Found>) -> Result<Self, SpecError> {
-        for field in &found {
-            if let Err((_, _, mend)) = access::timer(&field.name, &found) {
-                return Err(SpecError { message: format!("field {}: {mend}", field.name) });
+        for name in times(&found) {
+            if let Err((_, _, mend)) = access::timer(name, &found) {
+                return Err(SpecError { message: format!("field {name}: {mend}") });
             }
         }
         Ok(Self::of(spec, matcher, found))
@@ -182,6 +186,12 @@ impl Format {
         }
         Ok(Self::of(spec, Matcher::Either(formats), Vec::new()))
     }
+}
+
+/// The names of times, each once: what several fields are parts of is one.
+fn times(found: &[Found]) -> BTreeSet<&str> {
+    let times = found.iter().filter(|field| matches!(field.read, Read::Time(_)));
+    times.map(|field| &*field.name).collect()
 }
 
 fn is_word(text: &str) -> bool {

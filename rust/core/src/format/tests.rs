@@ -189,3 +189,21 @@ fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
     }
     assert_eq!(combined::usual(LINE), None, "a backslash is not usual");
 }
+
+/// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
+#[test]
+fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
+    for prefix in [
+        "<190>May  6 07:08:09 web nginx: ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - - ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - [a@1 b=\"c d\"] ",
+    ] {
+        let line = [prefix.as_bytes(), LINE].concat();
+        let pasted = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
+        for name in ["combined", "main,combined", pasted] {
+            for field in ["host", "user", "url", "agent"] {
+                assert_eq!(value(name, &line, field), value(name, LINE, field), "{prefix}{field}");
+            }
+        }
+    }
+}

@@ -127,12 +127,12 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
     loop {
         match bytes.get(at) {
             None => return Ok(words),
-            Some(b' ' | b'\t' | b'\r') => at += 1,
             Some(b'\\') if continuation(bytes, at) > 0 => at += continuation(bytes, at),
             Some(b'\n') => {
                 nothing_more(text, at)?;
                 return Ok(words);
             }
+            Some(byte) if byte.is_ascii_whitespace() => at += 1,
             Some(&quote @ (b'"' | b'\'')) => {
                 let word = quoted(text, at, quote)?;
                 at = word.end;

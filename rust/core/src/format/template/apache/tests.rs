@@ -107,6 +107,13 @@ fn a_directive_is_read_with_comments_and_continued_lines() {
     assert_eq!(template(r#"LogFormat "%h %l %u %t \"%r\" %>s %b""#), COMMON);
 }
 
+/// Of a fuzzer: a form feed ended no word and began none.
+#[test]
+fn any_blank_stands_between_words() {
+    assert_eq!(fields("LogFormat\x0c\"%h %>s\" \x0c x"), fields("LogFormat \"%h %>s\" x"));
+    assert!(compile("LogFormat \x0c").is_err());
+}
+
 #[test]
 fn a_request_taken_apart_is_method_url_and_protocol() {
     assert_eq!(

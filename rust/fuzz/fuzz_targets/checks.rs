@@ -1,0 +1,201 @@
+//! What each target checks. The first byte of an input mostly chooses among formats or parsers, so
+//! that an input is about one of them; `lists::FORMATS` is only ever added to at its end.
+
+mod lists;
+mod parsers;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tailrace_core::{Chunk, Format, Kind, Line, MAX_LINE_BYTES, Reader, Value, agreeing};
+
+pub use parsers::naive;
+
+/// What was found in a line, so that it can be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Found {
+    Null,
+    Text(Vec<u8>),
+    Int(i64),
+    Float(f64),
+    Time(i64),
+}
+
+/// The fields of a line, none of a header, or the byte and the words of a reject.
+pub(crate) type Answer = Result<Option<Vec<Found>>, (usize, &'static str)>;
+
+/// A format, and a reader of all its fields that has read nothing yet.
+struct Subject {
+    format: Format,
+    fresh: Reader,
+}
+
+impl Subject {
+    fn new(spec: &str) -> Self {
+        let format = Format::new(spec).unwrap_or_else(|error| panic!("{}", error.message));
+        let fresh = reader(&format);
+        Self { format, fresh }
+    }
+}
+
+fn subjects() -> &'static [Subject] {
+    static SUBJECTS: OnceLock<Vec<Subject>> = OnceLock::new();
+    SUBJECTS.get_or_init(|| {
+        for named in Format::named() {
+            assert!(lists::FORMATS.contains(&named.name), "{} is not in the list", named.name);
+        }
+        lists::FORMATS.iter().map(|spec| Subject::new(spec)).collect()
+    })
+}
+
+/// A reader of all fields that a format gives, and of some that are worked out of them.
+fn reader(format: &Format) -> Reader {
+    let fields = format.fields();
+    let mut names: Vec<String> = fields.iter().map(|field| field.name.to_string()).collect();
+    for field in fields.iter().filter(|field| field.kind == Kind::Text) {
+        names.extend(["decode", "unescape"].map(|step| format!("{}:{step}", field.name)));
+    }
+    names.extend(["url:noquery", "url:noquery:decode", "path:2", "a", "a.b.0"].map(String::from));
+    names.retain(|name| format.kind(name).is_some());
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Reader::new(format, &names).unwrap_or_else(|error| panic!("no field {}", error.name))
+}
+
+/// Reads a line, and sees that what is said of it can be.
+pub(crate) fn read(reader: &mut Reader, line: &[u8], has_header: bool) -> Answer {
+    let found = reader.read(line).map_err(|reject| {
+        assert!(reject.byte() <= line.len(), "rejected behind its end");
+        (reject.byte(), reject.expected())
+    })?;
+    if found == Line::Header {
+        assert!(has_header, "a header of a format that has none");
+        return Ok(None);
+    }
+    let fields = 0..reader.names().len();
+    Ok(Some(fields.map(|field| value(reader, line, field, has_header)).collect()))
+}
+
+fn value(reader: &mut Reader, line: &[u8], field: usize, has_header: bool) -> Found {
+    let kind = reader.kind(field);
+    let (found, of) = match reader.value(line, field) {
+        Value::Null => return Found::Null,
+        Value::Text(text) => {
+            // A `?` is set between a path and a query that stand apart; flags are words of ours.
+            assert!(text.len() <= line.len() + 16, "{text:?} is longer than {line:?}");
+            (Found::Text(text.to_vec()), Kind::Text)
+        }
+        Value::Int(value) => (Found::Int(value), Kind::Int),
+        Value::Float(value) => {
+            assert!(value.is_finite(), "{value}");
+            (Found::Float(value), Kind::Float)
+        }
+        Value::Time(value) => (Found::Time(value), Kind::Time),
+    };
+    // A line may say that a column is another one from there on.
+    assert!(kind == of || has_header, "{found:?} is no {}", kind.name());
+    found
+}
+
+fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').filter(|line| line.len() <= MAX_LINE_BYTES).take(8)
+}
+
+/// Reads lines of one format: whatever they are, the same line has the same answer, whatever was
+/// read before it, and a collector's prefix changes nothing.
+pub fn lines(data: &[u8]) {
+    let Some((&choice, text)) = data.split_first() else { return };
+    let place = usize::from(choice) % subjects().len();
+    let Subject { format, fresh } = &subjects()[place];
+    let has_header = format.has_header();
+    let mut reader = fresh.clone();
+    for line in lines_of(text) {
+        let answer = read(&mut reader, line, has_header);
+        assert_eq!(read(&mut reader, line, has_header), answer, "{:?}, twice", format.spec());
+        if has_header {
+            continue;
+        }
+        assert_eq!(read(&mut fresh.clone(), line, false), answer, "{:?}, alone", format.spec());
+        let promised = lists::BEHIND_PREFIXES.contains(&lists::FORMATS[place]);
+        if answer.is_ok() && promised && !is_ambiguous(line) {
+            for prefix in lists::PREFIXES {
+                let whole = [prefix.as_bytes(), line].concat();
+                let behind = read(&mut reader, &whole, false);
+                assert_eq!(behind, answer, "{:?} behind {prefix:?}", format.spec());
+            }
+        }
+    }
+}
+
+/// Whether a word of the line may be taken for its host with a prefix in front and for something
+/// else without: a host is found by the dash behind it, and may have commas.
+fn is_ambiguous(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+    let (host, dash) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    dash == b"-" && !host.first().is_some_and(u8::is_ascii_alphanumeric)
+        || line.first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+            && (dash != b"-" || host.ends_with(b","))
+}
+
+/// Compiles a text, within a time, and reads lines with what comes of it.
+pub fn specs(data: &[u8]) {
+    let (spec, text) = match data.iter().position(|byte| *byte == 0) {
+        Some(end) => (&data[..end], &data[end + 1..]),
+        None => (data, &b""[..]),
+    };
+    let spec = String::from_utf8_lossy(spec);
+    let compile = || {
+        let start = Instant::now();
+        (Format::new(&spec), start.elapsed())
+    };
+    let (format, taken) = compile();
+    let allowed = Duration::from_millis(10) + Duration::from_micros(5) * spec.len() as u32;
+    // Others may have had the processor meanwhile.
+    if taken > allowed && (0..5).all(|_| compile().1 > allowed) {
+        panic!("{taken:?} for {} bytes", spec.len());
+    }
+    let format = match format {
+        Ok(format) => format,
+        Err(error) => {
+            assert!(!error.message.is_empty());
+            return;
+        }
+    };
+    assert_eq!(format.spec(), spec);
+    let mut reader = reader(&format);
+    let examples = lists::LINES.iter().map(|line| line.as_bytes());
+    for line in lines_of(text).chain([spec.as_bytes()]).chain(examples) {
+        let answer = read(&mut reader, line, format.has_header());
+        assert_eq!(read(&mut reader, line, format.has_header()), answer, "twice");
+    }
+}
+
+/// Asks all formats about a chunk: each is asked about every line, as if it were alone.
+pub fn detect(data: &[u8]) {
+    let [kind, limit, chunk @ ..] = data else { return };
+    let limit = usize::from(*limit);
+    let chunk = match kind % 8 {
+        0 => Chunk::Batch(chunk),
+        1 => Chunk::Event(chunk),
+        _ => Chunk::Lines(chunk),
+    };
+    let formats: Vec<Format> = subjects().iter().map(|one| one.format.clone()).collect();
+    let Ok(found) = agreeing(chunk, &formats, limit) else { return };
+    let mut lines = Vec::new();
+    let walked = chunk.for_each(|line| lines.push(line));
+    assert!(walked.is_ok(), "it was walked before");
+    lines.retain(|line| !line.trim_ascii().is_empty());
+    lines.truncate(limit);
+    assert_eq!(found.lines, lines.len());
+    lines.retain(|line| line.len() <= MAX_LINE_BYTES);
+    for (format, agreed) in formats.iter().zip(found.agreed) {
+        let agrees = |line: &&&[u8]| {
+            let reader = Reader::new(format, &[]);
+            reader.is_ok_and(|mut reader| reader.read(line).is_ok())
+        };
+        if format.has_header() {
+            assert!(agreed <= lines.len());
+        } else {
+            assert_eq!(agreed, lines.iter().filter(agrees).count(), "{:?}", format.spec());
+        }
+    }
+}
