@@ -215,6 +215,8 @@ impl Reader {
         }
         let time = match self.value(line, field) {
             Value::Time(time) => Some(time),
+            // Of the classic format the time is text like all else.
+            Value::Text(text) => super::time::parse(text),
             _ => None,
         };
         if let Some(text) = text {
