@@ -136,7 +136,7 @@ pub fn write_rows(
     Ok(lines)
 }
 
-fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Int(_) | Value::Float(_) => write_number(value, out),
@@ -149,7 +149,7 @@ fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);

@@ -147,6 +147,11 @@ impl Reader {
         }
     }
 
+    /// How much of the line that was read last a collector put before it.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
