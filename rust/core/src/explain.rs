@@ -5,7 +5,7 @@ use crate::flume::BatchError;
 use crate::format::{Failed, Format, Line, Piece, Reader, What};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 use crate::rows::{write_json, write_json_text};
-use crate::table::read;
+use crate::table::{read, told};
 
 /// A line that was rejected, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,9 @@ pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sam
     chunk.for_each(|line| {
         number += 1;
         if samples.len() < most
-            && let Err((byte, _, expected)) = read(&mut reader, line)
+            && let Err(lost) = read(&mut reader, line)
         {
+            let (byte, _, expected) = told(&mut reader, line, lost);
             // One byte more shows that it is too long.
             let line = line[..line.len().min(MAX_LINE_BYTES + 1)].to_vec();
             samples.push(Sample { number, byte, expected, line });
@@ -54,7 +55,7 @@ pub fn explain(format: &Format, text: &[u8]) -> Vec<u8> {
         let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut reader = Reader::lenient(&one, &names);
-        let found = read(&mut reader, line);
+        let found = read(&mut reader, line).map_err(|lost| told(&mut reader, line, lost));
         if found == Ok(Line::Header) {
             format = format.with_header(line).unwrap_or(format);
             if lines.peek().is_some_and(|(_, next)| !next.is_empty()) {

@@ -8,7 +8,7 @@ use crate::filter::Bound;
 use crate::flume::BatchError;
 use crate::format::{Reader, Value, write_iso};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
-use crate::table::read_filtered;
+use crate::table::{read_filtered, told};
 use crate::text::lossy;
 
 /// What a row looks like.
@@ -125,9 +125,10 @@ pub fn write_rows(
                 output.write(reader, columns, line, out);
             }
             Ok(false) => lines.filtered += 1,
-            Err((byte, reason, _)) => {
-                lines.reject(reason);
+            Err(lost) => {
+                lines.reject(lost.1);
                 if let Some(rejects) = &mut rejects {
+                    let (byte, reason, _) = told(reader, line, lost);
                     rejects.write(lines.fed, byte, reason, line);
                 }
             }

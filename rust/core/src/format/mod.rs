@@ -301,8 +301,8 @@ impl Format {
         }
         let fields = match &self.0.matcher {
             Matcher::Classic => classic::split(line)?,
-            Matcher::Common => common::split(line).map_err(|no| why::why(line, no, true))?,
-            Matcher::Combined => combined::split(line).map_err(|no| why::why(line, no, false))?,
+            Matcher::Common => common::split(line)?,
+            Matcher::Combined => combined::split(line)?,
             Matcher::Template(template) => {
                 return template.split(line, spans).map(|()| Line::Fields);
             }

@@ -230,7 +230,9 @@ mod tests {
     /// The line behind the place where it stops, and what was expected there.
     fn stop<'a>(format: &str, line: &'a str) -> (&'a str, &'static str) {
         let format = Format::new(format).unwrap();
-        let reject = Reader::lenient(&format, &[]).read(line.as_bytes()).unwrap_err();
+        let mut reader = Reader::lenient(&format, &[]);
+        let reject = reader.read(line.as_bytes()).unwrap_err();
+        let reject = reader.told(line.as_bytes(), reject);
         (&line[reject.byte()..], reject.expected())
     }
 
@@ -291,7 +293,9 @@ mod tests {
             let line = pieces.concat();
             for name in ["combined", "common"] {
                 let format = Format::new(name).unwrap();
-                if let Err(reject) = Reader::lenient(&format, &[]).read(line.as_bytes()) {
+                let mut reader = Reader::lenient(&format, &[]);
+                if let Err(reject) = reader.read(line.as_bytes()) {
+                    let reject = reader.told(line.as_bytes(), reject);
                     prop_assert!(reject.byte() <= line.len());
                     prop_assert_ne!(reject.expected(), super::ALL);
                     prop_assert_ne!(reject.expected(), "");
