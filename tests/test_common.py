@@ -131,8 +131,8 @@ REJECTED: dict[str, tuple[str, int]] = {
     "one quoted field": (LINE + ' "5.6.7.8"', len(LINE) + 1),
     "one quoted field behind two blanks": (LINE + '  "5.6.7.8"', len(LINE) + 2),
     "no size": (LINE[:-2], len(LINE) - 2),
-    "size as text": (LINE + "k", len(LINE) + 1),
-    "no time": (HEAD + LINE.removeprefix(HEAD + STAMP), len(LINE) - len(STAMP)),
+    "size as text": (LINE + "k", len(LINE) - 1),
+    "no time": (HEAD + LINE.removeprefix(HEAD + STAMP), len(HEAD)),
 }
 
 

@@ -41,6 +41,7 @@ _KINDS: dict[str, list[str] | None] = {
     "FIELD": _FIELDS,
     # Any number or text will do.
     "DURATION": [],
+    "LINE": [],
     "COLUMN": [],
     "CONDITION": [],
     "WHEN": [],

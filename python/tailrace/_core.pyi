@@ -23,12 +23,14 @@ __all__ = [
     "about",
     "agreeing",
     "columns",
+    "explain",
     "fields",
     "has",
     "kind",
     "kinds",
     "names",
     "parse",
+    "samples",
     "tabulate",
     "write_rows",
 ]
@@ -46,6 +48,8 @@ class FilterError(ValueError): ...
 class Delta:
     @property
     def has_time(self) -> bool: ...
+    @property
+    def lines(self) -> tuple[int, int]: ...
 
 @final
 class Engine:
@@ -162,7 +166,7 @@ def agreeing(
     span: tuple[int, int],
     formats: Sequence[str | Format],
     limit: int,
-) -> tuple[int, list[int]]: ...
+) -> tuple[int, list[int], list[list[int]]]: ...
 def parse(
     lines: bytes | list[bytes] | ArrowArray | ArrowStream,
     /,
@@ -194,3 +198,13 @@ def write_rows(
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
 ) -> tuple[bytes, bytes, dict[str, Any]]: ...
+def explain(data: bytes, /, *, format: str | Format) -> str: ...
+def samples(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    limit: int,
+) -> list[tuple[int, int, str, bytes]]: ...

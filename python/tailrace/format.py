@@ -240,4 +240,4 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
     others = {name: agreed for name, agreed in detector.agreed() if name != choice.format}
     runner_up = max(others, key=lambda name: others[name], default=None)
     agreed = 0 if runner_up is None else others[runner_up]
-    return Detection(*choice, runner_up if agreed else None, agreed)
+    return Detection(*choice[:3], runner_up if agreed else None, agreed)

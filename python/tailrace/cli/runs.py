@@ -16,10 +16,12 @@ from tailrace.errors import TailraceError, in_words
 from tailrace.outputs import arrow
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.excerpt import excerpt, terminal_width
 from tailrace.outputs.screen import Screen
 from tailrace.outputs.streams import OutputError, say, write
 from tailrace.outputs.style import is_terminal, wants_color
 from tailrace.outputs.text import lines_summary
+from tailrace.samples import Samples
 from tailrace.sources import as_live, at_hand
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ def run_top(
         encoding=None if output == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start(jobs=jobs)
+    if sys.stderr.isatty():
+        run.samples = Samples(run.intake.names)
     out: Screen | Blocks
     if run.live is not None and output == "text" and is_terminal(sys.stdout):
         out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
@@ -107,7 +111,7 @@ def run_top(
             # They were told when they came.
             code = 1
         code = signals.code or code
-    return _ended(code, run.lines(), strict=strict, failed=failed)
+    return _ended(code, run.lines(), run.samples, strict=strict, failed=failed)
 
 
 def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: bool) -> int:
@@ -154,8 +158,9 @@ async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
 
 
 def _say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
-    for said in intake.said():
-        tell(f"tailrace: {for_people(said)}")
+    for choice, source in intake.said():
+        said = choice.said(source, terminal_width(sys.stderr))
+        tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
 
 
 def run_parse(
@@ -205,7 +210,7 @@ def run_parse(
             return 2
         parser.end(origins[0])
         code = signals.code or code
-    return _ended(code, parser.lines, strict=strict, failed=failed)
+    return _ended(code, parser.lines, parser.samples, strict=strict, failed=failed)
 
 
 class _Task(NamedTuple):
@@ -250,6 +255,9 @@ class _Parser:
         self._prefixes = [_prefix(name) if several else b"" for name in names]
         # How many lines each source had so far.
         self._before = [0] * len(names)
+        # Who has a file of rejected lines looks there.
+        wanted = rejects is None and sys.stderr.isatty()
+        self.samples = Samples(names) if wanted else None
         self._headed = output != "csv"
         self.problems: list[Exception] = []
         self.lines: dict[str, Any] = {
@@ -364,6 +372,9 @@ class _Parser:
         elif rows:
             self._head()
             write(sys.stdout, rows)
+        if self.samples is not None:
+            rejected_count = sum(lines["rejected"].values())
+            self.samples.look(task.chunk, task.log_format, lines["fed"], rejected_count)
         self._before[task.chunk.source] += lines["fed"]
         for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
@@ -544,13 +555,20 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).rstrip(".")
 
 
-def _ended(code: int, lines: dict[str, Any], *, strict: bool, failed: bool) -> int:
-    """Say where all lines went, and return the exit code."""
+def _ended(
+    code: int, lines: dict[str, Any], samples: Samples | None, *, strict: bool, failed: bool
+) -> int:
+    """Say where all lines went, show some that were rejected, and return the exit code."""
     sys.stdout.flush()
     said = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         said += "; no line is of this format, see --log-format"
     say(f"tailrace: {said}")
+    for sample in samples.kept if samples is not None else []:
+        place = f"{for_people(sample.source)}, line {sample.number:,}, byte {sample.byte:,}"
+        say(f"{place}: there should be {sample.expected}")
+        for text in excerpt(sample.line, sample.byte, terminal_width(sys.stderr) - 2):
+            say(f"  {text}")
     if code == 0 and (failed or (strict and lines["rejected"])):
         return 1
     return code

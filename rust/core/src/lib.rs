@@ -37,6 +37,7 @@
 mod delta;
 mod detect;
 mod events;
+mod explain;
 mod filter;
 mod flume;
 mod format;
@@ -54,6 +55,7 @@ mod window;
 pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
+pub use explain::{Sample, explain, samples};
 pub use filter::{Bound, Filter, FilterError, Verdict};
 pub use flume::BatchError;
 pub use format::{

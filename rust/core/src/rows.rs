@@ -8,7 +8,7 @@ use crate::filter::Bound;
 use crate::flume::BatchError;
 use crate::format::{Reader, Value, write_iso};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
-use crate::table::read_filtered;
+use crate::table::{read_filtered, told};
 use crate::text::lossy;
 
 /// What a row looks like.
@@ -125,9 +125,10 @@ pub fn write_rows(
                 output.write(reader, columns, line, out);
             }
             Ok(false) => lines.filtered += 1,
-            Err((byte, reason, _)) => {
-                lines.reject(reason);
+            Err(lost) => {
+                lines.reject(lost.1);
                 if let Some(rejects) = &mut rejects {
+                    let (byte, reason, _) = told(reader, line, lost);
                     rejects.write(lines.fed, byte, reason, line);
                 }
             }
@@ -136,7 +137,7 @@ pub fn write_rows(
     Ok(lines)
 }
 
-fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Int(_) | Value::Float(_) => write_number(value, out),
@@ -149,7 +150,7 @@ fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);

@@ -6,7 +6,7 @@
 use crate::delta::{Counters, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
-use crate::format::{Format, Kind, Line, Reader, UnknownField, Value};
+use crate::format::{Format, Kind, Line, Reader, Reject, UnknownField, Value};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 use crate::rows::Rejects;
 use crate::text::lossy;
@@ -226,7 +226,8 @@ impl Tabulator {
                 self.table.filtered += 1;
                 return;
             }
-            Err((byte, reason, expected)) => {
+            Err(lost) => {
+                let (byte, reason, expected) = told(&mut self.reader, line, lost);
                 self.table.rejects.push(Rejected { line: number, byte, reason, expected });
                 return;
             }
@@ -412,6 +413,19 @@ pub fn tabulate(
     lines.filtered = table.filtered as u64;
     Ok((table, lines))
 }
+
+/// Why a line has no fields, for whoever reads it: by another look at it, where that tells more.
+pub(crate) fn told(reader: &mut Reader, line: &[u8], lost: Lost) -> Lost {
+    let (byte, reason, expected) = lost;
+    if reason != Reason::NoMatch {
+        return lost;
+    }
+    let told = reader.told(line, Reject::new(byte, expected));
+    (told.byte(), reason, told.expected())
+}
+
+/// From which byte on, why, and what was expected there.
+pub(crate) type Lost = (usize, Reason, &'static str);
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    Clock, Delta, Origin, Panes, Query, Seed, Settings, State, Time, UnknownField,
+    Clock, Delta, Origin, Panes, Query, Reason, Seed, Settings, State, Time, UnknownField,
 };
 
 use crate::convert::{
@@ -24,6 +24,13 @@ impl PyDelta {
     #[getter]
     fn has_time(&self) -> bool {
         self.0.has_time()
+    }
+
+    /// How many lines there were, and how many of them are not of their format.
+    #[getter]
+    fn lines(&self) -> (u64, u64) {
+        let lines = self.0.lines();
+        (lines.fed, lines.rejected(Reason::NoMatch) + lines.rejected(Reason::TooLong))
     }
 }
 

@@ -32,8 +32,8 @@ mod _core {
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
-        tabulate, write_rows,
+        PyFormat, PyTable, about, agreeing, columns, explain, fields, has, kind, kinds, names,
+        parse, samples, tabulate, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

@@ -116,7 +116,8 @@ pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
-/// How many lines of a chunk were looked at, and how many of them each format accepts.
+/// How many lines of a chunk were looked at, how many of them each format accepts, and of those that
+/// it does not accept each of the others.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
 #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
@@ -127,12 +128,12 @@ pub(crate) fn agreeing(
     span: (usize, usize),
     formats: Vec<FormatArg<'_>>,
     limit: usize,
-) -> PyResult<(usize, Vec<usize>)> {
+) -> PyResult<(usize, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
     let found =
         py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(batch_error)?;
-    Ok((found.lines, found.agreed))
+    Ok((found.lines, found.agreed, found.besides))
 }
 
 /// The fields of lines.
@@ -324,4 +325,32 @@ pub(crate) fn write_rows<'py>(
         .map_err(batch_error)?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
     Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
+}
+
+/// How the first line of newline text is read, or why it is not, as a JSON object.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, format))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn explain(data: &[u8], format: FormatArg<'_>) -> PyResult<String> {
+    Ok(tailrace_core::lossy(&tailrace_core::explain(&format.get()?, data)).into_owned())
+}
+
+/// The first lines of a chunk that are not of the format: number, byte, what was expected, line.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, limit))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn samples<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'py>,
+    limit: usize,
+) -> PyResult<Vec<(usize, usize, &'static str, Bound<'py, PyBytes>)>> {
+    let (format, chunk) = (format.get()?, chunk(kind, data, span)?);
+    let samples = py.detach(|| tailrace_core::samples(chunk, &format, limit));
+    let shown = |one: tailrace_core::Sample| {
+        (one.number, one.byte, one.expected, PyBytes::new(py, &one.line))
+    };
+    Ok(samples.map_err(batch_error)?.into_iter().map(shown).collect())
 }

@@ -5,12 +5,13 @@
 #    source ~/.local/share/bash_completion/tailrace
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_tailrace_subparsers=(top parse send formats completions help)
+_shtab_tailrace_subparsers=(top parse send formats explain completions help)
 
 _shtab_tailrace_top_option_strings=(-h --help --log-format --columns -F --follow -j --jobs --where --since --until --strict --by -n --limit --window --slide --batch-interval --time --lateness --idle-timeout --format --color)
 _shtab_tailrace_parse_option_strings=(-h --help --log-format --columns -F --follow -j --jobs --where --since --until --strict --fields --format --rejects)
 _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
-_shtab_tailrace_formats_option_strings=(-h --help --format)
+_shtab_tailrace_formats_option_strings=(-h --help --format --fields)
+_shtab_tailrace_explain_option_strings=(-h --help --format)
 _shtab_tailrace_completions_option_strings=(-h --help)
 _shtab_tailrace_help_option_strings=(-h --help)
 _shtab_tailrace_option_strings=(-h --help -V --version)
@@ -28,9 +29,11 @@ _shtab_tailrace_parse___fields_choices=(host user time method url protocol statu
 _shtab_tailrace_parse___format_choices=(text jsonl csv arrow parquet)
 _shtab_tailrace_formats_pos_0_choices=(k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
 _shtab_tailrace_formats___format_choices=(text jsonl)
+_shtab_tailrace_explain_pos_0_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
+_shtab_tailrace_explain___format_choices=(text jsonl)
 _shtab_tailrace_completions_pos_0_choices=(bash zsh fish man)
-_shtab_tailrace_help_pos_0_choices=(top parse send formats completions)
-_shtab_tailrace_pos_0_choices=(top parse send formats completions help)
+_shtab_tailrace_help_pos_0_choices=(top parse send formats explain completions)
+_shtab_tailrace_pos_0_choices=(top parse send formats explain completions help)
 
 _shtab_tailrace_top_pos_0_nargs='*'
 _shtab_tailrace_top__h_nargs=0
@@ -50,6 +53,9 @@ _shtab_tailrace_send___help_nargs=0
 _shtab_tailrace_formats_pos_0_nargs='*'
 _shtab_tailrace_formats__h_nargs=0
 _shtab_tailrace_formats___help_nargs=0
+_shtab_tailrace_formats___fields_nargs=0
+_shtab_tailrace_explain__h_nargs=0
+_shtab_tailrace_explain___help_nargs=0
 _shtab_tailrace_completions__h_nargs=0
 _shtab_tailrace_completions___help_nargs=0
 _shtab_tailrace_help__h_nargs=0

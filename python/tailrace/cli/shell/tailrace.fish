@@ -50,7 +50,7 @@ function _shtab_tailrace_using
   test "$_shtab_tailrace_cmdpath" = "$argv"
 end
 
-set -g _shtab_tailrace_commands top parse send formats completions help
+set -g _shtab_tailrace_commands top parse send formats explain completions help
 set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --rate --rejects --since --slide --time --until --where --window -j -n
 
 complete -c tailrace -e
@@ -60,7 +60,7 @@ complete -c tailrace -n _shtab_tailrace_using -s h -l help -d 'show this help me
 complete -c tailrace -n _shtab_tailrace_using -s V -l version -d 'show the version and exit'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a top -d 'Show what comes most often.'
 complete -c tailrace -n '_shtab_tailrace_using top' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: k8s-ingress, traefik, combinedio, main-rt, main-timed, combined-timed, main, vhost_combined, alb, elb, s3, envoy, haproxy, squid, common, combined, classic, caddy, traefik-json, envoy-json, json, cloudfront, w3c, iis, ltsv, csv, tsv, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), several names with commas between them, or auto, which looks at the first 1,000 lines of each source (default auto)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l columns -x -d 'the columns of lines with commas between them and no header (with --log-format tsv: tabs); a type may follow a colon, as in time,device,temperature:float'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
 complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'how many threads read the lines of files; the answers do not depend on it (default: one for each processor)'
@@ -81,7 +81,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always n
 complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a parse -d 'Turn lines into their fields, in the order of the input.'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: k8s-ingress, traefik, combinedio, main-rt, main-timed, combined-timed, main, vhost_combined, alb, elb, s3, envoy, haproxy, squid, common, combined, classic, caddy, traefik-json, envoy-json, json, cloudfront, w3c, iis, ltsv, csv, tsv, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), several names with commas between them, or auto, which looks at the first 1,000 lines of each source (default auto)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l columns -x -d 'the columns of lines with commas between them and no header (with --log-format tsv: tabs); a type may follow a colon, as in time,device,temperature:float'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'how many threads read the lines of files; the answers do not depend on it (default: one for each processor)'
@@ -99,14 +99,19 @@ complete -c tailrace -n '_shtab_tailrace_using send' -l batch -x -d 'lines in a 
 complete -c tailrace -n '_shtab_tailrace_using send' -l connections -x -d 'how many, each with one batch in flight; they take turns (default 1)'
 complete -c tailrace -n '_shtab_tailrace_using send' -l rate -x -d 'how many lines a second, batches evenly spaced (default: what the receiver takes)'
 complete -c tailrace -n '_shtab_tailrace_using send; and test $_shtab_tailrace_npos -ge 0' -F -d FILE
-complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a formats -d 'Show which formats of log lines can be read.'
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a formats -d 'Show which formats of log lines have a name, and which fields.'
 complete -c tailrace -n '_shtab_tailrace_using formats' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using formats' -l format -xka "text jsonl" -d 'text for people, or one JSON object a format (default text)'
+complete -c tailrace -n '_shtab_tailrace_using formats' -l fields -d 'show the fields that have the same name in all formats, with their types and units'
 complete -c tailrace -n '_shtab_tailrace_using formats; and test $_shtab_tailrace_npos -ge 0' -ka "k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d NAME
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a explain -d 'Show how a line is read, piece by piece, or why it is not.'
+complete -c tailrace -n '_shtab_tailrace_using explain' -s h -l help -d 'show this help message and exit'
+complete -c tailrace -n '_shtab_tailrace_using explain' -l format -xka "text jsonl" -d 'text for people, or one JSON object (default text)'
+complete -c tailrace -n '_shtab_tailrace_using explain; and test $_shtab_tailrace_npos -eq 0' -ka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'auto|NAME'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a completions -d 'Print what makes a shell complete tailrace'"'"'s verbs, options and values.'
 complete -c tailrace -n '_shtab_tailrace_using completions' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using completions; and test $_shtab_tailrace_npos -eq 0' -ka "bash zsh fish man" -d 'bash|zsh|fish|man'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a help -d 'Show all about a verb, as its --help does.'
 complete -c tailrace -n '_shtab_tailrace_using help' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats completions" -d 'top|parse|send|formats|completions'
+complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats explain completions" -d 'top|parse|send|formats|explain|completions'
 

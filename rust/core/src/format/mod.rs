@@ -11,6 +11,7 @@ mod common;
 mod named;
 mod names;
 mod parsed;
+mod pieces;
 mod prefix;
 mod read;
 mod reader;
@@ -20,11 +21,14 @@ mod space;
 mod spec;
 mod template;
 mod time;
+mod why;
 
 use std::sync::Arc;
 
 use crate::flume::BatchError;
 use crate::lines::Chunk;
+
+pub(crate) use pieces::{Failed, Piece, What};
 
 pub use named::Named;
 pub use names::{NAMES, Name};
@@ -193,7 +197,7 @@ impl Format {
     }
 
     /// The same format with the columns that this line names, if it names other ones.
-    fn with_header(&self, line: &[u8]) -> Option<Self> {
+    pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         match &self.0.matcher {
             Matcher::Either(formats) => {
                 let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
@@ -218,7 +222,7 @@ impl Format {
     }
 
     /// Whether its lines may have fields of any name.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         match &self.0.matcher {
             Matcher::Json(json) => json.is_any(),
             Matcher::Ltsv(_) => true,

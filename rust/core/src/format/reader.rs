@@ -3,6 +3,7 @@
 use super::access::{Accessor, Way, int, parts_of_request, present};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
+use super::why::why;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads the wanted fields of lines, one line after the other.
@@ -168,6 +169,29 @@ impl Reader {
             Ok(Line::Header) => Err(reject),
             Err(further) => Err(Reject::new(offset + further.byte(), further.expected())),
         }
+    }
+
+    /// What was expected in a line that was rejected, where that takes another look at it: who only
+    /// counts has no use for it, and a hostile line would cost him several times as much.
+    pub(crate) fn told(&mut self, line: &[u8], reject: Reject) -> Reject {
+        for other in &mut self.others {
+            if other.read(line) == Err(reject) {
+                return other.told(line, reject);
+            }
+        }
+        let is_common = match self.format.0.matcher {
+            Matcher::Combined => false,
+            Matcher::Common => true,
+            _ => return reject,
+        };
+        let offset = behind_prefix(line).unwrap_or(0);
+        let told = why(&line[offset..], reject, is_common);
+        Reject::new(offset + told.byte(), told.expected())
+    }
+
+    /// How much of the line that was read last a collector put before it.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
     }
 
     /// The value of a field in the line that was read last.

@@ -2,8 +2,8 @@
 //!
 //! The labels that ltsv.org recommends have the names that are the same in all formats, and so
 //! have the usual nginx variables; any other label is a field of its own name. Of a label that
-//! occurs twice the last one counts. Pieces that are no `label:value` are passed over, but a line
-//! needs one.
+//! occurs twice the last one counts. Every piece has a label, for other logs have tabs and colons
+//! too; and that of a line's only piece is one of the known.
 
 use std::ops::Range;
 
@@ -85,32 +85,33 @@ impl Ltsv {
         let start = lead(line);
         let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let line = &line[..line.len() - blanks.count()];
-        let mut labelled = false;
+        let unlabelled = |at| Reject::new(at, "a label, a colon and a value");
+        let mut first = None;
+        let mut pieces = 0;
         let mut at = start.min(line.len());
         while at < line.len() {
             if line[at] == b'\t' {
                 at += 1;
                 continue;
             }
-            if let Some((known, length)) = self.labels.beginning(&line[at..]) {
-                let end = either(line, at + length, b'\t', b'\t');
-                values[known] = Span::new(at + length, end);
-                labelled = labelled || is_labelled(&line[at..], length - 1);
-                at = end + 1;
-                continue;
-            }
-            let colon = either(line, at, b':', b'\t');
-            if line.get(colon) != Some(&b':') {
-                at = colon + 1;
-                continue;
+            let known = self.labels.beginning(&line[at..]);
+            let colon =
+                known.map_or_else(|| either(line, at, b':', b'\t'), |(_, end)| at + end - 1);
+            if line.get(colon) != Some(&b':') || !is_labelled(&line[at..], colon - at) {
+                return Err(if blank(line) { empty_line() } else { unlabelled(at) });
             }
             let end = either(line, colon + 1, b'\t', b'\t');
-            labelled = labelled || is_labelled(&line[at..], colon - at);
+            if let Some((known, _)) = known {
+                values[known] = Span::new(colon + 1, end);
+            }
+            first = first.or(line.get(at..colon));
+            pieces += 1;
             at = end + 1;
         }
-        if !labelled {
-            let field = Reject::new(start, "a label, a colon and a value");
-            return Err(if blank(line) { empty_line() } else { field });
+        match first {
+            None => return Err(empty_line()),
+            Some(label) if pieces == 1 && !is_known(label) => return Err(unlabelled(start)),
+            Some(_) => {}
         }
         for (field, span) in self.fields.iter().zip(spans) {
             let mut values = values[field.labels.clone()].iter();
@@ -131,6 +132,10 @@ fn is_labelled(text: &[u8], colon: usize) -> bool {
     first
         && label.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
         && !value.starts_with(b"://")
+}
+
+fn is_known(label: &[u8]) -> bool {
+    LABELS.iter().any(|(_, labels)| labels.split('|').any(|known| known.as_bytes() == label))
 }
 
 fn without_brackets(line: &[u8], value: Span) -> Span {

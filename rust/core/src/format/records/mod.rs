@@ -54,7 +54,11 @@ fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
         (written, standard(written))
     };
     if name.trim().is_empty() {
-        return error(start, end, "a column needs a name".to_owned());
+        return error(
+            start,
+            end,
+            "a column needs a name; write one, or leave a comma out".to_owned(),
+        );
     }
     Ok((name, read))
 }

@@ -16,12 +16,19 @@ fn naive<'a>(line: &'a [u8], label: &str) -> Option<&'a [u8]> {
 }
 
 fn is_ltsv(line: &str) -> bool {
-    line.split('\t').filter_map(|piece| piece.split_once(':')).any(|(label, value)| {
-        let legal = |byte: char| byte.is_ascii_alphanumeric() || "_.-".contains(byte);
+    let legal = |byte: char| byte.is_ascii_alphanumeric() || "_.-".contains(byte);
+    let is_labelled = |(label, value): (&str, &str)| {
         label.chars().all(legal)
             && label.starts_with(|byte: char| byte == '_' || byte.is_ascii_alphabetic())
             && !value.starts_with("//")
-    })
+    };
+    let pieces: Vec<_> = line.split('\t').filter(|piece| !piece.is_empty()).collect();
+    let all = pieces.iter().all(|piece| piece.split_once(':').is_some_and(is_labelled));
+    // Of those that are made here.
+    all && (pieces.len() > 1
+        || pieces
+            .iter()
+            .any(|piece| ["host:", "status:"].iter().any(|known| piece.starts_with(known))))
 }
 
 proptest! {
@@ -80,7 +87,7 @@ fn labels_have_the_names_that_are_the_same_everywhere() {
 
 #[test]
 fn a_value_may_have_colons_blanks_and_nothing() {
-    let line = b"ua:a: b\thost:\treferer:http://x/\tno label here\tuser::\t";
+    let line = b"ua:a: b\thost:\treferer:http://x/\t\tuser::\t";
     assert_eq!(
         Matcher::named("ltsv").texts(line).unwrap(),
         pairs(&[("user", ":"), ("referer", "http://x/"), ("agent", "a: b")])
@@ -88,10 +95,33 @@ fn a_value_may_have_colons_blanks_and_nothing() {
 }
 
 #[test]
-fn a_line_needs_a_label() {
+fn every_piece_has_a_label() {
     let ltsv = Matcher::named("ltsv");
     let combined = br#"::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua""#;
-    for line in [&b"x"[..], b"a b:c", b":x", b"10:20\thttp://x/", combined] {
+    let cloudfront = b"2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\thttps://x/";
+    for (line, byte) in [
+        (&b"x"[..], 0),
+        (b"a b:c", 0),
+        (b":x", 0),
+        (b"10:20\thttp://x/", 0),
+        (b"a:1\tb", 4),
+        (b"a:1\t\tb c:2", 5),
+        (b"a:1\thttp://x/", 4),
+        (combined, 0),
+        (cloudfront, 0),
+    ] {
+        assert_eq!(rejected(ltsv.texts(line)), (byte, "a label, a colon and a value"));
+    }
+}
+
+#[test]
+fn the_label_of_the_only_piece_is_a_known_one() {
+    let ltsv = Matcher::named("ltsv");
+    assert_eq!(ltsv.texts(b"uri:/a").unwrap(), pairs(&[("url", "/a")]));
+    for line in [&b"error: no such file"[..], b"cache:HIT\t"] {
         assert_eq!(rejected(ltsv.texts(line)), (0, "a label, a colon and a value"));
     }
+    // What is looked for makes no label known.
+    let own = Matcher::Ltsv(Ltsv::with_fields(&["cache"]));
+    assert_eq!(rejected(own.texts(b"cache:HIT")).0, 0);
 }
