@@ -85,6 +85,8 @@ pub(super) enum Class {
     Blank,
     /// A byte with which a number may begin.
     Number,
+    /// The same, of a number with a blank behind it.
+    NumberAndBlank,
     /// A quote, or the dash that stands for a request.
     Opening,
     Byte(u8),
@@ -119,7 +121,9 @@ impl Behind {
         }
         let mut second = self.second.bits(block) | past;
         if self.first == Class::Blank {
-            second |= block.blanks();
+            // Of more than two blanks the steps know.
+            let blanks = block.blanks();
+            second |= blanks & ((second | blanks) >> 1 | 1 << (Block::LEN - 1));
         }
         let has = |at| self.second().has(line.get(at), self.first);
         first & ahead(ahead(second, has(end)), has(end + 1))
@@ -145,7 +149,7 @@ impl Class {
             Self::Nothing => false,
             // As control bytes are no blanks, these have to be looked at again.
             Self::Blank => byte <= b' ',
-            Self::Number => (b'-'..=b'9').contains(&byte),
+            Self::Number | Self::NumberAndBlank => (b'-'..=b'9').contains(&byte),
             Self::Opening => matches!(byte, b'"' | b'-'),
             Self::Byte(wanted) => byte == wanted,
         }
@@ -158,6 +162,11 @@ impl Class {
             Self::Nothing => 0,
             Self::Blank => block.blanks(),
             Self::Number => block.numbers(),
+            Self::NumberAndBlank => {
+                let numbers = block.numbers();
+                let goes_on = (numbers | block.blanks()) >> 1 | 1 << (Block::LEN - 1);
+                numbers & (goes_on | !block.places(b'-'))
+            }
             Self::Opening => {
                 block.places(b'"') | block.places(b'-') & (block.blanks() >> 1 | 1 << 63)
             }
@@ -394,7 +403,6 @@ fn past(line: &[u8], start: usize) -> u64 {
 }
 
 /// The places of bits, lowest first.
-#[derive(Clone, Copy)]
 struct Bits(u64);
 
 impl Iterator for Bits {
@@ -421,8 +429,17 @@ mod tests {
     }
 
     fn classes() -> impl Strategy<Value = Class> {
-        use Class::{Any, Blank, Byte, Nothing, Number, Opening};
-        prop::sample::select(vec![Any, Nothing, Blank, Number, Opening, Byte(b'"'), Byte(b'0')])
+        use Class::{Any, Blank, Byte, Nothing, Number, NumberAndBlank, Opening};
+        prop::sample::select(vec![
+            Any,
+            Nothing,
+            Blank,
+            Number,
+            NumberAndBlank,
+            Opening,
+            Byte(b'"'),
+            Byte(b'0'),
+        ])
     }
 
     proptest! {
@@ -453,16 +470,25 @@ mod tests {
         ) {
             let start = start.min(line.len());
             let behind = Behind::new(first, second);
-            // Where a dash stands for a request it is a word by itself.
+            // A dash that stands for a request, or for a number, is a word by itself.
             let fits = |at: &usize| {
                 let opening = |class, at: usize| {
-                    class != Class::Opening
-                        || line.get(at) != Some(&b'-')
-                        || line.get(at + 1).is_none_or(|byte| *byte <= b' ')
+                    let next = line.get(at + 1);
+                    line.get(at) != Some(&b'-')
+                        || next.is_none_or(|byte| *byte <= b' ')
+                        || match class {
+                            Class::Opening => false,
+                            Class::NumberAndBlank => Class::Number.has(next),
+                            _ => true,
+                        }
                 };
-                behind.may_be(&line, at + 1)
-                    && opening(first, at + 1)
-                    && (opening(second, at + 2) || first == Class::Blank && line[*at + 2] <= b' ')
+                let is_in = |class: Class, at: usize| class.has(line.get(at)) && opening(class, at);
+                let blank = |at: usize| line.get(at).is_none_or(|byte| *byte <= b' ');
+                is_in(first, at + 1)
+                    && (is_in(second, at + 2)
+                        || first == Class::Blank
+                            && blank(at + 2)
+                            && (is_in(second, at + 3) || blank(at + 3)))
             };
             let quotes = (start..line.len()).filter(|at| line[*at] == b'"');
             let quotes: Vec<_> = quotes.filter(fits).collect();
@@ -484,8 +510,8 @@ mod tests {
             for bare in [false, true] {
                 let mut open = None;
                 let mut pairs = Vec::new();
-                for at in start..line.len() {
-                    match line[at] {
+                for (at, byte) in line.iter().enumerate().skip(start) {
+                    match byte {
                         b']' => {
                             if let Some(open) = open && fits(&at) {
                                 pairs.push((open, at));

@@ -63,7 +63,10 @@ impl Front {
             }
             Op::Word { field: host } | Op::List { field: host, colons: false } => {
                 let is_list = matches!(steps[at].op, Op::List { .. });
-                let ident = rest.ident()?;
+                let ident = rest.ident();
+                if ident.is_none() {
+                    rest.text(b" - ")?;
+                }
                 let (user, time) = rest.user_and_time()?;
                 (*host, is_list, ident, user, time.0, Some(time.1 + 1))
             }
@@ -110,17 +113,16 @@ impl<'a> Steps<'a> {
         Some(*field)
     }
 
-    /// ` - `, or a word in its place.
-    fn ident(&mut self) -> Option<Option<usize>> {
-        match self.next()? {
-            Op::Text(text) => (**text == *b" - ").then_some(None),
-            Op::Blank => {
-                let Op::Word { field } = self.next()? else { return None };
-                self.blank()?;
-                Some(Some(*field))
-            }
-            _ => None,
-        }
+    /// A word with blanks around it, if it comes next.
+    fn ident(&mut self) -> Option<usize> {
+        let [Step { op: Op::Blank, .. }, Step { op: Op::Word { field }, .. }, ..] =
+            self.steps.get(self.at..)?
+        else {
+            return None;
+        };
+        self.at += 2;
+        self.blank()?;
+        Some(*field)
     }
 
     /// `user [time] `: the fields, and the step of the time.

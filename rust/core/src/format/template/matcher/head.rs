@@ -73,7 +73,7 @@ impl Program {
         let step = cursor.step + 1;
         let mut furthest = None;
         let mut brackets = Brackets::new(line, cursor.at, head.behind, false);
-        while let Some((open, close)) = brackets.next() {
+        for (open, close) in brackets.by_ref() {
             if !head.outline.may_be(line, close + 1) {
                 continue;
             }

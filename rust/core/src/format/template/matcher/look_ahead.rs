@@ -1,5 +1,7 @@
 //! What steps know of those behind them before a line is seen.
 
+use memchr::memchr_iter;
+
 use super::find::{Behind, Class};
 use super::outline::Outline;
 use super::shapes::Look;
@@ -49,7 +51,7 @@ fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
             counts.push(quotes);
         }
         match &step.op {
-            Op::Text(text) => quotes += text.iter().filter(|byte| **byte == b'"').count(),
+            Op::Text(text) => quotes += memchr_iter(b'"', text).count(),
             Op::Known { look, .. } if look.has(Some(b'"')) => return None,
             Op::Known { .. } | Op::Blank | Op::StatusAndSize { .. } | Op::End | Op::Done => {}
             _ => return None,
@@ -84,7 +86,7 @@ fn behind(rest: &[Step], taken: usize, open: bool) -> Behind {
             [first, second, ..] => (class_of_byte(*first), class_of_byte(*second)),
         },
         Op::Blank => (Class::Blank, class(1)),
-        Op::StatusAndSize { .. } => (Class::Blank, Class::Number),
+        Op::StatusAndSize { .. } => (Class::Blank, Class::NumberAndBlank),
         _ => (class(0), Class::Any),
     };
     Behind::new(first, second)
@@ -103,7 +105,12 @@ fn class_of(step: &Step, from: &[Step], open: bool) -> Class {
         Op::Blank | Op::StatusAndSize { .. } => Class::Blank,
         Op::Text(text) => text.first().map_or(Class::Any, |byte| class_of_byte(*byte)),
         Op::Known { look: Look::Time(_), .. } | Op::Known { may_be_empty: true, .. } => Class::Any,
-        Op::Known { .. } => Class::Number,
+        Op::Known { look: Look::Numbers, .. } => Class::Number,
+        Op::Known { .. } => match from.get(1).map(|step| (&step.op, step.optional && open)) {
+            Some((Op::Blank | Op::StatusAndSize { .. }, _)) => Class::NumberAndBlank,
+            Some((Op::Text(text), false)) if text.first() == Some(&b' ') => Class::NumberAndBlank,
+            _ => Class::Number,
+        },
         // A dash in place of a request is a word.
         Op::Open => match from.get(2).map(|step| (&step.op, step.optional)) {
             Some((Op::Blank | Op::StatusAndSize { .. }, false)) => Class::Opening,

@@ -115,7 +115,9 @@ impl Matcher {
             if furthest.is_none_or(|known| stopped.0.byte() > known.0.byte()) {
                 furthest = Some(stopped);
             }
-            program.steps[self.shared..].iter().for_each(|step| step.clear(spans));
+            for step in &program.steps[self.shared..] {
+                step.clear(spans);
+            }
         }
         Err(furthest.unwrap_or((Reject::new(0, ""), 0)))
     }
@@ -153,7 +155,6 @@ fn shared(programs: &[Program]) -> usize {
 #[cfg(test)]
 mod against;
 #[cfg(test)]
-#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod dull;
 #[cfg(test)]
 #[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]

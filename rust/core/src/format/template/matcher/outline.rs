@@ -1,7 +1,8 @@
 //! A coarse and quick look at what follows a delimiter, for the few places that masks do not turn
 //! away: steps that would not fit are not begun.
 
-use super::find::{is_blank, skip_blanks};
+use super::find::is_blank;
+use super::run::blanks;
 use super::shapes::{self, Look};
 use super::steps::{Op, Step};
 
@@ -18,9 +19,14 @@ enum Item {
     Opening,
     /// Three digits, or a dash.
     Status,
+    Int {
+        may_be_empty: bool,
+    },
     Number {
         may_be_empty: bool,
     },
+    /// Anything but a quote, behind which nothing is known.
+    NoQuote,
     /// Several with commas, colons and blanks.
     Numbers {
         may_be_empty: bool,
@@ -49,15 +55,18 @@ impl Outline {
                     Item::Blanks,
                     Item::Status,
                     Item::Blanks,
-                    Item::Number { may_be_empty: false },
+                    Item::Int { may_be_empty: false },
                 ]),
                 Op::Known { look, may_be_empty, .. } => match look {
                     Look::Status if !may_be_empty => items.push(Item::Status),
                     Look::Numbers => {
                         items.push(Item::Numbers { may_be_empty: *may_be_empty });
                     }
-                    Look::Int | Look::Number => {
-                        items.push(Item::Number { may_be_empty: *may_be_empty });
+                    Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
+                    Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
+                    Look::Time(shape) if !may_be_empty && !shape.has(b'"') => {
+                        items.push(Item::NoQuote);
+                        break;
                     }
                     Look::Status | Look::Time(_) => break,
                 },
@@ -80,7 +89,10 @@ impl Outline {
             // At the end of the line all depends on which steps are optional.
             let Some(&byte) = line.get(at) else { return true };
             at = match item {
-                Item::Blanks if is_blank(byte) => skip_blanks(line, at + 1),
+                Item::Blanks => match blanks(line, at) {
+                    Some(end) => end,
+                    None => return false,
+                },
                 Item::Byte(wanted) if byte == *wanted => at + 1,
                 Item::Opening if byte == b'"' => return true,
                 Item::Opening if byte == b'-' => at + 1,
@@ -88,6 +100,14 @@ impl Outline {
                     Some(end) => end,
                     None => return false,
                 },
+                Item::NoQuote => return byte != b'"',
+                Item::Int { may_be_empty } => {
+                    let end = end_of_all(line, at, is_of_int);
+                    if end == at && !may_be_empty {
+                        return false;
+                    }
+                    end
+                }
                 Item::Number { may_be_empty } => {
                     let end = end_of_all(line, at, is_of_number);
                     if end == at && !may_be_empty {
@@ -109,6 +129,7 @@ impl Item {
     /// Whether the bytes of this one may go on into the next, so that its end is not known.
     fn runs_into(self, next: Self) -> bool {
         let is_of: fn(u8) -> bool = match self {
+            Self::Int { .. } => is_of_int,
             Self::Number { .. } => is_of_number,
             Self::Numbers { .. } => is_of_numbers,
             _ => return false,
@@ -120,6 +141,10 @@ impl Item {
             _ => true,
         }
     }
+}
+
+fn is_of_int(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'-'
 }
 
 fn is_of_number(byte: u8) -> bool {

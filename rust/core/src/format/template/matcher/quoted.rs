@@ -52,10 +52,10 @@ impl Program {
         if let Some(counts) = &quoted.quotes_behind {
             return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
         }
-        let mut quotes = Quotes::new(line, from, quoted.behind);
-        while let Some((place, escaped)) = quotes.next() {
+        let mut places = Quotes::new(line, from, quoted.behind);
+        while let Some((place, escaped)) = places.next() {
             if escaped && behind_escaped.is_some() {
-                quotes.without_escaped();
+                places.without_escaped();
                 continue;
             }
             if !quoted.outline.may_be(line, place + 1) {
@@ -127,15 +127,15 @@ impl Program {
         }
         let is_behind = |failed: &Cursor| self.stopped(line, *failed).1 > self.steps[step].part;
         let nearly = || {
-            let mut quotes = Quotes::new(line, from, Behind::BLANK);
-            let near = std::iter::from_fn(|| quotes.next()).find(|(place, escaped)| {
+            let mut blank = Quotes::new(line, from, Behind::BLANK);
+            let near = std::iter::from_fn(|| blank.next()).find(|(place, escaped)| {
                 !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte))
             });
             let cursor = Cursor { at: near?.0 + 1, step };
             self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
         };
-        let stop = furthest.filter(is_behind).or_else(nearly);
-        stop.unwrap_or(Cursor { at: line.len(), ..cursor })
+        let reached = furthest.filter(is_behind).or_else(nearly);
+        reached.unwrap_or(Cursor { at: line.len(), ..cursor })
     }
 }
 

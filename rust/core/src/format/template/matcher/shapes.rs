@@ -3,7 +3,6 @@
 //! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
 
 use super::find::{is_blank, skip_blanks};
-use crate::format::scan;
 use crate::format::time::TimeFormat;
 
 /// Eighteen digits always fit into 63 bits.
@@ -71,8 +70,11 @@ fn decimal(line: &[u8], at: usize) -> Option<usize> {
 /// No more of them than can be a number, and one.
 #[inline]
 fn digits(line: &[u8], from: usize) -> usize {
-    let most = line.len().min(from + MOST_DIGITS + 1);
-    from + scan::digits(&line[..most], from)
+    let mut at = from;
+    while at < line.len() && at <= from + MOST_DIGITS && line[at].is_ascii_digit() {
+        at += 1;
+    }
+    at
 }
 
 /// A look by which a field is known.
