@@ -303,7 +303,7 @@ mod tests {
     fn a_prefix_and_what_is_passed_over_are_told() {
         let line = "web-1  | [2016-04-15T20:17:00.310Z] x 7 more";
         assert_eq!(
-            pieces("[{time:iso}] {} {n:int}{...}", line),
+            pieces(concat!("[{time:iso}] {} {n", ":int}{...}"), line),
             [
                 r#"prefix "web-1  | ""#,
                 r#"literal "[""#,

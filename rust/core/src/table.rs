@@ -434,7 +434,9 @@ mod tests {
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
         let mut tabulator = Tabulator::new(Reader::new(&format, fields).unwrap());
-        lines.iter().for_each(|line| tabulator.push(line));
+        for line in lines {
+            tabulator.push(line);
+        }
         tabulator.finish()
     }
 
@@ -491,7 +493,9 @@ mod tests {
             for first_zero in 0..=len {
                 let pushed: Vec<_> = (0..len).map(|at| at < first_zero || at % 3 == 1).collect();
                 let mut bits = Bits::default();
-                pushed.iter().for_each(|&bit| bits.push(bit));
+                for &bit in &pushed {
+                    bits.push(bit);
+                }
                 let zeros = pushed.iter().filter(|&&bit| !bit).count();
                 assert_eq!((bits.len, bits.zeros), (len, zeros));
                 let found: Vec<_> = (0..len).map(|at| bits.get(at)).collect();

@@ -90,6 +90,7 @@ pub(crate) fn compiled(spec: &str) -> PyResult<Format> {
     Format::new(spec).map_err(|error| PyValueError::new_err(error.message))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn unknown_field(error: tailrace_core::UnknownField) -> PyErr {
     PyValueError::new_err(format!("no field {:?} in this format", error.name))
 }

@@ -95,6 +95,7 @@ impl PyEngine {
 
     #[pyo3(signature = (data, /, *, kind, span, source, format, now_us, max_ahead_us))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
     fn absorb(
         &self,
         py: Python<'_>,

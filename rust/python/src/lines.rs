@@ -12,6 +12,12 @@ use crate::arrow::{self, Cells};
 use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, unknown_field};
 use crate::filter::{PyFilter, checked, reader};
 
+/// Number and byte of a rejected line, what was expected there, and the line.
+type Sample<'py> = (usize, usize, &'static str, Bound<'py, PyBytes>);
+
+/// From which byte up to which, and the format there.
+type Section = ((usize, usize), PyFormat);
+
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
 pub(crate) struct PyFormat(pub(crate) Format);
@@ -44,7 +50,7 @@ impl PyFormat {
         data: &[u8],
         kind: &str,
         span: (usize, usize),
-    ) -> PyResult<(Vec<((usize, usize), Self)>, Self)> {
+    ) -> PyResult<(Vec<Section>, Self)> {
         let chunk = chunk(kind, data, span)?;
         let Chunk::Lines(text) = chunk else {
             let after = self.0.after(chunk).unwrap_or_else(|_| self.0.clone());
@@ -346,7 +352,7 @@ pub(crate) fn samples<'py>(
     span: (usize, usize),
     format: FormatArg<'py>,
     limit: usize,
-) -> PyResult<Vec<(usize, usize, &'static str, Bound<'py, PyBytes>)>> {
+) -> PyResult<Vec<Sample<'py>>> {
     let (format, chunk) = (format.get()?, chunk(kind, data, span)?);
     let samples = py.detach(|| tailrace_core::samples(chunk, &format, limit));
     let shown = |one: tailrace_core::Sample| {

@@ -336,8 +336,8 @@ impl Accessor {
                 Step::Class => {}
                 Step::Percent | Step::Unescape => {
                     let from = text.of(buffer).to_vec();
-                    let decoder = if *step == Step::Percent { percent } else { unescape };
-                    let decoded = decoder(&from, buffer);
+                    let undo = if *step == Step::Percent { percent } else { unescape };
+                    let decoded = undo(&from, buffer);
                     let len = decoded.len();
                     if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
                         buffer.clear();

@@ -32,14 +32,14 @@ pub(crate) use pieces::{Failed, Piece, What};
 
 pub use named::Named;
 pub use names::{NAMES, Name};
-pub use parsed::{Line, Reject, Span};
+pub use parsed::{Line, Reject};
 pub use read::{Kind, Value};
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};
 
 use access::Accessor;
-use parsed::Found;
+use parsed::{Found, Span};
 use read::{Encoding, Read};
 use records::Ltsv;
 
@@ -168,13 +168,11 @@ impl Format {
 
     /// Whether it is sure to have a field; `kind` also has one of those that it may have.
     pub fn has(&self, name: &str) -> bool {
-        match &self.0.matcher {
-            Matcher::Either(formats) => formats.iter().any(|format| format.has(name)),
-            _ => {
-                let named_later = self.has_header() && self.0.found.is_empty();
-                self.accessor(name).is_some() || (named_later && names::known(name).is_some())
-            }
+        if let Matcher::Either(formats) = &self.0.matcher {
+            return formats.iter().any(|format| format.has(name));
         }
+        let named_later = self.has_header() && self.0.found.is_empty();
+        self.accessor(name).is_some() || (named_later && names::known(name).is_some())
     }
 
     /// Where its matcher says that a field of this name stands, the first of several.

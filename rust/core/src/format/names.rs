@@ -68,6 +68,6 @@ pub const NAMES: &[Name] = &[
 ];
 
 /// The name, if it is one that is the same in all formats.
-pub fn known(name: &str) -> Option<&'static Name> {
+pub(super) fn known(name: &str) -> Option<&'static Name> {
     NAMES.iter().find(|known| known.name == name)
 }

@@ -4,14 +4,14 @@ use super::read::{Encoding, Read};
 
 /// A piece of a line, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
     /// No piece at all, which is not the same as an empty one.
-    pub const NONE: Self = Self { start: u32::MAX, end: 0 };
+    pub(crate) const NONE: Self = Self { start: u32::MAX, end: 0 };
 
     /// From one byte up to another; lines are shorter than four billion bytes.
     #[expect(clippy::cast_possible_truncation, reason = "lines have a limit far below")]

@@ -47,7 +47,7 @@ pub enum Value<'a> {
 /// But for `Verbatim`, nothing and a lone `-` are null, and so is what cannot be read: what a
 /// line must not be is said by the matcher, which sees it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
+pub(crate) enum Read {
     /// Text as it stands, even none.
     Verbatim,
     /// Text as it stands.
@@ -68,7 +68,7 @@ pub enum Read {
 
 impl Read {
     /// The type of what is read.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Verbatim | Self::Text | Self::Request => Kind::Text,
             Self::Int => Kind::Int,
@@ -80,7 +80,7 @@ impl Read {
 
 /// How the text of a field is written in its line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// As it is.
     #[default]
     Raw,

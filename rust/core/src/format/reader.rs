@@ -74,9 +74,9 @@ impl Reader {
     }
 
     /// Goes on with other columns, because a line of the log says so.
-    fn turn_to(&mut self, format: Format) {
+    fn turn_to(&mut self, format: &Format) {
         let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
-        *self = Self::lenient(&format, &names);
+        *self = Self::lenient(format, &names);
     }
 
     /// The names of the fields.
@@ -113,7 +113,7 @@ impl Reader {
             if found == Line::Header
                 && let Some(format) = self.format.with_header(line)
             {
-                self.turn_to(format);
+                self.turn_to(&format);
             }
             return Ok(found);
         }

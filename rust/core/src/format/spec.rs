@@ -142,10 +142,10 @@ impl Format {
     }
 
     fn of_columns(spec: &str, delimiter: u8, columns: &str) -> Result<Self, SpecError> {
-        let delimited = Delimited::with_columns(delimiter, columns)
+        let format = Delimited::with_columns(delimiter, columns)
             .map_err(|error| at(spec, columns, &error))?;
-        let found = delimited.found().to_vec();
-        Self::timed(spec, Matcher::Delimited(delimited), found)
+        let found = format.found().to_vec();
+        Self::timed(spec, Matcher::Delimited(format), found)
     }
 
     /// With times that can be read.

@@ -161,6 +161,7 @@ struct Edge {
 
 impl Json {
     /// Objects with these fields.
+    #[cfg(test)]
     pub(crate) fn new(fields: &[Want]) -> Self {
         Self::of(fields.to_vec(), false)
     }

@@ -23,18 +23,18 @@ use super::read::Read;
 
 /// A format as a sequence of parts, whatever language it was written in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template {
+pub(crate) struct Template {
     /// Literals and fields, in the order of the line. No two literals stand side by side.
-    pub parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Whether more may follow at the end of a line, behind a blank: formats that grow columns.
-    pub open: bool,
+    pub(crate) open: bool,
     /// The literals before which a line may end: columns that older lines lack.
-    pub ends: Vec<usize>,
+    pub(crate) ends: Vec<usize>,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Bytes that stand there. A blank stands for one blank or more.
     Literal(Vec<u8>),
     /// A field.
@@ -43,21 +43,21 @@ pub enum Part {
 
 /// A field of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Its name: one of the names that are the same in all formats, or its own.
     /// Empty for what is passed over.
-    pub name: String,
+    pub(crate) name: String,
     /// What its text may look like.
-    pub shape: Shape,
+    pub(crate) shape: Shape,
     /// How its text is read.
-    pub read: Read,
+    pub(crate) read: Read,
     /// Where in the text of the template it was written, in bytes: start and end.
-    pub written: (usize, usize),
+    pub(crate) written: (usize, usize),
 }
 
 /// What the text of a field may look like. Which bytes end it is for the literal behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// No blanks, at least one byte.
     Word,
     /// Anything, blanks and nothing included. Between quotes a backslash escapes.
@@ -76,11 +76,11 @@ pub enum Shape {
 
 /// What is wrong with a text that should be a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateError {
+pub(crate) struct TemplateError {
     /// From which byte of the text on.
-    pub start: usize,
+    pub(crate) start: usize,
     /// Up to which.
-    pub end: usize,
+    pub(crate) end: usize,
     /// In words, with what to write instead.
-    pub message: String,
+    pub(crate) message: String,
 }

@@ -36,7 +36,7 @@ fn in_range(micros: i64) -> Option<i64> {
 
 /// How a time is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TimeFormat {
+pub(crate) enum TimeFormat {
     /// As access logs do: `17/May/2015:10:05:03 +0000`.
     Clf,
     /// ISO 8601 (RFC 3339): `2015-05-17T10:05:03.120Z`, with a blank for the T, a comma for the

@@ -129,11 +129,6 @@ impl Pattern {
         self.is_clf
     }
 
-    /// Whether it tells the year, or seconds since the epoch.
-    pub(super) fn has_year(&self) -> bool {
-        self.items.iter().any(|item| matches!(item, Year | YearOfCentury | Epoch))
-    }
-
     /// Takes what the text says into the moment.
     pub(super) fn read(&self, text: &[u8], moment: &mut Moment) -> Option<()> {
         let mut rest = text;

@@ -109,10 +109,6 @@ fn a_part_that_is_missing_makes_it_no_time() {
 
 #[test]
 fn without_a_year_there_is_no_time() {
-    assert!(!timer(&[pattern("%H:%M"), pattern("%d %b")]).is_complete());
-    assert!(timer(&[pattern("%H:%M"), pattern("%d %b %y")]).is_complete());
-    assert!(timer(&[pattern("%s")]).is_complete());
-    assert!(timer(&[TimeFormat::Iso, TimeFormat::Iso]).is_complete());
     assert_eq!(one(pattern("%H:%M"), "10:05"), None);
 }
 

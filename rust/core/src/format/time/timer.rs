@@ -33,14 +33,6 @@ impl Timer {
         Ok(Self { parts })
     }
 
-    /// Whether the parts can make a time; without a year all times are nothing.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.parts.iter().any(|part| match part {
-            Part::Pattern(pattern) => pattern.has_year(),
-            Part::Clf | Part::Iso | Part::Epoch(_) | Part::Any => true,
-        })
-    }
-
     /// Microseconds since the epoch, or nothing where a part is missing or unreadable, or all of
     /// them are no time in range.
     pub(crate) fn read<'a>(

@@ -7,13 +7,16 @@ mod config;
 mod json;
 mod variables;
 
+#[cfg(test)]
+use super::Template;
 use super::draft::{Body, Draft, Pasted, error};
 use super::meaning::Meaning;
-use super::{Shape, Template, TemplateError};
+use super::{Shape, TemplateError};
 
 pub(super) use config::is_directive;
 
 /// The template of a `log_format`, the body or the whole directive.
+#[cfg(test)]
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     match paste(text)? {
         Pasted::Template(template) => Ok(template),
