@@ -28,9 +28,14 @@ UNITS = [
 
 Case = tuple[str, str, str]
 
+# How much of a pasted format is printed.
+_WIDTH = 40
+
 
 @dataclass(frozen=True)
 class Format:
+    """A format and a benign line of it."""
+
     spec: str
     example: str
 
@@ -45,6 +50,7 @@ class Format:
 
 
 def line(case: Case, size: int) -> str:
+    """Return a hostile line of about this size."""
     before, unit, behind = case
     return before + unit * (size // len(unit)) + behind
 
@@ -71,6 +77,7 @@ def instructions(program: Path, spec: str, lines: list[str]) -> list[int]:
 
 
 def totals(dump: Path) -> int:
+    """Return the instructions that a dump counts."""
     found = re.search(r"^(?:totals|summary): (\d+)", dump.read_text(), re.MULTILINE)
     if found is None:
         raise ValueError(dump)
@@ -78,9 +85,10 @@ def totals(dump: Path) -> int:
 
 
 def report(program: Path, format: Format, most: int) -> None:
+    """Print what a benign line costs, and the worst attacks of each size."""
     benign = instructions(program, format.spec, [format.example])[0]
     per_byte = benign / len(format.example)
-    name = format.spec if len(format.spec) < 40 else format.spec[:37] + "..."
+    name = format.spec if len(format.spec) < _WIDTH else format.spec[: _WIDTH - 3] + "..."
     print(f"{name}: benign {benign} instructions, {per_byte:.2f} a byte", flush=True)
     cases, before = format.cases(), dict[Case, float]()
     for size in (1 << 10, 1 << 13, 1 << 16, 1 << 20):
@@ -112,6 +120,7 @@ def worst(ratios: dict[Case, float], count: int) -> list[Case]:
 
 
 def main() -> None:
+    """Measure the formats that were named, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=Path)
     parser.add_argument("formats", nargs="*")
