@@ -23,6 +23,9 @@ use std::ops::RangeInclusive;
 use super::scan::{Block, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash};
 use super::{Fields, Reject, Span as Place, time};
 
+/// Blanks that are looked at together.
+const BLANKS: &[u8; 16] = b"                ";
+
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
 const LONGEST_TIME: usize = 64;
 
@@ -201,6 +204,10 @@ fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
     let mut end = line.len();
+    // A hostile line may end in nothing but blanks.
+    while end > lead && line[end - 1] == b' ' && line[lead..end].ends_with(BLANKS) {
+        end -= BLANKS.len();
+    }
     while end > lead && is_blank(line[end - 1]) {
         end -= 1;
     }
@@ -218,6 +225,9 @@ fn blanks(line: &[u8], at: usize) -> Result<usize, Reject> {
 }
 
 fn skip_blanks(line: &[u8], mut at: usize) -> usize {
+    while line.get(at + 1) == Some(&b' ') && line[at..].starts_with(BLANKS) {
+        at += BLANKS.len();
+    }
     while at < line.len() && is_blank(line[at]) {
         at += 1;
     }
@@ -241,24 +251,30 @@ pub(super) fn quoted(line: &[u8], at: usize) -> Option<usize> {
 /// that begins a word in front of that.
 fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
     let mut open = None;
-    let mut behind_blank = 0;
     for start in (lead..line.len()).step_by(Block::LEN) {
         let block = Block::at(line, start);
-        let blanks = block.blanks();
-        let opening = block.places(b'[') & (blanks << 1 | behind_blank);
-        let closing = block.places(b']') & before_blank(line, start, blanks);
-        behind_blank = blanks >> (Block::LEN - 1);
-        for place in places(opening | closing, start) {
-            if line[place] == b'[' {
-                // The first word is the host, which may be a bracketed IPv6 address.
-                if place > lead && is_blank(line[place - 1]) {
-                    open = Some(place);
-                }
-            } else if let Some(open) = open
+        let mut opening = block.places(b'[');
+        if opening != 0 {
+            let blanks = b" \t\r\n".iter().fold(0, |all, &blank| all | block.places(blank));
+            let behind_blank = start > lead && is_blank(line[start - 1]);
+            opening &= blanks << 1 | u64::from(behind_blank);
+        }
+        let closing = block.places(b']') & before_blank(line, start, block.blanks());
+        // The first word is the host, which may be a bracketed IPv6 address: no blank before it.
+        let last = |opening: u64| start + (Block::LEN - 1) - opening.leading_zeros() as usize;
+        for place in places(closing, start) {
+            let before = opening & ((1 << (place - start)) - 1);
+            let open = if before == 0 { open } else { Some(last(before)) };
+            let may_begin = |&byte: &u8| matches!(byte, b'"' | b'-') || is_blank(byte);
+            if let Some(open) = open
+                && line.get(place + 2).is_some_and(may_begin)
                 && (quoted(line, place + 1).is_some() || is_missing_request(line, open, place))
             {
                 return Ok((open, place));
             }
+        }
+        if opening != 0 {
+            open = Some(last(opening));
         }
     }
     Err(Reject::at(open.unwrap_or(line.len())))
