@@ -55,6 +55,11 @@ impl Word {
     pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
+
+    /// Its first eight bytes.
+    pub(super) fn head(&self) -> u64 {
+        self.head
+    }
 }
 
 /// A piece of a line, to be compared with words.
@@ -75,6 +80,11 @@ impl<'a> Sought<'a> {
             None => text.iter().rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
         };
         Self { head, text }
+    }
+
+    /// Its first eight bytes.
+    pub(super) fn head(self) -> u64 {
+        self.head
     }
 
     #[inline]

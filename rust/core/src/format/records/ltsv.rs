@@ -21,6 +21,8 @@ pub(crate) struct Ltsv {
     found: Vec<Found>,
     fields: Vec<Field>,
     labels: Vec<Word>,
+    /// Places of the labels by the beginning of each: a line may be all labels.
+    sorted: Vec<(u64, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +45,8 @@ impl Ltsv {
     }
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut ltsv = Self { found: Vec::new(), fields: Vec::new(), labels: Vec::new() };
+        let mut ltsv =
+            Self { found: Vec::new(), fields: Vec::new(), labels: Vec::new(), sorted: Vec::new() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
@@ -54,7 +57,17 @@ impl Ltsv {
             ltsv.fields.push(Field { labels: start..ltsv.labels.len(), time });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
+        let heads = ltsv.labels.iter().map(Word::head);
+        ltsv.sorted = heads.enumerate().map(|(place, head)| (head, place)).collect();
+        ltsv.sorted.sort_unstable();
         ltsv
+    }
+
+    /// Which label this is, the first of equal ones.
+    fn place_of(&self, label: Sought<'_>) -> Option<usize> {
+        let from = self.sorted.partition_point(|(head, _)| *head < label.head());
+        let alike = self.sorted[from..].iter().take_while(|(head, _)| *head == label.head());
+        alike.map(|&(_, place)| place).find(|&place| label.is(&self.labels[place]))
     }
 
     /// The fields, in the order of the spans.
@@ -91,7 +104,7 @@ impl Ltsv {
             let end = either(line, colon + 1, b'\t', b'\t');
             labelled = labelled || is_label(&line[at..colon]);
             let label = Sought::new(line, at, colon);
-            if let Some(known) = self.labels.iter().position(|known| label.is(known)) {
+            if let Some(known) = self.place_of(label) {
                 values[known] = Span::new(colon + 1, end);
             }
             at = end + 1;
