@@ -102,6 +102,10 @@ impl Ltsv {
                 continue;
             }
             let end = either(line, colon + 1, b'\t', b'\t');
+            if colon == at {
+                at = end + 1;
+                continue;
+            }
             labelled = labelled || is_label(&line[at..colon]);
             let label = Sought::new(line, at, colon);
             if let Some(known) = self.place_of(label) {

@@ -4,7 +4,7 @@ use super::super::{Part, Shape, Slot, Template, TemplateError};
 use super::find::is_blank;
 use super::head::Head;
 use super::shapes::TimeShape;
-use super::{Behind, Look, Op, Program, Step, Until};
+use super::{Behind, Look, Op, Program, Second, Step, Until};
 use crate::format::parsed::Found;
 use crate::format::read::{Encoding, Read};
 use crate::format::time::TimeFormat;
@@ -233,6 +233,7 @@ impl Compiler<'_> {
             may_be_empty,
             may_lack_blank: before.len() > 1 && before.last() == Some(&b' '),
             limit: usize::MAX,
+            second: None,
         }
     }
 
@@ -344,13 +345,14 @@ fn look_ahead(steps: &mut [Step]) {
     for at in 0..steps.len() {
         let (this, rest) = steps[at..].split_at_mut(1);
         match &mut this[0].op {
-            Op::Until(Until { anchor, limit, .. }) => {
+            Op::Until(Until { anchor, limit, second, .. }) => {
                 let has = |step: &Step| match &step.op {
                     Op::Known { look, .. } => look.has(*anchor),
                     Op::StatusAndSize { .. } => Look::Int.has(*anchor),
                     _ => false,
                 };
                 *limit = rest.iter().position(has).map_or(usize::MAX, |offset| at + 1 + offset);
+                *second = anchor.and_then(|anchor| behind_anchor(anchor, rest, at + 1, *limit));
             }
             Op::Head(head) => {
                 let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::Open));
@@ -358,5 +360,45 @@ fn look_ahead(steps: &mut [Step]) {
             }
             _ => {}
         }
+    }
+}
+
+/// What may stand behind the anchor with which this literal begins, and what is known by its look
+/// behind that.
+fn behind_anchor(anchor: u8, steps: &[Step], at: usize, limit: usize) -> Option<Second> {
+    let [Step { op: Op::Text(text), optional: false, .. }, behind @ ..] = steps else {
+        return None;
+    };
+    let place = text.iter().position(|byte| *byte == anchor)?;
+    let mut may_be = Box::new([false; 256]);
+    if let Some(byte) = text.get(place + 1) {
+        allow(&mut may_be, *byte);
+        return Some(Second { may_be, step: at });
+    }
+    let [Step { op: Op::Known { look, may_be_empty, .. }, .. }, next, ..] = behind else {
+        return None;
+    };
+    if limit <= at + 1 {
+        return None;
+    }
+    let mut step = at + 1;
+    for byte in 0..=u8::MAX {
+        may_be[usize::from(byte)] = look.may_begin_with(byte);
+    }
+    if *may_be_empty {
+        let Step { op: Op::Text(text), optional: false, .. } = next else { return None };
+        if limit <= at + 2 {
+            return None;
+        }
+        allow(&mut may_be, *text.first()?);
+        step += 1;
+    }
+    Some(Second { may_be, step })
+}
+
+/// A blank of a literal is any.
+fn allow(may_be: &mut [bool; 256], byte: u8) {
+    for other in 0..=u8::MAX {
+        may_be[usize::from(other)] |= other == byte || byte == b' ' && is_blank(other);
     }
 }

@@ -129,6 +129,24 @@ struct Until {
     may_lack_blank: bool,
     /// The step before which the look ahead stops.
     limit: usize,
+    /// What the byte behind the anchor has to be, where that can be told.
+    second: Option<Second>,
+}
+
+/// Turns most anchors of a hostile line away.
+#[derive(Debug, PartialEq)]
+struct Second {
+    may_be: Box<[bool; 256]>,
+    /// The step that does not fit with any other byte.
+    step: usize,
+}
+
+impl Second {
+    fn rules_out(&self, line: &[u8], at: usize, furthest: Option<Cursor>) -> bool {
+        // The first failure is looked at, for it is told.
+        furthest.is_some_and(|known| known.step >= self.step)
+            && line.get(at).is_some_and(|byte| !self.may_be[usize::from(*byte)])
+    }
 }
 
 /// A place in the line, and the step that is next there.
@@ -408,6 +426,9 @@ impl Program {
             };
             let Some(place) = place else { break };
             from = if until.anchor.is_some() { place + 1 } else { skip_blanks(line, place) };
+            if until.second.as_ref().is_some_and(|second| second.rules_out(line, from, furthest)) {
+                continue;
+            }
             let Some((end, at)) = until.ends_before(line, start, place) else { continue };
             match self.run(line, Cursor { at, step: step + 1 }, until.limit, spans) {
                 Ok(reached) => {
@@ -486,6 +507,15 @@ impl Look {
             Self::Number => shapes::number(line, at),
             Self::Numbers => shapes::numbers(line, at),
             Self::Time(shape) => shape.end(line, at),
+        }
+    }
+
+    /// Whether such a field may begin with this byte.
+    fn may_begin_with(&self, byte: u8) -> bool {
+        match self {
+            Self::Status | Self::Int => byte.is_ascii_digit() || byte == b'-',
+            Self::Number | Self::Numbers => byte.is_ascii_digit() || b"-.".contains(&byte),
+            Self::Time(shape) => shape.has(byte),
         }
     }
 
