@@ -22,6 +22,7 @@ from typing import Any
 
 import follow
 import hostile
+import parse
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
 from measure import Cost, Runner, Verdicts, ratio, wrong
@@ -274,6 +275,12 @@ class Bench:
         _title("follow: a file that grows by 200,000 lines a second, and one that does not grow")
         follow.measure(self.work, self.runner, self.rounds, self.seed, self.verdicts)
 
+    # Fields.
+
+    def parse(self) -> None:
+        """Time a full parse beside other ways to get at the fields."""
+        parse.measure(self.work, self.rounds, self.seed, self.verdicts)
+
     # What starting costs.
 
     def start(self) -> None:
@@ -361,7 +368,17 @@ def _machine() -> str:
 def main() -> int:
     """Run what was asked for; 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
-    parts = ["main", "flat", "hostile", "formats", "size", "receive", "follow", "start"]
+    parts = [
+        "main",
+        "flat",
+        "hostile",
+        "formats",
+        "size",
+        "receive",
+        "follow",
+        "parse",
+        "start",
+    ]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)

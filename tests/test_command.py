@@ -234,7 +234,7 @@ def test_what_is_shown_can_be_spelled_anywhere(environment: dict[str, str], argu
 import sys
 from tailrace.cli import formats, run, verbs
 verbs._ABOUT_TOP = verbs._ABOUT_SEND = "caf\\u00e9 \\u20ac"
-formats.PAGES["common"] = formats.PAGES["common"]._replace(about="caf\\u00e9 \\u20ac")
+formats._about = lambda name: ("caf\\u00e9 \\u20ac", "", "")
 sys.exit(run(sys.argv[1:]))
 """
     ran = subprocess.run(

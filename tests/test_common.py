@@ -49,7 +49,7 @@ COMBINED = tr.Format("combined")
 def parsed(line: bytes, log_format: tr.Format = COMMON) -> Row | None:
     """Return every field of a line, or None if it is rejected."""
     assert b"\n" not in line
-    batch = log_format.parse(line + b"\n", fields=log_format.fields)
+    batch = log_format.parse(line + b"\n", fields=[*log_format.columns, "request"])
     assert len(batch) + len(batch.rejects) == 1
     rows = batch.to_dicts()
     return rows[0] if rows else None
@@ -131,8 +131,8 @@ REJECTED: dict[str, tuple[str, int]] = {
     "one quoted field": (LINE + ' "5.6.7.8"', len(LINE) + 1),
     "one quoted field behind two blanks": (LINE + '  "5.6.7.8"', len(LINE) + 2),
     "no size": (LINE[:-2], len(LINE) - 2),
-    "size as text": (LINE + "k", len(LINE) + 1),
-    "no time": (HEAD + LINE.removeprefix(HEAD + STAMP), len(LINE) - len(STAMP)),
+    "size as text": (LINE + "k", len(LINE) - 1),
+    "no time": (HEAD + LINE.removeprefix(HEAD + STAMP), len(HEAD)),
 }
 
 
@@ -140,7 +140,7 @@ REJECTED: dict[str, tuple[str, int]] = {
 def test_it_is_rejected(odd: str) -> None:
     line, byte = REJECTED[odd]
     batch = COMMON.parse(line.encode() + b"\n")
-    assert batch.rejects == [tr.Reject(0, byte, "no-match")]
+    assert [reject[:3] for reject in batch.rejects] == [(0, byte, "no-match")]
 
 
 def test_its_columns_are_those_of_combined_up_to_the_size() -> None:
@@ -299,8 +299,8 @@ def test_what_a_server_writes_is_read_as_it_wrote_it(
     }
     assert parsed((line + more).encode()) == expected
     combined = f'{line} "{escaped(referer)}" "{escaped(agent)}"'
-    rejected = tr.Reject(0, len(line.encode()) + 1, "no-match")
-    assert COMMON.parse(combined.encode()).rejects == [rejected]
+    rejects = COMMON.parse(combined.encode()).rejects
+    assert [reject[:3] for reject in rejects] == [(0, len(line.encode()) + 1, "no-match")]
 
 
 # --- real logs ------------------------------------------------------------------------------------

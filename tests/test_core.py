@@ -39,7 +39,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"formats": ["commons"]}, '"commons" is no format'),
+        ({"formats": ["commons"]}, "there is no field in this format"),
         ({"by": "uri"}, 'no field "uri"'),
         ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
         ({"formats": []}, "no format"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import tailrace as tr
 from tailrace import _core
-from tailrace.cli.formats import PAGES
-from tailrace.detection import Choice, Detector
+from tailrace.cli.formats import NOTES
+from tailrace.detection import Choice, Detector, closest
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format
 from tailrace.sources import Chunk
 from tailrace.sources.text import Cutter
@@ -27,8 +27,18 @@ COMMON = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5'
 COMBINED = COMMON + b' "-" "ua"'
 GARBAGE = b"no log line"
 
-# What a format's own example is told to be, where that is not the format itself.
-INSTEAD = {"classic": "combined"}
+EXAMPLES = {name: (_core.about(name) or ("", "", ""))[1].encode() for name in _core.FORMATS}
+
+# What a format's own example is told to be, where that is not the format itself. Any text is CSV.
+INSTEAD = {"classic": "combined", "iis": "w3c", "csv": "combined", "tsv": "combined"}
+
+PREFIXES = {
+    "container runtime": b"2025-01-02T03:04:05.123456789Z stdout F ",
+    "docker compose": b"web-1  | ",
+    "syslog": b"<190>May  6 07:08:09 host nginx: ",
+    "syslog without priority": b"May 16 07:08:09 host nginx[12]: ",
+    "syslog of RFC 5424": b"<165>1 2003-10-11T22:14:15.003Z host app 12 ID47 - ",
+}
 
 
 def cut(text: bytes) -> bytes:
@@ -49,8 +59,15 @@ def chosen(*chunks: Chunk, fields: tuple[str, ...] = ()) -> Choice:
     detector = Detector(fields)
     for one in chunks:
         detector.look(one)
-    assert detector.lines == detector.choose().lines
-    return detector.choose()
+    choice = detector.choose()
+    assert detector.lines == choice.lines
+    return Choice(*choice[:3])
+
+
+def repeated(name: str, times: int) -> list[bytes]:
+    """Repeat the last line of a format's example; those in front of it name the columns."""
+    *header, line = EXAMPLES[name].split(b"\n")
+    return [*header, *[line] * times]
 
 
 def varint(number: int) -> bytes:
@@ -79,18 +96,105 @@ def event(body: bytes) -> Chunk:
 
 
 @pytest.mark.parametrize("name", _core.FORMATS)
-def test_the_example_of_a_format_is_of_it_and_is_told_to_be(name: str):
-    example = PAGES[name].example.encode()
-
-    rows = tr.Format(name).parse(example).to_dicts()
-    assert len(rows) == 1
-    assert None not in rows[0].values()
-    assert chosen(chunk(example)) == Choice(INSTEAD.get(name, name), 1, 1)
+def test_a_format_reads_its_example(name: str):
+    assert len(tr.Format(name).parse(EXAMPLES[name]).to_dicts()) == 1
 
 
-def test_every_format_has_a_page_and_only_formats_do():
-    assert list(PAGES) == _core.FORMATS
-    assert {*DETECTED} < {*PAGES}
+@pytest.mark.parametrize("name", _core.FORMATS)
+def test_the_example_of_a_format_is_told_to_be_of_it_and_of_no_other(name: str):
+    for times in (1, 20):
+        log = repeated(name, times)
+        agreed = 0 if name in {"csv", "tsv"} else len(log)
+        expected = Choice(INSTEAD.get(name, name), agreed, len(log))
+        assert chosen(lines(*log)) == expected
+        assert chosen(chunk(b"\r\n".join([*log, b""]))) == expected
+        assert chosen(chunk(b"\xef\xbb\xbf" + b"\n".join(log))) == expected
+
+
+@pytest.mark.parametrize("name", DETECTED)
+def test_a_little_garbage_changes_no_choice_and_brings_no_doubt(name: str):
+    log = repeated(name, 20)
+    for place in (0, len(log) // 2, len(log)):
+        detector = Detector()
+        detector.look(lines(*log[:place], GARBAGE, *log[place:]))
+        assert detector.choose() == Choice(name, len(log), len(log) + 1)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", [name for name in DETECTED if name != "w3c"])
+def test_what_a_collector_puts_before_lines_changes_no_choice(name: str, prefix: str):
+    detector = Detector()
+    detector.look(lines(*[PREFIXES[prefix] + line for line in repeated(name, 20)]))
+    assert detector.choose() == Choice(name, 20, 20)
+
+
+def test_there_is_something_to_say_of_formats_only():
+    assert {*NOTES} <= {*_core.FORMATS}
+    assert {*DETECTED} < {*_core.FORMATS}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"2026-11-06T10:00:01Z,cellar,11.5",
+        b"time,device,temperature",
+        b"INFO: hello world",
+        b"10:20:30\thttp://x/\t200",
+        b"2026-01-01 12:00:00 ERROR something: bad",
+        b"error: no such file",
+    ],
+)
+def test_text_with_colons_and_tabs_is_of_no_format(line: bytes):
+    assert chosen(lines(*[line] * 20)) == Choice("combined", 0, 20)
+
+
+def test_cloudfront_is_told_without_its_header():
+    assert b"#" not in EXAMPLES["cloudfront"]
+    assert chosen(lines(*[EXAMPLES["cloudfront"]] * 3)) == Choice("cloudfront", 3, 3)
+
+
+def test_a_mixed_log_says_of_what_the_others_are():
+    detector = Detector()
+    json = b'{"status":200}'
+    detector.look(lines(*[COMBINED] * 6, *[json] * 3, GARBAGE))
+    choice = detector.choose()
+    assert choice == Choice("combined", 6, 10, "json", 3)
+    assert choice.said("x") == (
+        "x: format combined, 6 of the first 10 lines agree; 3 others are of json, and "
+        "--log-format combined,json reads both"
+    )
+    both = tr.Format("combined,json").parse(b"\n".join([COMBINED, json]))
+    assert len(both) == 2
+
+
+def test_a_format_that_accepts_no_other_lines_is_not_said():
+    # Common is accepted by combined, and whatever is of caddy is of json.
+    for some in ([COMMON] * 3 + [COMBINED] * 4, [EXAMPLES["caddy"]] * 4):
+        detector = Detector()
+        detector.look(lines(*some, GARBAGE))
+        assert detector.choose().runner_up is None
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (GARBAGE, "combined"),
+        (b"", "combined"),
+        (COMBINED.replace(b" 200 ", b" 2000 "), "combined"),
+        (COMBINED.replace(b'"GET', b"GET"), "combined"),
+        (b'{"status":', "json"),
+        (EXAMPLES["alb"].partition(b'"')[0], "alb"),
+        (EXAMPLES["haproxy"].replace(b" 200 ", b" OK "), "haproxy"),
+        (EXAMPLES["squid"].replace(b"/304", b"/0304"), "squid"),
+        (EXAMPLES["envoy"].replace(b'"10.0', b"10.0"), "envoy"),
+    ],
+)
+def test_a_broken_line_is_most_like_one_of_its_format(line: bytes, name: str):
+    assert closest(line) == name
+    detector = Detector()
+    detector.look(lines(b"", line, GARBAGE))
+    if line:
+        assert detector.choose() == Choice(name, 0, 2, first=line)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -129,7 +233,7 @@ def test_a_real_log_without_referer_and_agent_is_common(name: str):
 def test_most_lines_win_and_the_more_specific_format_where_both_accept(
     chunks: list[Chunk], expected: tuple[str, int, int]
 ):
-    assert chosen(*chunks) == expected
+    assert chosen(*chunks) == Choice(*expected)
 
 
 def test_only_a_format_with_the_fields_that_are_asked_for_is_chosen():
@@ -178,7 +282,7 @@ def test_four_mebibytes_are_enough_whatever_they_are():
         assert not detector.enough
         detector.look(blank)
     assert detector.enough
-    assert detector.choose() == Choice("combined", 0, 0)
+    assert detector.choose()[:3] == ("combined", 0, 0)
 
 
 @settings(deadline=None)
@@ -197,7 +301,8 @@ def test_the_choice_is_that_of_a_count_line_by_line_however_it_is_cut(
         parts.append(rest[:size])
         rest = rest[size:]
 
-    expected = ("common" if 0 < common == combined else "combined", combined, seen)
+    name = "common" if 0 < common == combined else "combined"
+    expected = Choice(name, combined, seen)
     assert chosen(*(lines(*part) for part in parts if part)) == expected
     assert chosen(*(batch(*part) for part in parts)) == expected
 
@@ -223,6 +328,11 @@ def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: byte
     assert time.process_time() - before < 5
 
 
+MEND = (
+    "  name the format, or paste the server's log_format or LogFormat, with --log-format; "
+    "tailrace explain tries it"
+)
+
 # --- what is said ---------------------------------------------------------------------------------
 
 
@@ -238,12 +348,30 @@ def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: byte
             "format common, 499 of the first 1,000 lines agree; see tailrace formats",
         ),
         (
-            Choice("combined", 0, 7),
-            "no line of the first 7 is of a known format; read as combined, see tailrace formats",
+            Choice("combined", 0, 7, first=GARBAGE),
+            (
+                "none of the first 7 lines is of a known format; read as combined: at byte 11 of "
+                "the first there should be a time in brackets\n"
+                f"  no log line\n             ^\n{MEND}"
+            ),
         ),
         (
-            Choice("combined", 0, 1),
-            "the first line is of no known format; read as combined, see tailrace formats",
+            Choice("combined", 0, 1, first=b"x" * 99),
+            (
+                "the first line is of no known format; read as combined: at byte 99 there should "
+                f"be a time in brackets\n  ...{'x' * 74}\n{' ' * 79}^\n{MEND}"
+            ),
+        ),
+        (
+            Choice("main", 995, 1_000, "main-timed"),
+            "format main, 995 of the first 1,000 lines agree; so they do with main-timed",
+        ),
+        (
+            Choice("caddy", 4, 6, "common", 1),
+            (
+                "format caddy, 4 of the first 6 lines agree; 1 other is of common, and "
+                "--log-format caddy,common reads both"
+            ),
         ),
         (
             Choice("combined", 0, 0),
@@ -278,10 +406,10 @@ def test_a_field_for_auto_is_one_that_a_detected_format_has():
 
 
 def test_the_core_refuses_what_cannot_be():
-    with pytest.raises(ValueError, match='no format "auto"'):
+    with pytest.raises(ValueError, match="there is no field in this format"):
         _core.agreeing(b"", kind="lines", span=(0, 0), formats=["auto"], limit=1)
     with pytest.raises(_core.BatchError, match="too early"):
         _core.agreeing(b"\2", kind="batch", span=(0, 1), formats=["common"], limit=1)
     with pytest.raises(ValueError, match="not within the bytes"):
         _core.agreeing(b"", kind="lines", span=(0, 1), formats=[], limit=1)
-    assert _core.agreeing(b"a\nb", kind="lines", span=(0, 3), formats=[], limit=9) == (2, [])
+    assert _core.agreeing(b"a\nb", kind="lines", span=(0, 3), formats=[], limit=9) == (2, [], [])

@@ -10,6 +10,7 @@ import tailrace as tr
 PUBLIC = [
     "Answers",
     "Batch",
+    "Detection",
     "Format",
     "ProtocolError",
     "Query",
@@ -19,6 +20,7 @@ PUBLIC = [
     "TailraceError",
     "Window",
     "__version__",
+    "detect",
     "from_files",
     "from_flume",
     "from_lines",

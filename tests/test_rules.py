@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "tailrace"
 
 # The bindings convert, detach, call, convert. Policy would make them longer than this.
-BINDINGS_LINES = 900
+BINDINGS_LINES = 1_250
 
 
 def imported(source: str) -> set[str]:
@@ -66,7 +66,7 @@ def test_outputs_know_no_source_and_sources_no_output():
 
 def test_the_core_depends_on_no_python_and_no_other_crate_of_ours():
     core = manifest("rust/core")
-    assert set(core["dependencies"]) == {"foldhash", "hashbrown", "memchr"}
+    assert set(core["dependencies"]) == {"foldhash", "hashbrown", "memchr", "wide"}
     assert not {name for name in core["dev-dependencies"] if "pyo3" in name or "tailrace" in name}
 
 

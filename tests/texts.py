@@ -41,6 +41,10 @@ _KINDS: dict[str, list[str] | None] = {
     "FIELD": _FIELDS,
     # Any number or text will do.
     "DURATION": [],
+    "LINE": [],
+    "COLUMN": [],
+    "CONDITION": [],
+    "WHEN": [],
     "N": [],
     "N/s": [],
 }

@@ -3,7 +3,7 @@
 from tailrace._core import __version__
 from tailrace.answers import Answers
 from tailrace.errors import ProtocolError, TailraceError
-from tailrace.format import Batch, Format, Reject
+from tailrace.format import Batch, Detection, Format, Reject, detect
 from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin, merge
 from tailrace.snapshot import Snapshot
 from tailrace.window import Snapshots, Window
@@ -11,6 +11,7 @@ from tailrace.window import Snapshots, Window
 __all__ = [
     "Answers",
     "Batch",
+    "Detection",
     "Format",
     "ProtocolError",
     "Query",
@@ -20,6 +21,7 @@ __all__ = [
     "TailraceError",
     "Window",
     "__version__",
+    "detect",
     "from_files",
     "from_flume",
     "from_lines",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, FieldKind, Kind, Output
+from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
 
 __all__ = [
     "DETECTED",
@@ -13,6 +13,8 @@ __all__ = [
     "Batcher",
     "Delta",
     "Engine",
+    "Filter",
+    "FilterError",
     "Format",
     "Table",
     "Window",
@@ -21,12 +23,15 @@ __all__ = [
     "about",
     "agreeing",
     "columns",
+    "explain",
     "fields",
     "has",
     "kind",
     "kinds",
     "names",
     "parse",
+    "samples",
+    "tabulate",
     "write_rows",
 ]
 
@@ -37,11 +42,14 @@ DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
 
 class BatchError(ValueError): ...
+class FilterError(ValueError): ...
 
 @final
 class Delta:
     @property
     def has_time(self) -> bool: ...
+    @property
+    def lines(self) -> tuple[int, int]: ...
 
 @final
 class Engine:
@@ -57,6 +65,7 @@ class Engine:
         sources: int,
         start_us: int,
         hash_seed: int,
+        filter: Filter | None = None,
     ) -> Engine: ...
     def absorb(
         self,
@@ -105,11 +114,26 @@ class Format:
     ) -> tuple[list[tuple[tuple[int, int], Format]], Format]: ...
 
 @final
+class Filter:
+    def __new__(
+        cls, text: str | None, /, *, since_us: int | None = None, until_us: int | None = None
+    ) -> Filter: ...
+    @property
+    def fields(self) -> list[tuple[str, tuple[int, int] | None]]: ...
+    def check(self, format: str | Format, /) -> None: ...
+
+@final
 class Table:
     def __len__(self) -> int: ...
     @property
+    def fields(self) -> list[str]: ...
+    @property
+    def filtered(self) -> int: ...
+    @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 @final
 class Batcher:
@@ -142,8 +166,26 @@ def agreeing(
     span: tuple[int, int],
     formats: Sequence[str | Format],
     limit: int,
-) -> tuple[int, list[int]]: ...
-def parse(data: bytes, /, *, format: str | Format, fields: list[str]) -> Table: ...
+) -> tuple[int, list[int], list[list[int]]]: ...
+def parse(
+    lines: bytes | list[bytes] | ArrowArray | ArrowStream,
+    /,
+    *,
+    format: str | Format,
+    fields: list[str] | None,
+    filter: Filter | None = None,
+) -> Table: ...
+def tabulate(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    fields: list[str],
+    rejects: tuple[bytes, int] | None = None,
+    filter: Filter | None = None,
+) -> tuple[Table, bytes, dict[str, Any]]: ...
 def write_rows(
     data: bytes,
     /,
@@ -154,4 +196,15 @@ def write_rows(
     fields: list[str],
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,
+    filter: Filter | None = None,
 ) -> tuple[bytes, bytes, dict[str, Any]]: ...
+def explain(data: bytes, /, *, format: str | Format) -> str: ...
+def samples(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    limit: int,
+) -> list[tuple[int, int, str, bytes]]: ...

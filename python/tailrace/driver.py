@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from tailrace._core import Delta, Engine
     from tailrace._types import Answer
-    from tailrace.detection import Detector
+    from tailrace.detection import Choice, Detector
+    from tailrace.samples import Samples
     from tailrace.sources import Chunk, LiveSource, Source
 
 T = TypeVar("T")
@@ -147,9 +148,14 @@ class Intake:
             for origin in origins
         ]
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
-        self._said: list[str] = []
+        self._said: list[tuple[Choice, str]] = []
         # What all lines of a source agreed on, where there are many sources.
         self._agreed: set[str] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """The sources, as people know them."""
+        return [origin.name for origin in self._origins]
 
     def take(self, chunk: Chunk) -> list[Taken]:
         """Return what can be absorbed now that this chunk has come."""
@@ -184,8 +190,8 @@ class Intake:
         """Return all that is held."""
         return [taken for source in list(self._held) for taken in self._settle(source)]
 
-    def said(self) -> list[str]:
-        """Return what is new to say to people: which formats were chosen."""
+    def said(self) -> list[tuple[Choice, str]]:
+        """Return what is new to say to people: which formats were chosen for which sources."""
         said, self._said = self._said, []
         return said
 
@@ -199,7 +205,7 @@ class Intake:
         self._formats[source] = Format(choice.format)
         plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
         if not plain or choice.format not in self._agreed:
-            self._said.append(choice.said(origin.name))
+            self._said.append((choice, origin.name))
         if plain:
             self._agreed.add(choice.format)
         return [
@@ -422,6 +428,8 @@ class Run:
         self.intake = Intake(clock, origins)
         self.wish = Stop()
         self.problems: list[Exception] = []
+        # Where somebody wants to see them.
+        self.samples: Samples | None = None
 
     @property
     def live(self) -> LiveSource | None:
@@ -636,6 +644,8 @@ class Run:
             chunk.answer(str(delta))
         else:
             self._engine.apply(delta)
+            if self.samples is not None and taken.log_format is not None:
+                self.samples.look(chunk, taken.log_format, *delta.lines)
             if delta.has_time:
                 self._silence.broken(chunk.source)
             if chunk.answer is not None:

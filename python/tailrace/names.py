@@ -21,25 +21,39 @@ DETECTED = _core.DETECTED
 """The formats that are told by their lines, the most specific first."""
 
 
-def one_of(name: str, known: list[str], what: str) -> str:
+def one_of(name: str, known: list[str], what: str, listed: str = "") -> str:
     """
     Return the name if it is known.
 
     Raises:
-        ValueError: It is not; the message lists what is, with the likeliest first.
+        ValueError: It is not; the message tells what is, or where many are listed, with the
+            likeliest first.
     """
     if name in known:
         return name
-    raise ValueError(f"{name!r} is no {what}; {suggestion(name, known)}")
+    raise ValueError(f"{name!r} is no {what}; {suggestion(name, known, listed)}")
 
 
-def suggestion(name: str, known: list[str]) -> str:
-    """Return in words what may have been meant, and what there is."""
+def suggestion(name: str, known: list[str], listed: str = "") -> str:
+    """
+    Return in words what may have been meant, and what there is, or where that is listed.
+
+    >>> suggestion("hst", ["host", "url"])
+    "did you mean 'host'? It is one of host, url"
+    >>> suggestion("combind", ["combined"] * 30, "tailrace formats")
+    "did you mean 'combined'? tailrace formats lists all"
+    """
     import difflib  # noqa: PLC0415 - 3 ms that only a mistake needs
 
     close = difflib.get_close_matches(name.lower(), known, n=1)
-    guess = f"did you mean {close[0]!r}? It is" if close else "it is"
-    return f"{guess} one of {', '.join(known)}"
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    if listed and len(known) > _MOST_LISTED:
+        return f"{guess}{listed} lists all"
+    return f"{guess}{'It' if close else 'it'} is one of {', '.join(known)}"
+
+
+# More are no help in a message.
+_MOST_LISTED = 20
 
 
 def checked_format(spec: str, *, auto: bool = False) -> str:
@@ -57,7 +71,12 @@ def checked_format(spec: str, *, auto: bool = False) -> str:
     if (auto and spec == AUTO) or spec in _core.FORMATS:
         return spec
     if spec.replace("-", "").replace("_", "").isalnum():
-        return one_of(spec, [AUTO, *_core.FORMATS] if auto else _core.FORMATS, "format")
+        known = [AUTO, *_core.FORMATS] if auto else _core.FORMATS
+        return one_of(spec, known, "format", "tailrace formats")
+    mixed = [name.strip() for name in spec.split(",")]
+    if all(name.replace("-", "").replace("_", "").isalnum() for name in mixed):
+        for name in mixed:
+            one_of(name, _core.FORMATS, "format", "tailrace formats")
     _core.Format(spec)
     return spec
 
@@ -67,9 +86,13 @@ def checked_fields(names: list[str], log_format: str) -> list[str]:
     for name in names:
         if not _has(log_format, name):
             known = _fields(log_format)
-            auto = log_format == AUTO
-            what = "field of a format that is detected" if auto else f"field of format {log_format}"
-            one_of(name, known, what)
+            if log_format == AUTO:
+                what, listed = "field of a format that is detected", "tailrace formats --fields"
+            elif log_format in _core.FORMATS:
+                what, listed = f"field of format {log_format}", f"tailrace formats {log_format}"
+            else:
+                what, listed = "field of this format", ""
+            one_of(name, known, what, listed)
         if names.count(name) > 1:
             raise ValueError(f"field {name!r} is named twice; name it once")
     return names

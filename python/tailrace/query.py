@@ -13,6 +13,7 @@ from tailrace import _core
 from tailrace.answers import Answers
 from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, check_divides, micros
+from tailrace.filters import ALL, Asked, Point, fitting
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
 from tailrace.sources import as_live, at_hand
 from tailrace.sources.globs import matching
@@ -67,7 +68,7 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
-    __slots__ = ("_by", "_limit", "_places", "_window")
+    __slots__ = ("_asked", "_by", "_limit", "_places", "_window")
 
     def __init__(
         self,
@@ -76,14 +77,21 @@ class Query:
         window: _Window | None = None,
         by: str | None = None,
         limit: int | None = _ROWS,
+        asked: Asked = ALL,
     ) -> None:
         self._places = places
         self._window = window
         self._by = by
         self._limit = limit
+        self._asked = asked
 
     def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
-        kept = {"window": self._window, "by": self._by, "limit": self._limit}
+        kept = {
+            "window": self._window,
+            "by": self._by,
+            "limit": self._limit,
+            "asked": self._asked,
+        }
         return Query(self._places, **{**kept, **changes})
 
     def window(
@@ -158,7 +166,55 @@ class Query:
             raise TypeError(f"by: the name of one field, such as 'url', not {by!r:.80}")
         for place in self._places:
             checked_fields([by], place.log_format)
-        return self._with(by=by)
+        return self._with(by=by).checked([by])
+
+    def where(self, condition: str) -> Query:
+        """
+        Look only at lines for which a condition holds: `status >= 500 and method == POST`.
+
+        A field is compared with a value by `==`, `!=`, `<`, `<=`, `>`, `>=`, `in (…, …)`,
+        `contains`, `startswith` or `endswith`; `and`, `or`, `not` and parentheses join
+        conditions. Values need quotes only if they are not one plain word. Of a missing value
+        only `== null` is true, and what negates: `!=`, `not`. Said twice, both have to hold.
+
+        >>> import tailrace as tr
+        >>> query = tr.from_files("access.log").where("status >= 500").since("1h").count(by="url")
+
+        Raises:
+            ValueError: It is no condition, or the format has no such field; the message points at
+                what is wrong.
+        """
+        return self._with(asked=self._asked.with_where(condition)).checked()
+
+    def since(self, point: Point) -> Query:
+        """
+        Look only at lines whose own time is at or after a point in time.
+
+        Args:
+            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, UTC
+                unless it has a zone; an aware datetime; a timedelta before now; or seconds since
+                the epoch. Now is when the query runs.
+
+        Raises:
+            ValueError: It is no point in time, or not before that of `until`.
+        """
+        return self._with(asked=self._asked.with_range(Clock().now_us(), since=point)).checked()
+
+    def until(self, point: Point) -> Query:
+        """
+        Look only at lines whose own time is before a point in time, given as for `since`.
+
+        Raises:
+            ValueError: It is no point in time, or not after that of `since`.
+        """
+        return self._with(asked=self._asked.with_range(Clock().now_us(), until=point)).checked()
+
+    def checked(self, fields: Sequence[str] = ()) -> Query:
+        """Return it if every source's format can be asked this and has these fields."""
+        fields = fields or ([] if self._by is None else [self._by])
+        for place in self._places:
+            self._asked.check(place.log_format, fields)
+        return self
 
     def top(self, n: int) -> Query:
         """
@@ -214,9 +270,12 @@ class Query:
                 callback(snapshot)
         return None
 
-    def open_source(self, fields: list[str]) -> tuple[Source | LiveSource, list[Origin]]:
+    def open_source(
+        self, fields: list[str]
+    ) -> tuple[Source | LiveSource, list[Origin], _core.Filter | None]:
         """Return where the bytes come from, for who wants these fields and no counts."""
-        return _assembled(self._places, self._window, fields)
+        asked = self._asked.compiled(Clock().now_us())
+        return *_assembled(self._places, self._window, fields, asked), asked
 
     def jobs(self, wanted: int | None) -> int:
         """
@@ -243,11 +302,12 @@ class Query:
         window = self._window
         if window is None and any(place.live for place in self._places):
             return self.window(*_LIVE_WINDOW).start(jobs=jobs)
-        source, origins = _assembled(self._places, window, [self._by])
         clock = Clock()
+        asked = self._asked.compiled(clock.now_us())
+        source, origins = _assembled(self._places, window, [self._by], asked)
         lateness_us = 0 if window is None else window.lateness_us
         engine = _core.Engine(
-            formats=[name for place in self._places for name in place.formats(self._by)],
+            formats=[name for place in self._places for name in place.formats(self._by, asked)],
             by=self._by,
             time="log" if window is None else window.time,
             limit=self._limit,
@@ -257,6 +317,7 @@ class Query:
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
             hash_seed=int.from_bytes(os.urandom(8), "little"),
+            filter=asked,
         )
         interval_us = _SECOND_US
         if window is not None:
@@ -306,11 +367,11 @@ class _Place(NamedTuple):
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
 
-    def formats(self, field: str) -> list[str]:
+    def formats(self, field: str, asked: _core.Filter | None) -> list[str]:
         """Return the formats that its lines may turn out to have, all with this field."""
         if self.log_format != AUTO:
             return [self.log_format]
-        return [name for name in DETECTED if _core.has(name, field)]
+        return fitting(DETECTED, [field], asked)
 
     def sources(
         self, window: _Window | None, *, waited_for: bool, of: int
@@ -359,7 +420,10 @@ class _Place(NamedTuple):
 
 
 def _assembled(
-    places: tuple[_Place, ...], window: _Window | None, fields: list[str]
+    places: tuple[_Place, ...],
+    window: _Window | None,
+    fields: list[str],
+    asked: _core.Filter | None,
 ) -> tuple[Source | LiveSource, list[Origin]]:
     """Return one source that is all of them, and what is known of each of its parts."""
     sources: list[Source | LiveSource] = []
@@ -373,16 +437,17 @@ def _assembled(
             sources.append(source)
             is_live = as_live(source) is not None
             for name in names:
-                log_format = _detector(fields) if place.log_format == AUTO else place.log_format
+                log_format = place.log_format
+                told = _detector(fields, asked) if log_format == AUTO else log_format
                 ahead_us = None if is_replay else max_ahead_us
-                origins.append(Origin(name, log_format, ahead_us, is_live=is_live))
+                origins.append(Origin(name, told, ahead_us, is_live=is_live))
     return _one_of(sources), origins
 
 
-def _detector(fields: list[str]) -> Detector:
+def _detector(fields: list[str], asked: _core.Filter | None) -> Detector:
     from tailrace.detection import Detector  # noqa: PLC0415 - only to find out
 
-    return Detector(fields)
+    return Detector(fields, asked)
 
 
 def _one_of(sources: list[Source | LiveSource]) -> Source | LiveSource:
@@ -502,7 +567,8 @@ def merge(*queries: Query) -> Query:
     for query in queries:
         if not isinstance(query, Query):
             raise TypeError(f"merge takes queries, such as tr.from_files(…), not {query!r:.80}")
-        if (query._window, query._by, query._limit) != (None, None, _ROWS):  # noqa: SLF001 - of this class
+        refined = (query._window, query._by, query._limit, query._asked)  # noqa: SLF001 - of this class
+        if refined != (None, None, _ROWS, ALL):
             raise ValueError("merge first, then say .window, .count and .top of all of them")
     places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above
     if [path for place in places for path in place.paths].count(STDIN) > 1:

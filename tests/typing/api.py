@@ -34,7 +34,9 @@ def dicts(snapshot: tr.Snapshot) -> tuple[list[str], str, str]:
 
 
 def lines() -> tr.Query:
-    return tr.from_lines(["a", b"b"]).count(by="status").top(3)
+    query = tr.from_lines(["a", b"b"]).where("status >= 500").since("10m").until(1.5e9)
+    query = query.since(timedelta(hours=1)).until(datetime.now(UTC))
+    return query.count(by="status").top(3)
 
 
 def stdin() -> tr.Query:

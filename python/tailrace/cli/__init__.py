@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
         code = verbs.run(arguments)
         sys.stdout.flush()
     except verbs.UsageError as error:
-        # What is wrong with a format is shown below its text.
+        # What is wrong with a format or a condition is shown below its text.
         said = "\n".join(map(for_people, str(error).split("\n")))
         say(f"{error.place}: {said}")
         return 2

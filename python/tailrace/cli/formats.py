@@ -13,7 +13,7 @@ from tailrace.outputs.streams import write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NOTES", "run_formats"]
+__all__ = ["NOTES", "run_fields", "run_formats"]
 
 
 class Notes(NamedTuple):
@@ -70,6 +70,31 @@ def run_formats(names: list[str], *, json: bool) -> int:
         text = "\n".join(map(_page, names))
     else:
         text = _table()
+    write(sys.stdout, text)
+    return 0
+
+
+_STEPS = """\
+Steps behind a field's name, several in a row if need be:
+  path:2          the first two segments; also url:2
+  url:noquery     without what follows the first ?
+  referer:path    the path of any URL, referer:query its query
+  url:decode      with %41 as A
+  agent:unescape  with \\x41, \\" and the like as the characters that they stand for
+"""
+
+
+def run_fields(*, json: bool) -> int:
+    """Print the fields that have the same name in all formats."""
+    names = _core.names()
+    if json:
+        import json as writer  # noqa: PLC0415 - people get text
+
+        keys = ("name", "type", "about")
+        objects = [dict(zip(keys, name, strict=True)) for name in names]
+        text = "".join(writer.dumps(one, separators=(",", ":")) + "\n" for one in objects)
+    else:
+        text = f"{_aligned([('field', 'type', 'what it is'), *names])}\n{_STEPS}"
     write(sys.stdout, text)
     return 0
 
@@ -136,7 +161,7 @@ class _Field(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return for_people(str(self.value))
+        return "-" if self.value is None else for_people(str(self.value))
 
 
 def _fields(name: str) -> list[_Field]:

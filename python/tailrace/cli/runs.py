@@ -13,12 +13,15 @@ from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.detection import FALLBACK
 from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken, in_order
 from tailrace.errors import TailraceError, in_words
+from tailrace.outputs import arrow
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.escape import for_people
+from tailrace.outputs.excerpt import excerpt, terminal_width
 from tailrace.outputs.screen import Screen
 from tailrace.outputs.streams import OutputError, say, write
 from tailrace.outputs.style import is_terminal, wants_color
 from tailrace.outputs.text import lines_summary
+from tailrace.samples import Samples
 from tailrace.sources import as_live, at_hand
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from types import FrameType
 
-    from tailrace._types import Output
-    from tailrace.driver import Run
+    from tailrace._types import Columns, Output
+    from tailrace.driver import Origin, Run
     from tailrace.outputs.rejects import RejectsFile
     from tailrace.query import Query
     from tailrace.snapshot import Snapshot
@@ -74,6 +77,8 @@ def run_top(
         encoding=None if output == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start(jobs=jobs)
+    if sys.stderr.isatty():
+        run.samples = Samples(run.intake.names)
     out: Screen | Blocks
     if run.live is not None and output == "text" and is_terminal(sys.stdout):
         out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
@@ -106,7 +111,7 @@ def run_top(
             # They were told when they came.
             code = 1
         code = signals.code or code
-    return _ended(code, run.lines(), strict=strict, failed=failed)
+    return _ended(code, run.lines(), run.samples, strict=strict, failed=failed)
 
 
 def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: bool) -> int:
@@ -153,15 +158,16 @@ async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
 
 
 def _say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
-    for said in intake.said():
-        tell(f"tailrace: {for_people(said)}")
+    for choice, source in intake.said():
+        said = choice.said(source, terminal_width(sys.stderr))
+        tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
 
 
 def run_parse(
     query: Query,
     *,
     fields: list[str] | None,
-    output: Output,
+    output: Output | Columns,
     rejects: RejectsFile | None,
     several: bool,
     typed: bool,
@@ -176,11 +182,12 @@ def run_parse(
     says that lines come from a keyboard.
     """
     wish = Stop()
-    source, origins = query.open_source(fields or [])
+    source, origins, asked = query.open_source(fields or [])
     parser = _Parser(
         wish,
         Intake(Clock(), origins),
         [origin.name for origin in origins],
+        asked=asked,
         fields=fields,
         output=output,
         rejects=rejects,
@@ -201,9 +208,9 @@ def run_parse(
                 code = 1
         if code == _UNREADABLE:
             return 2
-        parser.end()
+        parser.end(origins[0])
         code = signals.code or code
-    return _ended(code, parser.lines, strict=strict, failed=failed)
+    return _ended(code, parser.lines, parser.samples, strict=strict, failed=failed)
 
 
 class _Task(NamedTuple):
@@ -214,8 +221,8 @@ class _Task(NamedTuple):
     columns: list[str]
 
 
-# Rows, rejected lines, counters.
-_Done: TypeAlias = tuple[bytes, bytes, dict[str, Any]]
+# Rows or columns, rejected lines, counters.
+_Done: TypeAlias = tuple[bytes | _core.Table, bytes, dict[str, Any]]
 
 
 class _Parser:
@@ -225,8 +232,9 @@ class _Parser:
         intake: Intake,
         names: Sequence[str],
         *,
+        asked: _core.Filter | None,
         fields: list[str] | None,
-        output: Output,
+        output: Output | Columns,
         rejects: RejectsFile | None,
         several: bool,
         jobs: int,
@@ -235,14 +243,21 @@ class _Parser:
         self._wish = wish
         self._intake = intake
         self._names = names
+        self._asked = asked
         self._fields = fields
         # Those of the first source, where none were asked for.
         self._table: list[str] | None = None
         self._output = output
+        self._file: arrow.ArrowFile | None = None
+        if output == "arrow" or output == "parquet":  # noqa: PLR1714 - so that types are told
+            self._file = arrow.ArrowFile(sys.stdout, output)
         self._rejects = rejects
         self._prefixes = [_prefix(name) if several else b"" for name in names]
         # How many lines each source had so far.
         self._before = [0] * len(names)
+        # Who has a file of rejected lines looks there.
+        wanted = rejects is None and sys.stderr.isatty()
+        self.samples = Samples(names) if wanted else None
         self._headed = output != "csv"
         self.problems: list[Exception] = []
         self.lines: dict[str, Any] = {
@@ -271,9 +286,32 @@ class _Parser:
         self.problems = reception.problems
         while not self._wish.asked and (some := await reception.receive(0.2)) is not None:
             self._write(some)
+            if self._file is not None:
+                self._file.show()
         self._write(self._intake.flush())
 
-    def end(self) -> None:
+    def end(self, origin: Origin) -> None:
+        """Write what belongs behind the rows; where there are none, of which columns."""
+        if self._file is None:
+            self._head()
+            return
+        if not self._file.has_types:
+            known = origin.log_format
+            spec = known if isinstance(known, str) else known.choose().format
+            self._file.add(_core.parse(b"", format=spec, fields=self._fields))
+        self._file.end()
+
+    def _add(self, rows: _core.Table, task: _Task) -> None:
+        if self._file is not None:
+            try:
+                self._file.add(rows)
+            except arrow.OtherTypesError as error:
+                raise TailraceError(
+                    f"{self._names[task.chunk.source]}: format {task.log_format.spec} has {error} "
+                    "in the lines before; write them apart"
+                ) from error
+
+    def _head(self) -> None:
         """Write the names of the columns if no row did."""
         if not self._headed:
             self._headed = True
@@ -296,7 +334,18 @@ class _Parser:
     def _done(self, task: _Task) -> _Done | _core.BatchError:
         """Return the rows of a chunk, its rejected lines and counters; any thread may ask."""
         chunk = task.chunk
+        rejects = self._place(chunk.source)
         try:
+            if self._output == "arrow" or self._output == "parquet":  # noqa: PLR1714 - as above
+                return _core.tabulate(
+                    chunk.data,
+                    kind=chunk.kind,
+                    span=chunk.span,
+                    format=task.log_format,
+                    fields=task.columns,
+                    rejects=rejects,
+                    filter=self._asked,
+                )
             return _core.write_rows(
                 chunk.data,
                 kind=chunk.kind,
@@ -304,7 +353,8 @@ class _Parser:
                 format=task.log_format,
                 fields=task.columns,
                 output=self._output,
-                rejects=self._place(chunk.source),
+                rejects=rejects,
+                filter=self._asked,
             )
         except _core.BatchError as error:
             return error
@@ -317,9 +367,14 @@ class _Parser:
         rows, rejected, lines = done
         if rejected and self._rejects is not None:
             self._rejects.write(rejected)
-        if rows:
-            self.end()
+        if isinstance(rows, _core.Table):
+            self._add(rows, task)
+        elif rows:
+            self._head()
             write(sys.stdout, rows)
+        if self.samples is not None:
+            rejected_count = sum(lines["rejected"].values())
+            self.samples.look(task.chunk, task.log_format, lines["fed"], rejected_count)
         self._before[task.chunk.source] += lines["fed"]
         for name in ("fed", "counted", "filtered"):
             self.lines[name] += lines[name]
@@ -500,13 +555,20 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).rstrip(".")
 
 
-def _ended(code: int, lines: dict[str, Any], *, strict: bool, failed: bool) -> int:
-    """Say where all lines went, and return the exit code."""
+def _ended(
+    code: int, lines: dict[str, Any], samples: Samples | None, *, strict: bool, failed: bool
+) -> int:
+    """Say where all lines went, show some that were rejected, and return the exit code."""
     sys.stdout.flush()
     said = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         said += "; no line is of this format, see --log-format"
     say(f"tailrace: {said}")
+    for sample in samples.kept if samples is not None else []:
+        place = f"{for_people(sample.source)}, line {sample.number:,}, byte {sample.byte:,}"
+        say(f"{place}: there should be {sample.expected}")
+        for text in excerpt(sample.line, sample.byte, terminal_width(sys.stderr) - 2):
+            say(f"  {text}")
     if code == 0 and (failed or (strict and lines["rejected"])):
         return 1
     return code

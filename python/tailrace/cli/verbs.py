@@ -15,6 +15,7 @@ from tailrace.cli.parser import Parser, UsageError
 from tailrace.durations import micros
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
+from tailrace.outputs import arrow
 from tailrace.outputs.blocks import FORMATS
 from tailrace.outputs.escape import for_people
 from tailrace.outputs.streams import say
@@ -43,6 +44,7 @@ Examples:
   tailrace top -F access.log --window 5m          in the last five minutes, live
   tailrace top flume://127.0.0.1:9092 --by host   of what a Flume agent sends
   tailrace parse access.log | jq .status          lines to JSON
+  tailrace explain combined 'LINE'                how a line is read, or why it is not
 
 Exit codes:
   0    it ran
@@ -60,8 +62,12 @@ Show what comes most often.
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
 flume://HOST:PORT to stand in for a Flume AvroSource; there may be several, of any kind. Without a
 window a file is counted to its end; with one, every slide is answered (by the log's time a run of
-empty windows only once). Files in gzip are unpacked. With -F a file is read from its beginning by
-log time, from its end by arrival.
+empty windows only once). Files in gzip, bzip2, xz and zstd are unpacked. With -F a file is read
+from its beginning by log time, from its end by arrival.
+"""
+
+_FIELDS = """\
+tailrace formats lists the formats, with a NAME its fields, with --fields what fields mean.
 """
 
 _TOP_EXAMPLES = """\
@@ -69,6 +75,7 @@ Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
+  tailrace top access.log --where 'status == 404' --since yesterday --until today
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
@@ -79,33 +86,65 @@ _ABOUT_PARSE = """\
 Turn lines into their fields, in the order of the input.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT;
-there may be several, of any kind. Files in gzip are unpacked.
+there may be several, of any kind. Files in gzip, bzip2, xz and zstd are unpacked.
 """
 
 _PARSE_EXAMPLES = """\
+Conditions:
+  status >= 500                    ==  !=  <  <=  >  >=
+  method in (POST, PUT)            one of several; not in: none of them
+  url startswith /api/             also endswith, contains; not contains, ...
+  agent contains "Firefox/4"       quotes, '...' or "...", unless it is one plain word; in
+                                   them \\" is a quote and \\\\ a backslash
+  time >= "2026-11-23 10:30"       a time of ISO 8601, UTC where no zone is given
+  user == null                     there is none; of a missing value only this is true, and
+                                   what negates: !=, not
+  not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||), parentheses
+  `cs(Host)` == example.org        a name of other characters stands in backquotes
+
 Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent
+  tailrace parse access.log --where 'status >= 500 and method == POST' --since 2h
   tailrace parse access.log --format csv --rejects rejects.tsv > access.csv
+  tailrace parse access.log.*.gz --format parquet > access.parquet
 """
 
 _ABOUT_FORMATS = """\
-Show which formats of log lines can be read.
+Show which formats of log lines have a name, and which fields.
 
-With a NAME it shows an example line, its fields, and what is accepted and rejected.
+With a NAME it shows an example line and its fields. A format without a name is pasted as it stands
+in the server's configuration; tailrace explain shows how its lines are read.
 """
 
 _FORMATS_EXAMPLES = """\
 Examples:
   tailrace formats
   tailrace formats combined
+  tailrace formats --fields
   tailrace formats --format jsonl | jq -r .name
+"""
+
+_ABOUT_EXPLAIN = """\
+Show how a line is read, piece by piece, or why it is not.
+
+FORMAT is what --log-format takes: auto, a name, or the text of a format. LINE is a line of the log;
+without one, or with -, it is the first of standard input. Lines in front of it that name the
+columns, as W3C and CSV have them, belong to it. The exit code is 1 if it is not of the format.
+"""
+
+_EXPLAIN_EXAMPLES = """\
+Examples:
+  tailrace explain auto < access.log
+  tailrace explain combined '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5'
+  tailrace explain '$remote_addr [$time_local] "$request" $status' < access.log
 """
 
 _ABOUT_SEND = """\
 Send lines to a Flume receiver, as the Avro sink of an agent does.
 
-A FILE is a path, plain or in gzip, or - for standard input (in a pipe it need not be named).
+A FILE is a path, plain or in gzip, bzip2, xz or zstd, or - for standard input (in a pipe it need
+not be named).
 Each line is an event with the headers that a spooldir source and a timestamp interceptor give it:
 file, the path (not for standard input), and timestamp, when it was read, in milliseconds.
 """
@@ -126,6 +165,9 @@ _MAX_CONNECTIONS = 1_024
 _SEND_BATCH = 100
 
 _MAX_JOBS = 1_024
+
+# Formats whose columns can be named.
+_DELIMITED = ("csv", "tsv")
 
 _SLIDE = "1s"
 
@@ -152,6 +194,8 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(given, "sources") and not any(map(_is_option, unknown)):
         # argparse takes no more sources once an option stood between them.
         given.sources += unknown
+    elif getattr(given, "line", "") is None and len(unknown) == 1 and not _is_option(unknown[0]):
+        given.line = unknown[0]
     elif unknown:
         word = next(filter(_is_option, unknown), None)
         if word is None:
@@ -193,6 +237,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         "parse": _parse_parser(verbs),
         "send": _send_parser(verbs),
         "formats": _formats_parser(verbs),
+        "explain": _explain_parser(verbs),
         "completions": completions.add_verb(verbs),
     }
     return top, named | {"help": _help_parser(verbs, top, named)}
@@ -204,15 +249,22 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
         help=about.partition("\n")[0],
         description=about,
-        epilog=f"{_fields()}\n\n{examples}",
+        epilog=f"{_FIELDS}\n{examples}",
     )
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--log-format",
         default=AUTO,
         metavar="auto|NAME",
-        help=f"what the lines look like: {', '.join(_core.FORMATS)}, or auto, which looks at the "
-        "first 1,000 lines of each source (default auto)",
+        help="what the lines look like: a name, a format pasted from a server's configuration "
+        "(log_format, LogFormat), several names with commas between them, or auto, which looks at "
+        "the first 1,000 lines of each source (default auto)",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="COLUMN,COLUMN...",
+        help="the columns of lines with commas between them and no header (with --log-format tsv: "
+        "tabs); a type may follow a colon, as in time,device,temperature:float",
     )
     parser.add_argument(
         "-F",
@@ -228,20 +280,23 @@ def _verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: 
         help="how many threads read the lines of files; the answers do not depend on it (default: "
         "one for each processor)",
     )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="look only at lines for which this holds: 'status >= 500 and method == POST'"
+        + (", see below" if name == "parse" else ", see tailrace help parse"),
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help="only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, "
+        "2026-11-23T10:30+01:00, ...; UTC where no zone is given",
+    )
+    parser.add_argument(
+        "--until", metavar="WHEN", help="only at lines whose own time is before this"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
     return parser
-
-
-def _fields() -> str:
-    """List the fields of every format, those apart that are given on demand only."""
-    width = max(map(len, _core.FORMATS))
-    lines = ["Fields:"]
-    for name in _core.FORMATS:
-        columns = _core.columns(name)
-        demanded = [field for field in _core.fields(name) if field not in columns]
-        text = " ".join(columns) + "".join(f", and {field}" for field in demanded)
-        lines.append(f"  {name:{width}}  {text}")
-    return "\n".join(lines)
 
 
 def _top_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
@@ -312,8 +367,9 @@ def _parse_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
     parser.add_argument(
         "--format",
         default="jsonl",
-        metavar="text|jsonl|csv",
-        help="tabs between the fields and no names, one JSON object a line, or CSV (default jsonl)",
+        metavar="text|jsonl|csv|arrow|parquet",
+        help="tabs between the fields and no names, one JSON object a line, CSV, or columns with "
+        "types: an Arrow stream or a Parquet file (pip install 'tailrace[arrow]') (default jsonl)",
     )
     parser.add_argument(
         "--rejects",
@@ -340,7 +396,32 @@ def _formats_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
         metavar="text|jsonl",
         help="text for people, or one JSON object a format (default text)",
     )
+    parser.add_argument(
+        "--fields",
+        action="store_true",
+        help="show the fields that have the same name in all formats, with their types and units",
+    )
     parser.set_defaults(act=_formats)
+    return parser
+
+
+def _explain_parser(verbs: Any) -> Parser:  # noqa: ANN401 - as above
+    parser: Parser = verbs.add_parser(
+        "explain",
+        usage="tailrace explain [OPTIONS] FORMAT [LINE]",
+        help=_ABOUT_EXPLAIN.partition("\n")[0],
+        description=_ABOUT_EXPLAIN,
+        epilog=_EXPLAIN_EXAMPLES,
+    )
+    parser.add_argument("log_format", metavar="auto|NAME", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("line", metavar="LINE", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="text for people, or one JSON object (default text)",
+    )
+    parser.set_defaults(act=_explain)
     return parser
 
 
@@ -400,6 +481,7 @@ def _top(given: argparse.Namespace) -> int:
     window = given.window
     hint = None
     try:
+        given.log_format = _log_format(given)
         one_of(given.format, FORMATS, "output format")
         one_of(given.color, COLORS, "choice of --color")
         query = _query(names, given).count(by=given.by)
@@ -451,11 +533,14 @@ def _check_no_window(given: argparse.Namespace) -> None:
 def _parse(given: argparse.Namespace) -> int:
     names, failed = _sources(given)
     try:
-        one_of(given.format, FORMATS, "output format")
+        given.log_format = _log_format(given)
+        one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
+        if given.format in arrow.FORMATS:
+            _check_arrow(given.format)
         checked_format(given.log_format, auto=True)
         wanted = None if given.fields is None else _names_of(given.fields)
         checked_fields(wanted or [], given.log_format)
-        query = _query(names, given)
+        query = _query(names, given).checked(wanted or [])
         rejects = None if given.rejects is None else _rejects(given.rejects, names)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
@@ -475,6 +560,24 @@ def _parse(given: argparse.Namespace) -> int:
         )
 
 
+def _log_format(given: argparse.Namespace) -> str:
+    """
+    Return what the lines look like.
+
+    Raises:
+        ValueError: There are columns for what has none.
+    """
+    log_format: str = given.log_format
+    if not given.columns:
+        return log_format
+    if log_format not in {AUTO, *_DELIMITED}:
+        raise ValueError(
+            f"--columns: of lines in format {log_format} the columns are known; they are for "
+            f"--log-format {' and '.join(_DELIMITED)}"
+        )
+    return f"{'csv' if log_format == AUTO else log_format}:{given.columns}"
+
+
 def _jobs(given: argparse.Namespace) -> int | None:
     """Return how many threads are asked for, if it is said."""
     if given.jobs is None:
@@ -483,6 +586,21 @@ def _jobs(given: argparse.Namespace) -> int | None:
         return _positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
+
+
+def _check_arrow(output: str) -> None:
+    """
+    See that columns can be written, and are not written to a terminal.
+
+    Raises:
+        ValueError: They cannot, or are.
+    """
+    if sys.stdout.isatty():
+        raise ValueError(
+            f"--format {output} is not text, and standard output is a terminal; redirect it: "
+            f"> access.{output}"
+        )
+    arrow.check_installed(output)
 
 
 def _names_of(fields: str) -> list[str]:
@@ -528,12 +646,34 @@ def _rejects(path: str, sources: tuple[str, ...]) -> RejectsFile:
 def _formats(given: argparse.Namespace) -> int:
     try:
         one_of(given.format, ["text", "jsonl"], "output format")
-        names = [checked_format(name) for name in given.names]
+        names = [
+            one_of(name, list(_core.FORMATS), "format", "tailrace formats") for name in given.names
+        ]
     except ValueError as error:
         raise UsageError(str(error), given.verb) from error
-    from tailrace.cli.formats import run_formats  # noqa: PLC0415 - other verbs need none of it
+    if given.fields and names:
+        message = "--fields are those of all formats; leave the names out, or --fields"
+        raise UsageError(message, given.verb)
+    from tailrace.cli.formats import run_fields, run_formats  # noqa: PLC0415 - of this verb alone
 
-    return run_formats(names, json=given.format == "jsonl")
+    json = given.format == "jsonl"
+    return run_fields(json=json) if given.fields else run_formats(names, json=json)
+
+
+def _explain(given: argparse.Namespace) -> int:
+    if given.log_format is None:
+        raise UsageError("no format; write auto, a name or a text, and a line", given.verb)
+    try:
+        one_of(given.format, ["text", "jsonl"], "output format")
+        checked_format(given.log_format, auto=True)
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
+    line = None if given.line in {None, STDIN} else os.fsencode(given.line)
+    if line is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("no line; write one behind the format, or redirect a log", given.verb)
+    from tailrace.cli.explain import run_explain  # noqa: PLC0415 - other verbs need none of it
+
+    return run_explain(given.log_format, line, jsonl=given.format == "jsonl")
 
 
 def _send(given: argparse.Namespace) -> int:
@@ -697,7 +837,12 @@ def _query(names: tuple[str, ...], given: argparse.Namespace) -> Query:
         else:
             queries.append(from_flume(name.removeprefix(_FLUME), format=given.log_format))
     add_files()
-    return merge(*queries)
+    query = merge(*queries)
+    if given.where is not None:
+        query = query.where(given.where)
+    if given.since is not None:
+        query = query.since(given.since)
+    return query if given.until is None else query.until(given.until)
 
 
 def _number(limit: str) -> int:

@@ -97,8 +97,6 @@ pub struct Delta {
     pub(crate) lost: Vec<(Option<i64>, Counters)>,
     pub(crate) oldest: Option<i64>,
     pub(crate) newest: Option<i64>,
-    /// By key, where its newest entry stands.
-    last: Vec<usize>,
     pane: usize,
     places: HashTable<usize>,
 }
@@ -121,7 +119,6 @@ impl Delta {
             lost: Vec::new(),
             oldest: None,
             newest: None,
-            last: Vec::new(),
             pane: 0,
             places: HashTable::new(),
         }
@@ -143,6 +140,11 @@ impl Delta {
         self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
     }
 
+    /// Notes the time of a line that is no event: the source has come so far.
+    pub(crate) fn pass_time(&mut self, time: i64) {
+        self.newest = self.newest.max(Some(time));
+    }
+
     /// Counts a line that is in no pane, where the chunk has come to this pane.
     pub(crate) fn lose(&mut self, reached: Option<i64>, how: impl Fn(&mut Counters)) {
         self.lines.fed += 1;
@@ -162,19 +164,17 @@ impl Delta {
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
         let key = self.keys.number(key, seed);
-        let index = key as usize;
         // Neighbours in a log are mostly of one pane, so a look at the key's newest entry finds
         // nearly all that belongs together. What it does not find is an entry more.
-        if let Some(&last) = self.last.get(index) {
-            let entry = &mut self.entries[last];
-            if entry.pane == pane && entry.count < u32::MAX {
-                entry.count += 1;
-                return;
-            }
-            self.last[index] = self.entries.len();
-        } else {
-            self.last.push(self.entries.len());
+        let newest = self.keys.mark(key);
+        if let Some(entry) = self.entries.get_mut(*newest)
+            && entry.pane == pane
+            && entry.count < u32::MAX
+        {
+            entry.count += 1;
+            return;
         }
+        *newest = self.entries.len();
         self.entries.push(Entry { pane, key, count: 1 });
     }
 

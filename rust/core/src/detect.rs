@@ -11,6 +11,8 @@ pub struct Agreement {
     pub lines: usize,
     /// A number for each format, in the order in which they were given.
     pub agreed: Vec<usize>,
+    /// For each format, how many of the lines that it does not accept each of the others does.
+    pub besides: Vec<Vec<usize>>,
 }
 
 /// Tries formats on the first lines of a chunk.
@@ -24,6 +26,7 @@ pub fn agreeing(
 ) -> Result<Agreement, BatchError> {
     let mut lines = 0;
     let mut agreed = vec![0; formats.len()];
+    let mut besides = vec![agreed.clone(); formats.len()];
     let mut readers: Vec<_> = formats.iter().map(|format| Reader::lenient(format, &[])).collect();
     chunk.for_each(|line| {
         if lines == limit || line.trim_ascii().is_empty() {
@@ -31,12 +34,17 @@ pub fn agreeing(
         }
         lines += 1;
         if line.len() <= MAX_LINE_BYTES {
-            for (reader, agreed) in readers.iter_mut().zip(&mut agreed) {
-                *agreed += usize::from(reader.read(line).is_ok());
+            let accepts: Vec<_> =
+                readers.iter_mut().map(|reader| reader.read(line).is_ok()).collect();
+            for (one, _) in accepts.iter().enumerate().filter(|(_, accepts)| **accepts) {
+                agreed[one] += 1;
+                for (_, besides) in accepts.iter().zip(&mut besides).filter(|other| !other.0) {
+                    besides[one] += 1;
+                }
             }
         }
     })?;
-    Ok(Agreement { lines, agreed })
+    Ok(Agreement { lines, agreed, besides })
 }
 
 #[cfg(test)]
@@ -50,7 +58,7 @@ mod tests {
     }
 
     fn found(text: &str, limit: usize) -> (usize, Vec<usize>) {
-        let Agreement { lines, agreed } =
+        let Agreement { lines, agreed, .. } =
             agreeing(Chunk::Lines(text.as_bytes()), &all(), limit).unwrap();
         (lines, agreed)
     }
@@ -59,6 +67,14 @@ mod tests {
     fn each_format_is_asked_about_each_line() {
         let text = format!("{COMMON}\n{COMMON} \"-\" \"ua\"\nno line\n");
         assert_eq!(found(&text, 10), (3, vec![1, 2, 1]));
+    }
+
+    #[test]
+    fn of_the_lines_that_a_format_does_not_accept_it_is_told_which_others_do() {
+        let combined = format!("{COMMON} \"-\" \"ua\"");
+        let text = format!("{COMMON}\n{combined}\n{combined}\nno line\n");
+        let found = agreeing(Chunk::Lines(text.as_bytes()), &all(), 10).unwrap();
+        assert_eq!(found.besides, [vec![0, 2, 2], vec![0, 0, 0], vec![1, 1, 0]]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! hashes could make every one of them collide.
 
 use std::hash::Hasher;
+use std::ops::Range;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
@@ -63,20 +64,55 @@ impl Seed {
     }
 }
 
+/// How long a key may be that is stored where its hash is.
+const SHORT: usize = 46;
+
+/// A key beside its hash: to compare it waits for no other place in memory.
+#[derive(Debug)]
+enum Stored<Long> {
+    Null,
+    Short(u8, [u8; SHORT]),
+    Long(Long),
+}
+
+impl<Long> Stored<Long> {
+    fn new(key: KeyBytes<'_>, long: impl FnOnce(&[u8]) -> Long) -> Self {
+        let Some(key) = key else { return Self::Null };
+        let mut short = [0; SHORT];
+        match (u8::try_from(key.len()), short.get_mut(..key.len())) {
+            (Ok(length), Some(bytes)) => {
+                bytes.copy_from_slice(key);
+                Self::Short(length, short)
+            }
+            _ => Self::Long(long(key)),
+        }
+    }
+
+    fn get<'a>(&'a self, long: impl FnOnce(&'a Long) -> &'a [u8]) -> KeyBytes<'a> {
+        match self {
+            Self::Null => None,
+            Self::Short(length, bytes) => bytes.get(..usize::from(*length)),
+            Self::Long(place) => Some(long(place)),
+        }
+    }
+}
+
 /// The keys of one chunk, numbered from 0 in order of appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     index: HashTable<u32>,
     keys: Vec<Entry>,
+    /// The keys that are not short.
     text: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// As long as a line of a processor's cache.
+#[derive(Debug)]
+#[repr(align(64))]
 struct Entry {
     hash: u64,
-    start: usize,
-    /// The end in the text, or nothing for the null key.
-    end: Option<usize>,
+    mark: usize,
+    key: Stored<Range<usize>>,
 }
 
 impl Dictionary {
@@ -84,18 +120,19 @@ impl Dictionary {
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
         let hash = seed.hash(key);
         let Self { index, keys, text } = self;
-        let bytes = |entry: &Entry| entry.end.map(|end| &text[entry.start..end]);
         let found = index.find(hash, |&id| {
             let entry = &keys[id as usize];
-            entry.hash == hash && bytes(entry) == key
+            entry.hash == hash && entry.key.get(|place| &text[place.clone()]) == key
         });
         if let Some(&id) = found {
             return id;
         }
         let id = id_of(keys.len());
-        let start = text.len();
-        text.extend_from_slice(key.unwrap_or_default());
-        keys.push(Entry { hash, start, end: key.map(|_| text.len()) });
+        let key = Stored::new(key, |key| {
+            text.extend_from_slice(key);
+            text.len() - key.len()..text.len()
+        });
+        keys.push(Entry { hash, mark: usize::MAX, key });
         // A chunk's keys come at once, and every growth hashes all of them into a new place: four
         // times as many do for a batch of 1,000 in three steps instead of eight.
         if index.len() == index.capacity() {
@@ -105,13 +142,18 @@ impl Dictionary {
         id
     }
 
+    /// What somebody notes with a key; `usize::MAX` for a new one.
+    pub(crate) fn mark(&mut self, id: u32) -> &mut usize {
+        &mut self.keys[id as usize].mark
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
     fn get(&self, id: u32) -> (u64, KeyBytes<'_>) {
-        let entry = self.keys[id as usize];
-        (entry.hash, entry.end.map(|end| &self.text[entry.start..end]))
+        let entry = &self.keys[id as usize];
+        (entry.hash, entry.key.get(|place| &self.text[place.clone()]))
     }
 }
 
@@ -124,13 +166,15 @@ pub(crate) struct KeyTable {
     free: Vec<u32>,
 }
 
+/// As long as a line of a processor's cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot {
     hash: u64,
     holds: u32,
     /// Where in a pane its newest entry stands.
     place: u32,
-    key: Option<Box<[u8]>>,
+    key: Stored<Box<[u8]>>,
 }
 
 impl KeyTable {
@@ -140,12 +184,12 @@ impl KeyTable {
         let Self { index, slots, free } = self;
         let found = index.find(hash, |&id| {
             let slot = &slots[id as usize];
-            slot.hash == hash && slot.key.as_deref() == key
+            slot.hash == hash && slot.key.get(|long| long) == key
         });
         if let Some(&id) = found {
             return id;
         }
-        let slot = Slot { hash, holds: 0, place: 0, key: key.map(Box::from) };
+        let slot = Slot { hash, holds: 0, place: 0, key: Stored::new(key, |key| key.into()) };
         let id = if let Some(id) = free.pop() {
             slots[id as usize] = slot;
             id
@@ -174,7 +218,7 @@ impl KeyTable {
         let slot = &mut self.slots[id as usize];
         slot.holds -= 1;
         if slot.holds == 0 {
-            slot.key = None;
+            slot.key = Stored::Null;
             if let Ok(entry) = self.index.find_entry(slot.hash, |&known| known == id) {
                 entry.remove();
             }
@@ -183,7 +227,7 @@ impl KeyTable {
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
-        self.slots[id as usize].key.as_deref()
+        self.slots[id as usize].key.get(|long| long)
     }
 
     /// How many numbers were ever in use at once.

@@ -17,6 +17,7 @@
 //!     by: "url".into(),
 //!     time: Time::Log,
 //!     panes,
+//!     filter: None,
 //!     seed: Seed::new(1),
 //! };
 //! let (clock, length, sources, limit) = (Clock::Events, 300, 1, Some(10));
@@ -36,6 +37,8 @@
 mod delta;
 mod detect;
 mod events;
+mod explain;
+mod filter;
 mod flume;
 mod format;
 mod keys;
@@ -52,6 +55,8 @@ mod window;
 pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
+pub use explain::{Sample, explain, samples};
+pub use filter::{Bound, Filter, FilterError, Verdict};
 pub use flume::BatchError;
 pub use format::{
     Field, Format, Kind, Line, MAX_TIME, NAMES, Name, Named, Reader, Reject, SECOND, SpecError,
@@ -62,5 +67,5 @@ pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Origin, Panes, Query, Time};
 pub use rows::{Output, Rejects, write_rows};
 pub use state::{Clock, Key, Settings, Snapshot, State};
-pub use table::{Bits, Cell, Column, Rejected, Rows, Table, Tabulator, Values};
+pub use table::{Bits, Column, Rejected, Rows, Table, Tabulator, Values, tabulate};
 pub use text::lossy;

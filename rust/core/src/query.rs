@@ -1,6 +1,7 @@
 //! Chunks to deltas: which time, which key, which pane.
 
 use crate::delta::{Delta, Reason};
+use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
 use crate::format::{Format, Line, MAX_TIME, Reader, UnknownField, Value};
 use crate::keys::{KeyBytes, Seed, float, number};
@@ -65,6 +66,8 @@ pub struct Query {
     pub time: Time,
     /// The panes to sort events into, or nothing for one count of everything.
     pub panes: Option<Panes>,
+    /// Which lines are events of it, where not all are.
+    pub filter: Option<Filter>,
     /// How keys are hashed.
     pub seed: Seed,
 }
@@ -76,15 +79,18 @@ impl Query {
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source);
-        let mut reader = self.reader(&origin.format);
+        let mut lines = self.lines_of(&origin.format);
         chunk.for_each_stamped(|line, stamp| {
-            match self.event(line, stamp, origin, &mut reader) {
-                Ok(time) => self.count(origin, line, &mut reader, time, &mut delta),
+            match self.event(line, stamp, origin, &mut lines) {
+                Ok(time) => self.count(origin, line, &mut lines.reader, time, &mut delta),
                 Err(lost) => {
+                    if let (Lost::Filtered(Some(time)), Some(_)) = (lost, self.panes) {
+                        delta.pass_time(time);
+                    }
                     let reached = self.reached(origin, &delta);
                     delta.lose(reached, |lines| match lost {
                         Lost::Rejected(reason) => lines.reject(reason),
-                        Lost::Filtered => lines.filtered += 1,
+                        Lost::Filtered(_) => lines.filtered += 1,
                     });
                 }
             }
@@ -92,13 +98,18 @@ impl Query {
         Ok(delta)
     }
 
-    /// Reads key and time, if it goes by that of the line.
-    fn reader(&self, format: &Format) -> Reader {
+    /// Reads key and time, if it goes by that of the line, and what the filter looks at.
+    fn lines_of(&self, format: &Format) -> Lines {
         let names = [&*self.by, "time"];
-        Reader::lenient(format, if self.time == Time::Log { &names } else { &names[..1] })
+        let names = if self.time == Time::Log { &names[..] } else { &names[..1] };
+        let Some(filter) = &self.filter else {
+            return Lines { reader: Reader::lenient(format, names), filter: None };
+        };
+        let (reader, bound) = filter.lenient_reader(format, names);
+        Lines { reader, filter: Some(bound) }
     }
 
-    /// Says whether a format has what is asked of it.
+    /// Says whether a format has the field to count by.
     pub fn check(&self, format: &Format) -> Result<(), UnknownField> {
         Reader::new(format, &[&self.by]).map(|_| ())
     }
@@ -109,18 +120,19 @@ impl Query {
         line: &[u8],
         stamp: Option<&[u8]>,
         origin: &Origin,
-        reader: &mut Reader,
+        lines: &mut Lines,
     ) -> Result<Option<i64>, Lost> {
         if line.len() > MAX_LINE_BYTES {
             return Err(Lost::Rejected(Reason::TooLong));
         }
+        let Lines { reader, filter } = lines;
         match reader.read(line) {
             Ok(Line::Fields) => {}
-            Ok(Line::Header) => return Err(Lost::Filtered),
+            Ok(Line::Header) => return Err(Lost::Filtered(None)),
             Err(_) => return Err(Lost::Rejected(Reason::NoMatch)),
         }
         let time = match self.time {
-            Time::Arrival => return Ok(Some(origin.now)),
+            Time::Arrival => Some(origin.now),
             Time::Log => reader.time(line, 1),
             Time::Header => stamp.and_then(millis),
         };
@@ -133,7 +145,14 @@ impl Query {
         {
             return Err(Lost::Rejected(Reason::Future));
         }
-        Ok(time)
+        // Before lateness, which is about events of the query. The time of a line that is left
+        // out counts all the same: it shows how far the log has come, so that answers about
+        // something rare need not wait until it happens again.
+        match filter.as_ref().map_or(Verdict::Keep, |filter| filter.judge(reader, line)) {
+            Verdict::Keep => Ok(time),
+            Verdict::Leave => Err(Lost::Filtered(time)),
+            Verdict::NoTime => Err(Lost::Rejected(Reason::NoTime)),
+        }
     }
 
     /// The pane to which the source has come, as far as the chunk tells.
@@ -179,10 +198,18 @@ impl Query {
     }
 }
 
+/// How lines are read, and which of them are events.
+struct Lines {
+    reader: Reader,
+    filter: Option<Bound>,
+}
+
 /// Why a line does not get as far as a pane.
+#[derive(Clone, Copy)]
 enum Lost {
     Rejected(Reason),
-    Filtered,
+    /// With its time, which has to be one that an event could have.
+    Filtered(Option<i64>),
 }
 
 /// Milliseconds in decimal, as Java writes them, in microseconds.

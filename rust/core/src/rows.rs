@@ -4,10 +4,11 @@
 //! a log that are handed on as they are stand in `Rejects`, which are for a file.
 
 use crate::delta::{Counters, Reason};
+use crate::filter::Bound;
 use crate::flume::BatchError;
-use crate::format::{Line, Reader, Value, write_iso};
+use crate::format::{Reader, Value, write_iso};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
-use crate::table::read;
+use crate::table::{read_filtered, told};
 use crate::text::lossy;
 
 /// What a row looks like.
@@ -29,8 +30,8 @@ impl Output {
     pub const NAMES: [(&'static str, Self); 3] =
         [("jsonl", Self::Json), ("csv", Self::Csv), ("text", Self::Text)];
 
-    fn write(self, reader: &mut Reader, line: &[u8], out: &mut Vec<u8>) {
-        let fields = reader.names().len();
+    /// Writes the first fields of the reader.
+    fn write(self, reader: &mut Reader, fields: usize, line: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Json => {
                 for field in 0..fields {
@@ -87,7 +88,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
+    pub(crate) fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
         let out = &mut self.out;
         out.extend_from_slice(&self.prefix);
         let place = format!("{}\t{byte}\t{}\t", self.before + number, reason.name());
@@ -104,26 +105,30 @@ impl Rejects {
     }
 }
 
-/// Writes a row for each accepted line, in order, and counts where the lines went.
+/// Writes a row for each accepted line that the filter keeps, in order, and counts where the lines
+/// went.
 pub fn write_rows(
     reader: &mut Reader,
+    filter: Option<&Bound>,
     output: Output,
     chunk: Chunk<'_>,
     out: &mut Vec<u8>,
     mut rejects: Option<&mut Rejects>,
 ) -> Result<Counters, BatchError> {
     let mut lines = Counters::default();
+    let columns = filter.map_or(reader.names().len(), Bound::columns);
     chunk.for_each(|line| {
         lines.fed += 1;
-        match read(reader, line) {
-            Ok(Line::Fields) => {
+        match read_filtered(reader, filter, line) {
+            Ok(true) => {
                 lines.counted += 1;
-                output.write(reader, line, out);
+                output.write(reader, columns, line, out);
             }
-            Ok(Line::Header) => lines.filtered += 1,
-            Err((byte, reason, _)) => {
-                lines.reject(reason);
+            Ok(false) => lines.filtered += 1,
+            Err(lost) => {
+                lines.reject(lost.1);
                 if let Some(rejects) = &mut rejects {
+                    let (byte, reason, _) = told(reader, line, lost);
                     rejects.write(lines.fed, byte, reason, line);
                 }
             }
@@ -132,7 +137,7 @@ pub fn write_rows(
     Ok(lines)
 }
 
-fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Int(_) | Value::Float(_) => write_number(value, out),
@@ -145,7 +150,7 @@ fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);
@@ -275,7 +280,7 @@ mod tests {
 
     fn rows(output: Output, fields: &[&str], text: &[u8]) -> String {
         let mut out = Vec::new();
-        write_rows(&mut reader(fields), output, Chunk::Lines(text), &mut out, None).unwrap();
+        write_rows(&mut reader(fields), None, output, Chunk::Lines(text), &mut out, None).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -283,7 +288,7 @@ mod tests {
         let line = [b"h u t [t] \"", text, b"\" 200 5\n"].concat();
         let mut out = Vec::new();
         let chunk = Chunk::Lines(&line);
-        write_rows(&mut reader(&["request"]), output, chunk, &mut out, None).unwrap();
+        write_rows(&mut reader(&["request"]), None, output, chunk, &mut out, None).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -336,8 +341,9 @@ mod tests {
         let text = [LINE, b"\nno\t\xff line\r\n", LINE, b"\n", &long, b"\n\n"].concat();
         let (mut out, mut rejects) = (Vec::new(), Rejects { before: 10, ..Rejects::default() });
         let chunk = Chunk::Lines(&text);
-        let lines = write_rows(&mut reader(&[]), Output::Text, chunk, &mut out, Some(&mut rejects))
-            .unwrap();
+        let lines =
+            write_rows(&mut reader(&[]), None, Output::Text, chunk, &mut out, Some(&mut rejects))
+                .unwrap();
         assert_eq!((lines.fed, lines.counted, lines.rejected(Reason::TooLong)), (5, 2, 1));
         let held = [b"14\t65536\ttoo-long\t", &long[..MAX_LINE_BYTES], b"\n"].concat();
         let expected = [b"12\t9\tno-match\tno\t\xff line\r\n", &held[..], b"15\t0\tno-match\t\n"];
@@ -348,7 +354,7 @@ mod tests {
     fn a_newline_within_an_event_tears_no_line_of_the_rejects() {
         let mut rejects = Rejects { prefix: b"one\t".to_vec(), ..Rejects::default() };
         let chunk = Chunk::Event(b"\x00\x06a\nb");
-        write_rows(&mut reader(&[]), Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))
+        write_rows(&mut reader(&[]), None, Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))
             .unwrap();
         assert_eq!(rejects.out, b"one\t1\t3\tno-match\ta\\nb\n");
     }

@@ -93,6 +93,8 @@ pub struct State {
     answered: Option<i64>,
     /// An empty window was answered, so ends are jumped until there is an event.
     idle: bool,
+    /// At the end of the input, the pane of its newest line where that is no event.
+    end: Option<i64>,
     /// Where all lines went.
     lines: Counters,
     /// The part of them up to the last pane that was answered.
@@ -129,6 +131,7 @@ impl State {
             watermark: None,
             answered,
             idle: false,
+            end: None,
             lines: Counters::default(),
             settled: Counters::default(),
             unsettled: BTreeMap::new(),
@@ -259,7 +262,14 @@ impl State {
     pub fn finish(&mut self, drain: bool) {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let newest = newest.max(self.window.newest());
+        let mut newest = newest.max(self.window.newest());
+        if self.settings.clock == Clock::Events {
+            // Of lines that a filter left out the log may go on beyond the newest event. The last
+            // answer is that at its end, so that it has the counters of all of them.
+            let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
+            self.end = reached.filter(|&number| number > i64::MIN).filter(|_| reached > newest);
+            newest = newest.max(self.end);
+        }
         // Lines that came after the newest event belong to the last answer.
         if let Some(number) = newest {
             let mut lines = Counters::default();
@@ -297,7 +307,8 @@ impl State {
             let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
             let newest = newest.max(self.window.newest());
             let emptied = newest.map(|number| number.saturating_add(self.settings.length));
-            last = emptied.map_or(last, |emptied| emptied.min(last));
+            last =
+                emptied.map_or(last, |emptied| emptied.min(last)).max(self.end.unwrap_or(i64::MIN));
         }
         self.slide_to(last);
         Some(last)
@@ -312,7 +323,10 @@ impl State {
             Clock::Arrival => self.answered?.max(last - self.settings.length) + 1,
             Clock::Events | Clock::Manual => match self.answered {
                 Some(answered) if !self.idle => answered + 1,
-                _ => *self.open.first_key_value()?.0,
+                answered => match self.open.first_key_value() {
+                    Some((&number, _)) => number,
+                    None => self.end.filter(|&end| Some(end) > answered)?,
+                },
             },
         };
         (next <= last).then_some(next)

@@ -3,14 +3,20 @@
 //! Columns are laid out as Arrow lays them out (<https://arrow.apache.org/docs/format/Columnar.html>),
 //! so that they leave without being copied.
 
-use crate::delta::Reason;
-use crate::format::{Kind, Line, Reader, Value};
-use crate::lines::MAX_LINE_BYTES;
+use crate::delta::{Counters, Reason};
+use crate::filter::{Bound, Filter, Verdict};
+use crate::flume::BatchError;
+use crate::format::{Format, Kind, Line, Reader, Reject, UnknownField, Value};
+use crate::lines::{Chunk, MAX_LINE_BYTES};
+use crate::rows::Rejects;
 use crate::text::lossy;
 
 /// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
 /// is not UTF-8 grows threefold.
 const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
+
+/// For no more values than these room is made in advance.
+const MOST_RESERVED: usize = 1 << 22;
 
 /// The values of one field, a place for each accepted line.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,25 +45,10 @@ pub enum Values {
     Time(Vec<i64>),
 }
 
-/// A value of a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'a> {
-    /// There is none.
-    Null,
-    /// UTF-8 text.
-    Text(&'a [u8]),
-    /// A whole number.
-    Int(i64),
-    /// A number.
-    Float(f64),
-    /// Microseconds since the epoch.
-    Time(i64),
-}
-
 /// A bit for each value, the lowest of a byte first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
-    /// The bits, eight in a byte.
+    /// The bits, eight in a byte; none as long as all of them are one.
     pub bytes: Vec<u8>,
     /// How many bits there are.
     pub len: usize,
@@ -68,19 +59,33 @@ pub struct Bits {
 impl Bits {
     #[inline]
     fn push(&mut self, bit: bool) {
+        // Most columns have every value, and need no bits to say so.
+        if !bit || self.zeros > 0 {
+            self.push_bit(bit);
+        }
+        self.len += 1;
+    }
+
+    fn push_bit(&mut self, bit: bool) {
+        if self.zeros == 0 {
+            self.bytes.resize(self.len.div_ceil(8), 0xff);
+            if let Some(last) = self.bytes.last_mut() {
+                *last >>= (8 - self.len % 8) % 8;
+            }
+        }
         if self.len.is_multiple_of(8) {
             self.bytes.push(0);
         }
         if let Some(last) = self.bytes.last_mut() {
             *last |= u8::from(bit) << (self.len % 8);
         }
-        self.len += 1;
         self.zeros += usize::from(!bit);
     }
 
     /// Whether the value at this place is there.
     pub fn get(&self, place: usize) -> bool {
-        self.bytes.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1)
+        let bit = |byte: &u8| byte >> (place % 8) & 1 == 1;
+        place < self.len && (self.zeros == 0 || self.bytes.get(place / 8).is_some_and(bit))
     }
 }
 
@@ -109,12 +114,14 @@ pub struct Rows {
 /// The fields of lines.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// The name of each column, and the type of its values.
+    pub fields: Vec<(String, Kind)>,
     /// What was accepted, in order, and cut where a column became too long.
     pub batches: Vec<Rows>,
     /// How many lines were accepted.
     pub rows: usize,
-    /// How many were headers or comments.
-    pub headers: usize,
+    /// How many were left out: headers, comments, and what a filter does not keep.
+    pub filtered: usize,
     /// Those that were not accepted.
     pub rejects: Vec<Rejected>,
 }
@@ -123,58 +130,147 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Tabulator {
     reader: Reader,
-    kinds: Vec<Kind>,
+    filter: Option<Bound>,
+    /// The first column of times: its neighbours are often the same, which the reader remembers.
+    times: Option<usize>,
     table: Table,
     line: usize,
+    /// How long all lines are together, where that is known.
+    expected: usize,
+    /// How long the lines of the last batch are together, and how long they may be.
     bytes: usize,
+    most_bytes: usize,
 }
 
 impl Tabulator {
     /// Of the fields that this reader reads.
     pub fn new(reader: Reader) -> Self {
-        let kinds: Vec<_> = (0..reader.names().len()).map(|field| reader.kind(field)).collect();
-        let batches = vec![Rows::new(&kinds)];
-        let table = Table { batches, rows: 0, headers: 0, rejects: Vec::new() };
-        Self { reader, kinds, table, line: 0, bytes: 0 }
+        Self::filtered(reader, None)
+    }
+
+    /// As `new`, of the lines that the filter keeps, and without what it looks at besides.
+    pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
+        let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
+        let fields =
+            (0..columns).map(|field| (reader.name(field).to_owned(), reader.kind(field))).collect();
+        Self::with_fields(reader, filter, fields)
+    }
+
+    /// Of these fields, or of all that the format gives unless others are asked for.
+    ///
+    /// Where headers say what the columns are, `text` is looked at for all of them: a table has
+    /// the columns of the whole.
+    pub fn of(
+        format: &Format,
+        text: &[u8],
+        names: Option<&[String]>,
+        filter: Option<&Filter>,
+    ) -> Result<Self, UnknownField> {
+        let mut formats = vec![format.clone()];
+        if format.has_header() {
+            formats.extend(format.sections(text).into_iter().map(|(_, section)| section));
+            // Of one that waits for its header nothing is known.
+            if formats.iter().any(|one| !one.fields().is_empty()) {
+                formats.retain(|one| !one.fields().is_empty());
+            }
+        }
+        let mut fields: Vec<(String, Kind)> = Vec::new();
+        let mut add = |name: &str| -> Result<(), UnknownField> {
+            if fields.iter().all(|(known, _)| known != name) {
+                let unknown = || UnknownField { name: name.to_owned() };
+                let kind = formats.iter().find_map(|one| one.kind(name)).ok_or_else(unknown)?;
+                fields.push((name.to_owned(), kind));
+            }
+            Ok(())
+        };
+        if let Some(names) = names {
+            names.iter().try_for_each(|name| add(name))?;
+        } else {
+            let given = formats.iter().flat_map(Format::fields).filter(|field| !field.on_demand);
+            given.map(|field| field.name).try_for_each(|name| add(&name))?;
+        }
+        let names: Vec<_> = fields.iter().map(|(name, _)| &**name).collect();
+        let (reader, filter) = match filter {
+            None => (Reader::lenient(format, &names), None),
+            Some(filter) => {
+                let (reader, bound) = filter.lenient_reader(format, &names);
+                (reader, Some(bound))
+            }
+        };
+        Ok(Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) })
+    }
+
+    fn with_fields(reader: Reader, filter: Option<Bound>, fields: Vec<(String, Kind)>) -> Self {
+        let batches = vec![Rows::new(&fields)];
+        let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
+        let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
+        Self {
+            reader,
+            filter,
+            times,
+            table,
+            line: 0,
+            expected: 0,
+            bytes: 0,
+            most_bytes: MAX_BATCH_BYTES,
+        }
     }
 
     /// Takes the next line.
     pub fn push(&mut self, line: &[u8]) {
         let number = self.line;
         self.line += 1;
-        match read(&mut self.reader, line) {
-            Ok(Line::Fields) => {}
-            Ok(Line::Header) => {
-                self.table.headers += 1;
+        match read_filtered(&mut self.reader, self.filter.as_ref(), line) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.table.filtered += 1;
                 return;
             }
-            Err((byte, reason, expected)) => {
+            Err(lost) => {
+                let (byte, reason, expected) = told(&mut self.reader, line, lost);
                 self.table.rejects.push(Rejected { line: number, byte, reason, expected });
                 return;
             }
         }
-        if self.bytes + line.len() > MAX_BATCH_BYTES {
-            self.table.batches.push(Rows::new(&self.kinds));
+        if self.bytes + line.len() > self.most_bytes {
+            self.table.batches.push(Rows::new(&self.table.fields));
             self.bytes = 0;
         }
         self.bytes += line.len();
         let Some(batch) = self.table.batches.last_mut() else { return };
+        let is_first = batch.len == 0;
         for (field, column) in batch.columns.iter_mut().enumerate() {
-            column.push(self.reader.value(line, field));
+            column.push(if self.times == Some(field) {
+                self.reader.time(line, field).map_or(Value::Null, Value::Time)
+            } else {
+                self.reader.value(line, field)
+            });
+        }
+        if is_first {
+            // All will be much like the first one; columns that grow together are copied each time.
+            let lines = self.expected.min(self.most_bytes) / (line.len() + 1);
+            batch.columns.iter_mut().for_each(|column| column.reserve(lines.min(MOST_RESERVED)));
         }
         batch.len += 1;
         self.table.rows += 1;
     }
 
     /// The table of all of them.
-    pub fn finish(self) -> Table {
+    pub fn finish(mut self) -> Table {
+        for column in self.table.batches.iter_mut().flat_map(|batch| &mut batch.columns) {
+            if let Values::Text { offsets, data } = &mut column.values
+                && !is_text(offsets, data)
+            {
+                make_text(offsets, data);
+            }
+        }
         self.table
     }
 }
 
 impl Rows {
-    fn new(kinds: &[Kind]) -> Self {
-        let columns = kinds.iter().map(|&kind| Column::new(kind)).collect();
+    fn new(fields: &[(String, Kind)]) -> Self {
+        let columns = fields.iter().map(|&(_, kind)| Column::new(kind)).collect();
         Self { columns, len: 0 }
     }
 }
@@ -190,12 +286,24 @@ impl Column {
         Self { valid: Bits::default(), values }
     }
 
+    /// Makes room for so many values like the one that is there.
+    fn reserve(&mut self, values: usize) {
+        match &mut self.values {
+            Values::Text { offsets, data } => {
+                offsets.reserve(values);
+                data.reserve(data.len().saturating_mul(values).min(MAX_BATCH_BYTES));
+            }
+            Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
+            Values::Float(numbers) => numbers.reserve(values),
+        }
+    }
+
     #[inline]
     fn push(&mut self, value: Value<'_>) {
         let is_there = match (&mut self.values, value) {
             (Values::Text { offsets, data }, value) => {
                 let there = if let Value::Text(text) = value {
-                    data.extend_from_slice(lossy(text).as_bytes());
+                    data.extend_from_slice(text);
                     true
                 } else {
                     false
@@ -223,25 +331,47 @@ impl Column {
         };
         self.valid.push(is_there);
     }
+}
 
-    /// The value at a place.
-    pub fn get(&self, place: usize) -> Cell<'_> {
-        if !self.valid.get(place) {
-            return Cell::Null;
-        }
-        match &self.values {
-            Values::Text { offsets, data } => {
-                let at = |place: usize| {
-                    offsets
-                        .get(place)
-                        .and_then(|&at| usize::try_from(at).ok())
-                        .unwrap_or(data.len())
-                };
-                Cell::Text(&data[at(place)..at(place + 1)])
-            }
-            Values::Int(values) => Cell::Int(values[place]),
-            Values::Float(values) => Cell::Float(values[place]),
-            Values::Time(values) => Cell::Time(values[place]),
+/// Whether each value is UTF-8. To look at them one by one was an eighth of a full parse.
+fn is_text(offsets: &[i32], data: &[u8]) -> bool {
+    // A character of several bytes may not be of several values.
+    let begins = |offset: &i32| {
+        let byte = usize::try_from(*offset).ok().and_then(|at| data.get(at));
+        byte.is_none_or(|byte| byte & 0xc0 != 0x80)
+    };
+    std::str::from_utf8(data).is_ok() && (data.is_ascii() || offsets.iter().all(begins))
+}
+
+/// Replaces what is not UTF-8.
+fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
+    let raw = std::mem::take(data);
+    let mut start = 0;
+    // The first is where the first value begins.
+    for offset in offsets.iter_mut().skip(1) {
+        let end = usize::try_from(*offset).unwrap_or(start);
+        data.extend_from_slice(lossy(raw.get(start..end).unwrap_or_default()).as_bytes());
+        *offset = i32::try_from(data.len()).unwrap_or(i32::MAX);
+        start = end;
+    }
+}
+
+/// Reads a line and says whether it is one to keep, or as `read` why there is no telling.
+#[inline]
+pub(crate) fn read_filtered(
+    reader: &mut Reader,
+    filter: Option<&Bound>,
+    line: &[u8],
+) -> Result<bool, (usize, Reason, &'static str)> {
+    if read(reader, line)? == Line::Header {
+        return Ok(false);
+    }
+    let Some(filter) = filter else { return Ok(true) };
+    match filter.judge(reader, line) {
+        Verdict::Keep => Ok(true),
+        Verdict::Leave => Ok(false),
+        Verdict::NoTime => {
+            Err((filter.time_starts(reader), Reason::NoTime, "a time that can be read"))
         }
     }
 }
@@ -258,10 +388,48 @@ pub(crate) fn read(
     reader.read(line).map_err(|reject| (reject.byte(), Reason::NoMatch, reject.expected()))
 }
 
+/// The fields of a chunk's lines, and where all of them went.
+pub fn tabulate(
+    reader: Reader,
+    filter: Option<Bound>,
+    chunk: Chunk<'_>,
+    mut rejects: Option<&mut Rejects>,
+) -> Result<(Table, Counters), BatchError> {
+    let mut tabulator = Tabulator::filtered(reader, filter);
+    let mut lines = Counters::default();
+    chunk.for_each(|line| {
+        lines.fed += 1;
+        let before = tabulator.table.rejects.len();
+        tabulator.push(line);
+        if let Some(reject) = tabulator.table.rejects.get(before) {
+            lines.reject(reject.reason);
+            if let Some(rejects) = &mut rejects {
+                rejects.write(lines.fed, reject.byte, reject.reason, line);
+            }
+        }
+    })?;
+    let table = tabulator.finish();
+    lines.counted = table.rows as u64;
+    lines.filtered = table.filtered as u64;
+    Ok((table, lines))
+}
+
+/// Why a line has no fields, for whoever reads it: by another look at it, where that tells more.
+pub(crate) fn told(reader: &mut Reader, line: &[u8], lost: Lost) -> Lost {
+    let (byte, reason, expected) = lost;
+    if reason != Reason::NoMatch {
+        return lost;
+    }
+    let told = reader.told(line, Reject::new(byte, expected));
+    (told.byte(), reason, told.expected())
+}
+
+/// From which byte on, why, and what was expected there.
+pub(crate) type Lost = (usize, Reason, &'static str);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Format;
 
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
@@ -290,9 +458,115 @@ mod tests {
         let [status, url] = &table.batches[0].columns[..] else { panic!() };
         assert_eq!((status.valid.len, status.valid.zeros, url.valid.zeros), (10, 4, 0));
         for at in 0..10 {
-            let expected = if at % 3 == 0 { Cell::Null } else { Cell::Int(404) };
-            assert_eq!(status.get(at), expected);
-            assert_eq!(url.get(at), Cell::Text(b"/a"));
+            assert_eq!(int(status, at), (at % 3 != 0).then_some(404));
+            assert_eq!(text_of(url, at), Some(&b"/a"[..]));
         }
+    }
+
+    #[test]
+    fn text_is_utf8_value_by_value() {
+        let line = |agent: &[u8]| {
+            let head = br#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" ""#;
+            [head, agent, &b"\""[..]].concat()
+        };
+        let agents: [&[u8]; 8] =
+            [b"a", b"\xc3", b"\xa9", "\u{e9}".as_bytes(), b"", b"x\xff\xffy", b"\xf0\x9f", b"z"];
+        // Every two and all of them, so that a character stands across values too.
+        let pairs = agents.iter().flat_map(|&one| agents.iter().map(move |&two| vec![one, two]));
+        for some in pairs.chain([agents.to_vec()]) {
+            let lines: Vec<_> = some.iter().map(|agent| line(agent)).collect();
+            let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+            let table = table(&["agent"], &lines);
+            for (at, agent) in some.iter().enumerate() {
+                let expected = (!agent.is_empty()).then(|| lossy(agent).into_owned().into_bytes());
+                let found = text_of(&table.batches[0].columns[0], at);
+                assert_eq!(found.map(<[u8]>::to_vec), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_those_that_were_pushed() {
+        for len in 0..40 {
+            for first_zero in 0..=len {
+                let pushed: Vec<_> = (0..len).map(|at| at < first_zero || at % 3 == 1).collect();
+                let mut bits = Bits::default();
+                pushed.iter().for_each(|&bit| bits.push(bit));
+                let zeros = pushed.iter().filter(|&&bit| !bit).count();
+                assert_eq!((bits.len, bits.zeros), (len, zeros));
+                let found: Vec<_> = (0..len).map(|at| bits.get(at)).collect();
+                assert_eq!(found, pushed);
+                // What stands behind the last bit is zero, as what reads it by bytes may want it.
+                let ones: u32 = bits.bytes.iter().map(|byte| byte.count_ones()).sum();
+                assert_eq!(ones as usize, if zeros == 0 { 0 } else { len - zeros });
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_the_columns_of_every_header_in_its_text() {
+        let format = Format::new("w3c").unwrap();
+        let text = b"#Fields: c-ip sc-status\n1.2.3.4 200\n#Fields: sc-status x-own\n404 b\n";
+        let mut tabulator = Tabulator::of(&format, text, None, None).unwrap();
+        Chunk::Lines(text).for_each(|line| tabulator.push(line)).unwrap();
+        let table = tabulator.finish();
+        let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
+        let expected = [("host", Kind::Text), ("status", Kind::Int), ("x-own", Kind::Text)];
+        assert_eq!((fields, table.filtered), (expected.into(), 2));
+        let [host, status, own] = &table.batches[0].columns[..] else { panic!() };
+        assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
+        assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
+        assert_eq!([text_of(own, 0), text_of(own, 1)], [None, Some(&b"b"[..])]);
+        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()]), None).unwrap_err();
+        assert_eq!(unknown.name, "nothing");
+    }
+
+    #[test]
+    fn a_batch_ends_before_its_lines_are_too_long_together() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["host", "status"]).unwrap();
+        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::new(reader) };
+        let line = |host: usize| {
+            format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x""#)
+        };
+        for host in 0..5 {
+            tabulator.push(line(host).as_bytes());
+            tabulator.push(b"no log line");
+        }
+        let table = tabulator.finish();
+        let lens: Vec<_> = table.batches.iter().map(|batch| batch.len).collect();
+        assert_eq!(
+            (line(0).len(), lens, table.rows, table.rejects.len()),
+            (66, vec![2, 2, 1], 5, 5)
+        );
+        let hosts = table.batches.iter().flat_map(|batch| {
+            (0..batch.len).filter_map(|at| text_of(&batch.columns[0], at).map(<[u8]>::to_vec))
+        });
+        assert!(hosts.eq((0..5).map(|host| host.to_string().into_bytes())));
+    }
+
+    #[test]
+    fn a_chunk_is_counted_and_its_rejects_are_written() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["status"]).unwrap();
+        let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
+        let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
+        let (table, lines) =
+            tabulate(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+        assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
+        assert_eq!(lines.rejected(Reason::NoMatch), 2);
+        let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";
+        assert_eq!(rejects.out, expected.as_bytes());
+    }
+
+    fn int(column: &Column, at: usize) -> Option<i64> {
+        let Values::Int(values) = &column.values else { panic!() };
+        column.valid.get(at).then(|| values[at])
+    }
+
+    fn text_of(column: &Column, at: usize) -> Option<&[u8]> {
+        let Values::Text { offsets, data } = &column.values else { panic!() };
+        let place = |at: usize| usize::try_from(offsets[at]).unwrap();
+        column.valid.get(at).then(|| &data[place(at)..place(at + 1)])
     }
 }

@@ -20,7 +20,13 @@ fn combined() -> Format {
 }
 
 fn query(panes: Panes, seed: u64) -> Query {
-    Query { by: "url".into(), time: Time::Log, panes: Some(panes), seed: Seed::new(seed) }
+    Query {
+        by: "url".into(),
+        time: Time::Log,
+        panes: Some(panes),
+        filter: None,
+        seed: Seed::new(seed),
+    }
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {

@@ -4,9 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::sync::{Mutex, MutexGuard};
-use tailrace_core::{
-    Chunk, Counters, Format, Key, Output, Reader, Reason, Snapshot, lossy, write_iso,
-};
+use tailrace_core::{Chunk, Counters, Format, Key, Output, Reason, Snapshot, lossy, write_iso};
 
 use crate::BatchError;
 use crate::lines::PyFormat;
@@ -90,12 +88,6 @@ impl FormatArg<'_> {
 
 pub(crate) fn compiled(spec: &str) -> PyResult<Format> {
     Format::new(spec).map_err(|error| PyValueError::new_err(error.message))
-}
-
-/// A reader of these fields.
-pub(crate) fn reader(format: &Format, names: &[String]) -> PyResult<Reader> {
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    Reader::new(format, &names).map_err(unknown_field)
 }
 
 pub(crate) fn unknown_field(error: tailrace_core::UnknownField) -> PyErr {

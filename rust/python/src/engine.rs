@@ -6,12 +6,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    Clock, Delta, Origin, Panes, Query, Seed, Settings, State, Time, UnknownField,
+    Clock, Delta, Origin, Panes, Query, Reason, Seed, Settings, State, Time, UnknownField,
 };
 
 use crate::convert::{
     Answer, FormatArg, answer, batch_error, chunk, counters, lock, unknown_field,
 };
+use crate::filter::{PyFilter, checked};
 
 /// What one chunk adds.
 #[pyclass(name = "Delta", module = "tailrace._core", frozen)]
@@ -23,6 +24,13 @@ impl PyDelta {
     #[getter]
     fn has_time(&self) -> bool {
         self.0.has_time()
+    }
+
+    /// How many lines there were, and how many of them are not of their format.
+    #[getter]
+    fn lines(&self) -> (u64, u64) {
+        let lines = self.0.lines();
+        (lines.fed, lines.rejected(Reason::NoMatch) + lines.rejected(Reason::TooLong))
     }
 }
 
@@ -37,7 +45,7 @@ pub(crate) struct PyEngine {
 impl PyEngine {
     #[new]
     #[pyo3(signature = (*, formats, by, time, limit, window_us, lateness_us, sources,
-                        start_us, hash_seed))]
+                        start_us, hash_seed, filter=None))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn new(
@@ -50,10 +58,13 @@ impl PyEngine {
         sources: usize,
         start_us: i64,
         hash_seed: u64,
+        filter: Option<PyRef<'_, PyFilter>>,
     ) -> PyResult<Self> {
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
         let mut kinds = Vec::new();
+        let mut bound = None;
         for format in &formats {
+            bound = checked(filter.as_deref(), format)?;
             let unknown = || unknown_field(UnknownField { name: by.to_owned() });
             kinds.push(format.kind(by).ok_or_else(unknown)?);
         }
@@ -77,7 +88,7 @@ impl PyEngine {
         let (panes, length) = panes(window_us, lateness_us)?;
         let settings = Settings { panes, length, clock, sources, limit, kind };
         Ok(Self {
-            query: Query { by: by.into(), time, panes, seed: Seed::new(hash_seed) },
+            query: Query { by: by.into(), time, panes, filter: bound, seed: Seed::new(hash_seed) },
             state: Mutex::new(State::new(settings, start_us)),
         })
     }

@@ -1,8 +1,10 @@
 //! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
 
+mod arrow;
 mod convert;
 mod engine;
 mod events;
+mod filter;
 mod lines;
 mod window;
 
@@ -27,9 +29,11 @@ mod _core {
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]
+    use crate::filter::{FilterError, PyFilter};
+    #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, about, agreeing, columns, fields, has, kind, kinds, names, parse,
-        write_rows,
+        PyFormat, PyTable, about, agreeing, columns, explain, fields, has, kind, kinds, names,
+        parse, samples, tabulate, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

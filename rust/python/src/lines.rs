@@ -1,11 +1,16 @@
 //! Lines to rows.
 
-use pyo3::IntoPyObjectExt;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
-use tailrace_core::{Cell, Chunk, Format, Kind, Rejects, Table, Tabulator, lossy};
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
+use pyo3_arrow::input::AnyArray;
+use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
 
-use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, iso, output, reader};
+use crate::arrow::{self, Cells};
+use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, unknown_field};
+use crate::filter::{PyFilter, checked, reader};
 
 /// What a line looks like.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
@@ -111,7 +116,8 @@ pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
-/// How many lines of a chunk were looked at, and how many of them each format accepts.
+/// How many lines of a chunk were looked at, how many of them each format accepts, and of those that
+/// it does not accept each of the others.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
 #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
@@ -122,80 +128,176 @@ pub(crate) fn agreeing(
     span: (usize, usize),
     formats: Vec<FormatArg<'_>>,
     limit: usize,
-) -> PyResult<(usize, Vec<usize>)> {
+) -> PyResult<(usize, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
     let found =
         py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(batch_error)?;
-    Ok((found.lines, found.agreed))
+    Ok((found.lines, found.agreed, found.besides))
 }
 
-/// The fields of a chunk's lines.
+/// The fields of lines.
 #[pyclass(name = "Table", module = "tailrace._core", frozen)]
 pub(crate) struct PyTable {
-    names: Vec<String>,
-    table: Table,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    filtered: usize,
+    rejects: Vec<Rejected>,
+}
+
+impl PyTable {
+    fn new(table: Table) -> PyResult<Self> {
+        let schema = arrow::schema(&table.fields);
+        let batches = table.batches.into_iter().map(|rows| arrow::record_batch(&schema, rows));
+        let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        Ok(Self { schema, batches, filtered: table.filtered, rejects: table.rejects })
+    }
 }
 
 #[pymethods]
 impl PyTable {
     fn __len__(&self) -> usize {
-        self.table.rows
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The names of the columns.
+    #[getter]
+    fn fields(&self) -> Vec<&str> {
+        self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// How many lines were left out: headers, comments, what a filter does not keep.
+    #[getter]
+    fn filtered(&self) -> usize {
+        self.filtered
     }
 
     /// Line, byte and reason of each line that was not accepted, and what was expected there.
     #[getter]
     fn rejects(&self) -> Vec<(usize, usize, &'static str, &'static str)> {
-        let rejects = self.table.rejects.iter();
+        let rejects = self.rejects.iter();
         rejects.map(|one| (one.line, one.byte, one.reason.name(), one.expected)).collect()
     }
 
     /// One dictionary for each accepted line.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let mut dicts = Vec::with_capacity(self.table.rows);
-        for batch in &self.table.batches {
-            for row in 0..batch.len {
-                let object = PyDict::new(py);
-                for (name, column) in self.names.iter().zip(&batch.columns) {
-                    object.set_item(name, cell(py, column.get(row))?)?;
+        let names: Vec<_> = self.fields().iter().map(|name| PyString::new(py, name)).collect();
+        let mut dicts = Vec::with_capacity(self.__len__());
+        for batch in &self.batches {
+            let columns: Vec<_> = batch.columns().iter().map(Cells::new).collect();
+            for row in 0..batch.num_rows() {
+                let dict = PyDict::new(py);
+                for (name, column) in names.iter().zip(&columns) {
+                    dict.set_item(name, column.get(py, row)?)?;
                 }
-                dicts.push(object);
+                dicts.push(dict);
             }
         }
         Ok(dicts)
     }
-}
 
-fn cell<'py>(py: Python<'py>, cell: Cell<'_>) -> PyResult<Bound<'py, PyAny>> {
-    match cell {
-        Cell::Null => Ok(py.None().into_bound(py)),
-        Cell::Text(text) => PyString::new(py, &lossy(text)).into_bound_py_any(py),
-        Cell::Int(value) => value.into_bound_py_any(py),
-        Cell::Float(value) => value.into_bound_py_any(py),
-        Cell::Time(micros) => iso(micros).into_bound_py_any(py),
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        arrow::schema_capsule(py, &self.schema)
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    #[expect(unused_variables, reason = "a part of the interface")]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        arrow::stream_capsule(py, &self.schema, &self.batches)
     }
 }
 
-/// Parses newline text.
+/// Lines as a library's user has them.
+#[derive(FromPyObject)]
+pub(crate) enum Lines {
+    Text(PyBackedBytes),
+    Arrow(AnyArray),
+    Items(Vec<PyBackedBytes>),
+}
+
+impl Lines {
+    /// Where a header may stand.
+    fn text(&self) -> &[u8] {
+        if let Self::Text(text) = self { text } else { &[] }
+    }
+
+    fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
+        match self {
+            Self::Text(text) => {
+                Chunk::Lines(&text).for_each(|line| tabulator.push(line)).map_err(batch_error)
+            }
+            Self::Arrow(arrays) => arrow::push_all(arrays, tabulator),
+            Self::Items(lines) => {
+                for line in &lines {
+                    tabulator.push(line);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Parses lines.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, format, fields))]
+#[pyo3(signature = (lines, /, *, format, fields, filter=None))]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn parse(
     py: Python<'_>,
-    data: &[u8],
+    lines: Lines,
     format: FormatArg<'_>,
-    fields: Vec<String>,
+    fields: Option<Vec<String>>,
+    filter: Option<PyRef<'_, PyFilter>>,
 ) -> PyResult<PyTable> {
-    let mut tabulator = Tabulator::new(reader(&format.get()?, &fields)?);
-    let walked = py.detach(|| {
-        Chunk::Lines(data).for_each(|line| tabulator.push(line)).map(|()| tabulator.finish())
-    });
-    Ok(PyTable { names: fields, table: walked.map_err(batch_error)? })
+    let format = format.get()?;
+    let filter = checked(filter.as_deref(), &format)?;
+    py.detach(|| {
+        let tabulator = Tabulator::of(&format, lines.text(), fields.as_deref(), filter.as_ref());
+        let mut tabulator = tabulator.map_err(unknown_field)?;
+        lines.push_all(&mut tabulator)?;
+        PyTable::new(tabulator.finish())
+    })
+}
+
+/// The fields of a chunk's lines, the lines that gave none, and where all of them went.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, fields, rejects=None, filter=None))]
+#[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
+#[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+pub(crate) fn tabulate<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'py>,
+    fields: Vec<String>,
+    rejects: Option<(Vec<u8>, u64)>,
+    filter: Option<PyRef<'py, PyFilter>>,
+) -> PyResult<(PyTable, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
+    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
+    let chunk = chunk(kind, data, span)?;
+    let mut rejects = rejects_of(rejects);
+    let (table, lines) = py.detach(|| {
+        let (table, lines) = tailrace_core::tabulate(reader, filter, chunk, rejects.as_mut())
+            .map_err(batch_error)?;
+        PyTable::new(table).map(|table| (table, lines))
+    })?;
+    let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
+    Ok((table, PyBytes::new(py, &rejected), counters(py, &lines)?))
+}
+
+/// Where rejected lines are written, out of what they begin with and how many came before them.
+fn rejects_of(place: Option<(Vec<u8>, u64)>) -> Option<Rejects> {
+    place.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() })
 }
 
 /// The rows of a chunk's lines, the lines that gave none, and where all of them went.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None))]
+#[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None,
+                    filter=None))]
 #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
 #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn write_rows<'py>(
@@ -207,19 +309,48 @@ pub(crate) fn write_rows<'py>(
     fields: Vec<String>,
     output: &str,
     rejects: Option<(Vec<u8>, u64)>,
+    filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let mut reader = reader(&format.get()?, &fields)?;
+    let (mut reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
     let output = self::output(output)?;
     let chunk = chunk(kind, data, span)?;
-    let mut rejects =
-        rejects.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() });
+    let mut rejects = rejects_of(rejects);
     let (out, lines) = py
         .detach(|| {
             let mut out = Vec::new();
-            tailrace_core::write_rows(&mut reader, output, chunk, &mut out, rejects.as_mut())
+            let (filter, rejects) = (filter.as_ref(), rejects.as_mut());
+            tailrace_core::write_rows(&mut reader, filter, output, chunk, &mut out, rejects)
                 .map(|lines| (out, lines))
         })
         .map_err(batch_error)?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
     Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
+}
+
+/// How the first line of newline text is read, or why it is not, as a JSON object.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, format))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn explain(data: &[u8], format: FormatArg<'_>) -> PyResult<String> {
+    Ok(tailrace_core::lossy(&tailrace_core::explain(&format.get()?, data)).into_owned())
+}
+
+/// The first lines of a chunk that are not of the format: number, byte, what was expected, line.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, limit))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+pub(crate) fn samples<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'py>,
+    limit: usize,
+) -> PyResult<Vec<(usize, usize, &'static str, Bound<'py, PyBytes>)>> {
+    let (format, chunk) = (format.get()?, chunk(kind, data, span)?);
+    let samples = py.detach(|| tailrace_core::samples(chunk, &format, limit));
+    let shown = |one: tailrace_core::Sample| {
+        (one.number, one.byte, one.expected, PyBytes::new(py, &one.line))
+    };
+    Ok(samples.map_err(batch_error)?.into_iter().map(shown).collect())
 }

@@ -5,32 +5,35 @@
 #    source ~/.local/share/bash_completion/tailrace
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_tailrace_subparsers=(top parse send formats completions help)
+_shtab_tailrace_subparsers=(top parse send formats explain completions help)
 
-_shtab_tailrace_top_option_strings=(-h --help --log-format -F --follow --strict --by -n --limit --window --slide --batch-interval --time --lateness --idle-timeout --format --color)
-_shtab_tailrace_parse_option_strings=(-h --help --log-format -F --follow --strict --fields --format --rejects)
+_shtab_tailrace_top_option_strings=(-h --help --log-format --columns -F --follow -j --jobs --where --since --until --strict --by -n --limit --window --slide --batch-interval --time --lateness --idle-timeout --format --color)
+_shtab_tailrace_parse_option_strings=(-h --help --log-format --columns -F --follow -j --jobs --where --since --until --strict --fields --format --rejects)
 _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
-_shtab_tailrace_formats_option_strings=(-h --help --format)
+_shtab_tailrace_formats_option_strings=(-h --help --format --fields)
+_shtab_tailrace_explain_option_strings=(-h --help --format)
 _shtab_tailrace_completions_option_strings=(-h --help)
 _shtab_tailrace_help_option_strings=(-h --help)
 _shtab_tailrace_option_strings=(-h --help -V --version)
 
 
-_shtab_tailrace_top___log_format_choices=(auto common combined classic)
-_shtab_tailrace_top___by_choices=(host user time method url protocol status size request referer agent)
+_shtab_tailrace_top___log_format_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
+_shtab_tailrace_top___by_choices=(host user time method url protocol status size referer agent bytes_in request_time proxy_upstream_name proxy_alternative_upstream_name upstream upstream_response_length upstream_time upstream_status request_id request path query status_class request_flag requests router ident bytes_out xff upstream_connect_time upstream_header_time pipe vhost port type elb client_port request_processing_time response_processing_time ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time actions_executed redirect_url error_reason target_port_list target_status_code_list classification classification_reason conn_trace_id transformed_host transformed_uri request_transform_status received_bytes bucket_owner bucket operation key error_code object_size turn_around_time version_id host_id signature_version authentication_type access_point_arn acl_required response_flags frontend backend server tq tw tc request_cookie response_cookie termination_state actconn feconn beconn srv_conn retries srv_queue backend_queue request_headers response_headers cache_result hierarchy content_type scheme x-edge-location 'cs(Host)' 'cs(Cookie)' x-edge-result-type ssl-protocol ssl-cipher x-edge-response-result-type fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end)
 _shtab_tailrace_top__n_choices=(all)
 _shtab_tailrace_top___limit_choices=(all)
 _shtab_tailrace_top___time_choices=(arrival header log)
 _shtab_tailrace_top___format_choices=(text jsonl csv)
 _shtab_tailrace_top___color_choices=(auto always never)
-_shtab_tailrace_parse___log_format_choices=(auto common combined classic)
-_shtab_tailrace_parse___fields_choices=(host user time method url protocol status size request referer agent)
-_shtab_tailrace_parse___format_choices=(text jsonl csv)
-_shtab_tailrace_formats_pos_0_choices=(common combined classic)
+_shtab_tailrace_parse___log_format_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
+_shtab_tailrace_parse___fields_choices=(host user time method url protocol status size referer agent bytes_in request_time proxy_upstream_name proxy_alternative_upstream_name upstream upstream_response_length upstream_time upstream_status request_id request path query status_class request_flag requests router ident bytes_out xff upstream_connect_time upstream_header_time pipe vhost port type elb client_port request_processing_time response_processing_time ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time actions_executed redirect_url error_reason target_port_list target_status_code_list classification classification_reason conn_trace_id transformed_host transformed_uri request_transform_status received_bytes bucket_owner bucket operation key error_code object_size turn_around_time version_id host_id signature_version authentication_type access_point_arn acl_required response_flags frontend backend server tq tw tc request_cookie response_cookie termination_state actconn feconn beconn srv_conn retries srv_queue backend_queue request_headers response_headers cache_result hierarchy content_type scheme x-edge-location 'cs(Host)' 'cs(Cookie)' x-edge-result-type ssl-protocol ssl-cipher x-edge-response-result-type fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end)
+_shtab_tailrace_parse___format_choices=(text jsonl csv arrow parquet)
+_shtab_tailrace_formats_pos_0_choices=(k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
 _shtab_tailrace_formats___format_choices=(text jsonl)
+_shtab_tailrace_explain_pos_0_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv)
+_shtab_tailrace_explain___format_choices=(text jsonl)
 _shtab_tailrace_completions_pos_0_choices=(bash zsh fish man)
-_shtab_tailrace_help_pos_0_choices=(top parse send formats completions)
-_shtab_tailrace_pos_0_choices=(top parse send formats completions help)
+_shtab_tailrace_help_pos_0_choices=(top parse send formats explain completions)
+_shtab_tailrace_pos_0_choices=(top parse send formats explain completions help)
 
 _shtab_tailrace_top_pos_0_nargs='*'
 _shtab_tailrace_top__h_nargs=0
@@ -50,6 +53,9 @@ _shtab_tailrace_send___help_nargs=0
 _shtab_tailrace_formats_pos_0_nargs='*'
 _shtab_tailrace_formats__h_nargs=0
 _shtab_tailrace_formats___help_nargs=0
+_shtab_tailrace_formats___fields_nargs=0
+_shtab_tailrace_explain__h_nargs=0
+_shtab_tailrace_explain___help_nargs=0
 _shtab_tailrace_completions__h_nargs=0
 _shtab_tailrace_completions___help_nargs=0
 _shtab_tailrace_help__h_nargs=0

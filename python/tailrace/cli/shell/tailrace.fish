@@ -50,8 +50,8 @@ function _shtab_tailrace_using
   test "$_shtab_tailrace_cmdpath" = "$argv"
 end
 
-set -g _shtab_tailrace_commands top parse send formats completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --connections --fields --format --idle-timeout --lateness --limit --log-format --rate --rejects --slide --time --window -n
+set -g _shtab_tailrace_commands top parse send formats explain completions help
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --rate --rejects --since --slide --time --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -60,10 +60,15 @@ complete -c tailrace -n _shtab_tailrace_using -s h -l help -d 'show this help me
 complete -c tailrace -n _shtab_tailrace_using -s V -l version -d 'show the version and exit'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a top -d 'Show what comes most often.'
 complete -c tailrace -n '_shtab_tailrace_using top' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto common combined classic" -d 'what the lines look like: common, combined, classic, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), several names with commas between them, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l columns -x -d 'the columns of lines with commas between them and no header (with --log-format tsv: tabs); a type may follow a colon, as in time,device,temperature:float'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
+complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'how many threads read the lines of files; the answers do not depend on it (default: one for each processor)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'look only at lines for which this holds: '"'"'status >= 500 and method == POST'"'"', see tailrace help parse'
+complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, 2026-11-23T10:30+01:00, ...; UTC where no zone is given'
+complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only at lines whose own time is before this'
 complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with 1 if a line was rejected'
-complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol status size request referer agent" -d 'which field to count by (default url)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol status size referer agent bytes_in request_time proxy_upstream_name proxy_alternative_upstream_name upstream upstream_response_length upstream_time upstream_status request_id request path query status_class request_flag requests router ident bytes_out xff upstream_connect_time upstream_header_time pipe vhost port type elb client_port request_processing_time response_processing_time ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time actions_executed redirect_url error_reason target_port_list target_status_code_list classification classification_reason conn_trace_id transformed_host transformed_uri request_transform_status received_bytes bucket_owner bucket operation key error_code object_size turn_around_time version_id host_id signature_version authentication_type access_point_arn acl_required response_flags frontend backend server tq tw tc request_cookie response_cookie termination_state actconn feconn beconn srv_conn retries srv_queue backend_queue request_headers response_headers cache_result hierarchy content_type scheme x-edge-location 'cs(Host)' 'cs(Cookie)' x-edge-result-type ssl-protocol ssl-cipher x-edge-response-result-type fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end" -d 'which field to count by (default url)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s n -l limit -xka "all" -d 'how many rows to show (default 10)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'look only at the last 300s, 5m, 1h, ... (default: all of a file, 300s of what is live)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often the window is answered; divides the window (default 1s)'
@@ -76,11 +81,16 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always n
 complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a parse -d 'Turn lines into their fields, in the order of the input.'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto common combined classic" -d 'what the lines look like: common, combined, classic, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'what the lines look like: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), several names with commas between them, or auto, which looks at the first 1,000 lines of each source (default auto)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l columns -x -d 'the columns of lines with commas between them and no header (with --log-format tsv: tabs); a type may follow a colon, as in time,device,temperature:float'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'go on at the end of files, by name, through rotation and truncation, as tail -F does; by log time from their beginning, by arrival from their end'
+complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'how many threads read the lines of files; the answers do not depend on it (default: one for each processor)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'look only at lines for which this holds: '"'"'status >= 500 and method == POST'"'"', see below'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, 2026-11-23T10:30+01:00, ...; UTC where no zone is given'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only at lines whose own time is before this'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l strict -d 'exit with 1 if a line was rejected'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol status size request referer agent" -d 'which fields to give (default: all of the format)'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l format -xka "text jsonl csv" -d 'tabs between the fields and no names, one JSON object a line, or CSV (default jsonl)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol status size referer agent bytes_in request_time proxy_upstream_name proxy_alternative_upstream_name upstream upstream_response_length upstream_time upstream_status request_id request path query status_class request_flag requests router ident bytes_out xff upstream_connect_time upstream_header_time pipe vhost port type elb client_port request_processing_time response_processing_time ssl_cipher ssl_protocol target_group_arn trace_id domain_name chosen_cert_arn matched_rule_priority request_creation_time actions_executed redirect_url error_reason target_port_list target_status_code_list classification classification_reason conn_trace_id transformed_host transformed_uri request_transform_status received_bytes bucket_owner bucket operation key error_code object_size turn_around_time version_id host_id signature_version authentication_type access_point_arn acl_required response_flags frontend backend server tq tw tc request_cookie response_cookie termination_state actconn feconn beconn srv_conn retries srv_queue backend_queue request_headers response_headers cache_result hierarchy content_type scheme x-edge-location 'cs(Host)' 'cs(Cookie)' x-edge-result-type ssl-protocol ssl-cipher x-edge-response-result-type fle-status fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end" -d 'which fields to give (default: all of the format)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l format -xka "text jsonl csv arrow parquet" -d 'tabs between the fields and no names, one JSON object a line, CSV, or columns with types: an Arrow stream or a Parquet file (pip install '"'"'tailrace[arrow]'"'"') (default jsonl)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l rejects -rF -d 'write each rejected line there: its number, the byte from which on it is not of the format, the reason and the line, as it was, with tabs between them'
 complete -c tailrace -n '_shtab_tailrace_using parse; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a send -d 'Send lines to a Flume receiver, as the Avro sink of an agent does.'
@@ -89,14 +99,19 @@ complete -c tailrace -n '_shtab_tailrace_using send' -l batch -x -d 'lines in a 
 complete -c tailrace -n '_shtab_tailrace_using send' -l connections -x -d 'how many, each with one batch in flight; they take turns (default 1)'
 complete -c tailrace -n '_shtab_tailrace_using send' -l rate -x -d 'how many lines a second, batches evenly spaced (default: what the receiver takes)'
 complete -c tailrace -n '_shtab_tailrace_using send; and test $_shtab_tailrace_npos -ge 0' -F -d FILE
-complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a formats -d 'Show which formats of log lines can be read.'
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a formats -d 'Show which formats of log lines have a name, and which fields.'
 complete -c tailrace -n '_shtab_tailrace_using formats' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using formats' -l format -xka "text jsonl" -d 'text for people, or one JSON object a format (default text)'
-complete -c tailrace -n '_shtab_tailrace_using formats; and test $_shtab_tailrace_npos -ge 0' -ka "common combined classic" -d NAME
+complete -c tailrace -n '_shtab_tailrace_using formats' -l fields -d 'show the fields that have the same name in all formats, with their types and units'
+complete -c tailrace -n '_shtab_tailrace_using formats; and test $_shtab_tailrace_npos -ge 0' -ka "k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d NAME
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a explain -d 'Show how a line is read, piece by piece, or why it is not.'
+complete -c tailrace -n '_shtab_tailrace_using explain' -s h -l help -d 'show this help message and exit'
+complete -c tailrace -n '_shtab_tailrace_using explain' -l format -xka "text jsonl" -d 'text for people, or one JSON object (default text)'
+complete -c tailrace -n '_shtab_tailrace_using explain; and test $_shtab_tailrace_npos -eq 0' -ka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'auto|NAME'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a completions -d 'Print what makes a shell complete tailrace'"'"'s verbs, options and values.'
 complete -c tailrace -n '_shtab_tailrace_using completions' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using completions; and test $_shtab_tailrace_npos -eq 0' -ka "bash zsh fish man" -d 'bash|zsh|fish|man'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a help -d 'Show all about a verb, as its --help does.'
 complete -c tailrace -n '_shtab_tailrace_using help' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats completions" -d 'top|parse|send|formats|completions'
+complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats explain completions" -d 'top|parse|send|formats|explain|completions'
 

@@ -16,6 +16,21 @@ pub(super) struct Accessor {
     otherwise: Option<Box<Accessor>>,
 }
 
+/// How to get at a value without many questions: nearly all values of nearly all logs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// The text of a span as it stands.
+    Verbatim(usize),
+    /// The text of a span, or nothing.
+    Text(usize),
+    /// The number in a span.
+    Int(usize),
+    /// A part of the request line in a span.
+    Part(usize, usize),
+    /// Through the accessor.
+    Long,
+}
+
 /// Where the text of a field comes from.
 #[derive(Clone, Debug)]
 enum Source {
@@ -33,6 +48,7 @@ enum Source {
     PathAndQuery(usize, Option<usize>),
 }
 
+/// The first three in the order in which `combined::request` gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Method,
@@ -188,6 +204,25 @@ impl Accessor {
         }
     }
 
+    /// The short way to the value, if there is one.
+    pub(super) fn way(&self) -> Way {
+        if !self.is_plain() || self.otherwise.is_some() {
+            return Way::Long;
+        }
+        match &self.source {
+            Source::Span(at, Read::Verbatim) => Way::Verbatim(*at),
+            Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
+            Source::Span(at, Read::Int) => Way::Int(*at),
+            Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
+            _ => Way::Long,
+        }
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.steps.is_empty() && self.encoding == Encoding::Raw
+    }
+
     /// Which of the matcher's fields it needs.
     pub(super) fn needs(&self) -> Vec<usize> {
         let mut needs = match &self.source {
@@ -213,7 +248,7 @@ impl Accessor {
         {
             return other.value(line, spans, buffer);
         }
-        if self.steps.is_empty() && self.encoding == Encoding::Raw {
+        if self.is_plain() {
             return self.plain(line, spans, buffer);
         }
         self.decoded(line, spans, buffer)
@@ -416,11 +451,7 @@ fn is_present(text: &[u8]) -> bool {
 fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     match how {
         Read::Verbatim => Value::Text(text),
-        // Apache writes `""` for the name of a user who gave none.
-        Read::Text | Read::Request if is_present(text) && text != b"\"\"" => Value::Text(text),
-        Read::Text | Read::Request => Value::Null,
-        Read::Address if is_present(text) => Value::Text(without_port(text)),
-        Read::Address => Value::Null,
+        Read::Text | Read::Request => present(text),
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
@@ -429,31 +460,34 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     }
 }
 
-/// An address without the port behind it, and without the brackets that an IPv6 address needs then.
-fn without_port(address: &[u8]) -> &[u8] {
-    if let Some(rest) = address.strip_prefix(b"[")
-        && let Some(end) = rest.iter().position(|&byte| byte == b']')
-    {
-        return &rest[..end];
-    }
-    let mut colons = (0..address.len()).filter(|&at| address[at] == b':');
-    match (colons.next(), colons.next()) {
-        (Some(at), None) if address[at + 1..].iter().all(u8::is_ascii_digit) => &address[..at],
-        // IPv6 without a port, or no address at all.
-        _ => address,
+/// Text, unless it says that there is none. Apache writes `""` for the name of a user without one.
+#[inline]
+pub(super) fn present(text: &[u8]) -> Value<'_> {
+    match text {
+        b"" | b"-" | b"\"\"" => Value::Null,
+        text => Value::Text(text),
     }
 }
 
-/// Decimal digits with a minus or without; what does not fit into 64 bits is null.
-fn int(text: &[u8]) -> Value<'_> {
+/// Decimal digits with a minus or without; what does not fit into 18 of them is null.
+#[inline]
+pub(super) fn int(text: &[u8]) -> Value<'_> {
     let (digits, sign) = match text {
         [b'-', digits @ ..] => (digits, -1),
         digits => (digits, 1),
     };
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 18 {
         return Value::Null;
     }
-    Value::Int(sign * digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
+    let mut sum = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Value::Null;
+        }
+        sum = sum * 10 + i64::from(digit);
+    }
+    Value::Int(sign * sum)
 }
 
 /// A number as Rust and JSON write it, and no infinity.
@@ -503,6 +537,18 @@ fn part_of(request: &[u8], part: Part) -> Value<'_> {
         Part::Url | Part::Flag => url,
     };
     text.map_or(Value::Null, Value::Text)
+}
+
+/// Where method, url and protocol of a request line stand in a line.
+#[inline]
+pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
+    let Some(text) = request.of(line) else { return [Span::NONE; 3] };
+    combined::request(text).map(|part| {
+        part.map_or(Span::NONE, |part| {
+            let start = request.start() + (part.as_ptr().addr() - text.as_ptr().addr());
+            Span::new(start, start + part.len())
+        })
+    })
 }
 
 fn place_of(request: &[u8], part: Part) -> Option<(usize, usize)> {

@@ -36,12 +36,12 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     word(line, &mut at)?;
     let user = word(line, &mut at)?;
     if line.get(at) != Some(&b'[') {
-        return Err(Reject::at(at));
+        return Err(Reject::new(at, "the bracket that opens the time"));
     }
     let open = at;
     let end = trimmed_end(line);
     if end < open + 2 || line[end - 1] != b'"' {
-        return Err(Reject::at(end));
+        return Err(Reject::new(end, "the quote that closes the agent"));
     }
     let close = end - 1;
     let newlines: Vec<usize> =
@@ -53,7 +53,8 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     } else {
         tail.split(&mut vec![None; newlines.len() + 1])
     };
-    tail.map(|tail| Fields { host, user, ..tail }).ok_or(Reject::at(open))
+    let expected = "[time] \"request\" status size \"referer\" \"agent\"";
+    tail.map(|tail| Fields { host, user, ..tail }).ok_or(Reject::new(open, expected))
 }
 
 /// Takes a word and the blanks behind it, of which there must be one.
@@ -61,7 +62,11 @@ fn word<'a>(line: &'a [u8], at: &mut usize) -> Result<&'a [u8], Reject> {
     let start = *at;
     let end = word_end(line, start);
     *at = skip(line, end);
-    if end == start || *at == end { Err(Reject::at(end)) } else { Ok(&line[start..end]) }
+    match (end == start, *at == end) {
+        (true, _) => Err(Reject::new(end, "a word")),
+        (_, true) => Err(Reject::new(end, "a blank")),
+        _ => Ok(&line[start..end]),
+    }
 }
 
 /// A line from its `[` to the quote that closes the agent.

@@ -8,14 +8,9 @@
 //! fields may follow, as long as the first of them is not quoted: that would be a referer, and the
 //! line one of the combined format, or a part of one.
 
-use super::combined::{quoted, up_to_size};
-use super::{Fields, Reject};
+use super::{Fields, Reject, combined};
 
 /// Splits a line, or says where it stops being one.
 pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
-    let (line, fields, end) = up_to_size(line)?;
-    match quoted(line, end) {
-        None => Ok(fields),
-        Some(behind) => Err(Reject::at(behind - 1)),
-    }
+    combined::split_common(line)
 }

@@ -11,6 +11,7 @@ mod common;
 mod named;
 mod names;
 mod parsed;
+mod pieces;
 mod prefix;
 mod read;
 mod reader;
@@ -20,11 +21,14 @@ mod space;
 mod spec;
 mod template;
 mod time;
+mod why;
 
 use std::sync::Arc;
 
 use crate::flume::BatchError;
 use crate::lines::Chunk;
+
+pub(crate) use pieces::{Failed, Piece, What};
 
 pub use named::Named;
 pub use names::{NAMES, Name};
@@ -37,6 +41,13 @@ pub use time::{MAX_TIME, SECOND, write_iso};
 use access::Accessor;
 use parsed::Found;
 use read::{Encoding, Read};
+use records::Ltsv;
+
+/// A time as a person writes it, in any form that tells itself from the others.
+pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
+    let timer = time::Timer::new(&[time::TimeFormat::Any]).ok()?;
+    timer.read(std::iter::once(Some(text)))
+}
 
 /// What a line looks like, compiled once; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -186,7 +197,7 @@ impl Format {
     }
 
     /// The same format with the columns that this line names, if it names other ones.
-    fn with_header(&self, line: &[u8]) -> Option<Self> {
+    pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         match &self.0.matcher {
             Matcher::Either(formats) => {
                 let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
@@ -211,7 +222,7 @@ impl Format {
     }
 
     /// Whether its lines may have fields of any name.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         match &self.0.matcher {
             Matcher::Json(json) => json.is_any(),
             Matcher::Ltsv(_) => true,
@@ -243,8 +254,8 @@ impl Format {
                 let found = json.found().to_vec();
                 Self::of(self.spec(), Matcher::Json(json), found)
             }
-            Matcher::Ltsv(ltsv) => {
-                let ltsv = ltsv.narrowed(&needed);
+            Matcher::Ltsv(_) => {
+                let ltsv = Ltsv::with_fields(&needed);
                 let found = ltsv.found().to_vec();
                 Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
             }
@@ -281,6 +292,13 @@ impl Format {
 
     /// Finds the fields of a line.
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        if let Matcher::Combined = self.0.matcher
+            && let Some(usual) = combined::usual(line)
+            && let Some(spans) = spans.first_chunk_mut()
+        {
+            *spans = usual;
+            return Ok(Line::Fields);
+        }
         let fields = match &self.0.matcher {
             Matcher::Classic => classic::split(line)?,
             Matcher::Common => common::split(line)?,

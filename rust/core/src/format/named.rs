@@ -43,9 +43,8 @@ pub(crate) enum Made {
 
 const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
 const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
-const APACHE_LOGS: &str = "https://httpd.apache.org/docs/2.4/logs.html";
 
-/// The more specific first.
+/// The formats of text, the more specific first; those of records are listed where they are made.
 pub(crate) const NAMED: &[Named] = &[
     Named {
         name: "k8s-ingress",
@@ -83,8 +82,8 @@ pub(crate) const NAMED: &[Named] = &[
         source: MOD_LOG_CONFIG,
     },
     Named {
-        name: "main-timed",
-        about: "nginx: main or combined, with the usual times behind",
+        name: "main-rt",
+        about: "nginx: main or combined, and times with names, as nginx advises",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" rt=0.012 uct="0.001" uht="0.010" urt="0.010""#,
         made: Made::Either(&[
             concat!(
@@ -97,10 +96,15 @@ pub(crate) const NAMED: &[Named] = &[
                 r#"rt={request_time} uct="{upstream_connect_time:s}" "#,
                 r#"uht="{upstream_header_time:s}" urt="{upstream_time}""#,
             ),
-            concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#""{xff}" "{request_time}"{?} "{upstream_time}""#,
-            ),
+        ]),
+        detected: true,
+        source: NGINX_LOG,
+    },
+    Named {
+        name: "main-timed",
+        about: "nginx: main, and the times of the request and upstream",
+        example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" 0.012 "0.010""#,
+        made: Made::Either(&[
             concat!(
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#""{xff}" {request_time}{?} "{upstream_time}""#,
@@ -109,6 +113,19 @@ pub(crate) const NAMED: &[Named] = &[
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#""{xff}" {request_time} {upstream_time}{?} {pipe}"#,
             ),
+            concat!(
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
+                r#""{xff}" "{request_time}"{?} "{upstream_time}""#,
+            ),
+        ]),
+        detected: true,
+        source: NGINX_LOG,
+    },
+    Named {
+        name: "combined-timed",
+        about: "nginx: combined, and the times of the request and upstream",
+        example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 0.012 "0.010""#,
+        made: Made::Either(&[
             concat!(
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#"{request_time}{?} "{upstream_time}""#,
@@ -251,27 +268,27 @@ pub(crate) const NAMED: &[Named] = &[
     },
     Named {
         name: "common",
-        about: "Apache and many others: host, ident, user, time, request, status, size",
-        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326"#,
+        about: "what Apache writes unless told otherwise, and many servers after it",
+        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512"#,
         made: Made::Common,
         detected: true,
-        source: APACHE_LOGS,
+        source: "https://httpd.apache.org/docs/2.4/logs.html#common",
     },
     Named {
         name: "combined",
-        about: "Apache and nginx: common, referer and agent",
-        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
+        about: "common with referer and agent: what nginx writes, and most set-ups of Apache",
+        example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "http://example.com/" "Mozilla/5.0 (X11)""#,
         made: Made::Combined,
         detected: true,
-        source: APACHE_LOGS,
+        source: "https://httpd.apache.org/docs/2.4/logs.html#combined",
     },
     Named {
         name: "classic",
         about: "what the classic Python program's regular expression accepts, as raw text",
-        example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
+        example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
         made: Made::Classic,
         detected: false,
-        source: APACHE_LOGS,
+        source: "https://spark.apache.org/docs/2.4.8/streaming-flume-integration.html",
     },
 ];
 

@@ -52,8 +52,6 @@ pub enum Read {
     Verbatim,
     /// Text as it stands.
     Text,
-    /// An address, read without its port.
-    Address,
     /// A request line, of which method, url and protocol are parts.
     Request,
     /// A whole number in decimal.
@@ -72,7 +70,7 @@ impl Read {
     /// The type of what is read.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Verbatim | Self::Text | Self::Address | Self::Request => Kind::Text,
+            Self::Verbatim | Self::Text | Self::Request => Kind::Text,
             Self::Int => Kind::Int,
             Self::Float | Self::Seconds(_) => Kind::Float,
             Self::Time(_) => Kind::Time,

@@ -1,8 +1,9 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::Accessor;
+use super::access::{Accessor, Way, int, parts_of_request, present};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
+use super::why::why;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads the wanted fields of lines, one line after the other.
@@ -11,9 +12,13 @@ pub struct Reader {
     format: Format,
     names: Vec<Box<str>>,
     accessors: Vec<Accessor>,
+    /// Of each accessor.
+    ways: Vec<Way>,
     spans: Vec<Span>,
     /// How much of the line a collector put before it.
     offset: usize,
+    /// The parts of the request line, once one of them was asked for.
+    parts: Option<[Span; 3]>,
     /// What has to be decoded is decoded here.
     buffer: Vec<u8>,
     /// Where there are several formats, a reader for each, and which of them accepted the line.
@@ -51,12 +56,15 @@ impl Reader {
 
     fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
         let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
+        let accessors: Vec<_> = names.iter().map(access).collect();
         Self {
             format: format.clone(),
             names: names.iter().map(|&name| name.into()).collect(),
-            accessors: names.iter().map(access).collect(),
+            ways: accessors.iter().map(Accessor::way).collect(),
+            accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
+            parts: None,
             buffer: Vec::new(),
             others,
             chosen: 0,
@@ -94,6 +102,7 @@ impl Reader {
     pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
         if self.others.is_empty() {
             self.offset = 0;
+            self.parts = None;
             if line.first() == Some(&b'<') && self.read_behind_priority(line) {
                 return Ok(Line::Fields);
             }
@@ -162,13 +171,57 @@ impl Reader {
         }
     }
 
+    /// What was expected in a line that was rejected, where that takes another look at it: who only
+    /// counts has no use for it, and a hostile line would cost him several times as much.
+    pub(crate) fn told(&mut self, line: &[u8], reject: Reject) -> Reject {
+        for other in &mut self.others {
+            if other.read(line) == Err(reject) {
+                return other.told(line, reject);
+            }
+        }
+        let is_common = match self.format.0.matcher {
+            Matcher::Combined => false,
+            Matcher::Common => true,
+            _ => return reject,
+        };
+        let offset = behind_prefix(line).unwrap_or(0);
+        let told = why(&line[offset..], reject, is_common);
+        Reject::new(offset + told.byte(), told.expected())
+    }
+
+    /// How much of the line that was read last a collector put before it.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
         if let Some(other) = self.others.get_mut(self.chosen) {
             return other.value(line, field);
         }
-        self.accessors[field].value(&line[self.offset..], &self.spans, &mut self.buffer)
+        let own = &line[self.offset..];
+        let raw = |at: usize| self.spans[at].of(own);
+        match self.ways[field] {
+            Way::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
+            Way::Text(at) => raw(at).map_or(Value::Null, present),
+            Way::Int(at) => raw(at).map_or(Value::Null, int),
+            Way::Part(at, part) => {
+                let spans = &self.spans;
+                let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
+                parts[part].of(own).map_or(Value::Null, Value::Text)
+            }
+            Way::Long => self.accessors[field].value(own, &self.spans, &mut self.buffer),
+        }
+    }
+
+    /// Where a field begins in the line that was read last; 0 where it has no place of its own.
+    pub(crate) fn starts(&self, field: usize) -> usize {
+        if let Some(other) = self.others.get(self.chosen) {
+            return other.starts(field);
+        }
+        let span = self.accessors[field].only_span().map(|at| self.spans[at]);
+        span.filter(|span| span.is_some()).map_or(0, |span| self.offset + span.start())
     }
 
     /// The time in the line that was read last, where this field is one.
@@ -186,6 +239,8 @@ impl Reader {
         }
         let time = match self.value(line, field) {
             Value::Time(time) => Some(time),
+            // Of the classic format the time is text like all else.
+            Value::Text(text) => super::time::parse(text),
             _ => None,
         };
         if let Some(text) = text {

@@ -47,21 +47,19 @@ impl Format {
         if names.len() > 1 && names.iter().all(|name| is_word(name)) {
             return Self::either(spec, &names);
         }
+        if is_word(spec) {
+            let message =
+                format!("{spec:?} is no format; tailrace formats lists those with a name");
+            return Err(SpecError { message });
+        }
         Self::pasted(spec).map_err(|error| pointed(spec, &error))
     }
 
-    /// Of a text in one of the languages in which formats are written.
     fn pasted(text: &str) -> Result<Self, TemplateError> {
-        let template = match language(text)? {
-            Language::Nginx => match nginx::paste(text)? {
-                Pasted::Template(template) => template,
-                Pasted::Json(fields) => return Self::pasted_json(text, fields),
-            },
-            Language::Apache => apache::compile(text)?,
-            Language::GoAccess => goaccess::compile(text)?,
-            Language::Braces => braces::compile(text)?,
-        };
-        Self::of_template(text, &template)
+        match paste(text)? {
+            Pasted::Template(template) => Self::of_template(text, &template),
+            Pasted::Json(fields) => Self::pasted_json(text, fields),
+        }
     }
 
     fn of_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
@@ -187,6 +185,24 @@ impl Format {
 fn times(found: &[Found]) -> BTreeSet<&str> {
     let times = found.iter().filter(|field| matches!(field.read, Read::Time(_)));
     times.map(|field| &*field.name).collect()
+}
+
+/// A text in one of the languages in which formats are written.
+fn paste(text: &str) -> Result<Pasted, TemplateError> {
+    match language(text)? {
+        Language::Nginx => nginx::paste(text),
+        Language::Apache => apache::compile(text).map(Pasted::Template),
+        Language::GoAccess => goaccess::compile(text).map(Pasted::Template),
+        Language::Braces => braces::compile(text).map(Pasted::Template),
+    }
+}
+
+/// The template that a text is, if it is one.
+pub(super) fn written(text: &str) -> Option<Template> {
+    match paste(text) {
+        Ok(Pasted::Template(template)) => Some(template),
+        _ => None,
+    }
 }
 
 fn is_word(text: &str) -> bool {

@@ -177,6 +177,19 @@ fn a_number_that_fits_into_eighteen_digits_is_exact() {
     assert_eq!(reject("combined", b"h - - [t] \"GET /\" 007 9999999999999999999"), 41);
 }
 
+#[test]
+fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
+    let usual = br#"h - joe [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 - "-" "ua""#;
+    for line in
+        [&usual[..], b"\xef\xbb\xbf h - - [17/May/2015:10:05:03 +0000] \"\" 400 0 \"r\" \"\" 7\r"]
+    {
+        let mut spans = [Span::NONE; 8];
+        combined::split(line).unwrap().write(line, &mut spans);
+        assert_eq!(combined::usual(line), Some(spans));
+    }
+    assert_eq!(combined::usual(LINE), None, "a backslash is not usual");
+}
+
 /// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
 #[test]
 fn a_line_behind_a_syslogs_priority_is_read_behind_it() {

@@ -112,49 +112,24 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
-/// How long a text is that counts as short.
-pub(super) const SHORT: usize = 64;
-
-/// What the inside of a JSON string says, if that is short.
-pub(super) fn json_short<'a>(mut raw: &[u8], out: &'a mut [u8; SHORT]) -> Option<&'a [u8]> {
-    let mut end = 0;
+/// Writes what the inside of a JSON string says into a buffer, and says how long it is, if it is
+/// no longer than that.
+pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
     while let Some((&byte, rest)) = raw.split_first() {
-        let mut bytes = [byte, 0, 0, 0];
-        let length = match json_escape(raw) {
-            Some((character, length)) => {
-                raw = &raw[length..];
-                character.encode_utf8(&mut bytes).len()
-            }
-            None => {
-                raw = rest;
-                1
-            }
-        };
-        out.get_mut(end..end + length)?.copy_from_slice(&bytes[..length]);
-        end += length;
+        if byte == b'\\'
+            && let Some((character, escape)) = json_escape(raw)
+        {
+            let said = buffer.get_mut(length..length + character.len_utf8())?;
+            length += character.encode_utf8(said).len();
+            raw = &raw[escape..];
+        } else {
+            *buffer.get_mut(length)? = byte;
+            length += 1;
+            raw = rest;
+        }
     }
-    Some(&out[..end])
-}
-
-/// Whether the inside of a JSON string says this.
-pub(super) fn json_is(mut raw: &[u8], mut text: &[u8]) -> bool {
-    while let Some((&byte, rest)) = raw.split_first() {
-        let (length, said) = match json_escape(raw) {
-            Some((character, length)) => {
-                raw = &raw[length..];
-                let mut bytes = [0; 4];
-                let said = character.encode_utf8(&mut bytes).len();
-                (said, bytes)
-            }
-            None => {
-                raw = rest;
-                (1, [byte, 0, 0, 0])
-            }
-        };
-        let Some(rest) = text.strip_prefix(&said[..length]) else { return false };
-        text = rest;
-    }
-    text.is_empty()
+    Some(length)
 }
 
 /// The character of the escape that begins here, and how long that is. Half a surrogate pair is

@@ -80,13 +80,16 @@ impl Delimited {
         if blank(line) {
             return Err(empty_line());
         }
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
         let surplus = match &self.names {
-            Names::Unknown => return Ok(Line::Header),
+            Names::Unknown => {
+                while columns.next()?.is_some() {}
+                return Ok(Line::Header);
+            }
             Names::Header(header) if line[lead(line)..] == **header => return Ok(Line::Header),
             Names::Header(_) => "the end of the line: the header has no more columns",
             Names::Given => "the end of the line: no more columns were named",
         };
-        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
         for place in spans {
             *place = columns.next()?.ok_or(Reject::new(
                 line.len(),
@@ -120,7 +123,7 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// The next column; one that is empty is none.
+    /// The next column, if there is one; it is no piece of the line where it is empty.
     fn next(&mut self) -> Result<Option<Span>, Reject> {
         let Some(start) = self.at else { return Ok(None) };
         let (span, end) = if self.line.get(start) == Some(&b'"') {

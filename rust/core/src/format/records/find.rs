@@ -1,32 +1,45 @@
 //! Search in short pieces of text, and for one of a few words that are known beforehand.
 //!
 //! Values are a dozen bytes long, and a call of memchr costs as much as looking at thirty. So the
-//! first words of eight bytes are looked at here.
+//! first blocks of eight bytes are looked at here.
 
 use memchr::memchr2;
 
+/// How many bytes a block has.
+const BLOCK: usize = 8;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// How many words are looked at before memchr is called.
-const WORDS: usize = 4;
+/// How many blocks are looked at before memchr is called.
+const BLOCKS: usize = 5;
 
 /// The first place at or after this one where either byte stands, or the end of the text.
 #[inline]
 pub(super) fn either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
-    for _ in 0..WORDS {
-        let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
+    // A hostile line has a hit at nearly every byte, which must not cost a block each.
+    match text.get(at) {
+        Some(&byte) if byte != one && byte != two => at += 1,
+        _ => return at.min(text.len()),
+    }
+    for _ in 0..BLOCKS {
+        let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) else {
             return near_end(text, at, one, two);
         };
-        let word = u64::from_le_bytes(*word);
-        let hits = zeros(word ^ (ONES * u64::from(one))) | zeros(word ^ (ONES * u64::from(two)));
+        let hits = hits(*block, one, two);
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        at += BLOCK;
     }
+    far(text, at, one, two)
+}
+
+#[inline(never)]
+fn far(text: &[u8], at: usize, one: u8, two: u8) -> usize {
     memchr2(one, two, &text[at..]).map_or(text.len(), |offset| at + offset)
 }
 
+#[cold]
 fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     rest.iter()
@@ -34,65 +47,78 @@ fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
         .map_or(text.len(), |offset| at + offset)
 }
 
-/// The high bit of every byte that is zero; above the lowest one there may be wrong ones.
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & (ONES << 7)
+/// The high bit of each byte that is either of the two; only the lowest one is sure.
+#[inline]
+fn hits(block: [u8; BLOCK], one: u8, two: u8) -> u64 {
+    let block = u64::from_le_bytes(block);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    zeros(block ^ (ONES * u64::from(one))) | zeros(block ^ (ONES * u64::from(two)))
 }
 
-/// A word to be looked for, with its first eight bytes at hand.
+/// Words that a text may begin with, each with the byte behind it; none of them is the beginning
+/// of another. They are sorted by their first bytes, so that few are looked at for each text.
 #[derive(Clone, Debug)]
-pub(super) struct Word {
+pub(super) struct Words {
+    words: Vec<Word>,
+    /// Where those of a group begin.
+    groups: [u32; GROUPS + 1],
+}
+
+/// As many as there are small letters and their neighbours.
+const GROUPS: usize = 32;
+
+#[derive(Clone, Debug)]
+struct Word {
+    /// Its first eight bytes, or as many as it has.
     head: u64,
+    mask: u64,
     text: Box<[u8]>,
+    number: usize,
 }
 
-impl Word {
-    pub(super) fn new(text: &[u8]) -> Self {
-        Self { head: Sought::new(text, 0, text.len()).head, text: text.into() }
-    }
-
-    /// The word itself.
-    pub(super) fn text(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// Its first eight bytes.
-    pub(super) fn head(&self) -> u64 {
-        self.head
+impl Default for Words {
+    fn default() -> Self {
+        Self { words: Vec::new(), groups: [0; GROUPS + 1] }
     }
 }
 
-/// A piece of a line, to be compared with words.
-#[derive(Clone, Copy)]
-pub(super) struct Sought<'a> {
-    head: u64,
-    text: &'a [u8],
-}
-
-impl<'a> Sought<'a> {
-    #[inline]
-    pub(super) fn new(line: &'a [u8], start: usize, end: usize) -> Self {
-        let text = &line[start..end];
-        let head = match line[start..].first_chunk::<8>() {
-            Some(head) if text.len() >= 8 => u64::from_le_bytes(*head),
-            Some(head) => u64::from_le_bytes(*head) & ((1 << (8 * text.len())) - 1),
-            // The line ends within eight bytes, and the text with it.
-            None => text.iter().rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
+impl Words {
+    /// Adds a word with a number; of those that are the same the first one counts.
+    pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
+        let group = group_of(text.first());
+        let place = self.groups[group + 1] as usize;
+        let head = text.iter().take(8);
+        let word = Word {
+            mask: head.clone().fold(0, |mask, _| mask << 8 | 0xff),
+            head: head.rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
+            text: text.into(),
+            number,
         };
-        Self { head, text }
+        self.words.insert(place, word);
+        self.groups[group + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
     }
 
-    /// Its first eight bytes.
-    pub(super) fn head(self) -> u64 {
-        self.head
-    }
-
+    /// The number of the word that the text begins with, and how long that is.
     #[inline]
-    pub(super) fn is(self, word: &Word) -> bool {
-        self.head == word.head
-            && self.text.len() == word.text.len()
-            && (self.text.len() <= 8 || self.text[8..] == word.text[8..])
+    pub(super) fn beginning(&self, text: &[u8]) -> Option<(usize, usize)> {
+        let group = group_of(text.first());
+        let words = self.groups[group] as usize..self.groups[group + 1] as usize;
+        let words = self.words.get(words)?;
+        let found = if let Some(head) = text.first_chunk() {
+            let head = u64::from_le_bytes(*head);
+            words.iter().find(|word| {
+                head & word.mask == word.head
+                    && (word.text.len() <= 8 || text.starts_with(&word.text))
+            })
+        } else {
+            words.iter().find(|word| text.starts_with(&word.text))
+        };
+        found.map(|word| (word.number, word.text.len()))
     }
+}
+
+fn group_of(first: Option<&u8>) -> usize {
+    first.map_or(0, |&byte| usize::from(byte) % GROUPS)
 }
 
 #[cfg(test)]
@@ -118,15 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_itself_and_no_other() {
-        let words = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
-        for word in words {
-            for (line, start) in [(word.to_owned(), 0), (format!("\"{word}\":12345678"), 1)] {
-                let sought = Sought::new(line.as_bytes(), start, start + word.len());
-                for other in words {
-                    assert_eq!(sought.is(&Word::new(other.as_bytes())), word == other);
-                }
+    fn a_text_begins_with_the_word_that_it_begins_with() {
+        let names = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
+        let mut words = Words::default();
+        for (number, name) in names.iter().enumerate() {
+            words.push(number, [name, "\""].concat().into());
+        }
+        for (number, name) in names.iter().enumerate() {
+            for behind in ["", ":1", ":12345678"] {
+                let text = [name, "\"", behind].concat();
+                let found = words.beginning(text.as_bytes());
+                assert_eq!(found, Some((number, name.len() + 1)), "{text}");
             }
+            assert_eq!(words.beginning([name, "x\"12345678"].concat().as_bytes()), None);
+            assert_eq!(words.beginning(name.as_bytes()), None);
         }
     }
 }

@@ -9,7 +9,7 @@
 use super::super::parsed::{Found, Reject, Span};
 use super::super::read::{Encoding, Read};
 use super::super::template::TemplateError;
-use super::find::{Sought, Word, either};
+use super::find::{Words, either};
 use super::{blank, column, decode, empty_line, found, lead, standard};
 
 /// How deep objects and arrays may be, the object that is the line included. Python's own parser
@@ -18,6 +18,9 @@ const MAX_DEPTH: u32 = 64;
 
 /// How many keys a path may have.
 const MAX_PATH: usize = 16;
+
+/// How long a key of a path may be, in bytes.
+const LONGEST_KEY: usize = 128;
 
 /// How many wanted places are kept on the stack; twice, for few and for many.
 const FEW: usize = 32;
@@ -75,6 +78,9 @@ impl Want {
         if paths.iter().flatten().any(Vec::is_empty) {
             return Err(error("a path has a key between points, and none is empty"));
         }
+        if paths.iter().flatten().any(|key| key.len() > LONGEST_KEY) {
+            return Err(error("a key has at most 128 bytes"));
+        }
         if paths.iter().any(|path| path.len() > MAX_PATH) {
             return Err(error("a path has at most 16 keys"));
         }
@@ -125,12 +131,18 @@ struct Field {
     places: Vec<usize>,
     required: Option<&'static str>,
     nested: bool,
+    /// Whether it is the client, which some write with its port.
+    host: bool,
 }
 
 /// Where some path leads to.
 #[derive(Clone, Debug, Default)]
 struct Node {
     edges: Vec<Edge>,
+    /// Their keys as they stand in a line, behind the first quote.
+    keys: Words,
+    /// The numbers of the edges whose keys never stand in a line as they are.
+    special: Vec<usize>,
     /// Its own place, if it is a value that is wanted.
     place: Option<usize>,
     /// Whether it is wanted too if it is an object or an array.
@@ -141,7 +153,7 @@ struct Node {
 
 #[derive(Clone, Debug)]
 struct Edge {
-    key: Word,
+    key: Box<[u8]>,
     /// The key as the number of an element.
     number: Option<u32>,
     node: usize,
@@ -233,6 +245,7 @@ impl Json {
             places: ends.into_iter().filter_map(|node| nodes[node].place).collect(),
             required: want.required,
             nested: want.nested,
+            host: &*want.name == "host",
         });
         Self {
             fields: fields.collect(),
@@ -269,38 +282,38 @@ impl Json {
         spans: &mut [Span],
         places: &mut [Span],
     ) -> Result<(), Reject> {
-        let start = blanks(line, lead(line));
-        if line.get(start) != Some(&b'{') {
-            let object = Reject::new(start, "a JSON object, which begins with {");
-            return Err(if blank(line) { empty_line() } else { object });
-        }
-        let end = self.walk(line, start, places)?;
-        let rest = blanks(line, end);
-        if rest < line.len() {
-            return Err(Reject::new(rest, "the end of the line"));
-        }
+        let end = match self.walk(line, places) {
+            Ok(end) => end,
+            Err(_) if blank(line) => return Err(empty_line()),
+            Err(fault) => return Err(fault.into()),
+        };
         for (field, span) in self.fields.iter().zip(spans) {
             let value =
-                field.places.iter().map(|&place| places[place]).find(|span| {
-                    span.is_some() && (field.nested || !is_nested(line, span.start()))
+                field.places.iter().map(|&place| places[place]).find(|value| {
+                    value.is_some() && (field.nested || !is_nested(line, value.start()))
                 });
-            *span = value.unwrap_or(Span::NONE);
-            if let (None, Some(required)) = (value, field.required) {
-                return Err(Reject::new(end - 1, required));
-            }
+            *span = match (value, field.required) {
+                (Some(value), _) if field.host => without_port(line, value),
+                (Some(value), _) => value,
+                (None, None) => Span::NONE,
+                (None, Some(required)) => return Err(Reject::new(end - 1, required)),
+            };
         }
         Ok(())
     }
 
-    /// Goes through the object that begins at `start`, sets the places of what is wanted, and
-    /// says where it ends.
-    fn walk(&self, line: &[u8], start: usize, places: &mut [Span]) -> Result<usize, Reject> {
+    /// Goes through the line, sets the places of what is wanted, and says where its object ends.
+    fn walk(&self, line: &[u8], places: &mut [Span]) -> Step {
+        let mut at = blanks(line, lead(line));
+        if line.get(at) != Some(&b'{') {
+            return Err(Fault::new(at, Expected::Line));
+        }
         // Only keys that lead somewhere have a frame, so no line can ask for more than these.
         let mut outer = [Frame::default(); MAX_PATH];
         let mut depth = 0;
-        let mut frame = Frame { node: 0, start, end: b'}', elements: 0 };
-        let mut at = start + 1;
+        let mut frame = Frame { node: 0, start: at, end: b'}', elements: 0 };
         let mut first = true;
+        at += 1;
         loop {
             at = blanks(line, at);
             if line.get(at) == Some(&frame.end) {
@@ -310,7 +323,7 @@ impl Json {
                     places[place] = Span::new(frame.start, at);
                 }
                 if depth == 0 {
-                    return Ok(at);
+                    return ended(line, at);
                 }
                 depth -= 1;
                 frame = outer[depth];
@@ -318,7 +331,7 @@ impl Json {
                 continue;
             }
             if !first {
-                at = blanks(line, separator(line, at, frame.end)?);
+                at = comma(line, at, frame.end)?;
             }
             first = false;
             let node;
@@ -328,65 +341,75 @@ impl Json {
                 continue;
             };
             let reached = &self.nodes[node];
-            if reached.edges.is_empty() {
-                let value;
-                (value, at) = leaf(line, at, depth_of(depth), reached.nested)?;
-                reached.place.into_iter().for_each(|place| places[place] = value);
-                continue;
-            }
-            // What an earlier key of this name had below it counts no more.
-            places[reached.below.0..reached.below.1].fill(Span::NONE);
-            match line.get(at) {
-                Some(open @ (b'{' | b'[')) => {
+            if !reached.edges.is_empty() {
+                // What an earlier key of this name had below it counts no more.
+                places[reached.below.0..reached.below.1].fill(Span::NONE);
+                if let Some(open @ (b'{' | b'[')) = line.get(at) {
                     let inner = Frame { node, start: at, end: open + 2, elements: 0 };
                     outer[depth] = std::mem::replace(&mut frame, inner);
                     depth += 1;
                     at += 1;
                     first = true;
-                }
-                _ => {
-                    let value;
-                    (value, at) = leaf(line, at, depth_of(depth), false)?;
-                    reached.place.into_iter().for_each(|place| places[place] = value);
+                    continue;
                 }
             }
+            let end = skip(line, at, depth_of(depth))?;
+            if let Some(place) = reached.place {
+                places[place] = value(line, at, end, reached.nested);
+            }
+            at = end;
         }
     }
 
     /// Where the member or the element that begins here leads to, and where its value begins.
+    #[inline]
     fn member(
         &self,
         line: &[u8],
         at: usize,
         frame: &mut Frame,
-    ) -> Result<(Option<usize>, usize), Reject> {
-        let edges = &self.nodes[frame.node].edges;
+    ) -> Result<(Option<usize>, usize), Fault> {
+        let node = &self.nodes[frame.node];
         if frame.end == b']' {
             let number = Some(frame.elements);
             frame.elements = frame.elements.saturating_add(1);
-            let edge = edges.iter().find(|edge| edge.number == number);
+            let edge = node.edges.iter().find(|edge| edge.number == number);
             return Ok((edge.map(|edge| edge.node), at));
         }
-        let (start, end, escaped) = key(line, at)?;
-        let edge = if escaped {
-            escaped_edge(&line[start..end], edges)
-        } else {
-            let sought = Sought::new(line, start, end);
-            edges.iter().find(|edge| sought.is(&edge.key))
-        };
-        Ok((edge.map(|edge| edge.node), colon(line, end + 1)?))
+        if line.get(at) != Some(&b'"') {
+            return Err(Fault::new(at, Expected::Key));
+        }
+        let start = at + 1;
+        if let Some((number, length)) = node.keys.beginning(&line[start..]) {
+            return Ok((Some(node.edges[number].node), colon(line, start + length)?));
+        }
+        let end = either(line, start, b'"', b'\\');
+        if line.get(end) == Some(&b'"') {
+            return Ok((None, colon(line, end + 1)?));
+        }
+        let end = escaped(line, end)?;
+        Ok((node.escaped(&line[start..end - 1]), colon(line, end)?))
     }
 }
 
-/// The edge of a key with escapes in it, which are undone once and not for each edge.
-fn escaped_edge<'a>(raw: &[u8], edges: &'a [Edge]) -> Option<&'a Edge> {
-    let mut short = [0; decode::SHORT];
-    let Some(key) = decode::json_short(raw, &mut short) else {
-        let mut long = edges.iter().filter(|edge| edge.key.text().len() > decode::SHORT);
-        return long.find(|edge| decode::json_is(raw, edge.key.text()));
-    };
-    let sought = Sought::new(key, 0, key.len());
-    edges.iter().find(|edge| sought.is(&edge.key))
+impl Node {
+    /// Where a key leads to that is written with escapes.
+    #[cold]
+    fn escaped(&self, key: &[u8]) -> Option<usize> {
+        let mut said = [0; LONGEST_KEY + 1];
+        let length = decode::json_into(key, &mut said[..LONGEST_KEY])?;
+        said[length] = b'"';
+        let found = self.keys.beginning(&said[..=length]).filter(|found| found.1 == length + 1);
+        let edge = match found {
+            Some((number, _)) => Some(&self.edges[number]),
+            None => self
+                .special
+                .iter()
+                .map(|&number| &self.edges[number])
+                .find(|edge| *edge.key == said[..length]),
+        };
+        edge.map(|edge| edge.node)
+    }
 }
 
 /// An object or array whose insides are looked at.
@@ -403,17 +426,21 @@ struct Frame {
 fn reach(nodes: &mut Vec<Node>, path: &Path) -> usize {
     let mut at = 0;
     for key in path {
-        let known = nodes[at].edges.iter().find(|edge| edge.key.text() == &**key);
-        at = match known {
-            Some(edge) => edge.node,
-            None => {
-                let node = nodes.len();
-                let number = std::str::from_utf8(key).ok().and_then(element);
-                nodes[at].edges.push(Edge { key: Word::new(key), number, node });
-                nodes.push(Node::default());
-                node
-            }
-        };
+        let node = nodes.len();
+        let from = &mut nodes[at];
+        if let Some(edge) = from.edges.iter().find(|edge| edge.key == *key) {
+            at = edge.node;
+            continue;
+        }
+        if key.iter().any(|&byte| matches!(byte, b'"' | b'\\')) {
+            from.special.push(from.edges.len());
+        } else {
+            from.keys.push(from.edges.len(), [key, &b"\""[..]].concat());
+        }
+        let number = std::str::from_utf8(key).ok().and_then(element);
+        from.edges.push(Edge { key: key.clone(), number, node });
+        nodes.push(Node::default());
+        at = node;
     }
     at
 }
@@ -442,63 +469,129 @@ fn depth_of(frames: usize) -> u32 {
     frames as u32 + 1
 }
 
-fn blanks(line: &[u8], mut at: usize) -> usize {
+/// A step through the line: the place behind something, if it is there.
+type Step = Result<usize, Fault>;
+
+/// What was expected at which place, as one number: a step then comes back in two registers.
+#[derive(Clone, Copy)]
+struct Fault(u64);
+
+impl Fault {
+    fn new(at: usize, expected: Expected) -> Self {
+        Self((at as u64) << 8 | expected as u64)
+    }
+}
+
+impl From<Fault> for Reject {
+    fn from(fault: Fault) -> Self {
+        let known = EXPECTED.iter().find(|known| known.0 as u64 == fault.0 & 0xff);
+        Self::new((fault.0 >> 8) as usize, known.map_or("JSON", |known| known.1))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Expected {
+    Line,
+    Key,
+    Colon,
+    Value,
+    Member,
+    Element,
+    Quote,
+    Escape,
+    Digit,
+    NoZero,
+    Depth,
+    End,
+}
+
+const EXPECTED: &[(Expected, &str)] = &[
+    (Expected::Line, "a JSON object, which begins with {"),
+    (Expected::Key, "a key in quotes"),
+    (Expected::Colon, "the colon behind the key"),
+    (Expected::Value, "a JSON value"),
+    (Expected::Member, "a comma or the }"),
+    (Expected::Element, "a comma or the ]"),
+    (Expected::Quote, "the quote that closes the string"),
+    (Expected::Escape, "an escape that JSON has"),
+    (Expected::Digit, "a digit"),
+    (Expected::NoZero, "a number without leading zeros"),
+    (Expected::Depth, "at most 64 objects and arrays in each other"),
+    (Expected::End, "the end of the line"),
+];
+
+#[inline]
+fn blanks(line: &[u8], at: usize) -> usize {
+    if line.get(at).is_some_and(|&byte| byte <= b' ') { some_blanks(line, at) } else { at }
+}
+
+#[cold]
+fn some_blanks(line: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = line.get(at) {
         at += 1;
     }
     at
 }
 
-/// The place behind a comma.
-fn separator(line: &[u8], at: usize, end: u8) -> Result<usize, Reject> {
-    match line.get(at) {
-        Some(b',') => Ok(at + 1),
-        _ if end == b'}' => Err(Reject::new(at, "a comma or the } of the object")),
-        _ => Err(Reject::new(at, "a comma or the ] of the array")),
-    }
+/// Nothing but blanks may follow the line's object, which ends here.
+fn ended(line: &[u8], end: usize) -> Step {
+    let at = blanks(line, end);
+    if at < line.len() { Err(Fault::new(at, Expected::End)) } else { Ok(end) }
 }
 
-/// The inside of a key, and whether it has escapes.
-fn key(line: &[u8], at: usize) -> Result<(usize, usize, bool), Reject> {
-    if line.get(at) != Some(&b'"') {
-        return Err(Reject::new(at, "a key in quotes"));
-    }
-    let (end, escaped) = string(line, at + 1)?;
-    Ok((at + 1, end, escaped))
-}
-
-/// Where the value behind a key begins.
-fn colon(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let at = blanks(line, at);
-    if line.get(at) != Some(&b':') {
-        return Err(Reject::new(at, "the colon behind the key"));
-    }
-    Ok(blanks(line, at + 1))
-}
-
-/// Where the string ends whose inside begins here, and whether it has escapes.
+/// Passes a comma and the blanks behind it.
 #[inline]
-fn string(line: &[u8], at: usize) -> Result<(usize, bool), Reject> {
-    let end = either(line, at, b'"', b'\\');
-    if line.get(end) == Some(&b'"') { Ok((end, false)) } else { Ok((escaped(line, end)?, true)) }
+fn comma(line: &[u8], at: usize, end: u8) -> Step {
+    if line.get(at) == Some(&b',') {
+        return Ok(blanks(line, at + 1));
+    }
+    let object = end == b'}';
+    Err(Fault::new(at, if object { Expected::Member } else { Expected::Element }))
 }
 
-/// The same for the rest of a string, from an escape on.
-fn escaped(line: &[u8], mut at: usize) -> Result<usize, Reject> {
+/// Passes the colon behind a key and the blanks around it.
+#[inline]
+fn colon(line: &[u8], at: usize) -> Step {
+    let at = blanks(line, at);
+    if line.get(at) == Some(&b':') {
+        Ok(blanks(line, at + 1))
+    } else {
+        Err(Fault::new(at, Expected::Colon))
+    }
+}
+
+/// Passes a key and its colon.
+#[inline]
+fn key(line: &[u8], at: usize) -> Step {
+    if line.get(at) != Some(&b'"') {
+        return Err(Fault::new(at, Expected::Key));
+    }
+    colon(line, string(line, at)?)
+}
+
+/// Passes a string, from its first quote on.
+#[inline]
+fn string(line: &[u8], at: usize) -> Step {
+    let end = either(line, at + 1, b'"', b'\\');
+    if line.get(end) == Some(&b'"') { Ok(end + 1) } else { escaped(line, end) }
+}
+
+/// Passes the rest of a string, from an escape on.
+#[inline(never)]
+fn escaped(line: &[u8], mut at: usize) -> Step {
     loop {
         match line.get(at) {
-            Some(b'"') => return Ok(at),
-            None => return Err(Reject::new(at, "the quote that closes the string")),
-            Some(_) => {}
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => {
+                at += match line.get(at + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                    Some(b'u') if four_digits(line, at + 2) => 6,
+                    _ => return Err(Fault::new(at, Expected::Escape)),
+                }
+            }
+            Some(_) => at = either(line, at + 1, b'"', b'\\'),
+            None => return Err(Fault::new(at, Expected::Quote)),
         }
-        while line.get(at) == Some(&b'\\') {
-            at += match line.get(at + 1) {
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                Some(b'u') if four_digits(line, at + 2) => 6,
-                _ => return Err(Reject::new(at, "an escape that JSON has")),
-            };
-        }
-        at = either(line, at, b'"', b'\\');
     }
 }
 
@@ -506,70 +599,57 @@ fn four_digits(line: &[u8], at: usize) -> bool {
     line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Whether the value whose place begins here is an object or an array.
-fn is_nested(line: &[u8], start: usize) -> bool {
-    matches!(line[start - 1..], [before, b'{' | b'[', ..] if before != b'"')
-}
-
-/// The value that begins here, as far as it is one for a field, and where it ends.
-fn leaf(line: &[u8], at: usize, depth: u32, nested: bool) -> Result<(Span, usize), Reject> {
-    match line.get(at) {
-        Some(b'"') => {
-            let (end, _) = string(line, at + 1)?;
-            Ok((Span::new(at + 1, end), end + 1))
-        }
-        Some(b'{' | b'[') => {
-            let end = skip_nested(line, at, depth)?;
-            Ok((if nested { Span::new(at, end) } else { Span::NONE }, end))
-        }
-        Some(b'n') => Ok((Span::NONE, bare(line, at)?)),
-        _ => {
-            let end = bare(line, at)?;
-            Ok((Span::new(at, end), end))
-        }
-    }
-}
-
-/// Where the value ends that begins here.
+/// What a value that was passed is for a field.
 #[inline]
-fn skip(line: &[u8], at: usize, depth: u32) -> Result<usize, Reject> {
-    match line.get(at) {
-        Some(b'"') => Ok(string(line, at + 1)?.0 + 1),
-        Some(b'{' | b'[') => skip_nested(line, at, depth),
-        _ => bare(line, at),
+fn value(line: &[u8], start: usize, end: usize, nested: bool) -> Span {
+    match line[start] {
+        b'"' => Span::new(start + 1, end - 1),
+        b'n' => Span::NONE,
+        b'{' | b'[' if !nested => Span::NONE,
+        _ => Span::new(start, end),
     }
 }
 
-/// Where the object or array ends that begins here, with this many around it.
-fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Result<usize, Reject> {
+/// Passes a value.
+#[inline]
+fn skip(line: &[u8], at: usize, depth: u32) -> Step {
+    match line.get(at) {
+        Some(b'"') => string(line, at),
+        Some(b'-' | b'0'..=b'9') => numeral(line, at),
+        Some(b'{' | b'[') => skip_nested(line, at, depth),
+        _ => word(line, at),
+    }
+}
+
+/// Passes an object or an array with this many around it.
+fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
     // A bit for each that is open, the innermost lowest: whether it is an object.
     let mut objects = 0_u64;
     let mut depth = outer;
     loop {
-        // At a value, or at the end of something that has none.
         match line.get(at) {
+            Some(b'"') => at = string(line, at)?,
+            Some(b'-' | b'0'..=b'9') => at = numeral(line, at)?,
             Some(open @ (b'{' | b'[')) => {
                 if depth == MAX_DEPTH {
-                    return Err(Reject::new(at, "at most 64 objects and arrays in each other"));
+                    return Err(Fault::new(at, Expected::Depth));
                 }
                 depth += 1;
                 objects = objects << 1 | u64::from(*open == b'{');
                 at = blanks(line, at + 1);
                 if line.get(at) != Some(&(open + 2)) {
                     if *open == b'{' {
-                        at = member_value(line, at)?;
+                        at = key(line, at)?;
                     }
                     continue;
                 }
             }
-            Some(b'"') => at = string(line, at + 1)?.0 + 1,
-            _ => at = bare(line, at)?,
+            _ => at = word(line, at)?,
         }
         // Behind a value, or at the end of what has none.
         loop {
             at = blanks(line, at);
-            let end = if objects & 1 == 1 { b'}' } else { b']' };
-            if line.get(at) != Some(&end) {
+            if line.get(at) != Some(&end_of(objects)) {
                 break;
             }
             at += 1;
@@ -579,57 +659,74 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Result<usize, Reject> 
                 return Ok(at);
             }
         }
-        let object = objects & 1 == 1;
-        at = blanks(line, separator(line, at, if object { b'}' } else { b']' })?);
-        if object {
-            at = member_value(line, at)?;
+        at = comma(line, at, end_of(objects))?;
+        if objects & 1 == 1 {
+            at = key(line, at)?;
         }
     }
 }
 
-fn member_value(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let (_, end, _) = key(line, at)?;
-    colon(line, end + 1)
+/// Passes `true`, `false` or `null`.
+fn word(line: &[u8], at: usize) -> Step {
+    let rest = line.get(at..).unwrap_or_default();
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    let found = words.iter().find(|word| rest.starts_with(word));
+    found.map(|word| at + word.len()).ok_or(Fault::new(at, Expected::Value))
 }
 
-/// Where the number, or `true`, `false` or `null`, ends that begins here.
-fn bare(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let word: &[u8] = match line.get(at) {
-        Some(b'-' | b'0'..=b'9') => return numeral(line, at),
-        Some(b't') => b"true",
-        Some(b'f') => b"false",
-        Some(b'n') => b"null",
-        _ => return Err(Reject::new(at, "a JSON value")),
-    };
-    if !line[at..].starts_with(word) {
-        return Err(Reject::new(at, "a JSON value"));
+/// Passes a number.
+#[inline]
+fn numeral(line: &[u8], start: usize) -> Step {
+    let start = start + usize::from(line.get(start) == Some(&b'-'));
+    let mut at = digits(line, start)?;
+    if line.get(start) == Some(&b'0') && at > start + 1 {
+        return Err(Fault::new(start + 1, Expected::NoZero));
     }
-    Ok(at + word.len())
+    if line.get(at) == Some(&b'.') {
+        at = digits(line, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(at) {
+        let sign = matches!(line.get(at + 1), Some(b'+' | b'-'));
+        at = digits(line, at + 1 + usize::from(sign))?;
+    }
+    Ok(at)
 }
 
-fn numeral(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let whole = at + usize::from(line[at] == b'-');
-    let mut end = digits(line, whole)?;
-    if line[whole] == b'0' && end > whole + 1 {
-        return Err(Reject::new(whole + 1, "a number without leading zeros"));
-    }
-    if line.get(end) == Some(&b'.') {
-        end = digits(line, end + 1)?;
-    }
-    if let Some(b'e' | b'E') = line.get(end) {
-        let sign = usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
-        end = digits(line, end + 1 + sign)?;
-    }
-    Ok(end)
-}
-
-/// The place behind at least one digit.
-fn digits(line: &[u8], start: usize) -> Result<usize, Reject> {
+/// Passes at least one digit.
+#[inline]
+fn digits(line: &[u8], start: usize) -> Step {
     let mut at = start;
     while let Some(b'0'..=b'9') = line.get(at) {
         at += 1;
     }
-    if at == start { Err(Reject::new(at, "a digit")) } else { Ok(at) }
+    if at == start { Err(Fault::new(at, Expected::Digit)) } else { Ok(at) }
+}
+
+/// The byte that ends the innermost one.
+fn end_of(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
+}
+
+/// Whether the value whose place begins here is an object or an array.
+fn is_nested(line: &[u8], start: usize) -> bool {
+    matches!(line[start - 1..], [before, b'{' | b'[', ..] if before != b'"')
+}
+
+/// An address without its port: `192.0.2.1:80`, `[2001:db8::1]:80`.
+fn without_port(line: &[u8], value: Span) -> Span {
+    let text = value.of(line).unwrap_or_default();
+    let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return value };
+    if !text[colon + 1..].iter().all(u8::is_ascii_digit) {
+        return value;
+    }
+    match &text[..colon] {
+        [b'[', address @ .., b']'] => {
+            Span::new(value.start() + 1, value.start() + 1 + address.len())
+        }
+        // The last part of an address of version 6 is no port.
+        address if address.contains(&b':') => value,
+        address => Span::new(value.start(), value.start() + address.len()),
+    }
 }
 
 /// The usual names: those of nginx variables, of Caddy, Traefik and Envoy, of Elastic's common

@@ -2,14 +2,14 @@
 //!
 //! The labels that ltsv.org recommends have the names that are the same in all formats, and so
 //! have the usual nginx variables; any other label is a field of its own name. Of a label that
-//! occurs twice the last one counts. Pieces that are no `label:value` are passed over, but a line
-//! needs one.
+//! occurs twice the last one counts. Every piece has a label, for other logs have tabs and colons
+//! too; and that of a line's only piece is one of the known.
 
 use std::ops::Range;
 
 use super::super::parsed::{Found, Reject, Span};
 use super::super::read::{Encoding, Read};
-use super::find::{Sought, Word, either};
+use super::find::{Words, either};
 use super::{blank, empty_line, found, lead, standard};
 
 /// How many labels' values are kept on the stack.
@@ -20,9 +20,9 @@ const MANY: usize = 128;
 pub(crate) struct Ltsv {
     found: Vec<Found>,
     fields: Vec<Field>,
-    labels: Vec<Word>,
-    /// Places of the labels by the beginning of each: a line may be all labels.
-    sorted: Vec<(u64, usize)>,
+    /// How many labels there are, and they with their colons.
+    count: usize,
+    labels: Words,
 }
 
 #[derive(Clone, Debug)]
@@ -39,35 +39,27 @@ impl Ltsv {
         Self::of(LABELS.iter().map(|known| known.0))
     }
 
-    /// The same format with only these fields.
-    pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
+    /// With these fields only; a name that is not the same in all formats is a label.
+    pub(crate) fn with_fields(names: &[&str]) -> Self {
         Self::of(names.iter().copied())
     }
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut ltsv =
-            Self { found: Vec::new(), fields: Vec::new(), labels: Vec::new(), sorted: Vec::new() };
+            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: Words::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
-            let start = ltsv.labels.len();
-            let labels = known.map_or(name, |known| known.1).split('|');
-            ltsv.labels.extend(labels.map(|label| Word::new(label.as_bytes())));
+            let start = ltsv.count;
+            for label in known.map_or(name, |known| known.1).split('|') {
+                ltsv.labels.push(ltsv.count, [label.as_bytes(), b":"].concat());
+                ltsv.count += 1;
+            }
             let time = matches!(read, Read::Time(_));
-            ltsv.fields.push(Field { labels: start..ltsv.labels.len(), time });
+            ltsv.fields.push(Field { labels: start..ltsv.count, time });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
-        let heads = ltsv.labels.iter().map(Word::head);
-        ltsv.sorted = heads.enumerate().map(|(place, head)| (head, place)).collect();
-        ltsv.sorted.sort_unstable();
         ltsv
-    }
-
-    /// Which label this is, the first of equal ones.
-    fn place_of(&self, label: Sought<'_>) -> Option<usize> {
-        let from = self.sorted.partition_point(|(head, _)| *head < label.head());
-        let alike = self.sorted[from..].iter().take_while(|(head, _)| *head == label.head());
-        alike.map(|&(_, place)| place).find(|&place| label.is(&self.labels[place]))
     }
 
     /// The fields, in the order of the spans.
@@ -77,10 +69,10 @@ impl Ltsv {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.labels.len() <= MANY {
+        if self.count <= MANY {
             self.split_into(line, spans, &mut [Span::NONE; MANY])
         } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.labels.len()])
+            self.split_into(line, spans, &mut vec![Span::NONE; self.count])
         }
     }
 
@@ -93,29 +85,33 @@ impl Ltsv {
         let start = lead(line);
         let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let line = &line[..line.len() - blanks.count()];
-        let mut labelled = false;
+        let unlabelled = |at| Reject::new(at, "a label, a colon and a value");
+        let mut first = None;
+        let mut pieces = 0;
         let mut at = start.min(line.len());
         while at < line.len() {
-            let colon = either(line, at, b':', b'\t');
-            if line.get(colon) != Some(&b':') {
-                at = colon + 1;
+            if line[at] == b'\t' {
+                at += 1;
                 continue;
+            }
+            let known = self.labels.beginning(&line[at..]);
+            let colon =
+                known.map_or_else(|| either(line, at, b':', b'\t'), |(_, end)| at + end - 1);
+            if line.get(colon) != Some(&b':') || !is_labelled(&line[at..], colon - at) {
+                return Err(if blank(line) { empty_line() } else { unlabelled(at) });
             }
             let end = either(line, colon + 1, b'\t', b'\t');
-            if colon == at {
-                at = end + 1;
-                continue;
-            }
-            labelled = labelled || is_label(&line[at..colon]);
-            let label = Sought::new(line, at, colon);
-            if let Some(known) = self.place_of(label) {
+            if let Some((known, _)) = known {
                 values[known] = Span::new(colon + 1, end);
             }
+            first = first.or(line.get(at..colon));
+            pieces += 1;
             at = end + 1;
         }
-        if !labelled {
-            let field = Reject::new(start, "a label, a colon and a value");
-            return Err(if blank(line) { empty_line() } else { field });
+        match first {
+            None => return Err(empty_line()),
+            Some(label) if pieces == 1 && !is_known(label) => return Err(unlabelled(start)),
+            Some(_) => {}
         }
         for (field, span) in self.fields.iter().zip(spans) {
             let mut values = values[field.labels.clone()].iter();
@@ -128,12 +124,18 @@ impl Ltsv {
     }
 }
 
-/// Whether this may be a label: letters, digits, `_`, `.` and `-`.
-fn is_label(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+/// Whether what stands in front of this colon is a label: letters, digits, `_`, `.` and `-`. Times
+/// and addresses of pages have colons too, in logs that have tabs and no labels.
+fn is_labelled(text: &[u8], colon: usize) -> bool {
+    let (label, value) = text.split_at(colon);
+    let first = label.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    first
+        && label.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+        && !value.starts_with(b"://")
+}
+
+fn is_known(label: &[u8]) -> bool {
+    LABELS.iter().any(|(_, labels)| labels.split('|').any(|known| known.as_bytes() == label))
 }
 
 fn without_brackets(line: &[u8], value: Span) -> Span {

@@ -18,7 +18,7 @@ use super::template::TemplateError;
 use super::time::TimeFormat;
 
 pub(crate) use delimited::Delimited;
-pub(crate) use json::{Json, Want};
+pub(crate) use json::Json;
 pub(crate) use ltsv::Ltsv;
 pub(crate) use named::RECORDS;
 pub(crate) use w3c::W3c;
@@ -43,19 +43,22 @@ fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
     let error =
         |start: usize, end: usize, message: String| Err(TemplateError { start, end, message });
     let end = start + written.len();
-    let (name, read) = match written.rsplit_once(':') {
-        None => (written, standard(written)),
-        Some((name, of_type)) => match TYPES.iter().find(|known| known.0 == of_type) {
-            Some((_, read)) => (name, read.clone()),
-            None => {
-                let types: Vec<_> = TYPES.iter().map(|known| known.0).collect();
-                let message = format!("no type `{of_type}`; there are {}", types.join(", "));
-                return error(start + name.len() + 1, end, message);
-            }
-        },
+    let (name, read) = if let Some((name, of_type)) = written.rsplit_once(':') {
+        let Some((_, read)) = TYPES.iter().find(|known| known.0 == of_type) else {
+            let types: Vec<_> = TYPES.iter().map(|known| known.0).collect();
+            let message = format!("no type `{of_type}`; there are {}", types.join(", "));
+            return error(start + name.len() + 1, end, message);
+        };
+        (name, read.clone())
+    } else {
+        (written, standard(written))
     };
     if name.trim().is_empty() {
-        return error(start, end, "a column needs a name".to_owned());
+        return error(
+            start,
+            end,
+            "a column needs a name; write one, or leave a comma out".to_owned(),
+        );
     }
     Ok((name, read))
 }

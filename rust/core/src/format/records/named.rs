@@ -90,14 +90,6 @@ pub(crate) const RECORDS: &[Named] = &[
         source: "https://nginx.org/en/docs/http/ngx_http_log_module.html",
     },
     Named {
-        name: "ltsv",
-        about: "labels and values with tabs between them",
-        example: "host:127.0.0.1\tident:-\tuser:frank\ttime:[10/Oct/2000:13:55:36 -0700]\treq:GET /apache_pb.gif HTTP/1.0\tstatus:200\tsize:2326\treferer:http://www.example.com/start.html\tua:Mozilla/4.08 [en] (Win98; I ;Nav)",
-        made: Made::Ltsv,
-        detected: true,
-        source: "http://ltsv.org/",
-    },
-    Named {
         name: "cloudfront",
         about: "Amazon CloudFront, standard logs",
         example: "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t200\t-\tMozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20AppleWebKit/537.36%20(KHTML,%20like%20Gecko)%20Chrome/78.0.3904.108%20Safari/537.36\t-\t-\tHit\tSOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td111111abcdef8.cloudfront.net\thttps\t23\t0.001\t-\tTLSv1.2\tECDHE-RSA-AES128-GCM-SHA256\tHit\tHTTP/2.0\t-\t-\t11040\t0.001\tHit\ttext/html\t78\t-\t-",
@@ -107,6 +99,14 @@ pub(crate) const RECORDS: &[Named] = &[
     },
     w3c("w3c"),
     w3c("iis"),
+    Named {
+        name: "ltsv",
+        about: "labels and values with tabs between them",
+        example: "host:127.0.0.1\tident:-\tuser:frank\ttime:[10/Oct/2000:13:55:36 -0700]\treq:GET /apache_pb.gif HTTP/1.0\tstatus:200\tsize:2326\treferer:http://www.example.com/start.html\tua:Mozilla/4.08 [en] (Win98; I ;Nav)",
+        made: Made::Ltsv,
+        detected: true,
+        source: "http://ltsv.org/",
+    },
     Named {
         name: "csv",
         about: "columns with commas between them, named by the first line or by csv:NAME,NAME",

@@ -14,7 +14,7 @@ use super::{blank, empty_line, found, lead};
 
 /// The columns of a standard log of CloudFront, in their order. New ones came at the end.
 /// (docs.aws.amazon.com, "Standard logging reference")
-const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem \
+pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem \
     sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type \
     x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol \
     ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields \
@@ -186,8 +186,10 @@ fn split_words(
 fn closing(line: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let quote = either(line, at, b'"', b'"');
+        if quote == line.len() {
+            return None;
+        }
         match line.get(quote + 1) {
-            _ if quote == line.len() => return None,
             None | Some(b' ' | b'\t') => return Some(quote + 1),
             Some(b'"') => at = quote + 2,
             Some(_) => at = quote + 1,
@@ -209,7 +211,7 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn columns(writer: Writer, names: &[u8]) -> Vec<Found> {
     let host = words(names).any(|name| name.eq_ignore_ascii_case(b"x-host-header"));
     let date = words(names).any(|name| name.eq_ignore_ascii_case(b"date"));
-    let named = |name| {
+    let of_name = |name| {
         let name = String::from_utf8_lossy(name);
         // The domain of the distribution is no virtual host where the Host header is there too.
         if host && name.eq_ignore_ascii_case("cs(Host)") {
@@ -217,7 +219,7 @@ fn columns(writer: Writer, names: &[u8]) -> Vec<Found> {
         }
         column(writer, &name, date)
     };
-    words(names).map(named).collect()
+    words(names).map(of_name).collect()
 }
 
 /// A column by the name that a `#Fields:` line gives it.

@@ -4,7 +4,7 @@
 //! templates compile to, and what most named formats are made of.
 
 pub(super) mod apache;
-pub(crate) mod braces;
+pub(super) mod braces;
 pub(super) mod caret;
 pub(super) mod draft;
 pub(super) mod goaccess;

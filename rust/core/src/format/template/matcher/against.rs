@@ -145,6 +145,12 @@ fn broken_lines_are_split_as_by_hand() {
 
 #[test]
 #[ignore = "prints speeds; run in release"]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it measures"
+)]
 fn speed_beside_the_format_by_hand() {
     let line = r#"203.0.113.195 - - [17/May/2015:10:05:03 +0000] "GET /products/category/item-12345.html?ref=home&page=2 HTTP/1.1" 200 15324 "https://www.example.com/landing" "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)""#.as_bytes();
     let templates = [

@@ -1,10 +1,12 @@
 //! Templates to steps.
 
 use super::super::{Part, Shape, Slot, Template, TemplateError};
-use super::find::is_blank;
+use super::find::{Behind, Mark, is_blank};
 use super::head::Head;
-use super::shapes::TimeShape;
-use super::{Behind, Look, Op, Program, Second, Step, Until};
+use super::outline::Outline;
+use super::shapes::{Look, TimeShape};
+use super::steps::{Op, Program, Quoted, Step, Until, Way};
+use super::{front, look_ahead};
 use crate::format::parsed::Found;
 use crate::format::read::{Encoding, Read};
 use crate::format::time::TimeFormat;
@@ -33,11 +35,9 @@ pub(super) fn compile(
     compiler.push(Op::Done, end);
     let mut steps = compiler.steps;
     join_status_and_size(&mut steps);
-    look_behind(&mut steps, template.open);
-    look_ahead(&mut steps);
-    let trims_tabs =
-        !parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
-    Ok(Program { steps, open: template.open, trims_tabs, begins_alike: false })
+    front::add(&mut steps);
+    look_ahead::prepare(&mut steps, template.open);
+    Ok(Program { steps, open: template.open })
 }
 
 /// What can be said of a template before a line is seen.
@@ -136,6 +136,8 @@ impl Compiler<'_> {
             user: self.field(user),
             time: self.field(time),
             request: usize::MAX,
+            behind: Behind::ANY,
+            outline: Outline::default(),
         };
         self.push(Op::Head(head), 0);
         if ident.is_some() { 7 } else { 5 }
@@ -154,7 +156,7 @@ impl Compiler<'_> {
     fn literal(&mut self, part: usize, text: &[u8]) {
         // Some steps take what ends their field.
         let text = match self.steps.last() {
-            Some(Step { op: Op::Quoted { .. } | Op::Head(_), .. }) => &text[1..],
+            Some(Step { op: Op::Quoted(_) | Op::Head(_), .. }) => &text[1..],
             _ => text,
         };
         let request = match (self.parts.get(part + 1), self.after(part + 1)) {
@@ -196,12 +198,9 @@ impl Compiler<'_> {
                 known(Look::Time(TimeShape::new(format, after)))
             }
             Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
-                let close = if slot.read == Read::Request {
-                    "the quote that closes the request"
-                } else {
-                    "the quote that closes the field"
-                };
-                Op::Quoted { field, close, behind: Behind::Any }
+                let is_request = slot.read == Read::Request;
+                let (behind, outline) = (Behind::ANY, Outline::default());
+                Op::Quoted(Quoted { field, is_request, behind, outline, quotes_behind: None })
             }
             Shape::Free if after.is_none() => Op::Rest { field },
             Shape::Free => Op::Until(self.until(part, field, false, true)),
@@ -221,20 +220,11 @@ impl Compiler<'_> {
     }
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
-        let before = match part.checked_sub(1).map(|before| &self.parts[before]) {
-            Some(Part::Literal(text)) => &**text,
-            _ => &[],
-        };
-        Until {
-            field,
-            anchor: self.anchor(part),
-            blank_before: self.after(part) == Some(b' ') && self.anchor(part).is_some(),
-            word,
-            may_be_empty,
-            may_lack_blank: before.len() > 1 && before.last() == Some(&b' '),
-            limit: usize::MAX,
-            second: None,
-        }
+        let blank_before = self.after(part) == Some(b' ');
+        let mark = |byte| Mark { byte, blank_before, behind: Behind::ANY };
+        let mark = self.anchor(part).map(mark);
+        let (way, outline) = (Way::First, Outline::default());
+        Until { field, mark, word, may_be_empty, limit: usize::MAX, way, outline }
     }
 
     /// The last byte before a field.
@@ -316,89 +306,5 @@ fn join_status_and_size(steps: &mut Vec<Step>) {
         let op = Op::StatusAndSize { status: *status, size: *size };
         let joined = Step { op, part: *part, optional: false };
         steps.splice(at..at + 4, [joined]);
-    }
-}
-
-/// Tells each quoted field what the byte behind it has to be.
-fn look_behind(steps: &mut [Step], open: bool) {
-    for at in 1..steps.len() {
-        let (before, this) = steps.split_at_mut(at);
-        let (Some(Step { op: Op::Quoted { behind, .. }, .. }), [next, ..]) =
-            (before.last_mut(), this)
-        else {
-            continue;
-        };
-        *behind = match &next.op {
-            Op::Blank | Op::StatusAndSize { .. } => Behind::Blank,
-            Op::Text(text) if text.starts_with(b" ") => Behind::Blank,
-            Op::Text(text) if !(next.optional && open) => Behind::Byte(text[0]),
-            Op::End if open => Behind::Blank,
-            Op::End => Behind::End,
-            _ => Behind::Any,
-        };
-    }
-}
-
-/// Tells fields that are searched for how far they may look ahead: not into a field that may
-/// have the byte in it that they look for, or a line of such bytes would be read over and over.
-fn look_ahead(steps: &mut [Step]) {
-    for at in 0..steps.len() {
-        let (this, rest) = steps[at..].split_at_mut(1);
-        match &mut this[0].op {
-            Op::Until(Until { anchor, limit, second, .. }) => {
-                let has = |step: &Step| match &step.op {
-                    Op::Known { look, .. } => look.has(*anchor),
-                    Op::StatusAndSize { .. } => Look::Int.has(*anchor),
-                    _ => false,
-                };
-                *limit = rest.iter().position(has).map_or(usize::MAX, |offset| at + 1 + offset);
-                *second = anchor.and_then(|anchor| behind_anchor(anchor, rest, at + 1, *limit));
-            }
-            Op::Head(head) => {
-                let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::Open));
-                head.request = opens.map_or(usize::MAX, |offset| at + 2 + offset);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What may stand behind the anchor with which this literal begins, and what is known by its look
-/// behind that.
-fn behind_anchor(anchor: u8, steps: &[Step], at: usize, limit: usize) -> Option<Second> {
-    let [Step { op: Op::Text(text), optional: false, .. }, behind @ ..] = steps else {
-        return None;
-    };
-    let place = text.iter().position(|byte| *byte == anchor)?;
-    let mut may_be = Box::new([false; 256]);
-    if let Some(byte) = text.get(place + 1) {
-        allow(&mut may_be, *byte);
-        return Some(Second { may_be, step: at });
-    }
-    let [Step { op: Op::Known { look, may_be_empty, .. }, .. }, next, ..] = behind else {
-        return None;
-    };
-    if limit <= at + 1 {
-        return None;
-    }
-    let mut step = at + 1;
-    for byte in 0..=u8::MAX {
-        may_be[usize::from(byte)] = look.may_begin_with(byte);
-    }
-    if *may_be_empty {
-        let Step { op: Op::Text(text), optional: false, .. } = next else { return None };
-        if limit <= at + 2 {
-            return None;
-        }
-        allow(&mut may_be, *text.first()?);
-        step += 1;
-    }
-    Some(Second { may_be, step })
-}
-
-/// A blank of a literal is any.
-fn allow(may_be: &mut [bool; 256], byte: u8) {
-    for other in 0..=u8::MAX {
-        may_be[usize::from(other)] |= other == byte || byte == b' ' && is_blank(other);
     }
 }

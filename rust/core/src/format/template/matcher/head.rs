@@ -3,8 +3,10 @@
 //! Users may have blanks and brackets, and collectors write words in front of the host, so all
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
-use super::find::{self, is_blank, skip_blanks, word_end};
-use super::{Cursor, Program, Reached, further};
+use super::find::{Behind, Brackets, is_blank, lone_dash, skip_blanks, word_end};
+use super::outline::Outline;
+use super::run::{Cursor, Reached, further};
+use super::steps::Program;
 use crate::format::parsed::Span;
 use crate::format::time;
 
@@ -14,7 +16,7 @@ const LONGEST_TIME: usize = 64;
 /// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
 const USUAL_TIME: usize = 26;
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) host: usize,
     /// Without one the format has a `-` there.
@@ -23,6 +25,9 @@ pub(super) struct Head {
     pub(super) time: usize,
     /// The step of the request behind it, if there is one, which may be a bare `-`.
     pub(super) request: usize,
+    /// What stands behind the closing bracket.
+    pub(super) behind: Behind,
+    pub(super) outline: Outline,
 }
 
 type Place = (usize, usize);
@@ -47,15 +52,17 @@ impl Program {
             return Ok(reached);
         }
         let (open, close, reached) = self.brackets(line, cursor, head, spans)?;
-        let second = skip_blanks(line, word_end(line, start)).min(open);
-        let [host, ident, user] =
-            head.words(&line[..open], start).ok_or(Cursor { at: second, ..cursor })?;
+        let Some([host, ident, user]) = head.words(&line[..open], start) else {
+            let second = skip_blanks(line, word_end(line, start)).min(open);
+            return Err(Cursor { at: second, ..cursor });
+        };
         head.set([host, ident, user, (open + 1, close)], spans);
         Ok(reached)
     }
 
     /// The brackets around the time: the first `]` behind which the line goes on as the format
-    /// does, and the last `[` that begins a word in front of that.
+    /// does, and the last `[` that begins a word in front of that. The first word is the host,
+    /// which may be a bracketed IPv6 address.
     fn brackets(
         &self,
         line: &[u8],
@@ -64,36 +71,31 @@ impl Program {
         spans: &mut [Span],
     ) -> Result<(usize, usize, Cursor), Cursor> {
         let step = cursor.step + 1;
-        let mut open = None;
         let mut furthest = None;
-        let mut at = cursor.at;
-        while let Some(place) = find::either(line, at, b'[', b']') {
-            at = place + 1;
-            if line[place] == b'[' {
-                // The first word is the host, which may be a bracketed IPv6 address.
-                if place > cursor.at && is_blank(line[place - 1]) {
-                    open = Some(place);
-                }
+        let mut brackets = Brackets::new(line, cursor.at, head.behind, false);
+        while let Some((open, close)) = brackets.next() {
+            if !head.outline.may_be(line, close + 1) {
                 continue;
             }
-            let Some(open) = open else { continue };
-            if line.get(at).is_some_and(|byte| !is_blank(*byte)) {
-                continue;
-            }
-            match self.run(line, Cursor { at, step }, usize::MAX, spans) {
+            match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
                 Ok(reached)
                     if reached.step <= head.request
-                        || self.goes_on(line, reached) && is_time(&line[open + 1..place]) =>
+                        || self.goes_on(line, reached) && is_time(&line[open + 1..close]) =>
                 {
-                    return Ok((open, place, reached));
+                    return Ok((open, close, reached));
                 }
-                // Steps behind the request were asked too; see `failed_in_head`.
-                Ok(_) => spans[head.time] = Span::new(open + 1, place),
+                Ok(_) => {}
                 Err(failed) => furthest = further(furthest, failed),
             }
         }
-        let here = Cursor { at: open.unwrap_or(line.len()), step: cursor.step };
-        Err(furthest.unwrap_or(here))
+        // What is missing behind the first brackets that could be it.
+        let near = Brackets::new(line, cursor.at, Behind::BLANK, false).next();
+        let nearly = || {
+            let cursor = Cursor { at: near?.1 + 1, step };
+            self.run(line, cursor, usize::MAX, spans).err()
+        };
+        let here = Cursor { at: brackets.open.unwrap_or(line.len()), ..cursor };
+        Err(furthest.or_else(nearly).unwrap_or(here))
     }
 
     /// Whether this is the end of the line or where more of the format was found.
@@ -153,16 +155,9 @@ impl Head {
         if words.next().is_none() {
             return may_be_ident(second).then_some([first, second, third]);
         }
-        let mut host = first;
-        let mut words = Words { line, at: first.1 };
-        while let Some(word) = words.next() {
-            if is_dash(word)
-                && let Some(user) = words.next()
-            {
-                return Some([host, word, (user.0, end)]);
-            }
-            // `1.1.1.1, 2.2.2.2` is one host, as X-Forwarded-For lists proxies.
-            host = if line[host.1 - 1] == b',' { (host.0, word.1) } else { word };
+        if let Some(dash) = lone_dash(&line[..end], first.1) {
+            let user = skip_blanks(line, dash + 1);
+            return Some([host_before(line, start, dash), (dash, dash + 1), (user, end)]);
         }
         may_be_ident(second).then_some([first, second, (third.0, end)])
     }
@@ -174,6 +169,26 @@ impl Head {
         }
         spans[self.user] = Span::new(user.0, user.1);
         spans[self.time] = Span::new(time.0, time.1);
+    }
+}
+
+/// The word before a place, with those before it that have a comma behind them: `1.1.1.1, 2.2.2.2`
+/// is one host, as X-Forwarded-For lists proxies.
+fn host_before(line: &[u8], start: usize, place: usize) -> Place {
+    let back = |mut at: usize, blank: bool| {
+        while at > start && is_blank(line[at - 1]) == blank {
+            at -= 1;
+        }
+        at
+    };
+    let end = back(place, true);
+    let mut host = back(end, false);
+    loop {
+        let before = back(host, true);
+        if before == start || line[before - 1] != b',' {
+            return (host, end);
+        }
+        host = back(before, false);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
 
 use super::find::{is_blank, skip_blanks};
+use crate::format::scan;
 use crate::format::time::TimeFormat;
 
 /// Eighteen digits always fit into 63 bits.
@@ -68,23 +69,64 @@ fn decimal(line: &[u8], at: usize) -> Option<usize> {
 }
 
 /// No more of them than can be a number, and one.
+#[inline]
 fn digits(line: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while at < line.len() && at <= from + MOST_DIGITS && line[at].is_ascii_digit() {
-        at += 1;
+    let most = line.len().min(from + MOST_DIGITS + 1);
+    from + scan::digits(&line[..most], from)
+}
+
+/// A look by which a field is known.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Status,
+    Int,
+    Number,
+    Numbers,
+    Time(TimeShape),
+}
+
+impl Look {
+    pub(super) fn end(&self, line: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Self::Status => status(line, at),
+            Self::Int => int(line, at),
+            Self::Number => number(line, at),
+            Self::Numbers => numbers(line, at),
+            Self::Time(shape) => shape.end(line, at),
+        }
     }
-    at
+
+    /// Whether a byte may be in such a field, so that a search for it would find it there.
+    pub(super) fn has(&self, byte: Option<u8>) -> bool {
+        let byte = byte.unwrap_or(b' ');
+        match self {
+            Self::Status | Self::Int => byte.is_ascii_digit() || byte == b'-',
+            Self::Number => byte.is_ascii_digit() || b"-+.eE".contains(&byte),
+            Self::Numbers => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
+            Self::Time(shape) => shape.has(byte),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "a status of three digits",
+            Self::Int => "a whole number",
+            Self::Number => "a number",
+            Self::Numbers => "a number, or several with commas between them",
+            Self::Time(_) => "a time",
+        }
+    }
 }
 
 /// What a time of one format looks like, and what ends it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct TimeShape {
     /// What follows it: this byte, or a blank, or the end of the line.
     behind: Option<u8>,
     /// How many of these stand inside it; a run of blanks is one.
     inside: usize,
     /// Which bytes may be in it.
-    has: Box<[bool; 256]>,
+    bytes: Box<[bool; 256]>,
 }
 
 impl TimeShape {
@@ -102,19 +144,24 @@ impl TimeShape {
             None => text.split_ascii_whitespace().count().saturating_sub(1),
             Some(byte) => text.bytes().filter(|&found| found == byte).count(),
         };
-        let mut has = Box::new([false; 256]);
+        let mut bytes = Box::new([false; 256]);
         for byte in 0..=u8::MAX {
-            has[usize::from(byte)] = byte.is_ascii_alphanumeric()
-                || matches!(byte, b'/' | b':' | b'+' | b'-' | b'.' | b',')
+            bytes[usize::from(byte)] = byte.is_ascii_alphanumeric()
+                || b"/:+-.,".contains(&byte)
                 || byte != b'%' && text.as_bytes().contains(&byte)
                 || is_blank(byte) && (behind.is_some() || inside > 0);
         }
-        Self { behind, inside, has }
+        Self { behind, inside, bytes }
     }
 
     /// Whether a byte can be in it.
     pub(super) fn has(&self, byte: u8) -> bool {
-        self.has[usize::from(byte)]
+        self.bytes[usize::from(byte)]
+    }
+
+    /// Whether it goes up to the first of these bytes.
+    pub(super) fn ends_before(&self, byte: u8) -> bool {
+        self.behind == Some(byte) && self.inside == 0
     }
 
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
@@ -158,7 +205,7 @@ fn written_out(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn taken<'a>(end: impl Fn(&[u8], usize) -> Option<usize>, text: &'a str) -> Option<&'a str> {
+    fn taken(end: impl Fn(&[u8], usize) -> Option<usize>, text: &str) -> Option<&str> {
         end(text.as_bytes(), 0).map(|end| &text[..end])
     }
 

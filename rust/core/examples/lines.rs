@@ -1,0 +1,45 @@
+//! Reads lines one by one, each in a call of its own, so that callgrind can count what each of
+//! them costs: `benches/instructions.py` runs it.
+//!
+//! Input has two lines for each: a format, and a line of it. With an argument it prints the names
+//! and examples of all formats instead.
+
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "no part of the core")]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::{Read, stdin};
+
+use tailrace_core::{Format, Reader};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().len() > 1 {
+        for named in Format::named() {
+            let example = named.example.lines().last().unwrap_or_default();
+            println!("{}\t{example}", named.name);
+        }
+        return Ok(());
+    }
+    let mut input = Vec::new();
+    stdin().read_to_end(&mut input)?;
+    let mut readers: Vec<(&[u8], Reader)> = Vec::new();
+    let mut lines = input.split(|&byte| byte == b'\n');
+    while let (Some(spec), Some(line)) = (lines.next(), lines.next()) {
+        if readers.last().is_none_or(|(last, _)| *last != spec) {
+            let format = Format::new(str::from_utf8(spec)?).map_err(|error| error.message)?;
+            let mut reader = Reader::new(&format, &["status"]).map_err(|error| error.name)?;
+            // What is only worked out once is no cost of a line.
+            let _ = black_box(reader.read(b"x"));
+            readers.push((spec, reader));
+        }
+        if let Some((_, reader)) = readers.last_mut() {
+            measured(reader, black_box(line));
+        }
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn measured(reader: &mut Reader, line: &[u8]) {
+    let _ = black_box(reader.read(line));
+}

@@ -1,0 +1,213 @@
+//! All of a line, piece by piece.
+
+use super::named::Made;
+use super::prefix::behind_prefix;
+use super::spec::written;
+use super::template::{self, Part, Shape, Slot, Template};
+use super::{Format, Matcher, Span};
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) what: What,
+    /// Of a field.
+    pub(crate) name: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Field,
+    /// What a collector put before the line.
+    Prefix,
+    /// What every line of the format has there.
+    Literal,
+    /// What may be anything, and is no field.
+    PassedOver,
+}
+
+impl What {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Field => "field",
+            Self::Prefix => "prefix",
+            Self::Literal => "literal",
+            Self::PassedOver => "passed over",
+        }
+    }
+}
+
+impl Format {
+    /// Those of which a line is of one.
+    pub(crate) fn alternatives(&self) -> &[Self] {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats,
+            _ => &[],
+        }
+    }
+
+    /// The pieces of a line that is of this format, in order. Records have no other pieces than
+    /// fields.
+    pub(crate) fn pieces(&self, line: &[u8], offset: usize) -> Vec<Piece> {
+        let mut spans = vec![Span::NONE; self.0.found.len()];
+        let rest = line.get(offset..).unwrap_or_default();
+        if self.split(rest, &mut spans).is_err() {
+            return Vec::new();
+        }
+        let mut pieces = Pieces { line, offset: 0, taken: Vec::new() };
+        pieces.take(offset, What::Prefix);
+        pieces.take(offset + 3 * usize::from(rest.starts_with(b"\xef\xbb\xbf")), What::PassedOver);
+        let by_hand =
+            matches!(self.0.matcher, Matcher::Combined | Matcher::Common | Matcher::Classic);
+        // What a line of theirs has not stands nowhere.
+        let is_there =
+            |span: Span| span.is_some() && !(by_hand && (span.start(), span.end()) == (0, 0));
+        let mut found: Vec<_> =
+            spans.iter().zip(&self.0.found).filter(|one| is_there(*one.0)).collect();
+        found.sort_by_key(|(span, _)| (span.start(), span.end()));
+        let is_record = !by_hand && !matches!(self.0.matcher, Matcher::Template(_));
+        for (span, field) in found {
+            let (start, end) = (offset + span.start(), offset + span.end());
+            if !is_record {
+                pieces.between(start, by_hand, false);
+            }
+            let what = if field.name.is_empty() { What::PassedOver } else { What::Field };
+            pieces.taken.push(Piece { start, end, what, name: field.name.clone() });
+            pieces.offset = end;
+        }
+        if !is_record {
+            pieces.between(line.len(), by_hand, true);
+        }
+        pieces.taken
+    }
+
+    /// What is known of a line that stops at this byte.
+    pub(crate) fn failed(&self, line: &[u8], byte: usize) -> Failed {
+        let made = Self::named().find(|named| named.name == self.spec()).map(|one| &one.made);
+        let texts = match made {
+            Some(Made::Template(text)) => vec![*text],
+            Some(Made::Either(texts)) => texts.to_vec(),
+            Some(Made::Combined) => vec![COMBINED],
+            Some(_) => Vec::new(),
+            None => vec![self.spec()],
+        };
+        let is_json = matches!(self.0.matcher, Matcher::Json(_));
+        let begins = line.trim_ascii_start().starts_with(b"{");
+        let mut failed = Failed { matched: if is_json && begins { BRACE } else { 0 }, part: None };
+        for text in texts {
+            let Some(template) = written(text) else { continue };
+            let Ok(matcher) = template::Matcher::new(&template) else { continue };
+            let mut spans = vec![Span::NONE; matcher.found().len()];
+            for offset in [0, behind_prefix(line).unwrap_or(0)] {
+                let rest = &line[offset..];
+                let split = matcher.split_traced(rest, &mut spans);
+                let Err((reject, part)) = split else { continue };
+                let told = told_by_look(&template, part, rest, &spans);
+                failed.matched = failed.matched.max(told);
+                if failed.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
+                    failed.part = Some((text.to_owned(), place_of(text, &template, part)));
+                }
+            }
+        }
+        failed
+    }
+}
+
+/// A line that is not of a format.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// How many fields that are known by their look stand in front of the place: of formats that
+    /// reject a line, the likeliest has most of them.
+    pub(crate) matched: usize,
+    /// Where the format is a template, its text, and the place in it of what does not fit.
+    pub(crate) part: Option<(String, (usize, usize))>,
+}
+
+/// What the brace of JSON is worth: few lines of other formats begin with one.
+const BRACE: usize = 3;
+
+const COMBINED: &str =
+    r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#;
+
+/// How many of the fields in front of a part are known by their look, and have a digit.
+fn told_by_look(template: &Template, part: usize, line: &[u8], spans: &[Span]) -> usize {
+    let slots = template.parts.iter().take(part).filter_map(|part| match part {
+        Part::Field(slot) => Some(slot),
+        Part::Literal(_) => None,
+    });
+    let is_told = |slot: &Slot, span: &Span| {
+        let text = span.of(line).unwrap_or_default();
+        !matches!(slot.shape, Shape::Word | Shape::Free) && text.iter().any(u8::is_ascii_digit)
+    };
+    slots.zip(spans).filter(|(slot, span)| is_told(slot, span)).count()
+}
+
+struct Pieces<'a> {
+    line: &'a [u8],
+    offset: usize,
+    taken: Vec<Piece>,
+}
+
+impl Pieces<'_> {
+    fn take(&mut self, end: usize, what: What) {
+        if self.offset < end {
+            self.taken.push(Piece { start: self.offset, end, what, name: "".into() });
+            self.offset = end;
+        }
+    }
+
+    /// What stands between two fields, or behind the last.
+    fn between(&mut self, end: usize, by_hand: bool, last: bool) {
+        let between = self.line.get(self.offset..end).unwrap_or_default();
+        let is_frame = |byte: &u8| byte.is_ascii_whitespace() || b"\"[]".contains(byte);
+        let start = self.offset;
+        if by_hand {
+            let Some(first) = between.iter().position(|byte| !is_frame(byte)) else {
+                return self.take(end, What::Literal);
+            };
+            let behind = between.iter().rposition(|byte| !is_frame(byte)).unwrap_or(first) + 1;
+            self.take(start + first, What::Literal);
+            self.take(start + behind, What::PassedOver);
+        } else if last {
+            // Formats that grow have more behind a blank.
+            let blank = between.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+            self.take(start + blank.unwrap_or(between.len()), What::Literal);
+            self.take(end, What::PassedOver);
+        }
+        self.take(end, What::Literal);
+    }
+}
+
+/// Where in its text a part of a template was written; behind all of them where it is the end.
+fn place_of(text: &str, template: &Template, part: usize) -> (usize, usize) {
+    let slot = |at: usize| match template.parts.get(at) {
+        Some(Part::Field(slot)) => Some(slot.written),
+        _ => None,
+    };
+    if let Some(place) = slot(part) {
+        return place;
+    }
+    let start = part.checked_sub(1).and_then(slot).map_or(0, |before| before.1);
+    let end = slot(part + 1).map_or(text.len(), |behind| behind.0).max(start);
+    match template.parts.get(part) {
+        Some(Part::Literal(literal)) => {
+            // Around it may be quotes that are not part of the format.
+            let between = text.as_bytes().get(start..end).unwrap_or_default();
+            if part > 0 && between.starts_with(literal) {
+                (start, start + literal.len())
+            } else if between.ends_with(literal) {
+                (end - literal.len(), end)
+            } else {
+                (start, end)
+            }
+        }
+        _ => match template.parts.len().checked_sub(1) {
+            Some(last) => {
+                let (_, end) = place_of(text, template, last);
+                (end, end)
+            }
+            None => (end, end),
+        },
+    }
+}

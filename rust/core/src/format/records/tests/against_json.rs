@@ -1,0 +1,290 @@
+//! JSON against `serde_json`, on whatever is and is not JSON.
+//!
+//! Differences that are meant, and taken out before comparing: bytes that are not UTF-8 and bare
+//! control bytes in strings are accepted, depth ends at 64, only an object is a line. Half a
+//! surrogate pair is accepted, a number has no size.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::super::Json;
+use super::Matcher;
+
+const PATHS: &[&str] = &[
+    "a",
+    "b",
+    "a.b",
+    "b.a",
+    "a.a",
+    "b.0",
+    "b.1",
+    "a.0.b",
+    "b.1.a",
+    "a.b.a.b",
+    r"a\.b",
+    "key",
+    "longer-key",
+    "long.longer-key",
+    "long",
+    "\"",
+    "é",
+    "0",
+];
+
+fn matcher() -> Matcher {
+    let map: Vec<_> =
+        PATHS.iter().enumerate().map(|(number, path)| format!("f{number}={path}")).collect();
+    Matcher::Json(Json::written(&map.join(",")).unwrap())
+}
+
+/// Whether the line is a JSON object but for the differences that are meant.
+fn is_object(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let plain: Vec<_> = line
+        .iter()
+        .map(|byte| match byte {
+            b'\t' | b'\n' | b'\r' => b' ',
+            0..0x20 | 0x80.. => b'x',
+            _ => *byte,
+        })
+        .collect();
+    let first = plain.iter().find(|byte| **byte != b' ');
+    first == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(&plain).is_ok()
+}
+
+/// What stands at the end of a path, by the dullest walk.
+fn at<'a>(mut value: &'a Value, path: &str) -> Option<&'a Value> {
+    for key in path.replace(r"\.", "\0").split('.') {
+        let key = key.replace('\0', ".");
+        value = match value {
+            Value::Object(members) => members.get(&key)?,
+            Value::Array(elements) => elements.get(key.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    (!value.is_null()).then_some(value)
+}
+
+/// Holds the matcher against the oracle; says whether the line was JSON.
+fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
+    let found = matcher.texts(line);
+    let shown = String::from_utf8_lossy(line);
+    assert_eq!(found.is_ok(), is_object(line), "{shown}: {found:?}");
+    let Ok(found) = found else {
+        let (byte, _) = super::rejected(found);
+        assert!(byte <= line.len(), "{shown}");
+        return false;
+    };
+    let Ok(value) = serde_json::from_slice::<Value>(line) else { return true };
+    let mut found = found.into_iter().peekable();
+    for (number, path) in PATHS.iter().enumerate() {
+        let name = format!("f{number}");
+        let text = found.next_if(|(found, _)| *found == name).map(|(_, text)| text);
+        match (at(&value, path), text) {
+            (None, None) => {}
+            (Some(Value::String(expected)), Some(text)) => assert_eq!(text, *expected, "{shown}"),
+            (Some(expected), Some(text)) => {
+                let text: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(text, *expected, "{shown} at {path}");
+            }
+            (expected, text) => panic!("{shown} at {path}: {expected:?} and {text:?}"),
+        }
+    }
+    true
+}
+
+/// A character of a string, in one of the ways to write it.
+fn character() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => select(vec!["a", "b", "/", "é", "😀", " ", ":", ",", "{", "]"]).prop_map(String::from),
+        1 => select(vec!["\\n", "\\\"", "\\\\", "\\/", "\\b", "\\u0061", "\\u00e9", "\\ud83d\\ude00"])
+            .prop_map(String::from),
+        1 => any::<char>().prop_filter("plain", |&c| c >= ' ' && c != '"' && c != '\\')
+            .prop_map(String::from),
+    ]
+}
+
+fn string() -> impl Strategy<Value = String> {
+    vec(character(), 0..12).prop_map(|characters| format!("\"{}\"", characters.concat()))
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => select(vec![
+            "a", "b", "a.b", "key", "longer-key", "long", "\\\"", "é", "0", "\\u0061", "\\u00e9",
+            "lo\\u006eg", "",
+        ]).prop_map(|key| format!("\"{key}\"")),
+        1 => string(),
+    ]
+}
+
+fn blanks() -> impl Strategy<Value = &'static str> {
+    prop_oneof![8 => Just(""), 1 => Just(" "), 1 => Just("\n\t \r")]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        string(),
+        select(vec![
+            "null",
+            "true",
+            "false",
+            "0",
+            "-0",
+            "12",
+            "-3.5",
+            "1e3",
+            "1E-2",
+            "0.5e+7",
+            "123456789012",
+        ])
+        .prop_map(String::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        prop_oneof![
+            1 => vec((inner.clone(), blanks()), 0..4).prop_map(|elements| {
+                let elements: Vec<_> =
+                    elements.into_iter().map(|(value, blank)| blank.to_owned() + &value).collect();
+                format!("[{}]", elements.join(","))
+            }),
+            3 => object(inner),
+        ]
+    })
+}
+
+fn object(values: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    vec((key(), blanks(), values, blanks()), 0..6).prop_map(|members| {
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|(key, before, value, behind)| {
+                format!("{before}{key}{behind}:{before}{value}{behind}")
+            })
+            .collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+/// A change of a line: where, which bytes instead of how many.
+fn change() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
+    let byte = prop_oneof![
+        4 => select(b"\"\\{}[]:,0123456789.eE+-ntfu/ \t\n".to_vec()),
+        1 => any::<u8>(),
+    ];
+    (any::<prop::sample::Index>(), vec(byte, 0..3), 0..3_usize)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn what_is_json_is_read_as_json(line in object(value())) {
+        prop_assert!(agrees(&matcher(), line.as_bytes()), "{}", line);
+    }
+
+    #[test]
+    fn what_was_json_before_it_was_changed_is_judged_alike(
+        line in object(value()),
+        changes in vec(change(), 1..4),
+    ) {
+        let mut line = line.into_bytes();
+        for (place, bytes, removed) in changes {
+            let start = place.index(line.len() + 1);
+            let end = line.len().min(start + removed);
+            line.splice(start..end, bytes);
+        }
+        agrees(&matcher(), &line);
+    }
+
+    #[test]
+    fn no_bytes_do_harm(line in vec(any::<u8>(), 0..200)) {
+        agrees(&matcher(), &line);
+        agrees(&matcher(), &[b"{\"a\":", &line[..], b"}"].concat());
+    }
+}
+
+const LINES: [&str; 4] = [
+    r#"{"a":{"b":[1,-2.5e+3,"x\"\u00e9\\"],"a":null},"b":[true,{"a":"y"}],"a.b":"z"}"#,
+    r#" { "key" : "v\ud83d\ude00" , "longer-key" : 0 , "long":{"longer-key":[ ]},"\"":false } "#,
+    r#"{"u":[[],{},[{}],{"a":[1,2]}],"\u0061":"","é":12,"0":"zero"}"#,
+    r#"{"b":["first",{"a":["raw"]}],"long":"a text that is longer than sixty-four bytes, so that it is looked through by another search\n"}"#,
+];
+
+#[test]
+fn every_beginning_of_a_line_is_judged_alike() {
+    let matcher = matcher();
+    for line in LINES {
+        let accepted = (0..=line.len()).filter(|&end| agrees(&matcher, &line.as_bytes()[..end]));
+        // The whole line, and what lacks a blank at its end.
+        assert_eq!(accepted.count(), 1 + line.len() - line.trim_end().len());
+    }
+}
+
+#[test]
+fn every_change_of_one_byte_is_judged_alike() {
+    let matcher = matcher();
+    for line in LINES {
+        let mut line = line.as_bytes().to_vec();
+        for place in 0..line.len() {
+            let byte = line[place];
+            let mut accepted = 0;
+            for other in 0..=255 {
+                line[place] = other;
+                accepted += u32::from(agrees(&matcher, &line));
+            }
+            assert!(accepted > 0);
+            line[place] = byte;
+        }
+    }
+}
+
+#[test]
+fn objects_and_arrays_may_be_sixty_four_deep() {
+    let matcher = matcher();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"x\":", "}]")] {
+        let each = open.matches(['[', '{']).count();
+        // The object that is the line is one of them.
+        for count in [1, 62 / each, 63 / each] {
+            let line = format!("{{\"a\":{}0{}}}", open.repeat(count), close.repeat(count));
+            assert!(agrees(&matcher, line.as_bytes()), "{line}");
+        }
+        let count = 63 / each + 1;
+        let line = format!("{{\"a\":{}0{}}}", open.repeat(count), close.repeat(count));
+        let (byte, expected) = super::rejected(matcher.texts(line.as_bytes()));
+        assert_eq!(expected, "at most 64 objects and arrays in each other");
+        assert!(matches!(line.as_bytes()[byte], b'[' | b'{'));
+        assert_eq!(line[..byte].matches(['[', '{']).count(), 64);
+    }
+}
+
+#[test]
+fn a_reject_names_place_and_mend() {
+    let matcher = matcher();
+    for (line, byte, expected) in [
+        ("GET /", 0, "a JSON object, which begins with {"),
+        ("[1]", 0, "a JSON object, which begins with {"),
+        ("{", 1, "a key in quotes"),
+        ("{'a':1}", 1, "a key in quotes"),
+        ("{\"a\":1,}", 7, "a key in quotes"),
+        ("{\"a\" 1}", 5, "the colon behind the key"),
+        ("{\"a\":}", 5, "a JSON value"),
+        ("{\"a\":nul}", 5, "a JSON value"),
+        ("{\"a\":NaN}", 5, "a JSON value"),
+        ("{\"a\":[1,]}", 8, "a JSON value"),
+        ("{\"a\":01}", 6, "a number without leading zeros"),
+        ("{\"a\":1.}", 7, "a digit"),
+        ("{\"a\":-}", 6, "a digit"),
+        ("{\"a\":\"x", 7, "the quote that closes the string"),
+        ("{\"a\":\"\\x22\"}", 6, "an escape that JSON has"),
+        ("{\"a\":\"\\u12g4\"}", 6, "an escape that JSON has"),
+        ("{\"a\":1 \"b\":2}", 7, "a comma or the }"),
+        ("{\"x\":[1 2]}", 8, "a comma or the ]"),
+        ("{\"a\":1", 6, "a comma or the }"),
+        ("{} x", 3, "the end of the line"),
+        ("{}{}", 2, "the end of the line"),
+    ] {
+        assert_eq!(super::rejected(matcher.texts(line.as_bytes())), (byte, expected), "{line}");
+    }
+}

@@ -1,0 +1,262 @@
+//! W3C's extended format, as IIS and CloudFront write it.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::super::super::parsed::{Line, Span};
+use super::super::super::read::Read;
+use super::super::super::time::TimeFormat;
+use super::super::{RECORDS, W3c};
+use super::{Matcher, pairs, rejected};
+
+/// Of Microsoft's example, which is also that of the named format.
+pub(super) const FIELDS: &[u8] = b"#Fields: date time c-ip cs-username s-ip s-port cs-method \
+    cs-uri-stem cs-uri-query sc-status cs(User-Agent)";
+
+fn example(name: &str) -> &'static [u8] {
+    super::last_line(RECORDS.iter().find(|row| row.name == name).unwrap())
+}
+
+fn iis() -> W3c {
+    W3c::new().with_header(FIELDS).unwrap()
+}
+
+#[test]
+fn fields_of_iis() {
+    assert_eq!(
+        Matcher::W3c(iis()).texts(example("w3c")).unwrap(),
+        pairs(&[
+            ("time", "2002-05-02"),
+            ("time", "17:42:15"),
+            ("host", "172.22.255.255"),
+            ("user", "-"),
+            ("s-ip", "172.30.255.255"),
+            ("port", "80"),
+            ("method", "GET"),
+            ("path", "/images/picture.jpg"),
+            ("query", "-"),
+            ("status", "200"),
+            ("agent", "Mozilla/4.0 (compatible;MSIE 5.5; Windows 2000 Server)"),
+        ])
+    );
+    let strftime = |text: &str| Read::Time(TimeFormat::Strftime(text.into()));
+    assert_eq!(iis().found()[0].read, strftime("%Y-%m-%d"));
+    assert_eq!(iis().found()[1].read, strftime("%H:%M:%S"));
+}
+
+#[test]
+fn all_columns_of_iis_have_their_names_and_types() {
+    let header = b"#fields: sc-bytes cs-bytes time-taken cs-host cs(Host) cs-version \
+        cs(Referer) X-Forwarded-For sc-substatus cs(Cookie) cs-uri\r";
+    let w3c = W3c::new().with_header(header).unwrap();
+    let found: Vec<_> = w3c.found().iter().map(|found| (&*found.name, &found.read)).collect();
+    assert_eq!(
+        found,
+        [
+            ("bytes_out", &Read::Int),
+            ("bytes_in", &Read::Int),
+            ("request_time", &Read::Seconds(-3)),
+            ("vhost", &Read::Text),
+            ("vhost", &Read::Text),
+            ("protocol", &Read::Text),
+            ("referer", &Read::Text),
+            ("xff", &Read::Text),
+            ("sc-substatus", &Read::Int),
+            ("cs(Cookie)", &Read::Text),
+            ("url", &Read::Text),
+        ]
+    );
+}
+
+#[test]
+fn a_timestamp_is_the_time_where_there_is_no_date() {
+    for (header, name, read) in [
+        ("timestamp", "time", Read::Time(TimeFormat::Epoch(0))),
+        ("timestamp(ms)", "time", Read::Time(TimeFormat::Epoch(-3))),
+        ("timestamp date", "timestamp", Read::Text),
+    ] {
+        let w3c = W3c::new().with_header(format!("#Fields: {header}").as_bytes()).unwrap();
+        assert_eq!((&*w3c.found()[0].name, &w3c.found()[0].read), (name, &read));
+    }
+}
+
+#[test]
+fn a_line_needs_names_before_it_and_other_comments_say_nothing() {
+    let w3c = W3c::new();
+    let words = "a #Fields: line before this one";
+    assert_eq!(rejected(w3c.split(example("w3c"), &mut [])), (0, words));
+    for line in [&b"#Version: 1.0"[..], b"#Software: Microsoft", b"#", b"\xef\xbb\xbf#Date: x\r"] {
+        assert_eq!(w3c.split(line, &mut []), Ok(Line::Header));
+        assert!(w3c.with_header(line).is_none());
+    }
+    assert!(w3c.with_header(b"#Fields:").is_none());
+    assert_eq!(w3c.split(b"\xef\xbb\xbf#Fields: date", &mut []), Ok(Line::Header));
+    assert!(w3c.with_header(b"\xef\xbb\xbf#Fields: date").is_some());
+}
+
+#[test]
+fn columns_may_change_in_mid_file() {
+    let first = W3c::new().with_header(b"#Fields: c-ip sc-status").unwrap();
+    let second = first.with_header(b"#Fields: sc-status\tcs-method c-ip").unwrap();
+    let found = Matcher::W3c(first).texts(b"::1 200").unwrap();
+    assert_eq!(found, pairs(&[("host", "::1"), ("status", "200")]));
+    let found = Matcher::W3c(second).texts(b"200 GET ::1 \r").unwrap();
+    assert_eq!(found, pairs(&[("status", "200"), ("method", "GET"), ("host", "::1")]));
+}
+
+#[test]
+fn values_in_quotes_have_blanks_and_quotes_alone_mean_nothing() {
+    let w3c = W3c::new().with_header(b"#Fields: c-ip cs(User-Agent) sc-status").unwrap();
+    let texts = |line: &str| Matcher::W3c(w3c.clone()).texts(line.as_bytes()).unwrap()[1].1.clone();
+    assert_eq!(texts("::1 \"a b+c\" 200"), "a b+c");
+    assert_eq!(texts("::1 \"say \"\"a b\"\" twice\" 200"), "say \"a b\" twice");
+    assert_eq!(texts("::1 \"a\" 200"), "a");
+    assert_eq!(texts("::1 \"\" 200"), "");
+    // IIS quotes nothing: these are what a client sent.
+    assert_eq!(texts("::1 \"a+b 200"), "\"a b");
+    assert_eq!(texts("::1 a\"b+c 200"), "a\"b c");
+    let split = |line: &[u8]| rejected(w3c.split(line, &mut [Span::NONE; 3]));
+    assert_eq!(split(b"::1 ua"), (6, "as many columns as #Fields: names"));
+    assert_eq!(split(b"::1 \"a b c\""), (11, "as many columns as #Fields: names"));
+    let surplus = "the end of the line: #Fields: names no more columns";
+    assert_eq!(split(b"::1 \"a b\" 200 x"), (14, surplus));
+    assert_eq!(split(b"::1 a b 200"), (8, surplus));
+}
+
+/// Words at blanks, and quoted ones kept together.
+fn naive(line: &str, quotes: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start_matches([' ', '\t']);
+    while !rest.is_empty() {
+        let mut end = rest.find([' ', '\t']).unwrap_or(rest.len());
+        if quotes && rest.starts_with('"') {
+            // Doubled quotes stay inside.
+            let inside = rest[1..].replace("\"\"", "xx") + " ";
+            if let Some(close) = inside.find("\" ").into_iter().chain(inside.find("\"\t")).min() {
+                end = close + 2;
+            }
+        }
+        let word = &rest[..end];
+        let inside = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
+        words.push(inside.unwrap_or(word).to_owned());
+        rest = rest[end..].trim_start_matches([' ', '\t']);
+    }
+    words
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn columns_are_those_of_a_naive_parser(
+        line in vec(select(vec!['"', '"', ' ', ' ', '\t', 'a', 'b', '#', '+']), 0..24),
+        count in 1..6_usize,
+    ) {
+        let line = String::from_iter(line);
+        let names: Vec<_> = (0..count).map(|number| format!("c{number}")).collect();
+        let header = format!("#Fields: {}", names.join(" "));
+        let w3c = W3c::new().with_header(header.as_bytes()).unwrap();
+        let mut spans = vec![Span::NONE; count];
+        let found = w3c.split(line.as_bytes(), &mut spans);
+        if line.starts_with('#') {
+            prop_assert_eq!(found, Ok(Line::Header));
+            return Ok(());
+        }
+        let plain = line.trim_end_matches(' ');
+        let words = Some(naive(plain, false)).filter(|words| words.len() == count);
+        let quoted = || {
+            let more = naive(plain, false).len() > count;
+            Some(naive(plain, true)).filter(|words| more && words.len() == count)
+        };
+        let expected = words.or_else(quoted);
+        prop_assert_eq!(found.is_ok(), expected.is_some(), "{:?} {:?}", found, expected);
+        if let Some(expected) = expected {
+            let found: Vec<_> =
+                spans.iter().map(|span| &line[span.start()..span.end()]).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn fields_of_cloudfront() {
+    let cloudfront = Matcher::named("cloudfront");
+    let expected = pairs(&[
+        ("time", "2019-12-04"),
+        ("time", "21:02:31"),
+        ("x-edge-location", "LAX1"),
+        ("bytes_out", "392"),
+        ("host", "192.0.2.100"),
+        ("method", "GET"),
+        ("cs(Host)", "d111111abcdef8.cloudfront.net"),
+        ("path", "/index.html"),
+        ("status", "200"),
+        ("referer", "-"),
+        (
+            "agent",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/78.0.3904.108 Safari/537.36",
+        ),
+        ("query", "-"),
+        ("cs(Cookie)", "-"),
+        ("x-edge-result-type", "Hit"),
+        ("request_id", "SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ=="),
+        ("vhost", "d111111abcdef8.cloudfront.net"),
+        ("scheme", "https"),
+        ("bytes_in", "23"),
+        ("request_time", "0.001"),
+        ("xff", "-"),
+        ("ssl-protocol", "TLSv1.2"),
+        ("ssl-cipher", "ECDHE-RSA-AES128-GCM-SHA256"),
+        ("x-edge-response-result-type", "Hit"),
+        ("protocol", "HTTP/2.0"),
+        ("fle-status", "-"),
+        ("fle-encrypted-fields", "-"),
+        ("c-port", "11040"),
+        ("time-to-first-byte", "0.001"),
+        ("x-edge-detailed-result-type", "Hit"),
+        ("sc-content-type", "text/html"),
+        ("sc-content-len", "78"),
+        ("sc-range-start", "-"),
+        ("sc-range-end", "-"),
+    ]);
+    assert_eq!(cloudfront.texts(example("cloudfront")).unwrap(), expected);
+    assert_eq!(*cloudfront.read("request_time"), Read::Seconds(0));
+    // Any W3C format takes it for what it is by its columns, which are those of the default.
+    let header = [b"#Fields: ", super::super::w3c::CLOUDFRONT.as_bytes()].concat();
+    let named = W3c::new().with_header(&header).unwrap();
+    assert_eq!(Matcher::W3c(named).texts(example("cloudfront")).unwrap(), expected);
+}
+
+#[test]
+fn what_cloudfront_escaped_twice_is_read_and_addresses_of_pages_stay() {
+    let header = b"#Fields: x-edge-location cs(User-Agent) cs(Referer) cs-uri-stem";
+    let w3c = Matcher::W3c(W3c::new().with_header(header).unwrap());
+    let found = w3c.texts(b"X\tMozilla/5.0%2520(a)%20b\thttp://e/%2520\t/a%20b").unwrap();
+    assert_eq!(
+        found[1..],
+        pairs(
+            &[("agent", "Mozilla/5.0 (a) b"), ("referer", "http://e/%2520"), ("path", "/a%20b"),]
+        )
+    );
+    let Matcher::W3c(w3c) = w3c else { unreachable!() };
+    let split = |line: &[u8]| rejected(w3c.split(line, &mut [Span::NONE; 4]));
+    assert_eq!(split(b"X\ta\tb"), (5, "as many columns as #Fields: names"));
+    let surplus = "the end of the line: #Fields: names no more columns";
+    assert_eq!(split(b"X\ta\tb\tc\t"), (7, surplus));
+}
+
+#[test]
+fn without_a_header_cloudfront_may_have_older_and_newer_columns() {
+    let cloudfront = Matcher::named("cloudfront");
+    let columns: Vec<_> = example("cloudfront").split(|byte| *byte == b'\t').collect();
+    for count in [12, 26, 33] {
+        let found = cloudfront.texts(&columns[..count].join(&b'\t')).unwrap();
+        assert_eq!(found.len(), count);
+    }
+    let newer = [example("cloudfront"), b"\tnew"].concat();
+    assert_eq!(cloudfront.texts(&newer).unwrap().len(), 33);
+    let (_, words) = rejected(cloudfront.texts(&columns[..11].join(&b'\t')));
+    assert_eq!(words, "the columns of CloudFront, with tabs");
+}

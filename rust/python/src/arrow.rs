@@ -1,0 +1,155 @@
+//! Columns to Arrow and lines from it, by its C data interface.
+//!
+//! The columns of a table are laid out as Arrow's are, so they leave without being copied.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::ffi::FFI_ArrowSchema;
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
+    RecordBatchOptions, StringArray, TimestampMicrosecondArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyString};
+use pyo3_arrow::error::PyArrowError;
+use pyo3_arrow::input::AnyArray;
+use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
+
+use crate::convert::iso;
+
+/// The types of the columns.
+pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
+    let fields = fields.iter().map(|(name, kind)| {
+        let data_type = match kind {
+            Kind::Text => DataType::Utf8,
+            Kind::Int => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        };
+        Field::new(name, data_type, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+fn array(column: Column) -> Result<ArrayRef, ArrowError> {
+    let nulls = nulls(column.valid);
+    Ok(match column.values {
+        Values::Text { offsets, data } => {
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
+        }
+        Values::Int(values) => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        Values::Float(values) => Arc::new(Float64Array::try_new(values.into(), nulls)?),
+        Values::Time(values) => {
+            let times = TimestampMicrosecondArray::try_new(values.into(), nulls)?;
+            Arc::new(times.with_timezone("UTC"))
+        }
+    })
+}
+
+fn nulls(valid: Bits) -> Option<NullBuffer> {
+    let bits = || BooleanBuffer::new(Buffer::from_vec(valid.bytes), 0, valid.len);
+    (valid.zeros > 0).then(|| NullBuffer::new(bits()))
+}
+
+/// What `__arrow_c_schema__` returns.
+pub(crate) fn schema_capsule<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let schema = FFI_ArrowSchema::try_from(schema.as_ref()).map_err(error)?;
+    PyCapsule::new_with_value(py, schema, c"arrow_schema")
+}
+
+/// What `__arrow_c_stream__` returns.
+///
+/// Not by pyo3-arrow, which casts to what is requested: with the casts of all types to all others
+/// the module is ten times as large. A producer is free not to cast.
+pub(crate) fn stream_capsule<'py>(
+    py: Python<'py>,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let batches: Vec<_> = batches.iter().cloned().map(Ok).collect();
+    let reader = RecordBatchIterator::new(batches, Arc::clone(schema));
+    let stream = FFI_ArrowArrayStream::new(Box::new(reader));
+    PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+}
+
+/// A column whose values are asked for one by one.
+pub(crate) enum Cells<'a> {
+    Text(&'a StringArray),
+    Int(&'a Int64Array),
+    Float(&'a Float64Array),
+    Time(&'a TimestampMicrosecondArray),
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn new(array: &'a ArrayRef) -> Self {
+        match array.data_type() {
+            DataType::Int64 => Self::Int(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Self::Float(array.as_primitive::<Float64Type>()),
+            DataType::Timestamp(..) => Self::Time(array.as_primitive::<TimestampMicrosecondType>()),
+            _ => Self::Text(array.as_string()),
+        }
+    }
+
+    /// None where there is no value; a time as ISO 8601.
+    pub(crate) fn get<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Text(array) if array.is_valid(row) => {
+                PyString::new(py, array.value(row)).into_bound_py_any(py)
+            }
+            Self::Int(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
+            Self::Float(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
+            Self::Time(array) if array.is_valid(row) => iso(array.value(row)).into_bound_py_any(py),
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+/// Takes each value as a line, and a null as an empty one, so that lines keep their numbers.
+pub(crate) fn push_all(arrays: AnyArray, tabulator: &mut Tabulator) -> PyResult<()> {
+    for array in arrays.into_reader()? {
+        let array = array.map_err(error)?;
+        match array.data_type() {
+            DataType::Utf8 => push(array.as_string::<i32>(), tabulator),
+            DataType::LargeUtf8 => push(array.as_string::<i64>(), tabulator),
+            DataType::Utf8View => push(array.as_string_view(), tabulator),
+            DataType::Binary => push(array.as_binary::<i32>(), tabulator),
+            DataType::LargeBinary => push(array.as_binary::<i64>(), tabulator),
+            DataType::BinaryView => push(array.as_binary_view(), tabulator),
+            other => {
+                let message = format!("an Arrow array of lines holds text or bytes, not {other}");
+                return Err(PyTypeError::new_err(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn push<'a, T: AsRef<[u8]> + ?Sized + 'a>(
+    lines: impl IntoIterator<Item = Option<&'a T>>,
+    tabulator: &mut Tabulator,
+) {
+    for line in lines {
+        tabulator.push(line.map_or(&[], AsRef::as_ref));
+    }
+}
+
+pub(crate) fn error(error: ArrowError) -> PyErr {
+    PyArrowError::from(error).into()
+}

@@ -1,0 +1,65 @@
+//! Which lines are meant.
+
+use pyo3::prelude::*;
+use tailrace_core::{Bound, Filter, Format, Reader};
+
+use crate::convert::{FormatArg, unknown_field};
+
+pyo3::create_exception!(
+    tailrace._core,
+    FilterError,
+    pyo3::exceptions::PyValueError,
+    "What is wrong with an expression, from which of its bytes on, and up to which."
+);
+
+/// Conditions on fields, and a range of time.
+#[pyclass(name = "Filter", module = "tailrace._core", frozen)]
+pub(crate) struct PyFilter(Filter);
+
+#[pymethods]
+impl PyFilter {
+    #[new]
+    #[pyo3(signature = (text, /, *, since_us=None, until_us=None))]
+    fn new(text: Option<&str>, since_us: Option<i64>, until_us: Option<i64>) -> PyResult<Self> {
+        let filter = text.map_or_else(|| Ok(Filter::default()), Filter::parse);
+        Ok(Self(filter.map_err(filter_error)?.between(since_us, until_us)))
+    }
+
+    /// The names of the fields that it looks at, and where in the text each appears first.
+    #[getter]
+    fn fields(&self) -> Vec<(&str, Option<(usize, usize)>)> {
+        self.0.fields().map(|name| (name, self.0.place_of(name))).collect()
+    }
+
+    /// Sees that a format has its fields, of types that can be compared as it says.
+    #[pyo3(signature = (format, /))]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+    fn check(&self, format: FormatArg<'_>) -> PyResult<()> {
+        checked(Some(self), &format.get()?).map(|_| ())
+    }
+}
+
+/// The filter within, if it can be asked of the lines of a format.
+pub(crate) fn checked(filter: Option<&PyFilter>, format: &Format) -> PyResult<Option<Filter>> {
+    let Some(PyFilter(filter)) = filter else { return Ok(None) };
+    filter.check(format).map_err(filter_error)?;
+    Ok(Some(filter.clone()))
+}
+
+/// A reader of these fields and of what the filter looks at.
+pub(crate) fn reader(
+    format: &Format,
+    names: &[String],
+    filter: Option<&PyFilter>,
+) -> PyResult<(Reader, Option<Bound>)> {
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let Some(PyFilter(filter)) = filter else {
+        return Reader::new(format, &names).map(|reader| (reader, None)).map_err(unknown_field);
+    };
+    let (reader, bound) = filter.reader(format, &names).map_err(unknown_field)?;
+    Ok((reader, Some(bound)))
+}
+
+fn filter_error(error: tailrace_core::FilterError) -> PyErr {
+    FilterError::new_err((error.message, error.start, error.end))
+}
