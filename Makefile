@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: build test lint bench format texts ci demo help
+.PHONY: build test lint bench fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -36,6 +36,15 @@ lint: build .venv/.dev ## Formatters, linters, types, stubs
 
 bench: build .venv/.dev ## Ratios against rivals, every answer checked
 	$(BIN)/python benches/bench.py
+
+# What is found is left in rust/fuzz/found; its README says how to run it again.
+fuzz: ## Fuzz each target for ten seconds
+	@cd rust/fuzz && cargo build --release --quiet && mkdir -p found && \
+	for target in lines specs detect naive; do \
+		words=lines; test $$target != specs || words=specs; \
+		cargo run --release --quiet --bin $$target -- found corpus/$$target -dict=$$words.dict \
+			-artifact_prefix=found/ -max_total_time=10 -timeout=10 -verbosity=0 || exit 1; \
+	done
 
 format: .venv/.dev ## Format Rust and Python
 	cargo fmt

@@ -94,7 +94,7 @@ class Subject:
         heads = [self.line[:place] for place in places[:: max(1, len(places) // 16)]]
         for unit in UNITS:
             for head in heads + BEFORE:
-                if self.format.has_header and (head + unit).startswith(b"#"):
+                if self.format.has_header and (head + unit).strip(b"\xef\xbb\xbf").startswith(b"#"):
                     continue  # a comment is no line
                 yield Spot(head, unit, b"")
                 yield Spot(head, unit, self.line.removeprefix(head))

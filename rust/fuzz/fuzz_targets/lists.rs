@@ -38,6 +38,8 @@ pub(crate) const FORMATS: &[&str] = &[
     r#"%h %^[%d:%t %^] "%r" %s %b "%R" "%u" %T"#,
     "{a:text}: {b:text}={c:text} {d:int}",
     r#"[{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {} "{request}" {status}{?} {x:s}{...}"#,
+    "main-rt",
+    "combined-timed",
 ];
 
 /// Those of which no line is another one with a prefix in front.

@@ -29,7 +29,7 @@ pub(crate) fn unescape<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
         buffer,
-        |rest| memchr(b'\\', rest),
+        |rest| near(b'\\', rest),
         |rest, buffer| {
             let byte = match rest.get(1)? {
                 b'x' => {
@@ -62,7 +62,7 @@ fn percents<'a>(raw: &'a [u8], twice: bool, buffer: &'a mut Vec<u8>) -> &'a [u8]
     replaced(
         raw,
         buffer,
-        |rest| memchr(b'%', rest),
+        |rest| near(b'%', rest),
         |rest, buffer| {
             let byte = hex_byte(rest.get(1..3)?)?;
             let again =
@@ -77,7 +77,7 @@ fn plus<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
         buffer,
-        |rest| memchr(b'+', rest),
+        |rest| near(b'+', rest),
         |_, buffer| {
             buffer.push(b' ');
             Some(1)
@@ -90,7 +90,7 @@ fn doubled<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
         buffer,
-        |rest| memchr(b'"', rest),
+        |rest| near(b'"', rest),
         |rest, buffer| {
             buffer.push(b'"');
             Some(if rest.get(1) == Some(&b'"') { 2 } else { 1 })
@@ -103,7 +103,7 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
         buffer,
-        |rest| memchr(b'\\', rest),
+        |rest| near(b'\\', rest),
         |rest, buffer| {
             let (character, length) = json_escape(rest)?;
             buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
@@ -177,6 +177,14 @@ fn hex(digit: u8) -> Option<u8> {
         b'A'..=b'F' => Some(digit - b'A' + 10),
         _ => None,
     }
+}
+
+/// The first place of a byte. A call of memchr costs as much as looking at a dozen bytes, and a
+/// hostile text is full of them.
+fn near(byte: u8, text: &[u8]) -> Option<usize> {
+    const NEAR: usize = 8;
+    let first = text.iter().take(NEAR).position(|found| *found == byte);
+    first.or_else(|| memchr(byte, text.get(NEAR..)?).map(|offset| NEAR + offset))
 }
 
 /// The text with something else where `find` finds something: `replace` appends that and says how
