@@ -39,7 +39,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"formats": ["commons"]}, "there is no field in this format"),
+        ({"formats": ["commons"]}, "is no format; tailrace formats lists"),
         ({"by": "uri"}, 'no field "uri"'),
         ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
         ({"formats": []}, "no format"),

@@ -37,11 +37,11 @@ FILES = {"bash": "tailrace.bash", "zsh": "_tailrace", "fish": "tailrace.fish"}
 TYPED = {
     "to\taccess.log": "top access.log",
     "pars\tacc\t": "parse access.log",
-    "form\tcl\t": "formats classic",
+    "form\tcla\t": "formats classic",
     "help pa\t": "help parse",
     "comp\tf\t": "completions fish",
     "--ver\t": "--version",
-    "top --log-f\tcomb\tacc\t": "top --log-format combined access.log",
+    "top --log-f\tcla\tacc\t": "top --log-format classic access.log",
     "top --log-format au\tacc\t": "top --log-format auto access.log",
     "top --format js\tacc\t": "top --format jsonl access.log",
     "top --format=js\tacc\t": "top --format jsonl access.log",

@@ -551,7 +551,7 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
     (tmp_path / "app.log").write_bytes(b"INFO started\n" * 7)
     ran = top("top", "app.log", cwd=tmp_path)
 
-    assert b"no line of the first 7 is of a known format" in ran.stderr
+    assert b"none of the first 7 lines is of a known format" in ran.stderr
     assert b"0 counted, 7 rejected" in ran.stderr
 
 

@@ -23,6 +23,8 @@ pub(super) enum Way {
     Verbatim(usize),
     /// The text of a span, or nothing.
     Text(usize),
+    /// The name of a user in a span, or nothing.
+    User(usize),
     /// The number in a span.
     Int(usize),
     /// A part of the request line in a span.
@@ -38,6 +40,8 @@ enum Source {
     Nowhere(Kind),
     /// A piece of the line.
     Span(usize, Read),
+    /// A user's name in a piece of the line.
+    User(usize),
     /// A time, in one piece or several.
     Time(Vec<usize>, Timer),
     /// A part of the request line.
@@ -76,6 +80,9 @@ impl Source {
         let parts: Vec<_> = (0..found.len()).filter(|&at| is_part(&found[at])).collect();
         if parts.is_empty() {
             let at = found.iter().position(|field| &*field.name == name)?;
+            if name == "user" && found[at].read == Read::Text {
+                return Some(Self::User(at));
+            }
             return Some(Self::Span(at, found[at].read.clone()));
         }
         Some(Self::Time(parts, timer(name, found).ok()?))
@@ -191,7 +198,10 @@ impl Accessor {
             Source::Nowhere(kind) => *kind,
             Source::Span(_, read) => read.kind(),
             Source::Time(..) => Kind::Time,
-            Source::Request(..) | Source::SecondWord(_) | Source::PathAndQuery(..) => Kind::Text,
+            Source::User(_)
+            | Source::Request(..)
+            | Source::SecondWord(_)
+            | Source::PathAndQuery(..) => Kind::Text,
         }
     }
 
@@ -213,6 +223,7 @@ impl Accessor {
             Source::Span(at, Read::Verbatim) => Way::Verbatim(*at),
             Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
             Source::Span(at, Read::Int) => Way::Int(*at),
+            Source::User(at) => Way::User(*at),
             Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
             _ => Way::Long,
         }
@@ -227,7 +238,10 @@ impl Accessor {
     pub(super) fn needs(&self) -> Vec<usize> {
         let mut needs = match &self.source {
             Source::Nowhere(_) => Vec::new(),
-            Source::Span(at, _) | Source::Request(at, _) | Source::SecondWord(at) => vec![*at],
+            Source::Span(at, _)
+            | Source::User(at)
+            | Source::Request(at, _)
+            | Source::SecondWord(at) => vec![*at],
             Source::Time(parts, _) => parts.clone(),
             Source::PathAndQuery(path, query) => query.iter().chain([path]).copied().collect(),
         };
@@ -266,6 +280,7 @@ impl Accessor {
         match &self.source {
             Source::Nowhere(_) => Value::Null,
             Source::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
+            Source::User(at) => raw(*at).map_or(Value::Null, user),
             Source::Time(parts, timer) => {
                 timer.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
             }
@@ -294,7 +309,10 @@ impl Accessor {
     fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Vec<u8>) -> Value<'a> {
         let mut text = match &self.source {
             Source::Nowhere(_) => return Value::Null,
-            Source::Span(at, _) | Source::Request(at, _) | Source::SecondWord(at) => {
+            Source::Span(at, _)
+            | Source::User(at)
+            | Source::Request(at, _)
+            | Source::SecondWord(at) => {
                 let Some(span) = spans.get(*at).copied().filter(|span| span.is_some()) else {
                     return Value::Null;
                 };
@@ -360,6 +378,7 @@ impl Accessor {
                 Value::Int(status) if self.steps.contains(&Step::Class) => Value::Int(status / 100),
                 value => value,
             },
+            Source::User(_) => user(text),
             _ => Value::Text(text),
         }
     }
@@ -460,13 +479,19 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     }
 }
 
-/// Text, unless it says that there is none. Apache writes `""` for the name of a user without one.
+/// Text, unless it says that there is none.
 #[inline]
 pub(super) fn present(text: &[u8]) -> Value<'_> {
     match text {
-        b"" | b"-" | b"\"\"" => Value::Null,
+        b"" | b"-" => Value::Null,
         text => Value::Text(text),
     }
+}
+
+/// The name of a user; Apache writes `""` for one who gave none.
+#[inline]
+pub(super) fn user(text: &[u8]) -> Value<'_> {
+    if text == b"\"\"" { Value::Null } else { present(text) }
 }
 
 /// Decimal digits with a minus or without; what does not fit into 18 of them is null.

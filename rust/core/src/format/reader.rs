@@ -1,6 +1,6 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, Way, int, parts_of_request, present};
+use super::access::{Accessor, Way, int, parts_of_request, present, user};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
 use super::why::why;
@@ -205,6 +205,7 @@ impl Reader {
         match self.ways[field] {
             Way::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
             Way::Text(at) => raw(at).map_or(Value::Null, present),
+            Way::User(at) => raw(at).map_or(Value::Null, user),
             Way::Int(at) => raw(at).map_or(Value::Null, int),
             Way::Part(at, part) => {
                 let spans = &self.spans;
