@@ -31,7 +31,8 @@ _ROOT = Path(__file__).parents[1]
 HELP = _ROOT / "tests" / "help"
 SHELL = _ROOT / "python" / "tailrace" / "cli" / "shell"
 
-_FIELDS = list(dict.fromkeys(field for name in _core.FORMATS for field in _core.fields(name)))
+# Those that mean the same in every format; a format's own names are not offered.
+_FIELDS = [name for name, _, _ in _core.names()]
 
 # Every kind of value that a metavar may name, and what it is completed with; None is a file.
 _KINDS: dict[str, list[str] | None] = {
