@@ -124,7 +124,10 @@ fn given_columns_have_types_and_no_header() {
     let error = Delimited::with_columns(b',', "time,x:double").unwrap_err();
     assert_eq!((error.start, error.end), (7, 13));
     let error = Delimited::with_columns(b',', "time,,x").unwrap_err();
-    assert_eq!((error.start, error.end, &*error.message), (5, 5, "a column needs a name"));
+    assert_eq!(
+        (error.start, error.end, &*error.message),
+        (5, 5, "a column needs a name; write one, or leave a comma out")
+    );
 }
 
 #[test]
