@@ -185,15 +185,20 @@ class Detector:
         except _core.BatchError:
             # Nothing of it counts, and whoever counts will tell its sender.
             return
-        self._formats = [
-            one.sections(chunk.data, kind=chunk.kind, span=chunk.span)[1] if one.has_header else one
-            for one in self._formats
-        ]
         if lines and not self._lines and not any(agreed):
             self._first = _first_line(chunk)
         self._lines += lines
         self._agreed = _sums(self._agreed, agreed)
         self._besides = [_sums(*pair) for pair in zip(self._besides, besides, strict=True)]
+        if not self.enough:
+            self._formats = [self._after(one, chunk) for one in self._formats]
+
+    @staticmethod
+    def _after(one: _core.Format, chunk: Chunk) -> _core.Format:
+        """Return a format with the columns that the chunk names for what follows it."""
+        if not one.has_header:
+            return one
+        return one.sections(chunk.data, kind=chunk.kind, span=chunk.span)[1]
 
     def agreed(self) -> list[tuple[str, int]]:
         """Return how many of the lines each format accepts."""

@@ -3,7 +3,7 @@
 use crate::delta::{Delta, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
-use crate::format::{Format, Line, MAX_TIME, Reader, UnknownField, Value};
+use crate::format::{Format, Line, MAX_TIME, Reader, Value};
 use crate::keys::{KeyBytes, Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
@@ -107,11 +107,6 @@ impl Query {
         };
         let (reader, bound) = filter.lenient_reader(format, names);
         Lines { reader, filter: Some(bound) }
-    }
-
-    /// Says whether a format has the field to count by.
-    pub fn check(&self, format: &Format) -> Result<(), UnknownField> {
-        Reader::new(format, &[&self.by]).map(|_| ())
     }
 
     #[inline]

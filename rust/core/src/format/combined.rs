@@ -35,14 +35,21 @@ pub(super) const USUAL_TIME: usize = 26;
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
 const MAX_METHOD_LENGTH: usize = 32;
 
-/// Splits a line, or says where it stops being one.
-pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
-    let (lead, line) = trim(line);
-    if let Some(front) = Usual::front(line, lead)
-        && let Some(back) = Back::behind(line, front.size)
+/// Finds the fields of a line, or says where it stops being one.
+pub(super) fn split(line: &[u8], places: &mut [Place]) -> Result<(), Reject> {
+    if let Some(usual) = usual(line)
+        && let Some(places) = places.first_chunk_mut()
     {
-        return Ok(front.fields(line, &back));
+        *places = usual;
+        return Ok(());
     }
+    exact(line)?.write(line, places);
+    Ok(())
+}
+
+/// The fields of any line.
+pub(super) fn exact(line: &[u8]) -> Result<Fields<'_>, Reject> {
+    let (lead, line) = trim(line);
     let (fields, end) = up_to_size(line, lead)?;
     // The common format ends here, or goes on with fields of its own.
     let Some(start) = quoted(line, end) else { return Ok(fields) };
@@ -53,34 +60,32 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
     Ok(Fields { referer, agent: &line[agent..end], ..fields })
 }
 
-/// Where the fields of a line stand that is as servers write it: the short way of `split`.
+/// Where the fields of a line stand that is as servers write it.
 #[inline]
 pub(super) fn usual(line: &[u8]) -> Option<[Place; 8]> {
     let (lead, line) = trim(line);
-    let Usual { lead, host, user, request, size } = Usual::front(line, lead)?;
-    let Back { referer, agent } = Back::behind(line, size)?;
-    let time = user + 2;
-    Some([
-        Place::new(lead, host),
-        Place::new(host + 3, user),
-        Place::new(time, time + USUAL_TIME),
-        Place::new(time + USUAL_TIME + 3, request),
-        Place::new(request + 2, request + 5),
-        Place::new(request + 6, size),
-        Place::new(referer.0, referer.1),
-        Place::new(agent.0, agent.1),
-    ])
+    let front = Usual::front(line, lead)?;
+    let Back { referer, agent } = Back::behind(line, front.size)?;
+    let [host, user, time, request, status, size] = front.places();
+    let (referer, agent) = (Place::new(referer.0, referer.1), Place::new(agent.0, agent.1));
+    Some([host, user, time, request, status, size, referer, agent])
 }
 
-/// Splits what the common format has too, and nothing else: a quote behind it is in the way.
-pub(super) fn split_common(line: &[u8]) -> Result<Fields<'_>, Reject> {
+/// Finds what the common format has too, and nothing else: a quote behind it is in the way.
+pub(super) fn split_common(line: &[u8], places: &mut [Place]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
-    let (fields, end) = match Usual::front(line, lead) {
-        Some(front) => (front.fields(line, &Back::default()), front.size),
-        None => up_to_size(line, lead)?,
+    let end = if let Some(front) = Usual::front(line, lead)
+        && let Some(places) = places.first_chunk_mut()
+    {
+        *places = front.places();
+        front.size
+    } else {
+        let (fields, end) = up_to_size(line, lead)?;
+        fields.write(line, places);
+        end
     };
     match quoted(line, end) {
-        None => Ok(fields),
+        None => Ok(()),
         Some(behind) => Err(Reject::at(behind - 1)),
     }
 }
@@ -129,26 +134,23 @@ impl Usual {
         ends.then_some(Self { lead, host, user, request, size })
     }
 
-    /// All fields at once: to copy some of them behind the others' backs costs more than to find them.
+    /// Where host, user, time, request, status and size stand.
     #[inline]
-    fn fields<'a>(&self, line: &'a [u8], back: &Back) -> Fields<'a> {
+    fn places(&self) -> [Place; 6] {
         let &Self { lead, host, user, request, size } = self;
         let time = user + 2;
-        Fields {
-            host: &line[lead..host],
-            user: &line[host + 3..user],
-            time: &line[time..time + USUAL_TIME],
-            request: &line[time + USUAL_TIME + 3..request],
-            status: &line[request + 2..request + 5],
-            size: &line[request + 6..size],
-            referer: &line[back.referer.0..back.referer.1],
-            agent: &line[back.agent.0..back.agent.1],
-        }
+        [
+            Place::new(lead, host),
+            Place::new(host + 3, user),
+            Place::new(time, time + USUAL_TIME),
+            Place::new(time + USUAL_TIME + 3, request),
+            Place::new(request + 2, request + 5),
+            Place::new(request + 6, size),
+        ]
     }
 }
 
 /// Where referer and agent are, in a line as servers write it.
-#[derive(Default)]
 struct Back {
     referer: Span,
     agent: Span,
@@ -619,9 +621,9 @@ mod tests {
 
         #[test]
         fn a_line_has_the_fields_that_a_walk_over_its_bytes_finds(line in lines()) {
-            prop_assert_eq!(split(&line), walked(&line, true));
-            prop_assert_eq!(split_common(&line), walked(&line, false));
-            if let Ok(fields) = split(&line) {
+            prop_assert_eq!(Fields::by(split, &line), walked(&line, true));
+            prop_assert_eq!(Fields::by(split_common, &line), walked(&line, false));
+            if let Ok(fields) = Fields::by(split, &line) {
                 prop_assert_eq!(request(fields.request), walked_request(fields.request));
             }
         }
@@ -635,7 +637,7 @@ mod tests {
                 let (lead, line) = trim(line.as_bytes());
                 let front = Usual::front(line, lead).unwrap();
                 assert!(Back::behind(line, front.size).is_some());
-                assert!(usual_request(front.fields(line, &Back::default()).request).is_some());
+                assert!(usual_request(front.places()[3].of(line).unwrap()).is_some());
             }
         }
     }

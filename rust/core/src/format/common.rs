@@ -8,9 +8,9 @@
 //! fields may follow, as long as the first of them is not quoted: that would be a referer, and the
 //! line one of the combined format, or a part of one.
 
-use super::{Fields, Reject, combined};
+use super::{Reject, Span, combined};
 
-/// Splits a line, or says where it stops being one.
-pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
-    combined::split_common(line)
+/// Finds the fields of a line, or says where it stops being one.
+pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
+    combined::split_common(line, places)
 }

@@ -25,6 +25,8 @@ mod why;
 
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use crate::flume::BatchError;
 use crate::lines::Chunk;
 
@@ -99,7 +101,8 @@ impl Format {
         &self.0.spec
     }
 
-    fn of(spec: &str, matcher: Matcher, found: Vec<Found>) -> Self {
+    fn of(spec: &str, matcher: Matcher) -> Self {
+        let found = matcher.found();
         Self(Arc::new(Inner { spec: spec.into(), matcher, found }))
     }
 
@@ -185,38 +188,33 @@ impl Format {
         Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
     }
 
-    /// Whether lines of the log may say what its columns are.
+    /// Whether lines of the log may say from now on what its columns are.
     pub fn has_header(&self) -> bool {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().any(Self::has_header),
-            Matcher::Delimited(_) | Matcher::W3c(_) => true,
+            // Its first line names them, once.
+            Matcher::Delimited(_) => self.0.found.is_empty(),
+            Matcher::W3c(_) => true,
             _ => false,
         }
     }
 
     /// The same format with the columns that this line names, if it names other ones.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
-        match &self.0.matcher {
+        let matcher = match &self.0.matcher {
             Matcher::Either(formats) => {
                 let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
-                changed.iter().any(Option::is_some).then(|| {
-                    let formats = changed.into_iter().zip(formats);
-                    let formats = formats.map(|(new, old)| new.unwrap_or_else(|| old.clone()));
-                    Self::of(self.spec(), Matcher::Either(formats.collect()), Vec::new())
-                })
+                if changed.iter().all(Option::is_none) {
+                    return None;
+                }
+                let formats = changed.into_iter().zip(formats);
+                Matcher::Either(formats.map(|(new, old)| new.unwrap_or(old.clone())).collect())
             }
-            Matcher::Delimited(delimited) => {
-                let delimited = delimited.with_header(line)?;
-                let found = delimited.found().to_vec();
-                Some(Self::of(self.spec(), Matcher::Delimited(delimited), found))
-            }
-            Matcher::W3c(w3c) => {
-                let w3c = w3c.with_header(line)?;
-                let found = w3c.found().to_vec();
-                Some(Self::of(self.spec(), Matcher::W3c(w3c), found))
-            }
-            _ => None,
-        }
+            Matcher::Delimited(delimited) => Matcher::Delimited(delimited.with_header(line)?),
+            Matcher::W3c(w3c) => Matcher::W3c(w3c.with_header(line)?),
+            _ => return None,
+        };
+        Some(Self::of(self.spec(), matcher))
     }
 
     /// Whether its lines may have fields of any name.
@@ -232,33 +230,26 @@ impl Format {
 
     /// The same format, looking only for what these fields need.
     fn narrowed(&self, names: &[&str]) -> Self {
-        if !matches!(self.0.matcher, Matcher::Json(_) | Matcher::Ltsv(_)) {
-            return self.clone();
-        }
-        let mut needed: Vec<&str> = Vec::new();
-        for &name in names {
-            match self.accessor(name) {
-                Some(accessor) => {
-                    needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+        let needed = || {
+            let mut needed: Vec<&str> = Vec::new();
+            for &name in names {
+                match self.accessor(name) {
+                    Some(accessor) => {
+                        needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+                    }
+                    None => needed.push(name),
                 }
-                None => needed.push(name),
             }
-        }
-        needed.sort_unstable();
-        needed.dedup();
-        match &self.0.matcher {
-            Matcher::Json(json) => {
-                let json = json.narrowed(&needed);
-                let found = json.found().to_vec();
-                Self::of(self.spec(), Matcher::Json(json), found)
-            }
-            Matcher::Ltsv(_) => {
-                let ltsv = Ltsv::with_fields(&needed);
-                let found = ltsv.found().to_vec();
-                Self::of(self.spec(), Matcher::Ltsv(ltsv), found)
-            }
-            _ => self.clone(),
-        }
+            needed.sort_unstable();
+            needed.dedup();
+            needed
+        };
+        let matcher = match &self.0.matcher {
+            Matcher::Json(json) => Matcher::Json(json.narrowed(&needed())),
+            Matcher::Ltsv(_) => Matcher::Ltsv(Ltsv::with_fields(&needed())),
+            _ => return self.clone(),
+        };
+        Self::of(self.spec(), matcher)
     }
 
     /// The parts of newline text that have the same columns, each from one byte on, and the format
@@ -266,16 +257,16 @@ impl Format {
     pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
         let mut sections = vec![(0, self.clone())];
         let mut start = 0;
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            let line_end = line.len() - usize::from(line.ends_with(b"\n"));
+        while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
+            let end = memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
             let current = sections.last().map_or(self, |(_, format)| format);
-            if let Some(format) = current.with_header(&line[..line_end]) {
+            if let Some(format) = current.with_header(&text[start..end]) {
                 if start == 0 {
                     sections.clear();
                 }
                 sections.push((start, format));
             }
-            start += line.len();
+            start = end + 1;
         }
         sections
     }
@@ -290,29 +281,40 @@ impl Format {
 
     /// Finds the fields of a line.
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
-        if let Matcher::Combined = self.0.matcher
-            && let Some(usual) = combined::usual(line)
-            && let Some(spans) = spans.first_chunk_mut()
-        {
-            *spans = usual;
-            return Ok(Line::Fields);
-        }
-        let fields = match &self.0.matcher {
-            Matcher::Classic => classic::split(line)?,
-            Matcher::Common => common::split(line)?,
-            Matcher::Combined => combined::split(line)?,
-            Matcher::Template(template) => {
-                return template.split(line, spans).map(|()| Line::Fields);
-            }
-            Matcher::Json(json) => return json.split(line, spans).map(|()| Line::Fields),
-            Matcher::Ltsv(ltsv) => return ltsv.split(line, spans).map(|()| Line::Fields),
+        match &self.0.matcher {
+            Matcher::Classic => classic::split(line).map(|fields| fields.write(line, spans))?,
+            Matcher::Common => common::split(line, spans)?,
+            Matcher::Combined => combined::split(line, spans)?,
+            Matcher::Template(template) => template.split(line, spans)?,
+            Matcher::Json(json) => json.split(line, spans)?,
+            Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
             Matcher::Delimited(delimited) => return delimited.split(line, spans),
             Matcher::W3c(w3c) => return w3c.split(line, spans),
             // A reader tries them one by one.
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
-        };
-        fields.write(line, spans);
+        }
         Ok(Line::Fields)
+    }
+}
+
+impl Matcher {
+    /// Its fields, in the order of its spans. Each of several formats has its own.
+    fn found(&self) -> Vec<Found> {
+        match self {
+            Self::Classic => found_by_hand(true),
+            Self::Combined => found_by_hand(false),
+            Self::Common => {
+                let mut found = found_by_hand(false);
+                found.truncate(6);
+                found
+            }
+            Self::Template(template) => template.found().to_vec(),
+            Self::Json(json) => json.found().to_vec(),
+            Self::Ltsv(ltsv) => ltsv.found().to_vec(),
+            Self::Delimited(delimited) => delimited.found().to_vec(),
+            Self::W3c(w3c) => w3c.found().to_vec(),
+            Self::Either(_) => Vec::new(),
+        }
     }
 }
 
@@ -349,6 +351,21 @@ impl Fields<'_> {
             let start = if start <= line.len() { start } else { 0 };
             *span = Span::new(start, start + field.len());
         }
+    }
+}
+
+#[cfg(test)]
+impl<'a> Fields<'a> {
+    /// What a function finds that says where fields stand.
+    fn by(
+        split: impl Fn(&[u8], &mut [Span]) -> Result<(), Reject>,
+        line: &'a [u8],
+    ) -> Result<Self, Reject> {
+        let mut spans = [Span::NONE; 8];
+        split(line, &mut spans)?;
+        let [host, user, time, request, status, size, referer, agent] =
+            spans.map(|span| span.of(line).unwrap_or_default());
+        Ok(Self { host, user, time, request, status, size, referer, agent })
     }
 }
 

@@ -11,7 +11,7 @@ use super::template::draft::Pasted;
 use super::template::language::{Language, language};
 use super::template::{self, Part, Template, TemplateError, is_combined};
 use super::template::{apache, braces, goaccess, nginx};
-use super::{Format, Matcher, access, found_by_hand};
+use super::{Format, Matcher, access};
 
 /// What is wrong with a text that should be a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Format {
                 "tsv" => return Self::of_columns(spec, b'\t', rest),
                 "json" => {
                     let json = Json::written(rest).map_err(|error| at(spec, rest, &error))?;
-                    return Self::of_json(spec, json);
+                    return Self::timed(spec, Matcher::Json(json));
                 }
                 _ => {}
             }
@@ -64,98 +64,76 @@ impl Format {
 
     fn of_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
         if is_combined(template) {
-            return Ok(Self::of(spec, Matcher::Combined, found_by_hand(false)));
+            return Ok(Self::of(spec, Matcher::Combined));
         }
-        let matcher = template::Matcher::new(template)?;
-        let found = matcher.found().to_vec();
-        let mut times = times(&found);
+        let format = Self::of(spec, Matcher::Template(template::Matcher::new(template)?));
+        let found = &format.0.found;
+        let mut times = times(found);
         for part in &template.parts {
             if let Part::Field(slot) = part
                 && times.remove(&*slot.name)
-                && let Err((_, _, message)) = access::timer(&slot.name, &found)
+                && let Err((_, _, message)) = access::timer(&slot.name, found)
             {
                 let (start, end) = slot.written;
                 return Err(TemplateError { start, end, message });
             }
         }
-        Ok(Self::of(spec, Matcher::Template(matcher), found))
+        Ok(format)
     }
 
     fn pasted_json(
         text: &str,
         fields: Vec<(String, Vec<String>, Read)>,
     ) -> Result<Self, TemplateError> {
-        let json = Json::pasted(fields);
-        let found = json.found().to_vec();
-        Self::timed(text, Matcher::Json(json), found).map_err(|error| TemplateError {
-            start: 0,
-            end: text.len(),
-            message: error.message,
-        })
+        let matcher = Matcher::Json(Json::pasted(fields));
+        let error = |message| TemplateError { start: 0, end: text.len(), message };
+        Self::timed(text, matcher).map_err(|wrong| error(wrong.message))
     }
 
     fn made(spec: &str, made: &Made) -> Result<Self, SpecError> {
-        match made {
-            Made::Classic => Ok(Self::of(spec, Matcher::Classic, found_by_hand(true))),
-            Made::Combined => Ok(Self::of(spec, Matcher::Combined, found_by_hand(false))),
-            Made::Common => {
-                let mut found = found_by_hand(false);
-                found.truncate(6);
-                Ok(Self::of(spec, Matcher::Common, found))
-            }
+        let matcher = match made {
+            Made::Classic => Matcher::Classic,
+            Made::Combined => Matcher::Combined,
+            Made::Common => Matcher::Common,
             Made::Json(fields) => {
-                let json = Json::listed(fields).map_err(|error| at(spec, spec, &error))?;
-                Self::of_json(spec, json)
+                Matcher::Json(Json::listed(fields).map_err(|error| at(spec, spec, &error))?)
             }
-            Made::AnyJson => Self::of_json(spec, Json::any()),
-            Made::Ltsv => {
-                let ltsv = Ltsv::new();
-                let found = ltsv.found().to_vec();
-                Self::timed(spec, Matcher::Ltsv(ltsv), found)
+            Made::AnyJson => Matcher::Json(Json::any()),
+            Made::Ltsv => Matcher::Ltsv(Ltsv::new()),
+            Made::W3c => Matcher::W3c(W3c::new()),
+            Made::CloudFront => Matcher::W3c(W3c::cloudfront()),
+            Made::Delimited(delimiter) => Matcher::Delimited(Delimited::new(*delimiter)),
+            Made::Template(text) => {
+                let template = braces::compile(text);
+                return template
+                    .and_then(|template| Self::of_template(spec, &template))
+                    .map_err(|error| pointed(text, &error));
             }
-            Made::W3c => Ok(Self::of(spec, Matcher::W3c(W3c::new()), Vec::new())),
-            Made::CloudFront => {
-                let w3c = W3c::cloudfront();
-                let found = w3c.found().to_vec();
-                Self::timed(spec, Matcher::W3c(w3c), found)
-            }
-            Made::Delimited(delimiter) => {
-                Ok(Self::of(spec, Matcher::Delimited(Delimited::new(*delimiter)), Vec::new()))
-            }
-            Made::Template(text) => braces::compile(text)
-                .and_then(|template| Self::of_template(spec, &template))
-                .map_err(|error| pointed(text, &error)),
             Made::Either(texts) => {
                 let templates: Result<Vec<_>, _> =
                     texts.iter().map(|text| braces::compile(text)).collect();
                 let matcher = templates.and_then(|templates| template::Matcher::either(&templates));
-                let matcher = matcher.map_err(|error| pointed(spec, &error))?;
-                let found = matcher.found().to_vec();
-                Self::timed(spec, Matcher::Template(matcher), found)
+                Matcher::Template(matcher.map_err(|error| pointed(spec, &error))?)
             }
-        }
-    }
-
-    fn of_json(spec: &str, json: Json) -> Result<Self, SpecError> {
-        let found = json.found().to_vec();
-        Self::timed(spec, Matcher::Json(json), found)
+        };
+        Self::timed(spec, matcher)
     }
 
     fn of_columns(spec: &str, delimiter: u8, columns: &str) -> Result<Self, SpecError> {
         let format = Delimited::with_columns(delimiter, columns)
             .map_err(|error| at(spec, columns, &error))?;
-        let found = format.found().to_vec();
-        Self::timed(spec, Matcher::Delimited(format), found)
+        Self::timed(spec, Matcher::Delimited(format))
     }
 
     /// With times that can be read.
-    fn timed(spec: &str, matcher: Matcher, found: Vec<Found>) -> Result<Self, SpecError> {
-        for name in times(&found) {
-            if let Err((_, _, mend)) = access::timer(name, &found) {
+    fn timed(spec: &str, matcher: Matcher) -> Result<Self, SpecError> {
+        let format = Self::of(spec, matcher);
+        for name in times(&format.0.found) {
+            if let Err((_, _, mend)) = access::timer(name, &format.0.found) {
                 return Err(SpecError { message: format!("field {name}: {mend}") });
             }
         }
-        Ok(Self::of(spec, matcher, found))
+        Ok(format)
     }
 
     fn either(spec: &str, names: &[&str]) -> Result<Self, SpecError> {
@@ -177,7 +155,7 @@ impl Format {
                 }
             }
         }
-        Ok(Self::of(spec, Matcher::Either(formats), Vec::new()))
+        Ok(Self::of(spec, Matcher::Either(formats)))
     }
 }
 
