@@ -20,11 +20,11 @@
 
 use std::ops::RangeInclusive;
 
-use super::scan::{Block, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash};
-use super::{Fields, Reject, Span as Place, time};
-
-/// Blanks that are looked at together.
-const BLANKS: &[u8; 16] = b"                ";
+use super::scan::{
+    Bits, Block, Trails, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash,
+};
+use super::words::{Place, host_ident_user, is_blank, skip_blanks, without_blanks};
+use super::{Fields, Reject, Span, time};
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
 const LONGEST_TIME: usize = 64;
@@ -36,7 +36,7 @@ pub(super) const USUAL_TIME: usize = 26;
 const MAX_METHOD_LENGTH: usize = 32;
 
 /// Finds the fields of a line, or says where it stops being one.
-pub(super) fn split(line: &[u8], places: &mut [Place]) -> Result<(), Reject> {
+pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     if let Some(usual) = usual(line)
         && let Some(places) = places.first_chunk_mut()
     {
@@ -53,26 +53,29 @@ pub(super) fn exact(line: &[u8]) -> Result<Fields<'_>, Reject> {
     let (fields, end) = up_to_size(line, lead)?;
     // The common format ends here, or goes on with fields of its own.
     let Some(start) = quoted(line, end) else { return Ok(fields) };
-    let (end, agent) = closing(line, start, |after| quoted(line, after))?;
+    let may_be_quoted =
+        |behind: Trails, block: &Block| behind.some(block.blanks()).next(block.places(b'"'));
+    let (end, agent) = closing(line, start, may_be_quoted, |after| quoted(line, after))?;
     let referer = &line[start..end];
+    let may_end = |behind: Trails, block: &Block| behind.next(block.blanks());
     let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
-    let (end, ()) = closing(line, agent, ends)?;
+    let (end, ()) = closing(line, agent, may_end, ends)?;
     Ok(Fields { referer, agent: &line[agent..end], ..fields })
 }
 
 /// Where the fields of a line stand that is as servers write it.
 #[inline]
-pub(super) fn usual(line: &[u8]) -> Option<[Place; 8]> {
+pub(super) fn usual(line: &[u8]) -> Option<[Span; 8]> {
     let (lead, line) = trim(line);
     let front = Usual::front(line, lead)?;
     let Back { referer, agent } = Back::behind(line, front.size)?;
     let [host, user, time, request, status, size] = front.places();
-    let (referer, agent) = (Place::new(referer.0, referer.1), Place::new(agent.0, agent.1));
+    let (referer, agent) = (Span::new(referer.0, referer.1), Span::new(agent.0, agent.1));
     Some([host, user, time, request, status, size, referer, agent])
 }
 
 /// Finds what the common format has too, and nothing else: a quote behind it is in the way.
-pub(super) fn split_common(line: &[u8], places: &mut [Place]) -> Result<(), Reject> {
+pub(super) fn split_common(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
     let end = if let Some(front) = Usual::front(line, lead)
         && let Some(places) = places.first_chunk_mut()
@@ -136,24 +139,24 @@ impl Usual {
 
     /// Where host, user, time, request, status and size stand.
     #[inline]
-    fn places(&self) -> [Place; 6] {
+    fn places(&self) -> [Span; 6] {
         let &Self { lead, host, user, request, size } = self;
         let time = user + 2;
         [
-            Place::new(lead, host),
-            Place::new(host + 3, user),
-            Place::new(time, time + USUAL_TIME),
-            Place::new(time + USUAL_TIME + 3, request),
-            Place::new(request + 2, request + 5),
-            Place::new(request + 6, size),
+            Span::new(lead, host),
+            Span::new(host + 3, user),
+            Span::new(time, time + USUAL_TIME),
+            Span::new(time + USUAL_TIME + 3, request),
+            Span::new(request + 2, request + 5),
+            Span::new(request + 6, size),
         ]
     }
 }
 
 /// Where referer and agent are, in a line as servers write it.
 struct Back {
-    referer: Span,
-    agent: Span,
+    referer: Place,
+    agent: Place,
 }
 
 impl Back {
@@ -175,12 +178,16 @@ impl Back {
 /// The fields up to the size in any line, and where that ends.
 fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
     let (open, close) = brackets(line, lead)?;
-    let (host, user) = head(&line[lead..open]).ok_or(Reject::at(open))?;
+    let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
     let start = blanks(line, close + 1)?;
     let (request, (status, size)) = match line.get(start) {
         Some(b'"') => {
             let start = start + 1;
-            let (end, found) = closing(line, start, |after| status_and_size(line, after))?;
+            let may_be = |behind: Trails, block: &Block| {
+                let blanks = block.blanks();
+                behind.some(blanks).status(block, 0).some(blanks).next(block.numbers())
+            };
+            let (end, found) = closing(line, start, may_be, |after| status_and_size(line, after))?;
             (&line[start..end], found)
         }
         Some(b'-') => {
@@ -190,8 +197,8 @@ fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
         _ => return Err(Reject::at(start)),
     };
     let fields = Fields {
-        host,
-        user,
+        host: &line[host.0..host.1],
+        user: &line[user.0..user.1],
         time: &line[open + 1..close],
         request,
         status: &line[status.0..status.1],
@@ -205,42 +212,13 @@ fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
 fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
-    let mut end = line.len();
-    // A hostile line may end in nothing but blanks.
-    while end > lead && line[end - 1] == b' ' && line[lead..end].ends_with(BLANKS) {
-        end -= BLANKS.len();
-    }
-    while end > lead && is_blank(line[end - 1]) {
-        end -= 1;
-    }
-    (lead, &line[..end])
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    (lead, &line[..without_blanks(line, line.len()).max(lead)])
 }
 
 /// The place behind at least one blank.
 fn blanks(line: &[u8], at: usize) -> Result<usize, Reject> {
     let end = skip_blanks(line, at);
     if end == at { Err(Reject::at(at)) } else { Ok(end) }
-}
-
-fn skip_blanks(line: &[u8], mut at: usize) -> usize {
-    while line.get(at + 1) == Some(&b' ') && line[at..].starts_with(BLANKS) {
-        at += BLANKS.len();
-    }
-    while at < line.len() && is_blank(line[at]) {
-        at += 1;
-    }
-    at
-}
-
-fn skip_word(line: &[u8], mut at: usize) -> usize {
-    while at < line.len() && !is_blank(line[at]) {
-        at += 1;
-    }
-    at
 }
 
 /// The place behind blanks and a quote, if these come next.
@@ -261,15 +239,22 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
             let behind_blank = start > lead && is_blank(line[start - 1]);
             opening &= blanks << 1 | u64::from(behind_blank);
         }
-        let closing = block.places(b']') & before_blank(line, start, block.blanks());
+        let mut closing = block.places(b']');
+        if open.is_none() {
+            // Those behind the first opening one.
+            closing &= opening.wrapping_neg() & !opening;
+        }
+        if closing != 0 {
+            let blanks = block.blanks();
+            let begins = block.places(b'"') | block.places(b'-') & (blanks >> 1 | 1 << 63);
+            closing = Trails::behind(closing).some(blanks).next(begins).marks();
+        }
         // The first word is the host, which may be a bracketed IPv6 address: no blank before it.
         let last = |opening: u64| start + (Block::LEN - 1) - opening.leading_zeros() as usize;
-        for place in places(closing, start) {
+        for place in Bits::new(closing, start) {
             let before = opening & ((1 << (place - start)) - 1);
             let open = if before == 0 { open } else { Some(last(before)) };
-            let may_begin = |&byte: &u8| matches!(byte, b'"' | b'-') || is_blank(byte);
             if let Some(open) = open
-                && line.get(place + 2).is_some_and(may_begin)
                 && (quoted(line, place + 1).is_some() || is_missing_request(line, open, place))
             {
                 return Ok((open, place));
@@ -295,54 +280,12 @@ fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
         && time::parse(&line[open + 1..close]).is_some()
 }
 
-/// Host and user out of the words before the time.
-///
-/// Three words are host, ident and user. Of more, the first lone `-` with a word behind it is the
-/// ident: the host stands before it, the user is all behind it. Without one the user has the
-/// blanks.
-fn head(head: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut words = Words { text: head, at: 0 };
-    let first = words.next()?;
-    words.next()?;
-    let user = words.next()?;
-    if words.next().is_none() {
-        return Some((&head[first.0..first.1], &head[user.0..user.1]));
-    }
-    let (_, trimmed) = trim(head);
-    let mut host = first;
-    let mut words = Words { text: head, at: first.1 };
-    while let Some(word) = words.next() {
-        if &head[word.0..word.1] == b"-"
-            && let Some(user) = words.next()
-        {
-            return Some((&head[host.0..host.1], &trimmed[user.0..]));
-        }
-        // `1.1.1.1, 2.2.2.2` is one host, as X-Forwarded-For lists proxies.
-        host = if head[host.1 - 1] == b',' { (host.0, word.1) } else { word };
-    }
-    Some((&head[first.0..first.1], &trimmed[user.0..]))
-}
-
-struct Words<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Iterator for Words<'_> {
-    type Item = (usize, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = skip_blanks(self.text, self.at);
-        self.at = skip_word(self.text, start);
-        (start < self.at).then_some((start, self.at))
-    }
-}
-
 /// The first quote that closes a field which begins here, and what was found behind it: an
-/// unescaped quote if any fits.
+/// unescaped quote if any fits. `may_fit` turns away most that a hostile line is full of.
 fn closing<T: Copy>(
     line: &[u8],
     start: usize,
+    may_fit: impl Fn(Trails, &Block) -> Trails,
     fits: impl Fn(usize) -> Option<T>,
 ) -> Result<(usize, T), Reject> {
     let mut behind_escaped = None;
@@ -350,8 +293,11 @@ fn closing<T: Copy>(
     for start in (start..line.len()).step_by(Block::LEN) {
         let block = Block::at(line, start);
         let escaped = escaped(block.places(b'\\'), &mut carry);
-        let quotes = block.places(b'"') & before_blank(line, start, block.blanks());
-        for place in places(quotes, start) {
+        let mut quotes = block.places(b'"');
+        if quotes != 0 {
+            quotes = may_fit(Trails::behind(quotes), &block).marks();
+        }
+        for place in Bits::new(quotes, start) {
             if escaped >> (place - start) & 1 == 0 {
                 if let Some(found) = fits(place + 1) {
                     return Ok((place, found));
@@ -364,34 +310,15 @@ fn closing<T: Copy>(
     behind_escaped.ok_or(Reject::at(line.len()))
 }
 
-/// Where a field of this block may end: whatever follows one begins with a blank. Turns most
-/// quotes away that a hostile line is full of.
-fn before_blank(line: &[u8], start: usize, blanks: u64) -> u64 {
-    let next = line.get(start + Block::LEN).is_none_or(|&byte| byte <= b' ');
-    blanks >> 1 | u64::from(next) << (Block::LEN - 1)
-}
-
-/// The places of the bits of a block, in order.
-fn places(mut bits: u64, start: usize) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = start + bits.trailing_zeros() as usize;
-        let found = bits != 0;
-        bits &= bits.wrapping_sub(1);
-        found.then_some(place)
-    })
-}
-
-type Span = (usize, usize);
-
 /// A status of three digits and a size, each of which may be `-`, from a blank on.
-fn status_and_size(line: &[u8], at: usize) -> Option<(Span, Span)> {
+fn status_and_size(line: &[u8], at: usize) -> Option<(Place, Place)> {
     let status = number(line, blanks(line, at).ok()?, 3..=3)?;
     // Eighteen digits always fit into 63 bits.
     let size = number(line, blanks(line, status.1).ok()?, 1..=18)?;
     matches!(line.get(size.1), None | Some(b' ' | b'\t')).then_some((status, size))
 }
 
-fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Span> {
+fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Place> {
     if line.get(at) == Some(&b'-') {
         return Some((at, at + 1));
     }
@@ -528,7 +455,7 @@ mod tests {
     fn walked(line: &[u8], with_back: bool) -> Result<Fields<'_>, Reject> {
         let (lead, line) = trim(line);
         let (open, close) = walked_brackets(line, lead)?;
-        let (host, user) = head(&line[lead..open]).ok_or(Reject::at(open))?;
+        let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
         let start = blanks(line, close + 1)?;
         let (request, (status, size)) = match line.get(start) {
             Some(b'"') => {
@@ -544,8 +471,8 @@ mod tests {
             _ => return Err(Reject::at(start)),
         };
         let fields = Fields {
-            host,
-            user,
+            host: &line[host.0..host.1],
+            user: &line[user.0..user.1],
             time: &line[open + 1..close],
             request,
             status: &line[status.0..status.1],

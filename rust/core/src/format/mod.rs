@@ -22,6 +22,7 @@ mod spec;
 mod template;
 mod time;
 mod why;
+mod words;
 
 use std::sync::Arc;
 

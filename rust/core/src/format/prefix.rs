@@ -115,7 +115,8 @@ impl<'a> Rest<'a> {
         let rest = &self.line[self.at..];
         let near = &rest[..rest.len().min(LONGEST_WORD + 1)];
         let end = near.iter().position(|byte| *byte == b' ')?;
-        let blanks = rest[end..].iter().take_while(|byte| **byte == b' ').count();
+        let gap = rest[end..].iter().take(LONGEST_WORD);
+        let blanks = gap.take_while(|byte| **byte == b' ').count();
         self.at += end + blanks;
         (end > 0).then(|| &rest[..end])
     }

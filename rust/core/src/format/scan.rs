@@ -43,14 +43,150 @@ impl Block {
 
     /// The places of bytes with which a number may begin, and of slashes.
     pub(super) fn numbers(&self) -> u64 {
+        self.range(b'-', b'9')
+    }
+
+    /// The places of digits.
+    pub(super) fn digits(&self) -> u64 {
+        self.range(b'0', b'9')
+    }
+
+    /// The places of letters.
+    pub(super) fn letters(&self) -> u64 {
+        let (least, most) = (u8x16::splat(b'a'), u8x16::splat(b'z'));
+        let small = u8x16::splat(b'a' ^ b'A');
         self.bits(|part| {
-            part.max(u8x16::splat(b'-')).cmp_eq(part) & part.min(u8x16::splat(b'9')).cmp_eq(part)
+            let part = part | small;
+            part.max(least).cmp_eq(part) & part.min(most).cmp_eq(part)
         })
+    }
+
+    fn range(&self, least: u8, most: u8) -> u64 {
+        let (least, most) = (u8x16::splat(least), u8x16::splat(most));
+        self.bits(|part| part.max(least).cmp_eq(part) & part.min(most).cmp_eq(part))
     }
 
     fn bits(&self, found: impl Fn(u8x16) -> u8x16) -> u64 {
         let [a, b, c, d] = self.0.map(|part| u64::from(bits(found(part))));
         a | b << LANES | c << (2 * LANES) | d << (3 * LANES)
+    }
+}
+
+/// The bits of a block that are behind the line's end.
+pub(super) fn past(line: &[u8], start: usize) -> u64 {
+    match line.len().saturating_sub(start) {
+        left if left < Block::LEN => u64::MAX << left,
+        _ => 0,
+    }
+}
+
+/// The places of bits of a block, lowest first.
+#[derive(Debug)]
+pub(super) struct Bits {
+    pub(super) left: u64,
+    start: usize,
+}
+
+impl Bits {
+    /// Of a block that begins at this place of the line.
+    pub(super) fn new(bits: u64, start: usize) -> Self {
+        Self { left: bits, start }
+    }
+
+    /// The last one.
+    pub(super) fn highest(self) -> Option<usize> {
+        let last = (Block::LEN - 1).checked_sub(self.left.leading_zeros() as usize)?;
+        Some(self.start + last)
+    }
+}
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let place = self.start + self.left.trailing_zeros() as usize;
+        let found = self.left != 0;
+        self.left &= self.left.wrapping_sub(1);
+        found.then_some(place)
+    }
+}
+
+/// What follows the marks of a block, for all of them at once.
+///
+/// Between a mark and what is asked for behind it no other mark may stand, so that the last mark
+/// before a place is the one that led there. A trail that leads out of the block is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trails {
+    marks: u64,
+    /// How far each of them goes.
+    at: u64,
+    leads_out: bool,
+}
+
+impl Trails {
+    /// Those that begin behind these marks.
+    pub(super) fn behind(marks: u64) -> Self {
+        Self { marks, at: marks << 1, leads_out: marks >> (Block::LEN - 1) == 1 }
+    }
+
+    /// Goes on over one of these bytes.
+    pub(super) fn one(self, bytes: u64) -> Self {
+        let at = self.at & bytes;
+        let leads_out = self.leads_out || at >> (Block::LEN - 1) == 1;
+        Self { at: at << 1, leads_out, ..self }
+    }
+
+    /// Goes on over all of these bytes, of which there has to be one.
+    pub(super) fn some(self, bytes: u64) -> Self {
+        // The sum carries each of the trails to the end of its run, and clears that.
+        let (sum, leads_out) = (self.at & bytes).overflowing_add(bytes);
+        Self { at: sum & !bytes, leads_out: self.leads_out || leads_out, ..self }
+    }
+
+    /// The same where there may be none.
+    pub(super) fn any(self, bytes: u64) -> Self {
+        let there = self.at & !bytes;
+        let gone_on = self.some(bytes);
+        Self { at: gone_on.at | there, ..gone_on }
+    }
+
+    /// Three digits, of which each may be another byte of a number, or a dash.
+    pub(super) fn status(self, block: &Block, past: u64) -> Self {
+        let numbers = block.numbers() | past;
+        let dash = self.one(block.places(b'-') | past);
+        self.one(numbers).one(numbers).one(numbers).or(dash)
+    }
+
+    /// Those that went on in one of two ways.
+    pub(super) fn or(self, other: Self) -> Self {
+        let leads_out = self.leads_out || other.leads_out;
+        Self { at: self.at | other.at, leads_out, ..self }
+    }
+
+    /// Keeps those that have one of these bytes next.
+    pub(super) fn next(self, bytes: u64) -> Self {
+        Self { at: self.at & bytes, ..self }
+    }
+
+    /// Whether none goes on in the block.
+    pub(super) fn all_ended(self) -> bool {
+        self.at == 0
+    }
+
+    /// The marks from which a trail was followed all the way, or out of the block.
+    pub(super) fn marks(self) -> u64 {
+        let mut ends = self.at;
+        let mut found = 0;
+        let last = |marks: u64| (1 << (Block::LEN - 1)) >> marks.leading_zeros();
+        while ends != 0 {
+            let before = self.marks & ((ends & ends.wrapping_neg()) - 1);
+            if before != 0 {
+                found |= last(before);
+            }
+            ends &= ends - 1;
+        }
+        if self.leads_out { found | last(self.marks) } else { found }
     }
 }
 
@@ -173,7 +309,7 @@ mod tests {
 
     /// Short lines of few bytes, so that all kinds of neighbours occur.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
-        let byte = prop::sample::select(br#""\\[]Y_ x0189:/"#.to_vec());
+        let byte = prop::sample::select(br#""\\[]Y_ x0189:/@azAZ`{"#.to_vec());
         prop::collection::vec(byte, 0..300)
     }
 
@@ -192,6 +328,10 @@ mod tests {
             }
             let numbers = bits_of(&line, start, |at| (b'-'..=b'9').contains(&line[at]));
             prop_assert_eq!(block.numbers(), numbers);
+            let digits = bits_of(&line, start, |at| line[at].is_ascii_digit());
+            prop_assert_eq!(block.digits(), digits);
+            let letters = bits_of(&line, start, |at| line[at].is_ascii_alphabetic());
+            prop_assert_eq!(block.letters(), letters);
             let inside = bits_of(&line, start, |_| true);
             prop_assert_eq!(block.blanks(), bits_of(&line, start, |at| line[at] <= b' ') | !inside);
         }

@@ -6,6 +6,7 @@
 use memchr::memchr2_iter;
 
 use super::Reject;
+use super::words::{is_blank, skip_blanks, without_blanks, word_end};
 
 /// What a line should have been, where a look from the left finds nothing wrong with it.
 const ALL: &str = "host, ident, user, a time in brackets, a request in quotes, status, size";
@@ -15,8 +16,7 @@ const ALL: &str = "host, ident, user, a time in brackets, a request in quotes, s
 pub(super) fn why(line: &[u8], reject: Reject, is_common: bool) -> Reject {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
-    let blanks = line[lead..].iter().rev().take_while(|byte| is_blank(**byte)).count();
-    let line = &line[..line.len() - blanks];
+    let line = &line[..without_blanks(line, line.len()).max(lead)];
     if line.len() == lead {
         return Reject::new(0, "a line that is not empty");
     }
@@ -102,7 +102,7 @@ impl Walk<'_> {
         }
         let Some(open) = open else {
             let at =
-                (0..3).fold(self.lead, |at, _| skip_blanks(self.line, skip_word(self.line, at)));
+                (0..3).fold(self.lead, |at, _| skip_blanks(self.line, word_end(self.line, at)));
             return Err((at, "a time in brackets"));
         };
         match self.line[open..].iter().position(|byte| *byte == b']') {
@@ -202,20 +202,6 @@ fn skip_digits(line: &[u8], at: usize, most: usize) -> usize {
     }
     let rest = line.get(at..).unwrap_or_default();
     at + rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count()
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-fn skip_blanks(line: &[u8], at: usize) -> usize {
-    let rest = line.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| is_blank(**byte)).count()
-}
-
-fn skip_word(line: &[u8], at: usize) -> usize {
-    let rest = line.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| !is_blank(**byte)).count()
 }
 
 #[cfg(test)]

@@ -203,7 +203,12 @@ proptest! {
     fn the_usual_form_is_read_as_any_form_is(text in nearly_usual()) {
         if let Some(micros) = clf::as_usual(&text) {
             prop_assert_eq!(clf::in_any_form(&text), Some(micros));
-        } else if text.len() == 26 && text[22..].iter().all(u8::is_ascii_digit) && text[20] == b' ' && text[0].is_ascii_digit() {
+        } else if text[0].is_ascii_digit()
+            && text[19].is_ascii_digit()
+            && text[20] == b' '
+            && text[22..].iter().all(u8::is_ascii_digit)
+        {
+            // Without one of these it may be a rarer form, with another blank in front of the zone.
             prop_assert_eq!(clf::in_any_form(&text), None);
         }
     }

@@ -1,7 +1,7 @@
 //! Templates to steps.
 
 use super::super::{Part, Shape, Slot, Template, TemplateError};
-use super::find::{Behind, Mark, is_blank};
+use super::find::{Behind, Mark};
 use super::head::Head;
 use super::outline::Outline;
 use super::shapes::{Look, TimeShape};
@@ -10,6 +10,7 @@ use super::{front, look_ahead};
 use crate::format::parsed::Found;
 use crate::format::read::{Encoding, Read};
 use crate::format::time::TimeFormat;
+use crate::format::words::is_blank;
 
 /// Compiles one of several templates whose fields are listed together.
 pub(super) fn compile(

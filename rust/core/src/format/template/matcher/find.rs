@@ -4,68 +4,9 @@
 //! first, 64 bytes are looked at together, and what stands around a delimiter turns nearly all of
 //! them away at once, before any is looked at by itself.
 
-use crate::format::scan::{Block, end_of_word, escaped};
-
-/// Line ends are blanks: they may stand inside the body of a Flume event.
-pub(super) fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-/// The first place at or after `from` that has no blank, or the end.
-#[inline]
-pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
-    let near = from + 4;
-    while from < line.len() && is_blank(line[from]) {
-        from += 1;
-        if from == near {
-            return skip_many_blanks(line, from);
-        }
-    }
-    from
-}
-
-#[inline(never)]
-fn skip_many_blanks(line: &[u8], from: usize) -> usize {
-    for start in (from..line.len()).step_by(Block::LEN) {
-        let block = Block::at(line, start);
-        let others = !b" \t\r\n".iter().fold(0, |bits, byte| bits | block.places(*byte));
-        if others != 0 {
-            return line.len().min(start + others.trailing_zeros() as usize);
-        }
-    }
-    line.len()
-}
-
-/// The first place at or after `from` that has a blank, or the end.
-#[inline]
-pub(super) fn word_end(line: &[u8], from: usize) -> usize {
-    match end_of_word(line, from) {
-        Some(end) if is_blank(line[end]) => end,
-        _ => end_of_odd_word(line, from),
-    }
-}
-
-/// Of a word that is long, has control bytes, or ends near the end of the line.
-#[inline(never)]
-fn end_of_odd_word(line: &[u8], from: usize) -> usize {
-    for start in (from..line.len()).step_by(Block::LEN) {
-        let blanks = Block::at(line, start).blanks();
-        if let Some(end) =
-            Bits(blanks).find(|&bit| line.get(start + bit).copied().is_none_or(is_blank))
-        {
-            return start + end;
-        }
-    }
-    line.len()
-}
-
-/// The first lone `-` at or after `from` with blanks around it.
-pub(super) fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
-    let dash = Mark { byte: b'-', blank_before: true, behind: Behind::BLANK };
-    Marks::new(line, from, dash).find(|&place| {
-        is_blank(line[place - 1]) && line.get(place + 1).is_some_and(|byte| is_blank(*byte))
-    })
-}
+use super::outline::Outline;
+use crate::format::scan::{Bits, Block, escaped, past};
+use crate::format::words::is_blank;
 
 /// What the bytes behind a delimiter have to be, as far as that is known before a line is seen.
 /// The end of the line is asked about later.
@@ -139,6 +80,35 @@ impl Second {
     }
 }
 
+/// What has to stand behind a delimiter, and how far it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ahead<'a> {
+    pub(super) behind: Behind,
+    pub(super) outline: &'a Outline,
+}
+
+impl Ahead<'_> {
+    pub(super) const ANY: Self = Self::only(Behind::ANY);
+    pub(super) const BLANK: Self = Self::only(Behind::BLANK);
+
+    const fn only(behind: Behind) -> Self {
+        static NONE: Outline = Outline::NONE;
+        Self { behind, outline: &NONE }
+    }
+
+    /// Those of the marks of a block behind which this may stand. They all are the same byte.
+    #[inline]
+    fn behind(self, line: &[u8], start: usize, block: &Block, marks: u64, mark: u8) -> u64 {
+        // The outline of one is looked at sooner by itself.
+        let several = marks & marks.wrapping_sub(1) != 0;
+        match (several, self.outline.is_empty()) {
+            (true, false) => self.outline.before(block, past(line, start), marks, mark),
+            _ if marks == 0 => 0,
+            _ => marks & self.behind.before(line, start, block, past(line, start)),
+        }
+    }
+}
+
 impl Class {
     /// Whether a byte is one of these, or the line ends.
     #[inline]
@@ -188,17 +158,18 @@ pub(super) struct Marks<'a> {
     line: &'a [u8],
     is: Class,
     mark: Mark,
+    outline: &'a Outline,
     start: usize,
     bits: Bits,
     behind_blank: bool,
 }
 
 impl<'a> Marks<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, mark: Mark) -> Self {
+    pub(super) fn new(line: &'a [u8], start: usize, mark: Mark, outline: &'a Outline) -> Self {
         let before = start.checked_sub(1).and_then(|before| line.get(before));
         let behind_blank = before.is_some_and(|byte| *byte <= b' ');
         let is = Class::Byte(mark.byte);
-        let mut this = Self { line, is, mark, start, bits: Bits(0), behind_blank };
+        let mut this = Self { line, is, mark, outline, start, bits: Bits::new(0, 0), behind_blank };
         this.look();
         this
     }
@@ -206,15 +177,16 @@ impl<'a> Marks<'a> {
     /// The places of all blanks, and of control bytes.
     pub(super) fn of_blanks(line: &'a [u8], start: usize) -> Self {
         let mark = Mark { byte: b' ', blank_before: false, behind: Behind::ANY };
-        let bits = Bits(0);
-        let mut this = Self { line, is: Class::Blank, mark, start, bits, behind_blank: false };
+        let Ahead { outline, .. } = Ahead::ANY;
+        let (is, bits) = (Class::Blank, Bits::new(0, 0));
+        let mut this = Self { line, is, mark, outline, start, bits, behind_blank: false };
         this.look();
         this
     }
 
     #[inline(never)]
     fn look(&mut self) {
-        let Self { line, is, mark, start, .. } = *self;
+        let Self { line, is, mark, outline, start, .. } = *self;
         let block = Block::at(line, start);
         let mut bits = is.bits(&block) & !past(line, start);
         if mark.blank_before {
@@ -222,10 +194,8 @@ impl<'a> Marks<'a> {
             bits &= blanks << 1 | u64::from(self.behind_blank);
             self.behind_blank = blanks >> (Block::LEN - 1) == 1;
         }
-        if bits != 0 {
-            bits &= mark.behind.before(line, start, &block, past(line, start));
-        }
-        self.bits = Bits(bits);
+        let ahead = Ahead { behind: mark.behind, outline };
+        self.bits = Bits::new(ahead.behind(line, start, &block, bits, mark.byte), start);
     }
 }
 
@@ -235,8 +205,8 @@ impl Iterator for Marks<'_> {
     #[inline]
     fn next(&mut self) -> Option<usize> {
         loop {
-            if let Some(bit) = self.bits.next() {
-                return Some(self.start + bit);
+            if let Some(place) = self.bits.next() {
+                return Some(place);
             }
             self.start += Block::LEN;
             if self.start >= self.line.len() {
@@ -251,7 +221,7 @@ impl Iterator for Marks<'_> {
 /// escapes them.
 pub(super) struct Quotes<'a> {
     line: &'a [u8],
-    behind: Behind,
+    ahead: Ahead<'a>,
     start: usize,
     bits: Bits,
     escaped: u64,
@@ -259,8 +229,8 @@ pub(super) struct Quotes<'a> {
 }
 
 impl<'a> Quotes<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, behind: Behind) -> Self {
-        let mut this = Self { line, behind, start, bits: Bits(0), escaped: 0, carry: false };
+    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>) -> Self {
+        let mut this = Self { line, ahead, start, bits: Bits::new(0, 0), escaped: 0, carry: false };
         this.look();
         this
     }
@@ -269,18 +239,16 @@ impl<'a> Quotes<'a> {
     fn look(&mut self) {
         let block = Block::at(self.line, self.start);
         self.escaped = escaped(block.places(b'\\'), &mut self.carry);
-        let mut bits = block.places(b'"');
-        if bits != 0 {
-            bits &= self.behind.before(self.line, self.start, &block, past(self.line, self.start));
-        }
-        self.bits = Bits(bits);
+        let quotes = block.places(b'"');
+        let bits = self.ahead.behind(self.line, self.start, &block, quotes, b'"');
+        self.bits = Bits::new(bits, self.start);
     }
 
     #[inline]
     pub(super) fn next(&mut self) -> Option<(usize, bool)> {
         loop {
-            if let Some(bit) = self.bits.next() {
-                return Some((self.start + bit, self.escaped >> bit & 1 == 1));
+            if let Some(place) = self.bits.next() {
+                return Some((place, self.escaped >> (place - self.start) & 1 == 1));
             }
             self.start += Block::LEN;
             if self.start >= self.line.len() {
@@ -293,7 +261,7 @@ impl<'a> Quotes<'a> {
     /// Leaves out all escaped ones of the block that is looked at.
     #[inline]
     pub(super) fn without_escaped(&mut self) {
-        self.bits.0 &= !self.escaped;
+        self.bits.left &= !self.escaped;
     }
 }
 
@@ -301,7 +269,7 @@ impl<'a> Quotes<'a> {
 /// one before it that begins a word.
 pub(super) struct Brackets<'a> {
     line: &'a [u8],
-    behind: Behind,
+    ahead: Ahead<'a>,
     /// Whether no other bracket may stand between them.
     bare: bool,
     start: usize,
@@ -315,15 +283,15 @@ pub(super) struct Brackets<'a> {
 }
 
 impl<'a> Brackets<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, behind: Behind, bare: bool) -> Self {
+    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>, bare: bool) -> Self {
         let mut this = Self {
             line,
-            behind,
+            ahead,
             bare,
             start,
             opening: 0,
             between: 0,
-            closing: Bits(0),
+            closing: Bits::new(0, 0),
             // What begins here is another field.
             behind_blank: false,
             open: None,
@@ -341,10 +309,10 @@ impl<'a> Brackets<'a> {
         self.opening = opening & (blanks << 1 | u64::from(self.behind_blank));
         self.behind_blank = blanks >> (Block::LEN - 1) == 1;
         self.between = if self.bare { opening | closing } else { self.opening };
-        self.closing = Bits(0);
-        if closing != 0 && (self.open.is_some() || self.opening != 0) {
-            let behind = self.behind.before(line, start, &block, past(line, start));
-            self.closing = Bits(closing & behind);
+        self.closing = Bits::new(0, 0);
+        if self.open.is_some() || self.opening != 0 {
+            let closing = self.ahead.behind(line, start, &block, closing, b']');
+            self.closing = Bits::new(closing, start);
         }
     }
 
@@ -379,9 +347,9 @@ impl Iterator for Brackets<'_> {
     #[inline]
     fn next(&mut self) -> Option<(usize, usize)> {
         loop {
-            while let Some(bit) = self.closing.next() {
-                if let Some(open) = self.open_before(bit) {
-                    return Some((open, self.start + bit));
+            while let Some(place) = self.closing.next() {
+                if let Some(open) = self.open_before(place - self.start) {
+                    return Some((open, place));
                 }
             }
             self.open = self.open_before(Block::LEN);
@@ -391,29 +359,6 @@ impl Iterator for Brackets<'_> {
             }
             self.look();
         }
-    }
-}
-
-/// The bits of a block that are behind the line's end.
-fn past(line: &[u8], start: usize) -> u64 {
-    match line.len().saturating_sub(start) {
-        left if left < Block::LEN => u64::MAX << left,
-        _ => 0,
-    }
-}
-
-/// The places of bits, lowest first.
-struct Bits(u64);
-
-impl Iterator for Bits {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        let place = self.0.trailing_zeros() as usize;
-        let found = self.0 != 0;
-        self.0 &= self.0.wrapping_sub(1);
-        found.then_some(place)
     }
 }
 
@@ -446,30 +391,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn words_and_blanks_end_where_a_walk_ends(line in lines(), from in 0..200_usize) {
-            let from = from.min(line.len());
-            let end = |blank| {
-                let offset = line[from..].iter().position(|byte| is_blank(*byte) == blank);
-                offset.map_or(line.len(), |offset| from + offset)
-            };
-            prop_assert_eq!(skip_blanks(&line, from), end(false));
-            prop_assert_eq!(word_end(&line, from), end(true));
-            let dash = |at: &usize| {
-                let around = [at.checked_sub(1), Some(at + 1)];
-                line[*at] == b'-'
-                    && around.iter().all(|at| {
-                        at.and_then(|at| line.get(at)).is_some_and(|byte| is_blank(*byte))
-                    })
-            };
-            prop_assert_eq!(lone_dash(&line, from), (from..line.len()).find(dash));
-        }
-
-        #[test]
         fn no_mark_is_missed(
             line in lines(), start in 0..70_usize, first in classes(), second in classes(),
         ) {
             let start = start.min(line.len());
             let behind = Behind::new(first, second);
+            let ahead = Ahead::only(behind);
             // A dash that stands for a request, or for a number, is a word by itself.
             let fits = |at: &usize| {
                 let opening = |class, at: usize| {
@@ -494,11 +421,11 @@ mod tests {
             let quotes: Vec<_> = quotes.filter(fits).collect();
             let mark = Mark { byte: b'"', blank_before: false, behind };
             let near = |found: &Vec<usize>| found.iter().copied().filter(fits).collect::<Vec<_>>();
-            let marks: Vec<_> = Marks::new(&line, start, mark).collect();
+            let marks: Vec<_> = Marks::new(&line, start, mark, ahead.outline).collect();
             prop_assert_eq!(near(&marks), quotes);
             prop_assert!(marks.iter().all(|at| behind.may_be(&line, at + 1)));
 
-            let mut found = Quotes::new(&line, start, behind);
+            let mut found = Quotes::new(&line, start, ahead);
             let found: Vec<_> = std::iter::from_fn(|| found.next()).collect();
             prop_assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), marks);
             for (place, escaped) in found {
@@ -523,7 +450,7 @@ mod tests {
                         _ => {}
                     }
                 }
-                let found: Vec<_> = Brackets::new(&line, start, behind, bare)
+                let found: Vec<_> = Brackets::new(&line, start, ahead, bare)
                     .filter(|(_, close)| fits(close))
                     .collect();
                 prop_assert_eq!(found, pairs);

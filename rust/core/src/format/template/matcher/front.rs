@@ -36,7 +36,6 @@ pub(super) struct Front {
 #[derive(Debug, PartialEq, Eq)]
 struct Back {
     referer: usize,
-    agent: usize,
     /// The step of the agent.
     step: usize,
 }
@@ -139,8 +138,8 @@ impl<'a> Steps<'a> {
         self.text(b" \"")?;
         let referer = self.quoted()?;
         self.text(b" \"")?;
-        let agent = self.quoted()?;
-        Some(Back { referer, agent, step: self.at })
+        self.quoted()?;
+        Some(Back { referer, step: self.at })
     }
 }
 
@@ -189,7 +188,7 @@ impl Program {
             spans[field] = Span::new(start, end);
         }
         if let Some(back) = &front.back
-            && let Some(cursor) = self.back(line, usual.size, back, spans)
+            && let Some(cursor) = back.go_on(line, usual.size, spans)
         {
             return Some(cursor);
         }
@@ -204,27 +203,19 @@ impl Program {
             _ => false,
         }
     }
+}
 
-    /// Behind the agent if its first quote closes it, else where it begins.
+impl Back {
+    /// To where the agent begins.
     #[inline]
-    fn back(&self, line: &[u8], size: usize, back: &Back, spans: &mut [Span]) -> Option<Cursor> {
+    fn go_on(&self, line: &[u8], size: usize, spans: &mut [Span]) -> Option<Cursor> {
         let rest = line.get(size..)?.strip_prefix(b" \"")?;
         let start = size + 2;
         let end =
             if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
         line.get(end..)?.strip_prefix(b"\" \"")?;
-        spans[back.referer] = Span::new(start, end);
-        let Back { agent: field, step, .. } = *back;
-        let agent = end + 3;
-        if let Some(last) = quote_or_backslash(line, agent)
-            && line[last] == b'"'
-            && let Ok(reached) =
-                self.run(line, Cursor { at: last + 1, step: step + 1 }, usize::MAX, spans)
-        {
-            spans[field] = Span::new(agent, last);
-            return Some(reached);
-        }
-        Some(Cursor { at: agent, step })
+        spans[self.referer] = Span::new(start, end);
+        Some(Cursor { at: end + 3, step: self.step })
     }
 }
 

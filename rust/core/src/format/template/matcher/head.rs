@@ -3,12 +3,13 @@
 //! Users may have blanks and brackets, and collectors write words in front of the host, so all
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
-use super::find::{Behind, Brackets, is_blank, lone_dash, skip_blanks, word_end};
+use super::find::{Ahead, Behind, Brackets};
 use super::outline::Outline;
 use super::run::{Cursor, Reached, further};
 use super::steps::Program;
 use crate::format::parsed::Span;
 use crate::format::time;
+use crate::format::words::{Place, host_ident_user, skip_blanks, word_end};
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
 const LONGEST_TIME: usize = 64;
@@ -29,8 +30,6 @@ pub(super) struct Head {
     pub(super) behind: Behind,
     pub(super) outline: Outline,
 }
-
-type Place = (usize, usize);
 
 impl Program {
     /// Finds host, ident, user and time, and goes on behind the closing bracket.
@@ -72,9 +71,12 @@ impl Program {
     ) -> Result<(usize, usize, Cursor), Cursor> {
         let step = cursor.step + 1;
         let mut furthest = None;
-        let mut brackets = Brackets::new(line, cursor.at, head.behind, false);
+        let ahead = Ahead { behind: head.behind, outline: &head.outline };
+        let mut brackets = Brackets::new(line, cursor.at, ahead, false);
         for (open, close) in brackets.by_ref() {
-            if !head.outline.may_be(line, close + 1) {
+            let is_missing = || line.get(skip_blanks(line, close + 1)) == Some(&b'-');
+            let is_long = close - open > LONGEST_TIME && head.request != usize::MAX;
+            if is_long && is_missing() || !head.outline.may_be(line, close + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
@@ -89,7 +91,7 @@ impl Program {
             }
         }
         // What is missing behind the first brackets that could be it.
-        let near = Brackets::new(line, cursor.at, Behind::BLANK, false).next();
+        let near = Brackets::new(line, cursor.at, Ahead::BLANK, false).next();
         let nearly = || {
             let cursor = Cursor { at: near?.1 + 1, step };
             self.run(line, cursor, usize::MAX, spans).err()
@@ -136,30 +138,11 @@ fn is_time(text: &[u8]) -> bool {
 }
 
 impl Head {
-    /// Host, ident and user out of the words before the time.
-    ///
-    /// Three words are just these. Of more, the first lone `-` with a word behind it is the
-    /// ident: the host stands before it, the user is all behind it. Without one the user has the
-    /// blanks.
+    /// Host, ident and user in front of the time.
     fn words(&self, line: &[u8], start: usize) -> Option<[Place; 3]> {
-        let mut words = Words { line, at: start };
-        let first = words.next()?;
-        let second = words.next()?;
-        let third = words.next()?;
-        let is_dash = |word: Place| &line[word.0..word.1] == b"-";
-        let may_be_ident = |word| self.ident.is_some() || is_dash(word);
-        let mut end = line.len();
-        while is_blank(line[end - 1]) {
-            end -= 1;
-        }
-        if words.next().is_none() {
-            return may_be_ident(second).then_some([first, second, third]);
-        }
-        if let Some(dash) = lone_dash(&line[..end], first.1) {
-            let user = skip_blanks(line, dash + 1);
-            return Some([host_before(line, start, dash), (dash, dash + 1), (user, end)]);
-        }
-        may_be_ident(second).then_some([first, second, (third.0, end)])
+        let found = host_ident_user(line, start)?;
+        let ident = &line[found[1].0..found[1].1];
+        (self.ident.is_some() || ident == b"-").then_some(found)
     }
 
     fn set(&self, [host, ident, user, time]: [Place; 4], spans: &mut [Span]) {
@@ -169,40 +152,5 @@ impl Head {
         }
         spans[self.user] = Span::new(user.0, user.1);
         spans[self.time] = Span::new(time.0, time.1);
-    }
-}
-
-/// The word before a place, with those before it that have a comma behind them: `1.1.1.1, 2.2.2.2`
-/// is one host, as X-Forwarded-For lists proxies.
-fn host_before(line: &[u8], start: usize, place: usize) -> Place {
-    let back = |mut at: usize, blank: bool| {
-        while at > start && is_blank(line[at - 1]) == blank {
-            at -= 1;
-        }
-        at
-    };
-    let end = back(place, true);
-    let mut host = back(end, false);
-    loop {
-        let before = back(host, true);
-        if before == start || line[before - 1] != b',' {
-            return (host, end);
-        }
-        host = back(before, false);
-    }
-}
-
-struct Words<'a> {
-    line: &'a [u8],
-    at: usize,
-}
-
-impl Iterator for Words<'_> {
-    type Item = Place;
-
-    fn next(&mut self) -> Option<Place> {
-        let start = skip_blanks(self.line, self.at);
-        self.at = word_end(self.line, start);
-        (start < self.at).then_some((start, self.at))
     }
 }

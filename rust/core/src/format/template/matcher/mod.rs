@@ -25,7 +25,7 @@ mod until;
 
 use super::{Part, Template, TemplateError};
 use crate::format::parsed::{Found, Reject, Span};
-use find::{is_blank, skip_blanks};
+use crate::format::words::{is_blank, skip_blanks};
 use run::Cursor;
 use steps::{Program, Step};
 

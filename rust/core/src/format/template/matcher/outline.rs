@@ -1,10 +1,11 @@
 //! A coarse and quick look at what follows a delimiter, for the few places that masks do not turn
 //! away: steps that would not fit are not begun.
 
-use super::find::is_blank;
 use super::run::blanks;
 use super::shapes::{self, Look};
 use super::steps::{Op, Step};
+use crate::format::scan::{Block, Trails};
+use crate::format::words::is_blank;
 
 /// What steps take, up to one that is searched for, in coarse items: whatever fits the steps fits
 /// these.
@@ -25,8 +26,8 @@ enum Item {
     Number {
         may_be_empty: bool,
     },
-    /// Anything but a quote, behind which nothing is known.
-    NoQuote,
+    /// A byte with which a time may begin, behind which nothing is known.
+    Time,
     /// Several with commas, colons and blanks.
     Numbers {
         may_be_empty: bool,
@@ -35,6 +36,9 @@ enum Item {
 }
 
 impl Outline {
+    /// Whatever follows.
+    pub(super) const NONE: Self = Self(Vec::new());
+
     /// Of what these steps take, of whose first literal some bytes are taken.
     pub(super) fn new(steps: &[Step], taken: usize, open: bool) -> Self {
         let mut items = Vec::new();
@@ -64,8 +68,11 @@ impl Outline {
                     }
                     Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
                     Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
-                    Look::Time(shape) if !may_be_empty && !shape.has(b'"') => {
-                        items.push(Item::NoQuote);
+                    Look::Time(shape) if !may_be_empty => {
+                        let others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
+                        if !others.into_iter().any(|byte| shape.has(byte)) {
+                            items.push(Item::Time);
+                        }
                         break;
                     }
                     Look::Status | Look::Time(_) => break,
@@ -77,9 +84,67 @@ impl Outline {
                 _ => break,
             }
         }
+        Self::of(items)
+    }
+
+    /// Of items up to the first whose end is not known.
+    fn of(mut items: Vec<Item>) -> Self {
         let clear = items.windows(2).position(|two| two[0].runs_into(two[1]));
         items.truncate(clear.map_or(items.len(), |place| place + 1));
         Self(items)
+    }
+
+    /// Whether it tells nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The marks of a block behind which the steps may fit. `past` is what is behind the line's end.
+    pub(super) fn before(&self, block: &Block, past: u64, marks: u64, mark: u8) -> u64 {
+        let mut trails = Trails::behind(marks);
+        for (number, item) in self.0.iter().enumerate() {
+            if trails.all_ended() {
+                break;
+            }
+            let rest = &self.0[number + 1..];
+            trails = match *item {
+                Item::Byte(byte) if byte == mark => {
+                    return trails.next(block.places(byte) | past).marks();
+                }
+                Item::Opening if mark == b'-' => {
+                    let opening = block.places(b'"') | block.places(b'-') | past;
+                    return trails.next(opening).marks();
+                }
+                Item::Opening => {
+                    let dash = trails.one(block.places(b'-') | past);
+                    let behind =
+                        if rest.first() == Some(&Item::Blanks) { block.blanks() } else { u64::MAX };
+                    let quote = trails.next(block.places(b'"') | past);
+                    return quote.or(dash.next(behind)).marks();
+                }
+                Item::Time => return trails.next(item.bits(block) | past).marks(),
+                Item::End => return trails.next(past).marks(),
+                item if item.takes(mark) => break,
+                Item::Blanks => trails.some(block.blanks()),
+                // A run of blanks may have gone on over one.
+                Item::Byte(byte) if byte <= b' ' => break,
+                Item::Byte(byte) => trails.one(block.places(byte) | past),
+                Item::Status => trails.status(block, past),
+                Item::Int { may_be_empty } | Item::Number { may_be_empty } => {
+                    let bytes = item.bits(block) | past;
+                    if may_be_empty { trails.any(bytes) } else { trails.some(bytes) }
+                }
+                Item::Numbers { may_be_empty } => {
+                    let bytes = item.bits(block) | past;
+                    if may_be_empty {
+                        trails.any(bytes)
+                    } else {
+                        trails.next(Item::NUMBER.bits(block) | past).some(bytes)
+                    }
+                }
+            };
+        }
+        trails.marks()
     }
 
     /// Whether the steps may fit here.
@@ -100,7 +165,7 @@ impl Outline {
                     Some(end) => end,
                     None => return false,
                 },
-                Item::NoQuote => return byte != b'"',
+                Item::Time => return is_of_time(byte),
                 Item::Int { may_be_empty } => {
                     let end = end_of_all(line, at, is_of_int);
                     if end == at && !may_be_empty {
@@ -126,6 +191,32 @@ impl Outline {
 }
 
 impl Item {
+    const NUMBER: Self = Self::Number { may_be_empty: false };
+
+    /// Whether a byte may be in it.
+    fn takes(self, byte: u8) -> bool {
+        match self {
+            Self::Blanks => is_blank(byte),
+            Self::Byte(own) => own == byte,
+            Self::Opening | Self::Time | Self::End => false,
+            Self::Int { .. } => is_of_int(byte),
+            Self::Status | Self::Number { .. } => is_of_number(byte),
+            Self::Numbers { .. } => is_of_numbers(byte),
+        }
+    }
+
+    /// The places of the bytes of a number or a time.
+    fn bits(self, block: &Block) -> u64 {
+        let places = |bytes: &[u8]| bytes.iter().fold(0, |all, &byte| all | block.places(byte));
+        match self {
+            Self::Int { .. } => block.digits() | places(b"-"),
+            Self::Number { .. } => block.numbers() | places(b"+eE"),
+            Self::Numbers { .. } => block.numbers() | block.blanks() | places(b"+eE,:"),
+            Self::Time => block.numbers() | block.letters() | block.blanks() | places(b"+:,"),
+            _ => u64::MAX,
+        }
+    }
+
     /// Whether the bytes of this one may go on into the next, so that its end is not known.
     fn runs_into(self, next: Self) -> bool {
         let is_of: fn(u8) -> bool = match self {
@@ -147,6 +238,10 @@ fn is_of_int(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'-'
 }
 
+fn is_of_time(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/:+-.,".contains(&byte) || is_blank(byte)
+}
+
 fn is_of_number(byte: u8) -> bool {
     matches!(byte, b'-'..=b'9' | b'+' | b'e' | b'E')
 }
@@ -161,4 +256,42 @@ fn end_of_all(line: &[u8], mut at: usize, is_of: impl Fn(u8) -> bool) -> usize {
         at += 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::scan::{Bits, past};
+    use proptest::prelude::*;
+
+    fn items() -> impl Strategy<Value = Vec<Item>> {
+        let item = prop_oneof![
+            3 => Just(Item::Blanks),
+            2 => prop::sample::select(b"\"]x,1\x01".to_vec()).prop_map(Item::Byte),
+            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::Time, Item::End]),
+            1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
+            1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
+            1 => any::<bool>().prop_map(|may_be_empty| Item::Numbers { may_be_empty }),
+        ];
+        prop::collection::vec(item, 1..6)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn no_mark_is_turned_away_that_a_walk_keeps(
+            items in items(),
+            line in prop::collection::vec(prop::sample::select(b"\"]x,: \t\x01-1e9.  ".to_vec()), 1..90),
+            mark in prop::sample::select(b"\"],-:".to_vec()),
+        ) {
+            let outline = Outline::of(items);
+            let block = Block::at(&line, 0);
+            let places = Bits::new(block.places(mark), 0);
+            let kept = outline.before(&block, past(&line, 0), block.places(mark), mark);
+            for place in places.filter(|place| outline.may_be(&line, place + 1)) {
+                prop_assert!(kept >> place & 1 == 1, "{place} of {outline:?}");
+            }
+        }
+    }
 }

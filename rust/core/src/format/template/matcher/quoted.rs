@@ -2,12 +2,13 @@
 
 use memchr::memrchr_iter;
 
-use super::find::{Behind, Quotes, is_blank};
+use super::find::{Ahead, Quotes};
 use super::run::{Cursor, Reached, further};
 use super::shapes;
 use super::steps::{Program, Quoted};
 use crate::format::parsed::Span;
 use crate::format::scan::quote_or_backslash;
+use crate::format::words::is_blank;
 
 impl Program {
     /// The field up to the first closing quote: an unescaped one if any fits.
@@ -52,7 +53,8 @@ impl Program {
         if let Some(counts) = &quoted.quotes_behind {
             return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
         }
-        let mut places = Quotes::new(line, from, quoted.behind);
+        let ahead = Ahead { behind: quoted.behind, outline: &quoted.outline };
+        let mut places = Quotes::new(line, from, ahead);
         while let Some((place, escaped)) = places.next() {
             if escaped && behind_escaped.is_some() {
                 places.without_escaped();
@@ -127,11 +129,15 @@ impl Program {
         }
         let is_behind = |failed: &Cursor| self.stopped(line, *failed).1 > self.steps[step].part;
         let nearly = || {
-            let mut blank = Quotes::new(line, from, Behind::BLANK);
-            let near = std::iter::from_fn(|| blank.next()).find(|(place, escaped)| {
-                !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte))
-            });
-            let cursor = Cursor { at: near?.0 + 1, step };
+            let mut places = Quotes::new(line, from, Ahead::BLANK);
+            let near = loop {
+                places.without_escaped();
+                let (place, escaped) = places.next()?;
+                if !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte)) {
+                    break place;
+                }
+            };
+            let cursor = Cursor { at: near + 1, step };
             self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
         };
         let reached = furthest.filter(is_behind).or_else(nearly);

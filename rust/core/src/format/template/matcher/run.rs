@@ -1,9 +1,9 @@
 //! Runs the steps of a program over a line.
 
-use super::find::{is_blank, skip_blanks, word_end};
 use super::shapes;
 use super::steps::{Op, Program};
 use crate::format::parsed::Span;
+use crate::format::words::{is_blank, list_end, skip_blanks, word_end};
 
 /// A place in the line, and the step that is next there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ impl Program {
                     word(*field, cursor, end, spans)?
                 }
                 Op::List { field, colons } => {
-                    let end = list_end(line, cursor.at, *colons);
+                    let end = if *colons {
+                        end_of_upstreams(line, cursor.at)
+                    } else {
+                        list_end(line, cursor.at)
+                    };
                     word(*field, cursor, end, spans)?
                 }
                 Op::Rest { field } => {
@@ -165,20 +169,16 @@ fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> Reached
     Ok(Cursor { at: end, step: cursor.step + 1 })
 }
 
-/// The end of a list of words that begins here.
-fn list_end(line: &[u8], start: usize, colons: bool) -> usize {
-    let mut end = word_end(line, start);
+/// The end of a list of words that begins here; upstreams are listed with lone colons too.
+fn end_of_upstreams(line: &[u8], start: usize) -> usize {
+    let mut end = list_end(line, start);
     loop {
-        let comma = end > start && line[end - 1] == b',';
-        if !comma && !colons {
-            return end;
-        }
         let next = skip_blanks(line, end);
-        let next_end = word_end(line, next);
-        let goes_on = comma || &line[next..next_end] == b":" || line[..end].ends_with(b" :");
-        if next == next_end || !goes_on {
+        let is_colon =
+            line.get(next) == Some(&b':') && line.get(next + 1).copied().is_none_or(is_blank);
+        if next == line.len() || !is_colon && !line[..end].ends_with(b" :") {
             return end;
         }
-        end = next_end;
+        end = list_end(line, next);
     }
 }

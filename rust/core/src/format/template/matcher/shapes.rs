@@ -2,8 +2,8 @@
 //!
 //! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
 
-use super::find::{is_blank, skip_blanks};
 use crate::format::time::TimeFormat;
+use crate::format::words::{is_blank, skip_blanks};
 
 /// Eighteen digits always fit into 63 bits.
 const MOST_DIGITS: usize = 18;

@@ -2,10 +2,11 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::find::{Brackets, Marks, is_blank, skip_blanks, word_end};
+use super::find::{Ahead, Brackets, Marks};
 use super::run::{Cursor, Reached, further};
 use super::steps::{Program, Until, Way};
 use crate::format::parsed::Span;
+use crate::format::words::{skip_blanks, without_blanks, word_end};
 
 impl Program {
     pub(super) fn until(
@@ -55,14 +56,16 @@ impl Search<'_> {
     fn among_others(&mut self, inside: &[u8], first: usize, spans: &mut [Span]) -> Option<Cursor> {
         match (self.until.way, self.until.mark) {
             (Way::Last, _) => None,
-            (Way::Enclosing(behind), _) => Brackets::new(inside, self.cursor.at, behind, true)
-                .filter(|(open, close)| {
-                    *open > first && self.until.outline.may_be(inside, close + 1)
-                })
-                .find_map(|(open, _)| self.ends_at(open, spans)),
-            (Way::First, Some(mark)) => {
-                Marks::new(inside, first + 1, mark).find_map(|place| self.ends_at(place, spans))
+            (Way::Enclosing(behind), _) => {
+                let ahead = Ahead { behind, outline: &self.until.outline };
+                Brackets::new(inside, self.cursor.at, ahead, true)
+                    .filter(|(open, close)| {
+                        *open > first && self.until.outline.may_be(inside, close + 1)
+                    })
+                    .find_map(|(open, _)| self.ends_at(open, spans))
             }
+            (Way::First, Some(mark)) => Marks::new(inside, first + 1, mark, &self.until.outline)
+                .find_map(|place| self.ends_at(place, spans)),
             (Way::First, None) => {
                 // Blanks side by side are one.
                 let mut behind = skip_blanks(self.line, first);
@@ -99,9 +102,7 @@ impl Until {
     fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
         if self.mark.is_some_and(|mark| mark.blank_before) {
-            while end > start && is_blank(line[end - 1]) {
-                end -= 1;
-            }
+            end = without_blanks(line, end).max(start);
             if end == place {
                 return None;
             }
