@@ -26,8 +26,9 @@ enum Item {
     Number {
         may_be_empty: bool,
     },
-    /// A byte with which a time may begin, behind which nothing is known.
-    Time,
+    /// A byte with which a time may begin, behind which nothing is known, or this one if there may
+    /// be no time.
+    Time(Option<u8>),
     /// Several with commas, colons and blanks.
     Numbers {
         may_be_empty: bool,
@@ -68,14 +69,20 @@ impl Outline {
                     }
                     Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
                     Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
-                    Look::Time(shape) if !may_be_empty => {
+                    Look::Time(shape) => {
+                        let behind = match (may_be_empty, steps.get(number + 1)) {
+                            (false, _) => Some(None),
+                            (true, Some(Step { op: Op::Text(text), optional: false, .. })) => {
+                                Some(text.first().copied())
+                            }
+                            _ => None,
+                        };
                         let others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
-                        if !others.into_iter().any(|byte| shape.has(byte)) {
-                            items.push(Item::Time);
-                        }
+                        let usual = !others.into_iter().any(|byte| shape.has(byte));
+                        items.extend(behind.filter(|_| usual).map(Item::Time));
                         break;
                     }
-                    Look::Status | Look::Time(_) => break,
+                    Look::Status => break,
                 },
                 // A dash takes the field behind it too.
                 Op::Open => items.push(Item::Opening),
@@ -122,7 +129,10 @@ impl Outline {
                     let quote = trails.next(block.places(b'"') | past);
                     return quote.or(dash.next(behind)).marks();
                 }
-                Item::Time => return trails.next(item.bits(block) | past).marks(),
+                Item::Time(byte) => {
+                    let behind = byte.map_or(0, |byte| block.places(byte));
+                    return trails.next(item.bits(block) | behind | past).marks();
+                }
                 Item::End => return trails.next(past).marks(),
                 item if item.takes(mark) => break,
                 Item::Blanks => trails.some(block.blanks()),
@@ -165,7 +175,7 @@ impl Outline {
                     Some(end) => end,
                     None => return false,
                 },
-                Item::Time => return is_of_time(byte),
+                Item::Time(behind) => return is_of_time(byte) || *behind == Some(byte),
                 Item::Int { may_be_empty } => {
                     let end = end_of_all(line, at, is_of_int);
                     if end == at && !may_be_empty {
@@ -198,7 +208,7 @@ impl Item {
         match self {
             Self::Blanks => is_blank(byte),
             Self::Byte(own) => own == byte,
-            Self::Opening | Self::Time | Self::End => false,
+            Self::Opening | Self::Time(_) | Self::End => false,
             Self::Int { .. } => is_of_int(byte),
             Self::Status | Self::Number { .. } => is_of_number(byte),
             Self::Numbers { .. } => is_of_numbers(byte),
@@ -212,7 +222,7 @@ impl Item {
             Self::Int { .. } => block.digits() | places(b"-"),
             Self::Number { .. } => block.numbers() | places(b"+eE"),
             Self::Numbers { .. } => block.numbers() | block.blanks() | places(b"+eE,:"),
-            Self::Time => block.numbers() | block.letters() | block.blanks() | places(b"+:,"),
+            Self::Time(_) => block.numbers() | block.letters() | block.blanks() | places(b"+:,"),
             _ => u64::MAX,
         }
     }
@@ -268,7 +278,7 @@ mod tests {
         let item = prop_oneof![
             3 => Just(Item::Blanks),
             2 => prop::sample::select(b"\"]x,1\x01".to_vec()).prop_map(Item::Byte),
-            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::Time, Item::End]),
+            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::Time(None), Item::Time(Some(b']')), Item::End]),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Numbers { may_be_empty }),

@@ -48,17 +48,27 @@ pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
 pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
     let mut end = decimal(line, at)?;
     loop {
-        let mark = skip_blanks(line, end);
+        let mark = behind_blanks(line, end);
         if !matches!(line.get(mark), Some(b',' | b':')) {
             return Some(end);
         }
-        match decimal(line, skip_blanks(line, mark + 1)) {
+        match decimal(line, behind_blanks(line, mark + 1)) {
             Some(next) => end = next,
             None => return Some(end),
         }
     }
 }
 
+/// As `skip_blanks`, where there mostly is none.
+#[inline]
+fn behind_blanks(line: &[u8], at: usize) -> usize {
+    match line.get(at) {
+        Some(byte) if *byte <= b' ' => skip_blanks(line, at),
+        _ => at,
+    }
+}
+
+#[inline]
 fn decimal(line: &[u8], at: usize) -> Option<usize> {
     let start = at + usize::from(line.get(at) == Some(&b'-'));
     let whole = digits(line, start);
@@ -71,7 +81,10 @@ fn decimal(line: &[u8], at: usize) -> Option<usize> {
 #[inline]
 fn digits(line: &[u8], from: usize) -> usize {
     let mut at = from;
-    while at < line.len() && at <= from + MOST_DIGITS && line[at].is_ascii_digit() {
+    while let Some(byte) = line.get(at)
+        && byte.is_ascii_digit()
+        && at <= from + MOST_DIGITS
+    {
         at += 1;
     }
     at
