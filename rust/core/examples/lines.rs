@@ -1,5 +1,5 @@
-//! Reads lines one by one, each in a call of its own, so that callgrind can count what each of
-//! them costs: `benches/instructions.py` runs it.
+//! Reads all values of lines, each line in a call of its own, so that callgrind can count what it
+//! costs: `benches/instructions.py` runs it.
 //!
 //! Input has two lines for each: a format, and a line of it. With an argument it prints the names
 //! and examples of all formats instead.
@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while let (Some(spec), Some(line)) = (lines.next(), lines.next()) {
         if readers.last().is_none_or(|(last, _)| *last != spec) {
             let format = Format::new(str::from_utf8(spec)?).map_err(|error| error.message)?;
-            let mut reader = Reader::new(&format, &["status"]).map_err(|error| error.name)?;
+            let fields = format.fields();
+            let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+            let mut reader = Reader::new(&format, &names).map_err(|error| error.name)?;
             // What is only worked out once is no cost of a line.
             black_box(reader.read(b"x")).ok();
             readers.push((spec, reader));
@@ -41,5 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 #[inline(never)]
 fn measured(reader: &mut Reader, line: &[u8]) {
-    black_box(reader.read(line)).ok();
+    if black_box(reader.read(line)).is_ok() {
+        let count = reader.names().len();
+        for field in 0..count {
+            black_box(reader.value(line, field));
+        }
+    }
 }

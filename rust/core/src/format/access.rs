@@ -102,6 +102,21 @@ pub(super) fn timer(name: &str, found: &[Found]) -> Result<Timer, (usize, usize,
     Timer::new(&formats)
 }
 
+/// What is decoded of a line, and what was decoded last: several fields come from one request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    of: Option<usize>,
+}
+
+impl Buffer {
+    /// For the next line.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        self.of = None;
+    }
+}
+
 /// What is made of the text of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -255,7 +270,7 @@ impl Accessor {
         &self,
         line: &'a [u8],
         spans: &[Span],
-        buffer: &'a mut Vec<u8>,
+        buffer: &'a mut Buffer,
     ) -> Value<'a> {
         if let Some(other) = &self.otherwise
             && !self.is_there(line, spans)
@@ -275,7 +290,7 @@ impl Accessor {
     }
 
     #[inline]
-    fn plain<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Vec<u8>) -> Value<'a> {
+    fn plain<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let raw = |at: usize| spans.get(at).and_then(|span| span.of(line));
         match &self.source {
             Source::Nowhere(_) => Value::Null,
@@ -296,17 +311,18 @@ impl Accessor {
                 let Some(query) = query else {
                     return Value::Text(path);
                 };
-                buffer.clear();
-                buffer.extend_from_slice(path);
-                buffer.push(b'?');
-                buffer.extend_from_slice(query);
-                Value::Text(buffer)
+                buffer.forget();
+                buffer.bytes.clear();
+                buffer.bytes.extend_from_slice(path);
+                buffer.bytes.push(b'?');
+                buffer.bytes.extend_from_slice(query);
+                Value::Text(&buffer.bytes)
             }
         }
     }
 
     /// As `plain`, for what has to be decoded first, or has steps behind it.
-    fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Vec<u8>) -> Value<'a> {
+    fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let mut text = match &self.source {
             Source::Nowhere(_) => return Value::Null,
             Source::Span(at, _)
@@ -317,16 +333,26 @@ impl Accessor {
                     return Value::Null;
                 };
                 let raw = span.of(line).unwrap_or_default();
-                // What stands in the line as it is meant is not copied.
-                let text = decoded(self.encoding, raw, line, span.start(), buffer);
-                if std::ptr::eq(text, raw) { Text::Line(raw) } else { Text::Buffer(0, text.len()) }
+                if buffer.of == Some(*at) {
+                    Text::Buffer(0, buffer.bytes.len())
+                } else {
+                    // What stands in the line as it is meant is not copied.
+                    let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
+                    if std::ptr::eq(text, raw) {
+                        Text::Line(raw)
+                    } else {
+                        buffer.of = Some(*at);
+                        Text::Buffer(0, buffer.bytes.len())
+                    }
+                }
             }
             Source::Time(parts, timer) => {
                 let [at] = parts[..] else { return self.plain(line, spans, buffer) };
                 let span = spans.get(at).copied().filter(|span| span.is_some());
                 let time = span.and_then(|span| {
                     let raw = span.of(line)?;
-                    let text = decoded(self.encoding, raw, line, span.start(), buffer);
+                    buffer.of = None;
+                    let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
                     timer.read(std::iter::once(Some(text)))
                 });
                 return time.map_or(Value::Null, Value::Time);
@@ -335,35 +361,37 @@ impl Accessor {
                 Value::Text(text) if text.len() <= line.len() => {
                     // It stands in the buffer, or in the line; a copy is good for both.
                     let copy = text.to_vec();
-                    buffer.clear();
-                    buffer.extend_from_slice(&copy);
-                    Text::Buffer(0, buffer.len())
+                    buffer.of = None;
+                    buffer.bytes.clear();
+                    buffer.bytes.extend_from_slice(&copy);
+                    Text::Buffer(0, buffer.bytes.len())
                 }
                 _ => return Value::Null,
             },
         };
         if let Source::Request(_, part) = self.source {
             if part == Part::Flag {
-                return part_of(text.of(buffer), part);
+                return part_of(text.of(&buffer.bytes), part);
             }
-            let Some(place) = place_of(text.of(buffer), part) else { return Value::Null };
+            let Some(place) = place_of(text.of(&buffer.bytes), part) else { return Value::Null };
             text = text.cut(place);
         }
         for step in &self.steps {
             match step {
                 Step::Class => {}
                 Step::Percent | Step::Unescape => {
-                    let from = text.of(buffer).to_vec();
+                    let from = text.of(&buffer.bytes).to_vec();
+                    buffer.of = None;
                     let undo = if *step == Step::Percent { percent } else { unescape };
-                    let decoded = undo(&from, buffer);
+                    let decoded = undo(&from, &mut buffer.bytes);
                     let len = decoded.len();
                     if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
-                        buffer.clear();
-                        buffer.extend_from_slice(&from);
+                        buffer.bytes.clear();
+                        buffer.bytes.extend_from_slice(&from);
                     }
                     text = Text::Buffer(0, len);
                 }
-                slice => match slice.place(text.of(buffer)) {
+                slice => match slice.place(text.of(&buffer.bytes)) {
                     Some(place) => text = text.cut(place),
                     None => return Value::Null,
                 },
@@ -371,7 +399,7 @@ impl Accessor {
         }
         let text = match text {
             Text::Line(text) => text,
-            Text::Buffer(start, end) => &buffer[start..end],
+            Text::Buffer(start, end) => &buffer.bytes[start..end],
         };
         match &self.source {
             Source::Span(_, how) => match read(how, text) {

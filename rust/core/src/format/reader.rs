@@ -1,6 +1,6 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, Way, int, parts_of_request, present, user};
+use super::access::{Accessor, Buffer, Way, int, parts_of_request, present, user};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
 use super::why::why;
@@ -20,7 +20,7 @@ pub struct Reader {
     /// The parts of the request line, once one of them was asked for.
     parts: Option<[Span; 3]>,
     /// What has to be decoded is decoded here.
-    buffer: Vec<u8>,
+    buffer: Buffer,
     /// Where there are several formats, a reader for each, and which of them accepted the line.
     others: Vec<Reader>,
     chosen: usize,
@@ -65,7 +65,7 @@ impl Reader {
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
             parts: None,
-            buffer: Vec::new(),
+            buffer: Buffer::default(),
             others,
             chosen: 0,
             last_text: Vec::new(),
@@ -103,6 +103,7 @@ impl Reader {
         if self.others.is_empty() {
             self.offset = 0;
             self.parts = None;
+            self.buffer.forget();
             if line.first() == Some(&b'<') && self.read_behind_priority(line) {
                 return Ok(Line::Fields);
             }

@@ -3,9 +3,8 @@
 //! What splits lines has no time to remember where it was turned away, so a line that was is looked
 //! at again, from the left, each of its bytes a bounded number of times.
 
-use memchr::memchr2_iter;
-
 use super::Reject;
+use super::scan::{Bits, Block, Trails, escaped};
 use super::words::{is_blank, skip_blanks, without_blanks, word_end};
 
 /// What a line should have been, where a look from the left finds nothing wrong with it.
@@ -51,7 +50,16 @@ impl Walk<'_> {
             return Some(stop.unwrap_or_else(|stop| stop));
         }
         let close = "the quote that closes the request";
-        match self.quoted(request, REQUEST, close, |at| status_and_size(self.line, at)) {
+        let levels = |behind: Trails, block: &Block, level: usize| {
+            let blanks = block.blanks();
+            match level {
+                0 => behind.next(blanks),
+                1 => behind.some(blanks).status(block, 0).next(blanks),
+                _ => behind.some(blanks).status(block, 0).some(blanks).next(block.numbers()),
+            }
+        };
+        let behind = |at| status_and_size(self.line, at);
+        match self.quoted(request, REQUEST, close, levels, behind) {
             Ok(end) => self.behind_size(end),
             Err(stop) => Some(stop),
         }
@@ -70,11 +78,16 @@ impl Walk<'_> {
             agent => Err((agent, "the agent in quotes")),
         };
         let close = "the quote that closes the referer";
-        let agent = match self.quoted(referer, "", close, agent) {
+        let levels = |behind: Trails, block: &Block, level: usize| match level {
+            0 => behind.next(block.blanks()),
+            _ => behind.some(block.blanks()).next(block.places(b'"')),
+        };
+        let agent = match self.quoted(referer, "", close, levels, agent) {
             Ok(agent) => agent,
             Err(stop) => return Some(stop),
         };
-        self.quoted(agent, "", "the quote that closes the agent", Ok).err()
+        let levels = |behind: Trails, block: &Block, _| behind.next(block.blanks());
+        self.quoted(agent, "", "the quote that closes the agent", levels, Ok).err()
     }
 
     /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
@@ -82,17 +95,24 @@ impl Walk<'_> {
     fn brackets(&self) -> Result<(usize, usize), Stop> {
         let mut open = None;
         let mut close = None;
-        for place in memchr2_iter(b'[', b']', self.line) {
-            if self.line[place] == b'[' {
-                if place > self.lead && is_blank(self.line[place - 1]) {
-                    open = Some(place);
-                }
-            } else if let Some(open) = open {
-                let request = skip_blanks(self.line, place + 1);
-                match self.line.get(request) {
-                    Some(b'"') if request > place + 1 => return Ok((open, place)),
-                    Some(b'-') if request > place + 1 => close = close.or(Some((open, place))),
-                    _ => {}
+        for start in (self.lead..self.line.len()).step_by(Block::LEN) {
+            let block = Block::at(self.line, start);
+            let (blanks, opening) = (block.blanks(), block.places(b'['));
+            let before = start > self.lead && is_blank(self.line[start - 1]);
+            let opening = opening & (blanks << 1 | u64::from(before));
+            let closing = block.places(b']');
+            let begins = block.places(b'"') | block.places(b'-');
+            let closing = Trails::behind(closing).some(blanks).next(begins).marks();
+            for place in Bits::new(opening | closing, start) {
+                if self.line[place] == b'[' {
+                    open = if is_blank(self.line[place - 1]) { Some(place) } else { open };
+                } else if let Some(open) = open {
+                    let request = skip_blanks(self.line, place + 1);
+                    match self.line.get(request) {
+                        Some(b'"') if request > place + 1 => return Ok((open, place)),
+                        Some(b'-') if request > place + 1 => close = close.or(Some((open, place))),
+                        _ => {}
+                    }
                 }
             }
         }
@@ -124,39 +144,63 @@ impl Walk<'_> {
 
     /// A field in quotes from this place on: what is behind the first quote that closes it, or
     /// the stop that came furthest behind one which may.
+    ///
+    /// `levels` are the quotes behind which more and more fits: of all levels but the last, which
+    /// only a size that is none can stop, the first quote says what the others say.
     fn quoted(
         &self,
         open: usize,
         opening: &'static str,
         closing: &'static str,
+        levels: impl Fn(Trails, &Block, usize) -> Trails,
         behind: impl Fn(usize) -> Result<usize, Stop>,
     ) -> Result<usize, Stop> {
+        const LEVELS: usize = 3;
         if self.line.get(open) != Some(&b'"') {
             return Err((open, opening));
         }
         let mut stops: [Option<Stop>; 2] = [None; 2];
-        let mut passed = open;
+        let mut seen = [[false; 2]; LEVELS - 1];
         let mut escaped_end = None;
-        for place in memchr2_iter(b'"', b'\\', &self.line[open + 1..]).map(|at| open + 1 + at) {
-            if place <= passed {
+        let mut carry = false;
+        for start in (open + 1..self.line.len()).step_by(Block::LEN) {
+            let block = Block::at(self.line, start);
+            let escaped = escaped(block.places(b'\\'), &mut carry);
+            let quotes = block.places(b'"');
+            if quotes == 0 {
                 continue;
             }
-            let is_escaped = self.line[place] == b'\\';
-            let quote = place + usize::from(is_escaped);
-            passed = quote;
-            if self.line.get(quote) != Some(&b'"')
-                || self.line.get(quote + 1).is_some_and(|byte| !is_blank(*byte))
-            {
-                continue;
+            let marks = |level| levels(Trails::behind(quotes), &block, level).marks();
+            let mut wanted = marks(LEVELS - 1);
+            if escaped_end.is_some() {
+                wanted &= !escaped;
             }
-            match behind(quote + 1) {
-                Ok(end) if !is_escaped => return Ok(end),
-                Ok(end) => escaped_end = escaped_end.or(Some(end)),
-                Err(stop) => {
-                    let known = &mut stops[usize::from(is_escaped)];
-                    let is_further = |known: Stop| rank(stop.1) > rank(known.1);
-                    if known.is_none_or(is_further) {
-                        *known = Some(stop);
+            for (level, seen) in seen.iter_mut().enumerate() {
+                if *seen == [true; 2] {
+                    continue;
+                }
+                let marks = marks(level);
+                for (bits, seen) in [marks & !escaped, marks & escaped].into_iter().zip(seen) {
+                    if bits != 0 && !*seen {
+                        wanted |= bits & bits.wrapping_neg();
+                        *seen = true;
+                    }
+                }
+            }
+            for quote in Bits::new(wanted, start) {
+                if self.line.get(quote + 1).is_some_and(|byte| !is_blank(*byte)) {
+                    continue;
+                }
+                let is_escaped = escaped >> (quote - start) & 1 == 1;
+                match behind(quote + 1) {
+                    Ok(end) if !is_escaped => return Ok(end),
+                    Ok(end) => escaped_end = escaped_end.or(Some(end)),
+                    Err(stop) => {
+                        let known = &mut stops[usize::from(is_escaped)];
+                        let is_further = |known: Stop| rank(stop.1) > rank(known.1);
+                        if known.is_none_or(is_further) {
+                            *known = Some(stop);
+                        }
                     }
                 }
             }

@@ -100,34 +100,35 @@ fn doubled<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
 
 /// The inside of a JSON string.
 fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
-    replaced(
-        raw,
-        buffer,
-        |rest| near(b'\\', rest),
-        |rest, buffer| {
-            let (character, length) = json_escape(rest)?;
-            buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            Some(length)
-        },
-    )
+    if memchr(b'\\', raw).is_none() {
+        return raw;
+    }
+    buffer.clear();
+    buffer.resize(raw.len(), 0);
+    // What an escape stands for is shorter than that.
+    let length = json_into(raw, buffer).unwrap_or_default();
+    buffer.truncate(length);
+    buffer
 }
 
 /// Writes what the inside of a JSON string says into a buffer, and says how long it is, if it is
 /// no longer than that.
 pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut length = 0;
-    while let Some((&byte, rest)) = raw.split_first() {
-        if byte == b'\\'
-            && let Some((character, escape)) = json_escape(raw)
+    while let Some(&byte) = raw.first() {
+        let taken = if byte == b'\\'
+            && let Some((character, taken)) = json_escape(raw)
         {
             let said = buffer.get_mut(length..length + character.len_utf8())?;
             length += character.encode_utf8(said).len();
-            raw = &raw[escape..];
+            taken
         } else {
-            *buffer.get_mut(length)? = byte;
-            length += 1;
-            raw = rest;
-        }
+            let next = near(b'\\', &raw[1..]).map_or(raw.len(), |offset| 1 + offset);
+            buffer.get_mut(length..length + next)?.copy_from_slice(&raw[..next]);
+            length += next;
+            next
+        };
+        raw = &raw[taken..];
     }
     Some(length)
 }

@@ -26,9 +26,11 @@ enum Item {
     Number {
         may_be_empty: bool,
     },
-    /// A byte with which a time may begin, behind which nothing is known, or this one if there may
-    /// be no time.
-    Time(Option<u8>),
+    /// A time, behind which nothing is known but the byte that ends it, if that is no blank.
+    Time {
+        behind: Option<u8>,
+        may_be_empty: bool,
+    },
     /// Several with commas, colons and blanks.
     Numbers {
         may_be_empty: bool,
@@ -70,16 +72,11 @@ impl Outline {
                     Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
                     Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
                     Look::Time(shape) => {
-                        let behind = match (may_be_empty, steps.get(number + 1)) {
-                            (false, _) => Some(None),
-                            (true, Some(Step { op: Op::Text(text), optional: false, .. })) => {
-                                Some(text.first().copied())
-                            }
-                            _ => None,
-                        };
                         let others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
-                        let usual = !others.into_iter().any(|byte| shape.has(byte));
-                        items.extend(behind.filter(|_| usual).map(Item::Time));
+                        if !others.into_iter().any(|byte| shape.has(byte)) {
+                            let (behind, may_be_empty) = (shape.behind(), *may_be_empty);
+                            items.push(Item::Time { behind, may_be_empty });
+                        }
                         break;
                     }
                     Look::Status => break,
@@ -129,13 +126,18 @@ impl Outline {
                     let quote = trails.next(block.places(b'"') | past);
                     return quote.or(dash.next(behind)).marks();
                 }
-                Item::Time(byte) => {
-                    let behind = byte.map_or(0, |byte| block.places(byte));
-                    return trails.next(item.bits(block) | behind | past).marks();
-                }
                 Item::End => return trails.next(past).marks(),
                 item if item.takes(mark) => break,
                 Item::Blanks => trails.some(block.blanks()),
+                Item::Time { behind, may_be_empty } => {
+                    let ends = behind.map_or(0, |byte| block.places(byte));
+                    let inside = item.bits(block) & !ends | past;
+                    return match (behind, may_be_empty) {
+                        (None, _) => trails.next(inside).marks(),
+                        (_, true) => trails.any(inside).next(ends | past).marks(),
+                        (_, false) => trails.some(inside).next(ends | past).marks(),
+                    };
+                }
                 // A run of blanks may have gone on over one.
                 Item::Byte(byte) if byte <= b' ' => break,
                 Item::Byte(byte) => trails.one(block.places(byte) | past),
@@ -175,7 +177,13 @@ impl Outline {
                     Some(end) => end,
                     None => return false,
                 },
-                Item::Time(behind) => return is_of_time(byte) || *behind == Some(byte),
+                Item::Time { behind: None, .. } => return is_of_time(byte),
+                Item::Time { behind: Some(behind), may_be_empty } => {
+                    let is_inside = |byte| byte != *behind && is_of_time(byte);
+                    let end = end_of_all(line, at, is_inside);
+                    let ends = line.get(end).is_none_or(|byte| byte == behind);
+                    return ends && (end > at || *may_be_empty);
+                }
                 Item::Int { may_be_empty } => {
                     let end = end_of_all(line, at, is_of_int);
                     if end == at && !may_be_empty {
@@ -208,7 +216,8 @@ impl Item {
         match self {
             Self::Blanks => is_blank(byte),
             Self::Byte(own) => own == byte,
-            Self::Opening | Self::Time(_) | Self::End => false,
+            Self::Opening | Self::End => false,
+            Self::Time { .. } => is_of_time(byte),
             Self::Int { .. } => is_of_int(byte),
             Self::Status | Self::Number { .. } => is_of_number(byte),
             Self::Numbers { .. } => is_of_numbers(byte),
@@ -222,7 +231,9 @@ impl Item {
             Self::Int { .. } => block.digits() | places(b"-"),
             Self::Number { .. } => block.numbers() | places(b"+eE"),
             Self::Numbers { .. } => block.numbers() | block.blanks() | places(b"+eE,:"),
-            Self::Time(_) => block.numbers() | block.letters() | block.blanks() | places(b"+:,"),
+            Self::Time { .. } => {
+                block.numbers() | block.letters() | block.blanks() | places(b"+:,")
+            }
             _ => u64::MAX,
         }
     }
@@ -278,7 +289,9 @@ mod tests {
         let item = prop_oneof![
             3 => Just(Item::Blanks),
             2 => prop::sample::select(b"\"]x,1\x01".to_vec()).prop_map(Item::Byte),
-            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::Time(None), Item::Time(Some(b']')), Item::End]),
+            1 => (prop::option::of(prop::sample::select(b"]:,".to_vec())), any::<bool>())
+                .prop_map(|(behind, may_be_empty)| Item::Time { behind, may_be_empty }),
+            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::End]),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Numbers { may_be_empty }),

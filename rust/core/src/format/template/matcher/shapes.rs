@@ -174,6 +174,11 @@ impl TimeShape {
         self.bytes[usize::from(byte)]
     }
 
+    /// What ends it, if that is no blank.
+    pub(super) fn behind(&self) -> Option<u8> {
+        self.behind
+    }
+
     /// Whether it goes up to the first of these bytes.
     pub(super) fn ends_before(&self, byte: u8) -> bool {
         self.behind == Some(byte) && self.inside == 0
