@@ -8,14 +8,19 @@ pub fn lossy(text: &[u8]) -> Cow<'_, str> {
         return Cow::Borrowed(valid);
     }
     let mut out = String::with_capacity(text.len());
+    let mut rest = text;
     let mut in_run = false;
-    for part in text.utf8_chunks() {
+    while let Some(part) = rest.utf8_chunks().next() {
         out.push_str(part.valid());
         in_run &= part.valid().is_empty();
         if !part.invalid().is_empty() && !in_run {
             out.push(char::REPLACEMENT_CHARACTER);
             in_run = true;
         }
+        let behind = &rest[part.valid().len() + part.invalid().len()..];
+        // What begins no character belongs to the run, if there is one.
+        let never = |byte: &&u8| in_run && matches!(byte, 0x80..=0xc1 | 0xf5..);
+        rest = &behind[behind.iter().take_while(never).count()..];
     }
     Cow::Owned(out)
 }
@@ -23,11 +28,26 @@ pub fn lossy(text: &[u8]) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_run_is_one_replacement_however_many_sequences_it_breaks() {
         assert_eq!(lossy(b"\xff"), "\u{fffd}");
         assert_eq!(lossy(b"a\xff\xfe\xe2\x80b\x80"), "a\u{fffd}b\u{fffd}");
         assert_eq!(lossy("é".as_bytes()), "é");
+    }
+
+    proptest! {
+        #[test]
+        fn all_but_runs_is_kept(text in prop::collection::vec(prop::sample::select(
+            b"a\x80\xbf\xc1\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xf4\xf5\xff".to_vec()), 0..30)) {
+            let mut expected = String::new();
+            for character in String::from_utf8_lossy(&text).chars() {
+                if !(character == char::REPLACEMENT_CHARACTER && expected.ends_with(character)) {
+                    expected.push(character);
+                }
+            }
+            prop_assert_eq!(lossy(&text), expected);
+        }
     }
 }

@@ -26,6 +26,10 @@ enum Item {
     Number {
         may_be_empty: bool,
     },
+    /// The bytes of a time that goes up to the byte behind it.
+    Inside {
+        may_be_empty: bool,
+    },
     /// A time, behind which nothing is known but the byte that ends it, if that is no blank.
     Time {
         behind: Option<u8>,
@@ -72,12 +76,16 @@ impl Outline {
                     Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
                     Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
                     Look::Time(shape) => {
-                        let others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
-                        if !others.into_iter().any(|byte| shape.has(byte)) {
-                            let (behind, may_be_empty) = (shape.behind(), *may_be_empty);
-                            items.push(Item::Time { behind, may_be_empty });
+                        let mut others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
+                        if others.any(|byte| shape.has(byte)) {
+                            break;
                         }
-                        break;
+                        let (behind, may_be_empty) = (shape.behind(), *may_be_empty);
+                        if behind.is_none_or(|byte| is_of_time(byte) || !shape.ends_before(byte)) {
+                            items.push(Item::Time { behind, may_be_empty });
+                            break;
+                        }
+                        items.push(Item::Inside { may_be_empty });
                     }
                     Look::Status => break,
                 },
@@ -142,7 +150,9 @@ impl Outline {
                 Item::Byte(byte) if byte <= b' ' => break,
                 Item::Byte(byte) => trails.one(block.places(byte) | past),
                 Item::Status => trails.status(block, past),
-                Item::Int { may_be_empty } | Item::Number { may_be_empty } => {
+                Item::Int { may_be_empty }
+                | Item::Number { may_be_empty }
+                | Item::Inside { may_be_empty } => {
                     let bytes = item.bits(block) | past;
                     if may_be_empty { trails.any(bytes) } else { trails.some(bytes) }
                 }
@@ -198,6 +208,13 @@ impl Outline {
                     }
                     end
                 }
+                Item::Inside { may_be_empty } => {
+                    let end = end_of_all(line, at, is_of_time);
+                    if end == at && !may_be_empty {
+                        return false;
+                    }
+                    end
+                }
                 Item::Numbers { may_be_empty } if *may_be_empty || is_of_number(byte) => {
                     end_of_all(line, at, is_of_numbers)
                 }
@@ -217,7 +234,7 @@ impl Item {
             Self::Blanks => is_blank(byte),
             Self::Byte(own) => own == byte,
             Self::Opening | Self::End => false,
-            Self::Time { .. } => is_of_time(byte),
+            Self::Time { .. } | Self::Inside { .. } => is_of_time(byte),
             Self::Int { .. } => is_of_int(byte),
             Self::Status | Self::Number { .. } => is_of_number(byte),
             Self::Numbers { .. } => is_of_numbers(byte),
@@ -231,7 +248,7 @@ impl Item {
             Self::Int { .. } => block.digits() | places(b"-"),
             Self::Number { .. } => block.numbers() | places(b"+eE"),
             Self::Numbers { .. } => block.numbers() | block.blanks() | places(b"+eE,:"),
-            Self::Time { .. } => {
+            Self::Time { .. } | Self::Inside { .. } => {
                 block.numbers() | block.letters() | block.blanks() | places(b"+:,")
             }
             _ => u64::MAX,
@@ -244,6 +261,7 @@ impl Item {
             Self::Int { .. } => is_of_int,
             Self::Number { .. } => is_of_number,
             Self::Numbers { .. } => is_of_numbers,
+            Self::Inside { .. } => is_of_time,
             _ => return false,
         };
         match next {
@@ -292,6 +310,7 @@ mod tests {
             1 => (prop::option::of(prop::sample::select(b"]:,".to_vec())), any::<bool>())
                 .prop_map(|(behind, may_be_empty)| Item::Time { behind, may_be_empty }),
             1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::End]),
+            1 => any::<bool>().prop_map(|may_be_empty| Item::Inside { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Numbers { may_be_empty }),
