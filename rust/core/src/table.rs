@@ -6,10 +6,13 @@
 use crate::delta::{Counters, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
-use crate::format::{Format, Kind, Line, Reader, Reject, UnknownField, Value};
+use crate::format::{Format, Kept, Kind, Line, Reader, Reject, UnknownField, Value};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 use crate::rows::Rejects;
 use crate::text::lossy;
+
+/// To keep lines is no gain where fewer columns than these wait for their values.
+const FEWEST_WAITING: usize = 4;
 
 /// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
 /// is not UTF-8 grows threefold.
@@ -64,6 +67,15 @@ impl Bits {
             self.push_bit(bit);
         }
         self.len += 1;
+    }
+
+    /// Up to 64 of them, the first one lowest.
+    fn extend(&mut self, bits: u64, len: usize) {
+        if self.zeros == 0 && bits.trailing_ones() as usize >= len {
+            self.len += len;
+        } else {
+            (0..len).for_each(|place| self.push(bits >> place & 1 == 1));
+        }
     }
 
     fn push_bit(&mut self, bit: bool) {
@@ -133,6 +145,10 @@ pub struct Tabulator {
     filter: Option<Bound>,
     /// The first column of times: its neighbours are often the same, which the reader remembers.
     times: Option<usize>,
+    /// Which columns get their values line by line, and which when enough lines were kept.
+    at_once: Vec<usize>,
+    waiting: Vec<usize>,
+    kept: Kept,
     table: Table,
     line: usize,
     /// How long all lines are together, where that is known.
@@ -204,10 +220,20 @@ impl Tabulator {
         let batches = vec![Rows::new(&fields)];
         let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
         let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
+        let can_wait = |field: &usize| reader.can_wait(*field);
+        let (mut waiting, mut at_once): (Vec<_>, Vec<_>) =
+            (0..table.fields.len()).partition(can_wait);
+        if waiting.len() < FEWEST_WAITING {
+            at_once = (0..table.fields.len()).collect();
+            waiting.clear();
+        }
         Self {
             reader,
             filter,
             times,
+            at_once,
+            waiting,
+            kept: Kept::default(),
             table,
             line: 0,
             expected: 0,
@@ -233,30 +259,61 @@ impl Tabulator {
             }
         }
         if self.bytes + line.len() > self.most_bytes {
+            self.flush();
             self.table.batches.push(Rows::new(&self.table.fields));
             self.bytes = 0;
         }
         self.bytes += line.len();
         let Some(batch) = self.table.batches.last_mut() else { return };
-        let is_first = batch.len == 0;
-        for (field, column) in batch.columns.iter_mut().enumerate() {
-            column.push(if self.times == Some(field) {
+        for &field in &self.at_once {
+            batch.columns[field].push(if self.times == Some(field) {
                 self.reader.time(line, field).map_or(Value::Null, Value::Time)
             } else {
                 self.reader.value(line, field)
             });
         }
-        if is_first {
-            // All will be much like the first one; columns that grow together are copied each time.
-            let lines = self.expected.min(self.most_bytes) / (line.len() + 1);
-            batch.columns.iter_mut().for_each(|column| column.reserve(lines.min(MOST_RESERVED)));
-        }
         batch.len += 1;
         self.table.rows += 1;
+        if self.waiting.is_empty() {
+            if batch.len == 1 {
+                self.make_room();
+            }
+            return;
+        }
+        self.reader.keep(line, &mut self.kept);
+        if self.kept.len == Kept::MOST {
+            self.flush();
+        }
+    }
+
+    /// Gives the columns that wait the values of the lines that were kept.
+    fn flush(&mut self) {
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        let is_first = batch.len == self.kept.len;
+        for &field in &self.waiting {
+            batch.columns[field].extend(&self.reader, &self.kept, field);
+        }
+        let is_any = self.kept.len > 0;
+        self.kept.clear();
+        if is_first && is_any {
+            self.make_room();
+        }
+    }
+
+    /// Makes room for all lines of a batch, of which some are there: columns that grow together
+    /// are copied each time.
+    fn make_room(&mut self) {
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        // All will be much like the first ones; room that is not used costs nothing.
+        let bytes = self.expected.min(self.most_bytes);
+        let lines = bytes.saturating_mul(batch.len) / (self.bytes + batch.len).max(1);
+        let lines = (lines + lines / 8).min(MOST_RESERVED);
+        batch.columns.iter_mut().for_each(|column| column.reserve(lines, batch.len));
     }
 
     /// The table of all of them.
     pub fn finish(mut self) -> Table {
+        self.flush();
         for column in self.table.batches.iter_mut().flat_map(|batch| &mut batch.columns) {
             if let Values::Text { offsets, data } = &mut column.values
                 && !is_text(offsets, data)
@@ -286,16 +343,42 @@ impl Column {
         Self { valid: Bits::default(), values }
     }
 
-    /// Makes room for so many values like the one that is there.
-    fn reserve(&mut self, values: usize) {
+    /// Makes room for so many values like the few that are there.
+    fn reserve(&mut self, values: usize, there: usize) {
         match &mut self.values {
             Values::Text { offsets, data } => {
                 offsets.reserve(values);
-                data.reserve(data.len().saturating_mul(values).min(MAX_BATCH_BYTES));
+                data.reserve((data.len().saturating_mul(values) / there).min(MAX_BATCH_BYTES));
             }
             Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
             Values::Float(numbers) => numbers.reserve(values),
         }
+    }
+
+    /// Appends what the lines that were kept have in a field.
+    fn extend(&mut self, reader: &Reader, kept: &Kept, field: usize) {
+        let mut valid = 0_u64;
+        let mut place = 0;
+        let mut note = |is_there: bool| {
+            valid |= u64::from(is_there) << place;
+            place += 1;
+        };
+        match &mut self.values {
+            Values::Text { offsets, data } => reader.values_of(kept, field, |value| {
+                if let Value::Text(text) = value {
+                    data.extend_from_slice(text);
+                }
+                note(matches!(value, Value::Text(_)));
+                offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
+            }),
+            Values::Int(values) => reader.values_of(kept, field, |value| {
+                let number = if let Value::Int(number) = value { Some(number) } else { None };
+                note(number.is_some());
+                values.push(number.unwrap_or_default());
+            }),
+            Values::Float(_) | Values::Time(_) => {}
+        }
+        self.valid.extend(valid, kept.len);
     }
 
     #[inline]

@@ -37,6 +37,7 @@ pub use named::Named;
 pub use names::{NAMES, Name};
 pub use parsed::{Line, Reject};
 pub use read::{Kind, Value};
+pub(crate) use reader::Kept;
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};

@@ -19,6 +19,12 @@ impl Span {
         Self { start: start as u32, end: end as u32 }
     }
 
+    /// The same piece in a text that has the line from this place on.
+    #[inline]
+    pub(crate) fn moved(self, offset: u32) -> Self {
+        Self { start: self.start.saturating_add(offset), end: self.end + offset }
+    }
+
     /// Whether there is one.
     pub(crate) fn is_some(self) -> bool {
         self.start <= self.end

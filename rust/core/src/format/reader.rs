@@ -19,6 +19,8 @@ pub struct Reader {
     offset: usize,
     /// The parts of the request line, once one of them was asked for.
     parts: Option<[Span; 3]>,
+    /// Where the request is, if one of its parts is wanted.
+    request: Option<usize>,
     /// What has to be decoded is decoded here.
     buffer: Buffer,
     /// Where there are several formats, a reader for each, and which of them accepted the line.
@@ -27,6 +29,37 @@ pub struct Reader {
     /// Neighbours in a log mostly have the same time, which need not be read twice.
     last_text: Vec<u8>,
     last_time: Option<i64>,
+}
+
+/// Lines that were read, whose values are asked for later: of one field after the other, which is
+/// half the work of line after line.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    text: Vec<u8>,
+    /// Of each line the spans of all fields, and the parts of the request if a field needs them.
+    spans: Vec<Span>,
+    width: usize,
+    /// How many lines there are.
+    pub(crate) len: usize,
+}
+
+impl Kept {
+    /// So many lines stay in the nearest cache.
+    pub(crate) const MOST: usize = 64;
+
+    /// Without any line.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+        self.len = 0;
+    }
+
+    #[inline]
+    fn each(&self, at: usize, of: impl Fn(&[u8]) -> Value<'_>, mut take: impl FnMut(Value<'_>)) {
+        for line in self.spans.chunks_exact(self.width.max(1)) {
+            take(line[at].of(&self.text).map_or(Value::Null, &of));
+        }
+    }
 }
 
 /// A format has no field of this name.
@@ -57,10 +90,13 @@ impl Reader {
     fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
         let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
         let accessors: Vec<_> = names.iter().map(access).collect();
+        let ways: Vec<_> = accessors.iter().map(Accessor::way).collect();
+        let request = |way: &Way| if let Way::Part(at, _) = way { Some(*at) } else { None };
         Self {
             format: format.clone(),
+            request: ways.iter().find_map(request),
             names: names.iter().map(|&name| name.into()).collect(),
-            ways: accessors.iter().map(Accessor::way).collect(),
+            ways,
             accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
@@ -214,6 +250,42 @@ impl Reader {
                 parts[part].of(own).map_or(Value::Null, Value::Text)
             }
             Way::Long => self.accessors[field].value(own, &self.spans, &mut self.buffer),
+        }
+    }
+
+    /// Whether the values of a field may be asked for later.
+    pub(crate) fn can_wait(&self, field: usize) -> bool {
+        let is_quick = self.ways.get(field).is_some_and(|way| !matches!(way, Way::Long));
+        is_quick && self.others.is_empty() && !self.format.has_header()
+    }
+
+    /// Keeps the line that was read last.
+    pub(crate) fn keep(&mut self, line: &[u8], kept: &mut Kept) {
+        let own = &line[self.offset..];
+        // A line is at most 64 KiB long.
+        let Ok(start) = u32::try_from(kept.text.len()) else { return };
+        kept.text.extend_from_slice(own);
+        kept.spans.extend(self.spans.iter().map(|span| span.moved(start)));
+        if let Some(request) = self.request {
+            let parts = parts_of_request(own, self.spans[request]);
+            kept.spans.extend(parts.map(|part| part.moved(start)));
+        }
+        kept.len += 1;
+        kept.width = kept.spans.len() / kept.len;
+    }
+
+    /// Takes the values of a field, if it can wait, in the lines that were kept.
+    #[inline]
+    pub(crate) fn values_of(&self, kept: &Kept, field: usize, take: impl FnMut(Value<'_>)) {
+        match self.ways[field] {
+            Way::Verbatim(at) => kept.each(at, |text| Value::Text(text), take),
+            Way::Text(at) => kept.each(at, present, take),
+            Way::User(at) => kept.each(at, user, take),
+            Way::Int(at) => kept.each(at, int, take),
+            Way::Part(_, part) => {
+                kept.each(self.spans.len() + part, |text| Value::Text(text), take);
+            }
+            Way::Long => {}
         }
     }
 
