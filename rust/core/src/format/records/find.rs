@@ -1,17 +1,16 @@
 //! Search in short pieces of text, and for one of a few words that are known beforehand.
 //!
 //! Values are a dozen bytes long, and a call of memchr costs as much as looking at thirty. So the
-//! first blocks of eight bytes are looked at here.
+//! first blocks of sixteen bytes are looked at here.
 
 use memchr::memchr2;
+use wide::u8x16;
 
 /// How many bytes a block has.
-const BLOCK: usize = 8;
-
-const ONES: u64 = 0x0101_0101_0101_0101;
+const BLOCK: usize = 16;
 
 /// How many blocks are looked at before memchr is called.
-const BLOCKS: usize = 5;
+const BLOCKS: usize = 3;
 
 /// The first place at or after this one where either byte stands, or the end of the text.
 #[inline]
@@ -27,7 +26,7 @@ pub(super) fn either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
         };
         let hits = hits(*block, one, two);
         if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
+            return at + hits.trailing_zeros() as usize;
         }
         at += BLOCK;
     }
@@ -47,12 +46,11 @@ fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
         .map_or(text.len(), |offset| at + offset)
 }
 
-/// The high bit of each byte that is either of the two; only the lowest one is sure.
+/// A bit for each byte that is either of the two.
 #[inline]
-fn hits(block: [u8; BLOCK], one: u8, two: u8) -> u64 {
-    let block = u64::from_le_bytes(block);
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-    zeros(block ^ (ONES * u64::from(one))) | zeros(block ^ (ONES * u64::from(two)))
+fn hits(block: [u8; BLOCK], one: u8, two: u8) -> u32 {
+    let block = u8x16::new(block);
+    (block.cmp_eq(u8x16::splat(one)) | block.cmp_eq(u8x16::splat(two))).move_mask().cast_unsigned()
 }
 
 /// Words that a text may begin with, each with the byte behind it; none of them is the beginning
