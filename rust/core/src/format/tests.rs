@@ -207,3 +207,14 @@ fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
         }
     }
 }
+
+/// `main-rt` is two templates: the short way through the first one once went on behind what both
+/// begin with, and the second one took the rest for its own.
+#[test]
+fn no_alternative_goes_on_where_another_one_stopped() {
+    let line = concat!(
+        r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 612 "-" "curl" "203.01"#,
+        r#" uct="0.001" uht="0.010" urt="0.""#,
+    );
+    assert_eq!(reject("main-rt", line.as_bytes()), 121);
+}

@@ -57,6 +57,8 @@ impl Program {
                 _ => self.run(line, cursor, usize::MAX, spans)?,
             };
         }
+        // What another program does not share was not begun.
+        debug_assert!(cursor.step == last || cursor.step <= up_to);
         Ok(cursor)
     }
 
