@@ -7,7 +7,10 @@ mod parsers;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use tailrace_core::{Chunk, Format, Kind, Line, MAX_LINE_BYTES, Reader, Value, agreeing};
+use tailrace_core::{
+    Chunk, Column, Format, Kind, Line, MAX_LINE_BYTES, Reader, Tabulator, Value, Values, agreeing,
+    lossy,
+};
 
 pub use parsers::naive;
 
@@ -101,19 +104,23 @@ fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Reads lines of one format: whatever they are, the same line has the same answer, whatever was
-/// read before it, and a collector's prefix changes nothing.
+/// read before it, a collector's prefix changes nothing, and a table has the same values.
 pub fn lines(data: &[u8]) {
     let Some((&choice, text)) = data.split_first() else { return };
     let place = usize::from(choice) % subjects().len();
     let Subject { format, fresh } = &subjects()[place];
     let has_header = format.has_header();
     let mut reader = fresh.clone();
+    let mut table = Tabulator::new(fresh.clone());
+    let mut rows = Vec::new();
     for line in lines_of(text) {
         let answer = read(&mut reader, line, has_header);
         assert_eq!(read(&mut reader, line, has_header), answer, "{:?}, twice", format.spec());
         if has_header {
             continue;
         }
+        table.push(line);
+        rows.extend(answer.iter().flatten().cloned());
         assert_eq!(read(&mut fresh.clone(), line, false), answer, "{:?}, alone", format.spec());
         let promised = lists::BEHIND_PREFIXES.contains(&lists::FORMATS[place]);
         if answer.is_ok() && promised && !is_ambiguous(line) {
@@ -123,6 +130,34 @@ pub fn lines(data: &[u8]) {
                 assert_eq!(behind, answer, "{:?} behind {prefix:?}", format.spec());
             }
         }
+    }
+    for batch in table.finish().batches {
+        assert_eq!(batch.len, rows.len());
+        for (row, values) in rows.iter().enumerate() {
+            for (column, value) in batch.columns.iter().zip(values) {
+                let expected = match value {
+                    Found::Text(text) => Found::Text(lossy(text).into_owned().into_bytes()),
+                    other => other.clone(),
+                };
+                assert_eq!(in_column(column, row), expected, "{:?}, as a table", format.spec());
+            }
+        }
+    }
+}
+
+/// One of the values of a column.
+fn in_column(column: &Column, row: usize) -> Found {
+    if !column.valid.get(row) {
+        return Found::Null;
+    }
+    match &column.values {
+        Values::Text { offsets, data } => {
+            let [start, end] = [row, row + 1].map(|at| usize::try_from(offsets[at]).unwrap());
+            Found::Text(data[start..end].to_vec())
+        }
+        Values::Int(values) => Found::Int(values[row]),
+        Values::Float(values) => Found::Float(values[row]),
+        Values::Time(values) => Found::Time(values[row]),
     }
 }
 
