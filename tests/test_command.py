@@ -208,6 +208,42 @@ def test_a_live_run_goes_on_when_nobody_reads_what_it_says(tmp_path: Path):
         assert following.wait(10) == 0
 
 
+@pytest.mark.parametrize(
+    ("log_format", "header", "line", "by"),
+    [
+        ("csv", "device,degrees", "{},11.5", "device"),
+        ("w3c", "#Fields: device degrees", "{} 11.5", "device"),
+        (
+            "auto",
+            "#Fields: date time c-ip cs-uri-stem",
+            "2015-05-17 10:05:03 {} /a",
+            "host",
+        ),
+    ],
+)
+def test_columns_have_names_also_where_a_log_is_read_from_its_end(
+    log_format: str, header: str, line: str, by: str, tmp_path: Path
+):
+    log = tmp_path / "log"
+    log.write_text(f"{header}\n{line.format('cellar')}\n")
+    arguments = [
+        *("top", "-F", str(log), "--log-format", log_format, "--by", by, "--time", "arrival"),
+        *("--window", "600s", "--slide", "1s", "--format", "jsonl"),
+    ]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE) as following:
+        assert following.stdout is not None
+        # After an answer the end that it began at is behind it.
+        snapshot = json.loads(following.stdout.readline())
+        with log.open("a") as file:
+            file.write(f"{line.format('attic')}\n")
+        while not snapshot["rows"]:
+            snapshot = json.loads(following.stdout.readline())
+        following.send_signal(signal.SIGTERM)
+        assert following.wait(10) == 0
+    assert snapshot["rows"] == [{by: "attic", "count": 1}]
+    assert snapshot["lines"]["rejected"] == {}
+
+
 def test_a_host_that_there_is_not_is_named():
     ran = subprocess.run(
         [*COMMAND, "top", "flume://nohost.invalid:1"], capture_output=True, text=True, check=False

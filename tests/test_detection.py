@@ -153,6 +153,14 @@ def test_cloudfront_is_told_without_its_header():
     assert chosen(lines(*[EXAMPLES["cloudfront"]] * 3)) == Choice("cloudfront", 3, 3)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [("date time c-ip cs-uri-stem", "w3c"), ("date time x-edge-location sc-bytes", "cloudfront")],
+)
+def test_a_header_alone_says_whose_it_is(names: str, expected: str):
+    assert chosen(lines(b"#Version: 1.0", b"#Fields: " + names.encode())).format == expected
+
+
 def test_a_mixed_log_says_of_what_the_others_are():
     detector = Detector()
     json = b'{"status":200}'

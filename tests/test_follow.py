@@ -78,8 +78,10 @@ async def settled(reader: Reader) -> None:
 
 
 @asynccontextmanager
-async def following(*paths: Path, from_end: bool = False) -> AsyncIterator[Reader]:
-    follow = Follow([str(path) for path in paths], from_end=from_end)
+async def following(
+    *paths: Path, from_end: bool = False, header: rotation.Header | None = None
+) -> AsyncIterator[Reader]:
+    follow = Follow([str(path) for path in paths], from_end=from_end, header=header)
     reader = Reader(follow)
     try:
         reader.said = await follow.open()
@@ -153,6 +155,28 @@ async def test_from_the_end_a_line_that_is_being_written_is_read_whole(log: Path
         await reader.nothing_more()
         append(log, "un\nc\n")
         await reader.until("begun", "c")
+
+
+@follows
+async def test_from_the_end_what_names_the_columns_is_read_all_the_same(log: Path):
+    log.write_text("time,device\n1,a\n2,b\n")
+    async with following(log, from_end=True, header="first line") as reader:
+        await reader.until("time,device")
+        append(log, "3,c\n")
+        await reader.until("3,c")
+    async with following(log, from_end=True, header="fields") as reader:
+        await reader.nothing_more()
+    log.write_text("\ufeff#Version: 1.0\r\n#Fields: a b\r\n1 2\r\n#fields: b c\r\n3 4\r\n")
+    for header in ("fields", "first line"):
+        async with following(log, from_end=True, header=header) as reader:
+            await reader.until("#fields: b c")
+    # Far from both ends, on all sides of the boundaries at which it is looked for.
+    line = b"#Fields: c d\n"
+    for before in (2, 1 << 20, (1 << 20) - 5, (1 << 20) + 64 * 1024 - 3):
+        rest = b"3 4\n" * (1 << 18) + b"\n" * 7
+        log.write_bytes(b"#Fields: a b\n" + b"\n" * before + line + rest)
+        async with following(log, from_end=True, header="fields") as reader:
+            await reader.until("#Fields: c d")
 
 
 @follows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
@@ -34,6 +35,9 @@ _LIKE = 3
 
 # These accept what stands in front of a line or behind it, so a line may well be of another too.
 _TOLERANT = {"common", "combined", "json"}
+
+# What a header of CloudFront names, and no other's.
+_EDGE = re.compile(rb"^(?:\xef\xbb\xbf)?#fields:.*\bx-edge-", re.MULTILINE | re.IGNORECASE)
 
 # Below this share of the lines a choice is in doubt, and what else there is is said.
 _SURE = 0.9
@@ -155,6 +159,7 @@ class Detector:
         self._agreed = [0] * len(self._candidates)
         self._besides = [self._agreed.copy() for _ in self._candidates]
         self._first = b""
+        self._names_edge = False
         self._lines = 0
         self._bytes = 0
 
@@ -187,6 +192,7 @@ class Detector:
             return
         if lines and not self._lines and not any(agreed):
             self._first = _first_line(chunk)
+        self._names_edge |= _EDGE.search(chunk.data, start, end) is not None
         self._lines += lines
         self._agreed = _sums(self._agreed, agreed)
         self._besides = [_sums(*pair) for pair in zip(self._besides, besides, strict=True)]
@@ -212,6 +218,10 @@ class Detector:
             return Choice(chosen, 0, self._lines, first=self._first)
         # The first of those that accept as many is the most specific.
         place = self._agreed.index(most)
+        if self._candidates[place] == "cloudfront" and not self._names_edge:
+            # A header is one of both, and says whose columns it names.
+            equals = [at for at, agreed in enumerate(self._agreed) if agreed == most]
+            place = next((at for at in equals if self._candidates[at] == "w3c"), place)
         choice = Choice(self._candidates[place], most, self._lines)
         besides = self._besides[place]
         if any(besides) and most < _SURE * self._lines:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tailrace.detection import Detector
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource, Source
+    from tailrace.sources.rotation import Header
 
 __all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
 
@@ -388,7 +389,7 @@ class _Place(NamedTuple):
             from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
 
             by_arrival = window is not None and window.time == "arrival"
-            yield Follow(self.paths, from_end=by_arrival), self.paths, False
+            yield Follow(self.paths, from_end=by_arrival, header=self._header), self.paths, False
         else:
             for path in self.paths:
                 name = "standard input" if path == STDIN else path
@@ -396,6 +397,14 @@ class _Place(NamedTuple):
                     yield LiveInput(path), [name], False
                 else:
                     yield File(path, of=of), [name], path != STDIN
+
+    @property
+    def _header(self) -> Header | None:
+        """What may say which columns its files have."""
+        if not {"csv", "tsv"}.isdisjoint(self.log_format.split(",")):
+            return "first line"
+        is_named = self.log_format == AUTO or _core.Format(self.log_format).has_header
+        return "fields" if is_named else None
 
     @property
     def is_at_rest(self) -> bool:

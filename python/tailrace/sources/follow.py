@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.sources.changes import Changes
-from tailrace.sources.rotation import Name
+from tailrace.sources.rotation import Header, Name
 from tailrace.sources.text import STDIN, check_log
 from tailrace.sources.unpacking import LONGEST_MAGIC, packing
 
@@ -94,10 +94,14 @@ def _check(paths: Sequence[str]) -> None:
 class Follow:
     """Reads what is and what will be in log files, whatever rotates them; never ends by itself."""
 
-    def __init__(self, paths: Sequence[str], *, from_end: bool) -> None:
+    def __init__(
+        self, paths: Sequence[str], *, from_end: bool, header: Header | None = None
+    ) -> None:
         self.count = len(paths)
         self._paths = paths
         self._from_end = from_end
+        # What names the columns is read also where it stands before the end.
+        self._header = header
         self._changes = Changes()
         self._names: list[Name] = []
         # Those that this look is not through with, in turn.
@@ -126,7 +130,7 @@ class Follow:
             name.now = now
             self._names.append(name)
             self._steps[name] = name.steps()
-            problem = name.start(from_end=self._from_end)
+            problem = name.start(from_end=self._from_end, header=self._header)
             if problem is not None:
                 waiting.append(f"{path} ({problem})")
         paths = self._paths

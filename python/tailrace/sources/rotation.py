@@ -38,25 +38,34 @@ import stat
 from bisect import bisect
 from collections import deque
 from contextlib import suppress
-from itertools import accumulate, repeat
+from itertools import accumulate, repeat, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tailrace.sources import Chunk
 from tailrace.sources.text import Cutter
 from tailrace.sources.unpacking import GZIP, DamagedError, Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from tailrace.sources import Chunk
     from tailrace.sources.changes import Changes
 
-__all__ = ["Name"]
+__all__ = ["Header", "Name"]
+
+Header = Literal["fields", "first line"]
+"""What says which columns a file has: the last `#Fields:` line, or else its first line."""
 
 _log = logging.getLogger(__name__)
 
 # As much as one chunk has.
 _READ_BYTES = 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = b"#fields:"
+
+# No line that names fields is longer.
+_LONGEST_HEADER = 64 * 1024
 
 # By what a content is known again: so much of its beginning, and of what stands before a place.
 # Some logs begin with the same few hundred bytes of comments each time.
@@ -341,6 +350,9 @@ class Name:
         self._newly_modified_ns = 0
         # Where to begin in the file that was there at the start.
         self._begin: tuple[_Ident, int] | None = None
+        self._header: Header | None = None
+        # The lines before that which say what the columns are.
+        self._before = b""
         self._problem: str | None = None
         # Whether there are siblings of which it cannot be said yet what they are.
         self._pending = False
@@ -351,9 +363,10 @@ class Name:
 
     # What the source asks.
 
-    def start(self, *, from_end: bool) -> str | None:
+    def start(self, *, from_end: bool, header: Header | None = None) -> str | None:
         """Note what is there already, and say why nothing can be read yet, if so."""
         problem = None
+        self._header = header
         try:
             status = self._path.stat()
             if from_end:
@@ -375,6 +388,8 @@ class Name:
 
     def steps(self) -> Generator[list[Chunk] | None, None, None]:
         """Yield chunks, an empty list where that took a while, and nothing when all is read."""
+        if self._before:
+            yield [Chunk(self._before, (0, len(self._before)), source=self._source)]
         while True:
             try:
                 yield from self._look()
@@ -497,6 +512,8 @@ class Name:
         if newline >= 0 or not start:
             offset = start + newline + 1
         file.trail = _Trail.at(file.descriptor, offset)
+        if self._header is not None:
+            self._before = _header_before(file.descriptor, offset, self._header)
 
     def _open(self, path: str) -> _File:
         # Not blocking: what is no file any more may be a pipe without a writer.
@@ -1074,3 +1091,26 @@ def _all_numbered(missed: list[tuple[_Sibling, _File]]) -> bool:
     """Tell whether they are numbered, the oldest highest; dates have more digits."""
     stamps = [_stamp(each) for each in missed]
     return all(stamp.isdigit() and len(stamp) <= _LONGEST_NUMBER for stamp in stamps)
+
+
+def _header_before(descriptor: int, end: int, header: Header) -> bytes:
+    """Return the lines in front of an offset, where a line ends, that say what the columns are."""
+    head = os.pread(descriptor, min(_READ_BYTES, end), 0)
+    lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
+    comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
+    names = [line for line in comments if line.removeprefix(_BOM)[:8].lower() == _FIELDS]
+    if not names:
+        return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
+    return _last_fields(descriptor, end) or names[-1]
+
+
+def _last_fields(descriptor: int, end: int) -> bytes:
+    """Return the last line in front of an offset that names fields; a header may come again."""
+    step = _READ_BYTES
+    for start in range(end - step, -step, -step):
+        # With what a line may have on both sides of the boundary.
+        data = os.pread(descriptor, min(step + _LONGEST_HEADER, end - max(start, 0)), max(start, 0))
+        place = data.lower().rfind(b"\n" + _FIELDS)
+        if place >= 0:
+            return data[place + 1 :].partition(b"\n")[0] + b"\n"
+    return b""
