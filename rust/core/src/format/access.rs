@@ -570,6 +570,9 @@ fn seconds(text: &[u8], power: i8) -> Option<f64> {
 
 /// Divided, not multiplied by a fraction, so that 120 ms are 0.12 s to the last bit.
 fn scaled(number: f64, power: i8) -> f64 {
+    if power == 0 {
+        return number;
+    }
     let factor = 10_f64.powi(i32::from(power.abs()));
     if power < 0 { number / factor } else { number * factor }
 }
