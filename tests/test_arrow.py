@@ -255,6 +255,14 @@ def test_what_is_no_line_is_a_type_error(lines: object, said: str):
         COMBINED.parse(lines)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("code", ["i", "d", "u", "Q"])
+def test_an_array_of_anything_but_bytes_is_no_log(code: str):
+    values = array.array(code, line() if code == "u" else [1, 2])
+    with pytest.raises(TypeError, match=r"not array; give a list, as .tolist\(\) does"):
+        COMBINED.parse(values)
+    assert len(COMBINED.parse(array.array("B", line().encode()))) == 1
+
+
 # --- headers --------------------------------------------------------------------------------------
 
 

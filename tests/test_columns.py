@@ -231,3 +231,40 @@ def test_a_signal_ends_the_file_in_good_order(output: str, number: signal.Signal
     table = read(output, out.read_bytes())
     assert table.column_names == _core.columns("combined")
     assert table.num_rows == int(said.split()[1])
+
+
+W3C = (
+    b"#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n"
+    b"#Date: 2020-01-01 00:00:00\n#Fields: date time cs-method cs-uri-stem sc-status\n"
+    b"2020-01-01 00:00:01 GET /a 200\n"
+)
+
+
+@pytest.mark.parametrize("log_format", ["auto", "w3c"])
+@pytest.mark.parametrize("output", ["csv", "text", "arrow", "parquet"])
+def test_what_stands_before_the_names_of_columns_has_none(log_format: str, output: str):
+    ran = run("--log-format", log_format, "--format", output, stdin=W3C)
+    assert ran.returncode == 0, ran.stderr
+    assert b"5 lines: 1 counted, 4 filtered" in ran.stderr
+    if output in ("arrow", "parquet"):
+        table = read(output, ran.stdout)
+        assert table.column_names == ["time", "method", "url", "path", "status"]
+        assert table.num_rows == 1
+    elif output == "csv":
+        expected = b"time,method,url,path,status\n2020-01-01T00:00:01Z,GET,/a,/a,200\n"
+        assert ran.stdout == expected
+
+
+def test_a_field_that_no_header_names_is_refused_and_one_that_a_later_one_leaves_out_is_missing(
+    tmp_path: Path,
+):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("device,degrees\ncellar,11.5\n")
+    second.write_text("device\nattic\n")
+    words = ["--log-format", "csv", "--fields", "device,degrees", "--format", "csv"]
+    ran = run(*words, str(first), str(second))
+    assert (ran.returncode, ran.stdout) == (0, b"device,degrees\ncellar,11.5\nattic,\n")
+    ran = run(*words, str(second))
+    assert ran.returncode == 1
+    assert b'second.csv: no field "degrees" in this format; its columns are device\n' in ran.stderr
+    assert b"Traceback" not in ran.stderr

@@ -161,6 +161,17 @@ def test_a_header_alone_says_whose_it_is(names: str, expected: str):
     assert chosen(lines(b"#Version: 1.0", b"#Fields: " + names.encode())).format == expected
 
 
+def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
+    detector = Detector(["xff", "url"])
+    detector.look(lines(*[COMBINED] * 3))
+    choice = detector.choose()
+    assert (choice.agreed, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
+    assert choice.said("log") == (
+        "log: the first line is of combined, which has no xff; tailrace formats combined lists "
+        "what it has"
+    )
+
+
 def test_a_mixed_log_says_of_what_the_others_are():
     detector = Detector()
     json = b'{"status":200}'

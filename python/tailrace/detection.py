@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace.filters import fitting
@@ -55,6 +55,8 @@ class Choice(NamedTuple):
     """How many lines are of that one and not of the chosen one."""
     first: bytes = b""
     """Where no line is of any format, the first of them."""
+    lacks: tuple[str, ...] = ()
+    """Fields that were asked for and that the runner-up lacks, where this line is of that."""
 
     def said(self, source: str, columns: int = 80) -> str:
         """
@@ -96,6 +98,12 @@ class Choice(NamedTuple):
 
     def _none(self, columns: int) -> str:
         """Show the first line, for that is what whoever mends it looks for."""
+        if self.lacks:
+            return (
+                f"the first line is of {self.runner_up}, which has no "
+                f"{' and no '.join(self.lacks)}; "
+                f"tailrace formats {self.runner_up} lists what it has"
+            )
         found = json.loads(_core.explain(self.first, format=self.format))
         one = self.lines == 1
         none = (
@@ -149,8 +157,8 @@ class Detector:
 
     def __init__(self, fields: Sequence[str] = (), asked: _core.Filter | None = None) -> None:
         self._candidates = fitting(DETECTED, fields, asked)
+        self._asked = names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
         if not self._candidates:
-            names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
             raise ValueError(
                 f"no format that is detected has {', '.join(names)}; name one that has, see "
                 "tailrace formats"
@@ -191,13 +199,29 @@ class Detector:
             # Nothing of it counts, and whoever counts will tell its sender.
             return
         if lines and not self._lines and not any(agreed):
-            self._first = _first_line(chunk)
+            self._first = _first_line(chunk, self._candidates[0])
         self._names_edge |= _EDGE.search(chunk.data, start, end) is not None
         self._lines += lines
         self._agreed = _sums(self._agreed, agreed)
         self._besides = [_sums(*pair) for pair in zip(self._besides, besides, strict=True)]
         if not self.enough:
             self._formats = [self._after(one, chunk) for one in self._formats]
+
+    def _lacking(self) -> dict[str, Any]:
+        """Return which format the first line is of that has not all the fields, if there is one."""
+        others = [name for name in DETECTED if name not in self._candidates]
+        _, agreed, _ = _core.agreeing(
+            self._first,
+            kind="lines",
+            span=(0, len(self._first)),
+            formats=[_core.Format(name) for name in others],
+            limit=1,
+        )
+        for name, count in zip(others, agreed, strict=True):
+            if count:
+                lacks = tuple(field for field in self._asked if not _core.has(name, field))
+                return {"runner_up": name, "lacks": lacks}
+        return {}
 
     @staticmethod
     def _after(one: _core.Format, chunk: Chunk) -> _core.Format:
@@ -215,7 +239,8 @@ class Detector:
         most = max(self._agreed)
         if most == 0:
             chosen = closest(self._first, self._candidates)
-            return Choice(chosen, 0, self._lines, first=self._first)
+            choice = Choice(chosen, 0, self._lines, first=self._first)
+            return choice._replace(**self._lacking())
         # The first of those that accept as many is the most specific.
         place = self._agreed.index(most)
         if self._candidates[place] == "cloudfront" and not self._names_edge:
@@ -248,9 +273,9 @@ def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
     return [sum(pair) for pair in zip(one, other, strict=True)]
 
 
-def _first_line(chunk: Chunk) -> bytes:
-    """Return the first line that is not blank, as much of it as may be read."""
+def _first_line(chunk: Chunk, name: str) -> bytes:
+    """Return the first line that is not blank, none of which is of this format."""
     found = _core.samples(
-        chunk.data, kind=chunk.kind, span=chunk.span, format=FALLBACK, limit=_ENOUGH_BLANK
+        chunk.data, kind=chunk.kind, span=chunk.span, format=name, limit=_ENOUGH_BLANK
     )
     return next((line for *_, line in found if line.strip()), b"")

@@ -172,6 +172,10 @@ class Format:
         return Batch(_core.parse(_held(lines), format=self._format, fields=names))
 
 
+# How a buffer says that it holds bytes.
+_BYTES = {"B", "b", "c"}
+
+
 def _held(lines: Any) -> Any:  # noqa: ANN401 - whatever holds lines
     """Return lines as the core takes them: bytes, a list of bytes, or what is an Arrow array."""
     if isinstance(lines, bytes) or hasattr(lines, "__arrow_c_array__"):
@@ -182,8 +186,14 @@ def _held(lines: Any) -> Any:  # noqa: ANN401 - whatever holds lines
         raise TypeError("lines are bytes, or a list with one a line; encode the text")
     try:
         buffer = memoryview(lines)
-    except TypeError:
+    except (TypeError, ValueError):
         return [_line(line) for line in lines]
+    if buffer.ndim != 1 or buffer.format not in _BYTES:
+        # Of an array of texts or of addresses the bytes are no lines.
+        raise TypeError(
+            f"lines are bytes, or a list with one a line, not {type(lines).__name__}; "
+            "give a list, as .tolist() does, or an Arrow array"
+        )
     return bytes(buffer)
 
 

@@ -245,6 +245,7 @@ class _Parser:
         self._names = names
         self._asked = asked
         self._fields = fields
+        self._checked = fields is None
         # Those of the first source, where none were asked for.
         self._table: list[str] | None = None
         self._output = output
@@ -394,6 +395,7 @@ class _Parser:
             TailraceError: They are not those of the sources before it, as a table's have to be.
         """
         if self._fields is not None:
+            self._check(source, log_format)
             return self._fields
         columns = _core.columns(log_format)
         if self._output == "jsonl":
@@ -407,6 +409,18 @@ class _Parser:
                 f"before; say which to give, such as --fields {shared}"
             )
         return columns
+
+    def _check(self, source: int, log_format: _core.Format) -> None:
+        """See that the first columns that a header names have the fields; later ones may not."""
+        if self._checked or not (columns := _core.columns(log_format)):
+            return
+        try:
+            _core.parse(b"", format=log_format, fields=self._fields)
+        except ValueError as error:
+            raise TailraceError(
+                f"{self._names[source]}: {error}; its columns are {', '.join(columns)}"
+            ) from error
+        self._checked = True
 
 
 def _prefix(name: str) -> bytes:

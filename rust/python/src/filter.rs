@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tailrace_core::{Bound, Filter, Format, Reader};
 
-use crate::convert::{FormatArg, unknown_field};
+use crate::convert::FormatArg;
 
 pyo3::create_exception!(
     tailrace._core,
@@ -46,18 +46,20 @@ pub(crate) fn checked(filter: Option<&PyFilter>, format: &Format) -> PyResult<Op
     Ok(Some(filter.clone()))
 }
 
-/// A reader of these fields and of what the filter looks at.
+/// A reader of these fields and of what the filter looks at. What the lines have not is null: a
+/// header may have named fewer columns than the one before.
 pub(crate) fn reader(
     format: &Format,
     names: &[String],
     filter: Option<&PyFilter>,
-) -> PyResult<(Reader, Option<Bound>)> {
+) -> (Reader, Option<Bound>) {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let Some(PyFilter(filter)) = filter else {
-        return Reader::new(format, &names).map(|reader| (reader, None)).map_err(unknown_field);
+        return (Reader::lenient(format, &names), None);
     };
-    let (reader, bound) = filter.reader(format, &names).map_err(unknown_field)?;
-    Ok((reader, Some(bound)))
+    let read = filter.reader(format, &names);
+    let (reader, bound) = read.unwrap_or_else(|_| filter.lenient_reader(format, &names));
+    (reader, Some(bound))
 }
 
 fn filter_error(error: tailrace_core::FilterError) -> PyErr {

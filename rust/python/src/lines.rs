@@ -283,7 +283,7 @@ pub(crate) fn tabulate<'py>(
     rejects: Option<(Vec<u8>, u64)>,
     filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(PyTable, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
+    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref());
     let chunk = chunk(kind, data, span)?;
     let mut rejects = rejects_of(rejects);
     let (table, lines) = py.detach(|| {
@@ -317,7 +317,7 @@ pub(crate) fn write_rows<'py>(
     rejects: Option<(Vec<u8>, u64)>,
     filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let (mut reader, filter) = reader(&format.get()?, &fields, filter.as_deref())?;
+    let (mut reader, filter) = reader(&format.get()?, &fields, filter.as_deref());
     let output = self::output(output)?;
     let chunk = chunk(kind, data, span)?;
     let mut rejects = rejects_of(rejects);

@@ -161,7 +161,7 @@ impl Filter {
     }
 
     /// As `reader`, but all that the format has not is null.
-    pub(crate) fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, Bound) {
+    pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, Bound) {
         let reader = Reader::lenient(format, &self.wanted(names));
         let never = |condition: &Condition, field: usize| {
             let check = condition.check(reader.name(field), reader.kind(field));

@@ -48,8 +48,8 @@ enum Source {
     Request(usize, Part),
     /// The second word of the request line, as `str.split()` sees it.
     SecondWord(usize),
-    /// A path and a query that stand apart.
-    PathAndQuery(usize, Option<usize>),
+    /// A path and a query that stand apart, and whether the query has its `?` in front.
+    PathAndQuery(usize, Option<(usize, bool)>),
 }
 
 /// The first three in the order in which `combined::request` gives them.
@@ -175,7 +175,8 @@ impl Accessor {
             "url" => {
                 let path = place("path")?;
                 let encoding = found[path].encoding;
-                Some(Self { encoding, ..plain(Source::PathAndQuery(path, place("query"))) })
+                let query = place("query").map(|at| (at, found[at].read == Read::Query));
+                Some(Self { encoding, ..plain(Source::PathAndQuery(path, query)) })
             }
             "path" if place("path").is_none() => derived("url", Step::Path),
             "query" if place("query").is_none() => derived("url", Step::Query),
@@ -258,7 +259,9 @@ impl Accessor {
             | Source::Request(at, _)
             | Source::SecondWord(at) => vec![*at],
             Source::Time(parts, _) => parts.clone(),
-            Source::PathAndQuery(path, query) => query.iter().chain([path]).copied().collect(),
+            Source::PathAndQuery(path, query) => {
+                query.iter().map(|(at, _)| at).chain([path]).copied().collect()
+            }
         };
         needs.extend(self.otherwise.iter().flat_map(|other| other.needs()));
         needs
@@ -303,21 +306,7 @@ impl Accessor {
             Source::SecondWord(at) => {
                 raw(*at).and_then(|text| space::word(text, 1)).map_or(Value::Null, Value::Text)
             }
-            Source::PathAndQuery(path, query) => {
-                let Some(path) = raw(*path).filter(|path| is_present(path)) else {
-                    return Value::Null;
-                };
-                let query = query.and_then(raw).filter(|query| is_present(query));
-                let Some(query) = query else {
-                    return Value::Text(path);
-                };
-                buffer.forget();
-                buffer.bytes.clear();
-                buffer.bytes.extend_from_slice(path);
-                buffer.bytes.push(b'?');
-                buffer.bytes.extend_from_slice(query);
-                Value::Text(&buffer.bytes)
-            }
+            Source::PathAndQuery(..) => self.decoded(line, spans, buffer),
         }
     }
 
@@ -357,17 +346,25 @@ impl Accessor {
                 });
                 return time.map_or(Value::Null, Value::Time);
             }
-            Source::PathAndQuery(..) => match self.plain(line, spans, buffer) {
-                Value::Text(text) if text.len() <= line.len() => {
-                    // It stands in the buffer, or in the line; a copy is good for both.
-                    let copy = text.to_vec();
-                    buffer.of = None;
-                    buffer.bytes.clear();
-                    buffer.bytes.extend_from_slice(&copy);
-                    Text::Buffer(0, buffer.bytes.len())
+            Source::PathAndQuery(path, query) => {
+                let mut piece = |at: usize| {
+                    let span = spans.get(at).copied().filter(|span| span.is_some())?;
+                    let raw = span.of(line).filter(|text| is_present(text))?;
+                    let bytes = &mut buffer.bytes;
+                    Some(decoded(self.encoding, raw, line, span.start(), bytes).to_vec())
+                };
+                let Some(mut url) = piece(*path) else { return Value::Null };
+                if let Some((at, is_marked)) = query
+                    && let Some(query) = piece(*at)
+                {
+                    let query = if *is_marked { behind_mark(&query) } else { &query };
+                    url.push(b'?');
+                    url.extend_from_slice(query);
                 }
-                _ => return Value::Null,
-            },
+                buffer.of = None;
+                buffer.bytes = url;
+                Text::Buffer(0, buffer.bytes.len())
+            }
         };
         if let Source::Request(_, part) = self.source {
             if part == Part::Flag {
@@ -499,12 +496,18 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
     match how {
         Read::Verbatim => Value::Text(text),
         Read::Text | Read::Request => present(text),
+        Read::Query => present(behind_mark(text)),
         Read::Int => int(text),
         Read::Float => float(text).map_or(Value::Null, Value::Float),
         Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
         // Read by a timer.
         Read::Time(_) => Value::Null,
     }
+}
+
+/// A query without the `?` in front of it, if that is there.
+fn behind_mark(query: &[u8]) -> &[u8] {
+    query.strip_prefix(b"?").unwrap_or(query)
 }
 
 /// Text, unless it says that there is none.

@@ -24,6 +24,7 @@ mod time;
 mod why;
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use memchr::memchr;
@@ -111,15 +112,9 @@ impl Format {
     /// The fields that it gives, in the order in which it gives them, those last that are given
     /// only where they are asked for.
     pub fn fields(&self) -> Vec<Field> {
-        let mut names: Vec<&str> = Vec::new();
-        let mut add = |name| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        };
-        for name in self.own_names() {
-            add(name);
-        }
+        let mut seen = BTreeSet::new();
+        let mut names = self.own_names();
+        names.retain(|name| seen.insert(*name));
         let given = names.len();
         names.extend(DERIVED);
         names
@@ -177,7 +172,8 @@ impl Format {
             return formats.iter().any(|format| format.has(name));
         }
         let named_later = self.has_header() && self.0.found.is_empty();
-        self.accessor(name).is_some() || (named_later && names::known(name).is_some())
+        let of = name.split(':').next().unwrap_or(name);
+        self.accessor(name).is_some() || (named_later && names::known(of).is_some())
     }
 
     /// Where its matcher says that a field of this name stands, the first of several.
@@ -259,14 +255,21 @@ impl Format {
     pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
         let mut sections = vec![(0, self.clone())];
         let mut start = 0;
+        // What W3C says of itself in front of the columns has none of its own.
+        let mut has_lines = !matches!(self.0.matcher, Matcher::W3c(_));
         while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
             let end = memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
             let current = sections.last().map_or(self, |(_, format)| format);
-            if let Some(format) = current.with_header(&text[start..end]) {
-                if start == 0 {
-                    sections.clear();
-                }
-                sections.push((start, format));
+            let line = &text[start..end];
+            if let Some(format) = current.with_header(line) {
+                let begin = if start == 0 || !has_lines { sections.pop() } else { None };
+                sections.push((begin.map_or(start, |(begin, _)| begin), format));
+                has_lines = !matches!(self.0.matcher, Matcher::W3c(_));
+            } else {
+                has_lines |= !matches!(
+                    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+                    [] | b"\r" | [b'#', ..]
+                );
             }
             start = end + 1;
         }

@@ -217,7 +217,7 @@ pub(crate) const NAMED: &[Named] = &[
         about: "Envoy's default",
         example: r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#,
         made: Made::Template(concat!(
-            r#"[{time:iso}] "{request}" {status} {response_flags} {bytes_in} {bytes_out} "#,
+            r#"[{time:iso}] "{request}" {status:int} {response_flags} {bytes_in} {bytes_out} "#,
             r#"{request_time:ms} {upstream_time:ms} "{xff}" "{agent}" "{request_id}" "{vhost}" "#,
             r#""{upstream}""#,
         )),
@@ -232,14 +232,14 @@ pub(crate) const NAMED: &[Named] = &[
             concat!(
                 "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
                 "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
                 "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
                 r#"{srv_queue:int}/{backend_queue:int} "{request}""#,
             ),
             concat!(
                 "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
                 "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
                 "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
                 r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "#,
                 r#"{{{response_headers:text}}} "{request}""#,
@@ -247,7 +247,7 @@ pub(crate) const NAMED: &[Named] = &[
             concat!(
                 "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
                 "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
                 "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
                 r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "{request}""#,
             ),

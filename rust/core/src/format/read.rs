@@ -58,6 +58,8 @@ pub(crate) enum Read {
     Int,
     /// A number in decimal.
     Float,
+    /// A query behind its `?`, as Apache writes it.
+    Query,
     /// A duration in seconds times ten to this power: 0 for seconds, -3 for milliseconds. Below
     /// zero it is null (load balancers write -1 for none). Of a list, as nginx writes it for
     /// several upstreams, it is the sum.
@@ -70,7 +72,7 @@ impl Read {
     /// The type of what is read.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Verbatim | Self::Text | Self::Request => Kind::Text,
+            Self::Verbatim | Self::Text | Self::Request | Self::Query => Kind::Text,
             Self::Int => Kind::Int,
             Self::Float | Self::Seconds(_) => Kind::Float,
             Self::Time(_) => Kind::Time,

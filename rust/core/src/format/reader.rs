@@ -79,7 +79,7 @@ impl Reader {
     }
 
     /// As `new`, but what the format has not is null.
-    pub(crate) fn lenient(format: &Format, names: &[&str]) -> Self {
+    pub fn lenient(format: &Format, names: &[&str]) -> Self {
         if let Matcher::Either(formats) = &format.0.matcher {
             let others = formats.iter().map(|one| Self::lenient(one, names)).collect();
             return Self::with(format, names, others);
@@ -222,6 +222,7 @@ impl Reader {
             _ => return reject,
         };
         let offset = behind_prefix(line).unwrap_or(0);
+        let reject = Reject::at(reject.byte().saturating_sub(offset));
         let told = why(&line[offset..], reject, is_common);
         Reject::new(offset + told.byte(), told.expected())
     }

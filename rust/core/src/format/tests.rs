@@ -218,3 +218,58 @@ fn no_alternative_goes_on_where_another_one_stopped() {
     );
     assert_eq!(reject("main-rt", line.as_bytes()), 121);
 }
+
+#[test]
+fn a_url_of_path_and_query_says_what_they_say() {
+    let json = br#"{"u":"/a\u0041","q":"b\"c=?"}"#;
+    assert_eq!(value("json:path=u,query=q", json, "url"), r#""/aA?b\"c=?""#);
+    assert_eq!(value("json:path=u,query=q", json, "url:noquery"), r#""/aA""#);
+    assert_eq!(value("json:path=u,query=q", br#"{"u":"/\u0041"}"#, "url"), r#""/A""#);
+    assert_eq!(value("csv:path,query", br#""/a""b","x=""1""""#, "url"), r#""/a\"b?x=\"1\"""#);
+    // Apache writes the mark in front of a query, and nothing where there is none.
+    for (line, url, query) in [
+        (&br#"h "GET" "/x" "?a=1" 200"#[..], r#""/x?a=1""#, r#""a=1""#),
+        (br#"h "GET" "/x" "" 200"#, r#""/x""#, "null"),
+    ] {
+        let format = r#"%h \"%m\" \"%U\" \"%q\" %s"#;
+        assert_eq!(value(format, line, "url"), url);
+        assert_eq!(value(format, line, "query"), query);
+    }
+}
+
+#[test]
+fn what_proxies_write_where_there_was_no_answer_is_a_status() {
+    let envoy =
+        br#"[2016-04-15T20:17:00.310Z] "POST /a HTTP/2" 0 DC 154 0 226 - "-" "-" "-" "-" "-""#;
+    assert_eq!(value("envoy", envoy, "status"), "0");
+    let haproxy = br#"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in http-in/<NOSRV> -1/-1/-1/-1/8490 -1 0 - - CR-- 2/2/2/0/0 0/0 "<BADREQ>""#;
+    assert_eq!(value("haproxy", haproxy, "status"), "-1");
+}
+
+#[test]
+fn a_reject_behind_a_prefix_is_shown_at_its_place() {
+    let own = "1.2.3.4 - joe [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5\r12";
+    for prefix in ["", "web-1  | ", "2025-01-02T03:04:05.123Z stdout F "] {
+        let line = [prefix, own].concat();
+        for name in ["common", "combined"] {
+            let format = Format::new(name).unwrap();
+            let mut reader = Reader::new(&format, &[]).unwrap();
+            let reject = reader.read(line.as_bytes()).unwrap_err();
+            let told = reader.told(line.as_bytes(), reject);
+            assert_eq!(&line[told.byte()..], "5\r12", "{name} behind {prefix:?}");
+            assert_eq!(told.expected(), "a size in digits");
+        }
+    }
+}
+
+#[test]
+fn what_a_log_says_of_itself_has_the_columns_that_it_names() {
+    let text = b"#Version: 1.0\n\n#Fields: a b\n1 2\n#Date: x\n#Fields: c\n3\n";
+    let sections = Format::new("w3c").unwrap().sections(text);
+    let names = |format: &Format| -> Vec<String> {
+        format.fields().into_iter().map(|field| field.name.to_string()).collect()
+    };
+    let found: Vec<_> = sections.iter().map(|(start, format)| (*start, names(format))).collect();
+    let second = text.iter().rposition(|&byte| byte == b'F').unwrap() - 1;
+    assert_eq!(found, [(0, vec!["a".to_owned(), "b".into()]), (second, vec!["c".to_owned()])]);
+}

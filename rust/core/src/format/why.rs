@@ -233,7 +233,7 @@ fn status_and_size(line: &[u8], at: usize) -> Result<usize, Stop> {
     }
     let size = skip_blanks(line, end);
     let end = skip_digits(line, size, 18);
-    if end == size || !ends(end) {
+    if end == size || !matches!(line.get(end), None | Some(b' ' | b'\t')) {
         return Err((size, SIZE));
     }
     Ok(end)

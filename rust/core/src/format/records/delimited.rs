@@ -4,6 +4,8 @@
 //! quote, and two quotes in it are one. Blanks belong to their field. A quoted newline cannot
 //! occur, for a line ends there.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::parsed::{Found, Line, Reject, Span};
 use super::super::read::Encoding;
 use super::super::template::TemplateError;
@@ -39,9 +41,14 @@ impl Delimited {
     /// a colon or without.
     pub(crate) fn with_columns(delimiter: u8, columns: &str) -> Result<Self, TemplateError> {
         let mut all = Vec::new();
+        let mut given = Given::default();
         let mut start = 0;
         for written in columns.split(',') {
             let (name, read) = column(written, start)?;
+            if !given.take(name.trim()) {
+                let message = format!("two columns `{}`; give each a name of its own", name.trim());
+                return Err(TemplateError { start, end: start + written.len(), message });
+            }
             all.push(found(name.trim(), read, Encoding::Csv));
             start += written.len() + 1;
         }
@@ -58,12 +65,14 @@ impl Delimited {
         let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
         let mut buffer = Vec::new();
         let mut all = Vec::new();
+        let mut given = Given::default();
         while let Some(span) = columns.next().ok()? {
             let raw = span.of(line).unwrap_or_default();
             let name = decode::decoded(Encoding::Csv, raw, line, span.start(), &mut buffer);
             let name = String::from_utf8_lossy(name);
-            let name = name.trim();
-            all.push(found(name, standard(name), Encoding::Csv));
+            let read = standard(name.trim());
+            let name = given.distinct(name.trim(), all.len() + 1);
+            all.push(found(&name, read, Encoding::Csv));
         }
         let header = line[lead(line)..].into();
         Some(Self { delimiter: self.delimiter, found: all, names: Names::Header(header) })
@@ -103,6 +112,34 @@ impl Delimited {
             None => Ok(Line::Fields),
             Some(at) => Err(Reject::new(at - 1, surplus)),
         }
+    }
+}
+
+/// Names of columns, each given once; there may be very many.
+#[derive(Default)]
+struct Given {
+    names: BTreeSet<String>,
+    /// The last number that was put behind a name.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Given {
+    /// Whether nobody had the name before.
+    fn take(&mut self, name: &str) -> bool {
+        self.names.insert(name.to_owned())
+    }
+
+    /// The name, with a number behind it if somebody had it before; the column's number is that of
+    /// one without.
+    fn distinct(&mut self, name: &str, column: usize) -> String {
+        let name = if name.is_empty() { format!("column_{column}") } else { name.to_owned() };
+        let mut own = name.clone();
+        while !self.take(&own) {
+            let number = self.numbers.entry(name.clone()).or_insert(1);
+            *number += 1;
+            own = format!("{name}_{number}");
+        }
+        own
     }
 }
 

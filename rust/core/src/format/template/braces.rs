@@ -230,7 +230,7 @@ fn shape(name: &str, read: &Read) -> Shape {
         }
         Read::Int => Shape::Int,
         Read::Float | Read::Seconds(_) => Shape::Number,
-        Read::Verbatim | Read::Text | Read::Request => Shape::Word,
+        Read::Verbatim | Read::Text | Read::Request | Read::Query => Shape::Word,
     }
 }
 

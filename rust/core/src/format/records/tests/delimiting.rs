@@ -149,3 +149,22 @@ fn empty_columns_at_the_end_are_columns() {
     let tsv = Matcher::Delimited(Delimited::with_columns(b'\t', "a,b,c").unwrap());
     assert_eq!(tsv.texts(b"x\t\t\r").unwrap(), pairs(&[("a", "x")]));
 }
+
+#[test]
+fn every_column_has_a_name_of_its_own() {
+    for (header, names) in [
+        (&b"id,value,value,value"[..], &["id", "value", "value_2", "value_3"][..]),
+        (b"a,,", &["a", "column_2", "column_3"]),
+        (b"value_2,value,value", &["value_2", "value", "value_3"]),
+        (b"time,time", &["time", "time_2"]),
+    ] {
+        let named = Delimited::new(b',').with_header(header).unwrap();
+        let found: Vec<_> = named.found().iter().map(|found| &*found.name).collect();
+        assert_eq!(found, names);
+    }
+    for columns in ["a,a", "time,device,time", "a, a:int"] {
+        let error = Delimited::with_columns(b',', columns).unwrap_err();
+        assert!(error.message.starts_with("two columns `"), "{}", error.message);
+        assert_eq!(error.end, columns.len());
+    }
+}

@@ -171,7 +171,7 @@ fn plain(letter: &str) -> Meaning {
         "L" => word("log_id"),
         "m" => standard("method", 0, word("request_method")),
         "O" => standard("bytes_out", 0, int("bytes_sent")),
-        "q" => standard("query", 0, Meaning::text("args")),
+        "q" => standard("query", 0, Meaning::own("args", Shape::Free, Read::Query)),
         "r" => {
             let read = Read::Request;
             standard("request", 0, Meaning::own("request_line", Shape::Free, read))

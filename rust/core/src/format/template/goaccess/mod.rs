@@ -230,7 +230,7 @@ fn specifier(letter: &str) -> Option<Meaning> {
         "r" => standard("request", Meaning::own("request_line", Shape::Free, Read::Request)),
         "m" => standard("method", word("request_method")),
         "U" => standard("url", Meaning::text("request_uri")),
-        "q" => standard("query", Meaning::text("args")),
+        "q" => standard("query", Meaning::own("args", Shape::Free, Read::Query)),
         "H" => standard("protocol", word("server_protocol")),
         "s" => standard("status", Meaning::own("status", Shape::Status, Read::Int)),
         "b" => standard("size", Meaning::own("body_bytes_sent", Shape::Int, Read::Int)),

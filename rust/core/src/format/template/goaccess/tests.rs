@@ -43,7 +43,7 @@ fn every_specifier_has_its_name_shape_and_type() {
         ("%C", "cache_status:Word:text"),
         ("%h", "host:Word:text"),
         ("%r", "request:Free:request"),
-        ("%q", "query:Free:text"),
+        ("%q", "query:Free:query"),
         ("%m", "method:Word:text"),
         ("%U", "url:Free:text"),
         ("%H", "protocol:Word:text"),
