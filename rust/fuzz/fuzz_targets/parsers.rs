@@ -66,9 +66,9 @@ const SPECS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Nothing, a lone `-` and two quotes are null.
+/// Nothing and a lone `-` are null.
 fn text(text: &[u8]) -> Found {
-    if matches!(text, b"" | b"-" | b"\"\"") { Found::Null } else { Found::Text(text.to_vec()) }
+    if matches!(text, b"" | b"-") { Found::Null } else { Found::Text(text.to_vec()) }
 }
 
 // JSON, by serde.
