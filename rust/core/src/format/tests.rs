@@ -273,3 +273,15 @@ fn what_a_log_says_of_itself_has_the_columns_that_it_names() {
     let second = text.iter().rposition(|&byte| byte == b'F').unwrap() - 1;
     assert_eq!(found, [(0, vec!["a".to_owned(), "b".into()]), (second, vec!["c".to_owned()])]);
 }
+
+#[test]
+fn a_part_of_a_time_may_have_blanks() {
+    for (format, line, text) in [
+        ("%h %{%d %B %Y}t %s", &b"h 20 May 2015 200"[..], "20 May 2015"),
+        ("%h %{%j %Y}t %s", b"h 137 2015 200", "137 2015"),
+        ("%h [%{%d %B}t] %s", b"h [20 May] 200", "20 May"),
+    ] {
+        assert_eq!(value(format, line, "time_text"), format!("{text:?}"));
+        assert_eq!(value(format, line, "status"), "200");
+    }
+}

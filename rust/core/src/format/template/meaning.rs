@@ -61,7 +61,12 @@ pub(super) fn name(meanings: &mut [Meaning]) -> Vec<String> {
             free(&names, meanings, &meaning.own)
         };
         if standard == "time" && !wins && !is_complete(&meaning.read) {
-            // A part of a time alone is no time.
+            // A part of a time alone is no time, and text of as many words as it has.
+            let of_words = |text: &str| text.contains([' ', '\t']);
+            if matches!(&meanings[index].read, Read::Time(TimeFormat::Strftime(text)) if of_words(text))
+            {
+                meanings[index].shape = Shape::Free;
+            }
             meanings[index].read = Read::Text;
         }
         names.push(name);
