@@ -47,6 +47,10 @@ impl Format {
         if names.len() > 1 && names.iter().all(|name| is_word(name)) {
             return Self::either(spec, &names);
         }
+        if names.len() > 1 && names.iter().all(|name| name.is_empty() || is_word(name)) {
+            let message = format!("{spec:?} names no format beside a comma; leave the comma out");
+            return Err(SpecError { message });
+        }
         if is_word(spec) {
             let message =
                 format!("{spec:?} is no format; tailrace formats lists those with a name");

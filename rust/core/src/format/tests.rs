@@ -285,3 +285,12 @@ fn a_part_of_a_time_may_have_blanks() {
         assert_eq!(value(format, line, "status"), "200");
     }
 }
+
+#[test]
+fn a_comma_with_no_format_beside_it_is_told() {
+    for spec in ["combined,", ",common", "combined,,json", ","] {
+        let message = Format::new(spec).unwrap_err().message;
+        let expected = format!("{spec:?} names no format beside a comma; leave the comma out");
+        assert_eq!(message, expected);
+    }
+}
