@@ -197,7 +197,8 @@ fn columns(line: &[u8], delimiter: u8) -> Option<Vec<Vec<u8>>> {
 
 fn ltsv(line: &[u8]) {
     // The label of a line's only piece has to be one of a list.
-    if line.split(|byte| *byte == b'\t').filter(|piece| !piece.trim_ascii().is_empty()).count() < 2
+    let bare = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    if bare.split(|byte| *byte == b'\t').filter(|piece| !piece.trim_ascii().is_empty()).count() < 2
     {
         return;
     }
