@@ -210,6 +210,8 @@ class Detector:
     def _lacking(self) -> dict[str, Any]:
         """Return which format the first line is of that has not all the fields, if there is one."""
         others = [name for name in DETECTED if name not in self._candidates]
+        if not self._first or not others:
+            return {}
         _, agreed, _ = _core.agreeing(
             self._first,
             kind="lines",

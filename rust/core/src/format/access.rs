@@ -107,6 +107,8 @@ pub(super) fn timer(name: &str, found: &[Found]) -> Result<Timer, (usize, usize,
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     of: Option<usize>,
+    /// What is put together of several pieces, until it is `bytes`.
+    whole: Vec<u8>,
 }
 
 impl Buffer {
@@ -310,6 +312,36 @@ impl Accessor {
         }
     }
 
+    /// A path with its query, if there is one.
+    fn whole<'a>(
+        &self,
+        line: &'a [u8],
+        spans: &[Span],
+        (path, query): (usize, Option<(usize, bool)>),
+        buffer: &mut Buffer,
+    ) -> Option<Text<'a>> {
+        let piece = |at: usize| {
+            let span = spans.get(at).copied().filter(|span| span.is_some())?;
+            Some((span.of(line).filter(|text| is_present(text))?, span.start()))
+        };
+        let (path, start) = piece(path)?;
+        let query = query.and_then(|(at, is_marked)| Some((piece(at)?, is_marked)));
+        buffer.of = None;
+        let text = decoded(self.encoding, path, line, start, &mut buffer.bytes);
+        if query.is_none() && std::ptr::eq(text, path) {
+            return Some(Text::Line(path));
+        }
+        buffer.whole.clear();
+        buffer.whole.extend_from_slice(text);
+        if let Some(((query, start), is_marked)) = query {
+            let text = decoded(self.encoding, query, line, start, &mut buffer.bytes);
+            buffer.whole.push(b'?');
+            buffer.whole.extend_from_slice(if is_marked { behind_mark(text) } else { text });
+        }
+        std::mem::swap(&mut buffer.bytes, &mut buffer.whole);
+        Some(Text::Buffer(0, buffer.bytes.len()))
+    }
+
     /// As `plain`, for what has to be decoded first, or has steps behind it.
     fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let mut text = match &self.source {
@@ -347,23 +379,10 @@ impl Accessor {
                 return time.map_or(Value::Null, Value::Time);
             }
             Source::PathAndQuery(path, query) => {
-                let mut piece = |at: usize| {
-                    let span = spans.get(at).copied().filter(|span| span.is_some())?;
-                    let raw = span.of(line).filter(|text| is_present(text))?;
-                    let bytes = &mut buffer.bytes;
-                    Some(decoded(self.encoding, raw, line, span.start(), bytes).to_vec())
+                let Some(url) = self.whole(line, spans, (*path, *query), buffer) else {
+                    return Value::Null;
                 };
-                let Some(mut url) = piece(*path) else { return Value::Null };
-                if let Some((at, is_marked)) = query
-                    && let Some(query) = piece(*at)
-                {
-                    let query = if *is_marked { behind_mark(&query) } else { &query };
-                    url.push(b'?');
-                    url.extend_from_slice(query);
-                }
-                buffer.of = None;
-                buffer.bytes = url;
-                Text::Buffer(0, buffer.bytes.len())
+                url
             }
         };
         if let Source::Request(_, part) = self.source {

@@ -256,7 +256,8 @@ impl Format {
         let mut sections = vec![(0, self.clone())];
         let mut start = 0;
         // What W3C says of itself in front of the columns has none of its own.
-        let mut has_lines = !matches!(self.0.matcher, Matcher::W3c(_));
+        let has_columns = !matches!(self.0.matcher, Matcher::W3c(_));
+        let mut has_lines = has_columns;
         while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
             let end = memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
             let current = sections.last().map_or(self, |(_, format)| format);
@@ -264,7 +265,7 @@ impl Format {
             if let Some(format) = current.with_header(line) {
                 let begin = if start == 0 || !has_lines { sections.pop() } else { None };
                 sections.push((begin.map_or(start, |(begin, _)| begin), format));
-                has_lines = !matches!(self.0.matcher, Matcher::W3c(_));
+                has_lines = has_columns;
             } else {
                 has_lines |= !matches!(
                     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),

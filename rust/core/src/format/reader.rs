@@ -38,7 +38,6 @@ pub(crate) struct Kept {
     text: Vec<u8>,
     /// Of each line the spans of all fields, and the parts of the request if a field needs them.
     spans: Vec<Span>,
-    width: usize,
     /// How many lines there are.
     pub(crate) len: usize,
 }
@@ -56,7 +55,8 @@ impl Kept {
 
     #[inline]
     fn each(&self, at: usize, of: impl Fn(&[u8]) -> Value<'_>, mut take: impl FnMut(Value<'_>)) {
-        for line in self.spans.chunks_exact(self.width.max(1)) {
+        let width = self.spans.len() / self.len.max(1);
+        for line in self.spans.chunks_exact(width.max(1)) {
             take(line[at].of(&self.text).map_or(Value::Null, &of));
         }
     }
@@ -272,7 +272,6 @@ impl Reader {
             kept.spans.extend(parts.map(|part| part.moved(start)));
         }
         kept.len += 1;
-        kept.width = kept.spans.len() / kept.len;
     }
 
     /// Takes the values of a field, if it can wait, in the lines that were kept.

@@ -194,22 +194,14 @@ impl Outline {
                     let ends = line.get(end).is_none_or(|byte| byte == behind);
                     return ends && (end > at || *may_be_empty);
                 }
-                Item::Int { may_be_empty } => {
-                    let end = end_of_all(line, at, is_of_int);
-                    if end == at && !may_be_empty {
-                        return false;
-                    }
-                    end
-                }
-                Item::Number { may_be_empty } => {
-                    let end = end_of_all(line, at, is_of_number);
-                    if end == at && !may_be_empty {
-                        return false;
-                    }
-                    end
-                }
-                Item::Inside { may_be_empty } => {
-                    let end = end_of_all(line, at, is_of_time);
+                Item::Int { may_be_empty }
+                | Item::Number { may_be_empty }
+                | Item::Inside { may_be_empty } => {
+                    let end = match item {
+                        Item::Int { .. } => end_of_all(line, at, is_of_int),
+                        Item::Number { .. } => end_of_all(line, at, is_of_number),
+                        _ => end_of_all(line, at, is_of_time),
+                    };
                     if end == at && !may_be_empty {
                         return false;
                     }
