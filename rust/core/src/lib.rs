@@ -34,6 +34,7 @@
 //! assert_eq!(snapshot.rows, [(Key::Text(b"/a".to_vec()), 1)]);
 //! ```
 
+mod aggregate;
 mod delta;
 mod detect;
 mod events;

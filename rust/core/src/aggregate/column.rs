@@ -1,0 +1,195 @@
+//! An aggregate's state as columns: parts beside the entries of panes, totals beside keys.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use super::{Aggregate, Cell, Input, Scope};
+
+/// The parts of a pane or of a delta, one for each of its entries.
+pub(crate) trait Column: Any + Debug + Send + Sync {
+    /// A column of the same aggregate without a part.
+    fn fresh(&self) -> Box<dyn Column>;
+
+    /// The same parts again.
+    fn copy(&self) -> Box<dyn Column>;
+
+    /// Makes room for as many entries; new ones hold nothing.
+    fn resize(&mut self, len: usize);
+
+    /// Adds an event to an entry.
+    fn add(&mut self, entry: usize, input: &Input<'_>);
+
+    /// Merges parts of another column of the same aggregate: each into the entry named first, the
+    /// part of the entry named second.
+    fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]);
+
+    /// Frees what was reserved for entries that did not come.
+    fn shrink(&mut self);
+
+    /// Writes the part of an entry.
+    fn encode(&self, entry: usize, out: &mut Vec<u8>);
+
+    /// Reads a part and merges it into that of an entry; nothing where the bytes are none.
+    fn decode(&mut self, entry: usize, bytes: &mut &[u8]) -> Option<()>;
+
+    /// Totals for a window whose panes leave again, or for one that only grows.
+    fn totals(&self, grows: bool) -> Box<dyn Totals>;
+}
+
+/// What a window holds, one for each key number.
+pub(crate) trait Totals: Debug + Send + Sync {
+    /// Takes a pane in. Pairs are of a key and an entry of the column.
+    fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
+
+    /// Gives back the oldest pane.
+    fn leave(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
+
+    /// Forgets a key that holds no event any more.
+    fn forget(&mut self, key: u32);
+
+    /// What there is to say of a key.
+    fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell;
+}
+
+/// The parts of one aggregate.
+#[derive(Clone, Debug)]
+pub(super) struct Parts<A: Aggregate> {
+    aggregate: A,
+    parts: Vec<A::Part>,
+}
+
+impl<A: Aggregate> Parts<A> {
+    pub(super) fn new(aggregate: A) -> Box<dyn Column> {
+        Box::new(Self { aggregate, parts: Vec::new() })
+    }
+}
+
+fn parts_of<A: Aggregate>(column: &dyn Column) -> &[A::Part] {
+    let column: &dyn Any = column;
+    // All columns at one place are of one aggregate; of another one there is nothing to take.
+    column.downcast_ref::<Parts<A>>().map_or(&[], |column| &column.parts)
+}
+
+impl<A: Aggregate> Column for Parts<A> {
+    fn fresh(&self) -> Box<dyn Column> {
+        Self::new(self.aggregate.clone())
+    }
+
+    fn copy(&self) -> Box<dyn Column> {
+        Box::new(self.clone())
+    }
+
+    fn resize(&mut self, len: usize) {
+        self.parts.resize_with(len, A::Part::default);
+    }
+
+    fn add(&mut self, entry: usize, input: &Input<'_>) {
+        if entry >= self.parts.len() {
+            self.parts.resize_with(entry + 1, A::Part::default);
+        }
+        self.aggregate.add(&mut self.parts[entry], input);
+    }
+
+    fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
+        let parts = parts_of::<A>(other);
+        for &(into, from) in pairs {
+            self.aggregate.merge(&mut self.parts[into as usize], &parts[from as usize]);
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.parts.shrink_to_fit();
+    }
+
+    fn encode(&self, entry: usize, out: &mut Vec<u8>) {
+        self.aggregate.encode(&self.parts[entry], out);
+    }
+
+    fn decode(&mut self, entry: usize, bytes: &mut &[u8]) -> Option<()> {
+        let part = self.aggregate.decode(bytes)?;
+        if entry >= self.parts.len() {
+            self.parts.resize_with(entry + 1, A::Part::default);
+        }
+        self.aggregate.merge(&mut self.parts[entry], &part);
+        Some(())
+    }
+
+    fn totals(&self, grows: bool) -> Box<dyn Totals> {
+        let aggregate = self.aggregate.clone();
+        if grows {
+            Box::new(Growing { aggregate, parts: Vec::new() })
+        } else {
+            Box::new(Sliding { aggregate, totals: Vec::new() })
+        }
+    }
+}
+
+/// Totals of panes that come and go.
+#[derive(Debug)]
+struct Sliding<A: Aggregate> {
+    aggregate: A,
+    totals: Vec<A::Total>,
+}
+
+impl<A: Aggregate> Totals for Sliding<A> {
+    fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
+        let parts = parts_of::<A>(column);
+        for &(key, entry) in entries {
+            let total = at(&mut self.totals, key);
+            self.aggregate.enter(total, &parts[entry as usize], pane);
+        }
+    }
+
+    fn leave(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
+        let parts = parts_of::<A>(column);
+        for &(key, entry) in entries {
+            let total = at(&mut self.totals, key);
+            self.aggregate.leave(total, &parts[entry as usize], pane);
+        }
+    }
+
+    fn forget(&mut self, key: u32) {
+        *at(&mut self.totals, key) = A::Total::default();
+    }
+
+    fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
+        self.totals.get(key as usize).map_or(Cell::Null, |total| self.aggregate.emit(total, scope))
+    }
+}
+
+/// Totals of everything since the start.
+#[derive(Debug)]
+struct Growing<A: Aggregate> {
+    aggregate: A,
+    parts: Vec<A::Part>,
+}
+
+impl<A: Aggregate> Totals for Growing<A> {
+    fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
+        let parts = parts_of::<A>(column);
+        for &(key, entry) in entries {
+            self.aggregate.merge(at(&mut self.parts, key), &parts[entry as usize]);
+        }
+    }
+
+    /// Nothing ever leaves.
+    fn leave(&mut self, _column: &dyn Column, _entries: &[(u32, u32)], _pane: i64) {}
+
+    fn forget(&mut self, key: u32) {
+        *at(&mut self.parts, key) = A::Part::default();
+    }
+
+    fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
+        self.parts
+            .get(key as usize)
+            .map_or(Cell::Null, |part| self.aggregate.emit_part(part, scope))
+    }
+}
+
+fn at<T: Default>(totals: &mut Vec<T>, key: u32) -> &mut T {
+    let index = key as usize;
+    if index >= totals.len() {
+        totals.resize_with(index + 1, T::default);
+    }
+    &mut totals[index]
+}

@@ -1,0 +1,459 @@
+//! Sums of floats without any error, whatever comes and goes.
+//!
+//! A float is a whole number of 53 bits times a power of two, so floats of about the same size add
+//! up exactly in one wide whole number: 128 bits, of which the lowest stands for 2^`unit`. What does
+//! not fit there (1e300 beside 1e-300) is added in a number that is wide enough for all floats at
+//! once, as Kulisch proposed ("Computer Arithmetic and Validity", 2008). To take something away is
+//! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
+//! it is what Python's `math.fsum` says of the same numbers.
+
+use super::take;
+
+/// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
+const DIGITS: usize = 72;
+
+const DIGIT_BITS: i32 = 32;
+
+/// The exponent of the smallest float.
+const LEAST: i32 = -1074;
+
+/// So many additions never overflow a digit's 63 bits.
+const MOST_ADDED: u32 = 1 << 29;
+
+/// The sum of floats.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ExactSum {
+    /// All that has the usual size.
+    sum: i128,
+    /// What the lowest bit of it stands for, as a power of two.
+    unit: i16,
+    rest: Option<Box<Rest>>,
+}
+
+/// What does not fit into 128 bits, and what is no number.
+#[derive(Clone, Debug)]
+struct Rest {
+    digits: [i64; DIGITS],
+    added: u32,
+    nans: u64,
+    /// Positive and negative ones.
+    infinities: [u64; 2],
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { digits: [0; DIGITS], added: 0, nans: 0, infinities: [0; 2] }
+    }
+}
+
+impl ExactSum {
+    /// Adds a number.
+    #[inline]
+    pub(super) fn add(&mut self, number: f64) {
+        let Some((mantissa, exponent)) = parts(number) else {
+            self.count(number, 1);
+            return;
+        };
+        self.add_scaled(mantissa, exponent);
+    }
+
+    /// Adds a whole number.
+    #[inline]
+    pub(super) fn add_int(&mut self, number: i64) {
+        self.add_scaled(number, 0);
+    }
+
+    /// Takes away a number that was added.
+    #[cfg(test)]
+    pub(super) fn remove(&mut self, number: f64) {
+        let Some((mantissa, exponent)) = parts(number) else {
+            self.count(number, u64::MAX);
+            return;
+        };
+        self.add_scaled(-mantissa, exponent);
+    }
+
+    /// Adds what another sum holds.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.add_all(other, 1);
+    }
+
+    /// Takes away what another sum holds, all of which was added.
+    pub(super) fn unmerge(&mut self, other: &Self) {
+        self.add_all(other, -1);
+    }
+
+    /// The float that is nearest to the sum, of two the even one. Infinite beyond the largest one;
+    /// not a number with any of these, or with infinities of both signs.
+    pub(super) fn value(&self) -> f64 {
+        let Some(rest) = &self.rest else { return scaled(self.sum, i32::from(self.unit)) };
+        match (rest.nans, rest.infinities) {
+            (0, [0, 0]) => {}
+            (0, [_, 0]) => return f64::INFINITY,
+            (0, [0, _]) => return f64::NEG_INFINITY,
+            _ => return f64::NAN,
+        }
+        let mut all = rest.clone();
+        all.add(self.sum, i32::from(self.unit));
+        all.value()
+    }
+
+    /// The sum as it is, where it is whole and has no more than 127 bits.
+    pub(super) fn whole(&self) -> Option<i128> {
+        let unit = u32::try_from(self.unit).ok().filter(|_| self.rest.is_none());
+        if self.sum == 0 && self.rest.is_none() {
+            return Some(0);
+        }
+        unit.filter(|&unit| unit + 1 < self.sum.unsigned_abs().leading_zeros())
+            .map(|unit| self.sum << unit)
+    }
+
+    /// Writes it.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.rest.is_some()));
+        out.extend_from_slice(&self.unit.to_le_bytes());
+        out.extend_from_slice(&self.sum.to_le_bytes());
+        let Some(rest) = &self.rest else { return };
+        let mut rest = rest.clone();
+        rest.carry();
+        for count in [rest.nans, rest.infinities[0], rest.infinities[1]] {
+            out.extend_from_slice(&count.to_le_bytes());
+        }
+        for digit in rest.digits {
+            out.extend_from_slice(&digit.to_le_bytes());
+        }
+    }
+
+    /// Reads what was written.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let [has_rest] = take(bytes)?;
+        let unit = i16::from_le_bytes(take(bytes)?);
+        let sum = i128::from_le_bytes(take(bytes)?);
+        if has_rest > 1 || !(-1074..=1024 + 127).contains(&unit) || sum == i128::MIN {
+            return None;
+        }
+        let mut read = Self { sum, unit, rest: None };
+        if has_rest == 1 {
+            let mut rest = Rest { nans: u64::from_le_bytes(take(bytes)?), ..Rest::default() };
+            for count in &mut rest.infinities {
+                *count = u64::from_le_bytes(take(bytes)?);
+            }
+            for digit in &mut rest.digits {
+                *digit = i64::from_le_bytes(take(bytes)?);
+                if digit.unsigned_abs() > 1 << DIGIT_BITS {
+                    return None;
+                }
+            }
+            read.rest = Some(Box::new(rest));
+        }
+        Some(read)
+    }
+
+    #[inline]
+    fn add_scaled(&mut self, mantissa: i64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
+        let added = self.shift_for(exponent).and_then(|shift| {
+            let bits = 64 - mantissa.unsigned_abs().leading_zeros();
+            (bits + shift < 127).then(|| i128::from(mantissa) << shift)
+        });
+        // Its opposite has to fit too.
+        match added.and_then(|number| self.sum.checked_add(number)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().add(mantissa.into(), exponent),
+        }
+    }
+
+    /// How far to the left a number of this exponent is added, after the unit was made as small.
+    #[inline]
+    fn shift_for(&mut self, exponent: i32) -> Option<u32> {
+        if self.sum == 0 {
+            self.unit = i16::try_from(exponent).ok()?;
+            return Some(0);
+        }
+        let unit = i32::from(self.unit);
+        if let Ok(shift) = u32::try_from(exponent - unit) {
+            return Some(shift);
+        }
+        let down = u32::try_from(unit - exponent).ok()?;
+        // A bit for the sign, and one for the carry.
+        if down + 2 > self.sum.unsigned_abs().leading_zeros() {
+            return None;
+        }
+        self.sum <<= down;
+        self.unit = i16::try_from(exponent).ok()?;
+        Some(0)
+    }
+
+    fn add_all(&mut self, other: &Self, sign: i32) {
+        let unit = i32::from(other.unit);
+        let sum = if sign < 0 { -other.sum } else { other.sum };
+        if self.sum == 0 {
+            self.unit = other.unit;
+        }
+        let same = if self.unit == other.unit { self.sum.checked_add(sum) } else { None };
+        match (same, i64::try_from(sum)) {
+            (Some(all), _) if all != i128::MIN => self.sum = all,
+            (_, Ok(sum)) => self.add_scaled(sum, unit),
+            (_, Err(_)) => self.rest.get_or_insert_default().add(sum, unit),
+        }
+        if self.rest.is_none() && other.rest.is_none() {
+            return;
+        }
+        if let Some(others) = &other.rest {
+            let rest = self.rest.get_or_insert_default();
+            rest.carry();
+            let mut others = others.clone();
+            others.carry();
+            for (digit, other) in rest.digits.iter_mut().zip(others.digits) {
+                *digit += if sign < 0 { -other } else { other };
+            }
+            let add = |to: &mut u64, count: u64| {
+                *to = to.wrapping_add(if sign < 0 { count.wrapping_neg() } else { count });
+            };
+            add(&mut rest.nans, others.nans);
+            add(&mut rest.infinities[0], others.infinities[0]);
+            add(&mut rest.infinities[1], others.infinities[1]);
+            rest.carry();
+        }
+        self.let_go();
+    }
+
+    /// Counts what is no finite number.
+    #[cold]
+    fn count(&mut self, number: f64, count: u64) {
+        let rest = self.rest.get_or_insert_default();
+        let place = match number {
+            f64::INFINITY => &mut rest.infinities[0],
+            f64::NEG_INFINITY => &mut rest.infinities[1],
+            _ => &mut rest.nans,
+        };
+        *place = place.wrapping_add(count);
+        self.let_go();
+    }
+
+    /// Does without the rest once it holds nothing.
+    fn let_go(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.carry();
+            if rest.nans == 0 && rest.infinities == [0; 2] && rest.digits == [0; DIGITS] {
+                self.rest = None;
+            }
+        }
+    }
+}
+
+impl Rest {
+    /// Adds a number times a power of two.
+    fn add(&mut self, number: i128, exponent: i32) {
+        let Ok(place) = usize::try_from(exponent - LEAST) else { return };
+        let (first, shift) = (place / 32, place % 32);
+        let sign = if number < 0 { -1 } else { 1 };
+        let magnitude = number.unsigned_abs();
+        let mut left = magnitude;
+        let mut carried = 0_u64;
+        for digit in self.digits.iter_mut().skip(first).take(6) {
+            let bits = (left as u64 & 0xffff_ffff) << shift | carried;
+            *digit += sign * i64::try_from(bits & 0xffff_ffff).unwrap_or(0);
+            carried = bits >> DIGIT_BITS;
+            left >>= DIGIT_BITS;
+        }
+        self.added += 1;
+        if self.added == MOST_ADDED {
+            self.carry();
+        }
+    }
+
+    /// Makes every digit but the last one less than 2^32 and not negative.
+    fn carry(&mut self) {
+        let mut carried = 0;
+        for digit in &mut self.digits[..DIGITS - 1] {
+            let sum = *digit + carried;
+            *digit = sum & 0xffff_ffff;
+            carried = sum >> DIGIT_BITS;
+        }
+        self.digits[DIGITS - 1] += carried;
+        self.added = 0;
+    }
+
+    fn value(mut self) -> f64 {
+        self.carry();
+        let negative = self.digits[DIGITS - 1] < 0;
+        if negative {
+            self.digits.iter_mut().for_each(|digit| *digit = -*digit);
+            self.carry();
+        }
+        let Some(last) = self.digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
+        // The highest digits, as many as 126 bits hold for sure, and a bit for all below these.
+        let first = last.saturating_sub(2);
+        let below = self.digits[..first].iter().any(|&digit| digit != 0);
+        let mut sum = 0_i128;
+        for &digit in self.digits[first..=last].iter().rev() {
+            sum = sum << DIGIT_BITS | i128::from(digit);
+        }
+        let sum = sum << 1 | i128::from(below);
+        let exponent = LEAST + DIGIT_BITS * i32::try_from(first).unwrap_or(0) - 1;
+        let value = scaled(sum, exponent);
+        if negative { -value } else { value }
+    }
+}
+
+/// A finite number as a whole one times a power of two.
+#[inline]
+fn parts(number: f64) -> Option<(i64, i32)> {
+    let bits = number.to_bits();
+    let raw = i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
+    let fraction = i64::try_from(bits & ((1 << 52) - 1)).unwrap_or(0);
+    let (mantissa, exponent) = match raw {
+        0x7ff => return None,
+        0 => (fraction, LEAST),
+        raw => (fraction | 1 << 52, LEAST + raw - 1),
+    };
+    Some((if number.is_sign_negative() { -mantissa } else { mantissa }, exponent))
+}
+
+/// The nearest float of a whole number times a power of two.
+fn scaled(number: i128, exponent: i32) -> f64 {
+    // To round to 53 bits and to scale are one rounding: what has more bits than these is far above
+    // where floats get fewer.
+    #[expect(clippy::cast_precision_loss, reason = "this is the rounding")]
+    let rounded = number as f64;
+    let half = exponent / 2;
+    rounded * power(half) * power(exponent - half)
+}
+
+fn power(exponent: i32) -> f64 {
+    f64::from_bits(u64::try_from(exponent + 1023).unwrap_or(0) << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Shewchuk's sum, as `math.fsum` has it: parts that do not overlap, the largest last, and the
+    /// correction of the last rounding.
+    fn fsum(numbers: &[f64]) -> f64 {
+        let count = |wanted: f64| numbers.iter().filter(|&&number| number == wanted).count();
+        let nans = numbers.iter().any(|number| number.is_nan());
+        match (nans, count(f64::INFINITY), count(f64::NEG_INFINITY)) {
+            (false, 0, 0) => {}
+            (false, _, 0) => return f64::INFINITY,
+            (false, 0, _) => return f64::NEG_INFINITY,
+            _ => return f64::NAN,
+        }
+        let mut parts: Vec<f64> = Vec::new();
+        for &number in numbers {
+            let mut high = number;
+            let mut kept = Vec::new();
+            for &part in &parts {
+                let (large, small) =
+                    if high.abs() < part.abs() { (part, high) } else { (high, part) };
+                let sum = large + small;
+                let error = small - (sum - large);
+                if error != 0.0 {
+                    kept.push(error);
+                }
+                high = sum;
+            }
+            kept.push(high);
+            parts = kept;
+        }
+        let Some(mut high) = parts.pop() else { return 0.0 };
+        let mut low = 0.0;
+        while let Some(part) = parts.pop() {
+            let sum = high + part;
+            low = part - (sum - high);
+            high = sum;
+            if low != 0.0 {
+                break;
+            }
+        }
+        if parts.last().is_some_and(|part| (low < 0.0) == (*part < 0.0) && low != 0.0) {
+            let twice = low * 2.0;
+            let sum = high + twice;
+            if sum - high == twice {
+                high = sum;
+            }
+        }
+        high
+    }
+
+    /// Below 1e300, so that the parts of the oracle do not overflow.
+    fn numbers() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            4 => (-1_000_000..1_000_000_i32).prop_map(|number| f64::from(number) / 1_000.0),
+            2 => any::<f64>().prop_filter("of a size that adds up", |number| number.abs() < 1e300),
+            1 => prop::sample::select(vec![
+                1e16, -1e16, 1e16 + 2.0, 1.0, -1.0, 0.1, f64::MIN_POSITIVE, 5e-324, -5e-324, 1e299,
+                -1e299, 0.0, -0.0, 9_007_199_254_740_993.0, 1.1e-308,
+            ]),
+            1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+        ]
+    }
+
+    fn same(one: f64, other: f64) -> bool {
+        one == other || one.is_nan() && other.is_nan()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn what_stays_is_summed_as_if_nothing_else_had_come(
+            gone in prop::collection::vec(numbers(), 0..30),
+            stays in prop::collection::vec(numbers(), 0..30),
+            order in any::<prop::sample::Index>(),
+        ) {
+            let mut sum = ExactSum::default();
+            let mut all: Vec<_> = gone.iter().chain(&stays).collect();
+            let middle = order.index(all.len() + 1);
+            all.rotate_left(middle);
+            all.iter().for_each(|&&number| sum.add(number));
+            prop_assert!(same(sum.value(), fsum(&all.iter().map(|&&n| n).collect::<Vec<_>>())));
+            gone.iter().for_each(|&number| sum.remove(number));
+            let value = sum.value();
+            prop_assert!(same(value, fsum(&stays)), "{value:e} {:e}", fsum(&stays));
+        }
+
+        #[test]
+        fn sums_of_parts_merge_and_come_apart(
+            parts in prop::collection::vec(prop::collection::vec(numbers(), 0..10), 1..6),
+        ) {
+            let sum_of = |numbers: &[f64]| {
+                let mut sum = ExactSum::default();
+                numbers.iter().for_each(|&number| sum.add(number));
+                sum
+            };
+            let sums: Vec<_> = parts.iter().map(|part| sum_of(part)).collect();
+            let mut all = ExactSum::default();
+            sums.iter().rev().for_each(|part| all.merge(part));
+            prop_assert!(same(all.value(), fsum(&parts.concat())));
+            sums[1..].iter().for_each(|part| all.unmerge(part));
+            prop_assert!(same(all.value(), fsum(&parts[0])));
+        }
+    }
+
+    #[test]
+    fn sums_beyond_floats_are_infinite_and_come_back() {
+        let mut sum = ExactSum::default();
+        (0..1_000).for_each(|_| sum.add(f64::MAX));
+        assert_eq!(sum.value(), f64::INFINITY);
+        (0..999).for_each(|_| sum.remove(f64::MAX));
+        assert_eq!(sum.value(), f64::MAX);
+        sum.add(-1e-300);
+        assert_eq!(sum.value(), f64::MAX);
+        sum.remove(f64::MAX);
+        assert_eq!(sum.value(), -1e-300);
+    }
+
+    #[test]
+    fn numbers_of_a_size_need_no_more_than_what_is_there() {
+        let mut sum = ExactSum::default();
+        (0..1_000_000).for_each(|number| sum.add(f64::from(number % 1_000) / 1_000.0));
+        assert!(sum.rest.is_none());
+        assert_eq!(sum.value(), 499_500.0);
+        assert!(size_of::<ExactSum>() <= 32);
+    }
+}

@@ -1,0 +1,79 @@
+//! All aggregates.
+
+use super::column::{Column, Parts};
+use super::sum::Sum;
+use crate::format::Kind;
+
+/// What is asked of the values of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// What it is called in answers.
+    pub name: String,
+    /// Which aggregate: the `name` of a row in [`LIST`].
+    pub what: String,
+    /// The fields whose values it takes; none for those that an event has without a field.
+    pub fields: Vec<String>,
+    /// What else it goes by: which quantile, how many values.
+    pub number: f64,
+    /// How far it may be off, of those that are not exact.
+    pub error: f64,
+}
+
+/// Which values an aggregate takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Numbers.
+    Numbers,
+    /// Numbers and times.
+    Ordered,
+    /// Any.
+    All,
+}
+
+impl Takes {
+    /// Whether values of this kind are taken.
+    pub fn accepts(self, kind: Kind) -> bool {
+        match self {
+            Self::Numbers => matches!(kind, Kind::Int | Kind::Float),
+            Self::Ordered => kind != Kind::Text,
+            Self::All => true,
+        }
+    }
+}
+
+/// An aggregate that there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// What its column is called; those that are called alike share it, if they ask the same
+    /// fields with the same error.
+    pub column: &'static str,
+    /// How many fields it has.
+    pub fields: usize,
+    /// Which values it takes.
+    pub takes: Takes,
+    /// What its answers are, where the values are of a kind.
+    pub says: fn(Kind) -> Kind,
+    pub(crate) make: fn(&Ask) -> Box<dyn Column>,
+}
+
+/// All aggregates but the count of events, which every pane has anyway.
+pub const LIST: &[Known] = &[
+    Known {
+        name: "sum",
+        column: "sum",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |kind| kind,
+        make: |_| Parts::new(Sum),
+    },
+    Known {
+        name: "mean",
+        column: "sum",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |_| Parts::new(Sum),
+    },
+];
