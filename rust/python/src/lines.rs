@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
+use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Rows, Table, Tabulator};
 
 use crate::arrow::{self, Cells};
 use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, unknown_field};
@@ -157,6 +157,12 @@ impl PyTable {
         let batches = table.batches.into_iter().map(|rows| arrow::record_batch(&schema, rows));
         let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
         Ok(Self { schema, batches, filtered: table.filtered, rejects: table.rejects })
+    }
+
+    /// The rows of an answer.
+    pub(crate) fn of_rows(names: &[String], rows: Rows, raw: bool) -> PyResult<Self> {
+        let batch = arrow::batch(names, rows, raw).map_err(arrow::error)?;
+        Ok(Self { schema: batch.schema(), batches: vec![batch], filtered: 0, rejects: Vec::new() })
     }
 }
 
