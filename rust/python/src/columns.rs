@@ -280,6 +280,10 @@ pub(crate) fn agreed(
 fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
+        // A table of one column is that column.
+        DataType::Struct(fields) if fields.len() == 1 => {
+            return piece(array.as_struct().column(0), what);
+        }
         DataType::Null => Piece::Nulls(array.len()),
         DataType::Utf8 => Piece::Utf8(array.as_string().clone()),
         DataType::LargeUtf8 => Piece::LargeUtf8(array.as_string().clone()),

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{Chunk, Counters, Format, Output, Reason, Snapshot, lossy, write_iso};
 

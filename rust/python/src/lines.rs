@@ -2,6 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
@@ -176,6 +177,20 @@ impl PyTable {
     #[getter]
     fn fields(&self) -> Vec<&str> {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// These columns alone.
+    #[pyo3(signature = (names, /))]
+    fn select(&self, names: Vec<String>) -> PyResult<Self> {
+        let place = |name: &String| {
+            let unknown = || PyValueError::new_err(format!("there is no column {name:?}"));
+            self.schema.index_of(name).map_err(|_| unknown())
+        };
+        let places = names.iter().map(place).collect::<PyResult<Vec<_>>>()?;
+        let batches = self.batches.iter().map(|batch| batch.project(&places));
+        let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        let schema = self.schema.project(&places).map_err(arrow::error)?;
+        Ok(Self { schema: schema.into(), batches, filtered: self.filtered, rejects: Vec::new() })
     }
 
     /// How many lines were left out: headers, comments, what a filter does not keep.

@@ -143,9 +143,10 @@ impl Inner {
 impl PyWindow {
     fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<()> {
         // What would fail fails before anything is added.
-        let (key_kinds, value_kinds) = {
+        let value_kinds = {
             let inner = lock(&self.inner)?;
-            (kinds(&inner.keys, keys, "key")?, kinds(&inner.values, values, "value")?)
+            kinds(&inner.keys, keys, "key")?;
+            kinds(&inner.values, values, "value")?
         };
         self.plan
             .kinds(&kinds_of(&value_kinds, Kind::Int))
