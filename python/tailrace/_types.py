@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from tailrace._core import Table
 
-__all__ = ["Answer", "Ask", "ArrowArray", "ArrowStream", "Columns", "FieldKind", "Kind", "Output"]
+__all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output"]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
 # counters.

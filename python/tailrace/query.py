@@ -178,15 +178,23 @@ class Query:
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(
             window=_Window(
-                length, every, offset, slide_us, length_us, time, lateness_us, interval_us,
+                length,
+                every,
+                offset,
+                slide_us,
+                length_us,
+                time,
+                lateness_us,
+                interval_us,
                 idle_timeout_us,
-            )  # fmt: skip
+            )
         )
 
     def count(self, by: str | Sequence[str] | None = None) -> Query:
         """
-        Count lines by a field, or by several; `tailrace formats` and `tr.Format(name).fields`
-        list them. Without one all lines are counted together.
+        Count lines by a field or by several; without one all lines are counted together.
+
+        `tailrace formats` and `tr.Format(name).fields` list the fields.
 
         Raises:
             ValueError: The format has no such field.

@@ -40,7 +40,18 @@ class Snapshot:
         1  b
     """
 
-    __slots__ = ("_rows", "_table", "by", "end", "keys", "lines", "lookback", "other", "start", "total")
+    __slots__ = (
+        "_rows",
+        "_table",
+        "by",
+        "end",
+        "keys",
+        "lines",
+        "lookback",
+        "other",
+        "start",
+        "total",
+    )
 
     start: datetime | None
     """Where the window begins, aware and in UTC; without a window the oldest time seen."""
@@ -69,7 +80,7 @@ class Snapshot:
     _rows: list[dict[str, Any]] | None
     _table: Table | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - in the order of their names in JSON
         self,
         start: datetime | None,
         end: datetime | None,
@@ -78,11 +89,13 @@ class Snapshot:
         rows: Sequence[dict[str, Any]] | Table,
         lines: dict[str, Any],
         *,
-        by: tuple[str, ...] = ("key",),
+        by: tuple[str, ...] | None = None,
         other: int | None = None,
         lookback: int = 0,
     ) -> None:
         is_list = isinstance(rows, list)
+        if by is None:
+            by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
         for name, value in (
             ("start", start),
             ("end", end),
@@ -117,8 +130,7 @@ class Snapshot:
         Behind them stands, where there is one, the row `(other)` of the keys over `max_keys`.
         """
         if self._rows is None:
-            assert self._table is not None
-            rows = self._table.to_dicts()
+            rows = self._arrow().to_dicts()
             if self.other is not None and self.by:
                 rows[-1][self.by[0]] = _OTHER
             object.__setattr__(self, "_rows", rows)

@@ -12,7 +12,7 @@ from tailrace import _core
 from tailrace.aggregates import Aggregate, asks, count, place_of
 from tailrace.durations import Duration, micros
 from tailrace.format import Batch
-from tailrace.shape import shape
+from tailrace.shape import Length, shape
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Window:
 
     def __init__(
         self,
-        length: Duration | Sequence[Duration | None] | None,
+        length: Length,
         every: Duration | None = None,
         *,
         by: str | Sequence[str] = "key",
