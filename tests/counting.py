@@ -19,6 +19,7 @@ def shape(
         limit=limit,
         order_by=None,
         ascending=False,
+        changes=False,
         max_keys=None,
     )
 

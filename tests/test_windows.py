@@ -1037,7 +1037,8 @@ from tailrace import _core
 lateness = int(sys.argv[1])
 shape = _core.Shape(
     lengths_us=[10_000_000], slide_us=1_000_000, offset_us=0, lateness_us=lateness * 1_000_000,
-    limit=10, order_by=None, ascending=False, max_keys=None,
+    limit=10, order_by=None, ascending=False, changes=False,
+    max_keys=None,
 )
 engine = _core.Engine(
     formats=["combined"], by=["url"], aggregates=[("count", "count", [], 0.0, 0.0)], time="log",

@@ -103,6 +103,7 @@ class Shape:
         limit: int | None,
         order_by: int | None,
         ascending: bool,
+        changes: bool,
         max_keys: int | None,
     ) -> Shape: ...
 

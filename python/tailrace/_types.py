@@ -8,9 +8,17 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output"]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
-# counters.
+# keys that are no rows any more, counters.
 Answer: TypeAlias = tuple[
-    int, int | None, int | None, int, int, int | None, "Table", dict[str, Any]
+    int,
+    int | None,
+    int | None,
+    int,
+    int,
+    int | None,
+    "Table",
+    "Table | None",
+    dict[str, Any],
 ]
 
 # What an aggregate is asked: its name in answers, which it is, fields, number, error.

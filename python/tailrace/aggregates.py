@@ -36,6 +36,9 @@ __all__ = [
 # What can be asked of events that have no value.
 _OF_EVENTS = {"count", "rate"}
 
+# What says how keys moved.
+_CHANGES = {"rank", "moved"}
+
 # What no rows can be ranked by.
 _LISTS = {"top_values"}
 
@@ -308,7 +311,11 @@ def _of(what: str, field: object, number: float = 0.0, error: float = 0.0) -> Ag
 
 
 def asks(
-    aggregates: Mapping[str, Aggregate], by: Sequence[str], default: str | None = None
+    aggregates: Mapping[str, Aggregate],
+    by: Sequence[str],
+    default: str | None = None,
+    *,
+    changes: bool = False,
 ) -> list[Ask]:
     """
     Return aggregates as the core takes them.
@@ -317,6 +324,7 @@ def asks(
         aggregates: By the names that they have in answers.
         by: The names of the key's fields.
         default: The field of those that name none, if there is such a field.
+        changes: Whether answers have `rank` and `moved` besides.
 
     Raises:
         TypeError: One of them is no aggregate.
@@ -327,6 +335,8 @@ def asks(
         if not isinstance(aggregate, Aggregate):
             example = f"{name}=tr.sum('size')"
             raise TypeError(f"{name}: no aggregate, such as {example}, but {aggregate!r:.80}")
+        if changes and name in _CHANGES:
+            raise ValueError(f"{name!r} says how a key moved; give the aggregate another name")
         if name in by:
             raise ValueError(f"{name!r} is a field of the key; give the aggregate another name")
         fields = list(aggregate.fields)

@@ -53,6 +53,7 @@ def shape(
     limit: int | None,
     order_by: int | None,
     ascending: bool,
+    changes: bool,
     offset: Duration,
     lateness_us: int,
     max_keys: int | None,
@@ -72,5 +73,6 @@ def shape(
         limit=checked_count(limit, "top", "rows"),
         order_by=order_by,
         ascending=ascending,
+        changes=changes,
         max_keys=checked_count(max_keys, "max_keys", "keys"),
     )

@@ -45,6 +45,7 @@ class Snapshot:
         "_table",
         "by",
         "end",
+        "gone",
         "keys",
         "lines",
         "lookback",
@@ -74,6 +75,9 @@ class Snapshot:
     other: int | None
     """How many events are of keys that there was no room for; None where there was."""
 
+    gone: list[dict[str, Any]] | None
+    """Where `changes` were asked, the keys that the last answer showed and this one does not."""
+
     lookback: int
     """Of a window of several lengths, which of them it is, from 0."""
 
@@ -91,6 +95,7 @@ class Snapshot:
         *,
         by: tuple[str, ...] | None = None,
         other: int | None = None,
+        gone: list[dict[str, Any]] | None = None,
         lookback: int = 0,
     ) -> None:
         is_list = isinstance(rows, list)
@@ -104,6 +109,7 @@ class Snapshot:
             ("lines", lines),
             ("by", by),
             ("other", other),
+            ("gone", gone),
             ("lookback", lookback),
             ("_rows", rows if is_list else None),
             ("_table", None if is_list else rows),
@@ -116,10 +122,11 @@ class Snapshot:
     @classmethod
     def of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
         """Make a snapshot of what the core answers; `by` names the fields of the key."""
-        lookback, start, end, keys, total, other, rows, lines = answer
+        lookback, start, end, keys, total, other, rows, gone, lines = answer
+        left = None if gone is None else gone.to_dicts()
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=by, other=other, lookback=lookback,
+            by=by, other=other, gone=left, lookback=lookback,
         )  # fmt: skip
 
     @property
@@ -151,7 +158,7 @@ class Snapshot:
         """Return it with its first rows alone."""
         return Snapshot(
             self.start, self.end, self.keys, self.total, self.rows[:n], self.lines,
-            by=self.by, other=self.other, lookback=self.lookback,
+            by=self.by, other=self.other, gone=self.gone, lookback=self.lookback,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -206,7 +213,7 @@ class Snapshot:
     def _all(self) -> tuple[Any, ...]:
         return (
             self.start, self.end, self.keys, self.total, self.rows, self.lines,
-            self.by, self.other, self.lookback,
+            self.by, self.other, self.gone, self.lookback,
         )  # fmt: skip
 
     def __str__(self) -> str:
