@@ -1,6 +1,8 @@
 //! All aggregates.
 
 use super::column::{Column, Parts};
+use super::ends::End;
+use super::extreme::Extreme;
 use super::sum::Sum;
 use crate::format::Kind;
 
@@ -75,5 +77,37 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         make: |_| Parts::new(Sum),
+    },
+    Known {
+        name: "min",
+        column: "min",
+        fields: 1,
+        takes: Takes::Ordered,
+        says: |kind| kind,
+        make: |_| Parts::new(Extreme::least()),
+    },
+    Known {
+        name: "max",
+        column: "max",
+        fields: 1,
+        takes: Takes::Ordered,
+        says: |kind| kind,
+        make: |_| Parts::new(Extreme::largest()),
+    },
+    Known {
+        name: "first",
+        column: "first",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        make: |_| Parts::new(End::first()),
+    },
+    Known {
+        name: "last",
+        column: "last",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        make: |_| Parts::new(End::last()),
     },
 ];

@@ -8,10 +8,16 @@
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
 
+mod candidates;
 mod cell;
 mod column;
+mod ends;
 mod exact;
+mod extreme;
+#[cfg(test)]
+mod harness;
 mod list;
+mod number;
 mod sum;
 
 use std::fmt::Debug;
