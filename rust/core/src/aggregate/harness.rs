@@ -81,6 +81,15 @@ pub(super) fn numbers() -> BoxedStrategy<Held> {
     .boxed()
 }
 
+/// Numbers of which a few never add up to more than the largest float.
+pub(super) fn medium() -> BoxedStrategy<Held> {
+    let is_medium = |held: &Held| match held {
+        Held::Float(number) => number.abs() < 1e300 || !number.is_finite(),
+        _ => true,
+    };
+    numbers().prop_filter("of a size that adds up", is_medium).boxed()
+}
+
 pub(super) fn times() -> BoxedStrategy<Held> {
     prop_oneof![9 => any::<i64>().prop_map(Held::Time), 1 => Just(Held::Null)].boxed()
 }
@@ -180,7 +189,8 @@ pub(super) fn check_by<A: Aggregate>(
     };
     let mut parts = Vec::new();
     for (number, events) in &run.panes {
-        let part = part_in_any_order(aggregate, &scope_of(&events.iter().collect::<Vec<_>>()), events);
+        let part =
+            part_in_any_order(aggregate, &scope_of(&events.iter().collect::<Vec<_>>()), events);
         judge(&events.iter().collect::<Vec<_>>(), &|scope| aggregate.emit_part(&part, scope));
         parts.push((*number, part));
     }
@@ -259,7 +269,8 @@ fn grow<A: Aggregate>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge:
     let mut all = A::Part::default();
     for place in (0..parts.len()).rev() {
         aggregate.merge(&mut all, &parts[place].1);
-        let events: Vec<&Event> = run.panes[place..].iter().flat_map(|(_, events)| events).collect();
+        let events: Vec<&Event> =
+            run.panes[place..].iter().flat_map(|(_, events)| events).collect();
         judge(&events, &|scope| aggregate.emit_part(&all, scope));
     }
 }
@@ -304,4 +315,59 @@ pub(super) fn check_damage<A: Aggregate>(aggregate: &A, ask: &Ask, run: &Run, at
     let place = at % bytes.len();
     bytes[place] = to;
     check_bytes(aggregate, ask, &bytes);
+}
+
+/// What an event and a slide cost: a million events of 1,000 keys, 100 panes in each window.
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures")]
+pub(super) fn measure<A: Aggregate>(aggregate: &A, what: &str, events: &[Event]) {
+    const KEYS: usize = 1_000;
+    const PANES: i64 = 400;
+    let ask = ask(what);
+    let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 1 };
+    let mut totals: Vec<A::Total> = (0..KEYS).map(|_| A::Total::default()).collect();
+    let mut panes = std::collections::VecDeque::new();
+    let ([mut adding, mut sliding, mut saying], mut added) = ([0, 0, 0], 0);
+    let mut slides = Vec::new();
+    let mut all = events.iter().cycle();
+    for pane in 0..PANES {
+        let mut parts: Vec<A::Part> = (0..KEYS).map(|_| A::Part::default()).collect();
+        let start = std::time::Instant::now();
+        for (event, place) in all.by_ref().zip(0..10 * KEYS) {
+            let time = event.time.map(|_| pane);
+            aggregate.add(&mut parts[place * 7 % KEYS], &Input { time, ..event.input() });
+        }
+        adding += start.elapsed().as_nanos();
+        added += 10 * KEYS;
+        let start = std::time::Instant::now();
+        for (total, part) in totals.iter_mut().zip(&parts) {
+            aggregate.enter(total, part, pane);
+        }
+        panes.push_back(parts);
+        if panes.len() > 100 {
+            let parts = panes.pop_front().unwrap();
+            for (total, part) in totals.iter_mut().zip(&parts) {
+                aggregate.leave(total, part, pane - 100);
+            }
+        }
+        let slide = start.elapsed().as_nanos();
+        slides.push(slide);
+        sliding += slide;
+        let start = std::time::Instant::now();
+        for total in &totals {
+            std::hint::black_box(aggregate.emit(total, &scope));
+        }
+        saying += start.elapsed().as_nanos();
+    }
+    let pairs = f64::from(i32::try_from(PANES).unwrap()) * KEYS as f64;
+    slides.drain(..150);
+    slides.sort_unstable();
+    println!(
+        "{what}: event {:.1} ns, key in and out {:.1} ns (worst slide {:.1} of the median), answer {:.1} ns; part {} B, total {} B",
+        adding as f64 / added as f64,
+        sliding as f64 / pairs,
+        slides[slides.len() - 1] as f64 / slides[slides.len() / 2] as f64,
+        saying as f64 / pairs,
+        size_of::<A::Part>(),
+        size_of::<A::Total>(),
+    );
 }

@@ -1,9 +1,13 @@
 //! All aggregates.
 
 use super::column::{Column, Parts};
+use super::count::Count;
 use super::ends::End;
 use super::extreme::Extreme;
+use super::rate::Rate;
+use super::ratio::Ratio;
 use super::sum::Sum;
+use super::variance::Variance;
 use crate::format::Kind;
 
 /// What is asked of the values of a key.
@@ -51,8 +55,8 @@ pub struct Known {
     /// What its column is called; those that are called alike share it, if they ask the same
     /// fields with the same error.
     pub column: &'static str,
-    /// How many fields it has.
-    pub fields: usize,
+    /// How many fields it has at least and at most.
+    pub fields: (usize, usize),
     /// Which values it takes.
     pub takes: Takes,
     /// What its answers are, where the values are of a kind.
@@ -60,12 +64,13 @@ pub struct Known {
     pub(crate) make: fn(&Ask) -> Box<dyn Column>,
 }
 
-/// All aggregates but the count of events, which every pane has anyway.
+/// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
+/// of a field.
 pub const LIST: &[Known] = &[
     Known {
         name: "sum",
         column: "sum",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::Numbers,
         says: |kind| kind,
         make: |_| Parts::new(Sum),
@@ -73,7 +78,7 @@ pub const LIST: &[Known] = &[
     Known {
         name: "mean",
         column: "sum",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         make: |_| Parts::new(Sum),
@@ -81,7 +86,7 @@ pub const LIST: &[Known] = &[
     Known {
         name: "min",
         column: "min",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::Ordered,
         says: |kind| kind,
         make: |_| Parts::new(Extreme::least()),
@@ -89,7 +94,7 @@ pub const LIST: &[Known] = &[
     Known {
         name: "max",
         column: "max",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::Ordered,
         says: |kind| kind,
         make: |_| Parts::new(Extreme::largest()),
@@ -97,7 +102,7 @@ pub const LIST: &[Known] = &[
     Known {
         name: "first",
         column: "first",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::All,
         says: |kind| kind,
         make: |_| Parts::new(End::first()),
@@ -105,9 +110,49 @@ pub const LIST: &[Known] = &[
     Known {
         name: "last",
         column: "last",
-        fields: 1,
+        fields: (1, 1),
         takes: Takes::All,
         says: |kind| kind,
         make: |_| Parts::new(End::last()),
+    },
+    Known {
+        name: "rate",
+        column: "sum",
+        fields: (0, 1),
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |ask| if ask.fields.is_empty() { Parts::new(Rate) } else { Parts::new(Sum) },
+    },
+    Known {
+        name: "count",
+        column: "count",
+        fields: (1, 1),
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        make: |_| Parts::new(Count),
+    },
+    Known {
+        name: "ratio",
+        column: "ratio",
+        fields: (2, 2),
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |_| Parts::new(Ratio),
+    },
+    Known {
+        name: "var",
+        column: "variance",
+        fields: (1, 1),
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |_| Parts::new(Variance),
+    },
+    Known {
+        name: "std",
+        column: "variance",
+        fields: (1, 1),
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |_| Parts::new(Variance),
     },
 ];

@@ -11,14 +11,21 @@
 mod candidates;
 mod cell;
 mod column;
+#[cfg(test)]
+mod costs;
+mod count;
 mod ends;
 mod exact;
 mod extreme;
 #[cfg(test)]
 mod harness;
+mod limbs;
 mod list;
 mod number;
+mod rate;
+mod ratio;
 mod sum;
+mod variance;
 
 use std::fmt::Debug;
 

@@ -77,9 +77,8 @@ mod tests {
     }
 
     fn oracle(events: &[&Event]) -> Cell {
-        let both = events.iter().filter_map(|event| {
-            Some((halves(&event.value)?, halves(&event.second)?))
-        });
+        let both =
+            events.iter().filter_map(|event| Some((halves(&event.value)?, halves(&event.second)?)));
         let (first, second): (Vec<_>, Vec<_>) = both.unzip();
         let second = fsum(second.as_flattened());
         if second == 0.0 { Cell::Null } else { Cell::Float(fsum(first.as_flattened()) / second) }
