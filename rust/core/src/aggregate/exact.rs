@@ -7,7 +7,7 @@
 //! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
 //! it is what Python's `math.fsum` says of the same numbers.
 
-use super::take;
+use super::{limbs, take};
 use crate::format::Value;
 
 /// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
@@ -17,6 +17,9 @@ const DIGIT_BITS: i32 = 32;
 
 /// The exponent of the smallest float.
 pub(super) const LEAST: i32 = -1074;
+
+/// The exponent of the largest one.
+pub(super) const MOST: i32 = 971;
 
 /// So many additions never overflow a digit's 63 bits.
 const MOST_ADDED: u32 = 1 << 29;
@@ -202,17 +205,7 @@ impl ExactSum {
     }
 
     fn add_all(&mut self, other: &Self, sign: i32) {
-        let unit = i32::from(other.unit);
-        let sum = if sign < 0 { -other.sum } else { other.sum };
-        if self.sum == 0 {
-            self.unit = other.unit;
-        }
-        let same = if self.unit == other.unit { self.sum.checked_add(sum) } else { None };
-        match (same, i64::try_from(sum)) {
-            (Some(all), _) if all != i128::MIN => self.sum = all,
-            (_, Ok(sum)) => self.add_scaled(sum, unit),
-            (_, Err(_)) => self.rest.get_or_insert_default().digits.add(sum, unit),
-        }
+        self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
         if self.rest.is_none() && other.rest.is_none() {
             return;
         }
@@ -227,6 +220,42 @@ impl ExactSum {
             add(&mut rest.infinities[1], others.infinities[1]);
         }
         self.let_go();
+        if sign < 0 {
+            self.settle();
+        }
+    }
+
+    /// Adds what another sum has without its rest.
+    fn add_large(&mut self, number: i128, exponent: i32) {
+        if number == 0 {
+            return;
+        }
+        let bits = 128 - number.unsigned_abs().leading_zeros();
+        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
+        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
+        }
+    }
+
+    /// Does without the rest where sum and rest together are of the usual size. What came while
+    /// something was there that is far larger or smaller is in the rest, and leaves from the sum.
+    fn settle(&mut self) {
+        let Some(rest) = self.rest.as_ref().filter(|rest| !rest.is_strange()) else { return };
+        let mut all = rest.digits.clone();
+        all.add(self.sum, self.unit.into());
+        let (is_negative, limbs) = all.magnitude();
+        let zeros = limbs::zeros(&limbs).unwrap_or(0);
+        let exponent = i32::try_from(zeros).ok().map(|zeros| LEAST + zeros);
+        let unit =
+            exponent.filter(|&exponent| exponent <= MOST).and_then(|unit| unit.try_into().ok());
+        let Some(([low, high], unit)) = limbs::without_lowest(&limbs, zeros).zip(unit) else {
+            return;
+        };
+        if high >> 62 == 0 {
+            let sum = i128::from(high) << 64 | i128::from(low);
+            *self = Self { sum: if is_negative { -sum } else { sum }, unit, rest: None };
+        }
     }
 
     /// Counts what is no finite number.
@@ -246,10 +275,17 @@ impl ExactSum {
     fn let_go(&mut self) {
         if let Some(rest) = &mut self.rest {
             rest.digits.carry();
-            if rest.nans == 0 && rest.infinities == [0; 2] && rest.digits.is_zero() {
+            if !rest.is_strange() && rest.digits.is_zero() {
                 self.rest = None;
             }
         }
+    }
+}
+
+impl Rest {
+    /// Whether something is in it that is no number.
+    fn is_strange(&self) -> bool {
+        self.nans != 0 || self.infinities != [0; 2]
     }
 }
 
@@ -508,6 +544,40 @@ mod tests {
         assert_eq!(sum.value(), f64::MAX);
         sum.remove(f64::MAX);
         assert_eq!(sum.value(), -1e-300);
+    }
+
+    #[test]
+    fn sums_whose_smallest_bits_differ_merge_without_more_than_what_is_there() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            (0..1_000).for_each(|_| sum.add(number));
+            sum
+        };
+        let mut all = sum_of(1_000.1);
+        for number in [0.001, 0.3, 123_456.7] {
+            all.merge(&sum_of(number));
+        }
+        assert!(all.rest.is_none());
+    }
+
+    #[test]
+    fn an_outlier_that_came_first_and_left_leaves_nothing_behind() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            sum.add(number);
+            sum
+        };
+        for outlier in [1e300, -1e-300, f64::NAN] {
+            let mut all = sum_of(outlier);
+            all.merge(&sum_of(0.1));
+            all.unmerge(&sum_of(outlier));
+            for _ in 0..10 {
+                all.merge(&sum_of(0.1));
+                all.unmerge(&sum_of(0.1));
+            }
+            assert!(all.rest.is_none(), "{outlier:e}");
+            assert_eq!(all.value(), 0.1);
+        }
     }
 
     #[test]

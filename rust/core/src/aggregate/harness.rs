@@ -326,8 +326,7 @@ pub(super) fn measure<A: Aggregate>(aggregate: &A, what: &str, events: &[Event])
     let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 1 };
     let mut totals: Vec<A::Total> = (0..KEYS).map(|_| A::Total::default()).collect();
     let mut panes = std::collections::VecDeque::new();
-    let ([mut adding, mut sliding, mut saying], mut added) = ([0, 0, 0], 0);
-    let mut slides = Vec::new();
+    let [mut adding, mut sliding, mut saying] = [const { Vec::new() }; 3];
     let mut all = events.iter().cycle();
     for pane in 0..PANES {
         let mut parts: Vec<A::Part> = (0..KEYS).map(|_| A::Part::default()).collect();
@@ -336,8 +335,7 @@ pub(super) fn measure<A: Aggregate>(aggregate: &A, what: &str, events: &[Event])
             let time = event.time.map(|_| pane);
             aggregate.add(&mut parts[place * 7 % KEYS], &Input { time, ..event.input() });
         }
-        adding += start.elapsed().as_nanos();
-        added += 10 * KEYS;
+        adding.push(start.elapsed().as_nanos());
         let start = std::time::Instant::now();
         for (total, part) in totals.iter_mut().zip(&parts) {
             aggregate.enter(total, part, pane);
@@ -349,24 +347,24 @@ pub(super) fn measure<A: Aggregate>(aggregate: &A, what: &str, events: &[Event])
                 aggregate.leave(total, part, pane - 100);
             }
         }
-        let slide = start.elapsed().as_nanos();
-        slides.push(slide);
-        sliding += slide;
+        sliding.push(start.elapsed().as_nanos());
         let start = std::time::Instant::now();
         for total in &totals {
             std::hint::black_box(aggregate.emit(total, &scope));
         }
-        saying += start.elapsed().as_nanos();
+        saying.push(start.elapsed().as_nanos());
     }
-    let pairs = f64::from(i32::try_from(PANES).unwrap()) * KEYS as f64;
-    slides.drain(..150);
-    slides.sort_unstable();
+    // Medians, for the machine does other things too.
+    let median = |mut all: Vec<u128>, through: usize| {
+        all.drain(..150);
+        all.sort_unstable();
+        all[all.len() / 2] as f64 / through as f64
+    };
     println!(
-        "{what}: event {:.1} ns, key in and out {:.1} ns (worst slide {:.1} of the median), answer {:.1} ns; part {} B, total {} B",
-        adding as f64 / added as f64,
-        sliding as f64 / pairs,
-        slides[slides.len() - 1] as f64 / slides[slides.len() / 2] as f64,
-        saying as f64 / pairs,
+        "{what}: event {:.1} ns, key in and out {:.1} ns, answer {:.1} ns; part {} B, total {} B",
+        median(adding, 10 * KEYS),
+        median(sliding, KEYS),
+        median(saying, KEYS),
         size_of::<A::Part>(),
         size_of::<A::Total>(),
     );

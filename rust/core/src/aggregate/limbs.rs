@@ -40,6 +40,19 @@ pub(super) fn shifted<const N: usize>(limbs: [u64; N], by: usize) -> [u64; N] {
     })
 }
 
+/// A number times a power of two, all of which fits.
+#[inline]
+pub(super) fn raised(number: u128, by: usize) -> [u64; 3] {
+    let (skip, shift) = (by / 64, by % 64);
+    let (most, over) = (number << shift, number >> 64 >> (64 - shift));
+    let (a, b, c) = (low(most), low(most >> 64), low(over));
+    match skip {
+        0 => [a, b, c],
+        1 => [0, a, b],
+        _ => [0, 0, a],
+    }
+}
+
 /// The sum, without what does not fit.
 #[inline]
 pub(super) fn plus<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {

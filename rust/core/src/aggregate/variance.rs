@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use super::exact::{FloatDigits, LEAST, SquareDigits, parts};
+use super::exact::{FloatDigits, LEAST, MOST, SquareDigits, parts};
 use super::limbs::{self, Quotient};
 use super::{Cell, Input, Invertible, Scope, take};
 use crate::format::Value;
@@ -23,9 +23,6 @@ pub(super) struct Variance;
 /// How many bits sums have at most where there are few.
 const SUM_BITS: u32 = 126;
 const SQUARES_BITS: usize = 190;
-
-/// The largest exponent that a float has.
-const MOST: i32 = 971;
 
 /// What is known of the values.
 #[derive(Clone, Debug, Default)]
@@ -91,17 +88,32 @@ impl Unit {
 }
 
 impl Narrow {
-    /// Adds a value; nothing if it does not fit.
+    /// Adds a value, if it fits.
     #[inline]
-    fn add(&self, mantissa: i64, exponent: i32) -> Option<Self> {
-        let size = u128::from(mantissa.unsigned_abs());
-        let square = size * size;
-        let one = Self {
-            sum: Signed(mantissa.into()),
-            squares: [limbs::low(square), limbs::low(square >> 64), 0],
-            unit: Unit::of(exponent)?,
-        };
-        self.plus(&one)
+    fn add(&mut self, mantissa: i64, exponent: i32) -> Option<()> {
+        let size = mantissa.unsigned_abs();
+        let mut up = exponent - self.unit.exponent();
+        if up < 0 || self.is_zero() {
+            self.refine(Unit::of(exponent)?)?;
+            up = 0;
+        }
+        // So many bits a square has at most; half of them are fewer than a sum has.
+        let up = usize::try_from(up).ok()?;
+        let bits = 64 - size.leading_zeros() as usize;
+        if 2 * (bits + up) > SQUARES_BITS {
+            return None;
+        }
+        let square = limbs::raised(u128::from(size) * u128::from(size), 2 * up);
+        let sum = Signed({ self.sum.0 }.checked_add(i128::from(mantissa) << up)?);
+        let squares = limbs::plus(self.squares, square);
+        *self = Self { sum, squares, unit: self.unit }.checked()?;
+        Some(())
+    }
+
+    #[cold]
+    fn refine(&mut self, unit: Unit) -> Option<()> {
+        *self = if self.is_zero() { Self { unit, ..*self } } else { self.in_unit(unit)? };
+        Some(())
     }
 
     #[inline]
@@ -133,8 +145,10 @@ impl Narrow {
             let unit = if self.is_zero() { other.unit } else { self.unit };
             return Some((Self { unit, ..*self }, Self { unit, ..*other }));
         }
-        let unit = self.unit.min(other.unit);
-        Some((self.in_unit(unit)?, other.in_unit(unit)?))
+        if self.unit < other.unit {
+            return Some((*self, other.in_unit(self.unit)?));
+        }
+        Some((self.in_unit(other.unit)?, *other))
     }
 
     /// The same in a unit that is not larger.
@@ -233,10 +247,11 @@ impl Sums {
             return;
         }
         match self {
-            Self::Narrow(narrow) => match narrow.add(mantissa, exponent) {
-                Some(sums) => *narrow = sums,
-                None => self.widened(|wide| wide.add(mantissa, exponent)),
-            },
+            Self::Narrow(narrow) => {
+                if narrow.add(mantissa, exponent).is_none() {
+                    self.widened(|wide| wide.add(mantissa, exponent));
+                }
+            }
             Self::Wide(wide) => wide.add(mantissa, exponent),
         }
     }
