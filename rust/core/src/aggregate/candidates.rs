@@ -23,23 +23,23 @@ pub(super) enum Candidates<T> {
 impl<T> Candidates<T> {
     /// Takes in the value of the newest pane, which earlier ones may yield to.
     pub(super) fn enter(&mut self, pane: i64, value: T, yields: impl Fn(&T) -> bool) {
-        if let Self::Many(all) = self {
-            if all.back().is_some_and(|(_, last)| yields(last)) {
-                let stay = all.partition_point(|(_, earlier)| !yields(earlier));
-                all.truncate(stay);
-                if all.capacity() > 4 * (stay + 4) {
-                    all.shrink_to(2 * (stay + 4));
+        match self {
+            Self::Many(all)
+                if all.len() > 1 || !all.back().is_some_and(|(_, last)| yields(last)) =>
+            {
+                if all.back().is_some_and(|(_, last)| yields(last)) {
+                    all.truncate(all.partition_point(|(_, earlier)| !yields(earlier)));
+                }
+                all.push_back((pane, value));
+            }
+            Self::One(_, earlier) if !yields(earlier) => {
+                if let Self::One(at, earlier) = std::mem::take(self) {
+                    let all = VecDeque::from([(at, earlier), (pane, value)]);
+                    *self = Self::Many(Box::new(all));
                 }
             }
-            all.push_back((pane, value));
-            return;
+            _ => *self = Self::One(pane, value),
         }
-        *self = match std::mem::take(self) {
-            Self::One(at, earlier) if !yields(&earlier) => {
-                Self::Many(Box::new(VecDeque::from([(at, earlier), (pane, value)])))
-            }
-            _ => Self::One(pane, value),
-        };
     }
 
     /// Drops what the oldest pane brought.
@@ -50,6 +50,10 @@ impl<T> Candidates<T> {
             Self::Many(all) => {
                 if all.front().is_some_and(|(at, _)| *at == pane) {
                     all.pop_front();
+                    // Not where many are dropped: that slide has enough to do.
+                    if all.capacity() > 8 * (all.len() + 4) {
+                        all.shrink_to(2 * (all.len() + 4));
+                    }
                 }
                 all.is_empty()
             }
@@ -99,16 +103,26 @@ mod tests {
 
     #[test]
     fn one_that_beats_many_leaves_little_memory() {
-        let mut candidates = Candidates::default();
-        for pane in 0..10_000 {
-            candidates.enter(pane, -pane, |&earlier| earlier <= -pane);
-        }
-        candidates.enter(10_000, 5, |&earlier| earlier <= 5);
-        assert_eq!(candidates.best(), Some(&5));
-        let Candidates::Many(all) = &candidates else { panic!("{candidates:?}") };
-        assert!(all.len() == 1 && all.capacity() < 20, "{}", all.capacity());
-        candidates.leave(9_999);
-        candidates.leave(10_000);
-        assert!(matches!(candidates, Candidates::None));
+        let beaten = || {
+            let mut candidates = Candidates::default();
+            for pane in 0..10_000 {
+                candidates.enter(pane, -pane, |&earlier| earlier <= -pane);
+            }
+            candidates.enter(10_000, 5, |&earlier| earlier <= 5);
+            assert_eq!(candidates.best(), Some(&5));
+            candidates
+        };
+        let mut replaced = beaten();
+        replaced.enter(10_001, 6, |&earlier| earlier <= 6);
+        assert!(matches!(replaced, Candidates::One(10_001, 6)), "{replaced:?}");
+        let mut left = beaten();
+        left.enter(10_001, 4, |&earlier| earlier <= 4);
+        left.leave(9_999);
+        left.leave(10_000);
+        assert_eq!(left.best(), Some(&4));
+        let Candidates::Many(all) = &left else { panic!("{left:?}") };
+        assert!(all.capacity() < 20, "{}", all.capacity());
+        left.leave(10_001);
+        assert!(matches!(left, Candidates::None));
     }
 }
