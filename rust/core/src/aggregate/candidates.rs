@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 /// The candidates of a key, each with the number of its pane, oldest first. Most keys are in few
 /// panes and have one, which needs no memory of its own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Candidates<T> {
     #[default]
     None,
@@ -86,13 +86,14 @@ mod tests {
             values in prop::collection::vec(prop::option::of(0..20_u8), 1..60),
             length in 1..20_usize,
         ) {
+            let number = |place: usize| i64::try_from(place).unwrap();
             let mut candidates = Candidates::default();
             for (place, &value) in values.iter().enumerate() {
                 if let Some(value) = value {
-                    candidates.enter(place as i64, value, |&earlier| earlier <= value);
+                    candidates.enter(number(place), value, |&earlier| earlier <= value);
                 }
                 if let Some(left) = place.checked_sub(length) {
-                    candidates.leave(left as i64);
+                    candidates.leave(number(left));
                 }
                 let first = (place + 1).saturating_sub(length);
                 let largest = values[first..=place].iter().flatten().max();

@@ -1,5 +1,7 @@
 //! What the aggregates cost: run with `--release -- --ignored --nocapture costs`.
 
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "any numbers do")]
+
 use super::Aggregate;
 use super::candidates::Candidates;
 use super::count::Count;

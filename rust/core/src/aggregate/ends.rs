@@ -205,6 +205,7 @@ impl Aggregate for End {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
 mod tests {
     use super::*;
     use crate::aggregate::harness::{self, Event, Held as Given};

@@ -298,7 +298,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         let mut left = number.unsigned_abs();
         let mut carried = 0_u64;
         for digit in self.digits.iter_mut().skip(first).take(6) {
-            let bits = (left as u64 & 0xffff_ffff) << shift | carried;
+            let bits = (limbs::low(left) & 0xffff_ffff) << shift | carried;
             *digit += sign * i64::try_from(bits & 0xffff_ffff).unwrap_or(0);
             carried = bits >> DIGIT_BITS;
             left >>= DIGIT_BITS;
@@ -426,6 +426,7 @@ fn power(exponent: i32) -> f64 {
 pub(super) use tests::fsum;
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums are exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -508,9 +509,13 @@ mod tests {
             let mut all: Vec<_> = gone.iter().chain(&stays).collect();
             let middle = order.index(all.len() + 1);
             all.rotate_left(middle);
-            all.iter().for_each(|&&number| sum.add(number));
+            for &&number in &all {
+                sum.add(number);
+            }
             prop_assert!(same(sum.value(), fsum(&all.iter().map(|&&n| n).collect::<Vec<_>>())));
-            gone.iter().for_each(|&number| sum.remove(number));
+            for &number in &gone {
+                sum.remove(number);
+            }
             let value = sum.value();
             prop_assert!(same(value, fsum(&stays)), "{value:e} {:e}", fsum(&stays));
         }
@@ -521,7 +526,9 @@ mod tests {
         ) {
             let sum_of = |numbers: &[f64]| {
                 let mut sum = ExactSum::default();
-                numbers.iter().for_each(|&number| sum.add(number));
+                for &number in numbers {
+                    sum.add(number);
+                }
                 sum
             };
             let sums: Vec<_> = parts.iter().map(|part| sum_of(part)).collect();

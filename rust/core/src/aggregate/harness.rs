@@ -1,5 +1,11 @@
 //! Drives an aggregate through a window beside an oracle that is told all values of the window.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "answers are exact, measures rough"
+)]
+
 use proptest::prelude::*;
 
 use super::{Aggregate, Ask, Cell, Input, Scope};
@@ -205,7 +211,9 @@ type Judge<'a> = &'a dyn Fn(&[&Event], &dyn Fn(&Scope<'_>) -> Cell);
 fn part_in_any_order<A: Aggregate>(aggregate: &A, scope: &Scope<'_>, events: &[Event]) -> A::Part {
     let part_of = |events: &[&Event]| {
         let mut part = A::Part::default();
-        events.iter().for_each(|event| aggregate.add(&mut part, &event.input()));
+        for event in events {
+            aggregate.add(&mut part, &event.input());
+        }
         part
     };
     let forward: Vec<&Event> = events.iter().collect();
@@ -309,7 +317,9 @@ pub(super) fn check_damage<A: Aggregate>(aggregate: &A, ask: &Ask, run: &Run, at
     let mut bytes = Vec::new();
     for (_, events) in &run.panes {
         let mut part = A::Part::default();
-        events.iter().for_each(|event| aggregate.add(&mut part, &event.input()));
+        for event in events {
+            aggregate.add(&mut part, &event.input());
+        }
         aggregate.encode(&part, &mut bytes);
     }
     let place = at % bytes.len();

@@ -4,7 +4,6 @@ use super::column::{Column, Parts};
 use super::count::Count;
 use super::ends::End;
 use super::extreme::Extreme;
-use super::rate::Rate;
 use super::ratio::Ratio;
 use super::sum::Sum;
 use super::variance::Variance;
@@ -45,6 +44,15 @@ impl Takes {
             Self::All => true,
         }
     }
+
+    /// These values in words for people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Ordered => "numbers and times",
+            Self::All => "any values",
+        }
+    }
 }
 
 /// An aggregate that there is.
@@ -55,12 +63,14 @@ pub struct Known {
     /// What its column is called; those that are called alike share it, if they ask the same
     /// fields with the same error.
     pub column: &'static str,
-    /// How many fields it has at least and at most.
-    pub fields: (usize, usize),
+    /// How many fields it has.
+    pub fields: usize,
     /// Which values it takes.
     pub takes: Takes,
     /// What its answers are, where the values are of a kind.
     pub says: fn(Kind) -> Kind,
+    /// Whether an answer is a list of such values, each with how often it came.
+    pub lists: bool,
     pub(crate) make: fn(&Ask) -> Box<dyn Column>,
 }
 
@@ -70,89 +80,100 @@ pub const LIST: &[Known] = &[
     Known {
         name: "sum",
         column: "sum",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Numbers,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(Sum),
     },
     Known {
         name: "mean",
         column: "sum",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
+        lists: false,
         make: |_| Parts::new(Sum),
     },
     Known {
         name: "min",
         column: "min",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Ordered,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(Extreme::least()),
     },
     Known {
         name: "max",
         column: "max",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Ordered,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(Extreme::largest()),
     },
     Known {
         name: "first",
         column: "first",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::All,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(End::first()),
     },
     Known {
         name: "last",
         column: "last",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::All,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(End::last()),
     },
     Known {
         name: "rate",
         column: "sum",
-        fields: (0, 1),
+        fields: 1,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
-        make: |ask| if ask.fields.is_empty() { Parts::new(Rate) } else { Parts::new(Sum) },
+        lists: false,
+        make: |_| Parts::new(Sum),
     },
     Known {
         name: "count",
         column: "count",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::All,
         says: |_| Kind::Int,
+        lists: false,
         make: |_| Parts::new(Count),
     },
     Known {
         name: "ratio",
         column: "ratio",
-        fields: (2, 2),
+        fields: 2,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
+        lists: false,
         make: |_| Parts::new(Ratio),
     },
     Known {
         name: "var",
         column: "variance",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
+        lists: false,
         make: |_| Parts::new(Variance),
     },
     Known {
         name: "std",
         column: "variance",
-        fields: (1, 1),
+        fields: 1,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
+        lists: false,
         make: |_| Parts::new(Variance),
     },
 ];

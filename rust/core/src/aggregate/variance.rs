@@ -54,7 +54,7 @@ struct Unit(NonZeroU16);
 
 /// A number of 128 bits that stands at any word, so that it costs no space around it.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 struct Signed(i128);
 
 #[derive(Clone, Debug, Default)]
