@@ -8,12 +8,24 @@
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
 
+mod candidates;
 mod cell;
 mod column;
+#[cfg(test)]
+mod costs;
+mod count;
+mod ends;
 mod exact;
+mod extreme;
+#[cfg(test)]
+mod harness;
+mod limbs;
 mod list;
+mod number;
 mod plan;
+mod ratio;
 mod sum;
+mod variance;
 
 use std::fmt::Debug;
 
