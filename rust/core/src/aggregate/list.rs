@@ -1,6 +1,9 @@
 //! All aggregates.
 
+use super::approx_distinct::ApproxDistinct;
 use super::column::{Column, Parts};
+use super::distinct::Values;
+use super::quantile::Quantile;
 use super::sum::Sum;
 use crate::format::Kind;
 
@@ -75,5 +78,37 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         make: |_| Parts::new(Sum),
+    },
+    Known {
+        name: "distinct",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "top_values",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "approx_distinct",
+        column: "approx_distinct",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        make: |ask| Parts::new(ApproxDistinct::new(ask.error)),
+    },
+    Known {
+        name: "quantile",
+        column: "quantile",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        make: |ask| Parts::new(Quantile::new(ask.error)),
     },
 ];

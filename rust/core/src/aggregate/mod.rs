@@ -8,11 +8,17 @@
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
 
+mod approx_distinct;
 mod cell;
 mod column;
+mod distinct;
 mod exact;
 mod list;
+mod quantile;
 mod sum;
+mod tally;
+mod top_values;
+mod values;
 
 use std::fmt::Debug;
 
