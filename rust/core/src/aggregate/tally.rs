@@ -106,7 +106,9 @@ impl Tally {
         let mut all = Vec::new();
         self.each(|told, count| all.push((Key::of(told), told, count)));
         all.sort_unstable();
-        all.into_iter().for_each(|(_, told, count)| write(told, count));
+        for (_, told, count) in all {
+            write(told, count);
+        }
     }
 
     /// Reads what was written; nothing where the bytes are not that.

@@ -58,6 +58,7 @@ mod tests {
     use super::*;
     use crate::format::Kind;
 
+    #[expect(clippy::float_cmp, reason = "values that come back are the same to the bit")]
     fn same(one: &Cell, other: &Cell) -> bool {
         match (one, other) {
             (Cell::Float(one), Cell::Float(other)) => {

@@ -339,9 +339,13 @@ pub(super) mod testing {
         let whole = part_of(aggregate, &groups.concat());
         let parts: Vec<_> = groups.iter().map(|values| part_of(aggregate, values)).collect();
         let mut forth = A::Part::default();
-        parts.iter().for_each(|part| aggregate.merge(&mut forth, part));
+        for part in &parts {
+            aggregate.merge(&mut forth, part);
+        }
         let mut back = A::Part::default();
-        parts.iter().rev().for_each(|part| aggregate.merge(&mut back, part));
+        for part in parts.iter().rev() {
+            aggregate.merge(&mut back, part);
+        }
         let bytes = bytes_of(aggregate, &whole);
         assert_eq!(bytes, bytes_of(aggregate, &forth));
         assert_eq!(bytes, bytes_of(aggregate, &back));
