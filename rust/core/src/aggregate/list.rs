@@ -1,9 +1,12 @@
 //! All aggregates.
 
+use super::approx_distinct::ApproxDistinct;
 use super::column::{Column, Parts};
 use super::count::Count;
+use super::distinct::Values;
 use super::ends::End;
 use super::extreme::Extreme;
+use super::quantile::Quantile;
 use super::ratio::Ratio;
 use super::sum::Sum;
 use super::variance::Variance;
@@ -175,5 +178,41 @@ pub const LIST: &[Known] = &[
         says: |_| Kind::Float,
         lists: false,
         make: |_| Parts::new(Variance),
+    },
+    Known {
+        name: "distinct",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        lists: false,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "top_values",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        lists: true,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "approx_distinct",
+        column: "approx_distinct",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        lists: false,
+        make: |ask| Parts::new(ApproxDistinct::new(ask.error)),
+    },
+    Known {
+        name: "quantile",
+        column: "quantile",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |ask| Parts::new(Quantile::new(ask.error)),
     },
 ];
