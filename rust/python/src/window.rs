@@ -63,7 +63,8 @@ impl PyWindow {
         self.plan.fields().iter().map(String::as_str).collect()
     }
 
-    /// Adds an event for each row; `micros` says that whole numbers among times are these.
+    /// Adds an event for each row; `micros` says that whole numbers among times are these. Tells
+    /// which rows were late.
     #[pyo3(signature = (keys, values, times, /, *, micros))]
     #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
     fn add(
@@ -73,7 +74,7 @@ impl PyWindow {
         values: Vec<Bound<'_, PyAny>>,
         times: &Bound<'_, PyAny>,
         micros: bool,
-    ) -> PyResult<()> {
+    ) -> PyResult<Vec<usize>> {
         let columns = |given: &[Bound<'_, PyAny>], what| {
             given.iter().map(|column| Given::new(column, what)).collect::<PyResult<Vec<_>>>()
         };
@@ -141,7 +142,7 @@ impl Inner {
 }
 
 impl PyWindow {
-    fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<()> {
+    fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<Vec<usize>> {
         // What would fail fails before anything is added.
         let value_kinds = {
             let inner = lock(&self.inner)?;
@@ -151,7 +152,7 @@ impl PyWindow {
         self.plan
             .kinds(&kinds_of(&value_kinds, Kind::Int))
             .map_err(|error| PyTypeError::new_err(error.0))?;
-        let mut start = 0;
+        let (mut start, mut late) = (0, Vec::new());
         while start < times.len() {
             let end = times.len().min(start + EVENTS_AT_ONCE);
             let delta = self.delta(keys, values, times, (start, end));
@@ -166,10 +167,11 @@ impl PyWindow {
                 inner.state.set_kinds(kinds, values, raw);
                 inner.state.skip();
             }
+            late.extend((start..end).filter(|&row| inner.state.is_late(times[row])));
             inner.state.apply(&delta);
             start = end;
         }
-        Ok(())
+        Ok(late)
     }
 
     fn delta(

@@ -58,5 +58,4 @@ impl Cell {
             _ => true,
         }
     }
-
 }
