@@ -90,7 +90,7 @@ pub struct Delta {
     pub(crate) keys: Dictionary,
     /// Numbers of the panes in order of appearance; an entry names one by its place here.
     pub(crate) panes: Vec<i64>,
-    /// Counts by pane and key. A pair may stand here twice.
+    /// Counts by pane and key. A pair may stand here more than once.
     pub(crate) entries: Vec<Entry>,
     /// What else there is of each entry.
     pub(crate) columns: Vec<Box<dyn Column>>,
@@ -178,9 +178,26 @@ impl Delta {
             entry.count += 1;
             return *newest;
         }
-        *newest = self.entries.len();
+        // What is behind the others does not take their place: the next one will be of theirs.
+        let is_behind =
+            self.entries.get(*newest).is_some_and(|last| self.panes[pane] < self.panes[last.pane]);
+        if !is_behind {
+            *newest = self.entries.len();
+        }
         self.entries.push(Entry { pane, key, count: 1 });
         self.entries.len() - 1
+    }
+
+    /// The places of entries, pane by pane, each in order.
+    pub(crate) fn by_pane(&self) -> Vec<Vec<u32>> {
+        let mut counts = vec![0; self.panes.len()];
+        self.entries.iter().for_each(|entry| counts[entry.pane] += 1);
+        let mut places: Vec<_> = counts.into_iter().map(Vec::with_capacity).collect();
+        // As many entries as keys and panes; 32 bits number them.
+        for (place, entry) in (0_u32..).zip(&self.entries) {
+            places[entry.pane].push(place);
+        }
+        places
     }
 
     fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {

@@ -1,19 +1,18 @@
 //! The partials of one interval.
 
+use hashbrown::HashTable;
+
 use crate::aggregate::Column;
 use crate::keys::KeyTable;
 
-/// A pane may grow to twice its size when last packed and this many entries, which are 8 KiB.
-const SLACK: usize = 1_024;
-
-/// Counts by key number, and what else there is of each; a key may stand here more than once, and
-/// is held as often.
+/// Counts by key number, and what else there is of each. A key stands in one entry, unless its
+/// count fits into none, and is held as often as it stands here.
 #[derive(Debug, Default)]
 pub(crate) struct Pane {
     entries: Vec<(u32, u32)>,
     columns: Vec<Box<dyn Column>>,
-    /// How many entries were left when they were last put together.
-    packed: usize,
+    /// Where each key stands, as long as the pane is open.
+    places: HashTable<u32>,
 }
 
 impl Pane {
@@ -29,10 +28,6 @@ impl Pane {
         entries: impl Iterator<Item = (u32, u32, u32)>,
         parts: &[Box<dyn Column>],
     ) {
-        // Panes that are filled by turns would hold an entry for each key of each chunk.
-        if self.entries.len() >= 2 * self.packed + SLACK {
-            self.pack(keys);
-        }
         let mut pairs = Vec::new();
         for (key, count, entry) in entries {
             let place = self.place_for(key, count, keys);
@@ -46,21 +41,35 @@ impl Pane {
         }
     }
 
-    /// Counts a key, and says in which entry.
+    /// Counts a key, and says which entry has all else of it.
     fn place_for(&mut self, key: u32, count: u32, keys: &mut KeyTable) -> u32 {
         // Mostly one pane is filled at a time, and then a key's newest entry is in it.
-        let place = keys.place(key);
-        if let Some((known, sum)) = self.entries.get_mut(place as usize)
-            && *known == key
-            && let Some(more) = sum.checked_add(count)
-        {
-            *sum = more;
+        let hint = keys.place(key);
+        let is_here = self.entries.get(hint as usize).is_some_and(|&(known, _)| known == key);
+        let place = if is_here { Some(hint) } else { self.find(key) };
+        let Some(place) = place else {
+            let place = keys.set_place(key, self.entries.len());
+            self.push(key, count, keys);
+            let entries = &self.entries;
+            self.places.insert_unique(mixed(key), place, |&at| mixed(entries[at as usize].0));
             return place;
+        };
+        let sum = &mut self.entries[place as usize].1;
+        match sum.checked_add(count) {
+            Some(more) => *sum = more,
+            // What does not fit stands apart; all else of the key stays in its first entry.
+            None => self.push(key, count, keys),
         }
-        let place = keys.set_place(key, self.entries.len());
+        place
+    }
+
+    fn find(&self, key: u32) -> Option<u32> {
+        self.places.find(mixed(key), |&at| self.entries[at as usize].0 == key).copied()
+    }
+
+    fn push(&mut self, key: u32, count: u32, keys: &mut KeyTable) {
         self.entries.push((key, count));
         keys.hold(key);
-        place
     }
 
     /// Keys and counts.
@@ -73,85 +82,38 @@ impl Pane {
         &self.columns
     }
 
-    /// Counts these entries for another key, `other`.
-    pub(crate) fn rename(&mut self, entries: &[u32], other: u32, keys: &mut KeyTable) {
-        for &entry in entries {
-            if let Some((key, _)) = self.entries.get_mut(entry as usize) {
-                keys.hold(other);
-                keys.release(*key);
-                *key = other;
-            }
+    /// Counts these entries, in ascending order, for another key, `other`.
+    pub(crate) fn rename(&mut self, renamed: &[u32], other: u32, keys: &mut KeyTable) {
+        let mut pane = Self::new(self.columns.iter().map(|column| column.fresh()).collect());
+        let entries = std::mem::take(&mut self.entries);
+        let mut renamed = renamed.iter().peekable();
+        let mut all = Vec::with_capacity(entries.len());
+        for (place, &(key, count)) in (0..).zip(&entries) {
+            let is_other = renamed.next_if(|&&entry| entry == place).is_some();
+            all.push((if is_other { other } else { key }, count, place));
         }
-        self.pack(keys);
+        pane.add(keys, all.into_iter(), &self.columns);
+        for (key, _) in entries {
+            keys.release(key);
+        }
+        *self = pane;
     }
 
-    /// Ends it: each key stands in one entry, and what was reserved for more is free. `seen` is
-    /// room to work in, a bit for each key, all zero.
-    pub(crate) fn close(&mut self, keys: &mut KeyTable, seen: &mut Vec<u64>) {
-        let bit = |key: u32| (key as usize / 64, 1_u64 << (key % 64));
-        seen.resize(keys.capacity().div_ceil(64), 0);
-        // Counts add up wherever they stand; a maximum has to stand once.
-        if !self.columns.is_empty() {
-            let mut twice = false;
-            for (word, bit) in self.entries.iter().map(|&(key, _)| bit(key)) {
-                twice |= seen[word] & bit != 0;
-                seen[word] |= bit;
-            }
-            for (word, _) in self.entries.iter().map(|&(key, _)| bit(key)) {
-                seen[word] = 0;
-            }
-            if twice {
-                self.pack(keys);
-            }
-        }
+    /// Frees what is of use to an open pane alone.
+    pub(crate) fn close(&mut self) {
+        self.places = HashTable::new();
         self.entries.shrink_to_fit();
         for column in &mut self.columns {
             column.resize(self.entries.len());
             column.shrink();
         }
     }
-
-    fn pack(&mut self, keys: &mut KeyTable) {
-        let mut order: Vec<u32> = (0..).take(self.entries.len()).collect();
-        order.sort_unstable_by_key(|&place| (self.entries[place as usize].0, place));
-        let mut packed: Vec<(u32, u32)> = Vec::with_capacity(order.len());
-        let mut pairs = Vec::new();
-        let mut first = 0;
-        for place in order {
-            let (key, count) = self.entries[place as usize];
-            match packed.last_mut() {
-                Some((last, sum)) if *last == key => {
-                    // A count that does not fit stays apart; all else is in the key's first entry.
-                    if let Some(more) = sum.checked_add(count) {
-                        *sum = more;
-                        keys.release(key);
-                    } else {
-                        packed.push((key, count));
-                    }
-                }
-                _ => {
-                    first = place_of(packed.len());
-                    packed.push((key, count));
-                }
-            }
-            keys.set_place(key, packed.len() - 1);
-            pairs.push((first, place));
-        }
-        for column in &mut self.columns {
-            column.resize(self.entries.len());
-            let mut merged = column.fresh();
-            merged.resize(packed.len());
-            merged.merge(&**column, &pairs);
-            *column = merged;
-        }
-        self.packed = packed.len();
-        self.entries = packed;
-    }
 }
 
-/// Places are as few as keys.
-fn place_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
+/// Key numbers are dense, and nobody chooses them.
+fn mixed(key: u32) -> u64 {
+    let wide = u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    wide ^ wide >> 32
 }
 
 #[cfg(test)]
@@ -185,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_whose_newest_entry_stands_in_another_pane_are_put_together() {
+    fn keys_whose_newest_entry_stands_in_another_pane_are_found() {
         let seed = Seed::new(1);
         let mut dictionary = Dictionary::default();
         let mut keys = KeyTable::default();
@@ -197,8 +159,7 @@ mod tests {
             // Now here, now far behind the last one.
             keys.set_place(key, usize::try_from(round * 7 % 5_000).unwrap());
         }
-        assert!(pane.entries().len() > 3, "all were found where they stood");
-        assert!(pane.entries().len() <= SLACK + 6, "{}", pane.entries().len());
+        assert_eq!(pane.entries().len(), 3);
         assert_eq!(sums(&pane), [6_668, 6_666, 6_666]);
         for &(key, _) in pane.entries() {
             keys.release(key);
@@ -217,9 +178,9 @@ mod tests {
         add(&mut pane, key, u32::MAX, &mut keys);
         add(&mut pane, key, 1, &mut keys);
         add(&mut pane, key, 1, &mut keys);
-        pane.pack(&mut keys);
         let sum: u64 = pane.entries().iter().map(|&(_, count)| u64::from(count)).sum();
         assert_eq!(sum, u64::from(u32::MAX) + 2);
-        assert_eq!(pane.entries().len(), 2);
+        pane.entries().iter().for_each(|&(key, _)| _ = keys.release(key));
+        assert_eq!(keys.key(key), None);
     }
 }

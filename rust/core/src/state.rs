@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::{About, Cell, Plan};
 use crate::answer::{Builder, Snapshot};
 use crate::composite;
-use crate::delta::{Counters, Delta};
+use crate::delta::{Counters, Delta, Entry};
 use crate::format::Kind;
 use crate::keys::KeyTable;
 use crate::pane::Pane;
@@ -211,34 +211,34 @@ impl State {
         let mut note = |pane: Option<i64>, lines: &Counters| {
             unsettled.entry(pane.unwrap_or(i64::MIN)).or_default().add(lines);
         };
-        let mut entries = &delta.entries[..];
-        while let Some(first) = entries.first() {
-            let run = entries.iter().take_while(|entry| entry.pane == first.pane).count();
-            let count: u64 = entries[..run].iter().map(|entry| u64::from(entry.count)).sum();
-            if late[first.pane] {
+        for (pane, entries) in delta.by_pane().into_iter().enumerate() {
+            let entry = |place: &u32| delta.entries[*place as usize];
+            let count: u64 = entries.iter().map(|place| u64::from(entry(place).count)).sum();
+            if count == 0 {
+                continue;
+            }
+            if late[pane] {
                 self.lines.counted -= count;
                 self.lines.late += count;
                 // Late for this chunk alone, it would have been lost by it.
                 note(reached, &Counters::of_late(count));
-            } else {
-                let number = delta.panes[first.pane];
-                note(Some(number), &Counters::of_counted(count));
-                let pane = open.entry(number).or_insert_with(|| Pane::new(settings.plan.columns()));
-                for entry in &entries[..run] {
-                    let known = &mut numbers[entry.key as usize];
-                    if *known == u32::MAX {
-                        *known = keys.number(&delta.keys, entry.key);
-                    }
-                }
-                let first = delta.entries.len() - entries.len();
-                let entries = (first..).zip(&entries[..run]).map(|(place, entry)| {
-                    // As many entries as keys and panes; 32 bits number them.
-                    let place = u32::try_from(place).unwrap_or(u32::MAX);
-                    (numbers[entry.key as usize], entry.count, place)
-                });
-                pane.add(keys, entries, &delta.columns);
+                continue;
             }
-            entries = &entries[run..];
+            let number = delta.panes[pane];
+            note(Some(number), &Counters::of_counted(count));
+            for place in &entries {
+                let key = entry(place).key;
+                let known = &mut numbers[key as usize];
+                if *known == u32::MAX {
+                    *known = keys.number(&delta.keys, key);
+                }
+            }
+            let pane = open.entry(number).or_insert_with(|| Pane::new(settings.plan.columns()));
+            let entries = entries.iter().map(|place| {
+                let Entry { key, count, .. } = entry(place);
+                (numbers[key as usize], count, *place)
+            });
+            pane.add(keys, entries, &delta.columns);
         }
         for (pane, lines) in &delta.lost {
             note(reached.max(*pane), lines);

@@ -25,8 +25,6 @@ pub(crate) struct Window {
     /// Which of them is the longest.
     longest: usize,
     limit: Option<KeyLimit>,
-    /// Room to work in.
-    seen: Vec<u64>,
 }
 
 /// How many keys a window may hold, and the number of the key that stands for all others.
@@ -183,7 +181,6 @@ impl Window {
             backs: lengths.iter().map(back).collect(),
             longest: longest.unwrap_or(0),
             limit: max_keys.map(|keys| KeyLimit { keys, other: None }),
-            seen: Vec::new(),
         }
     }
 
@@ -191,8 +188,8 @@ impl Window {
     /// is higher than that of any before.
     pub(crate) fn enter(&mut self, number: i64, mut pane: Pane, keys: &mut KeyTable) {
         self.leave_below(number, keys);
-        pane.close(keys, &mut self.seen);
         self.limit_keys(&mut pane, keys);
+        pane.close();
         for back in &mut self.backs {
             back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
             back.note(&pane);
@@ -222,7 +219,8 @@ impl Window {
         new.sort_unstable_by(|one, other| {
             other.0.cmp(&one.0).then_with(|| by_key(keys.key(one.1), keys.key(other.1)))
         });
-        let refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
+        let mut refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
+        refused.sort_unstable();
         let other = *limit.other.get_or_insert_with(|| keys.other());
         pane.rename(&refused, other, keys);
     }
