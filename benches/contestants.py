@@ -67,9 +67,7 @@ class Data:
         """Return the events themselves."""
         if sample not in self._events:
             events = Events.of(sample.workload, sample.first)
-            self._events[sample] = (
-                events.disordered(LATE_SHARE, LATE_MS) if sample.late else events
-            )
+            self._events[sample] = events.disordered(LATE_SHARE, LATE_MS) if sample.late else events
         return self._events[sample]
 
     def path(self, sample: Sample, form: str) -> Path:
@@ -79,7 +77,7 @@ class Data:
             unfinished = path.with_suffix(".part")
             events = self.events(sample)
             if form == "arrow":
-                _write_arrow(events, unfinished)
+                _write_arrow(events, self.values(sample), unfinished)
             else:
                 with unfinished.open("w", encoding="ascii", newline="\n") as out:
                     if form == "tsv":
@@ -88,6 +86,11 @@ class Data:
                         _write_ndjson(events, out)
             unfinished.rename(path)
         return path
+
+    def values(self, sample: Sample) -> Any:  # noqa: ANN401 - a NumPy array
+        """Return a value for each of the events in order."""
+        # Like durations: most are small, few are large.
+        return np.random.default_rng(7).lognormal(-2, 1.5, len(self.events(sample))).round(3)
 
     def answers(self, sample: Sample, length: int) -> Path:
         """Return a file of the right top ten of every slide."""
@@ -114,13 +117,11 @@ def _write_ndjson(events: Events, out: Any) -> None:  # noqa: ANN401 - a text fi
         out.write(f'{{"ts":{time},"key":"{key_text(key)}"}}\n')
 
 
-def _write_arrow(events: Events, path: Path) -> None:
+def _write_arrow(events: Events, values: Any, path: Path) -> None:  # noqa: ANN401 - as above
     import pyarrow as pa  # noqa: PLC0415 - which not every part needs
     import pyarrow.ipc  # noqa: PLC0415
 
     texts = pa.array([key_text(key) for key in range(int(events.keys.max()) + 1)])
-    # Like durations: most are small, few are large.
-    values = np.random.default_rng(7).lognormal(-2, 1.5, len(events)).round(3)
     table = pa.table(
         {
             "key": texts.take(pa.array(events.keys)),
@@ -346,4 +347,6 @@ def _check_rows(name: str, found: Path, expected: Path, counts: tuple[int, int])
         if best != right:
             wrong(f"{name}: window that ends at {end}: {best}\nis not {right}")
     if (seen, total) != counts:
-        wrong(f"{name}: {seen:,} rows that add up to {total:,}, not {counts[0]:,} and {counts[1]:,}")
+        wrong(
+            f"{name}: {seen:,} rows that add up to {total:,}, not {counts[0]:,} and {counts[1]:,}"
+        )

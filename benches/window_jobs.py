@@ -36,7 +36,11 @@ def _say(**what: Any) -> None:  # noqa: ANN401 - figures and lists of them
 
 
 def _line(snapshot: tr.Snapshot) -> str:
-    rows = [(row["key"], row["count"]) for row in snapshot.rows]
+    return _answer(snapshot, "count")
+
+
+def _answer(snapshot: tr.Snapshot, aggregate: str) -> str:
+    rows = [(row["key"], row[aggregate]) for row in snapshot.rows[:_TOP]]
     assert snapshot.end is not None  # noqa: S101 - every window has one
     return json.dumps([int(snapshot.end.timestamp()), rows]) + "\n"
 
@@ -59,27 +63,34 @@ def text(data: str, length: str, out: str, lateness: str = "0", jobs: str = "1")
     _say(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
 
 
-def columns(data: str, length: str, out: str, lateness: str = "0", aggregates: str = "") -> None:
+def columns(data: str, length: str, out: str, lateness: str = "0", aggregate: str = "") -> None:
     """Count the keys of Arrow columns that are in memory."""
     table = _table(data)
-    window = _window(length, lateness, aggregates)
+    window = _window(length, lateness, aggregate)
     begin, wall = time.process_time(), time.perf_counter()
     with Path(out).open("w") as answers:
-        answers.writelines(map(_line, _slides(window, table, with_values=bool(aggregates))))
+        answers.writelines(map(_line, _slides(window, table, with_values=bool(aggregate))))
     _say(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
 
 
-def slides(data: str, length: str, out: str, aggregates: str = "") -> None:
-    """Time every slide of columns: the events of a second, the watermark, the ranked rows."""
+def slides(data: str, length: str, out: str, aggregate: str = "") -> None:
+    """
+    Time every slide of columns: the events of a second, the watermark, the ranked rows.
+
+    Beside the answers what the aggregate says goes to a file of its own.
+    """
     table = _table(data)
-    window = _window(length, "0", aggregates)
+    window = _window(length, "0", aggregate)
     spent = []
-    with Path(out).open("w") as answers:
+    with Path(out).open("w") as answers, Path(out + ".values").open("w") as values:
         for second in _seconds(table):
             begin = time.thread_time_ns()
-            snapshot = _slide(window, second, with_values=bool(aggregates))
+            snapshot = _slide(window, second, with_values=bool(aggregate))
+            ranked = snapshot.rows
             spent.append(time.thread_time_ns() - begin)
             answers.write(_line(snapshot))
+            if aggregate and ranked:
+                values.write(_answer(snapshot, aggregate))
     _say(spent=spent)
 
 
@@ -92,22 +103,18 @@ def rows(data: str, length: str, out: str) -> None:
             found += len(snapshot.rows)
             total += sum(row["count"] for row in snapshot.rows)
             keys += snapshot.keys
-            answers.write(_line(snapshot._replace(rows=snapshot.rows[:_TOP])))
+            answers.write(_line(snapshot))
     _say(rows=found, total=total, keys=keys)
 
 
-# The aggregates beside count, by name; `values` is a column of the events.
-_AGGREGATES = ("sum", "min", "max", "distinct", "approx_distinct", "quantile")
-
-
-def _window(length: str, lateness: str, aggregates: str = "") -> tr.Window:
-    options: dict[str, Any] = {}
-    if aggregates:
-        options["aggregates"] = {"count": tr.count()}  # type: ignore[attr-defined]
-        for name in aggregates.split(","):
-            make = getattr(tr, name)
-            options["aggregates"][name] = make(q=0.99) if name == "quantile" else make()
-    return tr.Window(f"{length}s", every="1s", top=_TOP, lateness=f"{lateness}s", **options)
+def _window(length: str, lateness: str, aggregate: str = "") -> tr.Window:
+    aggregates = {"count": tr.count()}
+    if aggregate:
+        make = getattr(tr, aggregate)
+        aggregates[aggregate] = make(q=0.99) if aggregate == "quantile" else make()
+    return tr.Window(
+        f"{length}s", every="1s", top=_TOP, lateness=f"{lateness}s", aggregates=aggregates
+    )
 
 
 def _table(data: str) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -132,9 +139,9 @@ def _batches(table: Any) -> Iterator[tuple[Any, Any, Any, float]]:  # noqa: ANN4
 def _slides(window: tr.Window, table: Any, *, with_values: bool = False) -> Iterator[tr.Snapshot]:  # noqa: ANN401
     """Add batch by batch; the last window answered is that which ends after the newest event."""
     newest = 0.0
-    for keys, times, values, newest in _batches(table):  # noqa: B007 - used below
+    for keys, times, values, newest in _batches(table):
         if with_values:
-            window.add(keys, values, times=times)  # type: ignore[call-arg]
+            window.add(keys, values, times=times)
         else:
             window.add(keys, times=times)
         yield from window.advance(newest)
@@ -176,7 +183,7 @@ def _slide(
 ) -> tr.Snapshot:
     keys, times, values, end = second
     if with_values:
-        window.add(keys, values, times=times)  # type: ignore[call-arg]
+        window.add(keys, values, times=times)
     else:
         window.add(keys, times=times)
     return list(window.advance(end))[-1]

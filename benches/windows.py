@@ -12,19 +12,23 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tailrace as tr
+from aggregates import AGGREGATES, check_values
 from contestants import Contest, Data, Sample
 from measure import Verdicts, ratio, wrong
-from tailrace import _core
 from trees import TreeFailedError, run_tree
 from workloads import GATES, WORKLOADS
+
+import tailrace as tr
+from tailrace import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _JOBS = str(Path(__file__).parent / "window_jobs.py")
 
@@ -43,7 +47,6 @@ _BAR_BESIDE = 0.95
 # Shares of count's rate; the worst slide in median slides.
 _BAR_SHARES = {"sum": 0.5, "min": 0.5, "max": 0.5, "distinct": 0.1, "quantile": 0.1}
 _BAR_WORST_SLIDE = 3
-_LATER = ("approx_distinct",)
 
 
 class Windows:
@@ -86,7 +89,10 @@ class Windows:
             right = self.data.answers(sample, length).read_text().splitlines()
             if out.read_text().splitlines()[: len(right)] != right:
                 wrong(f"{sample}, {length} s: not the right top tens")
-            print(f"{sample!s:<18} {length:>4} s {expected:>12,} rows, {total:>14,} events", flush=True)
+            print(
+                f"{sample!s:<18} {length:>4} s {expected:>12,} rows, {total:>14,} events",
+                flush=True,
+            )
 
     # The window's length.
 
@@ -113,9 +119,7 @@ class Windows:
 
     def latency(self) -> None:
         """Time slides one by one."""
-        _title(
-            "latency: from `advance` to ten ranked rows in Python, 10,000 events/s, window 300 s; us"
-        )
+        _title("latency: from `advance` to ten ranked rows in Python, 10,000 events/s, 300 s; us")
         print(f"{'':<22}{'live keys':>10}{'p50':>9}{'p99':>9}{'max':>10}   CPU p50, p99; add p50")
         for name, keys, drawn, bars in (
             ("20,000 keys", 20_000, "zipf", (100, 1_000)),
@@ -160,7 +164,9 @@ class Windows:
         resident = self._job("churn", 10_000_000, 10, 100_000)["resident"]
         # Twice the window, so that there is nothing that is not full.
         full, rest = max(resident[10:20]), max(resident[20:])
-        print(f"full after 20 s: {full / 1e6:.1f} MB; most in the 80 s after it: {rest / 1e6:.1f} MB")
+        print(
+            f"full after 20 s: {full / 1e6:.1f} MB; most in the 80 s after it: {rest / 1e6:.1f} MB"
+        )
         print(f"{'growth':<20}{self.verdicts.at_most('churn', rest / full, 1.02)}")
 
     # Order, threads.
@@ -213,34 +219,33 @@ class Windows:
 
     def aggregates(self) -> None:
         """Time each aggregate beside count, whole and slide by slide."""
-        _title("aggregates: M from columns, window 300 s, ranked by count; rate over that of count")
-        if not hasattr(tr, "max"):
-            print("not in this version")
-            return
-        sample = Sample("M")
-        names = [name for name in (*_BAR_SHARES, *_LATER) if hasattr(tr, name)]
+        _title("aggregates: M from columns, 300 s, ranked by count; rate over that of count alone")
+        sample, length = Sample("M"), 300
         path = self._arrow(sample)
         jobs = {
-            name: self._checked("columns", sample, path, self.length, 0, *(name,) * (name != "count"))
-            for name in ("count", *names)
+            name: self._checked("columns", sample, path, length, 0, *_wanted(name))
+            for name in ("count", *AGGREGATES)
         }
         costs = _cpu(self._turns(jobs))
-        for name in names:
-            share = ratio(costs["count"], costs[name])
+        for name, spent in costs.items():
+            share = ratio(costs["count"], spent)
             bar = _BAR_SHARES.get(name)
             end = f"{share:7.2f}x" if bar is None else self.verdicts.at_least(name, share, bar)
-            rate = len(self.data.events(sample)) / median(costs[name])
+            rate = len(self.data.events(sample)) / median(spent)
             print(f"{name:<16}{rate:14,.0f} events/CPU-s {end}", flush=True)
-        print("worst slide over the median one, in the CPU time of its thread, once the window is full")
-        for name in ("count", *names):
+        print("worst slide over the median one, in its thread's CPU time, once the window is full")
+        values = self.data.values(sample)
+        for name in costs:
             out = self.work / "slides"
-            wanted = () if name == "count" else (name,)
             # The machine's own worst moment is in another slide each time.
             runs = [
-                self._job("slides", path, self.length, out, *wanted)["spent"][self.length :]
+                self._job("slides", path, length, out, *_wanted(name))["spent"][length:]
                 for _ in range(max(3, self.rounds))
             ]
-            self._check(name, out, sample, self.length)
+            self._check(name, out, sample, length)
+            if name in AGGREGATES:
+                found = out.with_suffix(".values")
+                check_values(name, found, self.data.events(sample), values, length)
             least = [min(each) for each in zip(*runs, strict=True)]
             value = max(least) / median(least)
             end = self._at_most(f"{name}, worst slide", value, _BAR_WORST_SLIDE)
@@ -299,6 +304,11 @@ class Windows:
 
     def _at_most(self, name: str, value: float, bar: float) -> str:
         return self.verdicts.at_most(name, value, bar)
+
+
+def _wanted(name: str) -> tuple[str, ...]:
+    """Return what a job is told of an aggregate beside count."""
+    return () if name == "count" else (name,)
 
 
 def _cpu(said: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:

@@ -21,10 +21,11 @@ def best(counts: {str: ts[float]}, tick: ts[bool]) -> ts[object]:  # type: ignor
         held = [(-count, key) for key, count in counts.validitems() if count > 0]
         held.sort()
         return [(key, int(-count)) for count, key in held[:TOP]]
+    return None
 
 
 @csp.graph
-def ranked(key_names: [str], rows: object, first: datetime) -> ts[object]:  # type: ignore[valid-type]
+def ranked(key_names: [str], rows: object) -> ts[object]:  # type: ignore[valid-type]
     """Count every key."""
     # Between the last millisecond of a second and its end, so that the end is not in the window.
     tick = csp.timer(timedelta(seconds=1), True)  # noqa: FBT003 - csp's order
@@ -49,7 +50,7 @@ def main() -> None:
     first = rows[0][0].replace(microsecond=0)
     start = first - timedelta(microseconds=1)
     end = rows[-1][0].replace(microsecond=0) + timedelta(seconds=1)
-    found: Any = csp.run(ranked, names, rows, first, starttime=start, endtime=end)
+    found: Any = csp.run(ranked, names, rows, starttime=start, endtime=end)
 
     def second(time: datetime) -> int:
         return int((time + timedelta(microseconds=1)).replace(tzinfo=UTC).timestamp())

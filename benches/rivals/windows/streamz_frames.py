@@ -20,7 +20,7 @@ def main() -> None:
     counts: Any = frames.window(f"{LENGTH}s").groupby("key").hit.count().stream
     counts.sink(lambda held: tops.append((second + 1, ranked(held))))
     # Its window reaches back from the newest index, so an event stands at its second's begin.
-    for second, group in groupby(events(), lambda event: event[0] // 1_000):  # noqa: B007 - used
+    for second, group in groupby(events(), lambda event: event[0] // 1_000):
         keys = [key for _, key in group]
         index = pd.DatetimeIndex([pd.Timestamp(second, unit="s")] * len(keys))
         source.emit(pd.DataFrame({"key": keys, "hit": 1}, index=index))
