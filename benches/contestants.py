@@ -137,7 +137,8 @@ def _write_arrow(events: Events, values: Any, path: Path) -> None:  # noqa: ANN4
 class _Contestant:
     script: str
     """Below `rivals/windows`, or what tailrace does."""
-    sample: Sample
+    sample: Sample | None = None
+    """What it gets, if it is too slow for what the others do."""
     packages: tuple[str, ...] = ()
     """What its own environment holds, the first with the version that names it."""
     reads: str = "tsv"
@@ -154,11 +155,11 @@ _PREFIX = Sample("S", 10_000)
 
 # The slow ones get little, for events of the same window cost them what they cost.
 _CONTESTANTS = {
-    "tailrace": _Contestant("text", Sample("L")),
-    "tailrace, columns": _Contestant("columns", Sample("L"), reads="arrow"),
-    "plain Python": _Contestant("plain", Sample("L"), at_least=35),
-    "Polars": _Contestant("polars_batch", Sample("L"), ("polars==2.1.0",), at_least=20),
-    "DuckDB": _Contestant("duckdb_batch", Sample("M"), ("duckdb==2.0.0",)),
+    "tailrace": _Contestant("text"),
+    "tailrace, columns": _Contestant("columns", reads="arrow"),
+    "plain Python": _Contestant("plain", at_least=35),
+    "Polars": _Contestant("polars_batch", packages=("polars==2.1.0",), at_least=20),
+    "DuckDB": _Contestant("duckdb_batch", packages=("duckdb==2.0.0",)),
     "csp": _Contestant("csp_stats", Sample("S"), ("csp==0.19.1",), at_least=700),
     "streamz": _Contestant("streamz_frames", Sample("S"), ("streamz==0.6.6", "pandas")),
     "clink": _Contestant(
@@ -206,17 +207,18 @@ class Contest:
     names = tuple(_CONTESTANTS)
     usual = tuple(name for name, contestant in _CONTESTANTS.items() if contestant.by_default)
 
-    def __init__(self, data: Data, work: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, data: Data, work: Path, environment: Mapping[str, str], workload: str
+    ) -> None:
         self.data = data
+        self._workload = Sample(workload)
         self.work = work
         self.environment = environment
 
     def run(self, names: Sequence[str], length: int, rounds: int, verdicts: Verdicts) -> None:
         """Print events for a CPU second of each, and of tailrace for one of each."""
         pythons = {name: python for name in names if (python := self._python(name))}
-        results = {
-            name: _Result(len(self.data.events(_CONTESTANTS[name].sample))) for name in pythons
-        }
+        results = {name: _Result(len(self.data.events(self._sample(name)))) for name in pythons}
         for _ in range(rounds):
             for name in list(results):
                 try:
@@ -230,11 +232,14 @@ class Contest:
                     results[name].own.append(own)
         self._print(results, verdicts)
 
+    def _sample(self, name: str) -> Sample:
+        return _CONTESTANTS[name].sample or self._workload
+
     def _once(self, name: str, python: str, length: int) -> tuple[TreeCost, float | None]:
-        contestant = _CONTESTANTS[name]
+        contestant, sample = _CONTESTANTS[name], self._sample(name)
         out = self.work / "answer"
         out.unlink(missing_ok=True)
-        data = str(self.data.path(contestant.sample, contestant.reads))
+        data = str(self.data.path(sample, contestant.reads))
         script = str(_HERE / "rivals" / "windows" / f"{contestant.script}.py")
         head = [_JOBS, contestant.script] if name.startswith("tailrace") else [script]
         cost, said = run_tree(
@@ -243,10 +248,10 @@ class Contest:
             timeout=_TIMEOUT_S,
             log=self.work / "contestant.log",
         )
-        expected = self.data.answers(contestant.sample, length)
+        expected = self.data.answers(sample, length)
         if contestant.emits_rows:
-            total = len(self.data.events(contestant.sample)) * length
-            counts = self.data.rows(contestant.sample, length), total
+            total = len(self.data.events(sample)) * length
+            counts = self.data.rows(sample, length), total
             _check_rows(name, out, expected, counts)
         elif out.read_bytes() != expected.read_bytes():
             wrong(f"{name}: {_difference(out, expected)}")
@@ -265,7 +270,7 @@ class Contest:
             rate = median(result.rates)
             own = f"{median(result.own_rates):12,.0f}" if result.own else f"{'':12}"
             end = self._end(name, result, ours, verdicts)
-            sample = str(_CONTESTANTS[name].sample)
+            sample = str(self._sample(name))
             print(f"{name:<20}{sample:<18}{cpu:8.2f}{peak:7.0f}{rate:12,.0f}{own}{end}", flush=True)
 
     @staticmethod

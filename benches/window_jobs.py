@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
 import json
 import resource
 import sys
@@ -66,7 +67,7 @@ def text(data: str, length: str, out: str, lateness: str = "0", jobs: str = "1")
 def columns(data: str, length: str, out: str, lateness: str = "0", aggregate: str = "") -> None:
     """Count the keys of Arrow columns that are in memory."""
     table = _table(data)
-    window = _window(length, lateness, aggregate)
+    window = asked_for(aggregate, length, lateness)
     begin, wall = time.process_time(), time.perf_counter()
     with Path(out).open("w") as answers:
         answers.writelines(map(_line, _slides(window, table, with_values=bool(aggregate))))
@@ -80,7 +81,7 @@ def slides(data: str, length: str, out: str, aggregate: str = "") -> None:
     Beside the answers what the aggregate says goes to a file of its own.
     """
     table = _table(data)
-    window = _window(length, "0", aggregate)
+    window = asked_for(aggregate, length)
     spent = []
     with Path(out).open("w") as answers, Path(out + ".values").open("w") as values:
         for second in _seconds(table):
@@ -107,7 +108,8 @@ def rows(data: str, length: str, out: str) -> None:
     _say(rows=found, total=total, keys=keys)
 
 
-def _window(length: str, lateness: str, aggregate: str = "") -> tr.Window:
+def asked_for(aggregate: str = "", length: str = "300", lateness: str = "0") -> tr.Window:
+    """Make a window that counts, with an aggregate beside that."""
     aggregates = {"count": tr.count()}
     if aggregate:
         make = getattr(tr, aggregate)
@@ -251,8 +253,9 @@ def memory(keys: str, panes: str) -> None:
     count, length = int(keys), int(panes)
     column = _key_column(range(count))
     stamp = _arrow_times([0] * count)
-    window = tr.Window(f"{length}s", every="1s", top=_TOP)
-    window.add(["/"], times=[-length])
+    # All that is loaded and kept at the first use.
+    window = tr.Window("1s", every="1s", top=_TOP)
+    window.add(column.slice(0, 10), times=_shifted(stamp.slice(0, 10), 0))
     list(window.finish())
     window = tr.Window(f"{length}s", every="1s", top=_TOP)
     before = _resident()
@@ -288,24 +291,32 @@ def churn(keys: str, length: str, rate: str) -> None:
 
 
 def beside(data: str, length: str, out: str, kind: str, turns: str) -> None:
-    """Say how fast a thread counts alone and beside tailrace, in turns."""
+    """Say how fast a thread counts beside tailrace, nothing, and what needs no Python, in turns."""
     table = _table(data) if kind == "columns" else None
 
     def work() -> Iterable[tr.Snapshot]:
         if table is None:
             return _query(data, length, "0").run(jobs=1)
-        return _slides(_window(length, "0"), table)
+        return _slides(asked_for(length=length), table)
 
     def busy() -> None:
         with Path(out).open("w") as answers:
             answers.writelines(map(_line, work()))
 
-    alone, together = [], []
+    speeds: dict[str, list[float]] = {"tailrace": [], "nothing": [], "hashing": []}
     for _ in range(int(turns)):
-        rate, spent = _counted(busy)
-        together.append(rate)
-        alone.append(_counted(lambda seconds=spent: time.sleep(seconds))[0])
-    _say(alone=alone, together=together)
+        speed, spent = _counted(busy)
+        speeds["tailrace"].append(speed)
+        speeds["nothing"].append(_counted(lambda seconds=spent: time.sleep(seconds))[0])
+        speeds["hashing"].append(_counted(lambda seconds=spent: _hash_for(seconds))[0])
+    _say(**speeds)
+
+
+def _hash_for(seconds: float) -> None:
+    """Keep a core busy without ever needing the interpreter, but for a moment now and then."""
+    over = time.perf_counter() + seconds
+    while time.perf_counter() < over:
+        hashlib.pbkdf2_hmac("sha256", b"tail", b"race", 20_000)
 
 
 def _counted(work: Callable[[], object]) -> tuple[float, float]:
@@ -315,7 +326,7 @@ def _counted(work: Callable[[], object]) -> tuple[float, float]:
 
     def count() -> None:
         nonlocal reached
-        for reached in numbers():  # noqa: B007 - looked at from outside
+        for _reached in numbers():
             if over.is_set():
                 return
 
