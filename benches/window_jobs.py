@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections import deque
-from itertools import count as numbers
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -326,9 +325,8 @@ def _counted(work: Callable[[], object]) -> tuple[float, float]:
 
     def count() -> None:
         nonlocal reached
-        for _reached in numbers():
-            if over.is_set():
-                return
+        while not over.is_set():
+            reached += 1
 
     thread = threading.Thread(target=count)
     begin = time.perf_counter()

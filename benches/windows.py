@@ -41,7 +41,8 @@ _LONG = Sample("long")
 # The whole of the costs of a window of 300 s over those of one of a second; of a day's.
 _BAR_FLAT = {300: 1 / 0.9, 86_400: 1 / 0.8}
 _BAR_ENTRY, _BAR_KEY = 10, 48
-_BAR_CHURN = 1.02
+# A hash table that is full of graves doubles once.
+_BAR_CHURN = 1.1
 _BAR_DISORDER = 1 / 0.85
 _BAR_THREADS = 1.7
 _BAR_BESIDE = 0.95
