@@ -70,11 +70,13 @@ AGGREGATES: dict[str, tuple[Callable[[Values], Any], float]] = {
 def check_values(name: str, found: Path, events: Events, values: Any, length: int) -> None:  # noqa: ANN401
     """See that what an aggregate said of the keys of some slides is right."""
     what, error = AGGREGATES[name]
-    seconds = events.times // 1_000
+    # Of several at one time the least is the first.
+    order = np.lexsort((values, events.times))
+    seconds, numbers, values = events.times // 1_000, events.keys[order], values[order]
     for line in found.read_text().splitlines()[::_STEP]:
         end, ranked = json.loads(line)
         part = slice(*np.searchsorted(seconds, [end - length, end]))
-        keys, held = events.keys[part], values[part]
+        keys, held = numbers[part], values[part]
         for key, said in ranked:
             number = int(key[-11:-5])
             if key_text(number) != key:
