@@ -89,4 +89,4 @@ def check_values(name: str, found: Path, events: Events, values: Any, length: in
 def _agrees(said: Any, right: Any, error: float) -> bool:  # noqa: ANN401 - any value
     if not error or said is None or right is None:
         return bool(said == right)
-    return abs(said - right) <= error * abs(right)
+    return bool(abs(said - right) <= error * abs(right))

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -306,8 +307,8 @@ def beside(data: str, length: str, out: str, kind: str, turns: str) -> None:
     for _ in range(int(turns)):
         speed, spent = _counted(busy)
         speeds["tailrace"].append(speed)
-        speeds["nothing"].append(_counted(lambda seconds=spent: time.sleep(seconds))[0])
-        speeds["hashing"].append(_counted(lambda seconds=spent: _hash_for(seconds))[0])
+        speeds["nothing"].append(_counted(partial(time.sleep, spent))[0])
+        speeds["hashing"].append(_counted(partial(_hash_for, spent))[0])
     _say(**speeds)
 
 
