@@ -242,20 +242,60 @@ pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
+/// The first place at or after this one of a byte, or of any blank or control byte.
+#[inline]
+pub(super) fn byte_or_blank(line: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(line, from, |part| part.cmp_eq(wanted) | blanks(part))
+}
+
+/// The first place at or after this one of a byte that is mostly near.
+#[inline]
+pub(super) fn near_byte(line: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(line, from, |part| part.cmp_eq(wanted))
+}
+
+#[inline]
+fn first(line: &[u8], from: usize, found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
+    let (parts, rest) = line.get(from..)?.as_chunks::<LANES>();
+    for (number, part) in parts.iter().enumerate() {
+        let found = bits(found(u8x16::new(*part)));
+        if found != 0 {
+            return Some(from + number * LANES + lowest(found));
+        }
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    // The last bytes with those before them, which is one look for all of them.
+    if let Some(last) = line.last_chunk::<LANES>() {
+        let found = bits(found(u8x16::new(*last))) >> (LANES - rest.len());
+        return (found != 0).then(|| line.len() - rest.len() + lowest(found));
+    }
+    let mut last = [0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    let found = lowest(bits(found(u8x16::new(last))));
+    (found < rest.len()).then_some(from + found)
+}
+
 /// How many digits stand in a row at a place.
+#[inline]
 pub(super) fn digits(line: &[u8], from: usize) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     let rest = line.get(from..).unwrap_or_default();
-    if let Some(&bytes) = rest.first_chunk() {
+    let (words, _) = rest.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
         // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
         // lowest byte up no byte is touched by a carry before the first of these is found.
-        let values = u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'));
+        let values = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
         let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
         if others != 0 {
-            return others.trailing_zeros() as usize / 8;
+            return number * 8 + others.trailing_zeros() as usize / 8;
         }
     }
-    rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    let near = words.len() * 8;
+    near + rest[near..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether there is a bracket among these bytes; `Y` and `_` may be taken for one.
@@ -368,6 +408,9 @@ mod tests {
             if let Some(end) = end_of_word(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
             }
+            prop_assert_eq!(near_byte(&line, from, b'"'), first(|byte| byte == b'"'));
+            let expected = first(|byte| byte == b'"' || byte <= b' ');
+            prop_assert_eq!(byte_or_blank(&line, from, b'"'), expected);
         }
 
         #[test]

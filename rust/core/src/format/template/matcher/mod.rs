@@ -9,6 +9,7 @@
 //! Between quotes a backslash escapes, as Apache and nginx write it. Loggers that do not escape
 //! are survived: where no unescaped quote closes a field an escaped one may (`"ua\"`).
 
+mod columns;
 mod compile;
 mod find;
 mod front;
@@ -26,6 +27,7 @@ mod until;
 use super::{Part, Template, TemplateError};
 use crate::format::parsed::{Found, Reject, Span};
 use crate::format::words::{is_blank, skip_blanks};
+use columns::Columns;
 use run::Cursor;
 use steps::{Program, Step};
 
@@ -41,6 +43,8 @@ pub(crate) struct Matcher {
     shared: usize,
     /// Whether tabs at the end of a line are blanks, and not columns without a value.
     trims_tabs: bool,
+    /// A short way through most lines, if it has one template and that is of this kind.
+    columns: Option<Columns>,
 }
 
 impl Matcher {
@@ -61,7 +65,8 @@ impl Matcher {
         let trims_tabs =
             !parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
         let shared = shared(&programs);
-        Ok(Self { found, programs, shared, trims_tabs })
+        let columns = if let [only] = &programs[..] { Columns::of(only) } else { None };
+        Ok(Self { found, programs, shared, trims_tabs, columns })
     }
 
     /// The fields, in the order of the spans: one for each of the template, those that are passed
@@ -84,6 +89,11 @@ impl Matcher {
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
         let (at, line) = self.trim(line);
+        if let Some(columns) = &self.columns
+            && columns.split(line, at, spans)
+        {
+            return Ok(());
+        }
         let start = Cursor { at, step: 0 };
         match &self.programs[..] {
             [only] => match only.go_on(line, start, None, spans) {
@@ -123,7 +133,16 @@ impl Matcher {
     }
 
     /// Where the line begins without byte-order mark and blanks, and all but blanks at its end.
+    #[inline]
     fn trim<'a>(&self, line: &'a [u8]) -> (usize, &'a [u8]) {
+        let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..0x80).contains(byte));
+        if is_text(line.first()) && is_text(line.last()) {
+            return (0, line);
+        }
+        self.trim_odd(line)
+    }
+
+    fn trim_odd<'a>(&self, line: &'a [u8]) -> (usize, &'a [u8]) {
         let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let is_end = |byte| is_blank(byte) && (byte != b'\t' || self.trims_tabs);
         let mut end = line.len();
