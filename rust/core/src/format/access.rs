@@ -3,7 +3,7 @@
 use super::parsed::Found;
 use super::read::{Encoding, Kind, Read, Value};
 use super::records::decode::{decoded, percent, unescape};
-use super::time::{TimeFormat, Timer};
+use super::time::{TimeFormat, Timer, read_epoch};
 use super::{Span, combined, names, space};
 
 /// How to get at the value of one field.
@@ -27,6 +27,8 @@ pub(super) enum Way {
     User(usize),
     /// The number in a span.
     Int(usize),
+    /// The time in a span that is a number of seconds times ten to a power.
+    Epoch(usize, i32),
     /// A part of the request line in a span.
     Part(usize, usize),
     /// Through the accessor.
@@ -242,6 +244,10 @@ impl Accessor {
             Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
             Source::Span(at, Read::Int) => Way::Int(*at),
             Source::User(at) => Way::User(*at),
+            Source::Time(parts, timer) => match (&parts[..], timer.epoch()) {
+                ([at], Some(power)) => Way::Epoch(*at, power),
+                _ => Way::Long,
+            },
             Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
             _ => Way::Long,
         }
@@ -527,6 +533,12 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
 /// A query without the `?` in front of it, if that is there.
 fn behind_mark(query: &[u8]) -> &[u8] {
     query.strip_prefix(b"?").unwrap_or(query)
+}
+
+/// A time as a number of seconds times ten to a power.
+#[inline]
+pub(super) fn epoch(text: &[u8], power: i32) -> Value<'_> {
+    read_epoch(text, power).map_or(Value::Null, Value::Time)
 }
 
 /// Text, unless it says that there is none.

@@ -1,8 +1,9 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, Buffer, Way, int, parts_of_request, present, user};
+use super::access::{Accessor, Buffer, Way, epoch, int, parts_of_request, present, user};
 use super::parsed::Line;
 use super::prefix::behind_prefix;
+use super::time::read_epoch;
 use super::why::why;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
@@ -245,6 +246,7 @@ impl Reader {
             Way::Text(at) => raw(at).map_or(Value::Null, present),
             Way::User(at) => raw(at).map_or(Value::Null, user),
             Way::Int(at) => raw(at).map_or(Value::Null, int),
+            Way::Epoch(at, power) => raw(at).map_or(Value::Null, |text| epoch(text, power)),
             Way::Part(at, part) => {
                 let spans = &self.spans;
                 let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
@@ -256,7 +258,8 @@ impl Reader {
 
     /// Whether the values of a field may be asked for later.
     pub(crate) fn can_wait(&self, field: usize) -> bool {
-        let is_quick = self.ways.get(field).is_some_and(|way| !matches!(way, Way::Long));
+        let is_quick =
+            self.ways.get(field).is_some_and(|way| !matches!(way, Way::Epoch(..) | Way::Long));
         is_quick && self.others.is_empty() && !self.format.has_header()
     }
 
@@ -285,7 +288,7 @@ impl Reader {
             Way::Part(_, part) => {
                 kept.each(self.spans.len() + part, |text| Value::Text(text), take);
             }
-            Way::Long => {}
+            Way::Epoch(..) | Way::Long => {}
         }
     }
 
@@ -305,6 +308,10 @@ impl Reader {
             return other.time(line, field);
         }
         let own = &line[self.offset..];
+        // A number is read in the time that it would take to compare it.
+        if let Way::Epoch(at, power) = self.ways[field] {
+            return read_epoch(self.spans[at].of(own)?, power);
+        }
         let text = self.accessors[field].only_span().and_then(|at| self.spans[at].of(own));
         if let Some(text) = text
             && text == self.last_text
