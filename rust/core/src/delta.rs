@@ -7,6 +7,7 @@
 
 use hashbrown::HashTable;
 
+use crate::aggregate::Column;
 use crate::keys::{Dictionary, KeyBytes, Seed, number};
 
 /// Why a line was not counted; each has a counter.
@@ -91,6 +92,8 @@ pub struct Delta {
     pub(crate) panes: Vec<i64>,
     /// Counts by pane and key. A pair may stand here twice.
     pub(crate) entries: Vec<Entry>,
+    /// What else there is of each entry.
+    pub(crate) columns: Vec<Box<dyn Column>>,
     /// Where all its lines went.
     pub(crate) lines: Counters,
     /// Lines that are in no pane, by the pane to which the chunk had come when they came.
@@ -109,12 +112,13 @@ pub(crate) struct Entry {
 }
 
 impl Delta {
-    pub(crate) fn new(source: usize) -> Self {
+    pub(crate) fn new(source: usize, columns: Vec<Box<dyn Column>>) -> Self {
         Self {
             source,
             keys: Dictionary::default(),
             panes: Vec::new(),
             entries: Vec::new(),
+            columns,
             lines: Counters::default(),
             lost: Vec::new(),
             oldest: None,
@@ -158,8 +162,8 @@ impl Delta {
         }
     }
 
-    /// Counts one event of this key in the pane of this number.
-    pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) {
+    /// Counts one event of this key in the pane of this number, and says in which entry.
+    pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) -> usize {
         self.lines.fed += 1;
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
@@ -172,10 +176,11 @@ impl Delta {
             && entry.count < u32::MAX
         {
             entry.count += 1;
-            return;
+            return *newest;
         }
         *newest = self.entries.len();
         self.entries.push(Entry { pane, key, count: 1 });
+        self.entries.len() - 1
     }
 
     fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {

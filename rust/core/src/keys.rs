@@ -178,17 +178,23 @@ struct Slot {
 }
 
 impl KeyTable {
-    /// The table's number for a dictionary's key, held by nothing yet if it is new.
-    pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
+    /// The table's number for a dictionary's key, if it has one.
+    pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
-        let Self { index, slots, free } = self;
-        let found = index.find(hash, |&id| {
-            let slot = &slots[id as usize];
+        let found = self.index.find(hash, |&id| {
+            let slot = &self.slots[id as usize];
             slot.hash == hash && slot.key.get(|long| long) == key
         });
-        if let Some(&id) = found {
+        found.copied()
+    }
+
+    /// The table's number for a dictionary's key, held by nothing yet if it is new.
+    pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
+        if let Some(id) = self.find(dictionary, id) {
             return id;
         }
+        let (hash, key) = dictionary.get(id);
+        let Self { index, slots, free } = self;
         let slot = Slot { hash, holds: 0, place: 0, key: Stored::new(key, |key| key.into()) };
         let id = if let Some(id) = free.pop() {
             slots[id as usize] = slot;
@@ -201,17 +207,24 @@ impl KeyTable {
         id
     }
 
+    /// A new number that no key finds; it is held for ever.
+    pub(crate) fn other(&mut self) -> u32 {
+        self.slots.push(Slot { hash: 0, holds: 1, place: 0, key: Stored::Null });
+        id_of(self.slots.len() - 1)
+    }
+
     pub(crate) fn hold(&mut self, id: u32) {
         self.slots[id as usize].holds += 1;
     }
 
     /// Where the key was said to stand: a hint, for it is not said in which pane.
-    pub(crate) fn place(&self, id: u32) -> usize {
-        self.slots[id as usize].place as usize
+    pub(crate) fn place(&self, id: u32) -> u32 {
+        self.slots[id as usize].place
     }
 
-    pub(crate) fn set_place(&mut self, id: u32, place: usize) {
+    pub(crate) fn set_place(&mut self, id: u32, place: usize) -> u32 {
         self.slots[id as usize].place = id_of(place);
+        self.slots[id as usize].place
     }
 
     pub(crate) fn release(&mut self, id: u32) {

@@ -8,22 +8,20 @@
 //!
 //! ```
 //! use tailrace_core::{
-//!     Chunk, Clock, Format, Key, Kind, Origin, Panes, Query, SECOND, Seed, Settings, State,
+//!     Cell, Chunk, Clock, Format, Kind, Origin, Panes, Plan, Query, SECOND, Seed, Settings, State,
 //!     Time,
 //! };
 //!
-//! let panes = Some(Panes { width: SECOND, lateness: 0 });
+//! let panes = Some(Panes { width: SECOND, offset: 0, lateness: 0 });
 //! let query = Query {
-//!     by: "url".into(),
+//!     by: vec!["url".into()],
+//!     plan: Plan::counting(),
 //!     time: Time::Log,
 //!     panes,
 //!     filter: None,
 //!     seed: Seed::new(1),
 //! };
-//! let (clock, length, sources, limit) = (Clock::Events, 300, 1, Some(10));
-//! let kind = Kind::Text;
-//! let mut state =
-//!     State::new(Settings { panes, length, clock, sources, limit, kind }, 0);
+//! let mut state = State::new(Settings::counting(panes, 300, Clock::Events, Kind::Text), 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
 //! let origin = Origin { source: 0, format: Format::new("combined").unwrap(), now: 0, max_ahead: None };
@@ -31,10 +29,13 @@
 //! state.apply(&delta);
 //! state.finish(false);
 //! let snapshot = state.next_snapshot().unwrap();
-//! assert_eq!(snapshot.rows, [(Key::Text(b"/a".to_vec()), 1)]);
+//! let row: Vec<Cell> = snapshot.rows.columns.iter().map(|column| column.cell(0)).collect();
+//! assert_eq!(row, [Cell::Text(b"/a"[..].into()), Cell::Int(1)]);
 //! ```
 
 mod aggregate;
+mod answer;
+mod composite;
 mod delta;
 mod detect;
 mod events;
@@ -53,6 +54,8 @@ mod table;
 mod text;
 mod window;
 
+pub use aggregate::{Ask, Cell, Known, LIST, Plan, PlanError, Takes};
+pub use answer::Snapshot;
 pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
@@ -66,7 +69,8 @@ pub use format::{
 pub use keys::{KeyBytes, Seed, number};
 pub use lines::{Chunk, MAX_LINE_BYTES};
 pub use query::{Events, Origin, Panes, Query, Time};
+pub use rank::Order;
 pub use rows::{Output, Rejects, write_rows};
-pub use state::{Clock, Key, Settings, Snapshot, State};
+pub use state::{Clock, Settings, State};
 pub use table::{Bits, Column, Rejected, Rows, Table, Tabulator, Values, tabulate};
 pub use text::lossy;

@@ -1,10 +1,12 @@
 //! Chunks to deltas: which time, which key, which pane.
 
+use crate::aggregate::{Event, Plan};
+use crate::composite;
 use crate::delta::{Delta, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
 use crate::format::{Format, Line, MAX_TIME, Reader, Value};
-use crate::keys::{KeyBytes, Seed, float, number};
+use crate::keys::{Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
 /// Which time an event has.
@@ -34,8 +36,10 @@ pub struct Origin {
 /// The panes that events fall into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panes {
-    /// How long a pane is, in microseconds: the slide of the window.
+    /// How long a pane is, in microseconds.
     pub width: i64,
+    /// How far from the epoch one begins.
+    pub offset: i64,
     /// How long a pane stays open behind the newest event.
     pub lateness: i64,
 }
@@ -43,12 +47,12 @@ pub struct Panes {
 impl Panes {
     /// The number of the pane that a time falls into.
     pub(crate) fn number(self, time: i64) -> i64 {
-        time.div_euclid(self.width)
+        time.saturating_sub(self.offset).div_euclid(self.width)
     }
 
     /// Where the pane of this number ends.
     pub(crate) fn end(self, number: i64) -> i64 {
-        number.saturating_add(1).saturating_mul(self.width)
+        number.saturating_add(1).saturating_mul(self.width).saturating_add(self.offset)
     }
 
     /// Whether a source that has come to `newest` is past the pane of this number.
@@ -60,8 +64,10 @@ impl Panes {
 /// What is asked of every line. Absorbing changes nothing, so threads may share it.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The field to count by.
-    pub by: Box<str>,
+    /// The fields of keys; with none there is one key, the null key.
+    pub by: Vec<Box<str>>,
+    /// What is asked of each key.
+    pub plan: Plan,
     /// Which time events have.
     pub time: Time,
     /// The panes to sort events into, or nothing for one count of everything.
@@ -78,11 +84,11 @@ impl Query {
     /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
-        let mut delta = Delta::new(origin.source);
+        let mut delta = Delta::new(origin.source, self.plan.columns());
         let mut lines = self.lines_of(&origin.format);
         chunk.for_each_stamped(|line, stamp| {
             match self.event(line, stamp, origin, &mut lines) {
-                Ok(time) => self.count(origin, line, &mut lines.reader, time, &mut delta),
+                Ok(time) => self.count(origin, line, &mut lines, time, &mut delta),
                 Err(lost) => {
                     if let (Lost::Filtered(Some(time)), Some(_)) = (lost, self.panes) {
                         delta.pass_time(time);
@@ -98,15 +104,22 @@ impl Query {
         Ok(delta)
     }
 
-    /// Reads key and time, if it goes by that of the line, and what the filter looks at.
+    /// Reads key, values and time, if it goes by that of the line, and what the filter looks at.
     fn lines_of(&self, format: &Format) -> Lines {
-        let names = [&*self.by, "time"];
-        let names = if self.time == Time::Log { &names[..] } else { &names[..1] };
-        let Some(filter) = &self.filter else {
-            return Lines { reader: Reader::lenient(format, names), filter: None };
+        let mut names: Vec<&str> = self.by.iter().map(|name| &**name).collect();
+        names.extend(self.plan.fields().iter().map(String::as_str));
+        let time = names.len();
+        if self.time == Time::Log {
+            names.push("time");
+        }
+        let (reader, filter) = match &self.filter {
+            None => (Reader::lenient(format, &names), None),
+            Some(filter) => {
+                let (reader, bound) = filter.lenient_reader(format, &names);
+                (reader, Some(bound))
+            }
         };
-        let (reader, bound) = filter.lenient_reader(format, names);
-        Lines { reader, filter: Some(bound) }
+        Lines { reader, filter, time, key: Vec::new() }
     }
 
     #[inline]
@@ -120,7 +133,7 @@ impl Query {
         if line.len() > MAX_LINE_BYTES {
             return Err(Lost::Rejected(Reason::TooLong));
         }
-        let Lines { reader, filter } = lines;
+        let Lines { reader, filter, time: time_field, .. } = lines;
         match reader.read(line) {
             Ok(Line::Fields) => {}
             Ok(Line::Header) => return Err(Lost::Filtered(None)),
@@ -128,7 +141,7 @@ impl Query {
         }
         let time = match self.time {
             Time::Arrival => Some(origin.now),
-            Time::Log => reader.time(line, 1),
+            Time::Log => reader.time(line, *time_field),
             Time::Header => stamp.and_then(millis),
         };
         // Without a window the time places nothing, so a line may go without.
@@ -164,7 +177,7 @@ impl Query {
         &self,
         origin: &Origin,
         line: &[u8],
-        reader: &mut Reader,
+        lines: &mut Lines,
         time: Option<i64>,
         delta: &mut Delta,
     ) {
@@ -182,14 +195,40 @@ impl Query {
         if let Some(time) = time {
             delta.note_time(time);
         }
-        match reader.value(line, 0) {
-            Value::Null => delta.count(pane, None, &self.seed),
-            Value::Text(text) => delta.count(pane, Some(text), &self.seed),
-            Value::Int(value) | Value::Time(value) => {
-                delta.count(pane, Some(&number(value)), &self.seed);
+        let Lines { reader, key, .. } = lines;
+        let entry = match &self.by[..] {
+            [] => delta.count(pane, None, &self.seed),
+            [_] => match reader.value(line, 0) {
+                Value::Null => delta.count(pane, None, &self.seed),
+                Value::Text(text) => delta.count(pane, Some(text), &self.seed),
+                Value::Int(value) | Value::Time(value) => {
+                    delta.count(pane, Some(&number(value)), &self.seed)
+                }
+                Value::Float(value) => delta.count(pane, Some(&float(value)), &self.seed),
+            },
+            by => {
+                key.clear();
+                for field in 0..by.len() {
+                    composite::push(key, reader.value(line, field));
+                }
+                delta.count(pane, Some(key), &self.seed)
             }
-            Value::Float(value) => delta.count(pane, Some(&float(value)), &self.seed),
-        }
+        };
+        let mut fields = Fields { reader, line, first: self.by.len() };
+        self.plan.add(&mut delta.columns, entry, time, &mut fields);
+    }
+}
+
+/// The values of a line that aggregates take.
+struct Fields<'a> {
+    reader: &'a mut Reader,
+    line: &'a [u8],
+    first: usize,
+}
+
+impl Event for Fields<'_> {
+    fn value(&mut self, place: usize) -> Value<'_> {
+        self.reader.value(self.line, self.first + place)
     }
 }
 
@@ -197,6 +236,10 @@ impl Query {
 struct Lines {
     reader: Reader,
     filter: Option<Bound>,
+    /// Which of the reader's fields the time is.
+    time: usize,
+    /// Room for keys of several fields.
+    key: Vec<u8>,
 }
 
 /// Why a line does not get as far as a pane.
@@ -220,29 +263,55 @@ fn millis(text: &[u8]) -> Option<i64> {
     (micros.abs() <= MAX_TIME).then_some(micros)
 }
 
-/// Makes a delta of events that are no lines: a key and a time each.
+/// Makes a delta of events that are no lines: a key, a time and values each.
 #[derive(Debug)]
 pub struct Events {
     delta: Delta,
     panes: Panes,
+    plan: Plan,
     seed: Seed,
+    key: Vec<u8>,
 }
 
 impl Events {
     /// Starts without an event.
-    pub fn new(panes: Panes, seed: Seed) -> Self {
-        Self { delta: Delta::new(0), panes, seed }
+    pub fn new(panes: Panes, plan: Plan, seed: Seed) -> Self {
+        Self { delta: Delta::new(0, plan.columns()), panes, plan, seed, key: Vec::new() }
     }
 
-    /// Counts an event.
-    pub fn push(&mut self, key: KeyBytes<'_>, time: i64) {
+    /// Counts an event. It has as many values as the plan has fields.
+    #[inline]
+    pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         self.delta.note_time(time);
-        self.delta.count(self.panes.number(time), key, &self.seed);
+        let pane = self.panes.number(time);
+        let Self { delta, plan, seed, key: room, .. } = self;
+        let entry = match key {
+            [] | [Value::Null] => delta.count(pane, None, seed),
+            [Value::Text(text)] => delta.count(pane, Some(text), seed),
+            &[Value::Int(value) | Value::Time(value)] => {
+                delta.count(pane, Some(&number(value)), seed)
+            }
+            &[Value::Float(value)] => delta.count(pane, Some(&float(value)), seed),
+            key => {
+                room.clear();
+                key.iter().for_each(|&value| composite::push(room, value));
+                delta.count(pane, Some(room), seed)
+            }
+        };
+        plan.add(&mut delta.columns, entry, Some(time), &mut Given(values));
     }
 
     /// The delta of all of them.
     pub fn finish(self) -> Delta {
         self.delta
+    }
+}
+
+struct Given<'a>(&'a [Value<'a>]);
+
+impl Event for Given<'_> {
+    fn value(&mut self, place: usize) -> Value<'_> {
+        self.0.get(place).copied().unwrap_or(Value::Null)
     }
 }
 

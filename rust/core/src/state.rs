@@ -11,12 +11,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::aggregate::{About, Cell, Plan};
+use crate::answer::{Builder, Snapshot};
+use crate::composite;
 use crate::delta::{Counters, Delta};
 use crate::format::Kind;
-use crate::keys::{KeyTable, to_float, to_number};
+use crate::keys::KeyTable;
 use crate::pane::Pane;
 use crate::query::Panes;
-use crate::rank::{self, Ranked};
+use crate::rank::{self, Order};
+use crate::table::Rows;
 use crate::window::{Totals, Window};
 
 /// What moves the watermark, and with it which ends are answered.
@@ -31,52 +35,67 @@ pub enum Clock {
 }
 
 /// What is kept of the past, and how it is answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// The panes, or nothing for one count of everything.
+    /// The panes, or nothing for one answer of everything.
     pub panes: Option<Panes>,
-    /// How many panes a window has.
-    pub length: i64,
+    /// How far each answer looks back, in panes; nothing is since the start.
+    pub lengths: Vec<Option<i64>>,
+    /// How many panes there are from one answer to the next.
+    pub step: i64,
     /// What moves the watermark.
     pub clock: Clock,
     /// How many sources there are.
     pub sources: usize,
     /// How many rows a snapshot has at most.
     pub limit: Option<usize>,
-    /// What keys are.
-    pub kind: Kind,
+    /// By what rows are ranked.
+    pub order: Order,
+    /// How many keys a window has at most; the others are one row.
+    pub max_keys: Option<usize>,
+    /// What is asked of each key.
+    pub plan: Plan,
+    /// What the fields of keys are.
+    pub keys: Vec<Kind>,
+    /// What the values of the plan's fields are.
+    pub values: Vec<Kind>,
+    /// Whether text is given as it stands, also where it is not UTF-8.
+    pub raw: bool,
 }
 
-/// A key of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Key {
-    /// The line has none.
-    Null,
-    /// Text as it stood in the line; not always UTF-8.
-    Text(Vec<u8>),
-    /// A whole number.
-    Number(i64),
-    /// A number.
-    Float(f64),
-    /// Microseconds since the epoch.
-    Time(i64),
-}
+impl Settings {
+    /// Counts of keys of one field, largest first.
+    pub fn counting(panes: Option<Panes>, length: i64, clock: Clock, kind: Kind) -> Self {
+        Self {
+            panes,
+            lengths: vec![Some(length)],
+            step: 1,
+            clock,
+            sources: 1,
+            limit: None,
+            order: Order { by: None, ascending: false },
+            max_keys: None,
+            plan: Plan::counting(),
+            keys: vec![kind],
+            values: Vec::new(),
+            raw: false,
+        }
+    }
 
-/// A ranked answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// Where the window begins, in microseconds since the epoch; the oldest time without one.
-    pub start: Option<i64>,
-    /// Where it ends; the newest time without a window.
-    pub end: Option<i64>,
-    /// How many keys it holds.
-    pub keys: usize,
-    /// How many events it holds.
-    pub total: u64,
-    /// The first keys in order with their counts.
-    pub rows: Vec<(Key, u64)>,
-    /// Where all lines up to the end of the window went.
-    pub lines: Counters,
+    /// The longest look back that ends.
+    fn longest(&self) -> i64 {
+        self.lengths.iter().copied().flatten().max().unwrap_or(self.step)
+    }
+
+    /// The last pane with which an answer ends, up to this one.
+    fn floor(&self, number: i64) -> i64 {
+        number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
+    }
+
+    /// The first pane with which an answer ends, from this one on.
+    fn ceil(&self, number: i64) -> i64 {
+        self.floor(number.saturating_add(self.step - 1))
+    }
 }
 
 /// Everything that is remembered between chunks.
@@ -85,6 +104,10 @@ pub struct State {
     settings: Settings,
     keys: KeyTable,
     window: Window,
+    /// How many of the look backs of the newest end were answered.
+    told: usize,
+    /// The first pane that was ever in a window.
+    first: Option<i64>,
     /// Panes that are not in the window yet, by number.
     open: BTreeMap<i64, Pane>,
     sources: Vec<Source>,
@@ -116,18 +139,23 @@ struct Source {
 impl State {
     /// Starts empty. By arrival, `start` is the clock: the first end after it is the first answer.
     pub fn new(settings: Settings, start: i64) -> Self {
-        let answered = match settings {
-            Settings { panes: Some(panes), clock: Clock::Arrival, .. } => {
-                Some(panes.number(start) - 1)
+        let answered = match &settings {
+            &Settings { panes: Some(panes), clock: Clock::Arrival, .. } => {
+                Some(settings.floor(panes.number(start) - 1))
             }
             _ => None,
         };
+        // Without panes there is nothing to look back over.
+        let since_start = [None];
+        let lengths = if settings.panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
-            settings,
             keys: KeyTable::default(),
-            window: Window::default(),
+            window: Window::new(&settings.plan, lengths, settings.max_keys),
+            told: usize::MAX,
+            first: None,
             open: BTreeMap::new(),
             sources: vec![Source { newest: None, idle: false, ended: false }; settings.sources],
+            settings,
             watermark: None,
             answered,
             idle: false,
@@ -140,9 +168,11 @@ impl State {
         }
     }
 
-    /// Says what keys are, where that shows only with the first of them.
-    pub fn set_kind(&mut self, kind: Kind) {
-        self.settings.kind = kind;
+    /// Says what keys and values are, where that shows only with the first of them.
+    pub fn set_kinds(&mut self, keys: Vec<Kind>, values: Vec<Kind>, raw: bool) {
+        self.settings.keys = keys;
+        self.settings.values = values;
+        self.settings.raw = raw;
     }
 
     /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
@@ -150,21 +180,17 @@ impl State {
         self.lines.add(&delta.lines);
         self.oldest = [self.oldest, delta.oldest].into_iter().flatten().min();
         self.newest = self.newest.max(delta.newest);
-        let mut numbers = vec![None; delta.keys.len()];
-        let Self { keys, window, open, .. } = self;
-        let mut number_of =
-            |key: u32| *numbers[key as usize].get_or_insert_with(|| keys.number(&delta.keys, key));
         let Some(panes) = self.settings.panes else {
-            for entry in &delta.entries {
-                window.totals_mut().add(number_of(entry.key), entry.count.into());
-            }
+            self.window.enter_all(delta, &mut self.keys);
             return;
         };
+        let mut numbers = vec![u32::MAX; delta.keys.len()];
+        let Self { keys, open, settings, .. } = self;
         let source = self.sources.get(delta.source).and_then(|source| source.newest);
         // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
         // source that was idle.
         let passed = self.watermark.map(|watermark| watermark.saturating_add(panes.lateness));
-        let seen = match self.settings.clock {
+        let seen = match settings.clock {
             Clock::Events => source.max(passed),
             Clock::Arrival | Clock::Manual => passed,
         };
@@ -186,12 +212,20 @@ impl State {
             } else {
                 let number = delta.panes[first.pane];
                 note(Some(number), &Counters::of_counted(count));
-                let pane = open.entry(number).or_default();
+                let pane = open.entry(number).or_insert_with(|| Pane::new(settings.plan.columns()));
                 for entry in &entries[..run] {
-                    let key = *numbers[entry.key as usize]
-                        .get_or_insert_with(|| keys.number(&delta.keys, entry.key));
-                    pane.add(key, entry.count, keys);
+                    let known = &mut numbers[entry.key as usize];
+                    if *known == u32::MAX {
+                        *known = keys.number(&delta.keys, entry.key);
+                    }
                 }
+                let first = delta.entries.len() - entries.len();
+                let entries = (first..).zip(&entries[..run]).map(|(place, entry)| {
+                    // As many entries as keys and panes; 32 bits number them.
+                    let place = u32::try_from(place).unwrap_or(u32::MAX);
+                    (numbers[entry.key as usize], entry.count, place)
+                });
+                pane.add(keys, entries, &delta.columns);
             }
             entries = &entries[run..];
         }
@@ -262,7 +296,8 @@ impl State {
     pub fn finish(&mut self, drain: bool) {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let mut newest = newest.max(self.window.newest());
+        let newest_event = newest.max(self.window.newest());
+        let mut newest = newest_event;
         if self.settings.clock == Clock::Events {
             // Of lines that a filter left out the log may go on beyond the newest event. The last
             // answer is that at its end, so that it has the counters of all of them.
@@ -270,6 +305,7 @@ impl State {
             self.end = reached.filter(|&number| number > i64::MIN).filter(|_| reached > newest);
             newest = newest.max(self.end);
         }
+        let newest = newest.map(|newest| self.settings.ceil(newest));
         // Lines that came after the newest event belong to the last answer.
         if let Some(number) = newest {
             let mut lines = Counters::default();
@@ -278,37 +314,50 @@ impl State {
             }
             self.unsettled.entry(number).or_default().add(&lines);
         }
-        let further = if drain { self.settings.length - 1 } else { 0 };
-        self.raise(newest.map(|number| panes.end(number.saturating_add(further))));
+        let last = newest_event
+            .filter(|_| drain)
+            .map(|number| self.settings.floor(number.saturating_add(self.settings.longest() - 1)));
+        self.raise(newest.max(last).map(|number| panes.end(number)));
     }
 
-    /// Answers the next end that the watermark has reached, if there is one.
+    /// Answers the next end that the watermark has reached, if there is one; of several lengths
+    /// one after the other.
     pub fn next_snapshot(&mut self) -> Option<Snapshot> {
         let panes = self.settings.panes?;
-        let number = self.next_end(panes)?;
-        self.slide_to(number);
-        Some(self.snapshot_of(panes, number))
+        if self.told >= self.settings.lengths.len() {
+            let number = self.next_end(panes)?;
+            self.slide_to(number);
+            self.told = 0;
+        }
+        let told = self.told;
+        self.told += 1;
+        Some(self.snapshot_of(panes, self.answered?, told))
     }
 
     /// Closes what the watermark has passed and answers only the last end of it.
     pub fn last_snapshot(&mut self) -> Option<Snapshot> {
-        let panes = self.settings.panes?;
-        self.skip().map(|number| self.snapshot_of(panes, number))
+        if self.skip().is_some() {
+            self.told = 0;
+        }
+        if self.told < self.settings.lengths.len() { self.next_snapshot() } else { None }
     }
 
     /// Closes what the watermark has passed without an answer, and returns the last pane of it.
     pub fn skip(&mut self) -> Option<i64> {
         let panes = self.settings.panes?;
+        self.told = usize::MAX;
         self.next_end(panes)?;
         // In one step: to walk would cost every slide of a window that nobody looked at.
-        let mut last = panes.number(self.watermark?) - 1;
-        if self.settings.clock != Clock::Arrival {
+        let settings = &self.settings;
+        let mut last = settings.floor(panes.number(self.watermark?) - 1);
+        if settings.clock != Clock::Arrival {
             // An empty window is answered once, so the end after the last event is the last.
             let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
             let newest = newest.max(self.window.newest());
-            let emptied = newest.map(|number| number.saturating_add(self.settings.length));
-            last =
-                emptied.map_or(last, |emptied| emptied.min(last)).max(self.end.unwrap_or(i64::MIN));
+            let emptied =
+                newest.map(|number| settings.ceil(number.saturating_add(settings.longest())));
+            let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
+            last = emptied.map_or(last, |emptied| emptied.min(last)).max(end);
         }
         self.slide_to(last);
         Some(last)
@@ -317,15 +366,18 @@ impl State {
     /// The number of the pane whose end is to be answered next.
     fn next_end(&mut self, panes: Panes) -> Option<i64> {
         let watermark = self.watermark?;
-        let last = panes.number(watermark) - 1;
-        let next = match self.settings.clock {
+        let settings = &self.settings;
+        let last = settings.floor(panes.number(watermark) - 1);
+        let next = match settings.clock {
             // Of ends that passed while nobody looked, one window's worth is answered.
-            Clock::Arrival => self.answered?.max(last - self.settings.length) + 1,
+            Clock::Arrival => {
+                settings.floor(self.answered?.max(last - settings.longest())) + settings.step
+            }
             Clock::Events | Clock::Manual => match self.answered {
-                Some(answered) if !self.idle => answered + 1,
+                Some(answered) if !self.idle => answered + settings.step,
                 answered => match self.open.first_key_value() {
-                    Some((&number, _)) => number,
-                    None => self.end.filter(|&end| Some(end) > answered)?,
+                    Some((&number, _)) => settings.ceil(number),
+                    None => settings.ceil(self.end.filter(|&end| Some(end) > answered)?),
                 },
             },
         };
@@ -335,80 +387,132 @@ impl State {
     /// Moves the window so that it ends with this pane.
     fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
-            let (closed, mut pane) = entry.remove_entry();
-            pane.close();
-            self.window.enter(closed, pane);
+            let (closed, pane) = entry.remove_entry();
+            self.first = self.first.or(Some(closed));
+            self.window.enter(closed, pane, &mut self.keys);
         }
-        let first = number.saturating_sub(self.settings.length - 1);
-        self.window.leave_below(first, &mut self.keys);
+        self.window.leave_below(number, &mut self.keys);
         while let Some(entry) = self.unsettled.first_entry().filter(|entry| *entry.key() <= number)
         {
             self.settled.add(&entry.remove());
         }
         self.answered = Some(number);
-        self.idle = self.window.totals().keys() == 0;
+        self.idle = self.window.is_empty();
     }
 
-    fn snapshot_of(&self, panes: Panes, number: i64) -> Snapshot {
-        let end = panes.end(number);
-        let start = end.saturating_sub(self.settings.length.saturating_mul(panes.width));
+    fn snapshot_of(&self, panes: Panes, number: i64, back: usize) -> Snapshot {
         // Who moves the clock by hand is told of all that there was.
         let manual = self.settings.clock == Clock::Manual;
         let lines = if manual { self.lines } else { self.settled };
-        self.answer(Some(start), Some(end), self.window.totals(), lines)
+        let bounds = self.bounds(panes, number, back);
+        match self.window.totals(back) {
+            Some(totals) => self.answer(back, bounds, totals, lines),
+            None => self.answer(back, bounds, &Totals::default(), lines),
+        }
     }
 
-    /// The window that ends with the newest open pane, or everything, as it stands.
+    /// Where the window of this length begins that ends with a pane, and where it ends.
+    fn bounds(&self, panes: Panes, number: i64, back: usize) -> (Option<i64>, Option<i64>) {
+        let length = self.settings.lengths.get(back).copied().flatten();
+        let before = match length {
+            Some(length) => Some(number.saturating_sub(length)),
+            None => self.first.map(|first| first.saturating_sub(1)),
+        };
+        (before.map(|number| panes.end(number)), Some(panes.end(number)))
+    }
+
+    /// The windows that end with the newest open pane, or everything, as it stands.
     ///
     /// Nothing closes: what is open is counted for this answer alone.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self, back: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
-            return self.answer(self.oldest, self.newest, self.window.totals(), self.lines);
+            return match self.window.totals(0) {
+                Some(totals) => self.answer(0, (self.oldest, self.newest), totals, self.lines),
+                None => self.answer(0, (None, None), &Totals::default(), self.lines),
+            };
         };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let Some(number) = newest.max(self.window.newest()).max(self.answered) else {
-            return self.answer(None, None, &Totals::default(), self.lines);
+        let newest = newest.max(self.window.newest()).map(|number| self.settings.ceil(number));
+        let Some(number) = newest.max(self.answered) else {
+            return self.answer(back, (None, None), &Totals::default(), self.lines);
         };
-        let first = number.saturating_sub(self.settings.length - 1);
-        let mut totals = Totals::default();
-        for (_, pane) in self.window.panes_from(first).chain(self.open.range(first..)) {
-            for &(key, count) in pane.entries() {
-                totals.add(key, count.into());
+        let mut totals = Totals::new(&self.settings.plan, true);
+        let mut first = i64::MIN;
+        if let Some(length) = self.settings.lengths.get(back).copied().flatten() {
+            first = number.saturating_sub(length - 1);
+            for (number, pane) in self.window.panes_from(first) {
+                totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
             }
+        } else if let Some(all) = self.window.totals(back) {
+            totals = all.copy();
         }
-        let end = panes.end(number);
-        let start = end.saturating_sub(self.settings.length.saturating_mul(panes.width));
-        self.answer(Some(start), Some(end), &totals, self.lines)
+        for (number, pane) in self.open.range(first..) {
+            totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
+        }
+        let (start, end) = self.bounds(panes, number, back);
+        let start = start.or_else(|| {
+            self.open.first_key_value().map(|(&number, _)| panes.end(number.saturating_sub(1)))
+        });
+        self.answer(back, (start, end), &totals, self.lines)
     }
 
     fn answer(
         &self,
-        start: Option<i64>,
-        end: Option<i64>,
+        back: usize,
+        (start, end): (Option<i64>, Option<i64>),
         totals: &Totals,
         lines: Counters,
     ) -> Snapshot {
-        let rows = rank::top(totals, &self.keys, self.settings.limit);
+        let Settings { plan, order, limit, values, .. } = &self.settings;
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
+        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
+        let cell = |place: usize, id: u32, count: u64| {
+            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
+        };
+        let other = self.window.other().filter(|&id| totals.count(id) > 0);
+        let ids = match order {
+            Order { by: None, ascending: false } => rank::top(totals, &self.keys, *limit, other),
+            &Order { by, ascending } => {
+                let rank = |id: u32, count: u64| match by {
+                    Some(place) => cell(place, id, count),
+                    None => Cell::Int(count.into()),
+                };
+                rank::top_by(totals, &self.keys, *limit, other, ascending, rank)
+            }
+        };
         Snapshot {
+            back,
             start,
             end,
-            keys: totals.keys(),
+            keys: totals.keys() - usize::from(other.is_some()),
             total: totals.total(),
-            rows: rows.into_iter().map(|row| self.row(row)).collect(),
+            rows: self.rows(&ids, other, |place, id| cell(place, id, totals.count(id))),
+            has_other: other.is_some(),
             lines,
         }
     }
 
-    fn row(&self, row: Ranked<'_>) -> (Key, u64) {
-        let number = |key: fn(i64) -> Key| row.key.and_then(to_number).map_or(Key::Null, key);
-        let key = match (row.key, self.settings.kind) {
-            (None, _) => Key::Null,
-            (Some(bytes), Kind::Text) => Key::Text(bytes.to_vec()),
-            (_, Kind::Int) => number(Key::Number),
-            (Some(bytes), Kind::Float) => to_float(bytes).map_or(Key::Null, Key::Float),
-            (_, Kind::Time) => number(Key::Time),
-        };
-        (key, row.count)
+    fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {
+        let Settings { plan, keys: kinds, values, raw, .. } = &self.settings;
+        let mut columns: Vec<_> =
+            kinds.iter().map(|&kind| Builder::new(kind, false, *raw)).collect();
+        for &id in ids {
+            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
+        }
+        if other.is_some() {
+            columns.iter_mut().for_each(|column| column.push(Cell::Null));
+        }
+        // A plan that does not fit its values was turned away when it was made.
+        let says = plan.kinds(values).unwrap_or_default();
+        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
+            let mut column = Builder::new(kind, lists, *raw);
+            for &id in ids.iter().chain(&other) {
+                column.push(cell(place, id));
+            }
+            columns.push(column);
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Rows { columns, len: ids.len() + usize::from(other.is_some()) }
     }
 
     /// Where all lines so far went.

@@ -3,6 +3,7 @@
 //! Columns are laid out as Arrow lays them out (<https://arrow.apache.org/docs/format/Columnar.html>),
 //! so that they leave without being copied.
 
+use crate::aggregate::Cell;
 use crate::delta::{Counters, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
@@ -46,6 +47,46 @@ pub enum Values {
     Float(Vec<f64>),
     /// Microseconds since the epoch.
     Time(Vec<i64>),
+    /// Whole numbers of which some need more than 64 bits.
+    Large(Vec<i128>),
+    /// Lists of values, each with how often it came.
+    Counted {
+        /// Where each list begins, and where the last one ends.
+        offsets: Vec<i32>,
+        /// The values of all of them.
+        values: Box<Column>,
+        /// How often each came.
+        counts: Vec<u64>,
+    },
+}
+
+impl Column {
+    /// The value at this place.
+    pub fn cell(&self, place: usize) -> Cell {
+        if !self.valid.get(place) {
+            return Cell::Null;
+        }
+        let span = |offsets: &[i32]| {
+            let at = |place: usize| {
+                offsets.get(place).map_or(0, |&offset| usize::try_from(offset).unwrap_or(0))
+            };
+            at(place)..at(place + 1)
+        };
+        let cell = match &self.values {
+            Values::Text { offsets, data } => {
+                data.get(span(offsets)).map(|text| Cell::Text(text.into()))
+            }
+            Values::Int(values) => values.get(place).map(|&value| Cell::Int(value.into())),
+            Values::Float(values) => values.get(place).map(|&value| Cell::Float(value)),
+            Values::Time(values) => values.get(place).map(|&value| Cell::Time(value)),
+            Values::Large(values) => values.get(place).map(|&value| Cell::Int(value)),
+            Values::Counted { offsets, values, counts } => {
+                let list = span(offsets).map(|at| (values.cell(at), counts[at]));
+                Some(Cell::List(list.collect()))
+            }
+        };
+        cell.unwrap_or(Cell::Null)
+    }
 }
 
 /// A bit for each value, the lowest of a byte first.
@@ -61,7 +102,7 @@ pub struct Bits {
 
 impl Bits {
     #[inline]
-    fn push(&mut self, bit: bool) {
+    pub(crate) fn push(&mut self, bit: bool) {
         // Most columns have every value, and need no bits to say so.
         if !bit || self.zeros > 0 {
             self.push_bit(bit);
@@ -115,7 +156,7 @@ pub struct Rejected {
 }
 
 /// Some of the accepted lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
     /// A column for each field that was asked for.
     pub columns: Vec<Column>,
@@ -352,6 +393,8 @@ impl Column {
             }
             Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
             Values::Float(numbers) => numbers.reserve(values),
+            // Of answers, never of lines.
+            Values::Large(_) | Values::Counted { .. } => {}
         }
     }
 
@@ -376,7 +419,7 @@ impl Column {
                 note(number.is_some());
                 values.push(number.unwrap_or_default());
             }),
-            Values::Float(_) | Values::Time(_) => {}
+            Values::Float(_) | Values::Time(_) | Values::Large(_) | Values::Counted { .. } => {}
         }
         self.valid.extend(valid, kept.len);
     }
@@ -407,6 +450,7 @@ impl Column {
                 values.push(0);
                 false
             }
+            (Values::Large(_) | Values::Counted { .. }, _) => false,
             (Values::Float(values), _) => {
                 values.push(0.0);
                 false

@@ -1,52 +1,143 @@
-//! Running totals over the last `length` panes.
+//! Running totals over the last panes.
 //!
 //! A pane is added to the totals when it closes and subtracted when it leaves, so a slide costs
 //! the two panes at the edges however long the window is. That works because counting has an
-//! exact inverse. It would not for a maximum, and a float sum would drift; neither belongs in
-//! this module. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window Aggregates",
-//! VLDB 2004, call it subtract-on-evict.)
+//! exact inverse. It would not for a maximum, and a float sum would drift: what these do instead
+//! stands with each aggregate. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window
+//! Aggregates", VLDB 2004, call it subtract-on-evict.)
+//!
+//! Several lengths look back over the same panes, each with totals of its own; one without a
+//! length is of everything since the start.
 
 use std::collections::VecDeque;
 
-use crate::keys::KeyTable;
+use crate::aggregate::{Column, Plan, Totals as ColumnTotals};
+use crate::delta::Delta;
+use crate::keys::{KeyBytes, KeyTable};
 use crate::pane::Pane;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Window {
     /// Closed panes that have an event, with their numbers, oldest first.
     panes: VecDeque<(i64, Pane)>,
+    backs: Vec<Back>,
+    /// Which of them is the longest.
+    longest: usize,
+    limit: Option<KeyLimit>,
+    /// Room to work in.
+    seen: Vec<u64>,
+}
+
+/// How many keys a window may hold, and the number of the key that stands for all others.
+#[derive(Clone, Copy, Debug)]
+struct KeyLimit {
+    keys: usize,
+    other: Option<u32>,
+}
+
+/// A look back over the panes.
+#[derive(Debug)]
+struct Back {
+    /// Over how many; over all that there ever were without.
+    length: Option<i64>,
     totals: Totals,
+    /// The pane from which on they are in its totals.
+    first: i64,
 }
 
 /// Totals by key number.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     counts: Vec<u64>,
+    columns: Vec<Box<dyn ColumnTotals>>,
     keys: usize,
     total: u64,
+    /// Nothing leaves, so a key is held here and by no pane.
+    grows: bool,
 }
 
 impl Totals {
-    pub(crate) fn add(&mut self, key: u32, count: u64) {
-        let index = key as usize;
-        if index >= self.counts.len() {
-            self.counts.resize(index + 1, 0);
-        }
-        self.keys += usize::from(self.counts[index] == 0);
-        self.counts[index] += count;
-        self.total += count;
+    pub(crate) fn new(plan: &Plan, grows: bool) -> Self {
+        Self { columns: plan.totals(grows), grows, ..Self::default() }
     }
 
-    fn subtract(&mut self, key: u32, count: u64) {
-        let sum = &mut self.counts[key as usize];
-        *sum -= count;
-        self.keys -= usize::from(*sum == 0);
-        self.total -= count;
+    /// Takes in counts by key, and the parts that belong to them.
+    pub(crate) fn enter(
+        &mut self,
+        entries: impl Iterator<Item = (u32, u32)>,
+        columns: &[Box<dyn Column>],
+        pane: i64,
+        mut keys: Option<&mut KeyTable>,
+    ) {
+        let mut pairs = Vec::new();
+        for (entry, (key, count)) in (0..).zip(entries) {
+            let index = key as usize;
+            if index >= self.counts.len() {
+                self.counts.resize(index + 1, 0);
+            }
+            if self.counts[index] == 0 {
+                self.keys += 1;
+                if let Some(keys) = keys.as_mut().filter(|_| self.grows) {
+                    keys.hold(key);
+                }
+            }
+            self.counts[index] += u64::from(count);
+            self.total += u64::from(count);
+            if !columns.is_empty() {
+                pairs.push((key, entry));
+            }
+        }
+        for (totals, column) in self.columns.iter_mut().zip(columns) {
+            totals.enter(&**column, &pairs, pane);
+        }
+    }
+
+    fn leave(&mut self, pane: &Pane, number: i64) {
+        let mut gone = Vec::new();
+        for &(key, count) in pane.entries() {
+            let sum = &mut self.counts[key as usize];
+            *sum -= u64::from(count);
+            self.total -= u64::from(count);
+            if *sum == 0 {
+                self.keys -= 1;
+                gone.push(key);
+            }
+        }
+        if self.columns.is_empty() {
+            return;
+        }
+        let pairs: Vec<_> =
+            (0..).zip(pane.entries()).map(|(entry, &(key, _))| (key, entry)).collect();
+        for (totals, column) in self.columns.iter_mut().zip(pane.columns()) {
+            totals.leave(&**column, &pairs, number);
+            gone.iter().for_each(|&key| totals.forget(key));
+        }
+    }
+
+    /// The same again, to go on with for an answer of its own.
+    pub(crate) fn copy(&self) -> Self {
+        let Self { counts, columns, keys, total, grows } = self;
+        Self {
+            counts: counts.clone(),
+            columns: columns.iter().map(|column| column.copy()).collect(),
+            keys: *keys,
+            total: *total,
+            grows: *grows,
+        }
     }
 
     /// Counts by key number, zero where the number is not in use.
     pub(crate) fn counts(&self) -> &[u64] {
         &self.counts
+    }
+
+    pub(crate) fn count(&self, key: u32) -> u64 {
+        self.counts.get(key as usize).copied().unwrap_or(0)
+    }
+
+    /// What there is besides.
+    pub(crate) fn columns(&self) -> &[Box<dyn ColumnTotals>] {
+        &self.columns
     }
 
     /// How many keys have an event.
@@ -61,21 +152,80 @@ impl Totals {
 }
 
 impl Window {
-    /// Adds a closed pane; its number is higher than that of any before.
-    pub(crate) fn enter(&mut self, number: i64, pane: Pane) {
-        for &(key, count) in pane.entries() {
-            self.totals.add(key, count.into());
+    /// Starts empty. Each length is in panes; none is everything since the start.
+    pub(crate) fn new(plan: &Plan, lengths: &[Option<i64>], max_keys: Option<usize>) -> Self {
+        let back = |&length: &Option<i64>| Back {
+            length,
+            totals: Totals::new(plan, length.is_none()),
+            first: i64::MIN,
+        };
+        let longest = (0..lengths.len()).max_by_key(|&at| lengths[at].unwrap_or(i64::MAX));
+        Self {
+            panes: VecDeque::new(),
+            backs: lengths.iter().map(back).collect(),
+            longest: longest.unwrap_or(0),
+            limit: max_keys.map(|keys| KeyLimit { keys, other: None }),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Moves to the window that ends with the pane of this number and adds that pane, whose number
+    /// is higher than that of any before.
+    pub(crate) fn enter(&mut self, number: i64, mut pane: Pane, keys: &mut KeyTable) {
+        self.leave_below(number, keys);
+        pane.close(keys, &mut self.seen);
+        self.limit_keys(&mut pane, keys);
+        for back in &mut self.backs {
+            back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
         }
         self.panes.push_back((number, pane));
     }
 
-    /// Subtracts the panes below this number.
+    /// Counts keys that there is no room for as the other ones. Of new keys those with the most
+    /// events come first, so that their order in the input makes no odds.
+    fn limit_keys(&mut self, pane: &mut Pane, keys: &mut KeyTable) {
+        let Some(limit) = &mut self.limit else { return };
+        let totals = &self.backs[self.longest].totals;
+        let other = limit.other;
+        let held = totals.keys() - usize::from(other.is_some_and(|other| totals.count(other) > 0));
+        let room = limit.keys.saturating_sub(held);
+        let entries = pane.entries();
+        let is_new = |&(_, &(key, _)): &(u32, &(u32, u32))| totals.count(key) == 0;
+        let mut new: Vec<(u32, u32, u32)> = (0..)
+            .zip(entries)
+            .filter(is_new)
+            .filter(|&(_, &(key, _))| Some(key) != other)
+            .map(|(entry, &(key, count))| (count, key, entry))
+            .collect();
+        if new.len() <= room {
+            return;
+        }
+        new.sort_unstable_by(|one, other| {
+            other.0.cmp(&one.0).then_with(|| by_key(keys.key(one.1), keys.key(other.1)))
+        });
+        let refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
+        let other = *limit.other.get_or_insert_with(|| keys.other());
+        pane.rename(&refused, other, keys);
+    }
+
+    /// Subtracts what is not of the windows that end with the pane of this number.
     pub(crate) fn leave_below(&mut self, number: i64, keys: &mut KeyTable) {
-        while self.panes.front().is_some_and(|&(oldest, _)| oldest < number)
+        let mut needed = number.saturating_add(1);
+        for back in &mut self.backs {
+            let Some(length) = back.length else { continue };
+            let first = number.saturating_sub(length - 1);
+            needed = needed.min(first);
+            let from = self.panes.partition_point(|&(number, _)| number < back.first);
+            let upto = self.panes.partition_point(|&(number, _)| number < first);
+            for (number, pane) in self.panes.range(from..upto.max(from)) {
+                back.totals.leave(pane, *number);
+            }
+            back.first = back.first.max(first);
+        }
+        while self.panes.front().is_some_and(|&(oldest, _)| oldest < needed)
             && let Some((_, pane)) = self.panes.pop_front()
         {
-            for &(key, count) in pane.entries() {
-                self.totals.subtract(key, count.into());
+            for &(key, _) in pane.entries() {
                 // Keys are client addresses and paths, so there is no end of them. One that
                 // was left here at zero would stay for the life of the process.
                 keys.release(key);
@@ -83,12 +233,50 @@ impl Window {
         }
     }
 
-    pub(crate) fn totals(&self) -> &Totals {
-        &self.totals
+    /// Takes in all that a delta holds, without panes. Where there is no room for more keys, those
+    /// that came first have it.
+    pub(crate) fn enter_all(&mut self, delta: &Delta, keys: &mut KeyTable) {
+        let held = self.backs.first().map_or(0, |back| back.totals.keys());
+        let mut room = self.limit.map_or(usize::MAX, |limit| {
+            limit.keys.saturating_sub(held - usize::from(limit.other.is_some()))
+        });
+        let mut numbers = vec![u32::MAX; delta.keys.len()];
+        let mut entries = Vec::with_capacity(delta.entries.len());
+        for entry in &delta.entries {
+            let known = &mut numbers[entry.key as usize];
+            if *known == u32::MAX {
+                *known = match (keys.find(&delta.keys, entry.key), &mut self.limit) {
+                    (Some(key), _) => key,
+                    (None, Some(limit)) if room == 0 => {
+                        *limit.other.get_or_insert_with(|| keys.other())
+                    }
+                    (None, _) => {
+                        room -= 1;
+                        keys.number(&delta.keys, entry.key)
+                    }
+                };
+            }
+            entries.push((*known, entry.count));
+        }
+        for back in &mut self.backs {
+            back.totals.enter(entries.iter().copied(), &delta.columns, 0, Some(keys));
+        }
     }
 
-    pub(crate) fn totals_mut(&mut self) -> &mut Totals {
-        &mut self.totals
+    /// The totals of each look back.
+    pub(crate) fn totals(&self, back: usize) -> Option<&Totals> {
+        self.backs.get(back).map(|back| &back.totals)
+    }
+
+    /// Whether no look back of a length holds an event.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut totals = self.backs.iter().filter(|back| back.length.is_some());
+        self.panes.is_empty() && totals.all(|back| back.totals.keys() == 0)
+    }
+
+    /// The number of the key that stands for those that there was no room for.
+    pub(crate) fn other(&self) -> Option<u32> {
+        self.limit.and_then(|limit| limit.other)
     }
 
     /// The panes from this number on.
@@ -99,5 +287,13 @@ impl Window {
     /// The number of the newest pane in it.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.panes.back().map(|&(number, _)| number)
+    }
+}
+
+/// Which of two keys comes first: ascending bytes, the null key last.
+pub(crate) fn by_key(one: KeyBytes<'_>, other: KeyBytes<'_>) -> std::cmp::Ordering {
+    match (one, other) {
+        (Some(one), Some(other)) => one.cmp(other),
+        (one, other) => other.is_some().cmp(&one.is_some()),
     }
 }

@@ -1,11 +1,12 @@
 //! Windows by subtraction give what counting afresh gives, however the bytes are cut.
 
 mod oracle;
+mod rows;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Format, Key, Kind, Origin, Panes, Query, Reason, SECOND, Seed, Settings,
+    Chunk, Clock, Delta, Format, Kind, Origin, Panes, Plan, Query, Reason, SECOND, Seed, Settings,
     State, Time,
 };
 
@@ -21,7 +22,8 @@ fn combined() -> Format {
 
 fn query(panes: Panes, seed: u64) -> Query {
     Query {
-        by: "url".into(),
+        by: vec!["url".into()],
+        plan: Plan::counting(),
         time: Time::Log,
         panes: Some(panes),
         filter: None,
@@ -35,14 +37,7 @@ fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
 }
 
 fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
-    Settings {
-        panes: Some(panes),
-        length,
-        clock: Clock::Events,
-        sources,
-        limit: None,
-        kind: Kind::Text,
-    }
+    Settings { sources, ..Settings::counting(Some(panes), length, Clock::Events, Kind::Text) }
 }
 
 fn state(panes: Panes, length: i64) -> State {
@@ -52,14 +47,7 @@ fn state(panes: Panes, length: i64) -> State {
 fn answers(state: &mut State) -> Vec<oracle::Answer> {
     let mut answers = Vec::new();
     while let Some(snapshot) = state.next_snapshot() {
-        let rows: Vec<_> = snapshot
-            .rows
-            .into_iter()
-            .map(|(key, count)| {
-                let Key::Text(text) = key else { unreachable!("a log of texts has {key:?}") };
-                (text, count)
-            })
-            .collect();
+        let rows = rows::counts(&snapshot);
         assert_eq!(snapshot.keys, rows.len());
         assert_eq!(snapshot.total, rows.iter().map(|row| row.1).sum::<u64>());
         let bounds = snapshot.start.zip(snapshot.end);
@@ -90,7 +78,7 @@ proptest! {
             borders.push(log.len());
             events.push(((now + 60_000) * SECOND, key));
         }
-        let panes = Panes { width: slide * SECOND, lateness: lateness * SECOND };
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let (expected, late) = oracle::by_log(
             &events, slide * SECOND, length * slide * SECOND, lateness * SECOND,
         );
@@ -123,12 +111,12 @@ proptest! {
         times in vec((0..60_i64, 0..6_u8), 1..80),
         length in 1..8_i64,
     ) {
-        let panes = Panes { width: SECOND, lateness: 100 * SECOND };
+        let panes = Panes { width: SECOND, offset: 0, lateness: 100 * SECOND };
         let mut state = state(panes, length);
         let log: Vec<u8> = times.iter().flat_map(|&(t, key)| line(t, &[b'/', b'a' + key])).collect();
         let query = query(panes, 2);
         state.apply(&absorb(&query, &log, 0));
-        let open = state.snapshot();
+        let open = state.snapshot(0);
         state.finish(false);
         let mut last = None;
         while let Some(snapshot) = state.next_snapshot() {
@@ -167,7 +155,7 @@ proptest! {
         (slide, length, lateness) in (1..5_i64, 1..6_i64, 0..8_i64),
         choices in vec((any::<prop::sample::Index>(), 1..9_usize), 0..60),
     ) {
-        let panes = Panes { width: slide * SECOND, lateness: lateness * SECOND };
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let texts: Vec<Vec<Vec<u8>>> = logs
             .iter()
             .map(|log| {
@@ -235,7 +223,7 @@ proptest! {
 
 #[test]
 fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
-    let panes = Panes { width: SECOND, lateness: 0 };
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let query = query(panes, 6);
     let mut state = State::new(settings(panes, 5, 2), 0);
     let at = |seconds: i64, source| absorb(&query, &line(seconds, b"/a"), source);
@@ -273,7 +261,7 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
 
 #[test]
 fn threads_that_absorb_change_nothing() {
-    let panes = Panes { width: SECOND, lateness: 5 * SECOND };
+    let panes = Panes { width: SECOND, offset: 0, lateness: 5 * SECOND };
     let log: Vec<Vec<u8>> = (0..64_i64)
         .map(|chunk| {
             (0..200)
@@ -313,7 +301,7 @@ fn threads_that_absorb_change_nothing() {
 
 #[test]
 fn a_chunk_that_is_malformed_gives_nothing() {
-    let panes = Panes { width: SECOND, lateness: 0 };
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
     let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), &origin).unwrap_err();
     assert_eq!(error.to_string(), "events end too early, at byte 5");

@@ -1,12 +1,14 @@
 //! What a filter leaves out, held against a walk over all lines.
 
+mod rows;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Filter, Format, Key, Kind, Origin, Panes, Query, Reader, Reason, SECOND, Seed,
+    Chunk, Clock, Filter, Format, Kind, Origin, Panes, Plan, Query, Reader, Reason, SECOND, Seed,
     Settings, Snapshot, State, Time, write_rows,
 };
 
@@ -31,7 +33,14 @@ impl Event {
 }
 
 fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
-    Query { by: "url".into(), time, panes, filter: Some(filter), seed: Seed::new(1) }
+    Query {
+        by: vec!["url".into()],
+        plan: Plan::counting(),
+        time,
+        panes,
+        filter: Some(filter),
+        seed: Seed::new(1),
+    }
 }
 
 fn meant() -> Filter {
@@ -46,11 +55,7 @@ fn combined() -> Format {
 type Answer = (i64, i64, Vec<(Vec<u8>, u64)>, [u64; 4]);
 
 fn answered(snapshot: Snapshot) -> Answer {
-    let text = |key| match key {
-        Key::Text(text) => text,
-        other => unreachable!("{other:?}"),
-    };
-    let rows = snapshot.rows.into_iter().map(|(key, count)| (text(key), count)).collect();
+    let rows = rows::counts(&snapshot);
     let lines = snapshot.lines;
     let (start, end) = snapshot.start.zip(snapshot.end).unwrap_or_else(|| unreachable!());
     (start / SECOND, end / SECOND, rows, [lines.fed, lines.counted, lines.late, lines.filtered])
@@ -129,17 +134,10 @@ proptest! {
         cuts in vec(any::<prop::sample::Index>(), 0..6),
         looks in vec(any::<bool>(), 7),
     ) {
-        let panes = Panes { width: slide * SECOND, lateness: lateness * SECOND };
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let query = query(Some(panes), meant(), Time::Log);
-        let settings = Settings {
-            panes: Some(panes),
-            length,
-            clock: Clock::Events,
-            sources: 1,
-            limit: None,
-            kind: Kind::Text,
-        };
-        let mut state = State::new(settings, 0);
+        let settings = Settings::counting(Some(panes), length, Clock::Events, Kind::Text);
+        let mut state = State::new(settings.clone(), 0);
         let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(events.len())).collect();
         ends.push(events.len());
         ends.sort_unstable();
@@ -200,20 +198,13 @@ fn without_a_window_the_bounds_are_those_of_what_counts() {
         .iter()
         .flat_map(|&(second, meant)| Event { time: 90_000 + second, key: 0, meant }.line())
         .collect();
-    let settings = Settings {
-        panes: None,
-        length: 1,
-        clock: Clock::Events,
-        sources: 1,
-        limit: None,
-        kind: Kind::Text,
-    };
+    let settings = Settings::counting(None, 1, Clock::Events, Kind::Text);
     let mut state = State::new(settings, 0);
     let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
     let query = query(None, meant(), Time::Log);
     state.apply(&query.absorb(Chunk::Lines(&text), &origin).unwrap());
     assert_eq!(
-        answered(state.snapshot()),
+        answered(state.snapshot(0)),
         (90_010, 90_020, vec![(b"/a".to_vec(), 2)], [4, 2, 0, 2])
     );
 }
@@ -223,7 +214,7 @@ fn by_arrival_a_range_of_time_is_about_the_time_of_the_line() {
     let at = |time| Event { time, key: 0, meant: true }.line();
     let broken = lines_of(r#"h - - [yesterday] "GET /a HTTP/1.1" 500 1 "-" "-""#);
     let text = [at(90_000), at(90_001), broken, at(90_002)].concat();
-    let panes = Panes { width: SECOND, lateness: 0 };
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let range = meant().between(Some(90_001 * SECOND), Some(90_002 * SECOND));
     let origin = Origin { source: 0, format: combined(), now: 7 * SECOND, max_ahead: None };
     let delta =

@@ -32,7 +32,21 @@ impl Cell {
             (Self::Float(one), Self::Float(other)) => {
                 one.partial_cmp(other).unwrap_or_else(|| other.is_nan().cmp(&one.is_nan()))
             }
+            // A sum that is too large for a whole number.
+            (Self::Int(_), Self::Float(_)) | (Self::Float(_), Self::Int(_)) => {
+                self.number().total_cmp(&other.number())
+            }
             _ => self.is_there().cmp(&other.is_there()),
+        }
+    }
+
+    /// The number that it is, if it is one.
+    #[expect(clippy::cast_precision_loss, reason = "as near as a float gets")]
+    pub(crate) fn number(&self) -> f64 {
+        match self {
+            Self::Int(number) => *number as f64,
+            Self::Float(number) => *number,
+            _ => f64::NAN,
         }
     }
 

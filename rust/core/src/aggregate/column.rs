@@ -10,9 +10,6 @@ pub(crate) trait Column: Any + Debug + Send + Sync {
     /// A column of the same aggregate without a part.
     fn fresh(&self) -> Box<dyn Column>;
 
-    /// The same parts again.
-    fn copy(&self) -> Box<dyn Column>;
-
     /// Makes room for as many entries; new ones hold nothing.
     fn resize(&mut self, len: usize);
 
@@ -38,6 +35,9 @@ pub(crate) trait Column: Any + Debug + Send + Sync {
 
 /// What a window holds, one for each key number.
 pub(crate) trait Totals: Debug + Send + Sync {
+    /// The same totals again.
+    fn copy(&self) -> Box<dyn Totals>;
+
     /// Takes a pane in. Pairs are of a key and an entry of the column.
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
 
@@ -73,10 +73,6 @@ fn parts_of<A: Aggregate>(column: &dyn Column) -> &[A::Part] {
 impl<A: Aggregate> Column for Parts<A> {
     fn fresh(&self) -> Box<dyn Column> {
         Self::new(self.aggregate.clone())
-    }
-
-    fn copy(&self) -> Box<dyn Column> {
-        Box::new(self.clone())
     }
 
     fn resize(&mut self, len: usize) {
@@ -125,13 +121,17 @@ impl<A: Aggregate> Column for Parts<A> {
 }
 
 /// Totals of panes that come and go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sliding<A: Aggregate> {
     aggregate: A,
     totals: Vec<A::Total>,
 }
 
 impl<A: Aggregate> Totals for Sliding<A> {
+    fn copy(&self) -> Box<dyn Totals> {
+        Box::new(self.clone())
+    }
+
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
         let parts = parts_of::<A>(column);
         for &(key, entry) in entries {
@@ -158,13 +158,17 @@ impl<A: Aggregate> Totals for Sliding<A> {
 }
 
 /// Totals of everything since the start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Growing<A: Aggregate> {
     aggregate: A,
     parts: Vec<A::Part>,
 }
 
 impl<A: Aggregate> Totals for Growing<A> {
+    fn copy(&self) -> Box<dyn Totals> {
+        Box::new(self.clone())
+    }
+
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
         let parts = parts_of::<A>(column);
         for &(key, entry) in entries {

@@ -39,6 +39,15 @@ impl Takes {
             Self::All => true,
         }
     }
+
+    /// These values in words for people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Ordered => "numbers and times",
+            Self::All => "any values",
+        }
+    }
 }
 
 /// An aggregate that there is.
@@ -55,6 +64,8 @@ pub struct Known {
     pub takes: Takes,
     /// What its answers are, where the values are of a kind.
     pub says: fn(Kind) -> Kind,
+    /// Whether an answer is a list of such values, each with how often it came.
+    pub lists: bool,
     pub(crate) make: fn(&Ask) -> Box<dyn Column>,
 }
 
@@ -66,6 +77,7 @@ pub const LIST: &[Known] = &[
         fields: 1,
         takes: Takes::Numbers,
         says: |kind| kind,
+        lists: false,
         make: |_| Parts::new(Sum),
     },
     Known {
@@ -74,6 +86,7 @@ pub const LIST: &[Known] = &[
         fields: 1,
         takes: Takes::Numbers,
         says: |_| Kind::Float,
+        lists: false,
         make: |_| Parts::new(Sum),
     },
 ];

@@ -12,6 +12,7 @@ mod cell;
 mod column;
 mod exact;
 mod list;
+mod plan;
 mod sum;
 
 use std::fmt::Debug;
@@ -19,6 +20,8 @@ use std::fmt::Debug;
 pub use cell::Cell;
 pub(crate) use column::{Column, Totals};
 pub use list::{Ask, Known, LIST, Takes};
+pub(crate) use plan::{About, Event};
+pub use plan::{Plan, PlanError};
 
 use crate::format::{Kind, Value};
 
@@ -46,12 +49,21 @@ pub(crate) struct Scope<'a> {
     pub(crate) count: u64,
 }
 
+impl Scope<'_> {
+    /// How many events a second there are.
+    pub(crate) fn per_second(&self) -> Cell {
+        #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
+        let count = self.count as f64;
+        if self.seconds > 0.0 { Cell::Float(count / self.seconds) } else { Cell::Null }
+    }
+}
+
 /// How values of a key become one answer.
 pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
     /// What a pane holds of a key.
     type Part: Clone + Debug + Default + Send + Sync;
     /// What a window holds of a key: enough to answer while panes come and go in order.
-    type Total: Debug + Default + Send + Sync;
+    type Total: Clone + Debug + Default + Send + Sync;
 
     /// Adds an event.
     fn add(&self, part: &mut Self::Part, input: &Input<'_>);

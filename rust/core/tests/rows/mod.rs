@@ -1,0 +1,15 @@
+//! The rows of an answer, to be compared.
+
+use tailrace_core::{Cell, Snapshot};
+
+/// Text keys with their counts, in rank order.
+pub(crate) fn counts(snapshot: &Snapshot) -> Vec<(Vec<u8>, u64)> {
+    let row = |place| {
+        let cells: Vec<_> = snapshot.rows.columns.iter().map(|column| column.cell(place)).collect();
+        match &cells[..] {
+            [Cell::Text(key), Cell::Int(count)] => (key.to_vec(), u64::try_from(*count).unwrap()),
+            other => unreachable!("{other:?}"),
+        }
+    };
+    (0..snapshot.rows.len).map(row).collect()
+}
