@@ -1,5 +1,7 @@
 //! Chunks to deltas: which time, which key, which pane.
 
+use std::ops::Range;
+
 use crate::aggregate::{Event, Plan};
 use crate::composite;
 use crate::delta::{Delta, Reason};
@@ -55,9 +57,21 @@ impl Panes {
         number.saturating_add(1).saturating_mul(self.width).saturating_add(self.offset)
     }
 
+    /// The times of the pane of this number, where they are far from what can be told.
+    pub(crate) fn times(self, number: i64) -> Option<Range<i64>> {
+        let start = number.checked_mul(self.width)?;
+        let end = start.checked_add(self.width)?;
+        Some(start.checked_add(self.offset)?..end.checked_add(self.offset)?)
+    }
+
     /// Whether a source that has come to `newest` is past the pane of this number.
     pub(crate) fn is_late(self, number: i64, newest: Option<i64>) -> bool {
-        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= self.end(number))
+        self.is_past(self.end(number), newest)
+    }
+
+    /// Whether it is past the pane that ends here.
+    fn is_past(self, end: i64, newest: Option<i64>) -> bool {
+        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= end)
     }
 }
 
@@ -183,10 +197,11 @@ impl Query {
     ) {
         let mut pane = 0;
         if let (Some(panes), Some(time)) = (self.panes, time) {
-            pane = panes.number(time);
+            let end;
+            (pane, end) = delta.pane_of(panes, time);
             // Against what the chunk itself has shown so far. What came before the chunk is
             // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
-            if panes.is_late(pane, delta.newest) {
+            if panes.is_past(end, delta.newest) {
                 let reached = self.reached(origin, delta);
                 delta.lose(reached, |lines| lines.late += 1);
                 return;
@@ -283,7 +298,7 @@ impl Events {
     #[inline]
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         self.delta.note_time(time);
-        let pane = self.panes.number(time);
+        let (pane, _) = self.delta.pane_of(self.panes, time);
         let Self { delta, plan, seed, key: room, .. } = self;
         let entry = match key {
             [] | [Value::Null] => delta.count(pane, None, seed),
@@ -318,6 +333,28 @@ impl Event for Given<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_times_of_a_pane_are_those_that_fall_into_it(
+            width in prop_oneof![1..1_000_i64, 1..i64::MAX],
+            offset in prop_oneof![-1_000..1_000_i64, any::<i64>()],
+            times in prop::collection::vec(prop_oneof![-3_000..3_000_i64, any::<i64>()], 1..8),
+        ) {
+            let panes = Panes { width, offset, lateness: 0 };
+            let mut delta = Delta::new(0, Vec::new());
+            for time in times {
+                let number = panes.number(time);
+                let expected = (number, panes.end(number));
+                prop_assert_eq!(delta.pane_of(panes, time), expected);
+                let Some(times) = panes.times(number) else { continue };
+                for time in [times.start, times.end - 1] {
+                    prop_assert_eq!(delta.pane_of(panes, time), expected, "{:?}", times);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_header_is_read_as_java_writes_a_long_and_as_nothing_else() {
