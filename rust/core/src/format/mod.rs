@@ -40,6 +40,7 @@ pub use parsed::{Line, Reject};
 pub use read::{Kind, Value};
 pub(crate) use reader::Kept;
 pub use reader::{Reader, UnknownField};
+pub(crate) use scan::Block;
 pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};
 
@@ -283,6 +284,15 @@ impl Format {
         chunk
             .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
         Ok(format)
+    }
+
+    /// Finds the fields of a line that is columns and nothing else, if it is one; `split` does too.
+    #[inline]
+    fn split_columns(&self, line: &[u8], spans: &mut [Span]) -> bool {
+        match &self.0.matcher {
+            Matcher::Template(template) => template.split_columns(line, spans),
+            _ => false,
+        }
     }
 
     /// Finds the fields of a line.

@@ -144,17 +144,31 @@ impl Reader {
             if line.first() == Some(&b'<') && self.read_behind_priority(line) {
                 return Ok(Line::Fields);
             }
-            let found = match self.format.split(line, &mut self.spans) {
-                Ok(found) => found,
-                Err(reject) => return self.read_behind_prefix(line, reject),
-            };
-            if found == Line::Header
-                && let Some(format) = self.format.with_header(line)
-            {
-                self.turn_to(&format);
+            if self.format.split_columns(line, &mut self.spans) {
+                return Ok(Line::Fields);
             }
-            return Ok(found);
+            return self.read_whole(line);
         }
+        self.read_any(line)
+    }
+
+    #[inline(never)]
+    fn read_whole(&mut self, line: &[u8]) -> Result<Line, Reject> {
+        let found = match self.format.split(line, &mut self.spans) {
+            Ok(found) => found,
+            Err(reject) => return self.read_behind_prefix(line, reject),
+        };
+        if found == Line::Header
+            && let Some(format) = self.format.with_header(line)
+        {
+            self.turn_to(&format);
+        }
+        Ok(found)
+    }
+
+    /// Reads a line of one of several formats.
+    #[inline(never)]
+    fn read_any(&mut self, line: &[u8]) -> Result<Line, Reject> {
         let mut furthest: Option<Reject> = None;
         for (place, other) in self.others.iter_mut().enumerate() {
             match other.read(line) {
@@ -236,8 +250,8 @@ impl Reader {
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if let Some(other) = self.others.get_mut(self.chosen) {
-            return other.value(line, field);
+        if !self.others.is_empty() || matches!(self.ways[field], Way::Long) {
+            return self.long_value(line, field);
         }
         let own = &line[self.offset..];
         let raw = |at: usize| self.spans[at].of(own);
@@ -252,8 +266,17 @@ impl Reader {
                 let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
                 parts[part].of(own).map_or(Value::Null, Value::Text)
             }
-            Way::Long => self.accessors[field].value(own, &self.spans, &mut self.buffer),
+            Way::Long => Value::Null,
         }
+    }
+
+    #[inline(never)]
+    fn long_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
+        if let Some(other) = self.others.get_mut(self.chosen) {
+            return other.value(line, field);
+        }
+        let own = &line[self.offset..];
+        self.accessors[field].value(own, &self.spans, &mut self.buffer)
     }
 
     /// Whether the values of a field may be asked for later.
@@ -304,14 +327,21 @@ impl Reader {
     /// The time in the line that was read last, where this field is one.
     #[inline]
     pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
+        // A number is read in the time that it would take to compare it.
+        if let Way::Epoch(at, power) = self.ways[field]
+            && self.others.is_empty()
+        {
+            return read_epoch(self.spans[at].of(&line[self.offset..])?, power);
+        }
+        self.any_time(line, field)
+    }
+
+    #[inline(never)]
+    fn any_time(&mut self, line: &[u8], field: usize) -> Option<i64> {
         if let Some(other) = self.others.get_mut(self.chosen) {
             return other.time(line, field);
         }
         let own = &line[self.offset..];
-        // A number is read in the time that it would take to compare it.
-        if let Way::Epoch(at, power) = self.ways[field] {
-            return read_epoch(self.spans[at].of(own)?, power);
-        }
         let text = self.accessors[field].only_span().and_then(|at| self.spans[at].of(own));
         if let Some(text) = text
             && text == self.last_text

@@ -5,7 +5,7 @@
 use super::shapes::Look;
 use super::steps::{Op, Program, Step, Until, Way};
 use crate::format::parsed::Span;
-use crate::format::scan::{byte_or_blank, digits, near_byte};
+use crate::format::scan::{byte_or_blank, digits, has_blank, near_byte};
 use crate::format::words::is_blank;
 
 /// Numbers of more digits are left to the steps, which tell how many may be.
@@ -60,8 +60,8 @@ impl Columns {
 
     /// Whether the line is the columns as they mostly are.
     #[inline]
-    pub(super) fn split(&self, line: &[u8], start: usize, spans: &mut [Span]) -> bool {
-        let mut at = start;
+    pub(super) fn split(&self, line: &[u8], spans: &mut [Span]) -> bool {
+        let mut at = 0;
         for column in &self.0 {
             let Some(end) = column.end(line, at) else { return false };
             spans[column.field] = Span::new(at, end);
@@ -105,27 +105,32 @@ impl Column {
     /// Where it ends if it begins here.
     #[inline]
     fn end(&self, line: &[u8], at: usize) -> Option<usize> {
-        let end = match (self.kind, self.delimiter) {
-            (Kind::Digits, _) => at + digits(line, at),
-            (Kind::Word { .. }, delimiter) => {
-                byte_or_blank(line, at, delimiter.unwrap_or(b' ')).unwrap_or(line.len())
+        let rest = line.get(at..)?;
+        let (length, fits) = match self.kind {
+            Kind::Digits => {
+                let digits = digits(rest);
+                (digits, (1..=MOST_DIGITS).contains(&digits))
             }
-            (Kind::Text { .. }, Some(delimiter)) => near_byte(line, at, delimiter)?,
-            (Kind::Text { .. }, None) => line.len(),
-        };
-        let fits = match self.kind {
-            Kind::Digits => (at + 1..=at + MOST_DIGITS).contains(&end),
-            Kind::Word { may_be_empty } | Kind::Text { may_be_empty } => may_be_empty || end > at,
-        };
-        let ends = match self.delimiter {
-            None => end == line.len(),
-            // More blanks may follow.
-            Some(b' ') => {
-                line.get(end) == Some(&b' ') && line.get(end + 1).is_some_and(|byte| *byte > b' ')
+            Kind::Word { may_be_empty } => {
+                let length = match self.delimiter {
+                    Some(delimiter) => byte_or_blank(rest, delimiter)?,
+                    None if has_blank(rest) => return None,
+                    None => rest.len(),
+                };
+                (length, may_be_empty || length > 0)
             }
-            Some(delimiter) => line.get(end) == Some(&delimiter),
+            Kind::Text { may_be_empty } => {
+                let length = match self.delimiter {
+                    Some(delimiter) => near_byte(rest, delimiter)?,
+                    None => rest.len(),
+                };
+                (length, may_be_empty || length > 0)
+            }
         };
-        (fits && ends).then_some(end)
+        let ends = rest.get(length).copied() == self.delimiter;
+        // More blanks may follow.
+        let is_clear = self.delimiter != Some(b' ') || rest.get(length + 1) > Some(&b' ');
+        (fits && ends && is_clear).then_some(at + length)
     }
 }
 

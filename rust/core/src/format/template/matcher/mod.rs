@@ -75,6 +75,15 @@ impl Matcher {
         &self.found
     }
 
+    /// Finds the fields of a line that needs no more than a look at each column; `split` does too.
+    #[inline]
+    pub(crate) fn split_columns(&self, line: &[u8], spans: &mut [Span]) -> bool {
+        let Some(columns) = &self.columns else { return false };
+        // What has to be taken off its ends is left to the steps.
+        let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..0x80).contains(byte));
+        is_text(line.first()) && is_text(line.last()) && columns.split(line, spans)
+    }
+
     /// Finds the fields of a line, or says where it stops being one.
     #[inline]
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
@@ -89,11 +98,6 @@ impl Matcher {
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
         let (at, line) = self.trim(line);
-        if let Some(columns) = &self.columns
-            && columns.split(line, at, spans)
-        {
-            return Ok(());
-        }
         let start = Cursor { at, step: 0 };
         match &self.programs[..] {
             [only] => match only.go_on(line, start, None, spans) {
@@ -133,16 +137,7 @@ impl Matcher {
     }
 
     /// Where the line begins without byte-order mark and blanks, and all but blanks at its end.
-    #[inline]
     fn trim<'a>(&self, line: &'a [u8]) -> (usize, &'a [u8]) {
-        let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..0x80).contains(byte));
-        if is_text(line.first()) && is_text(line.last()) {
-            return (0, line);
-        }
-        self.trim_odd(line)
-    }
-
-    fn trim_odd<'a>(&self, line: &'a [u8]) -> (usize, &'a [u8]) {
         let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let is_end = |byte| is_blank(byte) && (byte != b'\t' || self.trims_tabs);
         let mut end = line.len();
