@@ -1,6 +1,24 @@
 """What happened in the last N seconds of this log, by key, ranked; live and exact."""
 
 from tailrace._core import __version__
+from tailrace.aggregates import (
+    Aggregate,
+    approx_distinct,
+    count,
+    distinct,
+    first,
+    last,
+    max,
+    mean,
+    min,
+    quantile,
+    rate,
+    ratio,
+    std,
+    sum,
+    top_values,
+    var,
+)
 from tailrace.answers import Answers
 from tailrace.errors import ProtocolError, TailraceError
 from tailrace.format import Batch, Detection, Format, Reject, detect
@@ -9,6 +27,7 @@ from tailrace.snapshot import Snapshot
 from tailrace.window import Snapshots, Window
 
 __all__ = [
+    "Aggregate",
     "Answers",
     "Batch",
     "Detection",
@@ -21,10 +40,25 @@ __all__ = [
     "TailraceError",
     "Window",
     "__version__",
+    "approx_distinct",
+    "count",
     "detect",
+    "distinct",
+    "first",
     "from_files",
     "from_flume",
     "from_lines",
     "from_stdin",
+    "last",
+    "max",
+    "mean",
     "merge",
+    "min",
+    "quantile",
+    "rate",
+    "ratio",
+    "std",
+    "sum",
+    "top_values",
+    "var",
 ]

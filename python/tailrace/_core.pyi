@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, ArrowArray, ArrowStream, FieldKind, Kind, Output
+from tailrace._types import Answer, ArrowArray, ArrowStream, Ask, FieldKind, Kind, Output
 
 __all__ = [
     "DETECTED",
@@ -16,6 +16,7 @@ __all__ = [
     "Filter",
     "FilterError",
     "Format",
+    "Shape",
     "Table",
     "Window",
     "__version__",
@@ -57,11 +58,10 @@ class Engine:
         cls,
         *,
         formats: Sequence[str | Format],
-        by: str,
+        by: list[str],
+        aggregates: list[Ask],
         time: Literal["arrival", "header", "log"],
-        limit: int | None,
-        window_us: tuple[int, int] | None,
-        lateness_us: int,
+        shape: Shape,
         sources: int,
         start_us: int,
         hash_seed: int,
@@ -92,15 +92,34 @@ class Engine:
     def key_capacity(self) -> int: ...
 
 @final
+class Shape:
+    def __new__(
+        cls,
+        *,
+        lengths_us: list[int | None],
+        slide_us: int | None,
+        offset_us: int,
+        lateness_us: int,
+        limit: int | None,
+        order_by: int | None,
+        ascending: bool,
+        max_keys: int | None,
+    ) -> Shape: ...
+
+@final
 class Window:
     def __new__(
-        cls, *, window_us: tuple[int, int], lateness_us: int, limit: int | None, hash_seed: int
+        cls, *, by: list[str], aggregates: list[Ask], shape: Shape, hash_seed: int
     ) -> Window: ...
-    def add(self, keys: list[Any], times: list[Any], /, *, micros: bool) -> None: ...
+    @property
+    def fields(self) -> list[str]: ...
+    def add(
+        self, keys: list[object], values: list[object], times: object, /, *, micros: bool
+    ) -> None: ...
     def advance(self, now_us: int, /) -> None: ...
     def finish(self) -> None: ...
     def next_snapshot(self) -> Answer | None: ...
-    def snapshot(self) -> Answer: ...
+    def snapshot(self, back: int, /) -> Answer: ...
 
 @final
 class Format:
@@ -131,6 +150,7 @@ class Table:
     def filtered(self) -> int: ...
     @property
     def rejects(self) -> list[tuple[int, int, str, str]]: ...
+    def select(self, names: list[str], /) -> Table: ...
     def to_dicts(self) -> list[dict[str, Any]]: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...

@@ -1,13 +1,20 @@
 """Types that the compiled module and the Python around it share."""
 
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-__all__ = ["Answer", "ArrowArray", "ArrowStream", "Columns", "FieldKind", "Kind", "Output"]
+if TYPE_CHECKING:
+    from tailrace._core import Table
 
-# Bounds in microseconds since the epoch, keys, total, rows, counters.
+__all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output"]
+
+# Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
+# counters.
 Answer: TypeAlias = tuple[
-    int | None, int | None, int, int, list[tuple[str | bytes | int | None, int]], dict[str, Any]
+    int, int | None, int | None, int, int, int | None, "Table", dict[str, Any]
 ]
+
+# What an aggregate is asked: its name in answers, which it is, fields, number, error.
+Ask: TypeAlias = tuple[str, str, list[str], float, float]
 
 # Newline text, the parameter of Flume's appendBatch, that of its append.
 Kind: TypeAlias = Literal["lines", "batch", "event"]

@@ -407,7 +407,7 @@ class Run:
         clock: Clock,
         origins: Sequence[Origin],
         *,
-        by: str,
+        by: tuple[str, ...],
         batch_interval_us: int,
         windowed: bool,
         idle_timeout_us: int | None = None,

@@ -64,6 +64,15 @@ class Batch:
         """The names of the columns, in their order."""
         return self._table.fields
 
+    def select(self, fields: Sequence[str]) -> Batch:
+        """
+        Return it with these columns alone, in this order.
+
+        Raises:
+            ValueError: It has no such column.
+        """
+        return Batch(self._table.select(list(fields)))
+
     @property
     def filtered(self) -> int:
         """How many lines were left out: headers and comments, such as `#Fields:`."""

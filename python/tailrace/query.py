@@ -10,11 +10,13 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 from tailrace import _core
+from tailrace.aggregates import Aggregate, asks, count, place_of
 from tailrace.answers import Answers
 from tailrace.driver import Clock, Origin, Run
-from tailrace.durations import Duration, check_divides, micros
+from tailrace.durations import Duration, micros
 from tailrace.filters import ALL, Asked, Point, fitting
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
+from tailrace.shape import Length, checked_count, lengths_us, shape
 from tailrace.sources import as_live, at_hand
 from tailrace.sources.globs import matching
 from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory, size_of
@@ -50,12 +52,33 @@ _ROWS = 10
 
 
 class _Window(NamedTuple):
-    length_us: int
+    length: Length
+    every: Duration | None
+    offset: Duration
     slide_us: int
+    # The shortest of its lengths that end.
+    length_us: int
     time: Time
     lateness_us: int
     batch_interval_us: int
     idle_timeout_us: int | None
+
+
+class _Question(NamedTuple):
+    """What is asked of the lines: of each key, in which order, of how many."""
+
+    by: tuple[str, ...] | None = None
+    aggregates: dict[str, Aggregate] = {"count": count()}  # noqa: RUF012 - never changed
+    limit: int | None = _ROWS
+    order_by: str | None = None
+    ascending: bool = False
+    max_keys: int | None = None
+
+    @property
+    def fields(self) -> list[str]:
+        """Those that formats need to have."""
+        of_values = (field for one in self.aggregates.values() for field in one.fields)
+        return list(dict.fromkeys([*(self.by or ()), *of_values]))
 
 
 class Query:
@@ -69,37 +92,34 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
-    __slots__ = ("_asked", "_by", "_limit", "_places", "_window")
+    __slots__ = ("_asked", "_places", "_question", "_window")
 
     def __init__(
         self,
         places: tuple[_Place, ...],
         *,
         window: _Window | None = None,
-        by: str | None = None,
-        limit: int | None = _ROWS,
+        question: _Question = _Question(),  # noqa: B008 - it does not change
         asked: Asked = ALL,
     ) -> None:
         self._places = places
         self._window = window
-        self._by = by
-        self._limit = limit
+        self._question = question
         self._asked = asked
 
     def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
-        kept = {
-            "window": self._window,
-            "by": self._by,
-            "limit": self._limit,
-            "asked": self._asked,
-        }
+        kept = {"window": self._window, "question": self._question, "asked": self._asked}
         return Query(self._places, **{**kept, **changes})
+
+    def _asking(self, **changes: Any) -> Query:  # noqa: ANN401 - as a question has them
+        return self._with(question=self._question._replace(**changes))
 
     def window(
         self,
-        length: Duration,
+        length: Length,
         every: Duration | None = None,
         *,
+        offset: Duration = 0,
         time: Time | None = None,
         lateness: Duration | None = None,
         idle_timeout: Duration | None = None,
@@ -109,8 +129,12 @@ class Query:
         Look at the last *length* only, and answer *every* so often.
 
         Args:
-            length: How long the window is: `"300s"`, a `timedelta`, or seconds.
-            every: How often it is answered, by default once a length. It divides the length.
+            length: How long the window is: `"300s"`, a `timedelta`, or seconds. Of several, such
+                as `["10s", "1m", "1h"]`, each end has an answer for each, in their order, from one
+                store; None is everything since the start.
+            every: How often it is answered, by default once the shortest length. It divides them.
+            offset: How far from multiples of *every* since the epoch windows end: days that begin
+                at 05:00 UTC are windows of a day with an offset of `"5h"`.
             time: `"arrival"`, when a line was received, `"log"`, the line's own time, or
                 `"header"`, that which a Flume agent's timestamp interceptor wrote. By default
                 that of arrival for Flume and standard input, else that of the log.
@@ -123,9 +147,9 @@ class Query:
         Raises:
             ValueError: A duration is none, or `every` does not divide the length.
         """
-        length_us = micros(length, "window")
-        slide_us = length_us if every is None else micros(every, "slide")
-        check_divides(slide_us, length_us)
+        lengths, slide_us = lengths_us(length, every, ("window", "slide"))
+        length_us = min((one for one in lengths if one is not None), default=slide_us)
+        micros(offset, "offset", least=0)
         if time is None:
             arrives = all(place.arrives for place in self._places)
             time = "arrival" if arrives else "log"
@@ -153,21 +177,78 @@ class Query:
                 idle_timeout_us = micros(idle_timeout, "idle timeout", least=_SECOND_US)
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(
-            window=_Window(length_us, slide_us, time, lateness_us, interval_us, idle_timeout_us)
+            window=_Window(
+                length,
+                every,
+                offset,
+                slide_us,
+                length_us,
+                time,
+                lateness_us,
+                interval_us,
+                idle_timeout_us,
+            )
         )
 
-    def count(self, by: str) -> Query:
+    def count(self, by: str | Sequence[str] | None = None) -> Query:
         """
-        Count lines by a field; `tailrace formats` and `tr.Format(name).fields` list them.
+        Count lines by a field or by several; without one all lines are counted together.
+
+        `tailrace formats` and `tr.Format(name).fields` list the fields.
 
         Raises:
             ValueError: The format has no such field.
         """
-        if not isinstance(by, str):
-            raise TypeError(f"by: the name of one field, such as 'url', not {by!r:.80}")
+        return self.agg(by, count=count())
+
+    def agg(self, by: str | Sequence[str] | None = None, **aggregates: Aggregate) -> Query:
+        """
+        Ask more of the lines of each key than their number.
+
+        Args:
+            by: The field of keys, or several; all lines together without one.
+            aggregates: What to compute, by the names that it has in answers. Rows are ranked by
+                the first, unless `top` or `sorted` says otherwise.
+
+        Raises:
+            TypeError: What is asked is no aggregate, or not of values like these.
+            ValueError: The format has no such field, or nothing is asked.
+
+        >>> import tailrace as tr
+        >>> lines = [
+        ...     f'{host} - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 {size} "-" "x"'
+        ...     for host, size in [("1.2.3.4", 10), ("1.2.3.4", 30), ("::1", 5)]
+        ... ]
+        >>> query = tr.from_lines(lines, format="combined").agg(
+        ...     by="host", hits=tr.count(), sent=tr.sum("size"), mean=tr.mean("size")
+        ... )
+        >>> next(iter(query.top(1, by="sent").run())).rows
+        [{'host': '1.2.3.4', 'hits': 2, 'sent': 40, 'mean': 20.0}]
+        """
+        keys = () if by is None else (by,) if isinstance(by, str) else by
+        if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+            raise TypeError(f"by: the name of a field, such as 'url', or several, not {by!r:.80}")
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"by: {', '.join(keys)}: a field is there twice")
+        if not aggregates:
+            raise ValueError("nothing to compute: say what, for instance hits=tr.count()")
+        asks(aggregates, keys)
+        question = self._question._replace(by=tuple(keys), aggregates=aggregates)
         for place in self._places:
-            checked_fields([by], place.log_format)
-        return self._with(by=by).checked([by])
+            checked_fields(question.fields, place.log_format)
+        return self._with(question=question).checked(question.fields)
+
+    def max_keys(self, n: int) -> Query:
+        """
+        Hold no more than *n* keys in a window; what is over it is one row, `(other)`, at the end.
+
+        Totals stay exact. Of the keys that are new in a slide those with the most lines come
+        first. Without a window those come first that came first.
+
+        Raises:
+            ValueError: *n* is below one.
+        """
+        return self._asking(max_keys=checked_count(n, "max_keys", "keys"))
 
     def where(self, condition: str) -> Query:
         """
@@ -212,27 +293,36 @@ class Query:
 
     def checked(self, fields: Sequence[str] = ()) -> Query:
         """Return it if every source's format can be asked this and has these fields."""
-        fields = fields or ([] if self._by is None else [self._by])
+        fields = fields or (self._question.fields if self._question.by is not None else [])
         for place in self._places:
             self._asked.check(place.log_format, fields)
         return self
 
-    def top(self, n: int) -> Query:
+    def top(self, n: int, by: str | None = None, *, ascending: bool = False) -> Query:
         """
-        Answer the *n* keys with the highest counts, ties by key; 10 unless asked otherwise.
+        Answer the *n* keys that rank first, ties by key; 10 unless asked otherwise.
+
+        Args:
+            n: How many.
+            by: The aggregate to rank by; the first one unless asked otherwise.
+            ascending: Whether the least come first instead of the greatest.
 
         Raises:
-            ValueError: *n* is below one.
+            ValueError: *n* is below one, or there is no such aggregate.
         """
         if not isinstance(n, int):
             raise TypeError(f"top: a whole number of rows, not {n!r:.80}")
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
-        return self._with(limit=min(n, _MOST_ROWS))
+        return self._ranked(min(n, _MOST_ROWS), by, ascending=ascending)
 
-    def sorted(self) -> Query:
-        """Answer every key, the highest counts first, ties by key."""
-        return self._with(limit=None)
+    def sorted(self, by: str | None = None, *, ascending: bool = False) -> Query:
+        """Answer every key, those that rank first at first, as `top` does."""
+        return self._ranked(None, by, ascending=ascending)
+
+    def _ranked(self, limit: int | None, by: str | None, *, ascending: bool) -> Query:
+        place_of(by, self._question.aggregates)
+        return self._asking(limit=limit, order_by=by, ascending=ascending)
 
     @overload
     def run(self, *, jobs: int | None = None) -> Answers: ...
@@ -298,22 +388,23 @@ class Query:
     def start(self, *, jobs: int | None = None) -> Run:
         """Return the run behind `run`, for who wants to stop it in good order."""
         jobs = self.jobs(jobs)
-        if self._by is None:
+        question = self._question
+        if question.by is None:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
         window = self._window
         if window is None and any(place.live for place in self._places):
             return self.window(*_LIVE_WINDOW).start(jobs=jobs)
         clock = Clock()
         asked = self._asked.compiled(clock.now_us())
-        source, origins = _assembled(self._places, window, [self._by], asked)
+        fields = question.fields
+        source, origins = _assembled(self._places, window, fields, asked)
         lateness_us = 0 if window is None else window.lateness_us
         engine = _core.Engine(
-            formats=[name for place in self._places for name in place.formats(self._by, asked)],
-            by=self._by,
+            formats=[name for place in self._places for name in place.formats(fields, asked)],
+            by=list(question.by),
+            aggregates=asks(question.aggregates, question.by),
             time="log" if window is None else window.time,
-            limit=self._limit,
-            window_us=None if window is None else (window.length_us, window.slide_us),
-            lateness_us=lateness_us,
+            shape=_shape(question, window),
             sources=source.count,
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
@@ -331,13 +422,38 @@ class Query:
             source,
             clock,
             origins,
-            by=self._by,
+            by=question.by,
             batch_interval_us=interval_us,
             windowed=window is not None,
             idle_timeout_us=None if window is None else window.idle_timeout_us,
             lateness_us=lateness_us,
             jobs=jobs,
         )
+
+
+def _shape(question: _Question, window: _Window | None) -> _core.Shape:
+    order_by = place_of(question.order_by, question.aggregates)
+    if window is None:
+        return _core.Shape(
+            lengths_us=[None],
+            slide_us=None,
+            offset_us=0,
+            lateness_us=0,
+            limit=question.limit,
+            order_by=order_by,
+            ascending=question.ascending,
+            max_keys=question.max_keys,
+        )
+    return shape(
+        window.length,
+        window.every,
+        limit=question.limit,
+        order_by=order_by,
+        ascending=question.ascending,
+        offset=window.offset,
+        lateness_us=window.lateness_us,
+        max_keys=question.max_keys,
+    )
 
 
 # Below this the threads cost more than they save.
@@ -368,11 +484,11 @@ class _Place(NamedTuple):
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
 
-    def formats(self, field: str, asked: _core.Filter | None) -> list[str]:
-        """Return the formats that its lines may turn out to have, all with this field."""
+    def formats(self, fields: Sequence[str], asked: _core.Filter | None) -> list[str]:
+        """Return the formats that its lines may turn out to have, all with these fields."""
         if self.log_format != AUTO:
             return [self.log_format]
-        return fitting(DETECTED, [field], asked)
+        return fitting(DETECTED, list(fields), asked)
 
     def sources(
         self, window: _Window | None, *, waited_for: bool, of: int
@@ -576,8 +692,8 @@ def merge(*queries: Query) -> Query:
     for query in queries:
         if not isinstance(query, Query):
             raise TypeError(f"merge takes queries, such as tr.from_files(…), not {query!r:.80}")
-        refined = (query._window, query._by, query._limit, query._asked)  # noqa: SLF001 - of this class
-        if refined != (None, None, _ROWS, ALL):
+        refined = (query._window, query._question, query._asked)  # noqa: SLF001 - of this class
+        if refined != (None, _Question(), ALL):
             raise ValueError("merge first, then say .window, .count and .top of all of them")
     places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above
     if [path for place in places for path in place.paths].count(STDIN) > 1:

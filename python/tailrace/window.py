@@ -1,14 +1,18 @@
-"""A window without a log and without a clock: keys and times in, snapshots out."""
+"""A window without a log and without a clock: keys, values and times in, snapshots out."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace.durations import Duration, check_divides, micros
+from tailrace.aggregates import Aggregate, asks, count, place_of
+from tailrace.durations import Duration, micros
+from tailrace.format import Batch
+from tailrace.shape import Length, shape
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -25,20 +29,32 @@ _MAX_SECONDS = 9 * 10**9
 
 class Window:
     """
-    Counts keys over the last *length*, with an answer *every* so often.
+    Answers of the last *length*, *every* so often, for each key.
 
-    Keys are text, bytes or integers, or None for the null key; all keys of one window are of one
-    type. Windows end at multiples of *every* since the epoch. Nothing here reads a clock: the
-    window moves when `advance` says so. Threads may share it.
+    Nothing here reads a clock: the window moves when `advance` says so. Windows end at multiples
+    of *every* since the epoch, plus *offset*. Threads may share it.
+
+    Keys are text, bytes or integers, or None for the null key; keys of one field are of one type.
 
     Args:
-        length: How long the window is: `"300s"`, a `timedelta`, or seconds.
-        every: How often it is answered, by default once a length. It divides the length.
+        length: How long the window is: `"300s"`, a `timedelta`, or seconds. A list of several
+            gives an answer of each from one store; None is everything since the start.
+        every: How often it is answered, by default once the shortest length. It divides them.
+        by: The fields of keys, where `add` is given more than a column of them.
+        aggregates: What is asked of each key, by the names of answers; by default
+            `{"count": tr.count()}`.
         top: How many rows a snapshot has at most; every key by default.
+        order_by: By which aggregate rows are ranked; by default the first.
+        ascending: Whether the least come first instead of the greatest.
+        offset: How far from multiples of *every* windows end: days that begin at 05:00 UTC are
+            windows of a day with an offset of `"5h"`.
         lateness: How far the watermark stays behind what `advance` is told.
+        max_keys: How many keys a window holds at most; what is over it is one row, `(other)`, so
+            that totals stay exact.
 
     Raises:
-        ValueError: A duration is none, `every` does not divide the length, or `top` is below one.
+        ValueError: A duration is none, *every* does not divide a length, a number is below one,
+            or there is no such aggregate to rank by.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", every="30s")
@@ -51,43 +67,78 @@ class Window:
 
     def __init__(
         self,
-        length: Duration,
+        length: Length,
         every: Duration | None = None,
         *,
+        by: str | Sequence[str] = "key",
+        aggregates: Mapping[str, Aggregate] | None = None,
         top: int | None = None,
+        order_by: str | None = None,
+        ascending: bool = False,
+        offset: Duration = 0,
         lateness: Duration = "0s",
+        max_keys: int | None = None,
     ) -> None:
-        length_us = micros(length, "length")
-        slide_us = length_us if every is None else micros(every, "every")
-        check_divides(slide_us, length_us)
-        if top is not None and top < 1:
-            raise ValueError(f"top: {top} rows; ask for at least one, or None for all")
+        self._by = (by,) if isinstance(by, str) else tuple(by)
+        asked = {"count": count()} if aggregates is None else dict(aggregates)
         self._window = _core.Window(
-            window_us=(length_us, slide_us),
-            lateness_us=micros(lateness, "lateness", least=0),
-            limit=top,
+            by=list(self._by),
+            aggregates=asks(asked, self._by, _VALUES),
+            shape=shape(
+                length,
+                every,
+                limit=top,
+                order_by=place_of(order_by, asked),
+                ascending=ascending,
+                offset=offset,
+                lateness_us=micros(lateness, "lateness", least=0),
+                max_keys=max_keys,
+            ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
         self._calls = 0
 
-    def add(self, keys: Any, *, times: Any) -> None:  # noqa: ANN401 - whatever holds a column
+    def add(self, keys: Any, values: Any = None, *, times: Any) -> None:  # noqa: ANN401 - columns
         """
-        Count each key at its time; takes effect at once and closes nothing.
+        Add an event for each key at its time; takes effect at once and closes nothing.
 
-        A key whose pane is closed already is counted as late, in no window.
+        A column is a list, a NumPy array, a series of pandas or polars, an Arrow array, or another
+        column. An event whose pane is closed already is counted as late, in no window.
 
         Args:
-            keys: A list, NumPy array, Arrow array, or another column.
+            keys: A column; of keys of several fields a column each, by name or in order; or a
+                table that has all columns: a data frame, an Arrow table, a dictionary of columns
+                or a list of dictionaries.
+            values: A column; where aggregates name fields, columns by name or a table. Not needed
+                where *keys* is a table with all of them, or only events are counted.
             times: As many aware datetimes, `datetime64`s, Arrow timestamps (without a zone these
-                two are UTC), or seconds since the epoch.
+                two are UTC), or seconds since the epoch; or the name of such a column of *keys*.
 
         Raises:
-            TypeError: Keys or times of another type, or of several types.
-            ValueError: Not as many times as keys, a datetime without a zone, or out of range.
+            TypeError: Keys, values or times of another type, or of several types.
+            ValueError: Not as many of one as of the other, a column that is missing, a datetime
+                without a zone, or out of range.
         """
         self._calls += 1
+        fields = self._window.fields
+        if isinstance(times, str):
+            times = _of_table(keys, [times], "times")[0]
+        key_columns = _columns(keys, self._by, "keys") if self._by else []
+        if not fields:
+            value_columns = []
+        elif values is None:
+            if not _is_table(keys):
+                raise ValueError(f"values: a column is wanted for {', '.join(fields)}")
+            value_columns = _of_table(keys, fields, "values")
+        else:
+            value_columns = _columns(values, fields, "values")
         moments, in_micros = _times(times)
-        self._window.add(_column(keys, "keys"), moments, micros=in_micros)
+        self._window.add(
+            [_column(column, "keys") for column in key_columns],
+            [_column(column, "values") for column in value_columns],
+            moments,
+            micros=in_micros,
+        )
 
     def advance(self, now: datetime | float) -> Snapshots:
         """
@@ -106,14 +157,14 @@ class Window:
         self._window.finish()
         return Snapshots(self, self._calls)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, lookback: int = 0) -> Snapshot:
         """Return the window that ends with the newest open pane, as it stands."""
         self._calls += 1
-        return Snapshot.of(self._window.snapshot(), "key")
+        return Snapshot.of(self._window.snapshot(lookback), self._by)
 
     def _next(self, call: int) -> Snapshot | None:
         answer = self._window.next_snapshot() if call == self._calls else None
-        return None if answer is None else Snapshot.of(answer, "key")
+        return None if answer is None else Snapshot.of(answer, self._by)
 
 
 class Snapshots:
@@ -142,43 +193,105 @@ class Snapshots:
         return snapshot
 
 
-def _column(values: Any, what: str) -> list[Any]:  # noqa: ANN401 - whatever holds a column
-    """Make a list of a column, by the name which its library has for that."""
+# The name of the column of values, where it needs none.
+_VALUES = "values"
+
+# Of NumPy's kinds of values: what the core takes as whole numbers and as floats.
+_NUMBERS = {"i": "int64", "u": "int64", "b": "int64", "f": "float64"}
+
+_MOST = 2**63 - 1
+
+
+def _is_table(given: Any) -> bool:  # noqa: ANN401 - whatever holds columns
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        return True
+    if isinstance(given, list):
+        return bool(given) and isinstance(given[0], Mapping)
+    # Of arrays only a table has a stream and no length of values.
+    return hasattr(given, "column_names") or isinstance(given, _core.Table | Batch)
+
+
+def _columns(given: Any, names: Sequence[str], what: str) -> list[Any]:  # noqa: ANN401 - as above
+    """Return the columns of these names, from a table or in order."""
+    if _is_table(given):
+        return _of_table(given, names, what)
+    if len(names) == 1:
+        return [given]
+    # In order, each a column of its own; a list of as many texts is one column.
+    if isinstance(given, list | tuple) and len(given) == len(names) and not _is_plain(given):
+        return list(given)
+    raise ValueError(
+        f"{what}: {len(names)} columns are wanted, for {', '.join(names)}: by name, in a table, or "
+        "in order in a list"
+    )
+
+
+def _is_plain(given: Sequence[Any]) -> bool:
+    return any(isinstance(one, str | bytes | int | float | None) for one in given)
+
+
+def _of_table(table: Any, names: Sequence[str], what: str) -> list[Any]:  # noqa: ANN401 - as above
+    if not _is_table(table):
+        raise TypeError(f"{what}: {names[0]!r} names a column, but no table is given")
+    if isinstance(table, list):
+        try:
+            return [[row[name] for row in table] for name in names]
+        except KeyError as error:
+            raise ValueError(f"{what}: a row has no {error.args[0]!r}") from None
+    if isinstance(table, Batch):
+        return [table.select([name]) for name in names]
+    columns = []
+    for name in names:
+        try:
+            columns.append(table[name])
+        except (KeyError, LookupError, ValueError) as error:
+            raise ValueError(f"{what}: there is no column {name!r}") from error
+    return columns
+
+
+def _column(values: Any, what: str) -> Any:  # noqa: ANN401 - whatever holds a column
+    """Return a column as the core takes it: a list, a buffer of numbers, or what speaks Arrow."""
     speaks_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
     if isinstance(values, str | bytes) or not (speaks_arrow or hasattr(values, "__iter__")):
         raise TypeError(f"{what}: a column is wanted, such as a list, not {values!r:.80}")
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    to_numpy = getattr(values, "to_numpy", None)
+    if kind in _NUMBERS and (to_numpy is not None or not speaks_arrow):
+        # Of pandas' series too; a missing value among whole numbers makes these objects.
+        array = values if to_numpy is None else to_numpy()
+        if getattr(array.dtype, "kind", None) in _NUMBERS:
+            if array.dtype.kind == "u" and array.size and int(array.max()) > _MOST:
+                raise ValueError(f"{what}: a number is out of range (64 bits)")
+            return array.astype(_NUMBERS[array.dtype.kind])
+    if speaks_arrow and not _is_of_pandas(values):
+        return values
     for method in ("tolist", "to_pylist", "to_list"):
         convert = getattr(values, method, None)
         if convert is not None:
             return list(convert())
-    if speaks_arrow:
-        return _arrow(values)
     return list(values)
 
 
-def _arrow(values: Any) -> list[Any]:  # noqa: ANN401 - whatever speaks Arrow
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - only who has Arrow data and no list
-    except ImportError as error:
-        raise TypeError("Arrow data without a list of its own needs pyarrow installed") from error
-    whole = hasattr(values, "__arrow_c_array__")
-    column = pa.array(values) if whole else pa.chunked_array(values)
-    return list(column.to_pylist())
+def _is_of_pandas(values: Any) -> bool:  # noqa: ANN401 - as above
+    # Its way to Arrow needs pyarrow, which may not be there.
+    return type(values).__module__.partition(".")[0] == "pandas"
 
 
-def _times(times: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - whatever holds a column
-    """Return times as a list, and whether they are whole microseconds."""
+def _times(times: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever holds a column
+    """Return times as a column, and whether whole numbers in it are microseconds."""
     # NumPy and pandas name their type so; with a zone pandas adds it after a comma.
     kind = str(getattr(times, "dtype", ""))
     if kind.startswith("datetime64") and "," not in kind:
-        return times.astype("datetime64[us]").astype("int64").tolist(), True
+        array = times.to_numpy() if hasattr(times, "to_numpy") else times
+        return array.astype("datetime64[us]").astype("int64"), True
     moments = _column(times, "times")
-    if not isinstance(times, list | tuple) and moments and isinstance(moments[0], datetime):
+    if isinstance(moments, list) and not isinstance(times, list | tuple):
         # Arrow's timestamps without a zone count from the epoch in UTC.
-        naive = [isinstance(moment, datetime) and moment.tzinfo is None for moment in moments]
         moments = [
-            moment.replace(tzinfo=UTC) if is_naive else moment
-            for moment, is_naive in zip(moments, naive, strict=True)
+            moment.replace(tzinfo=UTC)
+            if isinstance(moment, datetime) and moment.tzinfo is None
+            else moment
+            for moment in moments
         ]
     return moments, False
 

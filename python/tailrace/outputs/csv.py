@@ -8,7 +8,8 @@ so that a row is a line; the very text is in JSON.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from tailrace.outputs.escape import for_csv
 from tailrace.outputs.jsonl import iso
@@ -30,11 +31,13 @@ def rows(snapshot: Snapshot) -> str:
     return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)
 
 
-def _value(value: str | bytes | int | None) -> str:
+def _value(value: Any) -> str:  # noqa: ANN401 - whatever was asked
     if value is None:
         return ""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, list):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     text = for_csv(value)

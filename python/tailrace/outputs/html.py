@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.text import heading, key_text
+from tailrace.outputs.text import heading, key_text, value_text
 
 if TYPE_CHECKING:
     from tailrace.snapshot import Snapshot
@@ -16,11 +16,13 @@ __all__ = ["table"]
 def table(snapshot: Snapshot, most: int) -> str:
     """Return at most this many rows, under a caption that says what the window holds."""
     caption = "".join(part.text for part in heading(snapshot))
-    shown = snapshot.rows[:most]
-    by = next(iter(shown[0]), "key") if shown else "key"
-    lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [by, "count"])]
-    lines += [_row("td", [key_text(row[by]), f"{row['count']:,}"]) for row in shown]
-    rest = len(snapshot.rows) - len(shown)
+    shown = snapshot.head(most).rows
+    names = snapshot.columns
+    lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [*names])]
+    for row in shown:
+        said = [key_text if name in snapshot.by else value_text for name in names]
+        lines.append(_row("td", [say(row[name]) for say, name in zip(said, names, strict=True)]))
+    rest = len(snapshot) - len(shown)
     if rest:
         lines.append(_row("td", ["\u2026", f"{rest:,} more"]))
     return "\n".join([*lines, "</table>"])

@@ -109,7 +109,7 @@ class Screen:
         table: list[Line] = []
         if self._snapshot is not None:
             # Of every key, only those are written out that can be seen.
-            table = table_lines(self._snapshot._replace(rows=self._snapshot.rows[:most]))
+            table = table_lines(self._snapshot.head(most))
         if self._status is None:
             return table[: max(most - _LINES_OF_OTHERS, min(most, 1))]
         room = max(most - 1, min(most, _LINES_BEFORE_STATUS))

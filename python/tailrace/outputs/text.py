@@ -38,6 +38,11 @@ class Status(Protocol):
         """How much of the log has to follow before a window is answered."""
 
 
+# What is beyond these is told with an exponent.
+_SMALL = 1e-3
+_LARGE = 1e15
+
+
 def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -> str:
     """
     Return the snapshot as a heading and a line for each row, without a newline at the end.
@@ -52,19 +57,31 @@ def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -
 
 def table_lines(snapshot: Snapshot, most: int | None = None) -> list[Line]:
     """Return the lines of the table."""
-    if not snapshot.rows:
+    rows = snapshot.head(most).rows if most is not None else snapshot.rows
+    if not rows:
         return [heading(snapshot)]
-    rows = snapshot.rows[:most]
-    by = next(iter(rows[0]), "key")
-    counts = [f"{row['count']:,}" for row in rows]
-    wide = max([len("count"), *map(len, counts)])
-    lines = [heading(snapshot), [Part(f"{'count':>{wide}}  {by}", Style.HEADING)]]
-    lines += [
-        [Part(f"{count:>{wide}}", Style.COUNT), Part("  " + key_text(row[by]))]
-        for count, row in zip(counts, rows, strict=True)
-    ]
-    rest = len(snapshot.rows) - len(rows)
-    return [*lines, [Part(f"and {_counted(rest, 'row')} more", Style.STATUS)]] if rest else lines
+    named = [name for name in snapshot.columns if name not in snapshot.by]
+    values = [_right(name, [value_text(row[name]) for row in rows]) for name in named]
+    keys = [_left(name, [key_text(row[name]) for row in rows]) for name in snapshot.by]
+    # What is widest and least alike stands last, where nothing has to line up behind it.
+    title, *lines = zip(*values, *keys, strict=True)
+    shown = [heading(snapshot), [Part("  ".join(title).rstrip(), Style.HEADING)]]
+    for line in lines:
+        counts, rest = "  ".join(line[: len(values)]), "  ".join(line[len(values) :]).rstrip()
+        parts = [Part(counts, Style.COUNT)]
+        shown.append([*parts, Part("  " + rest)] if keys else parts)
+    more = len(snapshot) - len(rows)
+    return [*shown, [Part(f"and {_counted(more, 'row')} more", Style.STATUS)]] if more else shown
+
+
+def _right(name: str, texts: list[str]) -> list[str]:
+    wide = max(map(len, [name, *texts]))
+    return [f"{text:>{wide}}" for text in [name, *texts]]
+
+
+def _left(name: str, texts: list[str]) -> list[str]:
+    wide = max(map(len, [name, *texts]))
+    return [f"{text:<{wide}}" for text in [name, *texts]]
 
 
 def lines_summary(lines: dict[str, Any]) -> str:
@@ -120,13 +137,35 @@ def heading(snapshot: Snapshot) -> Line:
     return [*line, Part(f", {start} to {end} UTC", Style.HEADING)]
 
 
-def key_text(key: str | bytes | int | None) -> str:
+def key_text(key: str | bytes | float | None) -> str:
     """Return a key as people read it."""
     if key is None:
         return "-"
     if isinstance(key, bytes):
         key = key.decode(errors="replace")
     return for_people(str(key))
+
+
+def value_text(value: Any) -> str:  # noqa: ANN401 - whatever was asked
+    """
+    Return what an aggregate says as people read it.
+
+    >>> value_text(1234567), value_text(1234.56789), value_text(None)
+    ('1,234,567', '1,234.57', '-')
+    >>> value_text([{"value": 200, "count": 12}, {"value": "a", "count": 1}])
+    '200 (12), a (1)'
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if not _SMALL <= abs(value) < _LARGE:
+            return f"{value:g}"
+        digits = 6 - len(str(int(abs(value))))
+        text = f"{value:,.{max(digits, 0)}f}"
+        return text.rstrip("0").rstrip(".") if digits > 0 else text
+    if isinstance(value, list):
+        return ", ".join(f"{key_text(one['value'])} ({one['count']:,})" for one in value)
+    return key_text(value)
 
 
 def _lost(lines: dict[str, Any]) -> list[tuple[str, int]]:

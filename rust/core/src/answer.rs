@@ -21,8 +21,8 @@ pub struct Snapshot {
     /// The first keys in order: the fields of the key, then what was asked of it. Behind them
     /// stands the row of the keys that there was no room for.
     pub rows: Rows,
-    /// Whether the last row is that one.
-    pub has_other: bool,
+    /// How many events that row is of, where there is one.
+    pub other: Option<u64>,
     /// Where all lines up to the end of the window went.
     pub lines: Counters,
 }

@@ -98,6 +98,9 @@ impl Settings {
     }
 }
 
+/// What stands for the keys that there was no room for.
+const OTHER: &[u8] = b"(other)";
+
 /// Everything that is remembered between chunks.
 #[derive(Debug)]
 pub struct State {
@@ -487,7 +490,7 @@ impl State {
             keys: totals.keys() - usize::from(other.is_some()),
             total: totals.total(),
             rows: self.rows(&ids, other, |place, id| cell(place, id, totals.count(id))),
-            has_other: other.is_some(),
+            other: other.map(|id| totals.count(id)),
             lines,
         }
     }
@@ -500,7 +503,10 @@ impl State {
             composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
         }
         if other.is_some() {
-            columns.iter_mut().for_each(|column| column.push(Cell::Null));
+            for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
+                let name = place == 0 && *kind == Kind::Text;
+                column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
+            }
         }
         // A plan that does not fit its values was turned away when it was made.
         let says = plan.kinds(values).unwrap_or_default();

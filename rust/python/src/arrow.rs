@@ -7,17 +7,18 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
-    RecordBatchOptions, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, ListArray,
+    RecordBatch, RecordBatchIterator, RecordBatchOptions, StringArray, StructArray,
+    TimestampMicrosecondArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyString};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use pyo3_arrow::error::PyArrowError;
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
@@ -39,14 +40,30 @@ pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
 }
 
 pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
+    let columns =
+        rows.columns.into_iter().map(|column| array(column, false)).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-fn array(column: Column) -> Result<ArrayRef, ArrowError> {
+/// The rows of an answer; each column has the type of what it holds.
+pub(crate) fn batch(names: &[String], rows: Rows, raw: bool) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns.into_iter().map(|column| array(column, raw));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let fields = names.iter().zip(&columns);
+    let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+fn array(column: Column, raw: bool) -> Result<ArrayRef, ArrowError> {
     let nulls = nulls(column.valid);
     Ok(match column.values {
+        Values::Text { offsets, data } if raw => {
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
+        }
         Values::Text { offsets, data } => {
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
@@ -56,6 +73,24 @@ fn array(column: Column) -> Result<ArrayRef, ArrowError> {
         Values::Time(values) => {
             let times = TimestampMicrosecondArray::try_new(values.into(), nulls)?;
             Arc::new(times.with_timezone("UTC"))
+        }
+        // 38 digits are what this type of Arrow has at most; 128 bits have one more.
+        Values::Large(values) => Arc::new(
+            Decimal128Array::try_new(values.into(), nulls)?.with_precision_and_scale(38, 0)?,
+        ),
+        Values::Counted { offsets, values, counts } => {
+            let values = array(*values, raw)?;
+            let counts = Int64Array::from_iter_values(
+                counts.into_iter().map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
+            );
+            let fields = Fields::from(vec![
+                Field::new("value", values.data_type().clone(), true),
+                Field::new("count", DataType::Int64, false),
+            ]);
+            let pairs = StructArray::try_new(fields, vec![values, Arc::new(counts)], None)?;
+            let field = Arc::new(Field::new_list_field(pairs.data_type().clone(), false));
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(ListArray::try_new(field, offsets, Arc::new(pairs), nulls)?)
         }
     })
 }
@@ -92,9 +127,12 @@ pub(crate) fn stream_capsule<'py>(
 /// A column whose values are asked for one by one.
 pub(crate) enum Cells<'a> {
     Text(&'a StringArray),
+    Bytes(&'a BinaryArray),
     Int(&'a Int64Array),
+    Large(&'a Decimal128Array),
     Float(&'a Float64Array),
     Time(&'a TimestampMicrosecondArray),
+    Counted(&'a ListArray),
 }
 
 impl<'a> Cells<'a> {
@@ -103,6 +141,9 @@ impl<'a> Cells<'a> {
             DataType::Int64 => Self::Int(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Self::Float(array.as_primitive::<Float64Type>()),
             DataType::Timestamp(..) => Self::Time(array.as_primitive::<TimestampMicrosecondType>()),
+            DataType::Binary => Self::Bytes(array.as_binary()),
+            DataType::Decimal128(..) => Self::Large(array.as_primitive::<Decimal128Type>()),
+            DataType::List(_) => Self::Counted(array.as_list()),
             _ => Self::Text(array.as_string()),
         }
     }
@@ -113,9 +154,27 @@ impl<'a> Cells<'a> {
             Self::Text(array) if array.is_valid(row) => {
                 PyString::new(py, array.value(row)).into_bound_py_any(py)
             }
+            Self::Bytes(array) if array.is_valid(row) => {
+                PyBytes::new(py, array.value(row)).into_bound_py_any(py)
+            }
             Self::Int(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
+            Self::Large(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
             Self::Float(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
             Self::Time(array) if array.is_valid(row) => iso(array.value(row)).into_bound_py_any(py),
+            Self::Counted(array) if array.is_valid(row) => {
+                let pairs = array.value(row);
+                let pairs = pairs.as_struct();
+                let columns: Vec<_> = pairs.columns().iter().map(Cells::new).collect();
+                let list = PyList::empty(py);
+                for row in 0..pairs.len() {
+                    let pair = PyDict::new(py);
+                    for (name, cells) in ["value", "count"].iter().zip(&columns) {
+                        pair.set_item(name, cells.get(py, row)?)?;
+                    }
+                    list.append(pair)?;
+                }
+                list.into_bound_py_any(py)
+            }
             _ => Ok(py.None().into_bound(py)),
         }
     }

@@ -2,36 +2,27 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use std::sync::{Mutex, MutexGuard};
-use tailrace_core::{Chunk, Counters, Format, Key, Output, Reason, Snapshot, lossy, write_iso};
+use tailrace_core::{Chunk, Counters, Format, Output, Reason, Snapshot, lossy, write_iso};
 
 use crate::BatchError;
-use crate::lines::PyFormat;
+use crate::lines::{PyFormat, PyTable};
 
-/// Bounds, keys, total, rows and counters, as `Snapshot` in Python takes them.
+/// Which length, bounds, keys, total, how many events are of other keys, rows and counters, as
+/// `Snapshot` in Python takes them.
 pub(crate) type Answer<'py> =
-    (Option<i64>, Option<i64>, usize, u64, Vec<(Bound<'py, PyAny>, u64)>, Bound<'py, PyDict>);
+    (usize, Option<i64>, Option<i64>, usize, u64, Option<u64>, PyTable, Bound<'py, PyDict>);
 
-pub(crate) fn answer(py: Python<'_>, snapshot: Snapshot, bytes: bool) -> PyResult<Answer<'_>> {
-    let rows = snapshot
-        .rows
-        .into_iter()
-        .map(|(key, count)| Ok((key_to_python(py, key, bytes)?, count)))
-        .collect::<PyResult<_>>()?;
-    let lines = counters(py, &snapshot.lines)?;
-    Ok((snapshot.start, snapshot.end, snapshot.keys, snapshot.total, rows, lines))
-}
-
-fn key_to_python(py: Python<'_>, key: Key, bytes: bool) -> PyResult<Bound<'_, PyAny>> {
-    Ok(match key {
-        Key::Null => py.None().into_bound(py),
-        Key::Number(number) => number.into_pyobject(py)?.into_any(),
-        Key::Float(number) => number.into_pyobject(py)?.into_any(),
-        Key::Time(micros) => PyString::new(py, &iso(micros)).into_any(),
-        Key::Text(text) if bytes => pyo3::types::PyBytes::new(py, &text).into_any(),
-        Key::Text(text) => PyString::new(py, &lossy(&text)).into_any(),
-    })
+pub(crate) fn answer<'py>(
+    py: Python<'py>,
+    snapshot: Snapshot,
+    names: &[String],
+    raw: bool,
+) -> PyResult<Answer<'py>> {
+    let Snapshot { back, start, end, keys, total, other, rows, lines } = snapshot;
+    let lines = counters(py, &lines)?;
+    Ok((back, start, end, keys, total, other, PyTable::of_rows(names, rows, raw)?, lines))
 }
 
 /// A time as ISO 8601 text.

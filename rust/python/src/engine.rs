@@ -6,7 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    Clock, Delta, Origin, Panes, Query, Reason, Seed, Settings, State, Time, UnknownField,
+    Ask, Clock, Delta, Format, Kind, Order, Origin, Panes, Plan, Query, Reason, Seed, Settings,
+    State, Time, UnknownField,
 };
 
 use crate::convert::{
@@ -39,57 +40,53 @@ impl PyDelta {
 pub(crate) struct PyEngine {
     query: Query,
     state: Mutex<State>,
+    /// Of the columns of answers.
+    names: Vec<String>,
 }
 
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, formats, by, time, limit, window_us, lateness_us, sources,
-                        start_us, hash_seed, filter=None))]
+    #[pyo3(signature = (*, formats, by, aggregates, time, shape, sources, start_us, hash_seed,
+                        filter=None))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn new(
         formats: Vec<FormatArg<'_>>,
-        by: &str,
+        by: Vec<String>,
+        aggregates: Vec<AskArg>,
         time: &str,
-        limit: Option<usize>,
-        window_us: Option<(i64, i64)>,
-        lateness_us: i64,
+        shape: PyRef<'_, Shape>,
         sources: usize,
         start_us: i64,
         hash_seed: u64,
         filter: Option<PyRef<'_, PyFilter>>,
     ) -> PyResult<Self> {
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
-        let mut kinds = Vec::new();
+        let plan = plan(aggregates)?;
         let mut bound = None;
         for format in &formats {
             bound = checked(filter.as_deref(), format)?;
-            let unknown = || unknown_field(UnknownField { name: by.to_owned() });
-            kinds.push(format.kind(by).ok_or_else(unknown)?);
         }
-        let Some(&kind) = kinds.first() else {
-            return Err(PyValueError::new_err("no format"));
-        };
-        if kinds.iter().any(|&other| other != kind) {
-            let specs: Vec<_> = formats.iter().map(tailrace_core::Format::spec).collect();
-            return Err(PyValueError::new_err(format!(
-                "{by:?} is of several types in the formats {}; give all sources one format, or count by \
-                 another field",
-                specs.join(", ")
-            )));
-        }
+        let keys = by.iter().map(|field| kind_in(&formats, field, "count by"));
+        let keys = keys.collect::<PyResult<Vec<_>>>()?;
+        let values = plan.fields().iter().map(|field| kind_in(&formats, field, "aggregate"));
+        let values = values.collect::<PyResult<Vec<_>>>()?;
+        plan.kinds(&values).map_err(|error| PyValueError::new_err(error.0))?;
         let (time, clock) = match time {
             "arrival" => (Time::Arrival, Clock::Arrival),
             "header" => (Time::Header, Clock::Events),
             "log" => (Time::Log, Clock::Events),
             _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
         };
-        let (panes, length) = panes(window_us, lateness_us)?;
-        let settings = Settings { panes, length, clock, sources, limit, kind };
+        let names = by.iter().cloned().chain(plan.asks().map(|ask| ask.name.clone())).collect();
+        let settings = shape.settings(plan.clone(), clock, sources, keys, values);
+        let by = by.into_iter().map(Into::into).collect();
+        let seed = Seed::new(hash_seed);
         Ok(Self {
-            query: Query { by: by.into(), time, panes, filter: bound, seed: Seed::new(hash_seed) },
+            query: Query { by, plan, time, panes: shape.panes(), filter: bound, seed },
             state: Mutex::new(State::new(settings, start_us)),
+            names,
         })
     }
 
@@ -145,17 +142,17 @@ impl PyEngine {
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         let next = py.detach(|| lock(&self.state).map(|mut state| state.next_snapshot()))?;
-        next.map(|snapshot| answer(py, snapshot, false)).transpose()
+        next.map(|snapshot| answer(py, snapshot, &self.names, false)).transpose()
     }
 
     fn last_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         let last = py.detach(|| lock(&self.state).map(|mut state| state.last_snapshot()))?;
-        last.map(|snapshot| answer(py, snapshot, false)).transpose()
+        last.map(|snapshot| answer(py, snapshot, &self.names, false)).transpose()
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
-        let snapshot = py.detach(|| lock(&self.state).map(|state| state.snapshot()))?;
-        answer(py, snapshot, false)
+        let snapshot = py.detach(|| lock(&self.state).map(|state| state.snapshot(0)))?;
+        answer(py, snapshot, &self.names, false)
     }
 
     fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -169,18 +166,116 @@ impl PyEngine {
     }
 }
 
-/// Panes for a window of this length and slide, and how many of them it has.
-pub(crate) fn panes(
-    window_us: Option<(i64, i64)>,
-    lateness: i64,
-) -> PyResult<(Option<Panes>, i64)> {
-    match window_us {
-        None => Ok((None, 1)),
-        Some((length, width)) if width > 0 && length >= width && length % width == 0 => {
-            Ok((Some(Panes { width, lateness }), length / width))
-        }
-        Some((length, width)) => Err(PyValueError::new_err(format!(
-            "the slide of {width} us does not divide the length of {length} us"
-        ))),
+/// What an aggregate is asked: its name in answers, which it is, its fields, its number, its error.
+pub(crate) type AskArg = (String, String, Vec<String>, f64, f64);
+
+pub(crate) fn plan(aggregates: Vec<AskArg>) -> PyResult<Plan> {
+    let ask = |(name, what, fields, number, error)| Ask { name, what, fields, number, error };
+    let asks = aggregates.into_iter().map(ask).collect();
+    Plan::new(asks).map_err(|error| PyValueError::new_err(error.0))
+}
+
+/// What the values of a field are; the same in all formats.
+fn kind_in(formats: &[Format], field: &str, what: &str) -> PyResult<Kind> {
+    let unknown = || unknown_field(UnknownField { name: field.to_owned() });
+    let kinds = formats.iter().map(|format| format.kind(field).ok_or_else(unknown));
+    let kinds = kinds.collect::<PyResult<Vec<_>>>()?;
+    let Some(&kind) = kinds.first() else {
+        return Err(PyValueError::new_err("no format"));
+    };
+    if kinds.iter().any(|&other| other != kind) {
+        let specs: Vec<_> = formats.iter().map(Format::spec).collect();
+        return Err(PyValueError::new_err(format!(
+            "{field:?} is of several types in the formats {}; give all sources one format, or \
+             {what} another field",
+            specs.join(", ")
+        )));
     }
+    Ok(kind)
+}
+
+/// How far windows look back and how often they are answered, and how.
+#[pyclass(name = "Shape", module = "tailrace._core", frozen)]
+pub(crate) struct Shape {
+    panes: Option<Panes>,
+    lengths: Vec<Option<i64>>,
+    step: i64,
+    limit: Option<usize>,
+    order: Order,
+    max_keys: Option<usize>,
+}
+
+#[pymethods]
+impl Shape {
+    /// Without a slide there is one window of everything; a length that is None is since the
+    /// start.
+    #[new]
+    #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
+                        ascending, max_keys))]
+    #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
+    fn new(
+        lengths_us: Vec<Option<i64>>,
+        slide_us: Option<i64>,
+        offset_us: i64,
+        lateness_us: i64,
+        limit: Option<usize>,
+        order_by: Option<usize>,
+        ascending: bool,
+        max_keys: Option<usize>,
+    ) -> PyResult<Self> {
+        let order = Order { by: order_by, ascending };
+        let none = Self { panes: None, lengths: vec![None], step: 1, limit, order, max_keys };
+        let Some(slide) = slide_us else { return Ok(none) };
+        if slide < 1 || lengths_us.is_empty() || lengths_us.iter().flatten().any(|&us| us < 1) {
+            return Err(PyValueError::new_err("a window has a length and a slide"));
+        }
+        let width = lengths_us.iter().flatten().fold(slide, |width, &length| gcd(width, length));
+        Ok(Self {
+            panes: Some(Panes { width, offset: offset_us, lateness: lateness_us }),
+            lengths: lengths_us.iter().map(|length| length.map(|us| us / width)).collect(),
+            step: slide / width,
+            ..none
+        })
+    }
+}
+
+impl Shape {
+    pub(crate) fn panes(&self) -> Option<Panes> {
+        self.panes
+    }
+
+    pub(crate) fn settings(
+        &self,
+        plan: Plan,
+        clock: Clock,
+        sources: usize,
+        keys: Vec<Kind>,
+        values: Vec<Kind>,
+    ) -> Settings {
+        let Self { panes, ref lengths, step, limit, order, max_keys } = *self;
+        let lengths = lengths.clone();
+        let raw = false;
+        Settings {
+            panes,
+            lengths,
+            step,
+            clock,
+            sources,
+            limit,
+            order,
+            max_keys,
+            plan,
+            keys,
+            values,
+            raw,
+        }
+    }
+}
+
+fn gcd(mut one: i64, mut other: i64) -> i64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }

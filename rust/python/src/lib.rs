@@ -1,6 +1,7 @@
 //! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
 
 mod arrow;
+mod columns;
 mod convert;
 mod engine;
 mod events;
@@ -25,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use super::BatchError;
     #[pymodule_export]
-    use crate::engine::{PyDelta, PyEngine};
+    use crate::engine::{PyDelta, PyEngine, Shape};
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]

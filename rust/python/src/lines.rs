@@ -2,11 +2,12 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Table, Tabulator};
+use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Rows, Table, Tabulator};
 
 use crate::arrow::{self, Cells};
 use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, unknown_field};
@@ -158,6 +159,12 @@ impl PyTable {
         let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
         Ok(Self { schema, batches, filtered: table.filtered, rejects: table.rejects })
     }
+
+    /// The rows of an answer.
+    pub(crate) fn of_rows(names: &[String], rows: Rows, raw: bool) -> PyResult<Self> {
+        let batch = arrow::batch(names, rows, raw).map_err(arrow::error)?;
+        Ok(Self { schema: batch.schema(), batches: vec![batch], filtered: 0, rejects: Vec::new() })
+    }
 }
 
 #[pymethods]
@@ -166,10 +173,28 @@ impl PyTable {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    fn __eq__(&self, other: &Self) -> bool {
+        self.schema == other.schema && self.batches == other.batches
+    }
+
     /// The names of the columns.
     #[getter]
     fn fields(&self) -> Vec<&str> {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// These columns alone.
+    #[pyo3(signature = (names, /))]
+    fn select(&self, names: Vec<String>) -> PyResult<Self> {
+        let place = |name: &String| {
+            let unknown = || PyValueError::new_err(format!("there is no column {name:?}"));
+            self.schema.index_of(name).map_err(|_| unknown())
+        };
+        let places = names.iter().map(place).collect::<PyResult<Vec<_>>>()?;
+        let batches = self.batches.iter().map(|batch| batch.project(&places));
+        let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        let schema = self.schema.project(&places).map_err(arrow::error)?;
+        Ok(Self { schema: schema.into(), batches, filtered: self.filtered, rejects: Vec::new() })
     }
 
     /// How many lines were left out: headers, comments, what a filter does not keep.

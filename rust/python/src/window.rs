@@ -4,112 +4,100 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt, PyList, PyString};
-use tailrace_core::{Clock, Events, Kind, MAX_TIME, Panes, SECOND, Seed, Settings, State, number};
+use tailrace_core::{Clock, Delta, Events, Kind, Panes, Plan, Seed, State};
 
+use crate::columns::{Given, agreed, for_each};
 use crate::convert::{Answer, answer, lock};
-use crate::engine::panes;
+use crate::engine::{AskArg, Shape, plan};
 
-/// What the keys of a window are; all of one window are of one kind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keys {
-    Text,
-    Bytes,
-    Numbers,
-}
+/// So many events become one delta: few enough that what they are sorted into stays at hand.
+const EVENTS_AT_ONCE: usize = 1 << 16;
 
-/// Counts keys in panes of their time.
+/// What keys or values are, and whether text is bytes; nothing as long as there was none.
+type Seen = Option<(Kind, bool)>;
+
+/// Aggregates of keys in panes of their time.
 #[pyclass(name = "Window", module = "tailrace._core", frozen)]
 pub(crate) struct PyWindow {
     panes: Panes,
+    plan: Plan,
     seed: Seed,
-    inner: Mutex<(State, Option<Keys>)>,
+    names: Vec<String>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    state: State,
+    keys: Vec<Seen>,
+    values: Vec<Seen>,
 }
 
 #[pymethods]
 impl PyWindow {
     #[new]
-    #[pyo3(signature = (*, window_us, lateness_us, limit, hash_seed))]
+    #[pyo3(signature = (*, by, aggregates, shape, hash_seed))]
+    #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
     fn new(
-        window_us: (i64, i64),
-        lateness_us: i64,
-        limit: Option<usize>,
+        by: Vec<String>,
+        aggregates: Vec<AskArg>,
+        shape: PyRef<'_, Shape>,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let (panes, length) = panes(Some(window_us), lateness_us)?;
-        let clock = Clock::Manual;
-        let settings = Settings { panes, length, clock, sources: 0, limit, kind: Kind::Text };
-        Ok(Self {
-            panes: panes.unwrap_or(Panes { width: window_us.1, lateness: lateness_us }),
-            seed: Seed::new(hash_seed),
-            inner: Mutex::new((State::new(settings, 0), None)),
-        })
+        let plan = plan(aggregates)?;
+        let names = by.iter().cloned().chain(plan.asks().map(|ask| ask.name.clone())).collect();
+        let keys = vec![Kind::Text; by.len()];
+        let values = vec![Kind::Int; plan.fields().len()];
+        let settings = shape.settings(plan.clone(), Clock::Manual, 0, keys, values);
+        let panes = shape.panes().ok_or_else(|| PyValueError::new_err("no window"))?;
+        let inner = Inner {
+            state: State::new(settings, 0),
+            keys: vec![None; by.len()],
+            values: vec![None; plan.fields().len()],
+        };
+        Ok(Self { panes, plan, seed: Seed::new(hash_seed), names, inner: Mutex::new(inner) })
     }
 
-    /// Counts every key at its time: seconds, datetimes, or with `micros` whole microseconds.
-    #[pyo3(signature = (keys, times, /, *, micros))]
+    /// The names of the columns of values that `add` takes, in order.
+    #[getter]
+    fn fields(&self) -> Vec<&str> {
+        self.plan.fields().iter().map(String::as_str).collect()
+    }
+
+    /// Adds an event for each row; `micros` says that whole numbers among times are these.
+    #[pyo3(signature = (keys, values, times, /, *, micros))]
+    #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
     fn add(
         &self,
         py: Python<'_>,
-        keys: &Bound<'_, PyList>,
-        times: &Bound<'_, PyList>,
+        keys: Vec<Bound<'_, PyAny>>,
+        values: Vec<Bound<'_, PyAny>>,
+        times: &Bound<'_, PyAny>,
         micros: bool,
     ) -> PyResult<()> {
-        if keys.len() != times.len() {
-            return Err(PyValueError::new_err(format!(
-                "{} keys but {} times; each key has its time",
-                keys.len(),
-                times.len()
-            )));
-        }
-        let mut kind = py.detach(|| lock(&self.inner).map(|inner| inner.1))?;
-        let mut events = Events::new(self.panes, self.seed.clone());
-        for (index, (key, time)) in keys.iter().zip(times.iter()).enumerate() {
-            let time = if micros { time.extract().ok() } else { micros_of(&time, index)? };
-            let time = time
-                .filter(|time: &i64| time.unsigned_abs() <= MAX_TIME.unsigned_abs())
-                .ok_or_else(|| out_of_range("time", index, "years 1684 to 2255"))?;
-            if key.is_none() {
-                events.push(None, time);
-            } else if let Ok(text) = key.cast::<PyString>() {
-                agree(&mut kind, Keys::Text, index)?;
-                events.push(Some(text.to_str()?.as_bytes()), time);
-            } else if let Ok(bytes) = key.cast::<PyBytes>() {
-                agree(&mut kind, Keys::Bytes, index)?;
-                events.push(Some(bytes.as_bytes()), time);
-            } else if key.is_instance_of::<PyInt>() {
-                agree(&mut kind, Keys::Numbers, index)?;
-                let value = key.extract();
-                let value = value.map_err(|_| out_of_range("key", index, "64 bits"))?;
-                events.push(Some(&number(value)), time);
-            } else {
-                return Err(PyTypeError::new_err(format!(
-                    "key {index} is of type {}; keys are text, bytes, integers or None",
-                    key.get_type().name()?
+        let columns = |given: &[Bound<'_, PyAny>], what| {
+            given.iter().map(|column| Given::new(column, what)).collect::<PyResult<Vec<_>>>()
+        };
+        let (keys, values) = (columns(&keys, "key")?, columns(&values, "value")?);
+        let times = Given::new(times, "time")?.into_times(micros)?;
+        for (columns, what) in [(&keys, "keys"), (&values, "values")] {
+            if let Some(column) = columns.iter().find(|column| column.len() != times.len()) {
+                let each = if what == "keys" { "key" } else { "value" };
+                return Err(PyValueError::new_err(format!(
+                    "{} {what} but {} times; each {each} has its time",
+                    column.len(),
+                    times.len()
                 )));
             }
         }
-        let delta = events.finish();
-        py.detach(|| {
-            let mut inner = lock(&self.inner)?;
-            if inner.1.is_some() && inner.1 != kind {
-                return Err(PyTypeError::new_err("another thread added keys of another type"));
-            }
-            inner.1 = kind;
-            let numbers = kind == Some(Keys::Numbers);
-            inner.0.set_kind(if numbers { Kind::Int } else { Kind::Text });
-            inner.0.skip();
-            inner.0.apply(&delta);
-            Ok(())
-        })
+        py.detach(|| self.take(&keys, &values, &times))
     }
 
     #[pyo3(signature = (now_us, /))]
     fn advance(&self, py: Python<'_>, now_us: i64) -> PyResult<()> {
         py.detach(|| {
             let mut inner = lock(&self.inner)?;
-            inner.0.skip();
-            inner.0.advance(now_us);
+            inner.state.skip();
+            inner.state.advance(now_us);
             Ok(())
         })
     }
@@ -117,66 +105,104 @@ impl PyWindow {
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| {
             let mut inner = lock(&self.inner)?;
-            inner.0.skip();
-            inner.0.finish(true);
+            inner.state.skip();
+            inner.state.finish(true);
             Ok(())
         })
     }
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
-        let (next, kind) =
-            py.detach(|| lock(&self.inner).map(|mut inner| (inner.0.next_snapshot(), inner.1)))?;
-        next.map(|snapshot| answer(py, snapshot, kind == Some(Keys::Bytes))).transpose()
-    }
-
-    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
-        let (snapshot, kind) = py.detach(|| {
+        let next = py.detach(|| {
             lock(&self.inner).map(|mut inner| {
-                inner.0.skip();
-                (inner.0.snapshot(), inner.1)
+                let snapshot = inner.state.next_snapshot();
+                snapshot.map(|snapshot| (snapshot, inner.is_raw()))
             })
         })?;
-        answer(py, snapshot, kind == Some(Keys::Bytes))
+        next.map(|(snapshot, raw)| answer(py, snapshot, &self.names, raw)).transpose()
+    }
+
+    /// The window of the length at this place that ends with the newest open pane, as it stands.
+    #[pyo3(signature = (back, /))]
+    fn snapshot<'py>(&self, py: Python<'py>, back: usize) -> PyResult<Answer<'py>> {
+        let (snapshot, raw) = py.detach(|| {
+            lock(&self.inner).map(|mut inner| {
+                inner.state.skip();
+                (inner.state.snapshot(back), inner.is_raw())
+            })
+        })?;
+        answer(py, snapshot, &self.names, raw)
     }
 }
 
-fn agree(kind: &mut Option<Keys>, found: Keys, index: usize) -> PyResult<()> {
-    if *kind.get_or_insert(found) == found {
-        return Ok(());
+impl Inner {
+    fn is_raw(&self) -> bool {
+        self.keys.iter().chain(&self.values).flatten().any(|&(_, raw)| raw)
     }
-    Err(PyTypeError::new_err(format!(
-        "key {index} is of another type than the keys before; a window has text, bytes or integers"
-    )))
 }
 
-/// Microseconds since the epoch of an aware datetime or of seconds, if 64 bits can hold them.
-fn micros_of(time: &Bound<'_, PyAny>, index: usize) -> PyResult<Option<i64>> {
-    if time.is_instance_of::<PyInt>() {
-        return Ok(time.extract().ok().and_then(|seconds: i64| seconds.checked_mul(SECOND)));
+impl PyWindow {
+    fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<()> {
+        // What would fail fails before anything is added.
+        let value_kinds = {
+            let inner = lock(&self.inner)?;
+            kinds(&inner.keys, keys, "key")?;
+            kinds(&inner.values, values, "value")?
+        };
+        self.plan
+            .kinds(&kinds_of(&value_kinds, Kind::Int))
+            .map_err(|error| PyTypeError::new_err(error.0))?;
+        let mut start = 0;
+        while start < times.len() {
+            let end = times.len().min(start + EVENTS_AT_ONCE);
+            let delta = self.delta(keys, values, times, (start, end));
+            let mut inner = lock(&self.inner)?;
+            // Another thread may have added others meanwhile.
+            if start == 0 {
+                inner.keys = kinds(&inner.keys, keys, "key")?;
+                inner.values = kinds(&inner.values, values, "value")?;
+                let kinds = kinds_of(&inner.keys, Kind::Text);
+                let values = kinds_of(&inner.values, Kind::Int);
+                let raw = inner.is_raw();
+                inner.state.set_kinds(kinds, values, raw);
+                inner.state.skip();
+            }
+            inner.state.apply(&delta);
+            start = end;
+        }
+        Ok(())
     }
-    if time.hasattr("tzinfo")? && time.hasattr("timestamp")? {
-        if time.getattr("tzinfo")?.is_none() {
-            return Err(PyValueError::new_err(format!(
-                "time {index} is a datetime without a zone; make it aware, for instance with \
-                 tzinfo=timezone.utc"
+
+    fn delta(
+        &self,
+        keys: &[Given],
+        values: &[Given],
+        times: &[i64],
+        rows: (usize, usize),
+    ) -> Delta {
+        let mut events = Events::new(self.panes, self.plan.clone(), self.seed.clone());
+        let columns: Vec<&Given> = keys.iter().chain(values).collect();
+        for_each(&columns, rows, |row, cells| {
+            let (key, values) = cells.split_at(keys.len());
+            events.push(key, values, times[row]);
+        });
+        events.finish()
+    }
+}
+
+fn kinds(known: &[Seen], given: &[Given], what: &str) -> PyResult<Vec<Seen>> {
+    let kinds = known.iter().zip(given).map(|(&known, given)| {
+        let Some(kind) = given.kind else { return Ok(known) };
+        if what == "key" && matches!(kind, Kind::Float | Kind::Time) {
+            return Err(PyTypeError::new_err(format!(
+                "keys of type {}; keys are text, bytes, integers or null",
+                kind.name()
             )));
         }
-        // A float has whole seconds of any datetime, and the rest is apart.
-        let seconds: f64 = time.call_method0("timestamp")?.extract()?;
-        let micros: i32 = time.getattr("microsecond")?.extract()?;
-        #[expect(clippy::cast_possible_truncation, reason = "years 1 to 9999")]
-        let whole = (seconds - f64::from(micros) / 1e6).round() as i64;
-        return Ok(Some(whole * SECOND + i64::from(micros)));
-    }
-    let seconds: f64 = time.extract().map_err(|_| {
-        PyTypeError::new_err(format!(
-            "time {index} is no aware datetime and no number of seconds since the epoch"
-        ))
-    })?;
-    #[expect(clippy::cast_possible_truncation, reason = "what is too large is out of range")]
-    Ok((!seconds.is_nan()).then_some((seconds * 1e6).round() as i64))
+        agreed(known, (kind, given.raw), what, 0).map(Some)
+    });
+    kinds.collect()
 }
 
-fn out_of_range(what: &str, index: usize, range: &str) -> PyErr {
-    PyValueError::new_err(format!("{what} {index} is out of range ({range})"))
+fn kinds_of(seen: &[Seen], unseen: Kind) -> Vec<Kind> {
+    seen.iter().map(|seen| seen.map_or(unseen, |(kind, _)| kind)).collect()
 }

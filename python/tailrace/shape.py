@@ -1,0 +1,76 @@
+"""How far windows look back, how often they are answered, and how rows are ranked."""
+
+from __future__ import annotations
+
+from tailrace import _core
+from tailrace.durations import Duration, check_divides, micros
+
+__all__ = ["Length", "checked_count", "lengths_us", "shape"]
+
+# One, several, or everything since the start.
+Length = Duration | list[Duration | None] | tuple[Duration | None, ...] | None
+
+
+def lengths_us(
+    length: Length, every: Duration | None, names: tuple[str, str] = ("length", "every")
+) -> tuple[list[int | None], int]:
+    """
+    Return lengths and slide in microseconds.
+
+    Raises:
+        ValueError: A duration is none, or the slide does not divide a length.
+    """
+    several: list[Duration | None]
+    several = list(length) if isinstance(length, list | tuple) else [length]
+    if not several:
+        raise ValueError(f"{names[0]}: no length; name at least one")
+    found = [None if one is None else micros(one, names[0]) for one in several]
+    ends = [one for one in found if one is not None]
+    if every is None and not ends:
+        raise ValueError(f"{names[1]}: say how often everything since the start is answered")
+    slide_us = min(ends) if every is None else micros(every, names[1])
+    for one in ends:
+        check_divides(slide_us, one)
+    return found, slide_us
+
+
+def checked_count(number: int | None, name: str, of: str) -> int | None:
+    """
+    Return a number of things that there may be.
+
+    Raises:
+        ValueError: It is below one.
+    """
+    if number is not None and number < 1:
+        raise ValueError(f"{name}: {number} {of}; ask for at least one, or None for all")
+    return number
+
+
+def shape(
+    length: Length,
+    every: Duration | None,
+    *,
+    limit: int | None,
+    order_by: int | None,
+    ascending: bool,
+    offset: Duration,
+    lateness_us: int,
+    max_keys: int | None,
+) -> _core.Shape:
+    """
+    Return what the core makes windows by.
+
+    Raises:
+        ValueError: What it is given is none of it.
+    """
+    found, slide_us = lengths_us(length, every)
+    return _core.Shape(
+        lengths_us=found,
+        slide_us=slide_us,
+        offset_us=micros(offset, "offset", least=0) % slide_us,
+        lateness_us=lateness_us,
+        limit=checked_count(limit, "top", "rows"),
+        order_by=order_by,
+        ascending=ascending,
+        max_keys=checked_count(max_keys, "max_keys", "keys"),
+    )

@@ -1,0 +1,441 @@
+//! Columns of values from Python: lists, buffers, Arrow.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray,
+    PrimitiveArray, StringArray, StringViewArray,
+};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, TimeUnit};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use pyo3_arrow::input::AnyArray;
+use tailrace_core::{Kind, MAX_TIME, SECOND, Value};
+
+use crate::arrow::error;
+
+/// Values of one name, in pieces.
+pub(crate) struct Given {
+    pieces: Vec<Piece>,
+    len: usize,
+    /// What the values are, where there is one.
+    pub(crate) kind: Option<Kind>,
+    /// Whether text is bytes.
+    pub(crate) raw: bool,
+}
+
+enum Piece {
+    Nulls(usize),
+    Ints(ScalarBuffer<i64>, Option<NullBuffer>),
+    Floats(ScalarBuffer<f64>, Option<NullBuffer>),
+    Times(ScalarBuffer<i64>, Option<NullBuffer>),
+    Utf8(StringArray),
+    LargeUtf8(LargeStringArray),
+    Utf8View(StringViewArray),
+    Binary(BinaryArray),
+    LargeBinary(LargeBinaryArray),
+    BinaryView(BinaryViewArray),
+    /// Places of values, by row.
+    Coded(Vec<usize>, Option<NullBuffer>, Box<Piece>),
+    Items(Vec<Item>, Vec<u8>),
+}
+
+/// A value of a list.
+#[derive(Clone, Copy)]
+enum Item {
+    Null,
+    Int(i64),
+    Float(f64),
+    Time(i64),
+    /// From where to where it stands in the text of all of them.
+    Text(usize, usize),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Nulls(len) => *len,
+            Self::Ints(values, _) | Self::Times(values, _) => values.len(),
+            Self::Floats(values, _) => values.len(),
+            Self::Utf8(array) => array.len(),
+            Self::LargeUtf8(array) => array.len(),
+            Self::Utf8View(array) => array.len(),
+            Self::Binary(array) => array.len(),
+            Self::LargeBinary(array) => array.len(),
+            Self::BinaryView(array) => array.len(),
+            Self::Coded(places, ..) => places.len(),
+            Self::Items(items, _) => items.len(),
+        }
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> Value<'_> {
+        let there = |nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|n| n.is_valid(row));
+        match self {
+            Self::Ints(values, nulls) if there(nulls) => Value::Int(values[row]),
+            Self::Floats(values, nulls) if there(nulls) => Value::Float(values[row]),
+            Self::Times(values, nulls) if there(nulls) => Value::Time(values[row]),
+            Self::Utf8(array) if array.is_valid(row) => Value::Text(array.value(row).as_bytes()),
+            Self::LargeUtf8(array) if array.is_valid(row) => {
+                Value::Text(array.value(row).as_bytes())
+            }
+            Self::Utf8View(array) if array.is_valid(row) => {
+                Value::Text(array.value(row).as_bytes())
+            }
+            Self::Binary(array) if array.is_valid(row) => Value::Text(array.value(row)),
+            Self::LargeBinary(array) if array.is_valid(row) => Value::Text(array.value(row)),
+            Self::BinaryView(array) if array.is_valid(row) => Value::Text(array.value(row)),
+            Self::Coded(places, nulls, values) if there(nulls) => values.get(places[row]),
+            Self::Items(items, text) => match items[row] {
+                Item::Null => Value::Null,
+                Item::Int(value) => Value::Int(value),
+                Item::Float(value) => Value::Float(value),
+                Item::Time(value) => Value::Time(value),
+                Item::Text(start, end) => Value::Text(&text[start..end]),
+            },
+            _ => Value::Null,
+        }
+    }
+
+    /// What its values are, and whether they are bytes.
+    fn kind(&self) -> (Option<Kind>, bool) {
+        match self {
+            // What these are was seen value by value.
+            Self::Nulls(_) | Self::Items(..) => (None, false),
+            Self::Ints(..) => (Some(Kind::Int), false),
+            Self::Floats(..) => (Some(Kind::Float), false),
+            Self::Times(..) => (Some(Kind::Time), false),
+            Self::Utf8(_) | Self::LargeUtf8(_) | Self::Utf8View(_) => (Some(Kind::Text), false),
+            Self::Binary(_) | Self::LargeBinary(_) | Self::BinaryView(_) => {
+                (Some(Kind::Text), true)
+            }
+            Self::Coded(_, _, values) => values.kind(),
+        }
+    }
+}
+
+impl Given {
+    /// Takes a list, whole numbers or floats in a buffer, or what speaks Arrow.
+    pub(crate) fn new(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Self> {
+        if let Ok(list) = values.cast::<PyList>() {
+            return Self::of_list(list, what);
+        }
+        if let Ok(buffer) = values.extract::<PyBuffer<i64>>() {
+            let values = buffer.to_vec(values.py())?;
+            return Ok(Self::of_pieces(vec![Piece::Ints(values.into(), None)]));
+        }
+        if let Ok(buffer) = values.extract::<PyBuffer<f64>>() {
+            let values = buffer.to_vec(values.py())?;
+            return Ok(Self::of_pieces(vec![Piece::Floats(values.into(), None)]));
+        }
+        let mut pieces = Vec::new();
+        for array in values.extract::<AnyArray>()?.into_reader()? {
+            pieces.push(piece(&array.map_err(error)?, what)?);
+        }
+        Ok(Self::of_pieces(pieces))
+    }
+
+    fn of_pieces(pieces: Vec<Piece>) -> Self {
+        let len = pieces.iter().map(Piece::len).sum();
+        let found = pieces.iter().map(Piece::kind).find(|(kind, _)| kind.is_some());
+        let (kind, raw) = found.unwrap_or((None, false));
+        Self { pieces, len, kind, raw }
+    }
+
+    fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<Self> {
+        let (mut items, mut text) = (Vec::with_capacity(list.len()), Vec::new());
+        let mut kinds: Option<(Kind, bool)> = None;
+        for (index, value) in list.iter().enumerate() {
+            let (item, raw) = item(&value, what, index, &mut text)?;
+            items.push(item);
+            let kind = match item {
+                Item::Null => continue,
+                Item::Int(_) => Kind::Int,
+                Item::Float(_) => Kind::Float,
+                Item::Time(_) => Kind::Time,
+                Item::Text(..) => Kind::Text,
+            };
+            if what == "key" && kind == Kind::Float {
+                let name = value.get_type().name()?;
+                return Err(PyTypeError::new_err(format!(
+                    "key {index} is of type {name}; keys are text, bytes, integers or None"
+                )));
+            }
+            kinds = Some(agreed(kinds, (kind, raw), what, index)?);
+        }
+        let len = items.len();
+        let (kind, raw) = kinds.map_or((None, false), |(kind, raw)| (Some(kind), raw));
+        Ok(Self { pieces: vec![Piece::Items(items, text)], len, kind, raw })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The values of some rows, piece by piece.
+    fn part(&self, start: usize) -> (&Piece, usize) {
+        let mut row = start;
+        for piece in &self.pieces {
+            if row < piece.len() {
+                return (piece, row);
+            }
+            row -= piece.len();
+        }
+        (&Piece::Nulls(0), 0)
+    }
+
+    /// Microseconds since the epoch of each row: of times, or of seconds, or of what is in
+    /// microseconds already.
+    pub(crate) fn into_times(self, micros: bool) -> PyResult<Vec<i64>> {
+        let mut times = Vec::with_capacity(self.len);
+        for piece in &self.pieces {
+            for row in 0..piece.len() {
+                let index = times.len();
+                let time = match piece.get(row) {
+                    Value::Time(time) => Some(time),
+                    Value::Int(time) if micros => Some(time),
+                    Value::Int(seconds) => seconds.checked_mul(SECOND),
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "too large is out of range"
+                    )]
+                    Value::Float(seconds) => {
+                        (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
+                    }
+                    Value::Null | Value::Text(_) => {
+                        return Err(PyTypeError::new_err(format!(
+                            "time {index} is no aware datetime and no number of seconds since the \
+                             epoch"
+                        )));
+                    }
+                };
+                let time = time.filter(|time| time.unsigned_abs() <= MAX_TIME.unsigned_abs());
+                let Some(time) = time else {
+                    return Err(out_of_range("time", index, "years 1684 to 2255"));
+                };
+                times.push(time);
+            }
+        }
+        Ok(times)
+    }
+}
+
+/// Rows of several columns of the same length.
+pub(crate) fn for_each<'a>(
+    columns: &[&'a Given],
+    (start, end): (usize, usize),
+    mut take: impl FnMut(usize, &[Value<'a>]),
+) {
+    let mut values = vec![Value::Null; columns.len()];
+    let mut row = start;
+    while row < end {
+        // As far as no piece of any column ends.
+        let parts: Vec<_> = columns.iter().map(|column| column.part(row)).collect();
+        let most = parts.iter().map(|&(piece, at)| piece.len() - at).min();
+        let run = most.unwrap_or(end - row).min(end - row).max(1);
+        for step in 0..run {
+            for (value, &(piece, at)) in values.iter_mut().zip(&parts) {
+                *value = piece.get(at + step);
+            }
+            take(row + step, &values);
+        }
+        row += run;
+    }
+}
+
+/// What values of two kinds are together: whole numbers among floats are floats.
+pub(crate) fn agreed(
+    known: Option<(Kind, bool)>,
+    found: (Kind, bool),
+    what: &str,
+    index: usize,
+) -> PyResult<(Kind, bool)> {
+    match known {
+        None => Ok(found),
+        Some(known) if known == found => Ok(known),
+        Some((Kind::Int | Kind::Float, _))
+            if what != "key" && matches!(found.0, Kind::Int | Kind::Float) =>
+        {
+            Ok((Kind::Float, false))
+        }
+        Some(_) => {
+            let of = match what {
+                "key" => "; a window has text, bytes or integers",
+                _ => "",
+            };
+            Err(PyTypeError::new_err(format!(
+                "{what} {index} is of another type than the {what}s before{of}"
+            )))
+        }
+    }
+}
+
+fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
+    let nulls = array.logical_nulls();
+    Ok(match array.data_type() {
+        // A table of one column is that column.
+        DataType::Struct(fields) if fields.len() == 1 => {
+            return piece(array.as_struct().column(0), what);
+        }
+        DataType::Null => Piece::Nulls(array.len()),
+        DataType::Utf8 => Piece::Utf8(array.as_string().clone()),
+        DataType::LargeUtf8 => Piece::LargeUtf8(array.as_string().clone()),
+        DataType::Utf8View => Piece::Utf8View(array.as_string_view().clone()),
+        DataType::Binary => Piece::Binary(array.as_binary().clone()),
+        DataType::LargeBinary => Piece::LargeBinary(array.as_binary().clone()),
+        DataType::BinaryView => Piece::BinaryView(array.as_binary_view().clone()),
+        DataType::Boolean => {
+            let bits = array.as_boolean().values();
+            Piece::Ints(bits.iter().map(i64::from).collect(), nulls)
+        }
+        DataType::Int8 => ints(array.as_primitive::<Int8Type>(), nulls),
+        DataType::Int16 => ints(array.as_primitive::<Int16Type>(), nulls),
+        DataType::Int32 => ints(array.as_primitive::<Int32Type>(), nulls),
+        DataType::Int64 => Piece::Ints(array.as_primitive::<Int64Type>().values().clone(), nulls),
+        DataType::UInt8 => ints(array.as_primitive::<UInt8Type>(), nulls),
+        DataType::UInt16 => ints(array.as_primitive::<UInt16Type>(), nulls),
+        DataType::UInt32 => ints(array.as_primitive::<UInt32Type>(), nulls),
+        DataType::UInt64 => {
+            let values = array.as_primitive::<UInt64Type>().values().iter().enumerate();
+            let value = |(index, &value)| {
+                i64::try_from(value).map_err(|_| out_of_range(what, index, "64 bits"))
+            };
+            Piece::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)
+        }
+        DataType::Float32 => {
+            let values = array.as_primitive::<Float32Type>().values();
+            Piece::Floats(values.iter().map(|&value| f64::from(value)).collect(), nulls)
+        }
+        DataType::Float64 => {
+            Piece::Floats(array.as_primitive::<Float64Type>().values().clone(), nulls)
+        }
+        DataType::Timestamp(unit, _) => {
+            let values: ScalarBuffer<i64> = match unit {
+                TimeUnit::Second => times(array.as_primitive::<TimestampSecondType>(), SECOND),
+                TimeUnit::Millisecond => {
+                    times(array.as_primitive::<TimestampMillisecondType>(), 1_000)
+                }
+                TimeUnit::Microsecond => {
+                    array.as_primitive::<TimestampMicrosecondType>().values().clone()
+                }
+                TimeUnit::Nanosecond => {
+                    let values = array.as_primitive::<TimestampNanosecondType>().values();
+                    values.iter().map(|value| value.div_euclid(1_000)).collect()
+                }
+            };
+            Piece::Times(values, nulls)
+        }
+        DataType::Date32 => {
+            let values = array.as_primitive::<Date32Type>().values();
+            let day = 86_400 * SECOND;
+            Piece::Times(values.iter().map(|&value| i64::from(value) * day).collect(), nulls)
+        }
+        DataType::Date64 => Piece::Times(times(array.as_primitive::<Date64Type>(), 1_000), nulls),
+        DataType::Dictionary(..) => {
+            let coded = array.as_any_dictionary();
+            let values = if coded.values().is_empty() {
+                return Ok(Piece::Nulls(array.len()));
+            } else {
+                piece(coded.values(), what)?
+            };
+            Piece::Coded(coded.normalized_keys(), nulls, Box::new(values))
+        }
+        other => {
+            return Err(PyTypeError::new_err(format!(
+                "{what}s of the Arrow type {other}; cast them to text, bytes, integers, floats or \
+                 timestamps"
+            )));
+        }
+    })
+}
+
+fn ints<T>(array: &PrimitiveArray<T>, nulls: Option<NullBuffer>) -> Piece
+where
+    T: arrow_array::ArrowPrimitiveType,
+    T::Native: Into<i64>,
+{
+    Piece::Ints(array.values().iter().map(|&value| value.into()).collect(), nulls)
+}
+
+/// What is out of reach stays so: these are checked as times.
+fn times<T>(array: &PrimitiveArray<T>, scale: i64) -> ScalarBuffer<i64>
+where
+    T: arrow_array::ArrowPrimitiveType<Native = i64>,
+{
+    array.values().iter().map(|value| value.saturating_mul(scale)).collect()
+}
+
+fn item(
+    value: &Bound<'_, PyAny>,
+    what: &str,
+    index: usize,
+    text: &mut Vec<u8>,
+) -> PyResult<(Item, bool)> {
+    let mut keep = |bytes: &[u8]| {
+        text.extend_from_slice(bytes);
+        Item::Text(text.len() - bytes.len(), text.len())
+    };
+    if value.is_none() {
+        return Ok((Item::Null, false));
+    }
+    if let Ok(value) = value.cast::<PyString>() {
+        return Ok((keep(value.to_str()?.as_bytes()), false));
+    }
+    if let Ok(value) = value.cast::<PyBytes>() {
+        return Ok((keep(value.as_bytes()), true));
+    }
+    if value.is_instance_of::<PyInt>() {
+        let value = value.extract().map_err(|_| out_of_range(what, index, "64 bits"))?;
+        return Ok((Item::Int(value), false));
+    }
+    if value.hasattr("tzinfo")? && value.hasattr("timestamp")? {
+        return Ok((Item::Time(micros_of(value, what, index)?), false));
+    }
+    // Numbers of other libraries look like these too.
+    if !value.is_instance_of::<PyFloat>()
+        && let Ok(value) = value.extract::<i64>()
+    {
+        return Ok((Item::Int(value), false));
+    }
+    if let Ok(value) = value.extract::<f64>() {
+        return Ok((Item::Float(value), false));
+    }
+    let found = value.get_type().name()?.to_string();
+    let wanted = match what {
+        "key" => "keys are text, bytes, integers or None",
+        "time" => {
+            return Err(PyTypeError::new_err(format!(
+                "time {index} is no aware datetime and no number of seconds since the epoch"
+            )));
+        }
+        _ => "values are numbers, text, bytes, aware datetimes or None",
+    };
+    Err(PyTypeError::new_err(format!("{what} {index} is of type {found}; {wanted}")))
+}
+
+/// Microseconds since the epoch of an aware datetime.
+fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64> {
+    if time.getattr("tzinfo")?.is_none() {
+        return Err(PyValueError::new_err(format!(
+            "{what} {index} is a datetime without a zone; make it aware, for instance with \
+             tzinfo=timezone.utc"
+        )));
+    }
+    // A float has whole seconds of any datetime, and the rest is apart.
+    let seconds: f64 = time.call_method0("timestamp")?.extract()?;
+    let micros: i32 = time.getattr("microsecond")?.extract()?;
+    #[expect(clippy::cast_possible_truncation, reason = "years 1 to 9999")]
+    let whole = (seconds - f64::from(micros) / 1e6).round() as i64;
+    Ok(whole * SECOND + i64::from(micros))
+}
+
+fn out_of_range(what: &str, index: usize, range: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} {index} is out of range ({range})"))
+}
