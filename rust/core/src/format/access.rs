@@ -244,10 +244,9 @@ impl Accessor {
             Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
             Source::Span(at, Read::Int) => Way::Int(*at),
             Source::User(at) => Way::User(*at),
-            Source::Time(parts, timer) => match (&parts[..], timer.epoch()) {
-                ([at], Some(power)) => Way::Epoch(*at, power),
-                _ => Way::Long,
-            },
+            Source::Time(..) => {
+                self.column_of_epoch().map_or(Way::Long, |(at, power)| Way::Epoch(at, power))
+            }
             Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
             _ => Way::Long,
         }
@@ -256,6 +255,31 @@ impl Accessor {
     #[inline]
     fn is_plain(&self) -> bool {
         self.steps.is_empty() && self.encoding == Encoding::Raw
+    }
+
+    /// Whether a text without a quote before it is what it says.
+    fn is_column(&self) -> bool {
+        let is_bare = matches!(self.encoding, Encoding::Raw | Encoding::Csv);
+        is_bare && self.steps.is_empty() && self.otherwise.is_none()
+    }
+
+    /// Which of the matcher's fields has the text that it is, where it is one as it stands.
+    pub(super) fn column_of_text(&self) -> Option<usize> {
+        match &self.source {
+            Source::Span(at, Read::Text) if self.is_column() => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The same of a number since the epoch, with the power of ten that counts seconds.
+    pub(super) fn column_of_epoch(&self) -> Option<(usize, i32)> {
+        match &self.source {
+            Source::Time(parts, timer) if self.is_column() => {
+                let [at] = parts[..] else { return None };
+                Some((at, timer.epoch()?))
+            }
+            _ => None,
+        }
     }
 
     /// Which of the matcher's fields it needs.

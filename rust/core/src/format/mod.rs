@@ -6,6 +6,7 @@
 
 mod access;
 mod classic;
+mod columns;
 mod combined;
 mod common;
 mod named;
@@ -32,6 +33,7 @@ use memchr::memchr;
 use crate::flume::BatchError;
 use crate::lines::Chunk;
 
+pub(crate) use columns::Pair;
 pub(crate) use pieces::{Failed, Piece, What};
 
 pub use named::Named;
@@ -45,6 +47,7 @@ pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};
 
 use access::Accessor;
+use columns::Columns;
 use parsed::{Found, Span};
 use read::{Encoding, Read};
 use records::Ltsv;
@@ -286,12 +289,12 @@ impl Format {
         Ok(format)
     }
 
-    /// Finds the fields of a line that is columns and nothing else, if it is one; `split` does too.
-    #[inline]
-    fn split_columns(&self, line: &[u8], spans: &mut [Span]) -> bool {
+    /// The short way through its lines, if they are columns and nothing else.
+    fn columns(&self) -> Option<Columns> {
         match &self.0.matcher {
-            Matcher::Template(template) => template.split_columns(line, spans),
-            _ => false,
+            Matcher::Template(template) => template.columns().cloned(),
+            Matcher::Delimited(delimited) => delimited.columns(),
+            _ => None,
         }
     }
 

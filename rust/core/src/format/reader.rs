@@ -1,6 +1,7 @@
 //! A format and the fields that are wanted of it.
 
 use super::access::{Accessor, Buffer, Way, epoch, int, parts_of_request, present, user};
+use super::columns::Pair;
 use super::parsed::Line;
 use super::prefix::behind_prefix;
 use super::time::read_epoch;
@@ -144,31 +145,17 @@ impl Reader {
             if line.first() == Some(&b'<') && self.read_behind_priority(line) {
                 return Ok(Line::Fields);
             }
-            if self.format.split_columns(line, &mut self.spans) {
-                return Ok(Line::Fields);
+            let found = match self.format.split(line, &mut self.spans) {
+                Ok(found) => found,
+                Err(reject) => return self.read_behind_prefix(line, reject),
+            };
+            if found == Line::Header
+                && let Some(format) = self.format.with_header(line)
+            {
+                self.turn_to(&format);
             }
-            return self.read_whole(line);
+            return Ok(found);
         }
-        self.read_any(line)
-    }
-
-    #[inline(never)]
-    fn read_whole(&mut self, line: &[u8]) -> Result<Line, Reject> {
-        let found = match self.format.split(line, &mut self.spans) {
-            Ok(found) => found,
-            Err(reject) => return self.read_behind_prefix(line, reject),
-        };
-        if found == Line::Header
-            && let Some(format) = self.format.with_header(line)
-        {
-            self.turn_to(&format);
-        }
-        Ok(found)
-    }
-
-    /// Reads a line of one of several formats.
-    #[inline(never)]
-    fn read_any(&mut self, line: &[u8]) -> Result<Line, Reject> {
         let mut furthest: Option<Reject> = None;
         for (place, other) in self.others.iter_mut().enumerate() {
             match other.read(line) {
@@ -277,6 +264,13 @@ impl Reader {
         }
         let own = &line[self.offset..];
         self.accessors[field].value(own, &self.spans, &mut self.buffer)
+    }
+
+    /// A short way to two of its fields, a text and a time, where lines are columns.
+    pub(crate) fn pair(&self, text: usize, time: usize) -> Option<Pair> {
+        let (text, time) = (self.accessors.get(text)?, self.accessors.get(time)?);
+        let columns = self.format.columns().filter(|_| self.others.is_empty())?;
+        Pair::new(columns, text.column_of_text()?, time.column_of_epoch()?)
     }
 
     /// Whether the values of a field may be asked for later.

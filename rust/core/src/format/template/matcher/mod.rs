@@ -9,7 +9,7 @@
 //! Between quotes a backslash escapes, as Apache and nginx write it. Loggers that do not escape
 //! are survived: where no unescaped quote closes a field an escaped one may (`"ua\"`).
 
-mod columns;
+mod as_columns;
 mod compile;
 mod find;
 mod front;
@@ -25,9 +25,9 @@ mod steps;
 mod until;
 
 use super::{Part, Template, TemplateError};
+use crate::format::columns::Columns;
 use crate::format::parsed::{Found, Reject, Span};
 use crate::format::words::{is_blank, skip_blanks};
-use columns::Columns;
 use run::Cursor;
 use steps::{Program, Step};
 
@@ -65,7 +65,7 @@ impl Matcher {
         let trims_tabs =
             !parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
         let shared = shared(&programs);
-        let columns = if let [only] = &programs[..] { Columns::of(only) } else { None };
+        let columns = if let [only] = &programs[..] { as_columns::columns(only) } else { None };
         Ok(Self { found, programs, shared, trims_tabs, columns })
     }
 
@@ -75,13 +75,9 @@ impl Matcher {
         &self.found
     }
 
-    /// Finds the fields of a line that needs no more than a look at each column; `split` does too.
-    #[inline]
-    pub(crate) fn split_columns(&self, line: &[u8], spans: &mut [Span]) -> bool {
-        let Some(columns) = &self.columns else { return false };
-        // What has to be taken off its ends is left to the steps.
-        let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..0x80).contains(byte));
-        is_text(line.first()) && is_text(line.last()) && columns.split(line, spans)
+    /// A short way through most lines, if there is one.
+    pub(crate) fn columns(&self) -> Option<&Columns> {
+        self.columns.as_ref()
     }
 
     /// Finds the fields of a line, or says where it stops being one.
@@ -97,6 +93,11 @@ impl Matcher {
         line: &[u8],
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
+        if let Some(columns) = &self.columns
+            && columns.split(line, spans)
+        {
+            return Ok(());
+        }
         let (at, line) = self.trim(line);
         let start = Cursor { at, step: 0 };
         match &self.programs[..] {
