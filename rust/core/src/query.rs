@@ -7,7 +7,7 @@ use crate::composite;
 use crate::delta::{Delta, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
-use crate::format::{Format, Line, MAX_TIME, Reader, Value};
+use crate::format::{Format, Line, MAX_TIME, Pair, Reader, Value};
 use crate::keys::{Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
 
@@ -98,9 +98,22 @@ impl Query {
     /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
+        self.absorb_lines(chunk, origin, self.lines_of(&origin.format))
+    }
+
+    fn absorb_lines(
+        &self,
+        chunk: Chunk<'_>,
+        origin: &Origin,
+        mut lines: Lines,
+    ) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source, self.plan.columns());
-        let mut lines = self.lines_of(&origin.format);
         chunk.for_each_stamped(|line, stamp| {
+            if let Some(pair) = &lines.pair
+                && self.count_pair(origin, line, pair, &mut delta)
+            {
+                return;
+            }
             match self.event(line, stamp, origin, &mut lines) {
                 Ok(time) => self.count(origin, line, &mut lines, time, &mut delta),
                 Err(lost) => {
@@ -133,7 +146,31 @@ impl Query {
                 (reader, Some(bound))
             }
         };
-        Lines { reader, filter, time, key: Vec::new() }
+        let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
+        let pair = if is_count && self.time == Time::Log { reader.pair(0, time) } else { None };
+        Lines { reader, filter, time, key: Vec::new(), pair }
+    }
+
+    /// Counts a line of which no more is asked than a key and a time, where these are at hand and
+    /// it is not late; all others are left to `event` and `count`.
+    #[inline]
+    fn count_pair(&self, origin: &Origin, line: &[u8], pair: &Pair, delta: &mut Delta) -> bool {
+        let Some((key, time)) = pair.read(line) else { return false };
+        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
+        if line.len() > MAX_LINE_BYTES || ahead.is_some_and(|last| time > last) {
+            return false;
+        }
+        let mut pane = 0;
+        if let Some(panes) = self.panes {
+            let end;
+            (pane, end) = delta.pane_of(panes, time);
+            if panes.is_past(end, delta.newest) {
+                return false;
+            }
+        }
+        delta.note_time(time);
+        delta.count(pane, Some(key), &self.seed);
+        true
     }
 
     #[inline]
@@ -255,6 +292,8 @@ struct Lines {
     time: usize,
     /// Room for keys of several fields.
     key: Vec<u8>,
+    /// Key and time in one go, where nothing else is asked of a line.
+    pair: Option<Pair>,
 }
 
 /// Why a line does not get as far as a pane.
@@ -335,7 +374,65 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Short lines of which most are columns.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let time = prop_oneof![
+            8 => (1_700_000_000_000..1_700_000_009_000_u64).prop_map(|time| time.to_string()),
+            1 => "[0-9]{0,20}[.e-]?[0-9]{0,2}",
+        ];
+        let delimiter = prop::sample::select(vec!["\t", "\t", "\t", ",", " ", "", "\t\t"]);
+        let key = prop_oneof![
+            4 => "[a-c]{1,2}",
+            1 => "/[a-z/]{0,60}",
+            1 => "[-\"<>, a-c\u{e9}\u{feff}\t\r\u{0}-]{0,3}",
+        ];
+        let odd = prop::sample::select(vec!["", "", "", "", "<", "\u{feff}", " ", "h a: "]);
+        let line = (odd, time, delimiter, key).prop_map(|(odd, time, delimiter, key)| {
+            format!("{odd}{time}{delimiter}{key}").into_bytes()
+        });
+        prop::collection::vec(line, 0..30).prop_map(|lines| lines.join(&b'\n'))
+    }
+
     proptest! {
+        #[test]
+        fn key_and_time_in_one_go_are_those_of_the_reader(
+            text in lines(),
+            max_ahead in prop::option::of(0..9_000_000_i64),
+            windowed in any::<bool>(),
+        ) {
+            let panes = Panes { width: 1_000_000, offset: 0, lateness: 500_000 };
+            let query = Query {
+                by: vec!["key".into()],
+                plan: Plan::counting(),
+                time: Time::Log,
+                panes: windowed.then_some(panes),
+                filter: None,
+                seed: Seed::new(1),
+            };
+            for (spec, is_short) in [
+                ("{time:epoch_ms}\t{key}", true),
+                ("{time:epoch_ms} {key}", true),
+                ("{time:epoch_ms},{key:text}", true),
+                ("{time:epoch},{key}", true),
+                ("{time:epoch_ms}\t{}\t{key}", true),
+                ("csv:time:epoch_ms,key", true),
+                ("tsv:time:epoch_ms,key", true),
+                ("csv:time:epoch_ms,key:int", false),
+                ("{key}\t{time:iso}", false),
+            ] {
+                let format = Format::new(spec).unwrap();
+                let now = 1_700_000_000_000_000;
+                let origin = Origin { source: 0, format, now, max_ahead };
+                let short = query.lines_of(&origin.format);
+                prop_assert_eq!(short.pair.is_some(), is_short, "{}", spec);
+                let long = Lines { pair: None, ..query.lines_of(&origin.format) };
+                let [short, long] = [short, long].map(|lines| {
+                    format!("{:?}", query.absorb_lines(Chunk::Lines(&text), &origin, lines))
+                });
+                prop_assert_eq!(short, long, "{}", spec);
+            }
+        }
+
         #[test]
         fn the_times_of_a_pane_are_those_that_fall_into_it(
             width in prop_oneof![1..1_000_i64, 1..i64::MAX],
