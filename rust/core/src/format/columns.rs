@@ -125,7 +125,7 @@ impl Pair {
     }
 
     /// Text and time of a line; nothing where a reader may find others, or none.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
         let (mut text, mut time) = (Span::NONE, Span::NONE);
         self.columns.each(line, |field, span| {

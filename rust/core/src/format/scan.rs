@@ -285,8 +285,12 @@ pub(super) fn has_blank(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<LANES>() else {
         return text.iter().any(|byte| *byte <= b' ');
     };
-    let (parts, _) = text.as_chunks::<LANES>();
-    let least = parts.iter().fold(u8x16::new(*last), |least, part| least.min(u8x16::new(*part)));
+    let (last, mut parts) = (u8x16::new(*last), text);
+    let mut least = last;
+    while let Some((part, rest)) = parts.split_first_chunk::<LANES>() {
+        least = least.min(u8x16::new(*part));
+        parts = rest;
+    }
     bits(blanks(least)) != 0
 }
 
