@@ -50,9 +50,8 @@ impl Columns {
 
     #[inline]
     fn each(&self, line: &[u8], mut found: impl FnMut(usize, Span)) -> Option<()> {
-        // What has to be taken off its ends is left to others.
-        let is_text = |byte: Option<&u8>| byte.is_some_and(|byte| (b'!'..0x80).contains(byte));
-        if !is_text(line.first()) || !is_text(line.last()) {
+        // What has to be taken off its ends is left to others. No byte-order mark is ASCII.
+        if !(b'!'..0x80).contains(line.first()?) || *line.last()? <= b' ' {
             return None;
         }
         let mut at = 0;
@@ -109,6 +108,8 @@ pub(crate) struct Pair {
     text: usize,
     time: usize,
     power: i32,
+    /// What stands between a time and a word where a line is no more than these.
+    between: Option<u8>,
 }
 
 impl Pair {
@@ -120,13 +121,28 @@ impl Pair {
     ) -> Option<Self> {
         let mut times = columns.0.iter_mut().filter(|column| column.field == time);
         times.next()?.kind = Kind::Digits;
+        let between = match &*columns.0 {
+            [first, Column { kind: Kind::Word { .. }, .. }] if first.field == time => {
+                first.delimiter
+            }
+            _ => None,
+        };
         let has_text = columns.0.iter().any(|column| column.field == text);
-        (has_text && text != time).then_some(Self { columns, text, time, power })
+        (has_text && text != time).then_some(Self { columns, text, time, power, between })
     }
 
     /// Text and time of a line; nothing where a reader may find others, or none.
     #[inline(never)]
     pub(crate) fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
+        let (text, time) = match self.between {
+            Some(byte) => time_and_word(line, byte)?,
+            None => self.of_several(line)?,
+        };
+        Some((text, read_epoch(time, self.power)?)).filter(|_| !matches!(text, b"" | b"-"))
+    }
+
+    #[inline(never)]
+    fn of_several<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let (mut text, mut time) = (Span::NONE, Span::NONE);
         self.columns.each(line, |field, span| {
             if field == self.text {
@@ -135,11 +151,19 @@ impl Pair {
                 time = span;
             }
         })?;
-        let text = text.of(line).filter(|text| !matches!(*text, b"" | b"-"))?;
         // A collector may have put something before it.
         if line.starts_with(b"<") {
             return None;
         }
-        Some((text, read_epoch(time.of(line)?, self.power)?))
+        Some((text.of(line)?, time.of(line)?))
     }
+}
+
+/// What `each` finds in a line of two columns.
+#[inline]
+fn time_and_word(line: &[u8], between: u8) -> Option<(&[u8], &[u8])> {
+    let (time, rest) = line.split_at_checked(digits(line))?;
+    let (byte, word) = rest.split_first()?;
+    let fits = *byte == between && time.len() <= MOST_DIGITS && !has_blank(word);
+    fits.then_some((word, time))
 }

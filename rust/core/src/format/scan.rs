@@ -285,13 +285,13 @@ pub(super) fn has_blank(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<LANES>() else {
         return text.iter().any(|byte| *byte <= b' ');
     };
-    let (last, mut parts) = (u8x16::new(*last), text);
-    let mut least = last;
-    while let Some((part, rest)) = parts.split_first_chunk::<LANES>() {
-        least = least.min(u8x16::new(*part));
-        parts = rest;
+    let mut lowest = u8x16::new(*last);
+    let mut rest = text;
+    while let Some((part, behind)) = rest.split_first_chunk::<LANES>() {
+        lowest = lowest.min(u8x16::new(*part));
+        rest = behind;
     }
-    bits(blanks(least)) != 0
+    bits(blanks(lowest)) != 0
 }
 
 /// With how many digits a text begins.
