@@ -142,6 +142,15 @@ struct Entry {
 }
 
 impl Dictionary {
+    /// With room for about so many keys, so that few growths move them.
+    pub(crate) fn with_room(keys: usize) -> Self {
+        Self {
+            index: HashTable::with_capacity(keys),
+            keys: Vec::with_capacity(keys),
+            text: Vec::new(),
+        }
+    }
+
     /// The number of this key, a new one if it was not seen before.
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
         let hash = seed.hash(key);

@@ -24,6 +24,12 @@ pub enum Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// How many bytes it has.
+    pub(crate) fn len(self) -> usize {
+        let (Self::Lines(bytes) | Self::Batch(bytes) | Self::Event(bytes)) = self;
+        bytes.len()
+    }
+
     /// Hands over every line in order; an error means that the chunk is malformed as a whole.
     pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
         self.for_each_stamped(|body, _| line(body))
