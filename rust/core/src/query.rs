@@ -8,8 +8,11 @@ use crate::delta::{Delta, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
 use crate::format::{Format, Line, MAX_TIME, Pair, Reader, Value};
-use crate::keys::{Seed, float, number};
+use crate::keys::{Dictionary, Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
+
+/// There is room for a key in so many bytes of a chunk before its dictionary grows.
+const BYTES_OF_KEY: usize = 256;
 
 /// Which time an event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,7 @@ impl Query {
         mut lines: Lines,
     ) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source, self.plan.columns());
+        delta.keys = Dictionary::with_room(chunk.len() / BYTES_OF_KEY);
         chunk.for_each_stamped(|line, stamp| {
             if let Some(pair) = &lines.pair
                 && self.count_pair(origin, line, pair, &mut delta)
