@@ -374,6 +374,7 @@ impl Event for Given<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
