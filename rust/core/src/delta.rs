@@ -5,10 +5,13 @@
 //! what came before, is left to `apply`: whether a pane was closed already, and how far its
 //! source had come when a line was lost.
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 
 use crate::aggregate::Column;
 use crate::keys::{Dictionary, KeyBytes, Seed, number};
+use crate::query::Panes;
 
 /// Why a line was not counted; each has a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,14 @@ pub struct Delta {
     pub(crate) newest: Option<i64>,
     pane: usize,
     places: HashTable<usize>,
+    near: Near,
+}
+
+/// The pane that was asked for last, and its times: most events are of the pane of the one before.
+#[derive(Clone, Debug)]
+struct Near {
+    number: i64,
+    times: Range<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +136,19 @@ impl Delta {
             newest: None,
             pane: 0,
             places: HashTable::new(),
+            near: Near { number: 0, times: 0..0 },
         }
+    }
+
+    /// The number of the pane that a time falls into, and where that ends.
+    #[inline]
+    pub(crate) fn pane_of(&mut self, panes: Panes, time: i64) -> (i64, i64) {
+        if self.near.times.contains(&time) {
+            return (self.near.number, self.near.times.end);
+        }
+        let number = panes.number(time);
+        self.near = Near { number, times: panes.times(number).unwrap_or(0..0) };
+        (number, panes.end(number))
     }
 
     /// Where the chunk's lines went, as far as the chunk alone tells.

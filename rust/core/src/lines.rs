@@ -3,9 +3,8 @@
 //! A chunk holds whole lines: newline text, or the events of one Flume call.
 //! Cutting a stream at its newlines is the source's work, so nothing here keeps a rest.
 
-use memchr::memchr_iter;
-
 use crate::flume::{self, BatchError};
+use crate::format::Block;
 
 /// The longest line that is parsed, in bytes; a longer one is rejected as `too-long`.
 ///
@@ -25,6 +24,12 @@ pub enum Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
+    /// How many bytes it has.
+    pub(crate) fn len(self) -> usize {
+        let (Self::Lines(bytes) | Self::Batch(bytes) | Self::Event(bytes)) = self;
+        bytes.len()
+    }
+
     /// Hands over every line in order; an error means that the chunk is malformed as a whole.
     pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
         self.for_each_stamped(|body, _| line(body))
@@ -37,14 +42,7 @@ impl<'a> Chunk<'a> {
     ) -> Result<(), BatchError> {
         match self {
             Self::Lines(text) => {
-                let mut start = 0;
-                for end in memchr_iter(b'\n', text) {
-                    line(&text[start..end], None);
-                    start = end + 1;
-                }
-                if start < text.len() {
-                    line(&text[start..], None);
-                }
+                for_each_line(text, |text| line(text, None));
                 Ok(())
             }
             Self::Batch(bytes) => {
@@ -56,6 +54,25 @@ impl<'a> Chunk<'a> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Hands over what stands before, between and behind newlines; behind the last, if it is not empty.
+///
+/// A call of memchr for each line costs as much as a short line.
+fn for_each_line<'a>(text: &'a [u8], mut line: impl FnMut(&'a [u8])) {
+    let mut start = 0;
+    for base in (0..text.len()).step_by(Block::LEN) {
+        let mut ends = Block::at(text, base).places(b'\n');
+        while ends != 0 {
+            let end = base + ends.trailing_zeros() as usize;
+            line(&text[start..end]);
+            start = end + 1;
+            ends &= ends - 1;
+        }
+    }
+    if start < text.len() {
+        line(&text[start..]);
     }
 }
 

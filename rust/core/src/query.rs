@@ -1,13 +1,18 @@
 //! Chunks to deltas: which time, which key, which pane.
 
+use std::ops::Range;
+
 use crate::aggregate::{Event, Plan};
 use crate::composite;
 use crate::delta::{Delta, Reason};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
-use crate::format::{Format, Line, MAX_TIME, Reader, Value};
-use crate::keys::{Seed, float, number};
+use crate::format::{Format, Line, MAX_TIME, Pair, Reader, Value};
+use crate::keys::{Dictionary, Seed, float, number};
 use crate::lines::{Chunk, MAX_LINE_BYTES};
+
+/// There is room for a key in so many bytes of a chunk before its dictionary grows.
+const BYTES_OF_KEY: usize = 256;
 
 /// Which time an event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +60,21 @@ impl Panes {
         number.saturating_add(1).saturating_mul(self.width).saturating_add(self.offset)
     }
 
+    /// The times of the pane of this number, where they are far from what can be told.
+    pub(crate) fn times(self, number: i64) -> Option<Range<i64>> {
+        let start = number.checked_mul(self.width)?;
+        let end = start.checked_add(self.width)?;
+        Some(start.checked_add(self.offset)?..end.checked_add(self.offset)?)
+    }
+
     /// Whether a source that has come to `newest` is past the pane of this number.
     pub(crate) fn is_late(self, number: i64, newest: Option<i64>) -> bool {
-        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= self.end(number))
+        self.is_past(self.end(number), newest)
+    }
+
+    /// Whether it is past the pane that ends here.
+    fn is_past(self, end: i64, newest: Option<i64>) -> bool {
+        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= end)
     }
 }
 
@@ -84,9 +101,23 @@ impl Query {
     /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
+        self.absorb_lines(chunk, origin, self.lines_of(&origin.format))
+    }
+
+    fn absorb_lines(
+        &self,
+        chunk: Chunk<'_>,
+        origin: &Origin,
+        mut lines: Lines,
+    ) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source, self.plan.columns());
-        let mut lines = self.lines_of(&origin.format);
+        delta.keys = Dictionary::with_room(chunk.len() / BYTES_OF_KEY);
         chunk.for_each_stamped(|line, stamp| {
+            if let Some(pair) = &lines.pair
+                && self.count_pair(origin, line, pair, &mut delta)
+            {
+                return;
+            }
             match self.event(line, stamp, origin, &mut lines) {
                 Ok(time) => self.count(origin, line, &mut lines, time, &mut delta),
                 Err(lost) => {
@@ -119,7 +150,31 @@ impl Query {
                 (reader, Some(bound))
             }
         };
-        Lines { reader, filter, time, key: Vec::new() }
+        let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
+        let pair = if is_count && self.time == Time::Log { reader.pair(0, time) } else { None };
+        Lines { reader, filter, time, key: Vec::new(), pair }
+    }
+
+    /// Counts a line of which no more is asked than a key and a time, where these are at hand and
+    /// it is not late; all others are left to `event` and `count`.
+    #[inline]
+    fn count_pair(&self, origin: &Origin, line: &[u8], pair: &Pair, delta: &mut Delta) -> bool {
+        let Some((key, time)) = pair.read(line) else { return false };
+        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
+        if line.len() > MAX_LINE_BYTES || ahead.is_some_and(|last| time > last) {
+            return false;
+        }
+        let mut pane = 0;
+        if let Some(panes) = self.panes {
+            let end;
+            (pane, end) = delta.pane_of(panes, time);
+            if panes.is_past(end, delta.newest) {
+                return false;
+            }
+        }
+        delta.note_time(time);
+        delta.count(pane, Some(key), &self.seed);
+        true
     }
 
     #[inline]
@@ -183,10 +238,11 @@ impl Query {
     ) {
         let mut pane = 0;
         if let (Some(panes), Some(time)) = (self.panes, time) {
-            pane = panes.number(time);
+            let end;
+            (pane, end) = delta.pane_of(panes, time);
             // Against what the chunk itself has shown so far. What came before the chunk is
             // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
-            if panes.is_late(pane, delta.newest) {
+            if panes.is_past(end, delta.newest) {
                 let reached = self.reached(origin, delta);
                 delta.lose(reached, |lines| lines.late += 1);
                 return;
@@ -240,6 +296,8 @@ struct Lines {
     time: usize,
     /// Room for keys of several fields.
     key: Vec<u8>,
+    /// Key and time in one go, where nothing else is asked of a line.
+    pair: Option<Pair>,
 }
 
 /// Why a line does not get as far as a pane.
@@ -283,7 +341,7 @@ impl Events {
     #[inline]
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         self.delta.note_time(time);
-        let pane = self.panes.number(time);
+        let (pane, _) = self.delta.pane_of(self.panes, time);
         let Self { delta, plan, seed, key: room, .. } = self;
         let entry = match key {
             [] | [Value::Null] => delta.count(pane, None, seed),
@@ -316,8 +374,89 @@ impl Event for Given<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Short lines of which most are columns.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let time = prop_oneof![
+            8 => (1_700_000_000_000..1_700_000_009_000_u64).prop_map(|time| time.to_string()),
+            1 => "[0-9]{0,20}[.e-]?[0-9]{0,2}",
+        ];
+        let delimiter = prop::sample::select(vec!["\t", "\t", "\t", ",", " ", "", "\t\t"]);
+        let key = prop_oneof![
+            4 => "[a-c]{1,2}",
+            1 => "/[a-z/]{0,60}",
+            1 => "[-\"<>, a-c\u{e9}\u{feff}\t\r\u{0}-]{0,3}",
+        ];
+        let odd = prop::sample::select(vec!["", "", "", "", "<", "\u{feff}", " ", "h a: "]);
+        let line = (odd, time, delimiter, key).prop_map(|(odd, time, delimiter, key)| {
+            format!("{odd}{time}{delimiter}{key}").into_bytes()
+        });
+        prop::collection::vec(line, 0..30).prop_map(|lines| lines.join(&b'\n'))
+    }
+
+    proptest! {
+        #[test]
+        fn key_and_time_in_one_go_are_those_of_the_reader(
+            text in lines(),
+            max_ahead in prop::option::of(0..9_000_000_i64),
+            windowed in any::<bool>(),
+        ) {
+            let panes = Panes { width: 1_000_000, offset: 0, lateness: 500_000 };
+            let query = Query {
+                by: vec!["key".into()],
+                plan: Plan::counting(),
+                time: Time::Log,
+                panes: windowed.then_some(panes),
+                filter: None,
+                seed: Seed::new(1),
+            };
+            for (spec, is_short) in [
+                ("{time:epoch_ms}\t{key}", true),
+                ("{time:epoch_ms} {key}", true),
+                ("{time:epoch_ms},{key:text}", true),
+                ("{time:epoch},{key}", true),
+                ("{time:epoch_ms}\t{}\t{key}", true),
+                ("csv:time:epoch_ms,key", true),
+                ("tsv:time:epoch_ms,key", true),
+                ("csv:time:epoch_ms,key:int", false),
+                ("{key}\t{time:iso}", false),
+            ] {
+                let format = Format::new(spec).unwrap();
+                let now = 1_700_000_000_000_000;
+                let origin = Origin { source: 0, format, now, max_ahead };
+                let short = query.lines_of(&origin.format);
+                prop_assert_eq!(short.pair.is_some(), is_short, "{}", spec);
+                let long = Lines { pair: None, ..query.lines_of(&origin.format) };
+                let [short, long] = [short, long].map(|lines| {
+                    format!("{:?}", query.absorb_lines(Chunk::Lines(&text), &origin, lines))
+                });
+                prop_assert_eq!(short, long, "{}", spec);
+            }
+        }
+
+        #[test]
+        fn the_times_of_a_pane_are_those_that_fall_into_it(
+            width in prop_oneof![1..1_000_i64, 1..i64::MAX],
+            offset in prop_oneof![-1_000..1_000_i64, any::<i64>()],
+            times in prop::collection::vec(prop_oneof![-3_000..3_000_i64, any::<i64>()], 1..8),
+        ) {
+            let panes = Panes { width, offset, lateness: 0 };
+            let mut delta = Delta::new(0, Vec::new());
+            for time in times {
+                let number = panes.number(time);
+                let expected = (number, panes.end(number));
+                prop_assert_eq!(delta.pane_of(panes, time), expected);
+                let Some(times) = panes.times(number) else { continue };
+                for time in [times.start, times.end - 1] {
+                    prop_assert_eq!(delta.pane_of(panes, time), expected, "{:?}", times);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_header_is_read_as_java_writes_a_long_and_as_nothing_else() {

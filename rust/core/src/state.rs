@@ -195,7 +195,7 @@ impl State {
             self.window.enter_all(delta, &mut self.keys);
             return;
         };
-        let mut numbers = vec![u32::MAX; delta.keys.len()];
+        let mut numbers = self.keys.numbers(&delta.keys);
         let Self { keys, open, settings, .. } = self;
         let source = self.sources.get(delta.source).and_then(|source| source.newest);
         // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a

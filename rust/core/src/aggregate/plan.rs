@@ -95,6 +95,11 @@ impl Plan {
         &self.fields
     }
 
+    /// Whether events are counted and nothing else.
+    pub(crate) fn is_count(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// What is asked.
     pub fn asks(&self) -> impl ExactSizeIterator<Item = &Ask> {
         self.asks.iter().map(|asked| &asked.ask)

@@ -3,7 +3,7 @@
 use super::parsed::Found;
 use super::read::{Encoding, Kind, Read, Value};
 use super::records::decode::{decoded, percent, unescape};
-use super::time::{TimeFormat, Timer};
+use super::time::{TimeFormat, Timer, read_epoch};
 use super::{Span, combined, names, space};
 
 /// How to get at the value of one field.
@@ -27,6 +27,8 @@ pub(super) enum Way {
     User(usize),
     /// The number in a span.
     Int(usize),
+    /// The time in a span that is a number of seconds times ten to a power.
+    Epoch(usize, i32),
     /// A part of the request line in a span.
     Part(usize, usize),
     /// Through the accessor.
@@ -242,6 +244,9 @@ impl Accessor {
             Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
             Source::Span(at, Read::Int) => Way::Int(*at),
             Source::User(at) => Way::User(*at),
+            Source::Time(..) => {
+                self.column_of_epoch().map_or(Way::Long, |(at, power)| Way::Epoch(at, power))
+            }
             Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
             _ => Way::Long,
         }
@@ -250,6 +255,31 @@ impl Accessor {
     #[inline]
     fn is_plain(&self) -> bool {
         self.steps.is_empty() && self.encoding == Encoding::Raw
+    }
+
+    /// Whether a text without a quote before it is what it says.
+    fn is_column(&self) -> bool {
+        let is_bare = matches!(self.encoding, Encoding::Raw | Encoding::Csv);
+        is_bare && self.steps.is_empty() && self.otherwise.is_none()
+    }
+
+    /// Which of the matcher's fields has the text that it is, where it is one as it stands.
+    pub(super) fn column_of_text(&self) -> Option<usize> {
+        match &self.source {
+            Source::Span(at, Read::Text) if self.is_column() => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The same of a number since the epoch, with the power of ten that counts seconds.
+    pub(super) fn column_of_epoch(&self) -> Option<(usize, i32)> {
+        match &self.source {
+            Source::Time(parts, timer) if self.is_column() => {
+                let [at] = parts[..] else { return None };
+                Some((at, timer.epoch()?))
+            }
+            _ => None,
+        }
     }
 
     /// Which of the matcher's fields it needs.
@@ -527,6 +557,12 @@ fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
 /// A query without the `?` in front of it, if that is there.
 fn behind_mark(query: &[u8]) -> &[u8] {
     query.strip_prefix(b"?").unwrap_or(query)
+}
+
+/// A time as a number of seconds times ten to a power.
+#[inline]
+pub(super) fn epoch(text: &[u8], power: i32) -> Value<'_> {
+    read_epoch(text, power).map_or(Value::Null, Value::Time)
 }
 
 /// Text, unless it says that there is none.

@@ -127,7 +127,7 @@ impl Usual {
         if !(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()) {
             return None;
         }
-        let size = match digits(rest, 6) {
+        let size = match digits(rest.get(6..).unwrap_or_default()) {
             0 if rest.get(6) == Some(&b'-') => 1,
             length @ 1..=18 => length,
             _ => return None,

@@ -6,6 +6,7 @@
 
 mod access;
 mod classic;
+mod columns;
 mod combined;
 mod common;
 mod named;
@@ -32,6 +33,7 @@ use memchr::memchr;
 use crate::flume::BatchError;
 use crate::lines::Chunk;
 
+pub(crate) use columns::Pair;
 pub(crate) use pieces::{Failed, Piece, What};
 
 pub use named::Named;
@@ -40,10 +42,12 @@ pub use parsed::{Line, Reject};
 pub use read::{Kind, Value};
 pub(crate) use reader::Kept;
 pub use reader::{Reader, UnknownField};
+pub(crate) use scan::Block;
 pub use spec::SpecError;
 pub use time::{MAX_TIME, SECOND, write_iso};
 
 use access::Accessor;
+use columns::Columns;
 use parsed::{Found, Span};
 use read::{Encoding, Read};
 use records::Ltsv;
@@ -283,6 +287,15 @@ impl Format {
         chunk
             .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
         Ok(format)
+    }
+
+    /// The short way through its lines, if they are columns and nothing else.
+    fn columns(&self) -> Option<Columns> {
+        match &self.0.matcher {
+            Matcher::Template(template) => template.columns().cloned(),
+            Matcher::Delimited(delimited) => delimited.columns(),
+            _ => None,
+        }
     }
 
     /// Finds the fields of a line.

@@ -1,8 +1,10 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, Buffer, Way, int, parts_of_request, present, user};
+use super::access::{Accessor, Buffer, Way, epoch, int, parts_of_request, present, user};
+use super::columns::Pair;
 use super::parsed::Line;
 use super::prefix::behind_prefix;
+use super::time::read_epoch;
 use super::why::why;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
@@ -235,8 +237,8 @@ impl Reader {
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if let Some(other) = self.others.get_mut(self.chosen) {
-            return other.value(line, field);
+        if !self.others.is_empty() || matches!(self.ways[field], Way::Long) {
+            return self.long_value(line, field);
         }
         let own = &line[self.offset..];
         let raw = |at: usize| self.spans[at].of(own);
@@ -245,18 +247,36 @@ impl Reader {
             Way::Text(at) => raw(at).map_or(Value::Null, present),
             Way::User(at) => raw(at).map_or(Value::Null, user),
             Way::Int(at) => raw(at).map_or(Value::Null, int),
+            Way::Epoch(at, power) => raw(at).map_or(Value::Null, |text| epoch(text, power)),
             Way::Part(at, part) => {
                 let spans = &self.spans;
                 let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
                 parts[part].of(own).map_or(Value::Null, Value::Text)
             }
-            Way::Long => self.accessors[field].value(own, &self.spans, &mut self.buffer),
+            Way::Long => Value::Null,
         }
+    }
+
+    #[inline(never)]
+    fn long_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
+        if let Some(other) = self.others.get_mut(self.chosen) {
+            return other.value(line, field);
+        }
+        let own = &line[self.offset..];
+        self.accessors[field].value(own, &self.spans, &mut self.buffer)
+    }
+
+    /// A short way to two of its fields, a text and a time, where lines are columns.
+    pub(crate) fn pair(&self, text: usize, time: usize) -> Option<Pair> {
+        let (text, time) = (self.accessors.get(text)?, self.accessors.get(time)?);
+        let columns = self.format.columns().filter(|_| self.others.is_empty())?;
+        Pair::new(columns, text.column_of_text()?, time.column_of_epoch()?)
     }
 
     /// Whether the values of a field may be asked for later.
     pub(crate) fn can_wait(&self, field: usize) -> bool {
-        let is_quick = self.ways.get(field).is_some_and(|way| !matches!(way, Way::Long));
+        let is_quick =
+            self.ways.get(field).is_some_and(|way| !matches!(way, Way::Epoch(..) | Way::Long));
         is_quick && self.others.is_empty() && !self.format.has_header()
     }
 
@@ -285,7 +305,7 @@ impl Reader {
             Way::Part(_, part) => {
                 kept.each(self.spans.len() + part, |text| Value::Text(text), take);
             }
-            Way::Long => {}
+            Way::Epoch(..) | Way::Long => {}
         }
     }
 
@@ -301,6 +321,17 @@ impl Reader {
     /// The time in the line that was read last, where this field is one.
     #[inline]
     pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
+        // A number is read in the time that it would take to compare it.
+        if let Way::Epoch(at, power) = self.ways[field]
+            && self.others.is_empty()
+        {
+            return read_epoch(self.spans[at].of(&line[self.offset..])?, power);
+        }
+        self.any_time(line, field)
+    }
+
+    #[inline(never)]
+    fn any_time(&mut self, line: &[u8], field: usize) -> Option<i64> {
         if let Some(other) = self.others.get_mut(self.chosen) {
             return other.time(line, field);
         }

@@ -13,14 +13,14 @@ const NEAR: usize = 8;
 const LANES: usize = 16;
 
 /// Bytes of a line that are looked at together, zeros behind its end.
-pub(super) struct Block([u8x16; 4]);
+pub(crate) struct Block([u8x16; 4]);
 
 impl Block {
     /// How many these are.
-    pub(super) const LEN: usize = 4 * LANES;
+    pub(crate) const LEN: usize = 4 * LANES;
 
     /// Those from this place on.
-    pub(super) fn at(line: &[u8], start: usize) -> Self {
+    pub(crate) fn at(line: &[u8], start: usize) -> Self {
         let rest = line.get(start..).unwrap_or_default();
         let bytes = rest.first_chunk::<{ Self::LEN }>().copied().unwrap_or_else(|| {
             let mut bytes = [0; Self::LEN];
@@ -32,7 +32,7 @@ impl Block {
     }
 
     /// The places of a byte, as bits, the first place lowest.
-    pub(super) fn places(&self, byte: u8) -> u64 {
+    pub(crate) fn places(&self, byte: u8) -> u64 {
         self.bits(|part| part.cmp_eq(u8x16::splat(byte)))
     }
 
@@ -242,20 +242,73 @@ pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// How many digits stand in a row at a place.
-pub(super) fn digits(line: &[u8], from: usize) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    let rest = line.get(from..).unwrap_or_default();
-    if let Some(&bytes) = rest.first_chunk() {
-        // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
-        // lowest byte up no byte is touched by a carry before the first of these is found.
-        let values = u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'));
-        let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
-        if others != 0 {
-            return others.trailing_zeros() as usize / 8;
+/// The first place of a byte, or of any blank or control byte.
+#[inline]
+pub(super) fn byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(text, |part| part.cmp_eq(wanted) | blanks(part))
+}
+
+/// The first place of a byte that is mostly near.
+#[inline]
+pub(super) fn near_byte(text: &[u8], byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(text, |part| part.cmp_eq(wanted))
+}
+
+#[inline]
+fn first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
+    let (parts, rest) = text.as_chunks::<LANES>();
+    for (number, part) in parts.iter().enumerate() {
+        let found = bits(found(u8x16::new(*part)));
+        if found != 0 {
+            return Some(number * LANES + lowest(found));
         }
     }
-    rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    if rest.is_empty() {
+        return None;
+    }
+    // The last bytes with those before them, which is one look for all of them.
+    if let Some(last) = text.last_chunk::<LANES>() {
+        let found = bits(found(u8x16::new(*last))) >> (LANES - rest.len());
+        return (found != 0).then(|| text.len() - rest.len() + lowest(found));
+    }
+    let mut last = [0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    let found = lowest(bits(found(u8x16::new(last))));
+    (found < rest.len()).then_some(found)
+}
+
+/// Whether there is any blank or control byte.
+#[inline]
+pub(super) fn has_blank(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<LANES>() else {
+        return text.iter().any(|byte| *byte <= b' ');
+    };
+    let mut lowest = u8x16::new(*last);
+    let mut rest = text;
+    while let Some((part, behind)) = rest.split_first_chunk::<LANES>() {
+        lowest = lowest.min(u8x16::new(*part));
+        rest = behind;
+    }
+    bits(blanks(lowest)) != 0
+}
+
+/// With how many digits a text begins.
+#[inline]
+pub(super) fn digits(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
+        // lowest byte up no byte is touched by a carry before the first of these is found.
+        let values = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
+        let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
+        if others != 0 {
+            return number * 8 + others.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether there is a bracket among these bytes; `Y` and `_` may be taken for one.
@@ -364,10 +417,16 @@ mod tests {
                 prop_assert_eq!(quote_or_backslash(&line, from), expected);
             }
             let digits_at = |line: &[u8]| line.iter().take_while(|b| b.is_ascii_digit()).count();
-            prop_assert_eq!(digits(&line, from), digits_at(line.get(from..).unwrap_or_default()));
+            let rest = line.get(from..).unwrap_or_default();
+            prop_assert_eq!(digits(rest), digits_at(rest));
             if let Some(end) = end_of_word(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
             }
+            let behind = |place: usize| from + place;
+            prop_assert_eq!(near_byte(rest, b'"').map(behind), first(|byte| byte == b'"'));
+            let expected = first(|byte| byte == b'"' || byte <= b' ');
+            prop_assert_eq!(byte_or_blank(rest, b'"').map(behind), expected);
+            prop_assert_eq!(has_blank(rest), first(|byte| byte <= b' ').is_some());
         }
 
         #[test]

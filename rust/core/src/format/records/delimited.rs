@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::columns::{self, Column, Kind};
 use super::super::parsed::{Found, Line, Reject, Span};
 use super::super::read::Encoding;
 use super::super::template::TemplateError;
@@ -81,6 +82,19 @@ impl Delimited {
     /// The fields, in the order of the spans; none as long as no line named them.
     pub(crate) fn found(&self) -> &[Found] {
         &self.found
+    }
+
+    /// The short way through its lines, once their columns are known.
+    ///
+    /// It takes the header for a line like others.
+    pub(crate) fn columns(&self) -> Option<columns::Columns> {
+        let last = self.found.len().checked_sub(1)?;
+        let column = |field| Column {
+            field,
+            kind: Kind::Unquoted { up_to: self.delimiter },
+            delimiter: (field < last).then_some(self.delimiter),
+        };
+        Some(columns::Columns::new((0..=last).map(column).collect()))
     }
 
     /// Finds the fields of a line, or sees that it is a header.

@@ -77,6 +77,32 @@ pub(super) fn four_pairs(text: [u8; 8]) -> Option<[i64; 4]> {
     Some([first.into(), second.into(), third.into(), fourth.into()])
 }
 
+/// The number of 8 to 16 digits, by a look at the first eight and one at the last.
+#[inline]
+pub(super) fn long_number(text: &[u8]) -> Option<u64> {
+    let more = text.len().checked_sub(8)?;
+    let first = eight(*text.first_chunk()?, 0)?;
+    // What both have counts once.
+    let last = eight(*text.last_chunk()?, 8_usize.checked_sub(more)?)?;
+    Some(first * TENS.get(more)? + last)
+}
+
+const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The number of eight digits, of which so many at the front are zeros whatever they are.
+#[inline]
+fn eight(text: [u8; 8], zeros: usize) -> Option<u64> {
+    let values = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b"00000000");
+    if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+        return None;
+    }
+    let values = if zeros < 8 { values >> (8 * zeros) << (8 * zeros) } else { 0 };
+    // Two, then four, then eight digits in a lane: no lane is too narrow for what it gets.
+    let twos = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (twos * 100 + (twos >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF)
+}
+
 /// Each digit as the tens of the one behind it: no sum is above 99, so none carries.
 fn pairs(values: u64) -> [u8; 8] {
     (values * 10 + (values >> 8)).to_le_bytes()

@@ -1,13 +1,28 @@
 //! A number since the epoch, exactly.
 
-use super::digits::digit;
+use super::SECOND;
+use super::digits::{digit, long_number};
 
 /// More digits than this a number in range cannot have before its microseconds end.
 const MOST_DIGITS: u32 = 19;
 
 /// The microseconds that a decimal number is, in seconds times ten to this power. What is finer is
 /// cut off.
-pub(super) fn read(text: &[u8], power: i32) -> Option<i64> {
+#[inline]
+pub(crate) fn read(text: &[u8], power: i32) -> Option<i64> {
+    // Most are a whole number of such a unit.
+    let unit = match power {
+        0 => SECOND,
+        -3 => SECOND / 1_000,
+        -6 => 1,
+        _ => return read_any(text, power),
+    };
+    let Some(number) = long_number(text) else { return read_any(text, power) };
+    let micros = i64::try_from(number).ok()?.checked_mul(unit)?;
+    super::in_range(micros)
+}
+
+fn read_any(text: &[u8], power: i32) -> Option<i64> {
     let (negative, mut rest) = match text {
         [sign @ (b'-' | b'+'), rest @ ..] => (*sign == b'-', rest),
         rest => (false, rest),
@@ -99,4 +114,34 @@ fn whole(text: &[u8]) -> Option<i32> {
         Some(sum.saturating_mul(10).saturating_add(next))
     })?;
     Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whole_numbers_are_read_as_any(
+            text in "[+-]?[0-9]{0,20}[.e/:]?[0-9]{0,2}",
+            power in prop::sample::select(vec![0, -3, -6, -9]),
+        ) {
+            prop_assert_eq!(read(text.as_bytes(), power), read_any(text.as_bytes(), power));
+        }
+
+        #[test]
+        fn digits_are_one_number(number in any::<u64>(), width in 8..=16_usize) {
+            let number = number % 10_u64.pow(u32::try_from(width).unwrap());
+            let text = format!("{number:0width$}");
+            prop_assert_eq!(long_number(text.as_bytes()), Some(number));
+            for at in 0..width {
+                for other in [b'/', b':', b' ', 0, 0xb0, b'0' | 0x80] {
+                    let mut text = text.clone().into_bytes();
+                    text[at] = other;
+                    prop_assert_eq!(long_number(&text), None);
+                }
+            }
+        }
+    }
 }

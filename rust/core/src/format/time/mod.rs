@@ -19,6 +19,7 @@ mod timer;
 
 pub use calendar::write_iso;
 pub(super) use clf::parse;
+pub(super) use epoch::read as read_epoch;
 pub(crate) use timer::Timer;
 
 /// Microseconds in a second, the unit of every time in the core.

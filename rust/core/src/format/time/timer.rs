@@ -33,6 +33,14 @@ impl Timer {
         Ok(Self { parts })
     }
 
+    /// Where it is one number, to which power of ten that counts seconds.
+    pub(crate) fn epoch(&self) -> Option<i32> {
+        match *self.parts {
+            [Part::Epoch(power)] => Some(power),
+            _ => None,
+        }
+    }
+
     /// Microseconds since the epoch, or nothing where a part is missing or unreadable, or all of
     /// them are no time in range.
     pub(crate) fn read<'a>(

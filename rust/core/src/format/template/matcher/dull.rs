@@ -12,6 +12,7 @@ use super::*;
 /// The same matcher, which tries every delimiter from the left by the steps.
 fn dull(mut matcher: Matcher) -> Matcher {
     matcher.shared = 0;
+    matcher.columns = None;
     for step in matcher.programs.iter_mut().flat_map(|program| &mut program.steps) {
         match &mut step.op {
             Op::Quoted(quoted) => {
@@ -60,6 +61,21 @@ const PASTED: &[(&str, &str)] = &[
         r#"1, 2 joe [2015-05-17T10:05:03Z] "GET / HTTP/1.1","x" 5.6 a:b:7ms x y"#,
     ),
     ("{a:text}\t{request_time}\t{b:text}\t{c}", "x y\t0.5\t\tz"),
+];
+
+/// Lines that are columns and nothing else, and how many.
+const COLUMNS: &[(usize, &str, &str)] = &[
+    (2, "{time:epoch_ms}\t{key}", "1700000000123\t/path/to/item000043.html"),
+    (2, "{time:epoch} {key}", "1700000000 key"),
+    (2, "{host}\t{time:iso}", "1.2.3.4\t2015"),
+    (2, "{time},{host}", "1700000000,1.2.3.4"),
+    (3, "{a};{b:int};{c:ms}", "x;5;7"),
+    (4, "{a:text}|{time:time(%s)}|{b}|{c:text}", "x y|1700000000|z|a b"),
+    (3, "{a} {b:int} {upstream}", "x 5 10.0.0.1:80"),
+    (2, "{time:time(%Y)}.{a}", "2015.x"),
+    (3, "{time:time(%H-%M)} {b}\t{c}", "10 x\ty"),
+    (3, "{a:int}:{b:s}-{c:int}", "123456789012345678:5-7"),
+    (2, "{a}\u{1}{b}", "x\u{1}y"),
 ];
 
 const PIECES: &[&str] = &[
@@ -122,14 +138,25 @@ fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     })
 }
 
+fn spans_of(matcher: &Matcher) -> Vec<Span> {
+    vec![Span::NONE; matcher.found().len()]
+}
+
 #[test]
 fn what_is_there_for_speed_changes_no_answer() {
     let pasted =
         PASTED.iter().map(|(text, example)| (compile(&[text]), dull(compile(&[text])), *example));
     let named =
         templates().map(|(_, example, texts)| (compile(texts), dull(compile(texts)), example));
-    for (fast, dull, example) in pasted.chain(named) {
-        let mut spans = vec![Span::NONE; fast.found().len()];
+    let columns = COLUMNS.iter().map(|(count, text, example)| {
+        let fast = compile(&[text]);
+        assert_eq!(fast.columns.as_ref().map(Columns::len), Some(*count), "{text}");
+        let split = |columns: &Columns| columns.split(example.as_bytes(), &mut spans_of(&fast));
+        assert!(fast.columns.as_ref().is_some_and(split), "{text}");
+        (fast, dull(compile(&[text])), *example)
+    });
+    for (fast, dull, example) in pasted.chain(columns).chain(named) {
+        let mut spans = spans_of(&fast);
         assert!(fast.split(example.as_bytes(), &mut spans).is_ok(), "{example}");
         let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(
             if cfg!(debug_assertions) { 5_000 } else { 100_000 },

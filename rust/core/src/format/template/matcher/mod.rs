@@ -9,6 +9,7 @@
 //! Between quotes a backslash escapes, as Apache and nginx write it. Loggers that do not escape
 //! are survived: where no unescaped quote closes a field an escaped one may (`"ua\"`).
 
+mod as_columns;
 mod compile;
 mod find;
 mod front;
@@ -24,6 +25,7 @@ mod steps;
 mod until;
 
 use super::{Part, Template, TemplateError};
+use crate::format::columns::Columns;
 use crate::format::parsed::{Found, Reject, Span};
 use crate::format::words::{is_blank, skip_blanks};
 use run::Cursor;
@@ -41,6 +43,8 @@ pub(crate) struct Matcher {
     shared: usize,
     /// Whether tabs at the end of a line are blanks, and not columns without a value.
     trims_tabs: bool,
+    /// A short way through most lines, if it has one template and that is of this kind.
+    columns: Option<Columns>,
 }
 
 impl Matcher {
@@ -61,13 +65,19 @@ impl Matcher {
         let trims_tabs =
             !parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
         let shared = shared(&programs);
-        Ok(Self { found, programs, shared, trims_tabs })
+        let columns = if let [only] = &programs[..] { as_columns::columns(only) } else { None };
+        Ok(Self { found, programs, shared, trims_tabs, columns })
     }
 
     /// The fields, in the order of the spans: one for each of the template, those that are passed
     /// over included.
     pub(crate) fn found(&self) -> &[Found] {
         &self.found
+    }
+
+    /// A short way through most lines, if there is one.
+    pub(crate) fn columns(&self) -> Option<&Columns> {
+        self.columns.as_ref()
     }
 
     /// Finds the fields of a line, or says where it stops being one.
@@ -83,6 +93,11 @@ impl Matcher {
         line: &[u8],
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
+        if let Some(columns) = &self.columns
+            && columns.split(line, spans)
+        {
+            return Ok(());
+        }
         let (at, line) = self.trim(line);
         let start = Cursor { at, step: 0 };
         match &self.programs[..] {

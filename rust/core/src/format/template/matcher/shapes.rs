@@ -184,6 +184,11 @@ impl TimeShape {
         self.behind == Some(byte) && self.inside == 0
     }
 
+    /// Whether it goes up to the first blank.
+    pub(super) fn ends_before_blank(&self) -> bool {
+        self.behind.is_none() && self.inside == 0
+    }
+
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
         let mut inside = self.inside;
         let mut at = start;

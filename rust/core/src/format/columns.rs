@@ -1,0 +1,169 @@
+//! A short way through lines that are columns and nothing else, one byte between two of them.
+//!
+//! It finds what a matcher would where columns are as they mostly are, and leaves all other lines
+//! to that. So a column is known by its first look: digits where there has to be a number, and no
+//! quotes, no blanks beside one that is a delimiter, no odd bytes at the ends of the line.
+
+use super::parsed::Span;
+use super::scan::{byte_or_blank, digits, has_blank, near_byte};
+use super::time::read_epoch;
+
+/// Numbers of more digits are left to others, which tell how many may be.
+const MOST_DIGITS: usize = 18;
+
+/// The columns of a line.
+#[derive(Clone, Debug)]
+pub(super) struct Columns(Box<[Column]>);
+
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// Which of the matcher's fields it is.
+    pub(super) field: usize,
+    pub(super) kind: Kind,
+    /// What stands behind it, if not the end of the line. A blank is one.
+    pub(super) delimiter: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A number or a time that is all digits.
+    Digits,
+    /// Text without blanks.
+    Word { may_be_empty: bool },
+    /// Any text.
+    Text { may_be_empty: bool },
+    /// Any text or none that does not begin with a quote; this byte ends it, or the line does.
+    Unquoted { up_to: u8 },
+}
+
+impl Columns {
+    /// Of columns of which only the last one has no delimiter.
+    pub(super) fn new(columns: Vec<Column>) -> Self {
+        Self(columns.into())
+    }
+
+    /// Finds the fields of a line, if it is the columns as they mostly are.
+    #[inline]
+    pub(super) fn split(&self, line: &[u8], spans: &mut [Span]) -> bool {
+        self.each(line, |field, span| spans[field] = span).is_some()
+    }
+
+    #[inline]
+    fn each(&self, line: &[u8], mut found: impl FnMut(usize, Span)) -> Option<()> {
+        // What has to be taken off its ends is left to others. No byte-order mark is ASCII.
+        if !(b'!'..0x80).contains(line.first()?) || *line.last()? <= b' ' {
+            return None;
+        }
+        let mut at = 0;
+        for column in &self.0 {
+            let end = column.end(line, at)?;
+            found(column.field, Span::new(at, end));
+            at = end + 1;
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+impl Columns {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Column {
+    /// Where it ends if it begins here.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call for each column is a tenth of all")]
+    fn end(&self, line: &[u8], at: usize) -> Option<usize> {
+        let rest = line.get(at..)?;
+        let length = match (self.kind, self.delimiter) {
+            (Kind::Digits, _) => digits(rest),
+            (Kind::Unquoted { .. }, _) if rest.first() == Some(&b'"') => return None,
+            (Kind::Word { .. }, Some(delimiter)) => byte_or_blank(rest, delimiter)?,
+            (Kind::Word { .. }, None) if has_blank(rest) => return None,
+            (Kind::Unquoted { up_to }, _) => near_byte(rest, up_to).unwrap_or(rest.len()),
+            (_, Some(delimiter)) => near_byte(rest, delimiter)?,
+            (_, None) => rest.len(),
+        };
+        let fits = match self.kind {
+            Kind::Digits => (1..=MOST_DIGITS).contains(&length),
+            Kind::Word { may_be_empty } | Kind::Text { may_be_empty } => may_be_empty || length > 0,
+            Kind::Unquoted { .. } => true,
+        };
+        let ends = rest.get(length).copied() == self.delimiter;
+        // More blanks may follow.
+        let is_clear = self.delimiter != Some(b' ') || rest.get(length + 1) > Some(&b' ');
+        (fits && ends && is_clear).then_some(at + length)
+    }
+}
+
+/// Two columns: a text, and a time that is a number of seconds times ten to a power.
+///
+/// To ask for both at once is half of the work of a reader.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    columns: Columns,
+    text: usize,
+    time: usize,
+    power: i32,
+    /// What stands between a time and a word where a line is no more than these.
+    between: Option<u8>,
+}
+
+impl Pair {
+    /// Of columns with these fields, if both are of this kind.
+    pub(super) fn new(
+        mut columns: Columns,
+        text: usize,
+        (time, power): (usize, i32),
+    ) -> Option<Self> {
+        let mut times = columns.0.iter_mut().filter(|column| column.field == time);
+        times.next()?.kind = Kind::Digits;
+        let between = match &*columns.0 {
+            [first, Column { kind: Kind::Word { .. }, .. }] if first.field == time => {
+                first.delimiter
+            }
+            _ => None,
+        };
+        let has_text = columns.0.iter().any(|column| column.field == text);
+        (has_text && text != time).then_some(Self { columns, text, time, power, between })
+    }
+
+    /// Text and time of a line; nothing where a reader may find others, or none.
+    #[inline(never)]
+    pub(crate) fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
+        let (text, time) = match self.between {
+            Some(byte) => time_and_word(line, byte)?,
+            None => self.of_several(line)?,
+        };
+        Some((text, read_epoch(time, self.power)?)).filter(|_| !matches!(text, b"" | b"-"))
+    }
+
+    #[inline(never)]
+    fn of_several<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let (mut text, mut time) = (Span::NONE, Span::NONE);
+        self.columns.each(line, |field, span| {
+            if field == self.text {
+                text = span;
+            } else if field == self.time {
+                time = span;
+            }
+        })?;
+        // A collector may have put something before it.
+        if line.starts_with(b"<") {
+            return None;
+        }
+        Some((text.of(line)?, time.of(line)?))
+    }
+}
+
+/// What `each` finds in a line of two columns.
+#[inline]
+fn time_and_word(line: &[u8], between: u8) -> Option<(&[u8], &[u8])> {
+    let (time, rest) = line.split_at_checked(digits(line))?;
+    let (byte, word) = rest.split_first()?;
+    let fits = *byte == between && time.len() <= MOST_DIGITS && !has_blank(word);
+    fits.then_some((word, time))
+}
