@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::{About, Cell, Plan};
 use crate::answer::{Builder, Snapshot};
 use crate::composite;
-use crate::delta::{Counters, Delta};
+use crate::delta::{Counters, Delta, Gathered, Past};
 use crate::format::Kind;
 use crate::keys::KeyTable;
 use crate::pane::Pane;
@@ -87,6 +87,11 @@ impl Settings {
         self.lengths.iter().copied().flatten().max().unwrap_or(self.step)
     }
 
+    /// How many panes an answer may need.
+    fn reach(&self) -> i64 {
+        self.lengths.iter().copied().flatten().max().unwrap_or(0)
+    }
+
     /// The last pane with which an answer ends, up to this one.
     fn floor(&self, number: i64) -> i64 {
         number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
@@ -129,6 +134,8 @@ pub struct State {
     unsettled: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
+    /// What those had let go of whose panes were added.
+    past: Option<Past>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +175,7 @@ impl State {
             unsettled: BTreeMap::new(),
             oldest: None,
             newest: None,
+            past: None,
         }
     }
 
@@ -188,7 +196,7 @@ impl State {
             return;
         };
         let mut numbers = vec![u32::MAX; delta.keys.len()];
-        let Self { keys, open, settings, .. } = self;
+        let Self { keys, open, settings, window, .. } = self;
         let source = self.sources.get(delta.source).and_then(|source| source.newest);
         // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
         // source that was idle.
@@ -219,7 +227,11 @@ impl State {
                 for entry in &entries[..run] {
                     let known = &mut numbers[entry.key as usize];
                     if *known == u32::MAX {
-                        *known = keys.number(&delta.keys, entry.key);
+                        *known = if delta.other == Some(entry.key) {
+                            window.make_other(keys)
+                        } else {
+                            keys.number(&delta.keys, entry.key)
+                        };
                     }
                 }
                 let first = delta.entries.len() - entries.len();
@@ -234,6 +246,10 @@ impl State {
         }
         for (pane, lines) in &delta.lost {
             note(reached.max(*pane), lines);
+        }
+        if let Some(past) = delta.past {
+            self.past = Some(self.past.map_or(past, |known| known.with(past)));
+            self.first = [self.first, past.first].into_iter().flatten().min();
         }
         if let Some(source) = self.sources.get_mut(delta.source) {
             source.newest = source.newest.max(delta.newest);
@@ -358,7 +374,7 @@ impl State {
             let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
             let newest = newest.max(self.window.newest());
             let emptied =
-                newest.map(|number| settings.ceil(number.saturating_add(settings.longest())));
+                newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
             let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
             last = emptied.map_or(last, |emptied| emptied.min(last)).max(end);
         }
@@ -384,14 +400,22 @@ impl State {
                 },
             },
         };
+        // Before that an answer would lack what others have let go of.
+        let next = self.whole_end().map_or(next, |end| end.max(next));
         (next <= last).then_some(next)
+    }
+
+    /// The last pane of the first window of which nothing was let go of before it came here.
+    fn whole_end(&self) -> Option<i64> {
+        let whole_from = self.past?.whole_from;
+        Some(self.settings.ceil(whole_from.saturating_add(self.settings.reach() - 1)))
     }
 
     /// Moves the window so that it ends with this pane.
     fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
             let (closed, pane) = entry.remove_entry();
-            self.first = self.first.or(Some(closed));
+            self.first = Some(self.first.map_or(closed, |first| first.min(closed)));
             self.window.enter(closed, pane, &mut self.keys);
         }
         self.window.leave_below(number, &mut self.keys);
@@ -436,7 +460,7 @@ impl State {
         };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let newest = newest.max(self.window.newest()).map(|number| self.settings.ceil(number));
-        let Some(number) = newest.max(self.answered) else {
+        let Some(number) = newest.max(self.answered).max(self.whole_end()) else {
             return self.answer(back, (None, None), &Totals::default(), self.lines);
         };
         let mut totals = Totals::new(&self.settings.plan, true);
@@ -453,9 +477,13 @@ impl State {
             totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
         }
         let (start, end) = self.bounds(panes, number, back);
-        let start = start.or_else(|| {
-            self.open.first_key_value().map(|(&number, _)| panes.end(number.saturating_sub(1)))
-        });
+        let start = if self.settings.lengths.get(back).copied().flatten().is_some() {
+            start
+        } else {
+            let open = self.open.first_key_value();
+            let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
+            [start, open].into_iter().flatten().min()
+        };
         self.answer(back, (start, end), &totals, self.lines)
     }
 
@@ -519,6 +547,52 @@ impl State {
         }
         let columns = columns.into_iter().map(Builder::finish).collect();
         Rows { columns, len: ids.len() + usize::from(other.is_some()) }
+    }
+
+    /// All that it holds, as a delta for another state with the same panes, keys and aggregates.
+    ///
+    /// Whoever adds the deltas of several states, in whatever order, answers as one that saw all
+    /// of it, from the last end on that any of them answered: what was before it has been let go
+    /// of. What answers about everything since the start need of that is in one pane before the
+    /// others. States that add it as it is have to hash alike; others take it as bytes.
+    pub fn export(&self) -> Delta {
+        let mut delta = Delta::new(0, self.settings.plan.columns());
+        delta.lines = self.lines;
+        delta.oldest = self.oldest;
+        delta.newest = self.newest;
+        let mut gathered = Gathered::new(delta, &self.keys, self.window.other());
+        if self.settings.panes.is_none() {
+            let counted = self.window.past().map_or(0, |past| gathered.totals(0, past));
+            gathered.lines(None, self.lines.without(counted));
+            return gathered.finish();
+        }
+        let reach = self.settings.reach();
+        let closed = self.answered.map(|answered| answered.saturating_sub(reach));
+        let mut counted = 0;
+        if let (Some(number), Some(past)) = (closed, self.window.past()) {
+            counted += gathered.totals(number, past);
+        }
+        for (&number, pane) in self.window.panes_from(i64::MIN) {
+            counted += gathered.pane(number, pane);
+        }
+        // In the pane of no time: that comes before any end is answered.
+        gathered.lines(None, self.settled.without(counted));
+        for (&number, &lines) in &self.unsettled {
+            let open = self.open.get(&number);
+            let counted = open.map_or(0, |pane| gathered.pane(number, pane));
+            gathered
+                .lines(Some(number).filter(|&number| number > i64::MIN), lines.without(counted));
+        }
+        let since_start = self.settings.lengths.contains(&None);
+        let own = closed.map(|closed| Past {
+            whole_from: closed.saturating_add(1),
+            first: self.first,
+            since_start,
+        });
+        let past = self.past.map_or(own, |past| Some(own.map_or(past, |own| own.with(past))));
+        let mut delta = gathered.finish();
+        delta.past = past;
+        delta
     }
 
     /// Where all lines so far went.
