@@ -63,7 +63,7 @@ use crate::window::by_key;
 const MAGIC: [u8; 4] = *b"tlrc";
 
 /// Of the format. It changes whenever bytes would mean something else, here or in a part.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 
 /// More lines than this no log has; their sum fits.
 const MOST_LINES: u64 = 1 << 53;
@@ -128,8 +128,10 @@ pub enum ImportError {
     Foreign,
     /// It is of a version of the format that is not known here.
     Version(u8),
-    /// It ends too early or means nothing from this byte on, or in this row.
+    /// It ends too early or means nothing from this byte on.
     Broken(usize),
+    /// It is a table in which this row means nothing.
+    Row(usize),
     /// It is of a window of another shape: what differs, and what to do.
     Differs(String),
 }
@@ -143,9 +145,10 @@ impl fmt::Display for ImportError {
                 "the export is of version {version} of the format, and version {VERSION} is read \
                  here; use the same version of tailrace for both"
             ),
-            Self::Broken(place) => {
-                write!(f, "the export is damaged at {place}; export the window again")
+            Self::Broken(byte) => {
+                write!(f, "the export is damaged at byte {byte}; export the window again")
             }
+            Self::Row(row) => write!(f, "the export is damaged in row {row}; export it again"),
             Self::Differs(what) => f.write_str(what),
         }
     }
@@ -265,7 +268,7 @@ impl Layout {
         let counts = sorted.entries.iter().map(|entry| entry.count.into()).collect();
         let is_other = |entry: &Ranks| i64::from(delta.other == Some(keys.ids[entry.key as usize]));
         let rows = sorted.entries.len();
-        let full = |values| TableColumn { valid: all(rows), values };
+        let full = |values| TableColumn { valid: Bits { len: rows, ..Bits::default() }, values };
         let mut columns = vec![full(Values::Time(times))];
         columns.extend(cells.into_iter().map(Builder::finish));
         columns.push(full(Values::Int(counts)));
@@ -437,6 +440,11 @@ impl Importer {
             }
         }
         Some(())
+    }
+
+    /// Which parts a row has: as many as the export has columns of aggregates.
+    pub fn parts(&self) -> usize {
+        self.places.len()
     }
 
     /// The delta of all of them; nothing where there are more lines than there can be.
@@ -959,11 +967,4 @@ fn kind_in_words(kind: Seen) -> &'static str {
         Some((_, true)) => "bytes",
         Some((kind, false)) => kind.name(),
     }
-}
-
-/// As many that are there.
-fn all(len: usize) -> Bits {
-    let mut bits = Bits::default();
-    (0..len).for_each(|_| bits.push(true));
-    bits
 }
