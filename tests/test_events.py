@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import counting
 import fastavro
 import pytest
 from hypothesis import assume, given, settings
@@ -363,7 +364,7 @@ def test_a_number_of_more_than_64_bits_is_an_error(number: bytes) -> None:
 
 def test_an_error_takes_nothing_of_the_call() -> None:
     good = b"\0" + sized(lined(b"GET /a"))
-    engine = _core.Engine(
+    engine = counting.engine(
         formats=["classic"],
         by="url",
         time="arrival",

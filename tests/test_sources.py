@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import counting
 import pytest
 from live import COMMAND, OK, Sink, event, events, free_port, line, running, wait_for
 
@@ -98,7 +99,7 @@ def test_files_that_interleave_give_one_output_whatever_their_order_and_the_size
 
 def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
     """Absorb on this many threads, and apply the chunks of each file in their order."""
-    engine = _core.Engine(
+    engine = counting.engine(
         formats=["combined"],
         by="url",
         time="log",
@@ -130,10 +131,10 @@ def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
         for delta in pool.map(absorb, work):
             engine.apply(delta)
             for answer in iter(engine.next_snapshot, None):
-                out += jsonl.line(Snapshot.of(answer, "url")).encode() + b"\n"
+                out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
     engine.finish()
     for answer in iter(engine.next_snapshot, None):
-        out += jsonl.line(Snapshot.of(answer, "url")).encode() + b"\n"
+        out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
     return out
 
 

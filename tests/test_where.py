@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import counting
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -271,7 +272,7 @@ def test_a_range_of_time_of_a_real_log_begins_and_ends_as_python_says(log: Log) 
 
 def answers(text: bytes, chunks: int, threads: int) -> tuple[list[Any], dict[str, Any]]:
     """Answer a filtered log that is absorbed in so many pieces by so many threads."""
-    engine = _core.Engine(
+    engine = counting.engine(
         formats=["combined"],
         by="url",
         time="log",
@@ -318,7 +319,7 @@ def test_answers_depend_neither_on_chunks_nor_on_threads(log: Log) -> None:
     found, lines = alone
     assert lines["filtered"] > lines["counted"] > 0
     # The last answer is at the end of the log, and has where every line went.
-    _, end, *_, last = found[-1]
+    _, _, end, *_, last = found[-1]
     newest = max(map(moment, rows))
     assert newest < datetime.fromtimestamp(end / 1e6, UTC) <= newest + timedelta(minutes=10)
     assert last == lines
@@ -482,7 +483,9 @@ def test_an_engine_refuses_what_one_of_its_formats_cannot_be_asked() -> None:
         "hash_seed": 1,
     }
     with pytest.raises(_core.FilterError) as error:
-        _core.Engine(formats=["combined", "classic"], filter=_core.Filter("status > 5"), **common)
+        counting.engine(
+            formats=["combined", "classic"], filter=_core.Filter("status > 5"), **common
+        )
     message, start, end = error.value.args
     assert message.startswith("status is text here")
     assert (start, end) == (9, 10)

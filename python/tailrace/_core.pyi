@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, Ask, ArrowArray, ArrowStream, FieldKind, Kind, Output
+from tailrace._types import Answer, ArrowArray, ArrowStream, Ask, FieldKind, Kind, Output
 
 __all__ = [
     "DETECTED",
@@ -103,6 +103,7 @@ class Shape:
         limit: int | None,
         order_by: int | None,
         ascending: bool,
+        changes: bool,
         max_keys: int | None,
     ) -> Shape: ...
 
@@ -114,7 +115,7 @@ class Window:
     @property
     def fields(self) -> list[str]: ...
     def add(
-        self, keys: list[Any], values: list[Any], times: Any, /, *, micros: bool
+        self, keys: list[object], values: list[object], times: object, /, *, micros: bool
     ) -> None: ...
     def advance(self, now_us: int, /) -> None: ...
     def finish(self) -> None: ...

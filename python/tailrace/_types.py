@@ -5,12 +5,20 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from tailrace._core import Table
 
-__all__ = ["Answer", "Ask", "ArrowArray", "ArrowStream", "Columns", "FieldKind", "Kind", "Output"]
+__all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output"]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
-# counters.
+# keys that are no rows any more, counters.
 Answer: TypeAlias = tuple[
-    int, int | None, int | None, int, int, int | None, "Table", dict[str, Any]
+    int,
+    int | None,
+    int | None,
+    int,
+    int,
+    int | None,
+    "Table",
+    "Table | None",
+    dict[str, Any],
 ]
 
 # What an aggregate is asked: its name in answers, which it is, fields, number, error.

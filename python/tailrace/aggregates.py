@@ -7,7 +7,6 @@ values are one column needs none. Null values are left out everywhere.
 
 from __future__ import annotations
 
-from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,6 +35,9 @@ __all__ = [
 
 # What can be asked of events that have no value.
 _OF_EVENTS = {"count", "rate"}
+
+# What says how keys moved.
+_CHANGES = {"rank", "moved"}
 
 # What no rows can be ranked by.
 _LISTS = {"top_values"}
@@ -214,7 +216,9 @@ def approx_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggr
     return _of("approx_distinct", field, error=error)
 
 
-def quantile(field: str | float | None = None, q: float | None = None, *, error: float = 0.01) -> Aggregate:
+def quantile(
+    field: str | float | None = None, q: float | None = None, *, error: float = 0.01
+) -> Aggregate:
     """
     Find a quantile by a DDSketch: a value that is off by no more than a share of itself.
 
@@ -232,7 +236,7 @@ def quantile(field: str | float | None = None, q: float | None = None, *, error:
     >>> abs(window.snapshot().rows[0]["p95"] - 94) <= 0.01 * 94
     True
     """
-    if not isinstance(field, str) and field is not None and q is None:
+    if not isinstance(field, str) and q is None:
         field, q = None, field
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
         raise ValueError(f"quantile: {q!r} is not from 0 to 1; the 99th percentile is 0.99")
@@ -241,7 +245,6 @@ def quantile(field: str | float | None = None, q: float | None = None, *, error:
             f"quantile: an error of {error!r} is not to be had; take one from "
             f"{_LEAST_QUANTILE_ERROR} to {_MOST_QUANTILE_ERROR}"
         )
-    assert field is None or isinstance(field, str)
     return _of("quantile", field, number=float(q), error=error)
 
 
@@ -301,14 +304,18 @@ _LEAST_QUANTILE_ERROR = 0.0001
 _MOST_QUANTILE_ERROR = 0.5
 
 
-def _of(what: str, field: str | None, number: float = 0.0, error: float = 0.0) -> Aggregate:
+def _of(what: str, field: object, number: float = 0.0, error: float = 0.0) -> Aggregate:
     if field is not None and not isinstance(field, str):
         raise TypeError(f"{what}: the name of a field, not {field!r:.80}")
     return Aggregate(what, () if field is None else (field,), number, error)
 
 
 def asks(
-    aggregates: Mapping[str, Aggregate], by: Sequence[str], default: str | None = None
+    aggregates: Mapping[str, Aggregate],
+    by: Sequence[str],
+    default: str | None = None,
+    *,
+    changes: bool = False,
 ) -> list[Ask]:
     """
     Return aggregates as the core takes them.
@@ -317,6 +324,7 @@ def asks(
         aggregates: By the names that they have in answers.
         by: The names of the key's fields.
         default: The field of those that name none, if there is such a field.
+        changes: Whether answers have `rank` and `moved` besides.
 
     Raises:
         TypeError: One of them is no aggregate.
@@ -327,6 +335,8 @@ def asks(
         if not isinstance(aggregate, Aggregate):
             example = f"{name}=tr.sum('size')"
             raise TypeError(f"{name}: no aggregate, such as {example}, but {aggregate!r:.80}")
+        if changes and name in _CHANGES:
+            raise ValueError(f"{name!r} says how a key moved; give the aggregate another name")
         if name in by:
             raise ValueError(f"{name!r} is a field of the key; give the aggregate another name")
         fields = list(aggregate.fields)
@@ -336,7 +346,6 @@ def asks(
                     f"{name}: say of which field, for instance tr.{aggregate.what}('size')"
                 )
             fields = [default]
-        assert not isnan(aggregate.number)
         found.append((name, aggregate.what, fields, aggregate.number, aggregate.error))
     return found
 

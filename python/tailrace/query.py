@@ -72,6 +72,7 @@ class _Question(NamedTuple):
     limit: int | None = _ROWS
     order_by: str | None = None
     ascending: bool = False
+    changes: bool = False
     max_keys: int | None = None
 
     @property
@@ -178,15 +179,23 @@ class Query:
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(
             window=_Window(
-                length, every, offset, slide_us, length_us, time, lateness_us, interval_us,
+                length,
+                every,
+                offset,
+                slide_us,
+                length_us,
+                time,
+                lateness_us,
+                interval_us,
                 idle_timeout_us,
-            )  # fmt: skip
+            )
         )
 
     def count(self, by: str | Sequence[str] | None = None) -> Query:
         """
-        Count lines by a field, or by several; `tailrace formats` and `tr.Format(name).fields`
-        list them. Without one all lines are counted together.
+        Count lines by a field or by several; without one all lines are counted together.
+
+        `tailrace formats` and `tr.Format(name).fields` list the fields.
 
         Raises:
             ValueError: The format has no such field.
@@ -290,7 +299,9 @@ class Query:
             self._asked.check(place.log_format, fields)
         return self
 
-    def top(self, n: int, by: str | None = None, *, ascending: bool = False) -> Query:
+    def top(
+        self, n: int, by: str | None = None, *, ascending: bool = False, changes: bool = False
+    ) -> Query:
         """
         Answer the *n* keys that rank first, ties by key; 10 unless asked otherwise.
 
@@ -298,6 +309,9 @@ class Query:
             n: How many.
             by: The aggregate to rank by; the first one unless asked otherwise.
             ascending: Whether the least come first instead of the greatest.
+            changes: Whether rows say their `rank`, from 1, and how far they have `moved` up since
+                the last answer (null where the key was in none), and snapshots which keys are
+                `gone`.
 
         Raises:
             ValueError: *n* is below one, or there is no such aggregate.
@@ -306,15 +320,23 @@ class Query:
             raise TypeError(f"top: a whole number of rows, not {n!r:.80}")
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
-        return self._ranked(min(n, _MOST_ROWS), by, ascending=ascending)
+        return self._ranked(min(n, _MOST_ROWS), by, ascending=ascending, changes=changes)
 
-    def sorted(self, by: str | None = None, *, ascending: bool = False) -> Query:
+    def sorted(
+        self, by: str | None = None, *, ascending: bool = False, changes: bool = False
+    ) -> Query:
         """Answer every key, those that rank first at first, as `top` does."""
-        return self._ranked(None, by, ascending=ascending)
+        return self._ranked(None, by, ascending=ascending, changes=changes)
 
-    def _ranked(self, limit: int | None, by: str | None, *, ascending: bool) -> Query:
-        place_of(by, self._question.aggregates)
-        return self._asking(limit=limit, order_by=by, ascending=ascending)
+    def _ranked(
+        self, limit: int | None, by: str | None, *, ascending: bool, changes: bool
+    ) -> Query:
+        question = self._question._replace(
+            limit=limit, order_by=by, ascending=ascending, changes=changes
+        )
+        place_of(by, question.aggregates)
+        asks(question.aggregates, question.by or (), changes=changes)
+        return self._with(question=question)
 
     @overload
     def run(self, *, jobs: int | None = None) -> Answers: ...
@@ -394,7 +416,7 @@ class Query:
         engine = _core.Engine(
             formats=[name for place in self._places for name in place.formats(fields, asked)],
             by=list(question.by),
-            aggregates=asks(question.aggregates, question.by),
+            aggregates=asks(question.aggregates, question.by, changes=question.changes),
             time="log" if window is None else window.time,
             shape=_shape(question, window),
             sources=source.count,
@@ -434,6 +456,7 @@ def _shape(question: _Question, window: _Window | None) -> _core.Shape:
             limit=question.limit,
             order_by=order_by,
             ascending=question.ascending,
+            changes=question.changes,
             max_keys=question.max_keys,
         )
     return shape(
@@ -442,6 +465,7 @@ def _shape(question: _Question, window: _Window | None) -> _core.Shape:
         limit=question.limit,
         order_by=order_by,
         ascending=question.ascending,
+        changes=question.changes,
         offset=window.offset,
         lateness_us=window.lateness_us,
         max_keys=question.max_keys,

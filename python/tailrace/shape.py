@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from tailrace import _core
 from tailrace.durations import Duration, check_divides, micros
-
-if TYPE_CHECKING:
-    from typing import TypeGuard
 
 __all__ = ["Length", "checked_count", "lengths_us", "shape"]
 
 # One, several, or everything since the start.
-Length = Duration | Sequence[Duration | None] | None
+Length = Duration | list[Duration | None] | tuple[Duration | None, ...] | None
 
 
 def lengths_us(
@@ -26,7 +20,8 @@ def lengths_us(
     Raises:
         ValueError: A duration is none, or the slide does not divide a length.
     """
-    several = list(length) if _is_several(length) else [length]
+    several: list[Duration | None]
+    several = list(length) if isinstance(length, list | tuple) else [length]
     if not several:
         raise ValueError(f"{names[0]}: no length; name at least one")
     found = [None if one is None else micros(one, names[0]) for one in several]
@@ -37,10 +32,6 @@ def lengths_us(
     for one in ends:
         check_divides(slide_us, one)
     return found, slide_us
-
-
-def _is_several(length: Length) -> TypeGuard[Sequence[Duration | None]]:
-    return isinstance(length, Sequence) and not isinstance(length, str)
 
 
 def checked_count(number: int | None, name: str, of: str) -> int | None:
@@ -62,6 +53,7 @@ def shape(
     limit: int | None,
     order_by: int | None,
     ascending: bool,
+    changes: bool,
     offset: Duration,
     lateness_us: int,
     max_keys: int | None,
@@ -81,5 +73,6 @@ def shape(
         limit=checked_count(limit, "top", "rows"),
         order_by=order_by,
         ascending=ascending,
+        changes=changes,
         max_keys=checked_count(max_keys, "max_keys", "keys"),
     )

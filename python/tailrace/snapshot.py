@@ -40,7 +40,19 @@ class Snapshot:
         1  b
     """
 
-    __slots__ = ("_rows", "_table", "by", "end", "keys", "lines", "lookback", "other", "start", "total")
+    __slots__ = (
+        "_rows",
+        "_table",
+        "by",
+        "end",
+        "gone",
+        "keys",
+        "lines",
+        "lookback",
+        "other",
+        "start",
+        "total",
+    )
 
     start: datetime | None
     """Where the window begins, aware and in UTC; without a window the oldest time seen."""
@@ -63,13 +75,16 @@ class Snapshot:
     other: int | None
     """How many events are of keys that there was no room for; None where there was."""
 
+    gone: list[dict[str, Any]] | None
+    """Where `changes` were asked, the keys that the last answer showed and this one does not."""
+
     lookback: int
     """Of a window of several lengths, which of them it is, from 0."""
 
     _rows: list[dict[str, Any]] | None
     _table: Table | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - in the order of their names in JSON
         self,
         start: datetime | None,
         end: datetime | None,
@@ -78,11 +93,14 @@ class Snapshot:
         rows: Sequence[dict[str, Any]] | Table,
         lines: dict[str, Any],
         *,
-        by: tuple[str, ...] = ("key",),
+        by: tuple[str, ...] | None = None,
         other: int | None = None,
+        gone: list[dict[str, Any]] | None = None,
         lookback: int = 0,
     ) -> None:
         is_list = isinstance(rows, list)
+        if by is None:
+            by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
         for name, value in (
             ("start", start),
             ("end", end),
@@ -91,6 +109,7 @@ class Snapshot:
             ("lines", lines),
             ("by", by),
             ("other", other),
+            ("gone", gone),
             ("lookback", lookback),
             ("_rows", rows if is_list else None),
             ("_table", None if is_list else rows),
@@ -103,10 +122,11 @@ class Snapshot:
     @classmethod
     def of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
         """Make a snapshot of what the core answers; `by` names the fields of the key."""
-        lookback, start, end, keys, total, other, rows, lines = answer
+        lookback, start, end, keys, total, other, rows, gone, lines = answer
+        left = None if gone is None else gone.to_dicts()
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=by, other=other, lookback=lookback,
+            by=by, other=other, gone=left, lookback=lookback,
         )  # fmt: skip
 
     @property
@@ -117,8 +137,7 @@ class Snapshot:
         Behind them stands, where there is one, the row `(other)` of the keys over `max_keys`.
         """
         if self._rows is None:
-            assert self._table is not None
-            rows = self._table.to_dicts()
+            rows = self._arrow().to_dicts()
             if self.other is not None and self.by:
                 rows[-1][self.by[0]] = _OTHER
             object.__setattr__(self, "_rows", rows)
@@ -139,7 +158,7 @@ class Snapshot:
         """Return it with its first rows alone."""
         return Snapshot(
             self.start, self.end, self.keys, self.total, self.rows[:n], self.lines,
-            by=self.by, other=self.other, lookback=self.lookback,
+            by=self.by, other=self.other, gone=self.gone, lookback=self.lookback,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -194,7 +213,7 @@ class Snapshot:
     def _all(self) -> tuple[Any, ...]:
         return (
             self.start, self.end, self.keys, self.total, self.rows, self.lines,
-            self.by, self.other, self.lookback,
+            self.by, self.other, self.gone, self.lookback,
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from tailrace import _core
 from tailrace.aggregates import Aggregate, asks, count, place_of
 from tailrace.durations import Duration, micros
 from tailrace.format import Batch
-from tailrace.shape import shape
+from tailrace.shape import Length, shape
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Window:
         top: How many rows a snapshot has at most; every key by default.
         order_by: By which aggregate rows are ranked; by default the first.
         ascending: Whether the least come first instead of the greatest.
+        changes: Whether rows say their `rank`, from 1, and how far they have `moved` up since the
+            last answer (null where the key was in none), and snapshots which keys are `gone`.
         offset: How far from multiples of *every* windows end: days that begin at 05:00 UTC are
             windows of a day with an offset of `"5h"`.
         lateness: How far the watermark stays behind what `advance` is told.
@@ -67,7 +69,7 @@ class Window:
 
     def __init__(
         self,
-        length: Duration | Sequence[Duration | None] | None,
+        length: Length,
         every: Duration | None = None,
         *,
         by: str | Sequence[str] = "key",
@@ -75,6 +77,7 @@ class Window:
         top: int | None = None,
         order_by: str | None = None,
         ascending: bool = False,
+        changes: bool = False,
         offset: Duration = 0,
         lateness: Duration = "0s",
         max_keys: int | None = None,
@@ -83,13 +86,14 @@ class Window:
         asked = {"count": count()} if aggregates is None else dict(aggregates)
         self._window = _core.Window(
             by=list(self._by),
-            aggregates=asks(asked, self._by, _VALUES),
+            aggregates=asks(asked, self._by, _VALUES, changes=changes),
             shape=shape(
                 length,
                 every,
                 limit=top,
                 order_by=place_of(order_by, asked),
                 ascending=ascending,
+                changes=changes,
                 offset=offset,
                 lateness_us=micros(lateness, "lateness", least=0),
                 max_keys=max_keys,

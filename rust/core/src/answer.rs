@@ -18,11 +18,15 @@ pub struct Snapshot {
     pub keys: usize,
     /// How many events it holds.
     pub total: u64,
-    /// The first keys in order: the fields of the key, then what was asked of it. Behind them
-    /// stands the row of the keys that there was no room for.
+    /// The first keys in order: the fields of the key, then what was asked of it, then rank and
+    /// how far up it has come, where that was asked. Behind them stands the row of the keys that
+    /// there was no room for.
     pub rows: Rows,
     /// How many events that row is of, where there is one.
     pub other: Option<u64>,
+    /// Where it was asked how keys moved, those that were rows of the last answer and are not of
+    /// this one.
+    pub gone: Option<Rows>,
     /// Where all lines up to the end of the window went.
     pub lines: Counters,
 }

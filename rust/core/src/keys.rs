@@ -248,7 +248,8 @@ impl KeyTable {
         self.slots[id as usize].place
     }
 
-    pub(crate) fn release(&mut self, id: u32) {
+    /// Lets go of a key, and says whether nothing holds it any more.
+    pub(crate) fn release(&mut self, id: u32) -> bool {
         let slot = &mut self.slots[id as usize];
         slot.holds -= 1;
         if slot.holds == 0 {
@@ -257,7 +258,9 @@ impl KeyTable {
                 entry.remove();
             }
             self.free.push(id);
+            return true;
         }
+        false
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {

@@ -19,8 +19,8 @@ use crate::format::Kind;
 use crate::keys::KeyTable;
 use crate::pane::Pane;
 use crate::query::Panes;
-use crate::rank::{self, Order};
-use crate::table::Rows;
+use crate::rank::{Order, Ranker, Ranking};
+use crate::table::{Column, Rows};
 use crate::window::{Totals, Window};
 
 /// What moves the watermark, and with it which ends are answered.
@@ -51,6 +51,8 @@ pub struct Settings {
     pub limit: Option<usize>,
     /// By what rows are ranked.
     pub order: Order,
+    /// Whether answers say how keys moved since the last one.
+    pub changes: bool,
     /// How many keys a window has at most; the others are one row.
     pub max_keys: Option<usize>,
     /// What is asked of each key.
@@ -74,6 +76,7 @@ impl Settings {
             sources: 1,
             limit: None,
             order: Order { by: None, ascending: false },
+            changes: false,
             max_keys: None,
             plan: Plan::counting(),
             keys: vec![kind],
@@ -160,7 +163,12 @@ impl State {
         let lengths = if settings.panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
             keys: KeyTable::default(),
-            window: Window::new(&settings.plan, lengths, settings.max_keys),
+            window: Window::new(
+                &settings.plan,
+                lengths,
+                settings.max_keys,
+                settings.panes.is_some() && (settings.limit.is_none() || settings.changes),
+            ),
             told: usize::MAX,
             first: None,
             open: BTreeMap::new(),
@@ -427,14 +435,16 @@ impl State {
         self.idle = self.window.is_empty();
     }
 
-    fn snapshot_of(&self, panes: Panes, number: i64, back: usize) -> Snapshot {
+    fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {
         // Who moves the clock by hand is told of all that there was.
         let manual = self.settings.clock == Clock::Manual;
         let lines = if manual { self.lines } else { self.settled };
         let bounds = self.bounds(panes, number, back);
-        match self.window.totals(back) {
-            Some(totals) => self.answer(back, bounds, totals, lines),
-            None => self.answer(back, bounds, &Totals::default(), lines),
+        let asked = Asked { settings: &self.settings, keys: &self.keys, bounds };
+        let other = self.window.other();
+        match self.window.ranking(back) {
+            Some((totals, ranking)) => asked.answer(back, totals, other, ranking, lines),
+            None => asked.answer(back, &Totals::default(), None, None, lines),
         }
     }
 
@@ -453,15 +463,14 @@ impl State {
     /// Nothing closes: what is open is counted for this answer alone.
     pub fn snapshot(&self, back: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
-            return match self.window.totals(0) {
-                Some(totals) => self.answer(0, (self.oldest, self.newest), totals, self.lines),
-                None => self.answer(0, (None, None), &Totals::default(), self.lines),
-            };
+            let none = Totals::default();
+            let totals = self.window.totals(0).unwrap_or(&none);
+            return self.answer(0, (self.oldest, self.newest), totals);
         };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let newest = newest.max(self.window.newest()).map(|number| self.settings.ceil(number));
         let Some(number) = newest.max(self.answered).max(self.whole_end()) else {
-            return self.answer(back, (None, None), &Totals::default(), self.lines);
+            return self.answer(back, (None, None), &Totals::default());
         };
         let mut totals = Totals::new(&self.settings.plan, true);
         let mut first = i64::MIN;
@@ -484,69 +493,13 @@ impl State {
             let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
             [start, open].into_iter().flatten().min()
         };
-        self.answer(back, (start, end), &totals, self.lines)
+        self.answer(back, (start, end), &totals)
     }
 
-    fn answer(
-        &self,
-        back: usize,
-        (start, end): (Option<i64>, Option<i64>),
-        totals: &Totals,
-        lines: Counters,
-    ) -> Snapshot {
-        let Settings { plan, order, limit, values, .. } = &self.settings;
-        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
-        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
-        let cell = |place: usize, id: u32, count: u64| {
-            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
-        };
-        let other = self.window.other().filter(|&id| totals.count(id) > 0);
-        let ids = match order {
-            Order { by: None, ascending: false } => rank::top(totals, &self.keys, *limit, other),
-            &Order { by, ascending } => {
-                let rank = |id: u32, count: u64| match by {
-                    Some(place) => cell(place, id, count),
-                    None => Cell::Int(count.into()),
-                };
-                rank::top_by(totals, &self.keys, *limit, other, ascending, rank)
-            }
-        };
-        Snapshot {
-            back,
-            start,
-            end,
-            keys: totals.keys() - usize::from(other.is_some()),
-            total: totals.total(),
-            rows: self.rows(&ids, other, |place, id| cell(place, id, totals.count(id))),
-            other: other.map(|id| totals.count(id)),
-            lines,
-        }
-    }
-
-    fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {
-        let Settings { plan, keys: kinds, values, raw, .. } = &self.settings;
-        let mut columns: Vec<_> =
-            kinds.iter().map(|&kind| Builder::new(kind, false, *raw)).collect();
-        for &id in ids {
-            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
-        }
-        if other.is_some() {
-            for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
-                let name = place == 0 && *kind == Kind::Text;
-                column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
-            }
-        }
-        // A plan that does not fit its values was turned away when it was made.
-        let says = plan.kinds(values).unwrap_or_default();
-        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
-            let mut column = Builder::new(kind, lists, *raw);
-            for &id in ids.iter().chain(&other) {
-                column.push(cell(place, id));
-            }
-            columns.push(column);
-        }
-        let columns = columns.into_iter().map(Builder::finish).collect();
-        Rows { columns, len: ids.len() + usize::from(other.is_some()) }
+    /// What stands now, which is no answer of a slide.
+    fn answer(&self, back: usize, bounds: (Option<i64>, Option<i64>), totals: &Totals) -> Snapshot {
+        let asked = Asked { settings: &self.settings, keys: &self.keys, bounds };
+        asked.answer(back, totals, self.window.other(), None, self.lines)
     }
 
     /// All that it holds, as a delta for another state with the same panes, keys and aggregates.
@@ -605,4 +558,121 @@ impl State {
     pub fn key_capacity(&self) -> usize {
         self.keys.capacity()
     }
+}
+
+/// What an answer is made by.
+struct Asked<'a> {
+    settings: &'a Settings,
+    keys: &'a KeyTable,
+    /// Where the window begins and ends.
+    bounds: (Option<i64>, Option<i64>),
+}
+
+impl Asked<'_> {
+    fn answer(
+        &self,
+        back: usize,
+        totals: &Totals,
+        other: Option<u32>,
+        mut ranking: Option<&mut Ranking>,
+        lines: Counters,
+    ) -> Snapshot {
+        let Settings { plan, order, limit, values, changes, .. } = self.settings;
+        let (start, end) = self.bounds;
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
+        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
+        let cell = |place: usize, id: u32, count: u64| {
+            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
+        };
+        let other = other.filter(|&id| totals.count(id) > 0);
+        let &Order { by, ascending } = order;
+        let ranker = Ranker {
+            totals,
+            keys: self.keys,
+            ascending,
+            except: other,
+            cell: (by.is_some() || ascending).then_some(|id: u32, count: u64| match by {
+                Some(place) => cell(place, id, count),
+                None => Cell::Int(count.into()),
+            }),
+        };
+        let ids = match &mut ranking {
+            Some(ranking) => ranking.top(&ranker, *limit),
+            None => ranker.top(*limit),
+        };
+        let changes = match ranking {
+            Some(ranking) if *changes => Some(ranking.changes(&ids, self.keys)),
+            _ => None,
+        };
+        let mut rows = self.rows(&ids, other, |place, id| cell(place, id, totals.count(id)));
+        if self.settings.changes {
+            let moved = changes.as_ref().map_or(&[][..], |changes| &changes.moved);
+            rows.columns.extend(ranks(ids.len(), other.is_some(), moved));
+        }
+        Snapshot {
+            back,
+            start,
+            end,
+            keys: totals.keys() - usize::from(other.is_some()),
+            total: totals.total(),
+            rows,
+            other: other.map(|id| totals.count(id)),
+            gone: changes.map(|changes| self.keys_of(&changes.gone)),
+            lines,
+        }
+    }
+
+    fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {
+        let Settings { plan, keys: kinds, values, raw, .. } = self.settings;
+        let mut columns = self.key_columns();
+        for &id in ids {
+            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
+        }
+        if other.is_some() {
+            for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
+                let name = place == 0 && *kind == Kind::Text;
+                column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
+            }
+        }
+        // A plan that does not fit its values was turned away when it was made.
+        let says = plan.kinds(values).unwrap_or_default();
+        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
+            let mut column = Builder::new(kind, lists, *raw);
+            for &id in ids.iter().chain(&other) {
+                column.push(cell(place, id));
+            }
+            columns.push(column);
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Rows { columns, len: ids.len() + usize::from(other.is_some()) }
+    }
+
+    fn keys_of(&self, keys: &[Option<Box<[u8]>>]) -> Rows {
+        let mut columns = self.key_columns();
+        for key in keys {
+            let kinds = &self.settings.keys;
+            composite::cells(key.as_deref(), kinds, |place, cell| columns[place].push(cell));
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Rows { columns, len: keys.len() }
+    }
+
+    fn key_columns(&self) -> Vec<Builder> {
+        let Settings { keys, raw, .. } = self.settings;
+        keys.iter().map(|&kind| Builder::new(kind, false, *raw)).collect()
+    }
+}
+
+/// Columns of ranks from 1, and of how far up each has come.
+fn ranks(rows: usize, has_other: bool, moved: &[Option<i64>]) -> [Column; 2] {
+    let mut columns = [0, 1].map(|_| Builder::new(Kind::Int, false, false));
+    for (place, rank) in (0..rows).zip(1_i128..) {
+        columns[0].push(Cell::Int(rank));
+        let moved = moved.get(place).copied().flatten();
+        columns[1].push(moved.map_or(Cell::Null, |moved| Cell::Int(moved.into())));
+    }
+    if has_other {
+        columns.iter_mut().for_each(|column| column.push(Cell::Null));
+    }
+    columns.map(Builder::finish)
 }

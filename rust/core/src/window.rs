@@ -15,6 +15,7 @@ use crate::aggregate::{Column, Plan, Totals as ColumnTotals};
 use crate::delta::Delta;
 use crate::keys::{KeyBytes, KeyTable};
 use crate::pane::Pane;
+use crate::rank::Ranking;
 
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -46,6 +47,8 @@ struct Back {
     totals: Totals,
     /// The pane from which on they are in its totals.
     first: i64,
+    /// The order of its keys, where that is kept.
+    ranking: Option<Ranking>,
 }
 
 /// Totals by key number.
@@ -154,13 +157,28 @@ impl Totals {
     }
 }
 
+impl Back {
+    /// Notes which keys a pane changes.
+    fn note(&mut self, pane: &Pane) {
+        if let Some(ranking) = &mut self.ranking {
+            pane.entries().iter().for_each(|&(key, _)| ranking.note(key));
+        }
+    }
+}
+
 impl Window {
     /// Starts empty. Each length is in panes; none is everything since the start.
-    pub(crate) fn new(plan: &Plan, lengths: &[Option<i64>], max_keys: Option<usize>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        lengths: &[Option<i64>],
+        max_keys: Option<usize>,
+        keeps_order: bool,
+    ) -> Self {
         let back = |&length: &Option<i64>| Back {
             length,
             totals: Totals::new(plan, length.is_none()),
             first: i64::MIN,
+            ranking: keeps_order.then(Ranking::default),
         };
         let longest = (0..lengths.len()).max_by_key(|&at| lengths[at].unwrap_or(i64::MAX));
         Self {
@@ -182,6 +200,7 @@ impl Window {
         self.limit_keys(&mut pane, keys);
         for back in &mut self.backs {
             back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
+            back.note(&pane);
         }
         self.panes.push_back((number, pane));
     }
@@ -224,6 +243,9 @@ impl Window {
             let upto = self.panes.partition_point(|&(number, _)| number < first);
             for (number, pane) in self.panes.range(from..upto.max(from)) {
                 back.totals.leave(pane, *number);
+                if let Some(ranking) = &mut back.ranking {
+                    pane.entries().iter().for_each(|&(key, _)| ranking.note(key));
+                }
             }
             back.first = back.first.max(first);
         }
@@ -236,7 +258,10 @@ impl Window {
             for &(key, _) in pane.entries() {
                 // Keys are client addresses and paths, so there is no end of them. One that
                 // was left here at zero would stay for the life of the process.
-                keys.release(key);
+                if keys.release(key) {
+                    let rankings = self.backs.iter_mut().flat_map(|back| &mut back.ranking);
+                    rankings.for_each(|ranking| ranking.forget(key));
+                }
             }
         }
     }
@@ -283,6 +308,11 @@ impl Window {
     pub(crate) fn past(&self) -> Option<&Totals> {
         let since_start = self.backs.iter().find(|back| back.length.is_none());
         self.past.as_ref().or(since_start.map(|back| &back.totals))
+    }
+
+    /// The totals of a look back and the order of its keys, where that is kept.
+    pub(crate) fn ranking(&mut self, back: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
+        self.backs.get_mut(back).map(|back| (&back.totals, back.ranking.as_mut()))
     }
 
     /// The totals of each look back.

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tailrace_core::{
-    Ask, Chunk, Clock, Delta, Events, Format, ImportError, Kind, Layout, Order, Origin, Panes,
-    Plan, Query, Reason, SECOND, Seed, Seen, Settings, Snapshot, State, Time, Typed, Value,
+    Ask, Chunk, Clock, Delta, Events, Format, ImportError, Kind, LIST, Layout, Order, Origin,
+    Panes, Plan, Query, Reason, SECOND, Seed, Seen, Settings, Snapshot, State, Time, Typed, Value,
 };
 
 type Key = [Option<Vec<u8>>; 2];
@@ -46,8 +46,9 @@ impl Shape {
             sources: 1,
             limit: None,
             order: Order { by: None, ascending: false },
+            changes: false,
             max_keys: self.max_keys,
-            plan: plan(),
+            plan: all(),
             keys: vec![Kind::Text; self.fields],
             values: vec![self.value_kind()],
             raw: true,
@@ -60,7 +61,7 @@ impl Shape {
         let key = |name: &str| Typed { name: name.to_owned(), kind: Some((Kind::Text, true)) };
         Layout {
             panes: Some(self.panes()),
-            plan: plan(),
+            plan: all(),
             keys: names.map(key).collect(),
             values: vec![Some((self.value_kind(), false))],
             since_start: self.lengths.contains(&None),
@@ -68,7 +69,7 @@ impl Shape {
     }
 
     fn add(&self, state: &mut State, seed: u64, key: &Key, value: Option<f64>, second: i64) {
-        let mut events = Events::new(self.panes(), plan(), Seed::new(seed));
+        let mut events = Events::new(self.panes(), all(), Seed::new(seed));
         let text = |field: &Option<Vec<u8>>| field.clone();
         let key: Vec<_> = key.iter().take(self.fields).map(text).collect();
         let key: Vec<_> =
@@ -82,16 +83,25 @@ impl Shape {
     }
 }
 
-fn plan() -> Plan {
-    let ask = |what: &str| Ask {
+fn plan_of(what: &[(&str, usize)]) -> Plan {
+    let ask = |&(what, fields): &(&str, usize)| Ask {
         name: what.to_owned(),
         what: what.to_owned(),
-        fields: vec!["size".to_owned()],
-        number: 0.0,
-        error: 0.0,
+        fields: vec!["size".to_owned(); fields],
+        number: if what == "top_values" { 3.0 } else { 0.5 },
+        error: if matches!(what, "quantile" | "approx_distinct") { 0.05 } else { 0.0 },
     };
-    let count = Ask { fields: Vec::new(), ..ask("count") };
-    Plan::new(vec![count, ask("sum"), ask("mean")]).unwrap_or_default()
+    Plan::new(what.iter().map(ask).collect()).unwrap_or_else(|error| unreachable!("{error:?}"))
+}
+
+/// All that there are.
+fn all() -> Plan {
+    let what: Vec<_> = LIST.iter().map(|known| (known.name, known.fields)).collect();
+    plan_of(&[&[("count", 0)][..], &what].concat())
+}
+
+fn plan() -> Plan {
+    plan_of(&[("count", 0), ("sum", 1), ("mean", 1)])
 }
 
 fn imported(layout: &Layout, bytes: &[u8], seed: u64) -> Delta {
@@ -152,7 +162,7 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn states_that_saw_a_part_each_answer_together_as_one_that_saw_all(
@@ -297,6 +307,7 @@ proptest! {
         steps in vec(step(), 1..20),
         changes in vec((any::<Index>(), any::<u8>()), 1..6),
         cut in prop::option::of(any::<Index>()),
+        cuts in vec(any::<Index>(), 4),
     ) {
         let layout = shape.layout();
         let mut state = shape.state();
@@ -310,7 +321,8 @@ proptest! {
             }
         }
         let mut bytes = layout.encode(&state.export());
-        for cut in 0..bytes.len() {
+        for cut in cuts {
+            let cut = cut.index(bytes.len());
             prop_assert!(layout.decode(&bytes[..cut], &Seed::new(1)).is_err());
         }
         for (at, byte) in &changes {

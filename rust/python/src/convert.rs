@@ -9,10 +9,19 @@ use tailrace_core::{Chunk, Counters, Format, Output, Reason, Snapshot, lossy, wr
 use crate::BatchError;
 use crate::lines::{PyFormat, PyTable};
 
-/// Which length, bounds, keys, total, how many events are of other keys, rows and counters, as
-/// `Snapshot` in Python takes them.
-pub(crate) type Answer<'py> =
-    (usize, Option<i64>, Option<i64>, usize, u64, Option<u64>, PyTable, Bound<'py, PyDict>);
+/// Which length, bounds, keys, total, how many events are of other keys, rows, keys that are no
+/// rows any more, and counters, as `Snapshot` in Python takes them.
+pub(crate) type Answer<'py> = (
+    usize,
+    Option<i64>,
+    Option<i64>,
+    usize,
+    u64,
+    Option<u64>,
+    PyTable,
+    Option<PyTable>,
+    Bound<'py, PyDict>,
+);
 
 pub(crate) fn answer<'py>(
     py: Python<'py>,
@@ -20,9 +29,11 @@ pub(crate) fn answer<'py>(
     names: &[String],
     raw: bool,
 ) -> PyResult<Answer<'py>> {
-    let Snapshot { back, start, end, keys, total, other, rows, lines } = snapshot;
+    let Snapshot { back, start, end, keys, total, other, rows, gone, lines } = snapshot;
     let lines = counters(py, &lines)?;
-    Ok((back, start, end, keys, total, other, PyTable::of_rows(names, rows, raw)?, lines))
+    let gone = gone.map(|gone| PyTable::of_rows(names, gone, raw)).transpose()?;
+    let rows = PyTable::of_rows(names, rows, raw)?;
+    Ok((back, start, end, keys, total, other, rows, gone, lines))
 }
 
 /// A time as ISO 8601 text.

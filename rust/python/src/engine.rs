@@ -79,7 +79,7 @@ impl PyEngine {
             "log" => (Time::Log, Clock::Events),
             _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
         };
-        let names = by.iter().cloned().chain(plan.asks().map(|ask| ask.name.clone())).collect();
+        let names = shape.names(&by, &plan);
         let settings = shape.settings(plan.clone(), clock, sources, keys, values);
         let by = by.into_iter().map(Into::into).collect();
         let seed = Seed::new(hash_seed);
@@ -202,6 +202,7 @@ pub(crate) struct Shape {
     step: i64,
     limit: Option<usize>,
     order: Order,
+    changes: bool,
     max_keys: Option<usize>,
 }
 
@@ -211,7 +212,7 @@ impl Shape {
     /// start.
     #[new]
     #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
-                        ascending, max_keys))]
+                        ascending, changes, max_keys))]
     #[expect(clippy::too_many_arguments, reason = "they are keyword-only in Python")]
     #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn new(
@@ -222,10 +223,12 @@ impl Shape {
         limit: Option<usize>,
         order_by: Option<usize>,
         ascending: bool,
+        changes: bool,
         max_keys: Option<usize>,
     ) -> PyResult<Self> {
         let order = Order { by: order_by, ascending };
-        let none = Self { panes: None, lengths: vec![None], step: 1, limit, order, max_keys };
+        let lengths = vec![None];
+        let none = Self { panes: None, lengths, step: 1, limit, order, changes, max_keys };
         let Some(slide) = slide_us else { return Ok(none) };
         if slide < 1 || lengths_us.is_empty() || lengths_us.iter().flatten().any(|&us| us < 1) {
             return Err(PyValueError::new_err("a window has a length and a slide"));
@@ -241,6 +244,13 @@ impl Shape {
 }
 
 impl Shape {
+    /// The names of the columns of answers.
+    pub(crate) fn names(&self, by: &[String], plan: &Plan) -> Vec<String> {
+        let names = by.iter().cloned().chain(plan.asks().map(|ask| ask.name.clone()));
+        let changes = ["rank", "moved"].iter().filter(|_| self.changes);
+        names.chain(changes.map(|&name| name.to_owned())).collect()
+    }
+
     pub(crate) fn panes(&self) -> Option<Panes> {
         self.panes
     }
@@ -258,7 +268,7 @@ impl Shape {
         keys: Vec<Kind>,
         values: Vec<Kind>,
     ) -> Settings {
-        let Self { panes, ref lengths, step, limit, order, max_keys } = *self;
+        let Self { panes, ref lengths, step, limit, order, changes, max_keys } = *self;
         let lengths = lengths.clone();
         let raw = false;
         Settings {
@@ -269,6 +279,7 @@ impl Shape {
             sources,
             limit,
             order,
+            changes,
             max_keys,
             plan,
             keys,

@@ -176,6 +176,10 @@ impl PyTable {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
+    fn __eq__(&self, other: &Self) -> bool {
+        self.schema == other.schema && self.batches == other.batches
+    }
+
     /// The names of the columns.
     #[getter]
     fn fields(&self) -> Vec<&str> {

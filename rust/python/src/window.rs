@@ -51,7 +51,7 @@ impl PyWindow {
         hash_seed: u64,
     ) -> PyResult<Self> {
         let plan = plan(aggregates)?;
-        let names = by.iter().cloned().chain(plan.asks().map(|ask| ask.name.clone())).collect();
+        let names = shape.names(&by, &plan);
         let keys = vec![Kind::Text; by.len()];
         let values = vec![Kind::Int; plan.fields().len()];
         let settings = shape.settings(plan.clone(), Clock::Manual, 0, keys, values);

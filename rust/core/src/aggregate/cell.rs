@@ -58,15 +58,4 @@ impl Cell {
             _ => true,
         }
     }
-
-    /// Keeps what the value of a field says.
-    pub(crate) fn of(value: Value<'_>) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Text(text) => Self::Text(text.into()),
-            Value::Int(number) => Self::Int(number.into()),
-            Value::Float(number) => Self::Float(number),
-            Value::Time(time) => Self::Time(time),
-        }
-    }
 }

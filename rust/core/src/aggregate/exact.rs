@@ -7,7 +7,8 @@
 //! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
 //! it is what Python's `math.fsum` says of the same numbers.
 
-use super::take;
+use super::{limbs, take};
+use crate::format::Value;
 
 /// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
 const DIGITS: usize = 72;
@@ -15,10 +16,19 @@ const DIGITS: usize = 72;
 const DIGIT_BITS: i32 = 32;
 
 /// The exponent of the smallest float.
-const LEAST: i32 = -1074;
+pub(super) const LEAST: i32 = -1074;
+
+/// The exponent of the largest one.
+pub(super) const MOST: i32 = 971;
 
 /// So many additions never overflow a digit's 63 bits.
 const MOST_ADDED: u32 = 1 << 29;
+
+/// Wide enough for any sum of floats.
+pub(super) type FloatDigits = Digits<DIGITS, LEAST>;
+
+/// Wide enough for any sum of squares of floats.
+pub(super) type SquareDigits = Digits<138, { 2 * LEAST }>;
 
 /// The sum of floats.
 #[derive(Clone, Debug, Default)]
@@ -31,18 +41,24 @@ pub(super) struct ExactSum {
 }
 
 /// What does not fit into 128 bits, and what is no number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Rest {
-    digits: [i64; DIGITS],
-    added: u32,
+    digits: FloatDigits,
     nans: u64,
     /// Positive and negative ones.
     infinities: [u64; 2],
 }
 
-impl Default for Rest {
+/// A number of `N` digits, of which the lowest bit stands for 2^`LOW`.
+#[derive(Clone, Debug)]
+pub(super) struct Digits<const N: usize, const LOW: i32> {
+    digits: [i64; N],
+    added: u32,
+}
+
+impl<const N: usize, const LOW: i32> Default for Digits<N, LOW> {
     fn default() -> Self {
-        Self { digits: [0; DIGITS], added: 0, nans: 0, infinities: [0; 2] }
+        Self { digits: [0; N], added: 0 }
     }
 }
 
@@ -61,6 +77,17 @@ impl ExactSum {
     #[inline]
     pub(super) fn add_int(&mut self, number: i64) {
         self.add_scaled(number, 0);
+    }
+
+    /// Adds what is a number, and says whether it is.
+    #[inline]
+    pub(super) fn add_value(&mut self, value: Value<'_>) -> bool {
+        match value {
+            Value::Int(number) => self.add_int(number),
+            Value::Float(number) => self.add(number),
+            Value::Null | Value::Text(_) | Value::Time(_) => return false,
+        }
+        true
     }
 
     /// Takes away a number that was added.
@@ -93,7 +120,7 @@ impl ExactSum {
             (0, [0, _]) => return f64::NEG_INFINITY,
             _ => return f64::NAN,
         }
-        let mut all = rest.clone();
+        let mut all = rest.digits.clone();
         all.add(self.sum, i32::from(self.unit));
         all.value()
     }
@@ -114,14 +141,10 @@ impl ExactSum {
         out.extend_from_slice(&self.unit.to_le_bytes());
         out.extend_from_slice(&self.sum.to_le_bytes());
         let Some(rest) = &self.rest else { return };
-        let mut rest = rest.clone();
-        rest.carry();
         for count in [rest.nans, rest.infinities[0], rest.infinities[1]] {
             out.extend_from_slice(&count.to_le_bytes());
         }
-        for digit in rest.digits {
-            out.extend_from_slice(&digit.to_le_bytes());
-        }
+        rest.digits.encode(out);
     }
 
     /// Reads what was written.
@@ -138,12 +161,7 @@ impl ExactSum {
             for count in &mut rest.infinities {
                 *count = u64::from_le_bytes(take(bytes)?);
             }
-            for digit in &mut rest.digits {
-                *digit = i64::from_le_bytes(take(bytes)?);
-                if digit.unsigned_abs() > 1 << DIGIT_BITS {
-                    return None;
-                }
-            }
+            rest.digits = FloatDigits::decode(bytes)?;
             read.rest = Some(Box::new(rest));
         }
         Some(read)
@@ -161,7 +179,7 @@ impl ExactSum {
         // Its opposite has to fit too.
         match added.and_then(|number| self.sum.checked_add(number)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().add(mantissa.into(), exponent),
+            _ => self.rest.get_or_insert_default().digits.add(mantissa.into(), exponent),
         }
     }
 
@@ -187,37 +205,57 @@ impl ExactSum {
     }
 
     fn add_all(&mut self, other: &Self, sign: i32) {
-        let unit = i32::from(other.unit);
-        let sum = if sign < 0 { -other.sum } else { other.sum };
-        if self.sum == 0 {
-            self.unit = other.unit;
-        }
-        let same = if self.unit == other.unit { self.sum.checked_add(sum) } else { None };
-        match (same, i64::try_from(sum)) {
-            (Some(all), _) if all != i128::MIN => self.sum = all,
-            (_, Ok(sum)) => self.add_scaled(sum, unit),
-            (_, Err(_)) => self.rest.get_or_insert_default().add(sum, unit),
-        }
+        self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
         if self.rest.is_none() && other.rest.is_none() {
             return;
         }
         if let Some(others) = &other.rest {
             let rest = self.rest.get_or_insert_default();
-            rest.carry();
-            let mut others = others.clone();
-            others.carry();
-            for (digit, other) in rest.digits.iter_mut().zip(others.digits) {
-                *digit += if sign < 0 { -other } else { other };
-            }
+            rest.digits.add_all(&others.digits, sign.into());
             let add = |to: &mut u64, count: u64| {
                 *to = to.wrapping_add(if sign < 0 { count.wrapping_neg() } else { count });
             };
             add(&mut rest.nans, others.nans);
             add(&mut rest.infinities[0], others.infinities[0]);
             add(&mut rest.infinities[1], others.infinities[1]);
-            rest.carry();
         }
         self.let_go();
+        if sign < 0 {
+            self.settle();
+        }
+    }
+
+    /// Adds what another sum has without its rest.
+    fn add_large(&mut self, number: i128, exponent: i32) {
+        if number == 0 {
+            return;
+        }
+        let bits = 128 - number.unsigned_abs().leading_zeros();
+        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
+        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
+        }
+    }
+
+    /// Does without the rest where sum and rest together are of the usual size. What came while
+    /// something was there that is far larger or smaller is in the rest, and leaves from the sum.
+    fn settle(&mut self) {
+        let Some(rest) = self.rest.as_ref().filter(|rest| !rest.is_strange()) else { return };
+        let mut all = rest.digits.clone();
+        all.add(self.sum, self.unit.into());
+        let (is_negative, limbs) = all.magnitude();
+        let zeros = limbs::zeros(&limbs).unwrap_or(0);
+        let exponent = i32::try_from(zeros).ok().map(|zeros| LEAST + zeros);
+        let unit =
+            exponent.filter(|&exponent| exponent <= MOST).and_then(|unit| unit.try_into().ok());
+        let Some(([low, high], unit)) = limbs::without_lowest(&limbs, zeros).zip(unit) else {
+            return;
+        };
+        if high >> 62 == 0 {
+            let sum = i128::from(high) << 64 | i128::from(low);
+            *self = Self { sum: if is_negative { -sum } else { sum }, unit, rest: None };
+        }
     }
 
     /// Counts what is no finite number.
@@ -236,8 +274,8 @@ impl ExactSum {
     /// Does without the rest once it holds nothing.
     fn let_go(&mut self) {
         if let Some(rest) = &mut self.rest {
-            rest.carry();
-            if rest.nans == 0 && rest.infinities == [0; 2] && rest.digits == [0; DIGITS] {
+            rest.digits.carry();
+            if !rest.is_strange() && rest.digits.is_zero() {
                 self.rest = None;
             }
         }
@@ -245,16 +283,22 @@ impl ExactSum {
 }
 
 impl Rest {
+    /// Whether something is in it that is no number.
+    fn is_strange(&self) -> bool {
+        self.nans != 0 || self.infinities != [0; 2]
+    }
+}
+
+impl<const N: usize, const LOW: i32> Digits<N, LOW> {
     /// Adds a number times a power of two.
-    fn add(&mut self, number: i128, exponent: i32) {
-        let Ok(place) = usize::try_from(exponent - LEAST) else { return };
+    pub(super) fn add(&mut self, number: i128, exponent: i32) {
+        let Ok(place) = usize::try_from(exponent - LOW) else { return };
         let (first, shift) = (place / 32, place % 32);
         let sign = if number < 0 { -1 } else { 1 };
-        let magnitude = number.unsigned_abs();
-        let mut left = magnitude;
+        let mut left = number.unsigned_abs();
         let mut carried = 0_u64;
         for digit in self.digits.iter_mut().skip(first).take(6) {
-            let bits = (left as u64 & 0xffff_ffff) << shift | carried;
+            let bits = (limbs::low(left) & 0xffff_ffff) << shift | carried;
             *digit += sign * i64::try_from(bits & 0xffff_ffff).unwrap_or(0);
             carried = bits >> DIGIT_BITS;
             left >>= DIGIT_BITS;
@@ -265,25 +309,76 @@ impl Rest {
         }
     }
 
-    /// Makes every digit but the last one less than 2^32 and not negative.
-    fn carry(&mut self) {
-        let mut carried = 0;
-        for digit in &mut self.digits[..DIGITS - 1] {
-            let sum = *digit + carried;
-            *digit = sum & 0xffff_ffff;
-            carried = sum >> DIGIT_BITS;
+    /// Adds what another number is, so many times.
+    pub(super) fn add_all(&mut self, other: &Self, times: i64) {
+        let mut other = other.clone();
+        other.carry();
+        self.carry();
+        for (digit, other) in self.digits.iter_mut().zip(other.digits) {
+            *digit += times * other;
         }
-        self.digits[DIGITS - 1] += carried;
-        self.added = 0;
+        self.carry();
     }
 
-    fn value(mut self) -> f64 {
+    fn is_zero(&self) -> bool {
+        self.digits.iter().all(|&digit| digit == 0)
+    }
+
+    /// Whether it is negative, and without its sign, in limbs of 64 bits.
+    pub(super) fn magnitude(&self) -> (bool, Vec<u64>) {
+        let mut all = self.clone();
+        let negative = all.make_positive();
+        let limb =
+            |pair: &[i64]| pair.iter().rfold(0, |limb, &digit| limb << 32 | digit.cast_unsigned());
+        (negative, all.digits.chunks(2).map(limb).collect())
+    }
+
+    /// Carries and drops the sign, which it returns.
+    fn make_positive(&mut self) -> bool {
         self.carry();
-        let negative = self.digits[DIGITS - 1] < 0;
+        let negative = self.digits[N - 1] < 0;
         if negative {
             self.digits.iter_mut().for_each(|digit| *digit = -*digit);
             self.carry();
         }
+        negative
+    }
+
+    /// Writes it.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut all = self.clone();
+        all.carry();
+        for digit in all.digits {
+            out.extend_from_slice(&digit.to_le_bytes());
+        }
+    }
+
+    /// Reads what was written.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let mut read = Self::default();
+        for digit in &mut read.digits {
+            *digit = i64::from_le_bytes(take(bytes)?);
+            if digit.unsigned_abs() > 1 << DIGIT_BITS {
+                return None;
+            }
+        }
+        Some(read)
+    }
+
+    /// Makes every digit but the last one less than 2^32 and not negative.
+    fn carry(&mut self) {
+        let mut carried = 0;
+        for digit in &mut self.digits[..N - 1] {
+            let sum = *digit + carried;
+            *digit = sum & 0xffff_ffff;
+            carried = sum >> DIGIT_BITS;
+        }
+        self.digits[N - 1] += carried;
+        self.added = 0;
+    }
+
+    fn value(mut self) -> f64 {
+        let negative = self.make_positive();
         let Some(last) = self.digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
         // The highest digits, as many as 126 bits hold for sure, and a bit for all below these.
         let first = last.saturating_sub(2);
@@ -293,7 +388,7 @@ impl Rest {
             sum = sum << DIGIT_BITS | i128::from(digit);
         }
         let sum = sum << 1 | i128::from(below);
-        let exponent = LEAST + DIGIT_BITS * i32::try_from(first).unwrap_or(0) - 1;
+        let exponent = LOW + DIGIT_BITS * i32::try_from(first).unwrap_or(0) - 1;
         let value = scaled(sum, exponent);
         if negative { -value } else { value }
     }
@@ -301,7 +396,7 @@ impl Rest {
 
 /// A finite number as a whole one times a power of two.
 #[inline]
-fn parts(number: f64) -> Option<(i64, i32)> {
+pub(super) fn parts(number: f64) -> Option<(i64, i32)> {
     let bits = number.to_bits();
     let raw = i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
     let fraction = i64::try_from(bits & ((1 << 52) - 1)).unwrap_or(0);
@@ -314,7 +409,7 @@ fn parts(number: f64) -> Option<(i64, i32)> {
 }
 
 /// The nearest float of a whole number times a power of two.
-fn scaled(number: i128, exponent: i32) -> f64 {
+pub(super) fn scaled(number: i128, exponent: i32) -> f64 {
     // To round to 53 bits and to scale are one rounding: what has more bits than these is far above
     // where floats get fewer.
     #[expect(clippy::cast_precision_loss, reason = "this is the rounding")]
@@ -328,13 +423,17 @@ fn power(exponent: i32) -> f64 {
 }
 
 #[cfg(test)]
+pub(super) use tests::fsum;
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums are exact")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Shewchuk's sum, as `math.fsum` has it: parts that do not overlap, the largest last, and the
     /// correction of the last rounding.
-    fn fsum(numbers: &[f64]) -> f64 {
+    pub(in crate::aggregate) fn fsum(numbers: &[f64]) -> f64 {
         let count = |wanted: f64| numbers.iter().filter(|&&number| number == wanted).count();
         let nans = numbers.iter().any(|number| number.is_nan());
         match (nans, count(f64::INFINITY), count(f64::NEG_INFINITY)) {
@@ -410,9 +509,13 @@ mod tests {
             let mut all: Vec<_> = gone.iter().chain(&stays).collect();
             let middle = order.index(all.len() + 1);
             all.rotate_left(middle);
-            all.iter().for_each(|&&number| sum.add(number));
+            for &&number in &all {
+                sum.add(number);
+            }
             prop_assert!(same(sum.value(), fsum(&all.iter().map(|&&n| n).collect::<Vec<_>>())));
-            gone.iter().for_each(|&number| sum.remove(number));
+            for &number in &gone {
+                sum.remove(number);
+            }
             let value = sum.value();
             prop_assert!(same(value, fsum(&stays)), "{value:e} {:e}", fsum(&stays));
         }
@@ -423,7 +526,9 @@ mod tests {
         ) {
             let sum_of = |numbers: &[f64]| {
                 let mut sum = ExactSum::default();
-                numbers.iter().for_each(|&number| sum.add(number));
+                for &number in numbers {
+                    sum.add(number);
+                }
                 sum
             };
             let sums: Vec<_> = parts.iter().map(|part| sum_of(part)).collect();
@@ -446,6 +551,40 @@ mod tests {
         assert_eq!(sum.value(), f64::MAX);
         sum.remove(f64::MAX);
         assert_eq!(sum.value(), -1e-300);
+    }
+
+    #[test]
+    fn sums_whose_smallest_bits_differ_merge_without_more_than_what_is_there() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            (0..1_000).for_each(|_| sum.add(number));
+            sum
+        };
+        let mut all = sum_of(1_000.1);
+        for number in [0.001, 0.3, 123_456.7] {
+            all.merge(&sum_of(number));
+        }
+        assert!(all.rest.is_none());
+    }
+
+    #[test]
+    fn an_outlier_that_came_first_and_left_leaves_nothing_behind() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            sum.add(number);
+            sum
+        };
+        for outlier in [1e300, -1e-300, f64::NAN] {
+            let mut all = sum_of(outlier);
+            all.merge(&sum_of(0.1));
+            all.unmerge(&sum_of(outlier));
+            for _ in 0..10 {
+                all.merge(&sum_of(0.1));
+                all.unmerge(&sum_of(0.1));
+            }
+            assert!(all.rest.is_none(), "{outlier:e}");
+            assert_eq!(all.value(), 0.1);
+        }
     }
 
     #[test]

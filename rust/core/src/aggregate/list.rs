@@ -1,7 +1,15 @@
 //! All aggregates.
 
+use super::approx_distinct::ApproxDistinct;
 use super::column::{Column, Parts};
+use super::count::Count;
+use super::distinct::Values;
+use super::ends::End;
+use super::extreme::Extreme;
+use super::quantile::Quantile;
+use super::ratio::Ratio;
 use super::sum::Sum;
+use super::variance::Variance;
 use crate::format::Kind;
 
 /// What is asked of the values of a key.
@@ -69,7 +77,8 @@ pub struct Known {
     pub(crate) make: fn(&Ask) -> Box<dyn Column>,
 }
 
-/// All aggregates but the count of events, which every pane has anyway.
+/// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
+/// of a field.
 pub const LIST: &[Known] = &[
     Known {
         name: "sum",
@@ -88,5 +97,122 @@ pub const LIST: &[Known] = &[
         says: |_| Kind::Float,
         lists: false,
         make: |_| Parts::new(Sum),
+    },
+    Known {
+        name: "min",
+        column: "min",
+        fields: 1,
+        takes: Takes::Ordered,
+        says: |kind| kind,
+        lists: false,
+        make: |_| Parts::new(Extreme::least()),
+    },
+    Known {
+        name: "max",
+        column: "max",
+        fields: 1,
+        takes: Takes::Ordered,
+        says: |kind| kind,
+        lists: false,
+        make: |_| Parts::new(Extreme::largest()),
+    },
+    Known {
+        name: "first",
+        column: "first",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        lists: false,
+        make: |_| Parts::new(End::first()),
+    },
+    Known {
+        name: "last",
+        column: "last",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        lists: false,
+        make: |_| Parts::new(End::last()),
+    },
+    Known {
+        name: "rate",
+        column: "sum",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |_| Parts::new(Sum),
+    },
+    Known {
+        name: "count",
+        column: "count",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        lists: false,
+        make: |_| Parts::new(Count),
+    },
+    Known {
+        name: "ratio",
+        column: "ratio",
+        fields: 2,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |_| Parts::new(Ratio),
+    },
+    Known {
+        name: "var",
+        column: "variance",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |_| Parts::new(Variance),
+    },
+    Known {
+        name: "std",
+        column: "variance",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |_| Parts::new(Variance),
+    },
+    Known {
+        name: "distinct",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        lists: false,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "top_values",
+        column: "values",
+        fields: 1,
+        takes: Takes::All,
+        says: |kind| kind,
+        lists: true,
+        make: |_| Parts::new(Values),
+    },
+    Known {
+        name: "approx_distinct",
+        column: "approx_distinct",
+        fields: 1,
+        takes: Takes::All,
+        says: |_| Kind::Int,
+        lists: false,
+        make: |ask| Parts::new(ApproxDistinct::new(ask.error)),
+    },
+    Known {
+        name: "quantile",
+        column: "quantile",
+        fields: 1,
+        takes: Takes::Numbers,
+        says: |_| Kind::Float,
+        lists: false,
+        make: |ask| Parts::new(Quantile::new(ask.error)),
     },
 ];

@@ -8,12 +8,30 @@
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
 
+mod approx_distinct;
+mod candidates;
 mod cell;
 mod column;
+#[cfg(test)]
+mod costs;
+mod count;
+mod distinct;
+mod ends;
 mod exact;
+mod extreme;
+#[cfg(test)]
+mod harness;
+mod limbs;
 mod list;
+mod number;
 mod plan;
+mod quantile;
+mod ratio;
 mod sum;
+mod tally;
+mod top_values;
+mod values;
+mod variance;
 
 use std::fmt::Debug;
 

@@ -263,7 +263,7 @@ impl Number {
 }
 
 /// Without the loss of digits that comes with turning a large whole number into a float.
-fn int_to_float(whole: i64, float: f64) -> Ordering {
+pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
     const END: f64 = 9_223_372_036_854_775_808.0;
     if float >= END {
         return Ordering::Less;

@@ -17,6 +17,7 @@ mod lexer;
 mod parser;
 
 use crate::format::{Format, Reader, UnknownField};
+pub(crate) use condition::int_to_float;
 use condition::{Check, Condition};
 
 /// The longest expression, in bytes: as many as a line may have.

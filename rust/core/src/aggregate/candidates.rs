@@ -1,0 +1,129 @@
+//! What could still become the answer of a window of which one value is the answer.
+//!
+//! A value that is beaten by one of a later pane will never be the answer: that one stays longer.
+//! So only those are kept which nothing later beats: the first is the answer, and each is beaten by
+//! the one before. A pane that leaves takes the first with it, if that is its own (`SlickDeque`:
+//! Shein, Chrysanthis and Labrinidis, EDBT 2018; the worst cases of such queues: Tangwongsan,
+//! Hirzel and Schneider, "Optimal and general out-of-order sliding-window aggregation", VLDB 2019).
+//! Since they are sorted, what a new value beats is found by halving and dropped at once.
+
+use std::collections::VecDeque;
+
+/// The candidates of a key, each with the number of its pane, oldest first. Most keys are in few
+/// panes and have one, which needs no memory of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Candidates<T> {
+    #[default]
+    None,
+    One(i64, T),
+    #[expect(clippy::box_collection, reason = "a key with one candidate shall not be larger")]
+    Many(Box<VecDeque<(i64, T)>>),
+}
+
+impl<T> Candidates<T> {
+    /// Takes in the value of the newest pane, which earlier ones may yield to.
+    pub(super) fn enter(&mut self, pane: i64, value: T, yields: impl Fn(&T) -> bool) {
+        match self {
+            Self::Many(all)
+                if all.len() > 1 || !all.back().is_some_and(|(_, last)| yields(last)) =>
+            {
+                if all.back().is_some_and(|(_, last)| yields(last)) {
+                    all.truncate(all.partition_point(|(_, earlier)| !yields(earlier)));
+                }
+                all.push_back((pane, value));
+            }
+            Self::One(_, earlier) if !yields(earlier) => {
+                if let Self::One(at, earlier) = std::mem::take(self) {
+                    let all = VecDeque::from([(at, earlier), (pane, value)]);
+                    *self = Self::Many(Box::new(all));
+                }
+            }
+            _ => *self = Self::One(pane, value),
+        }
+    }
+
+    /// Drops what the oldest pane brought.
+    pub(super) fn leave(&mut self, pane: i64) {
+        let is_empty = match self {
+            Self::None => return,
+            Self::One(at, _) => *at == pane,
+            Self::Many(all) => {
+                if all.front().is_some_and(|(at, _)| *at == pane) {
+                    all.pop_front();
+                    // Not where many are dropped: that slide has enough to do.
+                    if all.capacity() > 8 * (all.len() + 4) {
+                        all.shrink_to(2 * (all.len() + 4));
+                    }
+                }
+                all.is_empty()
+            }
+        };
+        if is_empty {
+            *self = Self::None;
+        }
+    }
+
+    /// The answer.
+    pub(super) fn best(&self) -> Option<&T> {
+        match self {
+            Self::None => None,
+            Self::One(_, value) => Some(value),
+            Self::Many(all) => all.front().map(|(_, value)| value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn the_best_is_the_largest_of_the_last_panes(
+            values in prop::collection::vec(prop::option::of(0..20_u8), 1..60),
+            length in 1..20_usize,
+        ) {
+            let number = |place: usize| i64::try_from(place).unwrap();
+            let mut candidates = Candidates::default();
+            for (place, &value) in values.iter().enumerate() {
+                if let Some(value) = value {
+                    candidates.enter(number(place), value, |&earlier| earlier <= value);
+                }
+                if let Some(left) = place.checked_sub(length) {
+                    candidates.leave(number(left));
+                }
+                let first = (place + 1).saturating_sub(length);
+                let largest = values[first..=place].iter().flatten().max();
+                prop_assert_eq!(candidates.best(), largest);
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_beats_many_leaves_little_memory() {
+        let beaten = || {
+            let mut candidates = Candidates::default();
+            for pane in 0..10_000 {
+                candidates.enter(pane, -pane, |&earlier| earlier <= -pane);
+            }
+            candidates.enter(10_000, 5, |&earlier| earlier <= 5);
+            assert_eq!(candidates.best(), Some(&5));
+            candidates
+        };
+        let mut replaced = beaten();
+        replaced.enter(10_001, 6, |&earlier| earlier <= 6);
+        assert!(matches!(replaced, Candidates::One(10_001, 6)), "{replaced:?}");
+        let mut left = beaten();
+        left.enter(10_001, 4, |&earlier| earlier <= 4);
+        left.leave(9_999);
+        left.leave(10_000);
+        assert_eq!(left.best(), Some(&4));
+        let Candidates::Many(all) = &left else { panic!("{left:?}") };
+        assert!(all.capacity() < 20, "{}", all.capacity());
+        left.leave(10_001);
+        assert!(matches!(left, Candidates::None));
+    }
+}
