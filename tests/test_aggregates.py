@@ -1,8 +1,8 @@
 """
 Every aggregate against a dull answer: exact fractions, sorted lists, sets.
 
-They are of the events that a window holds. Which windows are answered is checked in `test_windows.py`; here each that is answered is computed
-afresh from all events.
+They are of the events that a window holds. Which windows are answered is checked in
+`test_windows.py`; here each that is answered is computed afresh from all events.
 """
 
 from __future__ import annotations
@@ -449,9 +449,9 @@ def test_what_cannot_be_is_refused_at_once(
     ],
 )
 def test_values_that_cannot_be_are_refused_and_nothing_is_added(
-    values: Any,
+    values: Any,  # noqa: ANN401 - whatever it is
     error: type[Exception],
-    said: str,  # noqa: ANN401 - whatever it is
+    said: str,
 ) -> None:
     window = tr.Window("60s", aggregates={"s": tr.sum()})
     with pytest.raises(error, match=said):
@@ -495,3 +495,90 @@ def test_a_query_asks_the_same_of_lines() -> None:
         sums = [row["sent"] for row in snapshot.rows]
         assert sums == sorted(sums, reverse=True)
         assert len(sums) == 6
+
+
+def test_ranks_say_how_keys_moved_and_which_are_gone() -> None:
+    window = tr.Window("1s", top=2, changes=True)
+    window.add(["a", "a", "a", "b", "b", "c"], times=[0.5] * 6)
+    window.add(["a", "b", "b", "c", "c", "c"], times=[1.5] * 6)
+    window.add(["d"], times=[2.5])
+    first, second, third = window.advance(3)
+    assert first.rows == [
+        {"key": "a", "count": 3, "rank": 1, "moved": None},
+        {"key": "b", "count": 2, "rank": 2, "moved": None},
+    ]
+    assert first.gone == []
+    assert [(row["key"], row["moved"]) for row in second.rows] == [("c", 2), ("b", 0)]
+    assert second.gone == [{"key": "a"}]
+    assert third.rows == [{"key": "d", "count": 1, "rank": 1, "moved": None}]
+    assert third.gone == [{"key": "c"}, {"key": "b"}]
+
+
+@patient
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20)), max_size=80),
+    st.none() | st.integers(1, 4),
+)
+def test_ranks_against_sorting_each_window(found: list[tuple[int, int]], top: int | None) -> None:
+    window = tr.Window("6s", "2s", top=top, changes=True)
+    window.add([key for key, _ in found], times=[time for _, time in found])
+    before: list[int] = []
+    shown: list[int] = []
+    for snapshot in window.advance(21):
+        assert snapshot.start is not None
+        assert snapshot.end is not None
+        start, end = snapshot.start.timestamp(), snapshot.end.timestamp()
+        counts = Counter(key for key, time in found if start <= time < end)
+        order = sorted(counts, key=lambda key: (-counts[key], key))
+        assert [row["key"] for row in snapshot.rows] == order[:top]
+        for rank, row in enumerate(snapshot.rows, 1):
+            old = before.index(row["key"]) + 1 if row["key"] in before else None
+            assert (row["rank"], row["moved"]) == (rank, None if old is None else old - rank)
+        assert snapshot.gone == [{"key": key} for key in shown if key not in order[:top]]
+        before, shown = order, order[:top]
+
+
+def test_the_order_of_many_keys_is_kept_right_over_many_slides() -> None:
+    """Few of many keys change in a slide, so the order is merged and not sorted."""
+    window = tr.Window("50s", "1s", aggregates={"n": tr.count(), "m": tr.mean()}, order_by="m")
+    events = [(n * 7919 % 1000, n * 31 % 97, n // 60) for n in range(6_000)]
+    window.add([k for k, _, _ in events], [v for _, v, _ in events], times=[t for *_, t in events])
+    for number, snapshot in enumerate(window.finish()):
+        if number % 10:
+            continue
+        assert snapshot.start is not None
+        assert snapshot.end is not None
+        start, end = snapshot.start.timestamp(), snapshot.end.timestamp()
+        values: dict[int, list[int]] = {}
+        for key, value, time in events:
+            if start <= time < end:
+                values.setdefault(key, []).append(value)
+        means = {key: sum(of) / len(of) for key, of in values.items()}
+        wanted = sorted(means, key=lambda key: (-means[key], key))
+        assert [row["key"] for row in snapshot.rows] == wanted
+
+
+def test_late_events_are_kept_where_asked() -> None:
+    window = tr.Window("10s", by=["k"], aggregates={"s": tr.sum("v")}, late="keep")
+    list(window.advance(100))
+    table = pa.table({"k": ["a", "b", "c"], "v": [1, 2, 3], "t": [99.5, 100.0, 7]})
+    window.add(table, times="t")
+    assert window.take_late() == [
+        {"k": "a", "v": 1, "time": 99.5},
+        {"k": "c", "v": 3, "time": 7.0},
+    ]
+    assert window.take_late() == []
+    assert window.snapshot().lines["late"] == 2
+    with pytest.raises(ValueError, match="make the window with late='keep'"):
+        tr.Window("1s").take_late()
+
+
+def test_a_line_from_2038_moves_no_window_where_a_bound_is_said() -> None:
+    line = 'h - - [{} +0000] "GET / HTTP/1.1" 200 5 "-" "x"'
+    lines = [
+        line.format(at)
+        for at in ("17/May/2015:10:05:03", "19/Jan/2038:03:14:07", "17/May/2015:10:05:04")
+    ]
+    query = tr.from_lines(lines, format="combined").window("10s", max_ahead="1h").count(by="host")
+    (snapshot,) = query.run()
+    assert (snapshot.total, snapshot.lines["rejected"]) == (2, {"future": 1})

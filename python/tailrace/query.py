@@ -62,6 +62,7 @@ class _Window(NamedTuple):
     lateness_us: int
     batch_interval_us: int
     idle_timeout_us: int | None
+    max_ahead_us: int | None
 
 
 class _Question(NamedTuple):
@@ -124,6 +125,7 @@ class Query:
         time: Time | None = None,
         lateness: Duration | None = None,
         idle_timeout: Duration | None = None,
+        max_ahead: Duration | None = None,
         batch_interval: Duration = "1s",
     ) -> Query:
         """
@@ -143,6 +145,9 @@ class Query:
                 header, and always none by arrival.
             idle_timeout: After how much silence of one of several live sources the others are
                 answered without waiting for it; by default they wait.
+            max_ahead: How far ahead of the clock a line's time may be before the line is rejected
+                as `future`, so that it moves no window: one hour for live sources. Files may be
+                replays, and are looked at only if this is said.
             batch_interval: How often a live source's clock is looked at.
 
         Raises:
@@ -170,6 +175,10 @@ class Query:
                 raise ValueError(
                     "idle timeout: by arrival no source is waited for; it goes with time log"
                 )
+            if max_ahead is not None:
+                raise ValueError(
+                    "max_ahead: by arrival nothing is ahead of the clock; it goes with time log"
+                )
             lateness_us = 0
         else:
             wanted = _LATENESS[time] if lateness is None else lateness
@@ -179,15 +188,16 @@ class Query:
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(
             window=_Window(
-                length,
-                every,
-                offset,
-                slide_us,
-                length_us,
-                time,
-                lateness_us,
-                interval_us,
-                idle_timeout_us,
+                length=length,
+                every=every,
+                offset=offset,
+                slide_us=slide_us,
+                length_us=length_us,
+                time=time,
+                lateness_us=lateness_us,
+                batch_interval_us=interval_us,
+                idle_timeout_us=idle_timeout_us,
+                max_ahead_us=None if max_ahead is None else micros(max_ahead, "max_ahead", least=0),
             )
         )
 
@@ -569,6 +579,7 @@ def _assembled(
     """Return one source that is all of them, and what is known of each of its parts."""
     sources: list[Source | LiveSource] = []
     origins: list[Origin] = []
+    stated_us = None if window is None else window.max_ahead_us
     max_ahead_us = None if window is None else _MAX_AHEAD_US
     # Where something is live, nothing may stand still because of a pipe in which nothing comes.
     waited_for = window is not None or any(place.live for place in places)
@@ -581,6 +592,7 @@ def _assembled(
                 log_format = place.log_format
                 told = _detector(fields, asked) if log_format == AUTO else log_format
                 ahead_us = None if is_replay else max_ahead_us
+                ahead_us = ahead_us if stated_us is None else stated_us
                 origins.append(Origin(name, told, ahead_us, is_live=is_live))
     return _one_of(sources), origins
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tailrace import _core
 from tailrace.aggregates import Aggregate, asks, count, place_of
@@ -53,6 +53,7 @@ class Window:
         lateness: How far the watermark stays behind what `advance` is told.
         max_keys: How many keys a window holds at most; what is over it is one row, `(other)`, so
             that totals stay exact.
+        late: `"keep"` to have late events kept for `take_late`; they are counted in any case.
 
     Raises:
         ValueError: A duration is none, *every* does not divide a length, a number is below one,
@@ -81,7 +82,11 @@ class Window:
         offset: Duration = 0,
         lateness: Duration = "0s",
         max_keys: int | None = None,
+        late: Literal["count", "keep"] = "count",
     ) -> None:
+        if late not in ("count", "keep"):
+            raise ValueError(f"late: {late!r} is none of count and keep")
+        self._late: list[dict[str, Any]] | None = [] if late == "keep" else None
         self._by = (by,) if isinstance(by, str) else tuple(by)
         asked = {"count": count()} if aggregates is None else dict(aggregates)
         self._window = _core.Window(
@@ -137,12 +142,37 @@ class Window:
         else:
             value_columns = _columns(values, fields, "values")
         moments, in_micros = _times(times)
-        self._window.add(
+        late = self._window.add(
             [_column(column, "keys") for column in key_columns],
             [_column(column, "values") for column in value_columns],
             moments,
             micros=in_micros,
         )
+        if self._late is not None:
+            names = [*self._by, *fields, "time"]
+            columns = [*key_columns, *value_columns, times]
+            for row in late:
+                values_there = (_at(column, row) for column in columns)
+                self._late.append(dict(zip(names, values_there, strict=True)))
+
+    def take_late(self) -> list[dict[str, Any]]:
+        """
+        Return the late events since the last call, each with its key, values and time.
+
+        >>> import tailrace as tr
+        >>> window = tr.Window("60s", late="keep")
+        >>> _ = window.advance(60)
+        >>> window.add(["a", "b"], times=[59, 61])
+        >>> window.take_late()
+        [{'key': 'a', 'time': 59}]
+
+        Raises:
+            ValueError: They are not kept.
+        """
+        if self._late is None:
+            raise ValueError("late events are not kept; make the window with late='keep'")
+        late, self._late = self._late, []
+        return late
 
     def advance(self, now: datetime | float) -> Snapshots:
         """
@@ -274,6 +304,16 @@ def _column(values: Any, what: str) -> Any:  # noqa: ANN401 - whatever holds a c
         if convert is not None:
             return list(convert())
     return list(values)
+
+
+def _at(column: Any, row: int) -> Any:  # noqa: ANN401 - as above
+    """Return a value as Python has it."""
+    value = column.iloc[row] if hasattr(column, "iloc") else column[row]
+    for method in ("as_py", "item"):
+        convert = getattr(value, method, None)
+        if convert is not None:
+            return convert()
+    return value
 
 
 def _is_of_pandas(values: Any) -> bool:  # noqa: ANN401 - as above

@@ -50,6 +50,22 @@ def window() -> list[tr.Snapshot]:
     return [*answers, w.snapshot(), *w.finish(), *w.advance(1.5)]
 
 
+def aggregates() -> tr.Query:
+    query = tr.from_files("access.log").window(["1m", timedelta(hours=1), None], every=60)
+    query = query.agg(by=["url", "status"], hits=tr.count(), p99=tr.quantile("size", 0.99))
+    return query.max_keys(1_000).top(5, by="p99", ascending=True, changes=True)
+
+
+def sensors(table: object) -> list[dict[str, object]]:
+    asked = {"mean": tr.mean(), "spread": tr.std()}
+    w = tr.Window(None, every="15m", aggregates=asked, order_by="mean", max_keys=10, late="keep")
+    w.add(table, times="time")
+    w.add(["a"], [1.5], times=[0])
+    snapshot = w.snapshot()
+    print(snapshot.by, snapshot.columns, snapshot.other, snapshot.gone, snapshot.lookback)
+    return w.take_late()
+
+
 def parse(data: bytes) -> list[str]:
     log_format = tr.Format("combined")
     batch: tr.Batch = log_format.parse(memoryview(data), fields=["url", *log_format.fields])

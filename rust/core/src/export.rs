@@ -246,8 +246,8 @@ impl Layout {
 
     /// A delta as a table: where each pane begins, the fields of the key, the count, and for each
     /// column of the plan a part; last, where there are such rows, whether they are of the keys
-    /// that there was no room for.
-    pub fn rows(&self, delta: &Delta) -> Rows {
+    /// that there was no room for. Nothing where the parts of a column are longer than 31 bits tell.
+    pub fn rows(&self, delta: &Delta) -> Option<Rows> {
         let keys = Ranked::new(delta);
         let sorted = Sorted::new(delta, &keys);
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();
@@ -276,14 +276,14 @@ impl Layout {
             let (mut offsets, mut data) = (vec![0], Vec::new());
             for place in 0..rows {
                 column.encode(sorted.part(place), &mut data);
-                offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
+                offsets.push(i32::try_from(data.len()).ok()?);
             }
             columns.push(full(Values::Text { offsets, data }));
         }
         if delta.other.is_some() {
             columns.push(full(Values::Int(sorted.entries.iter().map(is_other).collect())));
         }
-        Rows { columns, len: rows }
+        Some(Rows { columns, len: rows })
     }
 
     /// Reads a head; what is in the panes comes entry by entry.

@@ -305,6 +305,14 @@ impl State {
         running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
     }
 
+    /// Whether an event of this time is late, where the clock is moved by hand.
+    pub fn is_late(&self, time: i64) -> bool {
+        let (Some(panes), Some(watermark)) = (self.settings.panes, self.watermark) else {
+            return false;
+        };
+        panes.is_late(panes.number(time), Some(watermark.saturating_add(panes.lateness)))
+    }
+
     /// Moves the clock: the watermark is there at once.
     pub fn advance(&mut self, now: i64) {
         if let (Some(panes), Clock::Arrival | Clock::Manual) =

@@ -25,7 +25,9 @@ const HEAD: &str = "tailrace";
 const OTHER: &str = "other";
 
 pub(crate) fn table(layout: &Layout, delta: &Delta) -> PyResult<PyTable> {
-    let rows = layout.rows(delta);
+    let rows = layout.rows(delta).ok_or_else(|| {
+        PyValueError::new_err("more than a table of Arrow holds in a column; export it as bytes")
+    })?;
     let mut names = names(layout);
     if rows.columns.len() > names.len() {
         names.push(OTHER.to_owned());

@@ -71,7 +71,8 @@ impl PyWindow {
         self.plan.fields().iter().map(String::as_str).collect()
     }
 
-    /// Adds an event for each row; `micros` says that whole numbers among times are these.
+    /// Adds an event for each row; `micros` says that whole numbers among times are these. Tells
+    /// which rows were late.
     #[pyo3(signature = (keys, values, times, /, *, micros))]
     #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
     fn add(
@@ -81,7 +82,7 @@ impl PyWindow {
         values: Vec<Bound<'_, PyAny>>,
         times: &Bound<'_, PyAny>,
         micros: bool,
-    ) -> PyResult<()> {
+    ) -> PyResult<Vec<usize>> {
         let columns = |given: &[Bound<'_, PyAny>], what| {
             given.iter().map(|column| Given::new(column, what)).collect::<PyResult<Vec<_>>>()
         };
@@ -215,7 +216,7 @@ impl PyWindow {
         Ok(())
     }
 
-    fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<()> {
+    fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<Vec<usize>> {
         // What would fail fails before anything is added.
         let value_kinds = {
             let inner = lock(&self.inner)?;
@@ -225,7 +226,7 @@ impl PyWindow {
         self.plan
             .kinds(&kinds_of(&value_kinds, Kind::Int))
             .map_err(|error| PyTypeError::new_err(error.0))?;
-        let mut start = 0;
+        let (mut start, mut late) = (0, Vec::new());
         while start < times.len() {
             let end = times.len().min(start + EVENTS_AT_ONCE);
             let delta = self.delta(keys, values, times, (start, end));
@@ -237,10 +238,11 @@ impl PyWindow {
                 inner.set_kinds(keys, values);
                 inner.state.skip();
             }
+            late.extend((start..end).filter(|&row| inner.state.is_late(times[row])));
             inner.state.apply(&delta);
             start = end;
         }
-        Ok(())
+        Ok(late)
     }
 
     fn delta(
