@@ -173,6 +173,7 @@ impl PyWindow {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn import_error(error: ImportError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
