@@ -18,6 +18,8 @@ from tailrace.snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tailrace._types import ArrowStream
+
 __all__ = ["Snapshots", "Window"]
 
 
@@ -195,6 +197,60 @@ class Window:
         """Return the window that ends with the newest open pane, as it stands."""
         self._calls += 1
         return Snapshot.of(self._window.snapshot(lookback), self._by)
+
+    def export(self) -> bytes:
+        """
+        Return what the window holds: its panes, open ones too, for `merge` of another.
+
+        The bytes have a version and tell what the window is; that is the same for equal contents.
+
+        >>> import tailrace as tr
+        >>> parts = []
+        >>> for keys in (["a", "b"], ["a"]):
+        ...     window = tr.Window("60s")
+        ...     window.add(keys, times=[0] * len(keys))
+        ...     parts.append(window.export())
+        >>> whole = tr.Window("60s")
+        >>> for part in parts:
+        ...     whole.merge(part)
+        >>> whole.snapshot().rows
+        [{'key': 'a', 'count': 2}, {'key': 'b', 'count': 1}]
+        """
+        self._calls += 1
+        return self._window.export()
+
+    def export_table(self) -> Batch:
+        """
+        Return what the window holds as columns that speak Arrow, a row for each key and pane.
+
+        These are `pane`, where it begins, the fields of keys, `count`, and for each aggregate its
+        part as `merge` takes it; what the window is stands in the metadata of the schema.
+        """
+        self._calls += 1
+        return Batch(self._window.export_table())
+
+    def merge(self, other: Window | bytes | ArrowStream) -> None:
+        """
+        Add what another window holds, of the same length, slide, keys and aggregates.
+
+        In which order several are added makes no odds: the answers are those of one window that
+        saw all events, floats included (under `max_keys` that is promised of totals alone). Add
+        them to a window that has not moved yet: what comes for panes that it has closed is late.
+
+        Args:
+            other: A window, what `export` returned, or the table of `export_table`, which may
+                have been to a file and back, with its metadata.
+
+        Raises:
+            ValueError: It is of another shape or of other aggregates, or broken; nothing is added.
+        """
+        self._calls += 1
+        if isinstance(other, Window):
+            other = other.export()
+        if isinstance(other, bytes | bytearray | memoryview):
+            self._window.merge(bytes(other))
+        else:
+            self._window.merge_table(other)
 
     def _next(self, call: int) -> Snapshot | None:
         answer = self._window.next_snapshot() if call == self._calls else None

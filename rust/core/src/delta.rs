@@ -10,8 +10,10 @@ use std::ops::Range;
 use hashbrown::HashTable;
 
 use crate::aggregate::Column;
-use crate::keys::{Dictionary, KeyBytes, Seed, number};
+use crate::keys::{Dictionary, KeyBytes, KeyTable, Seed, number};
+use crate::pane::Pane;
 use crate::query::Panes;
+use crate::window::Totals;
 
 /// Why a line was not counted; each has a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,18 +73,29 @@ impl Counters {
 
     /// Counts a line that was rejected.
     pub fn reject(&mut self, reason: Reason) {
-        self.rejected[reason as usize] += 1;
+        self.reject_all(reason, 1);
     }
 
-    /// Adds the counters of other lines.
+    pub(crate) fn reject_all(&mut self, reason: Reason, count: u64) {
+        self.rejected[reason as usize] += count;
+    }
+
+    /// Adds the counters of other lines. Those of an import may be anything.
     pub fn add(&mut self, other: &Self) {
-        self.fed += other.fed;
-        self.counted += other.counted;
-        self.late += other.late;
-        self.filtered += other.filtered;
+        self.fed = self.fed.saturating_add(other.fed);
+        self.counted = self.counted.saturating_add(other.counted);
+        self.late = self.late.saturating_add(other.late);
+        self.filtered = self.filtered.saturating_add(other.filtered);
         for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
-            *sum += more;
+            *sum = sum.saturating_add(more);
         }
+    }
+
+    /// The same but for as many that count.
+    pub(crate) fn without(mut self, counted: u64) -> Self {
+        self.fed = self.fed.saturating_sub(counted);
+        self.counted = self.counted.saturating_sub(counted);
+        self
     }
 }
 
@@ -103,6 +116,10 @@ pub struct Delta {
     pub(crate) lost: Vec<(Option<i64>, Counters)>,
     pub(crate) oldest: Option<i64>,
     pub(crate) newest: Option<i64>,
+    /// The number that stands for keys that there was no room for where they come from.
+    pub(crate) other: Option<u32>,
+    /// What there was before, of a delta that is all that a state holds.
+    pub(crate) past: Option<Past>,
     pane: usize,
     places: HashTable<usize>,
     near: Near,
@@ -122,6 +139,28 @@ pub(crate) struct Entry {
     pub(crate) count: u32,
 }
 
+/// What a state has let go of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// From this pane on nothing is missing.
+    pub(crate) whole_from: i64,
+    /// The first pane that there ever was.
+    pub(crate) first: Option<i64>,
+    /// Whether what was before is there, as one pane.
+    pub(crate) since_start: bool,
+}
+
+impl Past {
+    /// What two states together have let go of.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            whole_from: self.whole_from.max(other.whole_from),
+            first: [self.first, other.first].into_iter().flatten().min(),
+            since_start: self.since_start && other.since_start,
+        }
+    }
+}
+
 impl Delta {
     pub(crate) fn new(source: usize, columns: Vec<Box<dyn Column>>) -> Self {
         Self {
@@ -134,6 +173,8 @@ impl Delta {
             lost: Vec::new(),
             oldest: None,
             newest: None,
+            other: None,
+            past: None,
             pane: 0,
             places: HashTable::new(),
             near: Near { number: 0, times: 0..0 },
@@ -159,6 +200,12 @@ impl Delta {
     /// Whether it tells how far its source has come.
     pub fn has_time(&self) -> bool {
         self.newest.is_some()
+    }
+
+    /// Says which of the sources of a query it is of.
+    #[must_use]
+    pub fn of_source(self, source: usize) -> Self {
+        Self { source, ..self }
     }
 
     /// Notes the time of an event that counts.
@@ -237,4 +284,93 @@ impl Delta {
         }
         self.pane
     }
+}
+
+/// Makes a delta of what a state holds, with its keys hashed as they are there.
+pub(crate) struct Gathered<'a> {
+    delta: Delta,
+    table: &'a KeyTable,
+    /// Numbers of the delta's dictionary by those of the table.
+    numbers: Vec<u32>,
+    other: Option<u32>,
+}
+
+impl<'a> Gathered<'a> {
+    /// Starts empty; `other` is the number of the key that stands for those without room.
+    pub(crate) fn new(delta: Delta, table: &'a KeyTable, other: Option<u32>) -> Self {
+        Self { delta, table, numbers: vec![u32::MAX; table.capacity()], other }
+    }
+
+    /// Adds a pane, and says of how many events it is.
+    pub(crate) fn pane(&mut self, number: i64, pane: &Pane) -> u64 {
+        let first = self.delta.entries.len();
+        let mut events = 0;
+        self.delta.panes.push(number);
+        for &(key, count) in pane.entries() {
+            self.push(key, count);
+            events += u64::from(count);
+        }
+        let pairs: Vec<(u32, u32)> =
+            (0..pane.entries().len()).map(|at| (place_of(first + at), place_of(at))).collect();
+        let entries = self.delta.entries.len();
+        for (column, parts) in self.delta.columns.iter_mut().zip(pane.columns()) {
+            column.resize(entries);
+            column.merge(&**parts, &pairs);
+        }
+        events
+    }
+
+    /// Adds totals that only grow as one pane, and says of how many events it is.
+    pub(crate) fn totals(&mut self, number: i64, totals: &Totals) -> u64 {
+        let mut pairs = Vec::new();
+        let mut events = 0;
+        self.delta.panes.push(number);
+        for (key, &count) in (0..).zip(totals.counts()).filter(|&(_, &count)| count > 0) {
+            pairs.push((place_of(self.delta.entries.len()), key));
+            let mut rest = count;
+            while rest > 0 {
+                let some = u32::try_from(rest).unwrap_or(u32::MAX);
+                self.push(key, some);
+                rest -= u64::from(some);
+            }
+            events += count;
+        }
+        let entries = self.delta.entries.len();
+        for (column, totals) in self.delta.columns.iter_mut().zip(totals.columns()) {
+            column.resize(entries);
+            totals.give(&mut **column, &pairs);
+        }
+        events
+    }
+
+    /// Counts lines that are in no pane.
+    pub(crate) fn lines(&mut self, reached: Option<i64>, lines: Counters) {
+        if lines != Counters::default() {
+            self.delta.lost.push((reached, lines));
+        }
+    }
+
+    pub(crate) fn finish(self) -> Delta {
+        self.delta
+    }
+
+    fn push(&mut self, key: u32, count: u32) {
+        let known = &mut self.numbers[key as usize];
+        if *known == u32::MAX {
+            *known = if self.other == Some(key) {
+                let other = self.delta.keys.other();
+                self.delta.other = Some(other);
+                other
+            } else {
+                self.delta.keys.take(self.table, key)
+            };
+        }
+        let pane = self.delta.panes.len() - 1;
+        self.delta.entries.push(Entry { pane, key: *known, count });
+    }
+}
+
+/// As many entries as keys and panes; 32 bits number them.
+fn place_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }

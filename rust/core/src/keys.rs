@@ -162,12 +162,8 @@ impl Dictionary {
         if let Some(&id) = found {
             return id;
         }
-        let id = id_of(keys.len());
-        let key = Stored::new(key, |key| {
-            text.extend_from_slice(key);
-            text.len() - key.len()..text.len()
-        });
-        keys.push(Entry { hash, mark: usize::MAX, key });
+        let id = self.push(hash, key);
+        let Self { index, keys, .. } = self;
         // A chunk's keys come at once, and every growth hashes all of them into a new place: four
         // times as many do for a batch of 1,000 in three steps instead of eight.
         if index.len() == index.capacity() {
@@ -175,6 +171,31 @@ impl Dictionary {
         }
         index.insert_unique(hash, id, |&id| keys[id as usize].hash);
         id
+    }
+
+    /// A key of a table, hashed as it is there. It must not be here yet, and `number` does not find
+    /// it.
+    pub(crate) fn take(&mut self, table: &KeyTable, id: u32) -> u32 {
+        self.push(table.slots[id as usize].hash, table.key(id))
+    }
+
+    /// A new number that no key finds.
+    pub(crate) fn other(&mut self) -> u32 {
+        self.push(0, None)
+    }
+
+    fn push(&mut self, hash: u64, key: KeyBytes<'_>) -> u32 {
+        let Self { keys, text, .. } = self;
+        let key = Stored::new(key, |key| {
+            text.extend_from_slice(key);
+            text.len() - key.len()..text.len()
+        });
+        keys.push(Entry { hash, mark: usize::MAX, key });
+        id_of(keys.len() - 1)
+    }
+
+    pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
+        self.get(id).1
     }
 
     /// What somebody notes with a key; `usize::MAX` for a new one.

@@ -40,6 +40,7 @@ mod delta;
 mod detect;
 mod events;
 mod explain;
+mod export;
 mod filter;
 mod flume;
 mod format;
@@ -60,6 +61,7 @@ pub use delta::{Counters, Delta, Reason};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
 pub use explain::{Sample, explain, samples};
+pub use export::{ImportError, Imported, Importer, Layout, Seen, Typed, VERSION as EXPORT_VERSION};
 pub use filter::{Bound, Filter, FilterError, Verdict};
 pub use flume::BatchError;
 pub use format::{

@@ -352,7 +352,9 @@ impl Events {
             &[Value::Float(value)] => delta.count(pane, Some(&float(value)), seed),
             key => {
                 room.clear();
-                key.iter().for_each(|&value| composite::push(room, value));
+                for &value in key {
+                    composite::push(room, value);
+                }
                 delta.count(pane, Some(room), seed)
             }
         };

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::{About, Cell, Plan};
 use crate::answer::{Builder, Snapshot};
 use crate::composite;
-use crate::delta::{Counters, Delta, Entry};
+use crate::delta::{Counters, Delta, Entry, Gathered, Past};
 use crate::format::Kind;
 use crate::keys::KeyTable;
 use crate::pane::Pane;
@@ -90,6 +90,11 @@ impl Settings {
         self.lengths.iter().copied().flatten().max().unwrap_or(self.step)
     }
 
+    /// How many panes an answer may need.
+    fn reach(&self) -> i64 {
+        self.lengths.iter().copied().flatten().max().unwrap_or(0)
+    }
+
     /// The last pane with which an answer ends, up to this one.
     fn floor(&self, number: i64) -> i64 {
         number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
@@ -132,6 +137,8 @@ pub struct State {
     unsettled: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
+    /// What those had let go of whose panes were added.
+    past: Option<Past>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -176,6 +183,7 @@ impl State {
             unsettled: BTreeMap::new(),
             oldest: None,
             newest: None,
+            past: None,
         }
     }
 
@@ -196,7 +204,10 @@ impl State {
             return;
         };
         let mut numbers = self.keys.numbers(&delta.keys);
-        let Self { keys, open, settings, .. } = self;
+        if let Some(other) = delta.other {
+            numbers[other as usize] = u32::MAX;
+        }
+        let Self { keys, open, settings, window, .. } = self;
         let source = self.sources.get(delta.source).and_then(|source| source.newest);
         // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
         // source that was idle.
@@ -230,7 +241,11 @@ impl State {
                 let key = entry(place).key;
                 let known = &mut numbers[key as usize];
                 if *known == u32::MAX {
-                    *known = keys.number(&delta.keys, key);
+                    *known = if delta.other == Some(key) {
+                        window.make_other(keys)
+                    } else {
+                        keys.number(&delta.keys, key)
+                    };
                 }
             }
             let pane = open.entry(number).or_insert_with(|| Pane::new(settings.plan.columns()));
@@ -242,6 +257,10 @@ impl State {
         }
         for (pane, lines) in &delta.lost {
             note(reached.max(*pane), lines);
+        }
+        if let Some(past) = delta.past {
+            self.past = Some(self.past.map_or(past, |known| known.with(past)));
+            self.first = [self.first, past.first].into_iter().flatten().min();
         }
         if let Some(source) = self.sources.get_mut(delta.source) {
             source.newest = source.newest.max(delta.newest);
@@ -374,7 +393,7 @@ impl State {
             let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
             let newest = newest.max(self.window.newest());
             let emptied =
-                newest.map(|number| settings.ceil(number.saturating_add(settings.longest())));
+                newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
             let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
             last = emptied.map_or(last, |emptied| emptied.min(last)).max(end);
         }
@@ -400,14 +419,22 @@ impl State {
                 },
             },
         };
+        // Before that an answer would lack what others have let go of.
+        let next = self.whole_end().map_or(next, |end| end.max(next));
         (next <= last).then_some(next)
+    }
+
+    /// The last pane of the first window of which nothing was let go of before it came here.
+    fn whole_end(&self) -> Option<i64> {
+        let whole_from = self.past?.whole_from;
+        Some(self.settings.ceil(whole_from.saturating_add(self.settings.reach() - 1)))
     }
 
     /// Moves the window so that it ends with this pane.
     fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
             let (closed, pane) = entry.remove_entry();
-            self.first = self.first.or(Some(closed));
+            self.first = Some(self.first.map_or(closed, |first| first.min(closed)));
             self.window.enter(closed, pane, &mut self.keys);
         }
         self.window.leave_below(number, &mut self.keys);
@@ -453,7 +480,7 @@ impl State {
         };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let newest = newest.max(self.window.newest()).map(|number| self.settings.ceil(number));
-        let Some(number) = newest.max(self.answered) else {
+        let Some(number) = newest.max(self.answered).max(self.whole_end()) else {
             return self.answer(back, (None, None), &Totals::default());
         };
         let mut totals = Totals::new(&self.settings.plan, true);
@@ -470,9 +497,13 @@ impl State {
             totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
         }
         let (start, end) = self.bounds(panes, number, back);
-        let start = start.or_else(|| {
-            self.open.first_key_value().map(|(&number, _)| panes.end(number.saturating_sub(1)))
-        });
+        let start = if self.settings.lengths.get(back).copied().flatten().is_some() {
+            start
+        } else {
+            let open = self.open.first_key_value();
+            let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
+            [start, open].into_iter().flatten().min()
+        };
         self.answer(back, (start, end), &totals)
     }
 
@@ -480,6 +511,52 @@ impl State {
     fn answer(&self, back: usize, bounds: (Option<i64>, Option<i64>), totals: &Totals) -> Snapshot {
         let asked = Asked { settings: &self.settings, keys: &self.keys, bounds };
         asked.answer(back, totals, self.window.other(), None, self.lines)
+    }
+
+    /// All that it holds, as a delta for another state with the same panes, keys and aggregates.
+    ///
+    /// Whoever adds the deltas of several states, in whatever order, answers as one that saw all
+    /// of it, from the last end on that any of them answered: what was before it has been let go
+    /// of. What answers about everything since the start need of that is in one pane before the
+    /// others. States that add it as it is have to hash alike; others take it as bytes.
+    pub fn export(&self) -> Delta {
+        let mut delta = Delta::new(0, self.settings.plan.columns());
+        delta.lines = self.lines;
+        delta.oldest = self.oldest;
+        delta.newest = self.newest;
+        let mut gathered = Gathered::new(delta, &self.keys, self.window.other());
+        if self.settings.panes.is_none() {
+            let counted = self.window.past().map_or(0, |past| gathered.totals(0, past));
+            gathered.lines(None, self.lines.without(counted));
+            return gathered.finish();
+        }
+        let reach = self.settings.reach();
+        let closed = self.answered.map(|answered| answered.saturating_sub(reach));
+        let mut counted = 0;
+        if let (Some(number), Some(past)) = (closed, self.window.past()) {
+            counted += gathered.totals(number, past);
+        }
+        for (&number, pane) in self.window.panes_from(i64::MIN) {
+            counted += gathered.pane(number, pane);
+        }
+        // In the pane of no time: that comes before any end is answered.
+        gathered.lines(None, self.settled.without(counted));
+        for (&number, &lines) in &self.unsettled {
+            let open = self.open.get(&number);
+            let counted = open.map_or(0, |pane| gathered.pane(number, pane));
+            gathered
+                .lines(Some(number).filter(|&number| number > i64::MIN), lines.without(counted));
+        }
+        let since_start = self.settings.lengths.contains(&None);
+        let own = closed.map(|closed| Past {
+            whole_from: closed.saturating_add(1),
+            first: self.first,
+            since_start,
+        });
+        let past = self.past.map_or(own, |past| Some(own.map_or(past, |own| own.with(past))));
+        let mut delta = gathered.finish();
+        delta.past = past;
+        delta
     }
 
     /// Where all lines so far went.
@@ -606,7 +683,9 @@ fn ranks(rows: usize, has_other: bool, moved: &[Option<i64>]) -> [Column; 2] {
         columns[1].push(moved.map_or(Cell::Null, |moved| Cell::Int(moved.into())));
     }
     if has_other {
-        columns.iter_mut().for_each(|column| column.push(Cell::Null));
+        for column in &mut columns {
+            column.push(Cell::Null);
+        }
     }
     columns.map(Builder::finish)
 }

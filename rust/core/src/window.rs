@@ -25,6 +25,9 @@ pub(crate) struct Window {
     /// Which of them is the longest.
     longest: usize,
     limit: Option<KeyLimit>,
+    /// What left all of them, where one is since the start: what it holds apart from the panes, for
+    /// who takes both along.
+    past: Option<Totals>,
 }
 
 /// How many keys a window may hold, and the number of the key that stands for all others.
@@ -111,7 +114,9 @@ impl Totals {
             (0..).zip(pane.entries()).map(|(entry, &(key, _))| (key, entry)).collect();
         for (totals, column) in self.columns.iter_mut().zip(pane.columns()) {
             totals.leave(&**column, &pairs, number);
-            gone.iter().for_each(|&key| totals.forget(key));
+            for &key in &gone {
+                totals.forget(key);
+            }
         }
     }
 
@@ -181,6 +186,8 @@ impl Window {
             backs: lengths.iter().map(back).collect(),
             longest: longest.unwrap_or(0),
             limit: max_keys.map(|keys| KeyLimit { keys, other: None }),
+            past: (lengths.contains(&None) && lengths.iter().any(Option::is_some))
+                .then(|| Totals::new(plan, true)),
         }
     }
 
@@ -243,8 +250,11 @@ impl Window {
             back.first = back.first.max(first);
         }
         while self.panes.front().is_some_and(|&(oldest, _)| oldest < needed)
-            && let Some((_, pane)) = self.panes.pop_front()
+            && let Some((number, pane)) = self.panes.pop_front()
         {
+            if let Some(past) = &mut self.past {
+                past.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
+            }
             for &(key, _) in pane.entries() {
                 // Keys are client addresses and paths, so there is no end of them. One that
                 // was left here at zero would stay for the life of the process.
@@ -267,7 +277,9 @@ impl Window {
         let mut entries = Vec::with_capacity(delta.entries.len());
         for entry in &delta.entries {
             let known = &mut numbers[entry.key as usize];
-            if *known == u32::MAX {
+            if *known == u32::MAX && delta.other == Some(entry.key) {
+                *known = self.make_other(keys);
+            } else if *known == u32::MAX {
                 *known = match (keys.find(&delta.keys, entry.key), &mut self.limit) {
                     (Some(key), _) => key,
                     (None, Some(limit)) if room == 0 => {
@@ -284,6 +296,18 @@ impl Window {
         for back in &mut self.backs {
             back.totals.enter(entries.iter().copied(), &delta.columns, 0, Some(keys));
         }
+    }
+
+    /// The number of the key that stands for those that there was no room for, here or elsewhere.
+    pub(crate) fn make_other(&mut self, keys: &mut KeyTable) -> u32 {
+        let limit = self.limit.get_or_insert(KeyLimit { keys: usize::MAX, other: None });
+        *limit.other.get_or_insert_with(|| keys.other())
+    }
+
+    /// Everything since the start that is in no pane of it, where that is remembered.
+    pub(crate) fn past(&self) -> Option<&Totals> {
+        let since_start = self.backs.iter().find(|back| back.length.is_none());
+        self.past.as_ref().or(since_start.map(|back| &back.totals))
     }
 
     /// The totals of a look back and the order of its keys, where that is kept.

@@ -46,9 +46,15 @@ pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-/// The rows of an answer; each column has the type of what it holds.
-pub(crate) fn batch(names: &[String], rows: Rows, raw: bool) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns.into_iter().map(|column| array(column, raw));
+/// The rows of an answer; each column has the type of what it holds, text that of bytes where it is
+/// `raw` at this place.
+pub(crate) fn batch(
+    names: &[String],
+    rows: Rows,
+    raw: impl Fn(usize) -> bool,
+) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns.into_iter().enumerate();
+    let columns = columns.map(|(place, column)| array(column, raw(place)));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let fields = names.iter().zip(&columns);
     let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));

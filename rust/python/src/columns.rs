@@ -11,7 +11,7 @@ use arrow_array::{
     PrimitiveArray, StringArray, StringViewArray,
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -135,11 +135,15 @@ impl Given {
             let values = buffer.to_vec(values.py())?;
             return Ok(Self::of_pieces(vec![Piece::Floats(values.into(), None)]));
         }
-        let mut pieces = Vec::new();
-        for array in values.extract::<AnyArray>()?.into_reader()? {
-            pieces.push(piece(&array.map_err(error)?, what)?);
-        }
-        Ok(Self::of_pieces(pieces))
+        Self::of_arrays(values.extract::<AnyArray>()?.into_reader()?, what)
+    }
+
+    pub(crate) fn of_arrays(
+        arrays: impl IntoIterator<Item = Result<ArrayRef, ArrowError>>,
+        what: &str,
+    ) -> PyResult<Self> {
+        let pieces = arrays.into_iter().map(|array| piece(&array.map_err(error)?, what));
+        pieces.collect::<PyResult<_>>().map(Self::of_pieces)
     }
 
     fn of_pieces(pieces: Vec<Piece>) -> Self {

@@ -255,6 +255,11 @@ impl Shape {
         self.panes
     }
 
+    /// Whether an answer is about everything since the start.
+    pub(crate) fn since_start(&self) -> bool {
+        self.lengths.contains(&None)
+    }
+
     pub(crate) fn settings(
         &self,
         plan: Plan,

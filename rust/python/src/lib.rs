@@ -7,6 +7,7 @@ mod engine;
 mod events;
 mod filter;
 mod lines;
+mod merging;
 mod window;
 
 use pyo3::prelude::*;

@@ -162,8 +162,11 @@ impl PyTable {
 
     /// The rows of an answer.
     pub(crate) fn of_rows(names: &[String], rows: Rows, raw: bool) -> PyResult<Self> {
-        let batch = arrow::batch(names, rows, raw).map_err(arrow::error)?;
-        Ok(Self { schema: batch.schema(), batches: vec![batch], filtered: 0, rejects: Vec::new() })
+        arrow::batch(names, rows, |_| raw).map(Self::of_batch).map_err(arrow::error)
+    }
+
+    pub(crate) fn of_batch(batch: RecordBatch) -> Self {
+        Self { schema: batch.schema(), batches: vec![batch], filtered: 0, rejects: Vec::new() }
     }
 }
 
@@ -185,6 +188,7 @@ impl PyTable {
 
     /// These columns alone.
     #[pyo3(signature = (names, /))]
+    #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn select(&self, names: Vec<String>) -> PyResult<Self> {
         let place = |name: &String| {
             let unknown = || PyValueError::new_err(format!("there is no column {name:?}"));

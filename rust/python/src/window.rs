@@ -4,17 +4,22 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use tailrace_core::{Clock, Delta, Events, Kind, Panes, Plan, Seed, State};
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+use pyo3_arrow::PyRecordBatchReader;
+use tailrace_core::{
+    Clock, Delta, Events, ImportError, Imported, Kind, Layout, Panes, Plan, Seed, Seen, State,
+    Typed,
+};
 
 use crate::columns::{Given, agreed, for_each};
 use crate::convert::{Answer, answer, lock};
 use crate::engine::{AskArg, Shape, plan};
+use crate::lines::PyTable;
+use crate::merging;
 
 /// So many events become one delta: few enough that what they are sorted into stays at hand.
 const EVENTS_AT_ONCE: usize = 1 << 16;
-
-/// What keys or values are, and whether text is bytes; nothing as long as there was none.
-type Seen = Option<(Kind, bool)>;
 
 /// Aggregates of keys in panes of their time.
 #[pyclass(name = "Window", module = "tailrace._core", frozen)]
@@ -22,6 +27,8 @@ pub(crate) struct PyWindow {
     panes: Panes,
     plan: Plan,
     seed: Seed,
+    by: Vec<String>,
+    since_start: bool,
     names: Vec<String>,
     inner: Mutex<Inner>,
 }
@@ -54,7 +61,8 @@ impl PyWindow {
             keys: vec![None; by.len()],
             values: vec![None; plan.fields().len()],
         };
-        Ok(Self { panes, plan, seed: Seed::new(hash_seed), names, inner: Mutex::new(inner) })
+        let (seed, since_start) = (Seed::new(hash_seed), shape.since_start());
+        Ok(Self { panes, plan, seed, by, since_start, names, inner: Mutex::new(inner) })
     }
 
     /// The names of the columns of values that `add` takes, in order.
@@ -133,15 +141,82 @@ impl PyWindow {
         })?;
         answer(py, snapshot, &self.names, raw)
     }
+
+    /// All that it holds, for another window.
+    fn export<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| {
+            let (layout, delta) = self.held()?;
+            Ok::<_, PyErr>(layout.encode(&delta))
+        })?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The same as a table, of which a row is a key in a pane.
+    fn export_table(&self, py: Python<'_>) -> PyResult<PyTable> {
+        py.detach(|| {
+            let (layout, delta) = self.held()?;
+            merging::table(&layout, &delta)
+        })
+    }
+
+    /// Adds what another window holds.
+    #[pyo3(signature = (data, /))]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+    fn merge(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<()> {
+        py.detach(|| self.import(|layout| layout.decode(&data, &self.seed).map_err(import_error)))
+    }
+
+    #[pyo3(signature = (table, /))]
+    fn merge_table(&self, py: Python<'_>, table: PyRecordBatchReader) -> PyResult<()> {
+        let table = merging::Read::new(table)?;
+        py.detach(|| self.import(|layout| table.import(layout, &self.seed)))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn import_error(error: ImportError) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 impl Inner {
+    fn set_kinds(&mut self, keys: Vec<Seen>, values: Vec<Seen>) {
+        (self.keys, self.values) = (keys, values);
+        let raw = self.is_raw();
+        let (keys, values) = (kinds_of(&self.keys, Kind::Text), kinds_of(&self.values, Kind::Int));
+        self.state.set_kinds(keys, values, raw);
+    }
+
     fn is_raw(&self) -> bool {
         self.keys.iter().chain(&self.values).flatten().any(|&(_, raw)| raw)
     }
 }
 
 impl PyWindow {
+    fn layout(&self, inner: &Inner) -> Layout {
+        let keys = self.by.iter().zip(&inner.keys);
+        Layout {
+            panes: Some(self.panes),
+            plan: self.plan.clone(),
+            keys: keys.map(|(name, &kind)| Typed { name: name.clone(), kind }).collect(),
+            values: inner.values.clone(),
+            since_start: self.since_start,
+        }
+    }
+
+    fn held(&self) -> PyResult<(Layout, Delta)> {
+        let inner = lock(&self.inner)?;
+        Ok((self.layout(&inner), inner.state.export()))
+    }
+
+    fn import(&self, read: impl FnOnce(&Layout) -> PyResult<Imported>) -> PyResult<()> {
+        let mut inner = lock(&self.inner)?;
+        let Imported { delta, keys, values } = read(&self.layout(&inner))?;
+        inner.set_kinds(keys, values);
+        inner.state.skip();
+        inner.state.apply(&delta);
+        Ok(())
+    }
+
     fn take(&self, keys: &[Given], values: &[Given], times: &[i64]) -> PyResult<Vec<usize>> {
         // What would fail fails before anything is added.
         let value_kinds = {
@@ -159,12 +234,9 @@ impl PyWindow {
             let mut inner = lock(&self.inner)?;
             // Another thread may have added others meanwhile.
             if start == 0 {
-                inner.keys = kinds(&inner.keys, keys, "key")?;
-                inner.values = kinds(&inner.values, values, "value")?;
-                let kinds = kinds_of(&inner.keys, Kind::Text);
-                let values = kinds_of(&inner.values, Kind::Int);
-                let raw = inner.is_raw();
-                inner.state.set_kinds(kinds, values, raw);
+                let keys = kinds(&inner.keys, keys, "key")?;
+                let values = kinds(&inner.values, values, "value")?;
+                inner.set_kinds(keys, values);
                 inner.state.skip();
             }
             late.extend((start..end).filter(|&row| inner.state.is_late(times[row])));

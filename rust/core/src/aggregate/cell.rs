@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use crate::format::Value;
-
 /// One answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {

@@ -47,6 +47,9 @@ pub(crate) trait Totals: Debug + Send + Sync {
     /// Forgets a key that holds no event any more.
     fn forget(&mut self, key: u32);
 
+    /// Merges what only grows into a column. Pairs are of an entry and a key.
+    fn give(&self, column: &mut dyn Column, pairs: &[(u32, u32)]);
+
     /// What there is to say of a key.
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell;
 }
@@ -59,7 +62,7 @@ pub(super) struct Parts<A: Aggregate> {
 }
 
 impl<A: Aggregate> Parts<A> {
-    pub(super) fn new(aggregate: A) -> Box<dyn Column> {
+    pub(super) fn column(aggregate: A) -> Box<dyn Column> {
         Box::new(Self { aggregate, parts: Vec::new() })
     }
 }
@@ -72,7 +75,7 @@ fn parts_of<A: Aggregate>(column: &dyn Column) -> &[A::Part] {
 
 impl<A: Aggregate> Column for Parts<A> {
     fn fresh(&self) -> Box<dyn Column> {
-        Self::new(self.aggregate.clone())
+        Self::column(self.aggregate.clone())
     }
 
     fn resize(&mut self, len: usize) {
@@ -152,6 +155,9 @@ impl<A: Aggregate> Totals for Sliding<A> {
         *at(&mut self.totals, key) = A::Total::default();
     }
 
+    /// What leaves again is in panes.
+    fn give(&self, _column: &mut dyn Column, _pairs: &[(u32, u32)]) {}
+
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
         self.totals.get(key as usize).map_or(Cell::Null, |total| self.aggregate.emit(total, scope))
     }
@@ -181,6 +187,16 @@ impl<A: Aggregate> Totals for Growing<A> {
 
     fn forget(&mut self, key: u32) {
         *at(&mut self.parts, key) = A::Part::default();
+    }
+
+    fn give(&self, column: &mut dyn Column, pairs: &[(u32, u32)]) {
+        let column: &mut dyn Any = column;
+        let Some(Parts { parts, .. }) = column.downcast_mut::<Parts<A>>() else { return };
+        for &(entry, key) in pairs {
+            if let Some(part) = self.parts.get(key as usize) {
+                self.aggregate.merge(&mut parts[entry as usize], part);
+            }
+        }
     }
 
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {

@@ -87,7 +87,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::new(Sum),
+        make: |_| Parts::column(Sum),
     },
     Known {
         name: "mean",
@@ -96,7 +96,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::new(Sum),
+        make: |_| Parts::column(Sum),
     },
     Known {
         name: "min",
@@ -105,7 +105,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Ordered,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::new(Extreme::least()),
+        make: |_| Parts::column(Extreme::least()),
     },
     Known {
         name: "max",
@@ -114,7 +114,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Ordered,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::new(Extreme::largest()),
+        make: |_| Parts::column(Extreme::largest()),
     },
     Known {
         name: "first",
@@ -123,7 +123,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::new(End::first()),
+        make: |_| Parts::column(End::first()),
     },
     Known {
         name: "last",
@@ -132,7 +132,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::new(End::last()),
+        make: |_| Parts::column(End::last()),
     },
     Known {
         name: "rate",
@@ -141,7 +141,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::new(Sum),
+        make: |_| Parts::column(Sum),
     },
     Known {
         name: "count",
@@ -150,7 +150,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |_| Parts::new(Count),
+        make: |_| Parts::column(Count),
     },
     Known {
         name: "ratio",
@@ -159,7 +159,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::new(Ratio),
+        make: |_| Parts::column(Ratio),
     },
     Known {
         name: "var",
@@ -168,7 +168,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::new(Variance),
+        make: |_| Parts::column(Variance),
     },
     Known {
         name: "std",
@@ -177,7 +177,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::new(Variance),
+        make: |_| Parts::column(Variance),
     },
     Known {
         name: "distinct",
@@ -186,7 +186,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |_| Parts::new(Values),
+        make: |_| Parts::column(Values),
     },
     Known {
         name: "top_values",
@@ -195,7 +195,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: true,
-        make: |_| Parts::new(Values),
+        make: |_| Parts::column(Values),
     },
     Known {
         name: "approx_distinct",
@@ -204,7 +204,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |ask| Parts::new(ApproxDistinct::new(ask.error)),
+        make: |ask| Parts::column(ApproxDistinct::new(ask.error)),
     },
     Known {
         name: "quantile",
@@ -213,6 +213,6 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |ask| Parts::new(Quantile::new(ask.error)),
+        make: |ask| Parts::column(Quantile::new(ask.error)),
     },
 ];

@@ -23,6 +23,8 @@ struct Asked {
 #[derive(Debug)]
 struct Shared {
     column: Box<dyn Column>,
+    /// What tells it from others: what it is of and with which error.
+    name: String,
     /// The places of its fields.
     value: usize,
     second: Option<usize>,
@@ -36,6 +38,7 @@ impl Clone for Plan {
     fn clone(&self) -> Self {
         let columns = self.columns.iter().map(|shared| Shared {
             column: shared.column.fresh(),
+            name: shared.name.clone(),
             value: shared.value,
             second: shared.second,
         });
@@ -67,6 +70,7 @@ impl Plan {
                 let mut places = ask.fields.iter().map(|field| place_of(&mut plan.fields, field));
                 plan.columns.push(Shared {
                     column: (known.make)(&ask),
+                    name: name_of(known.column, &ask),
                     value: places.next().unwrap_or(0),
                     second: places.next(),
                 });
@@ -143,6 +147,11 @@ impl Plan {
         place.and_then(|place| of_fields.get(place)).copied().unwrap_or(Kind::Text)
     }
 
+    /// The names of its columns: `sum(size)`, or with the error that an answer may have.
+    pub fn column_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.columns.iter().map(|shared| shared.name.as_str())
+    }
+
     /// Empty columns for a pane or a delta.
     pub(crate) fn columns(&self) -> Vec<Box<dyn Column>> {
         self.columns.iter().map(|shared| shared.column.fresh()).collect()
@@ -216,6 +225,15 @@ const RATE: &str = "rate";
 
 /// What can be asked of events without a field.
 const COUNTS: [&str; 2] = ["count", RATE];
+
+fn name_of(column: &str, ask: &Ask) -> String {
+    let mut of = ask.fields.clone();
+    // Most have none.
+    if ask.error > 0.0 {
+        of.push(format!("error={}", ask.error));
+    }
+    format!("{column}({})", of.join(", "))
+}
 
 fn place_of(fields: &mut Vec<String>, field: &str) -> usize {
     fields.iter().position(|known| known == field).unwrap_or_else(|| {

@@ -1,0 +1,618 @@
+//! States that each saw a part, written and read and added up, answer as one that saw all.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use tailrace_core::{
+    Ask, Chunk, Clock, Delta, Events, Format, ImportError, Kind, LIST, Layout, Order, Origin,
+    Panes, Plan, Query, Reason, SECOND, Seed, Seen, Settings, Snapshot, State, Time, Typed, Value,
+};
+
+type Key = [Option<Vec<u8>>; 2];
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Which state sees it, key, value and second.
+    Event(usize, Key, Option<f64>, i64),
+    Advance(i64),
+}
+
+/// How windows look: fields of keys, lengths, panes from one answer to the next, lateness.
+#[derive(Clone, Debug)]
+struct Shape {
+    fields: usize,
+    lengths: Vec<Option<i64>>,
+    step: i64,
+    lateness: i64,
+    max_keys: Option<usize>,
+    whole: bool,
+}
+
+impl Shape {
+    fn panes(&self) -> Panes {
+        Panes { width: SECOND, offset: SECOND / 4, lateness: self.lateness * SECOND }
+    }
+
+    fn value_kind(&self) -> Kind {
+        if self.whole { Kind::Int } else { Kind::Float }
+    }
+
+    fn state(&self) -> State {
+        let settings = Settings {
+            panes: Some(self.panes()),
+            lengths: self.lengths.clone(),
+            step: self.step,
+            clock: Clock::Manual,
+            sources: 1,
+            limit: None,
+            order: Order { by: None, ascending: false },
+            changes: false,
+            max_keys: self.max_keys,
+            plan: all(),
+            keys: vec![Kind::Text; self.fields],
+            values: vec![self.value_kind()],
+            raw: true,
+        };
+        State::new(settings, 0)
+    }
+
+    fn layout(&self) -> Layout {
+        let names = ["host", "path"].into_iter().take(self.fields);
+        let key = |name: &str| Typed { name: name.to_owned(), kind: Some((Kind::Text, true)) };
+        Layout {
+            panes: Some(self.panes()),
+            plan: all(),
+            keys: names.map(key).collect(),
+            values: vec![Some((self.value_kind(), false))],
+            since_start: self.lengths.contains(&None),
+        }
+    }
+
+    fn add(&self, state: &mut State, seed: u64, key: &Key, value: Option<f64>, second: i64) {
+        let mut events = Events::new(self.panes(), all(), Seed::new(seed));
+        let text = |field: &Option<Vec<u8>>| field.clone();
+        let key: Vec<_> = key.iter().take(self.fields).map(text).collect();
+        let key: Vec<_> =
+            key.iter().map(|field| field.as_deref().map_or(Value::Null, Value::Text)).collect();
+        #[expect(clippy::cast_possible_truncation, reason = "any whole numbers do")]
+        let value = value.map_or(Value::Null, |value| {
+            if self.whole { Value::Int(value as i64) } else { Value::Float(value) }
+        });
+        events.push(&key, &[value], second * SECOND);
+        state.apply(&events.finish());
+    }
+}
+
+fn plan_of(what: &[(&str, usize)]) -> Plan {
+    let ask = |&(what, fields): &(&str, usize)| Ask {
+        name: what.to_owned(),
+        what: what.to_owned(),
+        fields: vec!["size".to_owned(); fields],
+        number: if what == "top_values" { 3.0 } else { 0.5 },
+        error: if matches!(what, "quantile" | "approx_distinct") { 0.05 } else { 0.0 },
+    };
+    Plan::new(what.iter().map(ask).collect()).unwrap_or_else(|error| unreachable!("{error:?}"))
+}
+
+/// All that there are.
+fn all() -> Plan {
+    let what: Vec<_> = LIST.iter().map(|known| (known.name, known.fields)).collect();
+    plan_of(&[&[("count", 0)][..], &what].concat())
+}
+
+fn plan() -> Plan {
+    plan_of(&[("count", 0), ("sum", 1), ("mean", 1)])
+}
+
+fn imported(layout: &Layout, bytes: &[u8], seed: u64) -> Delta {
+    match layout.decode(bytes, &Seed::new(seed)) {
+        Ok(imported) => imported.delta,
+        Err(error) => unreachable!("{error}"),
+    }
+}
+
+fn answers(state: &mut State) -> Vec<Snapshot> {
+    std::iter::from_fn(|| state.next_snapshot()).collect()
+}
+
+/// Equal also where it is not a number.
+fn told(snapshot: &Snapshot) -> String {
+    format!("{snapshot:?}")
+}
+
+fn rows_told(snapshot: &Snapshot) -> String {
+    format!("{:?}", (snapshot.back, snapshot.start, snapshot.end, &snapshot.rows))
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let field = || {
+        prop::option::weighted(
+            0.8,
+            select(vec![&b""[..], b"\0", b"\0\x01", b"a", b"b", b"\xff\xfe", b"/a?b=\xc3"])
+                .prop_map(<[u8]>::to_vec),
+        )
+    };
+    [field(), field()]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let value = prop::option::weighted(
+        0.9,
+        prop_oneof![
+            4 => select(vec![0.1, 0.2, 0.3, -0.3, 1.0, 3.0]),
+            2 => select(vec![1e16, -1e16, 1e-300, 1e300, -0.0]),
+            1 => select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+        ],
+    );
+    prop_oneof![
+        6 => (0..4_usize, key(), value, 0..30_i64)
+            .prop_map(|(state, key, value, second)| Step::Event(state, key, value, second)),
+        1 => (0..30_i64).prop_map(Step::Advance),
+    ]
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let length = || prop::option::weighted(0.7, 1..5_i64);
+    (0..3_usize, vec(length(), 1..4), 1..4_i64, 0..4_i64, any::<bool>()).prop_map(
+        |(fields, lengths, step, lateness, whole)| {
+            let lengths = lengths.into_iter().map(|length| length.map(|n| n * step)).collect();
+            Shape { fields, lengths, step, lateness, max_keys: None, whole }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn states_that_saw_a_part_each_answer_together_as_one_that_saw_all(
+        shape in shape(),
+        steps in vec(step(), 0..60),
+        looks in any::<bool>(),
+        order in vec((any::<Index>(), any::<Index>()), 8),
+    ) {
+        let layout = shape.layout();
+        let mut one = shape.state();
+        let mut parts: Vec<State> = (0..4).map(|_| shape.state()).collect();
+        let mut history = Vec::new();
+        for step in &steps {
+            match step {
+                Step::Event(at, key, value, second) => {
+                    shape.add(&mut one, 1, key, *value, *second);
+                    shape.add(&mut parts[*at], *at as u64, key, *value, *second);
+                }
+                Step::Advance(second) => {
+                    one.advance(second * SECOND);
+                    history.extend(answers(&mut one));
+                    for part in &mut parts {
+                        part.advance(second * SECOND);
+                        if looks { answers(part); } else { part.skip(); }
+                    }
+                }
+            }
+        }
+        // Two by two, in any order, until there is one.
+        let mut exports: Vec<Vec<u8>> =
+            parts.iter().map(|part| layout.encode(&part.export())).collect();
+        for (first, second) in order {
+            if exports.len() > 1 {
+                let (left, right) = (first.index(exports.len()), second.index(exports.len() - 1));
+                let left = exports.swap_remove(left);
+                let right = exports.swap_remove(right);
+                let mut both = shape.state();
+                both.apply(&imported(&layout, &left, 7));
+                both.apply(&imported(&layout, &right, 7));
+                exports.push(layout.encode(&both.export()));
+            }
+        }
+        let mut merged = shape.state();
+        merged.apply(&imported(&layout, &exports[0], 8));
+
+        prop_assert_eq!(merged.lines(), one.lines());
+        for back in 0..shape.lengths.len() {
+            prop_assert_eq!(told(&merged.snapshot(back)), told(&one.snapshot(back)));
+        }
+        let reached = history.last().and_then(|last| last.end);
+        one.finish(true);
+        merged.finish(true);
+        let rest: Vec<String> = answers(&mut one).iter().map(told).collect();
+        let (again, new): (Vec<_>, Vec<_>) =
+            answers(&mut merged).into_iter().partition(|snapshot| snapshot.end <= reached);
+        prop_assert_eq!(new.iter().map(told).collect::<Vec<_>>(), rest);
+        // What was answered in parts is answered once more where all of it is still there.
+        for snapshot in &again {
+            let before = history.iter().find(|old| (old.back, old.end) == (snapshot.back, snapshot.end));
+            prop_assert_eq!(before.map(rows_told), Some(rows_told(snapshot)));
+        }
+    }
+
+    #[test]
+    fn with_a_limit_on_keys_totals_are_those_of_one_state(
+        steps in vec(step(), 0..60),
+        max_keys in 1..4_usize,
+        whole in any::<bool>(),
+    ) {
+        let shape = Shape {
+            fields: 1, lengths: vec![Some(4), None], step: 2, lateness: 40,
+            max_keys: Some(max_keys), whole,
+        };
+        let mut one = shape.state();
+        let mut merged = shape.state();
+        let mut parts: Vec<State> = (0..4).map(|_| shape.state()).collect();
+        for step in &steps {
+            if let Step::Event(at, key, value, second) = step {
+                shape.add(&mut one, 1, key, *value, *second);
+                shape.add(&mut parts[*at], *at as u64, key, *value, *second);
+            }
+        }
+        for part in &mut parts {
+            // Nothing is late, and something is closed, so that there are keys without room.
+            part.advance(60 * SECOND);
+            part.skip();
+            let bytes = shape.layout().encode(&part.export());
+            merged.apply(&imported(&shape.layout(), &bytes, 3));
+        }
+        one.finish(true);
+        merged.finish(true);
+        let all = answers(&mut one);
+        for snapshot in answers(&mut merged) {
+            prop_assert!(snapshot.keys <= max_keys);
+            let same = all.iter().find(|old| (old.back, old.end) == (snapshot.back, snapshot.end));
+            prop_assert_eq!(same.map(|old| old.total), Some(snapshot.total));
+        }
+    }
+
+    #[test]
+    fn equal_contents_are_written_alike(
+        steps in vec(step(), 1..60).prop_shuffle(),
+        order in Just((0..60_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let shape = Shape {
+            fields: 2, lengths: vec![Some(4)], step: 1, lateness: 0, max_keys: None, whole: true,
+        };
+        let layout = Layout { plan: Plan::counting(), values: Vec::new(), ..shape.layout() };
+        let settings = |shape: &Shape| Settings {
+            keys: vec![Kind::Text; 2],
+            ..Settings::counting(Some(shape.panes()), 4, Clock::Manual, Kind::Text)
+        };
+        let write = |order: &mut dyn Iterator<Item = &Step>, at_once: bool| {
+            let mut state = State::new(settings(&shape), 0);
+            let make = || Events::new(shape.panes(), Plan::counting(), Seed::new(order_seed(at_once)));
+            let mut events = make();
+            for step in order {
+                let Step::Event(_, key, _, second) = step else { continue };
+                let key: Vec<_> = key.iter()
+                    .map(|field| field.as_deref().map_or(Value::Null, Value::Text)).collect();
+                events.push(&key, &[], second * SECOND);
+                if !at_once {
+                    state.apply(&std::mem::replace(&mut events, make()).finish());
+                }
+            }
+            if at_once {
+                return layout.encode(&events.finish());
+            }
+            state.apply(&events.finish());
+            layout.encode(&state.export())
+        };
+        let one = write(&mut steps.iter(), false);
+        let other = write(&mut order.iter().filter_map(|&at| steps.get(at)), true);
+        prop_assert_eq!(&one, &other);
+        let delta = imported(&layout, &one, 5);
+        prop_assert_eq!(layout.encode(&delta), one);
+    }
+
+    #[test]
+    fn whatever_bytes_there_are_nothing_breaks(
+        shape in shape(),
+        steps in vec(step(), 1..20),
+        changes in vec((any::<Index>(), any::<u8>()), 1..6),
+        cut in prop::option::of(any::<Index>()),
+        cuts in vec(any::<Index>(), 4),
+    ) {
+        let layout = shape.layout();
+        let mut state = shape.state();
+        for step in &steps {
+            match step {
+                Step::Event(_, key, value, second) => shape.add(&mut state, 1, key, *value, *second),
+                Step::Advance(second) => {
+                    state.advance(second * SECOND);
+                    state.skip();
+                }
+            }
+        }
+        let mut bytes = layout.encode(&state.export());
+        for cut in cuts {
+            let cut = cut.index(bytes.len());
+            prop_assert!(layout.decode(&bytes[..cut], &Seed::new(1)).is_err());
+        }
+        for (at, byte) in &changes {
+            let at = at.index(bytes.len());
+            bytes[at] = *byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(read) = layout.decode(&bytes, &Seed::new(1)) {
+            let written = layout.encode(&read.delta);
+            prop_assert!(layout.decode(&written, &Seed::new(2)).is_ok());
+            let mut state = shape.state();
+            state.apply(&read.delta);
+            let lines = *state.lines();
+            let rejected: u64 =
+                Reason::NAMES.iter().map(|&(_, reason)| lines.rejected(reason)).sum();
+            prop_assert_eq!(lines.fed, lines.counted + lines.late + lines.filtered + rejected);
+            state.snapshot(0);
+            state.finish(true);
+            state.last_snapshot();
+            layout.encode(&state.export());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_export_are_none(bytes in vec(any::<u8>(), 0..200)) {
+        let shape = Shape {
+            fields: 1, lengths: vec![Some(4)], step: 1, lateness: 0, max_keys: None, whole: true,
+        };
+        prop_assert!(shape.layout().decode(&bytes, &Seed::new(1)).is_err());
+        let started = [b"tlrc\x01".to_vec(), bytes].concat();
+        prop_assert!(shape.layout().decode(&started, &Seed::new(1)).is_err());
+    }
+}
+
+/// Keys hash otherwise, so they come in another order.
+fn order_seed(at_once: bool) -> u64 {
+    u64::from(at_once)
+}
+
+fn text(name: &str) -> Typed {
+    Typed { name: name.to_owned(), kind: Some((Kind::Text, false)) }
+}
+
+fn panes() -> Panes {
+    Panes { width: SECOND, offset: 0, lateness: 0 }
+}
+
+fn counting() -> Layout {
+    Layout {
+        panes: Some(panes()),
+        plan: Plan::counting(),
+        keys: vec![text("url")],
+        values: Vec::new(),
+        since_start: false,
+    }
+}
+
+fn summing(kind: Seen) -> Layout {
+    Layout { plan: plan(), values: vec![kind], ..counting() }
+}
+
+#[test]
+fn the_format_is_this_one() {
+    let mut events = Events::new(panes(), plan(), Seed::new(1));
+    for (key, value, second) in [
+        (Value::Text(b"/b"), Value::Int(5), 10),
+        (Value::Null, Value::Null, 10),
+        (Value::Text(b"/a"), Value::Int(-1), 9),
+        (Value::Text(b"/b"), Value::Int(7), 10),
+    ] {
+        events.push(&[key], &[value], second * SECOND);
+    }
+    let mut state = State::new(
+        Settings {
+            plan: plan(),
+            values: vec![Kind::Int],
+            ..Settings::counting(Some(panes()), 5, Clock::Manual, Kind::Text)
+        },
+        0,
+    );
+    state.apply(&events.finish());
+    state.advance(10 * SECOND);
+    state.skip();
+    let mut late = Events::new(panes(), plan(), Seed::new(1));
+    late.push(&[Value::Text(b"/late")], &[Value::Null], 3 * SECOND);
+    state.apply(&late.finish());
+    let bytes = summing(Some((Kind::Int, false))).encode(&state.export());
+    let part = |values: u8, sum: i128| {
+        // How many values; no rest; the unit and the sum of `exact.rs`.
+        let values = u64::from(values).to_le_bytes();
+        [&values[..], &[0, 0, 0], &sum.to_le_bytes()].concat()
+    };
+    let expected = [
+        &b"tlrc\x01"[..],
+        // Panes of a million microseconds without an offset.
+        &[1, 0x80, 0x89, 0x7A, 0],
+        // Text keys, whole numbers as values, one column.
+        b"\x01\x03url\x01\x01\x04size\x03\x01\x09sum(size)",
+        // Source 0; the oldest time, which is that of the late one, the newest, whole from pane 5, first pane 9.
+        &[0, 0b1111, 0x80, 0x9B, 0xEE, 0x02, 0x80, 0xDA, 0xC4, 0x09, 10, 18],
+        // One line was late when pane 10 was reached.
+        &[1, 1, 20, 1, 1, 1],
+        // The null key after two others.
+        b"\x01\x02\x02/a\x02/b",
+        // Two panes: 9, with one entry, and 10, with two.
+        &[2, 18, 1, 0, 1],
+        &part(1, -1),
+        &[1, 2, 1, 2, 1, 1],
+        &part(2, 12),
+        &part(0, 0),
+    ]
+    .concat();
+    assert_eq!(bytes, expected);
+}
+
+#[test]
+fn what_does_not_fit_is_told_and_how_to_mend_it() {
+    let layout = summing(Some((Kind::Int, false)));
+    let bytes = layout.encode(&Events::new(panes(), plan(), Seed::new(1)).finish());
+    let refused = |layout: &Layout| match layout.decode(&bytes, &Seed::new(1)) {
+        Err(error) => error.to_string(),
+        Ok(_) => String::new(),
+    };
+    let with = |change: fn(&mut Layout)| {
+        let mut other = layout.clone();
+        change(&mut other);
+        refused(&other)
+    };
+    assert_eq!(refused(&layout), "");
+    assert_eq!(
+        with(|other| other.panes = Some(Panes { width: 5 * SECOND, ..panes() })),
+        "the export has panes of 1s and this window 5s; give both windows lengths, slides and \
+         offsets with the same panes"
+    );
+    assert_eq!(
+        with(|other| other.panes = Some(Panes { offset: SECOND / 2, ..panes() })),
+        "the export has panes of 1s and this window 1s with an offset of 0.5s; give both windows \
+         lengths, slides and offsets with the same panes"
+    );
+    assert_eq!(
+        with(|other| other.keys.push(text("host"))),
+        "the export has keys of url and this window url, host; give both windows the same fields \
+         in the same order"
+    );
+    assert_eq!(
+        with(|other| other.keys[0].kind = Some((Kind::Int, false))),
+        "the key \"url\" is text in the export and int in this window; convert one of them before \
+         it is added"
+    );
+    assert_eq!(
+        with(|other| other.values[0] = Some((Kind::Text, true))),
+        "the value \"size\" is int in the export and bytes in this window; convert one of \
+         them before it is added"
+    );
+    assert_eq!(
+        with(|other| other.plan = Plan::counting()),
+        "the export has aggregates of sum(size) and this window none; give both windows the same \
+         aggregates, each with the same error"
+    );
+}
+
+#[test]
+fn kinds_of_values_that_were_not_seen_yet_are_those_of_the_export() {
+    let bytes = summing(Some((Kind::Int, false)))
+        .encode(&Events::new(panes(), plan(), Seed::new(1)).finish());
+    let kinds = |known| {
+        let read = summing(known).decode(&bytes, &Seed::new(1));
+        read.map(|read| (read.keys, read.values)).ok()
+    };
+    let keys = vec![Some((Kind::Text, false))];
+    assert_eq!(kinds(None), Some((keys.clone(), vec![Some((Kind::Int, false))])));
+    assert_eq!(kinds(Some((Kind::Float, false))), Some((keys, vec![Some((Kind::Float, false))])));
+}
+
+#[test]
+fn another_version_is_told_from_what_is_no_export() {
+    let decode = |bytes: &[u8]| counting().decode(bytes, &Seed::new(1)).map(|_| ()).err();
+    assert_eq!(decode(b"tlrc\x02rest"), Some(ImportError::Version(2)));
+    assert_eq!(decode(b"PK\x03\x04\x01"), Some(ImportError::Foreign));
+    assert_eq!(decode(b""), Some(ImportError::Foreign));
+}
+
+#[test]
+fn what_is_missing_before_a_window_is_told_where_everything_is_asked_for() {
+    let mut state = State::new(Settings::counting(Some(panes()), 1, Clock::Manual, Kind::Text), 0);
+    let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
+    events.push(&[Value::Text(b"/a")], &[], 0);
+    state.apply(&events.finish());
+    let since_start = Layout { since_start: true, ..counting() };
+    let bytes = counting().encode(&state.export());
+    assert!(since_start.decode(&bytes, &Seed::new(1)).is_ok(), "nothing is missing yet");
+    state.advance(5 * SECOND);
+    state.skip();
+    let bytes = counting().encode(&state.export());
+    let refused = since_start.decode(&bytes, &Seed::new(1)).map(|_| ()).err();
+    assert!(refused.is_some_and(|error| error.to_string().contains("since the start")));
+}
+
+#[test]
+fn panes_that_the_importer_has_closed_are_late() {
+    let settings = || Settings::counting(Some(panes()), 5, Clock::Manual, Kind::Text);
+    let (mut there, mut here) = (State::new(settings(), 0), State::new(settings(), 0));
+    for (state, seconds) in [(&mut there, [1, 4]), (&mut here, [2, 5])] {
+        let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
+        for second in seconds {
+            events.push(&[Value::Text(b"/a")], &[], second * SECOND);
+        }
+        state.apply(&events.finish());
+    }
+    here.advance(4 * SECOND);
+    here.skip();
+    here.apply(&imported(&counting(), &counting().encode(&there.export()), 1));
+    assert_eq!((here.lines().fed, here.lines().counted, here.lines().late), (4, 3, 1));
+    assert_eq!(here.snapshot(0).total, 3);
+}
+
+#[test]
+fn a_count_beyond_32_bits_comes_back() {
+    let mut state = State::new(Settings::counting(None, 1, Clock::Manual, Kind::Text), 0);
+    let layout = Layout { panes: None, ..counting() };
+    let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
+    events.push(&[Value::Text(b"/a")], &[], 0);
+    state.apply(&events.finish());
+    // Twice as much with each turn.
+    for _ in 0..34 {
+        state.apply(&imported(&layout, &layout.encode(&state.export()), 1));
+    }
+    assert_eq!(state.snapshot(0).total, 1 << 34);
+    assert_eq!(state.lines().fed, 1 << 34);
+}
+
+fn log(lines: &[(i64, &str)]) -> Vec<u8> {
+    let line = |&(second, url): &(i64, &str)| match url {
+        "" => "what is this\n".to_owned(),
+        url => format!(
+            "h - - [02/Jan/1970:00:00:{second:02} +0000] \"GET {url} HTTP/1.1\" 200 1 \"-\" \"-\"\n"
+        ),
+    };
+    lines.iter().map(line).collect::<String>().into_bytes()
+}
+
+#[test]
+fn a_state_of_a_log_goes_on_from_bytes_as_if_nothing_had_happened() {
+    let query = Query {
+        by: vec!["url".into()],
+        plan: Plan::counting(),
+        time: Time::Log,
+        panes: Some(panes()),
+        filter: None,
+        seed: Seed::new(1),
+    };
+    let format = Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"));
+    let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+    let lines = [
+        (1, "/a"),
+        (0, ""),
+        (2, "/b"),
+        (1, "/late"),
+        (9, "/a"),
+        (9, "/c"),
+        (0, ""),
+        (10, "/a"),
+        (9, "/late"),
+        (11, "/c"),
+        (13, "/a"),
+    ];
+    let settings = || Settings::counting(Some(panes()), 4, Clock::Events, Kind::Text);
+    for cut in 0..=lines.len() {
+        let mut one = State::new(settings(), 0);
+        let mut again = State::new(settings(), 0);
+        let mut before = Vec::new();
+        for (part, lines) in [&lines[..cut], &lines[cut..]].into_iter().enumerate() {
+            let delta = query.absorb(Chunk::Lines(&log(lines)), &origin);
+            let Ok(delta) = delta else { unreachable!() };
+            one.apply(&delta);
+            if part == 0 {
+                before = answers(&mut one);
+                again.apply(&imported(&counting(), &counting().encode(&one.export()), 1));
+            } else {
+                again.apply(&delta);
+            }
+        }
+        one.finish(false);
+        again.finish(false);
+        let last = before.last().and_then(|snapshot| snapshot.end);
+        let mut after = answers(&mut again);
+        after.retain(|snapshot| snapshot.end > last);
+        assert_eq!(after, answers(&mut one), "cut at line {cut}");
+        assert_eq!(again.lines(), one.lines());
+    }
+}
