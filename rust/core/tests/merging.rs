@@ -412,11 +412,6 @@ fn the_format_is_this_one() {
     late.push(&[Value::Text(b"/late")], &[Value::Null], 3 * SECOND);
     state.apply(&late.finish());
     let bytes = summing(Some((Kind::Int, false))).encode(&state.export());
-    let part = |values: u8, sum: i128| {
-        // How many values; no rest; the unit and the sum of `exact.rs`.
-        let values = u64::from(values).to_le_bytes();
-        [&values[..], &[0, 0, 0], &sum.to_le_bytes()].concat()
-    };
     let expected = [
         &b"tlrc\x01"[..],
         // Panes of a million microseconds without an offset.
@@ -431,10 +426,12 @@ fn the_format_is_this_one() {
         b"\x01\x02\x02/a\x02/b",
         // Two panes: 9, with one entry, and 10, with two.
         &[2, 18, 1, 0, 1],
-        &part(1, -1),
+        // One value; the sum in one byte, times two to the power of zero.
+        &[1, 1, 0, 0xff],
         &[1, 2, 1, 2, 1, 1],
-        &part(2, 12),
-        &part(0, 0),
+        // Two values, 3 times two to the power of two; none.
+        &[2, 1, 4, 3],
+        &[0, 0, 0],
     ]
     .concat();
     assert_eq!(bytes, expected);

@@ -1,6 +1,7 @@
 //! How many events have a value in a field.
 
-use super::{Cell, Input, Invertible, Scope, take};
+use super::values::{get, put};
+use super::{Cell, Input, Invertible, Scope};
 use crate::format::Value;
 
 /// `count` of a field, exact: NaN and empty text are values, null is none. A part has 8 bytes, a
@@ -30,11 +31,11 @@ impl Invertible for Count {
     }
 
     fn encode(&self, part: &u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&part.to_le_bytes());
+        put(out, *part);
     }
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<u64> {
-        take(bytes).map(u64::from_le_bytes)
+        get(bytes)
     }
 }
 

@@ -7,6 +7,7 @@
 //! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
 //! it is what Python's `math.fsum` says of the same numbers.
 
+use super::values::{get, put, unzigzag, zigzag};
 use super::{limbs, take};
 use crate::format::Value;
 
@@ -29,6 +30,12 @@ pub(super) type FloatDigits = Digits<DIGITS, LEAST>;
 
 /// Wide enough for any sum of squares of floats.
 pub(super) type SquareDigits = Digits<138, { 2 * LEAST }>;
+
+/// Sums of more bits are written digit by digit.
+const MOST_BITS: u32 = 126;
+
+/// What stands for these where the length of shorter ones stands.
+const LONG: u8 = 0xff;
 
 /// The sum of floats.
 #[derive(Clone, Debug, Default)]
@@ -135,36 +142,52 @@ impl ExactSum {
             .map(|unit| self.sum << unit)
     }
 
-    /// Writes it.
+    /// Writes it; sums of the same numbers alike, whatever came and left besides.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.rest.is_some()));
-        out.extend_from_slice(&self.unit.to_le_bytes());
-        out.extend_from_slice(&self.sum.to_le_bytes());
-        let Some(rest) = &self.rest else { return };
+        let mut all = self.clone();
+        all.settle();
+        let zeros = if all.sum == 0 { 0 } else { all.sum.trailing_zeros() };
+        let (sum, unit) = (all.sum >> zeros, i32::from(all.unit) + zeros.cast_signed());
+        if all.rest.is_none() && sum.unsigned_abs() >> MOST_BITS == 0 && unit <= MOST {
+            let unit = if sum == 0 { 0 } else { unit };
+            let len = shortest(sum);
+            out.push(u8::try_from(len).unwrap_or(LONG));
+            put(out, zigzag(unit.into()));
+            out.extend_from_slice(&sum.to_le_bytes()[..len]);
+            return;
+        }
+        let mut rest = all.rest.unwrap_or_default();
+        rest.digits.add(all.sum, all.unit.into());
+        out.push(LONG);
         for count in [rest.nans, rest.infinities[0], rest.infinities[1]] {
-            out.extend_from_slice(&count.to_le_bytes());
+            put(out, count);
         }
         rest.digits.encode(out);
     }
 
     /// Reads what was written.
     pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
-        let [has_rest] = take(bytes)?;
-        let unit = i16::from_le_bytes(take(bytes)?);
-        let sum = i128::from_le_bytes(take(bytes)?);
-        if has_rest > 1 || !(-1074..=1024 + 127).contains(&unit) || sum == i128::MIN {
-            return None;
-        }
-        let mut read = Self { sum, unit, rest: None };
-        if has_rest == 1 {
-            let mut rest = Rest { nans: u64::from_le_bytes(take(bytes)?), ..Rest::default() };
+        let [len] = take(bytes)?;
+        if len == LONG {
+            let mut rest = Rest { nans: get(bytes)?, ..Rest::default() };
             for count in &mut rest.infinities {
-                *count = u64::from_le_bytes(take(bytes)?);
+                *count = get(bytes)?;
             }
             rest.digits = FloatDigits::decode(bytes)?;
-            read.rest = Some(Box::new(rest));
+            return Some(Self { sum: 0, unit: 0, rest: Some(Box::new(rest)) });
         }
-        Some(read)
+        let unit = unzigzag(get(bytes)?);
+        let (digits, rest) = bytes.split_at_checked(len.into())?;
+        *bytes = rest;
+        let is_negative = digits.last().is_some_and(|&last| last >= 0x80);
+        let mut all = [if is_negative { 0xff } else { 0 }; 16];
+        all.get_mut(..digits.len())?.copy_from_slice(digits);
+        let sum = i128::from_le_bytes(all);
+        let is_shortest = shortest(sum) == digits.len() && (sum & 1 == 1 || sum == 0 && unit == 0);
+        let fits = sum.unsigned_abs() >> MOST_BITS == 0;
+        let in_range = (i64::from(LEAST)..=i64::from(MOST)).contains(&unit);
+        let unit = i16::try_from(unit).ok()?;
+        (is_shortest && fits && in_range).then_some(Self { sum, unit, rest: None })
     }
 
     #[inline]
@@ -394,6 +417,12 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
     }
 }
 
+/// How many bytes tell a number, sign included.
+fn shortest(number: i128) -> usize {
+    let bits = 128 - (number ^ number >> 127).leading_zeros();
+    if number == 0 { 0 } else { bits as usize / 8 + 1 }
+}
+
 /// A finite number as a whole one times a power of two.
 #[inline]
 pub(super) fn parts(number: f64) -> Option<(i64, i32)> {
@@ -537,6 +566,37 @@ mod tests {
             prop_assert!(same(all.value(), fsum(&parts.concat())));
             sums[1..].iter().for_each(|part| all.unmerge(part));
             prop_assert!(same(all.value(), fsum(&parts[0])));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_of_the_same_are_written_alike_and_read_back(
+            gone in prop::collection::vec(numbers(), 0..10),
+            stays in prop::collection::vec(numbers(), 0..10),
+        ) {
+            let bytes = |sum: &ExactSum| {
+                let mut out = Vec::new();
+                sum.encode(&mut out);
+                out
+            };
+            let mut plain = ExactSum::default();
+            for &number in stays.iter().rev() {
+                plain.add(number);
+            }
+            let mut sum = ExactSum::default();
+            for &number in gone.iter().chain(&stays) {
+                sum.add(number);
+            }
+            for &number in &gone {
+                sum.remove(number);
+            }
+            prop_assert_eq!(bytes(&sum), bytes(&plain));
+            let written = bytes(&sum);
+            let mut rest = &written[..];
+            let read = ExactSum::decode(&mut rest).unwrap();
+            prop_assert!(rest.is_empty() && same(read.value(), sum.value()));
+            prop_assert_eq!(bytes(&read), written);
         }
     }
 

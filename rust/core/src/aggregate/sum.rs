@@ -1,7 +1,8 @@
 //! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
 
 use super::exact::ExactSum;
-use super::{Cell, Input, Invertible, Scope, take};
+use super::values::{get, put};
+use super::{Cell, Input, Invertible, Scope};
 use crate::format::Kind;
 
 /// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
@@ -54,12 +55,12 @@ impl Invertible for Sum {
     }
 
     fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-        out.extend_from_slice(&part.values.to_le_bytes());
+        put(out, part.values);
         part.sum.encode(out);
     }
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-        Some(Part { values: u64::from_le_bytes(take(bytes)?), sum: ExactSum::decode(bytes)? })
+        Some(Part { values: get(bytes)?, sum: ExactSum::decode(bytes)? })
     }
 }
 
