@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tailrace import _core
-
 AGGREGATES = {
     "events": tr.count(),
     "sent": tr.sum("size"),
@@ -51,20 +49,16 @@ def add(window: tr.Window, events: list[Event]) -> None:
         )
 
 
-def core(window: tr.Window) -> _core.Window:
-    return window._window
-
-
 def by_bytes(source: tr.Window, target: tr.Window) -> None:
-    core(target).merge(core(source).export())
+    target.merge(source.export())
 
 
 def by_table(source: tr.Window, target: tr.Window) -> None:
-    core(target).merge_table(core(source).export_table())
+    target.merge(source.export_table())
 
 
 def by_pyarrow(source: tr.Window, target: tr.Window) -> None:
-    core(target).merge_table(pa.table(core(source).export_table()))
+    target.merge(pa.table(source.export_table()))
 
 
 WAYS = [by_bytes, by_table, by_pyarrow]
@@ -103,7 +97,7 @@ def test_two_windows_with_a_half_each_answer_as_one(
 def test_a_table_has_a_row_for_each_key_and_pane() -> None:
     window = tr.Window("10s", "5s", by="host", aggregates={"n": tr.count(), "s": tr.sum("size")})
     window.add(["b", None, "a", "b"], [1, 2, 3, 4], times=[0, 1, 7, 4])
-    table = pa.table(core(window).export_table())
+    table = pa.table(window.export_table())
     assert table.schema.names == ["pane", "host", "count", "sum(size)"]
     assert table.schema.types == [
         pa.timestamp("us", "UTC"),
@@ -129,10 +123,10 @@ def test_a_table_goes_through_a_file_in_another_order_and_in_pieces(tmp_path: Pa
     one, merged = make(), make()
     chance = random.Random(1)  # noqa: S311 - no secret
     add(one, [(f"h{chance.randrange(9)}", 1, 0.1, "u", chance.randrange(99)) for _ in range(500)])
-    table = pa.table(core(one).export_table())
+    table = pa.table(one.export_table())
     table = table.take(chance.sample(range(len(table)), len(table)))
     pq.write_table(table, tmp_path / "panes.parquet", row_group_size=50)
-    core(merged).merge_table(pq.read_table(tmp_path / "panes.parquet"))
+    merged.merge(pq.read_table(tmp_path / "panes.parquet"))
     assert list(merged.finish()) == list(one.finish())
 
 
@@ -197,7 +191,7 @@ def test_panes_that_are_closed_here_are_late() -> None:
 
 
 def test_a_window_of_another_shape_says_what_differs_and_stays_as_it_was() -> None:
-    data = core(make()).export()
+    data = make().export()
     aggregates = AGGREGATES | {"p50": tr.quantile("size", 0.5, error=0.1)}
     others: list[tuple[str, tr.Window]] = [
         ("panes of 5s and this window 20s", tr.Window("20s")),
@@ -210,7 +204,7 @@ def test_a_window_of_another_shape_says_what_differs_and_stays_as_it_was() -> No
     ]
     for message, window in others:
         with pytest.raises(ValueError, match=message):
-            core(window).merge(data)
+            window.merge(data)
         assert window.snapshot().total == 0
 
 
@@ -230,7 +224,7 @@ def test_kinds_that_do_not_agree_are_an_error_and_numbers_become_floats() -> Non
 def test_what_is_no_export_is_told() -> None:
     window = make()
     add(window, [("a", 1, 0.1, "u", 0)])
-    data = core(window).export()
+    data = window.export()
     for wrong, message in [
         (b"", "no export of a window"),
         (b"PAR1 and more", "no export of a window"),
@@ -239,17 +233,17 @@ def test_what_is_no_export_is_told() -> None:
         (data + b"\0", "damaged at byte"),
     ]:
         with pytest.raises(ValueError, match=message):
-            core(window).merge(wrong)
+            window.merge(wrong)
     with pytest.raises(TypeError):
-        core(window).merge("text")  # type: ignore[arg-type]
+        window.merge("text")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no metadata of a window's export"):
-        core(window).merge_table(pl.DataFrame({"a": [1]}))
-    table = pa.table(core(window).export_table())
+        window.merge(pl.DataFrame({"a": [1]}))
+    table = pa.table(window.export_table())
     with pytest.raises(ValueError, match="the table has 2 columns; those of an export are pane,"):
-        core(window).merge_table(table.select(["pane", "host"]))
+        window.merge(table.select(["pane", "host"]))
     broken = table.set_column(3, "count", pa.array([-1], pa.int64()))
     with pytest.raises(ValueError, match="damaged in row 0"):
-        core(window).merge_table(broken)
+        window.merge(broken)
     assert window.snapshot().total == 1
 
 
@@ -258,12 +252,12 @@ def test_what_is_no_export_is_told() -> None:
 def test_mutated_bytes_are_an_error_or_an_import(data: st.DataObject) -> None:
     window, other = make(), make()
     add(window, [("a", 1, 0.1, "u", 0), ("b", None, 1e16, None, 7)])
-    exported = bytearray(core(window).export())
+    exported = bytearray(window.export())
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(exported) - 1))
         exported[place] = data.draw(st.integers(0, 255))
     try:
-        core(other).merge(bytes(exported))
+        other.merge(bytes(exported))
     except ValueError:
         assert other.snapshot().total == 0
     lines = other.snapshot().lines
@@ -276,8 +270,8 @@ def test_four_threads_merge_into_one_window() -> None:
     for number, part in enumerate(parts):
         part.add([f"k{number}", "all"] * 500, times=[i % 60 for i in range(1000)])
     merged = tr.Window("60s", "1s")
-    exports = [core(part).export() for part in parts]
+    exports = [part.export() for part in parts]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(core(merged).merge, exports))
+        list(pool.map(merged.merge, exports))
     assert merged.snapshot().head(1).rows == [{"key": "all", "count": 2000}]
     assert merged.snapshot().total == 4000

@@ -242,6 +242,7 @@ class Window:
                 have been to a file and back, with its metadata.
 
         Raises:
+            TypeError: It is none of these.
             ValueError: It is of another shape or of other aggregates, or broken; nothing is added.
         """
         self._calls += 1
@@ -249,8 +250,11 @@ class Window:
             other = other.export()
         if isinstance(other, bytes | bytearray | memoryview):
             self._window.merge(bytes(other))
-        else:
+        elif hasattr(other, "__arrow_c_stream__"):
             self._window.merge_table(other)
+        else:
+            wanted = "a window, what export returned, or a table"
+            raise TypeError(f"merge: {wanted} is wanted, not {other!r:.80}")
 
     def _next(self, call: int) -> Snapshot | None:
         answer = self._window.next_snapshot() if call == self._calls else None
