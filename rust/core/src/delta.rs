@@ -10,7 +10,7 @@ use std::ops::Range;
 use hashbrown::HashTable;
 
 use crate::aggregate::Column;
-use crate::keys::{Dictionary, KeyBytes, KeyTable, Seed, number};
+use crate::keys::{Dictionary, KeyBytes, KeyTable, Mark, Seed, number};
 use crate::pane::Pane;
 use crate::query::Panes;
 use crate::window::Totals;
@@ -232,30 +232,46 @@ impl Delta {
         }
     }
 
-    /// Counts one event of this key in the pane of this number, and says in which entry.
+    /// Counts one event of this key in the pane of this number, and says in which entry. Its count
+    /// stands there when all are counted (`settle`).
+    #[inline]
     pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) -> usize {
         self.lines.fed += 1;
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
         let key = self.keys.number(key, seed);
-        // Neighbours in a log are mostly of one pane, so a look at the key's newest entry finds
-        // nearly all that belongs together. What it does not find is an entry more.
-        let newest = self.keys.mark(key);
-        if let Some(entry) = self.entries.get_mut(*newest)
-            && entry.pane == pane
-            && entry.count < u32::MAX
-        {
-            entry.count += 1;
-            return *newest;
+        // Neighbours in a log are mostly of one pane, so what is noted with the key finds nearly
+        // all that belongs together, and waits for no other place in memory. What it does not find
+        // is an entry more.
+        let mark = self.keys.mark(key);
+        if mark.pane as usize == pane && mark.count < u32::MAX {
+            mark.count += 1;
+            return mark.entry as usize;
         }
+        let place = self.entries.len();
+        let newest = *mark;
+        let last = self.entries.get_mut(newest.entry as usize);
         // What is behind the others does not take their place: the next one will be of theirs.
-        let is_behind =
-            self.entries.get(*newest).is_some_and(|last| self.panes[pane] < self.panes[last.pane]);
+        let is_behind = last.as_ref().is_some_and(|last| self.panes[pane] < self.panes[last.pane]);
         if !is_behind {
-            *newest = self.entries.len();
+            if let Some(last) = last {
+                last.count = newest.count;
+            }
+            // As many panes and entries as there are events, which 32 bits can count.
+            let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX - 1);
+            *mark = Mark { pane: number(pane), entry: number(place), count: 1 };
         }
         self.entries.push(Entry { pane, key, count: 1 });
-        self.entries.len() - 1
+        place
+    }
+
+    /// Ends the counting of events.
+    pub(crate) fn settle(&mut self) {
+        for mark in self.keys.marks() {
+            if let Some(entry) = self.entries.get_mut(mark.entry as usize) {
+                entry.count = mark.count;
+            }
+        }
     }
 
     /// The places of entries, pane by pane, each in order.

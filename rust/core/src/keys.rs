@@ -54,6 +54,13 @@ impl Seed {
         Self { shared: SharedSeed::from_u64(random), own: random.rotate_left(32) }
     }
 
+    /// Half of a hash, which is what is stored of one.
+    #[inline]
+    fn half(&self, key: KeyBytes<'_>) -> u32 {
+        // Of a product the upper half is the better one.
+        u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn hash(&self, key: KeyBytes<'_>) -> u64 {
         let mut hasher = FoldHasher::with_seed(self.own, &self.shared);
         match key {
@@ -64,19 +71,26 @@ impl Seed {
     }
 }
 
+/// Half a hash as tables take it: these look at its lowest bits and at its highest.
+#[inline]
+fn whole(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
+}
+
 /// How long a key may be that is stored where its hash is.
 const SHORT: usize = 46;
 
-/// A key beside its hash: to compare it waits for no other place in memory.
+/// A key of a chunk beside its hash: to compare it waits for no other place in memory.
 #[derive(Debug)]
-enum Stored<Long> {
+enum Stored {
     Null,
     Short(u8, [u8; SHORT]),
-    Long(Long),
+    /// Where it stands among the keys that are not short.
+    Long(Range<usize>),
 }
 
-impl<Long> Stored<Long> {
-    fn new(key: KeyBytes<'_>, long: impl FnOnce(&[u8]) -> Long) -> Self {
+impl Stored {
+    fn new(key: KeyBytes<'_>, long: impl FnOnce(&[u8]) -> Range<usize>) -> Self {
         let Some(key) = key else { return Self::Null };
         let mut short = [0; SHORT];
         match (u8::try_from(key.len()), short.get_mut(..key.len())) {
@@ -90,22 +104,22 @@ impl<Long> Stored<Long> {
 
     /// Whether it is this key.
     #[inline]
-    fn is<'a>(&'a self, key: KeyBytes<'_>, long: impl FnOnce(&'a Long) -> &'a [u8]) -> bool {
+    fn is(&self, key: KeyBytes<'_>, long: &[u8]) -> bool {
         match (self, key) {
             (Self::Short(length, bytes), Some(key)) => {
                 usize::from(*length) == key.len() && begins(bytes, key)
             }
-            (Self::Long(place), Some(key)) => long(place) == key,
+            (Self::Long(place), Some(key)) => &long[place.clone()] == key,
             (Self::Null, None) => true,
             _ => false,
         }
     }
 
-    fn get<'a>(&'a self, long: impl FnOnce(&'a Long) -> &'a [u8]) -> KeyBytes<'a> {
+    fn get<'a>(&'a self, long: &'a [u8]) -> KeyBytes<'a> {
         match self {
             Self::Null => None,
             Self::Short(length, bytes) => bytes.get(..usize::from(*length)),
-            Self::Long(place) => Some(long(place)),
+            Self::Long(place) => long.get(place.clone()),
         }
     }
 }
@@ -136,9 +150,23 @@ pub(crate) struct Dictionary {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Entry {
-    hash: u64,
-    mark: usize,
-    key: Stored<Range<usize>>,
+    hash: u32,
+    mark: Mark,
+    key: Stored,
+}
+
+/// What a delta notes with a key: the pane of its newest entry, where that stands, and how often the
+/// key came there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) pane: u32,
+    pub(crate) entry: u32,
+    pub(crate) count: u32,
+}
+
+impl Mark {
+    /// Of a key without an entry.
+    const NONE: Self = Self { pane: u32::MAX, entry: u32::MAX, count: 0 };
 }
 
 impl Dictionary {
@@ -153,11 +181,11 @@ impl Dictionary {
 
     /// The number of this key, a new one if it was not seen before.
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
-        let hash = seed.hash(key);
+        let hash = seed.half(key);
         let Self { index, keys, text } = self;
-        let found = index.find(hash, |&id| {
+        let found = index.find(whole(hash), |&id| {
             let entry = &keys[id as usize];
-            entry.hash == hash && entry.key.is(key, |place| &text[place.clone()])
+            entry.hash == hash && entry.key.is(key, text)
         });
         if let Some(&id) = found {
             return id;
@@ -167,9 +195,9 @@ impl Dictionary {
         // A chunk's keys come at once, and every growth hashes all of them into a new place: four
         // times as many do for a batch of 1,000 in three steps instead of eight.
         if index.len() == index.capacity() {
-            index.reserve(3 * index.len() + 60, |&id| keys[id as usize].hash);
+            index.reserve(3 * index.len() + 60, |&id| whole(keys[id as usize].hash));
         }
-        index.insert_unique(hash, id, |&id| keys[id as usize].hash);
+        index.insert_unique(whole(hash), id, |&id| whole(keys[id as usize].hash));
         id
     }
 
@@ -184,13 +212,13 @@ impl Dictionary {
         self.push(0, None)
     }
 
-    fn push(&mut self, hash: u64, key: KeyBytes<'_>) -> u32 {
+    fn push(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
         let Self { keys, text, .. } = self;
         let key = Stored::new(key, |key| {
             text.extend_from_slice(key);
             text.len() - key.len()..text.len()
         });
-        keys.push(Entry { hash, mark: usize::MAX, key });
+        keys.push(Entry { hash, mark: Mark::NONE, key });
         id_of(keys.len() - 1)
     }
 
@@ -198,18 +226,24 @@ impl Dictionary {
         self.get(id).1
     }
 
-    /// What somebody notes with a key; `usize::MAX` for a new one.
-    pub(crate) fn mark(&mut self, id: u32) -> &mut usize {
+    /// What a delta notes with a key.
+    #[inline]
+    pub(crate) fn mark(&mut self, id: u32) -> &mut Mark {
         &mut self.keys[id as usize].mark
+    }
+
+    /// What is noted with all keys that have an entry.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = Mark> {
+        self.keys.iter().map(|entry| entry.mark).filter(|mark| mark.pane != u32::MAX)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    fn get(&self, id: u32) -> (u64, KeyBytes<'_>) {
+    fn get(&self, id: u32) -> (u32, KeyBytes<'_>) {
         let entry = &self.keys[id as usize];
-        (entry.hash, entry.key.get(|place| &self.text[place.clone()]))
+        (entry.hash, entry.key.get(&self.text))
     }
 }
 
@@ -222,13 +256,23 @@ pub(crate) struct KeyTable {
     /// Of each slot. Panes ask for these alone, and so many more of them stay in a cache.
     uses: Vec<Use>,
     free: Vec<u32>,
+    text: Text,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Slot {
-    hash: u64,
-    key: Stored<Box<[u8]>>,
+    hash: u32,
+    /// How long the key is; `NULL` and `NONE` are none.
+    len: u32,
+    /// Where it stands.
+    at: u32,
 }
+
+/// The null key.
+const NULL: u32 = u32::MAX;
+
+/// No key at all.
+const NONE: u32 = u32::MAX - 1;
 
 #[derive(Debug)]
 struct Use {
@@ -237,15 +281,66 @@ struct Use {
     place: u32,
 }
 
+/// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
+/// as many words, so keys that come and go leave no more behind than were there at once.
+#[derive(Debug, Default)]
+struct Text {
+    words: Vec<[u8; WORD]>,
+    /// Free blocks by how many words they have.
+    free: Vec<Vec<u32>>,
+}
+
+const WORD: usize = 8;
+
+impl Text {
+    fn put(&mut self, key: &[u8]) -> u32 {
+        let (words, rest) = key.as_chunks::<WORD>();
+        let mut last = [0; WORD];
+        last.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
+        let all = words.iter().copied().chain((!rest.is_empty()).then_some(last));
+        let len = key.len().div_ceil(WORD);
+        let Some(at) = self.free.get_mut(len).and_then(Vec::pop) else {
+            let at = id_of(self.words.len());
+            self.words.extend(all);
+            return at;
+        };
+        for (to, from) in self.words[at as usize..].iter_mut().zip(all) {
+            *to = from;
+        }
+        at
+    }
+
+    fn free(&mut self, at: u32, len: u32) {
+        let words = (len as usize).div_ceil(WORD);
+        if words >= self.free.len() {
+            self.free.resize_with(words + 1, Vec::new);
+        }
+        self.free[words].push(at);
+    }
+
+    fn get(&self, at: u32, len: u32) -> Option<&[u8]> {
+        let start = at as usize;
+        let words = self.words.get(start..start + (len as usize).div_ceil(WORD))?;
+        words.as_flattened().get(..len as usize)
+    }
+}
+
 impl KeyTable {
     /// The table's number for a dictionary's key, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
-        let found = self.index.find(hash, |&id| {
-            let slot = &self.slots[id as usize];
-            slot.hash == hash && slot.key.is(key, |long| long)
-        });
-        found.copied()
+        self.index.find(whole(hash), |&id| self.is(id, hash, key)).copied()
+    }
+
+    fn is(&self, id: u32, hash: u32, key: KeyBytes<'_>) -> bool {
+        let Some(&slot) = self.slots.get(id as usize) else { return false };
+        slot.hash == hash
+            && match key {
+                None => slot.len == NULL,
+                Some(key) => {
+                    slot.len as usize == key.len() && self.text.get(slot.at, slot.len) == Some(key)
+                }
+            }
     }
 
     /// The table's numbers for a dictionary's keys, `u32::MAX` where it has none or a second look
@@ -254,15 +349,11 @@ impl KeyTable {
     /// What a look waits for is memory. Here no look waits for the one before.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
         let entries = &dictionary.keys;
-        let first = |entry: &Entry| self.index.find(entry.hash, |_| true).copied();
+        let first = |entry: &Entry| self.index.find(whole(entry.hash), |_| true).copied();
         let mut numbers: Vec<u32> =
             entries.iter().map(|entry| first(entry).unwrap_or(u32::MAX)).collect();
         for (number, entry) in numbers.iter_mut().zip(entries) {
-            let is_key = self.slots.get(*number as usize).is_some_and(|slot| {
-                let key = entry.key.get(|place| &dictionary.text[place.clone()]);
-                slot.hash == entry.hash && slot.key.is(key, |long| long)
-            });
-            if !is_key {
+            if !self.is(*number, entry.hash, entry.key.get(&dictionary.text)) {
                 *number = u32::MAX;
             }
         }
@@ -275,16 +366,20 @@ impl KeyTable {
             return id;
         }
         let (hash, key) = dictionary.get(id);
-        let slot = Slot { hash, key: Stored::new(key, |key| key.into()) };
+        let slot = match key {
+            None => Slot { hash, len: NULL, at: 0 },
+            // No line and no text of a program has so many bytes.
+            Some(key) => Slot { hash, len: id_of(key.len()).min(NONE - 1), at: self.text.put(key) },
+        };
         let id = self.add(slot, 0);
         let Self { index, slots, .. } = self;
-        index.insert_unique(hash, id, |&id| slots[id as usize].hash);
+        index.insert_unique(whole(hash), id, |&id| whole(slots[id as usize].hash));
         id
     }
 
     /// A new number that no key finds; it is held for ever.
     pub(crate) fn other(&mut self) -> u32 {
-        self.add(Slot { hash: 0, key: Stored::Null }, 1)
+        self.add(Slot { hash: 0, len: NONE, at: 0 }, 1)
     }
 
     fn add(&mut self, slot: Slot, holds: u32) -> u32 {
@@ -317,20 +412,24 @@ impl KeyTable {
     pub(crate) fn release(&mut self, id: u32) -> bool {
         let holds = &mut self.uses[id as usize].holds;
         *holds -= 1;
-        if *holds == 0 {
-            let slot = &mut self.slots[id as usize];
-            slot.key = Stored::Null;
-            if let Ok(entry) = self.index.find_entry(slot.hash, |&known| known == id) {
-                entry.remove();
-            }
-            self.free.push(id);
-            return true;
+        if *holds > 0 {
+            return false;
         }
-        false
+        let slot = &mut self.slots[id as usize];
+        if let Ok(entry) = self.index.find_entry(whole(slot.hash), |&known| known == id) {
+            entry.remove();
+        }
+        if slot.len < NONE {
+            self.text.free(slot.at, slot.len);
+        }
+        slot.len = NONE;
+        self.free.push(id);
+        true
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
-        self.slots[id as usize].key.get(|long| long)
+        let slot = self.slots[id as usize];
+        if slot.len < NONE { self.text.get(slot.at, slot.len) } else { None }
     }
 
     /// How many numbers were ever in use at once.
@@ -410,9 +509,10 @@ mod tests {
             null in 0..4_u8,
         ) {
             let same = |one: KeyBytes<'_>, other: KeyBytes<'_>| {
-                let stored: Stored<Box<[u8]>> = Stored::new(one, |key| key.into());
-                prop_assert_eq!(stored.get(|long| long), one);
-                prop_assert_eq!(stored.is(other, |long| long), one == other);
+                let long = one.unwrap_or_default();
+                let stored = Stored::new(one, |key| 0..key.len());
+                prop_assert_eq!(stored.get(long), one);
+                prop_assert_eq!(stored.is(other, long), one == other);
                 Ok(())
             };
             let cut = cut.min(one.len());
@@ -454,6 +554,40 @@ mod tests {
             }
             // Where two keys look alike at first.
             prop_assert!(missed <= 5, "{} of {}", missed, new.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_that_come_and_go_are_what_they_were_and_leave_their_room(
+            steps in prop::collection::vec((0..40_u8, any::<bool>()), 1..200),
+        ) {
+            let seed = Seed::new(1);
+            let mut table = KeyTable::default();
+            let mut held: std::collections::BTreeMap<u8, (u32, Vec<u8>)> = Default::default();
+            let mut most = 0;
+            for (name, comes) in steps {
+                // From the empty key to one of 78 bytes.
+                let key = vec![name; usize::from(name) * 2];
+                let mut dictionary = Dictionary::default();
+                let id = dictionary.number(Some(&key), &seed);
+                let known = held.get(&name).map(|(id, _)| *id);
+                prop_assert_eq!(table.find(&dictionary, id), known);
+                if comes && known.is_none() {
+                    let id = table.number(&dictionary, id);
+                    table.hold(id);
+                    held.insert(name, (id, key));
+                }
+                if !comes && let Some((id, _)) = held.remove(&name) {
+                    prop_assert!(table.release(id));
+                }
+                most = most.max(held.len());
+                for (id, key) in held.values() {
+                    prop_assert_eq!(table.key(*id), Some(&key[..]));
+                }
+            }
+            prop_assert!(table.capacity() <= most.max(1));
+            prop_assert!(table.text.words.len() <= 40 * 10 * most.max(1));
         }
     }
 

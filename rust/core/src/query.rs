@@ -132,6 +132,7 @@ impl Query {
                 }
             }
         })?;
+        delta.settle();
         Ok(delta)
     }
 
@@ -362,7 +363,8 @@ impl Events {
     }
 
     /// The delta of all of them.
-    pub fn finish(self) -> Delta {
+    pub fn finish(mut self) -> Delta {
+        self.delta.settle();
         self.delta
     }
 }

@@ -308,12 +308,11 @@ impl State {
         running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
     }
 
-    /// Whether an event of this time is late, where the clock is moved by hand.
-    pub fn is_late(&self, time: i64) -> bool {
-        let (Some(panes), Some(watermark)) = (self.settings.panes, self.watermark) else {
-            return false;
-        };
-        panes.is_late(panes.number(time), Some(watermark.saturating_add(panes.lateness)))
+    /// Before which time events are late, where the clock is moved by hand.
+    pub fn late_before(&self) -> Option<i64> {
+        let (panes, watermark) = self.settings.panes.zip(self.watermark)?;
+        // The pane of the watermark is the first that is open.
+        Some(panes.end(panes.number(watermark).saturating_sub(1)))
     }
 
     /// Moves the clock: the watermark is there at once.

@@ -239,7 +239,9 @@ impl PyWindow {
                 inner.set_kinds(keys, values);
                 inner.state.skip();
             }
-            late.extend((start..end).filter(|&row| inner.state.is_late(times[row])));
+            if let Some(open) = inner.state.late_before() {
+                late.extend((start..end).filter(|&row| times[row] < open));
+            }
             inner.state.apply(&delta);
             start = end;
         }
