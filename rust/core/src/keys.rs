@@ -54,8 +54,13 @@ impl Seed {
         Self { shared: SharedSeed::from_u64(random), own: random.rotate_left(32) }
     }
 
+    #[inline]
+    pub(crate) fn hasher(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.own, &self.shared)
+    }
+
     pub(crate) fn hash(&self, key: KeyBytes<'_>) -> u64 {
-        let mut hasher = FoldHasher::with_seed(self.own, &self.shared);
+        let mut hasher = self.hasher();
         match key {
             Some(bytes) => hasher.write(bytes),
             None => hasher.write_u64(0),

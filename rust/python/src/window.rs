@@ -43,7 +43,8 @@ impl PyWindow {
         shape: PyRef<'_, Shape>,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let plan = plan(aggregates)?;
+        let seed = Seed::new(hash_seed);
+        let plan = plan(aggregates, &seed)?;
         let names = shape.names(&by, &plan);
         let keys = vec![Kind::Text; by.len()];
         let values = vec![Kind::Int; plan.fields().len()];
@@ -54,7 +55,7 @@ impl PyWindow {
             keys: vec![None; by.len()],
             values: vec![None; plan.fields().len()],
         };
-        Ok(Self { panes, plan, seed: Seed::new(hash_seed), names, inner: Mutex::new(inner) })
+        Ok(Self { panes, plan, seed, names, inner: Mutex::new(inner) })
     }
 
     /// The names of the columns of values that `add` takes, in order.
