@@ -71,6 +71,7 @@ impl Codes {
     }
 
     /// How many values have a code that is no number itself.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.values.len() - self.free.len()
     }
