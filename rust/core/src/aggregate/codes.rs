@@ -293,7 +293,7 @@ fn spread(hash: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -339,7 +339,7 @@ mod tests {
         ) {
             let mut codes = Codes::new(Seed::new(1));
             // What is held, by how it is written.
-            let mut all: HashMap<Vec<u8>, (u32, u32)> = HashMap::new();
+            let mut all: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
             for (cell, comes) in &events {
                 let Some(told) = Told::of(value_of(cell)) else { continue };
                 let mut written = Vec::new();

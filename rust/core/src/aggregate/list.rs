@@ -188,7 +188,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |_, seed| ValueParts::new(seed),
+        make: |_, seed| ValueParts::column(seed),
     },
     Known {
         name: "top_values",
@@ -197,7 +197,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: true,
-        make: |_, seed| ValueParts::new(seed),
+        make: |_, seed| ValueParts::column(seed),
     },
     Known {
         name: "approx_distinct",

@@ -39,7 +39,7 @@ struct Record {
 const NONE: u32 = u32::MAX;
 
 impl ValueParts {
-    pub(super) fn new(seed: &Seed) -> Box<dyn Column> {
+    pub(super) fn column(seed: &Seed) -> Box<dyn Column> {
         Box::new(Self::with(Codes::new(seed.clone())))
     }
 
