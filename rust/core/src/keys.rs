@@ -61,8 +61,13 @@ impl Seed {
         u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
     }
 
+    #[inline]
+    pub(crate) fn hasher(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.own, &self.shared)
+    }
+
     pub(crate) fn hash(&self, key: KeyBytes<'_>) -> u64 {
-        let mut hasher = FoldHasher::with_seed(self.own, &self.shared);
+        let mut hasher = self.hasher();
         match key {
             Some(bytes) => hasher.write(bytes),
             None => hasher.write_u64(0),
@@ -564,7 +569,8 @@ mod tests {
         ) {
             let seed = Seed::new(1);
             let mut table = KeyTable::default();
-            let mut held: std::collections::BTreeMap<u8, (u32, Vec<u8>)> = Default::default();
+            let mut held: std::collections::BTreeMap<u8, (u32, Vec<u8>)> =
+                    std::collections::BTreeMap::default();
             let mut most = 0;
             for (name, comes) in steps {
                 // From the empty key to one of 78 bytes.

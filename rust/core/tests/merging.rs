@@ -91,7 +91,8 @@ fn plan_of(what: &[(&str, usize)]) -> Plan {
         number: if what == "top_values" { 3.0 } else { 0.5 },
         error: if matches!(what, "quantile" | "approx_distinct") { 0.05 } else { 0.0 },
     };
-    Plan::new(what.iter().map(ask).collect()).unwrap_or_else(|error| unreachable!("{error:?}"))
+    Plan::new(what.iter().map(ask).collect(), &Seed::new(1))
+        .unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
 /// All that there are.

@@ -63,7 +63,8 @@ impl PyEngine {
         filter: Option<PyRef<'_, PyFilter>>,
     ) -> PyResult<Self> {
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
-        let plan = plan(aggregates)?;
+        let seed = Seed::new(hash_seed);
+        let plan = plan(aggregates, &seed)?;
         let mut bound = None;
         for format in &formats {
             bound = checked(filter.as_deref(), format)?;
@@ -82,7 +83,6 @@ impl PyEngine {
         let names = shape.names(&by, &plan);
         let settings = shape.settings(plan.clone(), clock, sources, keys, values);
         let by = by.into_iter().map(Into::into).collect();
-        let seed = Seed::new(hash_seed);
         Ok(Self {
             query: Query { by, plan, time, panes: shape.panes(), filter: bound, seed },
             state: Mutex::new(State::new(settings, start_us)),
@@ -169,10 +169,10 @@ impl PyEngine {
 /// What an aggregate is asked: its name in answers, which it is, its fields, its number, its error.
 pub(crate) type AskArg = (String, String, Vec<String>, f64, f64);
 
-pub(crate) fn plan(aggregates: Vec<AskArg>) -> PyResult<Plan> {
+pub(crate) fn plan(aggregates: Vec<AskArg>, seed: &Seed) -> PyResult<Plan> {
     let ask = |(name, what, fields, number, error)| Ask { name, what, fields, number, error };
     let asks = aggregates.into_iter().map(ask).collect();
-    Plan::new(asks).map_err(|error| PyValueError::new_err(error.0))
+    Plan::new(asks, seed).map_err(|error| PyValueError::new_err(error.0))
 }
 
 /// What the values of a field are; the same in all formats.

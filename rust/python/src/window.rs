@@ -50,7 +50,8 @@ impl PyWindow {
         shape: PyRef<'_, Shape>,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let plan = plan(aggregates)?;
+        let seed = Seed::new(hash_seed);
+        let plan = plan(aggregates, &seed)?;
         let names = shape.names(&by, &plan);
         let keys = vec![Kind::Text; by.len()];
         let values = vec![Kind::Int; plan.fields().len()];
@@ -61,7 +62,7 @@ impl PyWindow {
             keys: vec![None; by.len()],
             values: vec![None; plan.fields().len()],
         };
-        let (seed, since_start) = (Seed::new(hash_seed), shape.since_start());
+        let since_start = shape.since_start();
         Ok(Self { panes, plan, seed, by, since_start, names, inner: Mutex::new(inner) })
     }
 

@@ -1,50 +1,14 @@
 //! How many different values there are, exactly.
 
-use super::tally::Tally;
-use super::values::Told;
-use super::{Cell, Input, Invertible, Scope};
+use super::Cell;
 
-/// The values and how often each came: what leaves is subtracted, and a value is gone with its
-/// last. It is the column of `top_values` too, which has to know the counts.
+/// The number of values of a key.
 ///
-/// Exact. Parts and totals take 24 bytes and their values: see [`Tally`]. An event costs a search
-/// in 256 bytes or in a tree, and so does each value of a pane that comes or goes. What is many
+/// Exact. What leaves is subtracted, so how often each value came has to be known: that is the
+/// column of `tally.rs`, of `top_values` too, where its cost and bytes are stated. What is many
 /// values for too little memory is for `approx_distinct`.
-#[derive(Clone, Debug)]
-pub(super) struct Values;
-
-impl Invertible for Values {
-    type Part = Tally;
-
-    #[inline]
-    fn add(&self, part: &mut Tally, input: &Input<'_>) {
-        if let Some(told) = Told::of(input.value) {
-            part.add(told, 1);
-        }
-    }
-
-    fn merge(&self, part: &mut Tally, other: &Tally) {
-        other.each(|told, count| part.add(told, count));
-    }
-
-    fn subtract(&self, part: &mut Tally, other: &Tally) {
-        other.each(|told, count| part.remove(told, count));
-    }
-
-    fn emit(&self, part: &Tally, scope: &Scope<'_>) -> Cell {
-        match scope.ask.what.as_str() {
-            "top_values" => super::top_values::emit(part, scope),
-            _ => Cell::Int(part.len() as i128),
-        }
-    }
-
-    fn encode(&self, part: &Tally, out: &mut Vec<u8>) {
-        part.encode(out);
-    }
-
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Tally> {
-        Tally::decode(bytes)
-    }
+pub(super) fn emit(values: usize) -> Cell {
+    Cell::Int(values as i128)
 }
 
 #[cfg(test)]
@@ -53,6 +17,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::tally::testing::Values;
     use super::super::values::testing::{
         asks, merges_in_any_order, mixed, panes, reads_only_what_is_written, scope, slide,
         survives_changes,

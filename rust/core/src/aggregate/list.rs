@@ -3,14 +3,15 @@
 use super::approx_distinct::ApproxDistinct;
 use super::column::{Column, Parts};
 use super::count::Count;
-use super::distinct::Values;
 use super::ends::End;
 use super::extreme::Extreme;
 use super::quantile::Quantile;
 use super::ratio::Ratio;
 use super::sum::Sum;
+use super::tally::ValueParts;
 use super::variance::Variance;
 use crate::format::Kind;
+use crate::keys::Seed;
 
 /// What is asked of the values of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +75,8 @@ pub struct Known {
     pub says: fn(Kind) -> Kind,
     /// Whether an answer is a list of such values, each with how often it came.
     pub lists: bool,
-    pub(crate) make: fn(&Ask) -> Box<dyn Column>,
+    /// What is hashed is hashed by a seed, for values are written by anybody.
+    pub(crate) make: fn(&Ask, &Seed) -> Box<dyn Column>,
 }
 
 /// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
@@ -87,7 +89,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::column(Sum),
+        make: |_, _| Parts::column(Sum),
     },
     Known {
         name: "mean",
@@ -96,7 +98,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::column(Sum),
+        make: |_, _| Parts::column(Sum),
     },
     Known {
         name: "min",
@@ -105,7 +107,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Ordered,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::column(Extreme::least()),
+        make: |_, _| Parts::column(Extreme::least()),
     },
     Known {
         name: "max",
@@ -114,7 +116,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Ordered,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::column(Extreme::largest()),
+        make: |_, _| Parts::column(Extreme::largest()),
     },
     Known {
         name: "first",
@@ -123,7 +125,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::column(End::first()),
+        make: |_, _| Parts::column(End::first()),
     },
     Known {
         name: "last",
@@ -132,7 +134,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: false,
-        make: |_| Parts::column(End::last()),
+        make: |_, _| Parts::column(End::last()),
     },
     Known {
         name: "rate",
@@ -141,7 +143,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::column(Sum),
+        make: |_, _| Parts::column(Sum),
     },
     Known {
         name: "count",
@@ -150,7 +152,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |_| Parts::column(Count),
+        make: |_, _| Parts::column(Count),
     },
     Known {
         name: "ratio",
@@ -159,7 +161,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::column(Ratio),
+        make: |_, _| Parts::column(Ratio),
     },
     Known {
         name: "var",
@@ -168,7 +170,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::column(Variance),
+        make: |_, _| Parts::column(Variance),
     },
     Known {
         name: "std",
@@ -177,7 +179,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |_| Parts::column(Variance),
+        make: |_, _| Parts::column(Variance),
     },
     Known {
         name: "distinct",
@@ -186,7 +188,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |_| Parts::column(Values),
+        make: |_, seed| ValueParts::column(seed),
     },
     Known {
         name: "top_values",
@@ -195,7 +197,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |kind| kind,
         lists: true,
-        make: |_| Parts::column(Values),
+        make: |_, seed| ValueParts::column(seed),
     },
     Known {
         name: "approx_distinct",
@@ -204,7 +206,7 @@ pub const LIST: &[Known] = &[
         takes: Takes::All,
         says: |_| Kind::Int,
         lists: false,
-        make: |ask| Parts::column(ApproxDistinct::new(ask.error)),
+        make: |ask, _| Parts::column(ApproxDistinct::new(ask.error)),
     },
     Known {
         name: "quantile",
@@ -213,6 +215,6 @@ pub const LIST: &[Known] = &[
         takes: Takes::Numbers,
         says: |_| Kind::Float,
         lists: false,
-        make: |ask| Parts::column(Quantile::new(ask.error)),
+        make: |ask, _| Parts::column(Quantile::new(ask.error)),
     },
 ];

@@ -11,10 +11,12 @@
 mod approx_distinct;
 mod candidates;
 mod cell;
+mod codes;
 mod column;
 #[cfg(test)]
 mod costs;
 mod count;
+mod counts;
 mod distinct;
 mod ends;
 mod exact;

@@ -3,6 +3,7 @@
 use super::list::{Ask, Known, LIST};
 use super::{Cell, Column, Input, Scope, Totals};
 use crate::format::{Kind, Value};
+use crate::keys::Seed;
 
 /// The aggregates of a query.
 #[derive(Debug, Default)]
@@ -47,8 +48,9 @@ impl Clone for Plan {
 }
 
 impl Plan {
-    /// Looks each aggregate up, and which column it can share with others.
-    pub fn new(asks: Vec<Ask>) -> Result<Self, PlanError> {
+    /// Looks each aggregate up, and which column it can share with others. Values are hashed by
+    /// the seed.
+    pub fn new(asks: Vec<Ask>, seed: &Seed) -> Result<Self, PlanError> {
         let mut plan = Self::default();
         let mut sharing: Vec<(&'static str, Vec<String>, u64)> = Vec::new();
         for ask in asks {
@@ -69,7 +71,7 @@ impl Plan {
             let column = sharing.iter().position(|other| *other == same).unwrap_or_else(|| {
                 let mut places = ask.fields.iter().map(|field| place_of(&mut plan.fields, field));
                 plan.columns.push(Shared {
-                    column: (known.make)(&ask),
+                    column: (known.make)(&ask, seed),
                     name: name_of(known.column, &ask),
                     value: places.next().unwrap_or(0),
                     second: places.next(),

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::tally::Tally;
+use super::codes::Codes;
 use super::values::Told;
 use super::{Cell, Scope};
 
@@ -13,21 +13,25 @@ const DEFAULT: usize = 3;
 ///
 /// Exact, over the column of `distinct`, where its cost and bytes are stated. To say it takes one
 /// look at every value of the key, and memory for twice as many as are asked.
-pub(super) fn emit(tally: &Tally, scope: &Scope<'_>) -> Cell {
+pub(super) fn emit(
+    counts: impl Iterator<Item = (u32, u64)>,
+    codes: &Codes,
+    scope: &Scope<'_>,
+) -> Cell {
     let most = most(scope.ask.number);
     let mut best: Vec<(Told<'_>, u64)> = Vec::new();
     let mut least = 0;
-    tally.each(|told, count| {
+    for (code, count) in counts {
         if count < least {
-            return;
+            continue;
         }
-        best.push((told, count));
+        best.push((codes.told(code), count));
         if best.len() >= most.saturating_mul(2) {
             best.select_nth_unstable_by(most - 1, order);
             best.truncate(most);
             least = best[most - 1].1;
         }
-    });
+    }
     best.sort_unstable_by(order);
     best.truncate(most);
     if best.is_empty() {
@@ -53,7 +57,7 @@ fn order(one: &(Told<'_>, u64), other: &(Told<'_>, u64)) -> Ordering {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::distinct::Values;
+    use super::super::tally::testing::Values;
     use super::super::values::testing::{asks, panes, scope, slide};
     use super::*;
     use crate::format::Kind;

@@ -1,0 +1,217 @@
+//! How often each code came, of one key.
+
+use super::codes::NONE;
+
+/// A number of 64 bits in two halves, so that what holds it is no larger than it has to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count([u32; 2]);
+
+impl Count {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "these are the two halves")]
+    pub(super) fn new(count: u64) -> Self {
+        Self([count as u32, (count >> 32) as u32])
+    }
+
+    #[inline]
+    pub(super) fn get(self) -> u64 {
+        u64::from(self.0[1]) << 32 | u64::from(self.0[0])
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, count: u64) {
+        *self = Self::new(self.get().saturating_add(count));
+    }
+}
+
+/// A table of codes and how often they came, never 0 times.
+///
+/// Each stands in the first free place from that of its hash on, so that mostly one look at memory
+/// finds it; of four places one is free. Whoever asks tells the hash, and how others are hashed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    places: Box<[Counted]>,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    code: u32,
+    count: Count,
+}
+
+/// A table of as many places is not made smaller.
+const SMALL: usize = 16;
+
+impl Counts {
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
+        let all = self.places.iter().filter(|counted| counted.code != NONE);
+        all.map(|counted| (counted.code, counted.count.get()))
+    }
+
+    /// What stands where a code of this hash would. To ask for some before they are counted lets
+    /// them wait for memory together.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        self.places.get(self.home(hash)).map_or(NONE, |counted| counted.code)
+    }
+
+    /// Counts a code as many times more, and says whether it is new.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        code: u32,
+        hash: u64,
+        times: u64,
+        hash_of: impl Fn(u32) -> u64,
+    ) -> bool {
+        if 4 * (self.len() + 1) > 3 * self.places.len() {
+            self.move_to((2 * self.places.len()).max(4), hash_of);
+        }
+        let place = self.find(code, hash);
+        let counted = &mut self.places[place];
+        if counted.code == code {
+            counted.count.add(times);
+            return false;
+        }
+        *counted = Counted { code, count: Count::new(times) };
+        self.len += 1;
+        true
+    }
+
+    /// Takes back what was counted, and says whether nothing is left.
+    #[inline]
+    pub(super) fn remove(
+        &mut self,
+        code: u32,
+        hash: u64,
+        times: u64,
+        hash_of: impl Fn(u32) -> u64,
+    ) -> bool {
+        if code == NONE || self.places.is_empty() {
+            return false;
+        }
+        let place = self.find(code, hash);
+        let counted = &mut self.places[place];
+        if counted.code != code {
+            return false;
+        }
+        let left = counted.count.get().saturating_sub(times);
+        counted.count = Count::new(left);
+        if left > 0 {
+            return false;
+        }
+        self.close_up(place, &hash_of);
+        self.len -= 1;
+        if self.places.len() > SMALL && self.len() < self.places.len() / 8 {
+            self.move_to((2 * self.len()).next_power_of_two().max(4), hash_of);
+        }
+        true
+    }
+
+    /// The place of a code, or the free one where it would stand. There is a free one.
+    #[inline]
+    fn find(&self, code: u32, hash: u64) -> usize {
+        let mut place = self.home(hash);
+        while self.places[place].code != code && self.places[place].code != NONE {
+            place = (place + 1) & (self.places.len() - 1);
+        }
+        place
+    }
+
+    /// Frees a place, and moves up what would not be found behind it.
+    fn close_up(&mut self, mut free: usize, hash_of: impl Fn(u32) -> u64) {
+        let mask = self.places.len() - 1;
+        let mut next = free;
+        loop {
+            next = (next + 1) & mask;
+            let counted = self.places[next];
+            if counted.code == NONE {
+                break;
+            }
+            let home = self.home(hash_of(counted.code));
+            if next.wrapping_sub(home) & mask >= next.wrapping_sub(free) & mask {
+                self.places[free] = counted;
+                free = next;
+            }
+        }
+        self.places[free].code = NONE;
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked")]
+    fn home(&self, hash: u64) -> usize {
+        hash as usize & self.places.len().wrapping_sub(1)
+    }
+
+    /// Moves to a table of as many places, a power of two.
+    fn move_to(&mut self, places: usize, hash_of: impl Fn(u32) -> u64) {
+        let free = Counted { code: NONE, count: Count::new(0) };
+        let old = std::mem::replace(&mut self.places, vec![free; places].into());
+        for counted in old.iter().filter(|counted| counted.code != NONE) {
+            let place = self.find(counted.code, hash_of(counted.code));
+            self.places[place] = *counted;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_as_large_as_is_said() {
+        assert_eq!(size_of::<Counted>(), 12);
+        assert_eq!(size_of::<Counts>(), 24);
+    }
+
+    #[test]
+    fn a_table_that_was_large_is_small_again() {
+        let hash = |code: u32| u64::from(code).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let mut counts = Counts::default();
+        (0..1_000).for_each(|code| assert!(counts.add(code, hash(code), 300, hash)));
+        assert!(counts.places.len() == 2_048);
+        (3..1_000).for_each(|code| assert!(counts.remove(code, hash(code), 300, hash)));
+        assert_eq!(counts.len(), 3);
+        assert!(counts.places.len() <= SMALL);
+    }
+
+    proptest! {
+        #[test]
+        fn codes_are_counted_however_they_are_hashed(
+            bits in 0..6_u32,
+            events in prop::collection::vec((0..40_u32, 1..4_u64, any::<bool>()), 0..400),
+        ) {
+            // Few bits make all stand behind each other, over the end of the table too.
+            let hash = |code: u32| u64::from(code % (1 << bits)).wrapping_sub(3);
+            let mut counts = Counts::default();
+            let mut wanted: BTreeMap<u32, u64> = BTreeMap::new();
+            for (code, times, comes) in events {
+                let before = wanted.get(&code).copied().unwrap_or(0);
+                if comes {
+                    prop_assert_eq!(counts.add(code, hash(code), times, hash), before == 0);
+                    wanted.insert(code, before + times);
+                } else {
+                    let gone = before > 0 && before <= times;
+                    prop_assert_eq!(counts.remove(code, hash(code), times, hash), gone);
+                    if before > times {
+                        wanted.insert(code, before - times);
+                    } else {
+                        wanted.remove(&code);
+                    }
+                }
+                let held: BTreeMap<u32, u64> = counts.iter().collect();
+                prop_assert_eq!(&held, &wanted);
+                prop_assert_eq!(counts.len(), wanted.len());
+            }
+        }
+    }
+}
