@@ -8,6 +8,7 @@ import tailrace as tr
 
 # New names are added here on purpose, never by accident.
 PUBLIC = [
+    "Aggregate",
     "Answers",
     "Batch",
     "Detection",
@@ -20,12 +21,27 @@ PUBLIC = [
     "TailraceError",
     "Window",
     "__version__",
+    "approx_distinct",
+    "count",
     "detect",
+    "distinct",
+    "first",
     "from_files",
     "from_flume",
     "from_lines",
     "from_stdin",
+    "last",
+    "max",
+    "mean",
     "merge",
+    "min",
+    "quantile",
+    "rate",
+    "ratio",
+    "std",
+    "sum",
+    "top_values",
+    "var",
 ]
 
 

@@ -15,6 +15,9 @@ use crate::pane::Pane;
 use crate::query::Panes;
 use crate::window::Totals;
 
+/// So many events are looked up together.
+pub(crate) const TOGETHER: usize = 32;
+
 /// Why a line was not counted; each has a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -240,6 +243,25 @@ impl Delta {
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
         let key = self.keys.number(key, seed);
+        self.count_at(pane, key)
+    }
+
+    /// Counts an event of each of these keys in panes of these numbers.
+    #[inline]
+    pub(crate) fn count_all(&mut self, events: &[(i64, &[u8]); TOGETHER], seed: &Seed) {
+        self.lines.fed += TOGETHER as u64;
+        self.lines.counted += TOGETHER as u64;
+        let guesses = self.keys.guesses(events.map(|(_, key)| key), seed);
+        for (&(pane, key), guess) in events.iter().zip(guesses) {
+            let pane = self.place_of(pane, seed);
+            let key = self.keys.guessed(guess, key);
+            self.count_at(pane, key);
+        }
+    }
+
+    /// Counts an event of a key of its own in a pane of its own.
+    #[inline]
+    fn count_at(&mut self, pane: usize, key: u32) -> usize {
         // Neighbours in a log are mostly of one pane, so what is noted with the key finds nearly
         // all that belongs together, and waits for no other place in memory. What it does not find
         // is an entry more.

@@ -160,6 +160,13 @@ struct Entry {
     key: Stored,
 }
 
+/// Which number a key may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guess {
+    hash: u32,
+    id: u32,
+}
+
 /// What a delta notes with a key: the pane of its newest entry, where that stands, and how often the
 /// key came there.
 #[derive(Clone, Copy, Debug)]
@@ -186,7 +193,30 @@ impl Dictionary {
 
     /// The number of this key, a new one if it was not seen before.
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
-        let hash = seed.half(key);
+        self.number_of(seed.half(key), key)
+    }
+
+    /// The first number that a key of each of these may have, `u32::MAX` where none has.
+    #[inline]
+    pub(crate) fn guesses<const N: usize>(&self, keys: [&[u8]; N], seed: &Seed) -> [Guess; N] {
+        // What a look waits for is memory. Here no look waits for the one before.
+        keys.map(|key| seed.half(Some(key))).map(|hash| {
+            let id = self.index.find(whole(hash), |_| true).copied();
+            Guess { hash, id: id.unwrap_or(u32::MAX) }
+        })
+    }
+
+    /// The number of a key of which there is a guess.
+    #[inline]
+    pub(crate) fn guessed(&mut self, guess: Guess, key: &[u8]) -> u32 {
+        let is_right = self
+            .keys
+            .get(guess.id as usize)
+            .is_some_and(|entry| entry.hash == guess.hash && entry.key.is(Some(key), &self.text));
+        if is_right { guess.id } else { self.number_of(guess.hash, Some(key)) }
+    }
+
+    fn number_of(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
         let Self { index, keys, text } = self;
         let found = index.find(whole(hash), |&id| {
             let entry = &keys[id as usize];
@@ -287,13 +317,18 @@ struct Use {
 }
 
 /// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
-/// as many words, so keys that come and go leave no more behind than were there at once.
+/// as many words.
 #[derive(Debug, Default)]
 struct Text {
     words: Vec<[u8; WORD]>,
     /// Free blocks by how many words they have.
     free: Vec<Vec<u32>>,
+    /// How many words these have together.
+    unused: usize,
 }
+
+/// So few words are not worth to be put together.
+const FEW_WORDS: usize = 4_096;
 
 const WORD: usize = 8;
 
@@ -309,10 +344,16 @@ impl Text {
             self.words.extend(all);
             return at;
         };
+        self.unused -= len;
         for (to, from) in self.words[at as usize..].iter_mut().zip(all) {
             *to = from;
         }
         at
+    }
+
+    /// Whether a fifth of the words are of no use, as where keys are longer than they were.
+    fn is_loose(&self) -> bool {
+        self.unused > self.words.len() / 5 + FEW_WORDS
     }
 
     fn free(&mut self, at: u32, len: u32) {
@@ -321,6 +362,7 @@ impl Text {
             self.free.resize_with(words + 1, Vec::new);
         }
         self.free[words].push(at);
+        self.unused += words;
     }
 
     fn get(&self, at: u32, len: u32) -> Option<&[u8]> {
@@ -429,7 +471,20 @@ impl KeyTable {
         }
         slot.len = NONE;
         self.free.push(id);
+        if self.text.is_loose() {
+            self.pack();
+        }
         true
+    }
+
+    /// Puts the text of all keys together.
+    fn pack(&mut self) {
+        let mut text = Text::default();
+        text.words.reserve(self.text.words.len() - self.text.unused);
+        for slot in self.slots.iter_mut().filter(|slot| slot.len < NONE) {
+            slot.at = self.text.get(slot.at, slot.len).map_or(0, |key| text.put(key));
+        }
+        self.text = text;
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
@@ -593,7 +648,13 @@ mod tests {
                 }
             }
             prop_assert!(table.capacity() <= most.max(1));
-            prop_assert!(table.text.words.len() <= 40 * 10 * most.max(1));
+            let words: usize = held.values().map(|(_, key)| key.len().div_ceil(WORD)).sum();
+            prop_assert_eq!(table.text.words.len() - table.text.unused, words);
+            table.pack();
+            prop_assert_eq!((table.text.words.len(), table.text.unused), (words, 0));
+            for (id, key) in held.values() {
+                prop_assert_eq!(table.key(*id), Some(&key[..]));
+            }
         }
     }
 

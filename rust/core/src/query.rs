@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::aggregate::{Event, Plan};
 use crate::composite;
-use crate::delta::{Delta, Reason};
+use crate::delta::{Delta, Reason, TOGETHER};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
 use crate::format::{Format, Line, MAX_TIME, Pair, Reader, Value};
@@ -112,10 +112,12 @@ impl Query {
     ) -> Result<Delta, BatchError> {
         let mut delta = Delta::new(origin.source, self.plan.columns());
         delta.keys = Dictionary::with_room(chunk.len() / BYTES_OF_KEY);
+        let mut waiting = Waiting::default();
         chunk.for_each_stamped(|line, stamp| {
             if let Some(pair) = &lines.pair
-                && self.count_pair(origin, line, pair, &mut delta)
+                && let Some(event) = self.pair_of(origin, line, pair, &mut delta)
             {
+                waiting.push(event, &mut delta, &self.seed);
                 return;
             }
             match self.event(line, stamp, origin, &mut lines) {
@@ -132,6 +134,7 @@ impl Query {
                 }
             }
         })?;
+        waiting.count(&mut delta, &self.seed);
         delta.settle();
         Ok(delta)
     }
@@ -156,26 +159,31 @@ impl Query {
         Lines { reader, filter, time, key: Vec::new(), pair }
     }
 
-    /// Counts a line of which no more is asked than a key and a time, where these are at hand and
+    /// The pane and the key of a line of which no more is asked, where key and time are at hand and
     /// it is not late; all others are left to `event` and `count`.
     #[inline]
-    fn count_pair(&self, origin: &Origin, line: &[u8], pair: &Pair, delta: &mut Delta) -> bool {
-        let Some((key, time)) = pair.read(line) else { return false };
+    fn pair_of<'a>(
+        &self,
+        origin: &Origin,
+        line: &'a [u8],
+        pair: &Pair,
+        delta: &mut Delta,
+    ) -> Option<(i64, &'a [u8])> {
+        let (key, time) = pair.read(line)?;
         let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
         if line.len() > MAX_LINE_BYTES || ahead.is_some_and(|last| time > last) {
-            return false;
+            return None;
         }
         let mut pane = 0;
         if let Some(panes) = self.panes {
             let end;
             (pane, end) = delta.pane_of(panes, time);
             if panes.is_past(end, delta.newest) {
-                return false;
+                return None;
             }
         }
         delta.note_time(time);
-        delta.count(pane, Some(key), &self.seed);
-        true
+        Some((pane, key))
     }
 
     #[inline]
@@ -276,6 +284,38 @@ impl Query {
     }
 }
 
+/// Events of a pane and a key each that are counted together.
+struct Waiting<'a> {
+    events: [(i64, &'a [u8]); TOGETHER],
+    len: usize,
+}
+
+impl Default for Waiting<'_> {
+    fn default() -> Self {
+        Self { events: [(0, &[]); TOGETHER], len: 0 }
+    }
+}
+
+impl<'a> Waiting<'a> {
+    #[inline]
+    fn push(&mut self, event: (i64, &'a [u8]), delta: &mut Delta, seed: &Seed) {
+        self.events[self.len] = event;
+        self.len += 1;
+        if self.len == TOGETHER {
+            delta.count_all(&self.events, seed);
+            self.len = 0;
+        }
+    }
+
+    /// Counts those that are fewer.
+    fn count(&mut self, delta: &mut Delta, seed: &Seed) {
+        for &(pane, key) in &self.events[..self.len] {
+            delta.count(pane, Some(key), seed);
+        }
+        self.len = 0;
+    }
+}
+
 /// The values of a line that aggregates take.
 struct Fields<'a> {
     reader: &'a mut Reader,
@@ -360,6 +400,18 @@ impl Events {
             }
         };
         plan.add(&mut delta.columns, entry, Some(time), &mut Given(values));
+    }
+
+    /// Counts an event for each key, which is text, at its time. It brings no values.
+    #[inline]
+    pub fn push_texts<'a>(&mut self, events: impl Iterator<Item = (&'a [u8], i64)>) {
+        let mut waiting = Waiting::default();
+        for (key, time) in events {
+            self.delta.note_time(time);
+            let (pane, _) = self.delta.pane_of(self.panes, time);
+            waiting.push((pane, key), &mut self.delta, &self.seed);
+        }
+        waiting.count(&mut self.delta, &self.seed);
     }
 
     /// The delta of all of them.

@@ -231,6 +231,21 @@ impl Given {
     }
 }
 
+impl Given {
+    /// Some rows, where all of it is text in one piece without nulls.
+    pub(crate) fn texts(
+        &self,
+        (start, end): (usize, usize),
+    ) -> Option<impl Iterator<Item = &[u8]>> {
+        let [Piece::Utf8(array)] = &self.pieces[..] else { return None };
+        let offsets = array.value_offsets().get(start..=end)?;
+        let text = array.value_data();
+        let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
+        (array.null_count() == 0)
+            .then(|| offsets.windows(2).map(move |ends| &text[place(ends[0])..place(ends[1])]))
+    }
+}
+
 /// Rows of several columns of the same length.
 pub(crate) fn for_each<'a>(
     columns: &[&'a Given],
@@ -238,18 +253,6 @@ pub(crate) fn for_each<'a>(
     mut take: impl FnMut(usize, &[Value<'a>]),
 ) {
     let mut row = start;
-    // Keys alone are mostly text in one piece, and then the way to each is short.
-    if let [Given { pieces, .. }] = columns
-        && let [Piece::Utf8(array)] = &pieces[..]
-        && array.null_count() == 0
-    {
-        let (offsets, text) = (array.value_offsets(), array.value_data());
-        for (step, ends) in offsets[start..=end].windows(2).enumerate() {
-            let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
-            take(start + step, &[Value::Text(&text[place(ends[0])..place(ends[1])])]);
-        }
-        return;
-    }
     let mut values = vec![Value::Null; columns.len()];
     while row < end {
         // As far as no piece of any column ends.

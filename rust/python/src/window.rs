@@ -257,6 +257,12 @@ impl PyWindow {
         rows: (usize, usize),
     ) -> Delta {
         let mut events = Events::new(self.panes, self.plan.clone(), self.seed.clone());
+        if let ([keys], []) = (keys, values)
+            && let Some(texts) = keys.texts(rows)
+        {
+            events.push_texts(texts.zip(times[rows.0..rows.1].iter().copied()));
+            return events.finish();
+        }
         let columns: Vec<&Given> = keys.iter().chain(values).collect();
         for_each(&columns, rows, |row, cells| {
             let (key, values) = cells.split_at(keys.len());
