@@ -7,13 +7,21 @@ They are of the events that a window holds. Which windows are answered is checke
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
+import subprocess
+import sys
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -582,3 +590,166 @@ def test_a_line_from_2038_moves_no_window_where_a_bound_is_said() -> None:
     query = tr.from_lines(lines, format="combined").window("10s", max_ahead="1h").count(by="host")
     (snapshot,) = query.run()
     assert (snapshot.total, snapshot.lines["rejected"]) == (2, {"future": 1})
+
+
+# --- columns of all kinds -------------------------------------------------------------------------
+
+
+def summed(values: Any, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - a column
+    window = tr.Window("10s", aggregates={"n": tr.count("values"), "m": tr.max(), "s": tr.sum()})
+    window.add(["a"] * 3, values, **{"times": [0] * 3, **given})
+    (row,) = window.snapshot().rows
+    return row
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2**53 + 1, None, 5],
+        (2**53 + 1, None, 5),
+        (value for value in [2**53 + 1, None, 5]),
+        pd.Series([2**53 + 1, None, 5], dtype="Int64"),
+        pd.Series([2**53 + 1, None, 5], dtype="int64[pyarrow]"),
+        pd.Series([0, 2**53 + 1, None, 5], dtype="Int64")[1:],
+        pa.array([2**53 + 1, None, 5]),
+        pa.chunked_array([[2**53 + 1], [None, 5]]),
+        pl.Series([2**53 + 1, None, 5]),
+        np.ma.array([2**53 + 1, 7, 5], mask=[0, 1, 0]),
+        pa.array([2**53 + 1, None, 5]).dictionary_encode(),
+    ],
+)
+def test_a_missing_value_is_none_and_whole_numbers_keep_their_digits(values: Any) -> None:  # noqa: ANN401
+    assert summed(values) == {"key": "a", "n": 2, "m": 2**53 + 1, "s": 2**53 + 6}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_are_values_of_their_own(unit: str) -> None:
+    times = np.array(["2026-01-01", "NaT", "2026-01-03"], dtype=f"datetime64[{unit}]")
+    for column in (times, pd.Series(times), pa.array(times), pl.Series(times.astype("M8[us]"))):
+        window = tr.Window("10s", aggregates={"n": tr.count("values"), "last": tr.max()})
+        window.add(["a"] * 3, column, times=[0] * 3)
+        (row,) = window.snapshot().rows
+        assert row == {"key": "a", "n": 2, "last": "2026-01-03T00:00:00Z"}
+        with pytest.raises(TypeError, match="sum takes numbers"):
+            summed(column)
+
+
+def test_keys_that_are_missing_are_the_null_key() -> None:
+    for dtype in ("object", "string", "category"):
+        window = tr.Window("10s")
+        window.add(pd.Series(["a", None, "a"], dtype=dtype), times=[0] * 3)
+        assert window.snapshot().rows == [{"key": "a", "count": 2}, {"key": None, "count": 1}]
+
+
+def test_times_beyond_reach_are_refused_and_not_turned_round() -> None:
+    window = tr.Window("10s")
+    for times in (np.array([2**62], dtype="M8[s]"), np.array(["NaT"], dtype="M8[us]")):
+        with pytest.raises((ValueError, TypeError), match=r"out of range|is missing"):
+            window.add(["a"], times=times)
+    with pytest.raises(ValueError, match="2 dimensions"):
+        window.add(np.zeros((1, 1), dtype="int64"), times=[0])
+    assert window.snapshot().total == 0
+
+
+def test_tuples_are_rows_however_many_there_are() -> None:
+    for count in (1, 2, 3):
+        window = tr.Window("60s", by=("host", "path"))
+        window.add([("h", f"/{n}") for n in range(count)], times=[0] * count)
+        rows = window.snapshot().rows
+        assert [(row["host"], row["path"]) for row in rows] == [
+            ("h", f"/{n}") for n in range(count)
+        ]
+
+
+def test_text_keys_stay_text_beside_values_that_are_bytes() -> None:
+    window = tr.Window("60s", aggregates={"l": tr.last("msg")})
+    window.add(["host"], {"msg": [b"\xff"]}, times=[0])
+    assert window.snapshot().rows == [{"key": "host", "l": b"\xff"}]
+
+
+def test_threads_that_add_take_no_window_from_the_one_that_answers() -> None:
+    window = tr.Window("1s")
+    stop = threading.Event()
+    now = [0]
+    added = [0]
+
+    def feed() -> None:
+        while not stop.is_set():
+            window.add(["x"] * 20, times=[now[0] + 0.5] * 20)
+            window.snapshot()
+            added[0] += 20
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    seen = 0
+    for second in range(1, 1_000):
+        now[0] = second + 5
+        seen += sum(snapshot.total for snapshot in window.advance(second))
+    stop.set()
+    feeder.join()
+    seen += sum(snapshot.total for snapshot in window.finish())
+    assert seen == added[0] - window.snapshot().lines["late"]
+
+
+def test_after_answers_that_nobody_asked_for_all_keys_are_new() -> None:
+    window = tr.Window("10s", changes=True)
+    window.add(["a", "b"], times=[0, 0])
+    list(window.advance(10))
+    window.advance(50)
+    window.add(["a"], times=[52])
+    (snapshot, *_) = window.advance(60)
+    assert [(row["key"], row["moved"]) for row in snapshot.rows] == [("a", None)]
+    assert snapshot.gone == []
+
+
+def test_a_snapshot_is_copied_by_value_and_never_changed() -> None:
+    window = tr.Window("10s", changes=True)
+    window.add(["a"], times=[0])
+    snapshot = window.snapshot()
+    assert copy.deepcopy(snapshot) == pickle.loads(pickle.dumps(snapshot)) == snapshot  # noqa: S301 - our own
+    with pytest.raises(AttributeError, match="does not change"):
+        snapshot.total = 5
+    assert snapshot.head(0).to_arrow().num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda w: w.snapshot(7), ValueError, "none of 0 to 0"),
+        (lambda w: w.add([{"key": 1, "t": 0}, 5], times="t"), ValueError, "row 1 has no 't'"),
+        (lambda w: w.add(pl.DataFrame({"a": [1]}), times="t"), ValueError, "no column 't'"),
+        (lambda _: tr.Window("1s", by=("a", "a")), ValueError, "a field is there twice"),
+        (lambda _: tr.Window("1s", top="5"), TypeError, "a whole number of rows"),
+        (lambda _: tr.Window("1s", aggregates=[tr.count()]), TypeError, "by name, such as"),
+        (lambda _: tr.Window("1s", aggregates={1: tr.count()}), TypeError, "names are text"),
+        (lambda _: tr.Window("1s", aggregates={"end": tr.count()}), ValueError, "a bound of"),
+        (lambda _: tr.Window("1s", by="time", late="keep"), ValueError, "two are alike"),
+        (lambda _: tr.quantile(0.5, error="x"), ValueError, "take one from"),
+    ],
+)
+def test_mistakes_say_what_and_where(call: Any, error: type[Exception], said: str) -> None:  # noqa: ANN401
+    with pytest.raises(error, match=said):
+        call(tr.Window("60s"))
+
+
+def test_names_of_aggregates_steer_no_terminal() -> None:
+    window = tr.Window("1s", aggregates={"\x1b[2J": tr.count()})
+    window.add(["a"], times=[0])
+    assert "\x1b" not in str(window.snapshot())
+
+
+def test_an_order_that_nobody_reads_takes_no_room() -> None:
+    code = """
+import resource, tailrace as tr
+w = tr.Window("10s", every="1s")
+sizes = []
+for i in range(3000):
+    w.add(list(range(500)), times=[i] * 500)
+    w.advance(i)
+    if i in (500, 2999):
+        sizes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(*sizes)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    early, late = map(int, ran.stdout.split())
+    assert late < early + 4_000

@@ -779,7 +779,6 @@ class WindowMachine(RuleBasedStateMachine):
         keys = [self.keys[index % len(self.keys)] for _, index in events]
         self.window.add(keys, times=TIME_COLUMNS[column](times))
         self.oracle.add(zip(times, keys, strict=True))
-        self.take(iter(()), [], 0)
 
     @rule(now=quarters, aware=st.booleans(), count=st.integers(0, 40))
     def advance(self, now: int, count: int, *, aware: bool) -> None:
@@ -796,9 +795,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule()
     def snapshot(self) -> None:
-        snapshot = self.window.snapshot()
-        self.take(iter(()), [], 0)
-        self.check(snapshot, self.oracle.snapshot())
+        self.check(self.window.snapshot(), self.oracle.snapshot())
 
     @rule(count=st.integers(0, 60))
     def finish(self, count: int) -> None:
@@ -941,7 +938,7 @@ def test_every_defaults_to_the_length() -> None:
     assert bounds == [(minutes[0], minutes[1]), (minutes[1], minutes[2])]
 
 
-def test_what_is_not_iterated_is_gone_with_the_next_call() -> None:
+def test_what_is_not_iterated_is_gone_with_the_next_move() -> None:
     window = tr.Window("2s", "1s")
     window.add(["a"], times=[0])
     first = window.advance(1)
@@ -949,8 +946,10 @@ def test_what_is_not_iterated_is_gone_with_the_next_call() -> None:
     assert list(first) == []
     assert [in_micros(snapshot.end) for snapshot in second] == [2 * SECOND]
     third = window.advance(3)
+    # Threads that add take nothing from the one that answers.
+    window.add(["b"], times=[5])
     window.snapshot()
-    assert list(third) == []
+    assert [in_micros(snapshot.end) for snapshot in third] == [3 * SECOND]
 
 
 def test_the_watermark_stays_behind_what_it_is_told_by_the_lateness() -> None:
@@ -1052,8 +1051,8 @@ def resident():
 
 sizes = []
 for second in range(180):
-    head = f'h - - [17/May/2015:10:{second // 60:02}:{second % 60:02} +0000] "GET /{second}/'
-    data = "".join([f'{head}{n} HTTP/1.1" 200 5 "-" "x"\\n' for n in range(5_000)]).encode()
+    head = f'h - - [17/May/2015:10:{second // 60:02}:{second % 60:02} +0000] "GET /{second:03}/'
+    data = "".join([f'{head}{n:04} HTTP/1.1" 200 5 "-" "x"\\n' for n in range(5_000)]).encode()
     delta = engine.absorb(data, kind="lines", span=(0, len(data)), **origin)
     engine.apply(delta)
     while (answer := engine.next_snapshot()) is not None:
@@ -1190,10 +1189,9 @@ def test_a_line_at_the_end_of_time_does_not_end_the_run(time: str) -> None:
     [
         # Milliseconds, by mistake.
         [1_700_000_000_000],
-        # NumPy's NaT.
-        np.array([-(2**63)], dtype="datetime64[us]"),
+        np.array([2**60], dtype="datetime64[us]"),
     ],
-    ids=["milliseconds", "NaT"],
+    ids=["milliseconds", "microseconds"],
 )
 def test_a_time_that_no_snapshot_could_show_is_refused(times: Any) -> None:  # noqa: ANN401
     window = tr.Window("10s")

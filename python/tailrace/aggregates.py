@@ -36,6 +36,9 @@ __all__ = [
 # What can be asked of events that have no value.
 _OF_EVENTS = {"count", "rate"}
 
+# What rows of `Snapshot.to_dicts` begin with.
+_BOUNDS = {"start", "end"}
+
 # What says how keys moved.
 _CHANGES = {"rank", "moved"}
 
@@ -208,7 +211,7 @@ def approx_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggr
     >>> window.snapshot().rows
     [{'key': 'a', 'users': 2}]
     """
-    if not _LEAST_HLL_ERROR <= error <= _MOST_HLL_ERROR:
+    if not isinstance(error, int | float) or not _LEAST_HLL_ERROR <= error <= _MOST_HLL_ERROR:
         raise ValueError(
             f"approx_distinct: an error of {error!r} is not to be had; take one from "
             f"{_LEAST_HLL_ERROR} to {_MOST_HLL_ERROR}"
@@ -240,7 +243,10 @@ def quantile(
         field, q = None, field
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
         raise ValueError(f"quantile: {q!r} is not from 0 to 1; the 99th percentile is 0.99")
-    if not _LEAST_QUANTILE_ERROR <= error <= _MOST_QUANTILE_ERROR:
+    if (
+        not isinstance(error, int | float)
+        or not _LEAST_QUANTILE_ERROR <= error <= _MOST_QUANTILE_ERROR
+    ):
         raise ValueError(
             f"quantile: an error of {error!r} is not to be had; take one from "
             f"{_LEAST_QUANTILE_ERROR} to {_MOST_QUANTILE_ERROR}"
@@ -252,7 +258,8 @@ def rate(field: str | None = None) -> Aggregate:
     """
     Find how many events a second there are, or the sum of a field's values a second.
 
-    It is over the length of the window, also while that has not filled. Exact, rounded once.
+    It is over the length of the window, also while that has not filled; without a window, and since
+    the start, over the time that there was. Exact, rounded once.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"rate": tr.rate()})
@@ -327,14 +334,10 @@ def asks(
         changes: Whether answers have `rank` and `moved` besides.
 
     Raises:
-        TypeError: One of them is no aggregate.
         ValueError: A name is that of a field of the key, or one names no field and needs to.
     """
     found: list[Ask] = []
     for name, aggregate in aggregates.items():
-        if not isinstance(aggregate, Aggregate):
-            example = f"{name}=tr.sum('size')"
-            raise TypeError(f"{name}: no aggregate, such as {example}, but {aggregate!r:.80}")
         if changes and name in _CHANGES:
             raise ValueError(f"{name!r} says how a key moved; give the aggregate another name")
         if name in by:
@@ -348,6 +351,46 @@ def asks(
             fields = [default]
         found.append((name, aggregate.what, fields, aggregate.number, aggregate.error))
     return found
+
+
+def checked_aggregates(aggregates: Mapping[str, Aggregate]) -> dict[str, Aggregate]:
+    """
+    Return aggregates by name.
+
+    Raises:
+        TypeError: They are none, or have no names.
+        ValueError: There are none, or one has a name that means something else in answers.
+    """
+    if not hasattr(aggregates, "items"):
+        raise TypeError(f"aggregates: by name, such as {{'n': tr.count()}}, not {aggregates!r:.80}")
+    found = dict(aggregates)
+    if not found:
+        raise ValueError("nothing to compute: say what, for instance hits=tr.count()")
+    for name, aggregate in found.items():
+        if not isinstance(name, str):
+            raise TypeError(f"aggregates: {name!r:.80} is no name; names are text")
+        if not isinstance(aggregate, Aggregate):
+            example = f"{name}=tr.sum('size')"
+            raise TypeError(f"{name}: no aggregate, such as {example}, but {aggregate!r:.80}")
+        if name in _BOUNDS:
+            raise ValueError(f"{name!r} is a bound of windows; give the aggregate another name")
+    return found
+
+
+def keys_of(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    """
+    Return the names of the fields of keys.
+
+    Raises:
+        TypeError: They are no names.
+        ValueError: One is there twice.
+    """
+    keys = () if by is None else (by,) if isinstance(by, str) else by
+    if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+        raise TypeError(f"by: the name of a field, such as 'url', or several, not {by!r:.80}")
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"by: {', '.join(keys)}: a field is there twice")
+    return tuple(keys)
 
 
 def place_of(order: str | None, aggregates: Mapping[str, Aggregate]) -> int | None:
@@ -364,7 +407,8 @@ def place_of(order: str | None, aggregates: Mapping[str, Aggregate]) -> int | No
         order = ranking[0]
     elif order not in ranking:
         names = ", ".join(ranking) or "none there"
-        raise ValueError(f"ranked by {order!r}: take one of the aggregates, {names}")
+        mend = f"take one of the aggregates, {names}; they are said before the order"
+        raise ValueError(f"ranked by {order!r}: {mend}")
     if aggregates[order] == Aggregate("count"):
         return None
     return list(aggregates).index(order)

@@ -10,7 +10,14 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 from tailrace import _core
-from tailrace.aggregates import Aggregate, asks, count, place_of
+from tailrace.aggregates import (
+    Aggregate,
+    asks,
+    checked_aggregates,
+    count,
+    keys_of,
+    place_of,
+)
 from tailrace.answers import Answers
 from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, micros
@@ -222,8 +229,9 @@ class Query:
                 the first, unless `top` or `sorted` says otherwise.
 
         Raises:
-            TypeError: What is asked is no aggregate, or not of values like these.
-            ValueError: The format has no such field, or nothing is asked.
+            TypeError: What is asked is no aggregate.
+            ValueError: The format has no such field, or nothing is asked. That an aggregate does
+                not take values like those of its field is told by `run`.
 
         >>> import tailrace as tr
         >>> lines = [
@@ -236,15 +244,10 @@ class Query:
         >>> next(iter(query.top(1, by="sent").run())).rows
         [{'host': '1.2.3.4', 'hits': 2, 'sent': 40, 'mean': 20.0}]
         """
-        keys = () if by is None else (by,) if isinstance(by, str) else by
-        if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
-            raise TypeError(f"by: the name of a field, such as 'url', or several, not {by!r:.80}")
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"by: {', '.join(keys)}: a field is there twice")
-        if not aggregates:
-            raise ValueError("nothing to compute: say what, for instance hits=tr.count()")
+        keys = keys_of(by)
+        checked_aggregates(aggregates)
         asks(aggregates, keys)
-        question = self._question._replace(by=tuple(keys), aggregates=aggregates)
+        question = self._question._replace(by=keys, aggregates=aggregates)
         for place in self._places:
             checked_fields(question.fields, place.log_format)
         return self._with(question=question).checked(question.fields)

@@ -7,6 +7,9 @@ from tailrace.durations import Duration, check_divides, micros
 
 __all__ = ["Length", "checked_count", "lengths_us", "shape"]
 
+# As many keys as there can be.
+_MOST = 2**32
+
 # One, several, or everything since the start.
 Length = Duration | list[Duration | None] | tuple[Duration | None, ...] | None
 
@@ -39,11 +42,16 @@ def checked_count(number: int | None, name: str, of: str) -> int | None:
     Return a number of things that there may be.
 
     Raises:
+        TypeError: It is no whole number.
         ValueError: It is below one.
     """
-    if number is not None and number < 1:
+    if number is None:
+        return None
+    if not isinstance(number, int):
+        raise TypeError(f"{name}: a whole number of {of}, not {number!r:.80}")
+    if number < 1:
         raise ValueError(f"{name}: {number} {of}; ask for at least one, or None for all")
-    return number
+    return min(number, _MOST)
 
 
 def shape(

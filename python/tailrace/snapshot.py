@@ -134,7 +134,8 @@ class Snapshot:
         """
         Ranked rows, cut to the number asked for: the key and what was asked of it.
 
-        Behind them stands, where there is one, the row `(other)` of the keys over `max_keys`.
+        Times are text in ISO 8601 here, and timestamps in columns of Arrow. Behind them stands,
+        where there is one, the row `(other)` of the keys over `max_keys`.
         """
         if self._rows is None:
             rows = self._arrow().to_dicts()
@@ -156,9 +157,14 @@ class Snapshot:
 
     def head(self, n: int) -> Snapshot:
         """Return it with its first rows alone."""
+        if self._table is None or n >= len(self._table):
+            rows: list[dict[str, Any]] | Table = self.rows[:n]
+        else:
+            rows = self._table.head(n)
+        other = self.other if n >= len(self) else None
         return Snapshot(
-            self.start, self.end, self.keys, self.total, self.rows[:n], self.lines,
-            by=self.by, other=self.other, gone=self.gone, lookback=self.lookback,
+            self.start, self.end, self.keys, self.total, rows, self.lines,
+            by=self.by, other=other, gone=self.gone, lookback=self.lookback,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -208,6 +214,10 @@ class Snapshot:
             return NotImplemented
         return self._all() == other._all()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make copies that have rows and no columns."""
+        return _again, self._all()
+
     __hash__ = None  # type: ignore[assignment]
 
     def _all(self) -> tuple[Any, ...]:
@@ -253,6 +263,11 @@ class Snapshot:
         from tailrace.outputs import html  # noqa: PLC0415 - as above
 
         return html.table(self, most=_SMALL)
+
+
+def _again(*parts: Any) -> Snapshot:  # noqa: ANN401 - as `_all` has them
+    *first, by, other, gone, lookback = parts
+    return Snapshot(*first, by=by, other=other, gone=gone, lookback=lookback)
 
 
 def _time(micros: int | None) -> datetime | None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from tailrace import _core
-from tailrace.aggregates import Aggregate, asks, count, place_of
+from tailrace.aggregates import (
+    Aggregate,
+    asks,
+    checked_aggregates,
+    count,
+    keys_of,
+    place_of,
+)
 from tailrace.durations import Duration, micros
 from tailrace.format import Batch
 from tailrace.shape import Length, shape
@@ -75,7 +83,7 @@ class Window:
         length: Length,
         every: Duration | None = None,
         *,
-        by: str | Sequence[str] = "key",
+        by: str | Sequence[str] | None = "key",
         aggregates: Mapping[str, Aggregate] | None = None,
         top: int | None = None,
         order_by: str | None = None,
@@ -88,9 +96,9 @@ class Window:
     ) -> None:
         if late not in ("count", "keep"):
             raise ValueError(f"late: {late!r} is none of count and keep")
-        self._late: list[dict[str, Any]] | None = [] if late == "keep" else None
-        self._by = (by,) if isinstance(by, str) else tuple(by)
-        asked = {"count": count()} if aggregates is None else dict(aggregates)
+        self._late: deque[dict[str, Any]] | None = deque() if late == "keep" else None
+        self._by = keys_of(by)
+        asked = checked_aggregates({"count": count()} if aggregates is None else aggregates)
         self._window = _core.Window(
             by=list(self._by),
             aggregates=asks(asked, self._by, _VALUES, changes=changes),
@@ -107,7 +115,11 @@ class Window:
             ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
+        self._lengths = len(length) if isinstance(length, list | tuple) else 1
         self._calls = 0
+        names = [*self._by, *self._window.fields, "time"]
+        if late == "keep" and len(set(names)) < len(names):
+            raise ValueError(f"late: of {', '.join(names)} two are alike; name them otherwise")
 
     def add(self, keys: Any, values: Any = None, *, times: Any) -> None:  # noqa: ANN401 - columns
         """
@@ -122,15 +134,15 @@ class Window:
                 or a list of dictionaries.
             values: A column; where aggregates name fields, columns by name or a table. Not needed
                 where *keys* is a table with all of them, or only events are counted.
-            times: As many aware datetimes, `datetime64`s, Arrow timestamps (without a zone these
-                two are UTC), or seconds since the epoch; or the name of such a column of *keys*.
+            times: As many aware datetimes, an array of `datetime64`, Arrow timestamps (without a
+                zone these two are UTC), or seconds since the epoch; or the name of such a column
+                of *keys*. Nothing here knows what time it is, so none is too far ahead.
 
         Raises:
             TypeError: Keys, values or times of another type, or of several types.
             ValueError: Not as many of one as of the other, a column that is missing, a datetime
                 without a zone, or out of range.
         """
-        self._calls += 1
         fields = self._window.fields
         if isinstance(times, str):
             times = _of_table(keys, [times], "times")[0]
@@ -143,12 +155,13 @@ class Window:
             value_columns = _of_table(keys, fields, "values")
         else:
             value_columns = _columns(values, fields, "values")
-        moments, in_micros = _times(times)
+        key_columns = [_at_hand(column) for column in key_columns]
+        value_columns = [_at_hand(column) for column in value_columns]
+        times = _at_hand(times)
         late = self._window.add(
             [_column(column, "keys") for column in key_columns],
             [_column(column, "values") for column in value_columns],
-            moments,
-            micros=in_micros,
+            _times(times),
         )
         if self._late is not None:
             names = [*self._by, *fields, "time"]
@@ -173,15 +186,14 @@ class Window:
         """
         if self._late is None:
             raise ValueError("late events are not kept; make the window with late='keep'")
-        late, self._late = self._late, []
-        return late
+        return [self._late.popleft() for _ in range(len(self._late))]
 
     def advance(self, now: datetime | float) -> Snapshots:
         """
         Move the watermark to *now* minus lateness, and return the windows that ended by then.
 
         The watermark moves at once. What is not iterated is not computed, and is gone with the
-        next call of this object.
+        next call of `advance` or `finish`.
         """
         self._calls += 1
         self._window.advance(_moment(now))
@@ -194,8 +206,19 @@ class Window:
         return Snapshots(self, self._calls)
 
     def snapshot(self, lookback: int = 0) -> Snapshot:
-        """Return the window that ends with the newest open pane, as it stands."""
-        self._calls += 1
+        """
+        Return the window that ends with the newest open pane, as it stands.
+
+        It shows all keys of open panes; `max_keys` is about those that are closed.
+
+        Args:
+            lookback: Of several lengths, which one, from 0.
+
+        Raises:
+            ValueError: There are not so many lengths.
+        """
+        if not 0 <= lookback < self._lengths:
+            raise ValueError(f"lookback: {lookback} is none of 0 to {self._lengths - 1}")
         return Snapshot.of(self._window.snapshot(lookback), self._by)
 
     def export(self) -> bytes:
@@ -216,7 +239,6 @@ class Window:
         >>> whole.snapshot().rows
         [{'key': 'a', 'count': 2}, {'key': 'b', 'count': 1}]
         """
-        self._calls += 1
         return self._window.export()
 
     def export_table(self) -> Batch:
@@ -226,26 +248,27 @@ class Window:
         These are `pane`, where it begins, the fields of keys, `count`, and for each aggregate its
         part as `merge` takes it; what the window is stands in the metadata of the schema.
         """
-        self._calls += 1
         return Batch(self._window.export_table())
 
     def merge(self, other: Window | bytes | ArrowStream) -> None:
         """
-        Add what another window holds, of the same length, slide, keys and aggregates.
+        Add what another window holds that looks at the same.
 
         In which order several are added makes no odds: the answers are those of one window that
         saw all events, floats included (under `max_keys` that is promised of totals alone). Add
-        them to a window that has not moved yet: what comes for panes that it has closed is late.
+        them to a window that has not moved yet: what comes for panes that it has closed is late,
+        and the first end that it answers is the last one that any of them has answered, for the
+        panes before that are gone from there.
 
         Args:
             other: A window, what `export` returned, or the table of `export_table`, which may
-                have been to a file and back, with its metadata.
+                have been to a file and back, with its metadata. Its panes have to be as long and
+                its keys and aggregates' fields the same; lengths and names may differ.
 
         Raises:
             TypeError: It is none of these.
             ValueError: It is of another shape or of other aggregates, or broken; nothing is added.
         """
-        self._calls += 1
         if isinstance(other, Window):
             other = other.export()
         if isinstance(other, bytes | bytearray | memoryview):
@@ -295,6 +318,9 @@ _NUMBERS = {"i": "int64", "u": "int64", "b": "int64", "f": "float64"}
 
 _MOST = 2**63 - 1
 
+# From 1970, as far as times go and a year more.
+_MOST_YEARS = 286
+
 
 def _is_table(given: Any) -> bool:  # noqa: ANN401 - whatever holds columns
     if isinstance(given, Mapping) or hasattr(given, "columns"):
@@ -311,36 +337,47 @@ def _columns(given: Any, names: Sequence[str], what: str) -> list[Any]:  # noqa:
         return _of_table(given, names, what)
     if len(names) == 1:
         return [given]
+    given = given if isinstance(given, list | tuple) else list(given)
+    if given and all(isinstance(row, tuple) and len(row) == len(names) for row in given):
+        return [list(column) for column in zip(*given, strict=True)]
     # In order, each a column of its own; a list of as many texts is one column.
-    if isinstance(given, list | tuple) and len(given) == len(names) and not _is_plain(given):
+    if len(given) == len(names) and not any(_is_plain(column) for column in given):
         return list(given)
     raise ValueError(
-        f"{what}: {len(names)} columns are wanted, for {', '.join(names)}: by name, in a table, or "
-        "in order in a list"
+        f"{what}: {len(names)} columns are wanted, for {', '.join(names)}: by name, in a table, "
+        "in order in a list, or a list of tuples"
     )
 
 
-def _is_plain(given: Sequence[Any]) -> bool:
-    return any(isinstance(one, str | bytes | int | float | None) for one in given)
+def _is_plain(value: Any) -> bool:  # noqa: ANN401 - as above
+    return isinstance(value, str | bytes | int | float | tuple | None)
 
 
 def _of_table(table: Any, names: Sequence[str], what: str) -> list[Any]:  # noqa: ANN401 - as above
     if not _is_table(table):
         raise TypeError(f"{what}: {names[0]!r} names a column, but no table is given")
     if isinstance(table, list):
-        try:
-            return [[row[name] for row in table] for name in names]
-        except KeyError as error:
-            raise ValueError(f"{what}: a row has no {error.args[0]!r}") from None
-    if isinstance(table, Batch):
+        for number, row in enumerate(table):
+            missing = [name for name in names if not isinstance(row, Mapping) or name not in row]
+            if missing:
+                raise ValueError(f"{what}: row {number} has no {missing[0]!r}")
+        return [[row[name] for row in table] for name in names]
+    if isinstance(table, Batch | _core.Table):
         return [table.select([name]) for name in names]
-    columns = []
+    known = getattr(table, "column_names", None) or getattr(table, "columns", None)
+    known = table.keys() if isinstance(table, Mapping) else known
     for name in names:
-        try:
-            columns.append(table[name])
-        except (KeyError, LookupError, ValueError) as error:
-            raise ValueError(f"{what}: there is no column {name!r}") from error
-    return columns
+        if known is not None and list(known).count(name) != 1:
+            times = "no" if name not in known else "more than one"
+            raise ValueError(f"{what}: there is {times} column {name!r}")
+    return [table[name] for name in names]
+
+
+def _at_hand(values: Any) -> Any:  # noqa: ANN401 - as above
+    """Make a list of what can be walked through only once."""
+    is_column = hasattr(values, "__getitem__") or hasattr(values, "__arrow_c_array__")
+    is_column = is_column or hasattr(values, "__arrow_c_stream__")
+    return list(values) if hasattr(values, "__iter__") and not is_column else values
 
 
 def _column(values: Any, what: str) -> Any:  # noqa: ANN401 - whatever holds a column
@@ -348,16 +385,12 @@ def _column(values: Any, what: str) -> Any:  # noqa: ANN401 - whatever holds a c
     speaks_arrow = hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
     if isinstance(values, str | bytes) or not (speaks_arrow or hasattr(values, "__iter__")):
         raise TypeError(f"{what}: a column is wanted, such as a list, not {values!r:.80}")
+    if _is_of_pandas(values):
+        return _of_pandas(values, what)
     kind = getattr(getattr(values, "dtype", None), "kind", None)
-    to_numpy = getattr(values, "to_numpy", None)
-    if kind in _NUMBERS and (to_numpy is not None or not speaks_arrow):
-        # Of pandas' series too; a missing value among whole numbers makes these objects.
-        array = values if to_numpy is None else to_numpy()
-        if getattr(array.dtype, "kind", None) in _NUMBERS:
-            if array.dtype.kind == "u" and array.size and int(array.max()) > _MOST:
-                raise ValueError(f"{what}: a number is out of range (64 bits)")
-            return array.astype(_NUMBERS[array.dtype.kind])
-    if speaks_arrow and not _is_of_pandas(values):
+    if kind is not None and not speaks_arrow and not hasattr(values, "mask"):
+        return _of_numpy(values, kind, what)
+    if speaks_arrow:
         return values
     for method in ("tolist", "to_pylist", "to_list"):
         convert = getattr(values, method, None)
@@ -366,9 +399,40 @@ def _column(values: Any, what: str) -> Any:  # noqa: ANN401 - whatever holds a c
     return list(values)
 
 
+def _of_numpy(array: Any, kind: str, what: str) -> Any:  # noqa: ANN401 - an array
+    if array.ndim != 1:
+        raise ValueError(f"{what}: a column is wanted, not {array.ndim} dimensions")
+    if kind == "M":
+        years = array.astype("datetime64[Y]").astype("int64")
+        # What is no time is not equal to itself.
+        if ((abs(years) > _MOST_YEARS) & (array == array)).any():  # noqa: PLR0124
+            raise ValueError(f"{what}: a time is out of range (years 1684 to 2255)")
+        return (array.astype("datetime64[us]").astype("int64"),)
+    if kind not in _NUMBERS or not array.size:
+        return array.tolist()
+    if kind == "u" and int(array.max()) > _MOST:
+        raise ValueError(f"{what}: a number is out of range (64 bits)")
+    return array.astype(_NUMBERS[kind])
+
+
+def _is_of_pandas(values: Any) -> bool:  # noqa: ANN401 - as above
+    # Its way to Arrow needs pyarrow, which may not be there.
+    return type(values).__module__.partition(".")[0] == "pandas" and hasattr(values, "isna")
+
+
+def _of_pandas(values: Any, what: str) -> Any:  # noqa: ANN401 - a series
+    """Return a series as a column; what it calls missing is null, but NaN among floats is NaN."""
+    if type(values.dtype).__module__.partition(".")[0] == "numpy" and values.dtype.kind != "O":
+        return _of_numpy(values.to_numpy(), values.dtype.kind, what)
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
+    return [None if is_missing else value for value, is_missing in pairs]
+
+
 def _at(column: Any, row: int) -> Any:  # noqa: ANN401 - as above
     """Return a value as Python has it."""
     value = column.iloc[row] if hasattr(column, "iloc") else column[row]
+    if getattr(getattr(value, "dtype", None), "kind", None) == "M":
+        return value.astype("datetime64[us]").item().replace(tzinfo=UTC)
     for method in ("as_py", "item"):
         convert = getattr(value, method, None)
         if convert is not None:
@@ -376,28 +440,18 @@ def _at(column: Any, row: int) -> Any:  # noqa: ANN401 - as above
     return value
 
 
-def _is_of_pandas(values: Any) -> bool:  # noqa: ANN401 - as above
-    # Its way to Arrow needs pyarrow, which may not be there.
-    return type(values).__module__.partition(".")[0] == "pandas"
-
-
-def _times(times: Any) -> tuple[Any, bool]:  # noqa: ANN401 - whatever holds a column
-    """Return times as a column, and whether whole numbers in it are microseconds."""
-    # NumPy and pandas name their type so; with a zone pandas adds it after a comma.
-    kind = str(getattr(times, "dtype", ""))
-    if kind.startswith("datetime64") and "," not in kind:
-        array = times.to_numpy() if hasattr(times, "to_numpy") else times
-        return array.astype("datetime64[us]").astype("int64"), True
+def _times(times: Any) -> Any:  # noqa: ANN401 - whatever holds a column
+    """Return times as a column that the core takes."""
     moments = _column(times, "times")
     if isinstance(moments, list) and not isinstance(times, list | tuple):
-        # Arrow's timestamps without a zone count from the epoch in UTC.
+        # Times of a library without a zone count from the epoch in UTC.
         moments = [
             moment.replace(tzinfo=UTC)
             if isinstance(moment, datetime) and moment.tzinfo is None
             else moment
             for moment in moments
         ]
-    return moments, False
+    return moments
 
 
 def _moment(now: datetime | float) -> int:

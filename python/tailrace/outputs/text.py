@@ -75,13 +75,15 @@ def table_lines(snapshot: Snapshot, most: int | None = None) -> list[Line]:
 
 
 def _right(name: str, texts: list[str]) -> list[str]:
-    wide = max(map(len, [name, *texts]))
-    return [f"{text:>{wide}}" for text in [name, *texts]]
+    all_of_it = [for_people(name), *texts]
+    wide = max(map(len, all_of_it))
+    return [f"{text:>{wide}}" for text in all_of_it]
 
 
 def _left(name: str, texts: list[str]) -> list[str]:
-    wide = max(map(len, [name, *texts]))
-    return [f"{text:<{wide}}" for text in [name, *texts]]
+    all_of_it = [for_people(name), *texts]
+    wide = max(map(len, all_of_it))
+    return [f"{text:<{wide}}" for text in all_of_it]
 
 
 def lines_summary(lines: dict[str, Any]) -> str:

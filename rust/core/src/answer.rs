@@ -80,7 +80,7 @@ fn text(cells: &[Cell], raw: bool) -> Values {
         }
         offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
     }
-    Values::Text { offsets, data }
+    if raw { Values::Bytes { offsets, data } } else { Values::Text { offsets, data } }
 }
 
 fn ints(cells: &[Cell]) -> Values {

@@ -419,9 +419,25 @@ impl KeyTable {
             Some(key) => Slot { hash, len: id_of(key.len()).min(NONE - 1), at: self.text.put(key) },
         };
         let id = self.add(slot, 0);
+        self.make_room();
         let Self { index, slots, .. } = self;
         index.insert_unique(whole(hash), id, |&id| whole(slots[id as usize].hash));
         id
+    }
+
+    /// A table that is full of keys that left would grow where it needs not.
+    fn make_room(&mut self) {
+        let Self { index, slots, .. } = self;
+        let most = index.num_buckets() / 8 * 7;
+        if index.len() < index.capacity() || index.len() > most / 8 * 7 {
+            return;
+        }
+        let mut fresh = HashTable::with_capacity(most);
+        let hash = |&id: &u32| whole(slots[id as usize].hash);
+        for id in index.iter() {
+            fresh.insert_unique(hash(id), *id, hash);
+        }
+        *index = fresh;
     }
 
     /// A new number that no key finds; it is held for ever.

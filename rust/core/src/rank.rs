@@ -7,7 +7,7 @@
 //! answer to the next: only those whose panes came or left are sorted, and merged into the rest.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::aggregate::Cell;
 use crate::keys::{KeyBytes, KeyTable};
@@ -153,12 +153,21 @@ pub(crate) struct Ranking {
     /// Places by key number, from 1; 0 where there was none.
     ranks: Vec<u32>,
     /// What the last answer showed.
-    shown: Vec<(u32, Option<Box<[u8]>>)>,
+    shown: Vec<Option<Box<[u8]>>>,
 }
 
 impl Ranking {
     /// Notes that a pane with this key came or left.
     pub(crate) fn note(&mut self, key: u32) {
+        // Without an order all keys are sorted, and with so many changes too.
+        if self.order.is_empty() {
+            return;
+        }
+        if self.changed.len() > self.order.len() {
+            self.order = Vec::new();
+            self.changed = Vec::new();
+            return;
+        }
         self.changed.push(key);
     }
 
@@ -167,7 +176,7 @@ impl Ranking {
         if let Some(rank) = self.ranks.get_mut(key as usize) {
             *rank = 0;
         }
-        self.changed.push(key);
+        self.note(key);
     }
 
     /// The first `limit` keys, or all of them.
@@ -196,14 +205,10 @@ impl Ranking {
         for (rank, &id) in (1..).zip(&self.order) {
             self.ranks[id as usize] = rank;
         }
-        let is_shown = |id: u32, key: KeyBytes<'_>| {
-            let rank = rank_of(&self.ranks, id) as usize;
-            0 < rank && rank <= ids.len() && keys.key(id) == key
-        };
-        let shown = std::mem::take(&mut self.shown).into_iter();
-        let gone = shown.filter(|(id, key)| !is_shown(*id, key.as_deref())).map(|(_, key)| key);
-        let gone = gone.collect();
-        self.shown = ids.iter().map(|&id| (id, keys.key(id).map(Into::into))).collect();
+        let now: BTreeSet<KeyBytes<'_>> = ids.iter().map(|&id| keys.key(id)).collect();
+        let mut gone = std::mem::take(&mut self.shown);
+        gone.retain(|key| !now.contains(&key.as_deref()));
+        self.shown = ids.iter().map(|&id| keys.key(id).map(Into::into)).collect();
         Changes { moved, gone }
     }
 }

@@ -61,8 +61,8 @@ pub struct Settings {
     pub keys: Vec<Kind>,
     /// What the values of the plan's fields are.
     pub values: Vec<Kind>,
-    /// Whether text is given as it stands, also where it is not UTF-8.
-    pub raw: bool,
+    /// Which of the fields of keys, and of the plan, are bytes and no text.
+    pub raw: [Vec<bool>; 2],
 }
 
 impl Settings {
@@ -81,7 +81,7 @@ impl Settings {
             plan: Plan::counting(),
             keys: vec![kind],
             values: Vec::new(),
-            raw: false,
+            raw: [Vec::new(), Vec::new()],
         }
     }
 
@@ -188,7 +188,7 @@ impl State {
     }
 
     /// Says what keys and values are, where that shows only with the first of them.
-    pub fn set_kinds(&mut self, keys: Vec<Kind>, values: Vec<Kind>, raw: bool) {
+    pub fn set_kinds(&mut self, keys: Vec<Kind>, values: Vec<Kind>, raw: [Vec<bool>; 2]) {
         self.settings.keys = keys;
         self.settings.values = values;
         self.settings.raw = raw;
@@ -383,25 +383,31 @@ impl State {
     pub fn skip(&mut self) -> Option<i64> {
         let panes = self.settings.panes?;
         self.told = usize::MAX;
-        self.next_end(panes)?;
+        let last = self.last_end(panes)?;
+        self.window.forget_answers();
         // In one step: to walk would cost every slide of a window that nobody looked at.
-        let settings = &self.settings;
-        let mut last = settings.floor(panes.number(self.watermark?) - 1);
-        if settings.clock != Clock::Arrival {
-            // An empty window is answered once, so the end after the last event is the last.
-            let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
-            let newest = newest.max(self.window.newest());
-            let emptied =
-                newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
-            let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
-            last = emptied.map_or(last, |emptied| emptied.min(last)).max(end);
-        }
         self.slide_to(last);
         Some(last)
     }
 
+    /// The last pane whose end the watermark has passed without an answer.
+    fn last_end(&self, panes: Panes) -> Option<i64> {
+        self.next_end(panes)?;
+        let settings = &self.settings;
+        let last = settings.floor(panes.number(self.watermark?) - 1);
+        if settings.clock == Clock::Arrival {
+            return Some(last);
+        }
+        // An empty window is answered once, so the end after the last event is the last.
+        let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
+        let newest = newest.max(self.window.newest());
+        let emptied = newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
+        let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
+        Some(emptied.map_or(last, |emptied| emptied.min(last)).max(end))
+    }
+
     /// The number of the pane whose end is to be answered next.
-    fn next_end(&mut self, panes: Panes) -> Option<i64> {
+    fn next_end(&self, panes: Panes) -> Option<i64> {
         let watermark = self.watermark?;
         let settings = &self.settings;
         let last = settings.floor(panes.number(watermark) - 1);
@@ -477,9 +483,12 @@ impl State {
             let totals = self.window.totals(0).unwrap_or(&none);
             return self.answer(0, (self.oldest, self.newest), totals);
         };
+        let passed = self.watermark.map(|watermark| panes.number(watermark));
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let newest = newest.max(self.window.newest()).map(|number| self.settings.ceil(number));
-        let Some(number) = newest.max(self.answered).max(self.whole_end()) else {
+        let newest = newest.filter(|&number| passed.is_none_or(|passed| number >= passed));
+        let newest = newest.map(|number| self.settings.ceil(number));
+        let reached = self.last_end(panes).max(self.answered).max(self.whole_end());
+        let Some(number) = newest.max(reached) else {
             return self.answer(back, (None, None), &Totals::default());
         };
         let mut totals = Totals::new(&self.settings.plan, true);
@@ -646,8 +655,9 @@ impl Asked<'_> {
         }
         // A plan that does not fit its values was turned away when it was made.
         let says = plan.kinds(values).unwrap_or_default();
+        let raw = plan.of_fields(&raw[1]);
         for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
-            let mut column = Builder::new(kind, lists, *raw);
+            let mut column = Builder::new(kind, lists, raw[place]);
             for &id in ids.iter().chain(&other) {
                 column.push(cell(place, id));
             }
@@ -669,7 +679,8 @@ impl Asked<'_> {
 
     fn key_columns(&self) -> Vec<Builder> {
         let Settings { keys, raw, .. } = self.settings;
-        keys.iter().map(|&kind| Builder::new(kind, false, *raw)).collect()
+        let raw = raw[0].iter().copied().chain(std::iter::repeat(false));
+        keys.iter().zip(raw).map(|(&kind, raw)| Builder::new(kind, false, raw)).collect()
     }
 }
 

@@ -47,6 +47,13 @@ pub enum Values {
     Float(Vec<f64>),
     /// Microseconds since the epoch.
     Time(Vec<i64>),
+    /// Bytes.
+    Bytes {
+        /// Where each begins, and where the last one ends.
+        offsets: Vec<i32>,
+        /// All of them in a row.
+        data: Vec<u8>,
+    },
     /// Whole numbers of which some need more than 64 bits.
     Large(Vec<i128>),
     /// Lists of values, each with how often it came.
@@ -73,7 +80,7 @@ impl Column {
             at(place)..at(place + 1)
         };
         let cell = match &self.values {
-            Values::Text { offsets, data } => {
+            Values::Text { offsets, data } | Values::Bytes { offsets, data } => {
                 data.get(span(offsets)).map(|text| Cell::Text(text.into()))
             }
             Values::Int(values) => values.get(place).map(|&value| Cell::Int(value.into())),
@@ -394,7 +401,7 @@ impl Column {
             Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
             Values::Float(numbers) => numbers.reserve(values),
             // Of answers, never of lines.
-            Values::Large(_) | Values::Counted { .. } => {}
+            Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. } => {}
         }
     }
 
@@ -419,7 +426,11 @@ impl Column {
                 note(number.is_some());
                 values.push(number.unwrap_or_default());
             }),
-            Values::Float(_) | Values::Time(_) | Values::Large(_) | Values::Counted { .. } => {}
+            Values::Float(_)
+            | Values::Time(_)
+            | Values::Bytes { .. }
+            | Values::Large(_)
+            | Values::Counted { .. } => {}
         }
         self.valid.extend(valid, kept.len);
     }
@@ -450,7 +461,7 @@ impl Column {
                 values.push(0);
                 false
             }
-            (Values::Large(_) | Values::Counted { .. }, _) => false,
+            (Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. }, _) => false,
             (Values::Float(values), _) => {
                 values.push(0.0);
                 false

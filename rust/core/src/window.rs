@@ -310,6 +310,15 @@ impl Window {
         self.past.as_ref().or(since_start.map(|back| &back.totals))
     }
 
+    /// Ends pass without an answer, so the next one follows none.
+    pub(crate) fn forget_answers(&mut self) {
+        for back in &mut self.backs {
+            if let Some(ranking) = &mut back.ranking {
+                *ranking = Ranking::default();
+            }
+        }
+    }
+
     /// The totals of a look back and the order of its keys, where that is kept.
     pub(crate) fn ranking(&mut self, back: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
         self.backs.get_mut(back).map(|back| (&back.totals, back.ranking.as_mut()))

@@ -51,7 +51,7 @@ impl Shape {
             plan: all(),
             keys: vec![Kind::Text; self.fields],
             values: vec![self.value_kind()],
-            raw: true,
+            raw: [vec![true; 4], vec![true; 4]],
         };
         State::new(settings, 0)
     }

@@ -66,6 +66,10 @@ pub(crate) fn batch(
 fn array(column: Column, raw: bool) -> Result<ArrayRef, ArrowError> {
     let nulls = nulls(column.valid);
     Ok(match column.values {
+        Values::Bytes { offsets, data } => {
+            let offsets = OffsetBuffer::new(offsets.into());
+            Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
+        }
         Values::Text { offsets, data } if raw => {
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)

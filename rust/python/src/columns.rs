@@ -10,7 +10,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray,
     PrimitiveArray, StringArray, StringViewArray,
 };
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -122,8 +122,14 @@ impl Piece {
 }
 
 impl Given {
-    /// Takes a list, whole numbers or floats in a buffer, or what speaks Arrow.
+    /// Takes a list, whole numbers or floats in a buffer, what speaks Arrow, or a tuple of a buffer
+    /// of microseconds since the epoch, of which the least number is none.
     pub(crate) fn new(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Self> {
+        if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
+            let micros = micros.to_vec(values.py())?;
+            let valid = micros.iter().map(|&time| time != i64::MIN).collect::<BooleanBuffer>();
+            return Ok(Self::of_pieces(vec![Piece::Times(micros.into(), Some(valid.into()))]));
+        }
         if let Ok(list) = values.cast::<PyList>() {
             return Self::of_list(list, what);
         }
@@ -195,16 +201,14 @@ impl Given {
         (&Piece::Nulls(0), 0)
     }
 
-    /// Microseconds since the epoch of each row: of times, or of seconds, or of what is in
-    /// microseconds already.
-    pub(crate) fn into_times(self, micros: bool) -> PyResult<Vec<i64>> {
+    /// Microseconds since the epoch of each row: of times, or of seconds.
+    pub(crate) fn into_times(self) -> PyResult<Vec<i64>> {
         let mut times = Vec::with_capacity(self.len);
         for piece in &self.pieces {
             for row in 0..piece.len() {
                 let index = times.len();
                 let time = match piece.get(row) {
                     Value::Time(time) => Some(time),
-                    Value::Int(time) if micros => Some(time),
                     Value::Int(seconds) => seconds.checked_mul(SECOND),
                     #[expect(
                         clippy::cast_possible_truncation,
@@ -213,7 +217,13 @@ impl Given {
                     Value::Float(seconds) => {
                         (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
                     }
-                    Value::Null | Value::Text(_) => {
+                    Value::Null => {
+                        return Err(PyTypeError::new_err(format!(
+                            "time {index} is missing; it is no aware datetime and no number of \
+                             seconds since the epoch"
+                        )));
+                    }
+                    Value::Text(_) => {
                         return Err(PyTypeError::new_err(format!(
                             "time {index} is no aware datetime and no number of seconds since the \
                              epoch"
@@ -300,7 +310,7 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
         // A table of one column is that column.
-        DataType::Struct(fields) if fields.len() == 1 => {
+        DataType::Struct(fields) if fields.len() == 1 && array.null_count() == 0 => {
             return piece(array.as_struct().column(0), what);
         }
         DataType::Null => Piece::Nulls(array.len()),
@@ -324,6 +334,8 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
         DataType::UInt64 => {
             let values = array.as_primitive::<UInt64Type>().values().iter().enumerate();
             let value = |(index, &value)| {
+                let there = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(index));
+                let value = if there { value } else { 0 };
                 i64::try_from(value).map_err(|_| out_of_range(what, index, "64 bits"))
             };
             Piece::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)

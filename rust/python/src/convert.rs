@@ -27,12 +27,11 @@ pub(crate) fn answer<'py>(
     py: Python<'py>,
     snapshot: Snapshot,
     names: &[String],
-    raw: bool,
 ) -> PyResult<Answer<'py>> {
     let Snapshot { back, start, end, keys, total, other, rows, gone, lines } = snapshot;
     let lines = counters(py, &lines)?;
-    let gone = gone.map(|gone| PyTable::of_rows(names, gone, raw)).transpose()?;
-    let rows = PyTable::of_rows(names, rows, raw)?;
+    let gone = gone.map(|gone| PyTable::of_rows(names, gone)).transpose()?;
+    let rows = PyTable::of_rows(names, rows)?;
     Ok((back, start, end, keys, total, other, rows, gone, lines))
 }
 

@@ -142,17 +142,17 @@ impl PyEngine {
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         let next = py.detach(|| lock(&self.state).map(|mut state| state.next_snapshot()))?;
-        next.map(|snapshot| answer(py, snapshot, &self.names, false)).transpose()
+        next.map(|snapshot| answer(py, snapshot, &self.names)).transpose()
     }
 
     fn last_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         let last = py.detach(|| lock(&self.state).map(|mut state| state.last_snapshot()))?;
-        last.map(|snapshot| answer(py, snapshot, &self.names, false)).transpose()
+        last.map(|snapshot| answer(py, snapshot, &self.names)).transpose()
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Answer<'py>> {
         let snapshot = py.detach(|| lock(&self.state).map(|state| state.snapshot(0)))?;
-        answer(py, snapshot, &self.names, false)
+        answer(py, snapshot, &self.names)
     }
 
     fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -270,7 +270,7 @@ impl Shape {
     ) -> Settings {
         let Self { panes, ref lengths, step, limit, order, changes, max_keys } = *self;
         let lengths = lengths.clone();
-        let raw = false;
+        let raw = [Vec::new(), Vec::new()];
         Settings {
             panes,
             lengths,

@@ -161,8 +161,8 @@ impl PyTable {
     }
 
     /// The rows of an answer.
-    pub(crate) fn of_rows(names: &[String], rows: Rows, raw: bool) -> PyResult<Self> {
-        arrow::batch(names, rows, |_| raw).map(Self::of_batch).map_err(arrow::error)
+    pub(crate) fn of_rows(names: &[String], rows: Rows) -> PyResult<Self> {
+        arrow::batch(names, rows, |_| false).map(Self::of_batch).map_err(arrow::error)
     }
 
     pub(crate) fn of_batch(batch: RecordBatch) -> Self {
@@ -199,6 +199,20 @@ impl PyTable {
         let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
         let schema = self.schema.project(&places).map_err(arrow::error)?;
         Ok(Self { schema: schema.into(), batches, filtered: self.filtered, rejects: Vec::new() })
+    }
+
+    /// The first rows alone.
+    #[pyo3(signature = (rows, /))]
+    fn head(&self, rows: usize) -> Self {
+        let mut left = rows;
+        let mut first = |batch: &RecordBatch| {
+            let batch = batch.slice(0, left.min(batch.num_rows()));
+            left -= batch.num_rows();
+            batch
+        };
+        let batches = self.batches.iter().map(&mut first).collect();
+        let schema = self.schema.clone();
+        Self { schema, batches, filtered: self.filtered, rejects: Vec::new() }
     }
 
     /// How many lines were left out: headers, comments, what a filter does not keep.

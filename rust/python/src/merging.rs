@@ -92,10 +92,16 @@ impl Read {
         let keys = 1..1 + layout.keys.len();
         let parts = keys.end + 1..keys.end + 1 + importer.parts();
         let fields = self.schema.fields().len();
-        if fields < parts.end || fields > parts.end + 1 {
+        let mut wanted = names(layout);
+        let found = self.schema.fields().iter().map(|field| field.name());
+        if fields > wanted.len() {
+            wanted.push(OTHER.to_owned());
+        }
+        if !found.eq(&wanted) {
             let wanted = names(layout).join(", ");
             return Err(PyValueError::new_err(format!(
-                "the table has {fields} columns; those of an export are {wanted}"
+                "the table has {fields} columns; those of an export are {wanted}, and {OTHER} \
+                 where a window has a limit"
             )));
         }
         let mut broken = None;

@@ -72,9 +72,8 @@ impl PyWindow {
         self.plan.fields().iter().map(String::as_str).collect()
     }
 
-    /// Adds an event for each row; `micros` says that whole numbers among times are these. Tells
-    /// which rows were late.
-    #[pyo3(signature = (keys, values, times, /, *, micros))]
+    /// Adds an event for each row, and tells which rows were late.
+    #[pyo3(signature = (keys, values, times, /))]
     #[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
     fn add(
         &self,
@@ -82,13 +81,12 @@ impl PyWindow {
         keys: Vec<Bound<'_, PyAny>>,
         values: Vec<Bound<'_, PyAny>>,
         times: &Bound<'_, PyAny>,
-        micros: bool,
     ) -> PyResult<Vec<usize>> {
         let columns = |given: &[Bound<'_, PyAny>], what| {
             given.iter().map(|column| Given::new(column, what)).collect::<PyResult<Vec<_>>>()
         };
         let (keys, values) = (columns(&keys, "key")?, columns(&values, "value")?);
-        let times = Given::new(times, "time")?.into_times(micros)?;
+        let times = Given::new(times, "time")?.into_times()?;
         for (columns, what) in [(&keys, "keys"), (&values, "values")] {
             if let Some(column) = columns.iter().find(|column| column.len() != times.len()) {
                 let each = if what == "keys" { "key" } else { "value" };
@@ -122,25 +120,15 @@ impl PyWindow {
     }
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
-        let next = py.detach(|| {
-            lock(&self.inner).map(|mut inner| {
-                let snapshot = inner.state.next_snapshot();
-                snapshot.map(|snapshot| (snapshot, inner.is_raw()))
-            })
-        })?;
-        next.map(|(snapshot, raw)| answer(py, snapshot, &self.names, raw)).transpose()
+        let next = py.detach(|| lock(&self.inner).map(|mut inner| inner.state.next_snapshot()))?;
+        next.map(|snapshot| answer(py, snapshot, &self.names)).transpose()
     }
 
     /// The window of the length at this place that ends with the newest open pane, as it stands.
     #[pyo3(signature = (back, /))]
     fn snapshot<'py>(&self, py: Python<'py>, back: usize) -> PyResult<Answer<'py>> {
-        let (snapshot, raw) = py.detach(|| {
-            lock(&self.inner).map(|mut inner| {
-                inner.state.skip();
-                (inner.state.snapshot(back), inner.is_raw())
-            })
-        })?;
-        answer(py, snapshot, &self.names, raw)
+        let snapshot = py.detach(|| lock(&self.inner).map(|inner| inner.state.snapshot(back)))?;
+        answer(py, snapshot, &self.names)
     }
 
     /// All that it holds, for another window.
@@ -182,13 +170,10 @@ pub(crate) fn import_error(error: ImportError) -> PyErr {
 impl Inner {
     fn set_kinds(&mut self, keys: Vec<Seen>, values: Vec<Seen>) {
         (self.keys, self.values) = (keys, values);
-        let raw = self.is_raw();
+        let raw = [&self.keys, &self.values]
+            .map(|seen| seen.iter().map(|seen| seen.is_some_and(|(_, raw)| raw)).collect());
         let (keys, values) = (kinds_of(&self.keys, Kind::Text), kinds_of(&self.values, Kind::Int));
         self.state.set_kinds(keys, values, raw);
-    }
-
-    fn is_raw(&self) -> bool {
-        self.keys.iter().chain(&self.values).flatten().any(|&(_, raw)| raw)
     }
 }
 
@@ -213,7 +198,6 @@ impl PyWindow {
         let mut inner = lock(&self.inner)?;
         let Imported { delta, keys, values } = read(&self.layout(&inner))?;
         inner.set_kinds(keys, values);
-        inner.state.skip();
         inner.state.apply(&delta);
         Ok(())
     }
@@ -238,7 +222,6 @@ impl PyWindow {
                 let keys = kinds(&inner.keys, keys, "key")?;
                 let values = kinds(&inner.values, values, "value")?;
                 inner.set_kinds(keys, values);
-                inner.state.skip();
             }
             if let Some(open) = inner.state.late_before() {
                 late.extend((start..end).filter(|&row| times[row] < open));

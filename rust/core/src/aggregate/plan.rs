@@ -117,6 +117,15 @@ impl Plan {
         self.asks.iter().map(|asked| self.kind(asked, of_fields)).collect()
     }
 
+    /// Of each answer, what there is of the field that it is of.
+    pub(crate) fn of_fields(&self, there: &[bool]) -> Vec<bool> {
+        let of = |asked: &Asked| {
+            let field = asked.ask.fields.first()?;
+            there.get(self.fields.iter().position(|known| known == field)?).copied()
+        };
+        self.asks.iter().map(|asked| of(asked).unwrap_or(false)).collect()
+    }
+
     /// Which answers are lists.
     pub(crate) fn lists(&self) -> impl Iterator<Item = bool> {
         self.asks.iter().map(|asked| asked.known.is_some_and(|known| known.lists))
