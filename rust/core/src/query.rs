@@ -120,6 +120,8 @@ impl Query {
                 waiting.push(event, &mut delta, &self.seed);
                 return;
             }
+            // In the order of the lines: which key came first may matter.
+            waiting.count(&mut delta, &self.seed);
             match self.event(line, stamp, origin, &mut lines) {
                 Ok(time) => self.count(origin, line, &mut lines, time, &mut delta),
                 Err(lost) => {
