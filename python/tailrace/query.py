@@ -23,7 +23,7 @@ from tailrace.driver import Clock, Origin, Run
 from tailrace.durations import Duration, micros
 from tailrace.filters import ALL, Asked, Point, fitting
 from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
-from tailrace.shape import Length, checked_count, lengths_us, shape
+from tailrace.shape import Length, Slides, checked_count, shape, slides
 from tailrace.sources import as_live, at_hand
 from tailrace.sources.globs import matching
 from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory, size_of
@@ -59,17 +59,18 @@ _ROWS = 10
 
 
 class _Window(NamedTuple):
-    length: Length
-    every: Duration | None
-    offset: Duration
-    slide_us: int
-    # The shortest of its lengths that end.
-    length_us: int
+    windows: Slides
     time: Time
     lateness_us: int
     batch_interval_us: int
     idle_timeout_us: int | None
     max_ahead_us: int | None
+
+    @property
+    def shortest_us(self) -> int:
+        """The shortest of its lengths that end."""
+        ends = (length for length in self.windows.lengths_us if length is not None)
+        return min(ends, default=self.windows.slide_us)
 
 
 class _Question(NamedTuple):
@@ -160,9 +161,7 @@ class Query:
         Raises:
             ValueError: A duration is none, or `every` does not divide the length.
         """
-        lengths, slide_us = lengths_us(length, every, ("window", "slide"))
-        length_us = min((one for one in lengths if one is not None), default=slide_us)
-        micros(offset, "offset", least=0)
+        windows = slides(length, every, offset, ("window", "slide"))
         if time is None:
             arrives = all(place.arrives for place in self._places)
             time = "arrival" if arrives else "log"
@@ -172,7 +171,7 @@ class Query:
             raise ValueError("time: only events of Flume have headers; take log")
         idle_timeout_us = None
         if time == "arrival":
-            if slide_us < _SHORTEST_INTERVAL_US:
+            if windows.slide_us < _SHORTEST_INTERVAL_US:
                 raise ValueError(
                     "slide: by arrival it is at least 10ms; the clock is looked at so often"
                 )
@@ -195,11 +194,7 @@ class Query:
         interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
         return self._with(
             window=_Window(
-                length=length,
-                every=every,
-                offset=offset,
-                slide_us=slide_us,
-                length_us=length_us,
+                windows=windows,
                 time=time,
                 lateness_us=lateness_us,
                 batch_interval_us=interval_us,
@@ -333,7 +328,7 @@ class Query:
             raise TypeError(f"top: a whole number of rows, not {n!r:.80}")
         if n < 1:
             raise ValueError(f"top: {n} rows; ask for at least one")
-        return self._ranked(min(n, _MOST_ROWS), by, ascending=ascending, changes=changes)
+        return self._ranked(n, by, ascending=ascending, changes=changes)
 
     def sorted(
         self, by: str | None = None, *, ascending: bool = False, changes: bool = False
@@ -431,7 +426,15 @@ class Query:
             by=list(question.by),
             aggregates=asks(question.aggregates, question.by, changes=question.changes),
             time="log" if window is None else window.time,
-            shape=_shape(question, window),
+            shape=shape(
+                None if window is None else window.windows,
+                limit=question.limit,
+                order_by=place_of(question.order_by, question.aggregates),
+                ascending=question.ascending,
+                changes=question.changes,
+                lateness_us=lateness_us,
+                max_keys=question.max_keys,
+            ),
             sources=source.count,
             start_us=clock.now_us(),
             # Keys are what clients ask for; nobody may know how they are hashed.
@@ -442,7 +445,7 @@ class Query:
         if window is not None:
             # Of the ends that pass between two looks at the clock no more than one window's worth
             # is answered, so a short window wants more looks.
-            often_enough = max(window.length_us // 2, _SHORTEST_INTERVAL_US)
+            often_enough = max(window.shortest_us // 2, _SHORTEST_INTERVAL_US)
             interval_us = min(window.batch_interval_us, often_enough)
         return Run(
             engine,
@@ -458,33 +461,6 @@ class Query:
         )
 
 
-def _shape(question: _Question, window: _Window | None) -> _core.Shape:
-    order_by = place_of(question.order_by, question.aggregates)
-    if window is None:
-        return _core.Shape(
-            lengths_us=[None],
-            slide_us=None,
-            offset_us=0,
-            lateness_us=0,
-            limit=question.limit,
-            order_by=order_by,
-            ascending=question.ascending,
-            changes=question.changes,
-            max_keys=question.max_keys,
-        )
-    return shape(
-        window.length,
-        window.every,
-        limit=question.limit,
-        order_by=order_by,
-        ascending=question.ascending,
-        changes=question.changes,
-        offset=window.offset,
-        lateness_us=window.lateness_us,
-        max_keys=question.max_keys,
-    )
-
-
 # Below this the threads cost more than they save.
 _MANY_BYTES = 8 * 1024 * 1024
 
@@ -494,9 +470,6 @@ def _processors() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
-
-# As many as there can be keys.
-_MOST_ROWS = 2**32
 
 # More often than this an idle process would be a busy one.
 _SHORTEST_INTERVAL_US = 10_000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tailrace import _core
 from tailrace.durations import Duration, check_divides, micros
 
-__all__ = ["Length", "checked_count", "lengths_us", "shape"]
+__all__ = ["Length", "Slides", "checked_count", "shape", "slides"]
 
 # As many keys as there can be.
 _MOST = 2**32
@@ -14,11 +16,22 @@ _MOST = 2**32
 Length = Duration | list[Duration | None] | tuple[Duration | None, ...] | None
 
 
-def lengths_us(
-    length: Length, every: Duration | None, names: tuple[str, str] = ("length", "every")
-) -> tuple[list[int | None], int]:
+class Slides(NamedTuple):
+    """Which windows there are, in microseconds."""
+
+    lengths_us: list[int | None]
+    slide_us: int
+    offset_us: int
+
+
+def slides(
+    length: Length,
+    every: Duration | None,
+    offset: Duration,
+    names: tuple[str, str] = ("length", "every"),
+) -> Slides:
     """
-    Return lengths and slide in microseconds.
+    Return which windows are meant.
 
     Raises:
         ValueError: A duration is none, or the slide does not divide a length.
@@ -34,7 +47,7 @@ def lengths_us(
     slide_us = min(ends) if every is None else micros(every, names[1])
     for one in ends:
         check_divides(slide_us, one)
-    return found, slide_us
+    return Slides(found, slide_us, micros(offset, "offset", least=0) % slide_us)
 
 
 def checked_count(number: int | None, name: str, of: str) -> int | None:
@@ -55,28 +68,26 @@ def checked_count(number: int | None, name: str, of: str) -> int | None:
 
 
 def shape(
-    length: Length,
-    every: Duration | None,
+    windows: Slides | None,
     *,
     limit: int | None,
     order_by: int | None,
     ascending: bool,
     changes: bool,
-    offset: Duration,
     lateness_us: int,
     max_keys: int | None,
 ) -> _core.Shape:
     """
-    Return what the core makes windows by.
+    Return what the core makes windows by, or one answer of everything without them.
 
     Raises:
-        ValueError: What it is given is none of it.
+        TypeError: A number of rows or keys is none.
+        ValueError: It is below one.
     """
-    found, slide_us = lengths_us(length, every)
     return _core.Shape(
-        lengths_us=found,
-        slide_us=slide_us,
-        offset_us=micros(offset, "offset", least=0) % slide_us,
+        lengths_us=[None] if windows is None else windows.lengths_us,
+        slide_us=None if windows is None else windows.slide_us,
+        offset_us=0 if windows is None else windows.offset_us,
         lateness_us=lateness_us,
         limit=checked_count(limit, "top", "rows"),
         order_by=order_by,

@@ -20,7 +20,7 @@ from tailrace.aggregates import (
 )
 from tailrace.durations import Duration, micros
 from tailrace.format import Batch
-from tailrace.shape import Length, shape
+from tailrace.shape import Length, shape, slides
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -99,23 +99,22 @@ class Window:
         self._late: deque[dict[str, Any]] | None = deque() if late == "keep" else None
         self._by = keys_of(by)
         asked = checked_aggregates({"count": count()} if aggregates is None else aggregates)
+        windows = slides(length, every, offset)
         self._window = _core.Window(
             by=list(self._by),
             aggregates=asks(asked, self._by, _VALUES, changes=changes),
             shape=shape(
-                length,
-                every,
+                windows,
                 limit=top,
                 order_by=place_of(order_by, asked),
                 ascending=ascending,
                 changes=changes,
-                offset=offset,
                 lateness_us=micros(lateness, "lateness", least=0),
                 max_keys=max_keys,
             ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
-        self._lengths = len(length) if isinstance(length, list | tuple) else 1
+        self._lengths = len(windows.lengths_us)
         self._calls = 0
         names = [*self._by, *self._window.fields, "time"]
         if late == "keep" and len(set(names)) < len(names):

@@ -10,7 +10,7 @@ use std::ops::Range;
 use hashbrown::HashTable;
 
 use crate::aggregate::Column;
-use crate::keys::{Dictionary, KeyBytes, KeyTable, Mark, Seed, number};
+use crate::keys::{Dictionary, KeyBytes, KeyTable, Mark, Seed, id_of, number};
 use crate::pane::Pane;
 use crate::query::Panes;
 use crate::window::Totals;
@@ -349,7 +349,7 @@ impl<'a> Gathered<'a> {
             events += u64::from(count);
         }
         let pairs: Vec<(u32, u32)> =
-            (0..pane.entries().len()).map(|at| (place_of(first + at), place_of(at))).collect();
+            (0..pane.entries().len()).map(|at| (id_of(first + at), id_of(at))).collect();
         let entries = self.delta.entries.len();
         for (column, parts) in self.delta.columns.iter_mut().zip(pane.columns()) {
             column.resize(entries);
@@ -364,7 +364,7 @@ impl<'a> Gathered<'a> {
         let mut events = 0;
         self.delta.panes.push(number);
         for (key, &count) in (0..).zip(totals.counts()).filter(|&(_, &count)| count > 0) {
-            pairs.push((place_of(self.delta.entries.len()), key));
+            pairs.push((id_of(self.delta.entries.len()), key));
             let mut rest = count;
             while rest > 0 {
                 let some = u32::try_from(rest).unwrap_or(u32::MAX);
@@ -406,9 +406,4 @@ impl<'a> Gathered<'a> {
         let pane = self.delta.panes.len() - 1;
         self.delta.entries.push(Entry { pane, key: *known, count });
     }
-}
-
-/// As many entries as keys and panes; 32 bits number them.
-fn place_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
 }

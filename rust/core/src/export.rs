@@ -55,7 +55,7 @@ use crate::answer::Builder;
 use crate::composite;
 use crate::delta::{Counters, Delta, Entry, Past, Reason};
 use crate::format::{Kind, MAX_TIME, Value};
-use crate::keys::{KeyBytes, Seed, float, number};
+use crate::keys::{KeyBytes, Seed, float, id_of, number};
 use crate::query::Panes;
 use crate::table::{Bits, Column as TableColumn, Rows, Values};
 use crate::window::by_key;
@@ -278,7 +278,7 @@ impl Layout {
                 column.encode(sorted.part(place), &mut data);
                 offsets.push(i32::try_from(data.len()).ok()?);
             }
-            columns.push(full(Values::Text { offsets, data }));
+            columns.push(full(Values::Bytes { offsets, data }));
         }
         if delta.other.is_some() {
             columns.push(full(Values::Int(sorted.entries.iter().map(is_other).collect())));
@@ -672,7 +672,7 @@ impl Sorted {
         let mut pairs = Vec::with_capacity(places.len());
         let mut first = 0;
         for &place in &places {
-            let (pane, key) = (rank_of(of_pane(place)), of_key(place));
+            let (pane, key) = (id_of(of_pane(place)), of_key(place));
             let count = delta.entries[place as usize].count;
             let same = entries.last_mut().filter(|last| (last.pane, last.key) == (pane, key));
             if let Some(last) = same {
@@ -684,7 +684,7 @@ impl Sorted {
                     entries.push(Ranks { pane, key, count: over });
                 }
             } else {
-                first = rank_of(entries.len());
+                first = id_of(entries.len());
                 entries.push(Ranks { pane, key, count });
             }
             pairs.push((first, place));
@@ -733,11 +733,6 @@ fn sorted(places: &[u32], buckets: usize, of: impl Fn(u32) -> usize) -> Vec<u32>
         *at += 1;
     }
     sorted
-}
-
-/// As few as entries, which 32 bits number.
-fn rank_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// What an export is of.

@@ -514,8 +514,10 @@ impl KeyTable {
     }
 }
 
-/// Four thousand million keys do not fit into memory before this overflows.
-fn id_of(index: usize) -> u32 {
+/// A place among keys, entries or the like: four thousand million of them do not fit into memory
+/// before this overflows.
+#[inline]
+pub(crate) fn id_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 

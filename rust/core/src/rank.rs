@@ -74,19 +74,16 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
 
     /// Sorts keys and keeps the first of them.
     fn sort(&self, ids: &mut Vec<u32>, limit: usize) {
-        let by_key = |one: u32, other: u32| by_key(self.keys.key(one), self.keys.key(other));
         let Some(cell) = &self.cell else {
-            let count = |id: u32| self.totals.count(id);
-            ids.sort_unstable_by(|&one, &other| {
-                count(other).cmp(&count(one)).then_with(|| by_key(one, other))
-            });
+            ids.sort_unstable_by(|&one, &other| self.before(one, other));
             ids.truncate(limit);
             return;
         };
+        // What a key is ranked by costs more than to compare it.
         let mut rows: Vec<_> =
             ids.iter().map(|&id| (cell(id, self.totals.count(id)), id)).collect();
         let before = |one: &(Cell, u32), other: &(Cell, u32)| {
-            self.by_cell(&one.0, &other.0).then_with(|| by_key(one.1, other.1))
+            self.by_cell(&one.0, &other.0).then_with(|| self.by_key(one.1, other.1))
         };
         if 0 < limit && limit < rows.len() {
             rows.select_nth_unstable_by(limit - 1, before);
@@ -111,7 +108,11 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
             None => counts.1.cmp(&counts.0),
             Some(cell) => self.by_cell(&cell(one, counts.0), &cell(other, counts.1)),
         };
-        by_what.then_with(|| by_key(self.keys.key(one), self.keys.key(other)))
+        by_what.then_with(|| self.by_key(one, other))
+    }
+
+    fn by_key(&self, one: u32, other: u32) -> Ordering {
+        by_key(self.keys.key(one), self.keys.key(other))
     }
 
     /// All keys, from their order at the last answer and those that changed since.

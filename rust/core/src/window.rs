@@ -243,9 +243,7 @@ impl Window {
             let upto = self.panes.partition_point(|&(number, _)| number < first);
             for (number, pane) in self.panes.range(from..upto.max(from)) {
                 back.totals.leave(pane, *number);
-                if let Some(ranking) = &mut back.ranking {
-                    pane.entries().iter().for_each(|&(key, _)| ranking.note(key));
-                }
+                back.note(pane);
             }
             back.first = back.first.max(first);
         }

@@ -40,22 +40,14 @@ pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
 }
 
 pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
-    let columns =
-        rows.columns.into_iter().map(|column| array(column, false)).collect::<Result<_, _>>()?;
+    let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-/// The rows of an answer; each column has the type of what it holds, text that of bytes where it is
-/// `raw` at this place.
-pub(crate) fn batch(
-    names: &[String],
-    rows: Rows,
-    raw: impl Fn(usize) -> bool,
-) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns.into_iter().enumerate();
-    let columns = columns.map(|(place, column)| array(column, raw(place)));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+/// The rows of an answer; each column has the type of what it holds.
+pub(crate) fn batch(names: &[String], rows: Rows) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns.into_iter().map(array).collect::<Result<Vec<_>, _>>()?;
     let fields = names.iter().zip(&columns);
     let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -63,14 +55,10 @@ pub(crate) fn batch(
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
-fn array(column: Column, raw: bool) -> Result<ArrayRef, ArrowError> {
+fn array(column: Column) -> Result<ArrayRef, ArrowError> {
     let nulls = nulls(column.valid);
     Ok(match column.values {
         Values::Bytes { offsets, data } => {
-            let offsets = OffsetBuffer::new(offsets.into());
-            Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
-        }
-        Values::Text { offsets, data } if raw => {
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
         }
@@ -89,7 +77,7 @@ fn array(column: Column, raw: bool) -> Result<ArrayRef, ArrowError> {
             Decimal128Array::try_new(values.into(), nulls)?.with_precision_and_scale(38, 0)?,
         ),
         Values::Counted { offsets, values, counts } => {
-            let values = array(*values, raw)?;
+            let values = array(*values)?;
             let counts = Int64Array::from_iter_values(
                 counts.into_iter().map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
             );

@@ -162,7 +162,7 @@ impl PyTable {
 
     /// The rows of an answer.
     pub(crate) fn of_rows(names: &[String], rows: Rows) -> PyResult<Self> {
-        arrow::batch(names, rows, |_| false).map(Self::of_batch).map_err(arrow::error)
+        arrow::batch(names, rows).map(Self::of_batch).map_err(arrow::error)
     }
 
     pub(crate) fn of_batch(batch: RecordBatch) -> Self {

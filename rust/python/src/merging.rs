@@ -32,13 +32,7 @@ pub(crate) fn table(layout: &Layout, delta: &Delta) -> PyResult<PyTable> {
     if rows.columns.len() > names.len() {
         names.push(OTHER.to_owned());
     }
-    let keys = layout.keys.len();
-    // Behind pane, key and count the text is parts.
-    let raw = |place: usize| match layout.keys.get(place.wrapping_sub(1)) {
-        Some(key) => key.kind.is_some_and(|(_, raw)| raw),
-        None => place > keys,
-    };
-    let batch = arrow::batch(&names, rows, raw).map_err(error)?;
+    let batch = arrow::batch(&names, rows).map_err(error)?;
     let aggregates: Vec<_> = layout.plan.column_names().collect();
     let mut metadata = HashMap::from([
         (HEAD.to_owned(), to_hex(&layout.head(delta))),

@@ -83,10 +83,7 @@ impl<A: Aggregate> Column for Parts<A> {
     }
 
     fn add(&mut self, entry: usize, input: &Input<'_>) {
-        if entry >= self.parts.len() {
-            self.parts.resize_with(entry + 1, A::Part::default);
-        }
-        self.aggregate.add(&mut self.parts[entry], input);
+        self.aggregate.add(at(&mut self.parts, entry), input);
     }
 
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
@@ -106,10 +103,7 @@ impl<A: Aggregate> Column for Parts<A> {
 
     fn decode(&mut self, entry: usize, bytes: &mut &[u8]) -> Option<()> {
         let part = self.aggregate.decode(bytes)?;
-        if entry >= self.parts.len() {
-            self.parts.resize_with(entry + 1, A::Part::default);
-        }
-        self.aggregate.merge(&mut self.parts[entry], &part);
+        self.aggregate.merge(at(&mut self.parts, entry), &part);
         Some(())
     }
 
@@ -138,7 +132,7 @@ impl<A: Aggregate> Totals for Sliding<A> {
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
         let parts = parts_of::<A>(column);
         for &(key, entry) in entries {
-            let total = at(&mut self.totals, key);
+            let total = at(&mut self.totals, key as usize);
             self.aggregate.enter(total, &parts[entry as usize], pane);
         }
     }
@@ -146,13 +140,13 @@ impl<A: Aggregate> Totals for Sliding<A> {
     fn leave(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
         let parts = parts_of::<A>(column);
         for &(key, entry) in entries {
-            let total = at(&mut self.totals, key);
+            let total = at(&mut self.totals, key as usize);
             self.aggregate.leave(total, &parts[entry as usize], pane);
         }
     }
 
     fn forget(&mut self, key: u32) {
-        *at(&mut self.totals, key) = A::Total::default();
+        *at(&mut self.totals, key as usize) = A::Total::default();
     }
 
     /// What leaves again is in panes.
@@ -178,7 +172,7 @@ impl<A: Aggregate> Totals for Growing<A> {
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
         let parts = parts_of::<A>(column);
         for &(key, entry) in entries {
-            self.aggregate.merge(at(&mut self.parts, key), &parts[entry as usize]);
+            self.aggregate.merge(at(&mut self.parts, key as usize), &parts[entry as usize]);
         }
     }
 
@@ -186,7 +180,7 @@ impl<A: Aggregate> Totals for Growing<A> {
     fn leave(&mut self, _column: &dyn Column, _entries: &[(u32, u32)], _pane: i64) {}
 
     fn forget(&mut self, key: u32) {
-        *at(&mut self.parts, key) = A::Part::default();
+        *at(&mut self.parts, key as usize) = A::Part::default();
     }
 
     fn give(&self, column: &mut dyn Column, pairs: &[(u32, u32)]) {
@@ -206,10 +200,11 @@ impl<A: Aggregate> Totals for Growing<A> {
     }
 }
 
-fn at<T: Default>(totals: &mut Vec<T>, key: u32) -> &mut T {
-    let index = key as usize;
-    if index >= totals.len() {
-        totals.resize_with(index + 1, T::default);
+/// What stands at a place, which is made if there is none so far.
+#[inline]
+fn at<T: Default>(all: &mut Vec<T>, place: usize) -> &mut T {
+    if place >= all.len() {
+        all.resize_with(place + 1, T::default);
     }
-    &mut totals[index]
+    &mut all[place]
 }

@@ -52,7 +52,6 @@ impl Plan {
     /// the seed.
     pub fn new(asks: Vec<Ask>, seed: &Seed) -> Result<Self, PlanError> {
         let mut plan = Self::default();
-        let mut sharing: Vec<(&'static str, Vec<String>, u64)> = Vec::new();
         for ask in asks {
             // An event needs no column to be counted.
             if ask.fields.is_empty() && COUNTS.contains(&ask.what.as_str()) {
@@ -67,8 +66,13 @@ impl Plan {
                 let message = format!("{} takes {wants} {plural}, not {has}", ask.what);
                 return Err(PlanError(message));
             }
-            let same = (known.column, ask.fields.clone(), ask.error.to_bits());
-            let column = sharing.iter().position(|other| *other == same).unwrap_or_else(|| {
+            let is_alike = |asked: &&Asked| {
+                asked.known.is_some_and(|other| other.column == known.column)
+                    && asked.ask.fields == ask.fields
+                    && asked.ask.error.to_bits() == ask.error.to_bits()
+            };
+            let shared = plan.asks.iter().find(is_alike).and_then(|asked| asked.column);
+            let column = shared.unwrap_or_else(|| {
                 let mut places = ask.fields.iter().map(|field| place_of(&mut plan.fields, field));
                 plan.columns.push(Shared {
                     column: (known.make)(&ask, seed),
@@ -76,8 +80,7 @@ impl Plan {
                     value: places.next().unwrap_or(0),
                     second: places.next(),
                 });
-                sharing.push(same);
-                sharing.len() - 1
+                plan.columns.len() - 1
             });
             plan.asks.push(Asked { ask, known: Some(known), column: Some(column) });
         }

@@ -10,7 +10,7 @@ use super::counts::{Count, Counts};
 use super::values::{Told, get, hash_text, put};
 use super::{Cell, Input, Scope, distinct, top_values};
 use crate::format::Value;
-use crate::keys::Seed;
+use crate::keys::{Seed, id_of};
 
 /// The values of the entries of a pane or of a delta, and how often each came.
 ///
@@ -73,7 +73,7 @@ impl ValueParts {
             return;
         }
         // As many do not fit into memory.
-        let at = u32::try_from(records.len()).unwrap_or(NONE);
+        let at = id_of(records.len());
         let last = &mut last[entry as usize];
         records.push(Record { entry, code, before: *last, count: Count::new(times) });
         *last = at;
@@ -100,7 +100,7 @@ impl ValueParts {
         for &(into, from) in pairs {
             self.grow(into as usize + 1);
             for record in other.of(from) {
-                let at = number_of(self.records.len());
+                let at = id_of(self.records.len());
                 let before = std::mem::replace(&mut self.last[into as usize], at);
                 self.records.push(Record { entry: into, before, ..*record });
             }
@@ -176,7 +176,7 @@ impl Column for ValueParts {
         self.restore();
         self.grow(entry + 1);
         let code = self.codes.code(told);
-        self.count(number_of(entry), code, 1);
+        self.count(id_of(entry), code, 1);
     }
 
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
@@ -203,11 +203,11 @@ impl Column for ValueParts {
         // Behind each other as they will be read.
         let mut records = Vec::with_capacity(self.records.len());
         let mut last = Vec::with_capacity(self.last.len());
-        for entry in 0..number_of(self.last.len()) {
+        for entry in 0..id_of(self.last.len()) {
             let mut before = NONE;
             for record in self.of(entry) {
                 records.push(Record { before, ..*record });
-                before = number_of(records.len() - 1);
+                before = id_of(records.len() - 1);
             }
             last.push(before);
         }
@@ -222,7 +222,7 @@ impl Column for ValueParts {
             let told = self.codes.told(record.code);
             (Order::of(told), told, record.count.get())
         };
-        let mut all: Vec<_> = self.of(number_of(entry)).map(told).collect();
+        let mut all: Vec<_> = self.of(id_of(entry)).map(told).collect();
         all.sort_unstable();
         put(out, all.len() as u64);
         for (_, told, count) in all {
@@ -237,7 +237,7 @@ impl Column for ValueParts {
         self.grow(entry + 1);
         for (told, count) in all {
             let code = self.codes.code(told);
-            self.count(number_of(entry), code, count);
+            self.count(id_of(entry), code, count);
         }
         Some(())
     }
@@ -284,12 +284,6 @@ impl<'a> Order<'a> {
             Told::Text(text) => Self::Text(hash_text(text) as u32, text),
         }
     }
-}
-
-/// A place among entries or records, of which there are fewer.
-#[inline]
-fn number_of(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(NONE)
 }
 
 /// The values of each key of a window, and how often each came.
