@@ -484,9 +484,8 @@ impl State {
             return self.answer(0, (self.oldest, self.newest), totals);
         };
         let passed = self.watermark.map(|watermark| panes.number(watermark));
-        let newest = self.open.last_key_value().map(|(&number, _)| number);
+        let newest = self.open.last_key_value().map(|(&number, _)| self.settings.ceil(number));
         let newest = newest.filter(|&number| passed.is_none_or(|passed| number >= passed));
-        let newest = newest.map(|number| self.settings.ceil(number));
         let reached = self.last_end(panes).max(self.answered).max(self.whole_end());
         let Some(number) = newest.max(reached) else {
             return self.answer(back, (None, None), &Totals::default());

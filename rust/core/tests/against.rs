@@ -109,10 +109,10 @@ proptest! {
     #[test]
     fn a_recount_of_what_is_open_is_what_closing_answers(
         times in vec((0..60_i64, 0..6_u8), 1..80),
-        length in 1..8_i64,
+        (length, step, lateness) in (1..8_i64, 1..4_i64, prop_oneof![0..5_i64, Just(100)]),
     ) {
-        let panes = Panes { width: SECOND, offset: 0, lateness: 100 * SECOND };
-        let mut state = state(panes, length);
+        let panes = Panes { width: SECOND, offset: 0, lateness: lateness * SECOND };
+        let mut state = State::new(Settings { step, ..settings(panes, length, 1) }, 0);
         let log: Vec<u8> = times.iter().flat_map(|&(t, key)| line(t, &[b'/', b'a' + key])).collect();
         let query = query(panes, 2);
         state.apply(&absorb(&query, &log, 0));
@@ -218,6 +218,19 @@ proptest! {
                 oracle::lines_up_to(&events, end, slide * SECOND, lateness * SECOND, last);
             prop_assert_eq!(said, expected, "at {}", end);
         }
+    }
+}
+
+#[test]
+fn a_window_whose_end_is_still_to_come_has_the_events_of_panes_that_are_over() {
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
+    let by_hand = Settings { clock: Clock::Manual, step: 3, ..settings(panes, 3, 1) };
+    let mut state = State::new(by_hand, 0);
+    state.apply(&absorb(&query(panes, 7), &line(3, b"/a"), 0));
+    // Ends are those of every third second.
+    for (now, total) in [(3, 1), (4, 1), (5, 1), (6, 1), (9, 0)] {
+        state.advance((86_400 + now) * SECOND);
+        assert_eq!(state.snapshot(0).total, total, "at {now}");
     }
 }
 
