@@ -383,7 +383,7 @@ def test_keys_over_the_limit_are_one_row_and_totals_stay_exact(
     times = [time for _, time in found]
     window.add([f"k{key}" for key, _ in found], [key for key, _ in found], times=times)
     last = None
-    for snapshot in window.advance(31) if looks else window.finish():
+    for snapshot in window.advance(32) if looks else window.finish():
         assert snapshot.start is not None
         assert snapshot.end is not None
         start, end = snapshot.start.timestamp(), snapshot.end.timestamp()
