@@ -121,6 +121,7 @@ def asked_for(aggregate: str = "", length: str = "300", lateness: str = "0") -> 
 
 def _table(data: str) -> Any:  # noqa: ANN401 - pyarrow has no types
     import pyarrow as pa  # noqa: PLC0415 - only here
+    import pyarrow.compute  # noqa: PLC0415 - not while the clock runs
     import pyarrow.ipc  # noqa: PLC0415
 
     return pa.ipc.open_file(pa.memory_map(data)).read_all().combine_chunks()
