@@ -77,7 +77,9 @@ def test_absorbing_changes_nothing_and_applying_does():
     assert counting.lines()["fed"] == 0
     counting.apply(delta)
     assert counting.lines()["fed"] == 10_000
-    counting.apply(delta)
+    with pytest.raises(ValueError, match="applied already"):
+        counting.apply(delta)
+    counting.apply(absorbed(counting, LOG))
     assert counting.lines()["fed"] == 20_000
 
 

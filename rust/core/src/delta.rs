@@ -18,6 +18,18 @@ use crate::window::Totals;
 /// So many events are looked up together.
 pub(crate) const TOGETHER: usize = 32;
 
+/// So many panes can be told from each other.
+const MOST_PANES: usize = 1 << 30;
+
+/// An event that is counted together with others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting<'a> {
+    pub(crate) pane: i64,
+    pub(crate) key: &'a [u8],
+    /// The half of the key's hash that is stored.
+    pub(crate) hash: u32,
+}
+
 /// Why a line was not counted; each has a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -117,8 +129,7 @@ pub struct Delta {
     pub(crate) lines: Counters,
     /// Lines that are in no pane, by the pane to which the chunk had come when they came.
     pub(crate) lost: Vec<(Option<i64>, Counters)>,
-    pub(crate) oldest: Option<i64>,
-    pub(crate) newest: Option<i64>,
+    pub(crate) reach: Reach,
     /// The number that stands for keys that there was no room for where they come from.
     pub(crate) other: Option<u32>,
     /// What there was before, of a delta that is all that a state holds.
@@ -126,13 +137,57 @@ pub struct Delta {
     pane: usize,
     places: HashTable<usize>,
     near: Near,
+    /// How many panes there were in chunks whose keys are remembered.
+    panes_before: usize,
 }
 
-/// The pane that was asked for last, and its times: most events are of the pane of the one before.
+/// How far the times of events go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    oldest: i64,
+    newest: i64,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { oldest: i64::MAX, newest: i64::MIN }
+    }
+}
+
+impl Reach {
+    pub(crate) fn new(oldest: Option<i64>, newest: Option<i64>) -> Self {
+        Self { oldest: oldest.unwrap_or(i64::MAX), newest: newest.unwrap_or(i64::MIN) }
+    }
+
+    #[inline]
+    fn add(&mut self, time: i64) {
+        self.oldest = self.oldest.min(time);
+        self.newest = self.newest.max(time);
+    }
+
+    pub(crate) fn oldest(self) -> Option<i64> {
+        Some(self.oldest).filter(|&oldest| oldest < i64::MAX)
+    }
+
+    pub(crate) fn newest(self) -> Option<i64> {
+        Some(self.newest).filter(|&newest| newest > i64::MIN)
+    }
+}
+
+/// What a delta knew of keys: a chunk has mostly those of the one before.
+#[derive(Debug, Default)]
+pub struct Spent {
+    keys: Dictionary,
+    panes_before: usize,
+}
+
+/// The pane that was asked for last: most events are of the pane of the one before.
 #[derive(Clone, Debug)]
 struct Near {
     number: i64,
     times: Range<i64>,
+    /// When the newest event is as new as this, the pane is closed.
+    until: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,25 +229,37 @@ impl Delta {
             columns,
             lines: Counters::default(),
             lost: Vec::new(),
-            oldest: None,
-            newest: None,
+            reach: Reach::default(),
             other: None,
             past: None,
             pane: 0,
             places: HashTable::new(),
-            near: Near { number: 0, times: 0..0 },
+            near: Near { number: 0, times: 0..0, until: 0 },
+            panes_before: 0,
         }
     }
 
-    /// The number of the pane that a time falls into, and where that ends.
+    /// The number of the pane that a time falls into; nothing where that is closed by what the
+    /// delta has seen. Without panes there is one.
     #[inline]
-    pub(crate) fn pane_of(&mut self, panes: Panes, time: i64) -> (i64, i64) {
-        if self.near.times.contains(&time) {
-            return (self.near.number, self.near.times.end);
+    pub(crate) fn pane_of(&mut self, panes: Option<Panes>, time: i64) -> Option<i64> {
+        let Near { number, times, until } = &self.near;
+        if times.contains(&time) && self.reach.newest < *until {
+            return Some(*number);
         }
+        self.far_pane_of(panes, time)
+    }
+
+    #[inline(never)]
+    fn far_pane_of(&mut self, panes: Option<Panes>, time: i64) -> Option<i64> {
+        let Some(panes) = panes else {
+            self.near = Near { number: 0, times: i64::MIN..i64::MAX, until: i64::MAX };
+            return Some(0);
+        };
         let number = panes.number(time);
-        self.near = Near { number, times: panes.times(number).unwrap_or(0..0) };
-        (number, panes.end(number))
+        let until = panes.end(number).saturating_add(panes.lateness);
+        self.near = Near { number, times: panes.times(number).unwrap_or(0..0), until };
+        (!panes.is_late(number, self.reach.newest())).then_some(number)
     }
 
     /// Where the chunk's lines went, as far as the chunk alone tells.
@@ -202,7 +269,7 @@ impl Delta {
 
     /// Whether it tells how far its source has come.
     pub fn has_time(&self) -> bool {
-        self.newest.is_some()
+        self.reach.newest().is_some()
     }
 
     /// Says which of the sources of a query it is of.
@@ -212,14 +279,14 @@ impl Delta {
     }
 
     /// Notes the time of an event that counts.
+    #[inline]
     pub(crate) fn note_time(&mut self, time: i64) {
-        self.newest = self.newest.max(Some(time));
-        self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
+        self.reach.add(time);
     }
 
     /// Notes the time of a line that is no event: the source has come so far.
     pub(crate) fn pass_time(&mut self, time: i64) {
-        self.newest = self.newest.max(Some(time));
+        self.reach.newest = self.reach.newest.max(time);
     }
 
     /// Counts a line that is in no pane, where the chunk has come to this pane.
@@ -242,34 +309,57 @@ impl Delta {
         self.lines.fed += 1;
         self.lines.counted += 1;
         let pane = self.place_of(pane, seed);
-        let key = self.keys.number(key, seed);
-        self.count_at(pane, key)
+        let at = self.keys.place(key, seed);
+        self.count_at(pane, at)
     }
 
     /// Counts an event of each of these keys in panes of these numbers.
-    #[inline]
-    pub(crate) fn count_all(&mut self, events: &[(i64, &[u8]); TOGETHER], seed: &Seed) {
+    #[inline(never)]
+    pub(crate) fn count_all(&mut self, events: &[Waiting<'_>; TOGETHER], seed: &Seed) {
         self.lines.fed += TOGETHER as u64;
         self.lines.counted += TOGETHER as u64;
-        let guesses = self.keys.guesses(events.map(|(_, key)| key), seed);
-        for (&(pane, key), guess) in events.iter().zip(guesses) {
+        // What a look waits for is memory. Here no look waits for the one before.
+        let mut guesses = [u32::MAX; TOGETHER];
+        for (guess, event) in guesses.iter_mut().zip(events) {
+            *guess = self.keys.guess(event.hash);
+        }
+        for (guess, event) in guesses.iter_mut().zip(events) {
+            if !self.keys.may_be(*guess, event.hash) {
+                *guess = u32::MAX;
+            }
+        }
+        for (&Waiting { pane, key, hash }, at) in events.iter().zip(guesses) {
             let pane = self.place_of(pane, seed);
-            let key = self.keys.guessed(guess, key);
-            self.count_at(pane, key);
+            match self.keys.guessed(at, key) {
+                Some(mark) if mark.is_in(self.panes_before + pane) => mark.count += 1,
+                Some(_) => _ = self.begin(pane, at),
+                None => {
+                    let at = self.keys.place_of(hash, Some(key));
+                    self.count_at(pane, at);
+                }
+            }
         }
     }
 
-    /// Counts an event of a key of its own in a pane of its own.
+    /// Counts an event of the key at a place of the dictionary in a pane by its place.
     #[inline]
-    fn count_at(&mut self, pane: usize, key: u32) -> usize {
+    fn count_at(&mut self, pane: usize, at: u32) -> usize {
         // Neighbours in a log are mostly of one pane, so what is noted with the key finds nearly
         // all that belongs together, and waits for no other place in memory. What it does not find
         // is an entry more.
-        let mark = self.keys.mark(key);
-        if mark.pane as usize == pane && mark.count < u32::MAX {
+        let mark = self.keys.mark(at);
+        if mark.is_in(self.panes_before + pane) {
             mark.count += 1;
             return mark.entry as usize;
         }
+        self.begin(pane, at)
+    }
+
+    /// Begins an entry.
+    #[inline(never)]
+    fn begin(&mut self, pane: usize, at: u32) -> usize {
+        let key = self.keys.number_at(at);
+        let mark = self.keys.mark(at);
         let place = self.entries.len();
         let newest = *mark;
         let last = self.entries.get_mut(newest.entry as usize);
@@ -281,7 +371,8 @@ impl Delta {
             }
             // As many panes and entries as there are events, which 32 bits can count.
             let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX - 1);
-            *mark = Mark { pane: number(pane), entry: number(place), count: 1 };
+            let pane = number(self.panes_before + pane);
+            *mark = Mark { pane, entry: number(place), count: 1 };
         }
         self.entries.push(Entry { pane, key, count: 1 });
         place
@@ -296,6 +387,29 @@ impl Delta {
         }
     }
 
+    /// Starts empty, but with what an earlier one knew of keys. Both have to hash alike.
+    pub(crate) fn after(
+        spent: Option<Spent>,
+        source: usize,
+        columns: Vec<Box<dyn Column>>,
+    ) -> Self {
+        let fresh = Self::new(source, columns);
+        let Some(Spent { keys, panes_before }) = spent else { return fresh };
+        Self { keys, panes_before, ..fresh }
+    }
+
+    /// Keeps what is of use to the next one when all of it was added.
+    pub fn spent(self) -> Spent {
+        let Self { mut keys, panes, panes_before, .. } = self;
+        // By their panes marks are known that are of chunks before.
+        let panes_before = panes_before + panes.len();
+        if panes_before > MOST_PANES {
+            return Spent::default();
+        }
+        keys.renew();
+        Spent { keys, panes_before }
+    }
+
     /// The places of entries, pane by pane, each in order.
     pub(crate) fn by_pane(&self) -> Vec<Vec<u32>> {
         let mut counts = vec![0; self.panes.len()];
@@ -308,10 +422,16 @@ impl Delta {
         places
     }
 
+    #[inline]
     fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {
         if self.panes.get(self.pane) == Some(&pane) {
             return self.pane;
         }
+        self.far_place_of(pane, seed)
+    }
+
+    #[inline(never)]
+    fn far_place_of(&mut self, pane: i64, seed: &Seed) -> usize {
         let Self { panes, places, .. } = self;
         let hash = |pane: i64| seed.hash(Some(&number(pane)));
         let entry = places.entry(hash(pane), |&at| panes[at] == pane, |&at| hash(panes[at]));

@@ -53,7 +53,7 @@ use std::fmt;
 use crate::aggregate::{Column, Plan, PlanError};
 use crate::answer::Builder;
 use crate::composite;
-use crate::delta::{Counters, Delta, Entry, Past, Reason};
+use crate::delta::{Counters, Delta, Entry, Past, Reach, Reason};
 use crate::format::{Kind, MAX_TIME, Value};
 use crate::keys::{KeyBytes, Seed, float, id_of, number};
 use crate::query::Panes;
@@ -229,15 +229,16 @@ impl Layout {
         let past = delta.past;
         let first = past.and_then(|past| past.first);
         let flags = [
-            (delta.oldest.is_some(), OLDEST),
-            (delta.newest.is_some(), NEWEST),
+            (delta.reach.oldest().is_some(), OLDEST),
+            (delta.reach.newest().is_some(), NEWEST),
             (past.is_some(), PAST),
             (first.is_some(), FIRST),
             (past.is_some_and(|past| past.since_start), SINCE_START),
         ];
         out.push(flags.iter().filter(|flag| flag.0).map(|flag| flag.1).sum());
         let whole_from = past.map(|past| past.whole_from);
-        for number in [delta.oldest, delta.newest, whole_from, first].into_iter().flatten() {
+        let times = [delta.reach.oldest(), delta.reach.newest(), whole_from, first];
+        for number in times.into_iter().flatten() {
             put_signed(&mut out, number);
         }
         put_lost(&mut out, &delta.lost);
@@ -529,8 +530,7 @@ impl Importer {
         }
         let since_start = flags & SINCE_START != 0;
         self.delta.lost = read.lost(|pane| self.checked(pane))?;
-        self.delta.oldest = oldest;
-        self.delta.newest = newest;
+        self.delta.reach = Reach::new(oldest, newest);
         self.delta.past = whole_from.map(|whole_from| Past { whole_from, first, since_start });
         Some(())
     }

@@ -56,7 +56,7 @@ impl Seed {
 
     /// Half of a hash, which is what is stored of one.
     #[inline]
-    fn half(&self, key: KeyBytes<'_>) -> u32 {
+    pub(crate) fn half(&self, key: KeyBytes<'_>) -> u32 {
         // Of a product the upper half is the better one.
         u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
     }
@@ -83,7 +83,7 @@ fn whole(half: u32) -> u64 {
 }
 
 /// How long a key may be that is stored where its hash is.
-const SHORT: usize = 46;
+const SHORT: usize = 42;
 
 /// A key of a chunk beside its hash: to compare it waits for no other place in memory.
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl Stored {
     fn is(&self, key: KeyBytes<'_>, long: &[u8]) -> bool {
         match (self, key) {
             (Self::Short(length, bytes), Some(key)) => {
-                usize::from(*length) == key.len() && begins(bytes, key)
+                let stored = bytes.get(..usize::from(*length));
+                stored.is_some_and(|stored| are_same(stored, key))
             }
             (Self::Long(place), Some(key)) => &long[place.clone()] == key,
             (Self::Null, None) => true,
@@ -129,26 +130,35 @@ impl Stored {
     }
 }
 
-/// Whether a short key begins with these bytes, eight at a time: to call for so few costs more.
+/// Whether two short keys are one, sixteen bytes at a time: to call for so few costs more.
 #[inline]
-fn begins(stored: &[u8; SHORT], key: &[u8]) -> bool {
-    let (words, rest) = key.as_chunks::<8>();
-    let (stored, last) = stored.as_chunks::<8>();
-    let same = stored
-        .iter()
-        .zip(words)
-        .all(|(one, other)| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other));
-    let behind = stored.get(words.len()).map_or(last, |word| &word[..]);
-    same && behind.iter().zip(rest).all(|(one, other)| one == other)
+fn are_same(one: &[u8], other: &[u8]) -> bool {
+    const LANES: usize = 16;
+    let (Some(last), Some(other_last)) = (one.last_chunk(), other.last_chunk::<LANES>()) else {
+        return one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other);
+    };
+    let word = |bytes: &[u8; LANES]| u128::from_ne_bytes(*bytes);
+    let mut parts = one.as_chunks::<LANES>().0.iter().zip(other.as_chunks::<LANES>().0);
+    one.len() == other.len()
+        && word(last) == word(other_last)
+        && parts.all(|(one, other)| word(one) == word(other))
 }
 
-/// The keys of one chunk, numbered from 0 in order of appearance.
+/// The keys of a chunk, numbered from 0 in order of appearance.
+///
+/// Chunks that follow each other have mostly the same keys. So it may remember those of chunks
+/// before, which have no number until they are met again.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
+    /// By hash, the place among the entries.
     index: HashTable<u32>,
-    keys: Vec<Entry>,
+    entries: Vec<Entry>,
     /// The keys that are not short.
     text: Vec<u8>,
+    /// The places of those that the chunk has, by number.
+    here: Vec<u32>,
+    /// How many were known before the chunk.
+    before: usize,
 }
 
 /// As long as a line of a processor's cache.
@@ -157,14 +167,9 @@ pub(crate) struct Dictionary {
 struct Entry {
     hash: u32,
     mark: Mark,
+    /// Its number, if it has one.
+    number: u32,
     key: Stored,
-}
-
-/// Which number a key may have.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Guess {
-    hash: u32,
-    id: u32,
 }
 
 /// What a delta notes with a key: the pane of its newest entry, where that stands, and how often the
@@ -179,105 +184,148 @@ pub(crate) struct Mark {
 impl Mark {
     /// Of a key without an entry.
     const NONE: Self = Self { pane: u32::MAX, entry: u32::MAX, count: 0 };
+
+    /// Whether the newest entry is of this pane and has room for an event more.
+    #[inline]
+    pub(crate) fn is_in(self, pane: usize) -> bool {
+        self.pane as usize == pane && self.count < u32::MAX
+    }
 }
 
+/// So many keys are remembered from chunk to chunk: a megabyte, and half of one for those that are not
+/// short. When they are more, all of them are forgotten; those that come often are back at once.
+const MOST_REMEMBERED: usize = 16_384;
+
+/// So few new keys of a chunk say nothing about the next one.
+const FEW: usize = 64;
+
 impl Dictionary {
-    /// With room for about so many keys, so that few growths move them.
-    pub(crate) fn with_room(keys: usize) -> Self {
-        Self {
-            index: HashTable::with_capacity(keys),
-            keys: Vec::with_capacity(keys),
-            text: Vec::new(),
+    /// Makes ready for another chunk, and forgets keys if remembering them did not help.
+    pub(crate) fn renew(&mut self) {
+        let (all, here) = (self.entries.len(), self.here.len());
+        // Where few keys come again, to remember them is to look for them in more memory.
+        let is_strange = self.before > 0 && all - self.before > here / 4 * 3 + FEW;
+        let is_much = all > MOST_REMEMBERED || self.text.len() > MOST_REMEMBERED * SHORT;
+        if is_strange || is_much {
+            *self = Self::default();
         }
+        self.here.clear();
+        self.before = self.entries.len();
     }
 
-    /// The number of this key, a new one if it was not seen before.
+    /// The number of this key, a new one if the chunk has not had it.
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
-        self.number_of(seed.half(key), key)
+        let at = self.place_of(seed.half(key), key);
+        self.number_at(at)
     }
 
-    /// The first number that a key of each of these may have, `u32::MAX` where none has.
+    /// The place of this key.
     #[inline]
-    pub(crate) fn guesses<const N: usize>(&self, keys: [&[u8]; N], seed: &Seed) -> [Guess; N] {
-        // What a look waits for is memory. Here no look waits for the one before.
-        keys.map(|key| seed.half(Some(key))).map(|hash| {
-            let id = self.index.find(whole(hash), |_| true).copied();
-            Guess { hash, id: id.unwrap_or(u32::MAX) }
-        })
+    pub(crate) fn place(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
+        self.place_of(seed.half(key), key)
     }
 
-    /// The number of a key of which there is a guess.
+    /// The first place where a key of this hash may stand, `u32::MAX` if there is none.
     #[inline]
-    pub(crate) fn guessed(&mut self, guess: Guess, key: &[u8]) -> u32 {
-        let is_right = self
-            .keys
-            .get(guess.id as usize)
-            .is_some_and(|entry| entry.hash == guess.hash && entry.key.is(Some(key), &self.text));
-        if is_right { guess.id } else { self.number_of(guess.hash, Some(key)) }
+    pub(crate) fn guess(&self, hash: u32) -> u32 {
+        self.index.find(whole(hash), |_| true).copied().unwrap_or(u32::MAX)
     }
 
-    fn number_of(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
-        let Self { index, keys, text } = self;
-        let found = index.find(whole(hash), |&id| {
-            let entry = &keys[id as usize];
+    /// Whether the key at a place has this hash.
+    #[inline]
+    pub(crate) fn may_be(&self, at: u32, hash: u32) -> bool {
+        self.entries.get(at as usize).is_some_and(|entry| entry.hash == hash)
+    }
+
+    /// What is noted with the key at a place, if it is this one.
+    #[inline]
+    pub(crate) fn guessed(&mut self, at: u32, key: &[u8]) -> Option<&mut Mark> {
+        let Self { entries, text, .. } = self;
+        let entry = entries.get_mut(at as usize)?;
+        entry.key.is(Some(key), text).then_some(&mut entry.mark)
+    }
+
+    /// The place of a key with this hash.
+    #[inline(never)]
+    pub(crate) fn place_of(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
+        let Self { index, entries, text, .. } = self;
+        let found = index.find(whole(hash), |&at| {
+            let entry = &entries[at as usize];
             entry.hash == hash && entry.key.is(key, text)
         });
-        if let Some(&id) = found {
-            return id;
+        if let Some(&at) = found {
+            return at;
         }
-        let id = self.push(hash, key);
-        let Self { index, keys, .. } = self;
+        let at = self.push(hash, key);
+        let Self { index, entries, .. } = self;
         // A chunk's keys come at once, and every growth hashes all of them into a new place: four
         // times as many do for a batch of 1,000 in three steps instead of eight.
         if index.len() == index.capacity() {
-            index.reserve(3 * index.len() + 60, |&id| whole(keys[id as usize].hash));
+            index.reserve(3 * index.len() + 60, |&at| whole(entries[at as usize].hash));
         }
-        index.insert_unique(whole(hash), id, |&id| whole(keys[id as usize].hash));
-        id
+        index.insert_unique(whole(hash), at, |&at| whole(entries[at as usize].hash));
+        at
+    }
+
+    /// The number of the key at this place.
+    #[inline]
+    pub(crate) fn number_at(&mut self, at: u32) -> u32 {
+        let Self { entries, here, .. } = self;
+        let entry = &mut entries[at as usize];
+        if here.get(entry.number as usize) != Some(&at) {
+            entry.number = id_of(here.len());
+            entry.mark = Mark::NONE;
+            here.push(at);
+        }
+        entry.number
     }
 
     /// A key of a table, hashed as it is there. It must not be here yet, and `number` does not find
     /// it.
     pub(crate) fn take(&mut self, table: &KeyTable, id: u32) -> u32 {
-        self.push(table.slots[id as usize].hash, table.key(id))
+        let at = self.push(table.slots[id as usize].hash, table.key(id));
+        self.number_at(at)
     }
 
     /// A new number that no key finds.
     pub(crate) fn other(&mut self) -> u32 {
-        self.push(0, None)
+        let at = self.push(0, None);
+        self.number_at(at)
     }
 
     fn push(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
-        let Self { keys, text, .. } = self;
+        let Self { entries, text, .. } = self;
         let key = Stored::new(key, |key| {
             text.extend_from_slice(key);
             text.len() - key.len()..text.len()
         });
-        keys.push(Entry { hash, mark: Mark::NONE, key });
-        id_of(keys.len() - 1)
+        entries.push(Entry { hash, mark: Mark::NONE, number: u32::MAX, key });
+        id_of(entries.len() - 1)
     }
 
-    pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
-        self.get(id).1
+    /// The key of this number.
+    pub(crate) fn key(&self, number: u32) -> KeyBytes<'_> {
+        self.get(number).1
     }
 
-    /// What a delta notes with a key.
+    /// What a delta notes with the key at this place. It is of this chunk if the key has a number.
     #[inline]
-    pub(crate) fn mark(&mut self, id: u32) -> &mut Mark {
-        &mut self.keys[id as usize].mark
+    pub(crate) fn mark(&mut self, at: u32) -> &mut Mark {
+        &mut self.entries[at as usize].mark
     }
 
-    /// What is noted with all keys that have an entry.
+    /// What is noted with all keys that have a number.
     pub(crate) fn marks(&self) -> impl Iterator<Item = Mark> {
-        self.keys.iter().map(|entry| entry.mark).filter(|mark| mark.pane != u32::MAX)
+        self.here.iter().map(|&at| self.entries[at as usize].mark)
     }
 
+    /// How many keys the chunk has.
     pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+        self.here.len()
     }
 
-    fn get(&self, id: u32) -> (u32, KeyBytes<'_>) {
-        let entry = &self.keys[id as usize];
+    fn get(&self, number: u32) -> (u32, KeyBytes<'_>) {
+        let entry = &self.entries[self.here[number as usize] as usize];
         (entry.hash, entry.key.get(&self.text))
     }
 }
@@ -312,7 +360,7 @@ const NONE: u32 = u32::MAX - 1;
 #[derive(Debug)]
 struct Use {
     holds: u32,
-    /// Where in a pane the key's newest entry stands.
+    /// Where in the newest pane that has the key its entry stands, if that is still open.
     place: u32,
 }
 
@@ -341,6 +389,7 @@ impl Text {
         let len = key.len().div_ceil(WORD);
         let Some(at) = self.free.get_mut(len).and_then(Vec::pop) else {
             let at = id_of(self.words.len());
+            grow(&mut self.words, len);
             self.words.extend(all);
             return at;
         };
@@ -395,11 +444,17 @@ impl KeyTable {
     ///
     /// What a look waits for is memory. Here no look waits for the one before.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
-        let entries = &dictionary.keys;
+        let entries = || dictionary.here.iter().map(|&at| &dictionary.entries[at as usize]);
         let first = |entry: &Entry| self.index.find(whole(entry.hash), |_| true).copied();
         let mut numbers: Vec<u32> =
-            entries.iter().map(|entry| first(entry).unwrap_or(u32::MAX)).collect();
-        for (number, entry) in numbers.iter_mut().zip(entries) {
+            entries().map(|entry| first(entry).unwrap_or(u32::MAX)).collect();
+        for (number, entry) in numbers.iter_mut().zip(entries()) {
+            let slot = self.slots.get(*number as usize);
+            if slot.is_none_or(|slot| slot.hash != entry.hash) {
+                *number = u32::MAX;
+            }
+        }
+        for (number, entry) in numbers.iter_mut().zip(entries()) {
             if !self.is(*number, entry.hash, entry.key.get(&dictionary.text)) {
                 *number = u32::MAX;
             }
@@ -452,7 +507,9 @@ impl KeyTable {
             self.uses[id as usize] = new;
             return id;
         }
+        grow(&mut self.slots, 1);
         self.slots.push(slot);
+        grow(&mut self.uses, 1);
         self.uses.push(new);
         id_of(self.slots.len() - 1)
     }
@@ -461,14 +518,15 @@ impl KeyTable {
         self.uses[id as usize].holds += 1;
     }
 
-    /// Where the key was said to stand: a hint, for it is not said in which pane.
+    /// Where the key was said to stand, in whatever pane.
+    #[inline]
     pub(crate) fn place(&self, id: u32) -> u32 {
         self.uses[id as usize].place
     }
 
-    pub(crate) fn set_place(&mut self, id: u32, place: usize) -> u32 {
-        self.uses[id as usize].place = id_of(place);
-        self.uses[id as usize].place
+    #[inline]
+    pub(crate) fn set_place(&mut self, id: u32, place: u32) {
+        self.uses[id as usize].place = place;
     }
 
     /// Lets go of a key, and says whether nothing holds it any more.
@@ -511,6 +569,14 @@ impl KeyTable {
     /// How many numbers were ever in use at once.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
+    }
+}
+
+/// Makes room for so many more, and no more than an eighth of all for those after them: there is as
+/// much for each key.
+pub(crate) fn grow<T>(all: &mut Vec<T>, more: usize) {
+    if all.capacity() - all.len() < more {
+        all.reserve_exact(all.len() / 8 + more.max(8));
     }
 }
 
@@ -601,6 +667,36 @@ mod tests {
             same(Some(&one), (null > 0).then_some(&mixed[..]))?;
             same((null > 0).then_some(&mixed[..]), Some(&one))?;
             same(None, None)?;
+        }
+
+        #[test]
+        fn a_chunk_numbers_its_own_keys_whatever_is_known_of_others(
+            chunks in prop::collection::vec(
+                prop::collection::vec(prop_oneof![0..9_u32, 0..60_000_u32], 0..40), 1..9,
+            ),
+            many in prop::bool::weighted(0.05),
+        ) {
+            let seed = Seed::new(1);
+            let mut dictionary = Dictionary::default();
+            let text = |key: u32| key.to_be_bytes().repeat(if key.is_multiple_of(7) { 20 } else { 1 });
+            for (turn, chunk) in (0..).zip(chunks) {
+                // More than are remembered.
+                let rest = if many { 0..id_of(MOST_REMEMBERED) / 3 } else { 0..0 };
+                let keys = chunk.into_iter().chain(rest.map(|key| key + turn * 1_000));
+                let mut numbers = std::collections::BTreeMap::new();
+                for key in keys {
+                    let next = id_of(numbers.len());
+                    let expected = *numbers.entry(key).or_insert(next);
+                    let bytes = (key > 0).then(|| text(key));
+                    prop_assert_eq!(dictionary.number(bytes.as_deref(), &seed), expected);
+                    prop_assert_eq!(dictionary.key(expected), bytes.as_deref());
+                }
+                prop_assert_eq!(dictionary.len(), numbers.len());
+                prop_assert!(dictionary.marks().all(|mark| mark.entry == u32::MAX));
+                dictionary.renew();
+                prop_assert_eq!(dictionary.len(), 0);
+                prop_assert!(dictionary.entries.len() <= MOST_REMEMBERED);
+            }
         }
 
         #[test]

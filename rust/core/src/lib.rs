@@ -57,7 +57,7 @@ mod window;
 
 pub use aggregate::{Ask, Cell, Known, LIST, Plan, PlanError, Takes};
 pub use answer::Snapshot;
-pub use delta::{Counters, Delta, Reason};
+pub use delta::{Counters, Delta, Reason, Spent};
 pub use detect::{Agreement, agreeing};
 pub use events::{Batch, Batcher, Headers};
 pub use explain::{Sample, explain, samples};

@@ -24,12 +24,6 @@ pub enum Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    /// How many bytes it has.
-    pub(crate) fn len(self) -> usize {
-        let (Self::Lines(bytes) | Self::Batch(bytes) | Self::Event(bytes)) = self;
-        bytes.len()
-    }
-
     /// Hands over every line in order; an error means that the chunk is malformed as a whole.
     pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
         self.for_each_stamped(|body, _| line(body))
@@ -42,7 +36,7 @@ impl<'a> Chunk<'a> {
     ) -> Result<(), BatchError> {
         match self {
             Self::Lines(text) => {
-                for_each_line(text, |text| line(text, None));
+                Lines::new(text).for_each(|text| line(text, None));
                 Ok(())
             }
             Self::Batch(bytes) => {
@@ -57,22 +51,44 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// Hands over what stands before, between and behind newlines; behind the last, if it is not empty.
+/// What stands before, between and behind newlines; behind the last, if it is not empty.
 ///
 /// A call of memchr for each line costs as much as a short line.
-fn for_each_line<'a>(text: &'a [u8], mut line: impl FnMut(&'a [u8])) {
-    let mut start = 0;
-    for base in (0..text.len()).step_by(Block::LEN) {
-        let mut ends = Block::at(text, base).places(b'\n');
-        while ends != 0 {
-            let end = base + ends.trailing_zeros() as usize;
-            line(&text[start..end]);
-            start = end + 1;
-            ends &= ends - 1;
-        }
+pub(crate) struct Lines<'a> {
+    text: &'a [u8],
+    /// Where the next line begins.
+    start: usize,
+    /// Where the next block of bytes begins.
+    next: usize,
+    /// The newlines of the block before it.
+    ends: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, start: 0, next: 0, ends: 0 }
     }
-    if start < text.len() {
-        line(&text[start..]);
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.ends == 0 {
+            if self.next >= self.text.len() {
+                let rest = self.text.get(self.start..).filter(|rest| !rest.is_empty())?;
+                self.start = self.text.len();
+                return Some(rest);
+            }
+            self.ends = Block::at(self.text, self.next).places(b'\n');
+            self.next += Block::LEN;
+        }
+        let end = self.next - Block::LEN + self.ends.trailing_zeros() as usize;
+        let line = self.text.get(self.start..end);
+        self.start = end + 1;
+        self.ends &= self.ends - 1;
+        line
     }
 }
 

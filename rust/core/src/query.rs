@@ -4,15 +4,12 @@ use std::ops::Range;
 
 use crate::aggregate::{Event, Plan};
 use crate::composite;
-use crate::delta::{Delta, Reason, TOGETHER};
+use crate::delta::{Delta, Reason, Spent, TOGETHER, Waiting};
 use crate::filter::{Bound, Filter, Verdict};
 use crate::flume::BatchError;
 use crate::format::{Format, Line, MAX_TIME, Pair, Reader, Value};
-use crate::keys::{Dictionary, Seed, float, number};
-use crate::lines::{Chunk, MAX_LINE_BYTES};
-
-/// There is room for a key in so many bytes of a chunk before its dictionary grows.
-const BYTES_OF_KEY: usize = 256;
+use crate::keys::{Seed, float, number};
+use crate::lines::{Chunk, Lines as Split, MAX_LINE_BYTES};
 
 /// Which time an event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +66,7 @@ impl Panes {
 
     /// Whether a source that has come to `newest` is past the pane of this number.
     pub(crate) fn is_late(self, number: i64, newest: Option<i64>) -> bool {
-        self.is_past(self.end(number), newest)
-    }
-
-    /// Whether it is past the pane that ends here.
-    fn is_past(self, end: i64, newest: Option<i64>) -> bool {
-        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= end)
+        newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= self.end(number))
     }
 }
 
@@ -101,44 +93,40 @@ impl Query {
     /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
-        self.absorb_lines(chunk, origin, self.lines_of(&origin.format))
+        self.absorb_after(None, chunk, origin)
+    }
+
+    /// The same, and sooner, with what is left of a delta of this query.
+    pub fn absorb_after(
+        &self,
+        spent: Option<Spent>,
+        chunk: Chunk<'_>,
+        origin: &Origin,
+    ) -> Result<Delta, BatchError> {
+        let delta = Delta::after(spent, origin.source, self.plan.columns());
+        self.absorb_lines(delta, chunk, origin, self.lines_of(&origin.format))
     }
 
     fn absorb_lines(
         &self,
+        delta: Delta,
         chunk: Chunk<'_>,
         origin: &Origin,
         mut lines: Lines,
     ) -> Result<Delta, BatchError> {
-        let mut delta = Delta::new(origin.source, self.plan.columns());
-        delta.keys = Dictionary::with_room(chunk.len() / BYTES_OF_KEY);
-        let mut waiting = Waiting::default();
-        chunk.for_each_stamped(|line, stamp| {
-            if let Some(pair) = &lines.pair
-                && let Some(event) = self.pair_of(origin, line, pair, &mut delta)
-            {
-                waiting.push(event, &mut delta, &self.seed);
-                return;
-            }
-            // In the order of the lines: which key came first may matter.
-            waiting.count(&mut delta, &self.seed);
-            match self.event(line, stamp, origin, &mut lines) {
-                Ok(time) => self.count(origin, line, &mut lines, time, &mut delta),
-                Err(lost) => {
-                    if let (Lost::Filtered(Some(time)), Some(_)) = (lost, self.panes) {
-                        delta.pass_time(time);
-                    }
-                    let reached = self.reached(origin, &delta);
-                    delta.lose(reached, |lines| match lost {
-                        Lost::Rejected(reason) => lines.reject(reason),
-                        Lost::Filtered(_) => lines.filtered += 1,
-                    });
+        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
+        let pair = lines.pair.take().map(|pair| (pair, ahead.unwrap_or(i64::MAX)));
+        let waiting = Batch::default();
+        let mut absorbing = Absorbing { query: self, origin, lines, pair, waiting, delta };
+        match chunk {
+            Chunk::Lines(text) => {
+                for line in Split::new(text) {
+                    absorbing.line(line, None);
                 }
             }
-        })?;
-        waiting.count(&mut delta, &self.seed);
-        delta.settle();
-        Ok(delta)
+            _ => chunk.for_each_stamped(|line, stamp| absorbing.line(line, stamp))?,
+        }
+        Ok(absorbing.finish())
     }
 
     /// Reads key, values and time, if it goes by that of the line, and what the filter looks at.
@@ -159,33 +147,6 @@ impl Query {
         let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
         let pair = if is_count && self.time == Time::Log { reader.pair(0, time) } else { None };
         Lines { reader, filter, time, key: Vec::new(), pair }
-    }
-
-    /// The pane and the key of a line of which no more is asked, where key and time are at hand and
-    /// it is not late; all others are left to `event` and `count`.
-    #[inline]
-    fn pair_of<'a>(
-        &self,
-        origin: &Origin,
-        line: &'a [u8],
-        pair: &Pair,
-        delta: &mut Delta,
-    ) -> Option<(i64, &'a [u8])> {
-        let (key, time) = pair.read(line)?;
-        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
-        if line.len() > MAX_LINE_BYTES || ahead.is_some_and(|last| time > last) {
-            return None;
-        }
-        let mut pane = 0;
-        if let Some(panes) = self.panes {
-            let end;
-            (pane, end) = delta.pane_of(panes, time);
-            if panes.is_past(end, delta.newest) {
-                return None;
-            }
-        }
-        delta.note_time(time);
-        Some((pane, key))
     }
 
     #[inline]
@@ -233,7 +194,7 @@ impl Query {
     fn reached(&self, origin: &Origin, delta: &Delta) -> Option<i64> {
         let time = match self.time {
             Time::Arrival => Some(origin.now),
-            Time::Log | Time::Header => delta.newest,
+            Time::Log | Time::Header => delta.reach.newest(),
         };
         Some(self.panes?.number(time?))
     }
@@ -248,18 +209,15 @@ impl Query {
         delta: &mut Delta,
     ) {
         let mut pane = 0;
-        if let (Some(panes), Some(time)) = (self.panes, time) {
-            let end;
-            (pane, end) = delta.pane_of(panes, time);
+        if let Some(time) = time {
             // Against what the chunk itself has shown so far. What came before the chunk is
             // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
-            if panes.is_past(end, delta.newest) {
+            let Some(open) = delta.pane_of(self.panes, time) else {
                 let reached = self.reached(origin, delta);
                 delta.lose(reached, |lines| lines.late += 1);
                 return;
-            }
-        }
-        if let Some(time) = time {
+            };
+            pane = open;
             delta.note_time(time);
         }
         let Lines { reader, key, .. } = lines;
@@ -286,22 +244,86 @@ impl Query {
     }
 }
 
-/// Events of a pane and a key each that are counted together.
-struct Waiting<'a> {
-    events: [(i64, &'a [u8]); TOGETHER],
-    len: usize,
+/// A chunk on its way into a delta.
+struct Absorbing<'a> {
+    query: &'a Query,
+    origin: &'a Origin,
+    lines: Lines,
+    /// How key and time are read in one go, and how far ahead a time may be.
+    pair: Option<(Pair, i64)>,
+    waiting: Batch<'a>,
+    delta: Delta,
 }
 
-impl Default for Waiting<'_> {
-    fn default() -> Self {
-        Self { events: [(0, &[]); TOGETHER], len: 0 }
+impl<'a> Absorbing<'a> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
+    fn line(&mut self, line: &'a [u8], stamp: Option<&'a [u8]>) {
+        match self.pair_of(line) {
+            Some((pane, key)) => self.waiting.push(pane, key, &mut self.delta, &self.query.seed),
+            None => self.any_line(line, stamp),
+        }
+    }
+
+    /// The pane and the key of a line of which no more is asked, where key and time are at hand and
+    /// it is not late; all others are left to `any_line`.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
+    fn pair_of(&mut self, line: &'a [u8]) -> Option<(i64, &'a [u8])> {
+        let (pair, last) = self.pair.as_ref()?;
+        let (key, time) = pair.read(line)?;
+        if line.len() > MAX_LINE_BYTES || time > *last {
+            return None;
+        }
+        let pane = self.delta.pane_of(self.query.panes, time)?;
+        self.delta.note_time(time);
+        Some((pane, key))
+    }
+
+    #[inline(never)]
+    fn any_line(&mut self, line: &[u8], stamp: Option<&[u8]>) {
+        let Self { query, origin, lines, waiting, delta, .. } = self;
+        // In the order of the lines: which key came first may matter.
+        waiting.count(delta, &query.seed);
+        match query.event(line, stamp, origin, lines) {
+            Ok(time) => query.count(origin, line, lines, time, delta),
+            Err(lost) => {
+                if let (Lost::Filtered(Some(time)), Some(_)) = (lost, query.panes) {
+                    delta.pass_time(time);
+                }
+                let reached = query.reached(origin, delta);
+                delta.lose(reached, |lines| match lost {
+                    Lost::Rejected(reason) => lines.reject(reason),
+                    Lost::Filtered(_) => lines.filtered += 1,
+                });
+            }
+        }
+    }
+
+    fn finish(mut self) -> Delta {
+        self.waiting.count(&mut self.delta, &self.query.seed);
+        self.delta.settle();
+        self.delta
     }
 }
 
-impl<'a> Waiting<'a> {
+/// Events of a pane and a key each that are counted together.
+struct Batch<'a> {
+    events: [Waiting<'a>; TOGETHER],
+    len: usize,
+}
+
+impl Default for Batch<'_> {
+    fn default() -> Self {
+        Self { events: [Waiting::default(); TOGETHER], len: 0 }
+    }
+}
+
+impl<'a> Batch<'a> {
     #[inline]
-    fn push(&mut self, event: (i64, &'a [u8]), delta: &mut Delta, seed: &Seed) {
-        self.events[self.len] = event;
+    fn push(&mut self, pane: i64, key: &'a [u8], delta: &mut Delta, seed: &Seed) {
+        let Some(event) = self.events.get_mut(self.len) else { return };
+        *event = Waiting { pane, key, hash: seed.half(Some(key)) };
         self.len += 1;
         if self.len == TOGETHER {
             delta.count_all(&self.events, seed);
@@ -311,8 +333,8 @@ impl<'a> Waiting<'a> {
 
     /// Counts those that are fewer.
     fn count(&mut self, delta: &mut Delta, seed: &Seed) {
-        for &(pane, key) in &self.events[..self.len] {
-            delta.count(pane, Some(key), seed);
+        for event in &self.events[..self.len] {
+            delta.count(event.pane, Some(event.key), seed);
         }
         self.len = 0;
     }
@@ -377,14 +399,18 @@ pub struct Events {
 impl Events {
     /// Starts without an event.
     pub fn new(panes: Panes, plan: Plan, seed: Seed) -> Self {
-        Self { delta: Delta::new(0, plan.columns()), panes, plan, seed, key: Vec::new() }
+        Self::after(None, panes, plan, seed)
+    }
+
+    /// The same, and sooner, with what is left of a delta of events with this seed.
+    pub fn after(spent: Option<Spent>, panes: Panes, plan: Plan, seed: Seed) -> Self {
+        Self { delta: Delta::after(spent, 0, plan.columns()), panes, plan, seed, key: Vec::new() }
     }
 
     /// Counts an event. It has as many values as the plan has fields.
     #[inline]
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
-        self.delta.note_time(time);
-        let (pane, _) = self.delta.pane_of(self.panes, time);
+        let pane = self.pane_of(time);
         let Self { delta, plan, seed, key: room, .. } = self;
         let entry = match key {
             [] | [Value::Null] => delta.count(pane, None, seed),
@@ -407,13 +433,20 @@ impl Events {
     /// Counts an event for each key, which is text, at its time. It brings no values.
     #[inline]
     pub fn push_texts<'a>(&mut self, events: impl Iterator<Item = (&'a [u8], i64)>) {
-        let mut waiting = Waiting::default();
+        let mut waiting = Batch::default();
         for (key, time) in events {
-            self.delta.note_time(time);
-            let (pane, _) = self.delta.pane_of(self.panes, time);
-            waiting.push((pane, key), &mut self.delta, &self.seed);
+            let pane = self.pane_of(time);
+            waiting.push(pane, key, &mut self.delta, &self.seed);
         }
         waiting.count(&mut self.delta, &self.seed);
+    }
+
+    #[inline]
+    fn pane_of(&mut self, time: i64) -> i64 {
+        self.delta.note_time(time);
+        // None of them is late by what came with it.
+        let panes = Panes { lateness: i64::MAX, ..self.panes };
+        self.delta.pane_of(Some(panes), time).unwrap_or_else(|| panes.number(time))
     }
 
     /// The delta of all of them.
@@ -490,7 +523,8 @@ mod tests {
                 prop_assert_eq!(short.pair.is_some(), is_short, "{}", spec);
                 let long = Lines { pair: None, ..query.lines_of(&origin.format) };
                 let [short, long] = [short, long].map(|lines| {
-                    format!("{:?}", query.absorb_lines(Chunk::Lines(&text), &origin, lines))
+                    let delta = Delta::after(None, 0, query.plan.columns());
+                    format!("{:?}", query.absorb_lines(delta, Chunk::Lines(&text), &origin, lines))
                 });
                 prop_assert_eq!(short, long, "{}", spec);
             }
@@ -501,16 +535,25 @@ mod tests {
             width in prop_oneof![1..1_000_i64, 1..i64::MAX],
             offset in prop_oneof![-1_000..1_000_i64, any::<i64>()],
             times in prop::collection::vec(prop_oneof![-3_000..3_000_i64, any::<i64>()], 1..8),
+            (lateness, notes_late) in (prop_oneof![0..2_000_i64, 0..i64::MAX], any::<bool>()),
         ) {
-            let panes = Panes { width, offset, lateness: 0 };
+            let panes = Panes { width, offset, lateness };
             let mut delta = Delta::new(0, Vec::new());
             for time in times {
                 let number = panes.number(time);
-                let expected = (number, panes.end(number));
-                prop_assert_eq!(delta.pane_of(panes, time), expected);
-                let Some(times) = panes.times(number) else { continue };
-                for time in [times.start, times.end - 1] {
-                    prop_assert_eq!(delta.pane_of(panes, time), expected, "{:?}", times);
+                let is_late = panes.is_late(number, delta.reach.newest());
+                let expected = (!is_late).then_some(number);
+                prop_assert_eq!(delta.pane_of(Some(panes), time), expected);
+                if let Some(times) = panes.times(number) {
+                    for time in [times.start, times.end - 1] {
+                        prop_assert_eq!(delta.pane_of(Some(panes), time), expected, "{:?}", times);
+                    }
+                }
+                if !is_late || notes_late {
+                    delta.note_time(time);
+                    let is_late = panes.is_late(number, delta.reach.newest());
+                    let expected = (!is_late).then_some(number);
+                    prop_assert_eq!(delta.pane_of(Some(panes), time), expected);
                 }
             }
         }

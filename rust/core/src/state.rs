@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use crate::aggregate::{About, Cell, Plan};
 use crate::answer::{Builder, Snapshot};
 use crate::composite;
-use crate::delta::{Counters, Delta, Entry, Gathered, Past};
+use crate::delta::{Counters, Delta, Entry, Gathered, Past, Reach};
 use crate::format::Kind;
 use crate::keys::KeyTable;
 use crate::pane::Pane;
@@ -197,8 +197,8 @@ impl State {
     /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
     pub fn apply(&mut self, delta: &Delta) {
         self.lines.add(&delta.lines);
-        self.oldest = [self.oldest, delta.oldest].into_iter().flatten().min();
-        self.newest = self.newest.max(delta.newest);
+        self.oldest = [self.oldest, delta.reach.oldest()].into_iter().flatten().min();
+        self.newest = self.newest.max(delta.reach.newest());
         let Some(panes) = self.settings.panes else {
             self.window.enter_all(delta, &mut self.keys);
             return;
@@ -248,12 +248,13 @@ impl State {
                     };
                 }
             }
+            let is_newest = open.last_key_value().is_none_or(|(&newest, _)| number >= newest);
             let pane = open.entry(number).or_insert_with(|| Pane::new(settings.plan.columns()));
             let entries = entries.iter().map(|place| {
                 let Entry { key, count, .. } = entry(place);
                 (numbers[key as usize], count, *place)
             });
-            pane.add(keys, entries, &delta.columns);
+            pane.add(keys, entries, &delta.columns, is_newest);
         }
         for (pane, lines) in &delta.lost {
             note(reached.max(*pane), lines);
@@ -263,7 +264,7 @@ impl State {
             self.first = [self.first, past.first].into_iter().flatten().min();
         }
         if let Some(source) = self.sources.get_mut(delta.source) {
-            source.newest = source.newest.max(delta.newest);
+            source.newest = source.newest.max(delta.reach.newest());
             source.idle &= !delta.has_time();
         }
         self.follow_sources();
@@ -529,8 +530,7 @@ impl State {
     pub fn export(&self) -> Delta {
         let mut delta = Delta::new(0, self.settings.plan.columns());
         delta.lines = self.lines;
-        delta.oldest = self.oldest;
-        delta.newest = self.newest;
+        delta.reach = Reach::new(self.oldest, self.newest);
         let mut gathered = Gathered::new(delta, &self.keys, self.window.other());
         if self.settings.panes.is_none() {
             let counted = self.window.past().map_or(0, |past| gathered.totals(0, past));

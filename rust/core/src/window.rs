@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use crate::aggregate::{Column, Plan, Totals as ColumnTotals};
 use crate::delta::Delta;
-use crate::keys::{KeyBytes, KeyTable};
+use crate::keys::{KeyBytes, KeyTable, grow};
 use crate::pane::Pane;
 use crate::rank::Ranking;
 
@@ -77,6 +77,8 @@ impl Totals {
         for (entry, (key, count)) in (0..).zip(entries) {
             let index = key as usize;
             if index >= self.counts.len() {
+                let more = index + 1 - self.counts.len();
+                grow(&mut self.counts, more);
                 self.counts.resize(index + 1, 0);
             }
             if self.counts[index] == 0 {
@@ -195,8 +197,8 @@ impl Window {
     /// is higher than that of any before.
     pub(crate) fn enter(&mut self, number: i64, mut pane: Pane, keys: &mut KeyTable) {
         self.leave_below(number, keys);
+        pane.close(keys);
         self.limit_keys(&mut pane, keys);
-        pane.close();
         for back in &mut self.backs {
             back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
             back.note(&pane);

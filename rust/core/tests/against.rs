@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
     Chunk, Clock, Delta, Format, Kind, Origin, Panes, Plan, Query, Reason, SECOND, Seed, Settings,
-    State, Time,
+    Spent, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -32,8 +32,13 @@ fn query(panes: Panes, seed: u64) -> Query {
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
+    absorb_after(None, query, text, source)
+}
+
+fn absorb_after(spent: Option<Spent>, query: &Query, text: &[u8], source: usize) -> Delta {
     let origin = Origin { source, format: combined(), now: 0, max_ahead: None };
-    query.absorb(Chunk::Lines(text), &origin).unwrap_or_else(|error| unreachable!("{error}"))
+    let delta = query.absorb_after(spent, Chunk::Lines(text), &origin);
+    delta.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
@@ -90,10 +95,12 @@ proptest! {
         let mut state = state(panes, length);
         let mut start = 0;
         let mut found = Vec::new();
+        let mut spent = None;
         for end in ends {
-            let delta = absorb(&query, &log[start..end], 0);
+            let delta = absorb_after(spent, &query, &log[start..end], 0);
             state.apply(&delta);
             found.extend(answers(&mut state));
+            spent = Some(delta.spent());
             start = end;
         }
         state.finish(false);
@@ -123,6 +130,44 @@ proptest! {
             last = Some(snapshot);
         }
         prop_assert_eq!(Some(open), last);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_is_known_of_keys_of_chunks_before_makes_no_odds(
+        chunks in vec(vec((-3..4_i64, prop_oneof![4 => 0..5_u32, 1 => 0..2_000_u32]), 0..150), 1..12),
+        (lateness, slide, is_short) in (0..9_i64, 1..4_i64, any::<bool>()),
+    ) {
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
+        let query = Query { by: vec!["key".into()], ..query(panes, 8) };
+        let format = Format::new("tsv:time:epoch,key").unwrap();
+        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        let mut now = 1_700_000_000;
+        let mut states = [state(panes, 3), state(panes, 3)];
+        let mut spent = None;
+        for chunk in chunks {
+            let line = |(gap, key): (i64, u32)| {
+                now += gap;
+                // Some are longer than what stands beside a hash.
+                let is_long = !is_short && key.is_multiple_of(3);
+                let more = if is_long { "/of/so/many/words/that/it/stands/apart" } else { "" };
+                format!("{now}\t/key/{key}{more}\n")
+            };
+            let text: String = chunk.into_iter().map(line).collect();
+            let chunk = Chunk::Lines(text.as_bytes());
+            let fresh = query.absorb(chunk, &origin).unwrap();
+            let delta = query.absorb_after(spent, chunk, &origin).unwrap();
+            states[0].apply(&fresh);
+            states[1].apply(&delta);
+            spent = Some(delta.spent());
+            let [one, other] = &mut states;
+            prop_assert_eq!(answers(one), answers(other));
+            prop_assert_eq!(one.lines(), other.lines());
+            prop_assert_eq!(one.snapshot(0), other.snapshot(0));
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    Ask, Clock, Delta, Format, Kind, Order, Origin, Panes, Plan, Query, Reason, Seed, Settings,
-    State, Time, UnknownField,
+    Ask, Clock, Counters, Delta, Format, Kind, Order, Origin, Panes, Plan, Query, Reason, Seed,
+    Settings, Spent, State, Time, UnknownField,
 };
 
 use crate::convert::{
@@ -17,20 +17,32 @@ use crate::filter::{PyFilter, checked};
 
 /// What one chunk adds.
 #[pyclass(name = "Delta", module = "tailrace._core", frozen)]
-pub(crate) struct PyDelta(Delta);
+pub(crate) struct PyDelta {
+    /// Until it is applied.
+    delta: Mutex<Option<Delta>>,
+    has_time: bool,
+    lines: Counters,
+}
+
+impl PyDelta {
+    fn new(delta: Delta) -> Self {
+        let (has_time, lines) = (delta.has_time(), *delta.lines());
+        Self { delta: Mutex::new(Some(delta)), has_time, lines }
+    }
+}
 
 #[pymethods]
 impl PyDelta {
     /// Whether it tells how far its source has come.
     #[getter]
     fn has_time(&self) -> bool {
-        self.0.has_time()
+        self.has_time
     }
 
     /// How many lines there were, and how many of them are not of their format.
     #[getter]
     fn lines(&self) -> (u64, u64) {
-        let lines = self.0.lines();
+        let lines = &self.lines;
         (lines.fed, lines.rejected(Reason::NoMatch) + lines.rejected(Reason::TooLong))
     }
 }
@@ -40,6 +52,8 @@ impl PyDelta {
 pub(crate) struct PyEngine {
     query: Query,
     state: Mutex<State>,
+    /// What is left of deltas that were applied, for the next chunks.
+    spent: Mutex<Vec<Spent>>,
     /// Of the columns of answers.
     names: Vec<String>,
 }
@@ -86,6 +100,7 @@ impl PyEngine {
         Ok(Self {
             query: Query { by, plan, time, panes: shape.panes(), filter: bound, seed },
             state: Mutex::new(State::new(settings, start_us)),
+            spent: Mutex::default(),
             names,
         })
     }
@@ -107,12 +122,21 @@ impl PyEngine {
         let chunk = chunk(kind, data, span)?;
         let format = format.get()?;
         let origin = Origin { source, format, now: now_us, max_ahead: max_ahead_us };
-        py.detach(|| self.query.absorb(chunk, &origin)).map(PyDelta).map_err(batch_error)
+        let spent = lock(&self.spent)?.pop();
+        py.detach(|| self.query.absorb_after(spent, chunk, &origin))
+            .map(PyDelta::new)
+            .map_err(batch_error)
     }
 
+    /// Adds it, once.
     #[pyo3(signature = (delta, /))]
     fn apply(&self, py: Python<'_>, delta: &PyDelta) -> PyResult<()> {
-        py.detach(|| lock(&self.state).map(|mut state| state.apply(&delta.0)))
+        py.detach(|| {
+            let delta = lock(&delta.delta)?.take();
+            let delta = delta.ok_or_else(|| PyValueError::new_err("it was applied already"))?;
+            lock(&self.state)?.apply(&delta);
+            keep(&self.spent, delta)
+        })
     }
 
     #[pyo3(signature = (source, /))]
@@ -164,6 +188,18 @@ impl PyEngine {
     fn key_capacity(&self) -> PyResult<usize> {
         lock(&self.state).map(|state| state.key_capacity())
     }
+}
+
+/// More threads than this do not absorb at once.
+const MOST_SPENT: usize = 16;
+
+/// Keeps what is left of a delta that was applied.
+pub(crate) fn keep(all: &Mutex<Vec<Spent>>, delta: Delta) -> PyResult<()> {
+    let mut all = lock(all)?;
+    if all.len() < MOST_SPENT {
+        all.push(delta.spent());
+    }
+    Ok(())
 }
 
 /// What an aggregate is asked: its name in answers, which it is, its fields, its number, its error.

@@ -8,13 +8,13 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyRecordBatchReader;
 use tailrace_core::{
-    Clock, Delta, Events, ImportError, Imported, Kind, Layout, Panes, Plan, Seed, Seen, State,
-    Typed,
+    Clock, Delta, Events, ImportError, Imported, Kind, Layout, Panes, Plan, Seed, Seen, Spent,
+    State, Typed,
 };
 
 use crate::columns::{Given, agreed, for_each};
 use crate::convert::{Answer, answer, lock};
-use crate::engine::{AskArg, Shape, plan};
+use crate::engine::{AskArg, Shape, keep, plan};
 use crate::lines::PyTable;
 use crate::merging;
 
@@ -31,6 +31,8 @@ pub(crate) struct PyWindow {
     since_start: bool,
     names: Vec<String>,
     inner: Mutex<Inner>,
+    /// What is left of deltas that were applied, for the next events.
+    spent: Mutex<Vec<Spent>>,
 }
 
 struct Inner {
@@ -63,7 +65,8 @@ impl PyWindow {
             values: vec![None; plan.fields().len()],
         };
         let since_start = shape.since_start();
-        Ok(Self { panes, plan, seed, by, since_start, names, inner: Mutex::new(inner) })
+        let (inner, spent) = (Mutex::new(inner), Mutex::default());
+        Ok(Self { panes, plan, seed, by, since_start, names, inner, spent })
     }
 
     /// The names of the columns of values that `add` takes, in order.
@@ -215,7 +218,8 @@ impl PyWindow {
         let (mut start, mut late) = (0, Vec::new());
         while start < times.len() {
             let end = times.len().min(start + EVENTS_AT_ONCE);
-            let delta = self.delta(keys, values, times, (start, end));
+            let spent = lock(&self.spent)?.pop();
+            let delta = self.delta(spent, keys, values, times, (start, end));
             let mut inner = lock(&self.inner)?;
             // Another thread may have added others meanwhile.
             if start == 0 {
@@ -227,6 +231,8 @@ impl PyWindow {
                 late.extend((start..end).filter(|&row| times[row] < open));
             }
             inner.state.apply(&delta);
+            drop(inner);
+            keep(&self.spent, delta)?;
             start = end;
         }
         Ok(late)
@@ -234,12 +240,13 @@ impl PyWindow {
 
     fn delta(
         &self,
+        spent: Option<Spent>,
         keys: &[Given],
         values: &[Given],
         times: &[i64],
         rows: (usize, usize),
     ) -> Delta {
-        let mut events = Events::new(self.panes, self.plan.clone(), self.seed.clone());
+        let mut events = Events::after(spent, self.panes, self.plan.clone(), self.seed.clone());
         if let ([keys], []) = (keys, values)
             && let Some(texts) = keys.texts(rows)
         {

@@ -5,8 +5,8 @@
 //! quotes, no blanks beside one that is a delimiter, no odd bytes at the ends of the line.
 
 use super::parsed::Span;
-use super::scan::{byte_or_blank, digits, has_blank, near_byte};
-use super::time::read_epoch;
+use super::scan::{byte_or_blank, digits, has_blank, has_blank_from, near_byte};
+use super::time::{read_epoch, read_leading_epoch, unit_of_epoch};
 
 /// Numbers of more digits are left to others, which tell how many may be.
 const MOST_DIGITS: usize = 18;
@@ -108,8 +108,9 @@ pub(crate) struct Pair {
     text: usize,
     time: usize,
     power: i32,
-    /// What stands between a time and a word where a line is no more than these.
-    between: Option<u8>,
+    /// Where a line is no more than a time and a word: the time's unit in microseconds, and what
+    /// stands between them.
+    only: Option<(i64, u8)>,
 }
 
 impl Pair {
@@ -128,21 +129,21 @@ impl Pair {
             _ => None,
         };
         let has_text = columns.0.iter().any(|column| column.field == text);
-        (has_text && text != time).then_some(Self { columns, text, time, power, between })
+        let only = unit_of_epoch(power).zip(between);
+        (has_text && text != time).then_some(Self { columns, text, time, power, only })
     }
 
     /// Text and time of a line; nothing where a reader may find others, or none.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
-        let (text, time) = match self.between {
-            Some(byte) => time_and_word(line, byte)?,
-            None => self.of_several(line)?,
-        };
-        Some((text, read_epoch(time, self.power)?)).filter(|_| !matches!(text, b"" | b"-"))
+        match self.only.and_then(|only| time_and_word(line, only)) {
+            Some(found) => Some(found),
+            None => self.of_several(line),
+        }
     }
 
     #[inline(never)]
-    fn of_several<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    fn of_several<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
         let (mut text, mut time) = (Span::NONE, Span::NONE);
         self.columns.each(line, |field, span| {
             if field == self.text {
@@ -155,15 +156,17 @@ impl Pair {
         if line.starts_with(b"<") {
             return None;
         }
-        Some((text.of(line)?, time.of(line)?))
+        let (text, time) = (text.of(line)?, read_epoch(time.of(line)?, self.power)?);
+        (!matches!(text, b"" | b"-")).then_some((text, time))
     }
 }
 
-/// What `each` finds in a line of two columns.
-#[inline]
-fn time_and_word(line: &[u8], between: u8) -> Option<(&[u8], &[u8])> {
-    let (time, rest) = line.split_at_checked(digits(line))?;
-    let (byte, word) = rest.split_first()?;
-    let fits = *byte == between && time.len() <= MOST_DIGITS && !has_blank(word);
-    fits.then_some((word, time))
+/// What `each` finds in a line of two columns that is neither short nor odd.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
+fn time_and_word(line: &[u8], (unit, between): (i64, u8)) -> Option<(&[u8], i64)> {
+    let (time, digits) = read_leading_epoch(line, unit)?;
+    let (&byte, word) = line.get(digits..)?.split_first()?;
+    let fits = byte == between && !has_blank_from(line, digits + 1);
+    (fits && !matches!(word, b"" | b"-")).then_some((word, time))
 }

@@ -20,15 +20,26 @@ impl Block {
     pub(crate) const LEN: usize = 4 * LANES;
 
     /// Those from this place on.
+    #[inline]
     pub(crate) fn at(line: &[u8], start: usize) -> Self {
         let rest = line.get(start..).unwrap_or_default();
-        let bytes = rest.first_chunk::<{ Self::LEN }>().copied().unwrap_or_else(|| {
-            let mut bytes = [0; Self::LEN];
-            bytes[..rest.len()].copy_from_slice(rest);
-            bytes
-        });
+        match rest.first_chunk() {
+            Some(bytes) => Self::of(bytes),
+            None => Self::of_few(rest),
+        }
+    }
+
+    #[inline]
+    fn of(bytes: &[u8; Self::LEN]) -> Self {
         let (parts, _) = bytes.as_chunks::<LANES>();
         Self([0, 1, 2, 3].map(|part| u8x16::new(parts[part])))
+    }
+
+    #[inline(never)]
+    fn of_few(rest: &[u8]) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes[..rest.len()].copy_from_slice(rest);
+        Self::of(&bytes)
     }
 
     /// The places of a byte, as bits, the first place lowest.
@@ -282,10 +293,19 @@ fn first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
 /// Whether there is any blank or control byte.
 #[inline]
 pub(super) fn has_blank(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk::<LANES>() else {
-        return text.iter().any(|byte| *byte <= b' ');
+    if text.len() < LANES { text.iter().any(|byte| *byte <= b' ') } else { has_blank_from(text, 0) }
+}
+
+/// Whether there is one from a place of a line on that has as many bytes as are looked at together.
+#[inline]
+pub(super) fn has_blank_from(line: &[u8], start: usize) -> bool {
+    let (Some(last), Some(text)) = (line.last_chunk::<LANES>(), line.get(start..)) else {
+        return true;
     };
     let mut lowest = u8x16::new(*last);
+    if text.len() < LANES {
+        return u32::from(bits(blanks(lowest))) >> (LANES - text.len()) != 0;
+    }
     let mut rest = text;
     while let Some((part, behind)) = rest.split_first_chunk::<LANES>() {
         lowest = lowest.min(u8x16::new(*part));
@@ -427,6 +447,9 @@ mod tests {
             let expected = first(|byte| byte == b'"' || byte <= b' ');
             prop_assert_eq!(byte_or_blank(rest, b'"').map(behind), expected);
             prop_assert_eq!(has_blank(rest), first(|byte| byte <= b' ').is_some());
+            if line.len() >= LANES && from <= line.len() {
+                prop_assert_eq!(has_blank_from(&line, from), has_blank(rest));
+            }
         }
 
         #[test]

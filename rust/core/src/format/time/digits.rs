@@ -89,6 +89,29 @@ pub(super) fn long_number(text: &[u8]) -> Option<u64> {
 
 const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
+/// The number of 8 to 15 digits with which a text begins that has at least 16 bytes, and how many
+/// they are.
+#[inline]
+pub(super) fn leading_number(text: &[u8]) -> Option<(u64, usize)> {
+    let [first, second] = text.first_chunk::<16>()?.as_chunks::<8>().0 else { return None };
+    let values = |word: &[u8; 8]| u64::from_le_bytes(*word) ^ u64::from_le_bytes(*b"00000000");
+    let (first, second) = (values(first), values(second));
+    // What is no digit is more than nine, and gets its highest bit. From the lowest byte up no byte
+    // is touched by a carry before the first of these.
+    let others = |values: u64| (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
+    let behind = others(second);
+    if others(first) != 0 || behind == 0 {
+        return None;
+    }
+    let more = behind.trailing_zeros() / 8;
+    // Behind zeros, which come first.
+    let second = second.checked_shl(64 - 8 * more).unwrap_or(0);
+    let more = more as usize;
+    Some((number_of(first) * TENS.get(more)? + number_of(second), 8 + more))
+}
+
+const ONES: u64 = u64::MAX / 0xff;
+
 /// The number of eight digits, of which so many at the front are zeros whatever they are.
 #[inline]
 fn eight(text: [u8; 8], zeros: usize) -> Option<u64> {
@@ -96,11 +119,16 @@ fn eight(text: [u8; 8], zeros: usize) -> Option<u64> {
     if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
         return None;
     }
-    let values = if zeros < 8 { values >> (8 * zeros) << (8 * zeros) } else { 0 };
+    Some(number_of(if zeros < 8 { values >> (8 * zeros) << (8 * zeros) } else { 0 }))
+}
+
+/// The number that the values of eight digits are.
+#[inline]
+fn number_of(values: u64) -> u64 {
     // Two, then four, then eight digits in a lane: no lane is too narrow for what it gets.
     let twos = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
     let fours = (twos * 100 + (twos >> 16)) & 0x0000_FFFF_0000_FFFF;
-    Some((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF)
+    (fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF
 }
 
 /// Each digit as the tens of the one behind it: no sum is above 99, so none carries.

@@ -1,7 +1,7 @@
 //! A number since the epoch, exactly.
 
 use super::SECOND;
-use super::digits::{digit, long_number};
+use super::digits::{digit, leading_number, long_number};
 
 /// More digits than this a number in range cannot have before its microseconds end.
 const MOST_DIGITS: u32 = 19;
@@ -11,15 +11,29 @@ const MOST_DIGITS: u32 = 19;
 #[inline]
 pub(crate) fn read(text: &[u8], power: i32) -> Option<i64> {
     // Most are a whole number of such a unit.
-    let unit = match power {
-        0 => SECOND,
-        -3 => SECOND / 1_000,
-        -6 => 1,
-        _ => return read_any(text, power),
-    };
+    let Some(unit) = unit_of(power) else { return read_any(text, power) };
     let Some(number) = long_number(text) else { return read_any(text, power) };
     let micros = i64::try_from(number).ok()?.checked_mul(unit)?;
     super::in_range(micros)
+}
+
+/// The microseconds that the digits are with which a text begins, in units of so many, and how many
+/// digits these are, where they are as many as in our days.
+#[inline]
+pub(crate) fn read_leading(text: &[u8], unit: i64) -> Option<(i64, usize)> {
+    let (number, digits) = leading_number(text)?;
+    let micros = i64::try_from(number).ok()?.checked_mul(unit)?;
+    Some((super::in_range(micros)?, digits))
+}
+
+/// How many microseconds a second times ten to this power is.
+pub(crate) fn unit_of(power: i32) -> Option<i64> {
+    match power {
+        0 => Some(SECOND),
+        -3 => Some(SECOND / 1_000),
+        -6 => Some(1),
+        _ => None,
+    }
 }
 
 fn read_any(text: &[u8], power: i32) -> Option<i64> {
@@ -142,6 +156,18 @@ mod tests {
                     prop_assert_eq!(long_number(&text), None);
                 }
             }
+        }
+
+        #[test]
+        fn leading_digits_are_read_as_a_number_of_so_many(
+            text in "[0-9]{0,20}[^0-9]{0,3}[0-9]{0,12}",
+            power in prop::sample::select(vec![0, -3, -6]),
+        ) {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            let all = read_any(&text.as_bytes()[..digits], power);
+            let fits = (8..16).contains(&digits) && text.len() >= 16;
+            let expected = all.filter(|_| fits).map(|micros| (micros, digits));
+            prop_assert_eq!(read_leading(text.as_bytes(), unit_of(power).unwrap()), expected);
         }
     }
 }

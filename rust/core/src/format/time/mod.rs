@@ -19,7 +19,9 @@ mod timer;
 
 pub use calendar::write_iso;
 pub(super) use clf::parse;
-pub(super) use epoch::read as read_epoch;
+pub(super) use epoch::{
+    read as read_epoch, read_leading as read_leading_epoch, unit_of as unit_of_epoch,
+};
 pub(crate) use timer::Timer;
 
 /// Microseconds in a second, the unit of every time in the core.
