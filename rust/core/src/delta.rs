@@ -313,11 +313,11 @@ impl Delta {
         self.count_at(pane, at)
     }
 
-    /// Counts an event of each of these keys in panes of these numbers.
+    /// Counts events that are no more than are looked up together.
     #[inline(never)]
-    pub(crate) fn count_all(&mut self, events: &[Waiting<'_>; TOGETHER], seed: &Seed) {
-        self.lines.fed += TOGETHER as u64;
-        self.lines.counted += TOGETHER as u64;
+    pub(crate) fn count_all(&mut self, events: &[Waiting<'_>], seed: &Seed) {
+        self.lines.fed += events.len() as u64;
+        self.lines.counted += events.len() as u64;
         // What a look waits for is memory. Here no look waits for the one before.
         let mut guesses = [u32::MAX; TOGETHER];
         for (guess, event) in guesses.iter_mut().zip(events) {

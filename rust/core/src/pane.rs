@@ -11,7 +11,7 @@ pub(crate) struct Pane {
     columns: Vec<Box<dyn Column>>,
     /// Whether a key may stand in a second entry.
     is_loose: bool,
-    /// Of how many entries the first ones were put together.
+    /// How many entries there were when that began.
     together: usize,
 }
 
@@ -108,7 +108,7 @@ impl Pane {
             together.merge(&**column, &pairs);
             *column = together;
         }
-        self.together = self.entries.len();
+        self.is_loose = false;
     }
 
     /// Keys and counts.
@@ -159,6 +159,18 @@ mod tests {
 
     fn add(pane: &mut Pane, key: u32, count: u32, keys: &mut KeyTable) {
         pane.add(keys, std::iter::once((key, count, 0)), &[], true);
+    }
+
+    fn one_key() -> (KeyTable, u32) {
+        let mut dictionary = Dictionary::default();
+        let mut keys = KeyTable::default();
+        let key = dictionary.number(Some(b"a"), &Seed::new(1));
+        let key = keys.number(&dictionary, key);
+        (keys, key)
+    }
+
+    fn total(pane: &Pane) -> u64 {
+        pane.entries().iter().map(|&(_, count)| u64::from(count)).sum()
     }
 
     fn sums(pane: &Pane) -> [u32; 3] {
@@ -217,19 +229,14 @@ mod tests {
 
     #[test]
     fn a_count_that_would_not_fit_stays_apart_when_it_comes_late() {
-        let seed = Seed::new(1);
-        let mut dictionary = Dictionary::default();
-        let mut keys = KeyTable::default();
+        let (mut keys, key) = one_key();
         let mut pane = Pane::default();
-        let key = dictionary.number(Some(b"a"), &seed);
-        let key = keys.number(&dictionary, key);
         for count in [u32::MAX, 1, 1, u32::MAX - 1] {
             pane.add(&mut keys, std::iter::once((key, count, 0)), &[], false);
             keys.set_place(key, 7);
         }
         pane.close(&mut keys);
-        let sum: u64 = pane.entries().iter().map(|&(_, count)| u64::from(count)).sum();
-        assert_eq!(sum, 2 * u64::from(u32::MAX) + 1);
+        assert_eq!(total(&pane), 2 * u64::from(u32::MAX) + 1);
         assert_eq!(keys.place(key), 7);
         pane.entries().iter().for_each(|&(key, _)| _ = keys.release(key));
         assert_eq!(keys.key(key), None);
@@ -237,17 +244,12 @@ mod tests {
 
     #[test]
     fn a_count_that_would_not_fit_stays_apart() {
-        let seed = Seed::new(1);
-        let mut dictionary = Dictionary::default();
-        let mut keys = KeyTable::default();
+        let (mut keys, key) = one_key();
         let mut pane = Pane::default();
-        let key = dictionary.number(Some(b"a"), &seed);
-        let key = keys.number(&dictionary, key);
         add(&mut pane, key, u32::MAX, &mut keys);
         add(&mut pane, key, 1, &mut keys);
         add(&mut pane, key, 1, &mut keys);
-        let sum: u64 = pane.entries().iter().map(|&(_, count)| u64::from(count)).sum();
-        assert_eq!(sum, u64::from(u32::MAX) + 2);
+        assert_eq!(total(&pane), u64::from(u32::MAX) + 2);
         pane.entries().iter().for_each(|&(key, _)| _ = keys.release(key));
         assert_eq!(keys.key(key), None);
     }

@@ -322,20 +322,16 @@ impl Default for Batch<'_> {
 impl<'a> Batch<'a> {
     #[inline]
     fn push(&mut self, pane: i64, key: &'a [u8], delta: &mut Delta, seed: &Seed) {
-        let Some(event) = self.events.get_mut(self.len) else { return };
-        *event = Waiting { pane, key, hash: seed.half(Some(key)) };
+        self.events[self.len] = Waiting { pane, key, hash: seed.half(Some(key)) };
         self.len += 1;
         if self.len == TOGETHER {
-            delta.count_all(&self.events, seed);
-            self.len = 0;
+            self.count(delta, seed);
         }
     }
 
-    /// Counts those that are fewer.
+    /// Counts those that are there.
     fn count(&mut self, delta: &mut Delta, seed: &Seed) {
-        for event in &self.events[..self.len] {
-            delta.count(event.pane, Some(event.key), seed);
-        }
+        delta.count_all(&self.events[..self.len], seed);
         self.len = 0;
     }
 }
