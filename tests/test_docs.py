@@ -137,7 +137,7 @@ def test_the_code_that_the_design_shows_is_what_stands_there():
     design = (ROOT / "DESIGN.md").read_text()
     shown = re.findall(r"```rust\n(.*?)```", design, flags=re.DOTALL)
     core = ROOT / "rust" / "core" / "src"
-    files = ["format/named.rs", "aggregate/count.rs", "aggregate/list.rs"]
+    files = ["text/format/named.rs", "windows/aggregate/count.rs", "windows/aggregate/list.rs"]
     for text, file in zip(shown, files, strict=True):
         assert text.rstrip("\n") in (core / file).read_text(), file
 

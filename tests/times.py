@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
 
-TABLE = Path(__file__).parents[1] / "rust/core/src/format/time/cases.tsv"
+TABLE = Path(__file__).parents[1] / "rust/core/src/text/format/time/cases.tsv"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 9 * 10**15

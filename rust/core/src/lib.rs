@@ -33,46 +33,33 @@
 //! assert_eq!(row, [Cell::Text(b"/a"[..].into()), Cell::Int(1)]);
 //! ```
 
-mod aggregate;
-mod answer;
-mod composite;
-mod delta;
-mod detect;
-mod events;
-mod explain;
-mod export;
-mod filter;
-mod flume;
-mod format;
-mod keys;
-mod lines;
-mod pane;
+mod ground;
 mod query;
-mod rank;
-mod rows;
-mod state;
-mod table;
 mod text;
-mod window;
+mod windows;
 
-pub use aggregate::{Ask, Cell, Known, LIST, Plan, PlanError, Takes};
-pub use answer::Snapshot;
-pub use delta::{Counters, Delta, Reason, Spent};
-pub use detect::{Agreement, agreeing};
-pub use events::{Batch, Batcher, Headers};
-pub use explain::{Sample, explain, samples};
-pub use export::{ImportError, Imported, Importer, Layout, Seen, Typed, VERSION as EXPORT_VERSION};
-pub use filter::{Bound, Filter, FilterError, Verdict};
-pub use flume::BatchError;
-pub use format::{
-    Field, Format, Kind, Line, MAX_TIME, NAMES, Name, Named, Reader, Reject, SECOND, SpecError,
-    UnknownField, Value, write_iso,
+pub use ground::{
+    Bits, Cell, Column, Counters, Kind, MAX_TIME, Panes, Reason, Rows, SECOND, Value, Values, lossy,
 };
-pub use keys::{KeyBytes, Seed, number};
-pub use lines::{Chunk, MAX_LINE_BYTES};
-pub use query::{Events, Origin, Panes, Query, Time};
-pub use rank::Order;
-pub use rows::{Output, Rejects, write_rows};
-pub use state::{Clock, Settings, State};
-pub use table::{Bits, Column, Rejected, Rows, Table, Tabulator, Values, tabulate};
-pub use text::lossy;
+pub use query::{Events, Origin, Query, Time};
+pub use text::detect::{Agreement, agreeing};
+pub use text::events::{Batch, Batcher, Headers};
+pub use text::explain::{Sample, explain, samples};
+pub use text::filter::{Bound, Filter, FilterError, Verdict};
+pub use text::flume::BatchError;
+pub use text::format::{
+    Field, Format, Line, NAMES, Name, Named, Reader, Reject, SpecError, UnknownField, write_iso,
+};
+pub use text::lines::{Chunk, MAX_LINE_BYTES};
+pub use text::rejects::Rejects;
+pub use text::rows::{Output, write_rows};
+pub use text::table::{Rejected, Table, Tabulator, tabulate};
+pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
+pub use windows::answer::Snapshot;
+pub use windows::delta::{Delta, Spent};
+pub use windows::export::{
+    ImportError, Imported, Importer, Layout, Seen, Typed, VERSION as EXPORT_VERSION,
+};
+pub use windows::keys::{KeyBytes, Seed, number};
+pub use windows::rank::Order;
+pub use windows::state::{Clock, Settings, State};

@@ -1,0 +1,17 @@
+//! What both wings stand on: values, cells and columns of them, counters, panes of time.
+
+pub(crate) mod block;
+mod cell;
+mod columns;
+mod counters;
+mod lossy;
+mod panes;
+mod value;
+
+pub use cell::Cell;
+pub use columns::{Bits, Column, Rows, Values};
+pub use counters::{Counters, Reason};
+pub use lossy::lossy;
+pub use panes::Panes;
+pub(crate) use value::int_to_float;
+pub use value::{Kind, MAX_TIME, SECOND, Value};

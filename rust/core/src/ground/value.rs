@@ -1,0 +1,92 @@
+//! What fields are: kinds of values, and values.
+
+use std::cmp::Ordering;
+
+/// Microseconds in a second, the unit of every time in the core.
+pub const SECOND: i64 = 1_000_000;
+
+/// The furthest from the epoch that a time may be, in microseconds: years 1684 to 2255.
+///
+/// Up to here a float of seconds has whole microseconds, and windows of any length end within
+/// the years that a calendar has. A log time beyond it is no time.
+pub const MAX_TIME: i64 = 9_000_000_000_000_000;
+
+/// The type of a field's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Value::Text`.
+    Text,
+    /// `Value::Int`.
+    Int,
+    /// `Value::Float`.
+    Float,
+    /// `Value::Time`.
+    Time,
+}
+
+impl Kind {
+    /// The kind's name in texts for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// A typed value of a field, borrowed from the line or from what it was decoded into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// There is none.
+    Null,
+    /// Text, not always UTF-8.
+    Text(&'a [u8]),
+    /// A whole number.
+    Int(i64),
+    /// A number, never infinite and never NaN.
+    Float(f64),
+    /// Microseconds since the epoch.
+    Time(i64),
+}
+
+/// Without the loss of digits that comes with turning a large whole number into a float.
+pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if float >= END {
+        return Ordering::Less;
+    }
+    if float < -END {
+        return Ordering::Greater;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the fraction is looked at apart")]
+    let other = float.trunc() as i64;
+    let fraction = 0.0.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal);
+    whole.cmp(&other).then(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_and_floats_are_compared_to_the_last_digit() {
+        let large = 9_007_199_254_740_993; // 2^53 + 1, which no float is.
+        assert_eq!(int_to_float(large, 9_007_199_254_740_992.0), Ordering::Greater);
+        assert_eq!(int_to_float(large, 9_007_199_254_740_994.0), Ordering::Less);
+        for (whole, float, order) in [
+            (0, 0.0, Ordering::Equal),
+            (0, -0.0, Ordering::Equal),
+            (0, 0.5, Ordering::Less),
+            (0, -0.5, Ordering::Greater),
+            (-1, -0.5, Ordering::Less),
+            (-1, -1.5, Ordering::Greater),
+            (i64::MAX, 1e19, Ordering::Less),
+            (i64::MIN, -1e19, Ordering::Greater),
+            (i64::MIN, -9_223_372_036_854_775_808.0, Ordering::Equal),
+        ] {
+            assert_eq!(int_to_float(whole, float), order, "{whole} to {float}");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! How a line was read, piece by piece, or why it was not: for people who try a format.
+
+use super::flume::BatchError;
+use super::format::{Failed, Format, Line, Piece, Reader, What};
+use super::lines::{Chunk, MAX_LINE_BYTES};
+use super::rejects::{read, told};
+use super::rows::{write_json, write_json_text};
+use crate::ground::{Reason, Value};
+
+/// A line that was rejected, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Which line of its chunk it is, from 1.
+    pub number: usize,
+    /// From which of its bytes on it is not of the format.
+    pub byte: usize,
+    /// What was expected there.
+    pub expected: &'static str,
+    /// The line, or as much of it as may be read.
+    pub line: Vec<u8>,
+}
+
+/// The first lines of a chunk that are not of the format, up to a number.
+pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sample>, BatchError> {
+    let mut reader = Reader::lenient(format, &[]);
+    let mut samples = Vec::new();
+    let mut number = 0;
+    chunk.for_each(|line| {
+        number += 1;
+        if samples.len() < most
+            && let Err(lost) = read(&mut reader, line)
+        {
+            let (byte, _, expected) = told(&mut reader, line, lost);
+            // One byte more shows that it is too long.
+            let line = line[..line.len().min(MAX_LINE_BYTES + 1)].to_vec();
+            samples.push(Sample { number, byte, expected, line });
+        }
+    })?;
+    Ok(samples)
+}
+
+/// How the first line of newline text is read, as a JSON object. Lines in front of it that say
+/// what its columns are belong to it.
+///
+/// Its `outcome` is `fields` with `pieces`, the `derived` fields and those that are `absent`;
+/// `reject` with `byte`, `reason`, `expected`, how much was `matched` before that, to tell which of
+/// several formats is likely, and, of a format that is a `template`, where the part stands that does
+/// not fit (`part_start`, `part_end`); or `header` with `columns`, where no other line follows. `number` is which line it is, from 1.
+pub fn explain(format: &Format, text: &[u8]) -> Vec<u8> {
+    let mut format = format.clone();
+    let mut out = Object::new();
+    let mut lines = text.split(|&byte| byte == b'\n').enumerate().peekable();
+    while let Some((place, line)) = lines.next() {
+        let one = of_line(&format, line);
+        let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
+        let names: Vec<_> = names.iter().map(|name| &**name).collect();
+        let mut reader = Reader::lenient(&one, &names);
+        let found = read(&mut reader, line).map_err(|lost| told(&mut reader, line, lost));
+        if found == Ok(Line::Header) {
+            format = format.with_header(line).unwrap_or(format);
+            if lines.peek().is_some_and(|(_, next)| !next.is_empty()) {
+                continue;
+            }
+        }
+        out.text("format", one.spec().as_bytes());
+        out.number("number", place + 1);
+        match found {
+            Ok(Line::Fields) => fields(&one, &mut reader, line, &mut out),
+            Ok(Line::Header) => {
+                let columns = format.fields().into_iter().filter(|field| !field.on_demand);
+                out.text("outcome", b"header");
+                out.list("columns", columns, |field, out| out.string(field.name.as_bytes()));
+            }
+            Err((byte, reason, expected)) => {
+                out.text("outcome", b"reject");
+                out.number("byte", byte);
+                out.text("reason", reason.name().as_bytes());
+                out.text("expected", expected.as_bytes());
+                let failed = match reason {
+                    Reason::NoMatch => one.failed(line, byte),
+                    _ => Failed::default(),
+                };
+                out.number("matched", failed.matched);
+                if let Some((text, (start, end))) = failed.part {
+                    out.text("template", text.as_bytes());
+                    out.number("part_start", start);
+                    out.number("part_end", end);
+                }
+            }
+        }
+        break;
+    }
+    out.end()
+}
+
+/// The format itself; of several the first that accepts the line, or comes furthest.
+fn of_line(format: &Format, line: &[u8]) -> Format {
+    let mut furthest: Option<(usize, &Format)> = None;
+    for one in format.alternatives() {
+        match Reader::lenient(one, &[]).read(line) {
+            Ok(_) => return one.clone(),
+            Err(reject) if furthest.is_none_or(|known| known.0 < reject.byte()) => {
+                furthest = Some((reject.byte(), one));
+            }
+            Err(_) => {}
+        }
+    }
+    furthest.map_or(format, |known| known.1).clone()
+}
+
+fn fields(format: &Format, reader: &mut Reader, line: &[u8], out: &mut Object) {
+    let pieces = format.pieces(line, reader.offset());
+    out.text("outcome", b"fields");
+    let mut seen: Vec<&str> = Vec::new();
+    out.list("pieces", &pieces, |piece, out| {
+        let Piece { start, end, what, name } = piece;
+        out.begin();
+        out.number("start", *start);
+        out.number("end", *end);
+        out.text("what", what.name().as_bytes());
+        out.text("text", line.get(*start..*end).unwrap_or_default());
+        if *what == What::Field {
+            out.text("name", name.as_bytes());
+            let place = reader.names().position(|known| known == &**name);
+            // Of several fields of a name the first is meant, but those of a time are parts of it.
+            if let Some(place) = place
+                && (!seen.contains(&&**name) || &**name == "time")
+            {
+                out.value(reader, line, place);
+            }
+            seen.push(name);
+        }
+        out.close();
+    });
+    let on_demand: Vec<_> = format.fields().into_iter().map(|field| field.on_demand).collect();
+    let mut absent: Vec<Box<str>> = Vec::new();
+    let mut derived = Vec::new();
+    for (place, &on_demand) in on_demand.iter().enumerate() {
+        if seen.contains(&reader.name(place)) {
+            continue;
+        }
+        if reader.value(line, place) != Value::Null {
+            derived.push(place);
+        } else if !on_demand {
+            absent.push(reader.name(place).into());
+        }
+    }
+    out.list("derived", derived, |place, out| {
+        out.begin();
+        out.text("name", reader.name(place).as_bytes());
+        out.value(reader, line, place);
+        out.close();
+    });
+    out.list("absent", absent, |name, out| out.string(name.as_bytes()));
+    out.flag("open", format.is_open());
+}
+
+/// A JSON object that is being written.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Self {
+        Self(b"{".to_vec())
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.close();
+        self.0
+    }
+
+    fn begin(&mut self) {
+        self.comma();
+        self.0.push(b'{');
+    }
+
+    fn close(&mut self) {
+        self.0.push(b'}');
+    }
+
+    fn comma(&mut self) {
+        if !matches!(self.0.last(), None | Some(b'{' | b'[' | b':')) {
+            self.0.push(b',');
+        }
+    }
+
+    fn key(&mut self, name: &str) {
+        self.comma();
+        write_json_text(name.as_bytes(), &mut self.0);
+        self.0.push(b':');
+    }
+
+    fn string(&mut self, text: &[u8]) {
+        self.comma();
+        write_json_text(text, &mut self.0);
+    }
+
+    fn text(&mut self, name: &str, text: &[u8]) {
+        self.key(name);
+        write_json_text(text, &mut self.0);
+    }
+
+    fn number(&mut self, name: &str, number: usize) {
+        self.key(name);
+        self.0.extend_from_slice(number.to_string().as_bytes());
+    }
+
+    fn flag(&mut self, name: &str, flag: bool) {
+        self.key(name);
+        self.0.extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(T, &mut Self),
+    ) {
+        self.key(name);
+        self.0.push(b'[');
+        for item in items {
+            write(item, self);
+        }
+        self.0.push(b']');
+    }
+
+    /// Type and value of a field.
+    fn value(&mut self, reader: &mut Reader, line: &[u8], place: usize) {
+        self.text("type", reader.kind(place).name().as_bytes());
+        self.key("value");
+        write_json(reader.value(line, place), &mut self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LINE: &str =
+        r#"1.2.3.4 - frank [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "ua""#;
+
+    fn explained(spec: &str, text: &str) -> serde_json::Value {
+        let out = explain(&Format::new(spec).unwrap(), text.as_bytes());
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    /// The pieces as `name=value` or, of what is no field, their texts.
+    fn pieces(spec: &str, text: &str) -> Vec<String> {
+        let found = explained(spec, text);
+        let shown = |piece: &serde_json::Value| match piece["what"].as_str().unwrap() {
+            "field" => format!("{}={}", piece["name"].as_str().unwrap(), piece["value"]),
+            what => format!("{what} {}", piece["text"]),
+        };
+        found["pieces"].as_array().unwrap_or_else(|| panic!("{found}")).iter().map(shown).collect()
+    }
+
+    fn derived(spec: &str, text: &str) -> Vec<String> {
+        let found = explained(spec, text);
+        let shown = |field: &serde_json::Value| {
+            format!("{}={}", field["name"].as_str().unwrap(), field["value"])
+        };
+        found["derived"].as_array().unwrap().iter().map(shown).collect()
+    }
+
+    #[test]
+    fn every_piece_of_a_line_is_told() {
+        assert_eq!(
+            pieces("combined", LINE),
+            [
+                r#"host="1.2.3.4""#,
+                r#"literal " ""#,
+                r#"passed over "-""#,
+                r#"literal " ""#,
+                r#"user="frank""#,
+                r#"literal " [""#,
+                r#"time="2015-05-17T10:05:03Z""#,
+                r#"literal "] \"""#,
+                r#"request="GET /a?b HTTP/1.1""#,
+                r#"literal "\" ""#,
+                "status=200",
+                r#"literal " ""#,
+                "size=5",
+                r#"literal " \"""#,
+                "referer=null",
+                r#"literal "\" \"""#,
+                r#"agent="ua""#,
+                r#"literal "\"""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_worked_out_of_the_pieces_is_told() {
+        let names = ["method=\"GET\"", "url=\"/a?b\"", "protocol=\"HTTP/1.1\"", "path=\"/a\""];
+        assert_eq!(derived("combined", LINE)[..4], names);
+        assert_eq!(derived("combined", LINE)[4..], ["query=\"b\"", "status_class=2"]);
+        let found = explained("combined", "h - - [t] \"-\" 408 -");
+        assert_eq!(found["absent"].to_string(), r#"["method","url","protocol","referer","agent"]"#);
+    }
+
+    #[test]
+    fn a_prefix_and_what_is_passed_over_are_told() {
+        let line = "web-1  | [2016-04-15T20:17:00.310Z] x 7 more";
+        assert_eq!(
+            pieces(concat!("[{time:iso}] {} {n", ":int}{...}"), line),
+            [
+                r#"prefix "web-1  | ""#,
+                r#"literal "[""#,
+                r#"time="2016-04-15T20:17:00.31Z""#,
+                r#"literal "] ""#,
+                r#"passed over "x""#,
+                r#"literal " ""#,
+                "n=7",
+                r#"passed over " more""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reject_has_the_part_of_the_format_that_does_not_fit() {
+        let line = LINE.replace(" 200 ", " OK ");
+        let pasted =
+            r#"$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer""#;
+        let found = explained(pasted, &line);
+        assert_eq!(found["outcome"], "reject");
+        assert_eq!(found["byte"], line.find("OK").unwrap());
+        assert_eq!(found["expected"], "a status of three digits");
+        let place = pasted.find("$status").unwrap();
+        assert_eq!(found["template"], pasted);
+        assert_eq!(
+            (&found["part_start"], &found["part_end"]),
+            (&place.into(), &(place + 7).into())
+        );
+        assert!(explained("combined", &line)["template"].is_null());
+    }
+
+    #[test]
+    fn the_likeliest_format_of_a_broken_line_matches_most_of_it() {
+        let alb = Format::named().find(|named| named.name == "alb").unwrap().example;
+        let (cut, _) = alb.split_once(" \"GET").unwrap();
+        assert_eq!(explained("alb", cut)["matched"], 8);
+        assert_eq!(explained("combined", cut)["matched"], 0);
+        assert_eq!(explained("combined", &LINE.replace("200", "2000"))["matched"], 1);
+        assert_eq!(explained("json", "{\"a\":1")["matched"], 3);
+    }
+
+    #[test]
+    fn lines_that_name_the_columns_belong_to_the_line_behind_them() {
+        let text =
+            "#Version: 1.0\n#Fields: date time c-ip sc-status\n2002-05-02 17:42:15 1.2.3.4 200";
+        assert_eq!(
+            pieces("w3c", text),
+            [
+                r#"time="2002-05-02T17:42:15Z""#,
+                r#"time="2002-05-02T17:42:15Z""#,
+                r#"host="1.2.3.4""#,
+                "status=200",
+            ]
+        );
+        assert_eq!(explained("w3c", text)["number"], 3);
+        let header = explained("csv", "a,b\n");
+        assert_eq!((&header["outcome"], &header["columns"][1]), (&"header".into(), &"b".into()));
+    }
+
+    #[test]
+    fn of_several_formats_that_is_told_which_the_line_is_of() {
+        assert_eq!(explained("json,combined", LINE)["format"], "combined");
+        assert_eq!(explained("json,combined", "{\"status\":\"200\"}")["format"], "json");
+        assert_eq!(explained("json,combined", "h - - [t] x")["format"], "combined");
+    }
+
+    #[test]
+    fn the_first_rejected_lines_of_a_chunk_are_handed_over() {
+        let text = format!("no\n{LINE}\n\nx y z\n");
+        let format = Format::new("combined").unwrap();
+        let found = samples(Chunk::Lines(text.as_bytes()), &format, 2).unwrap();
+        let shown: Vec<_> = found.iter().map(|one| (one.number, one.byte, &one.line[..])).collect();
+        assert_eq!(shown, [(1, 2, &b"no"[..]), (3, 0, b"")]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_of_any_line_stand_in_order_and_within_it(
+            name in prop::sample::select(Format::named().map(|one| one.name).collect::<Vec<_>>()),
+            cut in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let named = Format::named().find(|one| one.name == name).unwrap();
+            let mut text = named.example.as_bytes().to_vec();
+            let place = cut.index(text.len());
+            text[place] = byte;
+            let found = explain(&Format::new(name).unwrap(), &text);
+            let found: serde_json::Value = serde_json::from_slice(&found).unwrap();
+            let mut behind = 0;
+            for piece in found["pieces"].as_array().into_iter().flatten() {
+                let start = piece["start"].as_u64().unwrap();
+                prop_assert!(start >= behind && piece["end"].as_u64().unwrap() >= start);
+                behind = start;
+            }
+            prop_assert!(usize::try_from(behind).unwrap() <= text.len());
+        }
+    }
+}

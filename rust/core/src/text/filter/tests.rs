@@ -1,0 +1,314 @@
+use super::*;
+
+const LINE: &[u8] = br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "POST /api/a?b=%22c HTTP/1.1" 503 1234 "-" "Mozilla \"x\" \x16""#;
+
+fn combined() -> Format {
+    Format::new("combined").unwrap()
+}
+
+fn judged(filter: &Filter, format: &Format, line: &[u8]) -> Verdict {
+    let mut reader = Reader::new(format, &filter.wanted(&["host"])).unwrap();
+    let bound = filter.bind(&reader, 1).unwrap();
+    reader.read(line).unwrap();
+    bound.judge(&mut reader, line)
+}
+
+fn holds(text: &str) -> bool {
+    judged(&Filter::parse(text).unwrap(), &combined(), LINE) == Verdict::Keep
+}
+
+/// The expression from where the mistake is, up to where it ends, and what is said of it.
+fn mistake(text: &str) -> (&str, String) {
+    let error = match Filter::parse(text) {
+        Ok(filter) => filter.check(&combined()).unwrap_err(),
+        Err(error) => error,
+    };
+    (&text[error.start..error.end], error.message)
+}
+
+#[test]
+fn a_condition_compares_a_field_with_a_value() {
+    for (text, expected) in [
+        ("status == 503", true),
+        ("status = 503", true),
+        ("status != 503", false),
+        ("status <> 503", false),
+        ("status < 503", false),
+        ("status <= 503", true),
+        ("status > 502.5", true),
+        ("status >= 503.5", false),
+        ("status == 503.0", true),
+        ("status == '503'", true),
+        ("status >= 5e2", true),
+        ("size > 99999999999999999999", false),
+        ("status in (404, 503)", true),
+        ("status in (404,410)", false),
+        ("status not in (404, 410)", true),
+        ("method == POST", true),
+        ("method==\"POST\"", true),
+        ("method == 'GET'", false),
+        ("method in (GET, POST)", true),
+        ("method < 'Q'", true),
+        ("method > Q", false),
+        ("url startswith /api/", true),
+        ("url endswith %22c", true),
+        ("url contains '?b='", true),
+        ("url contains \"\"", true),
+        ("url not contains api", false),
+        ("path:1 == /api", true),
+        ("`path:2` == /api/a", true),
+        ("time == 2015-05-17T10:05:03Z", true),
+        ("time >= '2015-05-17 12:05:03 +0200'", true),
+        ("time < 2015-05-17", false),
+        ("time in (2015-05-17, 1431857103)", true),
+        ("time > \"17/May/2015:10:05:02 +0000\"", true),
+        ("status_class == 5", true),
+    ] {
+        assert_eq!(holds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn of_a_missing_value_only_null_is_true_and_what_negates() {
+    for (text, expected) in [
+        ("referer == null", true),
+        ("referer != null", false),
+        ("referer == NULL", true),
+        ("referer == 'null'", false),
+        ("referer == x", false),
+        ("referer != x", true),
+        ("referer < x", false),
+        ("referer >= x", false),
+        ("referer contains ''", false),
+        ("referer not contains ''", true),
+        ("referer in (x, null)", true),
+        ("referer in (x, y)", false),
+        ("referer not in (x, y)", true),
+        ("not referer == x", true),
+        ("user == null", false),
+        ("user in (null)", false),
+        ("user in (null, joe)", true),
+    ] {
+        assert_eq!(holds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn and_goes_before_or_and_not_before_both() {
+    for (text, expected) in [
+        ("status == 1 and status == 2 or status == 503", true),
+        ("status == 1 and (status == 2 or status == 503)", false),
+        ("status == 503 or status == 1 and status == 2", true),
+        ("not status == 1 and status == 2", false),
+        ("not (status == 1 and status == 2)", true),
+        ("not not status == 503", true),
+        ("!(status==1)&&method==POST||status==1", true),
+        ("NOT status = 503 OR Method = x AND status = 1".trim_end(), false),
+    ] {
+        let text = text.replace("Method", "method");
+        assert_eq!(holds(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_backslash_is_one_unless_a_quote_or_another_one_follows() {
+    for (text, expected) in [
+        (r#"agent contains '\"x\"'"#, true),
+        (r#"agent contains "\\\"x""#, true),
+        (r#"agent endswith "\x16""#, true),
+        (r#"agent endswith "\\x16""#, true),
+        (r"agent endswith \x16", true),
+        (r#"agent contains "\"x""#, true),
+        (r"agent contains '\'x'", false),
+    ] {
+        assert_eq!(holds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_place_and_mend() {
+    let list = "no operator; write ==, !=, <, <=, >, >=, in, contains, startswith or endswith";
+    let number = |text: &str| {
+        format!("status is a number, and {text:?} is none; write one, such as 500 or 0.5")
+    };
+    for (text, place, message) in [
+        ("", "", "nothing is asked here; write a condition, such as status >= 500"),
+        ("  ", "", "nothing is asked here; write a condition, such as status >= 500"),
+        ("status > \"abc\"", "\"abc\"", &number("abc")),
+        ("status == 500ms", "500ms", &number("500ms")),
+        ("status in (500, b, a)", "b", &number("b")),
+        ("status == inf", "inf", &number("inf")),
+        (
+            "status == 5xx",
+            "5xx",
+            "status is a number, and \"5xx\" is none; write status_class == 5",
+        ),
+        (
+            "agent < 5",
+            "5",
+            "agent is text here, which has no order among numbers; write == or !=, or quotes to \
+             compare texts",
+        ),
+        (
+            "time > yesterday",
+            "yesterday",
+            "time is a point in time, and \"yesterday\" is none; write one, such as '2015-05-17 \
+             10:05:03' (UTC) or 2015-05-17T10:05:03+02:00",
+        ),
+        (
+            "status contains 5",
+            "status",
+            "status is a number, which has no text to look into; compare it: ==, <, >",
+        ),
+        ("uri == /", "uri", "no field \"uri\" in this format"),
+        ("status", "status", "what of status? To ask whether there is one: status != null"),
+        ("user and status", "user", "what of user? To ask whether there is one: user != null"),
+        ("status 500", "500", list),
+        ("status == ", "", "a value is missing behind the sign"),
+        (
+            "status == and",
+            "and",
+            "a value is missing behind the sign; if and is meant, put it in quotes",
+        ),
+        ("status > null", ">", "null has no order; write == null or != null"),
+        ("url contains null", "null", "null has no text; write url == null, or quotes around it"),
+        (
+            "url =~ x",
+            "=~",
+            "there are no regular expressions; write contains, startswith or endswith",
+        ),
+        (
+            "url matches x",
+            "matches",
+            "there are no regular expressions; write contains, startswith or endswith",
+        ),
+        ("user is null", "is", "write == null or != null"),
+        ("500 <= status", "500", "the field comes first: status >= 500"),
+        (
+            "'a-b' == 5",
+            "'a-b'",
+            "a condition begins with a field, which has no quotes: `a-b` == ...",
+        ),
+        ("url == `path`", "`path`", "a field is compared with a value; write 'path' if it is one"),
+        (
+            "status >= 400 < 500",
+            "<",
+            "one comparison at a time; write status >= 400 and status < 500",
+        ),
+        ("url == /a?x=1", "=", "text with such a sign in it stands in quotes"),
+        (
+            "agent == Mozilla Firefox",
+            "Firefox",
+            "and/or is missing before this, or quotes around the text",
+        ),
+        ("status in 404", "404", "a list stands in parentheses: in (404, 410)"),
+        ("status in ()", ")", "a value is missing in this list"),
+        ("status in (404", "(", "this parenthesis is never closed"),
+        ("status in (404 410)", "410", "a comma or a closing parenthesis is missing before this"),
+        ("(status == 1", "(", "this parenthesis is never closed"),
+        ("(status == 1, status == 2)", ",", "text with such a sign in it stands in quotes"),
+        ("status == 1)", ")", "no parenthesis is open here; leave this one out"),
+        ("status not == 1", "==", "behind not comes in, contains, startswith or endswith"),
+        ("status == 1 and", "", "a field is missing here, such as status"),
+        ("and status == 1", "and", "a condition is missing before and"),
+        ("status == 1 & status == 2", "&", "\"&\" is none of the signs here; write and"),
+        ("url == 'a", "'a", "this quote has no end"),
+        ("url == 'a\\'", "'a\\'", "this quote has no end; a backslash before it is written \\\\"),
+        ("`` == 1", "``", "a name is missing between the backquotes"),
+    ] {
+        assert_eq!(mistake(text), (place, message.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_has_a_limit_in_depth_and_length() {
+    let nested = |depth: usize| format!("{}status == 503{}", "(".repeat(depth), ")".repeat(depth));
+    assert!(holds(&nested(MAX_DEPTH)));
+    let error = Filter::parse(&nested(MAX_DEPTH + 1)).unwrap_err();
+    assert_eq!(error.message, "nested deeper than 64 levels; leave parentheses out");
+    assert_eq!((error.start, error.end), (MAX_DEPTH, MAX_DEPTH + 1));
+    assert!(holds(&format!("{}status == 503", "not ".repeat(MAX_DEPTH))));
+    assert!(Filter::parse(&format!("{}status == 503", "not ".repeat(MAX_DEPTH + 1))).is_err());
+    assert!(Filter::parse(&nested(30_000)).is_err());
+
+    let long = format!("status in (503{}", ",1".repeat(MAX_BYTES / 2));
+    let error = Filter::parse(&long).unwrap_err();
+    assert_eq!(error.message, "longer than 65536 bytes; ask for less");
+    let width = "status == 503 and ".len();
+    let most = format!("{}status == 503", "status == 503 and ".repeat(MAX_BYTES / width - 1));
+    assert!(holds(&most));
+}
+
+#[test]
+fn a_range_of_time_begins_with_its_first_moment_and_ends_before_its_last() {
+    let at = time_of_line();
+    let verdict =
+        |since, until| judged(&Filter::default().between(since, until), &combined(), LINE);
+    assert_eq!(verdict(Some(at), Some(at + 1)), Verdict::Keep);
+    assert_eq!(verdict(Some(at + 1), None), Verdict::Leave);
+    assert_eq!(verdict(None, Some(at)), Verdict::Leave);
+    assert_eq!(verdict(None, Some(at + 1)), Verdict::Keep);
+    assert_eq!(verdict(None, None), Verdict::Keep);
+
+    let other = Filter::parse("status == 1").unwrap().between(Some(at), None);
+    assert_eq!(judged(&other, &combined(), LINE), Verdict::Leave);
+}
+
+fn time_of_line() -> i64 {
+    1_431_857_103 * crate::ground::SECOND
+}
+
+#[test]
+fn a_line_without_a_time_is_in_no_range_and_not_out_of_it() {
+    let line = br#"h - - [yesterday] "GET / HTTP/1.1" 200 5 "-" "-""#;
+    let filter = Filter::default().between(Some(0), None);
+    assert_eq!(judged(&filter, &combined(), line), Verdict::NoTime);
+    let mut reader = Reader::new(&combined(), &filter.wanted(&[])).unwrap();
+    let bound = filter.bind(&reader, 0).unwrap();
+    reader.read(line).unwrap();
+    assert_eq!(&line[bound.time_starts(&reader)..][..9], b"yesterday");
+}
+
+#[test]
+fn the_fields_asked_for_come_first_and_each_once() {
+    let filter = Filter::parse("url == / or status == 1 or url == /a").unwrap();
+    assert_eq!(filter.fields().collect::<Vec<_>>(), ["url", "status"]);
+    assert_eq!(filter.wanted(&["status", "host"]), ["status", "host", "url"]);
+    assert_eq!(filter.place_of("status"), Some((12, 18)));
+    let filter = filter.between(None, Some(5));
+    assert_eq!(filter.wanted(&[]), ["url", "status", "time"]);
+    assert_eq!(filter.place_of("time"), None);
+}
+
+#[test]
+fn what_a_format_has_not_is_missing_where_it_was_checked_before() {
+    let common = Format::new("common").unwrap();
+    let plain: &[u8] = br#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 503 5"#;
+    let classic = Format::new("classic").unwrap();
+    for (text, format, line, expected) in [
+        ("agent != x", &common, plain, Verdict::Keep),
+        ("agent == x", &common, plain, Verdict::Leave),
+        ("agent == null and status > 500", &common, plain, Verdict::Keep),
+        ("status > 500", &classic, LINE, Verdict::Leave),
+        ("not status > 500", &classic, LINE, Verdict::Keep),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        let (mut reader, bound) = filter.reader(format, &["host"]).unwrap();
+        reader.read(line).unwrap();
+        assert_eq!(bound.judge(&mut reader, line), expected, "{text}");
+    }
+    assert!(Filter::default().reader(&common, &["agent"]).is_err());
+}
+
+#[test]
+fn a_format_has_the_fields_in_types_that_can_be_compared() {
+    let classic = Format::new("classic").unwrap();
+    let filter = Filter::parse("status >= 500").unwrap();
+    assert!(filter.check(&combined()).is_ok());
+    assert!(filter.check(&classic).unwrap_err().message.starts_with("status is text here"));
+    assert!(Filter::parse("status == 503").unwrap().check(&classic).is_ok());
+    assert_eq!(judged(&Filter::parse("status == 503").unwrap(), &classic, LINE), Verdict::Keep);
+    let common = Format::new("common").unwrap();
+    let error = Filter::parse("agent == x").unwrap().check(&common).unwrap_err();
+    assert_eq!(error.message, "no field \"agent\" in this format");
+}

@@ -1,0 +1,572 @@
+//! Combined: the log of Apache and nginx, and of what writes like them.
+//!
+//! ```text
+//! host ident user [time] "request" status size "referer" "agent"
+//! ```
+//!
+//! Read byte by byte from the left, so that what a client wrote can never move a field to the
+//! left of it. Inside quotes a backslash escapes, as Apache and nginx write it. Loggers that do
+//! not escape are survived: a quote closes the request only if a status and a size follow, the
+//! referer only if another quoted field follows, and where no unescaped quote closes a field an
+//! escaped one may (`"ua\"`). What real servers leave out or add is accepted: no referer and
+//! agent (the common format), more fields behind, words in front of the host (syslog, virtual
+//! host), a user with blanks or brackets, an empty or missing request.
+//!
+//! Every byte is looked at a bounded number of times, whoever wrote it.
+//!
+//! Nearly all lines are as servers write them unless told otherwise. `Usual` and
+//! `usual_back` split these in a fraction of the time, and leave alone whatever is different in
+//! any way; so what they return is what the rest of this file would, which a test sees to.
+
+use std::ops::RangeInclusive;
+
+use super::scan::{
+    Bits, Trails, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash,
+};
+use super::words::{Place, host_ident_user, is_blank, skip_blanks, without_blanks};
+use super::{Fields, Reject, Span, time};
+use crate::ground::block::Block;
+
+/// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
+const LONGEST_TIME: usize = 64;
+
+/// `17/May/2015:10:05:03 +0000`
+pub(super) const USUAL_TIME: usize = 26;
+
+/// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
+const MAX_METHOD_LENGTH: usize = 32;
+
+/// Finds the fields of a line, or says where it stops being one.
+pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
+    if let Some(usual) = usual(line)
+        && let Some(places) = places.first_chunk_mut()
+    {
+        *places = usual;
+        return Ok(());
+    }
+    exact(line)?.write(line, places);
+    Ok(())
+}
+
+/// The fields of any line.
+pub(super) fn exact(line: &[u8]) -> Result<Fields<'_>, Reject> {
+    let (lead, line) = trim(line);
+    let (fields, end) = up_to_size(line, lead)?;
+    // The common format ends here, or goes on with fields of its own.
+    let Some(start) = quoted(line, end) else { return Ok(fields) };
+    let may_be_quoted =
+        |behind: Trails, block: &Block| behind.some(block.blanks()).next(block.places(b'"'));
+    let (end, agent) = closing(line, start, may_be_quoted, |after| quoted(line, after))?;
+    let referer = &line[start..end];
+    let may_end = |behind: Trails, block: &Block| behind.next(block.blanks());
+    let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+    let (end, ()) = closing(line, agent, may_end, ends)?;
+    Ok(Fields { referer, agent: &line[agent..end], ..fields })
+}
+
+/// Where the fields of a line stand that is as servers write it.
+#[inline]
+pub(super) fn usual(line: &[u8]) -> Option<[Span; 8]> {
+    let (lead, line) = trim(line);
+    let front = Usual::front(line, lead)?;
+    let Back { referer, agent } = Back::behind(line, front.size)?;
+    let [host, user, time, request, status, size] = front.places();
+    let (referer, agent) = (Span::new(referer.0, referer.1), Span::new(agent.0, agent.1));
+    Some([host, user, time, request, status, size, referer, agent])
+}
+
+/// Finds what the common format has too, and nothing else: a quote behind it is in the way.
+pub(super) fn split_common(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
+    let (lead, line) = trim(line);
+    let end = if let Some(front) = Usual::front(line, lead)
+        && let Some(places) = places.first_chunk_mut()
+    {
+        *places = front.places();
+        front.size
+    } else {
+        let (fields, end) = up_to_size(line, lead)?;
+        fields.write(line, places);
+        end
+    };
+    match quoted(line, end) {
+        None => Ok(()),
+        Some(behind) => Err(Reject::at(behind - 1)),
+    }
+}
+
+/// Where the fields up to the size end, in a line as servers write it.
+pub(super) struct Usual {
+    lead: usize,
+    pub(super) host: usize,
+    pub(super) user: usize,
+    pub(super) request: usize,
+    pub(super) size: usize,
+}
+
+impl Usual {
+    /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`
+    #[inline]
+    pub(super) fn front(line: &[u8], lead: usize) -> Option<Self> {
+        let host = end_of_word(line, lead)?;
+        let rest = line.get(host..)?.strip_prefix(b" - ")?;
+        let start = host + 3;
+        let user = if rest.starts_with(b"- ") { start + 1 } else { end_of_word(line, start)? };
+        if user == start {
+            return None;
+        }
+        let rest = line.get(user..)?.first_chunk::<{ 2 + USUAL_TIME + 3 }>()?;
+        let (time, behind) = rest.strip_prefix(b" [")?.split_first_chunk::<USUAL_TIME>()?;
+        if behind != b"] \""
+            || may_have_bracket(time.first_chunk()?)
+            || may_have_bracket(time.last_chunk()?)
+        {
+            return None;
+        }
+        let request = quote_or_backslash(line, user + rest.len())?;
+        let rest = line.get(request..)?;
+        let &[b'"', b' ', a, b, c, b' ', ..] = rest else { return None };
+        if !(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()) {
+            return None;
+        }
+        let size = match digits(rest.get(6..).unwrap_or_default()) {
+            0 if rest.get(6) == Some(&b'-') => 1,
+            length @ 1..=18 => length,
+            _ => return None,
+        };
+        let size = request + 6 + size;
+        let ends = matches!(line.get(size), None | Some(b' ' | b'\t'));
+        ends.then_some(Self { lead, host, user, request, size })
+    }
+
+    /// Where host, user, time, request, status and size stand.
+    #[inline]
+    fn places(&self) -> [Span; 6] {
+        let &Self { lead, host, user, request, size } = self;
+        let time = user + 2;
+        [
+            Span::new(lead, host),
+            Span::new(host + 3, user),
+            Span::new(time, time + USUAL_TIME),
+            Span::new(time + USUAL_TIME + 3, request),
+            Span::new(request + 2, request + 5),
+            Span::new(request + 6, size),
+        ]
+    }
+}
+
+/// Where referer and agent are, in a line as servers write it.
+struct Back {
+    referer: Place,
+    agent: Place,
+}
+
+impl Back {
+    /// ` "referer" "agent"`
+    #[inline]
+    fn behind(line: &[u8], size: usize) -> Option<Self> {
+        let rest = line.get(size..)?.strip_prefix(b" \"")?;
+        let start = size + 2;
+        let end =
+            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
+        line.get(end..)?.strip_prefix(b"\" \"")?;
+        let agent = end + 3;
+        let last = quote_or_backslash(line, agent)?;
+        let closes = line[last] == b'"' && matches!(line.get(last + 1), None | Some(b' ' | b'\t'));
+        closes.then_some(Self { referer: (start, end), agent: (agent, last) })
+    }
+}
+
+/// The fields up to the size in any line, and where that ends.
+fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
+    let (open, close) = brackets(line, lead)?;
+    let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
+    let start = blanks(line, close + 1)?;
+    let (request, (status, size)) = match line.get(start) {
+        Some(b'"') => {
+            let start = start + 1;
+            let may_be = |behind: Trails, block: &Block| {
+                let blanks = block.blanks();
+                behind.some(blanks).status(block, 0).some(blanks).next(block.numbers())
+            };
+            let (end, found) = closing(line, start, may_be, |after| status_and_size(line, after))?;
+            (&line[start..end], found)
+        }
+        Some(b'-') => {
+            let end = start + 1;
+            (&line[start..end], status_and_size(line, end).ok_or(Reject::at(end))?)
+        }
+        _ => return Err(Reject::at(start)),
+    };
+    let fields = Fields {
+        host: &line[host.0..host.1],
+        user: &line[user.0..user.1],
+        time: &line[open + 1..close],
+        request,
+        status: &line[status.0..status.1],
+        size: &line[size.0..size.1],
+        ..Fields::default()
+    };
+    Ok((fields, size.1))
+}
+
+/// Where the line begins without byte-order mark and blanks, and all of it but blanks at its end.
+fn trim(line: &[u8]) -> (usize, &[u8]) {
+    let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let lead = skip_blanks(line, lead);
+    (lead, &line[..without_blanks(line, line.len()).max(lead)])
+}
+
+/// The place behind at least one blank.
+fn blanks(line: &[u8], at: usize) -> Result<usize, Reject> {
+    let end = skip_blanks(line, at);
+    if end == at { Err(Reject::at(at)) } else { Ok(end) }
+}
+
+/// The place behind blanks and a quote, if these come next.
+pub(super) fn quoted(line: &[u8], at: usize) -> Option<usize> {
+    let quote = blanks(line, at).ok()?;
+    (line.get(quote) == Some(&b'"')).then_some(quote + 1)
+}
+
+/// The brackets around the time: the first `]` behind which a request begins, and the last `[`
+/// that begins a word in front of that.
+fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
+    let mut open = None;
+    for start in (lead..line.len()).step_by(Block::LEN) {
+        let block = Block::at(line, start);
+        let mut opening = block.places(b'[');
+        if opening != 0 {
+            let blanks = b" \t\r\n".iter().fold(0, |all, &blank| all | block.places(blank));
+            let behind_blank = start > lead && is_blank(line[start - 1]);
+            opening &= blanks << 1 | u64::from(behind_blank);
+        }
+        let mut closing = block.places(b']');
+        if open.is_none() {
+            // Those behind the first opening one.
+            closing &= opening.wrapping_neg() & !opening;
+        }
+        if closing != 0 {
+            let blanks = block.blanks();
+            let begins = block.places(b'"') | block.places(b'-') & (blanks >> 1 | 1 << 63);
+            closing = Trails::behind(closing).some(blanks).next(begins).marks();
+        }
+        // The first word is the host, which may be a bracketed IPv6 address: no blank before it.
+        let last = |opening: u64| start + (Block::LEN - 1) - opening.leading_zeros() as usize;
+        for place in Bits::new(closing, start) {
+            let before = opening & ((1 << (place - start)) - 1);
+            let open = if before == 0 { open } else { Some(last(before)) };
+            if let Some(open) = open
+                && (quoted(line, place + 1).is_some() || is_missing_request(line, open, place))
+            {
+                return Ok((open, place));
+            }
+        }
+        if opening != 0 {
+            open = Some(last(opening));
+        }
+    }
+    Err(Reject::at(open.unwrap_or(line.len())))
+}
+
+/// Whether a bare `-` stands for the request behind these brackets.
+///
+/// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
+/// without a quote all else has to be in order.
+fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
+    let Ok(dash) = blanks(line, close + 1) else { return false };
+    close - open <= LONGEST_TIME
+        && line.get(dash) == Some(&b'-')
+        && status_and_size(line, dash + 1)
+            .is_some_and(|(_, size)| size.1 == line.len() || quoted(line, size.1).is_some())
+        && time::parse(&line[open + 1..close]).is_some()
+}
+
+/// The first quote that closes a field which begins here, and what was found behind it: an
+/// unescaped quote if any fits. `may_fit` turns away most that a hostile line is full of.
+fn closing<T: Copy>(
+    line: &[u8],
+    start: usize,
+    may_fit: impl Fn(Trails, &Block) -> Trails,
+    fits: impl Fn(usize) -> Option<T>,
+) -> Result<(usize, T), Reject> {
+    let mut behind_escaped = None;
+    let mut carry = false;
+    for start in (start..line.len()).step_by(Block::LEN) {
+        let block = Block::at(line, start);
+        let escaped = escaped(block.places(b'\\'), &mut carry);
+        let mut quotes = block.places(b'"');
+        if quotes != 0 {
+            quotes = may_fit(Trails::behind(quotes), &block).marks();
+        }
+        for place in Bits::new(quotes, start) {
+            if escaped >> (place - start) & 1 == 0 {
+                if let Some(found) = fits(place + 1) {
+                    return Ok((place, found));
+                }
+            } else if behind_escaped.is_none() {
+                behind_escaped = fits(place + 1).map(|found| (place, found));
+            }
+        }
+    }
+    behind_escaped.ok_or(Reject::at(line.len()))
+}
+
+/// A status of three digits and a size, each of which may be `-`, from a blank on.
+fn status_and_size(line: &[u8], at: usize) -> Option<(Place, Place)> {
+    let status = number(line, blanks(line, at).ok()?, 3..=3)?;
+    // Eighteen digits always fit into 63 bits.
+    let size = number(line, blanks(line, status.1).ok()?, 1..=18)?;
+    matches!(line.get(size.1), None | Some(b' ' | b'\t')).then_some((status, size))
+}
+
+fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Place> {
+    if line.get(at) == Some(&b'-') {
+        return Some((at, at + 1));
+    }
+    let mut end = at;
+    while end < line.len() && end <= at + lengths.end() && line[end].is_ascii_digit() {
+        end += 1;
+    }
+    lengths.contains(&(end - at)).then_some((at, end))
+}
+
+/// Method, target and protocol of a request line, each where there is one.
+///
+/// What does not begin with a method (a TLS hello, a scanner's bytes) has none of the three.
+/// The target is all between the method and a last word `HTTP/…`, blanks included.
+pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
+    if let Some(parts) = usual_request(request) {
+        return parts.map(Some);
+    }
+    let (method, rest) = match request.iter().position(|&byte| byte == b' ') {
+        Some(end) => (&request[..end], without_spaces(&request[end..])),
+        None => (request, &b""[..]),
+    };
+    if !is_method(method) {
+        return [None; 3];
+    }
+    let (target, protocol) = match rest.iter().rposition(|&byte| byte == b' ') {
+        Some(space) if rest[space + 1..].starts_with(b"HTTP/") => {
+            (without_spaces(&rest[..space]), Some(&rest[space + 1..]))
+        }
+        None if rest.starts_with(b"HTTP/") => (&b""[..], Some(rest)),
+        _ => (rest, None),
+    };
+    [Some(method), (!target.is_empty()).then_some(target), protocol]
+}
+
+/// `GET /path HTTP/1.1`
+#[inline]
+fn usual_request(request: &[u8]) -> Option<[&[u8]; 3]> {
+    let (rest, protocol) = request.split_last_chunk::<9>()?;
+    let version = protocol.strip_prefix(b" HTTP/")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_uppercase())?;
+    let (method, url) = rest.split_at(end);
+    let &[b' ', ref url @ ..] = url else { return None };
+    let usual = matches!(end, 1..=MAX_METHOD_LENGTH)
+        && *url.first()? != b' '
+        && *url.last()? != b' '
+        && !version.contains(&b' ');
+    usual.then_some([method, url, &protocol[1..]])
+}
+
+fn without_spaces(mut text: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = text {
+        text = rest;
+    }
+    text
+}
+
+fn is_method(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_alphabetic)
+        && word.len() <= MAX_METHOD_LENGTH
+        && word.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const USUAL: [&str; 8] = [
+        r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101""#,
+        r#"2001:db8:0:0:0:ff00:42:8329 - alice [01/Jan/2024:00:00:00 -0800] "POST /api/v1/items/123456789 HTTP/2.0" 304 - "https://www.example.com/products?page=2" "curl/8.5.0""#,
+        r#"h - [a]b [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 123456789012345678 "" """#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "" 400 0 "-" "-" 0.012 "x""#,
+        r#"h - - [17/May/2015:10:05:03 +0000] - 408 - "-" "-""#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "GET /a\"b c HTTP/1.1" 200 5 "r\\" "ua \"x\" \\\" y\"""#,
+        r#"1.1.1.1, 2.2.2.2 - John Smith [17/May/2015:10:05:03 +0000] "GET HTTP/1.1" 200 5"#,
+        r#"h - - [17/May/2015:10:05:03 +0000] "x] "GET /fake HTTP/1.1" 200 1 "-" "y" 200 5 "-" "z""#,
+    ];
+
+    const PIECES: [&str; 36] = [
+        "\"",
+        "\\",
+        "\\\\",
+        "\\\"",
+        "[",
+        "]",
+        " ",
+        "  ",
+        "\t",
+        "\r",
+        "\n",
+        "-",
+        "Y",
+        "_",
+        "\0",
+        "\x1b",
+        "\u{feff}",
+        "é",
+        "0",
+        "12",
+        "200 5",
+        "\" 200 5",
+        "\" 200 5 ",
+        "\" \"",
+        "] \"",
+        "] - 200 5",
+        " [",
+        " - ",
+        "- [",
+        "[a] ",
+        "HTTP/",
+        " HTTP/1.1",
+        "GET ",
+        " \"",
+        "\" ",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ];
+
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let cut = (any::<prop::sample::Index>(), 0..4_usize, prop::sample::select(&PIECES[..]));
+        let cuts = prop::collection::vec(cut, 0..6);
+        (prop::sample::select(&USUAL[..]), cuts).prop_map(|(line, cuts)| {
+            let mut line = line.as_bytes().to_vec();
+            for (place, gone, piece) in cuts {
+                let start = place.index(line.len() + 1);
+                let end = line.len().min(start + gone);
+                line.splice(start..end, piece.bytes());
+            }
+            line
+        })
+    }
+
+    /// As `split` and `split_common`, with one look at each byte after the other.
+    fn walked(line: &[u8], with_back: bool) -> Result<Fields<'_>, Reject> {
+        let (lead, line) = trim(line);
+        let (open, close) = walked_brackets(line, lead)?;
+        let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
+        let start = blanks(line, close + 1)?;
+        let (request, (status, size)) = match line.get(start) {
+            Some(b'"') => {
+                let start = start + 1;
+                let (end, found) =
+                    walked_closing(line, start, |after| status_and_size(line, after))?;
+                (&line[start..end], found)
+            }
+            Some(b'-') => {
+                let found = status_and_size(line, start + 1).ok_or(Reject::at(start + 1))?;
+                (&line[start..=start], found)
+            }
+            _ => return Err(Reject::at(start)),
+        };
+        let fields = Fields {
+            host: &line[host.0..host.1],
+            user: &line[user.0..user.1],
+            time: &line[open + 1..close],
+            request,
+            status: &line[status.0..status.1],
+            size: &line[size.0..size.1],
+            ..Fields::default()
+        };
+        match quoted(line, size.1) {
+            None => Ok(fields),
+            Some(start) if with_back => {
+                let (end, agent) = walked_closing(line, start, |after| quoted(line, after))?;
+                let ends =
+                    |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
+                let (last, ()) = walked_closing(line, agent, ends)?;
+                Ok(Fields { referer: &line[start..end], agent: &line[agent..last], ..fields })
+            }
+            Some(start) => Err(Reject::at(start - 1)),
+        }
+    }
+
+    fn walked_brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
+        let mut open = None;
+        for at in lead..line.len() {
+            if line[at] == b'[' && at > lead && is_blank(line[at - 1]) {
+                open = Some(at);
+            }
+            if let (b']', Some(open)) = (line[at], open)
+                && (quoted(line, at + 1).is_some() || is_missing_request(line, open, at))
+            {
+                return Ok((open, at));
+            }
+        }
+        Err(Reject::at(open.unwrap_or(line.len())))
+    }
+
+    fn walked_closing<T>(
+        line: &[u8],
+        start: usize,
+        fits: impl Fn(usize) -> Option<T>,
+    ) -> Result<(usize, T), Reject> {
+        let mut at = start;
+        let mut escaped = None;
+        while at < line.len() {
+            if line[at] == b'\\' {
+                at += 1;
+                if line.get(at) == Some(&b'"') && escaped.is_none() {
+                    escaped = fits(at + 1).map(|found| (at, found));
+                }
+            } else if line[at] == b'"'
+                && let Some(found) = fits(at + 1)
+            {
+                return Ok((at, found));
+            }
+            at += 1;
+        }
+        escaped.ok_or(Reject::at(line.len()))
+    }
+
+    fn walked_request(request: &[u8]) -> [Option<&[u8]>; 3] {
+        let mut words = request.splitn(2, |&byte| byte == b' ');
+        let method = words.next().filter(|&method| is_method(method));
+        if method.is_none() {
+            return [None; 3];
+        }
+        let rest = without_spaces(words.next().unwrap_or_default());
+        let last = rest.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+        let protocol = last.starts_with(b"HTTP/").then_some(last);
+        let target = without_spaces(&rest[..rest.len() - protocol.map_or(0, <[u8]>::len)]);
+        [method, (!target.is_empty()).then_some(target), protocol]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn a_line_has_the_fields_that_a_walk_over_its_bytes_finds(line in lines()) {
+            prop_assert_eq!(Fields::by(split, &line), walked(&line, true));
+            prop_assert_eq!(Fields::by(split_common, &line), walked(&line, false));
+            if let Ok(fields) = Fields::by(split, &line) {
+                prop_assert_eq!(request(fields.request), walked_request(fields.request));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_as_servers_write_it_takes_the_short_way() {
+        for line in &USUAL[..2] {
+            for end in ["", " 0.012", "\r\n"] {
+                let line = [line, end].concat();
+                let (lead, line) = trim(line.as_bytes());
+                let front = Usual::front(line, lead).unwrap();
+                assert!(Back::behind(line, front.size).is_some());
+                assert!(usual_request(front.places()[3].of(line).unwrap()).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Lines to fields.
+//!
+//! A *matcher* finds where the fields of a line stand, and allocates nothing. A field becomes a
+//! value when it is asked for, by an *accessor*, not before. A *reader* is a format and the
+//! fields that are wanted of it. To add a format: a row in `named`.
+
+mod access;
+mod classic;
+mod columns;
+mod combined;
+mod common;
+mod named;
+mod names;
+mod parsed;
+mod pieces;
+mod prefix;
+mod read;
+mod reader;
+mod records;
+mod scan;
+mod space;
+mod spec;
+mod template;
+mod time;
+mod why;
+mod words;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use crate::ground::{Kind, Value};
+use crate::text::flume::BatchError;
+use crate::text::lines::Chunk;
+
+pub(crate) use columns::Pair;
+pub(crate) use pieces::{Failed, Piece, What};
+
+pub use named::Named;
+pub use names::{NAMES, Name};
+pub use parsed::{Line, Reject};
+pub(crate) use reader::Kept;
+pub use reader::{Reader, UnknownField};
+pub use spec::SpecError;
+pub use time::write_iso;
+
+use access::Accessor;
+use columns::Columns;
+use parsed::{Found, Span};
+use read::{Encoding, Read};
+use records::Ltsv;
+
+/// A time as a person writes it, in any form that tells itself from the others.
+pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
+    let timer = time::Timer::new(&[time::TimeFormat::Any]).ok()?;
+    timer.read(std::iter::once(Some(text)))
+}
+
+/// What a line looks like, compiled once; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Format(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// What it was made from: a name, or a pasted text.
+    spec: Box<str>,
+    matcher: Matcher,
+    found: Vec<Found>,
+}
+
+/// How the fields of a line are found.
+#[derive(Debug)]
+enum Matcher {
+    Classic,
+    Common,
+    Combined,
+    Template(template::Matcher),
+    Json(records::Json),
+    Ltsv(records::Ltsv),
+    Delimited(records::Delimited),
+    W3c(records::W3c),
+    /// One format after the other, until one accepts the line.
+    Either(Vec<Format>),
+}
+
+/// A field that a format gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is asked for by.
+    pub name: Box<str>,
+    /// The type of its values.
+    pub kind: Kind,
+    /// Whether it is given only where it is asked for.
+    pub on_demand: bool,
+}
+
+/// The parts of a request line, given wherever there is one.
+const OF_REQUEST: [&str; 3] = ["method", "url", "protocol"];
+
+/// What can be worked out of other fields.
+const DERIVED: [&str; 5] = ["request", "path", "query", "status_class", "request_flag"];
+
+impl Format {
+    /// The spec that it was made from.
+    pub fn spec(&self) -> &str {
+        &self.0.spec
+    }
+
+    fn of(spec: &str, matcher: Matcher) -> Self {
+        let found = matcher.found();
+        Self(Arc::new(Inner { spec: spec.into(), matcher, found }))
+    }
+
+    /// The fields that it gives, in the order in which it gives them, those last that are given
+    /// only where they are asked for.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut seen = BTreeSet::new();
+        let mut names = self.own_names();
+        names.retain(|name| seen.insert(*name));
+        let given = names.len();
+        names.extend(DERIVED);
+        names
+            .iter()
+            .enumerate()
+            .filter(|&(place, name)| {
+                place < given || (!names[..given].contains(name) && self.accessor(name).is_some())
+            })
+            .filter_map(|(place, &name)| {
+                let kind = self.kind(name)?;
+                Some(Field { name: name.into(), kind, on_demand: place >= given })
+            })
+            .collect()
+    }
+
+    /// Names of what stands in its lines, the parts of a request instead of the request.
+    fn own_names(&self) -> Vec<&str> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().flat_map(Self::own_names).collect(),
+            Matcher::Classic => self.names_found().chain(["url"]).collect(),
+            _ => {
+                let mut names = Vec::new();
+                let has_url = self.place_of("url").is_some() || self.place_of("request").is_some();
+                for name in self.names_found() {
+                    match name {
+                        "request" => names.extend(OF_REQUEST),
+                        "path" if !has_url => names.extend(["url", "path"]),
+                        _ => names.push(name),
+                    }
+                }
+                names
+            }
+        }
+    }
+
+    fn names_found(&self) -> impl Iterator<Item = &str> {
+        self.0.found.iter().map(|found| &*found.name).filter(|name| !name.is_empty())
+    }
+
+    /// The type of a field's values, if it has the field.
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
+            _ => match self.accessor(name) {
+                Some(accessor) => Some(accessor.kind()),
+                None if self.is_open() && !name.is_empty() => Some(Accessor::nowhere(name).kind()),
+                None => None,
+            },
+        }
+    }
+
+    /// Whether it is sure to have a field; `kind` also has one of those that it may have.
+    pub fn has(&self, name: &str) -> bool {
+        if let Matcher::Either(formats) = &self.0.matcher {
+            return formats.iter().any(|format| format.has(name));
+        }
+        let named_later = self.has_header() && self.0.found.is_empty();
+        let of = name.split(':').next().unwrap_or(name);
+        self.accessor(name).is_some() || (named_later && names::known(of).is_some())
+    }
+
+    /// Where its matcher says that a field of this name stands, the first of several.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.0.found.iter().position(|found| &*found.name == name)
+    }
+
+    /// How to get at a field, if there is one of this name.
+    fn accessor(&self, name: &str) -> Option<Accessor> {
+        Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
+    }
+
+    /// Whether lines of the log may say from now on what its columns are.
+    pub fn has_header(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(Self::has_header),
+            // Its first line names them, once.
+            Matcher::Delimited(_) => self.0.found.is_empty(),
+            Matcher::W3c(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The same format with the columns that this line names, if it names other ones.
+    pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
+        let matcher = match &self.0.matcher {
+            Matcher::Either(formats) => {
+                let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
+                if changed.iter().all(Option::is_none) {
+                    return None;
+                }
+                let formats = changed.into_iter().zip(formats);
+                Matcher::Either(formats.map(|(new, old)| new.unwrap_or(old.clone())).collect())
+            }
+            Matcher::Delimited(delimited) => Matcher::Delimited(delimited.with_header(line)?),
+            Matcher::W3c(w3c) => Matcher::W3c(w3c.with_header(line)?),
+            _ => return None,
+        };
+        Some(Self::of(self.spec(), matcher))
+    }
+
+    /// Whether its lines may have fields of any name.
+    pub(crate) fn is_open(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Json(json) => json.is_any(),
+            Matcher::Ltsv(_) => true,
+            // Until a line names the columns they may have any.
+            Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The same format, looking only for what these fields need.
+    fn narrowed(&self, names: &[&str]) -> Self {
+        let needed = || {
+            let mut needed: Vec<&str> = Vec::new();
+            for &name in names {
+                match self.accessor(name) {
+                    Some(accessor) => {
+                        needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
+                    }
+                    None => needed.push(name),
+                }
+            }
+            needed.sort_unstable();
+            needed.dedup();
+            needed
+        };
+        let matcher = match &self.0.matcher {
+            Matcher::Json(json) => Matcher::Json(json.narrowed(&needed())),
+            Matcher::Ltsv(_) => Matcher::Ltsv(Ltsv::with_fields(&needed())),
+            _ => return self.clone(),
+        };
+        Self::of(self.spec(), matcher)
+    }
+
+    /// The parts of newline text that have the same columns, each from one byte on, and the format
+    /// of each. What follows the text has that of the last one.
+    pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
+        let mut sections = vec![(0, self.clone())];
+        let mut start = 0;
+        // What W3C says of itself in front of the columns has none of its own.
+        let has_columns = !matches!(self.0.matcher, Matcher::W3c(_));
+        let mut has_lines = has_columns;
+        while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
+            let end = memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
+            let current = sections.last().map_or(self, |(_, format)| format);
+            let line = &text[start..end];
+            if let Some(format) = current.with_header(line) {
+                let begin = if start == 0 || !has_lines { sections.pop() } else { None };
+                sections.push((begin.map_or(start, |(begin, _)| begin), format));
+                has_lines = has_columns;
+            } else {
+                has_lines |= !matches!(
+                    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+                    [] | b"\r" | [b'#', ..]
+                );
+            }
+            start = end + 1;
+        }
+        sections
+    }
+
+    /// The format of what follows a chunk of this one.
+    pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
+        let mut format = self.clone();
+        chunk
+            .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
+        Ok(format)
+    }
+
+    /// The short way through its lines, if they are columns and nothing else.
+    fn columns(&self) -> Option<Columns> {
+        match &self.0.matcher {
+            Matcher::Template(template) => template.columns().cloned(),
+            Matcher::Delimited(delimited) => delimited.columns(),
+            _ => None,
+        }
+    }
+
+    /// Finds the fields of a line.
+    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        match &self.0.matcher {
+            Matcher::Classic => classic::split(line).map(|fields| fields.write(line, spans))?,
+            Matcher::Common => common::split(line, spans)?,
+            Matcher::Combined => combined::split(line, spans)?,
+            Matcher::Template(template) => template.split(line, spans)?,
+            Matcher::Json(json) => json.split(line, spans)?,
+            Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
+            Matcher::Delimited(delimited) => return delimited.split(line, spans),
+            Matcher::W3c(w3c) => return w3c.split(line, spans),
+            // A reader tries them one by one.
+            Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
+        }
+        Ok(Line::Fields)
+    }
+}
+
+impl Matcher {
+    /// Its fields, in the order of its spans. Each of several formats has its own.
+    fn found(&self) -> Vec<Found> {
+        match self {
+            Self::Classic => found_by_hand(true),
+            Self::Combined => found_by_hand(false),
+            Self::Common => {
+                let mut found = found_by_hand(false);
+                found.truncate(6);
+                found
+            }
+            Self::Template(template) => template.found().to_vec(),
+            Self::Json(json) => json.found().to_vec(),
+            Self::Ltsv(ltsv) => ltsv.found().to_vec(),
+            Self::Delimited(delimited) => delimited.found().to_vec(),
+            Self::W3c(w3c) => w3c.found().to_vec(),
+            Self::Either(_) => Vec::new(),
+        }
+    }
+}
+
+/// What the hand-written formats find: raw slices of the line, empty where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Fields<'a> {
+    host: &'a [u8],
+    user: &'a [u8],
+    time: &'a [u8],
+    request: &'a [u8],
+    status: &'a [u8],
+    size: &'a [u8],
+    referer: &'a [u8],
+    agent: &'a [u8],
+}
+
+/// In the order of `found_by_hand`.
+impl Fields<'_> {
+    #[inline]
+    fn write(&self, line: &[u8], spans: &mut [Span]) {
+        let fields = [
+            self.host,
+            self.user,
+            self.time,
+            self.request,
+            self.status,
+            self.size,
+            self.referer,
+            self.agent,
+        ];
+        for (span, field) in spans.iter_mut().zip(fields) {
+            // What is not of the line is empty.
+            let start = field.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
+            let start = if start <= line.len() { start } else { 0 };
+            *span = Span::new(start, start + field.len());
+        }
+    }
+}
+
+#[cfg(test)]
+impl<'a> Fields<'a> {
+    /// What a function finds that says where fields stand.
+    fn by(
+        split: impl Fn(&[u8], &mut [Span]) -> Result<(), Reject>,
+        line: &'a [u8],
+    ) -> Result<Self, Reject> {
+        let mut spans = [Span::NONE; 8];
+        split(line, &mut spans)?;
+        let [host, user, time, request, status, size, referer, agent] =
+            spans.map(|span| span.of(line).unwrap_or_default());
+        Ok(Self { host, user, time, request, status, size, referer, agent })
+    }
+}
+
+/// The fields of the formats that are written by hand.
+fn found_by_hand(classic: bool) -> Vec<Found> {
+    let typed = |read: Read| if classic { Read::Verbatim } else { read };
+    [
+        ("host", Read::Verbatim),
+        ("user", typed(Read::Text)),
+        ("time", typed(Read::Time(time::TimeFormat::Clf))),
+        ("request", typed(Read::Request)),
+        ("status", typed(Read::Int)),
+        ("size", typed(Read::Int)),
+        ("referer", typed(Read::Text)),
+        ("agent", typed(Read::Text)),
+    ]
+    .map(|(name, read)| Found { name: name.into(), read, encoding: Encoding::Raw })
+    .into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! The extended log file format of the W3C, as IIS and CloudFront write it.
+//!
+//! A line `#Fields:` names the columns of those behind it, and may come again with others. All
+//! other lines with a `#` say nothing that is needed. IIS has blanks between columns and writes
+//! `+` for a blank in a value; others quote such values. CloudFront has tabs between them and
+//! escapes with `%HH`; its durations are seconds, those of IIS are milliseconds.
+
+use super::super::names;
+use super::super::parsed::{Found, Line, Reject, Span};
+use super::super::read::{Encoding, Read};
+use super::super::time::TimeFormat;
+use super::find::either;
+use super::{blank, empty_line, found, lead};
+use crate::ground::Kind;
+
+/// The columns of a standard log of CloudFront, in their order. New ones came at the end.
+/// (docs.aws.amazon.com, "Standard logging reference")
+pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem \
+    sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type \
+    x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for ssl-protocol \
+    ssl-cipher x-edge-response-result-type cs-protocol-version fle-status fle-encrypted-fields \
+    c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len \
+    sc-range-start sc-range-end";
+
+/// How many columns the oldest logs of CloudFront had.
+const FEWEST: usize = 12;
+
+/// The format, with its columns as far as they are known.
+#[derive(Clone, Debug)]
+pub(crate) struct W3c {
+    found: Vec<Found>,
+    writer: Writer,
+    columns: Columns,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    Iis,
+    CloudFront,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    /// No line named them.
+    Unknown,
+    /// None did, but they are those that the writer documents.
+    Usual,
+    /// A line named them.
+    Named,
+}
+
+impl W3c {
+    /// Logs in which a line names the columns before there is anything else.
+    pub(crate) fn new() -> Self {
+        Self { found: Vec::new(), writer: Writer::Iis, columns: Columns::Unknown }
+    }
+
+    /// Logs of CloudFront, with its columns where no line names them.
+    pub(crate) fn cloudfront() -> Self {
+        let found = columns(Writer::CloudFront, CLOUDFRONT.as_bytes());
+        Self { found, writer: Writer::CloudFront, columns: Columns::Usual }
+    }
+
+    /// The same format with the columns that this line names, if it names any.
+    pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
+        let text = &line[lead(line)..];
+        let (directive, names) = text.split_at_checked(b"#Fields:".len())?;
+        if !directive.eq_ignore_ascii_case(b"#Fields:") {
+            return None;
+        }
+        let edge = words(names).any(|name| name.starts_with(b"x-edge-"));
+        let writer = if edge { Writer::CloudFront } else { self.writer };
+        let found = columns(writer, names);
+        (!found.is_empty()).then_some(Self { found, writer, columns: Columns::Named })
+    }
+
+    /// The fields, in the order of the spans; none as long as no line named them.
+    pub(crate) fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// Finds the fields of a line, or sees that it is one about the log.
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+        if blank(line) {
+            return Err(empty_line());
+        }
+        let start = lead(line);
+        if line.get(start) == Some(&b'#') {
+            return Ok(Line::Header);
+        }
+        if self.columns == Columns::Unknown {
+            return Err(Reject::new(start, "a #Fields: line before this one"));
+        }
+        let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
+        let line = &line[..line.len() - blanks.count()];
+        match self.writer {
+            Writer::Iis => between_blanks(line, start, spans)?,
+            Writer::CloudFront => between_tabs(line, start, spans, self.columns)?,
+        }
+        Ok(Line::Fields)
+    }
+}
+
+/// Columns with a tab between them.
+fn between_tabs(
+    line: &[u8],
+    start: usize,
+    spans: &mut [Span],
+    columns: Columns,
+) -> Result<(), Reject> {
+    let mut next = Some(start);
+    let mut count = 0;
+    for span in &mut *spans {
+        *span = Span::NONE;
+        let Some(start) = next else { continue };
+        let end = either(line, start, b'\t', b'\t');
+        *span = Span::new(start, end);
+        next = (end < line.len()).then_some(end + 1);
+        count += 1;
+    }
+    match (columns, next) {
+        // What was not named is from older times or from newer ones.
+        (Columns::Usual, _) if count >= FEWEST => Ok(()),
+        (Columns::Usual, _) => Err(Reject::new(line.len(), "the columns of CloudFront, with tabs")),
+        (_, Some(at)) => Err(Reject::new(at - 1, NO_MORE)),
+        (_, None) if count < spans.len() => Err(Reject::new(line.len(), AS_MANY)),
+        (_, None) => Ok(()),
+    }
+}
+
+const NO_MORE: &str = "the end of the line: #Fields: names no more columns";
+const AS_MANY: &str = "as many columns as #Fields: names";
+
+/// Columns with blanks between them.
+///
+/// IIS quotes nothing, so a quote may be anything there. Where others quote a value that has
+/// blanks, words are more than columns; only then quotes keep words together.
+fn between_blanks(line: &[u8], start: usize, spans: &mut [Span]) -> Result<(), Reject> {
+    let (count, surplus) = split_words(line, start, spans, false);
+    if surplus.is_none() && count == spans.len() {
+        return Ok(());
+    }
+    if count < spans.len() {
+        return Err(Reject::new(line.len(), AS_MANY));
+    }
+    match split_words(line, start, spans, true) {
+        (count, None) if count == spans.len() => Ok(()),
+        (_, None) => Err(Reject::new(line.len(), AS_MANY)),
+        (_, Some(at)) => Err(Reject::new(at, NO_MORE)),
+    }
+}
+
+/// Sets the spans to the words of the line: how many there are, and where the first one begins
+/// that is too many.
+fn split_words(
+    line: &[u8],
+    start: usize,
+    spans: &mut [Span],
+    quotes: bool,
+) -> (usize, Option<usize>) {
+    let mut at = skip_blanks(line, start);
+    // Behind this no quote closes anything, so nobody has to look again.
+    let mut closable = line.len();
+    for (count, span) in spans.iter_mut().enumerate() {
+        if at == line.len() {
+            return (count, None);
+        }
+        let mut end = None;
+        if quotes && line[at] == b'"' && at < closable {
+            end = closing(line, at + 1);
+            if end.is_none() {
+                closable = at;
+            }
+        }
+        let end = end.unwrap_or_else(|| either(line, at, b' ', b'\t'));
+        *span = match &line[at..end] {
+            [b'"', .., b'"'] => Span::new(at + 1, end - 1),
+            _ => Span::new(at, end),
+        };
+        at = skip_blanks(line, end);
+    }
+    (spans.len(), (at < line.len()).then_some(at))
+}
+
+/// The place behind the quote that closes a value whose inside begins here: one with a blank
+/// behind it. Two quotes are one and close nothing.
+fn closing(line: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let quote = either(line, at, b'"', b'"');
+        if quote == line.len() {
+            return None;
+        }
+        match line.get(quote + 1) {
+            None | Some(b' ' | b'\t') => return Some(quote + 1),
+            Some(b'"') => at = quote + 2,
+            Some(_) => at = quote + 1,
+        }
+    }
+}
+
+fn skip_blanks(line: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t') = line.get(at) {
+        at += 1;
+    }
+    at
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty())
+}
+
+fn columns(writer: Writer, names: &[u8]) -> Vec<Found> {
+    let host = words(names).any(|name| name.eq_ignore_ascii_case(b"x-host-header"));
+    let date = words(names).any(|name| name.eq_ignore_ascii_case(b"date"));
+    let of_name = |name| {
+        let name = String::from_utf8_lossy(name);
+        // The domain of the distribution is no virtual host where the Host header is there too.
+        if host && name.eq_ignore_ascii_case("cs(Host)") {
+            return found(&name, Read::Text, Encoding::Percent);
+        }
+        column(writer, &name, date)
+    };
+    words(names).map(of_name).collect()
+}
+
+/// A column by the name that a `#Fields:` line gives it.
+fn column(writer: Writer, written: &str, date: bool) -> Found {
+    let lower = written.to_ascii_lowercase();
+    let name = match lower.as_str() {
+        "c-ip" => "host",
+        "cs-username" => "user",
+        "date" | "time" => "time",
+        "timestamp" | "timestamp(ms)" if !date => "time",
+        "cs-method" => "method",
+        "cs-uri" => "url",
+        "cs-uri-stem" => "path",
+        "cs-uri-query" => "query",
+        "cs-version" | "cs-protocol-version" => "protocol",
+        "sc-status" => "status",
+        "sc-bytes" => "bytes_out",
+        "cs-bytes" => "bytes_in",
+        "cs(user-agent)" => "agent",
+        "cs(referer)" | "cs(referrer)" => "referer",
+        "cs-host" | "cs(host)" | "x-host-header" => "vhost",
+        "s-port" => "port",
+        "cs-protocol" => "scheme",
+        "time-taken" => "request_time",
+        "x-forwarded-for" | "cs(x-forwarded-for)" => "xff",
+        "x-edge-request-id" => "request_id",
+        _ => written,
+    };
+    let strftime = |text: &str| Read::Time(TimeFormat::Strftime(text.into()));
+    let read = match lower.as_str() {
+        "date" => strftime("%Y-%m-%d"),
+        "time" => strftime("%H:%M:%S"),
+        "timestamp" if !date => Read::Time(TimeFormat::Epoch(0)),
+        "timestamp(ms)" if !date => Read::Time(TimeFormat::Epoch(-3)),
+        "time-taken" if writer == Writer::Iis => Read::Seconds(-3),
+        "time-to-first-byte" | "origin-fbl" | "origin-lbl" => Read::Seconds(0),
+        "sc-substatus" | "sc-win32-status" | "c-port" | "sc-content-len" | "sc-range-start"
+        | "sc-range-end" => Read::Int,
+        _ => names::known(name).map_or(Read::Text, |known| known.read.clone()),
+    };
+    // Paths, queries and addresses of pages are as they were sent, as in all formats.
+    let sent = matches!(name, "path" | "query" | "url" | "referer") || read.kind() != Kind::Text;
+    let encoding = match writer {
+        _ if sent => Encoding::Raw,
+        Writer::Iis => Encoding::Plus,
+        Writer::CloudFront => Encoding::Percent,
+    };
+    found(name, read, encoding)
+}

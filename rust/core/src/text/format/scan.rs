@@ -1,0 +1,396 @@
+//! Search for delimiters that stays cheap where a hostile line has nothing else.
+//!
+//! Many bytes are compared at once, and the places of those that were looked for become the bits
+//! of a number. So a block that has none of them costs as much as one that is full of them, and
+//! what tells which of them matter (is a blank behind it, is it escaped) is asked of all at once.
+
+use memchr::memrchr;
+use wide::u8x16;
+
+use crate::ground::block::{Block, LANES, bits, blanks};
+
+/// How many bytes are looked at one by one in front of a call of memrchr.
+const NEAR: usize = 8;
+
+/// The bits of a block that are behind the line's end.
+pub(super) fn past(line: &[u8], start: usize) -> u64 {
+    match line.len().saturating_sub(start) {
+        left if left < Block::LEN => u64::MAX << left,
+        _ => 0,
+    }
+}
+
+/// The places of bits of a block, lowest first.
+#[derive(Debug)]
+pub(super) struct Bits {
+    pub(super) left: u64,
+    start: usize,
+}
+
+impl Bits {
+    /// Of a block that begins at this place of the line.
+    pub(super) fn new(bits: u64, start: usize) -> Self {
+        Self { left: bits, start }
+    }
+
+    /// The last one.
+    pub(super) fn highest(self) -> Option<usize> {
+        let last = (Block::LEN - 1).checked_sub(self.left.leading_zeros() as usize)?;
+        Some(self.start + last)
+    }
+}
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let place = self.start + self.left.trailing_zeros() as usize;
+        let found = self.left != 0;
+        self.left &= self.left.wrapping_sub(1);
+        found.then_some(place)
+    }
+}
+
+/// What follows the marks of a block, for all of them at once.
+///
+/// Between a mark and what is asked for behind it no other mark may stand, so that the last mark
+/// before a place is the one that led there. A trail that leads out of the block is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trails {
+    marks: u64,
+    /// How far each of them goes.
+    at: u64,
+    leads_out: bool,
+}
+
+impl Trails {
+    /// Those that begin behind these marks.
+    pub(super) fn behind(marks: u64) -> Self {
+        Self { marks, at: marks << 1, leads_out: marks >> (Block::LEN - 1) == 1 }
+    }
+
+    /// Goes on over one of these bytes.
+    pub(super) fn one(self, bytes: u64) -> Self {
+        let at = self.at & bytes;
+        let leads_out = self.leads_out || at >> (Block::LEN - 1) == 1;
+        Self { at: at << 1, leads_out, ..self }
+    }
+
+    /// Goes on over all of these bytes, of which there has to be one.
+    pub(super) fn some(self, bytes: u64) -> Self {
+        // The sum carries each of the trails to the end of its run, and clears that.
+        let (sum, leads_out) = (self.at & bytes).overflowing_add(bytes);
+        Self { at: sum & !bytes, leads_out: self.leads_out || leads_out, ..self }
+    }
+
+    /// The same where there may be none.
+    pub(super) fn any(self, bytes: u64) -> Self {
+        let there = self.at & !bytes;
+        let gone_on = self.some(bytes);
+        Self { at: gone_on.at | there, ..gone_on }
+    }
+
+    /// Three digits, of which each may be another byte of a number, or a dash.
+    pub(super) fn status(self, block: &Block, past: u64) -> Self {
+        let numbers = block.numbers() | past;
+        let dash = self.one(block.places(b'-') | past);
+        self.one(numbers).one(numbers).one(numbers).or(dash)
+    }
+
+    /// Those that went on in one of two ways.
+    pub(super) fn or(self, other: Self) -> Self {
+        let leads_out = self.leads_out || other.leads_out;
+        Self { at: self.at | other.at, leads_out, ..self }
+    }
+
+    /// Keeps those that have one of these bytes next.
+    pub(super) fn next(self, bytes: u64) -> Self {
+        Self { at: self.at & bytes, ..self }
+    }
+
+    /// Whether none goes on in the block.
+    pub(super) fn all_ended(self) -> bool {
+        self.at == 0
+    }
+
+    /// The marks from which a trail was followed all the way, or out of the block.
+    pub(super) fn marks(self) -> u64 {
+        let mut ends = self.at;
+        let mut found = 0;
+        let last = |marks: u64| (1 << (Block::LEN - 1)) >> marks.leading_zeros();
+        while ends != 0 {
+            let before = self.marks & ((ends & ends.wrapping_neg()) - 1);
+            if before != 0 {
+                found |= last(before);
+            }
+            ends &= ends - 1;
+        }
+        if self.leads_out { found | last(self.marks) } else { found }
+    }
+}
+
+/// Which bytes a backslash escapes, of those from the bits of all backslashes.
+///
+/// Each backslash escapes the next byte unless it is escaped itself. To subtract the first of a
+/// run from a pattern of odd places carries through the run, so that no run has to be walked
+/// (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019). `carry` says whether the
+/// first byte is escaped by the block before, and then whether this one escapes that behind it.
+pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let first = u64::from(*carry);
+    let starts = backslashes & !first;
+    let ends = (starts << 1 | ODD).wrapping_sub(starts) ^ ODD;
+    *carry = (ends & backslashes) >> (Block::LEN - 1) == 1;
+    ends ^ (backslashes | first)
+}
+
+/// The first quote or backslash at or after a place, if there is one.
+pub(super) fn quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
+    let found = |bytes: &[u8; LANES]| {
+        let bytes = u8x16::new(*bytes);
+        bytes.cmp_eq(u8x16::splat(b'"')) | bytes.cmp_eq(u8x16::splat(b'\\'))
+    };
+    let rest = line.get(from..)?;
+    let (pairs, _) = rest.as_chunks::<{ 2 * LANES }>();
+    for (number, pair) in pairs.iter().enumerate() {
+        let (one, two) = (found(pair.first_chunk()?), found(pair.last_chunk()?));
+        if bits(one | two) != 0 {
+            let both = u32::from(bits(one)) | u32::from(bits(two)) << LANES;
+            return Some(from + number * 2 * LANES + both.trailing_zeros() as usize);
+        }
+    }
+    // The last bytes once more, which are cheaper together than the new ones of them alone.
+    let last = line.last_chunk::<{ 2 * LANES }>()?;
+    let (one, two) = (found(last.first_chunk()?), found(last.last_chunk()?));
+    let both = u64::from(bits(one)) | u64::from(bits(two)) << LANES;
+    let behind = rest.len() % (2 * LANES);
+    let found = both >> (2 * LANES - behind);
+    (found != 0).then(|| line.len() - behind + found.trailing_zeros() as usize)
+}
+
+/// The first blank or control byte of a word that begins at a place, if it is near.
+pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
+    let bytes = line.get(from..)?;
+    let (parts, _) = bytes.as_chunks::<LANES>();
+    for (number, part) in parts.iter().take(3).enumerate() {
+        let found = bits(blanks(u8x16::new(*part)));
+        if found != 0 {
+            return Some(from + number * LANES + lowest(found));
+        }
+    }
+    None
+}
+
+/// The first place of a byte, or of any blank or control byte.
+#[inline]
+pub(super) fn byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(text, |part| part.cmp_eq(wanted) | blanks(part))
+}
+
+/// The first place of a byte that is mostly near.
+#[inline]
+pub(super) fn near_byte(text: &[u8], byte: u8) -> Option<usize> {
+    let wanted = u8x16::splat(byte);
+    first(text, |part| part.cmp_eq(wanted))
+}
+
+#[inline]
+fn first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
+    let (parts, rest) = text.as_chunks::<LANES>();
+    for (number, part) in parts.iter().enumerate() {
+        let found = bits(found(u8x16::new(*part)));
+        if found != 0 {
+            return Some(number * LANES + lowest(found));
+        }
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    // The last bytes with those before them, which is one look for all of them.
+    if let Some(last) = text.last_chunk::<LANES>() {
+        let found = bits(found(u8x16::new(*last))) >> (LANES - rest.len());
+        return (found != 0).then(|| text.len() - rest.len() + lowest(found));
+    }
+    let mut last = [0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    let found = lowest(bits(found(u8x16::new(last))));
+    (found < rest.len()).then_some(found)
+}
+
+/// Whether there is any blank or control byte.
+#[inline]
+pub(super) fn has_blank(text: &[u8]) -> bool {
+    if text.len() < LANES { text.iter().any(|byte| *byte <= b' ') } else { has_blank_from(text, 0) }
+}
+
+/// Whether there is one from a place of a line on that has as many bytes as are looked at together.
+#[inline]
+pub(super) fn has_blank_from(line: &[u8], start: usize) -> bool {
+    let (Some(last), Some(text)) = (line.last_chunk::<LANES>(), line.get(start..)) else {
+        return true;
+    };
+    let mut lowest = u8x16::new(*last);
+    if text.len() < LANES {
+        return u32::from(bits(blanks(lowest))) >> (LANES - text.len()) != 0;
+    }
+    let mut rest = text;
+    while let Some((part, behind)) = rest.split_first_chunk::<LANES>() {
+        lowest = lowest.min(u8x16::new(*part));
+        rest = behind;
+    }
+    bits(blanks(lowest)) != 0
+}
+
+/// With how many digits a text begins.
+#[inline]
+pub(super) fn digits(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
+        // lowest byte up no byte is touched by a carry before the first of these is found.
+        let values = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
+        let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
+        if others != 0 {
+            return number * 8 + others.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Whether there is a bracket among these bytes; `Y` and `_` may be taken for one.
+pub(super) fn may_have_bracket(bytes: &[u8; LANES]) -> bool {
+    const DIFFERENT: u8 = b'[' ^ b']';
+    let bytes = u8x16::new(*bytes) | u8x16::splat(DIFFERENT);
+    bits(bytes.cmp_eq(u8x16::splat(b'[' | DIFFERENT))) != 0
+}
+
+fn lowest(bits: u16) -> usize {
+    bits.trailing_zeros() as usize
+}
+
+/// The places of a byte in `start..end`, last first.
+pub(super) fn backwards(
+    line: &[u8],
+    byte: u8,
+    start: usize,
+    end: usize,
+) -> impl Iterator<Item = usize> + use<'_> {
+    let mut end = end;
+    let mut dense = false;
+    std::iter::from_fn(move || {
+        if dense {
+            let near = &line[start.max(end.saturating_sub(NEAR)).min(end)..end];
+            if let Some(offset) = near.iter().rposition(|&found| found == byte) {
+                end = end - near.len() + offset;
+                return Some(end);
+            }
+            end -= near.len();
+        }
+        dense = true;
+        end = start + memrchr(byte, line.get(start..end)?)?;
+        Some(end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Short lines of few bytes, so that all kinds of neighbours occur.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop::sample::select(br#""\\[]Y_ x0189:/@azAZ`{"#.to_vec());
+        prop::collection::vec(byte, 0..300)
+    }
+
+    fn bits_of(line: &[u8], start: usize, is_it: impl Fn(usize) -> bool) -> u64 {
+        (0..Block::LEN)
+            .filter(|&bit| start + bit < line.len() && is_it(start + bit))
+            .fold(0, |bits, bit| bits | 1 << bit)
+    }
+
+    proptest! {
+        #[test]
+        fn bits_are_the_places_of_bytes(line in lines(), start in 0..100_usize) {
+            let block = Block::at(&line, start);
+            for byte in *br#""\[] "# {
+                prop_assert_eq!(block.places(byte), bits_of(&line, start, |at| line[at] == byte));
+            }
+            let numbers = bits_of(&line, start, |at| (b'-'..=b'9').contains(&line[at]));
+            prop_assert_eq!(block.numbers(), numbers);
+            let digits = bits_of(&line, start, |at| line[at].is_ascii_digit());
+            prop_assert_eq!(block.digits(), digits);
+            let letters = bits_of(&line, start, |at| line[at].is_ascii_alphabetic());
+            prop_assert_eq!(block.letters(), letters);
+            let inside = bits_of(&line, start, |_| true);
+            prop_assert_eq!(block.blanks(), bits_of(&line, start, |at| line[at] <= b' ') | !inside);
+        }
+
+        #[test]
+        fn escaped_is_what_a_walk_finds(line in lines(), start in 0..100_usize) {
+            let mut walked = vec![false; line.len() + 1];
+            let mut at = start;
+            while at < line.len() {
+                let skip = line[at] == b'\\';
+                walked[at + usize::from(skip)] = skip;
+                at += 1 + usize::from(skip);
+            }
+            let mut carry = false;
+            for start in (start..line.len()).step_by(Block::LEN) {
+                let inside = bits_of(&line, start, |_| true);
+                let found = escaped(Block::at(&line, start).places(b'\\'), &mut carry);
+                prop_assert_eq!(found & inside, bits_of(&line, start, |at| walked[at]));
+            }
+        }
+
+        #[test]
+        fn the_first_delimiter_is_found_from_every_place(line in lines(), from in 0..301_usize) {
+            let first = |is_it: fn(u8) -> bool| {
+                line.iter().skip(from).position(|&byte| is_it(byte)).map(|offset| from + offset)
+            };
+            // Lines shorter than two vectors are left to others.
+            if line.len() >= 2 * LANES && from < line.len() {
+                let expected = first(|byte| matches!(byte, b'"' | b'\\'));
+                prop_assert_eq!(quote_or_backslash(&line, from), expected);
+            }
+            let digits_at = |line: &[u8]| line.iter().take_while(|b| b.is_ascii_digit()).count();
+            let rest = line.get(from..).unwrap_or_default();
+            prop_assert_eq!(digits(rest), digits_at(rest));
+            if let Some(end) = end_of_word(&line, from) {
+                prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
+            }
+            let behind = |place: usize| from + place;
+            prop_assert_eq!(near_byte(rest, b'"').map(behind), first(|byte| byte == b'"'));
+            let expected = first(|byte| byte == b'"' || byte <= b' ');
+            prop_assert_eq!(byte_or_blank(rest, b'"').map(behind), expected);
+            prop_assert_eq!(has_blank(rest), first(|byte| byte <= b' ').is_some());
+            if line.len() >= LANES && from <= line.len() {
+                prop_assert_eq!(has_blank_from(&line, from), has_blank(rest));
+            }
+        }
+
+        #[test]
+        fn no_bracket_is_missed(line in prop::array::uniform16(any::<u8>())) {
+            let has = line.iter().any(|byte| matches!(byte, b'[' | b']' | b'Y' | b'_'));
+            prop_assert_eq!(may_have_bracket(&line), has);
+        }
+    }
+
+    #[test]
+    fn every_place_is_found_backwards_whatever_lies_between() {
+        for gap in 0..40 {
+            let mut line = vec![b'x'; 200];
+            let places: Vec<_> = (3..200).step_by(gap + 1).collect();
+            for &place in &places {
+                line[place] = b'"';
+            }
+            let quotes: Vec<_> =
+                places.iter().rev().copied().filter(|at| (10..190).contains(at)).collect();
+            assert_eq!(backwards(&line, b'"', 10, 190).collect::<Vec<_>>(), quotes);
+        }
+        assert_eq!(backwards(b"\"", b'"', 1, 1).next(), None);
+    }
+}

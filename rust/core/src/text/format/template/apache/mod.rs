@@ -1,0 +1,205 @@
+//! What Apache's `LogFormat` says, as a template.
+//!
+//! The format string, with or without the quotes and escapes of a configuration, or a whole
+//! `LogFormat` or `CustomLog` line.
+
+mod config;
+mod directives;
+mod times;
+
+use super::draft::{Body, Draft, error};
+use super::meaning::Meaning;
+use super::{Shape, Template, TemplateError};
+use crate::text::format::read::Read;
+
+pub(super) use config::is_directive;
+pub(super) use directives::is_known;
+pub(super) use times::strftime;
+
+/// The template of a `LogFormat`, the string or the whole directive.
+pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
+    let body = config::read(text)?;
+    let mut draft = Draft::default();
+    let mut at = 0;
+    while let Some(byte) = body.get(at) {
+        at = if byte == b'%' {
+            directive(&body, at, &mut draft)?
+        } else {
+            literal(&body, at, &mut draft)?
+        };
+    }
+    if draft.meanings().next().is_none() {
+        let message = "there is no directive in this format; %h is the client, %t the time, %r \
+                       the request";
+        return Err(error((0, text.len()), message));
+    }
+    begin_and_end(&mut draft);
+    draft.finish(text)
+}
+
+/// Takes over the bytes up to the next directive, with their escapes undone.
+fn literal(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, TemplateError> {
+    let mut at = start;
+    while let Some(byte) = body.get(at).filter(|&byte| byte != b'%') {
+        if byte == b'\n' {
+            let message = "a newline inside the format makes two lines of one entry; where the \
+                           format goes on in the next line, join the lines";
+            return Err(error(body.place(at, at + 1), message));
+        }
+        let escaped = match (byte, body.get(at + 1)) {
+            (b'\\', Some(b'n')) => b'\n',
+            (b'\\', Some(b'r')) => b'\r',
+            (b'\\', Some(b't')) => b'\t',
+            (b'\\', Some(next @ (b'\\' | b'"'))) => next,
+            _ => {
+                draft.literal(&[byte]);
+                at += 1;
+                continue;
+            }
+        };
+        draft.literal(&[escaped]);
+        at += 2;
+    }
+    Ok(at)
+}
+
+/// A directive with its modifiers.
+#[derive(Debug, Default)]
+struct Directive {
+    /// What stands in its braces.
+    argument: Option<Argument>,
+    /// Whether the final or the original request is asked, where that is said.
+    of_final: Option<bool>,
+    /// Whether only answers of some statuses have a value, and all others a `-`.
+    conditional: bool,
+    letter: String,
+    /// From the percent sign on.
+    start: usize,
+    end: usize,
+}
+
+/// What stands in the braces of a directive, and where.
+#[derive(Debug)]
+struct Argument {
+    text: String,
+    start: usize,
+    end: usize,
+}
+
+impl Directive {
+    fn argument(&self) -> &str {
+        self.argument.as_ref().map_or("", |argument| argument.text.as_str())
+    }
+}
+
+/// Adds what the directive says whose percent sign is here, and says where it ends.
+fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, TemplateError> {
+    if body.get(start + 1) == Some(b'%') {
+        draft.literal(b"%");
+        return Ok(start + 2);
+    }
+    let directive = parse(body, start)?;
+    if directive.letter == "t" {
+        times::compile(body, &directive, draft)?;
+        return Ok(directive.end);
+    }
+    let mut end = directive.end;
+    let query_follows = body.bytes[end..].starts_with(b"%q");
+    let mut meaning = if directive.letter == "U" && query_follows {
+        end += 2;
+        Meaning { standard: "url", ..Meaning::text("uri") }
+    } else {
+        directives::meaning(body, &directive)?
+    };
+    if directive.conditional {
+        // What is there on all lines goes before it, and two with other statuses are not the same.
+        meaning.rank = u8::try_from(draft.meanings().count())
+            .map_or(u8::MAX, |count| count.saturating_add(10));
+    }
+    draft.field(meaning, body.place(start, end));
+    Ok(end)
+}
+
+/// Reads a directive up to its letter.
+fn parse(body: &Body, start: usize) -> Result<Directive, TemplateError> {
+    let mut found = Directive { start, ..Directive::default() };
+    let mut at = start + 1;
+    loop {
+        match body.get(at) {
+            None => return Err(cut_off(body, &found, at)),
+            Some(b'<') => found.of_final = Some(false),
+            Some(b'>') => found.of_final = Some(true),
+            Some(b'!' | b',') => {}
+            Some(b'0'..=b'9') => found.conditional = true,
+            Some(b'{') => {
+                let argument = argument(body, at)?;
+                at = argument.end;
+                found.argument = Some(argument);
+            }
+            Some(_) => break,
+        }
+        at += 1;
+    }
+    let rest = &body.bytes[at..];
+    let long = directives::LONG.iter().find(|long| rest.starts_with(long.as_bytes()));
+    let end = long.map_or_else(|| body.after_character(at), |long| at + long.len());
+    found.letter = body.text(at, end);
+    found.end = end;
+    if found.letter.trim().is_empty() || found.letter == "\"" {
+        return Err(cut_off(body, &found, at));
+    }
+    if !directives::is_known(&found.letter) {
+        let message = directives::unknown(&found.letter);
+        return Err(error(body.place(start, end), message));
+    }
+    Ok(found)
+}
+
+/// What stands between the braces, the first of which is here.
+fn argument(body: &Body, open: usize) -> Result<Argument, TemplateError> {
+    let rest = &body.bytes[open..];
+    let closing = rest.iter().position(|&byte| byte == b'}');
+    // A quote or another brace in front of it says that the brace belongs to a later directive.
+    let is_strange = |end: &usize| rest[1..*end].iter().any(|byte| matches!(byte, b'"' | b'{'));
+    let Some(length) = closing.filter(|end| !is_strange(end)) else {
+        let word = rest.iter().take_while(|byte| !matches!(byte, b' ' | b'"')).count();
+        let written = body.text(open, open + word);
+        let message = format!("this brace is not closed; write %{written}}} and a letter");
+        return Err(error(body.place(open, open + word), message));
+    };
+    Ok(Argument { text: body.text(open + 1, open + length), start: open + 1, end: open + length })
+}
+
+fn cut_off(body: &Body, found: &Directive, at: usize) -> TemplateError {
+    let written = body.text(found.start, at);
+    let message = match &found.argument {
+        Some(_) => format!(
+            "{written} has no letter; {written}i is a header of the request, {written}o one of \
+             the answer"
+        ),
+        None => {
+            format!("{written} has no letter, as %h has one; a percent sign itself is written %%")
+        }
+    };
+    error(body.place(found.start, at), message)
+}
+
+/// The begin of the request is its time; the end is, where only that is there.
+fn begin_and_end(draft: &mut Draft) {
+    if !draft.meanings().any(|meaning| meaning.standard == "time") {
+        for meaning in draft.meanings().filter(|meaning| meaning.own.starts_with("end_time")) {
+            meaning.standard = "time";
+        }
+    }
+}
+
+/// A value that is there only with some statuses is text otherwise: a `-`.
+fn only_sometimes(meaning: Meaning) -> Meaning {
+    match meaning.shape {
+        Shape::Time => Meaning { standard: "", shape: Shape::Free, read: Read::Text, ..meaning },
+        _ => meaning,
+    }
+}
+
+#[cfg(test)]
+mod tests;

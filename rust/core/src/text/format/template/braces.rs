@@ -1,0 +1,385 @@
+//! Our own templates: the text of a line, with its fields in braces.
+//!
+//! `{host} {ident} {user} [{time}] "{request}" {status} {size}`
+//!
+//! `{name}` is a field of the type that the name has in all formats, or else a word of text;
+//! `{name:TYPE}` says it. `{}` is passed over, `{:text}` too, with its blanks. At `{?}` a line may
+//! end, and `{...}` at the end lets more follow behind a blank. Two braces of a kind are one that
+//! stands in the line.
+
+use super::{Part, Shape, Slot, Template, TemplateError};
+use crate::text::format::names;
+use crate::text::format::read::Read;
+use crate::text::format::time::TimeFormat;
+
+/// The types that a field can be said to have.
+const TYPES: [&str; 13] = [
+    "word",
+    "text",
+    "int",
+    "float",
+    "s",
+    "ms",
+    "us",
+    "ns",
+    "clf",
+    "iso",
+    "epoch",
+    "epoch_ms",
+    "time(...)",
+];
+
+/// Compiles a template.
+pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
+    let mut compiler = Compiler { text, at: 0, template: Template::default(), untyped: Vec::new() };
+    while compiler.at < text.len() {
+        compiler.piece()?;
+    }
+    compiler.finish()
+}
+
+struct Compiler<'a> {
+    text: &'a str,
+    at: usize,
+    template: Template,
+    /// Fields of text without a type: whether they are words is known when all is read.
+    untyped: Vec<usize>,
+}
+
+impl Compiler<'_> {
+    fn piece(&mut self) -> Result<(), TemplateError> {
+        let rest = &self.text[self.at..];
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            self.literal(&rest[..1]);
+            self.at += 2;
+        } else if rest.starts_with('{') {
+            return self.braces();
+        } else if rest.starts_with('}') {
+            return Err(self.error(1, "this brace closes nothing; write }} for one in the line"));
+        } else {
+            let end = rest.find(['{', '}']).unwrap_or(rest.len());
+            self.literal(&rest[..end]);
+            self.at += end;
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, text: &str) {
+        if let Some(Part::Literal(literal)) = self.template.parts.last_mut() {
+            literal.extend(text.bytes());
+        } else {
+            self.template.parts.push(Part::Literal(text.into()));
+        }
+    }
+
+    fn braces(&mut self) -> Result<(), TemplateError> {
+        let start = self.at;
+        let rest = &self.text[start..];
+        let Some(length) = rest.find('}').map(|end| end + 1) else {
+            let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            return Err(self.error(
+                length,
+                "this brace is not closed; write } behind the name, or {{ for one in the line",
+            ));
+        };
+        match &rest[1..length - 1] {
+            "..." if start + length < self.text.len() => {
+                return Err(self.error(length, "{...} stands at the end, or nowhere"));
+            }
+            "..." => {
+                self.template.open = true;
+                self.trim();
+            }
+            "?" => self.mark_end(),
+            inside => {
+                let slot = self.slot(inside, length)?;
+                self.template.parts.push(Part::Field(slot));
+            }
+        }
+        self.at = start + length;
+        Ok(())
+    }
+
+    /// What follows `{...}` begins with a blank of its own.
+    fn trim(&mut self) {
+        if let Some(Part::Literal(text)) = self.template.parts.last_mut() {
+            text.truncate(text.trim_ascii_end().len());
+        }
+        self.template.parts.pop_if(|part| matches!(part, Part::Literal(text) if text.is_empty()));
+    }
+
+    /// A line may end before the next literal. With a literal on both sides it is one part, of
+    /// which the quote before the mark belongs to its field.
+    fn mark_end(&mut self) {
+        let parts = &self.template.parts;
+        let within = matches!(parts.last(), Some(Part::Literal(_)));
+        let part = parts.len() - usize::from(within);
+        self.template.ends.push(part);
+    }
+
+    fn slot(&mut self, inside: &str, length: usize) -> Result<Slot, TemplateError> {
+        let (name, kind) = match inside.split_once(':') {
+            Some((name, kind)) => (name, Some(kind)),
+            None => (inside, None),
+        };
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        if !name.bytes().all(is_plain) {
+            let message = format!(
+                "{name:?} is no name of a field; a name has letters, digits, and - _ . in it"
+            );
+            return Err(self.error(length, &message));
+        }
+        if !name.is_empty() && name != "time" && self.has(name) {
+            let message = format!("{name} is there already; name one of them otherwise, or {{}}");
+            return Err(self.error(length, &message));
+        }
+        let (shape, read) = match kind {
+            Some(kind) => self.typed(name, kind, length)?,
+            None => self.untyped(name),
+        };
+        let written = (self.at, self.at + length);
+        Ok(Slot { name: name.to_owned(), shape, read, written })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let is_it = |part: &Part| matches!(part, Part::Field(slot) if slot.name == name);
+        self.template.parts.iter().any(is_it)
+    }
+
+    fn untyped(&mut self, name: &str) -> (Shape, Read) {
+        let read = names::known(name).map_or(Read::Text, |known| known.read.clone());
+        let shape = match &read {
+            Read::Request => Shape::Free,
+            Read::Text | Read::Verbatim => {
+                self.untyped.push(self.template.parts.len());
+                Shape::Word
+            }
+            Read::Int if name == "status" => Shape::Status,
+            read => shape(name, read),
+        };
+        (shape, read)
+    }
+
+    fn typed(&self, name: &str, kind: &str, length: usize) -> Result<(Shape, Read), TemplateError> {
+        let time = kind.strip_prefix("time(").map(|text| text.strip_suffix(')'));
+        let read = match (kind, time) {
+            ("word", _) => return Ok((Shape::Word, Read::Text)),
+            ("text", _) if name == "request" => return Ok((Shape::Free, Read::Request)),
+            ("text", _) => return Ok((Shape::Free, Read::Text)),
+            ("int", _) => Read::Int,
+            ("float", _) => Read::Float,
+            ("s", _) => Read::Seconds(0),
+            ("ms", _) => Read::Seconds(-3),
+            ("us", _) => Read::Seconds(-6),
+            ("ns", _) => Read::Seconds(-9),
+            ("clf", _) => Read::Time(TimeFormat::Clf),
+            ("iso", _) => Read::Time(TimeFormat::Iso),
+            ("epoch", _) => Read::Time(TimeFormat::Epoch(0)),
+            ("epoch_ms", _) => Read::Time(TimeFormat::Epoch(-3)),
+            (_, Some(Some(text))) if text.contains('%') => {
+                Read::Time(TimeFormat::Strftime(text.into()))
+            }
+            (_, Some(Some(_))) => {
+                return Err(
+                    self.error(length, "a time's form has a % before each letter: time(%d/%b/%Y)")
+                );
+            }
+            (_, Some(None)) => {
+                return Err(self.error(length, "the parenthesis of time( is not closed"));
+            }
+            _ => return Err(self.error(length, &unknown(kind))),
+        };
+        Ok((shape(name, &read), read))
+    }
+
+    /// Text between quotes may have blanks.
+    fn finish(mut self) -> Result<Template, TemplateError> {
+        let parts = &mut self.template.parts;
+        for &at in &self.untyped {
+            let opens = matches!(at.checked_sub(1).map(|at| &parts[at]),
+                Some(Part::Literal(text)) if text.ends_with(b"\""));
+            let closes = matches!(parts.get(at + 1),
+                Some(Part::Literal(text)) if text.starts_with(b"\""));
+            if let Part::Field(slot) = &mut parts[at]
+                && opens
+                && closes
+            {
+                slot.shape = Shape::Free;
+            }
+        }
+        if parts.iter().any(|part| matches!(part, Part::Field(_))) {
+            return Ok(self.template);
+        }
+        self.at = 0;
+        Err(self.error(self.text.len(), "a format needs a field at least, as in {host}"))
+    }
+
+    fn error(&self, length: usize, message: &str) -> TemplateError {
+        TemplateError { start: self.at, end: self.at + length, message: message.to_owned() }
+    }
+}
+
+/// What a field looks like by its type.
+fn shape(name: &str, read: &Read) -> Shape {
+    match read {
+        Read::Time(_) => Shape::Time,
+        // Of several upstreams nginx lists each.
+        Read::Int | Read::Float | Read::Seconds(_) if name.starts_with("upstream_") => {
+            Shape::Numbers
+        }
+        Read::Int => Shape::Int,
+        Read::Float | Read::Seconds(_) => Shape::Number,
+        Read::Verbatim | Read::Text | Read::Request | Read::Query => Shape::Word,
+    }
+}
+
+fn unknown(kind: &str) -> String {
+    let name = kind.split_once('(').map_or(kind, |(name, _)| name);
+    let near = TYPES
+        .iter()
+        .map(|known| (distance(name, known.trim_end_matches("(...)")), known))
+        .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
+        .min();
+    match near {
+        Some((_, near)) => format!("there is no type {kind:?}; did you mean {near}?"),
+        None => format!("there is no type {kind:?}; there are {}", TYPES.join(", ")),
+    }
+}
+
+/// How many characters have to be changed to make one word of another.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (count, from) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = count + 1;
+        for (at, to) in other.bytes().enumerate() {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(row[at] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+#[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
+mod tests {
+    use super::*;
+
+    fn literal(text: &str) -> Part {
+        Part::Literal(text.into())
+    }
+
+    fn field(name: &str, shape: Shape, read: Read, written: (usize, usize)) -> Part {
+        Part::Field(Slot { name: name.to_owned(), shape, read, written })
+    }
+
+    /// Shape and type of a template's only field.
+    fn only(text: &str) -> (Shape, Read) {
+        let template = compile(text).unwrap();
+        let mut slots = template.parts.into_iter().filter_map(|part| match part {
+            Part::Field(slot) => Some((slot.shape, slot.read)),
+            Part::Literal(_) => None,
+        });
+        let slot = slots.next().unwrap();
+        assert_eq!(slots.next(), None, "{text}");
+        slot
+    }
+
+    #[test]
+    fn a_template_is_literals_and_fields() {
+        let template = compile(r#"{host} "{request}"{?} {{{x:ms}}}{...}"#).unwrap();
+        let parts = [
+            field("host", Shape::Word, Read::Text, (0, 6)),
+            literal(" \""),
+            field("request", Shape::Free, Read::Request, (8, 17)),
+            literal("\" {"),
+            field("x", Shape::Number, Read::Seconds(-3), (24, 30)),
+            literal("}"),
+        ];
+        assert_eq!(template, Template { parts: parts.into(), open: true, ends: vec![3] });
+    }
+
+    #[test]
+    fn a_name_has_its_usual_type_and_others_are_words() {
+        for (text, expected) in [
+            ("{host}", (Shape::Word, Read::Text)),
+            ("{whatever}", (Shape::Word, Read::Text)),
+            ("\"{agent}\"", (Shape::Free, Read::Text)),
+            ("\"{whatever}\"", (Shape::Free, Read::Text)),
+            ("\"{whatever:word}\"", (Shape::Word, Read::Text)),
+            ("[{agent}]", (Shape::Word, Read::Text)),
+            ("{status}", (Shape::Status, Read::Int)),
+            ("{size}", (Shape::Int, Read::Int)),
+            ("{request}", (Shape::Free, Read::Request)),
+            ("{request_time}", (Shape::Number, Read::Seconds(0))),
+            ("{upstream_time}", (Shape::Numbers, Read::Seconds(0))),
+            ("{time}", (Shape::Time, Read::Time(TimeFormat::Any))),
+        ] {
+            assert_eq!(only(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_type_can_be_said() {
+        for (text, expected) in [
+            ("{x:word}", (Shape::Word, Read::Text)),
+            ("{x:text}", (Shape::Free, Read::Text)),
+            ("{:text}", (Shape::Free, Read::Text)),
+            ("{x:int}", (Shape::Int, Read::Int)),
+            ("{x:float}", (Shape::Number, Read::Float)),
+            ("{x:s}", (Shape::Number, Read::Seconds(0))),
+            ("{x:ms}", (Shape::Number, Read::Seconds(-3))),
+            ("{x:us}", (Shape::Number, Read::Seconds(-6))),
+            ("{x:ns}", (Shape::Number, Read::Seconds(-9))),
+            ("{upstream_x:ms}", (Shape::Numbers, Read::Seconds(-3))),
+            ("{x:clf}", (Shape::Time, Read::Time(TimeFormat::Clf))),
+            ("{x:iso}", (Shape::Time, Read::Time(TimeFormat::Iso))),
+            ("{x:epoch}", (Shape::Time, Read::Time(TimeFormat::Epoch(0)))),
+            ("{x:epoch_ms}", (Shape::Time, Read::Time(TimeFormat::Epoch(-3)))),
+            (
+                "{x:time(%d/%b %H:%M)}",
+                (Shape::Time, Read::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
+            ),
+        ] {
+            assert_eq!(only(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_a_mend() {
+        for (text, place, message) in [
+            (
+                "{host} {user",
+                (7, 12),
+                "this brace is not closed; write } behind the name, or {{ for one in the line",
+            ),
+            (
+                "{host} {user [{time}]",
+                (7, 20),
+                "\"user [{time\" is no name of a field; a name has letters, digits, and - _ . in it",
+            ),
+            ("{host} }x", (7, 8), "this brace closes nothing; write }} for one in the line"),
+            ("{x:itn}", (0, 7), "there is no type \"itn\"; did you mean int?"),
+            ("{x:tim(%d)}", (0, 11), "there is no type \"tim(%d)\"; did you mean time(...)?"),
+            ("{x:time}", (0, 8), "there is no type \"time\"; did you mean time(...)?"),
+            (
+                "{x:millis}",
+                (0, 10),
+                "there is no type \"millis\"; there are word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
+            ),
+            ("{x:time(%d}", (0, 11), "the parenthesis of time( is not closed"),
+            ("{x:time(dd)}", (0, 12), "a time's form has a % before each letter: time(%d/%b/%Y)"),
+            ("{...} {host}", (0, 5), "{...} stands at the end, or nowhere"),
+            ("{host} {host}", (7, 13), "host is there already; name one of them otherwise, or {}"),
+            ("host", (0, 4), "a format needs a field at least, as in {host}"),
+            ("", (0, 0), "a format needs a field at least, as in {host}"),
+        ] {
+            let error = compile(text).unwrap_err();
+            assert_eq!(((error.start, error.end), &*error.message), (place, message), "{text}");
+        }
+        // Parts of a time may share the name.
+        assert!(compile("{time:time(%F)} {time:time(%T)}").is_ok());
+    }
+}

@@ -1,0 +1,268 @@
+//! What GoAccess's `log-format` says, as a template.
+//!
+//! The string alone, the lines of a `goaccess.conf`, or the options of its command line. The
+//! forms of date and time stand beside the string there; where they are not given, those that
+//! cannot be misunderstood are taken as they are usually meant.
+
+mod options;
+
+use super::apache::strftime;
+use super::draft::{Body, Draft, error};
+use super::meaning::Meaning;
+use super::{Shape, Template, TemplateError};
+use crate::text::format::read::Read;
+use crate::text::format::time::TimeFormat;
+use options::Options;
+
+pub(super) use options::is_options;
+
+/// The formats that GoAccess has names for and that are templates.
+const PRESETS: &[(&str, &str)] = &[
+    ("COMBINED", r#"%h %^[%d:%t %^] "%r" %s %b "%R" "%u""#),
+    ("VCOMBINED", r#"%v:%^ %h %^[%d:%t %^] "%r" %s %b "%R" "%u""#),
+    ("COMMON", r#"%h %^[%d:%t %^] "%r" %s %b"#),
+    ("VCOMMON", r#"%v:%^ %h %^[%d:%t %^] "%r" %s %b"#),
+];
+
+/// The form of dates that access logs have, and that a time zone follows.
+const USUAL_DATE: &str = "%d/%b/%Y";
+const USUAL_TIME: &str = "%H:%M:%S";
+
+/// The template of a `log-format`.
+pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
+    let options = options::read(text)?;
+    let body = expanded(&options.log);
+    if body.bytes.starts_with(b"{") {
+        let message = "this is a JSON format of GoAccess; JSON lines are read by the names of \
+                       their keys, without a format";
+        return Err(error(body.place(0, body.bytes.len()), message));
+    }
+    let mut compiler = Compiler { body: &body, options: &options, draft: Draft::default() };
+    let mut at = 0;
+    while let Some(byte) = body.get(at) {
+        at = match (byte, body.get(at + 1)) {
+            (b'%', _) => compiler.specifier(at)?,
+            (b'~', Some(b'h')) => compiler.forwarded(at)?,
+            _ => compiler.literal(at),
+        };
+    }
+    let mut draft = compiler.draft;
+    if draft.meanings().all(|meaning| meaning.own.is_empty()) {
+        let message = "there is no specifier in this format; %h is the client, %r the request, \
+                       %s the status";
+        return Err(error((0, text.len()), message));
+    }
+    path_or_url(&mut draft);
+    // GoAccess does not look at what stands behind its format.
+    Ok(Template { open: true, ..draft.finish(text)? })
+}
+
+/// The format that a name stands for, or the text itself.
+fn expanded(written: &Body) -> Body {
+    let name = written.text(0, written.bytes.len());
+    let Some((_, format)) = PRESETS.iter().find(|preset| preset.0 == name) else {
+        return written.clone();
+    };
+    let (start, end) = written.place(0, written.bytes.len());
+    let mut body = Body::default();
+    format.bytes().for_each(|byte| body.push(byte, start, end));
+    body
+}
+
+/// `%U` has the query in it unless `%q` has.
+fn path_or_url(draft: &mut Draft) {
+    if draft.meanings().any(|meaning| meaning.standard == "query") {
+        for meaning in draft.meanings().filter(|meaning| meaning.standard == "url") {
+            meaning.standard = "path";
+        }
+    }
+}
+
+struct Compiler<'a> {
+    body: &'a Body,
+    options: &'a Options,
+    draft: Draft,
+}
+
+impl Compiler<'_> {
+    fn literal(&mut self, at: usize) -> usize {
+        let escaped = match (self.body.get(at), self.body.get(at + 1)) {
+            (Some(b'\\'), Some(b't')) => b'\t',
+            (Some(b'\\'), Some(b'n')) => b'\n',
+            (Some(b'\\'), Some(next @ (b'\\' | b'"'))) => next,
+            (Some(byte), _) => {
+                self.draft.literal(&[byte]);
+                return at + 1;
+            }
+            (None, _) => return at + 1,
+        };
+        self.draft.literal(&[escaped]);
+        at + 2
+    }
+
+    /// Adds what the specifier says whose percent sign is here, and says where it ends.
+    fn specifier(&mut self, at: usize) -> Result<usize, TemplateError> {
+        let end =
+            if at + 1 < self.body.bytes.len() { self.body.after_character(at + 1) } else { at + 1 };
+        let place = self.body.place(at, end);
+        let letter = self.body.text(at + 1, end);
+        let meaning = match letter.as_str() {
+            "d" | "t" | "x" => return self.time(at),
+            "~" => {
+                if !self.draft.ends_blank() {
+                    self.draft.literal(b" ");
+                }
+                return Ok(end);
+            }
+            "^" => {
+                let shape = match self.body.get(end) {
+                    Some(b' ' | b'\t') | None => Shape::Word,
+                    _ => Shape::Free,
+                };
+                Meaning::nothing(shape)
+            }
+            letter => specifier(letter).ok_or_else(|| error(place, unknown(letter)))?,
+        };
+        self.draft.field(meaning, place);
+        Ok(end)
+    }
+
+    /// Adds the time that begins here: a date, a time of day, or both and what belongs to them.
+    fn time(&mut self, at: usize) -> Result<usize, TemplateError> {
+        let rest = &self.body.bytes[at..];
+        let given = |form: &Option<(String, (usize, usize))>| form.is_some();
+        let usual = !given(&self.options.date) && !given(&self.options.time);
+        let (length, format) = if rest.starts_with(b"%x") {
+            (2, self.moment()?)
+        } else if usual && rest.starts_with(b"%d:%t %^") {
+            (8, TimeFormat::Clf)
+        } else if usual && rest.starts_with(b"%d:%t") {
+            (5, TimeFormat::Strftime(format!("{USUAL_DATE}:{USUAL_TIME}").into()))
+        } else if usual && rest.starts_with(b"%dT%t") {
+            // ISO 8601, with the fraction and the zone that are passed over there.
+            let more = [&b".%^"[..], b"%^"].into_iter().find(|more| rest[5..].starts_with(more));
+            (5 + more.map_or(0, <[u8]>::len), TimeFormat::Iso)
+        } else {
+            (2, self.part(at)?)
+        };
+        let meaning = Meaning {
+            standard: "time",
+            ..Meaning::own("datetime", Shape::Time, Read::Time(format))
+        };
+        self.draft.field(meaning, self.body.place(at, at + length));
+        Ok(at + length)
+    }
+
+    /// The form of `%x`: what is given, or any that can be told by its look.
+    fn moment(&self) -> Result<TimeFormat, TemplateError> {
+        match (&self.options.both, &self.options.date, &self.options.time) {
+            (Some(form), _, _) => read(form),
+            (None, Some(date), Some(time)) if date.0 == time.0 => read(date),
+            _ => Ok(TimeFormat::Any),
+        }
+    }
+
+    /// The form of `%d` or `%t` alone, which has to be given.
+    fn part(&self, at: usize) -> Result<TimeFormat, TemplateError> {
+        let is_date = self.body.get(at + 1) == Some(b'd');
+        let (specifier, option, form) = if is_date {
+            ("%d", "date-format", &self.options.date)
+        } else {
+            ("%t", "time-format", &self.options.time)
+        };
+        if let Some(form) = form {
+            return read(form);
+        }
+        let message = format!(
+            "how {specifier} is written stands in GoAccess's {option}, which is not here; paste \
+             the lines log-format, date-format and time-format of goaccess.conf together; alone \
+             only [%d:%t %^], %dT%t and %x are understood"
+        );
+        Err(error(self.body.place(at, at + 2), message))
+    }
+
+    /// Adds the list of addresses whose `~h{delimiters}` is here, and says where it ends.
+    fn forwarded(&mut self, at: usize) -> Result<usize, TemplateError> {
+        let rest = &self.body.bytes[at..];
+        let closing = rest.iter().position(|&byte| byte == b'}');
+        let (Some(b'{'), Some(length)) = (self.body.get(at + 2), closing) else {
+            let message = "~h needs the bytes between the addresses in braces: ~h{, }";
+            return Err(error(self.body.place(at, at + 2), message));
+        };
+        let end = at + length + 1;
+        let delimiters = &rest[3..length];
+        let behind = &self.body.bytes[end..];
+        let literal = behind.iter().take_while(|&&byte| byte != b'%' && byte != b'~').count();
+        if literal > 0 && behind[..literal].iter().all(|byte| delimiters.contains(byte)) {
+            let message = "what follows this list is in the list too, so nothing tells where it \
+                           ends; write the quotes around it into the format: \"~h{, }\"";
+            return Err(error(self.body.place(at, end + literal), message));
+        }
+        let meaning = Meaning { standard: "xff", ..Meaning::text("http_x_forwarded_for") };
+        self.draft.field(meaning, self.body.place(at, end));
+        Ok(end)
+    }
+}
+
+/// The form that an option gives: strftime's, or one of GoAccess's own for numbers.
+fn read(form: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
+    let (text, place) = form;
+    match text.as_str() {
+        "%f" => Ok(TimeFormat::Epoch(-6)),
+        "%*" => Ok(TimeFormat::Epoch(-3)),
+        text => strftime(text).map_err(|(_, _, message)| error(*place, message)),
+    }
+}
+
+/// What a specifier stands for that has no form of its own.
+fn specifier(letter: &str) -> Option<Meaning> {
+    let standard = |standard, meaning: Meaning| Meaning { standard, ..meaning };
+    let word = |own: &str| Meaning::own(own, Shape::Word, Read::Text);
+    let duration = |rank, own: &str, power| {
+        let meaning = Meaning::own(own, Shape::Number, Read::Seconds(power));
+        Meaning { standard: "request_time", rank, ..meaning }
+    };
+    Some(match letter {
+        "h" => standard("host", word("remote_addr")),
+        "v" => standard("vhost", word("server_name")),
+        "e" => standard("user", Meaning::text("remote_user")),
+        "C" => word("cache_status"),
+        "r" => standard("request", Meaning::own("request_line", Shape::Free, Read::Request)),
+        "m" => standard("method", word("request_method")),
+        "U" => standard("url", Meaning::text("request_uri")),
+        "q" => standard("query", Meaning::own("args", Shape::Free, Read::Query)),
+        "H" => standard("protocol", word("server_protocol")),
+        "s" => standard("status", Meaning::own("status", Shape::Status, Read::Int)),
+        "b" => standard("size", Meaning::own("body_bytes_sent", Shape::Int, Read::Int)),
+        "R" => standard("referer", Meaning::text("http_referer")),
+        "u" => standard("agent", Meaning::text("http_user_agent")),
+        "K" => word("ssl_protocol"),
+        "k" => word("ssl_cipher"),
+        "M" => Meaning::text("sent_http_content_type"),
+        "n" => duration(0, "request_time_ns", -9),
+        "D" => duration(1, "request_time_us", -6),
+        "L" => duration(2, "request_time_ms", -3),
+        "T" => duration(3, "request_time_s", 0),
+        _ => return None,
+    })
+}
+
+/// Whether a letter behind a percent sign means something to GoAccess.
+pub(super) fn is_known(letter: &str) -> bool {
+    matches!(letter, "d" | "t" | "x" | "^" | "~") || specifier(letter).is_some()
+}
+
+fn unknown(letter: &str) -> String {
+    if letter.trim().is_empty() {
+        return "% stands alone; it has a letter behind it, as in %h".to_owned();
+    }
+    let mend = match letter {
+        "{" | ">" | "<" | "l" => "it is Apache's, and the two cannot be mixed",
+        "%" => "a percent sign itself cannot be written; %^ passes over it",
+        _ => "%^ passes over what has no specifier",
+    };
+    format!("%{letter} is no specifier of GoAccess; {mend}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Templates to steps.
+
+use super::super::{Part, Shape, Slot, Template, TemplateError};
+use super::shapes::{Look, TimeShape};
+use super::steps::{Behind, Head, Mark, Op, Outline, Program, Quoted, Step, Until, Way};
+use super::{front, look_ahead};
+use crate::text::format::parsed::Found;
+use crate::text::format::read::{Encoding, Read};
+use crate::text::format::time::TimeFormat;
+use crate::text::format::words::is_blank;
+
+/// Compiles one of several templates whose fields are listed together.
+pub(super) fn compile(
+    template: &Template,
+    found: &mut Vec<Found>,
+) -> Result<Program, TemplateError> {
+    check(template)?;
+    let parts = normalized(template);
+    let known = found.len();
+    let mut compiler = Compiler {
+        parts: &parts,
+        ends: &template.ends,
+        steps: Vec::new(),
+        found,
+        known,
+        taken: Vec::new(),
+    };
+    for part in compiler.head()..parts.len() {
+        compiler.part(part);
+    }
+    let end = parts.len();
+    compiler.push(Op::End, end);
+    compiler.push(Op::Done, end);
+    let mut steps = compiler.steps;
+    join_status_and_size(&mut steps);
+    front::add(&mut steps);
+    look_ahead::prepare(&mut steps, template.open);
+    Ok(Program { steps, open: template.open })
+}
+
+/// What can be said of a template before a line is seen.
+fn check(template: &Template) -> Result<(), TemplateError> {
+    for pair in template.parts.windows(2) {
+        let [Part::Field(first), Part::Field(second)] = pair else { continue };
+        if first.shape == Shape::Status {
+            continue;
+        }
+        let names = match (&*first.name, &*second.name) {
+            ("", "") => "two fields stand side by side".to_owned(),
+            ("", name) | (name, "") => format!("{name} and another field stand side by side"),
+            (first, second) => format!("{first} and {second} stand side by side"),
+        };
+        return Err(TemplateError {
+            start: first.written.0,
+            end: second.written.1,
+            message: format!(
+                "{names}, and nothing tells where the first ends; write a blank or another \
+                 character between them, or one field for both"
+            ),
+        });
+    }
+    if template.parts.iter().any(|part| matches!(part, Part::Field(_))) {
+        Ok(())
+    } else {
+        let message = "a format needs a field at least".to_owned();
+        Err(TemplateError { start: 0, end: 0, message })
+    }
+}
+
+/// The parts, with one blank for several and none at both ends of the line.
+fn normalized(template: &Template) -> Vec<Part> {
+    let last = template.parts.len().saturating_sub(1);
+    let is_space = |byte: &u8| is_blank(*byte) && *byte != b'\t';
+    let parts = template.parts.iter().enumerate().map(|(index, part)| {
+        let Part::Literal(text) = part else { return part.clone() };
+        let mut text = text.clone();
+        text.iter_mut().filter(|byte| is_space(byte)).for_each(|byte| *byte = b' ');
+        text.dedup_by(|next, byte| *next == b' ' && *byte == b' ');
+        if index == last && text.last() == Some(&b' ') {
+            text.pop();
+        }
+        if index == 0 && text.first() == Some(&b' ') {
+            text.remove(0);
+        }
+        Part::Literal(text)
+    });
+    parts.collect()
+}
+
+struct Compiler<'a> {
+    parts: &'a [Part],
+    ends: &'a [usize],
+    steps: Vec<Step>,
+    found: &'a mut Vec<Found>,
+    /// How many fields the templates before this one have, and which of them it has too.
+    known: usize,
+    taken: Vec<usize>,
+}
+
+impl Compiler<'_> {
+    fn push(&mut self, op: Op, part: usize) {
+        let optional = self.ends.contains(&part)
+            && matches!(op, Op::Text(_) | Op::Blank)
+            // The line may end before a literal, not within it.
+            && self.steps.last().is_none_or(|step| step.part != part);
+        self.steps.push(Step { op, part, optional });
+    }
+
+    /// The place of a field in the list.
+    fn field(&mut self, slot: &Slot) -> usize {
+        let same = (0..self.known).find(|&index| {
+            let found = &self.found[index];
+            *found.name == *slot.name && found.read == slot.read && !self.taken.contains(&index)
+        });
+        if let Some(index) = same {
+            self.taken.push(index);
+            return index;
+        }
+        self.found.push(Found {
+            name: slot.name.as_str().into(),
+            read: slot.read.clone(),
+            encoding: Encoding::Raw,
+        });
+        self.found.len() - 1
+    }
+
+    /// Compiles `host ident user [time]` at the beginning, if it is there, and says how many
+    /// parts it took.
+    fn head(&mut self) -> usize {
+        let Some((host, ident, user, time)) = head_slots(self.parts) else { return 0 };
+        let head = Head {
+            host: self.field(host),
+            ident: ident.map(|slot| self.field(slot)),
+            user: self.field(user),
+            time: self.field(time),
+            request: usize::MAX,
+            behind: Behind::ANY,
+            outline: Outline::default(),
+        };
+        self.push(Op::Head(head), 0);
+        if ident.is_some() { 7 } else { 5 }
+    }
+
+    fn part(&mut self, part: usize) {
+        match &self.parts[part] {
+            Part::Literal(text) => self.literal(part, text),
+            Part::Field(slot) => {
+                let op = self.slot(part, slot);
+                self.push(op, part);
+            }
+        }
+    }
+
+    fn literal(&mut self, part: usize, text: &[u8]) {
+        // Some steps take what ends their field.
+        let text = match self.steps.last() {
+            Some(Step { op: Op::Quoted(_) | Op::Head(_), .. }) => &text[1..],
+            _ => text,
+        };
+        let request = match (self.parts.get(part + 1), self.after(part + 1)) {
+            (Some(Part::Field(slot)), Some(b'"')) => slot.read == Read::Request,
+            _ => false,
+        };
+        let (text, opens) = match text {
+            [text @ .., b'"'] if request => (text, true),
+            _ => (text, false),
+        };
+        match text {
+            [] => {}
+            b" " => self.push(Op::Blank, part),
+            _ => self.push(Op::Text(text.into()), part),
+        }
+        if opens {
+            self.push(Op::Open, part);
+        }
+    }
+
+    fn slot(&mut self, part: usize, slot: &Slot) -> Op {
+        let field = self.field(slot);
+        let (before, after) = (self.before(part), self.after(part));
+        let pairs: &[(u8, u8)] =
+            &[(b'"', b'"'), (b'\'', b'\''), (b'[', b']'), (b'(', b')'), (b'{', b'}'), (b'<', b'>')];
+        let enclosed =
+            matches!((before, after), (Some(one), Some(two)) if pairs.contains(&(one, two)));
+        let known = |look| Op::Known { field, look, may_be_empty: enclosed };
+        match slot.shape {
+            Shape::Status => known(Look::Status),
+            Shape::Int => known(Look::Int),
+            Shape::Number => known(Look::Number),
+            Shape::Numbers => known(Look::Numbers),
+            Shape::Time => {
+                let format = match &slot.read {
+                    Read::Time(format) => Some(format),
+                    _ => None,
+                };
+                known(Look::Time(TimeShape::new(format, after)))
+            }
+            Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
+                let is_request = slot.read == Read::Request;
+                let (behind, outline) = (Behind::ANY, Outline::default());
+                Op::Quoted(Quoted { field, is_request, behind, outline, quotes_behind: None })
+            }
+            Shape::Free if after.is_none() => Op::Rest { field },
+            Shape::Free => Op::Until(self.until(part, field, false, true)),
+            Shape::Word => match after {
+                Some(b' ') if slot.name == "user" && self.anchor(part).is_some() => {
+                    Op::Until(self.until(part, field, false, false))
+                }
+                None | Some(b' ') if is_list(&slot.name) => {
+                    Op::List { field, colons: slot.name.starts_with("upstream") }
+                }
+                None | Some(b' ') => Op::Word { field },
+                // Tabs between fields leave blanks to them.
+                Some(b'\t') => Op::Until(self.until(part, field, false, true)),
+                Some(_) => Op::Until(self.until(part, field, true, enclosed)),
+            },
+        }
+    }
+
+    fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
+        let blank_before = self.after(part) == Some(b' ');
+        let mark = |byte| Mark { byte, blank_before, behind: Behind::ANY };
+        let mark = self.anchor(part).map(mark);
+        let (way, outline) = (Way::First, Outline::default());
+        Until { field, mark, word, may_be_empty, limit: usize::MAX, way, outline }
+    }
+
+    /// The last byte before a field.
+    fn before(&self, part: usize) -> Option<u8> {
+        match &self.parts[part.checked_sub(1)?] {
+            Part::Literal(text) => text.last().copied(),
+            Part::Field(_) => None,
+        }
+    }
+
+    /// The first byte behind a field.
+    fn after(&self, part: usize) -> Option<u8> {
+        match self.parts.get(part + 1)? {
+            Part::Literal(text) => text.first().copied(),
+            Part::Field(_) => None,
+        }
+    }
+
+    /// The first byte behind a field that is no blank.
+    fn anchor(&self, part: usize) -> Option<u8> {
+        match self.parts.get(part + 1)? {
+            Part::Literal(text) => text.iter().copied().find(|byte| *byte != b' '),
+            Part::Field(_) => None,
+        }
+    }
+}
+
+/// Whether what a field of this name holds may be several, with commas and blanks between them.
+fn is_list(name: &str) -> bool {
+    matches!(name, "host" | "xff") || name.starts_with("upstream")
+}
+
+type HeadSlots<'a> = (&'a Slot, Option<&'a Slot>, &'a Slot, &'a Slot);
+
+/// Host, ident, user and time, if a template begins as most formats do.
+fn head_slots(parts: &[Part]) -> Option<HeadSlots<'_>> {
+    let (host, ident, rest) = match parts {
+        [
+            Part::Field(host),
+            Part::Literal(one),
+            Part::Field(ident),
+            Part::Literal(two),
+            rest @ ..,
+        ] if one == b" " && two == b" " && matches!(&*ident.name, "" | "ident") => {
+            (host, Some(ident), rest)
+        }
+        [Part::Field(host), Part::Literal(dash), rest @ ..] if dash == b" - " => (host, None, rest),
+        _ => return None,
+    };
+    let [Part::Field(user), Part::Literal(open), Part::Field(time), Part::Literal(close), ..] =
+        rest
+    else {
+        return None;
+    };
+    let usual = host.name == "host"
+        && host.shape == Shape::Word
+        && ident.is_none_or(|ident| ident.shape == Shape::Word)
+        && user.name == "user"
+        && open == b" ["
+        && close.first() == Some(&b']')
+        && matches!(time.read, Read::Time(TimeFormat::Clf | TimeFormat::Any));
+    usual.then_some((host, ident, user, time))
+}
+
+/// Makes one step of status and size wherever they stand side by side.
+fn join_status_and_size(steps: &mut Vec<Step>) {
+    let mut at = 0;
+    while at + 4 <= steps.len() {
+        let [
+            Step { op: Op::Blank, optional: false, part },
+            Step { op: Op::Known { field: status, look: Look::Status, .. }, .. },
+            Step { op: Op::Blank, optional: false, .. },
+            Step { op: Op::Known { field: size, look: Look::Int, may_be_empty: false }, .. },
+        ] = &steps[at..at + 4]
+        else {
+            at += 1;
+            continue;
+        };
+        let op = Op::StatusAndSize { status: *status, size: *size };
+        let joined = Step { op, part: *part, optional: false };
+        steps.splice(at..at + 4, [joined]);
+    }
+}

@@ -1,0 +1,428 @@
+//! Search within a line that costs the same whatever the line is full of.
+//!
+//! Fields mostly end at the first delimiter, which is looked for by itself. Where it is not the
+//! first, 64 bytes are looked at together, and what stands around a delimiter turns nearly all of
+//! them away at once, before any is looked at by itself.
+
+use super::steps::{Behind, Class, Mark, Outline};
+use crate::ground::block::Block;
+use crate::text::format::scan::{Bits, escaped, past};
+use crate::text::format::words::is_blank;
+
+impl Behind {
+    pub(super) const ANY: Self = Self::new(Class::Any, Class::Any);
+    pub(super) const BLANK: Self = Self::new(Class::Blank, Class::Any);
+
+    pub(super) const fn new(first: Class, second: Class) -> Self {
+        Self { first, second }
+    }
+
+    #[inline]
+    pub(super) fn may_be(self, line: &[u8], at: usize) -> bool {
+        let rest = line.get(at..).unwrap_or_default();
+        self.first.has(rest.first()) && self.second().has(rest.get(1), self.first)
+    }
+
+    fn second(self) -> Second {
+        Second(self.second)
+    }
+
+    /// Which bytes of a block have this behind them.
+    #[inline]
+    fn before(self, line: &[u8], start: usize, block: &Block, past: u64) -> u64 {
+        let end = start + Block::LEN;
+        let ahead = |bits: u64, next: bool| bits >> 1 | u64::from(next) << (Block::LEN - 1);
+        let first = ahead(self.first.bits(block) | past, self.first.has(line.get(end)));
+        if self.second == Class::Any {
+            return first;
+        }
+        let mut second = self.second.bits(block) | past;
+        if self.first == Class::Blank {
+            // Of more than two blanks the steps know.
+            let blanks = block.blanks();
+            second |= blanks & ((second | blanks) >> 1 | 1 << (Block::LEN - 1));
+        }
+        let has = |at| self.second().has(line.get(at), self.first);
+        first & ahead(ahead(second, has(end)), has(end + 1))
+    }
+}
+
+struct Second(Class);
+
+impl Second {
+    #[inline]
+    fn has(self, byte: Option<&u8>, first: Class) -> bool {
+        self.0.has(byte) || first == Class::Blank && Class::Blank.has(byte)
+    }
+}
+
+/// What has to stand behind a delimiter, and how far it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ahead<'a> {
+    pub(super) behind: Behind,
+    pub(super) outline: &'a Outline,
+}
+
+impl Ahead<'_> {
+    pub(super) const ANY: Self = Self::only(Behind::ANY);
+    pub(super) const BLANK: Self = Self::only(Behind::BLANK);
+
+    const fn only(behind: Behind) -> Self {
+        static NONE: Outline = Outline::NONE;
+        Self { behind, outline: &NONE }
+    }
+
+    /// Those of the marks of a block behind which this may stand. They all are the same byte.
+    #[inline]
+    fn behind(self, line: &[u8], start: usize, block: &Block, marks: u64, mark: u8) -> u64 {
+        // The outline of one is looked at sooner by itself.
+        let several = marks & marks.wrapping_sub(1) != 0;
+        match (several, self.outline.is_empty()) {
+            (true, false) => self.outline.before(block, past(line, start), marks, mark),
+            _ if marks == 0 => 0,
+            _ => marks & self.behind.before(line, start, block, past(line, start)),
+        }
+    }
+}
+
+impl Class {
+    /// Whether a byte is one of these, or the line ends.
+    #[inline]
+    fn has(self, byte: Option<&u8>) -> bool {
+        let Some(&byte) = byte else { return true };
+        match self {
+            Self::Any => true,
+            Self::Nothing => false,
+            // As control bytes are no blanks, these have to be looked at again.
+            Self::Blank => byte <= b' ',
+            Self::Number | Self::NumberAndBlank => (b'-'..=b'9').contains(&byte),
+            Self::Opening => matches!(byte, b'"' | b'-'),
+            Self::Byte(wanted) => byte == wanted,
+        }
+    }
+
+    #[inline]
+    fn bits(self, block: &Block) -> u64 {
+        match self {
+            Self::Any => u64::MAX,
+            Self::Nothing => 0,
+            Self::Blank => block.blanks(),
+            Self::Number => block.numbers(),
+            Self::NumberAndBlank => {
+                let numbers = block.numbers();
+                let goes_on = (numbers | block.blanks()) >> 1 | 1 << (Block::LEN - 1);
+                numbers & (goes_on | !block.places(b'-'))
+            }
+            Self::Opening => {
+                block.places(b'"') | block.places(b'-') & (block.blanks() >> 1 | 1 << 63)
+            }
+            Self::Byte(byte) => block.places(byte),
+        }
+    }
+}
+
+/// The places of a mark, in order.
+pub(super) struct Marks<'a> {
+    line: &'a [u8],
+    is: Class,
+    mark: Mark,
+    outline: &'a Outline,
+    start: usize,
+    bits: Bits,
+    behind_blank: bool,
+}
+
+impl<'a> Marks<'a> {
+    pub(super) fn new(line: &'a [u8], start: usize, mark: Mark, outline: &'a Outline) -> Self {
+        let before = start.checked_sub(1).and_then(|before| line.get(before));
+        let behind_blank = before.is_some_and(|byte| *byte <= b' ');
+        let is = Class::Byte(mark.byte);
+        let mut this = Self { line, is, mark, outline, start, bits: Bits::new(0, 0), behind_blank };
+        this.look();
+        this
+    }
+
+    /// The places of all blanks, and of control bytes.
+    pub(super) fn of_blanks(line: &'a [u8], start: usize) -> Self {
+        let mark = Mark { byte: b' ', blank_before: false, behind: Behind::ANY };
+        let Ahead { outline, .. } = Ahead::ANY;
+        let (is, bits) = (Class::Blank, Bits::new(0, 0));
+        let mut this = Self { line, is, mark, outline, start, bits, behind_blank: false };
+        this.look();
+        this
+    }
+
+    #[inline(never)]
+    fn look(&mut self) {
+        let Self { line, is, mark, outline, start, .. } = *self;
+        let block = Block::at(line, start);
+        let mut bits = is.bits(&block) & !past(line, start);
+        if mark.blank_before {
+            let blanks = block.blanks();
+            bits &= blanks << 1 | u64::from(self.behind_blank);
+            self.behind_blank = blanks >> (Block::LEN - 1) == 1;
+        }
+        let ahead = Ahead { behind: mark.behind, outline };
+        self.bits = Bits::new(ahead.behind(line, start, &block, bits, mark.byte), start);
+    }
+}
+
+impl Iterator for Marks<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            if let Some(place) = self.bits.next() {
+                return Some(place);
+            }
+            self.start += Block::LEN;
+            if self.start >= self.line.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+}
+
+/// The places of quotes that have something behind them, in order, and whether a backslash
+/// escapes them.
+pub(super) struct Quotes<'a> {
+    line: &'a [u8],
+    ahead: Ahead<'a>,
+    start: usize,
+    bits: Bits,
+    escaped: u64,
+    carry: bool,
+}
+
+impl<'a> Quotes<'a> {
+    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>) -> Self {
+        let mut this = Self { line, ahead, start, bits: Bits::new(0, 0), escaped: 0, carry: false };
+        this.look();
+        this
+    }
+
+    #[inline(never)]
+    fn look(&mut self) {
+        let block = Block::at(self.line, self.start);
+        self.escaped = escaped(block.places(b'\\'), &mut self.carry);
+        let quotes = block.places(b'"');
+        let bits = self.ahead.behind(self.line, self.start, &block, quotes, b'"');
+        self.bits = Bits::new(bits, self.start);
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<(usize, bool)> {
+        loop {
+            if let Some(place) = self.bits.next() {
+                return Some((place, self.escaped >> (place - self.start) & 1 == 1));
+            }
+            self.start += Block::LEN;
+            if self.start >= self.line.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+
+    /// Leaves out all escaped ones of the block that is looked at.
+    #[inline]
+    pub(super) fn without_escaped(&mut self) {
+        self.bits.left &= !self.escaped;
+    }
+}
+
+/// Brackets that enclose something: a closing one that has something behind it, and the opening
+/// one before it that begins a word.
+pub(super) struct Brackets<'a> {
+    line: &'a [u8],
+    ahead: Ahead<'a>,
+    /// Whether no other bracket may stand between them.
+    bare: bool,
+    start: usize,
+    /// Those of the block that begin words, and all brackets that may stand between.
+    opening: u64,
+    between: u64,
+    closing: Bits,
+    behind_blank: bool,
+    /// The last opening one before the block.
+    pub(super) open: Option<usize>,
+}
+
+impl<'a> Brackets<'a> {
+    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>, bare: bool) -> Self {
+        let mut this = Self {
+            line,
+            ahead,
+            bare,
+            start,
+            opening: 0,
+            between: 0,
+            closing: Bits::new(0, 0),
+            // What begins here is another field.
+            behind_blank: false,
+            open: None,
+        };
+        this.look();
+        this
+    }
+
+    #[inline(never)]
+    fn look(&mut self) {
+        let Self { line, start, .. } = *self;
+        let block = Block::at(line, start);
+        let (opening, closing) = (block.places(b'['), block.places(b']'));
+        let blanks = block.blanks();
+        self.opening = opening & (blanks << 1 | u64::from(self.behind_blank));
+        self.behind_blank = blanks >> (Block::LEN - 1) == 1;
+        self.between = if self.bare { opening | closing } else { self.opening };
+        self.closing = Bits::new(0, 0);
+        if self.open.is_some() || self.opening != 0 {
+            let closing = self.ahead.behind(line, start, &block, closing, b']');
+            self.closing = Bits::new(closing, start);
+        }
+    }
+
+    /// The last opening one before a bit of the block.
+    #[inline]
+    fn open_before(&mut self, bit: usize) -> Option<usize> {
+        let before = if bit < Block::LEN { (1 << bit) - 1 } else { u64::MAX };
+        loop {
+            let between = self.between & before;
+            if between == 0 {
+                return self.open;
+            }
+            let last = Block::LEN - 1 - between.leading_zeros() as usize;
+            if self.opening >> last & 1 == 0 {
+                return None;
+            }
+            // A control byte is no blank.
+            if is_blank(self.line[self.start + last - 1]) {
+                return Some(self.start + last);
+            }
+            self.opening ^= 1 << last;
+            if !self.bare {
+                self.between ^= 1 << last;
+            }
+        }
+    }
+}
+
+impl Iterator for Brackets<'_> {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        loop {
+            while let Some(place) = self.closing.next() {
+                if let Some(open) = self.open_before(place - self.start) {
+                    return Some((open, place));
+                }
+            }
+            self.open = self.open_before(Block::LEN);
+            self.start += Block::LEN;
+            if self.start >= self.line.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Short lines of few bytes, so that all kinds of neighbours occur.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop::sample::select(b"\"\"\\[[]] \t\n\x01x0-.9/".to_vec());
+        prop::collection::vec(byte, 0..200)
+    }
+
+    fn classes() -> impl Strategy<Value = Class> {
+        use Class::{Any, Blank, Byte, Nothing, Number, NumberAndBlank, Opening};
+        prop::sample::select(vec![
+            Any,
+            Nothing,
+            Blank,
+            Number,
+            NumberAndBlank,
+            Opening,
+            Byte(b'"'),
+            Byte(b'0'),
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn no_mark_is_missed(
+            line in lines(), start in 0..70_usize, first in classes(), second in classes(),
+        ) {
+            let start = start.min(line.len());
+            let behind = Behind::new(first, second);
+            let ahead = Ahead::only(behind);
+            // A dash that stands for a request, or for a number, is a word by itself.
+            let fits = |at: &usize| {
+                let opening = |class, at: usize| {
+                    let next = line.get(at + 1);
+                    line.get(at) != Some(&b'-')
+                        || next.is_none_or(|byte| *byte <= b' ')
+                        || match class {
+                            Class::Opening => false,
+                            Class::NumberAndBlank => Class::Number.has(next),
+                            _ => true,
+                        }
+                };
+                let is_in = |class: Class, at: usize| class.has(line.get(at)) && opening(class, at);
+                let blank = |at: usize| line.get(at).is_none_or(|byte| *byte <= b' ');
+                is_in(first, at + 1)
+                    && (is_in(second, at + 2)
+                        || first == Class::Blank
+                            && blank(at + 2)
+                            && (is_in(second, at + 3) || blank(at + 3)))
+            };
+            let quotes = (start..line.len()).filter(|at| line[*at] == b'"');
+            let quotes: Vec<_> = quotes.filter(fits).collect();
+            let mark = Mark { byte: b'"', blank_before: false, behind };
+            let near = |found: &Vec<usize>| found.iter().copied().filter(fits).collect::<Vec<_>>();
+            let marks: Vec<_> = Marks::new(&line, start, mark, ahead.outline).collect();
+            prop_assert_eq!(near(&marks), quotes);
+            prop_assert!(marks.iter().all(|at| behind.may_be(&line, at + 1)));
+
+            let mut found = Quotes::new(&line, start, ahead);
+            let found: Vec<_> = std::iter::from_fn(|| found.next()).collect();
+            prop_assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), marks);
+            for (place, escaped) in found {
+                let run = line[start..place].iter().rev().take_while(|byte| **byte == b'\\').count();
+                prop_assert_eq!(escaped, run % 2 == 1);
+            }
+
+            let blank_before = |at: &usize| *at > start && is_blank(line[at - 1]);
+            for bare in [false, true] {
+                let mut open = None;
+                let mut pairs = Vec::new();
+                for (at, byte) in line.iter().enumerate().skip(start) {
+                    match byte {
+                        b']' => {
+                            if let Some(open) = open && fits(&at) {
+                                pairs.push((open, at));
+                            }
+                            open = open.filter(|_| !bare);
+                        }
+                        b'[' if blank_before(&at) => open = Some(at),
+                        b'[' if bare => open = None,
+                        _ => {}
+                    }
+                }
+                let found: Vec<_> = Brackets::new(&line, start, ahead, bare)
+                    .filter(|(_, close)| fits(close))
+                    .collect();
+                prop_assert_eq!(found, pairs);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How lines of most formats begin: `host ident user [time]`.
+//!
+//! Users may have blanks and brackets, and collectors write words in front of the host, so all
+//! four are found together, by the brackets around the time and by the lone `-` for the ident.
+
+use super::find::{Ahead, Brackets};
+use super::run::{Cursor, Reached, further};
+use super::steps::{Head, Program};
+use crate::text::format::parsed::Span;
+use crate::text::format::time;
+use crate::text::format::words::{Place, host_ident_user, skip_blanks, word_end};
+
+/// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
+const LONGEST_TIME: usize = 64;
+
+/// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
+const USUAL_TIME: usize = 26;
+
+impl Program {
+    /// Finds host, ident, user and time, and goes on behind the closing bracket.
+    pub(super) fn head(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        head: &Head,
+        spans: &mut [Span],
+    ) -> Reached {
+        let start = cursor.at;
+        let step = cursor.step + 1;
+        if let Some(([host, ident, user], close)) = usual(line, start)
+            && (head.ident.is_some() || &line[ident.0..ident.1] == b"-")
+            && let Ok(reached) = self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans)
+            && reached.step <= head.request
+        {
+            head.set([host, ident, user, (close - USUAL_TIME, close)], spans);
+            return Ok(reached);
+        }
+        let (open, close, reached) = self.brackets(line, cursor, head, spans)?;
+        let Some([host, ident, user]) = head.words(&line[..open], start) else {
+            let second = skip_blanks(line, word_end(line, start)).min(open);
+            return Err(Cursor { at: second, ..cursor });
+        };
+        head.set([host, ident, user, (open + 1, close)], spans);
+        Ok(reached)
+    }
+
+    /// The brackets around the time: the first `]` behind which the line goes on as the format
+    /// does, and the last `[` that begins a word in front of that. The first word is the host,
+    /// which may be a bracketed IPv6 address.
+    fn brackets(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        head: &Head,
+        spans: &mut [Span],
+    ) -> Result<(usize, usize, Cursor), Cursor> {
+        let step = cursor.step + 1;
+        let mut furthest = None;
+        let ahead = Ahead { behind: head.behind, outline: &head.outline };
+        let mut brackets = Brackets::new(line, cursor.at, ahead, false);
+        for (open, close) in brackets.by_ref() {
+            let is_missing = || line.get(skip_blanks(line, close + 1)) == Some(&b'-');
+            let is_long = close - open > LONGEST_TIME && head.request != usize::MAX;
+            if is_long && is_missing() || !head.outline.may_be(line, close + 1) {
+                continue;
+            }
+            match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
+                Ok(reached)
+                    if reached.step <= head.request
+                        || self.goes_on(line, reached) && is_time(&line[open + 1..close]) =>
+                {
+                    return Ok((open, close, reached));
+                }
+                Ok(_) => {}
+                Err(failed) => furthest = further(furthest, failed),
+            }
+        }
+        // What is missing behind the first brackets that could be it.
+        let near = Brackets::new(line, cursor.at, Ahead::BLANK, false).next();
+        let nearly = || {
+            let cursor = Cursor { at: near?.1 + 1, step };
+            self.run(line, cursor, usize::MAX, spans).err()
+        };
+        let here = Cursor { at: brackets.open.unwrap_or(line.len()), ..cursor };
+        Err(furthest.or_else(nearly).unwrap_or(here))
+    }
+
+    /// Whether this is the end of the line or where more of the format was found.
+    fn goes_on(&self, line: &[u8], reached: Cursor) -> bool {
+        reached.at == line.len() || reached.step + 1 < self.steps.len()
+    }
+}
+
+/// Host, ident and user that are words without brackets, and the closing bracket of a time of
+/// the usual length.
+fn usual(line: &[u8], start: usize) -> Option<([Place; 3], usize)> {
+    let mut words = [(0, 0); 3];
+    let mut at = start;
+    for word in &mut words {
+        let first = at;
+        while !matches!(line.get(at)?, b' ' | b'\t' | b'\r' | b'\n') {
+            if matches!(line[at], b'[' | b']') {
+                return None;
+            }
+            at += 1;
+        }
+        *word = (first, at);
+        at = skip_blanks(line, at);
+        if first == word.1 {
+            return None;
+        }
+    }
+    let [b'[', inside @ ..] = line.get(at..)? else { return None };
+    let (inside, [b']', ..]) = inside.split_at_checked(USUAL_TIME)? else { return None };
+    let plain = inside.iter().fold(true, |plain, byte| plain & !matches!(byte, b'[' | b']'));
+    plain.then_some((words, at + 1 + USUAL_TIME))
+}
+
+/// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
+/// where no quote stands behind it, it has to be a time.
+fn is_time(text: &[u8]) -> bool {
+    text.len() <= LONGEST_TIME && time::parse(text).is_some()
+}
+
+impl Head {
+    /// Host, ident and user in front of the time.
+    fn words(&self, line: &[u8], start: usize) -> Option<[Place; 3]> {
+        let found = host_ident_user(line, start)?;
+        let ident = &line[found[1].0..found[1].1];
+        (self.ident.is_some() || ident == b"-").then_some(found)
+    }
+
+    fn set(&self, [host, ident, user, time]: [Place; 4], spans: &mut [Span]) {
+        spans[self.host] = Span::new(host.0, host.1);
+        if let Some(field) = self.ident {
+            spans[field] = Span::new(ident.0, ident.1);
+        }
+        spans[self.user] = Span::new(user.0, user.1);
+        spans[self.time] = Span::new(time.0, time.1);
+    }
+}

@@ -1,0 +1,160 @@
+//! Fields between quotes.
+
+use memchr::memrchr_iter;
+
+use super::find::{Ahead, Quotes};
+use super::run::{Cursor, Reached, further};
+use super::shapes;
+use super::steps::{Program, Quoted};
+use crate::text::format::parsed::Span;
+use crate::text::format::scan::quote_or_backslash;
+use crate::text::format::words::is_blank;
+
+impl Program {
+    /// The field up to the first closing quote: an unescaped one if any fits.
+    #[inline]
+    pub(super) fn quoted(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        quoted: &Quoted,
+        spans: &mut [Span],
+    ) -> Reached {
+        let mut from = quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
+        let mut failed = None;
+        if line.get(from) == Some(&b'"') && quoted.behind.may_be(line, from + 1) {
+            let behind = Cursor { at: from + 1, step: cursor.step + 1 };
+            match self.run(line, behind, usize::MAX, spans) {
+                Ok(reached) => {
+                    spans[quoted.field] = Span::new(cursor.at, from);
+                    return Ok(reached);
+                }
+                Err(stop) => failed = Some(stop),
+            }
+            from += 1;
+        }
+        self.closing(line, cursor, quoted, (from, failed), spans)
+    }
+
+    /// The same for any field, of which all up to `from` has no backslash, and no quote but one
+    /// at most, which did not close it.
+    #[inline(never)]
+    fn closing(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        quoted: &Quoted,
+        (from, failed): (usize, Option<Cursor>),
+        spans: &mut [Span],
+    ) -> Reached {
+        let step = cursor.step + 1;
+        let mut behind_escaped = None;
+        let mut furthest = failed;
+        if let Some(counts) = &quoted.quotes_behind {
+            return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
+        }
+        let ahead = Ahead { behind: quoted.behind, outline: &quoted.outline };
+        let mut places = Quotes::new(line, from, ahead);
+        while let Some((place, escaped)) = places.next() {
+            if escaped && behind_escaped.is_some() {
+                places.without_escaped();
+                continue;
+            }
+            if !quoted.outline.may_be(line, place + 1) {
+                continue;
+            }
+            match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
+                Ok(_) if escaped => behind_escaped = Some(place),
+                Ok(reached) => {
+                    spans[quoted.field] = Span::new(cursor.at, place);
+                    return Ok(reached);
+                }
+                Err(_) if escaped => {}
+                Err(failed) => furthest = further(furthest, failed),
+            }
+        }
+        if let Some(place) = behind_escaped {
+            // What was tried since may have set spans behind the field.
+            let reached = self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans)?;
+            spans[quoted.field] = Span::new(cursor.at, place);
+            return Ok(reached);
+        }
+        Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
+    }
+
+    /// The same where it is known how many quotes are behind the closing one.
+    fn closing_from_end(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        quoted: &Quoted,
+        (from, counts): (usize, &[usize]),
+        mut furthest: Option<Cursor>,
+        spans: &mut [Span],
+    ) -> Reached {
+        let step = cursor.step + 1;
+        let near = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
+        let places = || counts.iter().filter_map(|count| Some(from + near(*count)?));
+        // One that is escaped closes it only if none of the others does.
+        for wanted in [false, true] {
+            for place in places().filter(|place| is_escaped(line, from, *place) == wanted) {
+                match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
+                    Ok(reached) => {
+                        spans[quoted.field] = Span::new(cursor.at, place);
+                        return Ok(reached);
+                    }
+                    Err(failed) => furthest = further(furthest, failed),
+                }
+            }
+        }
+        Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
+    }
+
+    /// What to tell of a field that no quote closes: behind a quote that is not followed by what
+    /// follows the field, the field goes on.
+    fn unclosed(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        quoted: &Quoted,
+        from: usize,
+        furthest: Option<Cursor>,
+        spans: &mut [Span],
+    ) -> Cursor {
+        let step = cursor.step + 1;
+        if quoted.is_request
+            && let Some(at) = behind_protocol(line, cursor.at)
+        {
+            return Cursor { at, ..cursor };
+        }
+        let is_behind = |failed: &Cursor| self.stopped(line, *failed).1 > self.steps[step].part;
+        let nearly = || {
+            let mut places = Quotes::new(line, from, Ahead::BLANK);
+            let near = loop {
+                places.without_escaped();
+                let (place, escaped) = places.next()?;
+                if !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte)) {
+                    break place;
+                }
+            };
+            let cursor = Cursor { at: near + 1, step };
+            self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
+        };
+        let reached = furthest.filter(is_behind).or_else(nearly);
+        reached.unwrap_or(Cursor { at: line.len(), ..cursor })
+    }
+}
+
+/// Whether a backslash that is not escaped itself stands before a place.
+fn is_escaped(line: &[u8], from: usize, place: usize) -> bool {
+    line[from..place].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// Where a request ends whose quote is missing: behind a protocol, if a status follows.
+fn behind_protocol(line: &[u8], start: usize) -> Option<usize> {
+    let protocol = start + memchr::memmem::find(line.get(start..)?, b" HTTP/")? + 1;
+    let version = line[protocol..].iter().take(12).position(|byte| is_blank(*byte))?;
+    let end = protocol + version;
+    let is_status = shapes::status(line, end + 1).is_some_and(|status| status == end + 4);
+    (is_status && !line[protocol..end].contains(&b'"')).then_some(end)
+}

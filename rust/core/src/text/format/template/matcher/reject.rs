@@ -1,0 +1,95 @@
+//! What is said of a line that is not one of a format.
+
+use super::run::{Cursor, blanks, literal};
+use super::shapes::{self, Look};
+use super::steps::{Op, Program, Quoted, Step};
+use crate::text::format::parsed::Reject;
+
+impl Program {
+    /// What to tell of a step that did not fit: where, what was expected, and its part.
+    pub(super) fn stopped(&self, line: &[u8], failed: Cursor) -> (Reject, usize) {
+        let Step { op, part, .. } = &self.steps[failed.step];
+        let at = failed.at;
+        let (at, expected, part) = match op {
+            Op::Blank => (at, name(b' '), *part),
+            Op::Text(text) => {
+                let (at, byte) = mismatch(line, at, text);
+                (at, name(byte), *part)
+            }
+            Op::StatusAndSize { .. } => {
+                // The part is that of the blank before the status.
+                let (at, which) = status_and_size_stop(line, at);
+                let expected =
+                    [name(b' '), Look::Status.name(), name(b' '), Look::Int.name()][which];
+                (at, expected, *part + which)
+            }
+            Op::Known { look, .. } => (at, look.name(), *part),
+            Op::Open => (at, "the quote that opens the request", *part),
+            Op::Quoted(Quoted { is_request: true, .. }) => {
+                (at, "the quote that closes the request", *part)
+            }
+            Op::Quoted(_) => (at, "the quote that closes the field", *part),
+            Op::Head(_) | Op::Front(_) if matches!(line.get(at), None | Some(b'[')) => {
+                (at, "a time in brackets, and the request", *part)
+            }
+            Op::Head(_) | Op::Front(_) => (at, "a dash, and the user in front of the time", *part),
+            Op::Word { .. } | Op::List { .. } | Op::Until(_) | Op::Rest { .. } => {
+                (at, "a word", *part)
+            }
+            Op::End | Op::Done if self.open => (at, "a blank or the end of the line", *part),
+            Op::End | Op::Done => (at, "the end of the line", *part),
+        };
+        (Reject::new(at, expected), part)
+    }
+}
+
+/// Where a literal that does not stand there begins to differ, and its byte there.
+fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
+    let mut at = start;
+    for (index, byte) in text.iter().enumerate() {
+        match literal(line, start, &text[..=index]) {
+            Some(end) => at = end,
+            None => return (at, *byte),
+        }
+    }
+    (at, b' ')
+}
+
+/// Where status and size stop: the place, and which of the four it is.
+fn status_and_size_stop(line: &[u8], mut at: usize) -> (usize, usize) {
+    let ends = [blanks, shapes::status, blanks];
+    for (which, end) in ends.iter().enumerate() {
+        match end(line, at) {
+            Some(end) => at = end,
+            None => return (at, which),
+        }
+    }
+    (at, 3)
+}
+
+/// What a byte of a literal is called.
+fn name(byte: u8) -> &'static str {
+    match byte {
+        b' ' => "a blank",
+        b'\t' => "a tab",
+        b'"' => "a quote",
+        b'\'' => "a single quote",
+        b'[' => "an opening bracket",
+        b']' => "a closing bracket",
+        b'(' => "an opening parenthesis",
+        b')' => "a closing parenthesis",
+        b'{' => "an opening brace",
+        b'}' => "a closing brace",
+        b'<' => "an opening angle bracket",
+        b'>' => "a closing angle bracket",
+        b',' => "a comma",
+        b';' => "a semicolon",
+        b':' => "a colon",
+        b'|' => "a bar",
+        b'/' => "a slash",
+        b'-' => "a dash",
+        b'=' => "an equals sign",
+        b'.' => "a point",
+        _ => "the text that the format has here",
+    }
+}

@@ -1,0 +1,186 @@
+//! Runs the steps of a program over a line.
+
+use super::shapes;
+use super::steps::{Op, Program};
+use crate::text::format::parsed::Span;
+use crate::text::format::words::{is_blank, list_end, skip_blanks, word_end};
+
+/// A place in the line, and the step that is next there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) at: usize,
+    pub(super) step: usize,
+}
+
+/// Where to go on, or the step that did not fit and where.
+pub(super) type Reached = Result<Cursor, Cursor>;
+
+/// The failure of several that came furthest.
+pub(super) fn further(one: Option<Cursor>, other: Cursor) -> Option<Cursor> {
+    one.filter(|one| one.step >= other.step).or(Some(other))
+}
+
+impl Program {
+    /// Goes on from a place, up to a step that is searched for, or all the way.
+    pub(super) fn go_on(
+        &self,
+        line: &[u8],
+        from: Cursor,
+        up_to: Option<usize>,
+        spans: &mut [Span],
+    ) -> Reached {
+        let mut cursor = from;
+        let last = self.steps.len() - 1;
+        let up_to = up_to.unwrap_or(last);
+        while cursor.step < up_to {
+            cursor = match &self.steps[cursor.step].op {
+                Op::Quoted(quoted) => self.quoted(line, cursor, quoted, spans)?,
+                Op::Until(until) => self.until(line, cursor, until, spans)?,
+                Op::Front(front) => self.front(line, cursor, front, spans),
+                Op::Head(head) => self.head(line, cursor, head, spans)?,
+                Op::Word { field } => {
+                    let end = word_end(line, cursor.at);
+                    word(*field, cursor, end, spans)?
+                }
+                Op::List { field, colons } => {
+                    let end = if *colons {
+                        end_of_upstreams(line, cursor.at)
+                    } else {
+                        list_end(line, cursor.at)
+                    };
+                    word(*field, cursor, end, spans)?
+                }
+                Op::Rest { field } => {
+                    spans[*field] = Span::new(cursor.at, line.len());
+                    Cursor { at: line.len(), step: cursor.step + 1 }
+                }
+                _ => self.run(line, cursor, usize::MAX, spans)?,
+            };
+        }
+        // What another program does not share was not begun.
+        debug_assert!(cursor.step == last || cursor.step <= up_to);
+        Ok(cursor)
+    }
+
+    /// Takes literals and fields that are known by their look, up to a field that has to be
+    /// searched for, or the limit.
+    pub(super) fn run(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        limit: usize,
+        spans: &mut [Span],
+    ) -> Reached {
+        let Cursor { mut at, mut step } = cursor;
+        while step < limit {
+            let this = &self.steps[step];
+            let next = match &this.op {
+                Op::Blank => blanks(line, at),
+                Op::Text(text) => literal(line, at, text),
+                Op::StatusAndSize { status, size } => {
+                    status_and_size(line, at, [*status, *size], spans)
+                }
+                Op::Known { field, look, may_be_empty } => {
+                    let end = look.end(line, at).or(may_be_empty.then_some(at));
+                    spans[*field] = Span::new(at, end.unwrap_or(at));
+                    end
+                }
+                Op::Open => match line.get(at) {
+                    Some(b'"') => Some(at + 1),
+                    Some(b'-') => {
+                        if let Op::Quoted(quoted) = &self.steps[step + 1].op {
+                            spans[quoted.field] = Span::new(at, at + 1);
+                        }
+                        step += 1;
+                        Some(at + 1)
+                    }
+                    _ => None,
+                },
+                Op::End => self.ends(line, at).then_some(at),
+                _ => break,
+            };
+            match next {
+                Some(next) => (at, step) = (next, step + 1),
+                None if this.optional && self.ends(line, at) => {
+                    for step in &self.steps[step..] {
+                        step.clear(spans);
+                    }
+                    return Ok(Cursor { at, step: self.steps.len() - 1 });
+                }
+                None => return Err(Cursor { at, step }),
+            }
+        }
+        Ok(Cursor { at, step })
+    }
+
+    /// Whether a line may end here.
+    pub(super) fn ends(&self, line: &[u8], at: usize) -> bool {
+        match line.get(at) {
+            None => true,
+            Some(byte) => self.open && matches!(byte, b' ' | b'\t'),
+        }
+    }
+}
+
+/// The place behind a literal, if it stands there.
+#[inline]
+pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> {
+    for &byte in text {
+        if byte == b' ' {
+            at = blanks(line, at)?;
+        } else if line.get(at) == Some(&byte) {
+            at += 1;
+        } else {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// The place behind one blank or more.
+#[inline]
+pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
+    match line.get(at..)? {
+        [b' ', next, ..] if *next > b' ' => Some(at + 1),
+        [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
+        _ => None,
+    }
+}
+
+fn status_and_size(
+    line: &[u8],
+    at: usize,
+    fields: [usize; 2],
+    spans: &mut [Span],
+) -> Option<usize> {
+    let status = blanks(line, at)?;
+    let status_end = shapes::status(line, status)?;
+    let size = blanks(line, status_end)?;
+    let size_end = shapes::int(line, size)?;
+    spans[fields[0]] = Span::new(status, status_end);
+    spans[fields[1]] = Span::new(size, size_end);
+    Some(size_end)
+}
+
+/// A word that ends here, if it is one.
+fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> Reached {
+    if cursor.at == end {
+        return Err(cursor);
+    }
+    spans[field] = Span::new(cursor.at, end);
+    Ok(Cursor { at: end, step: cursor.step + 1 })
+}
+
+/// The end of a list of words that begins here; upstreams are listed with lone colons too.
+fn end_of_upstreams(line: &[u8], start: usize) -> usize {
+    let mut end = list_end(line, start);
+    loop {
+        let next = skip_blanks(line, end);
+        let is_colon =
+            line.get(next) == Some(&b':') && line.get(next + 1).copied().is_none_or(is_blank);
+        if next == line.len() || !is_colon && !line[..end].ends_with(b" :") {
+            return end;
+        }
+        end = list_end(line, next);
+    }
+}

@@ -1,0 +1,297 @@
+//! What all formats have in common; what each accepts is tested in its own file and, against
+//! Python's own expression, in the Python tests.
+
+use super::*;
+use crate::ground::SECOND;
+
+const LINE: &[u8] =
+    br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 - "-" "ua \"x\"""#;
+
+/// The same without referer and agent.
+const COMMON_LINE: &[u8] =
+    br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 -"#;
+
+fn format(name: &str) -> Format {
+    Format::new(name).unwrap()
+}
+
+/// Every field that the format gives, by name, as text for people.
+fn values(name: &str, line: &[u8]) -> Vec<(String, String)> {
+    let fields = format(name).fields();
+    fields.iter().map(|field| (field.name.to_string(), value(name, line, &field.name))).collect()
+}
+
+fn value(name: &str, line: &[u8], field: &str) -> String {
+    let mut reader = Reader::new(&format(name), &[field]).unwrap();
+    assert_eq!(reader.read(line), Ok(Line::Fields));
+    match reader.value(line, 0) {
+        Value::Null => "null".to_owned(),
+        Value::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Time(micros) => format!("{}s", micros / SECOND),
+    }
+}
+
+fn reject(name: &str, line: &[u8]) -> usize {
+    Reader::new(&format(name), &[]).unwrap().read(line).unwrap_err().byte()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn classic_gives_raw_text() {
+    let expected = [
+        ("host", r#""1.2.3.4""#),
+        ("user", r#""joe""#),
+        ("time", r#""17/May/2015:10:05:03 +0000""#),
+        ("request", r#""GET /a?b HTTP/1.1""#),
+        ("status", r#""200""#),
+        ("size", r#""-""#),
+        ("referer", r#""-""#),
+        ("agent", r#""ua \\\"x\\\"""#),
+        ("url", r#""/a?b""#),
+    ];
+    assert_eq!(values("classic", LINE), pairs(&expected));
+}
+
+#[test]
+fn combined_gives_types() {
+    let expected = [
+        ("host", r#""1.2.3.4""#),
+        ("user", r#""joe""#),
+        ("time", "1431857103s"),
+        ("method", r#""GET""#),
+        ("url", r#""/a?b""#),
+        ("protocol", r#""HTTP/1.1""#),
+        ("status", "200"),
+        ("size", "null"),
+        ("referer", "null"),
+        ("agent", r#""ua \\\"x\\\"""#),
+        ("request", r#""GET /a?b HTTP/1.1""#),
+        ("path", r#""/a""#),
+        ("query", r#""b""#),
+        ("status_class", "2"),
+        ("request_flag", "null"),
+    ];
+    assert_eq!(values("combined", LINE), pairs(&expected));
+}
+
+#[test]
+fn common_gives_what_combined_gives_up_to_the_size() {
+    let mut expected = values("combined", LINE);
+    expected.retain(|(name, _)| !["referer", "agent"].contains(&name.as_str()));
+    assert_eq!(values("common", COMMON_LINE), expected);
+    assert_eq!(format("common").fields().iter().filter(|field| !field.on_demand).count(), 8);
+}
+
+#[test]
+fn a_quote_behind_the_size_is_where_a_line_stops_to_be_common() {
+    assert_eq!(reject("common", LINE), COMMON_LINE.len() + 1);
+    // An unquoted field may follow, and then quoted ones may.
+    let more = [COMMON_LINE, br#" 0.012 "ua""#].concat();
+    assert_eq!(values("common", &more), values("common", COMMON_LINE));
+}
+
+#[test]
+fn a_step_is_taken_of_the_field_before_it() {
+    let line = |url: &str| {
+        format!(r#"h - - [t] "GET {url} HTTP/1.1" 404 5 "http://r.example/x?y" "a""#).into_bytes()
+    };
+    for (url, field, expected) in [
+        ("/a/b/c?x=1", "path", r#""/a/b/c""#),
+        ("/a/b/c?x=1", "path:2", r#""/a/b""#),
+        ("/a/b/c?x=1", "url:2", r#""/a/b""#),
+        ("/a/b?x=/1", "path:9", r#""/a/b""#),
+        ("/a/b/?x", "path:2", r#""/a/b""#),
+        ("/", "path:1", r#""/""#),
+        ("/a?x=1?y", "query", r#""x=1?y""#),
+        ("/a", "query", "null"),
+        ("/a?", "query", r#""""#),
+        ("/a?x", "url:noquery", r#""/a""#),
+        ("http://h:80/a?x", "path", r#""/a""#),
+        ("http://h:80?x", "path", r#""""#),
+        ("http://h/a?x", "url:noquery", r#""http://h/a""#),
+        ("*", "path", r#""*""#),
+        ("h:443", "path", r#""h:443""#),
+        ("/a", "referer:path", r#""/x""#),
+        ("/a", "status_class", "4"),
+    ] {
+        assert_eq!(value("combined", &line(url), field), expected, "{url} {field}");
+    }
+    for unknown in ["path:0", "path:x", "status:path", "nothing", "url:", ":path", "time:path"] {
+        assert_eq!(format("combined").kind(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn what_stands_instead_of_a_request_has_a_flag() {
+    for (request, flag) in [
+        (r#""""#, r#""empty""#),
+        (r#""-""#, r#""missing""#),
+        ("-", r#""missing""#),
+        (r#""\x16\x03\x01""#, r#""garbage""#),
+        (r#""/a HTTP/1.1""#, r#""garbage""#),
+        (r#""GET /a b HTTP/1.1""#, "null"),
+        (r#""GET""#, "null"),
+    ] {
+        let line = format!("h - - [17/May/2015:10:05:03 +0000] {request} 400 0");
+        assert_eq!(value("combined", line.as_bytes(), "request_flag"), flag, "{request}");
+        assert_eq!(value("combined", line.as_bytes(), "status"), "400");
+    }
+}
+
+#[test]
+fn every_value_is_of_the_kind_that_the_format_says() {
+    for name in ["common", "combined", "classic"] {
+        let line = if name == "common" { COMMON_LINE } else { LINE };
+        for field in format(name).fields() {
+            let mut reader = Reader::new(&format(name), &[&field.name]).unwrap();
+            reader.read(line).unwrap();
+            let fits = match reader.value(line, 0) {
+                Value::Null => true,
+                Value::Text(_) => field.kind == Kind::Text,
+                Value::Int(_) => field.kind == Kind::Int,
+                Value::Float(_) => field.kind == Kind::Float,
+                Value::Time(_) => field.kind == Kind::Time,
+            };
+            assert!(fits, "{name} {}", field.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_client_writes_moves_no_field_to_its_left() {
+    let forged = br#"h - - [17/May/2015:10:05:03 +0000] "GET /real HTTP/1.1" 200 5 "-" "x] "GET /fake HTTP/1.1" 200 1 "-" "y""#;
+    assert_eq!(value("combined", forged, "url"), r#""/real""#);
+    // The classic program believes the client.
+    assert_eq!(value("classic", forged, "url"), r#""/fake""#);
+}
+
+#[test]
+fn a_number_that_fits_into_eighteen_digits_is_exact() {
+    let line = b"h - - [t] \"GET /\" 007 999999999999999999";
+    assert_eq!(value("combined", line, "status"), "7");
+    assert_eq!(value("combined", line, "size"), "999999999999999999");
+    assert_eq!(reject("combined", b"h - - [t] \"GET /\" 007 9999999999999999999"), 41);
+}
+
+#[test]
+fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
+    let usual = br#"h - joe [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 - "-" "ua""#;
+    for line in
+        [&usual[..], b"\xef\xbb\xbf h - - [17/May/2015:10:05:03 +0000] \"\" 400 0 \"r\" \"\" 7\r"]
+    {
+        let mut spans = [Span::NONE; 8];
+        combined::exact(line).unwrap().write(line, &mut spans);
+        assert_eq!(combined::usual(line), Some(spans));
+    }
+    assert_eq!(combined::usual(LINE), None, "a backslash is not usual");
+}
+
+/// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
+#[test]
+fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
+    for prefix in [
+        "<190>May  6 07:08:09 web nginx: ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - - ",
+        "<190>1 2003-10-11T22:14:15.003Z web nginx - - [a@1 b=\"c d\"] ",
+    ] {
+        let line = [prefix.as_bytes(), LINE].concat();
+        let pasted = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
+        for name in ["combined", "main,combined", pasted] {
+            for field in ["host", "user", "url", "agent"] {
+                assert_eq!(value(name, &line, field), value(name, LINE, field), "{prefix}{field}");
+            }
+        }
+    }
+}
+
+/// `main-rt` is two templates: the short way through the first one once went on behind what both
+/// begin with, and the second one took the rest for its own.
+#[test]
+fn no_alternative_goes_on_where_another_one_stopped() {
+    let line = concat!(
+        r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 612 "-" "curl" "203.01"#,
+        r#" uct="0.001" uht="0.010" urt="0.""#,
+    );
+    assert_eq!(reject("main-rt", line.as_bytes()), 121);
+}
+
+#[test]
+fn a_url_of_path_and_query_says_what_they_say() {
+    let json = br#"{"u":"/a\u0041","q":"b\"c=?"}"#;
+    assert_eq!(value("json:path=u,query=q", json, "url"), r#""/aA?b\"c=?""#);
+    assert_eq!(value("json:path=u,query=q", json, "url:noquery"), r#""/aA""#);
+    assert_eq!(value("json:path=u,query=q", br#"{"u":"/\u0041"}"#, "url"), r#""/A""#);
+    assert_eq!(value("csv:path,query", br#""/a""b","x=""1""""#, "url"), r#""/a\"b?x=\"1\"""#);
+    // Apache writes the mark in front of a query, and nothing where there is none.
+    for (line, url, query) in [
+        (&br#"h "GET" "/x" "?a=1" 200"#[..], r#""/x?a=1""#, r#""a=1""#),
+        (br#"h "GET" "/x" "" 200"#, r#""/x""#, "null"),
+    ] {
+        let format = r#"%h \"%m\" \"%U\" \"%q\" %s"#;
+        assert_eq!(value(format, line, "url"), url);
+        assert_eq!(value(format, line, "query"), query);
+    }
+}
+
+#[test]
+fn what_proxies_write_where_there_was_no_answer_is_a_status() {
+    let envoy =
+        br#"[2016-04-15T20:17:00.310Z] "POST /a HTTP/2" 0 DC 154 0 226 - "-" "-" "-" "-" "-""#;
+    assert_eq!(value("envoy", envoy, "status"), "0");
+    let haproxy = br#"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in http-in/<NOSRV> -1/-1/-1/-1/8490 -1 0 - - CR-- 2/2/2/0/0 0/0 "<BADREQ>""#;
+    assert_eq!(value("haproxy", haproxy, "status"), "-1");
+}
+
+#[test]
+fn a_reject_behind_a_prefix_is_shown_at_its_place() {
+    let own = "1.2.3.4 - joe [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5\r12";
+    for prefix in ["", "web-1  | ", "2025-01-02T03:04:05.123Z stdout F "] {
+        let line = [prefix, own].concat();
+        for name in ["common", "combined"] {
+            let format = Format::new(name).unwrap();
+            let mut reader = Reader::new(&format, &[]).unwrap();
+            let reject = reader.read(line.as_bytes()).unwrap_err();
+            let told = reader.told(line.as_bytes(), reject);
+            assert_eq!(&line[told.byte()..], "5\r12", "{name} behind {prefix:?}");
+            assert_eq!(told.expected(), "a size in digits");
+        }
+    }
+}
+
+#[test]
+fn what_a_log_says_of_itself_has_the_columns_that_it_names() {
+    let text = b"#Version: 1.0\n\n#Fields: a b\n1 2\n#Date: x\n#Fields: c\n3\n";
+    let sections = Format::new("w3c").unwrap().sections(text);
+    let names = |format: &Format| -> Vec<String> {
+        format.fields().into_iter().map(|field| field.name.to_string()).collect()
+    };
+    let found: Vec<_> = sections.iter().map(|(start, format)| (*start, names(format))).collect();
+    let second = text.iter().rposition(|&byte| byte == b'F').unwrap() - 1;
+    assert_eq!(found, [(0, vec!["a".to_owned(), "b".into()]), (second, vec!["c".to_owned()])]);
+}
+
+#[test]
+fn a_part_of_a_time_may_have_blanks() {
+    for (format, line, text) in [
+        ("%h %{%d %B %Y}t %s", &b"h 20 May 2015 200"[..], "20 May 2015"),
+        ("%h %{%j %Y}t %s", b"h 137 2015 200", "137 2015"),
+        ("%h [%{%d %B}t] %s", b"h [20 May] 200", "20 May"),
+    ] {
+        assert_eq!(value(format, line, "time_text"), format!("{text:?}"));
+        assert_eq!(value(format, line, "status"), "200");
+    }
+}
+
+#[test]
+fn a_comma_with_no_format_beside_it_is_told() {
+    for spec in ["combined,", ",common", "combined,,json", ","] {
+        let message = Format::new(spec).unwrap_err().message;
+        let expected = format!("{spec:?} names no format beside a comma; leave the comma out");
+        assert_eq!(message, expected);
+    }
+}

@@ -1,0 +1,115 @@
+//! ISO 8601, as RFC 3339 has it and programs write it.
+
+use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal, zone};
+use super::moment::Moment;
+
+/// Takes a date, a time of day, or both into the moment.
+pub(super) fn read(text: &[u8], moment: &mut Moment) -> Option<()> {
+    let mut rest = text;
+    if text.get(2) != Some(&b':') {
+        let (&date, after) = rest.split_first_chunk::<10>()?;
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
+        let [century, year, month, day] = four_pairs([y1, y2, y3, y4, m1, m2, d1, d2])?;
+        moment.year = Some(century * 100 + year);
+        [moment.month, moment.day] = [month, day];
+        rest = after;
+        let Some((mark, after)) = rest.split_first() else { return Some(()) };
+        if !matches!(mark, b'T' | b't' | b' ') {
+            return None;
+        }
+        rest = after;
+    }
+    time_of_day(&mut rest, moment)?;
+    let blanks = blanks(&mut rest);
+    if blanks > 0 || !rest.is_empty() {
+        moment.offset = zone(&mut rest)?;
+    }
+    rest.is_empty().then_some(())
+}
+
+/// `hh:mm`, `hh:mm:ss`, and that with a fraction.
+fn time_of_day(rest: &mut &[u8], moment: &mut Moment) -> Option<()> {
+    if let Some((&text, after)) = rest.split_first_chunk::<8>()
+        && let Some(time) = clock(text)
+    {
+        *rest = after;
+        [moment.minute, moment.second] = [time[1], time[2]];
+        moment.hour = Some(time[0]);
+        if let [b'.' | b',', after @ ..] = rest {
+            *rest = after;
+            moment.fraction = Some(fraction(rest, 1, 9)?);
+        }
+        return Some(());
+    }
+    moment.hour = Some(exactly::<2>(rest)?);
+    literal(rest, b':')?;
+    moment.minute = exactly::<2>(rest)?;
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::format::time::SECOND;
+
+    fn micros(text: &str) -> Option<i64> {
+        let mut moment = Moment::default();
+        read(text.as_bytes(), &mut moment)?;
+        moment.micros()
+    }
+
+    #[test]
+    fn it_has_a_date_and_what_is_left_out_is_midnight_in_utc() {
+        let noon = 1_431_864_000 * SECOND;
+        for text in [
+            "2015-05-17T12:00:00Z",
+            "2015-05-17 12:00:00",
+            "2015-05-17t12:00z",
+            "2015-05-17T12:00:00,000000000+00",
+            "2015-05-17 14:00:00 +0200",
+            "2015-05-17T06:30:00.0-05:30",
+        ] {
+            assert_eq!(micros(text), Some(noon), "{text}");
+        }
+        assert_eq!(micros("2015-05-17"), Some(noon - 43_200 * SECOND));
+        assert_eq!(micros("12:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_is_no_time_is_nothing() {
+        for text in [
+            "",
+            "2015",
+            "2015-05",
+            "2015-05-17T",
+            "2015-05-17 ",
+            "2015-05-17T12",
+            "2015-05-17T12:",
+            "2015-05-17T12:00:",
+            "2015-05-17T12:00:0",
+            "2015-05-17T24:00:00",
+            "2015-05-17T12:00:61",
+            "2015-05-17T12:00:00.",
+            "2015-05-17T12:00:00.1234567890",
+            "2015-05-17T12:00:00+",
+            "2015-05-17T12:00:00+2",
+            "2015-05-17T12:00:00+02:",
+            "2015-05-17T12:00:00+02:6",
+            "2015-05-17T12:00:00+24:00",
+            "2015-05-17T12:00:00+02:60",
+            "2015-05-17T12:00:00 ",
+            "2015-05-17T12:00:00Zx",
+            "2015-13-17",
+            "2015-00-17",
+            "2015-02-29",
+            "2015-05-00",
+            "15-05-17",
+            "2015/05/17",
+            "2015-05-17_12:00:00",
+            "1600-01-01",
+            "9999-12-31",
+        ] {
+            assert_eq!(micros(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Words of a line: host, ident and user, and lists of addresses.
+//!
+//! Where a hostile line may have many of them, 64 bytes are looked at together.
+
+use super::scan::{Bits, end_of_word, past};
+use crate::ground::block::Block;
+
+/// Where something begins and ends.
+pub(super) type Place = (usize, usize);
+
+/// Line ends are blanks: they may stand inside the body of a Flume event.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// The first place at or after `from` that has no blank, or the end.
+#[inline]
+pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
+    let near = from + 4;
+    while from < line.len() && is_blank(line[from]) {
+        from += 1;
+        if from == near {
+            return skip_many_blanks(line, from);
+        }
+    }
+    from
+}
+
+#[inline(never)]
+fn skip_many_blanks(line: &[u8], from: usize) -> usize {
+    for start in (from..line.len()).step_by(Block::LEN) {
+        let others = !blanks_of(&Block::at(line, start));
+        if others != 0 {
+            return line.len().min(start + others.trailing_zeros() as usize);
+        }
+    }
+    line.len()
+}
+
+fn blanks_of(block: &Block) -> u64 {
+    b" \t\r\n".iter().fold(0, |bits, byte| bits | block.places(*byte))
+}
+
+/// The end of what stands before a place, without the blanks there.
+pub(super) fn without_blanks(line: &[u8], mut end: usize) -> usize {
+    let near = end.saturating_sub(4);
+    while end > 0 && is_blank(line[end - 1]) {
+        end -= 1;
+        if end == near {
+            return without_many_blanks(line, end);
+        }
+    }
+    end
+}
+
+#[inline(never)]
+fn without_many_blanks(line: &[u8], mut end: usize) -> usize {
+    while let Some(start) = end.checked_sub(Block::LEN) {
+        let others = !blanks_of(&Block::at(line, start));
+        if others != 0 {
+            return end - others.leading_zeros() as usize;
+        }
+        end = start;
+    }
+    line[..end].iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1)
+}
+
+/// The first place at or after `from` that has a blank, or the end.
+#[inline]
+pub(super) fn word_end(line: &[u8], from: usize) -> usize {
+    match end_of_word(line, from) {
+        Some(end) if is_blank(line[end]) => end,
+        _ => end_of_odd_word(line, from),
+    }
+}
+
+/// Of a word that is long, has control bytes, or ends near the end of the line.
+#[inline(never)]
+fn end_of_odd_word(line: &[u8], from: usize) -> usize {
+    for start in (from..line.len()).step_by(Block::LEN) {
+        let blanks = blanks_of(&Block::at(line, start));
+        if blanks != 0 {
+            return start + blanks.trailing_zeros() as usize;
+        }
+    }
+    line.len()
+}
+
+/// Host, ident and user out of the words before the time.
+///
+/// Three words are just these. Of more, the first lone `-` with a word behind it is the ident: the
+/// host stands before it, the user is all behind it. Without one the user has the blanks.
+pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[Place; 3]> {
+    let mut words = Words { line, at: start };
+    let first = words.next()?;
+    let second = words.next()?;
+    let third = words.next()?;
+    if words.next().is_none() {
+        return Some([first, second, third]);
+    }
+    let end = without_blanks(line, line.len());
+    if let Some(dash) = lone_dash(&line[..end], first.1) {
+        let host = host_before(&line[..dash], start);
+        return Some([host, (dash, dash + 1), (skip_blanks(line, dash + 1), end)]);
+    }
+    Some([first, second, (third.0, end)])
+}
+
+/// The first lone `-` at or after `from` with blanks around it.
+fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
+    let mut behind_blank = from > 0 && is_blank(line[from - 1]);
+    for start in (from..line.len()).step_by(Block::LEN) {
+        let block = Block::at(line, start);
+        let (dashes, blanks) = (block.places(b'-'), blanks_of(&block));
+        let before = blanks << 1 | u64::from(behind_blank);
+        let next = line.get(start + Block::LEN).is_some_and(|&byte| is_blank(byte));
+        let found = dashes & before & (blanks >> 1 | u64::from(next) << (Block::LEN - 1));
+        if found != 0 {
+            return Some(start + found.trailing_zeros() as usize);
+        }
+        behind_blank = blanks >> (Block::LEN - 1) == 1;
+    }
+    None
+}
+
+/// The last word, with those before it that have a comma behind them: `1.1.1.1, 2.2.2.2` is one
+/// host, as X-Forwarded-For lists proxies.
+fn host_before(line: &[u8], start: usize) -> Place {
+    let last = Lists::new(line, start).filter_map(Bits::highest).last();
+    (last.unwrap_or(start), without_blanks(line, line.len()))
+}
+
+/// The end of the word that begins here, with those behind it as long as a comma is between them.
+pub(super) fn list_end(line: &[u8], start: usize) -> usize {
+    let end = word_end(line, start);
+    if !line[start..end].ends_with(b",") {
+        return end;
+    }
+    let next = Lists::new(line, start).flatten().find(|&begin| begin > start);
+    without_blanks(line, next.unwrap_or(line.len()))
+}
+
+/// Where words begin that no comma ties to the word before, block by block.
+struct Lists<'a> {
+    line: &'a [u8],
+    start: usize,
+    behind_blank: bool,
+    /// Whether only blanks stand between a comma and the block.
+    behind_comma: bool,
+}
+
+impl<'a> Lists<'a> {
+    fn new(line: &'a [u8], start: usize) -> Self {
+        Self { line, start, behind_blank: true, behind_comma: false }
+    }
+}
+
+impl Iterator for Lists<'_> {
+    type Item = Bits;
+
+    fn next(&mut self) -> Option<Bits> {
+        let Self { line, start, behind_blank, behind_comma } = *self;
+        if start >= line.len() {
+            return None;
+        }
+        let block = Block::at(line, start);
+        let (commas, blanks) = (block.places(b','), blanks_of(&block));
+        let first = u64::from(behind_comma);
+        // The sum carries what a comma begins to the end of the blanks behind it.
+        let (sum, leads_out) = ((commas << 1 | first) & blanks).overflowing_add(blanks);
+        let tied = (sum | first) & !blanks;
+        let begins = (blanks << 1 | u64::from(behind_blank)) & !blanks & !tied;
+        self.start += Block::LEN;
+        self.behind_blank = blanks >> (Block::LEN - 1) == 1;
+        self.behind_comma = leads_out || commas >> (Block::LEN - 1) == 1;
+        Some(Bits::new(begins & !past(line, start), start))
+    }
+}
+
+struct Words<'a> {
+    line: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Words<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let start = skip_blanks(self.line, self.at);
+        self.at = word_end(self.line, start);
+        (start < self.at).then_some((start, self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Lines of few bytes, so that all kinds of neighbours occur.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop::sample::select(b"  \t\n\x01x,,,--".to_vec());
+        let runs = prop::collection::vec((byte, prop_oneof![1..4_usize, 1..150_usize]), 0..40);
+        runs.prop_map(|runs| runs.iter().flat_map(|&(byte, count)| vec![byte; count]).collect())
+    }
+
+    fn words(line: &[u8], start: usize) -> Vec<Place> {
+        let is_start = |&at: &usize| !is_blank(line[at]) && (at == start || is_blank(line[at - 1]));
+        let end = |at| (at..line.len()).find(|&end| is_blank(line[end])).unwrap_or(line.len());
+        (start..line.len()).filter(is_start).map(|at| (at, end(at))).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn words_end_where_a_walk_ends(line in lines(), from in 0..400_usize) {
+            let from = from.min(line.len());
+            let end = |blank| {
+                let offset = line[from..].iter().position(|byte| is_blank(*byte) == blank);
+                offset.map_or(line.len(), |offset| from + offset)
+            };
+            prop_assert_eq!(skip_blanks(&line, from), end(false));
+            prop_assert_eq!(word_end(&line, from), end(true));
+            let last = line[..from].iter().rposition(|byte| !is_blank(*byte));
+            prop_assert_eq!(without_blanks(&line, from), last.map_or(0, |last| last + 1));
+            let words = words(&line, from);
+            prop_assert_eq!(Words { line: &line, at: from }.collect::<Vec<_>>(), words.clone());
+            let tied = |word: &Place| line[word.1 - 1] == b',';
+            if let Some(first) = words.first().filter(|word| word.0 == from) {
+                let list = words.iter().find(|word| !tied(word)).or(words.last());
+                prop_assert_eq!(list_end(&line, from), list.unwrap_or(first).1);
+            }
+        }
+
+        #[test]
+        fn host_ident_and_user_are_what_a_walk_finds(line in lines(), start in 0..400_usize) {
+            let start = start.min(line.len());
+            let words = words(&line, start);
+            let expected = match words[..] {
+                [] | [_] | [_, _] => None,
+                [first, second, third] => Some([first, second, third]),
+                [first, second, third, .., last] => {
+                    let is_dash = |at: &usize| line[words[*at].0..words[*at].1] == *b"-";
+                    match (1..words.len() - 1).find(is_dash) {
+                        None => Some([first, second, (third.0, last.1)]),
+                        Some(dash) => {
+                            let host = (0..dash).rev().find(|&at| {
+                                at == 0 || line[words[at - 1].1 - 1] != b','
+                            });
+                            let host = (words[host.unwrap_or(0)].0, words[dash - 1].1);
+                            Some([host, words[dash], (words[dash + 1].0, last.1)])
+                        }
+                    }
+                }
+            };
+            prop_assert_eq!(host_ident_user(&line, start), expected);
+        }
+    }
+}

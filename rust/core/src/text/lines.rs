@@ -1,0 +1,121 @@
+//! Chunks to lines.
+//!
+//! A chunk holds whole lines: newline text, or the events of one Flume call.
+//! Cutting a stream at its newlines is the source's work, so nothing here keeps a rest.
+
+use super::flume::{self, BatchError};
+use crate::ground::block::Block;
+
+/// The longest line that is parsed, in bytes; a longer one is rejected as `too-long`.
+///
+/// 64 KiB: web servers cut a request line at 8 KiB (Apache, nginx) and log it with up to four
+/// bytes for one, so a real line stays below 40 KiB; Flume's own default is 2,048 characters.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// The bytes of one crossing.
+#[derive(Clone, Copy, Debug)]
+pub enum Chunk<'a> {
+    /// Newline-terminated lines; the last one needs no newline.
+    Lines(&'a [u8]),
+    /// The undecoded parameter of Flume's `appendBatch`: an Avro array of events.
+    Batch(&'a [u8]),
+    /// The undecoded parameter of Flume's `append`: one event.
+    Event(&'a [u8]),
+}
+
+impl<'a> Chunk<'a> {
+    /// Hands over every line in order; an error means that the chunk is malformed as a whole.
+    pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
+        self.for_each_stamped(|body, _| line(body))
+    }
+
+    /// Hands over every line with the text of its event's header `timestamp`, where it has one.
+    pub(crate) fn for_each_stamped(
+        self,
+        mut line: impl FnMut(&'a [u8], Option<&'a [u8]>),
+    ) -> Result<(), BatchError> {
+        match self {
+            Self::Lines(text) => {
+                Lines::new(text).for_each(|text| line(text, None));
+                Ok(())
+            }
+            Self::Batch(bytes) => {
+                flume::for_each_event(bytes, |event| line(event.body, event.timestamp))
+            }
+            Self::Event(bytes) => {
+                let event = flume::event(bytes)?;
+                line(event.body, event.timestamp);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What stands before, between and behind newlines; behind the last, if it is not empty.
+///
+/// A call of memchr for each line costs as much as a short line.
+pub(crate) struct Lines<'a> {
+    text: &'a [u8],
+    /// Where the next line begins.
+    start: usize,
+    /// Where the next block of bytes begins.
+    next: usize,
+    /// The newlines of the block before it.
+    ends: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, start: 0, next: 0, ends: 0 }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.ends == 0 {
+            if self.next >= self.text.len() {
+                let rest = self.text.get(self.start..).filter(|rest| !rest.is_empty())?;
+                self.start = self.text.len();
+                return Some(rest);
+            }
+            self.ends = Block::at(self.text, self.next).places(b'\n');
+            self.next += Block::LEN;
+        }
+        let end = self.next - Block::LEN + self.ends.trailing_zeros() as usize;
+        let line = self.text.get(self.start..end);
+        self.start = end + 1;
+        self.ends &= self.ends - 1;
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[u8]) -> Vec<&[u8]> {
+        let mut seen = Vec::new();
+        Chunk::Lines(text).for_each(|line| seen.push(line)).unwrap();
+        seen
+    }
+
+    #[test]
+    fn the_last_line_needs_no_newline() {
+        assert_eq!(lines(b"a\nb"), [b"a", b"b"]);
+        assert_eq!(lines(b"a\nb\n"), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn an_empty_line_is_a_line_and_an_empty_text_has_none() {
+        assert_eq!(lines(b"\n\nx"), [&b""[..], b"", b"x"]);
+        assert!(lines(b"").is_empty());
+    }
+
+    #[test]
+    fn a_carriage_return_belongs_to_the_line() {
+        assert_eq!(lines(b"a\r\nb"), [&b"a\r"[..], b"b"]);
+    }
+}

@@ -1,0 +1,12 @@
+//! Bytes to lines, fields, tables and rows.
+
+pub(crate) mod detect;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod filter;
+pub(crate) mod flume;
+pub(crate) mod format;
+pub(crate) mod lines;
+pub(crate) mod rejects;
+pub(crate) mod rows;
+pub(crate) mod table;

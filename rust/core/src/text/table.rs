@@ -1,0 +1,528 @@
+//! Lines to columns, for a library's user.
+
+use super::filter::{Bound, Filter};
+use super::flume::BatchError;
+use super::format::{Format, Kept, Reader, UnknownField};
+use super::lines::Chunk;
+use super::rejects::{Rejects, read_filtered, told};
+use crate::ground::{Bits, Column, Counters, Kind, Reason, Rows, Value, Values, lossy};
+
+/// To keep lines is no gain where fewer columns than these wait for their values.
+const FEWEST_WAITING: usize = 4;
+
+/// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
+/// is not UTF-8 grows threefold.
+const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
+
+/// For no more values than these room is made in advance.
+const MOST_RESERVED: usize = 1 << 22;
+
+/// A line that was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which line it was, from 0.
+    pub line: usize,
+    /// From which of its bytes on it was not of the format.
+    pub byte: usize,
+    /// Why.
+    pub reason: Reason,
+    /// What should have been there.
+    pub expected: &'static str,
+}
+
+/// The fields of lines.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The name of each column, and the type of its values.
+    pub fields: Vec<(String, Kind)>,
+    /// What was accepted, in order, and cut where a column became too long.
+    pub batches: Vec<Rows>,
+    /// How many lines were accepted.
+    pub rows: usize,
+    /// How many were left out: headers, comments, and what a filter does not keep.
+    pub filtered: usize,
+    /// Those that were not accepted.
+    pub rejects: Vec<Rejected>,
+}
+
+/// Makes a table, line by line.
+#[derive(Debug)]
+pub struct Tabulator {
+    reader: Reader,
+    filter: Option<Bound>,
+    /// The first column of times: its neighbours are often the same, which the reader remembers.
+    times: Option<usize>,
+    /// Which columns get their values line by line, and which when enough lines were kept.
+    at_once: Vec<usize>,
+    waiting: Vec<usize>,
+    kept: Kept,
+    table: Table,
+    line: usize,
+    /// How long all lines are together, where that is known.
+    expected: usize,
+    /// How long the lines of the last batch are together, and how long they may be.
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Tabulator {
+    /// Of the fields that this reader reads.
+    pub fn new(reader: Reader) -> Self {
+        Self::filtered(reader, None)
+    }
+
+    /// As `new`, of the lines that the filter keeps, and without what it looks at besides.
+    pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
+        let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
+        let fields =
+            (0..columns).map(|field| (reader.name(field).to_owned(), reader.kind(field))).collect();
+        Self::with_fields(reader, filter, fields)
+    }
+
+    /// Of these fields, or of all that the format gives unless others are asked for.
+    ///
+    /// Where headers say what the columns are, `text` is looked at for all of them: a table has
+    /// the columns of the whole.
+    pub fn of(
+        format: &Format,
+        text: &[u8],
+        names: Option<&[String]>,
+        filter: Option<&Filter>,
+    ) -> Result<Self, UnknownField> {
+        let mut formats = vec![format.clone()];
+        if format.has_header() {
+            formats.extend(format.sections(text).into_iter().map(|(_, section)| section));
+            // Of one that waits for its header nothing is known.
+            if formats.iter().any(|one| !one.fields().is_empty()) {
+                formats.retain(|one| !one.fields().is_empty());
+            }
+        }
+        let mut fields: Vec<(String, Kind)> = Vec::new();
+        let mut add = |name: &str| -> Result<(), UnknownField> {
+            if fields.iter().all(|(known, _)| known != name) {
+                let unknown = || UnknownField { name: name.to_owned() };
+                let kind = formats.iter().find_map(|one| one.kind(name)).ok_or_else(unknown)?;
+                fields.push((name.to_owned(), kind));
+            }
+            Ok(())
+        };
+        if let Some(names) = names {
+            names.iter().try_for_each(|name| add(name))?;
+        } else {
+            let given = formats.iter().flat_map(Format::fields).filter(|field| !field.on_demand);
+            given.map(|field| field.name).try_for_each(|name| add(&name))?;
+        }
+        let names: Vec<_> = fields.iter().map(|(name, _)| &**name).collect();
+        let (reader, filter) = match filter {
+            None => (Reader::lenient(format, &names), None),
+            Some(filter) => {
+                let (reader, bound) = filter.lenient_reader(format, &names);
+                (reader, Some(bound))
+            }
+        };
+        Ok(Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) })
+    }
+
+    fn with_fields(reader: Reader, filter: Option<Bound>, fields: Vec<(String, Kind)>) -> Self {
+        let batches = vec![Rows::new(&fields)];
+        let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
+        let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
+        let can_wait = |field: &usize| reader.can_wait(*field);
+        let (mut waiting, mut at_once): (Vec<_>, Vec<_>) =
+            (0..table.fields.len()).partition(can_wait);
+        if waiting.len() < FEWEST_WAITING {
+            at_once = (0..table.fields.len()).collect();
+            waiting.clear();
+        }
+        Self {
+            reader,
+            filter,
+            times,
+            at_once,
+            waiting,
+            kept: Kept::default(),
+            table,
+            line: 0,
+            expected: 0,
+            bytes: 0,
+            most_bytes: MAX_BATCH_BYTES,
+        }
+    }
+
+    /// Takes the next line.
+    pub fn push(&mut self, line: &[u8]) {
+        let number = self.line;
+        self.line += 1;
+        match read_filtered(&mut self.reader, self.filter.as_ref(), line) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.table.filtered += 1;
+                return;
+            }
+            Err(lost) => {
+                let (byte, reason, expected) = told(&mut self.reader, line, lost);
+                self.table.rejects.push(Rejected { line: number, byte, reason, expected });
+                return;
+            }
+        }
+        if self.bytes + line.len() > self.most_bytes {
+            self.flush();
+            self.table.batches.push(Rows::new(&self.table.fields));
+            self.bytes = 0;
+        }
+        self.bytes += line.len();
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        for &field in &self.at_once {
+            batch.columns[field].push(if self.times == Some(field) {
+                self.reader.time(line, field).map_or(Value::Null, Value::Time)
+            } else {
+                self.reader.value(line, field)
+            });
+        }
+        batch.len += 1;
+        self.table.rows += 1;
+        if self.waiting.is_empty() {
+            if batch.len == 1 {
+                self.make_room();
+            }
+            return;
+        }
+        self.reader.keep(line, &mut self.kept);
+        if self.kept.len == Kept::MOST {
+            self.flush();
+        }
+    }
+
+    /// Gives the columns that wait the values of the lines that were kept.
+    fn flush(&mut self) {
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        let is_first = batch.len == self.kept.len;
+        for &field in &self.waiting {
+            batch.columns[field].extend(&self.reader, &self.kept, field);
+        }
+        let is_any = self.kept.len > 0;
+        self.kept.clear();
+        if is_first && is_any {
+            self.make_room();
+        }
+    }
+
+    /// Makes room for all lines of a batch, of which some are there: columns that grow together
+    /// are copied each time.
+    fn make_room(&mut self) {
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        // All will be much like the first ones; room that is not used costs nothing.
+        let bytes = self.expected.min(self.most_bytes);
+        let lines = bytes.saturating_mul(batch.len) / (self.bytes + batch.len).max(1);
+        let lines = (lines + lines / 8).min(MOST_RESERVED);
+        batch.columns.iter_mut().for_each(|column| column.reserve(lines, batch.len));
+    }
+
+    /// The table of all of them.
+    pub fn finish(mut self) -> Table {
+        self.flush();
+        for column in self.table.batches.iter_mut().flat_map(|batch| &mut batch.columns) {
+            if let Values::Text { offsets, data } = &mut column.values
+                && !is_text(offsets, data)
+            {
+                make_text(offsets, data);
+            }
+        }
+        self.table
+    }
+}
+
+impl Rows {
+    fn new(fields: &[(String, Kind)]) -> Self {
+        let columns = fields.iter().map(|&(_, kind)| Column::new(kind)).collect();
+        Self { columns, len: 0 }
+    }
+}
+
+impl Column {
+    fn new(kind: Kind) -> Self {
+        let values = match kind {
+            Kind::Text => Values::Text { offsets: vec![0], data: Vec::new() },
+            Kind::Int => Values::Int(Vec::new()),
+            Kind::Float => Values::Float(Vec::new()),
+            Kind::Time => Values::Time(Vec::new()),
+        };
+        Self { valid: Bits::default(), values }
+    }
+
+    /// Makes room for so many values like the few that are there.
+    fn reserve(&mut self, values: usize, there: usize) {
+        match &mut self.values {
+            Values::Text { offsets, data } => {
+                offsets.reserve(values);
+                data.reserve((data.len().saturating_mul(values) / there).min(MAX_BATCH_BYTES));
+            }
+            Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
+            Values::Float(numbers) => numbers.reserve(values),
+            // Of answers, never of lines.
+            Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. } => {}
+        }
+    }
+
+    /// Appends what the lines that were kept have in a field.
+    fn extend(&mut self, reader: &Reader, kept: &Kept, field: usize) {
+        let mut valid = 0_u64;
+        let mut place = 0;
+        let mut note = |is_there: bool| {
+            valid |= u64::from(is_there) << place;
+            place += 1;
+        };
+        match &mut self.values {
+            Values::Text { offsets, data } => reader.values_of(kept, field, |value| {
+                if let Value::Text(text) = value {
+                    data.extend_from_slice(text);
+                }
+                note(matches!(value, Value::Text(_)));
+                offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
+            }),
+            Values::Int(values) => reader.values_of(kept, field, |value| {
+                let number = if let Value::Int(number) = value { Some(number) } else { None };
+                note(number.is_some());
+                values.push(number.unwrap_or_default());
+            }),
+            Values::Float(_)
+            | Values::Time(_)
+            | Values::Bytes { .. }
+            | Values::Large(_)
+            | Values::Counted { .. } => {}
+        }
+        self.valid.extend(valid, kept.len);
+    }
+
+    #[inline]
+    fn push(&mut self, value: Value<'_>) {
+        let is_there = match (&mut self.values, value) {
+            (Values::Text { offsets, data }, value) => {
+                let there = if let Value::Text(text) = value {
+                    data.extend_from_slice(text);
+                    true
+                } else {
+                    false
+                };
+                offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
+                there
+            }
+            (Values::Int(values), Value::Int(value))
+            | (Values::Time(values), Value::Time(value)) => {
+                values.push(value);
+                true
+            }
+            (Values::Float(values), Value::Float(value)) => {
+                values.push(value);
+                true
+            }
+            (Values::Int(values) | Values::Time(values), _) => {
+                values.push(0);
+                false
+            }
+            (Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. }, _) => false,
+            (Values::Float(values), _) => {
+                values.push(0.0);
+                false
+            }
+        };
+        self.valid.push(is_there);
+    }
+}
+
+/// Whether each value is UTF-8. To look at them one by one was an eighth of a full parse.
+fn is_text(offsets: &[i32], data: &[u8]) -> bool {
+    // A character of several bytes may not be of several values.
+    let begins = |offset: &i32| {
+        let byte = usize::try_from(*offset).ok().and_then(|at| data.get(at));
+        byte.is_none_or(|byte| byte & 0xc0 != 0x80)
+    };
+    std::str::from_utf8(data).is_ok() && (data.is_ascii() || offsets.iter().all(begins))
+}
+
+/// Replaces what is not UTF-8.
+fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
+    let raw = std::mem::take(data);
+    let mut start = 0;
+    // The first is where the first value begins.
+    for offset in offsets.iter_mut().skip(1) {
+        let end = usize::try_from(*offset).unwrap_or(start);
+        data.extend_from_slice(lossy(raw.get(start..end).unwrap_or_default()).as_bytes());
+        *offset = i32::try_from(data.len()).unwrap_or(i32::MAX);
+        start = end;
+    }
+}
+
+/// The fields of a chunk's lines, and where all of them went.
+pub fn tabulate(
+    reader: Reader,
+    filter: Option<Bound>,
+    chunk: Chunk<'_>,
+    mut rejects: Option<&mut Rejects>,
+) -> Result<(Table, Counters), BatchError> {
+    let mut tabulator = Tabulator::filtered(reader, filter);
+    let mut lines = Counters::default();
+    chunk.for_each(|line| {
+        lines.fed += 1;
+        let before = tabulator.table.rejects.len();
+        tabulator.push(line);
+        if let Some(reject) = tabulator.table.rejects.get(before) {
+            lines.reject(reject.reason);
+            if let Some(rejects) = &mut rejects {
+                rejects.write(lines.fed, reject.byte, reject.reason, line);
+            }
+        }
+    })?;
+    let table = tabulator.finish();
+    lines.counted = table.rows as u64;
+    lines.filtered = table.filtered as u64;
+    Ok((table, lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
+        let format = Format::new("combined").unwrap();
+        let mut tabulator = Tabulator::new(Reader::new(&format, fields).unwrap());
+        for line in lines {
+            tabulator.push(line);
+        }
+        tabulator.finish()
+    }
+
+    #[test]
+    fn rejects_name_line_and_byte() {
+        let table = table(&["url"], &[b"x", b""]);
+        assert_eq!(table.rows, 0);
+        let places: Vec<_> =
+            table.rejects.iter().map(|reject| (reject.line, reject.byte)).collect();
+        assert_eq!(places, [(0, 1), (1, 0)]);
+    }
+
+    #[test]
+    fn a_column_has_a_place_for_each_line_and_a_bit_where_it_has_a_value() {
+        let line = |status: &str| {
+            format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
+        };
+        let lines: Vec<_> = (0..10).map(|at| line(if at % 3 == 0 { "-" } else { "404" })).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+        let table = table(&["status", "url"], &lines);
+        let [status, url] = &table.batches[0].columns[..] else { panic!() };
+        assert_eq!((status.valid.len, status.valid.zeros, url.valid.zeros), (10, 4, 0));
+        for at in 0..10 {
+            assert_eq!(int(status, at), (at % 3 != 0).then_some(404));
+            assert_eq!(text_of(url, at), Some(&b"/a"[..]));
+        }
+    }
+
+    #[test]
+    fn text_is_utf8_value_by_value() {
+        let line = |agent: &[u8]| {
+            let head = br#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" ""#;
+            [head, agent, &b"\""[..]].concat()
+        };
+        let agents: [&[u8]; 8] =
+            [b"a", b"\xc3", b"\xa9", "\u{e9}".as_bytes(), b"", b"x\xff\xffy", b"\xf0\x9f", b"z"];
+        // Every two and all of them, so that a character stands across values too.
+        let pairs = agents.iter().flat_map(|&one| agents.iter().map(move |&two| vec![one, two]));
+        for some in pairs.chain([agents.to_vec()]) {
+            let lines: Vec<_> = some.iter().map(|agent| line(agent)).collect();
+            let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+            let table = table(&["agent"], &lines);
+            for (at, agent) in some.iter().enumerate() {
+                let expected = (!agent.is_empty()).then(|| lossy(agent).into_owned().into_bytes());
+                let found = text_of(&table.batches[0].columns[0], at);
+                assert_eq!(found.map(<[u8]>::to_vec), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_those_that_were_pushed() {
+        for len in 0..40 {
+            for first_zero in 0..=len {
+                let pushed: Vec<_> = (0..len).map(|at| at < first_zero || at % 3 == 1).collect();
+                let mut bits = Bits::default();
+                for &bit in &pushed {
+                    bits.push(bit);
+                }
+                let zeros = pushed.iter().filter(|&&bit| !bit).count();
+                assert_eq!((bits.len, bits.zeros), (len, zeros));
+                let found: Vec<_> = (0..len).map(|at| bits.get(at)).collect();
+                assert_eq!(found, pushed);
+                // What stands behind the last bit is zero, as what reads it by bytes may want it.
+                let ones: u32 = bits.bytes.iter().map(|byte| byte.count_ones()).sum();
+                assert_eq!(ones as usize, if zeros == 0 { 0 } else { len - zeros });
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_the_columns_of_every_header_in_its_text() {
+        let format = Format::new("w3c").unwrap();
+        let text = b"#Fields: c-ip sc-status\n1.2.3.4 200\n#Fields: sc-status x-own\n404 b\n";
+        let mut tabulator = Tabulator::of(&format, text, None, None).unwrap();
+        Chunk::Lines(text).for_each(|line| tabulator.push(line)).unwrap();
+        let table = tabulator.finish();
+        let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
+        let expected = [("host", Kind::Text), ("status", Kind::Int), ("x-own", Kind::Text)];
+        assert_eq!((fields, table.filtered), (expected.into(), 2));
+        let [host, status, own] = &table.batches[0].columns[..] else { panic!() };
+        assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
+        assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
+        assert_eq!([text_of(own, 0), text_of(own, 1)], [None, Some(&b"b"[..])]);
+        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()]), None).unwrap_err();
+        assert_eq!(unknown.name, "nothing");
+    }
+
+    #[test]
+    fn a_batch_ends_before_its_lines_are_too_long_together() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["host", "status"]).unwrap();
+        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::new(reader) };
+        let line = |host: usize| {
+            format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x""#)
+        };
+        for host in 0..5 {
+            tabulator.push(line(host).as_bytes());
+            tabulator.push(b"no log line");
+        }
+        let table = tabulator.finish();
+        let lens: Vec<_> = table.batches.iter().map(|batch| batch.len).collect();
+        assert_eq!(
+            (line(0).len(), lens, table.rows, table.rejects.len()),
+            (66, vec![2, 2, 1], 5, 5)
+        );
+        let hosts = table.batches.iter().flat_map(|batch| {
+            (0..batch.len).filter_map(|at| text_of(&batch.columns[0], at).map(<[u8]>::to_vec))
+        });
+        assert!(hosts.eq((0..5).map(|host| host.to_string().into_bytes())));
+    }
+
+    #[test]
+    fn a_chunk_is_counted_and_its_rejects_are_written() {
+        let format = Format::new("combined").unwrap();
+        let reader = Reader::new(&format, &["status"]).unwrap();
+        let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
+        let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
+        let (table, lines) =
+            tabulate(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+        assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
+        assert_eq!(lines.rejected(Reason::NoMatch), 2);
+        let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";
+        assert_eq!(rejects.out, expected.as_bytes());
+    }
+
+    fn int(column: &Column, at: usize) -> Option<i64> {
+        let Values::Int(values) = &column.values else { panic!() };
+        column.valid.get(at).then(|| values[at])
+    }
+
+    fn text_of(column: &Column, at: usize) -> Option<&[u8]> {
+        let Values::Text { offsets, data } = &column.values else { panic!() };
+        let place = |at: usize| usize::try_from(offsets[at]).unwrap();
+        column.valid.get(at).then(|| &data[place(at)..place(at + 1)])
+    }
+}

@@ -1,0 +1,635 @@
+//! About how many different values there are, in bounded memory: `HyperLogLog`.
+//!
+//! Flajolet, Fusy, Gandouet and Meunier, "`HyperLogLog`: the analysis of a near-optimal cardinality
+//! estimation algorithm", 2007. Each value is hashed; some bits of the hash choose a register, and
+//! the register keeps the highest rank, which is the place of the first 1 in the others. A maximum
+//! has no inverse, so a window keeps for each register what can still become it: the ranks of panes
+//! after which no higher one came, with the number of the pane (Chabchoub and Hébrail, "Sliding
+//! `HyperLogLog`", 2010). It says what a sketch of its values alone would say, to the bit. Ranks
+//! become a number as in Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches",
+//! 2017, algorithm 6, which holds from none to 2^64 and has no threshold.
+
+use super::values::{Told, get, put};
+use super::{Cell, Input, Scope, take};
+
+/// The usual error, that of 2^12 registers.
+const DEFAULT_ERROR: f64 = 1.04 / 64.0;
+
+const LEAST_PRECISION: u32 = 4;
+const MOST_PRECISION: u32 = 16;
+
+/// Counts how many registers are of each rank; a hash has 64 bits and 4 of them choose at least.
+type Ranks = [u32; 62];
+
+/// Up to as many slots are looked at for an answer; for more of them ranks are counted all along.
+const LOOKED_AT: usize = 512;
+
+/// The sketch, of 2^`precision` registers.
+///
+/// Approximate: the standard error is `1.04 / sqrt(2^precision)` of the number, 1.6 % with the
+/// usual 2^12 registers, and less below some thousands. A part takes 24 bytes and 4 for each
+/// different register up to a quarter of them, and then one for every register. A window takes 48
+/// bytes and 12 to 24 for each rank it keeps (of a register about the logarithm of the panes it was
+/// hit in, at most one a pane), and 248 with many of them. An event costs a hash and a search; what
+/// comes and leaves costs one place in memory for each register of the pane; an answer is a sum
+/// over ranks, with few of them after a look at all. Values chosen to crowd some registers make a
+/// search longer, but never than the pairs there are, which their number bounds.
+///
+/// The hash has no secret, as sketches of several processes merge. Who chooses values to that end
+/// can make their number look larger or smaller; where that matters, `distinct` is exact.
+#[derive(Clone, Debug)]
+pub(super) struct ApproxDistinct {
+    precision: u32,
+}
+
+/// The registers of a pane that are not 0.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// Register and rank, in order of registers.
+    Few(Vec<u32>),
+    /// The rank of each register.
+    All(Box<[u8]>),
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+/// What may still become the highest rank of a register, with the numbers of panes.
+///
+/// Pairs stand in order of registers, and of one register the oldest and highest first. Each has a
+/// home, which is where it would be if registers were spread evenly; hashes see to it that they are
+/// nearly so. It stands there or behind it, with no empty slot between.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Total {
+    /// Pairs, and 0 where there is none.
+    slots: Vec<u64>,
+    /// There are 2^`bits` homes.
+    bits: u32,
+    /// How many pairs there are.
+    len: usize,
+    /// Of how many registers which rank is the highest, if that is not counted when it is asked.
+    ranks: Option<Box<Ranks>>,
+}
+
+impl ApproxDistinct {
+    /// With at most this error, as far as 2^4 to 2^16 registers go; the usual one if it is none.
+    pub(super) fn new(error: f64) -> Self {
+        let error = if error > 0.0 { error } else { DEFAULT_ERROR };
+        let enough = |precision: &u32| 1.04 / f64::from(1 << precision).sqrt() <= error;
+        let precision = (LEAST_PRECISION..MOST_PRECISION).find(enough);
+        Self { precision: precision.unwrap_or(MOST_PRECISION) }
+    }
+
+    fn registers(&self) -> u32 {
+        1 << self.precision
+    }
+
+    /// A register as the highest of 16 bits.
+    fn upper(&self, register: u32) -> u64 {
+        u64::from(register) << (MOST_PRECISION - self.precision)
+    }
+
+    fn highest(&self) -> u8 {
+        (65 - self.precision).to_le_bytes()[0]
+    }
+
+    /// A part of more registers than this has them all.
+    fn few(&self) -> usize {
+        self.registers() as usize / 4
+    }
+
+    #[inline]
+    fn raise(&self, part: &mut Part, register: u32, rank: u8) {
+        let pairs = match part {
+            Part::All(ranks) => {
+                let held = &mut ranks[register as usize];
+                *held = rank.max(*held);
+                return;
+            }
+            Part::Few(pairs) => pairs,
+        };
+        let pair = register << 8 | u32::from(rank);
+        match pairs.binary_search_by_key(&register, |pair| pair >> 8) {
+            Ok(place) => pairs[place] = pair.max(pairs[place]),
+            Err(place) if pairs.len() < self.few() => pairs.insert(place, pair),
+            Err(_) => {
+                let mut ranks = vec![0; self.registers() as usize].into_boxed_slice();
+                part.each(|register, rank| ranks[register as usize] = rank);
+                ranks[register as usize] = rank;
+                *part = Part::All(ranks);
+            }
+        }
+    }
+
+    /// How many values registers of these ranks tell of.
+    fn estimate(&self, ranks: &Ranks) -> Cell {
+        let registers = f64::from(self.registers());
+        let highest = usize::from(self.highest());
+        let count = |rank: usize| f64::from(ranks[rank]);
+        let mut sum = registers * tau(1.0 - count(highest) / registers);
+        for rank in (1..highest).rev() {
+            sum = 0.5 * (sum + count(rank));
+        }
+        sum += registers * sigma(count(0) / registers);
+        let estimate = registers / (2.0 * std::f64::consts::LN_2) * registers / sum;
+        #[expect(clippy::cast_possible_truncation, reason = "far from the largest")]
+        Cell::Int(estimate.round() as i128)
+    }
+}
+
+/// Ertl's correction for registers that are 0.
+fn sigma(share: f64) -> f64 {
+    if share >= 1.0 {
+        return f64::INFINITY;
+    }
+    let (mut power, mut weight, mut sum) = (share, 1.0, share);
+    loop {
+        power *= power;
+        let next = sum + power * weight;
+        weight += weight;
+        if next <= sum {
+            return sum;
+        }
+        sum = next;
+    }
+}
+
+/// Ertl's correction for registers that can rise no further.
+fn tau(share: f64) -> f64 {
+    if share <= 0.0 || share >= 1.0 {
+        return 0.0;
+    }
+    let (mut root, mut weight, mut sum) = (share, 1.0, 1.0 - share);
+    loop {
+        root = root.sqrt();
+        weight *= 0.5;
+        let next = sum - (1.0 - root) * (1.0 - root) * weight;
+        if next >= sum {
+            return sum / 3.0;
+        }
+        sum = next;
+    }
+}
+
+impl super::Aggregate for ApproxDistinct {
+    type Part = Part;
+    type Total = Total;
+
+    #[inline]
+    fn add(&self, part: &mut Part, input: &Input<'_>) {
+        let Some(told) = Told::of(input.value) else { return };
+        let hash = told.hash();
+        // A 1 behind the last bit ends the search.
+        let rest = hash << self.precision | 1 << (self.precision - 1);
+        let rank = (rest.leading_zeros() + 1).to_le_bytes()[0];
+        #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits are left")]
+        self.raise(part, (hash >> (64 - self.precision)) as u32, rank);
+    }
+
+    fn merge(&self, part: &mut Part, other: &Part) {
+        if let (Part::All(ranks), Part::All(others)) = (&mut *part, other) {
+            ranks.iter_mut().zip(others).for_each(|(rank, other)| *rank = (*rank).max(*other));
+            return;
+        }
+        other.each(|register, rank| self.raise(part, register, rank));
+    }
+
+    fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
+        part.each(|register, rank| total.enter(self.upper(register), rank, pane));
+    }
+
+    fn leave(&self, total: &mut Total, part: &Part, pane: i64) {
+        part.each(|register, _| total.leave(self.upper(register), pane));
+        total.fit();
+    }
+
+    fn emit(&self, total: &Total, _scope: &Scope<'_>) -> Cell {
+        let mut ranks = total.ranks.as_ref().map_or_else(|| total.count(), |ranks| **ranks);
+        ranks[0] = self.registers() - ranks.iter().sum::<u32>();
+        self.estimate(&ranks)
+    }
+
+    fn emit_part(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
+        let mut ranks = [0; 62];
+        part.each(|_, rank| ranks[usize::from(rank)] += 1);
+        ranks[0] = self.registers() - ranks.iter().sum::<u32>();
+        self.estimate(&ranks)
+    }
+
+    /// The precision; how many registers are not 0; for few of them how far each is from the one
+    /// before and its rank, for more of them all ranks.
+    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+        out.push(self.precision.to_le_bytes()[0]);
+        match part {
+            Part::Few(pairs) => {
+                put(out, pairs.len() as u64);
+                let mut next = 0;
+                part.each(|register, rank| {
+                    put(out, u64::from(register - next));
+                    out.push(rank);
+                    next = register + 1;
+                });
+            }
+            Part::All(ranks) => {
+                put(out, ranks.iter().filter(|&&rank| rank > 0).count() as u64);
+                out.extend_from_slice(ranks);
+            }
+        }
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+        let [precision] = take(bytes)?;
+        let count = usize::try_from(get(bytes)?).ok()?;
+        if u32::from(precision) != self.precision {
+            return None;
+        }
+        if count > self.few() {
+            let (ranks, rest) = bytes.split_at_checked(self.registers() as usize)?;
+            let there = ranks.iter().filter(|&&rank| rank > 0).count();
+            if there != count || ranks.iter().any(|&rank| rank > self.highest()) {
+                return None;
+            }
+            *bytes = rest;
+            return Some(Part::All(ranks.into()));
+        }
+        let mut pairs = Vec::new();
+        let mut next = 0_u32;
+        for _ in 0..count {
+            let register = next.checked_add(u32::try_from(get(bytes)?).ok()?)?;
+            let [rank] = take(bytes)?;
+            if register >= self.registers() || rank == 0 || rank > self.highest() {
+                return None;
+            }
+            pairs.push(register << 8 | u32::from(rank));
+            next = register + 1;
+        }
+        Some(Part::Few(pairs))
+    }
+}
+
+impl Part {
+    /// Calls with each register that is not 0, in order, and its rank.
+    #[inline]
+    fn each(&self, mut call: impl FnMut(u32, u8)) {
+        match self {
+            Self::Few(pairs) => {
+                for pair in pairs {
+                    call(pair >> 8, pair.to_le_bytes()[0]);
+                }
+            }
+            Self::All(ranks) => {
+                for (register, &rank) in (0..).zip(ranks).filter(|(_, rank)| **rank > 0) {
+                    call(register, rank);
+                }
+            }
+        }
+    }
+}
+
+/// A register, as the highest of 16 bits, a rank in the lowest 8 bits, and between them as much of
+/// the pane's number as tells the panes of a window apart. Never 0, as no rank is.
+fn pair(register: u64, rank: u8, pane: i64) -> u64 {
+    register << 48 | pane_bits(pane) | u64::from(rank)
+}
+
+fn pane_bits(pane: i64) -> u64 {
+    pane.cast_unsigned() << 24 >> 16
+}
+
+fn register_of(pair: u64) -> u64 {
+    pair >> 48
+}
+
+fn rank_of(pair: u64) -> u8 {
+    pair.to_le_bytes()[0]
+}
+
+fn is_of(pair: u64, pane: i64) -> bool {
+    pair & 0xffff_ffff_ff00 == pane_bits(pane)
+}
+
+/// How many slots there are for 2^`bits` homes; the last ones are for what is crowded out there.
+fn slots_for(bits: u32) -> usize {
+    let homes = 1_usize << bits;
+    homes + homes / 8 + 3
+}
+
+impl Total {
+    fn home(&self, register: u64) -> usize {
+        (register << self.bits >> 16) as usize
+    }
+
+    /// Where the pairs of a register begin, or would.
+    #[inline]
+    fn first(&self, register: u64) -> usize {
+        let mut place = self.home(register);
+        while self.at(place) != 0 && register_of(self.at(place)) < register {
+            place += 1;
+        }
+        place
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> u64 {
+        self.slots.get(place).copied().unwrap_or(0)
+    }
+
+    fn has(&self, place: usize, register: u64) -> bool {
+        self.at(place) != 0 && register_of(self.at(place)) == register
+    }
+
+    fn enter(&mut self, register: u64, rank: u8, pane: i64) {
+        let first = self.first(register);
+        let before = self.rank_at(first, register);
+        let mut place = first;
+        while self.has(place, register) && rank_of(self.slots[place]) > rank {
+            place += 1;
+        }
+        let new = pair(register, rank, pane);
+        if self.has(place, register) {
+            // What is not higher and leaves earlier never is the highest again.
+            self.slots[place] = new;
+            while self.has(place + 1, register) {
+                self.remove(place + 1);
+            }
+        } else if !self.insert(place, new) {
+            self.rebuild(self.bits + 1);
+            self.enter(register, rank, pane);
+            return;
+        }
+        self.note(before, before.max(rank));
+    }
+
+    fn leave(&mut self, register: u64, pane: i64) {
+        let first = self.first(register);
+        let before = self.rank_at(first, register);
+        while self.has(first, register) && is_of(self.slots[first], pane) {
+            self.remove(first);
+        }
+        self.note(before, self.rank_at(first, register));
+    }
+
+    /// The rank of a register whose pairs begin here.
+    fn rank_at(&self, first: usize, register: u64) -> u8 {
+        if self.has(first, register) { rank_of(self.slots[first]) } else { 0 }
+    }
+
+    /// Says whether there was room: others move up to the next empty slot.
+    fn insert(&mut self, place: usize, new: u64) -> bool {
+        if (self.len + 1) * 3 > self.slots.len() * 2 {
+            return false;
+        }
+        let behind = self.slots.get(place..).unwrap_or(&[]);
+        let Some(empty) = behind.iter().position(|&pair| pair == 0) else { return false };
+        self.slots.copy_within(place..place + empty, place + 1);
+        self.slots[place] = new;
+        self.len += 1;
+        true
+    }
+
+    /// Those behind it that are not at home move down.
+    fn remove(&mut self, place: usize) {
+        let behind = &self.slots[place + 1..];
+        let moved = (place + 1..)
+            .zip(behind)
+            .position(|(slot, &pair)| pair == 0 || self.home(register_of(pair)) == slot)
+            .unwrap_or(behind.len());
+        self.slots.copy_within(place + 1..=place + moved, place);
+        self.slots[place + moved] = 0;
+        self.len -= 1;
+    }
+
+    fn note(&mut self, before: u8, after: u8) {
+        let Some(ranks) = &mut self.ranks else { return };
+        if before != after {
+            // Of those that are 0 no account is kept.
+            ranks[usize::from(before)] -= u32::from(before > 0);
+            ranks[usize::from(after)] += u32::from(after > 0);
+        }
+    }
+
+    #[cold]
+    fn rebuild(&mut self, bits: u32) {
+        let pairs = std::mem::take(&mut self.slots);
+        self.bits = bits;
+        self.slots = vec![0; slots_for(bits)];
+        let mut next = 0;
+        for &pair in pairs.iter().filter(|&&pair| pair != 0) {
+            let place = next.max(self.home(register_of(pair)));
+            let Some(slot) = self.slots.get_mut(place) else {
+                self.slots = pairs;
+                return self.rebuild(bits + 1);
+            };
+            *slot = pair;
+            next = place + 1;
+        }
+        self.ranks = (self.slots.len() > LOOKED_AT).then(|| Box::new(self.count()));
+    }
+
+    /// Of how many registers which rank is the highest.
+    fn count(&self) -> Ranks {
+        let mut ranks = [0; 62];
+        let mut last = None;
+        for &pair in self.slots.iter().filter(|&&pair| pair != 0) {
+            let register = Some(register_of(pair));
+            if register != last {
+                ranks[usize::from(rank_of(pair))] += 1;
+                last = register;
+            }
+        }
+        ranks
+    }
+
+    /// Gives slots back where most are empty.
+    fn fit(&mut self) {
+        if self.len == 0 {
+            *self = Self::default();
+        } else if self.bits > 0 && self.len * 8 < self.slots.len() {
+            self.rebuild((self.len * 4).ilog2());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Aggregate as _;
+    use super::super::values::testing::{
+        asks, bytes_of, merges_in_any_order, mixed, panes, part_of, reads_only_what_is_written,
+        scope, slide, survives_changes,
+    };
+    use super::*;
+    use crate::ground::{Kind, Value};
+
+    const ERRORS: [f64; 4] = [0.5, 0.13, DEFAULT_ERROR, 0.0082];
+
+    /// The highest ranks, with no thought of memory.
+    fn registers(sketch: &ApproxDistinct, values: &[Cell]) -> Vec<u8> {
+        let mut all = vec![0; 1 << sketch.precision];
+        for value in values {
+            part_of(sketch, std::slice::from_ref(value)).each(|register, rank| {
+                all[register as usize] = rank.max(all[register as usize]);
+            });
+        }
+        all
+    }
+
+    fn afresh(sketch: &ApproxDistinct, values: &[Cell]) -> Cell {
+        let mut ranks = [0; 62];
+        for rank in registers(sketch, values) {
+            ranks[usize::from(rank)] += 1;
+        }
+        sketch.estimate(&ranks)
+    }
+
+    fn ints() -> impl Strategy<Value = Cell> {
+        (0..3_000_i64).prop_map(|number| Cell::Int(number.into()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_window_says_what_a_sketch_of_its_values_says(
+            panes in panes(ints(), 300), length in 1..12_i64,
+            error in prop::sample::select(&ERRORS[..]),
+        ) {
+            let sketch = ApproxDistinct::new(error);
+            let ask = asks("approx_distinct", 0.0, error);
+            slide(&sketch, &scope(&ask, Kind::Int), &panes, length, |cell, values| {
+                assert_eq!(*cell, afresh(&sketch, values));
+            });
+        }
+
+        #[test]
+        fn a_window_keeps_of_each_register_what_can_still_become_its_rank(
+            panes in prop::collection::vec(prop::collection::vec(ints(), 0..100), 1..30),
+            stays in 0..30_usize,
+        ) {
+            let sketch = ApproxDistinct::new(0.13);
+            let parts: Vec<_> = panes.iter().map(|values| part_of(&sketch, values)).collect();
+            let mut total = Total::default();
+            (0..).zip(&parts).for_each(|(pane, part)| sketch.enter(&mut total, part, pane));
+            let left = panes.len().saturating_sub(stays);
+            (0..).zip(&parts[..left]).for_each(|(pane, part)| sketch.leave(&mut total, part, pane));
+            let pairs: Vec<_> = total.slots.iter().copied().filter(|&pair| pair != 0).collect();
+            prop_assert_eq!(pairs.len(), total.len);
+            if let Some(ranks) = &total.ranks {
+                prop_assert_eq!(**ranks, total.count());
+            }
+            for (place, &pair) in total.slots.iter().enumerate().filter(|&(_, &pair)| pair != 0) {
+                let home = total.home(register_of(pair));
+                prop_assert!(home <= place && !total.slots[home..place].contains(&0));
+            }
+            let mut expected: Vec<u64> = Vec::new();
+            for register in 0..1 << sketch.precision {
+                let (mut highest, mut group) = (0, Vec::new());
+                for pane in (left..panes.len()).rev() {
+                    let rank = registers(&sketch, &panes[pane])[register as usize];
+                    if rank > highest {
+                        group.push(pair(sketch.upper(register), rank, i64::try_from(pane).unwrap()));
+                        highest = rank;
+                    }
+                }
+                expected.extend(group.iter().rev());
+            }
+            prop_assert_eq!(pairs, expected);
+        }
+
+        #[test]
+        fn values_of_all_kinds_are_told_apart(panes in panes(mixed(), 20), length in 1..6_i64) {
+            let sketch = ApproxDistinct::new(0.0);
+            let ask = asks("approx_distinct", 0.0, 0.0);
+            slide(&sketch, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
+                assert_eq!(*cell, afresh(&sketch, values));
+            });
+        }
+
+        #[test]
+        fn the_order_of_merging_makes_no_odds(
+            groups in prop::collection::vec(prop::collection::vec(ints(), 0..600), 0..5),
+            error in prop::sample::select(&ERRORS[..]),
+        ) {
+            merges_in_any_order(&ApproxDistinct::new(error), &groups);
+        }
+
+        #[test]
+        fn bytes_that_are_no_part_are_told(
+            mut bytes in prop::collection::vec(any::<u8>(), 1..60),
+            values in prop::collection::vec(ints(), 0..20),
+            changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
+            error in prop::sample::select(&ERRORS[..]),
+        ) {
+            let sketch = ApproxDistinct::new(error);
+            survives_changes(&sketch, &values, &changes);
+            reads_only_what_is_written(&sketch, &bytes);
+            bytes[0] = sketch.precision.to_le_bytes()[0];
+            reads_only_what_is_written(&sketch, &bytes);
+        }
+    }
+
+    /// The error of the estimate of so many values, in standard errors.
+    fn deviation(sketch: &ApproxDistinct, number: u32, seed: u64, text: bool) -> f64 {
+        let mut part = Part::default();
+        for value in 0..u64::from(number) {
+            let value = seed << 32 | value;
+            let word = format!("/item{value:08}");
+            let value =
+                if text { Value::Text(word.as_bytes()) } else { Value::Int(value.cast_signed()) };
+            sketch.add(&mut part, &Input { value, second: Value::Null, time: None });
+        }
+        let ask = asks("approx_distinct", 0.0, 0.0);
+        let Cell::Int(estimate) = sketch.emit_part(&part, &scope(&ask, Kind::Int)) else {
+            panic!("no number")
+        };
+        let estimate = f64::from(u32::try_from(estimate).unwrap());
+        let error = 1.04 / f64::from(sketch.registers()).sqrt();
+        (estimate - f64::from(number)) / f64::from(number) / error
+    }
+
+    #[test]
+    fn estimates_are_within_four_standard_errors() {
+        let (mut cases, mut squares) = (0.0, 0.0);
+        for (error, most) in [(0.13, 3e5), (DEFAULT_ERROR, 1e6), (0.005, 3e5)] {
+            let sketch = ApproxDistinct::new(error);
+            for seed in 0..40_u32 {
+                let number = f64::powf(most, f64::from(seed) / 39.0);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "small"
+                )]
+                let deviation = deviation(&sketch, number as u32, seed.into(), seed % 4 == 0);
+                // Of a few values, one that is missed may be more.
+                let few = f64::from(sketch.registers()).sqrt() / 1.04 / number;
+                assert!(deviation.abs() < 4.0 + few, "{number} {error}: {deviation}");
+                if number >= 2_000.0 {
+                    cases += 1.0;
+                    squares += deviation * deviation;
+                }
+            }
+        }
+        let root = f64::sqrt(squares / cases);
+        assert!((0.5..1.3).contains(&root), "{root} standard errors");
+    }
+
+    #[test]
+    fn the_error_says_how_many_registers_there_are() {
+        let precision = |error| ApproxDistinct::new(error).precision;
+        assert_eq!(precision(DEFAULT_ERROR), 12);
+        assert_eq!(precision(0.016_25), 12);
+        assert_eq!(precision(0.016), 13);
+        assert_eq!([precision(0.9), precision(0.26), precision(0.0041)], [4, 4, 16]);
+        assert_eq!([precision(1e-9), precision(f64::NAN), precision(0.0)], [16, 12, 12]);
+    }
+
+    #[test]
+    fn what_was_written_with_another_precision_is_not_read() {
+        let bytes = bytes_of(&ApproxDistinct::new(0.1), &Part::default());
+        assert!(ApproxDistinct::new(0.2).decode(&mut bytes.as_slice()).is_none());
+    }
+}

@@ -1,0 +1,367 @@
+//! Short numbers for values, so that a value is stored once however many keys have it.
+
+use std::hash::Hasher;
+
+use hashbrown::HashTable;
+
+use super::values::{Told, get, put};
+use crate::windows::keys::Seed;
+
+/// Values and their codes. A code means the same value as long as the value is held; in another
+/// table it means another.
+///
+/// A small whole number is its own code. Any other value takes 24 bytes here, 5 to 10 to be found,
+/// and its text. What is found by hash is found with a seed from outside: values are written by
+/// anybody.
+#[derive(Clone, Debug)]
+pub(super) struct Codes {
+    seed: Seed,
+    index: HashTable<u32>,
+    values: Vec<Held>,
+    /// Codes of values that are held no more.
+    free: Vec<u32>,
+    /// Texts, each with its length in front.
+    text: Vec<u8>,
+    /// How many of these bytes are of texts that are held no more.
+    dead: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    value: Kept,
+    hash: u32,
+    holders: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Int(i64),
+    Float(u64),
+    Time(i64),
+    /// Where its text starts.
+    Text(usize),
+}
+
+/// The bit of codes that are numbers themselves, by their other bits.
+const NUMBER: u32 = 1 << 31;
+
+/// No code.
+pub(super) const NONE: u32 = !NUMBER;
+
+/// Fewer bytes of texts that are gone are left where they are.
+const SLACK: usize = 1_024;
+
+impl Codes {
+    pub(super) fn new(seed: Seed) -> Self {
+        let (index, values, free, text) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { seed, index, values, free, text, dead: 0 }
+    }
+
+    /// A table without values, of the same seed.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(self.seed.clone())
+    }
+
+    /// Hashes numbers, such as codes, which anybody can choose too.
+    #[inline]
+    pub(super) fn hash(&self, number: u64) -> u64 {
+        let mut hasher = self.seed.hasher();
+        hasher.write_u64(number);
+        hasher.finish()
+    }
+
+    /// How many values have a code that is no number itself.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.values.len() - self.free.len()
+    }
+
+    /// The value of a code.
+    #[inline]
+    pub(super) fn told(&self, code: u32) -> Told<'_> {
+        if is_number(code) {
+            return Told::Int(i64::from((code << 1).cast_signed() >> 1));
+        }
+        self.values[code as usize].value.told(&self.text)
+    }
+
+    /// The code of a value, a new one if it has none.
+    #[inline]
+    pub(super) fn code(&mut self, told: Told<'_>) -> u32 {
+        if let Some(code) = own_code(told) {
+            return code;
+        }
+        let hash = self.hash_of(told);
+        if let Some(code) = self.find_by(told, hash) {
+            return code;
+        }
+        let value = Kept::new(told, &mut self.text);
+        let held = Held { value, hash, holders: 0 };
+        let code = if let Some(code) = self.free.pop() {
+            self.values[code as usize] = held;
+            code
+        } else {
+            self.values.push(held);
+            // As many do not fit into memory.
+            u32::try_from(self.values.len() - 1).unwrap_or(NONE)
+        };
+        let values = &self.values;
+        self.index.insert_unique(spread(hash), code, |&code| spread(values[code as usize].hash));
+        code
+    }
+
+    /// The code of a value that has one.
+    #[inline]
+    pub(super) fn find(&self, told: Told<'_>) -> Option<u32> {
+        own_code(told).or_else(|| self.find_by(told, self.hash_of(told)))
+    }
+
+    /// The codes here of all that another table has codes for, [`NONE`] where there is none.
+    ///
+    /// A value is a few steps away, and a table of many is in no cache: each step is made for
+    /// some values at a time, so that they wait for memory together.
+    pub(super) fn find_all(&self, other: &Self) -> Vec<u32> {
+        let mut found = Vec::with_capacity(other.values.len());
+        let mut all = [(0, NONE, Kept::Int(0)); 32];
+        for values in other.values.chunks(all.len()) {
+            for (held, (hash, ..)) in values.iter().zip(&mut all) {
+                *hash = self.hash_of(held.value.told(&other.text));
+            }
+            for (hash, code, _) in &mut all[..values.len()] {
+                *code = self.index.iter_hash(spread(*hash)).next().copied().unwrap_or(NONE);
+            }
+            for (_, code, kept) in &mut all[..values.len()] {
+                match self.values.get(*code as usize) {
+                    Some(held) => *kept = held.value,
+                    None => *code = NONE,
+                }
+            }
+            for (held, &(hash, code, kept)) in values.iter().zip(&all) {
+                let told = held.value.told(&other.text);
+                let first = code != NONE && kept.told(&self.text) == told;
+                let code = if first { Some(code) } else { self.find_by(told, hash) };
+                found.push(code.unwrap_or(NONE));
+            }
+        }
+        found
+    }
+
+    /// Notes that somebody has a value.
+    #[inline]
+    pub(super) fn hold(&mut self, code: u32) {
+        if let Some(held) = self.values.get_mut(code as usize) {
+            held.holders += 1;
+        }
+    }
+
+    /// Notes that somebody has it no more. With the last its code is free.
+    #[inline]
+    pub(super) fn release(&mut self, code: u32) {
+        let Some(held) = self.values.get_mut(code as usize) else { return };
+        held.holders = held.holders.saturating_sub(1);
+        if held.holders == 0 {
+            let (hash, value) = (held.hash, held.value);
+            self.remove(code, hash, value);
+        }
+    }
+
+    /// Forgets how to find codes, for as long as no value comes. It is for tables from which no
+    /// value goes.
+    pub(super) fn shrink(&mut self) {
+        self.index = HashTable::new();
+        self.values.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
+    /// Has to come before values, where there was a [`Codes::shrink`] since.
+    #[inline]
+    pub(super) fn restore(&mut self) {
+        if self.index.is_empty() && !self.values.is_empty() {
+            let values = &self.values;
+            let hash = |&code: &u32| spread(values[code as usize].hash);
+            self.index.reserve(values.len(), hash);
+            for (code, held) in (0..).zip(values) {
+                self.index.insert_unique(spread(held.hash), code, hash);
+            }
+        }
+    }
+
+    #[inline]
+    fn find_by(&self, told: Told<'_>, hash: u32) -> Option<u32> {
+        let found = self.index.find(spread(hash), |&code| {
+            let held = &self.values[code as usize];
+            held.hash == hash && held.value.told(&self.text) == told
+        });
+        found.copied()
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "half of its bits are enough")]
+    fn hash_of(&self, told: Told<'_>) -> u32 {
+        let number = match told {
+            Told::Int(number) | Told::Time(number) => number.cast_unsigned(),
+            Told::Float(bits) => bits,
+            Told::Text(text) => return self.seed.hash(Some(text)) as u32,
+        };
+        self.hash(number) as u32
+    }
+
+    fn remove(&mut self, code: u32, hash: u32, value: Kept) {
+        if let Ok(entry) = self.index.find_entry(spread(hash), |&other| other == code) {
+            entry.remove();
+        }
+        self.free.push(code);
+        let Kept::Text(_) = value else { return };
+        let mut written = Vec::new();
+        if let Told::Text(text) = value.told(&self.text) {
+            put(&mut written, text.len() as u64);
+            self.dead += written.len() + text.len();
+        }
+        if self.dead > SLACK + self.text.len() / 2 {
+            self.compact();
+        }
+    }
+
+    /// Writes the texts that are held behind each other.
+    fn compact(&mut self) {
+        let mut text = Vec::with_capacity(self.text.len() - self.dead);
+        for &code in &self.index {
+            let held = &mut self.values[code as usize];
+            if let told @ Told::Text(_) = held.value.told(&self.text) {
+                held.value = Kept::new(told, &mut text);
+            }
+        }
+        self.text = text;
+        self.dead = 0;
+    }
+}
+
+impl Kept {
+    #[inline]
+    fn new(told: Told<'_>, texts: &mut Vec<u8>) -> Self {
+        match told {
+            Told::Int(number) => Self::Int(number),
+            Told::Float(bits) => Self::Float(bits),
+            Told::Time(time) => Self::Time(time),
+            Told::Text(text) => {
+                let start = texts.len();
+                put(texts, text.len() as u64);
+                texts.extend_from_slice(text);
+                Self::Text(start)
+            }
+        }
+    }
+
+    #[inline]
+    fn told(self, texts: &[u8]) -> Told<'_> {
+        match self {
+            Self::Int(number) => Told::Int(number),
+            Self::Float(bits) => Told::Float(bits),
+            Self::Time(time) => Told::Time(time),
+            Self::Text(start) => {
+                let mut rest = texts.get(start..).unwrap_or_default();
+                let length = get(&mut rest).and_then(|length| usize::try_from(length).ok());
+                Told::Text(length.and_then(|length| rest.get(..length)).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The code of a whole number of 31 bits.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "its bits are the lowest")]
+fn own_code(told: Told<'_>) -> Option<u32> {
+    match told {
+        Told::Int(number) if (-1 << 30..1 << 30).contains(&number) => {
+            Some(number.cast_unsigned() as u32 | NUMBER)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a code is a number itself, in every table the same.
+#[inline]
+pub(super) fn is_number(code: u32) -> bool {
+    code & NUMBER != 0
+}
+
+/// A table looks at the highest bits and at the lowest.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::values::testing::{mixed, value_of};
+    use super::*;
+
+    #[test]
+    fn a_value_is_as_large_as_is_said() {
+        assert_eq!(size_of::<Held>(), 24);
+    }
+
+    #[test]
+    fn small_numbers_take_no_place() {
+        let mut codes = Codes::new(Seed::new(1));
+        for number in [0, 1, -1, (1 << 30) - 1, -1 << 30] {
+            let code = codes.code(Told::Int(number));
+            assert_eq!(codes.told(code), Told::Int(number));
+        }
+        assert_eq!(codes.len(), 0);
+        for number in [1 << 30, (-1 << 30) - 1, i64::MAX, i64::MIN] {
+            let code = codes.code(Told::Int(number));
+            assert_eq!(codes.told(code), Told::Int(number));
+        }
+        assert_eq!(codes.len(), 4);
+    }
+
+    #[test]
+    fn texts_that_come_and_go_leave_no_bytes() {
+        let mut codes = Codes::new(Seed::new(1));
+        for round in 0..10_000_u32 {
+            let code = codes.code(Told::Text(format!("{round:0100}").as_bytes()));
+            codes.hold(code);
+            codes.release(code);
+        }
+        assert_eq!(codes.len(), 0);
+        assert!(codes.values.len() == 1 && codes.text.len() < 4 * SLACK, "{}", codes.text.len());
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_keeps_its_code_until_nobody_holds_it(
+            events in prop::collection::vec((mixed(), any::<bool>()), 0..300),
+        ) {
+            let mut codes = Codes::new(Seed::new(1));
+            // What is held, by how it is written.
+            let mut all: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
+            for (cell, comes) in &events {
+                let Some(told) = Told::of(value_of(cell)) else { continue };
+                let mut written = Vec::new();
+                told.encode(&mut written);
+                if *comes {
+                    let code = codes.code(told);
+                    codes.hold(code);
+                    let (known, holders) = all.entry(written).or_insert((code, 0));
+                    assert_eq!(*known, code);
+                    *holders += 1;
+                } else if let Some((code, holders)) = all.get_mut(&written) {
+                    assert_eq!(codes.find(told), Some(*code));
+                    codes.release(*code);
+                    *holders -= 1;
+                    if *holders == 0 {
+                        all.remove(&written);
+                    }
+                }
+                for (written, (code, _)) in &all {
+                    assert_eq!(Some(codes.told(*code)), Told::decode(&mut written.as_slice()));
+                }
+            }
+        }
+    }
+}

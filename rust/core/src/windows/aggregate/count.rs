@@ -1,0 +1,65 @@
+//! How many events have a value in a field.
+
+use super::values::{get, put};
+use super::{Cell, Input, Invertible, Scope};
+use crate::ground::Value;
+
+/// `count` of a field, exact: NaN and empty text are values, null is none. A part has 8 bytes, a
+/// window as many for each key; an event costs an addition.
+#[derive(Clone, Debug)]
+pub(super) struct Count;
+
+impl Invertible for Count {
+    type Part = u64;
+
+    #[inline]
+    fn add(&self, part: &mut u64, input: &Input<'_>) {
+        *part += u64::from(input.value != Value::Null);
+    }
+
+    /// What was read from bytes may be any number, so it is added without a check.
+    fn merge(&self, part: &mut u64, other: &u64) {
+        *part = part.wrapping_add(*other);
+    }
+
+    fn subtract(&self, part: &mut u64, other: &u64) {
+        *part = part.wrapping_sub(*other);
+    }
+
+    fn emit(&self, part: &u64, _scope: &Scope<'_>) -> Cell {
+        Cell::Int((*part).into())
+    }
+
+    fn encode(&self, part: &u64, out: &mut Vec<u8>) {
+        put(out, *part);
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<u64> {
+        get(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::Kind;
+    use crate::windows::aggregate::harness::{self, Held};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_of_the_window_are_counted(
+            run in harness::runs(prop_oneof![harness::texts(), harness::numbers()].boxed()),
+        ) {
+            harness::check(&Count, &harness::ask("count"), Kind::Text, &run, |events, _| {
+                let there = events.iter().filter(|event| event.value != Held::Null);
+                Cell::Int(there.count() as i128)
+            });
+        }
+
+        #[test]
+        fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
+            harness::check_bytes(&Count, &harness::ask("count"), &bytes);
+        }
+    }
+}

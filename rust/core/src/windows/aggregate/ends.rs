@@ -1,0 +1,295 @@
+//! The first and the last value, by the time of their events.
+
+use std::cmp::Ordering;
+
+use super::candidates::Candidates;
+use super::number::Number;
+use super::{Aggregate, Cell, Input, Scope, take};
+use crate::ground::Value;
+
+/// How much text is held without memory of its own.
+const SHORT: usize = 22;
+
+/// `first` and `last` of values of any kind, exact: that of the earliest and of the latest event.
+/// Of events of one time `first` is the least value and `last` the greatest, so the order in which
+/// they come makes no odds. An event without a time, or with null for a value, is passed over.
+///
+/// A part has 32 bytes, and text of more than 22 bytes is held beside these. A window has 40 bytes
+/// for each key, and for `first` 40 more for each of its panes, once there are two: the next one in
+/// line is the answer when the oldest has left. For `last` it has no more while times rise with
+/// panes. An event costs a comparison, a slide the copy of a value. Both are the selections of
+/// [`Candidates`], by time.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    wanted: Ordering,
+}
+
+/// A value and its time.
+#[derive(Clone, Debug)]
+pub(super) struct At {
+    time: i64,
+    value: Held,
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    Number(Number),
+    Time(i64),
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+impl End {
+    pub(super) fn first() -> Self {
+        Self { wanted: Ordering::Less }
+    }
+
+    pub(super) fn last() -> Self {
+        Self { wanted: Ordering::Greater }
+    }
+}
+
+impl At {
+    fn order(&self, other: &Self) -> Ordering {
+        self.time.cmp(&other.time).then_with(|| self.value.order(&other.value))
+    }
+
+    fn cell(&self, scope: &Scope<'_>) -> Cell {
+        match &self.value {
+            Held::Number(number) => number.cell(scope.kind),
+            Held::Time(time) => Cell::Time(*time),
+            text => Cell::Text(text.text().into()),
+        }
+    }
+}
+
+impl Held {
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::Text(text) => Some(Self::of_text(text)),
+            Value::Int(number) => Some(Self::Number(Number::Int(number))),
+            Value::Float(number) => Some(Self::Number(Number::Float(number))),
+            Value::Time(time) => Some(Self::Time(time)),
+        }
+    }
+
+    fn of_text(text: &[u8]) -> Self {
+        let mut short = [0; SHORT];
+        match (u8::try_from(text.len()), short.get_mut(..text.len())) {
+            (Ok(length), Some(bytes)) => {
+                bytes.copy_from_slice(text);
+                Self::Short(length, short)
+            }
+            _ => Self::Long(text.into()),
+        }
+    }
+
+    /// What is no text has none.
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Number(_) | Self::Time(_) => &[],
+            Self::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    /// Numbers before times before text; in practice a field has values of one kind.
+    fn order(&self, other: &Self) -> Ordering {
+        let kind = |held: &Self| match held {
+            Self::Number(_) => 0,
+            Self::Time(_) => 1,
+            Self::Short(..) | Self::Long(_) => 2,
+        };
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => one.order(*other),
+            (Self::Time(one), Self::Time(other)) => one.cmp(other),
+            _ => kind(self).cmp(&kind(other)).then_with(|| self.text().cmp(other.text())),
+        }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Number(number) => {
+                out.push(0);
+                number.encode(out);
+            }
+            Self::Time(time) => {
+                out.push(1);
+                out.extend_from_slice(&time.to_le_bytes());
+            }
+            text => {
+                out.push(2);
+                out.extend_from_slice(&(text.text().len() as u64).to_le_bytes());
+                out.extend_from_slice(text.text());
+            }
+        }
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        match take(bytes)? {
+            [0] => Number::decode(bytes).map(Self::Number),
+            [1] => Some(Self::Time(i64::from_le_bytes(take(bytes)?))),
+            [2] => {
+                let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).ok()?;
+                let (text, rest) = bytes.split_at_checked(length)?;
+                *bytes = rest;
+                Some(Self::of_text(text))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Aggregate for End {
+    type Part = Option<At>;
+    type Total = Candidates<At>;
+
+    fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
+        let Some(time) = input.time else { return };
+        // Text is copied only where it may be kept.
+        let order = part.as_ref().map_or(self.wanted, |best| time.cmp(&best.time));
+        if order == self.wanted.reverse() {
+            return;
+        }
+        let Some(value) = Held::of(input.value) else { return };
+        let at = At { time, value };
+        if part.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+            *part = Some(at);
+        }
+    }
+
+    fn merge(&self, part: &mut Self::Part, other: &Self::Part) {
+        let Some(at) = other else { return };
+        if part.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+            *part = Some(at.clone());
+        }
+    }
+
+    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
+        if let Some(at) = part {
+            total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.wanted);
+        }
+    }
+
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+        total.leave(pane);
+    }
+
+    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
+        total.best().map_or(Cell::Null, |at| at.cell(scope))
+    }
+
+    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
+        part.as_ref().map_or(Cell::Null, |at| at.cell(scope))
+    }
+
+    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>) {
+        out.push(part.is_some().into());
+        if let Some(at) = part {
+            out.extend_from_slice(&at.time.to_le_bytes());
+            at.value.encode(out);
+        }
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part> {
+        match take(bytes)? {
+            [0] => Some(None),
+            [1] => {
+                let time = i64::from_le_bytes(take(bytes)?);
+                Some(Some(At { time, value: Held::decode(bytes)? }))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+mod tests {
+    use super::*;
+    use crate::ground::Kind;
+    use crate::windows::aggregate::harness::{self, Event, Held as Given};
+    use proptest::prelude::*;
+
+    /// All that count, sorted by time and then by value.
+    fn oracle(last: bool) -> impl Fn(&[&Event], &Scope<'_>) -> Cell {
+        move |events, scope| {
+            let cell = |held: &Given| match (held, scope.kind) {
+                (Given::Int(number), Kind::Float) => Cell::Float(*number as f64),
+                (Given::Int(number), _) => Cell::Int((*number).into()),
+                (Given::Float(number), _) => Cell::Float(*number),
+                (Given::Time(time), _) => Cell::Time(*time),
+                (Given::Text(text), _) => Cell::Text(text.as_slice().into()),
+                (Given::Null, _) => Cell::Null,
+            };
+            // NaN is the greatest here, and the least where cells are ranked.
+            let is_nan = |cell: &Cell| matches!(cell, Cell::Float(number) if number.is_nan());
+            let mut all: Vec<(i64, Cell)> = events
+                .iter()
+                .filter_map(|event| Some((event.time?, cell(&event.value))))
+                .filter(|(_, cell)| *cell != Cell::Null)
+                .collect();
+            all.sort_by(|(time, one), (other_time, other)| {
+                time.cmp(other_time)
+                    .then(is_nan(one).cmp(&is_nan(other)))
+                    .then_with(|| one.rank(other))
+            });
+            let end = if last { all.pop() } else { all.into_iter().next() };
+            end.map_or(Cell::Null, |(_, cell)| cell)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn ends_are_those_of_the_window_for_numbers(
+            run in harness::runs(harness::numbers()), last: bool,
+        ) {
+            let aggregate = if last { End::last() } else { End::first() };
+            harness::check(&aggregate, &harness::ask("last"), Kind::Float, &run, oracle(last));
+        }
+
+        #[test]
+        fn ends_are_those_of_the_window_for_text(
+            run in harness::runs(harness::texts()), last: bool,
+        ) {
+            let aggregate = if last { End::last() } else { End::first() };
+            harness::check(&aggregate, &harness::ask("last"), Kind::Text, &run, oracle(last));
+        }
+
+        #[test]
+        fn no_bytes_make_it_stop(bytes in harness::bytes(60)) {
+            harness::check_bytes(&End::first(), &harness::ask("first"), &bytes);
+        }
+    }
+
+    #[test]
+    fn text_of_any_length_comes_back_as_it_was() {
+        for length in [0, 1, 21, 22, 23, 300] {
+            let text = vec![b'\xff'; length];
+            let event = Event { time: Some(1), ..Event::of(Given::Text(text.clone())) };
+            let mut part = None;
+            End::last().add(&mut part, &event.input());
+            let mut bytes = Vec::new();
+            End::last().encode(&part, &mut bytes);
+            let read = End::last().decode(&mut &bytes[..]).unwrap().unwrap();
+            assert_eq!(read.value.text(), text);
+        }
+    }
+
+    #[test]
+    fn text_longer_than_the_bytes_that_are_there_is_none() {
+        let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+        bytes.extend_from_slice(&u64::MAX.to_le_bytes());
+        bytes.extend_from_slice(b"text");
+        assert!(End::last().decode(&mut &bytes[..]).is_none());
+    }
+
+    #[test]
+    fn parts_and_totals_have_the_stated_size() {
+        assert_eq!(size_of::<Option<At>>(), 32);
+        assert_eq!(size_of::<Candidates<At>>(), 40);
+    }
+}

@@ -1,0 +1,625 @@
+//! Sums of floats without any error, whatever comes and goes.
+//!
+//! A float is a whole number of 53 bits times a power of two, so floats of about the same size add
+//! up exactly in one wide whole number: 128 bits, of which the lowest stands for 2^`unit`. What does
+//! not fit there (1e300 beside 1e-300) is added in a number that is wide enough for all floats at
+//! once, as Kulisch proposed ("Computer Arithmetic and Validity", 2008). To take something away is
+//! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
+//! it is what Python's `math.fsum` says of the same numbers.
+
+use super::floats::{LEAST, MOST, parts, scaled};
+use super::values::{get, put, unzigzag, zigzag};
+use super::{limbs, take};
+use crate::ground::Value;
+
+/// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
+const DIGITS: usize = 72;
+
+const DIGIT_BITS: i32 = 32;
+
+/// So many additions never overflow a digit's 63 bits.
+const MOST_ADDED: u32 = 1 << 29;
+
+/// Wide enough for any sum of floats.
+pub(super) type FloatDigits = Digits<DIGITS, LEAST>;
+
+/// Wide enough for any sum of squares of floats.
+pub(super) type SquareDigits = Digits<138, { 2 * LEAST }>;
+
+/// Sums of more bits are written digit by digit.
+const MOST_BITS: u32 = 126;
+
+/// What stands for these where the length of shorter ones stands.
+const LONG: u8 = 0xff;
+
+/// The sum of floats.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ExactSum {
+    /// All that has the usual size.
+    sum: i128,
+    /// What the lowest bit of it stands for, as a power of two.
+    unit: i16,
+    rest: Option<Box<Rest>>,
+}
+
+/// What does not fit into 128 bits, and what is no number.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    digits: FloatDigits,
+    nans: u64,
+    /// Positive and negative ones.
+    infinities: [u64; 2],
+}
+
+/// A number of `N` digits, of which the lowest bit stands for 2^`LOW`.
+#[derive(Clone, Debug)]
+pub(super) struct Digits<const N: usize, const LOW: i32> {
+    digits: [i64; N],
+    added: u32,
+}
+
+impl<const N: usize, const LOW: i32> Default for Digits<N, LOW> {
+    fn default() -> Self {
+        Self { digits: [0; N], added: 0 }
+    }
+}
+
+impl ExactSum {
+    /// Adds a number.
+    #[inline]
+    pub(super) fn add(&mut self, number: f64) {
+        let Some((mantissa, exponent)) = parts(number) else {
+            self.count(number, 1);
+            return;
+        };
+        self.add_scaled(mantissa, exponent);
+    }
+
+    /// Adds a whole number.
+    #[inline]
+    pub(super) fn add_int(&mut self, number: i64) {
+        self.add_scaled(number, 0);
+    }
+
+    /// Adds what is a number, and says whether it is.
+    #[inline]
+    pub(super) fn add_value(&mut self, value: Value<'_>) -> bool {
+        match value {
+            Value::Int(number) => self.add_int(number),
+            Value::Float(number) => self.add(number),
+            Value::Null | Value::Text(_) | Value::Time(_) => return false,
+        }
+        true
+    }
+
+    /// Takes away a number that was added.
+    #[cfg(test)]
+    pub(super) fn remove(&mut self, number: f64) {
+        let Some((mantissa, exponent)) = parts(number) else {
+            self.count(number, u64::MAX);
+            return;
+        };
+        self.add_scaled(-mantissa, exponent);
+    }
+
+    /// Adds what another sum holds.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.add_all(other, 1);
+    }
+
+    /// Takes away what another sum holds, all of which was added.
+    pub(super) fn unmerge(&mut self, other: &Self) {
+        self.add_all(other, -1);
+    }
+
+    /// The float that is nearest to the sum, of two the even one. Infinite beyond the largest one;
+    /// not a number with any of these, or with infinities of both signs.
+    pub(super) fn value(&self) -> f64 {
+        let Some(rest) = &self.rest else { return scaled(self.sum, i32::from(self.unit)) };
+        match (rest.nans, rest.infinities) {
+            (0, [0, 0]) => {}
+            (0, [_, 0]) => return f64::INFINITY,
+            (0, [0, _]) => return f64::NEG_INFINITY,
+            _ => return f64::NAN,
+        }
+        let mut all = rest.digits.clone();
+        all.add(self.sum, i32::from(self.unit));
+        all.value()
+    }
+
+    /// The sum as it is, where it is whole and has no more than 127 bits.
+    pub(super) fn whole(&self) -> Option<i128> {
+        let unit = u32::try_from(self.unit).ok().filter(|_| self.rest.is_none());
+        if self.sum == 0 && self.rest.is_none() {
+            return Some(0);
+        }
+        unit.filter(|&unit| unit + 1 < self.sum.unsigned_abs().leading_zeros())
+            .map(|unit| self.sum << unit)
+    }
+
+    /// Writes it; sums of the same numbers alike, whatever came and left besides.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut all = self.clone();
+        all.settle();
+        let zeros = if all.sum == 0 { 0 } else { all.sum.trailing_zeros() };
+        let (sum, unit) = (all.sum >> zeros, i32::from(all.unit) + zeros.cast_signed());
+        if all.rest.is_none() && sum.unsigned_abs() >> MOST_BITS == 0 && unit <= MOST {
+            let unit = if sum == 0 { 0 } else { unit };
+            let len = shortest(sum);
+            out.push(u8::try_from(len).unwrap_or(LONG));
+            put(out, zigzag(unit.into()));
+            out.extend_from_slice(&sum.to_le_bytes()[..len]);
+            return;
+        }
+        let mut rest = all.rest.unwrap_or_default();
+        rest.digits.add(all.sum, all.unit.into());
+        out.push(LONG);
+        for count in [rest.nans, rest.infinities[0], rest.infinities[1]] {
+            put(out, count);
+        }
+        rest.digits.encode(out);
+    }
+
+    /// Reads what was written.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let [len] = take(bytes)?;
+        if len == LONG {
+            let mut rest = Rest { nans: get(bytes)?, ..Rest::default() };
+            for count in &mut rest.infinities {
+                *count = get(bytes)?;
+            }
+            rest.digits = FloatDigits::decode(bytes)?;
+            return Some(Self { sum: 0, unit: 0, rest: Some(Box::new(rest)) });
+        }
+        let unit = unzigzag(get(bytes)?);
+        let (digits, rest) = bytes.split_at_checked(len.into())?;
+        *bytes = rest;
+        let is_negative = digits.last().is_some_and(|&last| last >= 0x80);
+        let mut all = [if is_negative { 0xff } else { 0 }; 16];
+        all.get_mut(..digits.len())?.copy_from_slice(digits);
+        let sum = i128::from_le_bytes(all);
+        let is_shortest = shortest(sum) == digits.len() && (sum & 1 == 1 || sum == 0 && unit == 0);
+        let fits = sum.unsigned_abs() >> MOST_BITS == 0;
+        let in_range = (i64::from(LEAST)..=i64::from(MOST)).contains(&unit);
+        let unit = i16::try_from(unit).ok()?;
+        (is_shortest && fits && in_range).then_some(Self { sum, unit, rest: None })
+    }
+
+    #[inline]
+    fn add_scaled(&mut self, mantissa: i64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
+        let added = self.shift_for(exponent).and_then(|shift| {
+            let bits = 64 - mantissa.unsigned_abs().leading_zeros();
+            (bits + shift < 127).then(|| i128::from(mantissa) << shift)
+        });
+        // Its opposite has to fit too.
+        match added.and_then(|number| self.sum.checked_add(number)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().digits.add(mantissa.into(), exponent),
+        }
+    }
+
+    /// How far to the left a number of this exponent is added, after the unit was made as small.
+    #[inline]
+    fn shift_for(&mut self, exponent: i32) -> Option<u32> {
+        if self.sum == 0 {
+            self.unit = i16::try_from(exponent).ok()?;
+            return Some(0);
+        }
+        let unit = i32::from(self.unit);
+        if let Ok(shift) = u32::try_from(exponent - unit) {
+            return Some(shift);
+        }
+        let down = u32::try_from(unit - exponent).ok()?;
+        // A bit for the sign, and one for the carry.
+        if down + 2 > self.sum.unsigned_abs().leading_zeros() {
+            return None;
+        }
+        self.sum <<= down;
+        self.unit = i16::try_from(exponent).ok()?;
+        Some(0)
+    }
+
+    fn add_all(&mut self, other: &Self, sign: i32) {
+        self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
+        if self.rest.is_none() && other.rest.is_none() {
+            return;
+        }
+        if let Some(others) = &other.rest {
+            let rest = self.rest.get_or_insert_default();
+            rest.digits.add_all(&others.digits, sign.into());
+            let add = |to: &mut u64, count: u64| {
+                *to = to.wrapping_add(if sign < 0 { count.wrapping_neg() } else { count });
+            };
+            add(&mut rest.nans, others.nans);
+            add(&mut rest.infinities[0], others.infinities[0]);
+            add(&mut rest.infinities[1], others.infinities[1]);
+        }
+        self.let_go();
+        if sign < 0 {
+            self.settle();
+        }
+    }
+
+    /// Adds what another sum has without its rest.
+    fn add_large(&mut self, number: i128, exponent: i32) {
+        if number == 0 {
+            return;
+        }
+        let bits = 128 - number.unsigned_abs().leading_zeros();
+        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
+        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
+        }
+    }
+
+    /// Does without the rest where sum and rest together are of the usual size. What came while
+    /// something was there that is far larger or smaller is in the rest, and leaves from the sum.
+    fn settle(&mut self) {
+        let Some(rest) = self.rest.as_ref().filter(|rest| !rest.is_strange()) else { return };
+        let mut all = rest.digits.clone();
+        all.add(self.sum, self.unit.into());
+        let (is_negative, limbs) = all.magnitude();
+        let zeros = limbs::zeros(&limbs).unwrap_or(0);
+        let exponent = i32::try_from(zeros).ok().map(|zeros| LEAST + zeros);
+        let unit =
+            exponent.filter(|&exponent| exponent <= MOST).and_then(|unit| unit.try_into().ok());
+        let Some(([low, high], unit)) = limbs::without_lowest(&limbs, zeros).zip(unit) else {
+            return;
+        };
+        if high >> 62 == 0 {
+            let sum = i128::from(high) << 64 | i128::from(low);
+            *self = Self { sum: if is_negative { -sum } else { sum }, unit, rest: None };
+        }
+    }
+
+    /// Counts what is no finite number.
+    #[cold]
+    fn count(&mut self, number: f64, count: u64) {
+        let rest = self.rest.get_or_insert_default();
+        let place = match number {
+            f64::INFINITY => &mut rest.infinities[0],
+            f64::NEG_INFINITY => &mut rest.infinities[1],
+            _ => &mut rest.nans,
+        };
+        *place = place.wrapping_add(count);
+        self.let_go();
+    }
+
+    /// Does without the rest once it holds nothing.
+    fn let_go(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.digits.carry();
+            if !rest.is_strange() && rest.digits.is_zero() {
+                self.rest = None;
+            }
+        }
+    }
+}
+
+impl Rest {
+    /// Whether something is in it that is no number.
+    fn is_strange(&self) -> bool {
+        self.nans != 0 || self.infinities != [0; 2]
+    }
+}
+
+impl<const N: usize, const LOW: i32> Digits<N, LOW> {
+    /// Adds a number times a power of two.
+    pub(super) fn add(&mut self, number: i128, exponent: i32) {
+        let Ok(place) = usize::try_from(exponent - LOW) else { return };
+        let (first, shift) = (place / 32, place % 32);
+        let sign = if number < 0 { -1 } else { 1 };
+        let mut left = number.unsigned_abs();
+        let mut carried = 0_u64;
+        for digit in self.digits.iter_mut().skip(first).take(6) {
+            let bits = (limbs::low(left) & 0xffff_ffff) << shift | carried;
+            *digit += sign * i64::try_from(bits & 0xffff_ffff).unwrap_or(0);
+            carried = bits >> DIGIT_BITS;
+            left >>= DIGIT_BITS;
+        }
+        self.added += 1;
+        if self.added == MOST_ADDED {
+            self.carry();
+        }
+    }
+
+    /// Adds what another number is, so many times.
+    pub(super) fn add_all(&mut self, other: &Self, times: i64) {
+        let mut other = other.clone();
+        other.carry();
+        self.carry();
+        for (digit, other) in self.digits.iter_mut().zip(other.digits) {
+            *digit += times * other;
+        }
+        self.carry();
+    }
+
+    fn is_zero(&self) -> bool {
+        self.digits.iter().all(|&digit| digit == 0)
+    }
+
+    /// Whether it is negative, and without its sign, in limbs of 64 bits.
+    pub(super) fn magnitude(&self) -> (bool, Vec<u64>) {
+        let mut all = self.clone();
+        let negative = all.make_positive();
+        let limb =
+            |pair: &[i64]| pair.iter().rfold(0, |limb, &digit| limb << 32 | digit.cast_unsigned());
+        (negative, all.digits.chunks(2).map(limb).collect())
+    }
+
+    /// Carries and drops the sign, which it returns.
+    fn make_positive(&mut self) -> bool {
+        self.carry();
+        let negative = self.digits[N - 1] < 0;
+        if negative {
+            self.digits.iter_mut().for_each(|digit| *digit = -*digit);
+            self.carry();
+        }
+        negative
+    }
+
+    /// Writes it.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut all = self.clone();
+        all.carry();
+        for digit in all.digits {
+            out.extend_from_slice(&digit.to_le_bytes());
+        }
+    }
+
+    /// Reads what was written.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let mut read = Self::default();
+        for digit in &mut read.digits {
+            *digit = i64::from_le_bytes(take(bytes)?);
+            if digit.unsigned_abs() > 1 << DIGIT_BITS {
+                return None;
+            }
+        }
+        Some(read)
+    }
+
+    /// Makes every digit but the last one less than 2^32 and not negative.
+    fn carry(&mut self) {
+        let mut carried = 0;
+        for digit in &mut self.digits[..N - 1] {
+            let sum = *digit + carried;
+            *digit = sum & 0xffff_ffff;
+            carried = sum >> DIGIT_BITS;
+        }
+        self.digits[N - 1] += carried;
+        self.added = 0;
+    }
+
+    fn value(mut self) -> f64 {
+        let negative = self.make_positive();
+        let Some(last) = self.digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
+        // The highest digits, as many as 126 bits hold for sure, and a bit for all below these.
+        let first = last.saturating_sub(2);
+        let below = self.digits[..first].iter().any(|&digit| digit != 0);
+        let mut sum = 0_i128;
+        for &digit in self.digits[first..=last].iter().rev() {
+            sum = sum << DIGIT_BITS | i128::from(digit);
+        }
+        let sum = sum << 1 | i128::from(below);
+        let exponent = LOW + DIGIT_BITS * i32::try_from(first).unwrap_or(0) - 1;
+        let value = scaled(sum, exponent);
+        if negative { -value } else { value }
+    }
+}
+
+/// How many bytes tell a number, sign included.
+fn shortest(number: i128) -> usize {
+    let bits = 128 - (number ^ number >> 127).leading_zeros();
+    if number == 0 { 0 } else { bits as usize / 8 + 1 }
+}
+
+#[cfg(test)]
+pub(super) use tests::fsum;
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums are exact")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Shewchuk's sum, as `math.fsum` has it: parts that do not overlap, the largest last, and the
+    /// correction of the last rounding.
+    pub(in crate::windows::aggregate) fn fsum(numbers: &[f64]) -> f64 {
+        let count = |wanted: f64| numbers.iter().filter(|&&number| number == wanted).count();
+        let nans = numbers.iter().any(|number| number.is_nan());
+        match (nans, count(f64::INFINITY), count(f64::NEG_INFINITY)) {
+            (false, 0, 0) => {}
+            (false, _, 0) => return f64::INFINITY,
+            (false, 0, _) => return f64::NEG_INFINITY,
+            _ => return f64::NAN,
+        }
+        let mut parts: Vec<f64> = Vec::new();
+        for &number in numbers {
+            let mut high = number;
+            let mut kept = Vec::new();
+            for &part in &parts {
+                let (large, small) =
+                    if high.abs() < part.abs() { (part, high) } else { (high, part) };
+                let sum = large + small;
+                let error = small - (sum - large);
+                if error != 0.0 {
+                    kept.push(error);
+                }
+                high = sum;
+            }
+            kept.push(high);
+            parts = kept;
+        }
+        let Some(mut high) = parts.pop() else { return 0.0 };
+        let mut low = 0.0;
+        while let Some(part) = parts.pop() {
+            let sum = high + part;
+            low = part - (sum - high);
+            high = sum;
+            if low != 0.0 {
+                break;
+            }
+        }
+        if parts.last().is_some_and(|part| (low < 0.0) == (*part < 0.0) && low != 0.0) {
+            let twice = low * 2.0;
+            let sum = high + twice;
+            if sum - high == twice {
+                high = sum;
+            }
+        }
+        high
+    }
+
+    /// Below 1e300, so that the parts of the oracle do not overflow.
+    fn numbers() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            4 => (-1_000_000..1_000_000_i32).prop_map(|number| f64::from(number) / 1_000.0),
+            2 => any::<f64>().prop_filter("of a size that adds up", |number| number.abs() < 1e300),
+            1 => prop::sample::select(vec![
+                1e16, -1e16, 1e16 + 2.0, 1.0, -1.0, 0.1, f64::MIN_POSITIVE, 5e-324, -5e-324, 1e299,
+                -1e299, 0.0, -0.0, 9_007_199_254_740_993.0, 1.1e-308,
+            ]),
+            1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+        ]
+    }
+
+    fn same(one: f64, other: f64) -> bool {
+        one == other || one.is_nan() && other.is_nan()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn what_stays_is_summed_as_if_nothing_else_had_come(
+            gone in prop::collection::vec(numbers(), 0..30),
+            stays in prop::collection::vec(numbers(), 0..30),
+            order in any::<prop::sample::Index>(),
+        ) {
+            let mut sum = ExactSum::default();
+            let mut all: Vec<_> = gone.iter().chain(&stays).collect();
+            let middle = order.index(all.len() + 1);
+            all.rotate_left(middle);
+            for &&number in &all {
+                sum.add(number);
+            }
+            prop_assert!(same(sum.value(), fsum(&all.iter().map(|&&n| n).collect::<Vec<_>>())));
+            for &number in &gone {
+                sum.remove(number);
+            }
+            let value = sum.value();
+            prop_assert!(same(value, fsum(&stays)), "{value:e} {:e}", fsum(&stays));
+        }
+
+        #[test]
+        fn sums_of_parts_merge_and_come_apart(
+            parts in prop::collection::vec(prop::collection::vec(numbers(), 0..10), 1..6),
+        ) {
+            let sum_of = |numbers: &[f64]| {
+                let mut sum = ExactSum::default();
+                for &number in numbers {
+                    sum.add(number);
+                }
+                sum
+            };
+            let sums: Vec<_> = parts.iter().map(|part| sum_of(part)).collect();
+            let mut all = ExactSum::default();
+            sums.iter().rev().for_each(|part| all.merge(part));
+            prop_assert!(same(all.value(), fsum(&parts.concat())));
+            sums[1..].iter().for_each(|part| all.unmerge(part));
+            prop_assert!(same(all.value(), fsum(&parts[0])));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_of_the_same_are_written_alike_and_read_back(
+            gone in prop::collection::vec(numbers(), 0..10),
+            stays in prop::collection::vec(numbers(), 0..10),
+        ) {
+            let bytes = |sum: &ExactSum| {
+                let mut out = Vec::new();
+                sum.encode(&mut out);
+                out
+            };
+            let mut plain = ExactSum::default();
+            for &number in stays.iter().rev() {
+                plain.add(number);
+            }
+            let mut sum = ExactSum::default();
+            for &number in gone.iter().chain(&stays) {
+                sum.add(number);
+            }
+            for &number in &gone {
+                sum.remove(number);
+            }
+            prop_assert_eq!(bytes(&sum), bytes(&plain));
+            let written = bytes(&sum);
+            let mut rest = &written[..];
+            let read = ExactSum::decode(&mut rest).unwrap();
+            prop_assert!(rest.is_empty() && same(read.value(), sum.value()));
+            prop_assert_eq!(bytes(&read), written);
+        }
+    }
+
+    #[test]
+    fn sums_beyond_floats_are_infinite_and_come_back() {
+        let mut sum = ExactSum::default();
+        (0..1_000).for_each(|_| sum.add(f64::MAX));
+        assert_eq!(sum.value(), f64::INFINITY);
+        (0..999).for_each(|_| sum.remove(f64::MAX));
+        assert_eq!(sum.value(), f64::MAX);
+        sum.add(-1e-300);
+        assert_eq!(sum.value(), f64::MAX);
+        sum.remove(f64::MAX);
+        assert_eq!(sum.value(), -1e-300);
+    }
+
+    #[test]
+    fn sums_whose_smallest_bits_differ_merge_without_more_than_what_is_there() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            (0..1_000).for_each(|_| sum.add(number));
+            sum
+        };
+        let mut all = sum_of(1_000.1);
+        for number in [0.001, 0.3, 123_456.7] {
+            all.merge(&sum_of(number));
+        }
+        assert!(all.rest.is_none());
+    }
+
+    #[test]
+    fn an_outlier_that_came_first_and_left_leaves_nothing_behind() {
+        let sum_of = |number: f64| {
+            let mut sum = ExactSum::default();
+            sum.add(number);
+            sum
+        };
+        for outlier in [1e300, -1e-300, f64::NAN] {
+            let mut all = sum_of(outlier);
+            all.merge(&sum_of(0.1));
+            all.unmerge(&sum_of(outlier));
+            for _ in 0..10 {
+                all.merge(&sum_of(0.1));
+                all.unmerge(&sum_of(0.1));
+            }
+            assert!(all.rest.is_none(), "{outlier:e}");
+            assert_eq!(all.value(), 0.1);
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_size_need_no_more_than_what_is_there() {
+        let mut sum = ExactSum::default();
+        (0..1_000_000).for_each(|number| sum.add(f64::from(number % 1_000) / 1_000.0));
+        assert!(sum.rest.is_none());
+        assert_eq!(sum.value(), 499_500.0);
+        assert!(size_of::<ExactSum>() <= 32);
+    }
+}

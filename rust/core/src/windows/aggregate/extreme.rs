@@ -1,0 +1,175 @@
+//! The least and the largest value.
+
+use std::cmp::Ordering;
+
+use super::candidates::Candidates;
+use super::number::Number;
+use super::{Aggregate, Cell, Input, Scope, take};
+
+/// `min` and `max` of numbers and times, exact. NaN is neither; without another value there is none.
+///
+/// A part has 16 bytes. A window has 24 bytes for each key, and beside these 24 for each pane whose
+/// extreme nothing later beats, once there are two such panes: of values in no order about the
+/// logarithm of the number of panes, at worst all of them. An event costs a comparison; a slide the
+/// same for most keys, and two logarithms for the others, never a step for each pane.
+#[derive(Clone, Debug)]
+pub(super) struct Extreme {
+    wanted: Ordering,
+}
+
+impl Extreme {
+    pub(super) fn least() -> Self {
+        Self { wanted: Ordering::Less }
+    }
+
+    pub(super) fn largest() -> Self {
+        Self { wanted: Ordering::Greater }
+    }
+
+    fn take(&self, part: &mut Option<Number>, number: Number) {
+        if part.is_none_or(|best| number.order(best) == self.wanted) {
+            *part = Some(number);
+        }
+    }
+}
+
+impl Aggregate for Extreme {
+    type Part = Option<Number>;
+    type Total = Candidates<Number>;
+
+    #[inline]
+    fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
+        match Number::of(input.value) {
+            Some(Number::Float(number)) if number.is_nan() => {}
+            Some(number) => self.take(part, number),
+            None => {}
+        }
+    }
+
+    fn merge(&self, part: &mut Self::Part, other: &Self::Part) {
+        if let Some(number) = *other {
+            self.take(part, number);
+        }
+    }
+
+    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
+        if let Some(number) = *part {
+            total.enter(pane, number, |earlier| earlier.order(number) != self.wanted);
+        }
+    }
+
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+        total.leave(pane);
+    }
+
+    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
+        total.best().map_or(Cell::Null, |number| number.cell(scope.kind))
+    }
+
+    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
+        part.map_or(Cell::Null, |number| number.cell(scope.kind))
+    }
+
+    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>) {
+        out.push(part.is_some().into());
+        if let Some(number) = part {
+            number.encode(out);
+        }
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part> {
+        match take(bytes)? {
+            [0] => Some(None),
+            [1] => match Number::decode(bytes)? {
+                Number::Float(number) if number.is_nan() => None,
+                number => Some(Some(number)),
+            },
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+mod tests {
+    use super::*;
+    use crate::ground::Kind;
+    use crate::windows::aggregate::harness::{self, Event, Held};
+    use proptest::prelude::*;
+
+    /// All values in a line, sorted by the dullest of orders.
+    fn oracle(largest: bool) -> impl Fn(&[&Event], &Scope<'_>) -> Cell {
+        move |events, scope| {
+            let mut cells: Vec<Cell> = events
+                .iter()
+                .filter_map(|event| match event.value {
+                    Held::Int(number) if scope.kind == Kind::Float => {
+                        Some(Cell::Float(number as f64))
+                    }
+                    Held::Int(number) => Some(Cell::Int(number.into())),
+                    Held::Float(number) => (!number.is_nan()).then_some(Cell::Float(number)),
+                    Held::Time(time) => Some(Cell::Time(time)),
+                    _ => None,
+                })
+                .collect();
+            cells.sort_by(Cell::rank);
+            let place = if largest { cells.pop() } else { cells.into_iter().next() };
+            place.unwrap_or(Cell::Null)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn extremes_of_whole_numbers_are_those_of_the_window(
+            run in harness::runs(harness::ints()), largest: bool,
+        ) {
+            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
+            harness::check(&aggregate, &harness::ask("max"), Kind::Int, &run, oracle(largest));
+        }
+
+        #[test]
+        fn extremes_of_numbers_of_both_kinds_are_those_of_the_window(
+            run in harness::runs(harness::numbers()), largest: bool,
+        ) {
+            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
+            harness::check(&aggregate, &harness::ask("max"), Kind::Float, &run, oracle(largest));
+        }
+
+        #[test]
+        fn extremes_of_times_are_times(run in harness::runs(harness::times()), largest: bool) {
+            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
+            harness::check(&aggregate, &harness::ask("max"), Kind::Time, &run, oracle(largest));
+        }
+
+        #[test]
+        fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
+            harness::check_bytes(&Extreme::largest(), &harness::ask("max"), &bytes);
+        }
+    }
+
+    #[test]
+    fn large_whole_numbers_differ_from_floats_in_the_last_digit() {
+        let mut part = None;
+        for value in [Held::Float(9_007_199_254_740_992.0), Held::Int(9_007_199_254_740_993)] {
+            Extreme::largest().add(&mut part, &Event::of(value).input());
+        }
+        assert!(matches!(part, Some(Number::Int(9_007_199_254_740_993))));
+    }
+
+    #[test]
+    fn infinities_are_extremes_and_nan_is_none() {
+        let mut part = None;
+        Extreme::least().add(&mut part, &Event::of(Held::Float(f64::NAN)).input());
+        assert!(part.is_none());
+        Extreme::least().add(&mut part, &Event::of(Held::Float(f64::INFINITY)).input());
+        assert!(matches!(part, Some(Number::Float(f64::INFINITY))));
+    }
+
+    #[test]
+    fn a_key_with_one_candidate_is_small() {
+        assert_eq!(size_of::<Option<Number>>(), 16);
+        assert_eq!(size_of::<Candidates<Number>>(), 24);
+    }
+}

@@ -1,0 +1,114 @@
+//! Numbers, whole and with a fraction, in one order.
+
+use std::cmp::Ordering;
+
+use super::{Cell, take};
+use crate::ground::int_to_float;
+use crate::ground::{Kind, Value};
+
+/// A number as it came. A field whose values were whole may turn out to have fractions, and what
+/// came before is then compared with what comes: to the last digit.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+impl Number {
+    /// The number that a value is; of a time its microseconds.
+    pub(super) fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Int(number) | Value::Time(number) => Some(Self::Int(number)),
+            Value::Float(number) => Some(Self::Float(number)),
+            Value::Null | Value::Text(_) => None,
+        }
+    }
+
+    /// The order of what they are worth, with NaN above all. Of equals the whole one comes first,
+    /// so that it makes no odds which came first.
+    pub(super) fn order(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Int(one), Self::Int(other)) => one.cmp(&other),
+            (Self::Float(one), Self::Float(other)) => {
+                one.is_nan().cmp(&other.is_nan()).then(one.total_cmp(&other))
+            }
+            (Self::Int(one), Self::Float(other)) => int_before_float(one, other),
+            (Self::Float(one), Self::Int(other)) => int_before_float(other, one).reverse(),
+        }
+    }
+
+    /// The number as values of this kind are said.
+    pub(super) fn cell(self, kind: Kind) -> Cell {
+        match (self, kind) {
+            #[expect(clippy::cast_precision_loss, reason = "the nearest float is what is said")]
+            (Self::Int(number), Kind::Float) => Cell::Float(number as f64),
+            (Self::Int(number), Kind::Time) => Cell::Time(number),
+            (Self::Int(number), _) => Cell::Int(number.into()),
+            (Self::Float(number), _) => Cell::Float(number),
+        }
+    }
+
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        let (tag, bytes) = match self {
+            Self::Int(number) => (0, number.to_le_bytes()),
+            Self::Float(number) => (1, number.to_le_bytes()),
+        };
+        out.push(tag);
+        out.extend_from_slice(&bytes);
+    }
+
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        match take(bytes)? {
+            [0] => Some(Self::Int(i64::from_le_bytes(take(bytes)?))),
+            [1] => Some(Self::Float(f64::from_le_bytes(take(bytes)?))),
+            _ => None,
+        }
+    }
+}
+
+fn int_before_float(whole: i64, float: f64) -> Ordering {
+    if float.is_nan() {
+        return Ordering::Less;
+    }
+    int_to_float(whole, float).then(Ordering::Less)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Number::{Float, Int};
+
+    #[test]
+    fn numbers_of_both_kinds_stand_in_one_order() {
+        let sorted = [
+            Float(f64::NEG_INFINITY),
+            Float(f64::MIN),
+            Int(i64::MIN),
+            Float(-9_223_372_036_854_775_808.0),
+            Int(i64::MIN + 1),
+            Float(-1.5),
+            Int(-1),
+            Float(-1.0),
+            Float(-5e-324),
+            Int(0),
+            Float(-0.0),
+            Float(0.0),
+            Float(5e-324),
+            Int(9_007_199_254_740_992),
+            Float(9_007_199_254_740_992.0),
+            Int(9_007_199_254_740_993),
+            Float(9_007_199_254_740_994.0),
+            Int(i64::MAX),
+            Float(9_223_372_036_854_775_808.0),
+            Float(f64::INFINITY),
+            Float(-f64::NAN),
+            Float(f64::NAN),
+        ];
+        for (place, &one) in sorted.iter().enumerate() {
+            for (other_place, &other) in sorted.iter().enumerate() {
+                if !matches!((one, other), (Float(a), Float(b)) if a.is_nan() && b.is_nan()) {
+                    assert_eq!(one.order(other), place.cmp(&other_place), "{one:?} {other:?}");
+                }
+            }
+        }
+    }
+}

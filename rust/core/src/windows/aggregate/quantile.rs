@@ -1,0 +1,575 @@
+//! Quantiles of numbers with a stated relative error: `DDSketch`.
+//!
+//! Masson, Rim and Lee, "`DDSketch`: a fast and fully-mergeable quantile sketch with relative-error
+//! guarantees", VLDB 2019. A number is counted in the bucket of its logarithm; the bounds of a bucket
+//! are so near that one number stands for all in it. Buckets are never joined, so that a pane that
+//! leaves is subtracted and nothing of it is left.
+//!
+//! The logarithm is one that needs no library function, whose last bit differs from machine to
+//! machine: the exponent of the float and a cubic of its mantissa, as in Datadog's sketches. It
+//! needs 1 % more buckets than the true one.
+
+use std::collections::BTreeMap;
+
+use super::values::{get, put, unzigzag, zigzag};
+use super::{Cell, Input, Invertible, Scope, take};
+use crate::ground::Value;
+
+const DEFAULT_ERROR: f64 = 0.01;
+
+/// With a smaller one there are more buckets than 32 bits can tell apart, with a larger one a
+/// bucket has more than a power of two.
+const ERRORS: (f64, f64) = (1e-6, 0.3);
+
+/// Up to as many buckets are kept as pairs.
+const FEW: usize = 256;
+
+/// More are kept in chunks, if these are filled, and in any case from here on.
+const MANY: usize = 1024;
+
+/// How many buckets a chunk has.
+const CHUNK: usize = 32;
+
+/// The sketch; all parts have the same buckets.
+///
+/// Approximate: the answer is within the stated error (1 % unless asked) of the value at rank
+/// `floor(q * (n - 1))` of the n numbers in order; below 2.2e-308, where floats have fewer digits,
+/// within that and half of the least float. Zero and infinities are themselves, and NaN is left out.
+/// Parts and totals take 40 bytes and 8 for each bucket that is not empty, up to 256 of them, and
+/// then 9 for each bucket of those in 32 neighbours that are not all empty. Numbers from 1 to 1000
+/// with 1 % are 350 buckets, all floats 150,000. An event costs a search among them; what comes and
+/// leaves one for each bucket of the pane; an answer a walk over half of them.
+#[derive(Clone, Debug)]
+pub(super) struct Quantile {
+    /// How many buckets a power of two has.
+    scale: f64,
+    /// The bucket of the least float.
+    first: i32,
+}
+
+/// How many numbers there are in each bucket.
+///
+/// Buckets are numbered in the order of their numbers: 0 is zero, those of negative numbers are
+/// negative, and the two [`INFINITE`] ones are the outermost.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    values: u64,
+    buckets: Buckets,
+}
+
+const INFINITE: i32 = i32::MAX;
+
+#[derive(Clone, Debug)]
+enum Buckets {
+    Few(Vec<(i32, u32)>),
+    Many(BTreeMap<i32, Box<[u64; CHUNK]>>),
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Quantile {
+    /// With at most this error, the usual one if it is none.
+    pub(super) fn new(error: f64) -> Self {
+        let error = if error > 0.0 { error } else { DEFAULT_ERROR };
+        let error = error.clamp(ERRORS.0, ERRORS.1);
+        // Where the cubic is steepest, a step of it is 10/7 ln 2 times one of the logarithm.
+        let steepest = 10.0 / 7.0 * std::f64::consts::LN_2;
+        let least = 1.0 / ((1.0 + error) / (1.0 - error)).log2() / steepest;
+        // A millionth more makes good for what is rounded; with fewer digits all machines agree.
+        #[expect(clippy::cast_possible_truncation, reason = "fewer digits are meant")]
+        let scale = f64::from((least * (1.0 + 1e-6)) as f32);
+        let mut sketch = Self { scale, first: 0 };
+        sketch.first = sketch.step(5e-324);
+        sketch
+    }
+
+    #[inline]
+    fn bucket(&self, number: f64) -> Option<i32> {
+        let size = number.abs();
+        let bucket = match size {
+            f64::INFINITY => INFINITE,
+            0.0 => 0,
+            _ if size.is_nan() => return None,
+            _ => self.step(size) - self.first + 1,
+        };
+        Some(if number < 0.0 { -bucket } else { bucket })
+    }
+
+    /// How many buckets above 1 a positive number is.
+    #[inline]
+    fn step(&self, number: f64) -> i32 {
+        let (bits, below) = if number < f64::MIN_POSITIVE {
+            ((number * TWO_54).to_bits(), 54)
+        } else {
+            (number.to_bits(), 0)
+        };
+        let exponent = i32::try_from(bits >> 52).unwrap_or(0) - 1023 - below;
+        let part = f64::from_bits(bits & MANTISSA | ONE) - 1.0;
+        #[expect(clippy::cast_possible_truncation, reason = "there are fewer buckets")]
+        let step = ((f64::from(exponent) + cubic(part)) * self.scale).floor() as i32;
+        step
+    }
+
+    /// The number that is as far from both bounds of a bucket, in proportion.
+    fn number(&self, bucket: i32) -> f64 {
+        let size = match bucket.abs() {
+            0 => return 0.0,
+            INFINITE => f64::INFINITY,
+            size => {
+                let step = size - 1 + self.first;
+                let (exponent, low) = self.bound(step);
+                let (next, high) = self.bound(step + 1);
+                let high = high * power(next - exponent);
+                let middle = 2.0 * low * high / (low + high);
+                // At no time is a factor beyond the floats; what is, was rounded up.
+                let half = exponent / 2;
+                (middle * power(half) * power(exponent - half)).min(f64::MAX)
+            }
+        };
+        if bucket < 0 { -size } else { size }
+    }
+
+    /// The lower bound of a bucket, as a power of two and what it is times, from 1 to 2.
+    fn bound(&self, step: i32) -> (i32, f64) {
+        let logarithm = f64::from(step) / self.scale;
+        let exponent = logarithm.floor();
+        let wanted = logarithm - exponent;
+        let mut part = wanted;
+        // Newton's steps; the cubic is never flat, and after three there is nothing left to mend.
+        for _ in 0..5 {
+            let slope = (18.0 / 35.0 * part - 6.0 / 5.0) * part + 10.0 / 7.0;
+            part -= (cubic(part) - wanted) / slope;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1024")]
+        let exponent = exponent as i32;
+        (exponent, 1.0 + part)
+    }
+
+    /// Whether numbers can be in a bucket.
+    fn has(&self, bucket: i32) -> bool {
+        let most = self.step(f64::MAX) - self.first + 1;
+        bucket.unsigned_abs() <= most.unsigned_abs() || bucket == INFINITE || bucket == -INFINITE
+    }
+
+    fn mark(&self) -> [u8; 4] {
+        #[expect(clippy::cast_possible_truncation, reason = "it was made with so many digits")]
+        let scale = self.scale as f32;
+        scale.to_le_bytes()
+    }
+}
+
+const TWO_54: f64 = 18_014_398_509_481_984.0;
+const MANTISSA: u64 = (1 << 52) - 1;
+const ONE: u64 = 1023 << 52;
+
+/// About the logarithm to base 2 of a number from 1 to 2, less 1: right at both ends, its slope
+/// continuous where the exponent changes.
+#[inline]
+fn cubic(part: f64) -> f64 {
+    ((6.0 / 35.0 * part - 3.0 / 5.0) * part + 10.0 / 7.0) * part
+}
+
+fn power(exponent: i32) -> f64 {
+    f64::from_bits(u64::try_from(exponent + 1023).unwrap_or(0) << 52)
+}
+
+impl Invertible for Quantile {
+    type Part = Part;
+
+    #[inline]
+    fn add(&self, part: &mut Part, input: &Input<'_>) {
+        let number = match input.value {
+            Value::Float(number) => number,
+            #[expect(clippy::cast_precision_loss, reason = "far less than the error")]
+            Value::Int(number) => number as f64,
+            _ => return,
+        };
+        if let Some(bucket) = self.bucket(number) {
+            part.values = part.values.saturating_add(1);
+            part.buckets.add(bucket, 1);
+        }
+    }
+
+    fn merge(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.saturating_add(other.values);
+        other.buckets.each(|bucket, count| part.buckets.add(bucket, count));
+    }
+
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.saturating_sub(other.values);
+        other.buckets.each(|bucket, count| part.buckets.remove(bucket, count));
+    }
+
+    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+        let Some(last) = part.values.checked_sub(1) else { return Cell::Null };
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 0 to the last"
+        )]
+        let rank = (scope.ask.number.clamp(0.0, 1.0) * last as f64) as u64;
+        part.buckets
+            .at(rank.min(last), last)
+            .map_or(Cell::Null, |bucket| Cell::Float(self.number(bucket)))
+    }
+
+    /// What the buckets are, how many there are, and for each how far it is from the one before,
+    /// and its count.
+    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.mark());
+        let mut count = 0;
+        part.buckets.each(|_, _| count += 1);
+        put(out, count);
+        let mut last = None;
+        part.buckets.each(|bucket, count| {
+            let place = i64::from(bucket);
+            put(out, last.map_or_else(|| zigzag(place), |last| place.abs_diff(last)));
+            put(out, count);
+            last = Some(place);
+        });
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+        if take(bytes)? != self.mark() {
+            return None;
+        }
+        let mut part = Part::default();
+        let mut last: Option<i64> = None;
+        // Each takes bytes, so that a number that is too large ends with them.
+        for _ in 0..get(bytes)? {
+            let step = get(bytes)?;
+            let place = match last {
+                None => unzigzag(step),
+                Some(_) if step == 0 => return None,
+                Some(last) => last.checked_add_unsigned(step)?,
+            };
+            let bucket = i32::try_from(place).ok().filter(|&bucket| self.has(bucket))?;
+            let count = get(bytes)?;
+            if count == 0 {
+                return None;
+            }
+            part.values = part.values.checked_add(count)?;
+            part.buckets.add(bucket, count);
+            last = Some(place);
+        }
+        Some(part)
+    }
+}
+
+impl Buckets {
+    #[inline]
+    fn add(&mut self, bucket: i32, more: u64) {
+        if let Self::Few(pairs) = self {
+            // What is new is often the largest yet.
+            match pairs.binary_search_by_key(&bucket, |pair| pair.0) {
+                Ok(place) => {
+                    let count = u64::from(pairs[place].1).saturating_add(more);
+                    if let Ok(count) = u32::try_from(count) {
+                        pairs[place].1 = count;
+                        return;
+                    }
+                }
+                Err(place) => {
+                    let count = u32::try_from(more).ok().filter(|_| !is_crowded(pairs));
+                    if let Some(count) = count {
+                        pairs.insert(place, (bucket, count));
+                        return;
+                    }
+                }
+            }
+            self.divide();
+        }
+        if let Self::Many(chunks) = self {
+            let (chunk, place) = place_of(bucket);
+            let count = &mut chunks.entry(chunk).or_insert_with(|| Box::new([0; CHUNK]))[place];
+            *count = count.saturating_add(more);
+        }
+    }
+
+    fn remove(&mut self, bucket: i32, less: u64) {
+        match self {
+            Self::Few(pairs) => {
+                let found = pairs.binary_search_by_key(&bucket, |pair| pair.0);
+                let Ok(place) = found else { return };
+                let count = u64::from(pairs[place].1).saturating_sub(less);
+                match u32::try_from(count) {
+                    Ok(count) if count > 0 => pairs[place].1 = count,
+                    _ => {
+                        pairs.remove(place);
+                    }
+                }
+            }
+            Self::Many(chunks) => {
+                let (chunk, place) = place_of(bucket);
+                let Some(counts) = chunks.get_mut(&chunk) else { return };
+                counts[place] = counts[place].saturating_sub(less);
+                if **counts == [0; CHUNK] {
+                    chunks.remove(&chunk);
+                }
+                if chunks.is_empty() {
+                    *self = Self::default();
+                }
+            }
+        }
+    }
+
+    /// Puts pairs into chunks.
+    #[cold]
+    fn divide(&mut self) {
+        let mut chunks: BTreeMap<i32, Box<[u64; CHUNK]>> = BTreeMap::new();
+        self.each(|bucket, count| {
+            let (chunk, place) = place_of(bucket);
+            chunks.entry(chunk).or_insert_with(|| Box::new([0; CHUNK]))[place] = count;
+        });
+        *self = Self::Many(chunks);
+    }
+
+    /// Calls with each bucket that is not empty, in order, and its count.
+    #[inline]
+    fn each(&self, mut call: impl FnMut(i32, u64)) {
+        match self {
+            Self::Few(pairs) => {
+                for &(bucket, count) in pairs {
+                    call(bucket, count.into());
+                }
+            }
+            Self::Many(chunks) => {
+                for (&chunk, counts) in chunks {
+                    counts_of(chunk, counts).for_each(|(bucket, count)| call(bucket, count));
+                }
+            }
+        }
+    }
+
+    /// The bucket of the number at a rank, counted from 0; looked for from the nearer end.
+    fn at(&self, rank: u64, last: u64) -> Option<i32> {
+        let forward = rank <= last / 2;
+        let rank = if forward { rank } else { last - rank };
+        match self {
+            Self::Few(pairs) => {
+                let pairs = pairs.iter().map(|&(bucket, count)| (bucket, count.into()));
+                if forward { walk(pairs, rank) } else { walk(pairs.rev(), rank) }
+            }
+            Self::Many(chunks) => {
+                let all = chunks.iter().flat_map(|(&chunk, counts)| counts_of(chunk, counts));
+                if forward { walk(all, rank) } else { walk(all.rev(), rank) }
+            }
+        }
+    }
+}
+
+fn walk(mut buckets: impl Iterator<Item = (i32, u64)>, mut rank: u64) -> Option<i32> {
+    buckets
+        .find(|&(_, count)| {
+            let found = rank < count;
+            rank = rank.saturating_sub(count);
+            found
+        })
+        .map(|(bucket, _)| bucket)
+}
+
+fn place_of(bucket: i32) -> (i32, usize) {
+    (bucket >> 5, (bucket & 31).unsigned_abs() as usize)
+}
+
+fn counts_of(
+    chunk: i32,
+    counts: &[u64; CHUNK],
+) -> impl DoubleEndedIterator<Item = (i32, u64)> + use<'_> {
+    let all = counts.iter().enumerate();
+    all.filter(|(_, count)| **count > 0)
+        .map(move |(place, &count)| (chunk << 5 | i32::try_from(place).unwrap_or(0), count))
+}
+
+/// Whether chunks would be better: pairs are many, and next to each other.
+fn is_crowded(pairs: &[(i32, u32)]) -> bool {
+    if pairs.len() < FEW {
+        return false;
+    }
+    let chunks = 1 + pairs.windows(2).filter(|two| two[0].0 >> 5 != two[1].0 >> 5).count();
+    pairs.len() >= MANY || chunks <= pairs.len() / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::values::testing::{
+        asks, bytes_of, merges_in_any_order, panes, part_of, reads_only_what_is_written, scope,
+        slide, survives_changes,
+    };
+    use super::*;
+    use crate::ground::Kind;
+
+    const ERRORS: [f64; 4] = [0.01, 0.001, 0.3, 1e-5];
+
+    fn number_of(cell: &Cell) -> Option<f64> {
+        match cell {
+            #[expect(clippy::cast_precision_loss, reason = "as the sketch has it")]
+            Cell::Int(number) => Some(*number as f64),
+            Cell::Float(number) => Some(*number).filter(|number| !number.is_nan()),
+            _ => None,
+        }
+    }
+
+    /// The number at the rank, of all in order.
+    fn oracle(values: &[Cell], quantile: f64) -> Option<f64> {
+        let mut numbers: Vec<_> = values.iter().filter_map(number_of).collect();
+        numbers.sort_by(f64::total_cmp);
+        let last = numbers.len().checked_sub(1)?;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "few"
+        )]
+        numbers.get((quantile * last as f64).floor() as usize).copied()
+    }
+
+    fn check(cell: &Cell, expected: Option<f64>, error: f64) {
+        match (cell, expected) {
+            (Cell::Null, None) => {}
+            (Cell::Float(number), Some(expected)) => {
+                let off = (number - expected).abs();
+                let near = expected.is_finite() && off <= error * expected.abs();
+                let same = number.to_bits() == expected.to_bits();
+                assert!(near || same, "{number:e} {expected:e} {}", off / expected.abs());
+            }
+            _ => panic!("{cell:?} {expected:?}"),
+        }
+    }
+
+    fn numbers() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            8 => (-300.0..300.0_f64, any::<bool>()).prop_map(|(power, negative)| {
+                let number = 10_f64.powf(power);
+                Cell::Float(if negative { -number } else { number })
+            }),
+            8 => (1..2_000_u32).prop_map(|number| Cell::Float(f64::from(number) / 100.0)),
+            4 => (-100..100_i64).prop_map(|number| Cell::Int(number.into())),
+            1 => any::<i64>().prop_map(|number| Cell::Int(number.into())),
+            1 => any::<f64>().prop_filter("all digits", |number| !number.is_subnormal())
+                .prop_map(Cell::Float),
+            1 => prop::sample::select(vec![
+                f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, f64::MAX, f64::MIN,
+                f64::MIN_POSITIVE, 5e-324, -5e-324,
+            ]).prop_map(Cell::Float),
+            1 => Just(Cell::Null),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_of_the_window_are_within_the_error(
+            panes in panes(numbers(), 60), length in 1..12_i64,
+            quantile in prop_oneof![0.0..=1.0, prop::sample::select(vec![0.0, 0.5, 0.99, 1.0])],
+            error in prop::sample::select(&ERRORS[..]),
+        ) {
+            let sketch = Quantile::new(error);
+            let ask = asks("quantile", quantile, error);
+            slide(&sketch, &scope(&ask, Kind::Float), &panes, length, |cell, values| {
+                check(cell, oracle(values, quantile), error);
+            });
+        }
+
+        #[test]
+        fn all_buckets_of_many_numbers_come_and_go(
+            spread in prop::sample::select(vec![0.000_1_f64, 0.01, 1.0, 300.0]),
+            start in -1.0..1.0_f64, count in 1..6_000_u32, negative: bool,
+        ) {
+            let sketch = Quantile::new(0.01);
+            let values: Vec<_> = (0..count)
+                .map(|place| 10_f64.powf(start + spread * f64::from(place) / f64::from(count)))
+                .map(|number| Cell::Float(if negative { -number } else { number }))
+                .collect();
+            let (gone, stays) = values.split_at(values.len() / 3);
+            let mut total = part_of(&sketch, stays);
+            let leaves = part_of(&sketch, gone);
+            Invertible::merge(&sketch, &mut total, &leaves);
+            Invertible::subtract(&sketch, &mut total, &leaves);
+            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &part_of(&sketch, stays)));
+            let rest = part_of(&sketch, stays);
+            Invertible::subtract(&sketch, &mut total, &rest);
+            prop_assert!(matches!(&total.buckets, Buckets::Few(pairs) if pairs.is_empty()));
+            prop_assert_eq!(total.values, 0);
+        }
+
+        #[test]
+        fn a_number_is_near_what_its_bucket_says(
+            bits: u64, error in prop::sample::select(&ERRORS[..]),
+        ) {
+            let sketch = Quantile::new(error);
+            let number = f64::from_bits(bits);
+            if number.is_normal() {
+                let said = sketch.number(sketch.bucket(number).unwrap());
+                check(&Cell::Float(said), Some(number), error);
+            }
+        }
+
+        #[test]
+        fn buckets_are_in_the_order_of_numbers(
+            one: f64, other: f64, error in prop::sample::select(&ERRORS[..]),
+        ) {
+            let sketch = Quantile::new(error);
+            let (one, other) = if one <= other { (one, other) } else { (other, one) };
+            prop_assert!(sketch.bucket(one) <= sketch.bucket(other) || one.is_nan() || other.is_nan());
+            let next = one.next_up();
+            prop_assert!(sketch.bucket(one) <= sketch.bucket(next) || next.is_nan());
+        }
+
+        #[test]
+        fn the_order_of_merging_makes_no_odds(
+            groups in prop::collection::vec(prop::collection::vec(numbers(), 0..300), 0..6),
+        ) {
+            merges_in_any_order(&Quantile::new(0.001), &groups);
+        }
+
+        #[test]
+        fn bytes_that_are_no_part_are_told(
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            values in prop::collection::vec(numbers(), 0..20),
+            changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
+        ) {
+            let sketch = Quantile::new(0.01);
+            survives_changes(&sketch, &values, &changes);
+            reads_only_what_is_written(&sketch, &bytes);
+            let marked = [&sketch.mark()[..], &bytes].concat();
+            reads_only_what_is_written(&sketch, &marked);
+        }
+    }
+
+    #[test]
+    fn counts_beyond_32_bits_are_right() {
+        let sketch = Quantile::new(0.01);
+        let mut part = part_of(&sketch, &[Cell::Float(1.0), Cell::Float(2.0), Cell::Float(2.0)]);
+        for _ in 0..40 {
+            let twice = part.clone();
+            Invertible::merge(&sketch, &mut part, &twice);
+        }
+        assert_eq!(part.values, 3 << 40);
+        let ask = asks("quantile", 0.33, 0.01);
+        check(&Invertible::emit(&sketch, &part, &scope(&ask, Kind::Float)), Some(1.0), 0.01);
+        let ask = asks("quantile", 0.34, 0.01);
+        check(&Invertible::emit(&sketch, &part, &scope(&ask, Kind::Float)), Some(2.0), 0.01);
+        let bytes = bytes_of(&sketch, &part);
+        let read = Invertible::decode(&sketch, &mut bytes.as_slice()).unwrap();
+        assert_eq!(bytes_of(&sketch, &read), bytes);
+    }
+
+    #[test]
+    fn the_smallest_error_has_room_for_all_floats() {
+        let sketch = Quantile::new(0.0);
+        assert_eq!(sketch.mark(), Quantile::new(0.01).mark());
+        let sketch = Quantile::new(1e-300);
+        let last = sketch.bucket(f64::MAX).unwrap();
+        assert!(last < INFINITE / 2 && sketch.has(last) && !sketch.has(last + 1));
+        for number in [f64::MAX, f64::MIN_POSITIVE, 1.0, -1.0, 1.5] {
+            check(&Cell::Float(sketch.number(sketch.bucket(number).unwrap())), Some(number), 1e-6);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
+
+use super::exact::ExactSum;
+use super::values::{get, put};
+use super::{Cell, Input, Invertible, Scope};
+use crate::ground::Kind;
+
+/// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
+/// rounded once, as `math.fsum` does it, and then divided.
+///
+/// A part has 48 bytes, a window as many for each key; see [`ExactSum`].
+#[derive(Clone, Debug)]
+pub(super) struct Sum;
+
+/// The sum, and of how many values it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    values: u64,
+    sum: ExactSum,
+}
+
+impl Invertible for Sum {
+    type Part = Part;
+
+    #[inline]
+    fn add(&self, part: &mut Part, input: &Input<'_>) {
+        part.values += u64::from(part.sum.add_value(input.value));
+    }
+
+    /// What was read from bytes may be of any number, so it is added without a check.
+    fn merge(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_add(other.values);
+        part.sum.merge(&other.sum);
+    }
+
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_sub(other.values);
+        part.sum.unmerge(&other.sum);
+    }
+
+    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+        #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^53")]
+        let values = part.values as f64;
+        match (scope.ask.what.as_str(), scope.kind) {
+            (_, _) if part.values == 0 => Cell::Null,
+            ("mean", _) => Cell::Float(part.sum.value() / values),
+            ("rate", _) if scope.seconds > 0.0 => Cell::Float(part.sum.value() / scope.seconds),
+            // Where no time passes.
+            ("rate", _) => Cell::Null,
+            (_, Kind::Int) => {
+                part.sum.whole().map_or_else(|| Cell::Float(part.sum.value()), Cell::Int)
+            }
+            _ => Cell::Float(part.sum.value()),
+        }
+    }
+
+    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+        put(out, part.values);
+        part.sum.encode(out);
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+        Some(Part { values: get(bytes)?, sum: ExactSum::decode(bytes)? })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+mod tests {
+    use super::*;
+    use crate::windows::aggregate::exact::fsum;
+    use crate::windows::aggregate::harness::{self, Event, Held};
+    use proptest::prelude::*;
+
+    fn oracle(events: &[&Event], scope: &Scope<'_>) -> Cell {
+        let ints: Vec<i128> = events
+            .iter()
+            .filter_map(|event| match event.value {
+                Held::Int(number) => Some(number.into()),
+                _ => None,
+            })
+            .collect();
+        // The sum of whole numbers, in pieces that floats hold.
+        let whole: i128 = ints.iter().sum();
+        let mut numbers: Vec<f64> = (0..3)
+            .map(|piece| (whole >> (40 * piece) & 0xff_ffff_ffff) as f64 * 2_f64.powi(40 * piece))
+            .collect();
+        numbers.push((whole >> 120) as f64 * 2_f64.powi(120));
+        let floats = events.iter().filter_map(|event| match event.value {
+            Held::Float(number) => Some(number),
+            _ => None,
+        });
+        numbers.extend(floats);
+        let count = ints.len() + numbers.len() - 4;
+        match (scope.ask.what.as_str(), scope.kind) {
+            _ if count == 0 => Cell::Null,
+            ("sum", Kind::Int) => Cell::Int(whole),
+            ("sum", _) => Cell::Float(fsum(&numbers)),
+            ("mean", _) => Cell::Float(fsum(&numbers) / count as f64),
+            _ => Cell::Float(fsum(&numbers) / scope.seconds),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn numbers_of_the_window_add_up(
+            run in harness::runs(harness::medium()),
+            what in prop::sample::select(vec!["sum", "mean", "rate"]),
+        ) {
+            harness::check(&Sum, &harness::ask(what), Kind::Float, &run, oracle);
+        }
+
+        #[test]
+        fn whole_numbers_of_the_window_add_up(
+            run in harness::runs(harness::ints()),
+            what in prop::sample::select(vec!["sum", "mean", "rate"]),
+        ) {
+            harness::check(&Sum, &harness::ask(what), Kind::Int, &run, oracle);
+        }
+
+        #[test]
+        fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
+            harness::check_bytes(&Sum, &harness::ask("sum"), &bytes);
+        }
+
+        #[test]
+        fn no_damage_makes_it_stop(
+            run in harness::runs(harness::numbers()), at: usize, to: u8,
+        ) {
+            harness::check_damage(&Sum, &harness::ask("sum"), &run, at, to);
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_stated_size() {
+        assert_eq!(size_of::<Part>(), 48);
+    }
+}

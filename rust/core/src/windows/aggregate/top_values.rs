@@ -1,0 +1,152 @@
+//! The most frequent values of a field.
+
+use std::cmp::Ordering;
+
+use super::codes::Codes;
+use super::values::Told;
+use super::{Cell, Scope};
+
+/// How many there are if nothing else is asked.
+const DEFAULT: usize = 3;
+
+/// The values that came most often, each with its count, ties by value.
+///
+/// Exact, over the column of `distinct`, where its cost and bytes are stated. To say it takes one
+/// look at every value of the key, and memory for twice as many as are asked.
+pub(super) fn emit(
+    counts: impl Iterator<Item = (u32, u64)>,
+    codes: &Codes,
+    scope: &Scope<'_>,
+) -> Cell {
+    let most = most(scope.ask.number);
+    let mut best: Vec<(Told<'_>, u64)> = Vec::new();
+    let mut least = 0;
+    for (code, count) in counts {
+        if count < least {
+            continue;
+        }
+        best.push((codes.told(code), count));
+        if best.len() >= most.saturating_mul(2) {
+            best.select_nth_unstable_by(most - 1, order);
+            best.truncate(most);
+            least = best[most - 1].1;
+        }
+    }
+    best.sort_unstable_by(order);
+    best.truncate(most);
+    if best.is_empty() {
+        return Cell::Null;
+    }
+    Cell::List(best.into_iter().map(|(told, count)| (told.cell(scope.kind), count)).collect())
+}
+
+fn most(number: f64) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is too large is as many as there are"
+    )]
+    if number >= 1.0 { number as usize } else { DEFAULT }
+}
+
+fn order(one: &(Told<'_>, u64), other: &(Told<'_>, u64)) -> Ordering {
+    other.1.cmp(&one.1).then_with(|| one.0.compare(other.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tally::testing::Values;
+    use super::super::values::testing::{asks, panes, scope, slide};
+    use super::*;
+    use crate::ground::Kind;
+
+    #[expect(clippy::float_cmp, reason = "values that come back are the same to the bit")]
+    fn same(one: &Cell, other: &Cell) -> bool {
+        match (one, other) {
+            (Cell::Float(one), Cell::Float(other)) => {
+                one == other || one.is_nan() && other.is_nan()
+            }
+            _ => one == other,
+        }
+    }
+
+    /// Finds them by looking at all pairs.
+    fn oracle(values: &[Cell], most: usize) -> Cell {
+        let mut counts: Vec<(Cell, u64)> = Vec::new();
+        for value in values.iter().filter(|value| **value != Cell::Null) {
+            match counts.iter_mut().find(|(other, _)| same(other, value)) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((value.clone(), 1)),
+            }
+        }
+        counts.sort_by(|(one, count), (other, others)| {
+            // Ascending: of what can be ranked, and then what is no number.
+            others.cmp(count).then(other.is_there().cmp(&one.is_there())).then(one.rank(other))
+        });
+        counts.truncate(most);
+        if counts.is_empty() { Cell::Null } else { Cell::List(counts) }
+    }
+
+    fn check(cell: &Cell, values: &[Cell], most: usize) {
+        let expected = oracle(values, most);
+        let (Cell::List(one), Cell::List(other)) = (cell, &expected) else {
+            assert_eq!(*cell, expected);
+            return;
+        };
+        assert_eq!(one.len(), other.len(), "{one:?} {other:?}");
+        for (one, other) in one.iter().zip(other) {
+            assert!(same(&one.0, &other.0) && one.1 == other.1, "{one:?} {other:?}");
+        }
+    }
+
+    fn texts() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            1 => Just(Cell::Null),
+            4 => "[ab]{0,3}".prop_map(|text| Cell::Text(text.into_bytes().into())),
+            1 => "[a-f]{30}".prop_map(|text| Cell::Text(text.into_bytes().into())),
+        ]
+    }
+
+    fn floats() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            (-5..20_i32).prop_map(|number| Cell::Float(f64::from(number) / 2.0)),
+            prop::sample::select(vec![f64::NAN, 1e300, f64::INFINITY, f64::NEG_INFINITY, -0.0])
+                .prop_map(Cell::Float),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_most_frequent_texts_come_first(
+            panes in panes(texts(), 40), length in 1..12_i64, most in 1..6_u8,
+        ) {
+            let ask = asks("top_values", most.into(), 0.0);
+            slide(&Values, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
+                check(cell, values, most.into());
+            });
+        }
+
+        #[test]
+        fn floats_come_back_as_floats_in_order(panes in panes(floats(), 20), length in 1..12_i64) {
+            let ask = asks("top_values", 4.0, 0.0);
+            slide(&Values, &scope(&ask, Kind::Float), &panes, length, |cell, values| {
+                check(cell, values, 4);
+            });
+        }
+
+        #[test]
+        fn whole_numbers_and_times_come_back_as_what_they_were(
+            numbers in panes((-9..9_i64).prop_map(|number| Cell::Int(number.into())), 20),
+            times in panes((-9..9_i64).prop_map(Cell::Time), 20),
+        ) {
+            let ask = asks("top_values", 0.0, 0.0);
+            for (panes, kind) in [(numbers, Kind::Int), (times, Kind::Time)] {
+                slide(&Values, &scope(&ask, kind), &panes, 4, |cell, values| {
+                    check(cell, values, DEFAULT);
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! Values as aggregates tell them apart, as bytes, and as a hash that is the same everywhere.
+
+use std::cmp::Ordering;
+
+use super::{Cell, take};
+use crate::ground::{Kind, Value};
+
+/// A value: the whole number 1 and the float 1.0 are one value and the text `1` another, the two
+/// zeros are one, and so are all that are not a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told<'a> {
+    Int(i64),
+    /// The bits of a float that is no whole number of 64 bits.
+    Float(u64),
+    Time(i64),
+    Text(&'a [u8]),
+}
+
+const INT: u64 = 0;
+const FLOAT: u64 = 1;
+const TIME: u64 = 2;
+const TEXT: u64 = 3;
+
+impl<'a> Told<'a> {
+    /// The value of a field; nothing of null.
+    #[inline]
+    pub(super) fn of(value: Value<'a>) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::Text(text) => Some(Self::Text(text)),
+            Value::Int(number) => Some(Self::Int(number)),
+            Value::Float(number) => Some(Self::of_float(number)),
+            Value::Time(time) => Some(Self::Time(time)),
+        }
+    }
+
+    fn of_float(number: f64) -> Self {
+        // The first float above all whole numbers of 64 bits.
+        const ABOVE: f64 = 9_223_372_036_854_775_808.0;
+        if number.is_nan() {
+            return Self::Float(f64::NAN.to_bits());
+        }
+        #[expect(clippy::float_cmp, reason = "whether there is a fraction")]
+        let whole = number.trunc() == number;
+        if whole && (-ABOVE..ABOVE).contains(&number) {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+            return Self::Int(number as i64);
+        }
+        Self::Float(number.to_bits())
+    }
+
+    /// What it is in a field of this kind.
+    pub(super) fn cell(self, kind: Kind) -> Cell {
+        match self {
+            #[expect(clippy::cast_precision_loss, reason = "of this kind it was a float")]
+            Self::Int(number) if kind == Kind::Float => Cell::Float(number as f64),
+            Self::Int(number) => Cell::Int(number.into()),
+            Self::Float(bits) => Cell::Float(f64::from_bits(bits)),
+            Self::Time(time) => Cell::Time(time),
+            Self::Text(text) => Cell::Text(text.into()),
+        }
+    }
+
+    /// Which is smaller; what is no number comes after all numbers.
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Float(one), Self::Float(other)) => {
+                let (one, other) = (f64::from_bits(one), f64::from_bits(other));
+                one.partial_cmp(&other).unwrap_or_else(|| one.is_nan().cmp(&other.is_nan()))
+            }
+            (Self::Int(one), Self::Float(other)) => compare_int(one, f64::from_bits(other)),
+            (Self::Float(one), Self::Int(other)) => {
+                compare_int(other, f64::from_bits(one)).reverse()
+            }
+            _ => self.cmp(&other),
+        }
+    }
+
+    /// A hash that never changes, as it is part of what is written. It spreads well, but whoever
+    /// knows it can find values whose hashes are alike.
+    #[inline]
+    pub(super) fn hash(self) -> u64 {
+        match self {
+            Self::Int(number) => finish(fold(number.cast_unsigned() ^ SEED, SEED) ^ INT),
+            Self::Float(bits) => finish(fold(bits ^ SEED, SEED) ^ FLOAT),
+            Self::Time(time) => finish(fold(time.cast_unsigned() ^ SEED, SEED) ^ TIME),
+            Self::Text(text) => hash_text(text),
+        }
+    }
+
+    /// Writes it: what it is, and for text how long, in a number; then the value.
+    #[inline]
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Int(number) => {
+                put(out, INT);
+                put(out, zigzag(number));
+            }
+            Self::Float(bits) => {
+                put(out, FLOAT);
+                out.extend_from_slice(&bits.to_le_bytes());
+            }
+            Self::Time(time) => {
+                put(out, TIME);
+                put(out, zigzag(time));
+            }
+            Self::Text(text) => {
+                put(out, (text.len() as u64) << 2 | TEXT);
+                out.extend_from_slice(text);
+            }
+        }
+    }
+
+    /// Reads one from the front; nothing where there is none, or where it is not written as
+    /// [`Told::encode`] does it.
+    #[inline]
+    pub(super) fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
+        let head = get(bytes)?;
+        match head & 3 {
+            INT if head == INT => Some(Self::Int(unzigzag(get(bytes)?))),
+            TIME if head == TIME => Some(Self::Time(unzigzag(get(bytes)?))),
+            FLOAT if head == FLOAT => {
+                Some(Self::Float(u64::from_le_bytes(take(bytes)?))).filter(|told| told.is_told())
+            }
+            TEXT => {
+                let (text, rest) = bytes.split_at_checked(usize::try_from(head >> 2).ok()?)?;
+                *bytes = rest;
+                Some(Self::Text(text))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether these bits are of a float that is not told in another way.
+    fn is_told(self) -> bool {
+        match self {
+            Self::Float(bits) => Self::of_float(f64::from_bits(bits)) == self,
+            _ => true,
+        }
+    }
+}
+
+/// Compares with a float that is no whole number of 64 bits.
+fn compare_int(number: i64, float: f64) -> Ordering {
+    #[expect(clippy::cast_precision_loss, reason = "what is rounded is far from any fraction")]
+    let rounded = number as f64;
+    // Where they are equal, the number was rounded up to one that has more than 64 bits.
+    rounded.partial_cmp(&float).filter(|order| order.is_ne()).unwrap_or(Ordering::Less)
+}
+
+/// An odd number whose bits look like any.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Another one.
+const STEP: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// Both halves of a product, which spreads every bit both ways.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "these are the two halves")]
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Makes every bit depend on every other, as the last step of `MurmurHash3` does.
+#[inline]
+fn finish(mut hash: u64) -> u64 {
+    hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
+}
+
+#[inline]
+pub(super) fn hash_text(text: &[u8]) -> u64 {
+    let mut hash = (text.len() as u64).wrapping_mul(SEED) ^ TEXT;
+    let (words, rest) = text.as_chunks::<8>();
+    for word in words {
+        hash = fold(hash ^ u64::from_le_bytes(*word), STEP).wrapping_add(SEED);
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    finish(fold(hash ^ u64::from_le_bytes(last), STEP))
+}
+
+/// Writes a number, seven bits a byte, the lowest first.
+#[inline]
+pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
+/// Reads a number; nothing where there is none, or where it takes more bytes than it needs.
+#[inline]
+pub(super) fn get(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let [byte] = take(bytes)?;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return None;
+        }
+        number |= bits << shift;
+        if byte < 0x80 {
+            return (byte != 0 || shift == 0).then_some(number);
+        }
+    }
+    None
+}
+
+/// Small numbers for those near zero.
+pub(super) fn zigzag(number: i64) -> u64 {
+    (number << 1 ^ number >> 63).cast_unsigned()
+}
+
+pub(super) fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// How aggregates are held against an oracle.
+#[cfg(test)]
+pub(super) mod testing {
+    use std::collections::VecDeque;
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+
+    use super::super::{Aggregate, Ask, Cell, Input, Scope};
+    use crate::ground::{Kind, Value};
+
+    /// What a pane brings: how many panes after the one before, its values, how it came together.
+    pub(crate) type Pane = (i64, Vec<Cell>, u8);
+
+    /// Panes of these values, some far apart, some empty.
+    pub(crate) fn panes(
+        value: impl Strategy<Value = Cell> + 'static,
+        most: usize,
+    ) -> impl Strategy<Value = Vec<Pane>> {
+        let gap = prop_oneof![4 => Just(1_i64), 2 => 1..4_i64, 1 => 1..20_i64];
+        prop::collection::vec((gap, prop::collection::vec(value, 0..most), any::<u8>()), 0..25)
+    }
+
+    pub(crate) fn asks(what: &str, number: f64, error: f64) -> Ask {
+        let (name, fields) = ("x".to_owned(), vec!["x".to_owned()]);
+        Ask { name, what: what.to_owned(), fields, number, error }
+    }
+
+    pub(crate) fn scope(ask: &Ask, kind: Kind) -> Scope<'_> {
+        Scope { ask, kind, seconds: 1.0, count: 1 }
+    }
+
+    pub(crate) fn value_of(cell: &Cell) -> Value<'_> {
+        match cell {
+            Cell::Int(number) => Value::Int((*number).try_into().unwrap()),
+            Cell::Float(number) => Value::Float(*number),
+            Cell::Time(time) => Value::Time(*time),
+            Cell::Text(text) => Value::Text(text),
+            Cell::Null | Cell::List(_) => Value::Null,
+        }
+    }
+
+    pub(crate) fn part_of<A: Aggregate>(aggregate: &A, values: &[Cell]) -> A::Part {
+        let mut part = A::Part::default();
+        for value in values {
+            let input = Input { value: value_of(value), second: Value::Null, time: None };
+            aggregate.add(&mut part, &input);
+        }
+        part
+    }
+
+    pub(crate) fn bytes_of<A: Aggregate>(aggregate: &A, part: &A::Part) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        aggregate.encode(part, &mut bytes);
+        bytes
+    }
+
+    /// Slides a window of as many panes, and checks every answer, that since the start too, with
+    /// the values it is of.
+    pub(crate) fn slide<A: Aggregate>(
+        aggregate: &A,
+        scope: &Scope<'_>,
+        panes: &[Pane],
+        length: i64,
+        check: impl Fn(&Cell, &[Cell]),
+    ) {
+        let mut total = A::Total::default();
+        let mut held: VecDeque<(i64, Vec<Cell>, A::Part)> = VecDeque::new();
+        let (mut all, mut grown) = (Vec::new(), A::Part::default());
+        let mut now = -7;
+        for (gap, values, how) in panes {
+            now += gap;
+            let part = assemble(aggregate, values, *how);
+            if how & 4 == 0 {
+                expire(aggregate, &mut total, &mut held, now - length);
+            }
+            if !values.is_empty() {
+                aggregate.enter(&mut total, &part, now);
+                aggregate.merge(&mut grown, &part);
+                held.push_back((now, values.clone(), part));
+                all.extend_from_slice(values);
+            }
+            expire(aggregate, &mut total, &mut held, now - length);
+            let window: Vec<_> = held.iter().flat_map(|(_, values, _)| values.clone()).collect();
+            check(&aggregate.emit(&total, scope), &window);
+            check(&aggregate.emit_part(&grown, scope), &all);
+        }
+        expire(aggregate, &mut total, &mut held, now);
+        check(&aggregate.emit(&total, scope), &[]);
+    }
+
+    /// Two parts in either order, one of them written and read.
+    fn assemble<A: Aggregate>(aggregate: &A, values: &[Cell], how: u8) -> A::Part {
+        let (one, other) = values.split_at(values.len() * usize::from(how) / 256);
+        let (one, other) = (part_of(aggregate, one), part_of(aggregate, other));
+        let bytes = bytes_of(aggregate, &one);
+        let read = aggregate.decode(&mut bytes.as_slice()).unwrap();
+        let (mut into, from) = if how & 1 == 0 { (read, other) } else { (other, read) };
+        aggregate.merge(&mut into, &from);
+        into
+    }
+
+    fn expire<A: Aggregate>(
+        aggregate: &A,
+        total: &mut A::Total,
+        held: &mut VecDeque<(i64, Vec<Cell>, A::Part)>,
+        last: i64,
+    ) {
+        while held.front().is_some_and(|(number, ..)| *number <= last) {
+            let (number, _, part) = held.pop_front().unwrap();
+            aggregate.leave(total, &part, number);
+        }
+    }
+
+    /// However values are divided and in whatever order parts merge, the same bytes are written,
+    /// and they are read as the same.
+    pub(crate) fn merges_in_any_order<A: Aggregate>(aggregate: &A, groups: &[Vec<Cell>]) {
+        let whole = part_of(aggregate, &groups.concat());
+        let parts: Vec<_> = groups.iter().map(|values| part_of(aggregate, values)).collect();
+        let mut forth = A::Part::default();
+        for part in &parts {
+            aggregate.merge(&mut forth, part);
+        }
+        let mut back = A::Part::default();
+        for part in parts.iter().rev() {
+            aggregate.merge(&mut back, part);
+        }
+        let bytes = bytes_of(aggregate, &whole);
+        assert_eq!(bytes, bytes_of(aggregate, &forth));
+        assert_eq!(bytes, bytes_of(aggregate, &back));
+        reads_only_what_is_written(aggregate, &bytes);
+        for len in 0..bytes.len().min(200) {
+            assert!(aggregate.decode(&mut &bytes[..len]).is_none(), "cut to {len}");
+        }
+    }
+
+    /// What is read at all is written again as the same bytes.
+    pub(crate) fn reads_only_what_is_written<A: Aggregate>(aggregate: &A, bytes: &[u8])
+    where
+        A::Part: Debug,
+    {
+        let mut rest = bytes;
+        let Some(part) = aggregate.decode(&mut rest) else { return };
+        let read = &bytes[..bytes.len() - rest.len()];
+        assert_eq!(bytes_of(aggregate, &part), read);
+    }
+
+    /// Bytes that are almost right: those of a part, with some others in their place.
+    pub(crate) fn survives_changes<A: Aggregate>(
+        aggregate: &A,
+        values: &[Cell],
+        changes: &[(prop::sample::Index, u8)],
+    ) {
+        let mut bytes = bytes_of(aggregate, &part_of(aggregate, values));
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = *byte;
+        }
+        reads_only_what_is_written(aggregate, &bytes);
+    }
+
+    /// Values of all kinds, many of them more than once.
+    pub(crate) fn mixed() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            1 => Just(Cell::Null),
+            4 => (-4..40_i64).prop_map(|number| Cell::Int(number.into())),
+            1 => any::<i64>().prop_map(|number| Cell::Int(number.into())),
+            3 => (-4..40_i32).prop_map(|number| Cell::Float(f64::from(number) / 2.0)),
+            1 => any::<f64>().prop_map(Cell::Float),
+            1 => prop::sample::select(vec![
+                f64::NAN, -f64::NAN, 0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 1.0, 5e-324,
+                9_223_372_036_854_775_808.0, -9_223_372_036_854_775_808.0, 1e300,
+            ]).prop_map(Cell::Float),
+            2 => (-3..3_i64).prop_map(Cell::Time),
+            4 => "[0-3]{0,2}".prop_map(|text| Cell::Text(text.into_bytes().into())),
+            1 => prop::collection::vec(any::<u8>(), 0..300)
+                .prop_map(|text| Cell::Text(text.into())),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(value: Value<'_>) -> Told<'_> {
+        Told::of(value).unwrap()
+    }
+
+    #[test]
+    fn values_are_one_where_a_person_says_so() {
+        assert_eq!(told(Value::Int(1)), told(Value::Float(1.0)));
+        assert_eq!(told(Value::Float(0.0)), told(Value::Float(-0.0)));
+        assert_eq!(told(Value::Float(f64::NAN)), told(Value::Float(-f64::NAN)));
+        assert_ne!(told(Value::Int(1)), told(Value::Text(b"1")));
+        assert_ne!(told(Value::Int(1)), told(Value::Time(1)));
+        assert_ne!(told(Value::Float(1.5)), told(Value::Int(1)));
+        let above = told(Value::Float(9_223_372_036_854_775_808.0));
+        assert_ne!(above, told(Value::Int(i64::MAX)));
+        assert_eq!(told(Value::Int(i64::MAX)).compare(above), Ordering::Less);
+        assert!(Told::of(Value::Null).is_none());
+    }
+
+    #[test]
+    fn hashes_never_change() {
+        let hashes = [
+            told(Value::Int(0)),
+            told(Value::Int(-1)),
+            told(Value::Float(0.5)),
+            told(Value::Time(0)),
+            told(Value::Text(b"")),
+            told(Value::Text(b"/index.html")),
+        ]
+        .map(Told::hash);
+        let expected = [
+            18_294_939_719_463_855_128,
+            12_372_494_987_763_252_548,
+            2_062_761_412_917_018_716,
+            18_438_538_676_088_416_704,
+            14_023_623_833_982_125_558,
+            6_462_882_718_585_068_781,
+        ];
+        assert_eq!(hashes, expected);
+    }
+
+    #[test]
+    fn a_changed_bit_changes_half_of_the_hash() {
+        let values: Vec<[u8; 12]> = (0..400_u64)
+            .map(|seed| {
+                let word = finish(seed + 1).to_le_bytes();
+                std::array::from_fn(|place| word[place % 8] ^ u8::try_from(place).unwrap())
+            })
+            .collect();
+        for bit in 0..96 {
+            let mut changed = [0_u32; 64];
+            for value in &values {
+                let mut other = *value;
+                other[bit / 8] ^= 1 << (bit % 8);
+                let difference = hash_text(value) ^ hash_text(&other);
+                (0..64).for_each(|place| {
+                    changed[place] += u32::from(difference >> place & 1 == 1);
+                });
+            }
+            // Half of 400, give or take five standard deviations.
+            assert!(changed.iter().all(|count| (150..250).contains(count)), "{bit}: {changed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_written(number: u64, signed: i64) {
+            let mut bytes = Vec::new();
+            put(&mut bytes, number);
+            prop_assert_eq!(get(&mut bytes.as_slice()), Some(number));
+            prop_assert_eq!(unzigzag(zigzag(signed)), signed);
+        }
+
+        #[test]
+        fn numbers_of_different_kinds_are_in_order(one: i64, other: f64) {
+            let order = told(Value::Int(one)).compare(told(Value::Float(other)));
+            let cut = other.floor();
+            let expected = if other.is_nan() || cut >= 9_223_372_036_854_775_808.0 {
+                Ordering::Less
+            } else if cut < -9_223_372_036_854_775_808.0 {
+                Ordering::Greater
+            } else {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+                one.cmp(&(cut as i64)).then(cut.partial_cmp(&other).unwrap())
+            };
+            prop_assert_eq!(order, expected);
+        }
+    }
+}

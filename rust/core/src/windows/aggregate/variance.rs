@@ -1,0 +1,575 @@
+//! The variance of values and its root: exact, whatever came and left.
+
+use std::num::NonZeroU16;
+
+use super::exact::{FloatDigits, SquareDigits};
+use super::floats::{LEAST, MOST, parts};
+use super::limbs::{self, Quotient};
+use super::{Cell, Input, Invertible, Scope, take};
+use crate::ground::Value;
+
+/// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
+///
+/// Both sums, of the values and of their squares, are whole numbers times a power of two, and have
+/// no error: what was added and taken away leaves nothing behind. The variance is
+/// (n Σx² - (Σx)²) / (n (n - 1)) in whole numbers, rounded once; its root is that of the rounded
+/// variance, less than one unit in the last place from the true one.
+///
+/// A part has 64 bytes, a window as many for each key, as long as sums of 127 and 191 bits do: that
+/// is so for values of all digits whose sizes are within nine or ten powers of ten of each other.
+/// With others it has 1,680 bytes more, in digits wide enough for the squares of all floats.
+#[derive(Clone, Debug)]
+pub(super) struct Variance;
+
+/// How many bits sums have at most where there are few.
+const SUM_BITS: u32 = 126;
+const SQUARES_BITS: usize = 190;
+
+/// What is known of the values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    values: u64,
+    /// How many of them are NaN or infinite: those are in no sum.
+    strange: u64,
+    sums: Sums,
+}
+
+#[derive(Clone, Debug)]
+enum Sums {
+    Narrow(Narrow),
+    Wide(Box<Wide>),
+}
+
+/// The sum is in such units, the squares are in units of the square of that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Narrow {
+    sum: Signed,
+    squares: [u64; 3],
+    unit: Unit,
+}
+
+/// A power of two, of which the smallest is held as 1: what is never 0 leaves room to say which of
+/// the [`Sums`] there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Unit(NonZeroU16);
+
+/// A number of 128 bits that stands at any word, so that it costs no space around it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(Rust, packed(8))]
+struct Signed(i128);
+
+#[derive(Clone, Debug, Default)]
+struct Wide {
+    sum: FloatDigits,
+    squares: SquareDigits,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self::Narrow(Narrow::default())
+    }
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Self(NonZeroU16::MIN)
+    }
+}
+
+impl Unit {
+    #[inline]
+    fn of(exponent: i32) -> Option<Self> {
+        u16::try_from(exponent - LEAST + 1).ok().and_then(NonZeroU16::new).map(Self)
+    }
+
+    #[inline]
+    fn exponent(self) -> i32 {
+        i32::from(self.0.get()) + LEAST - 1
+    }
+}
+
+impl Narrow {
+    /// Adds a value, if it fits.
+    #[inline]
+    fn add(&mut self, mantissa: i64, exponent: i32) -> Option<()> {
+        let size = mantissa.unsigned_abs();
+        let mut up = exponent - self.unit.exponent();
+        if up < 0 || self.is_zero() {
+            self.refine(Unit::of(exponent)?)?;
+            up = 0;
+        }
+        // So many bits a square has at most; half of them are fewer than a sum has.
+        let up = usize::try_from(up).ok()?;
+        let bits = 64 - size.leading_zeros() as usize;
+        if 2 * (bits + up) > SQUARES_BITS {
+            return None;
+        }
+        let square = limbs::raised(u128::from(size) * u128::from(size), 2 * up);
+        let sum = Signed({ self.sum.0 }.checked_add(i128::from(mantissa) << up)?);
+        let squares = limbs::plus(self.squares, square);
+        *self = Self { sum, squares, unit: self.unit }.checked()?;
+        Some(())
+    }
+
+    #[cold]
+    fn refine(&mut self, unit: Unit) -> Option<()> {
+        *self = if self.is_zero() { Self { unit, ..*self } } else { self.in_unit(unit)? };
+        Some(())
+    }
+
+    #[inline]
+    fn plus(&self, other: &Self) -> Option<Self> {
+        let (one, other) = self.aligned(other)?;
+        let sum = { one.sum.0 }.checked_add(other.sum.0)?;
+        let squares = limbs::plus(one.squares, other.squares);
+        Self { sum: Signed(sum), squares, unit: one.unit }.checked()
+    }
+
+    fn minus(&self, other: &Self) -> Option<Self> {
+        let (one, other) = self.aligned(other)?;
+        let sum = { one.sum.0 }.checked_sub(other.sum.0)?;
+        let squares = limbs::minus(one.squares, other.squares);
+        Self { sum: Signed(sum), squares, unit: one.unit }.checked()
+    }
+
+    fn is_zero(&self) -> bool {
+        self.squares == [0; 3]
+    }
+
+    /// Both in the smaller of their units.
+    #[inline]
+    fn aligned(&self, other: &Self) -> Option<(Self, Self)> {
+        if self.unit == other.unit {
+            return Some((*self, *other));
+        }
+        if self.is_zero() || other.is_zero() {
+            let unit = if self.is_zero() { other.unit } else { self.unit };
+            return Some((Self { unit, ..*self }, Self { unit, ..*other }));
+        }
+        if self.unit < other.unit {
+            return Some((*self, other.in_unit(self.unit)?));
+        }
+        Some((self.in_unit(other.unit)?, *other))
+    }
+
+    /// The same in a unit that is not larger.
+    #[inline]
+    fn in_unit(&self, unit: Unit) -> Option<Self> {
+        let down = u32::from(self.unit.0.get() - unit.0.get());
+        let sum = self.sum.0;
+        let sum_bits = 128 - sum.unsigned_abs().leading_zeros();
+        let squares_bits = limbs::bits(&self.squares);
+        let fits = sum_bits + down <= SUM_BITS && squares_bits + 2 * down as usize <= SQUARES_BITS;
+        fits.then(|| Self {
+            sum: Signed(sum << down),
+            squares: limbs::shifted(self.squares, 2 * down as usize),
+            unit,
+        })
+    }
+
+    #[inline]
+    fn checked(self) -> Option<Self> {
+        let sum = self.sum.0;
+        let fits =
+            sum.unsigned_abs() >> SUM_BITS == 0 && self.squares[2] >> (SQUARES_BITS - 128) == 0;
+        fits.then_some(self)
+    }
+
+    /// n (n - 1) times the variance, in units of the square of 2^`unit`: (n Σx² - (Σx)²).
+    fn variance(&self, n: u64) -> Quotient {
+        let [a, b, c] = self.squares;
+        let mut all = [a, b, c, 0];
+        limbs::multiply(&mut all, n);
+        let size = { self.sum.0 }.unsigned_abs();
+        limbs::subtract_square(&mut all, &[limbs::low(size), limbs::low(size >> 64)]);
+        limbs::through_pairs(&mut all, 2 * self.unit.exponent(), n)
+    }
+}
+
+impl Wide {
+    fn of(narrow: &Narrow) -> Self {
+        let mut wide = Self::default();
+        wide.add_narrow(narrow, 1);
+        wide
+    }
+
+    fn add(&mut self, mantissa: i64, exponent: i32) {
+        self.sum.add(mantissa.into(), exponent);
+        let size = i128::from(mantissa);
+        self.squares.add(size * size, 2 * exponent);
+    }
+
+    fn add_narrow(&mut self, narrow: &Narrow, times: i64) {
+        let unit = narrow.unit.exponent();
+        self.sum.add({ narrow.sum.0 } * i128::from(times), unit);
+        for (limb, place) in narrow.squares.into_iter().zip(0..) {
+            self.squares.add(i128::from(limb) * i128::from(times), 2 * unit + 64 * place);
+        }
+    }
+
+    fn add_wide(&mut self, other: &Self, times: i64) {
+        self.sum.add_all(&other.sum, times);
+        self.squares.add_all(&other.squares, times);
+    }
+
+    /// The same in few bits, if these do.
+    fn narrow(&self) -> Option<Narrow> {
+        let (is_negative, sum) = self.sum.magnitude();
+        let (_, squares) = self.squares.magnitude();
+        let Some(zeros) = limbs::zeros(&squares) else { return Some(Narrow::default()) };
+        // Of both sums the lowest bit counts at least one unit, of the squares one squared.
+        let skipped = limbs::zeros(&sum).unwrap_or(usize::MAX).min(zeros / 2);
+        let skipped = skipped.min(usize::try_from(MOST - LEAST).ok()?);
+        let [low, high] = limbs::without_lowest(&sum, skipped)?;
+        let size = u128::from(high) << 64 | u128::from(low);
+        let sum = i128::try_from(size).ok()?;
+        Narrow {
+            sum: Signed(if is_negative { -sum } else { sum }),
+            squares: limbs::without_lowest(&squares, 2 * skipped)?,
+            unit: Unit::of(LEAST + i32::try_from(skipped).ok()?)?,
+        }
+        .checked()
+    }
+
+    fn variance(&self, n: u64) -> Quotient {
+        let (_, sum) = self.sum.magnitude();
+        let (_, mut squares) = self.squares.magnitude();
+        squares.push(0);
+        limbs::multiply(&mut squares, n);
+        limbs::subtract_square(&mut squares, &sum);
+        limbs::through_pairs(&mut squares, 2 * LEAST, n)
+    }
+}
+
+impl Sums {
+    #[inline]
+    fn add(&mut self, mantissa: i64, exponent: i32) {
+        if mantissa == 0 {
+            return;
+        }
+        match self {
+            Self::Narrow(narrow) => {
+                if narrow.add(mantissa, exponent).is_none() {
+                    self.widened(|wide| wide.add(mantissa, exponent));
+                }
+            }
+            Self::Wide(wide) => wide.add(mantissa, exponent),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => match one.plus(other) {
+                Some(sums) => *one = sums,
+                None => self.widened(|wide| wide.add_narrow(other, 1)),
+            },
+            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, 1)),
+            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, 1)),
+        }
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => match one.minus(other) {
+                Some(sums) => {
+                    *one = sums;
+                    return;
+                }
+                None => self.widened(|wide| wide.add_narrow(other, -1)),
+            },
+            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, -1)),
+            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, -1)),
+        }
+        if let Self::Wide(wide) = self
+            && let Some(narrow) = wide.narrow()
+        {
+            *self = Self::Narrow(narrow);
+        }
+    }
+
+    /// Changes the sums where they have digits for everything.
+    #[cold]
+    fn widened(&mut self, change: impl FnOnce(&mut Wide)) {
+        let mut wide = match std::mem::take(self) {
+            Self::Narrow(narrow) => Box::new(Wide::of(&narrow)),
+            Self::Wide(wide) => wide,
+        };
+        change(&mut wide);
+        *self = Self::Wide(wide);
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Narrow(narrow) => {
+                out.push(0);
+                out.extend_from_slice(&narrow.unit.0.get().to_le_bytes());
+                out.extend_from_slice(&{ narrow.sum.0 }.to_le_bytes());
+                for limb in narrow.squares {
+                    out.extend_from_slice(&limb.to_le_bytes());
+                }
+            }
+            Self::Wide(wide) => {
+                out.push(1);
+                wide.sum.encode(out);
+                wide.squares.encode(out);
+            }
+        }
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        match take(bytes)? {
+            [0] => {
+                let unit = Unit(NonZeroU16::new(u16::from_le_bytes(take(bytes)?))?);
+                let sum = Signed(i128::from_le_bytes(take(bytes)?));
+                let mut squares = [0; 3];
+                for limb in &mut squares {
+                    *limb = u64::from_le_bytes(take(bytes)?);
+                }
+                let is_exponent = unit.exponent() <= MOST;
+                Narrow { sum, squares, unit }.checked().filter(|_| is_exponent).map(Self::Narrow)
+            }
+            [1] => {
+                let (sum, squares) = (FloatDigits::decode(bytes)?, SquareDigits::decode(bytes)?);
+                Some(Self::Wide(Box::new(Wide { sum, squares })))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Invertible for Variance {
+    type Part = Part;
+
+    #[inline]
+    fn add(&self, part: &mut Part, input: &Input<'_>) {
+        match input.value {
+            Value::Int(number) => part.sums.add(number, 0),
+            Value::Float(number) => match parts(number) {
+                Some((mantissa, exponent)) => part.sums.add(mantissa, exponent),
+                None => part.strange += 1,
+            },
+            Value::Null | Value::Text(_) | Value::Time(_) => return,
+        }
+        part.values += 1;
+    }
+
+    /// What was read from bytes may be of any number, so it is added without a check.
+    fn merge(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_add(other.values);
+        part.strange = part.strange.wrapping_add(other.strange);
+        part.sums.merge(&other.sums);
+    }
+
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_sub(other.values);
+        part.strange = part.strange.wrapping_sub(other.strange);
+        part.sums.subtract(&other.sums);
+    }
+
+    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+        let n = part.values;
+        if n < 2 {
+            return Cell::Null;
+        }
+        if part.strange > 0 {
+            return Cell::Float(f64::NAN);
+        }
+        let variance = match &part.sums {
+            Sums::Narrow(narrow) => narrow.variance(n),
+            Sums::Wide(wide) => wide.variance(n),
+        };
+        Cell::Float(if scope.ask.what == "std" { variance.root() } else { variance.rounded() })
+    }
+
+    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+        out.extend_from_slice(&part.values.to_le_bytes());
+        out.extend_from_slice(&part.strange.to_le_bytes());
+        part.sums.encode(out);
+    }
+
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+        let values = u64::from_le_bytes(take(bytes)?);
+        let strange = u64::from_le_bytes(take(bytes)?);
+        Some(Part { values, strange, sums: Sums::decode(bytes)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::Kind;
+    use crate::windows::aggregate::harness::{self, Event, Held};
+    use num_bigint::BigInt;
+    use proptest::prelude::*;
+
+    /// A float that is finite, or the power of two behind the largest, times 2^1074.
+    fn whole(float: f64) -> BigInt {
+        if float.is_infinite() {
+            return BigInt::from(1) << 2_098;
+        }
+        let bits = float.abs().to_bits();
+        let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
+        let size = match exponent {
+            0 => BigInt::from(fraction),
+            _ => BigInt::from(fraction | 1 << 52) << (exponent - 1),
+        };
+        if float < 0.0 { -size } else { size }
+    }
+
+    /// Whether `said` is the float nearest to the variance: between the middles of itself and its
+    /// neighbours, or on one of these if it is even.
+    fn is_variance(said: f64, values: &[BigInt]) -> bool {
+        let n = BigInt::from(values.len());
+        let sum: BigInt = values.iter().sum();
+        let squares: BigInt = values.iter().map(|value| value * value).sum();
+        let twice = (&n * squares - &sum * &sum) * 2;
+        let middle = |one: f64, other: f64| {
+            ((whole(one) + whole(other)) << 1_074) * &n * (&n - BigInt::from(1))
+        };
+        let even = said.to_bits() & 1 == 0;
+        let above = said == f64::INFINITY || {
+            let middle = middle(said, said.next_up());
+            twice < middle || even && twice == middle
+        };
+        let below = said == 0.0 && twice >= BigInt::from(0) || {
+            let middle = middle(said.next_down(), said);
+            twice > middle || even && twice == middle
+        };
+        said >= 0.0 && above && below
+    }
+
+    fn judge(events: &[&Event], scope: &Scope<'_>, said: &Cell) {
+        let mut strange = false;
+        let mut values = Vec::new();
+        for event in events {
+            match event.value {
+                Held::Int(number) => values.push(BigInt::from(number) << 1_074),
+                Held::Float(number) if number.is_finite() => values.push(whole(number)),
+                Held::Float(_) => {
+                    strange = true;
+                    values.push(BigInt::from(0));
+                }
+                _ => {}
+            }
+        }
+        match said {
+            Cell::Null => assert!(values.len() < 2),
+            Cell::Float(said) if strange => assert!(said.is_nan()),
+            Cell::Float(said) => {
+                assert!(values.len() >= 2);
+                assert!(is_variance(*said, &values), "{said:e} in {} of {events:?}", scope.seconds);
+            }
+            _ => panic!("{said:?}"),
+        }
+    }
+
+    /// Within nine powers of ten, as what is measured mostly is.
+    fn usual() -> BoxedStrategy<Held> {
+        (0.001..1e6_f64).prop_map(Held::Float).boxed()
+    }
+
+    fn part_of(values: &[f64]) -> Part {
+        let mut part = Part::default();
+        for &value in values {
+            Variance.add(&mut part, &Event::of(Held::Float(value)).input());
+        }
+        part
+    }
+
+    fn emit(part: &Part, what: &str) -> Cell {
+        let ask = harness::ask(what);
+        Invertible::emit(
+            &Variance,
+            part,
+            &Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn the_variance_of_the_window_is_the_nearest_float(
+            run in harness::runs(harness::numbers()),
+        ) {
+            harness::check_by(&Variance, &harness::ask("var"), Kind::Float, &run, judge);
+        }
+
+        #[test]
+        fn that_of_usual_values_is_too(run in harness::runs(usual())) {
+            harness::check_by(&Variance, &harness::ask("var"), Kind::Float, &run, judge);
+        }
+
+        #[test]
+        fn that_of_whole_numbers_is_too(run in harness::runs(harness::ints())) {
+            harness::check_by(&Variance, &harness::ask("var"), Kind::Int, &run, judge);
+        }
+
+        #[test]
+        fn usual_values_need_no_wide_sums(
+            values in prop::collection::vec(0.001..1e6_f64, 1..300),
+        ) {
+            prop_assert!(matches!(part_of(&values).sums, Sums::Narrow(_)));
+        }
+
+        #[test]
+        fn the_deviation_is_the_root_of_the_variance(
+            values in prop::collection::vec(-1e6..1e6_f64, 2..30),
+        ) {
+            let part = part_of(&values);
+            let Cell::Float(variance) = emit(&part, "var") else { panic!("no variance") };
+            prop_assert_eq!(emit(&part, "std"), Cell::Float(variance.sqrt()));
+        }
+
+        #[test]
+        fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
+            harness::check_bytes(&Variance, &harness::ask("std"), &bytes);
+        }
+
+        #[test]
+        fn no_damage_makes_it_stop(run in harness::runs(harness::numbers()), at: usize, to: u8) {
+            harness::check_damage(&Variance, &harness::ask("std"), &run, at, to);
+        }
+    }
+
+    #[test]
+    fn an_outlier_that_left_leaves_no_wide_sums_behind() {
+        let mut all = part_of(&[0.1, 0.2, 0.7]);
+        let wanted = emit(&all, "var");
+        for outlier in [1e300, 1e-300, f64::NAN] {
+            let other = part_of(&[outlier, 5.0]);
+            Variance.merge(&mut all, &other);
+            Variance.subtract(&mut all, &other);
+            assert!(matches!(all.sums, Sums::Narrow(_)));
+            assert_eq!(emit(&all, "var"), wanted);
+        }
+    }
+
+    #[test]
+    fn deviations_whose_squares_are_no_floats_are_there() {
+        for size in [1e-300, 1e300] {
+            let part = part_of(&[-size, size]);
+            let Cell::Float(deviation) = emit(&part, "std") else { panic!("no deviation") };
+            assert!((deviation / size - 2_f64.sqrt()).abs() < 1e-15, "{deviation:e}");
+        }
+        assert_eq!(emit(&part_of(&[-1e300, 1e300]), "var"), Cell::Float(f64::INFINITY));
+    }
+
+    #[test]
+    fn very_many_values_have_a_variance_too() {
+        // 2^60 times 0.1 and as often 0.3: the variance is next to 0.01.
+        let mut part = part_of(&[0.1, 0.3]);
+        for _ in 0..60 {
+            let half = part.clone();
+            Variance.merge(&mut part, &half);
+        }
+        let Cell::Float(variance) = emit(&part, "var") else { panic!("no variance") };
+        assert!((variance - 0.01).abs() < 1e-17, "{variance}");
+    }
+
+    #[test]
+    fn a_part_has_the_stated_size() {
+        assert_eq!(size_of::<Part>(), 64);
+        assert!(size_of::<Wide>() <= 1_700);
+    }
+}

@@ -1,0 +1,130 @@
+//! Keys of several fields.
+//!
+//! A key of one field is stored as that field is. Of several, each field is written behind the
+//! one before it, so that the bytes sort field by field as the values do, null last, and no text
+//! can look like a border between two fields.
+
+use super::keys::{KeyBytes, float, number, to_float, to_number};
+use crate::ground::{Cell, Kind, Value};
+
+/// Before a value, and before null.
+const THERE: u8 = 1;
+const NULL: u8 = 2;
+
+/// A zero byte within text, and the end of text: what is a beginning of other text sorts first.
+const ZERO: [u8; 2] = [0, 2];
+const END: [u8; 2] = [0, 1];
+
+/// Writes the next field of a key.
+pub(crate) fn push(out: &mut Vec<u8>, value: Value<'_>) {
+    out.push(if matches!(value, Value::Null) { NULL } else { THERE });
+    match value {
+        Value::Null => {}
+        Value::Text(text) => {
+            for &byte in text {
+                if byte == 0 {
+                    out.extend_from_slice(&ZERO);
+                } else {
+                    out.push(byte);
+                }
+            }
+            out.extend_from_slice(&END);
+        }
+        Value::Int(value) | Value::Time(value) => out.extend_from_slice(&number(value)),
+        Value::Float(value) => out.extend_from_slice(&float(value)),
+    }
+}
+
+/// Reads a key whose fields are of these kinds, a cell for each.
+pub(crate) fn cells(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usize, Cell)) {
+    let [kind] = kinds else {
+        let mut rest = key.unwrap_or_default();
+        for (place, &kind) in kinds.iter().enumerate() {
+            take(place, next(&mut rest, kind).unwrap_or(Cell::Null));
+        }
+        return;
+    };
+    take(0, key.map_or(Cell::Null, |bytes| cell(bytes, *kind)));
+}
+
+fn cell(bytes: &[u8], kind: Kind) -> Cell {
+    let cell = match kind {
+        Kind::Text => Some(Cell::Text(bytes.into())),
+        Kind::Int => to_number(bytes).map(|value| Cell::Int(value.into())),
+        Kind::Float => to_float(bytes).map(Cell::Float),
+        Kind::Time => to_number(bytes).map(Cell::Time),
+    };
+    cell.unwrap_or(Cell::Null)
+}
+
+fn next(rest: &mut &[u8], kind: Kind) -> Option<Cell> {
+    let (&there, bytes) = rest.split_first()?;
+    *rest = bytes;
+    if there != THERE {
+        return None;
+    }
+    if kind != Kind::Text {
+        let (value, after) = bytes.split_first_chunk::<8>()?;
+        *rest = after;
+        return Some(cell(value, kind));
+    }
+    let mut text = Vec::new();
+    let mut bytes = bytes.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            0 if bytes.next() == Some(&END[1]) => break,
+            byte => text.push(byte),
+        }
+    }
+    *rest = bytes.as_slice();
+    Some(Cell::Text(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stored(fields: &[Option<Vec<u8>>; 2]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for field in fields {
+            push(&mut out, field.as_deref().map_or(Value::Null, Value::Text));
+        }
+        out
+    }
+
+    fn text() -> impl Strategy<Value = Option<Vec<u8>>> {
+        prop::option::weighted(0.8, prop::collection::vec(0..4_u8, 0..4))
+    }
+
+    proptest! {
+        #[test]
+        fn keys_sort_field_by_field_null_last_and_come_back(
+            one in [text(), text()], other in [text(), text()],
+        ) {
+            let order = |fields: &[Option<Vec<u8>>; 2]| {
+                fields.clone().map(|field| (field.is_none(), field))
+            };
+            prop_assert_eq!(stored(&one).cmp(&stored(&other)), order(&one).cmp(&order(&other)));
+            let mut read = Vec::new();
+            let kinds = [Kind::Text, Kind::Text];
+            cells(Some(&stored(&one)), &kinds, |_, cell| read.push(cell));
+            let wanted = one.map(|field| field.map_or(Cell::Null, |text| Cell::Text(text.into())));
+            prop_assert_eq!(read, wanted);
+        }
+    }
+
+    #[test]
+    fn numbers_stand_among_texts() {
+        let mut key = Vec::new();
+        push(&mut key, Value::Int(-5));
+        push(&mut key, Value::Float(0.5));
+        push(&mut key, Value::Null);
+        push(&mut key, Value::Text(b"a\0b"));
+        let mut read = Vec::new();
+        let kinds = [Kind::Int, Kind::Float, Kind::Time, Kind::Text];
+        cells(Some(&key), &kinds, |_, cell| read.push(cell));
+        let text = Cell::Text(b"a\0b"[..].into());
+        assert_eq!(read, [Cell::Int(-5), Cell::Float(0.5), Cell::Null, text]);
+    }
+}

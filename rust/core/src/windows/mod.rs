@@ -1,0 +1,14 @@
+//! Keys and partials to panes, windows and ranked snapshots.
+
+pub(crate) mod aggregate;
+pub(crate) mod answer;
+pub(crate) mod composite;
+pub(crate) mod delta;
+pub(crate) mod export;
+mod gathered;
+pub(crate) mod keys;
+mod pane;
+pub(crate) mod rank;
+pub(crate) mod state;
+mod totals;
+mod window;

@@ -1,0 +1,249 @@
+//! Totals to ranked keys: by count or by what else was asked, ties by key in ascending bytes, the
+//! null key last.
+//!
+//! The largest counts are found in one pass over the dense totals with a running threshold. For
+//! the ten largest of 20,000 keys nearly every key is turned away by one comparison, so that a
+//! heap or an order kept up to date has nothing to save. The order of all keys is kept from one
+//! answer to the next: only those whose panes came or left are sorted, and merged into the rest.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeSet, BinaryHeap};
+
+use super::keys::{KeyBytes, KeyTable};
+use super::totals::Totals;
+use crate::ground::Cell;
+
+/// By what keys are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The place of an aggregate; the count of events without.
+    pub by: Option<usize>,
+    /// The smallest first instead of the largest.
+    pub ascending: bool,
+}
+
+/// What of a totals' keys ranks before what.
+pub(crate) struct Ranker<'a, F> {
+    pub(crate) totals: &'a Totals,
+    pub(crate) keys: &'a KeyTable,
+    pub(crate) ascending: bool,
+    /// The key that stands for others, which has no rank.
+    pub(crate) except: Option<u32>,
+    /// What a key is ranked by, where that is not its count from the largest down.
+    pub(crate) cell: Option<F>,
+}
+
+impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
+    /// The first `limit` keys, or all of them.
+    pub(crate) fn top(&self, limit: Option<usize>) -> Vec<u32> {
+        let limit = limit.unwrap_or(usize::MAX);
+        if limit < self.totals.keys() && self.cell.is_none() {
+            return self.largest_counts(limit);
+        }
+        let mut ids = self.live();
+        self.sort(&mut ids, limit);
+        ids
+    }
+
+    fn live(&self) -> Vec<u32> {
+        let counts = (0..).zip(self.totals.counts());
+        counts.filter(|&(id, &count)| self.has_rank(id, count)).map(|(id, _)| id).collect()
+    }
+
+    fn has_rank(&self, id: u32, count: u64) -> bool {
+        count > 0 && Some(id) != self.except
+    }
+
+    fn largest_counts(&self, limit: usize) -> Vec<u32> {
+        let mut best = BinaryHeap::with_capacity(limit + 1);
+        let mut least = 1;
+        for (id, &count) in (0..).zip(self.totals.counts()) {
+            if count < least || limit == 0 || Some(id) == self.except {
+                continue;
+            }
+            best.push(Reverse(Ranked { count, key: self.keys.key(id), id }));
+            if best.len() > limit {
+                best.pop();
+            }
+            if best.len() == limit {
+                least = best.peek().map_or(least, |Reverse(row)| row.count);
+            }
+        }
+        best.into_sorted_vec().into_iter().map(|Reverse(row)| row.id).collect()
+    }
+
+    /// Sorts keys and keeps the first of them.
+    fn sort(&self, ids: &mut Vec<u32>, limit: usize) {
+        let Some(cell) = &self.cell else {
+            ids.sort_unstable_by(|&one, &other| self.before(one, other));
+            ids.truncate(limit);
+            return;
+        };
+        // What a key is ranked by costs more than to compare it.
+        let mut rows: Vec<_> =
+            ids.iter().map(|&id| (cell(id, self.totals.count(id)), id)).collect();
+        let before = |one: &(Cell, u32), other: &(Cell, u32)| {
+            self.by_cell(&one.0, &other.0).then_with(|| self.by_key(one.1, other.1))
+        };
+        if 0 < limit && limit < rows.len() {
+            rows.select_nth_unstable_by(limit - 1, before);
+        }
+        rows.truncate(limit);
+        rows.sort_unstable_by(before);
+        *ids = rows.into_iter().map(|(_, id)| id).collect();
+    }
+
+    fn by_cell(&self, one: &Cell, other: &Cell) -> Ordering {
+        match (one.is_there(), other.is_there(), self.ascending) {
+            (true, true, true) => one.rank(other),
+            // What does not rank comes last in either direction.
+            _ => other.rank(one),
+        }
+    }
+
+    /// Which of two keys comes first.
+    fn before(&self, one: u32, other: u32) -> Ordering {
+        let counts = (self.totals.count(one), self.totals.count(other));
+        let by_what = match &self.cell {
+            None => counts.1.cmp(&counts.0),
+            Some(cell) => self.by_cell(&cell(one, counts.0), &cell(other, counts.1)),
+        };
+        by_what.then_with(|| self.by_key(one, other))
+    }
+
+    fn by_key(&self, one: u32, other: u32) -> Ordering {
+        by_key(self.keys.key(one), self.keys.key(other))
+    }
+
+    /// All keys, from their order at the last answer and those that changed since.
+    fn reorder(&self, order: Vec<u32>, changed: &[u32]) -> Vec<u32> {
+        if order.is_empty() || changed.len() >= order.len() / 2 {
+            return self.top(None);
+        }
+        let mut has_changed = vec![false; self.keys.capacity()];
+        let mut moved = Vec::with_capacity(changed.len());
+        for &id in changed {
+            let is_known = &mut has_changed[id as usize];
+            if !*is_known && self.has_rank(id, self.totals.count(id)) {
+                moved.push(id);
+            }
+            *is_known = true;
+        }
+        self.sort(&mut moved, usize::MAX);
+        let mut merged = Vec::with_capacity(order.len() + moved.len());
+        let mut moved = moved.into_iter().peekable();
+        for id in order {
+            if has_changed[id as usize] {
+                continue;
+            }
+            while let Some(next) = moved.next_if(|&next| self.before(next, id).is_lt()) {
+                merged.push(next);
+            }
+            merged.push(id);
+        }
+        merged.extend(moved);
+        merged
+    }
+}
+
+/// The order of all keys at the last answer.
+#[derive(Debug, Default)]
+pub(crate) struct Ranking {
+    order: Vec<u32>,
+    changed: Vec<u32>,
+    /// Places by key number, from 1; 0 where there was none.
+    ranks: Vec<u32>,
+    /// What the last answer showed.
+    shown: Vec<Option<Box<[u8]>>>,
+}
+
+impl Ranking {
+    /// Notes that a pane with this key came or left.
+    pub(crate) fn note(&mut self, key: u32) {
+        // Without an order all keys are sorted, and with so many changes too.
+        if self.order.is_empty() {
+            return;
+        }
+        if self.changed.len() > self.order.len() {
+            self.order = Vec::new();
+            self.changed = Vec::new();
+            return;
+        }
+        self.changed.push(key);
+    }
+
+    /// Notes that a key's number may become that of another key.
+    pub(crate) fn forget(&mut self, key: u32) {
+        if let Some(rank) = self.ranks.get_mut(key as usize) {
+            *rank = 0;
+        }
+        self.note(key);
+    }
+
+    /// The first `limit` keys, or all of them.
+    pub(crate) fn top<F>(&mut self, ranker: &Ranker<'_, F>, limit: Option<usize>) -> Vec<u32>
+    where
+        F: Fn(u32, u64) -> Cell,
+    {
+        let order = std::mem::take(&mut self.order);
+        self.order = ranker.reorder(order, &self.changed);
+        self.changed.clear();
+        let limit = limit.unwrap_or(usize::MAX).min(self.order.len());
+        self.order[..limit].to_vec()
+    }
+
+    /// How far each of these, the first in order, has moved up since the last answer; nothing
+    /// where it is new. And the keys that were shown then and are not any more.
+    pub(crate) fn changes(&mut self, ids: &[u32], keys: &KeyTable) -> Changes {
+        let rank_of = |ranks: &[u32], id: u32| ranks.get(id as usize).copied().unwrap_or(0);
+        let moved = (1..).zip(ids).map(|(rank, &id)| match rank_of(&self.ranks, id) {
+            0 => None,
+            before => Some(i64::from(before) - rank),
+        });
+        let moved = moved.collect();
+        self.ranks.clear();
+        self.ranks.resize(keys.capacity(), 0);
+        for (rank, &id) in (1..).zip(&self.order) {
+            self.ranks[id as usize] = rank;
+        }
+        let now: BTreeSet<KeyBytes<'_>> = ids.iter().map(|&id| keys.key(id)).collect();
+        let mut gone = std::mem::take(&mut self.shown);
+        gone.retain(|key| !now.contains(&key.as_deref()));
+        self.shown = ids.iter().map(|&id| keys.key(id).map(Into::into)).collect();
+        Changes { moved, gone }
+    }
+}
+
+/// What is different from the last answer.
+pub(crate) struct Changes {
+    pub(crate) moved: Vec<Option<i64>>,
+    pub(crate) gone: Vec<Option<Box<[u8]>>>,
+}
+
+/// A key and its count; the greater of two ranks before the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ranked<'a> {
+    count: u64,
+    key: KeyBytes<'a>,
+    id: u32,
+}
+
+impl Ord for Ranked<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.count.cmp(&other.count).then_with(|| by_key(other.key, self.key))
+    }
+}
+
+impl PartialOrd for Ranked<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Which of two keys comes first: ascending bytes, the null key last.
+pub(crate) fn by_key(one: KeyBytes<'_>, other: KeyBytes<'_>) -> std::cmp::Ordering {
+    match (one, other) {
+        (Some(one), Some(other)) => one.cmp(other),
+        (one, other) => other.is_some().cmp(&one.is_some()),
+    }
+}

@@ -1,0 +1,115 @@
+//! What all panes of a window come to.
+
+use super::aggregate::{Column, Plan, Totals as ColumnTotals};
+use super::keys::{KeyTable, grow};
+use super::pane::Pane;
+
+/// Totals by key number.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    counts: Vec<u64>,
+    columns: Vec<Box<dyn ColumnTotals>>,
+    keys: usize,
+    total: u64,
+    /// Nothing leaves, so a key is held here and by no pane.
+    grows: bool,
+}
+
+impl Totals {
+    pub(crate) fn new(plan: &Plan, grows: bool) -> Self {
+        Self { columns: plan.totals(grows), grows, ..Self::default() }
+    }
+
+    /// Takes in counts by key, and the parts that belong to them.
+    pub(crate) fn enter(
+        &mut self,
+        entries: impl Iterator<Item = (u32, u32)>,
+        columns: &[Box<dyn Column>],
+        pane: i64,
+        mut keys: Option<&mut KeyTable>,
+    ) {
+        let mut pairs = Vec::new();
+        for (entry, (key, count)) in (0..).zip(entries) {
+            let index = key as usize;
+            if index >= self.counts.len() {
+                let more = index + 1 - self.counts.len();
+                grow(&mut self.counts, more);
+                self.counts.resize(index + 1, 0);
+            }
+            if self.counts[index] == 0 {
+                self.keys += 1;
+                if let Some(keys) = keys.as_mut().filter(|_| self.grows) {
+                    keys.hold(key);
+                }
+            }
+            self.counts[index] += u64::from(count);
+            self.total += u64::from(count);
+            if !columns.is_empty() {
+                pairs.push((key, entry));
+            }
+        }
+        for (totals, column) in self.columns.iter_mut().zip(columns) {
+            totals.enter(&**column, &pairs, pane);
+        }
+    }
+
+    pub(super) fn leave(&mut self, pane: &Pane, number: i64) {
+        let mut gone = Vec::new();
+        for &(key, count) in pane.entries() {
+            let sum = &mut self.counts[key as usize];
+            *sum -= u64::from(count);
+            self.total -= u64::from(count);
+            if *sum == 0 {
+                self.keys -= 1;
+                gone.push(key);
+            }
+        }
+        if self.columns.is_empty() {
+            return;
+        }
+        let pairs: Vec<_> =
+            (0..).zip(pane.entries()).map(|(entry, &(key, _))| (key, entry)).collect();
+        for (totals, column) in self.columns.iter_mut().zip(pane.columns()) {
+            totals.leave(&**column, &pairs, number);
+            for &key in &gone {
+                totals.forget(key);
+            }
+        }
+    }
+
+    /// The same again, to go on with for an answer of its own.
+    pub(crate) fn copy(&self) -> Self {
+        let Self { counts, columns, keys, total, grows } = self;
+        Self {
+            counts: counts.clone(),
+            columns: columns.iter().map(|column| column.copy()).collect(),
+            keys: *keys,
+            total: *total,
+            grows: *grows,
+        }
+    }
+
+    /// Counts by key number, zero where the number is not in use.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    pub(crate) fn count(&self, key: u32) -> u64 {
+        self.counts.get(key as usize).copied().unwrap_or(0)
+    }
+
+    /// What there is besides.
+    pub(crate) fn columns(&self) -> &[Box<dyn ColumnTotals>] {
+        &self.columns
+    }
+
+    /// How many keys have an event.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// How many events there are.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+}

@@ -1,0 +1,243 @@
+//! Running totals over the last panes.
+//!
+//! A pane is added to the totals when it closes and subtracted when it leaves, so a slide costs
+//! the two panes at the edges however long the window is. That works because counting has an
+//! exact inverse. It would not for a maximum, and a float sum would drift: what these do instead
+//! stands with each aggregate. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window
+//! Aggregates", VLDB 2004, call it subtract-on-evict.)
+//!
+//! Several lengths look back over the same panes, each with totals of its own; one without a
+//! length is of everything since the start.
+
+use std::collections::VecDeque;
+
+use super::aggregate::Plan;
+use super::delta::Delta;
+use super::keys::KeyTable;
+use super::pane::Pane;
+use super::rank::{Ranking, by_key};
+use super::totals::Totals;
+
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// Closed panes that have an event, with their numbers, oldest first.
+    panes: VecDeque<(i64, Pane)>,
+    backs: Vec<Back>,
+    /// Which of them is the longest.
+    longest: usize,
+    limit: Option<KeyLimit>,
+    /// What left all of them, where one is since the start: what it holds apart from the panes, for
+    /// who takes both along.
+    past: Option<Totals>,
+}
+
+/// How many keys a window may hold, and the number of the key that stands for all others.
+#[derive(Clone, Copy, Debug)]
+struct KeyLimit {
+    keys: usize,
+    other: Option<u32>,
+}
+
+/// A look back over the panes.
+#[derive(Debug)]
+struct Back {
+    /// Over how many; over all that there ever were without.
+    length: Option<i64>,
+    totals: Totals,
+    /// The pane from which on they are in its totals.
+    first: i64,
+    /// The order of its keys, where that is kept.
+    ranking: Option<Ranking>,
+}
+
+impl Back {
+    /// Notes which keys a pane changes.
+    fn note(&mut self, pane: &Pane) {
+        if let Some(ranking) = &mut self.ranking {
+            pane.entries().iter().for_each(|&(key, _)| ranking.note(key));
+        }
+    }
+}
+
+impl Window {
+    /// Starts empty. Each length is in panes; none is everything since the start.
+    pub(crate) fn new(
+        plan: &Plan,
+        lengths: &[Option<i64>],
+        max_keys: Option<usize>,
+        keeps_order: bool,
+    ) -> Self {
+        let back = |&length: &Option<i64>| Back {
+            length,
+            totals: Totals::new(plan, length.is_none()),
+            first: i64::MIN,
+            ranking: keeps_order.then(Ranking::default),
+        };
+        let longest = (0..lengths.len()).max_by_key(|&at| lengths[at].unwrap_or(i64::MAX));
+        Self {
+            panes: VecDeque::new(),
+            backs: lengths.iter().map(back).collect(),
+            longest: longest.unwrap_or(0),
+            limit: max_keys.map(|keys| KeyLimit { keys, other: None }),
+            past: (lengths.contains(&None) && lengths.iter().any(Option::is_some))
+                .then(|| Totals::new(plan, true)),
+        }
+    }
+
+    /// Moves to the window that ends with the pane of this number and adds that pane, whose number
+    /// is higher than that of any before.
+    pub(crate) fn enter(&mut self, number: i64, mut pane: Pane, keys: &mut KeyTable) {
+        self.leave_below(number, keys);
+        pane.close(keys);
+        self.limit_keys(&mut pane, keys);
+        for back in &mut self.backs {
+            back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
+            back.note(&pane);
+        }
+        self.panes.push_back((number, pane));
+    }
+
+    /// Counts keys that there is no room for as the other ones. Of new keys those with the most
+    /// events come first, so that their order in the input makes no odds.
+    fn limit_keys(&mut self, pane: &mut Pane, keys: &mut KeyTable) {
+        let Some(limit) = &mut self.limit else { return };
+        let totals = &self.backs[self.longest].totals;
+        let other = limit.other;
+        let held = totals.keys() - usize::from(other.is_some_and(|other| totals.count(other) > 0));
+        let room = limit.keys.saturating_sub(held);
+        let entries = pane.entries();
+        let is_new = |&(_, &(key, _)): &(u32, &(u32, u32))| totals.count(key) == 0;
+        let mut new: Vec<(u32, u32, u32)> = (0..)
+            .zip(entries)
+            .filter(is_new)
+            .filter(|&(_, &(key, _))| Some(key) != other)
+            .map(|(entry, &(key, count))| (count, key, entry))
+            .collect();
+        if new.len() <= room {
+            return;
+        }
+        new.sort_unstable_by(|one, other| {
+            other.0.cmp(&one.0).then_with(|| by_key(keys.key(one.1), keys.key(other.1)))
+        });
+        let mut refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
+        refused.sort_unstable();
+        let other = *limit.other.get_or_insert_with(|| keys.other());
+        pane.rename(&refused, other, keys);
+    }
+
+    /// Subtracts what is not of the windows that end with the pane of this number.
+    pub(crate) fn leave_below(&mut self, number: i64, keys: &mut KeyTable) {
+        let mut needed = number.saturating_add(1);
+        for back in &mut self.backs {
+            let Some(length) = back.length else { continue };
+            let first = number.saturating_sub(length - 1);
+            needed = needed.min(first);
+            let from = self.panes.partition_point(|&(number, _)| number < back.first);
+            let upto = self.panes.partition_point(|&(number, _)| number < first);
+            for (number, pane) in self.panes.range(from..upto.max(from)) {
+                back.totals.leave(pane, *number);
+                back.note(pane);
+            }
+            back.first = back.first.max(first);
+        }
+        while self.panes.front().is_some_and(|&(oldest, _)| oldest < needed)
+            && let Some((number, pane)) = self.panes.pop_front()
+        {
+            if let Some(past) = &mut self.past {
+                past.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
+            }
+            for &(key, _) in pane.entries() {
+                // Keys are client addresses and paths, so there is no end of them. One that
+                // was left here at zero would stay for the life of the process.
+                if keys.release(key) {
+                    let rankings = self.backs.iter_mut().flat_map(|back| &mut back.ranking);
+                    rankings.for_each(|ranking| ranking.forget(key));
+                }
+            }
+        }
+    }
+
+    /// Takes in all that a delta holds, without panes. Where there is no room for more keys, those
+    /// that came first have it.
+    pub(crate) fn enter_all(&mut self, delta: &Delta, keys: &mut KeyTable) {
+        let held = self.backs.first().map_or(0, |back| back.totals.keys());
+        let mut room = self.limit.map_or(usize::MAX, |limit| {
+            limit.keys.saturating_sub(held - usize::from(limit.other.is_some()))
+        });
+        let mut numbers = vec![u32::MAX; delta.keys.len()];
+        let mut entries = Vec::with_capacity(delta.entries.len());
+        for entry in &delta.entries {
+            let known = &mut numbers[entry.key as usize];
+            if *known == u32::MAX && delta.other == Some(entry.key) {
+                *known = self.make_other(keys);
+            } else if *known == u32::MAX {
+                *known = match (keys.find(&delta.keys, entry.key), &mut self.limit) {
+                    (Some(key), _) => key,
+                    (None, Some(limit)) if room == 0 => {
+                        *limit.other.get_or_insert_with(|| keys.other())
+                    }
+                    (None, _) => {
+                        room -= 1;
+                        keys.number(&delta.keys, entry.key)
+                    }
+                };
+            }
+            entries.push((*known, entry.count));
+        }
+        for back in &mut self.backs {
+            back.totals.enter(entries.iter().copied(), &delta.columns, 0, Some(keys));
+        }
+    }
+
+    /// The number of the key that stands for those that there was no room for, here or elsewhere.
+    pub(crate) fn make_other(&mut self, keys: &mut KeyTable) -> u32 {
+        let limit = self.limit.get_or_insert(KeyLimit { keys: usize::MAX, other: None });
+        *limit.other.get_or_insert_with(|| keys.other())
+    }
+
+    /// Everything since the start that is in no pane of it, where that is remembered.
+    pub(crate) fn past(&self) -> Option<&Totals> {
+        let since_start = self.backs.iter().find(|back| back.length.is_none());
+        self.past.as_ref().or(since_start.map(|back| &back.totals))
+    }
+
+    /// Ends pass without an answer, so the next one follows none.
+    pub(crate) fn forget_answers(&mut self) {
+        for back in &mut self.backs {
+            if let Some(ranking) = &mut back.ranking {
+                *ranking = Ranking::default();
+            }
+        }
+    }
+
+    /// The totals of a look back and the order of its keys, where that is kept.
+    pub(crate) fn ranking(&mut self, back: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
+        self.backs.get_mut(back).map(|back| (&back.totals, back.ranking.as_mut()))
+    }
+
+    /// The totals of each look back.
+    pub(crate) fn totals(&self, back: usize) -> Option<&Totals> {
+        self.backs.get(back).map(|back| &back.totals)
+    }
+
+    /// Whether no look back of a length holds an event.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut totals = self.backs.iter().filter(|back| back.length.is_some());
+        self.panes.is_empty() && totals.all(|back| back.totals.keys() == 0)
+    }
+
+    /// The number of the key that stands for those that there was no room for.
+    pub(crate) fn other(&self) -> Option<u32> {
+        self.limit.and_then(|limit| limit.other)
+    }
+
+    /// The panes from this number on.
+    pub(crate) fn panes_from(&self, first: i64) -> impl Iterator<Item = (&i64, &Pane)> {
+        self.panes.iter().filter(move |(number, _)| *number >= first).map(|(n, pane)| (n, pane))
+    }
+
+    /// The number of the newest pane in it.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.panes.back().map(|&(number, _)| number)
+    }
+}
