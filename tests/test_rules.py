@@ -1,14 +1,31 @@
 """The rules that keep the architecture one way, as far as neither rustc nor clippy sees to it."""
 
 import ast
+import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "python" / "tailrace"
+CORE = ROOT / "rust" / "core" / "src"
 
 # The bindings convert, detach, call, convert. Policy would make them longer than this.
 BINDINGS_LINES = 2_200
+
+
+# What each part of the core may name besides itself, tests included. Whatever joins the wings
+# stands beside them.
+WINGS: dict[str, set[str]] = {"ground": set(), "text": {"ground"}, "windows": {"ground"}}
+JOINTS = {"lib.rs", "query.rs"}
+
+RUST_WITHOUT_PATHS = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | b?r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\.[^']*|[^'\\])'""",
+    re.DOTALL | re.VERBOSE,
+)
+RUST_PATH = re.compile(r"\bmod\s+(?P<module>\w+)\s*\{|[{}]|\b(?:crate|self|super)(?=::)")
 
 
 def imported(source: str) -> set[str]:
@@ -25,6 +42,66 @@ def imported(source: str) -> set[str]:
 def forbidden(source: str, words: set[str]) -> set[str]:
     """What a source imports that has one of these words as a part of its name."""
     return {name for name in imported(source) if words & set(name.split("."))}
+
+
+def named(
+    source: str, file: tuple[str, ...], *, inner_modules: bool = True
+) -> set[tuple[str, ...]]:
+    """Every path of a Rust source that begins at the crate or at a module, from the crate on."""
+    source = RUST_WITHOUT_PATHS.sub(" ", source)
+    paths = set()
+    inner: list[str] = []
+    at = 0
+    while found := RUST_PATH.search(source, at):
+        at = found.end()
+        if found[0] == "}":
+            inner.pop()
+        elif found[0].endswith("{"):
+            inner.append(found["module"] or "")
+        else:
+            some, at = branches(source, found.start())
+            module = (*file, *filter(None, inner))
+            if inner_modules or module == file:
+                paths |= {absolute(path, module) for path in some}
+    return paths
+
+
+def branches(source: str, at: int) -> tuple[list[tuple[str, ...]], int]:
+    """Every path of the `use` tree, or the one path, that begins here, and where that ends."""
+    if source[at] == "{":
+        paths: list[tuple[str, ...]] = []
+        while source[at] != "}":
+            found = re.compile(r"[{,]\s*").match(source, at)
+            assert found, source[at : at + 40]
+            if source[at := found.end()] != "}":
+                some, at = branches(source, at)
+                paths += some
+                at += len(re.compile(r"(?:\s+as\s+\w+)?\s*").match(source, at)[0])
+        return paths, at + 1
+    found = re.compile(r"(\w+|\*)(?:::(?=[\w{*]))?").match(source, at)
+    assert found, source[at : at + 40]
+    if not found[0].endswith("::"):
+        return [(found[1],)], found.end()
+    tails, at = branches(source, found.end())
+    return [(found[1], *tail) for tail in tails], at
+
+
+def absolute(path: tuple[str, ...], module: tuple[str, ...]) -> tuple[str, ...]:
+    if path[0] == "crate":
+        return path[1:]
+    while path and path[0] in {"self", "super"}:
+        module = module[:-1] if path[0] == "super" else module
+        path = path[1:]
+    return module + path
+
+
+def modules() -> dict[tuple[str, ...], str]:
+    """The source of every module of the core that is a file."""
+    files = {file.relative_to(CORE).with_suffix("").parts: file for file in CORE.rglob("*.rs")}
+    return {
+        tuple(part for part in parts if part not in {"lib", "mod"}): file.read_text()
+        for parts, file in files.items()
+    }
 
 
 def manifest(path: str) -> dict[str, dict[str, object]]:
@@ -62,6 +139,60 @@ def test_outputs_know_no_source_and_sources_no_output():
     }.items():
         for file in (PACKAGE / place).glob("*.py"):
             assert not forbidden(file.read_text(), words), file
+
+
+def test_the_path_check_sees_every_form():
+    source = """
+        //! [`crate::no`]
+        use crate::a::{self, b::{c, d as e}, *};
+        use {super::f, std::fmt};
+        pub(in crate::g) fn h<'a>(i: &'a str) -> super::super::j::K {
+            "crate::no"; br#""crate::no"#; '{'; b'\\''; '"';
+            crate::l::m::<u8>(i)
+        }
+        mod tests { use super::*; mod deep { use super::super::super::n; } }
+        use self::o;
+    """
+    assert named(source, ("x", "y")) == {
+        ("a", "self"),
+        ("a", "b", "c"),
+        ("a", "b", "d"),
+        ("a", "*"),
+        ("x", "f"),
+        ("g",),
+        ("j", "K"),
+        ("l", "m"),
+        ("x", "y", "*"),
+        ("x", "n"),
+        ("x", "y", "o"),
+    }
+    assert ("x", "n") not in named(source, ("x", "y"), inner_modules=False)
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_of_the_core_stands_on_the_ground_and_knows_no_other(wing: str):
+    files = {file: source for file, source in modules().items() if file[:1] == (wing,)}
+    assert len(files) > 5
+    for file, source in files.items():
+        others = {path[0] for path in named(source, file)} - {wing} - WINGS[wing]
+        assert not others, f"{file}: {others}"
+
+
+def test_only_joints_stand_beside_the_wings():
+    assert {path.name for path in CORE.iterdir()} == JOINTS | WINGS.keys()
+
+
+def test_no_modules_of_the_core_go_round_in_a_circle():
+    """But for a module and what is inside it, and for what tests name."""
+    files = modules()
+    arrows: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for file, source in files.items():
+        for path in named(source, file, inner_modules=False):
+            other = max((end for end in files if path[: len(end)] == end), key=len)
+            if other[: len(file)] != file and file[: len(other)] != other:
+                arrows.setdefault(file, set()).add(other)
+
+    assert list(TopologicalSorter(arrows).static_order())
 
 
 def test_the_core_depends_on_no_python_and_no_other_crate_of_ours():
