@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tailrace import _core
 from tailrace.detection import Detector, closest
 from tailrace.names import AUTO
-from tailrace.outputs.escape import cut, for_people, width
-from tailrace.outputs.excerpt import excerpt, shown, terminal_width
-from tailrace.outputs.streams import write
 from tailrace.sources import Chunk
+from tailrace.terminal.escape import cut, for_people, width
+from tailrace.terminal.excerpt import excerpt, shown, terminal_width
+from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     from typing import BinaryIO

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace.names import DETECTED
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.streams import write
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,14 +15,14 @@ from tailrace.driver import Clock, Intake, Reception, Replay, Stop, Taken, in_or
 from tailrace.errors import TailraceError, in_words
 from tailrace.outputs import arrow
 from tailrace.outputs.blocks import Blocks
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.excerpt import excerpt, terminal_width
 from tailrace.outputs.screen import Screen
-from tailrace.outputs.streams import OutputError, say, write
-from tailrace.outputs.style import is_terminal, wants_color
 from tailrace.outputs.text import lines_summary
 from tailrace.samples import Samples
 from tailrace.sources import as_live, at_hand
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.excerpt import excerpt, terminal_width
+from tailrace.terminal.streams import OutputError, say, write
+from tailrace.terminal.style import is_terminal, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence

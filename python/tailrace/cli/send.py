@@ -17,10 +17,10 @@ from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace.driver import Clock
 from tailrace.errors import TailraceError
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.streams import say
 from tailrace.sender import ANSWER_TIMEOUT_S, Sender, place
 from tailrace.sources.text import STDIN, unpacker
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence

@@ -17,12 +17,12 @@ from tailrace.errors import TailraceError
 from tailrace.names import AUTO, checked_fields, checked_format, host_and_port, one_of, suggestion
 from tailrace.outputs import arrow
 from tailrace.outputs.blocks import FORMATS
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.streams import say
-from tailrace.outputs.style import COLORS
 from tailrace.query import Query, from_files, from_flume, merge
 from tailrace.sources.globs import is_pattern, matching
 from tailrace.sources.text import STDIN, LiveInput, check_log
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.streams import say
+from tailrace.terminal.style import COLORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

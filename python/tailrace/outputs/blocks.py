@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.streams import say, write
+from tailrace.terminal.streams import say, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
