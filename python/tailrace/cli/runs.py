@@ -16,7 +16,7 @@ from tailrace.errors import TailraceError, in_words
 from tailrace.outputs import arrow
 from tailrace.outputs.blocks import Blocks
 from tailrace.outputs.screen import Screen
-from tailrace.outputs.text import lines_summary
+from tailrace.rendering.text import lines_summary
 from tailrace.samples import Samples
 from tailrace.sources import as_live, at_hand
 from tailrace.terminal.escape import for_people
