@@ -268,8 +268,8 @@ def test_what_is_shown_can_be_spelled_anywhere(environment: dict[str, str], argu
     # A text of today may be ASCII by chance; this name makes one that is not.
     code = """
 import sys
-from tailrace.cli import formats, run, verbs
-verbs._ABOUT_TOP = verbs._ABOUT_SEND = "caf\\u00e9 \\u20ac"
+from tailrace.cli import formats, run, send, top
+top._ABOUT = send._ABOUT = "caf\\u00e9 \\u20ac"
 formats._about = lambda name: ("caf\\u00e9 \\u20ac", "", "")
 sys.exit(run(sys.argv[1:]))
 """
@@ -334,7 +334,7 @@ def test_a_file_that_may_not_be_read_is_named_with_its_mend(tmp_path: Path):
     # Root may read everything, so the process gives its rights away once it is loaded.
     code = """
 import os, sys
-from tailrace.cli import run, verbs, runs
+from tailrace.cli import run, top
 run(["top", "--windw"])
 if os.geteuid() == 0:
     os.seteuid(65534)

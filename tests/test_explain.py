@@ -13,10 +13,10 @@ from terminal import terminal
 import tailrace as tr
 from tailrace import _core
 from tailrace.cli.formats import _STEPS
-from tailrace.outputs.escape import width
-from tailrace.outputs.excerpt import excerpt
 from tailrace.samples import Samples
 from tailrace.sources import Chunk
+from tailrace.terminal.escape import width
+from tailrace.terminal.excerpt import excerpt
 
 LINE = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a/b/c?d=%41 HTTP/1.1" 200 5 "-" "\\x41"'
 BROKEN = LINE.replace(b" 200 ", b" OK ")

@@ -22,10 +22,10 @@ from live import COMMAND, OK, Sink, events, line, running, wait_for
 
 import tailrace as tr
 from tailrace import _core
-from tailrace.outputs import csv as csv_output
-from tailrace.outputs.escape import cut, width
-from tailrace.outputs.style import painted
-from tailrace.outputs.text import status_line, table, table_lines
+from tailrace.rendering import csv as csv_output
+from tailrace.rendering.text import status_line, table, table_lines
+from tailrace.terminal.escape import cut, width
+from tailrace.terminal.style import painted
 
 if TYPE_CHECKING:
     from pathlib import Path

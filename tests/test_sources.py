@@ -24,7 +24,7 @@ from live import COMMAND, OK, Sink, event, events, free_port, line, running, wai
 
 import tailrace as tr
 from tailrace import _core
-from tailrace.outputs import jsonl
+from tailrace.rendering import jsonl
 from tailrace.snapshot import Snapshot
 from tailrace.sources.text import File
 

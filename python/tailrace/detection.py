@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tailrace import _core
 from tailrace.filters import fitting
 from tailrace.names import DETECTED
-from tailrace.outputs.excerpt import excerpt
+from tailrace.terminal.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tailrace import _core
 from tailrace.durations import micros
 from tailrace.names import AUTO, DETECTED, checked_fields
-from tailrace.outputs.escape import for_people, width
+from tailrace.terminal.escape import for_people, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -169,7 +169,7 @@ class Snapshot:
 
     def to_json(self) -> str:
         """Return one line of JSON, as `tailrace top --format jsonl` prints it."""
-        from tailrace.outputs import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+        from tailrace.rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
 
         return jsonl.line(self)
 
@@ -227,7 +227,7 @@ class Snapshot:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        from tailrace.outputs import text  # noqa: PLC0415 - only who prints a table loads it
+        from tailrace.rendering import text  # noqa: PLC0415 - only who prints a table loads it
 
         return text.table(self)
 
@@ -242,7 +242,7 @@ class Snapshot:
             1  19
         and 5 rows more
         """
-        from tailrace.outputs import text  # noqa: PLC0415 - as above
+        from tailrace.rendering import text  # noqa: PLC0415 - as above
 
         return text.table(self, most=_SMALL)
 
@@ -260,7 +260,7 @@ class Snapshot:
         <tr><td>&lt;b&gt;</td><td>1</td></tr>
         </table>
         """
-        from tailrace.outputs import html  # noqa: PLC0415 - as above
+        from tailrace.rendering import html  # noqa: PLC0415 - as above
 
         return html.table(self, most=_SMALL)
 

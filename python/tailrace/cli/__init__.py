@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
         # `print` would take standard output instead.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
     if sys.stdout is None:
-        from tailrace.outputs.streams import say  # noqa: PLC0415 - as said below
+        from tailrace.terminal.streams import say  # noqa: PLC0415 - as said below
 
         say("tailrace: standard output is closed")
         return 2
@@ -37,8 +37,8 @@ def run(arguments: list[str]) -> int:
         print(f"tailrace {__version__}")
         return 0
     from tailrace.cli import verbs  # noqa: PLC0415 - as said above
-    from tailrace.outputs.escape import for_people  # noqa: PLC0415 - as said above
-    from tailrace.outputs.streams import OutputError, say  # noqa: PLC0415 - as said above
+    from tailrace.terminal.escape import for_people  # noqa: PLC0415 - as said above
+    from tailrace.terminal.streams import OutputError, say  # noqa: PLC0415 - as said above
 
     # What a terminal cannot spell is no reason to end, be it in a help text or in a table.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")

@@ -54,7 +54,7 @@ def _print(given: argparse.Namespace) -> int:
         raise UsageError(str(error), given.verb) from error
     import pkgutil  # noqa: PLC0415 - other verbs need none of it
 
-    from tailrace.outputs.streams import write  # noqa: PLC0415 - as above
+    from tailrace.terminal.streams import write  # noqa: PLC0415 - as above
 
     write(sys.stdout, pkgutil.get_data("tailrace.cli", f"shell/{name}") or b"")
     return 0

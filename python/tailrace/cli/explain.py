@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
+from tailrace.cli.parser import UsageError
 from tailrace.detection import Detector, closest
-from tailrace.names import AUTO
-from tailrace.outputs.escape import cut, for_people, width
-from tailrace.outputs.excerpt import excerpt, shown, terminal_width
-from tailrace.outputs.streams import write
+from tailrace.names import AUTO, checked_format, one_of
 from tailrace.sources import Chunk
+from tailrace.sources.text import STDIN
+from tailrace.terminal.escape import cut, for_people, width
+from tailrace.terminal.excerpt import excerpt, shown, terminal_width
+from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["run_explain"]
+    from tailrace.cli.parser import Parser
+
+__all__ = ["add_verb"]
 
 # Lines that name the columns; more of them are no log.
 _MOST_HEADERS = 100
@@ -25,7 +31,7 @@ _MOST_HEADERS = 100
 _MARGIN = "  "
 
 
-def run_explain(spec: str, line: bytes | None, *, jsonl: bool) -> int:
+def _run_explain(spec: str, line: bytes | None, *, jsonl: bool) -> int:
     """Explain a line, or the first of standard input; exit with 1 if it is not of the format."""
     data, found = _of_input(spec) if line is None else (line, _explained(spec, line))
     if jsonl:
@@ -155,3 +161,54 @@ def _table(rows: list[tuple[str, str, str, str, str]]) -> list[str]:
 
 def _fitted(text: str, columns: int) -> str:
     return cut(text, columns - 2, "...") if width(text) > columns else text
+
+
+_ABOUT = """\
+Show how a line is read, piece by piece, or why it is not.
+
+FORMAT is what --log-format takes: auto, a name, or the text of a format. LINE is a line of the log;
+without one, or with -, it is the first of standard input. Lines in front of it that name the
+columns, as W3C and CSV have them, belong to it. The exit code is 1 if it is not of the format.
+"""
+
+_EXAMPLES = """\
+Examples:
+  tailrace explain auto < access.log
+  tailrace explain combined '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5'
+  tailrace explain '$remote_addr [$time_local] "$request" $status' < access.log
+"""
+
+
+def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
+    """Add the verb, and return its parser."""
+    parser: Parser = verbs.add_parser(
+        "explain",
+        usage="tailrace explain [OPTIONS] FORMAT [LINE]",
+        help=_ABOUT.partition("\n")[0],
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("log_format", metavar="auto|NAME", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("line", metavar="LINE", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="text for people, or one JSON object (default text)",
+    )
+    parser.set_defaults(act=_explain)
+    return parser
+
+
+def _explain(given: argparse.Namespace) -> int:
+    if given.log_format is None:
+        raise UsageError("no format; write auto, a name or a text, and a line", given.verb)
+    try:
+        one_of(given.format, ["text", "jsonl"], "output format")
+        checked_format(given.log_format, auto=True)
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
+    line = None if given.line in {None, STDIN} else os.fsencode(given.line)
+    if line is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("no line; write one behind the format, or redirect a log", given.verb)
+    return _run_explain(given.log_format, line, jsonl=given.format == "jsonl")

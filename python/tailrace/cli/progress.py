@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from tailrace.driver import Clock
-from tailrace.outputs.progress import ERASED, drawn, progress_line
-from tailrace.outputs.streams import say
-from tailrace.outputs.style import in_background, is_terminal
+from tailrace.terminal.progress import ERASED, drawn, progress_line
+from tailrace.terminal.streams import say
+from tailrace.terminal.style import in_background, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

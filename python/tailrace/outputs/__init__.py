@@ -1,1 +1,1 @@
-"""Snapshots to what somebody reads, one file each."""
+"""Where snapshots and rows are written to, one file each."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tailrace.outputs.streams import write
+from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     from typing import TextIO

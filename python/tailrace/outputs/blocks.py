@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.streams import say, write
+from tailrace.terminal.streams import say, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from tailrace.outputs.text import Status
+    from tailrace.rendering.text import Status
     from tailrace.snapshot import Snapshot
 
 __all__ = ["FORMATS", "Blocks"]
@@ -45,13 +45,13 @@ class Blocks:
 def _ways(output: str, by: str, *, color: bool) -> tuple[str, Callable[[Snapshot], str], str]:
     """Return what stands before the first snapshot, how one is written, what is in between."""
     if output == "jsonl":
-        from tailrace.outputs import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+        from tailrace.rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
 
         return "", lambda snapshot: jsonl.line(snapshot) + "\n", ""
     if output == "csv":
-        from tailrace.outputs import csv  # noqa: PLC0415 - as above
+        from tailrace.rendering import csv  # noqa: PLC0415 - as above
 
         return csv.header(by), csv.rows, ""
-    from tailrace.outputs.text import table  # noqa: PLC0415 - as above
+    from tailrace.rendering.text import table  # noqa: PLC0415 - as above
 
     return "", lambda snapshot: table(snapshot, color=color) + "\n", "\n"

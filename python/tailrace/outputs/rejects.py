@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Self
 
-from tailrace.outputs.streams import OutputError
+from tailrace.terminal.streams import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.streams import say, write
-from tailrace.outputs.style import Part, in_background, painted
-from tailrace.outputs.text import status_line, table_lines
+from tailrace.rendering.text import status_line, table_lines
+from tailrace.terminal.streams import say, write
+from tailrace.terminal.style import Part, in_background, painted
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from tailrace.outputs.text import Line, Status
+    from tailrace.rendering.text import Line, Status
     from tailrace.snapshot import Snapshot
 
 __all__ = ["Screen"]

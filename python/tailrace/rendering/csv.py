@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tailrace.outputs.escape import for_csv
-from tailrace.outputs.jsonl import iso
+from tailrace.rendering.jsonl import iso
+from tailrace.terminal.escape import for_csv
 
 if TYPE_CHECKING:
     from tailrace.snapshot import Snapshot

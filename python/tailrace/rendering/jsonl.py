@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tailrace.outputs.escape import for_json
+from tailrace.terminal.escape import for_json
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from tailrace.outputs.escape import for_people
-from tailrace.outputs.style import Part, Style, painted
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.style import Part, Style, painted
 
 if TYPE_CHECKING:
     from datetime import datetime

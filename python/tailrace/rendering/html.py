@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.text import heading, key_text, value_text
+from tailrace.rendering.text import heading, key_text, value_text
 
 if TYPE_CHECKING:
     from tailrace.snapshot import Snapshot

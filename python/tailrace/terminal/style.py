@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from tailrace.outputs.escape import cut
+from tailrace.terminal.escape import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tailrace.outputs.escape import cut, for_people, width
+from tailrace.terminal.escape import cut, for_people, width
 
 if TYPE_CHECKING:
     from typing import TextIO

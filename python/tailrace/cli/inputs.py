@@ -1,0 +1,268 @@
+"""What several verbs share: sources, formats of lines and conditions, as arguments, and a query."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tailrace.cli.parser import UsageError
+from tailrace.errors import TailraceError
+from tailrace.names import AUTO, host_and_port
+from tailrace.query import Query, from_files, from_flume, merge
+from tailrace.sources.globs import is_pattern, matching
+from tailrace.sources.text import STDIN, check_log
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.streams import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace.cli.parser import Parser
+
+__all__ = ["FLUME", "add_verb", "can_be_read", "check_addresses", "is_flume", "is_typed", "jobs"]
+__all__ += ["log_format", "matching_files", "positive", "query", "sources"]
+
+FLUME = "flume://"
+
+_MAX_JOBS = 1_024
+
+# Formats whose columns can be named.
+_DELIMITED = ("csv", "tsv")
+
+_FIELDS = """\
+tailrace formats lists the formats, with a NAME its fields, with --fields what fields mean.
+"""
+
+
+def add_verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: ANN401 - argparse does not export it
+    """Add a verb that reads sources, with the options that all of them have."""
+    parser: Parser = verbs.add_parser(
+        name,
+        usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
+        help=about.partition("\n")[0],
+        description=about,
+        epilog=f"{_FIELDS}\n{examples}",
+    )
+    parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--log-format",
+        default=AUTO,
+        metavar="auto|NAME",
+        help="what the lines look like: a name, a format pasted from a server's configuration "
+        "(log_format, LogFormat), several names with commas between them, or auto, which looks at "
+        "the first 1,000 lines of each source (default auto)",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="COLUMN,COLUMN...",
+        help="the columns of lines with commas between them and no header (with --log-format tsv: "
+        "tabs); a type may follow a colon, as in time,device,temperature:float",
+    )
+    parser.add_argument(
+        "-F",
+        "--follow",
+        action="store_true",
+        help="go on at the end of files, by name, through rotation and truncation, as tail -F "
+        "does; by log time from their beginning, by arrival from their end",
+    )
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        metavar="N",
+        help="how many threads read the lines of files; the answers do not depend on it (default: "
+        "one for each processor)",
+    )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="look only at lines for which this holds: 'status >= 500 and method == POST'"
+        + (", see below" if name == "parse" else ", see tailrace help parse"),
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help="only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, "
+        "2026-11-23T10:30+01:00, ...; UTC where no zone is given",
+    )
+    parser.add_argument(
+        "--until", metavar="WHEN", help="only at lines whose own time is before this"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
+    return parser
+
+
+def sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
+    """
+    Return the sources that can be read, and whether there are others; says which and why.
+
+    Without any, that is standard input if it is no terminal.
+    """
+    given.sources = matching_files(given.sources)
+    names = tuple(given.sources)
+    verb = given.verb
+    if not names:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError(
+                "no source; name a file, - for standard input, or flume://HOST:PORT", verb
+            )
+        names = (STDIN,)
+    if names.count(STDIN) > 1:
+        raise UsageError("standard input can be read once; name - once", verb)
+    check_addresses(names, verb)
+    good = tuple(source for source in names if can_be_read(source, follow=given.follow))
+    if not good:
+        raise SystemExit(2)
+    return good, len(good) < len(names)
+
+
+def is_typed(names: tuple[str, ...]) -> bool:
+    """Tell whether lines come from a keyboard."""
+    return STDIN in names and os.isatty(0)
+
+
+def is_flume(source: str) -> bool:
+    """Tell whether a source is the address of a Flume receiver."""
+    return source.startswith(FLUME)
+
+
+def check_addresses(sources: Sequence[str], verb: str) -> None:
+    """
+    See that what is meant as an address is one, and named once.
+
+    Raises:
+        UsageError: It is not.
+    """
+    seen: list[tuple[str, int]] = []
+    for source in sources:
+        if is_flume(source):
+            try:
+                address = host_and_port(source.removeprefix(FLUME))
+            except ValueError as error:
+                raise UsageError(str(error), verb) from error
+            # Of port 0 each gets another.
+            if address in seen and address[1]:
+                raise UsageError(f"{source!r} is named twice; name it once", verb)
+            seen.append(address)
+        elif source.startswith("flume:") and not os.path.lexists(source):
+            meant = FLUME + source.removeprefix("flume:").lstrip("/")
+            raise UsageError(f"{source!r} is no file; did you mean {meant}?", verb)
+
+
+def matching_files(sources: Sequence[str]) -> list[str]:
+    """Put files for patterns that no shell has seen; one without files stays, to be told of."""
+    names = []
+    for source in sources:
+        try:
+            names += [source] if is_flume(source) else matching(source)
+        except FileNotFoundError:
+            names.append(source)
+    return names
+
+
+def can_be_read(source: str, *, follow: bool) -> bool:
+    """Tell whether a source can be read; says why not."""
+    if is_flume(source):
+        return True
+    if source == STDIN and sys.stdin is None:
+        say("tailrace: standard input is closed; name a file, or redirect one: < access.log")
+        return False
+    try:
+        matching(source)
+        if follow and source != STDIN:
+            from tailrace.sources.follow import check_followed  # noqa: PLC0415 - asyncio
+
+            check_followed(source)
+        else:
+            check_log(source)
+    except TailraceError as error:
+        say(f"tailrace: {for_people(str(error))}")
+    except OSError as error:
+        say(f"tailrace: {for_people(source)}: {_mend(source, error)}")
+    else:
+        return True
+    return False
+
+
+def _mend(source: str, error: OSError) -> str:
+    """Say what is wrong with a source, and how to mend it where that is known."""
+    if isinstance(error, FileNotFoundError) and "://" in source:
+        return "no such source; a source is a path, - or flume://HOST:PORT"
+    if isinstance(error, FileNotFoundError) and is_pattern(source):
+        return "no file matches; check the pattern"
+    if isinstance(error, FileNotFoundError):
+        return "no such file; check the name"
+    if isinstance(error, IsADirectoryError):
+        return f"is a directory; name the files in it, such as {for_people(source.rstrip('/'))}/*"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user; change its mode, or run as a user who may"
+    return error.strerror or str(error)
+
+
+def log_format(given: argparse.Namespace) -> str:
+    """
+    Return what the lines look like.
+
+    Raises:
+        ValueError: There are columns for what has none.
+    """
+    name: str = given.log_format
+    if not given.columns:
+        return name
+    if name not in {AUTO, *_DELIMITED}:
+        raise ValueError(
+            f"--columns: of lines in format {name} the columns are known; they are for "
+            f"--log-format {' and '.join(_DELIMITED)}"
+        )
+    return f"{'csv' if name == AUTO else name}:{given.columns}"
+
+
+def jobs(given: argparse.Namespace) -> int | None:
+    """Return how many threads are asked for, if it is said."""
+    if given.jobs is None:
+        return None
+    try:
+        return positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
+    except ValueError as error:
+        raise UsageError(str(error), given.verb) from error
+
+
+def positive(text: str, option: str, what: str, most: int) -> int:
+    """
+    Return a number of at least one.
+
+    Raises:
+        ValueError: It is none, or larger than *most*.
+    """
+    if text.isascii() and text.isdigit() and 0 < int(text) <= most:
+        return int(text)
+    raise ValueError(f"{option}: {text!r} is no number of {what}; write 1 to {most:,}")
+
+
+def query(names: tuple[str, ...], given: argparse.Namespace) -> Query:
+    """Return a query of the sources, in their order; files that stand together are one."""
+    queries: list[Query] = []
+    files: list[str] = []
+
+    def add_files() -> None:
+        if files:
+            queries.append(from_files(*files, format=given.log_format, follow=given.follow))
+            files.clear()
+
+    for name in names:
+        if not is_flume(name) and (name != STDIN or not given.follow):
+            files.append(name)
+            continue
+        add_files()
+        if name == STDIN:
+            queries.append(from_files(name, format=given.log_format))
+        else:
+            queries.append(from_flume(name.removeprefix(FLUME), format=given.log_format))
+    add_files()
+    asked = merge(*queries)
+    if given.where is not None:
+        asked = asked.where(given.where)
+    if given.since is not None:
+        asked = asked.since(given.since)
+    return asked if given.until is None else asked.until(given.until)

@@ -1,0 +1,144 @@
+"""What counting and parsing share once they run: the loop of what is live, messages, the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from tailrace.errors import TailraceError, in_words
+from tailrace.outputs.screen import Screen
+from tailrace.rendering.text import lines_summary
+from tailrace.terminal.escape import for_people
+from tailrace.terminal.excerpt import excerpt, terminal_width
+from tailrace.terminal.streams import OutputError, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tailrace.cli.signals import Signals
+    from tailrace.driver import Intake
+    from tailrace.outputs.blocks import Blocks
+    from tailrace.samples import Samples
+    from tailrace.sources import LiveSource
+
+__all__ = ["UNREADABLE", "ended", "said_problems", "say_formats", "served"]
+
+UNREADABLE = -1
+
+
+def served(
+    source: LiveSource,
+    out: Screen | Blocks | None,
+    signals: Signals,
+    work: Callable[[], Coroutine[Any, Any, None]],
+) -> int:
+    """Open a live source, do the work until it ends or a signal asks for it, and close it."""
+    import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+    import logging  # noqa: PLC0415 - as above
+
+    tell = say if out is None else out.say
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"tailrace: {for_people(record.getMessage())}")
+
+    logger = logging.getLogger("tailrace")
+    handler = Handler(logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+    async def serve() -> int:
+        try:
+            said = await source.open()
+        except (OSError, TailraceError) as error:
+            tell(f"tailrace: {for_people(_cannot_begin(error))}")
+            return UNREADABLE
+        loop = asyncio.get_running_loop()
+        signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
+        if isinstance(out, Screen):
+            # Between two steps of the loop nothing is half drawn.
+            signals.redraw = lambda number: loop.call_soon_threadsafe(_redraw, out, number)
+        tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
+        try:
+            await work()
+        except TailraceError as error:
+            tell(f"tailrace: {for_people(str(error))}")
+            return 1
+        finally:
+            signals.wake = signals.redraw = None
+            await source.close()
+        return 0
+
+    try:
+        # Not `asyncio.run`, which takes SIGINT for itself.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(serve())
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+    finally:
+        logger.removeHandler(handler)
+
+
+def _redraw(screen: Screen, number: int) -> None:
+    # What cannot be written any more is said by the next answer.
+    with suppress(OutputError, BrokenPipeError):
+        if number == signal.SIGWINCH:
+            screen.resized()
+        else:
+            screen.continued()
+
+
+def _cannot_begin(error: OSError | TailraceError) -> str:
+    import errno  # noqa: PLC0415 - only for a mistake
+
+    # What has no name of a file is of a socket.
+    if not isinstance(error, OSError) or error.filename:
+        return in_words(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"{_reason(error)}: another program listens there; stop it, or take another port"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"{_reason(error)}: ports below 1024 need rights; take a higher one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{_reason(error)}: take an address of this machine, or 0.0.0.0 for all"
+    return f"{_reason(error)}; check the host and the port"
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).rstrip(".")
+
+
+def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
+    """Say which formats were detected since the last call."""
+    for choice, source in intake.said():
+        said = choice.said(source, terminal_width(sys.stderr))
+        tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
+
+
+def said_problems(problems: list[Exception]) -> int:
+    """Say what could not be read, and return the exit code."""
+    for problem in problems:
+        say(f"tailrace: {for_people(in_words(problem))}")
+    return 1 if problems else 0
+
+
+def ended(
+    code: int, lines: dict[str, Any], samples: Samples | None, *, strict: bool, failed: bool
+) -> int:
+    """Say where all lines went, show some that were rejected, and return the exit code."""
+    sys.stdout.flush()
+    said = lines_summary(lines)
+    if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
+        said += "; no line is of this format, see --log-format"
+    say(f"tailrace: {said}")
+    for sample in samples.kept if samples is not None else []:
+        place = f"{for_people(sample.source)}, line {sample.number:,}, byte {sample.byte:,}"
+        say(f"{place}: there should be {sample.expected}")
+        for text in excerpt(sample.line, sample.byte, terminal_width(sys.stderr) - 2):
+            say(f"  {text}")
+    if code == 0 and (failed or (strict and lines["rejected"])):
+        return 1
+    return code

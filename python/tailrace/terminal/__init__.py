@@ -1,0 +1,1 @@
+"""Text for people: safe to print, measured, coloured, and written whole."""
