@@ -2,14 +2,12 @@
 
 import gzip
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live import COMMAND
 
 import tailrace as tr
-from tailrace.driver import in_order
 
 DATA = Path(__file__).parent / "data"
 
@@ -72,30 +70,3 @@ def test_fewer_than_one_thread_is_refused(log: Path, jobs: str, error: int):
         assert f"--jobs: {jobs!r} is no number of threads; write 1 to 1,024".encode() in err
     with pytest.raises(ValueError, match="jobs: 0 threads; ask for at least one"):
         tr.from_files(log).count(by="url").run(jobs=0)
-
-
-@pytest.mark.parametrize("jobs", [1, 2, 7])
-def test_what_came_before_a_failure_is_handed_out(jobs: int):
-    def items() -> Iterator[int]:
-        yield from range(5)
-        raise OSError("broken")
-
-    squares = in_order(lambda item: item * item, items(), jobs)
-    seen = [next(squares) for _ in range(5)]
-    with pytest.raises(OSError, match="broken"):
-        next(squares)
-    assert seen == [(item, item * item) for item in range(5)]
-
-
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_no_more_is_taken_than_the_threads_need(jobs: int):
-    taken = []
-
-    def items() -> Iterator[int]:
-        for item in range(1_000):
-            taken.append(item)
-            yield item
-
-    for item, _ in in_order(str, items(), jobs):
-        assert len(taken) <= item + 2 * jobs + 2
-    assert len(taken) == 1_000

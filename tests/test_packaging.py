@@ -11,6 +11,7 @@ PUBLIC = [
     "Aggregate",
     "Answers",
     "Batch",
+    "Batches",
     "Detection",
     "Format",
     "ProtocolError",

@@ -32,7 +32,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import tailrace as tr
 from tailrace import _core
-from tailrace.driver import Clock, Origin, Run
+from tailrace.runtime.clock import Clock
+from tailrace.runtime.counting import Counting
+from tailrace.runtime.intake import Intake, Origin
+from tailrace.runtime.live import LiveFeeds
+from tailrace.runtime.pump import Stop
+from tailrace.runtime.run import Run
 from tailrace.durations import micros, short
 from tailrace.sources import Chunk
 from tailrace.sources.text import Cutter
@@ -204,7 +209,7 @@ def test_snapshots_by_log_time_equal_a_recount_of_every_window(
     for snapshot in snapshots:
         check_every_line_went_somewhere(snapshot.lines)
     counters = with_garbage(lines, sum(entry.garbage for entry in entries))
-    assert run.lines() == counters
+    assert run.processor.lines() == counters
     assert not snapshots or snapshots[-1].lines == counters
 
 
@@ -447,7 +452,7 @@ def test_the_order_of_files_makes_no_odds_and_each_is_late_by_its_own_time(
             assert [answer_of(snapshot) for snapshot in snapshots] == [
                 as_text(answer) for answer in expected
             ]
-            assert run.lines() == counters
+            assert run.processor.lines() == counters
             assert not snapshots or snapshots[-1].lines == counters
             printed.add(tuple(snapshot.to_json() for snapshot in snapshots))
         assert len(printed) == 1
@@ -561,9 +566,11 @@ def served(
     clock = Clock(wall_ns=time.wall_ns, monotonic_ns=time.monotonic_ns)
     engine = engine_of(shape, time="arrival", start_us=clock.now_us())
     source = MadeUpSource(time, steps)
-    origins = [Origin("made up", "combined")]
-    run = Run(engine, source, clock, origins, by="url", batch_interval_us=interval, windowed=True)
-    return run, source
+    stop = Stop()
+    counting = Counting(engine, clock, stop, by=("url",), windowed=True, sources=1)
+    intake = Intake(clock, [Origin("made up", "combined")])
+    feeds = LiveFeeds([source])
+    return Run(counting, feeds, intake, clock, stop, batch_interval_us=interval), source
 
 
 LIVE = st.sampled_from(
@@ -600,7 +607,7 @@ def test_by_arrival_every_end_is_answered_once_in_order_with_what_was_received_i
     assert [answer_of(snapshot) for snapshot in snapshots] == [as_text(a) for a in expected]
     assert source.closed
     fed = sum(len(keys) for _, keys in source.seen)
-    assert run.lines() == oracle.Lines(fed=fed, counted=fed).as_dict()
+    assert run.processor.lines() == oracle.Lines(fed=fed, counted=fed).as_dict()
     for snapshot in snapshots:
         check_every_line_went_somewhere(snapshot.lines)
 
@@ -687,10 +694,11 @@ def test_every_end_is_answered_though_windows_are_shorter_than_the_batch_interva
 ) -> None:
     time = MadeUpTime(BASE_S * SECOND)
     clock = Clock(wall_ns=time.wall_ns, monotonic_ns=time.monotonic_ns)
-    monkeypatch.setattr("tailrace.query.Clock", lambda: clock)
-    run = tr.from_stdin(format="combined").window("250ms").count(by="url").start()
-    run._source = MadeUpSource(time, [Step(100_000, [b"/"]), *quiet(*[0] * 8)])
-    snapshots = list(run)
+    monkeypatch.setattr("tailrace.assembly.Clock", lambda: clock)
+    source = MadeUpSource(time, [Step(100_000, [b"/"]), *quiet(*[0] * 8)])
+    made_up = LiveFeeds([source]), [Origin("made up", "combined")]
+    monkeypatch.setattr("tailrace.assembly._sources", lambda *_: made_up)
+    snapshots = list(tr.from_stdin(format="combined").window("250ms").count(by="url").start())
     assert ends_of(snapshots)[:4] == [0.25, 0.5, 0.75, 1]
     assert sum(snapshot.total for snapshot in snapshots) == 1
 

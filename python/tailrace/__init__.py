@@ -19,7 +19,7 @@ from tailrace.aggregates import (
     top_values,
     var,
 )
-from tailrace.answers import Answers
+from tailrace.answers import Answers, Batches
 from tailrace.errors import ProtocolError, TailraceError
 from tailrace.format import Batch, Detection, Format, Reject, detect
 from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin, merge
@@ -30,6 +30,7 @@ __all__ = [
     "Aggregate",
     "Answers",
     "Batch",
+    "Batches",
     "Detection",
     "Format",
     "ProtocolError",

@@ -1,51 +1,49 @@
-"""The snapshots of a query that runs, for whoever iterates over them."""
+"""What a query that runs gives, for whoever iterates over it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from tailrace.format import Batch
+from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from tailrace.driver import Run
-    from tailrace.snapshot import Snapshot
+    from tailrace.runtime.run import Run
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "Batches", "Results"]
+
+T = TypeVar("T")
 
 
-class Answers:
+class Results(Generic[T]):
     """
-    The snapshots of a query: iterate with `for`, or in an event loop with `async for`.
+    What a query gives: iterate with `for`, or in an event loop with `async for`.
 
-    What has to be waited for is served while the next snapshot is being waited for, and stands
-    still while the caller works on the last one. No thread is started. A loop that is left early
-    closes the source as soon as this object is gone; `with` and `async with` close it for sure.
-
-    >>> import tailrace as tr
-    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-    >>> with tr.from_lines([line]).count(by="url").run() as answers:
-    ...     print(next(answers).total, answers.lines()["fed"])
-    1 1
+    What has to be waited for is served while the next result is being waited for, and stands still
+    while the caller works on the last one. No thread is started. A loop that is left early closes
+    the source as soon as this object is gone; `with` and `async with` close it for sure.
     """
 
     # The generators know the run and not this object: so it is gone when its user lets it go, and
     # they with it.
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run[Any, T]) -> None:
         self._run = run
-        self._plain: Generator[Snapshot, None, None] | None = None
-        self._awaited: AsyncGenerator[Snapshot, None] | None = None
+        self._plain: Generator[T, None, None] | None = None
+        self._awaited: AsyncGenerator[T, None] | None = None
         self._closed = False
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Snapshot:
+    def __next__(self) -> T:
         """
-        Return the next snapshot.
+        Return the next result.
 
         Raises:
             OSError: The source cannot be opened, or one of several could not be read; then all
-                snapshots of the others came before.
+                results of the others came before.
             RuntimeError: An event loop runs here; `async for` is for that.
         """
         if self._plain is None:
@@ -54,7 +52,7 @@ class Answers:
                 raise StopIteration
             if self._run.live is not None:
                 _refuse_loop()
-            self._plain = self._run.snapshots()
+            self._plain = self._run.results()
         return next(self._plain)
 
     def __enter__(self) -> Self:
@@ -79,9 +77,9 @@ class Answers:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Snapshot:
+    async def __anext__(self) -> T:
         """
-        Return the next snapshot; see `__next__`.
+        Return the next result; see `__next__`.
 
         One that is cancelled, by a timeout for instance, ends the run: its source is closed.
         """
@@ -106,11 +104,42 @@ class Answers:
 
     def lines(self) -> dict[str, Any]:
         """Return where all lines went so far, also those of windows that are not answered yet."""
-        return self._run.lines()
+        lines: dict[str, Any] = self._run.processor.lines()
+        return lines
 
     def _begin(self, other: str) -> None:
         if self._plain is not None or self._awaited is not None:
             raise RuntimeError(f"these answers are read with `{other}` already; go on with that")
+
+
+class Answers(Results[Snapshot]):
+    """
+    The snapshots of a query: iterate with `for`, or in an event loop with `async for`.
+
+    What has to be waited for is served while the next snapshot is being waited for, and stands
+    still while the caller works on the last one. No thread is started. A loop that is left early
+    closes the source as soon as this object is gone; `with` and `async with` close it for sure.
+
+    >>> import tailrace as tr
+    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+    >>> with tr.from_lines([line]).count(by="url").run() as answers:
+    ...     print(next(answers).total, answers.lines()["fed"])
+    1 1
+    """
+
+
+class Batches(Results[Batch]):
+    """
+    The fields of lines in batches of columns: iterate with `for`, or with `async for`.
+
+    It waits, stands still and closes its source as `Answers` does.
+
+    >>> import tailrace as tr
+    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+    >>> with tr.from_lines([line]).parse(["url"]) as batches:
+    ...     print(next(batches).to_dicts(), batches.lines()["counted"])
+    [{'url': '/a'}] 1
+    """
 
 
 def _refuse_loop() -> None:

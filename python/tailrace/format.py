@@ -46,10 +46,16 @@ class Batch:
     [(0, 11, 'no-match')]
     """
 
-    __slots__ = ("_table",)
+    __slots__ = ("_table", "first_line", "source")
 
-    def __init__(self, table: _core.Table) -> None:
+    def __init__(
+        self, table: _core.Table, *, source: str | None = None, first_line: int = 0
+    ) -> None:
         self._table = table
+        self.source = source
+        """Which of a query's sources the lines are from."""
+        self.first_line = first_line
+        """How many lines of that source came before."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -71,7 +77,8 @@ class Batch:
         Raises:
             ValueError: It has no such column.
         """
-        return Batch(self._table.select(list(fields)))
+        table = self._table.select(list(fields))
+        return Batch(table, source=self.source, first_line=self.first_line)
 
     @property
     def filtered(self) -> int:

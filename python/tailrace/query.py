@@ -7,9 +7,8 @@ Each step returns a new query and checks what it was given; nothing is opened be
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from tailrace import _core
 from tailrace.aggregates import (
     Aggregate,
     asks,
@@ -18,27 +17,40 @@ from tailrace.aggregates import (
     keys_of,
     place_of,
 )
-from tailrace.answers import Answers
-from tailrace.driver import Clock, Origin, Run
+from tailrace.answers import Answers, Batches
+from tailrace.assembly import (
+    SHORTEST_INTERVAL_US,
+    QuerySpec,
+    SourceSpec,
+    Time,
+    WindowSpec,
+    count_run,
+    job_count,
+    row_run,
+)
 from tailrace.durations import Duration, micros
-from tailrace.filters import ALL, Asked, Point, fitting
-from tailrace.names import AUTO, DETECTED, checked_fields, checked_format, host_and_port
-from tailrace.shape import Length, Slides, checked_count, shape, slides
-from tailrace.sources import as_live, at_hand
+from tailrace.filters import ALL, Asked, Point
+from tailrace.format import Batch
+from tailrace.names import AUTO, checked_fields, checked_format, host_and_port
+from tailrace.runtime.clock import Clock
+from tailrace.shape import Length, checked_count, slides
 from tailrace.sources.globs import matching
-from tailrace.sources.text import STDIN, File, Joined, LiveInput, Memory, size_of
+from tailrace.sources.text import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from tailrace.detection import Detector
+    from tailrace._core import Table
+    from tailrace._types import Output
+    from tailrace.runtime.commit import Commit
+    from tailrace.runtime.counting import Counting
+    from tailrace.runtime.rows import Made, Rows
+    from tailrace.runtime.run import Run
     from tailrace.snapshot import Snapshot
-    from tailrace.sources import LiveSource, Source
-    from tailrace.sources.rotation import Header
 
 __all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
 
-Time = Literal["arrival", "header", "log"]
+T = TypeVar("T")
 
 _TIMES = ("arrival", "header", "log")
 
@@ -50,45 +62,7 @@ _LIVE_WINDOW = ("300s", "1s")
 # written by the agent when it reads the line.
 _LATENESS = {"log": "60s", "header": "5s"}
 
-# A time further ahead than this is no time of an event that has happened.
-_MAX_AHEAD_US = 3_600 * 10**6
-
-
-# How many rows unless another number is asked for.
-_ROWS = 10
-
-
-class _Window(NamedTuple):
-    windows: Slides
-    time: Time
-    lateness_us: int
-    batch_interval_us: int
-    idle_timeout_us: int | None
-    max_ahead_us: int | None
-
-    @property
-    def shortest_us(self) -> int:
-        """The shortest of its lengths that end."""
-        ends = (length for length in self.windows.lengths_us if length is not None)
-        return min(ends, default=self.windows.slide_us)
-
-
-class _Question(NamedTuple):
-    """What is asked of the lines: of each key, in which order, of how many."""
-
-    by: tuple[str, ...] | None = None
-    aggregates: dict[str, Aggregate] = {"count": count()}  # noqa: RUF012 - never changed
-    limit: int | None = _ROWS
-    order_by: str | None = None
-    ascending: bool = False
-    changes: bool = False
-    max_keys: int | None = None
-
-    @property
-    def fields(self) -> list[str]:
-        """Those that formats need to have."""
-        of_values = (field for one in self.aggregates.values() for field in one.fields)
-        return list(dict.fromkeys([*(self.by or ()), *of_values]))
+_SECOND_US = 10**6
 
 
 class Query:
@@ -102,27 +76,27 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
-    __slots__ = ("_asked", "_places", "_question", "_window")
+    __slots__ = ("_asked", "_places", "_spec", "_window")
 
     def __init__(
         self,
-        places: tuple[_Place, ...],
+        places: tuple[SourceSpec, ...],
         *,
-        window: _Window | None = None,
-        question: _Question = _Question(),  # noqa: B008 - it does not change
+        window: WindowSpec | None = None,
+        spec: QuerySpec = QuerySpec(),  # noqa: B008 - it does not change
         asked: Asked = ALL,
     ) -> None:
         self._places = places
         self._window = window
-        self._question = question
+        self._spec = spec
         self._asked = asked
 
     def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
-        kept = {"window": self._window, "question": self._question, "asked": self._asked}
+        kept = {"window": self._window, "spec": self._spec, "asked": self._asked}
         return Query(self._places, **{**kept, **changes})
 
     def _asking(self, **changes: Any) -> Query:  # noqa: ANN401 - as a question has them
-        return self._with(question=self._question._replace(**changes))
+        return self._with(spec=self._spec._replace(**changes))
 
     def window(
         self,
@@ -171,7 +145,7 @@ class Query:
             raise ValueError("time: only events of Flume have headers; take log")
         idle_timeout_us = None
         if time == "arrival":
-            if windows.slide_us < _SHORTEST_INTERVAL_US:
+            if windows.slide_us < SHORTEST_INTERVAL_US:
                 raise ValueError(
                     "slide: by arrival it is at least 10ms; the clock is looked at so often"
                 )
@@ -191,9 +165,9 @@ class Query:
             lateness_us = micros(wanted, "lateness", least=0)
             if idle_timeout is not None:
                 idle_timeout_us = micros(idle_timeout, "idle timeout", least=_SECOND_US)
-        interval_us = micros(batch_interval, "batch interval", least=_SHORTEST_INTERVAL_US)
+        interval_us = micros(batch_interval, "batch interval", least=SHORTEST_INTERVAL_US)
         return self._with(
-            window=_Window(
+            window=WindowSpec(
                 windows=windows,
                 time=time,
                 lateness_us=lateness_us,
@@ -242,10 +216,10 @@ class Query:
         keys = keys_of(by)
         checked_aggregates(aggregates)
         asks(aggregates, keys)
-        question = self._question._replace(by=keys, aggregates=aggregates)
+        spec = self._spec._replace(by=keys, aggregates=aggregates)
         for place in self._places:
-            checked_fields(question.fields, place.log_format)
-        return self._with(question=question).checked(question.fields)
+            checked_fields(spec.fields, place.log_format)
+        return self._with(spec=spec).checked(spec.fields)
 
     def max_keys(self, n: int) -> Query:
         """
@@ -302,7 +276,7 @@ class Query:
 
     def checked(self, fields: Sequence[str] = ()) -> Query:
         """Return it if every source's format can be asked this and has these fields."""
-        fields = fields or (self._question.fields if self._question.by is not None else [])
+        fields = fields or (self._spec.fields if self._spec.by is not None else [])
         for place in self._places:
             self._asked.check(place.log_format, fields)
         return self
@@ -339,12 +313,10 @@ class Query:
     def _ranked(
         self, limit: int | None, by: str | None, *, ascending: bool, changes: bool
     ) -> Query:
-        question = self._question._replace(
-            limit=limit, order_by=by, ascending=ascending, changes=changes
-        )
-        place_of(by, question.aggregates)
-        asks(question.aggregates, question.by or (), changes=changes)
-        return self._with(question=question)
+        spec = self._spec._replace(limit=limit, order_by=by, ascending=ascending, changes=changes)
+        place_of(by, spec.aggregates)
+        asks(spec.aggregates, spec.by or (), changes=changes)
+        return self._with(spec=spec)
 
     @overload
     def run(self, *, jobs: int | None = None) -> Answers: ...
@@ -383,219 +355,76 @@ class Query:
                 callback(snapshot)
         return None
 
-    def open_source(
-        self, fields: list[str]
-    ) -> tuple[Source | LiveSource, list[Origin], _core.Filter | None]:
-        """Return where the bytes come from, for who wants these fields and no counts."""
-        asked = self._asked.compiled(Clock().now_us())
-        return *_assembled(self._places, self._window, fields, asked), asked
-
-    def jobs(self, wanted: int | None) -> int:
+    def parse(self, fields: Sequence[str] | None = None, *, jobs: int | None = None) -> Batches:
         """
-        Return how many threads are to work on its lines.
+        Return the fields of lines in batches of columns, for `for` or `async for`.
+
+        Nothing is opened before the first batch is asked for. A batch has the lines of a chunk of
+        one source, in their order; `Batch.source` says of which. What a live source sent is
+        acknowledged when the next batch is asked for, so an agent keeps what was not worked on.
+
+        Args:
+            fields: Which fields to give, and in which order; by default all columns of the format
+                that a source's lines turn out to have.
+            jobs: How many threads work on the lines of files, by default one for each processor.
 
         Raises:
-            ValueError: Fewer than one are wanted.
+            ValueError: A window or something to count was asked for, the format has no such field,
+                or `jobs` is below one.
+
+        >>> import tailrace as tr
+        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+        >>> for batch in tr.from_lines([line, "no log line"]).parse(["url", "status"]):
+        ...     print(batch.to_dicts(), [reject.line for reject in batch.rejects])
+        [{'url': '/a', 'status': 200}] [1]
         """
-        if wanted is not None and wanted < 1:
-            raise ValueError(f"jobs: {wanted} threads; ask for at least one")
-        if not all(place.is_at_rest for place in self._places):
-            # What comes through a pipe is to be seen when it has come.
-            return 1
-        paths = [path for place in self._places for path in place.paths]
-        if wanted is None and sum(size_of(path) or 0 for path in paths) < _MANY_BYTES:
-            return 1
-        return wanted or _processors()
+        if self._window is not None or self._spec != QuerySpec():
+            raise ValueError("parse gives the fields of lines: leave out .window, .count and .top")
+        if isinstance(fields, str):
+            raise TypeError(f"fields: a list of names such as [{fields!r}], not a text")
+        names = None if fields is None else list(fields)
+        for place in self._places:
+            checked_fields(names or [], place.log_format)
+        return Batches(self.checked(names or []).rows(_batch, names, jobs=jobs))
 
-    def start(self, *, jobs: int | None = None) -> Run:
+    def rows(
+        self,
+        make: Callable[[Made], T],
+        fields: list[str] | None,
+        *,
+        output: Output | None = None,
+        one_table: bool = False,
+        reject_prefix: Callable[[str], bytes] | None = None,
+        jobs: int | None = None,
+    ) -> Run[Rows[T], T]:
+        """Return the run behind `parse`, for who makes something else of rows; see `Rows`."""
+        return row_run(
+            make,
+            self._places,
+            self._asked,
+            fields,
+            output=output,
+            one_table=one_table,
+            reject_prefix=reject_prefix,
+            jobs=job_count(self._places, jobs),
+        )
+
+    def start(
+        self, *, jobs: int | None = None, commit: Commit | None = None
+    ) -> Run[Counting, Snapshot]:
         """Return the run behind `run`, for who wants to stop it in good order."""
-        jobs = self.jobs(jobs)
-        question = self._question
-        if question.by is None:
+        threads = job_count(self._places, jobs)
+        if self._spec.by is None:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
-        window = self._window
-        if window is None and any(place.live for place in self._places):
-            return self.window(*_LIVE_WINDOW).start(jobs=jobs)
-        clock = Clock()
-        asked = self._asked.compiled(clock.now_us())
-        fields = question.fields
-        source, origins = _assembled(self._places, window, fields, asked)
-        lateness_us = 0 if window is None else window.lateness_us
-        engine = _core.Engine(
-            formats=[name for place in self._places for name in place.formats(fields, asked)],
-            by=list(question.by),
-            aggregates=asks(question.aggregates, question.by, changes=question.changes),
-            time="log" if window is None else window.time,
-            shape=shape(
-                None if window is None else window.windows,
-                limit=question.limit,
-                order_by=place_of(question.order_by, question.aggregates),
-                ascending=question.ascending,
-                changes=question.changes,
-                lateness_us=lateness_us,
-                max_keys=question.max_keys,
-            ),
-            sources=source.count,
-            start_us=clock.now_us(),
-            # Keys are what clients ask for; nobody may know how they are hashed.
-            hash_seed=int.from_bytes(os.urandom(8), "little"),
-            filter=asked,
-        )
-        interval_us = _SECOND_US
-        if window is not None:
-            # Of the ends that pass between two looks at the clock no more than one window's worth
-            # is answered, so a short window wants more looks.
-            often_enough = max(window.shortest_us // 2, _SHORTEST_INTERVAL_US)
-            interval_us = min(window.batch_interval_us, often_enough)
-        return Run(
-            engine,
-            source,
-            clock,
-            origins,
-            by=question.by,
-            batch_interval_us=interval_us,
-            windowed=window is not None,
-            idle_timeout_us=None if window is None else window.idle_timeout_us,
-            lateness_us=lateness_us,
-            jobs=jobs,
+        if self._window is None and any(place.live for place in self._places):
+            return self.window(*_LIVE_WINDOW).start(jobs=jobs, commit=commit)
+        return count_run(
+            self._places, self._window, self._spec, self._asked, jobs=threads, commit=commit
         )
 
 
-# Below this the threads cost more than they save.
-_MANY_BYTES = 8 * 1024 * 1024
-
-
-def _processors() -> int:
-    # Not every system tells which of them this process may use.
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-# More often than this an idle process would be a busy one.
-_SHORTEST_INTERVAL_US = 10_000
-
-_SECOND_US = 10**6
-
-
-class _Place(NamedTuple):
-    """Where lines come from, one of: files, lines, an address."""
-
-    log_format: str
-    paths: tuple[str, ...] = ()
-    follow: bool = False
-    lines: Iterable[str | bytes] | None = None
-    address: tuple[str, int] | None = None
-
-    def formats(self, fields: Sequence[str], asked: _core.Filter | None) -> list[str]:
-        """Return the formats that its lines may turn out to have, all with these fields."""
-        if self.log_format != AUTO:
-            return [self.log_format]
-        return fitting(DETECTED, list(fields), asked)
-
-    def sources(
-        self, window: _Window | None, *, waited_for: bool, of: int
-    ) -> Iterator[tuple[Source | LiveSource, Sequence[str], bool]]:
-        """Yield its sources, their names, and whether what they say may be of any time."""
-        if self.address is not None:
-            from tailrace.sources.flume import Flume  # noqa: PLC0415 - who has files needs no loop
-
-            host, port = self.address
-            yield Flume(host, port), [f"flume://{host}:{port}"], False
-        elif self.lines is not None:
-            yield Memory(self.lines), ["lines"], True
-        elif self.follow:
-            from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
-
-            by_arrival = window is not None and window.time == "arrival"
-            yield Follow(self.paths, from_end=by_arrival, header=self._header), self.paths, False
-        else:
-            for path in self.paths:
-                name = "standard input" if path == STDIN else path
-                if waited_for and LiveInput.is_waited_for(path):
-                    yield LiveInput(path), [name], False
-                else:
-                    yield File(path, of=of), [name], path != STDIN
-
-    @property
-    def _header(self) -> Header | None:
-        """What may say which columns its files have."""
-        if not {"csv", "tsv"}.isdisjoint(self.log_format.split(",")):
-            return "first line"
-        is_named = self.log_format == AUTO or _core.Format(self.log_format).has_header
-        return "fields" if is_named else None
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether all its bytes are there to be read."""
-        if self.follow or not self.paths:
-            return False
-        return all(size_of(path) is not None for path in self.paths)
-
-    @property
-    def is_stdin(self) -> bool:
-        return self.paths == (STDIN,)
-
-    @property
-    def arrives(self) -> bool:
-        """Whether the time of arrival is meant unless another is asked for."""
-        return self.address is not None or self.is_stdin
-
-    @property
-    def live(self) -> bool:
-        """Whether it has no end of its own."""
-        return self.address is not None or self.follow
-
-
-def _assembled(
-    places: tuple[_Place, ...],
-    window: _Window | None,
-    fields: list[str],
-    asked: _core.Filter | None,
-) -> tuple[Source | LiveSource, list[Origin]]:
-    """Return one source that is all of them, and what is known of each of its parts."""
-    sources: list[Source | LiveSource] = []
-    origins: list[Origin] = []
-    stated_us = None if window is None else window.max_ahead_us
-    max_ahead_us = None if window is None else _MAX_AHEAD_US
-    # Where something is live, nothing may stand still because of a pipe in which nothing comes.
-    waited_for = window is not None or any(place.live for place in places)
-    of = sum(len(place.paths) for place in places) if waited_for else 1
-    for place in places:
-        for source, names, is_replay in place.sources(window, waited_for=waited_for, of=of):
-            sources.append(source)
-            is_live = as_live(source) is not None
-            for name in names:
-                log_format = place.log_format
-                told = _detector(fields, asked) if log_format == AUTO else log_format
-                ahead_us = None if is_replay else max_ahead_us
-                ahead_us = ahead_us if stated_us is None else stated_us
-                origins.append(Origin(name, told, ahead_us, is_live=is_live))
-    return _one_of(sources), origins
-
-
-def _detector(fields: list[str], asked: _core.Filter | None) -> Detector:
-    from tailrace.detection import Detector  # noqa: PLC0415 - only to find out
-
-    return Detector(fields, asked)
-
-
-def _one_of(sources: list[Source | LiveSource]) -> Source | LiveSource:
-    if len(sources) == 1:
-        return sources[0]
-    alive = [live for source in sources if (live := as_live(source)) is not None]
-    replayed = [source for each in sources if (source := at_hand(each)) is not None]
-    if not alive:
-        return Joined(replayed)
-    from tailrace.sources.together import AtHand, Together  # noqa: PLC0415 - asyncio
-
-    together: list[LiveSource] = []
-    for each in sources:
-        source = at_hand(each)
-        if source is None:
-            together.append(cast("LiveSource", each))
-        else:
-            together += [AtHand(part) for part in source.parts()]
-    return Together(together)
+def _batch(made: Made) -> Batch:
+    return Batch(cast("Table", made.rows), source=made.source, first_line=made.first_line)
 
 
 def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False) -> Query:
@@ -627,7 +456,7 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
     names = tuple(name for path in paths for name in matching(os.fspath(path)))
     if follow and STDIN in names:
         raise ValueError("standard input has no name to follow; it is read as it comes")
-    return Query((_Place(checked_format(format, auto=True), paths=names, follow=follow),))
+    return Query((SourceSpec(checked_format(format, auto=True), paths=names, follow=follow),))
 
 
 def from_stdin(*, format: str = AUTO) -> Query:
@@ -656,7 +485,7 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
     """
     if isinstance(lines, str | bytes) or not hasattr(lines, "__iter__"):
         raise TypeError(f"lines: a list of lines is wanted, not {lines!r:.80}; see also from_files")
-    return Query((_Place(checked_format(format, auto=True), lines=lines),))
+    return Query((SourceSpec(checked_format(format, auto=True), lines=lines),))
 
 
 def from_flume(*addresses: str, format: str = AUTO) -> Query:
@@ -675,7 +504,7 @@ def from_flume(*addresses: str, format: str = AUTO) -> Query:
     if not addresses:
         raise ValueError("no address to listen at; write HOST:PORT, such as 127.0.0.1:9092")
     log_format = checked_format(format, auto=True)
-    return Query(tuple(_Place(log_format, address=host_and_port(text)) for text in addresses))
+    return Query(tuple(SourceSpec(log_format, address=host_and_port(text)) for text in addresses))
 
 
 def merge(*queries: Query) -> Query:
@@ -696,8 +525,8 @@ def merge(*queries: Query) -> Query:
     for query in queries:
         if not isinstance(query, Query):
             raise TypeError(f"merge takes queries, such as tr.from_files(…), not {query!r:.80}")
-        refined = (query._window, query._question, query._asked)  # noqa: SLF001 - of this class
-        if refined != (None, _Question(), ALL):
+        refined = (query._window, query._spec, query._asked)  # noqa: SLF001 - of this class
+        if refined != (None, QuerySpec(), ALL):
             raise ValueError("merge first, then say .window, .count and .top of all of them")
     places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above
     if [path for place in places for path in place.paths].count(STDIN) > 1:

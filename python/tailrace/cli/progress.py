@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from tailrace.driver import Clock
+from tailrace.runtime.clock import Clock
 from tailrace.terminal.progress import ERASED, drawn, progress_line
 from tailrace.terminal.streams import say
 from tailrace.terminal.style import in_background, is_terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailrace.errors import TailraceError, in_words
 from tailrace.outputs.screen import Screen
@@ -17,19 +17,42 @@ from tailrace.terminal.streams import OutputError, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from tailrace.cli.progress import Progress
     from tailrace.cli.signals import Signals
-    from tailrace.driver import Intake
     from tailrace.outputs.blocks import Blocks
+    from tailrace.runtime.intake import Intake
+    from tailrace.runtime.live import LiveFeeds
+    from tailrace.runtime.run import Run
     from tailrace.samples import Samples
-    from tailrace.sources import LiveSource
 
-__all__ = ["UNREADABLE", "ended", "said_problems", "say_formats", "served"]
+__all__ = ["UNREADABLE", "ended", "replayed", "say_formats", "served"]
+
+T = TypeVar("T")
 
 UNREADABLE = -1
 
 
+def replayed(run: Run[Any, T], progress: Progress, show: Callable[[T], None]) -> int:
+    """Show all that comes of sources that have their bytes at hand, and say what went wrong."""
+    problems = run.problems
+    try:
+        with progress:
+            for result in run.results():
+                say_formats(run.intake, progress.say)
+                show(result)
+    except BrokenPipeError:
+        raise
+    except (OSError, TailraceError) as error:
+        # Those of the output are `OutputError`.
+        if error not in problems:
+            problems.append(error)
+    for problem in problems:
+        say(f"tailrace: {for_people(in_words(problem))}")
+    return 1 if problems else 0
+
+
 def served(
-    source: LiveSource,
+    source: LiveFeeds,
     out: Screen | Blocks | None,
     signals: Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
@@ -116,13 +139,6 @@ def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
     for choice, source in intake.said():
         said = choice.said(source, terminal_width(sys.stderr))
         tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
-
-
-def said_problems(problems: list[Exception]) -> int:
-    """Say what could not be read, and return the exit code."""
-    for problem in problems:
-        say(f"tailrace: {for_people(in_words(problem))}")
-    return 1 if problems else 0
 
 
 def ended(

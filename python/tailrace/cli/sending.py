@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._flume.client import MAX_PARAMETER_BYTES
-from tailrace.driver import Clock
 from tailrace.errors import TailraceError
+from tailrace.runtime.clock import Clock
 from tailrace.sender import ANSWER_TIMEOUT_S, Sender, place
 from tailrace.sources.text import STDIN, unpacker
 from tailrace.terminal.escape import for_people

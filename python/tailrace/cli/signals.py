@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tailrace.cli.progress import Progress
-    from tailrace.driver import Stop
+    from tailrace.runtime.pump import Stop
 
 __all__ = ["Signals"]
 

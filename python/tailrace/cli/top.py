@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from tailrace.cli import inputs
 from tailrace.cli.parser import UsageError
 from tailrace.cli.progress import Progress, goes_to_file
-from tailrace.cli.running import UNREADABLE, ended, said_problems, say_formats, served
+from tailrace.cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace.cli.signals import Signals
 from tailrace.durations import micros
-from tailrace.errors import TailraceError
 from tailrace.names import one_of
 from tailrace.outputs.blocks import FORMATS, Blocks
 from tailrace.outputs.screen import Screen
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
     from tailrace._types import Output
     from tailrace.cli.parser import Parser
-    from tailrace.driver import Run
     from tailrace.query import Query
+    from tailrace.runtime.counting import Counting
+    from tailrace.runtime.run import Run
     from tailrace.snapshot import Snapshot
-    from tailrace.sources import LiveSource
 
 __all__ = ["add_verb"]
 
@@ -176,10 +175,6 @@ def _number(limit: str) -> int:
     raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")
 
 
-# Those of the output are `OutputError`.
-_INPUT_ERRORS = (OSError, TailraceError)
-
-
 def run_top(
     query: Query,
     *,
@@ -213,8 +208,9 @@ def run_top(
         encoding=None if output == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start(jobs=jobs)
+    counting = run.processor
     if sys.stderr.isatty():
-        run.samples = Samples(run.intake.names)
+        counting.samples = Samples(run.intake.names)
     out: Screen | Blocks
     if run.live is not None and output == "text" and is_terminal(sys.stdout):
         out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
@@ -225,48 +221,36 @@ def run_top(
             by=by,
             color=output == "text" and wants_color(color, sys.stdout),
         )
-    with Signals(run.wish) as signals:
-        live, files = run.live, run.at_hand
+    with Signals(run.stop) as signals:
+        live, files = run.live, run.finite
         code = 0
         if files is not None:
             if hint is not None and sys.stdout.isatty():
                 say(f"tailrace: {hint}")
             shown = not typed and (not windowed or goes_to_file())
             signals.progress = progress = Progress(files.progress, shown=shown)
-            code = _replayed(run, out, progress, windowed=windowed)
+
+            def show(snapshot: Snapshot) -> None:
+                if not windowed:
+                    # The only answer comes at the end, maybe to where the line stands.
+                    progress.end()
+                out.show(snapshot)
+
+            code = replayed(run, progress, show)
         elif live is not None:
-            code = served(live, out, signals, lambda: _serve(run, live, out))
+            code = served(live, out, signals, lambda: _serve(run, out))
         if code == UNREADABLE:
             return 2
         if signals.number is not None:
-            _show_rest(run.stop(), out)
+            _show_rest(counting.stop(), out)
         elif live is not None:
-            _show_rest(run.finish(), out)
+            _show_rest(counting.finish(), out)
         out.end()
         if live is not None and run.problems:
             # They were told when they came.
             code = 1
         code = signals.code or code
-    return ended(code, run.lines(), run.samples, strict=strict, failed=failed)
-
-
-def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: bool) -> int:
-    """Show every snapshot, and say what could not be read."""
-    try:
-        with progress:
-            for snapshot in run.snapshots():
-                say_formats(run.intake, progress.say)
-                if not windowed:
-                    # The only answer comes at the end, maybe to where the line stands.
-                    progress.end()
-                out.show(snapshot)
-    except BrokenPipeError:
-        raise
-    except _INPUT_ERRORS as error:
-        # One of several is told below with the others.
-        if error not in run.problems:
-            return said_problems([error])
-    return said_problems(run.problems)
+    return ended(code, counting.lines(), counting.samples, strict=strict, failed=failed)
 
 
 def _show_rest(snapshots: Iterator[Snapshot], out: Screen | Blocks) -> None:
@@ -279,15 +263,17 @@ def _show_rest(snapshots: Iterator[Snapshot], out: Screen | Blocks) -> None:
         out.show(newest)
 
 
-async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
+async def _serve(run: Run[Counting, Snapshot], out: Screen | Blocks) -> None:
+    counting = run.processor
     screen = out if isinstance(out, Screen) else None
     if screen is not None:
-        screen.refresh(run.status())
+        screen.refresh(counting.status())
     # Of all that a round answers somebody who looks sees the newest.
-    async for snapshot in run.serve(source, newest_only=screen is not None):
+    counting.newest_only = screen is not None
+    async for snapshot in run.serve():
         say_formats(run.intake, out.say)
         if snapshot is not None:
-            out.show(snapshot, run.status())
+            out.show(snapshot, counting.status())
         elif screen is not None:
-            screen.refresh(run.status())
+            screen.refresh(counting.status())
     say_formats(run.intake, out.say)

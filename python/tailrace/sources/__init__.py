@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
@@ -9,7 +10,47 @@ if TYPE_CHECKING:
 
     from tailrace._types import Kind
 
-__all__ = ["Chunk", "LiveSource", "Source", "as_live", "at_hand", "end_of"]
+__all__ = [
+    "AgentPosition",
+    "Chunk",
+    "FilePosition",
+    "LiveSource",
+    "Outcome",
+    "Source",
+    "as_live",
+    "at_hand",
+    "end_of",
+]
+
+
+class Outcome(enum.Enum):
+    """What the sender of a chunk is told."""
+
+    OK = enum.auto()
+    """It is counted, so the sender may forget it."""
+    FAILED = enum.auto()
+    """It is not counted and may be sent again."""
+    CLOSE = enum.auto()
+    """Nothing: its connection is closed."""
+
+
+class FilePosition(NamedTuple):
+    """The end of a chunk in a file."""
+
+    path: str
+    identity: bytes
+    """Tells the content from that of other files, whatever its name."""
+    offset: int
+    """The byte after the chunk; of a compressed file, in what it unpacks to."""
+
+
+class AgentPosition(NamedTuple):
+    """The place of a chunk in what an agent sends."""
+
+    connection: int
+    """Counted from 0 for each address that is listened at."""
+    batch: int
+    """Counted from 0 for each connection."""
 
 
 class Chunk(NamedTuple):
@@ -21,8 +62,10 @@ class Chunk(NamedTuple):
     kind: Kind = "lines"
     source: int = 0
     """Which of several sources it is from, by number."""
-    answer: Callable[[str | None], None] | None = None
-    """Tells the sender that the chunk was applied, or why it cannot be."""
+    position: FilePosition | AgentPosition | None = None
+    """Where it ends in its source, if the source can say."""
+    answer: Callable[[Outcome, str], None] | None = None
+    """Tells the sender what became of the chunk and, unless it is counted, why."""
     is_wanted: Callable[[], bool] | None = None
     """Tells whether the sender still waits; one that went away sends the chunk again."""
 

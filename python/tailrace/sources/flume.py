@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace.errors import ProtocolError
-from tailrace.sources import Chunk
+from tailrace.sources import AgentPosition, Chunk, Outcome
 
 if TYPE_CHECKING:
     from tailrace._flume import Batch
@@ -46,6 +46,11 @@ _READ_BYTES = 1024 * 1024
 # How much later than asked a wait may end.
 _TIMER_SLACK_S = 0.001
 
+_STATUS = {Outcome.OK: Status.OK, Outcome.FAILED: Status.FAILED}
+
+# How many turns of asyncio's loop there are from an accepted socket to its connection.
+_ACCEPT_TURNS = 3
+
 # How long a sender may take at the end to read its answers and to close. Agents close at once.
 _LINGER_S = 1.0
 
@@ -76,6 +81,7 @@ class Flume:
         self._gone = asyncio.Event()
         self._pending_bytes = 0
         self._limit = MAX_CONNECTIONS
+        self._numbered = 0
         self._full = False
         self.buffer = memoryview(bytearray(_READ_BYTES))
 
@@ -152,6 +158,12 @@ class Flume:
         A batch that was not taken by then gets no answer: its sender keeps it.
         """
         if self._server is not None:
+            loop = asyncio.get_running_loop()
+            for each in self._server.sockets:
+                loop.remove_reader(each.fileno())
+            # What is accepted already needs the server until it is a connection.
+            for _ in range(_ACCEPT_TURNS):
+                await asyncio.sleep(0)
             self._server.close()
         self._stop_timer()
         self._write_answers()
@@ -167,7 +179,12 @@ class Flume:
         for connection in list(self._connections):
             connection.abort()
 
-    # What a connection tells its source.
+    # What a connection asks and tells its source.
+
+    def number(self) -> int:
+        """Return the number of the next connection."""
+        self._numbered += 1
+        return self._numbered - 1
 
     def opened(self, connection: _Connection) -> bool:
         """Take a connection in, or say that there are too many."""
@@ -186,7 +203,10 @@ class Flume:
             size = len(batch.message)
             answer = partial(self._answer, connection, batch)
             span = (batch.start, size)
-            chunk = Chunk(batch.message, span, kind, 0, answer, connection.is_open)
+            position = AgentPosition(connection.number, connection.batches)
+            connection.batches += 1
+            is_wanted = connection.is_open
+            chunk = Chunk(batch.message, span, kind, 0, position, answer, is_wanted)
             self._chunks.append(chunk)
             self._pending_bytes += size + _BATCH_BYTES
         self._end_wait()
@@ -206,8 +226,8 @@ class Flume:
         for chunk in lost:
             self._settled(len(chunk.data))
 
-    def _answer(self, connection: _Connection, batch: Batch, problem: str | None) -> None:
-        connection.answer(batch, problem)
+    def _answer(self, connection: _Connection, batch: Batch, outcome: Outcome, reason: str) -> None:
+        connection.answer(batch, outcome, reason)
         self._settled(len(batch.message))
         self._answered[connection] = None
         self._taken -= 1
@@ -236,6 +256,8 @@ class _Connection(asyncio.BufferedProtocol):
     def __init__(self, source: Flume, protocols: Protocols) -> None:
         self._source = source
         self._session = ServerSession(protocols)
+        self.number = source.number()
+        self.batches = 0
         self._buffer = source.buffer
         self._transport: asyncio.Transport | None = None
         self._peer = "?"
@@ -244,8 +266,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._ending = False
         self._refused = False
         self._ended = False
-        # Batches that are too broken to be answered.
-        self._broken = 0
+        # Batches that get no answer.
+        self._unanswered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not asserted: uvloop's is of no asyncio class.
@@ -279,7 +301,7 @@ class _Connection(asyncio.BufferedProtocol):
         except ProtocolError as error:
             self._refuse(str(error))
         self._ending = True
-        return self._session.open_batches > self._broken
+        return self._session.open_batches > self._unanswered
 
     def pause_writing(self) -> None:
         """Take nothing in from a peer that does not read its answers."""
@@ -300,15 +322,15 @@ class _Connection(asyncio.BufferedProtocol):
         """Tell whether answers can still be written."""
         return self._transport is not None
 
-    def answer(self, batch: Batch, problem: str | None) -> None:
-        """Put down the answer to a batch, or end the connection because of what is in it."""
+    def answer(self, batch: Batch, outcome: Outcome, reason: str) -> None:
+        """Put down the answer to a batch, or end the connection without one."""
         if self._transport is None:
             return
-        if problem is None:
-            self._session.answer(batch, Status.OK)
+        if outcome is Outcome.CLOSE:
+            self._unanswered += 1
+            self._refuse(reason)
         else:
-            self._broken += 1
-            self._refuse(problem)
+            self._session.answer(batch, _STATUS[outcome])
 
     def write_answers(self) -> None:
         """Write the answers put down, and close if they were the last."""
@@ -316,7 +338,7 @@ class _Connection(asyncio.BufferedProtocol):
             return
         self._flush()
         # What else it sent is applied, so it is answered before the end.
-        if self._ending and self._session.open_batches <= self._broken:
+        if self._ending and self._session.open_batches <= self._unanswered:
             self._transport.close()
 
     def pause(self) -> None:
@@ -368,7 +390,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._refused = True
         self._ending = True
         self._flush()
-        if self._session.open_batches <= self._broken:
+        if self._session.open_batches <= self._unanswered:
             self._transport.close()
 
     def _flush(self) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tailrace._core import MAX_LINE_BYTES
 from tailrace.errors import TailraceError
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from tailrace.sources import Source
-
 __all__ = [
     "STDIN",
     "Cutter",
     "File",
-    "Joined",
     "LiveInput",
     "Memory",
     "check_log",
@@ -267,25 +264,6 @@ def _line(line: str | bytes) -> bytes:
     if b"\n" in data:
         raise ValueError(f"a line has a newline within it: {line[:80]!r}")
     return data
-
-
-class Joined:
-    """Several sources that have their bytes at hand, as one."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
-        self.count = sum(source.count for source in sources)
-
-    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
-        """Return the parts of all of them."""
-        return [part for source in self._sources for part in source.parts()]
-
-    def progress(self) -> tuple[int, int | None]:
-        """Add up how far they are."""
-        all_of_them = [source.progress() for source in self._sources]
-        totals = [total for _, total in all_of_them]
-        total = None if None in totals else sum(cast("list[int]", totals))
-        return sum(done for done, _ in all_of_them), total
 
 
 class LiveInput:

@@ -1,0 +1,418 @@
+"""
+The loop: receive, work, commit, settle, acknowledge.
+
+It does no I/O and waits for nothing itself: where it needs chunks, or that something moves, it
+yields a `Wait`, and whoever drives it (`run`) reads, sleeps or looks at sockets meanwhile. So one
+loop serves files without an event loop and sockets with one.
+
+Each stage has a limit: what is received and not taken, that of its source; what is held to find
+out its format, that of `intake`; what is worked on, `2 * jobs` chunks; what waits for a commit,
+`COMMIT_BYTES`; answers that are not written, that of the source. Over it nothing is received.
+
+Ticks of the clock go through the stages as chunks do. So the clock moves when all that was stamped
+before is settled, however long that takes, and what is received meanwhile comes after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from tailrace._core import BatchError
+from tailrace.errors import TailraceError
+from tailrace.runtime.clock import Listening
+from tailrace.runtime.commit import CommitError, InMemory
+from tailrace.runtime.intake import HOLD_US
+from tailrace.runtime.stage import StageCounts
+from tailrace.sources import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from tailrace.runtime.clock import Clock
+    from tailrace.runtime.commit import Commit
+    from tailrace.runtime.intake import Intake, Taken
+    from tailrace.runtime.stage import Processor
+    from tailrace.sources import Chunk
+
+__all__ = ["COMMIT_BYTES", "Pump", "Stop", "Wait"]
+
+R = TypeVar("R")
+O = TypeVar("O")  # noqa: E741 - what is handed out
+
+# What may be worked on or wait for a commit before nothing more is received.
+COMMIT_BYTES = 64 * 1024 * 1024
+
+# Only a tick that waits for a commit is waited for so long; whatever moves ends the wait.
+_LONG_S = 3_600.0
+
+
+class Stop:
+    """
+    A wish to end in good order, as a signal handler utters it.
+
+    What is being read is broken off; what is being counted, answered or written is not.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._reading = False
+
+    def ask(self) -> None:
+        """Ask for the end."""
+        self.asked = True
+        if self._reading:
+            raise _BrokenOffError
+
+    def read(self, chunks: Generator[Chunk, None, None]) -> Chunk | None:
+        """Return the next chunk, or nothing at the end or when the end was asked for."""
+        try:
+            self._reading = True
+            return None if self.asked else next(chunks, None)
+        except _BrokenOffError:
+            return None
+        finally:
+            self._reading = False
+
+
+class _BrokenOffError(BaseException):
+    """A read was broken off."""
+
+
+class Wait(NamedTuple):
+    """The loop is to be sent chunks: what comes until the timeout, nothing at the end of input."""
+
+    timeout_s: float
+    receives: bool
+    """Else a limit is reached: no chunk may be sent, only `[]` when something has moved."""
+
+
+class _Item:
+    """What goes through the stages: a chunk, the end of a source, or a tick of the clock."""
+
+    __slots__ = ("future", "now_us", "result", "taken")
+
+    def __init__(self, taken: Taken | None, now_us: int) -> None:
+        self.taken = taken
+        """Nothing for a tick."""
+        self.now_us = now_us
+        # Of a chunk what the work makes of it, of a tick how long the sources were listened to.
+        self.result: Any = None
+        self.future: Future[Any] | None = None
+
+
+class Pump(Generic[R, O]):
+    """
+    One loop over the chunks of all sources.
+
+    Args:
+        processor: What is made of chunks.
+        intake: Stamps them.
+        clock: What they are stamped with.
+        stop: Asks for the end.
+        commit: Keeps what was made of them before it takes effect.
+        jobs: How many threads work on them; with one the loop itself does.
+        batch_interval_us: How often the clock is looked at, counted from the epoch as the ends of
+            windows are, so that ticks do not drift. Nothing for sources that have their bytes at
+            hand: then it is looked at with every chunk.
+    """
+
+    def __init__(
+        self,
+        processor: Processor[R, O],
+        intake: Intake,
+        clock: Clock,
+        stop: Stop,
+        *,
+        commit: Commit | None = None,
+        jobs: int = 1,
+        batch_interval_us: int | None = None,
+    ) -> None:
+        self._processor = processor
+        self._intake = intake
+        self._clock = clock
+        self._stop = stop
+        self._commit: Commit = InMemory() if commit is None else commit
+        self._jobs = jobs
+        self._interval_us = batch_interval_us
+        self._listening = Listening()
+        # The stages: worked on, waiting for a commit, being committed.
+        self._working: deque[_Item] = deque()
+        self._waiting: list[_Item] = []
+        self._committing: tuple[list[_Item], Future[None]] | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._committer: ThreadPoolExecutor | None = None
+        self._jobs_open = 0
+        self._pending_bytes = 0
+        self._is_ticking = False
+        # Is called, by any thread, when something has moved that the loop may wait for.
+        self.moved: Callable[[], object] = _nothing
+        self.worked = StageCounts()
+        self.committed = StageCounts()
+        self.settled = StageCounts()
+        self.acknowledged = StageCounts()
+
+    def loop(self) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+        """
+        Yield a `Wait` where chunks are to be sent, what is handed out, and nothing after a tick.
+
+        A chunk is acknowledged when what it hands out was taken and the next is asked for. An
+        exception that is thrown in where chunks are wanted is raised again when all that came
+        before is settled.
+        """
+        due_us = self._next_tick()
+        try:
+            while not self._stop.asked:
+                wait = self._wait(due_us)
+                if wait.receives:
+                    self._listening.begin(self._clock.now_us())
+                try:
+                    chunks = yield wait
+                except Exception:
+                    yield from self._drain()
+                    raise
+                if wait.receives:
+                    self._listening.end(self._clock.now_us())
+                if chunks is None:
+                    break
+                yield from self._take(chunks)
+                if due_us is not None and self._is_due(due_us):
+                    due_us = self._next_tick()
+                    yield from self._tick_in(self._clock.now_us())
+                else:
+                    yield from self._flow()
+                    if due_us is not None:
+                        yield from self._processor.answers(ticked=False)
+            for taken in self._intake.flush():
+                yield from self._offer(taken)
+            yield from self._drain()
+        finally:
+            for pool in (self._pool, self._committer):
+                if pool is not None:
+                    pool.shutdown(cancel_futures=True)
+
+    def block(self) -> None:
+        """Wait for something to move where no event loop can."""
+        from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - with a pool alone
+
+        futures = [item.future for item in self._working if item.future is not None][:1]
+        if self._committing is not None:
+            futures.append(self._committing[1])
+        wait(futures, return_when=FIRST_COMPLETED)
+
+    def _wait(self, due_us: int | None) -> Wait:
+        is_full = self._jobs_open > 2 * self._jobs or self._pending_bytes > COMMIT_BYTES
+        if due_us is None:
+            # What comes through a pipe takes effect before the next is waited for.
+            return Wait(0, receives=not is_full and not (self._jobs == 1 and self._in_flight))
+        if is_full:
+            return Wait(_LONG_S, receives=False)
+        held_us = self._intake.due_us
+        if held_us is not None:
+            # While something is held that came before, no window is closed.
+            due_us = held_us + HOLD_US
+        elif self._is_ticking:
+            return Wait(_LONG_S, receives=True)
+        return Wait(max(due_us - self._clock.now_us(), 0) / 1e6, receives=True)
+
+    @property
+    def _in_flight(self) -> bool:
+        return bool(self._working or self._waiting or self._committing)
+
+    def _next_tick(self) -> int | None:
+        interval = self._interval_us
+        return None if interval is None else (self._clock.now_us() // interval + 1) * interval
+
+    def _is_due(self, due_us: int) -> bool:
+        if self._is_ticking or self._intake.due_us is not None:
+            return False
+        return self._clock.now_us() >= due_us
+
+    def _take(
+        self, chunks: Iterable[Chunk]
+    ) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+        for chunk in chunks:
+            for taken in self._intake.take(chunk):
+                yield from self._offer(taken)
+        if self._interval_us is not None:
+            for taken in self._intake.overdue():
+                yield from self._offer(taken)
+
+    def _offer(self, taken: Taken) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+        """Begin the work on a chunk."""
+        item = _Item(taken, taken.now_us)
+        if taken.log_format is not None:
+            try:
+                work = self._processor.prepare(taken)
+            except TailraceError:
+                yield from self._drain()
+                raise
+            if self._jobs == 1:
+                item.result = _tried(work)
+            else:
+                item.future = self._submitted(work)
+            start, end = taken.chunk.span
+            self._pending_bytes += end - start
+        self._working.append(item)
+        if self._interval_us is None:
+            yield from self._tick_in(taken.now_us)
+        else:
+            yield from self._flow()
+
+    def _submitted(self, work: Callable[[], R]) -> Future[R | BatchError]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
+
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._jobs)
+        self._jobs_open += 1
+        future = self._pool.submit(_tried, work)
+        future.add_done_callback(self._has_moved)
+        return future
+
+    def _has_moved(self, _: object) -> None:
+        self.moved()
+
+    def _tick_in(self, now_us: int) -> Generator[O | None, None, None]:
+        item = _Item(None, now_us)
+        item.result = self._listening.listened_us
+        self._is_ticking = True
+        self._working.append(item)
+        yield from self._flow()
+
+    def _drain(self) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+        """Wait until all that was taken in is acknowledged."""
+        yield from self._flow()
+        while self._in_flight:
+            yield Wait(_LONG_S, receives=False)
+            yield from self._flow()
+
+    def _flow(self) -> Generator[O | None, None, None]:
+        """Move on whatever can be moved on without waiting."""
+        while True:
+            while self._working and self._is_done(self._working[0]):
+                self._waiting.append(self._working.popleft())
+            if self._committing is not None:
+                group, future = self._committing
+                if not future.done():
+                    return
+                self._committing = None
+                yield from self._settle(group, future.exception())
+            elif self._waiting:
+                group, self._waiting = self._waiting, []
+                yield from self._commit_all(group)
+            else:
+                return
+
+    def _is_done(self, item: _Item) -> bool:
+        if item.future is not None:
+            if not item.future.done():
+                return False
+            item.result = item.future.result()
+            self._jobs_open -= 1
+        return True
+
+    def _commit_all(self, group: list[_Item]) -> Generator[O | None, None, None]:
+        """Commit all that waits, and settle it unless that takes its time."""
+        kept = [
+            (item.taken, item.result)
+            for item in group
+            if item.taken is not None and not isinstance(item.result, BatchError)
+        ]
+        error: BaseException | None = None
+        if kept:
+            self.committed.batches += 1
+            if self._commit.blocks:
+                self._committing = group, self._in_background(kept)
+                return
+            try:
+                self._commit.commit(kept)
+            except Exception as problem:  # noqa: BLE001 - raised again by `_fail`, if that ends the run
+                error = problem
+        yield from self._settle(group, error)
+
+    def _in_background(self, kept: Sequence[tuple[Taken, Any]]) -> Future[None]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
+
+        if self._committer is None:
+            self._committer = ThreadPoolExecutor(1)
+        future = self._committer.submit(self._commit.commit, kept)
+        future.add_done_callback(self._has_moved)
+        return future
+
+    def _settle(
+        self, group: Iterable[_Item], error: BaseException | None
+    ) -> Generator[O | None, None, None]:
+        """Let what was committed take effect, in order, and tell its senders."""
+        if error is not None:
+            self._fail(group, error)
+        for item in group:
+            taken, result = item.taken, item.result
+            if taken is None:
+                yield from self._tick(item)
+                continue
+            chunk = taken.chunk
+            if taken.log_format is None:
+                self._processor.end_source(chunk.source)
+                continue
+            size = chunk.span[1] - chunk.span[0]
+            self._pending_bytes -= size
+            if isinstance(result, BatchError):
+                self.worked.fail("malformed")
+                if chunk.answer is None:
+                    raise result
+                self._acknowledge(taken, Outcome.CLOSE, str(result))
+            elif error is None:
+                lines, handed_out = self._processor.settle(taken, result)
+                for counts in (self.worked, self.settled):
+                    counts.add(lines, size)
+                if handed_out is not None:
+                    yield handed_out
+                self.acknowledged.events += lines
+                self._acknowledge(taken, Outcome.OK, "")
+
+    def _fail(self, group: Iterable[_Item], error: BaseException) -> None:
+        """Tell senders that their chunks were not kept; the run ends where that is not enough."""
+        self.committed.fail(type(error).__name__)
+        is_final = not isinstance(error, CommitError)
+        for item in group:
+            if item.taken is None or isinstance(item.result, BatchError):
+                continue
+            if item.taken.chunk.answer is None:
+                is_final = True
+            else:
+                self._acknowledge(item.taken, Outcome.FAILED, str(error))
+        if is_final:
+            raise error
+
+    def _acknowledge(self, taken: Taken, outcome: Outcome, reason: str) -> None:
+        chunk = taken.chunk
+        if chunk.answer is None:
+            return
+        counts = self.acknowledged
+        counts.batches += 1
+        counts.bytes += chunk.span[1] - chunk.span[0]
+        delay_us = self._clock.now_us() - taken.now_us
+        counts.delay_us += delay_us
+        counts.max_delay_us = max(counts.max_delay_us, delay_us)
+        if outcome is not Outcome.OK:
+            counts.fail(outcome.name.lower())
+        chunk.answer(outcome, reason)
+
+    def _tick(self, item: _Item) -> Generator[O | None, None, None]:
+        self._is_ticking = False
+        self._processor.tick(item.now_us, item.result)
+        yield from self._processor.answers(ticked=True)
+        if self._interval_us is not None:
+            yield None
+
+
+def _tried(work: Callable[[], R]) -> R | BatchError:
+    try:
+        return work()
+    except BatchError as error:
+        return error
+
+
+def _nothing() -> None:
+    """Nobody waits."""
