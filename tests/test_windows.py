@@ -32,13 +32,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import tailrace as tr
 from tailrace import _core
+from tailrace.durations import micros, short
 from tailrace.runtime.clock import Clock
 from tailrace.runtime.counting import Counting
 from tailrace.runtime.intake import Intake, Origin
 from tailrace.runtime.live import LiveFeeds
 from tailrace.runtime.pump import Stop
 from tailrace.runtime.run import Run
-from tailrace.durations import micros, short
 from tailrace.sources import Chunk
 from tailrace.sources.text import Cutter
 

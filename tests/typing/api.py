@@ -74,6 +74,11 @@ def parse(data: bytes) -> list[str]:
     ]
 
 
+def rows_of_files() -> list[tuple[str | None, int]]:
+    with tr.from_files("access.log").since("1h").parse(["url"], jobs=2) as batches:
+        return [(batch.source, batch.first_line) for batch in batches]
+
+
 async def awaited() -> int:
     query = tr.from_files("access.log", follow=True).window("5m", every="1s", idle_timeout="30s")
     async with query.count(by="url").run() as answers:

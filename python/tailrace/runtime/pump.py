@@ -146,6 +146,7 @@ class Pump(Generic[R, O]):
         self._jobs_open = 0
         self._pending_bytes = 0
         self._is_ticking = False
+        self._due_us = self._next_tick()
         # Is called, by any thread, when something has moved that the loop may wait for.
         self.moved: Callable[[], object] = _nothing
         self.worked = StageCounts()
@@ -161,29 +162,13 @@ class Pump(Generic[R, O]):
         exception that is thrown in where chunks are wanted is raised again when all that came
         before is settled.
         """
-        due_us = self._next_tick()
         try:
             while not self._stop.asked:
-                wait = self._wait(due_us)
-                if wait.receives:
-                    self._listening.begin(self._clock.now_us())
-                try:
-                    chunks = yield wait
-                except Exception:
-                    yield from self._drain()
-                    raise
-                if wait.receives:
-                    self._listening.end(self._clock.now_us())
+                chunks = yield from self._received()
                 if chunks is None:
                     break
                 yield from self._take(chunks)
-                if due_us is not None and self._is_due(due_us):
-                    due_us = self._next_tick()
-                    yield from self._tick_in(self._clock.now_us())
-                else:
-                    yield from self._flow()
-                    if due_us is not None:
-                        yield from self._processor.answers(ticked=False)
+                yield from self._look_at_clock()
             for taken in self._intake.flush():
                 yield from self._offer(taken)
             yield from self._drain()
@@ -201,19 +186,31 @@ class Pump(Generic[R, O]):
             futures.append(self._committing[1])
         wait(futures, return_when=FIRST_COMPLETED)
 
-    def _wait(self, due_us: int | None) -> Wait:
+    def _received(self) -> Generator[Wait | O | None, list[Chunk] | None, list[Chunk] | None]:
+        wait = self._wait()
+        if wait.receives:
+            self._listening.begin(self._clock.now_us())
+        try:
+            chunks = yield wait
+        except Exception:
+            yield from self._drain()
+            raise
+        if wait.receives:
+            self._listening.end(self._clock.now_us())
+        return chunks
+
+    def _wait(self) -> Wait:
         is_full = self._jobs_open > 2 * self._jobs or self._pending_bytes > COMMIT_BYTES
-        if due_us is None:
+        if self._due_us is None:
             # What comes through a pipe takes effect before the next is waited for.
             return Wait(0, receives=not is_full and not (self._jobs == 1 and self._in_flight))
         if is_full:
             return Wait(_LONG_S, receives=False)
         held_us = self._intake.due_us
-        if held_us is not None:
-            # While something is held that came before, no window is closed.
-            due_us = held_us + HOLD_US
-        elif self._is_ticking:
+        if held_us is None and self._is_ticking:
             return Wait(_LONG_S, receives=True)
+        # While something is held that came before, no window is closed.
+        due_us = self._due_us if held_us is None else held_us + HOLD_US
         return Wait(max(due_us - self._clock.now_us(), 0) / 1e6, receives=True)
 
     @property
@@ -224,10 +221,18 @@ class Pump(Generic[R, O]):
         interval = self._interval_us
         return None if interval is None else (self._clock.now_us() // interval + 1) * interval
 
-    def _is_due(self, due_us: int) -> bool:
-        if self._is_ticking or self._intake.due_us is not None:
-            return False
-        return self._clock.now_us() >= due_us
+    def _look_at_clock(self) -> Generator[O | None, None, None]:
+        """Send a tick through the stages where one is due, and answer what can be answered."""
+        if self._due_us is None:
+            yield from self._flow()
+            return
+        is_held = self._is_ticking or self._intake.due_us is not None
+        if is_held or self._clock.now_us() < self._due_us:
+            yield from self._flow()
+            yield from self._processor.answers(ticked=False)
+        else:
+            self._due_us = self._next_tick()
+            yield from self._tick_in(self._clock.now_us())
 
     def _take(
         self, chunks: Iterable[Chunk]
