@@ -19,9 +19,10 @@ from wire import FAILED, events
 import tailrace as tr
 from tailrace.runtime.commit import CommitError
 from tailrace.runtime.intake import Origin
+from tailrace.runtime.rows import RowOptions
 from tailrace.sources import AgentPosition, FilePosition
 from tailrace.sources.flume import Flume
-from tailrace.sources.text import File, Memory
+from tailrace.sources.text import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -123,7 +124,7 @@ def received(running: Running) -> int:
 
 
 def chunks_of(run: Run[Any, Any]) -> int:
-    return run.counts()["receive"]["batches"]
+    return run.counts()["receive"].batches
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -228,9 +229,9 @@ def test_after_a_group_that_was_not_kept_the_run_goes_on_and_its_senders_are_tol
         counts = running.run.counts()
 
     assert running.error is None
-    assert counts["commit"]["errors"] == {"CommitError": 2}
-    assert counts["acknowledge"]["errors"] == {"failed": 5}
-    assert counts["settle"]["events"] == 4
+    assert counts["commit"].errors == {"CommitError": 2}
+    assert counts["acknowledge"].errors == {"failed": 5}
+    assert counts["settle"].events == 4
 
 
 def test_any_other_failure_of_a_commit_ends_the_run_and_is_told_too():
@@ -473,8 +474,6 @@ def test_a_file_is_added_and_removed_while_a_run_reads(
     assert lines["fed"] == 60
     assert lines["late"] == 5
     assert [s.total for s in rest] == [10, 10, 10, 10, 10]
-    with pytest.raises(TypeError, match="await"):
-        tr.from_flume("127.0.0.1:0").count(by="url").start().add(Memory([]), Origin("m", "json"))
 
 
 def test_an_agents_address_is_added_and_removed_while_a_run_serves():
@@ -500,8 +499,9 @@ def test_an_agents_address_is_added_and_removed_while_a_run_serves():
         looking = asyncio.create_task(look())
         await until(lambda: is_listening(first))
         assert await send(first, at(1, "/first"), at(9, "/first")) == OK
-        number = await run.add_live(Flume("127.0.0.1", second), Origin("second", "combined"))
+        number = run.add(Flume("127.0.0.1", second), Origin("second", "combined"))
         assert number == 1
+        await until(lambda: is_listening(second))
         assert await send(first, at(25, "/first")) == OK
         await asyncio.sleep(0.2)
         # The new one has shown no time yet, so it is waited for.
@@ -512,13 +512,13 @@ def test_an_agents_address_is_added_and_removed_while_a_run_serves():
             ("/first", 2),
             ("/second", 1),
         ]
-        await run.remove_live(number)
-        assert not is_listening(second)
+        run.remove(number)
+        await until(lambda: not is_listening(second))
         # Nobody waits for it any longer, and what it sent counts.
         await until(lambda: len(seen) == 2)
         assert [(row["url"], row["count"]) for row in seen[1].rows] == [("/second", 1)]
         assert await send(first, at(41, "/first")) == OK
-        await run.remove_live(0)
+        run.remove(0)
         await looking
         return seen
 
@@ -589,20 +589,24 @@ def test_each_stage_counts_what_has_gone_through_it():
             assert broken.batch([line("/b")]) == OK
             broken.send(broken.frame(b"appendBatch", b"\x02\xff\xff"))
             assert broken.is_closed()
-        wait_for(lambda: running.run.counts()["acknowledge"]["batches"] == 5)
+        wait_for(lambda: running.run.counts()["acknowledge"].batches == 5)
         counts = running.run.counts()
 
-    assert counts["receive"]["batches"] == 5
-    assert counts["receive"]["bytes"] >= sum(sizes)
-    assert (counts["work"]["events"], counts["work"]["batches"]) == (7, 4)
-    assert counts["work"]["errors"] == {"malformed": 1}
-    assert counts["commit"]["batches"] == 4
-    assert (counts["settle"]["events"], counts["settle"]["batches"]) == (7, 4)
+    assert counts["receive"].batches == 5
+    assert counts["receive"].bytes >= sum(sizes)
+    assert (counts["work"].events, counts["work"].batches) == (7, 4)
+    assert counts["work"].errors == {"malformed": 1}
+    assert counts["commit"].batches == 4
+    assert (counts["settle"].events, counts["settle"].batches) == (7, 4)
     acknowledged = counts["acknowledge"]
-    assert acknowledged["events"] == 7
-    assert acknowledged["errors"] == {"close": 1}
-    assert acknowledged["delay_us"] >= 3 * 50_000
-    assert acknowledged["delay_us"] >= acknowledged["max_delay_us"] >= 50_000
+    assert acknowledged.events == 7
+    assert acknowledged.errors == {"close": 1}
+    assert acknowledged.delay_us >= 3 * 50_000
+    assert acknowledged.delay_us >= acknowledged.max_delay_us >= 50_000
+
+
+def urls(query: tr.Query, jobs: int) -> Run[Any, Any]:
+    return query.rows(lambda made: made, ["url"], RowOptions(), jobs=jobs)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
@@ -612,7 +616,9 @@ def test_what_came_before_a_failure_is_handed_out(jobs: int):
             yield line(f"/{number}")
         raise OSError("broken")
 
-    run = tr.from_lines(lines(), format="combined").rows(lambda made: made, ["url"], jobs=jobs)
+    run = tr.from_lines(lines(), format="combined").rows(
+        lambda made: made, ["url"], RowOptions(), jobs=jobs
+    )
     seen = Running(run)
     seen.end()
     assert [len(made.rows) for made in seen.results] == [10_000] * 3
@@ -623,7 +629,9 @@ def test_what_came_before_a_failure_is_handed_out(jobs: int):
 def test_no_more_is_read_than_the_threads_need(jobs: int, tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes((line("/a") + b"\n") * 200_000)
-    run = tr.from_files(log, format="combined").rows(lambda made: made, ["url"], jobs=jobs)
+    run = tr.from_files(log, format="combined").rows(
+        lambda made: made, ["url"], RowOptions(), jobs=jobs
+    )
     chunks = 0
     for chunks, _ in enumerate(run, 1):
         assert chunks_of(run) <= chunks + 2 * jobs + 1

@@ -9,7 +9,7 @@ from tailrace import _core
 from tailrace.aggregates import Aggregate, asks, count, place_of
 from tailrace.filters import fitting
 from tailrace.names import AUTO, DETECTED
-from tailrace.runtime.clock import Clock
+from tailrace.runtime.clock import Clock, Silence
 from tailrace.runtime.counting import Counting
 from tailrace.runtime.feeds import Feeds
 from tailrace.runtime.intake import Intake, Origin
@@ -22,12 +22,11 @@ from tailrace.sources.text import STDIN, File, LiveInput, Memory, size_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tailrace._types import Output
     from tailrace.detection import Detector
     from tailrace.filters import Asked
     from tailrace.runtime.commit import Commit
     from tailrace.runtime.live import LiveFeeds
-    from tailrace.runtime.rows import Made, Rows
+    from tailrace.runtime.rows import Made, RowOptions, Rows
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource, Source
     from tailrace.sources.rotation import Header
@@ -244,8 +243,7 @@ def count_run(
         by=by,
         windowed=window is not None,
         sources=feeds.count,
-        live=[number for number, origin in enumerate(origins) if origin.is_live],
-        idle_timeout_us=None if window is None else window.idle_timeout_us,
+        silence=_silence(window, origins),
         lateness_us=lateness_us,
     )
     return Run(
@@ -260,40 +258,36 @@ def count_run(
     )
 
 
+def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | None:
+    if window is None or window.idle_timeout_us is None:
+        return None
+    live = [number for number, origin in enumerate(origins) if origin.is_live]
+    return Silence(live, window.idle_timeout_us)
+
+
 def row_run(
     make: Callable[[Made], T],
     places: Sequence[SourceSpec],
     asked: Asked,
     fields: list[str] | None,
+    options: RowOptions,
     *,
-    output: Output | None = None,
-    one_table: bool = False,
-    reject_prefix: Callable[[str], bytes] | None = None,
     jobs: int,
 ) -> Run[Rows[T], T]:
-    """Return the run that gives the fields of lines; see `Rows` for how."""
+    """Return the run that gives the fields of lines."""
     from tailrace.runtime.rows import Rows  # noqa: PLC0415 - who counts needs none of it
 
     clock, stop = Clock(), Stop()
     condition = asked.compiled(clock.now_us())
     feeds, origins = _sources(places, None, fields or [], condition)
-    rows = Rows(
-        make,
-        [origin.name for origin in origins],
-        fields=fields,
-        asked=condition,
-        output=output,
-        one_table=one_table,
-        reject_prefix=reject_prefix,
-    )
     return Run(
-        rows,
+        Rows(make, [origin.name for origin in origins], fields, condition, options),
         feeds,
         Intake(clock, origins),
         clock,
         stop,
         # The number of a rejected line is known when those before it are.
-        jobs=jobs if reject_prefix is None else 1,
+        jobs=jobs if options.reject_prefix is None else 1,
         batch_interval_us=_ROW_INTERVAL_US,
     )
 

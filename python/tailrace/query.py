@@ -41,10 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tailrace._core import Table
-    from tailrace._types import Output
     from tailrace.runtime.commit import Commit
     from tailrace.runtime.counting import Counting
-    from tailrace.runtime.rows import Made, Rows
+    from tailrace.runtime.rows import Made, RowOptions, Rows
     from tailrace.runtime.run import Run
     from tailrace.snapshot import Snapshot
 
@@ -385,29 +384,21 @@ class Query:
         names = None if fields is None else list(fields)
         for place in self._places:
             checked_fields(names or [], place.log_format)
-        return Batches(self.checked(names or []).rows(_batch, names, jobs=jobs))
+        from tailrace.runtime.rows import RowOptions  # noqa: PLC0415 - who counts needs none of it
+
+        return Batches(self.checked(names or []).rows(_batch, names, RowOptions(), jobs=jobs))
 
     def rows(
         self,
         make: Callable[[Made], T],
         fields: list[str] | None,
+        options: RowOptions,
         *,
-        output: Output | None = None,
-        one_table: bool = False,
-        reject_prefix: Callable[[str], bytes] | None = None,
         jobs: int | None = None,
     ) -> Run[Rows[T], T]:
-        """Return the run behind `parse`, for who makes something else of rows; see `Rows`."""
-        return row_run(
-            make,
-            self._places,
-            self._asked,
-            fields,
-            output=output,
-            one_table=one_table,
-            reject_prefix=reject_prefix,
-            jobs=job_count(self._places, jobs),
-        )
+        """Return the run behind `parse`, for who makes something else of rows."""
+        jobs = job_count(self._places, jobs)
+        return row_run(make, self._places, self._asked, fields, options, jobs=jobs)
 
     def start(
         self, *, jobs: int | None = None, commit: Commit | None = None

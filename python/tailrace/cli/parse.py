@@ -18,6 +18,7 @@ from tailrace.errors import TailraceError
 from tailrace.names import checked_fields, checked_format, one_of
 from tailrace.outputs import arrow
 from tailrace.outputs.blocks import FORMATS
+from tailrace.runtime.rows import RowOptions
 from tailrace.samples import Samples
 from tailrace.sources.text import STDIN
 from tailrace.terminal.streams import write
@@ -185,15 +186,9 @@ def run_parse(
     says that lines come from a keyboard.
     """
     columns = output == "arrow" or output == "parquet"  # noqa: PLR1714 - so that types are told
-    prefix = _prefix if several else _no_prefix
-    run: Run[Rows[Made], Made] = query.rows(
-        _as_made,
-        fields,
-        output=None if columns else cast("Output", output),
-        one_table=output != "jsonl",
-        reject_prefix=None if rejects is None else prefix,
-        jobs=jobs,
-    )
+    prefix = None if rejects is None else _prefix if several else _no_prefix
+    text = None if columns else cast("Output", output)
+    run = query.rows(_as_made, fields, RowOptions(text, output != "jsonl", prefix), jobs=jobs)
     rows = run.processor
     # Who has a file of rejected lines looks there.
     if rejects is None and sys.stderr.isatty():

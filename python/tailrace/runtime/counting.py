@@ -6,18 +6,17 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from tailrace.runtime.clock import Silence
+from tailrace.runtime.stage import Processor
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from tailrace._core import Delta, Engine, Format
     from tailrace._types import Answer
-    from tailrace.runtime.clock import Clock
+    from tailrace.runtime.clock import Clock, Silence
     from tailrace.runtime.intake import Taken
     from tailrace.runtime.pump import Stop
-    from tailrace.samples import Samples
 
 __all__ = ["Counting", "Status"]
 
@@ -38,7 +37,7 @@ class Status(NamedTuple):
     """How much of the log follows a window before it is answered."""
 
 
-class Counting:
+class Counting(Processor["Delta", Snapshot]):
     """
     Counts what chunks hold, and answers windows.
 
@@ -48,10 +47,8 @@ class Counting:
         stop: Asks for the end; no window is answered after that.
         by: The fields of keys.
         windowed: Whether there is more than one answer.
-        live: The sources that have to be waited for.
         sources: How many sources there are.
-        idle_timeout_us: How long one of the live sources may be silent before the others are
-            answered without it.
+        silence: Which of them may be left out of the watermark, and when.
         lateness_us: How much of the log follows a window before it is answered.
     """
 
@@ -64,8 +61,7 @@ class Counting:
         by: tuple[str, ...],
         windowed: bool,
         sources: int,
-        live: Iterable[int] = (),
-        idle_timeout_us: int | None = None,
+        silence: Silence | None = None,
         lateness_us: int = 0,
     ) -> None:
         self._engine = engine
@@ -74,15 +70,13 @@ class Counting:
         self._by = by
         self._windowed = windowed
         self._sources = sources
-        self._silence = None if idle_timeout_us is None else Silence(live, idle_timeout_us)
+        self._silence = silence
         self._lateness_us = lateness_us
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         # Whether to answer after a look at the clock only, and of all ends that have passed then
         # the last one alone; for who draws one answer over the other.
         self.newest_only = False
-        # Where somebody wants to see them.
-        self.samples: Samples | None = None
         self._note_rate()
 
     def prepare(self, taken: Taken) -> Callable[[], Delta]:
@@ -113,10 +107,9 @@ class Counting:
 
     def add_source(self, name: str) -> None:
         """Expect chunks of one source more, whose number is the next one."""
+        super().add_source(name)
         number = self._engine.add_source()
         self._sources += 1
-        if self.samples is not None:
-            self.samples.add(name)
         if self._silence is not None:
             self._silence.add(number)
 

@@ -56,23 +56,37 @@ class LiveFeeds:
     """
 
     def __init__(self, sources: Sequence[Source | LiveSource]) -> None:
-        # Those that have not ended, by the number of the first part; and all that are to be closed.
+        # Those that have not ended, by the number of the first part; of these, those that are to be
+        # opened; and all that are to be closed.
         self._sources: dict[int, LiveSource] = {}
+        self._unopened: set[int] = set()
         self._opened: list[LiveSource] = []
+        self._removed: list[tuple[int, LiveSource]] = []
         self._asked: dict[asyncio.Task[list[Chunk] | None], int] = {}
-        # What is to be handed over before anything else.
-        self._left: list[Chunk] = []
         self.count = 0
         self.problems: list[Exception] = []
         for source in sources:
-            for one in _live(source):
-                self._number(one)
+            self.add(source)
 
-    def _number(self, source: LiveSource) -> range:
-        numbers = range(self.count, self.count + source.count)
-        self._sources[numbers.start] = source
-        self.count = numbers.stop
-        return numbers
+    def add(self, source: Source | LiveSource) -> range:
+        """
+        Take one source more, and return the numbers of its parts.
+
+        If others are being served, it is opened when they are asked for chunks the next time.
+        """
+        begin = self.count
+        for live in _live(source):
+            self._unopened.add(self.count)
+            self._sources[self.count] = live
+            self.count += live.count
+        # Whoever waits for the others waits for this one too from then on.
+        self.wake()
+        return range(begin, self.count)
+
+    def remove(self, number: int) -> None:
+        """Close the source whose first part has this number; what was received of it counts."""
+        self._removed.append((number, self._sources.pop(number)))
+        self.wake()
 
     async def open(self) -> str:
         """
@@ -82,63 +96,51 @@ class LiveFeeds:
             OSError: One of them cannot begin.
         """
         said = []
-        for source in self._sources.values():
+        for first, source in self._sources.items():
             try:
-                said.append(await source.open())
+                said.append(await self._open(first, source))
             except BaseException:
                 await self.close()
                 raise
-            self._opened.append(source)
         return "; ".join(dict.fromkeys(said))
 
-    async def add(self, source: LiveSource) -> range:
-        """
-        Open one source more and return the numbers of its parts.
-
-        Raises:
-            OSError: It cannot begin.
-        """
-        await source.open()
+    async def _open(self, first: int, source: LiveSource) -> str:
+        said = await source.open()
+        self._unopened.remove(first)
         self._opened.append(source)
-        numbers = self._number(source)
-        # Whoever waits for the others waits for this one too from then on.
-        self.wake()
-        return numbers
-
-    async def remove(self, number: int) -> None:
-        """Close the source whose first part has this number; what was received of it counts."""
-        source = self._sources.pop(number)
-        for task in [task for task, first in self._asked.items() if first == number]:
-            del self._asked[task]
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-            self._take(number, source, task)
-        self._end(number, source)
-        self.wake()
-        self._opened.remove(source)
-        await source.close()
+        return said
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return what has come from any of them, nothing when all have ended."""
-        if self._left:
-            left, self._left = self._left, []
-            return left
+        if self._removed:
+            return await self._remove(*self._removed.pop())
         if not self._sources:
             return None
-        if len(self._sources) == 1 and not self._asked:
+        if len(self._sources) == 1 and not self._asked and not self._unopened:
             return await self._receive_from_one(timeout_s)
         for first in self._sources.keys() - self._asked.values():
-            task = asyncio.ensure_future(self._sources[first].receive(_LONG_S))
-            self._asked[task] = first
+            self._asked[asyncio.ensure_future(self._ask(first))] = first
         done, _ = await asyncio.wait(
             self._asked, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
-        for task in done:
-            if (asked := self._asked.pop(task, None)) is not None:
-                self._take(asked, self._sources[asked], task)
-        left, self._left = self._left, []
-        return left
+        return [chunk for task in done for chunk in self._taken(task)]
+
+    async def _ask(self, first: int) -> list[Chunk] | None:
+        source = self._sources[first]
+        if first in self._unopened:
+            await self._open(first, source)
+        return await source.receive(_LONG_S)
+
+    async def _remove(self, first: int, source: LiveSource) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        for task in [task for task, asked in self._asked.items() if asked == first]:
+            task.cancel()
+            await asyncio.wait([task])
+            chunks += self._taken(task)
+        if source in self._opened:
+            self._opened.remove(source)
+            await source.close()
+        return chunks + _ends(first, source)
 
     async def _receive_from_one(self, timeout_s: float) -> list[Chunk] | None:
         """Ask the only one: a task for each round would cost as much as counting a dozen lines."""
@@ -153,23 +155,19 @@ class LiveFeeds:
             return chunks
         return _numbered(chunks, first)
 
-    def _take(self, first: int, source: LiveSource, task: asyncio.Task[list[Chunk] | None]) -> None:
-        """Keep what a task received."""
+    def _taken(self, task: asyncio.Task[list[Chunk] | None]) -> list[Chunk]:
+        """Return what a task has received."""
+        first = self._asked.pop(task)
         try:
-            received = task.result()
-        except asyncio.CancelledError:
-            return
+            received = [] if task.cancelled() else task.result()
         except (OSError, TailraceError) as error:
             # The others go on, maybe for ever: so it is said now.
             self._note(error)
             received = None
         if received is not None:
-            self._left += _numbered(received, first)
-        elif self._sources.pop(first, None) is not None:
-            self._end(first, source)
-
-    def _end(self, first: int, source: LiveSource) -> None:
-        self._left += [end_of(number) for number in range(first, first + source.count)]
+            return _numbered(received, first)
+        source = self._sources.pop(first, None)
+        return [] if source is None else _ends(first, source)
 
     def _note(self, error: Exception) -> None:
         log_problem(error)
@@ -193,6 +191,10 @@ class LiveFeeds:
 
 def _numbered(chunks: Iterable[Chunk], first: int) -> list[Chunk]:
     return [chunk._replace(source=first + chunk.source) for chunk in chunks]
+
+
+def _ends(first: int, source: LiveSource) -> list[Chunk]:
+    return [end_of(number) for number in range(first, first + source.count)]
 
 
 def _live(source: Source | LiveSource) -> Sequence[LiveSource]:

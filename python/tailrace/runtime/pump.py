@@ -149,10 +149,7 @@ class Pump(Generic[R, O]):
         self._due_us = self._next_tick()
         # Is called, by any thread, when something has moved that the loop may wait for.
         self.moved: Callable[[], object] = _nothing
-        self.worked = StageCounts()
-        self.committed = StageCounts()
-        self.settled = StageCounts()
-        self.acknowledged = StageCounts()
+        self.counts = {name: StageCounts() for name in ("work", "commit", "settle", "acknowledge")}
 
     def loop(self) -> Generator[Wait | O | None, list[Chunk] | None, None]:
         """
@@ -326,7 +323,7 @@ class Pump(Generic[R, O]):
         ]
         error: BaseException | None = None
         if kept:
-            self.committed.batches += 1
+            self.counts["commit"].batches += 1
             if self._commit.blocks:
                 self._committing = group, self._in_background(kept)
                 return
@@ -363,22 +360,21 @@ class Pump(Generic[R, O]):
             size = chunk.span[1] - chunk.span[0]
             self._pending_bytes -= size
             if isinstance(result, BatchError):
-                self.worked.fail("malformed")
+                self.counts["work"].fail("malformed")
                 if chunk.answer is None:
                     raise result
                 self._acknowledge(taken, Outcome.CLOSE, str(result))
             elif error is None:
                 lines, handed_out = self._processor.settle(taken, result)
-                for counts in (self.worked, self.settled):
-                    counts.add(lines, size)
+                self.counts["work"].add(lines, size)
+                self.counts["settle"].add(lines, size)
                 if handed_out is not None:
                     yield handed_out
-                self.acknowledged.events += lines
-                self._acknowledge(taken, Outcome.OK, "")
+                self._acknowledge(taken, Outcome.OK, "", lines)
 
     def _fail(self, group: Iterable[_Item], error: BaseException) -> None:
         """Tell senders that their chunks were not kept; the run ends where that is not enough."""
-        self.committed.fail(type(error).__name__)
+        self.counts["commit"].fail(type(error).__name__)
         is_final = not isinstance(error, CommitError)
         for item in group:
             if item.taken is None or isinstance(item.result, BatchError):
@@ -390,13 +386,12 @@ class Pump(Generic[R, O]):
         if is_final:
             raise error
 
-    def _acknowledge(self, taken: Taken, outcome: Outcome, reason: str) -> None:
+    def _acknowledge(self, taken: Taken, outcome: Outcome, reason: str, lines: int = 0) -> None:
         chunk = taken.chunk
         if chunk.answer is None:
             return
-        counts = self.acknowledged
-        counts.batches += 1
-        counts.bytes += chunk.span[1] - chunk.span[0]
+        counts = self.counts["acknowledge"]
+        counts.add(lines, chunk.span[1] - chunk.span[0])
         delay_us = self._clock.now_us() - taken.now_us
         counts.delay_us += delay_us
         counts.max_delay_us = max(counts.max_delay_us, delay_us)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from tailrace import _core
 from tailrace.errors import TailraceError
+from tailrace.runtime.stage import Processor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tailrace._types import Output
     from tailrace.runtime.intake import Taken
-    from tailrace.samples import Samples
 
-__all__ = ["Made", "Rows"]
+__all__ = ["Made", "RowOptions", "Rows"]
 
 O = TypeVar("O")  # noqa: E741 - what is handed out
 
@@ -37,7 +37,21 @@ class Made(NamedTuple):
 _Done: TypeAlias = tuple[bytes | _core.Table, bytes, dict[str, Any]]
 
 
-class Rows(Generic[O]):
+class RowOptions(NamedTuple):
+    """How rows are made."""
+
+    output: Output | None = None
+    """How they are written; by default they are columns."""
+    one_table: bool = False
+    """Whether all sources have to give the same columns."""
+    reject_prefix: Callable[[str], bytes] | None = None
+    """
+    Returns what stands before the rejected lines of a source, if these are kept. Their numbers are
+    known when the lines before them are, so one thread has to do the work.
+    """
+
+
+class Rows(Processor[_Done, O]):
     """
     Makes rows of chunks, in the order of their lines.
 
@@ -46,46 +60,36 @@ class Rows(Generic[O]):
         names: The sources, as people know them.
         fields: Which fields to give; by default the columns of each format.
         asked: Which lines are meant, if not all.
-        output: How rows are written; by default they are columns.
-        one_table: Whether all sources have to give the same columns.
-        reject_prefix: Returns what stands before the rejected lines of a source, if these are
-            kept. Their numbers are known when the lines before them are, so one thread has to do
-            the work.
+        options: How rows are made.
     """
 
     def __init__(
         self,
         make: Callable[[Made], O],
         names: Sequence[str],
-        *,
         fields: list[str] | None,
         asked: _core.Filter | None,
-        output: Output | None = None,
-        one_table: bool = False,
-        reject_prefix: Callable[[str], bytes] | None = None,
+        options: RowOptions,
     ) -> None:
         self._make = make
         self._names = list(names)
         self._asked = asked
         self._fields = fields
         self._checked = fields is None
-        self._output = output
-        self._one_table = one_table
-        self._reject_prefix = reject_prefix
+        self._options = options
         # How many lines each source had so far: those that were handed out, and for the numbers of
         # rejected ones, those that were worked on.
         self._before = [0] * len(names)
         self._numbered = [0] * len(names)
-        # Where somebody wants to see them.
-        self.samples: Samples | None = None
         # Those that were asked for, or those of the first source, where all give the same.
         self.columns = fields
+        rejected: dict[str, int] = {}
         self._lines: dict[str, Any] = {
             "fed": 0,
             "counted": 0,
             "late": 0,
             "filtered": 0,
-            "rejected": {},
+            "rejected": rejected,
         }
 
     def prepare(self, taken: Taken) -> Callable[[], _Done]:
@@ -101,11 +105,11 @@ class Rows(Generic[O]):
     def _work(self, taken: Taken, log_format: _core.Format, columns: list[str]) -> _Done:
         chunk = taken.chunk
         rejects = None
-        if self._reject_prefix is not None:
-            prefix = self._reject_prefix(self._names[chunk.source])
+        if self._options.reject_prefix is not None:
+            prefix = self._options.reject_prefix(self._names[chunk.source])
             rejects = prefix, self._numbered[chunk.source]
         done: _Done
-        if self._output is None:
+        if self._options.output is None:
             done = _core.tabulate(
                 chunk.data,
                 kind=chunk.kind,
@@ -122,7 +126,7 @@ class Rows(Generic[O]):
                 span=chunk.span,
                 format=log_format,
                 fields=columns,
-                output=self._output,
+                output=self._options.output,
                 rejects=rejects,
                 filter=self._asked,
             )
@@ -148,28 +152,10 @@ class Rows(Generic[O]):
 
     def add_source(self, name: str) -> None:
         """Expect chunks of one source more, whose number is the next one."""
+        super().add_source(name)
         self._names.append(name)
         self._before.append(0)
         self._numbered.append(0)
-        if self.samples is not None:
-            self.samples.add(name)
-
-    def end_source(self, source: int) -> None:
-        """Expect no more of a source."""
-
-    def slowest(self) -> None:
-        """Return nothing: rows come in the order of the sources."""
-
-    def tick(self, now_us: int, listened_us: int) -> None:
-        """Do nothing: no row waits for the clock."""
-
-    def answers(self, *, ticked: bool) -> Iterator[O]:  # noqa: ARG002 - as all have it
-        """Yield nothing: rows are handed out with their chunk."""
-        return iter(())
-
-    def finish(self) -> Iterator[O]:
-        """Yield nothing: there is nothing left."""
-        return iter(())
 
     def lines(self) -> dict[str, Any]:
         """Return where all lines went so far."""
@@ -181,7 +167,7 @@ class Rows(Generic[O]):
             self._check(source, log_format, self._fields)
             return self._fields
         columns = _core.columns(log_format)
-        if not self._one_table:
+        if not self._options.one_table:
             return columns
         if self.columns is None:
             self.columns = columns

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from tailrace.runtime.intake import Intake, Origin
     from tailrace.runtime.live import LiveFeeds
     from tailrace.runtime.pump import Stop
-    from tailrace.runtime.stage import Processor
-    from tailrace.sources import LiveSource, Source
+    from tailrace.runtime.stage import Processor, StageCounts
 
 __all__ = ["Run"]
 
 P = TypeVar("P", bound="Processor[Any, Any]")
 O = TypeVar("O")  # noqa: E741 - what is handed out
+
+# For how long results are handed out before sockets are looked at.
+_REST_S = 0.005
 
 
 class Run(Generic[P, O]):
@@ -74,17 +76,9 @@ class Run(Generic[P, O]):
         """What went wrong with single sources."""
         return self._feeds.problems
 
-    def counts(self) -> dict[str, dict[str, Any]]:
-        """Return what has gone through each stage."""
-        pump = self.pump
-        stages = {
-            "receive": self.intake.counts,
-            "work": pump.worked,
-            "commit": pump.committed,
-            "settle": pump.settled,
-            "acknowledge": pump.acknowledged,
-        }
-        return {name: counts.to_dict() for name, counts in stages.items()}
+    def counts(self) -> dict[str, StageCounts]:
+        """Return what has gone through each stage, by its name."""
+        return {"receive": self.intake.counts, **self.pump.counts}
 
     def __iter__(self) -> Iterator[O]:
         """Yield everything that is handed out."""
@@ -166,13 +160,16 @@ class Run(Generic[P, O]):
 
         self.pump.moved = partial(running.call_soon_threadsafe, move)
         loop = self.pump.loop()
+        rested = running.time()
         try:
             step = next(loop)
             while True:
                 if not isinstance(step, Wait):
                     yield step
-                    # Sockets are served also where there is much to hand out.
-                    await asyncio.sleep(0)
+                    if running.time() > rested + _REST_S:
+                        # Sockets are served also where there is much to hand out.
+                        await asyncio.sleep(0)
+                        rested = running.time()
                     step = next(loop)
                 elif not step.receives:
                     await moved.wait()
@@ -209,54 +206,20 @@ class Run(Generic[P, O]):
                 runner.run(_close(served, live))
         yield from self._end()
 
-    def add(self, source: Source, origin: Origin) -> int:
+    def add(self, source: Any, origin: Origin) -> int:  # noqa: ANN401 - as the others are
         """
-        Read one source more that has its bytes at hand, and return its number.
-
-        Raises:
-            TypeError: The sources of this run have to be waited for; see `add_live`.
-        """
-        if not isinstance(self._feeds, Feeds):
-            raise TypeError("the sources of this run are live; await add_live")
-        (number,) = self._feeds.add(source)
-        self._expect(origin)
-        return number
-
-    async def add_live(self, source: LiveSource, origin: Origin) -> int:
-        """
-        Open one live source more, wait for its chunks too, and return its number.
+        Take one source more, of the kind of the others, and return its number.
 
         By event time the others wait for it from then on.
-
-        Raises:
-            OSError: It cannot begin.
-            TypeError: The sources of this run have their bytes at hand; see `add`.
         """
-        if isinstance(self._feeds, Feeds):
-            raise TypeError("the sources of this run have their bytes at hand; call add")
-        (number,) = await self._feeds.add(source)
-        self._expect(origin)
+        (number,) = self._feeds.add(source)
+        self.intake.add(origin)
+        self.processor.add_source(origin.name)
         return number
 
     def remove(self, number: int) -> None:
-        """Read no more of a source that has its bytes at hand; what was read of it counts."""
-        if not isinstance(self._feeds, Feeds):
-            raise TypeError("the sources of this run are live; await remove_live")
+        """Let go of a source: what was received of it counts, and the others go on without it."""
         self._feeds.remove(number)
-
-    async def remove_live(self, number: int) -> None:
-        """
-        Close a live source; what was received of it counts.
-
-        By event time the others do not wait for it any longer. With the last of them the run ends.
-        """
-        if isinstance(self._feeds, Feeds):
-            raise TypeError("the sources of this run have their bytes at hand; call remove")
-        await self._feeds.remove(number)
-
-    def _expect(self, origin: Origin) -> None:
-        self.intake.add(origin)
-        self.processor.add_source(origin.name)
 
 
 async def _next(served: AsyncGenerator[O | None, None]) -> O | None:

@@ -1,28 +1,27 @@
-"""What the pump's stages are made of: who does the work, and what each stage counts."""
+"""What the stages of a pump are made of: who does the work, and what each of them counts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tailrace.runtime.intake import Taken
+    from tailrace.samples import Samples
 
 __all__ = ["Processor", "StageCounts"]
 
 R = TypeVar("R")
-O_co = TypeVar("O_co", covariant=True)
+O = TypeVar("O")  # noqa: E741 - what is handed out
 
 
 class StageCounts:
     """What has gone through one stage of a pump since it began."""
 
-    __slots__ = ("batches", "bytes", "delay_us", "errors", "events", "max_delay_us")
-
     def __init__(self) -> None:
         self.events = 0
-        """Lines, where the stage knows how many; those of a chunk show when it was worked on."""
+        """Lines, where the stage knows how many."""
         self.batches = 0
         """Chunks; for the stage that commits, groups of them."""
         self.bytes = 0
@@ -42,17 +41,16 @@ class StageCounts:
         """Count a chunk that met an error."""
         self.errors[reason] = self.errors.get(reason, 0) + 1
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
-
-class Processor(Protocol[R, O_co]):
+class Processor(Generic[R, O]):
     """
     Makes something of chunks: counts, or rows.
 
     All but the work that `prepare` returns is done by one thread, in the order of the chunks.
     """
+
+    # Where somebody wants to see the first rejected lines.
+    samples: Samples | None = None
 
     def prepare(self, taken: Taken) -> Callable[[], R]:
         """
@@ -63,38 +61,35 @@ class Processor(Protocol[R, O_co]):
         Raises:
             TailraceError: The run cannot go on with this chunk.
         """
-        ...
+        raise NotImplementedError
 
-    def settle(self, taken: Taken, result: R) -> tuple[int, O_co | None]:
+    def settle(self, taken: Taken, result: R) -> tuple[int, O | None]:
         """Let what was made of a chunk take effect; return its lines and what to hand out."""
-        ...
+        raise NotImplementedError
+
+    def lines(self) -> dict[str, Any]:
+        """Return where all lines went so far."""
+        raise NotImplementedError
 
     def add_source(self, name: str) -> None:
         """Expect chunks of one source more, whose number is the next one."""
-        ...
+        if self.samples is not None:
+            self.samples.add(name)
 
     def end_source(self, source: int) -> None:
         """Expect no more of a source."""
-        ...
 
     def slowest(self) -> int | None:
         """Return the source to read next, where it matters."""
-        ...
+        return None
 
     def tick(self, now_us: int, listened_us: int) -> None:
-        """
-        Move the clock: all that was stamped before is settled.
+        """Move the clock; until then the sources were listened to for so long."""
 
-        Args:
-            now_us: What it shows.
-            listened_us: How long the sources were listened to until then.
-        """
-        ...
-
-    def answers(self, *, ticked: bool) -> Iterator[O_co]:
+    def answers(self, *, ticked: bool) -> Iterator[O]:  # noqa: ARG002 - for those that answer
         """Yield what can be answered now."""
-        ...
+        return iter(())
 
-    def finish(self) -> Iterator[O_co]:
+    def finish(self) -> Iterator[O]:
         """End the input where it is and yield what is still to be answered."""
-        ...
+        return iter(())
