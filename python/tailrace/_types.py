@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from tailrace._core import Table
 
-__all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output"]
+__all__ = [
+    "Answer",
+    "ArrowArray",
+    "ArrowStream",
+    "Ask",
+    "Columns",
+    "FieldKind",
+    "Kind",
+    "Outcome",
+    "Output",
+]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
 # keys that are no rows any more, counters.
@@ -26,6 +36,10 @@ Ask: TypeAlias = tuple[str, str, list[str], float, float]
 
 # Newline text, the parameter of Flume's appendBatch, that of its append.
 Kind: TypeAlias = Literal["lines", "batch", "event"]
+
+# What the sender of a chunk is told: that it is counted, that it is not and may be sent again, or
+# nothing, and then its connection is closed.
+Outcome: TypeAlias = Literal["ok", "failed", "close"]
 
 # Rows of fields as they are written.
 Output: TypeAlias = Literal["jsonl", "csv", "text"]

@@ -18,16 +18,6 @@ from tailrace.aggregates import (
     place_of,
 )
 from tailrace.answers import Answers, Batches
-from tailrace.assembly import (
-    SHORTEST_INTERVAL_US,
-    QuerySpec,
-    SourceSpec,
-    Time,
-    WindowSpec,
-    count_run,
-    job_count,
-    row_run,
-)
 from tailrace.durations import Duration, micros
 from tailrace.filters import ALL, Asked, Point
 from tailrace.format import Batch
@@ -36,6 +26,14 @@ from tailrace.runtime.clock import Clock
 from tailrace.shape import Length, checked_count, slides
 from tailrace.sources.globs import matching
 from tailrace.sources.text import STDIN
+from tailrace.specs import (
+    SHORTEST_INTERVAL_US,
+    QuerySpec,
+    SourceSpec,
+    Time,
+    WindowSpec,
+    job_count,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -397,6 +395,8 @@ class Query:
         jobs: int | None = None,
     ) -> Run[Rows[T], T]:
         """Return the run behind `parse`, for who makes something else of rows."""
+        from tailrace.assembly import row_run  # noqa: PLC0415 - only to run
+
         jobs = job_count(self._places, jobs)
         return row_run(make, self._places, self._asked, fields, options, jobs=jobs)
 
@@ -409,6 +409,8 @@ class Query:
             raise ValueError("nothing to count: say by what, for instance .count(by='url')")
         if self._window is None and any(place.live for place in self._places):
             return self.window(*_LIVE_WINDOW).start(jobs=jobs, commit=commit)
+        from tailrace.assembly import count_run  # noqa: PLC0415 - only to run
+
         return count_run(
             self._places, self._window, self._spec, self._asked, jobs=threads, commit=commit
         )

@@ -28,7 +28,7 @@ class Commit(Protocol):
       in; chunks whose bytes were malformed are not among it.
     - Nothing is settled before its commit has returned, and all is settled in that same order.
     - The clock of the stage moves to a time only when all that was stamped before it is settled.
-    - What could not be kept is never settled, and its sender is told `Outcome.FAILED`. After a
+    - What could not be kept is never settled, and its sender is told `failed`. After a
       `CommitError` the run goes on, unless a chunk of the group has no sender that could be told,
       as those of files; after any other exception it ends, and raises that.
     - When the end is asked for, what was taken in is committed and settled before the run ends. A

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tailrace._core import Format
 from tailrace.runtime.stage import StageCounts
-from tailrace.sources import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,5 +161,5 @@ class Intake:
             return True
         self.counts.fail("abandoned")
         if chunk.answer is not None:
-            chunk.answer(Outcome.CLOSE, "")
+            chunk.answer("close", "")
         return False

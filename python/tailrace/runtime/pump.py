@@ -24,12 +24,12 @@ from tailrace.runtime.clock import Listening
 from tailrace.runtime.commit import CommitError, InMemory
 from tailrace.runtime.intake import HOLD_US
 from tailrace.runtime.stage import StageCounts
-from tailrace.sources import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from tailrace._types import Outcome
     from tailrace.runtime.clock import Clock
     from tailrace.runtime.commit import Commit
     from tailrace.runtime.intake import Intake, Taken
@@ -363,14 +363,14 @@ class Pump(Generic[R, O]):
                 self.counts["work"].fail("malformed")
                 if chunk.answer is None:
                     raise result
-                self._acknowledge(taken, Outcome.CLOSE, str(result))
+                self._acknowledge(taken, "close", str(result))
             elif error is None:
                 lines, handed_out = self._processor.settle(taken, result)
                 self.counts["work"].add(lines, size)
                 self.counts["settle"].add(lines, size)
                 if handed_out is not None:
                     yield handed_out
-                self._acknowledge(taken, Outcome.OK, "", lines)
+                self._acknowledge(taken, "ok", "", lines)
 
     def _fail(self, group: Iterable[_Item], error: BaseException) -> None:
         """Tell senders that their chunks were not kept; the run ends where that is not enough."""
@@ -382,7 +382,7 @@ class Pump(Generic[R, O]):
             if item.taken.chunk.answer is None:
                 is_final = True
             else:
-                self._acknowledge(item.taken, Outcome.FAILED, str(error))
+                self._acknowledge(item.taken, "failed", str(error))
         if is_final:
             raise error
 
@@ -395,8 +395,8 @@ class Pump(Generic[R, O]):
         delay_us = self._clock.now_us() - taken.now_us
         counts.delay_us += delay_us
         counts.max_delay_us = max(counts.max_delay_us, delay_us)
-        if outcome is not Outcome.OK:
-            counts.fail(outcome.name.lower())
+        if outcome != "ok":
+            counts.fail(outcome)
         chunk.answer(outcome, reason)
 
     def _tick(self, item: _Item) -> Generator[O | None, None, None]:

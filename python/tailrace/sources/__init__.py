@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from tailrace._types import Kind
+    from tailrace._types import Kind, Outcome
 
 __all__ = [
     "AgentPosition",
     "Chunk",
     "FilePosition",
     "LiveSource",
-    "Outcome",
     "Source",
     "as_live",
     "at_hand",
     "end_of",
 ]
-
-
-class Outcome(enum.Enum):
-    """What the sender of a chunk is told."""
-
-    OK = enum.auto()
-    """It is counted, so the sender may forget it."""
-    FAILED = enum.auto()
-    """It is not counted and may be sent again."""
-    CLOSE = enum.auto()
-    """Nothing: its connection is closed."""
 
 
 class FilePosition(NamedTuple):

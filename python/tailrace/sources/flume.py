@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace.errors import ProtocolError
-from tailrace.sources import AgentPosition, Chunk, Outcome
+from tailrace.sources import AgentPosition, Chunk
 
 if TYPE_CHECKING:
     from tailrace._flume import Batch
-    from tailrace._types import Kind
+    from tailrace._types import Kind, Outcome
 
 __all__ = ["Flume"]
 
@@ -46,7 +46,7 @@ _READ_BYTES = 1024 * 1024
 # How much later than asked a wait may end.
 _TIMER_SLACK_S = 0.001
 
-_STATUS = {Outcome.OK: Status.OK, Outcome.FAILED: Status.FAILED}
+_STATUS = {"ok": Status.OK, "failed": Status.FAILED}
 
 # How many turns of asyncio's loop there are from an accepted socket to its connection.
 _ACCEPT_TURNS = 3
@@ -326,7 +326,7 @@ class _Connection(asyncio.BufferedProtocol):
         """Put down the answer to a batch, or end the connection without one."""
         if self._transport is None:
             return
-        if outcome is Outcome.CLOSE:
+        if outcome == "close":
             self._unanswered += 1
             self._refuse(reason)
         else:
