@@ -208,7 +208,7 @@ def run_parse(
             signals.progress = progress = Progress(replayed.progress, shown=shown)
             code = parser.replay(replayed, progress)
         elif live is not None:
-            code = served(live, None, signals, lambda: parser.serve(live))
+            code = served(live, signals, lambda: parser.serve(live))
             if code == 0 and parser.problems:
                 # They were told when they came.
                 code = 1

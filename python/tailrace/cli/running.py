@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tailrace.errors import TailraceError, in_words
-from tailrace.outputs.screen import Screen
 from tailrace.rendering.text import lines_summary
 from tailrace.terminal.escape import for_people
 from tailrace.terminal.excerpt import excerpt, terminal_width
-from tailrace.terminal.streams import OutputError, say
+from tailrace.terminal.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from tailrace.cli.signals import Signals
     from tailrace.driver import Intake
-    from tailrace.outputs.blocks import Blocks
     from tailrace.samples import Samples
     from tailrace.sources import LiveSource
 
@@ -30,15 +26,13 @@ UNREADABLE = -1
 
 def served(
     source: LiveSource,
-    out: Screen | Blocks | None,
     signals: Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
+    tell: Callable[[str], None] = say,
 ) -> int:
     """Open a live source, do the work until it ends or a signal asks for it, and close it."""
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
     import logging  # noqa: PLC0415 - as above
-
-    tell = say if out is None else out.say
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -57,9 +51,6 @@ def served(
             return UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
-        if isinstance(out, Screen):
-            # Between two steps of the loop nothing is half drawn.
-            signals.redraw = lambda number: loop.call_soon_threadsafe(_redraw, out, number)
         tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
         try:
             await work()
@@ -67,7 +58,7 @@ def served(
             tell(f"tailrace: {for_people(str(error))}")
             return 1
         finally:
-            signals.wake = signals.redraw = None
+            signals.wake = None
             await source.close()
         return 0
 
@@ -81,15 +72,6 @@ def served(
             loop.close()
     finally:
         logger.removeHandler(handler)
-
-
-def _redraw(screen: Screen, number: int) -> None:
-    # What cannot be written any more is said by the next answer.
-    with suppress(OutputError, BrokenPipeError):
-        if number == signal.SIGWINCH:
-            screen.resized()
-        else:
-            screen.continued()
 
 
 def _cannot_begin(error: OSError | TailraceError) -> str:

@@ -21,8 +21,7 @@ class Signals:
     """
     Ctrl-C and SIGTERM as a wish to end in good order, for as long as the block lasts.
 
-    A second one ends the process at once, as if there were no handler. What a terminal tells by
-    signals is handed on to whoever draws on it.
+    A second one ends the process at once, as if there were no handler.
     """
 
     def __init__(self, wish: Stop) -> None:
@@ -31,8 +30,6 @@ class Signals:
         self.number: int | None = None
         # Lets a loop that waits see the wish.
         self.wake: Callable[[], object] | None = None
-        # Draws anew, by the signal that asks for it.
-        self.redraw: Callable[[int], object] | None = None
         self.progress: Progress | None = None
 
     @property
@@ -43,8 +40,6 @@ class Signals:
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
-        for number in (signal.SIGWINCH, signal.SIGCONT):
-            self._previous[number] = signal.signal(number, self._redraw)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +55,3 @@ class Signals:
         if self.wake is not None:
             self.wake()
         self._wish.ask()
-
-    def _redraw(self, number: int, _frame: FrameType | None) -> None:
-        if self.redraw is not None:
-            self.redraw(number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from tailrace.cli import inputs
@@ -17,17 +19,17 @@ from tailrace.outputs.blocks import FORMATS, Blocks
 from tailrace.outputs.screen import Screen
 from tailrace.samples import Samples
 from tailrace.sources.text import STDIN, LiveInput
-from tailrace.terminal.streams import say
+from tailrace.terminal.streams import OutputError, say
 from tailrace.terminal.style import COLORS, is_terminal, wants_color
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable
     from io import TextIOWrapper
 
-    from tailrace._types import Output
     from tailrace.cli.parser import Parser
     from tailrace.driver import Run
+    from tailrace.outputs import Output
     from tailrace.query import Query
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource
@@ -184,7 +186,7 @@ def run_top(
     query: Query,
     *,
     by: str,
-    output: Output,
+    output: str,
     color: str,
     windowed: bool,
     hint: str | None,
@@ -215,7 +217,7 @@ def run_top(
     run = query.start(jobs=jobs)
     if sys.stderr.isatty():
         run.samples = Samples(run.intake.names)
-    out: Screen | Blocks
+    out: Output
     if run.live is not None and output == "text" and is_terminal(sys.stdout):
         out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
     else:
@@ -235,13 +237,16 @@ def run_top(
             signals.progress = progress = Progress(files.progress, shown=shown)
             code = _replayed(run, out, progress, windowed=windowed)
         elif live is not None:
-            code = served(live, out, signals, lambda: _serve(run, live, out))
+            code = served(live, signals, lambda: _serve(run, live, out), out.say)
         if code == UNREADABLE:
             return 2
-        if signals.number is not None:
-            _show_rest(run.stop(), out)
+        rest: Iterable[Snapshot] = ()
+        if signals.number is not None or out.newest_only:
+            rest = run.stop()
         elif live is not None:
-            _show_rest(run.finish(), out)
+            rest = run.finish()
+        for snapshot in rest:
+            out.show(snapshot)
         out.end()
         if live is not None and run.problems:
             # They were told when they came.
@@ -250,7 +255,7 @@ def run_top(
     return ended(code, run.lines(), run.samples, strict=strict, failed=failed)
 
 
-def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: bool) -> int:
+def _replayed(run: Run, out: Output, progress: Progress, *, windowed: bool) -> int:
     """Show every snapshot, and say what could not be read."""
     try:
         with progress:
@@ -269,25 +274,24 @@ def _replayed(run: Run, out: Screen | Blocks, progress: Progress, *, windowed: b
     return said_problems(run.problems)
 
 
-def _show_rest(snapshots: Iterator[Snapshot], out: Screen | Blocks) -> None:
-    newest: Snapshot | None = None
-    for snapshot in snapshots:
-        if isinstance(out, Blocks):
-            out.show(snapshot)
-        newest = snapshot
-    if isinstance(out, Screen) and newest is not None:
-        out.show(newest)
+async def _serve(run: Run, source: LiveSource, out: Output) -> None:
+    import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
-
-async def _serve(run: Run, source: LiveSource, out: Screen | Blocks) -> None:
-    screen = out if isinstance(out, Screen) else None
-    if screen is not None:
-        screen.refresh(run.status())
-    # Of all that a round answers somebody who looks sees the newest.
-    async for snapshot in run.serve(source, newest_only=screen is not None):
+    loop = asyncio.get_running_loop()
+    # Between two steps of the loop nothing is half drawn.
+    loop.add_signal_handler(signal.SIGWINCH, _drawn, out.resized)
+    loop.add_signal_handler(signal.SIGCONT, _drawn, out.continued)
+    out.refresh(run.status())
+    async for snapshot in run.serve(source, newest_only=out.newest_only):
         say_formats(run.intake, out.say)
         if snapshot is not None:
             out.show(snapshot, run.status())
-        elif screen is not None:
-            screen.refresh(run.status())
+        else:
+            out.refresh(run.status())
     say_formats(run.intake, out.say)
+
+
+def _drawn(draw: Callable[[], None]) -> None:
+    # What cannot be written any more is said by the next answer.
+    with suppress(OutputError, BrokenPipeError):
+        draw()

@@ -22,14 +22,24 @@ FORMATS = ["text", "jsonl", "csv"]
 class Blocks:
     """Writes tables with an empty line between them, lines of JSON, or rows of one CSV."""
 
+    newest_only = False
+
     def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
         self._stream = stream
         self._before, self._text, self._between = _ways(output, by, color=color)
 
-    def show(self, snapshot: Snapshot, _status: Status | None = None) -> None:
+    def show(self, snapshot: Snapshot, _status: Status | None = None, /) -> None:
         """Write a snapshot."""
         before, self._before = self._before, self._between
         write(self._stream, before + self._text(snapshot))
+
+    def refresh(self, _status: Status, /) -> None:
+        """Write nothing: only snapshots stand here."""
+
+    def resized(self) -> None:
+        """Leave what is written."""
+
+    continued = resized
 
     def end(self) -> None:
         """Write what stands before the first snapshot where there was none."""
