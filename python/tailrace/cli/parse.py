@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tailrace import _core
 from tailrace.cli import inputs
-from tailrace.cli.parser import UsageError
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.cli.running import UNREADABLE, ended, said_problems, say_formats, served
 from tailrace.cli.signals import Signals
@@ -26,7 +25,7 @@ from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tailrace._types import Columns, Output
     from tailrace.cli.parser import Parser
@@ -35,17 +34,19 @@ if TYPE_CHECKING:
     from tailrace.query import Query
     from tailrace.sources import Chunk, LiveSource, Source
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "[OPTIONS] [SOURCE]..."
+
+ABOUT = """\
 Turn lines into their fields, in the order of the input.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT;
 there may be several, of any kind. Files in gzip, bzip2, xz and zstd are unpacked.
 """
 
-_EXAMPLES = """\
-Conditions:
+EXAMPLES = f"""\
+{inputs.FIELDS}Conditions:
   status >= 500                    ==  !=  <  <=  >  >=
   method in (POST, PUT)            one of several; not in: none of them
   url startswith /api/             also endswith, contains; not contains, ...
@@ -66,9 +67,9 @@ Examples:
 """
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser = inputs.add_verb(verbs, "parse", _ABOUT, _EXAMPLES)
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    inputs.add_arguments(parser, "below")
     parser.add_argument(
         "--fields",
         metavar="FIELD,FIELD...",
@@ -87,36 +88,37 @@ def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export i
         help="write each rejected line there: its number, the byte from which on it is not of the "
         "format, the reason and the line, as it was, with tabs between them",
     )
-    parser.set_defaults(act=_parse)
-    return parser
 
 
-def _parse(given: argparse.Namespace) -> int:
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
     names, failed = inputs.sources(given)
-    try:
-        given.log_format = inputs.log_format(given)
-        one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
-        if given.format in arrow.FORMATS:
-            _check_arrow(given.format)
-        checked_format(given.log_format, auto=True)
-        wanted = None if given.fields is None else _names_of(given.fields)
-        checked_fields(wanted or [], given.log_format)
-        query = inputs.query(names, given).checked(wanted or [])
-        rejects = None if given.rejects is None else _rejects(given.rejects, names)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    with rejects or nullcontext():
-        return run_parse(
-            query,
-            fields=wanted,
-            output=given.format,
-            rejects=rejects,
-            several=len(given.sources) > 1,
-            typed=inputs.is_typed(names),
-            strict=given.strict,
-            failed=failed,
-            jobs=inputs.jobs(given),
-        )
+    given.log_format = inputs.log_format(given)
+    one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
+    if given.format in arrow.FORMATS:
+        _check_arrow(given.format)
+    checked_format(given.log_format, auto=True)
+    wanted = None if given.fields is None else _names_of(given.fields)
+    checked_fields(wanted or [], given.log_format)
+    query = inputs.query(names, given).checked(wanted or [])
+    rejects = None if given.rejects is None else _rejects(given.rejects, names)
+    jobs = inputs.jobs(given)
+
+    def work() -> int:
+        with rejects or nullcontext():
+            return run_parse(
+                query,
+                fields=wanted,
+                output=given.format,
+                rejects=rejects,
+                several=len(given.sources) > 1,
+                typed=inputs.is_typed(names),
+                strict=given.strict,
+                failed=failed,
+                jobs=jobs,
+            )
+
+    return work
 
 
 def _check_arrow(output: str) -> None:
@@ -144,7 +146,7 @@ def _names_of(fields: str) -> list[str]:
     return names
 
 
-def _rejects(path: str, sources: tuple[str, ...]) -> RejectsFile:
+def _rejects(path: str, sources: Sequence[str]) -> RejectsFile:
     """
     Open the file of rejected lines.
 

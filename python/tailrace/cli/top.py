@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tailrace.cli import inputs
-from tailrace.cli.parser import UsageError
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.cli.running import UNREADABLE, ended, said_problems, say_formats, served
 from tailrace.cli.signals import Signals
@@ -24,7 +24,7 @@ from tailrace.terminal.style import COLORS, is_terminal, wants_color
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from io import TextIOWrapper
 
     from tailrace.cli.parser import Parser
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "[OPTIONS] [SOURCE]..."
+
+ABOUT = """\
 Show what comes most often.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
@@ -46,8 +48,8 @@ empty windows only once). Files in gzip, bzip2, xz and zstd are unpacked. With -
 from its beginning by log time, from its end by arrival.
 """
 
-_EXAMPLES = """\
-Examples:
+EXAMPLES = f"""\
+{inputs.FIELDS}Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
@@ -61,9 +63,9 @@ Examples:
 _SLIDE = "1s"
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser = inputs.add_verb(verbs, "top", _ABOUT, _EXAMPLES)
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    inputs.add_arguments(parser, "tailrace help parse")
     option = parser.add_argument
     option("--by", default="url", metavar="FIELD", help="which field to count by (default url)")
     option(
@@ -116,60 +118,43 @@ def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export i
         metavar="auto|always|never",
         help="colour the tables: on a terminal unless NO_COLOR is set, or as said (default auto)",
     )
-    parser.set_defaults(act=_top)
-    return parser
 
 
-def _top(given: argparse.Namespace) -> int:
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
     names, failed = inputs.sources(given)
-    window = given.window
-    hint = None
-    try:
-        given.log_format = inputs.log_format(given)
-        one_of(given.format, FORMATS, "output format")
-        one_of(given.color, COLORS, "choice of --color")
-        query = inputs.query(names, given).count(by=given.by)
-        query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
-        options = {
-            "every": given.slide,
-            "time": given.time,
-            "lateness": given.lateness,
-            "idle_timeout": given.idle_timeout,
-        }
-        set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
-        if window is None and (given.follow or any(inputs.is_flume(name) for name in names)):
-            window = "300s"
-        if window is not None:
-            if micros(window, "window") > micros(_SLIDE, "slide") and not given.slide:
-                hint = f"an answer for each second of the log; --slide {window} gives fewer"
-            set_ones.setdefault("every", _SLIDE)
-            query = query.window(window, batch_interval=given.batch_interval, **set_ones)
-        else:
-            _check_no_window(given)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    if window is None and STDIN in names and LiveInput.is_waited_for() and sys.stderr.isatty():
+    given.log_format = inputs.log_format(given)
+    one_of(given.format, FORMATS, "output format")
+    one_of(given.color, COLORS, "choice of --color")
+    query = _query(names, given)
+    to_end = given.window is None and STDIN in names and LiveInput.is_waited_for()
+    if to_end and sys.stderr.isatty():
         say("tailrace: reading to the end of the input; --window 5m shows it live")
-    return run_top(
-        query,
-        by=given.by,
-        output=given.format,
-        color=given.color,
-        windowed=window is not None,
-        hint=hint,
-        typed=inputs.is_typed(names),
-        strict=given.strict,
-        failed=failed,
-        jobs=inputs.jobs(given),
+    return partial(
+        _run, given, query, jobs=inputs.jobs(given), typed=inputs.is_typed(names), failed=failed
     )
 
 
-def _check_no_window(given: argparse.Namespace) -> None:
-    """Refuse what means nothing without a window; as a default it waits for one."""
-    for option in ("slide", "time", "lateness", "idle_timeout"):
-        if getattr(given, option) and not given.defaults.hold(given, option):
-            name = option.replace("_", "-")
-            raise UsageError(f"--{name} needs a window too, such as --window 300s", given.verb)
+def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
+    query = inputs.query(names, given).count(by=given.by)
+    query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
+    options = {
+        "time": given.time,
+        "lateness": given.lateness,
+        "idle_timeout": given.idle_timeout,
+    }
+    if given.window is None and (given.follow or any(map(inputs.is_flume, names))):
+        given.window = "300s"
+    if given.window is None:
+        for option, value in {"slide": given.slide, **options}.items():
+            # As a default it waits for a window.
+            if value and not given.defaults.hold(given, option):
+                name = option.replace("_", "-")
+                raise ValueError(f"--{name} needs a window too, such as --window 300s")
+        return query
+    every, interval = given.slide or _SLIDE, given.batch_interval
+    set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
+    return query.window(given.window, every=every, batch_interval=interval, **set_ones)
 
 
 def _number(limit: str) -> int:
@@ -178,81 +163,57 @@ def _number(limit: str) -> int:
     raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")
 
 
-# Those of the output are `OutputError`.
-_INPUT_ERRORS = (OSError, TailraceError)
-
-
-def run_top(
-    query: Query,
-    *,
-    by: str,
-    output: str,
-    color: str,
-    windowed: bool,
-    hint: str | None,
-    typed: bool,
-    strict: bool,
-    failed: bool,
-    jobs: int | None,
+def _run(
+    given: argparse.Namespace, query: Query, *, jobs: int | None, typed: bool, failed: bool
 ) -> int:
-    """
-    Print the snapshots of a query.
-
-    Args:
-        query: What is asked.
-        by: The field that it counts by.
-        output: How snapshots are written.
-        color: When tables are coloured.
-        windowed: Whether there is more than one answer.
-        hint: What to say first where many answers go by on a terminal, one below the other.
-        typed: Whether its lines come from a keyboard.
-        strict: Whether a rejected line is a failure.
-        failed: Whether one of the sources is missing.
-        jobs: How many threads count the lines of files.
-    """
     # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
     cast("TextIOWrapper", sys.stdout).reconfigure(
-        encoding=None if output == "text" else "utf-8", errors="backslashreplace"
+        encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start(jobs=jobs)
     if sys.stderr.isatty():
         run.samples = Samples(run.intake.names)
-    out: Output
-    if run.live is not None and output == "text" and is_terminal(sys.stdout):
-        out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
-    else:
-        out = Blocks(
-            sys.stdout,
-            output=output,
-            by=by,
-            color=output == "text" and wants_color(color, sys.stdout),
-        )
+    out = _output(given, is_live=run.live is not None)
     with Signals(run.wish) as signals:
         live, files = run.live, run.at_hand
         code = 0
+        rest: Iterable[Snapshot] = ()
         if files is not None:
-            if hint is not None and sys.stdout.isatty():
-                say(f"tailrace: {hint}")
-            shown = not typed and (not windowed or goes_to_file())
+            _hint(given)
+            shown = not typed and (given.window is None or goes_to_file())
             signals.progress = progress = Progress(files.progress, shown=shown)
-            code = _replayed(run, out, progress, windowed=windowed)
+            code = _replayed(run, out, progress, windowed=given.window is not None)
         elif live is not None:
             code = served(live, signals, lambda: _serve(run, live, out), out.say)
-        if code == UNREADABLE:
-            return 2
-        rest: Iterable[Snapshot] = ()
-        if signals.number is not None or out.newest_only:
-            rest = run.stop()
-        elif live is not None:
-            rest = run.finish()
-        for snapshot in rest:
+            if code == UNREADABLE:
+                return 2
+            rest = run.stop() if out.newest_only else run.finish()
+        for snapshot in run.stop() if signals.number is not None else rest:
             out.show(snapshot)
         out.end()
         if live is not None and run.problems:
             # They were told when they came.
             code = 1
         code = signals.code or code
-    return ended(code, run.lines(), run.samples, strict=strict, failed=failed)
+    return ended(code, run.lines(), run.samples, strict=given.strict, failed=failed)
+
+
+def _hint(given: argparse.Namespace) -> None:
+    """Say how to get fewer answers where many would go by on a terminal."""
+    window = given.window
+    if window is None or given.slide or not sys.stdout.isatty():
+        return
+    if micros(window, "window") > micros(_SLIDE, "slide"):
+        say(f"tailrace: an answer for each second of the log; --slide {window} gives fewer")
+
+
+def _output(given: argparse.Namespace, *, is_live: bool) -> Output:
+    if given.format != "text":
+        return Blocks(sys.stdout, output=given.format, by=given.by)
+    color = wants_color(given.color, sys.stdout)
+    if is_live and is_terminal(sys.stdout):
+        return Screen(sys.stdout, color=color)
+    return Blocks(sys.stdout, output="text", by=given.by, color=color)
 
 
 def _replayed(run: Run, out: Output, progress: Progress, *, windowed: bool) -> int:
@@ -267,7 +228,7 @@ def _replayed(run: Run, out: Output, progress: Progress, *, windowed: bool) -> i
                 out.show(snapshot)
     except BrokenPipeError:
         raise
-    except _INPUT_ERRORS as error:
+    except (OSError, TailraceError) as error:
         # One of several is told below with the others.
         if error not in run.problems:
             return said_problems([error])
