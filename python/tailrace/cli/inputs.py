@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, host_and_port
-from tailrace.query import Query, from_files, from_flume, merge
+from tailrace.query import from_files, from_flume, merge
 from tailrace.sources.globs import is_pattern, matching
 from tailrace.sources.text import STDIN, check_log
 from tailrace.terminal.escape import for_people
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.cli.parser import Parser
+    from tailrace.query import Query
 
 __all__ = ["FIELDS", "FLUME", "add_arguments", "check_addresses", "given_or_stdin", "is_flume"]
 __all__ += ["is_typed", "jobs", "log_format", "matching_files", "positive", "query", "readable"]
@@ -101,12 +103,7 @@ def sources(given: argparse.Namespace) -> tuple[list[str], bool]:
 
 
 def given_or_stdin(names: list[str], what: str) -> list[str]:
-    """
-    Return the names, or that of standard input if there are none.
-
-    Raises:
-        ValueError: That is a terminal, or named twice.
-    """
+    """Return the names, or that of standard input if there are none."""
     if not names and (sys.stdin is None or sys.stdin.isatty()):
         raise ValueError(f"no {what}")
     if names.count(STDIN) > 1:
@@ -133,12 +130,7 @@ def is_flume(source: str) -> bool:
 
 
 def check_addresses(sources: Sequence[str]) -> None:
-    """
-    See that what is meant as an address is one, and named once.
-
-    Raises:
-        ValueError: It is not.
-    """
+    """See that what is meant as an address is one, and named once."""
     seen: list[tuple[str, int]] = []
     for source in sources:
         if is_flume(source):
@@ -202,12 +194,7 @@ def _mend(source: str, error: OSError) -> str:
 
 
 def log_format(given: argparse.Namespace) -> str:
-    """
-    Return what the lines look like.
-
-    Raises:
-        ValueError: There are columns for what has none.
-    """
+    """Return what the lines look like."""
     name: str = given.log_format
     if not given.columns:
         return name
@@ -225,12 +212,7 @@ def jobs(given: argparse.Namespace) -> int | None:
 
 
 def positive(text: str, option: str, what: str, most: int) -> int:
-    """
-    Return a number of at least one.
-
-    Raises:
-        ValueError: It is none, or larger than *most*.
-    """
+    """Return a number from one to *most*."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= most:
         return int(text)
     raise ValueError(f"{option}: {text!r} is no number of {what}; write 1 to {most:,}")
@@ -238,24 +220,19 @@ def positive(text: str, option: str, what: str, most: int) -> int:
 
 def query(names: Sequence[str], given: argparse.Namespace) -> Query:
     """Return a query of the sources, in their order; files that stand together are one."""
-    queries: list[Query] = []
-    files: list[str] = []
 
-    def add_files() -> None:
-        if files:
-            queries.append(from_files(*files, format=given.log_format, follow=given.follow))
-            files.clear()
+    def kind(name: str) -> tuple[bool, bool]:
+        # Standard input has no name to follow.
+        return is_flume(name), name == STDIN and given.follow
 
-    for name in names:
-        if not is_flume(name) and (name != STDIN or not given.follow):
-            files.append(name)
-            continue
-        add_files()
-        if name == STDIN:
-            queries.append(from_files(name, format=given.log_format))
+    queries = []
+    for (flume, unnamed), group in groupby(names, kind):
+        if flume:
+            addresses = [name.removeprefix(FLUME) for name in group]
+            queries.append(from_flume(*addresses, format=given.log_format))
         else:
-            queries.append(from_flume(name.removeprefix(FLUME), format=given.log_format))
-    add_files()
+            follow = given.follow and not unnamed
+            queries.append(from_files(*group, format=given.log_format, follow=follow))
     asked = merge(*queries)
     if given.where is not None:
         asked = asked.where(given.where)

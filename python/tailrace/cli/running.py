@@ -80,17 +80,15 @@ def _cannot_begin(error: OSError | TailraceError) -> str:
     # What has no name of a file is of a socket.
     if not isinstance(error, OSError) or error.filename:
         return in_words(error)
-    if error.errno == errno.EADDRINUSE:
-        return f"{_reason(error)}: another program listens there; stop it, or take another port"
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"{_reason(error)}: ports below 1024 need rights; take a higher one"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{_reason(error)}: take an address of this machine, or 0.0.0.0 for all"
-    return f"{_reason(error)}; check the host and the port"
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).rstrip(".")
+    rights = ": ports below 1024 need rights; take a higher one"
+    mends = {
+        errno.EADDRINUSE: ": another program listens there; stop it, or take another port",
+        errno.EADDRNOTAVAIL: ": take an address of this machine, or 0.0.0.0 for all",
+        errno.EACCES: rights,
+        errno.EPERM: rights,
+    }
+    reason = (error.strerror or str(error)).rstrip(".")
+    return reason + mends.get(error.errno or 0, "; check the host and the port")
 
 
 def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._flume.client import MAX_PARAMETER_BYTES
+from tailrace.cli.signals import INTERRUPTED
 from tailrace.driver import Clock
 from tailrace.errors import TailraceError
 from tailrace.sender import ANSWER_TIMEOUT_S, Sender, place
@@ -36,12 +37,8 @@ _READ_BYTES = 1024 * 1024
 # How long a batch waits for lines of a pipe before it leaves as it is. An agent waits 3 s.
 _IDLE_S = 1.0
 
-_INTERRUPTED = 130
-
 # The parameter of a call, and how many lines it holds.
 _Batch: TypeAlias = tuple[bytes, int]
-
-_INPUT_ERRORS = (OSError, TailraceError)
 
 
 def run_send(
@@ -180,7 +177,7 @@ class _Sending:
                         for batch in self._encoded(data, path):
                             yield batch
                 broken_off = self._signal is not None
-            except _INPUT_ERRORS as error:
+            except (OSError, TailraceError) as error:
                 self._failed = True
                 _say(_unread(name, error))
             if broken_off:
@@ -281,7 +278,7 @@ class _Sending:
             _say("stopped before the end of the input")
         _say(f"{_summary(counts)}, {took_s:.1f} s")
         if self._signal == signal.SIGINT:
-            return _INTERRUPTED
+            return INTERRUPTED
         bad = self._sender.problem or self._failed or batcher.unsendable or self._cut_short
         return 1 if bad else 0
 

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from tailrace.cli.progress import Progress
     from tailrace.driver import Stop
 
-__all__ = ["Signals"]
+__all__ = ["INTERRUPTED", "Signals"]
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 class Signals:
@@ -35,7 +36,7 @@ class Signals:
     @property
     def code(self) -> int:
         """The exit code that a signal asks for."""
-        return _INTERRUPTED if self.number == signal.SIGINT else 0
+        return INTERRUPTED if self.number == signal.SIGINT else 0
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
