@@ -42,13 +42,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("shell", metavar="|".join(_TEXTS), nargs="?", help=argparse.SUPPRESS)
 
 
-def act(given: argparse.Namespace) -> Callable[[], int]:
+def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return what is to be done."""
     if given.shell is None:
         raise ValueError(f"no shell; name one of {', '.join(_TEXTS)}")
     return partial(_show, _TEXTS[one_of(given.shell, list(_TEXTS), "shell")])
 
 
-def _show(name: str) -> int:
+def _show(name: str) -> None:
     write(sys.stdout, pkgutil.get_data("tailrace.cli", f"shell/{name}") or b"")
-    return 0

@@ -53,7 +53,7 @@ def add_arguments(parser: Parser) -> None:
     )
 
 
-def act(given: argparse.Namespace) -> Callable[[], int]:
+def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return what is to be done."""
     one_of(given.format, ["text", "jsonl"], "output format")
     names = [
@@ -111,7 +111,7 @@ NOTES: dict[str, Notes] = {
 }
 
 
-def _show(names: list[str], *, json: bool) -> int:
+def _show(names: list[str], *, json: bool) -> None:
     """Print all there is to say about these formats, or a table of those that there are."""
     if json:
         text = "".join(f"{_json(name)}\n" for name in names or _core.FORMATS)
@@ -120,7 +120,6 @@ def _show(names: list[str], *, json: bool) -> int:
     else:
         text = _table()
     write(sys.stdout, text)
-    return 0
 
 
 _STEPS = """\
@@ -133,7 +132,7 @@ Steps behind a field's name, several in a row if need be:
 """
 
 
-def _show_fields(*, json: bool) -> int:
+def _show_fields(*, json: bool) -> None:
     """Print the fields that have the same name in all formats."""
     names = _core.names()
     if json:
@@ -145,12 +144,11 @@ def _show_fields(*, json: bool) -> int:
     else:
         text = f"{_aligned([('field', 'type', 'what it is'), *names])}\n{_STEPS}"
     write(sys.stdout, text)
-    return 0
 
 
 def _table() -> str:
     rows = [("format", "detected", "what it is")]
-    rows += [(name, _detected(name), _about(name)[0]) for name in _core.FORMATS]
+    rows += [(name, "yes" if name in DETECTED else "no", _about(name)[0]) for name in _core.FORMATS]
     return (
         f"{_aligned(rows)}\ntailrace formats NAME shows its fields; --log-format NAME chooses it.\n"
     )
@@ -223,10 +221,6 @@ def _fields(name: str) -> list[_Field]:
     table = _core.parse(data, format=log_format, fields=[field for field, _ in kinds])
     values = table.to_dicts()[0]
     return [_Field(field, kind, values[field], field not in given) for field, kind in kinds]
-
-
-def _detected(name: str) -> str:
-    return "yes" if name in DETECTED else "no"
 
 
 def _aligned(rows: Sequence[tuple[str, str, str]]) -> str:

@@ -29,13 +29,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("about", metavar="|".join(_OTHERS), nargs="?", help=argparse.SUPPRESS)
 
 
-def act(given: argparse.Namespace) -> Callable[[], int]:
+def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return what is to be done."""
     name = one_of(given.about, _OTHERS, "verb") if given.about else ""
-
-    def show() -> int:
-        command, verbs = parsers([name])
-        verbs.get(name, command).print_help()
-        return 0
-
-    return show
+    command, verbs = parsers([name])
+    return verbs.get(name, command).print_help

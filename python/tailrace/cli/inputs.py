@@ -180,12 +180,11 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
 
 def _mend(source: str, error: OSError) -> str:
     """Say what is wrong with a source, and how to mend it where that is known."""
-    if isinstance(error, FileNotFoundError) and "://" in source:
-        return "no such source; a source is a path, - or flume://HOST:PORT"
-    if isinstance(error, FileNotFoundError) and is_pattern(source):
-        return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
-        return "no such file; check the name"
+        if "://" in source:
+            return "no such source; a source is a path, - or flume://HOST:PORT"
+        pattern = is_pattern(source)
+        return "no file matches; check the pattern" if pattern else "no such file; check the name"
     if isinstance(error, IsADirectoryError):
         return f"is a directory; name the files in it, such as {for_people(source.rstrip('/'))}/*"
     if isinstance(error, PermissionError):

@@ -122,12 +122,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
 
 
 def _check_arrow(output: str) -> None:
-    """
-    See that columns can be written, and are not written to a terminal.
-
-    Raises:
-        ValueError: They cannot, or are.
-    """
+    """See that columns can be written, and are not written to a terminal."""
     if sys.stdout.isatty():
         raise ValueError(
             f"--format {output} is not text, and standard output is a terminal; redirect it: "
@@ -147,12 +142,7 @@ def _names_of(fields: str) -> list[str]:
 
 
 def _rejects(path: str, sources: Sequence[str]) -> RejectsFile:
-    """
-    Open the file of rejected lines.
-
-    Raises:
-        ValueError: It cannot be, or it is in use.
-    """
+    """Open the file of rejected lines, if it is none that is in use."""
     if path == STDIN:
         raise ValueError("--rejects: rejected lines go into a file; name one, or /dev/stderr")
     from tailrace.outputs.rejects import RejectsFile  # noqa: PLC0415 - only where asked for

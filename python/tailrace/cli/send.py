@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tailrace.cli import inputs
@@ -85,18 +84,11 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
         raise ValueError(f"{targets[0]!r}: nobody listens on port 0; name the receiver's")
     names = inputs.given_or_stdin(names, "file; name one, or - for standard input")
     good, failed = inputs.readable(names)
-    from tailrace.cli.sending import run_send  # noqa: PLC0415 - a wrong argument needs none of it
+    from tailrace.cli.sending import Sending  # noqa: PLC0415 - a wrong argument needs none of it
 
-    return partial(
-        run_send,
-        good,
-        host,
-        port,
-        batch=batch,
-        connections=connections,
-        rate=rate,
-        failed=failed,
-    )
+    return Sending(
+        good, host, port, batch=batch, connections=connections, rate=rate, failed=failed
+    ).run
 
 
 def _rate(text: str) -> float:

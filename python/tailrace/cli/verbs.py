@@ -92,12 +92,12 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
     defaults.settle(given)
     given.defaults = defaults
-    act: Callable[[argparse.Namespace], Callable[[], int]] = given.act
+    act: Callable[[argparse.Namespace], Callable[[], int | None]] = given.act
     try:
         work = act(given)
     except ValueError as error:
         raise UsageError(defaults.blame(str(error), given), given.verb) from error
-    return work()
+    return work() or 0
 
 
 def _is_option(word: str) -> bool:

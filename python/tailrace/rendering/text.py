@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace.terminal.escape import for_people
 from tailrace.terminal.style import Part, Style, painted
@@ -18,25 +18,10 @@ __all__ += ["table_lines"]
 Line: TypeAlias = list[Part]
 
 
-class Status(Protocol):
-    """How a live run is doing."""
-
-    @property
-    def lines(self) -> dict[str, Any]:
-        """Where every line since the start went."""
-
-    @property
-    def per_second(self) -> float:
-        """How many lines came in a second, of late."""
-
-    @property
-    def lag_us(self) -> int | None:
-        """How far what is counted lies behind what happens, if that is known."""
-
-    @property
-    def lateness_us(self) -> int:
-        """How much of the log has to follow before a window is answered."""
-
+# How a live run is doing: where every line since the start went, how many came in a second of
+# late, how far what is counted lies behind what happens if that is known, and how much of the log
+# has to follow before a window is answered; times in microseconds.
+Status: TypeAlias = tuple[dict[str, Any], float, int | None, int]
 
 # What is beyond these is told with an exponent.
 _SMALL = 1e-3
@@ -103,13 +88,14 @@ def status_line(status: Status) -> Line:
 
     What is zero, but for the first two, is left out.
     """
-    said = [Part(f"{_counted(status.lines['fed'], 'line')}, {_rate(status.per_second)}/s")]
-    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(status.lines)]
-    if status.lag_us is not None:
-        said.append(Part(f"lag {_span(status.lag_us)}"))
-    elif status.lateness_us and status.lines["fed"]:
+    lines, per_second, lag_us, lateness_us = status
+    said = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
+    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(lines)]
+    if lag_us is not None:
+        said.append(Part(f"lag {_span(lag_us)}"))
+    elif lateness_us and lines["fed"]:
         # Else a screen without a table would look like one without lines.
-        late = _span(status.lateness_us)
+        late = _span(lateness_us)
         said.append(Part(f"first answer when the log is {late} on (--lateness)"))
     line = [said[0]]
     for part in said[1:]:
