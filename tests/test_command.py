@@ -269,7 +269,7 @@ def test_what_is_shown_can_be_spelled_anywhere(environment: dict[str, str], argu
     code = """
 import sys
 from tailrace.cli import formats, run, send, top
-top._ABOUT = send._ABOUT = "caf\\u00e9 \\u20ac"
+top.ABOUT = send.ABOUT = "caf\\u00e9 \\u20ac"
 formats._about = lambda name: ("caf\\u00e9 \\u20ac", "", "")
 sys.exit(run(sys.argv[1:]))
 """

@@ -6,9 +6,7 @@ import pytest
 import texts
 
 from tailrace.cli.parser import Defaults, Parser, variable
-from tailrace.cli.verbs import parsers
-
-VERBS = list(parsers()[1])
+from tailrace.cli.verbs import VERBS, parsers
 
 
 def options() -> list[tuple[str, str, str]]:
@@ -32,6 +30,13 @@ def parsed(
 
 def is_flag(verb: str, name: str) -> bool:
     return {option: action.nargs for action, option in parsers()[1][verb].settable()}[name] == 0
+
+
+def test_the_list_of_verbs_says_what_their_help_begins_with():
+    summaries = {name: parser.description for name, parser in parsers()[1].items()}
+    # What these do fits a line in other words than its own help has.
+    for name in summaries.keys() - {"completions", "help"}:
+        assert str(summaries[name]).startswith(VERBS[name] + "\n")
 
 
 def test_there_are_options():

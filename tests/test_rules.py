@@ -1,7 +1,9 @@
 """The rules that keep the architecture one way, as far as neither rustc nor clippy sees to it."""
 
 import ast
+import io
 import re
+import tokenize
 import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -14,6 +16,12 @@ CORE = ROOT / "rust" / "core" / "src"
 
 # The bindings convert, detach, call, convert. Policy would make them longer than this.
 BINDINGS_LINES = 2_200
+
+# Lines of code, without comments and tests: what is longer holds more than one idea.
+FILE_LINES = 600
+CLASS_LINES = 350
+# At most three, each with its reason.
+EXCEPTIONS: dict[str, str] = {}
 
 
 # What each part of the core may name besides itself, tests included. Whatever joins the wings
@@ -134,13 +142,84 @@ def test_one_file_reads_the_clock():
             assert not forbidden(file.read_text(), {"time"}), file
 
 
+def test_terminal_and_rendering_are_a_ground_floor():
+    for place, known in {"terminal": {"terminal"}, "rendering": {"rendering", "terminal"}}.items():
+        for file in (PACKAGE / place).glob("*.py"):
+            ours = {name for name in imported(file.read_text()) if name.startswith("tailrace")}
+            assert {name.split(".")[1] for name in ours} <= known, file
+
+
 def test_outputs_know_no_source_and_sources_no_output():
     for place, words in {
-        "outputs": {"sources", "driver", "cli"},
-        "sources": {"outputs", "cli"},
+        "outputs": {"sources", "runtime", "assembly", "query", "cli"},
+        "sources": {"outputs", "runtime", "assembly", "query", "cli"},
     }.items():
         for file in (PACKAGE / place).glob("*.py"):
             assert not forbidden(file.read_text(), words), file
+
+
+def test_only_the_command_knows_outputs():
+    # No logic does, then: no detection, filter, source or query, and nothing that runs them.
+    for file in PACKAGE.rglob("*.py"):
+        if file.relative_to(PACKAGE).parts[0] not in {"outputs", "cli"}:
+            assert not forbidden(file.read_text(), {"outputs", "cli"}), file
+
+
+def code_lines(source: str) -> set[int]:
+    """The lines of a Python source that are neither blank nor a comment nor a docstring."""
+    texts = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            texts |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    told = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in told | {tokenize.ENDMARKER}:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return lines - texts
+
+
+def rust_lines(source: str) -> int:
+    """How many lines of a Rust source are neither blank nor a comment nor tests."""
+    # What ends an item stands as far to the left as its attribute.
+    test = r"(?ms)^( *)#\[cfg\(test\)\]\n.*?^\1(?:\}\n|[^ \n][^\n]*;\n)"
+    source = re.sub(test, "", source)
+    return len(re.findall(r"(?m)^(?!\s*(//|$)).", source))
+
+
+def test_lines_are_counted_without_what_is_said_about_them():
+    python = (
+        '"""Module."""\n\n# Why.\nx = """\na\n"""\n\n\ndef f():\n    """One."""\n    return x\n'
+    )
+    assert code_lines(python) == {4, 5, 6, 9, 11}
+    rust = (
+        "//! Module.\nuse a;\n\n/// One.\nfn f() {}\n\n#[cfg(test)]\nuse b;\n\n#[cfg(test)]\n"
+        "#[expect(x)]\npub(super) mod tests {\n    fn g() {\n    }\n}\nfn h() {\n    // Why.\n}\n"
+    )
+    assert rust_lines(rust) == 4
+
+
+def test_no_file_and_no_class_is_too_long():
+    long = {}
+    for file in PACKAGE.rglob("*.py"):
+        source = file.read_text()
+        lines = code_lines(source)
+        name = str(file.relative_to(ROOT))
+        if len(lines) > FILE_LINES:
+            long[name] = len(lines)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                of_class = lines & set(range(node.lineno, (node.end_lineno or 0) + 1))
+                if len(of_class) > CLASS_LINES:
+                    long[f"{name}: {node.name}"] = len(of_class)
+    for crate in ("core", "python"):
+        for file in (ROOT / "rust" / crate / "src").rglob("*.rs"):
+            count = rust_lines(file.read_text())
+            if count > FILE_LINES:
+                long[str(file.relative_to(ROOT))] = count
+
+    assert len(EXCEPTIONS) <= 3
+    assert set(long) == set(EXCEPTIONS), long
 
 
 def test_the_path_check_sees_every_form():

@@ -76,7 +76,8 @@ class Choice(NamedTuple):
             agree = "the first line agrees"
         else:
             number = "all" if self.agreed == self.lines else f"{self.agreed:,}"
-            agree = f"{number} of the first {self.lines:,} lines {_agree(self.agreed)}"
+            verb = "agrees" if self.agreed == 1 else "agree"
+            agree = f"{number} of the first {self.lines:,} lines {verb}"
         return f"format {self.format}, {agree}{self._doubt()}"
 
     def _doubt(self) -> str:
@@ -120,10 +121,6 @@ class Choice(NamedTuple):
             "tailrace explain tries it"
         )
         return "\n".join(said)
-
-
-def _agree(number: int) -> str:
-    return "agrees" if number == 1 else "agree"
 
 
 def closest(data: bytes, names: Sequence[str] = DETECTED) -> str:

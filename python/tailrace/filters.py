@@ -141,8 +141,6 @@ def _pointed(text: str, message: str, start: int, end: int) -> ValueError:
     """Return an error with the condition, and a mark under what is wrong with it."""
     if not text.strip():
         return ValueError(f"where: {message}")
-    if not text.strip():
-        return ValueError(f"where: {message}")
     data = text.encode()
     before, marked, after = (
         for_people(part.decode()) for part in (data[:start], data[start:end], data[end:])

@@ -98,22 +98,11 @@ class Snapshot:
         gone: list[dict[str, Any]] | None = None,
         lookback: int = 0,
     ) -> None:
-        is_list = isinstance(rows, list)
         if by is None:
             by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
-        for name, value in (
-            ("start", start),
-            ("end", end),
-            ("keys", keys),
-            ("total", total),
-            ("lines", lines),
-            ("by", by),
-            ("other", other),
-            ("gone", gone),
-            ("lookback", lookback),
-            ("_rows", rows if is_list else None),
-            ("_table", None if is_list else rows),
-        ):
+        table = (rows, None) if isinstance(rows, list) else (None, rows)
+        values = (*table, by, end, gone, keys, lines, lookback, other, start, total)
+        for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:

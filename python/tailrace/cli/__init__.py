@@ -36,16 +36,17 @@ def run(arguments: list[str]) -> int:
         # Asked for by scripts, time and again; all the rest would cost half as much again.
         print(f"tailrace {__version__}")
         return 0
-    from tailrace.cli import verbs  # noqa: PLC0415 - as said above
+    from tailrace.cli.parser import UsageError  # noqa: PLC0415 - as said above
+    from tailrace.cli.verbs import run as run_verb  # noqa: PLC0415 - as said above
     from tailrace.terminal.escape import for_people  # noqa: PLC0415 - as said above
     from tailrace.terminal.streams import OutputError, say  # noqa: PLC0415 - as said above
 
     # What a terminal cannot spell is no reason to end, be it in a help text or in a table.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     try:
-        code = verbs.run(arguments)
+        code = run_verb(arguments)
         sys.stdout.flush()
-    except verbs.UsageError as error:
+    except UsageError as error:
         # What is wrong with a format or a condition is shown below its text.
         said = "\n".join(map(for_people, str(error).split("\n")))
         say(f"{error.place}: {said}")

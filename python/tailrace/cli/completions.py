@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from tailrace.cli.parser import UsageError
 from tailrace.names import one_of
+from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.cli.parser import Parser
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "bash|zsh|fish|man"
+
+ABOUT = """\
 Print what makes a shell complete tailrace's verbs, options and values.
 
 A SHELL is bash, zsh or fish; man prints the manual page.
 """
 
-_EXAMPLES = """\
+EXAMPLES = """\
 Examples:
   tailrace completions bash > ~/.local/share/bash-completion/completions/tailrace
   tailrace completions zsh > ~/.zfunc/_tailrace   (any directory of $fpath)
@@ -31,30 +37,17 @@ Examples:
 _TEXTS = {"bash": "tailrace.bash", "zsh": "_tailrace", "fish": "tailrace.fish", "man": "tailrace.1"}
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser: Parser = verbs.add_parser(
-        "completions",
-        usage="tailrace completions bash|zsh|fish|man",
-        help="Print what makes a shell complete, or the manual page.",
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-    )
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
     parser.add_argument("shell", metavar="|".join(_TEXTS), nargs="?", help=argparse.SUPPRESS)
-    parser.set_defaults(act=_print)
-    return parser
 
 
-def _print(given: argparse.Namespace) -> int:
+def act(given: argparse.Namespace) -> Callable[[], None]:
+    """Check the arguments and return what is to be done."""
     if given.shell is None:
-        raise UsageError(f"no shell; name one of {', '.join(_TEXTS)}", given.verb)
-    try:
-        name = _TEXTS[one_of(given.shell, list(_TEXTS), "shell")]
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    import pkgutil  # noqa: PLC0415 - other verbs need none of it
+        raise ValueError(f"no shell; name one of {', '.join(_TEXTS)}")
+    return partial(_show, _TEXTS[one_of(given.shell, list(_TEXTS), "shell")])
 
-    from tailrace.terminal.streams import write  # noqa: PLC0415 - as above
 
+def _show(name: str) -> None:
     write(sys.stdout, pkgutil.get_data("tailrace.cli", f"shell/{name}") or b"")
-    return 0

@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace.cli.parser import UsageError
 from tailrace.detection import Detector, closest
 from tailrace.names import AUTO, checked_format, one_of
 from tailrace.sources import Chunk
@@ -19,11 +19,54 @@ from tailrace.terminal.excerpt import excerpt, shown, terminal_width
 from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from tailrace.cli.parser import Parser
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
+
+USAGE = "[OPTIONS] FORMAT [LINE]"
+
+ABOUT = """\
+Show how a line is read, piece by piece, or why it is not.
+
+FORMAT is what --log-format takes: auto, a name, or the text of a format. LINE is a line of the log;
+without one, or with -, it is the first of standard input. Lines in front of it that name the
+columns, as W3C and CSV have them, belong to it. The exit code is 1 if it is not of the format.
+"""
+
+EXAMPLES = """\
+Examples:
+  tailrace explain auto < access.log
+  tailrace explain combined '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5'
+  tailrace explain '$remote_addr [$time_local] "$request" $status' < access.log
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("log_format", metavar="auto|NAME", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("line", metavar="LINE", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="text for people, or one JSON object (default text)",
+    )
+
+
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
+    if given.log_format is None:
+        raise ValueError("no format; write auto, a name or a text, and a line")
+    one_of(given.format, ["text", "jsonl"], "output format")
+    checked_format(given.log_format, auto=True)
+    line = None if given.line in {None, STDIN} else os.fsencode(given.line)
+    if line is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise ValueError("no line; write one behind the format, or redirect a log")
+    return partial(_show, given.log_format, line, jsonl=given.format == "jsonl")
+
 
 # Lines that name the columns; more of them are no log.
 _MOST_HEADERS = 100
@@ -31,7 +74,7 @@ _MOST_HEADERS = 100
 _MARGIN = "  "
 
 
-def _run_explain(spec: str, line: bytes | None, *, jsonl: bool) -> int:
+def _show(spec: str, line: bytes | None, *, jsonl: bool) -> int:
     """Explain a line, or the first of standard input; exit with 1 if it is not of the format."""
     data, found = _of_input(spec) if line is None else (line, _explained(spec, line))
     if jsonl:
@@ -161,54 +204,3 @@ def _table(rows: list[tuple[str, str, str, str, str]]) -> list[str]:
 
 def _fitted(text: str, columns: int) -> str:
     return cut(text, columns - 2, "...") if width(text) > columns else text
-
-
-_ABOUT = """\
-Show how a line is read, piece by piece, or why it is not.
-
-FORMAT is what --log-format takes: auto, a name, or the text of a format. LINE is a line of the log;
-without one, or with -, it is the first of standard input. Lines in front of it that name the
-columns, as W3C and CSV have them, belong to it. The exit code is 1 if it is not of the format.
-"""
-
-_EXAMPLES = """\
-Examples:
-  tailrace explain auto < access.log
-  tailrace explain combined '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5'
-  tailrace explain '$remote_addr [$time_local] "$request" $status' < access.log
-"""
-
-
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser: Parser = verbs.add_parser(
-        "explain",
-        usage="tailrace explain [OPTIONS] FORMAT [LINE]",
-        help=_ABOUT.partition("\n")[0],
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-    )
-    parser.add_argument("log_format", metavar="auto|NAME", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("line", metavar="LINE", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--format",
-        default="text",
-        metavar="text|jsonl",
-        help="text for people, or one JSON object (default text)",
-    )
-    parser.set_defaults(act=_explain)
-    return parser
-
-
-def _explain(given: argparse.Namespace) -> int:
-    if given.log_format is None:
-        raise UsageError("no format; write auto, a name or a text, and a line", given.verb)
-    try:
-        one_of(given.format, ["text", "jsonl"], "output format")
-        checked_format(given.log_format, auto=True)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    line = None if given.line in {None, STDIN} else os.fsencode(given.line)
-    if line is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("no line; write one behind the format, or redirect a log", given.verb)
-    return _run_explain(given.log_format, line, jsonl=given.format == "jsonl")

@@ -4,20 +4,65 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
-from tailrace.cli.parser import UsageError
 from tailrace.names import DETECTED, one_of
 from tailrace.terminal.escape import for_people
 from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tailrace.cli.parser import Parser
 
-__all__ = ["NOTES", "add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "NOTES", "USAGE", "act", "add_arguments"]
+
+USAGE = "[OPTIONS] [NAME]..."
+
+ABOUT = """\
+Show which formats of log lines have a name, and which fields.
+
+With a NAME it shows an example line and its fields. A format without a name is pasted as it stands
+in the server's configuration; tailrace explain shows how its lines are read.
+"""
+
+EXAMPLES = """\
+Examples:
+  tailrace formats
+  tailrace formats combined
+  tailrace formats --fields
+  tailrace formats --format jsonl | jq -r .name
+"""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("names", metavar="NAME", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--format",
+        default="text",
+        metavar="text|jsonl",
+        help="text for people, or one JSON object a format (default text)",
+    )
+    parser.add_argument(
+        "--fields",
+        action="store_true",
+        help="show the fields that have the same name in all formats, with their types and units",
+    )
+
+
+def act(given: argparse.Namespace) -> Callable[[], None]:
+    """Check the arguments and return what is to be done."""
+    one_of(given.format, ["text", "jsonl"], "output format")
+    names = [
+        one_of(name, list(_core.FORMATS), "format", "tailrace formats") for name in given.names
+    ]
+    if given.fields and names:
+        raise ValueError("--fields are those of all formats; leave the names out, or --fields")
+    json = given.format == "jsonl"
+    return partial(_show_fields, json=json) if given.fields else partial(_show, names, json=json)
 
 
 class Notes(NamedTuple):
@@ -66,7 +111,7 @@ NOTES: dict[str, Notes] = {
 }
 
 
-def _run_formats(names: list[str], *, json: bool) -> int:
+def _show(names: list[str], *, json: bool) -> None:
     """Print all there is to say about these formats, or a table of those that there are."""
     if json:
         text = "".join(f"{_json(name)}\n" for name in names or _core.FORMATS)
@@ -75,7 +120,6 @@ def _run_formats(names: list[str], *, json: bool) -> int:
     else:
         text = _table()
     write(sys.stdout, text)
-    return 0
 
 
 _STEPS = """\
@@ -88,7 +132,7 @@ Steps behind a field's name, several in a row if need be:
 """
 
 
-def _run_fields(*, json: bool) -> int:
+def _show_fields(*, json: bool) -> None:
     """Print the fields that have the same name in all formats."""
     names = _core.names()
     if json:
@@ -100,12 +144,11 @@ def _run_fields(*, json: bool) -> int:
     else:
         text = f"{_aligned([('field', 'type', 'what it is'), *names])}\n{_STEPS}"
     write(sys.stdout, text)
-    return 0
 
 
 def _table() -> str:
     rows = [("format", "detected", "what it is")]
-    rows += [(name, _detected(name), _about(name)[0]) for name in _core.FORMATS]
+    rows += [(name, "yes" if name in DETECTED else "no", _about(name)[0]) for name in _core.FORMATS]
     return (
         f"{_aligned(rows)}\ntailrace formats NAME shows its fields; --log-format NAME chooses it.\n"
     )
@@ -180,10 +223,6 @@ def _fields(name: str) -> list[_Field]:
     return [_Field(field, kind, values[field], field not in given) for field, kind in kinds]
 
 
-def _detected(name: str) -> str:
-    return "yes" if name in DETECTED else "no"
-
-
 def _aligned(rows: Sequence[tuple[str, str, str]]) -> str:
     wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "".join(f"{row[0]:{wide[0]}}  {row[1]:{wide[1]}}  {row[2]}\n" for row in rows)
@@ -195,59 +234,3 @@ def _indented(text: str) -> str:
 
 def _listed(texts: tuple[str, ...]) -> str:
     return "".join(f"  - {text}\n" for text in texts)
-
-
-_ABOUT = """\
-Show which formats of log lines have a name, and which fields.
-
-With a NAME it shows an example line and its fields. A format without a name is pasted as it stands
-in the server's configuration; tailrace explain shows how its lines are read.
-"""
-
-_EXAMPLES = """\
-Examples:
-  tailrace formats
-  tailrace formats combined
-  tailrace formats --fields
-  tailrace formats --format jsonl | jq -r .name
-"""
-
-
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser: Parser = verbs.add_parser(
-        "formats",
-        usage="tailrace formats [OPTIONS] [NAME]...",
-        help=_ABOUT.partition("\n")[0],
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-    )
-    parser.add_argument("names", metavar="NAME", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--format",
-        default="text",
-        metavar="text|jsonl",
-        help="text for people, or one JSON object a format (default text)",
-    )
-    parser.add_argument(
-        "--fields",
-        action="store_true",
-        help="show the fields that have the same name in all formats, with their types and units",
-    )
-    parser.set_defaults(act=_formats)
-    return parser
-
-
-def _formats(given: argparse.Namespace) -> int:
-    try:
-        one_of(given.format, ["text", "jsonl"], "output format")
-        names = [
-            one_of(name, list(_core.FORMATS), "format", "tailrace formats") for name in given.names
-        ]
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    if given.fields and names:
-        message = "--fields are those of all formats; leave the names out, or --fields"
-        raise UsageError(message, given.verb)
-    json = given.format == "jsonl"
-    return _run_fields(json=json) if given.fields else _run_formats(names, json=json)

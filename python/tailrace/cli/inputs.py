@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from tailrace.cli.parser import UsageError
 from tailrace.errors import TailraceError
 from tailrace.names import AUTO, host_and_port
-from tailrace.query import Query, from_files, from_flume, merge
+from tailrace.query import from_files, from_flume, merge
 from tailrace.sources.globs import is_pattern, matching
 from tailrace.sources.text import STDIN, check_log
 from tailrace.terminal.escape import for_people
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.cli.parser import Parser
+    from tailrace.query import Query
 
-__all__ = ["FLUME", "add_verb", "can_be_read", "check_addresses", "is_flume", "is_typed", "jobs"]
-__all__ += ["log_format", "matching_files", "positive", "query", "sources"]
+__all__ = ["FIELDS", "FLUME", "add_arguments", "check_addresses", "given_or_stdin", "is_flume"]
+__all__ += ["is_typed", "jobs", "log_format", "matching_files", "positive", "query", "readable"]
+__all__ += ["sources"]
 
 FLUME = "flume://"
 
@@ -31,20 +33,15 @@ _MAX_JOBS = 1_024
 # Formats whose columns can be named.
 _DELIMITED = ("csv", "tsv")
 
-_FIELDS = """\
+FIELDS = """\
 tailrace formats lists the formats, with a NAME its fields, with --fields what fields mean.
+
 """
+"""Stands before the examples."""
 
 
-def add_verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add a verb that reads sources, with the options that all of them have."""
-    parser: Parser = verbs.add_parser(
-        name,
-        usage=f"tailrace {name} [OPTIONS] [SOURCE]...",
-        help=about.partition("\n")[0],
-        description=about,
-        epilog=f"{_FIELDS}\n{examples}",
-    )
+def add_arguments(parser: Parser, where_is_told: str) -> None:
+    """Add what every verb that reads lines takes."""
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--log-format",
@@ -77,8 +74,8 @@ def add_verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noq
     parser.add_argument(
         "--where",
         metavar="CONDITION",
-        help="look only at lines for which this holds: 'status >= 500 and method == POST'"
-        + (", see below" if name == "parse" else ", see tailrace help parse"),
+        help="look only at lines for which this holds: 'status >= 500 and method == POST', see "
+        + where_is_told,
     )
     parser.add_argument(
         "--since",
@@ -90,34 +87,39 @@ def add_verb(verbs: Any, name: str, about: str, examples: str) -> Parser:  # noq
         "--until", metavar="WHEN", help="only at lines whose own time is before this"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
-    return parser
 
 
-def sources(given: argparse.Namespace) -> tuple[tuple[str, ...], bool]:
+def sources(given: argparse.Namespace) -> tuple[list[str], bool]:
     """
     Return the sources that can be read, and whether there are others; says which and why.
 
     Without any, that is standard input if it is no terminal.
     """
     given.sources = matching_files(given.sources)
-    names = tuple(given.sources)
-    verb = given.verb
-    if not names:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError(
-                "no source; name a file, - for standard input, or flume://HOST:PORT", verb
-            )
-        names = (STDIN,)
+    what = "source; name a file, - for standard input, or flume://HOST:PORT"
+    names = given_or_stdin(given.sources, what)
+    check_addresses(names)
+    return readable(names, follow=given.follow)
+
+
+def given_or_stdin(names: list[str], what: str) -> list[str]:
+    """Return the names, or that of standard input if there are none."""
+    if not names and (sys.stdin is None or sys.stdin.isatty()):
+        raise ValueError(f"no {what}")
     if names.count(STDIN) > 1:
-        raise UsageError("standard input can be read once; name - once", verb)
-    check_addresses(names, verb)
-    good = tuple(source for source in names if can_be_read(source, follow=given.follow))
+        raise ValueError("standard input can be read once; name - once")
+    return names or [STDIN]
+
+
+def readable(names: list[str], *, follow: bool = False) -> tuple[list[str], bool]:
+    """Return the names that can be read, and whether there are others; says which and why."""
+    good = [name for name in names if _can_be_read(name, follow=follow)]
     if not good:
         raise SystemExit(2)
     return good, len(good) < len(names)
 
 
-def is_typed(names: tuple[str, ...]) -> bool:
+def is_typed(names: Sequence[str]) -> bool:
     """Tell whether lines come from a keyboard."""
     return STDIN in names and os.isatty(0)
 
@@ -127,27 +129,19 @@ def is_flume(source: str) -> bool:
     return source.startswith(FLUME)
 
 
-def check_addresses(sources: Sequence[str], verb: str) -> None:
-    """
-    See that what is meant as an address is one, and named once.
-
-    Raises:
-        UsageError: It is not.
-    """
+def check_addresses(sources: Sequence[str]) -> None:
+    """See that what is meant as an address is one, and named once."""
     seen: list[tuple[str, int]] = []
     for source in sources:
         if is_flume(source):
-            try:
-                address = host_and_port(source.removeprefix(FLUME))
-            except ValueError as error:
-                raise UsageError(str(error), verb) from error
+            address = host_and_port(source.removeprefix(FLUME))
             # Of port 0 each gets another.
             if address in seen and address[1]:
-                raise UsageError(f"{source!r} is named twice; name it once", verb)
+                raise ValueError(f"{source!r} is named twice; name it once")
             seen.append(address)
         elif source.startswith("flume:") and not os.path.lexists(source):
             meant = FLUME + source.removeprefix("flume:").lstrip("/")
-            raise UsageError(f"{source!r} is no file; did you mean {meant}?", verb)
+            raise ValueError(f"{source!r} is no file; did you mean {meant}?")
 
 
 def matching_files(sources: Sequence[str]) -> list[str]:
@@ -161,8 +155,7 @@ def matching_files(sources: Sequence[str]) -> list[str]:
     return names
 
 
-def can_be_read(source: str, *, follow: bool) -> bool:
-    """Tell whether a source can be read; says why not."""
+def _can_be_read(source: str, *, follow: bool) -> bool:
     if is_flume(source):
         return True
     if source == STDIN and sys.stdin is None:
@@ -187,12 +180,11 @@ def can_be_read(source: str, *, follow: bool) -> bool:
 
 def _mend(source: str, error: OSError) -> str:
     """Say what is wrong with a source, and how to mend it where that is known."""
-    if isinstance(error, FileNotFoundError) and "://" in source:
-        return "no such source; a source is a path, - or flume://HOST:PORT"
-    if isinstance(error, FileNotFoundError) and is_pattern(source):
-        return "no file matches; check the pattern"
     if isinstance(error, FileNotFoundError):
-        return "no such file; check the name"
+        if "://" in source:
+            return "no such source; a source is a path, - or flume://HOST:PORT"
+        pattern = is_pattern(source)
+        return "no file matches; check the pattern" if pattern else "no such file; check the name"
     if isinstance(error, IsADirectoryError):
         return f"is a directory; name the files in it, such as {for_people(source.rstrip('/'))}/*"
     if isinstance(error, PermissionError):
@@ -201,12 +193,7 @@ def _mend(source: str, error: OSError) -> str:
 
 
 def log_format(given: argparse.Namespace) -> str:
-    """
-    Return what the lines look like.
-
-    Raises:
-        ValueError: There are columns for what has none.
-    """
+    """Return what the lines look like."""
     name: str = given.log_format
     if not given.columns:
         return name
@@ -220,46 +207,31 @@ def log_format(given: argparse.Namespace) -> str:
 
 def jobs(given: argparse.Namespace) -> int | None:
     """Return how many threads are asked for, if it is said."""
-    if given.jobs is None:
-        return None
-    try:
-        return positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
+    return None if given.jobs is None else positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
 
 
 def positive(text: str, option: str, what: str, most: int) -> int:
-    """
-    Return a number of at least one.
-
-    Raises:
-        ValueError: It is none, or larger than *most*.
-    """
+    """Return a number from one to *most*."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= most:
         return int(text)
     raise ValueError(f"{option}: {text!r} is no number of {what}; write 1 to {most:,}")
 
 
-def query(names: tuple[str, ...], given: argparse.Namespace) -> Query:
+def query(names: Sequence[str], given: argparse.Namespace) -> Query:
     """Return a query of the sources, in their order; files that stand together are one."""
-    queries: list[Query] = []
-    files: list[str] = []
 
-    def add_files() -> None:
-        if files:
-            queries.append(from_files(*files, format=given.log_format, follow=given.follow))
-            files.clear()
+    def kind(name: str) -> tuple[bool, bool]:
+        # Standard input has no name to follow.
+        return is_flume(name), name == STDIN and given.follow
 
-    for name in names:
-        if not is_flume(name) and (name != STDIN or not given.follow):
-            files.append(name)
-            continue
-        add_files()
-        if name == STDIN:
-            queries.append(from_files(name, format=given.log_format))
+    queries = []
+    for (flume, unnamed), group in groupby(names, kind):
+        if flume:
+            addresses = [name.removeprefix(FLUME) for name in group]
+            queries.append(from_flume(*addresses, format=given.log_format))
         else:
-            queries.append(from_flume(name.removeprefix(FLUME), format=given.log_format))
-    add_files()
+            follow = given.follow and not unnamed
+            queries.append(from_files(*group, format=given.log_format, follow=follow))
     asked = merge(*queries)
     if given.where is not None:
         asked = asked.where(given.where)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from tailrace import _core
 from tailrace.cli import inputs
-from tailrace.cli.parser import UsageError
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace.cli.signals import Signals
@@ -25,25 +24,27 @@ from tailrace.terminal.streams import write
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
-    from tailrace._types import Columns, Output
     from tailrace.cli.parser import Parser
     from tailrace.outputs.rejects import RejectsFile
     from tailrace.query import Query
     from tailrace.runtime.rows import Made, Rows
     from tailrace.runtime.run import Run
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "[OPTIONS] [SOURCE]..."
+
+ABOUT = """\
 Turn lines into their fields, in the order of the input.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT;
 there may be several, of any kind. Files in gzip, bzip2, xz and zstd are unpacked.
 """
 
-_EXAMPLES = """\
-Conditions:
+EXAMPLES = f"""\
+{inputs.FIELDS}Conditions:
   status >= 500                    ==  !=  <  <=  >  >=
   method in (POST, PUT)            one of several; not in: none of them
   url startswith /api/             also endswith, contains; not contains, ...
@@ -64,9 +65,9 @@ Examples:
 """
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser = inputs.add_verb(verbs, "parse", _ABOUT, _EXAMPLES)
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    inputs.add_arguments(parser, "below")
     parser.add_argument(
         "--fields",
         metavar="FIELD,FIELD...",
@@ -85,45 +86,31 @@ def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export i
         help="write each rejected line there: its number, the byte from which on it is not of the "
         "format, the reason and the line, as it was, with tabs between them",
     )
-    parser.set_defaults(act=_parse)
-    return parser
 
 
-def _parse(given: argparse.Namespace) -> int:
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
     names, failed = inputs.sources(given)
-    try:
-        given.log_format = inputs.log_format(given)
-        one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
-        if given.format in arrow.FORMATS:
-            _check_arrow(given.format)
-        checked_format(given.log_format, auto=True)
-        wanted = None if given.fields is None else _names_of(given.fields)
-        checked_fields(wanted or [], given.log_format)
-        query = inputs.query(names, given).checked(wanted or [])
-        rejects = None if given.rejects is None else _rejects(given.rejects, names)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    with rejects or nullcontext():
-        return run_parse(
-            query,
-            fields=wanted,
-            output=given.format,
-            rejects=rejects,
-            several=len(given.sources) > 1,
-            typed=inputs.is_typed(names),
-            strict=given.strict,
-            failed=failed,
-            jobs=inputs.jobs(given),
-        )
+    given.log_format = inputs.log_format(given)
+    one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
+    if given.format in arrow.FORMATS:
+        _check_arrow(given.format)
+    checked_format(given.log_format, auto=True)
+    fields = None if given.fields is None else _names_of(given.fields)
+    checked_fields(fields or [], given.log_format)
+    query = inputs.query(names, given).checked(fields or [])
+    rejects = None if given.rejects is None else _rejects(given.rejects, names)
+    jobs, typed = inputs.jobs(given), inputs.is_typed(names)
+
+    def work() -> int:
+        with rejects or nullcontext():
+            return _run(given, query, fields, rejects, jobs=jobs, typed=typed, failed=failed)
+
+    return work
 
 
 def _check_arrow(output: str) -> None:
-    """
-    See that columns can be written, and are not written to a terminal.
-
-    Raises:
-        ValueError: They cannot, or are.
-    """
+    """See that columns can be written, and are not written to a terminal."""
     if sys.stdout.isatty():
         raise ValueError(
             f"--format {output} is not text, and standard output is a terminal; redirect it: "
@@ -142,13 +129,8 @@ def _names_of(fields: str) -> list[str]:
     return names
 
 
-def _rejects(path: str, sources: tuple[str, ...]) -> RejectsFile:
-    """
-    Open the file of rejected lines.
-
-    Raises:
-        ValueError: It cannot be, or it is in use.
-    """
+def _rejects(path: str, sources: Sequence[str]) -> RejectsFile:
+    """Open the file of rejected lines, if it is none that is in use."""
     if path == STDIN:
         raise ValueError("--rejects: rejected lines go into a file; name one, or /dev/stderr")
     from tailrace.outputs.rejects import RejectsFile  # noqa: PLC0415 - only where asked for
@@ -167,51 +149,42 @@ def _rejects(path: str, sources: tuple[str, ...]) -> RejectsFile:
         raise ValueError(f"--rejects {error}") from error
 
 
-def run_parse(
+def _run(
+    given: argparse.Namespace,
     query: Query,
-    *,
     fields: list[str] | None,
-    output: Output | Columns,
     rejects: RejectsFile | None,
-    several: bool,
-    typed: bool,
-    strict: bool,
-    failed: bool,
+    *,
     jobs: int | None,
+    typed: bool,
+    failed: bool,
 ) -> int:
-    """
-    Print the fields of every line.
-
-    Where there are several sources, the name of its own stands before each rejected line; `typed`
-    says that lines come from a keyboard.
-    """
-    columns = output == "arrow" or output == "parquet"  # noqa: PLR1714 - so that types are told
-    prefix = None if rejects is None else _prefix if several else _no_prefix
-    text = None if columns else cast("Output", output)
-    run = query.rows(_as_made, fields, RowOptions(text, output != "jsonl", prefix), jobs=jobs)
+    is_text = given.format in FORMATS
+    prefix = None if rejects is None else _prefix if len(given.sources) > 1 else _no_prefix
+    options = RowOptions(given.format if is_text else None, given.format != "jsonl", prefix)
+    run = query.rows(_as_made, fields, options, jobs=jobs)
     rows = run.processor
     # Who has a file of rejected lines looks there.
     if rejects is None and sys.stderr.isatty():
         rows.samples = Samples(run.intake.names)
-    file = arrow.ArrowFile(sys.stdout, output) if columns else None
-    writer = _Writer(rows, file, rejects, headed=output != "csv")
+    file = None if is_text else arrow.ArrowFile(sys.stdout, given.format)
+    writer = _Writer(rows, file, rejects, headed=given.format != "csv")
     with Signals(run.stop) as signals:
-        live, finite = run.live, run.finite
         code = 0
-        if finite is not None:
+        if run.finite is not None:
             shown = not typed and goes_to_file()
-            signals.progress = progress = Progress(finite.progress, shown=shown)
+            signals.progress = progress = Progress(run.finite.progress, shown=shown)
             code = replayed(run, progress, writer.write)
-        elif live is not None:
-            code = served(live, None, signals, lambda: _serve(run, writer))
-            if code == 0 and run.problems:
+        elif run.live is not None:
+            code = served(run.live, signals, lambda: _serve(run, writer))
+            if code == UNREADABLE:
+                return 2
+            if run.problems:
                 # They were told when they came.
                 code = 1
-        if code == UNREADABLE:
-            return 2
         writer.end(run.intake.spec(0), fields)
         code = signals.code or code
-    return ended(code, rows.lines(), rows.samples, strict=strict, failed=failed)
+    return ended(code, run, strict=given.strict, failed=failed)
 
 
 def _as_made(made: Made) -> Made:

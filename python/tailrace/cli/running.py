@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailrace.errors import TailraceError, in_words
-from tailrace.outputs.screen import Screen
 from tailrace.rendering.text import lines_summary
 from tailrace.terminal.escape import for_people
 from tailrace.terminal.excerpt import excerpt, terminal_width
-from tailrace.terminal.streams import OutputError, say
+from tailrace.terminal.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from tailrace.cli.progress import Progress
     from tailrace.cli.signals import Signals
-    from tailrace.outputs.blocks import Blocks
     from tailrace.runtime.intake import Intake
     from tailrace.runtime.live import LiveFeeds
     from tailrace.runtime.run import Run
-    from tailrace.samples import Samples
 
 __all__ = ["UNREADABLE", "ended", "replayed", "say_formats", "served"]
 
-T = TypeVar("T")
+O = TypeVar("O")  # noqa: E741 - what is handed out
 
 UNREADABLE = -1
 
 
-def replayed(run: Run[Any, T], progress: Progress, show: Callable[[T], None]) -> int:
+def replayed(
+    run: Run[Any, O], progress: Progress, show: Callable[[O], None], *, once: bool = False
+) -> int:
     """Show all that comes of sources that have their bytes at hand, and say what went wrong."""
     problems = run.problems
     try:
         with progress:
             for result in run.results():
                 say_formats(run.intake, progress.say)
+                if once:
+                    progress.end()
                 show(result)
     except BrokenPipeError:
         raise
@@ -53,15 +52,13 @@ def replayed(run: Run[Any, T], progress: Progress, show: Callable[[T], None]) ->
 
 def served(
     source: LiveFeeds,
-    out: Screen | Blocks | None,
     signals: Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
+    tell: Callable[[str], None] = say,
 ) -> int:
     """Open a live source, do the work until it ends or a signal asks for it, and close it."""
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
     import logging  # noqa: PLC0415 - as above
-
-    tell = say if out is None else out.say
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -80,9 +77,6 @@ def served(
             return UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
-        if isinstance(out, Screen):
-            # Between two steps of the loop nothing is half drawn.
-            signals.redraw = lambda number: loop.call_soon_threadsafe(_redraw, out, number)
         tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
         try:
             await work()
@@ -90,7 +84,7 @@ def served(
             tell(f"tailrace: {for_people(str(error))}")
             return 1
         finally:
-            signals.wake = signals.redraw = None
+            signals.wake = None
             await source.close()
         return 0
 
@@ -106,32 +100,21 @@ def served(
         logger.removeHandler(handler)
 
 
-def _redraw(screen: Screen, number: int) -> None:
-    # What cannot be written any more is said by the next answer.
-    with suppress(OutputError, BrokenPipeError):
-        if number == signal.SIGWINCH:
-            screen.resized()
-        else:
-            screen.continued()
-
-
 def _cannot_begin(error: OSError | TailraceError) -> str:
     import errno  # noqa: PLC0415 - only for a mistake
 
     # What has no name of a file is of a socket.
     if not isinstance(error, OSError) or error.filename:
         return in_words(error)
-    if error.errno == errno.EADDRINUSE:
-        return f"{_reason(error)}: another program listens there; stop it, or take another port"
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"{_reason(error)}: ports below 1024 need rights; take a higher one"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{_reason(error)}: take an address of this machine, or 0.0.0.0 for all"
-    return f"{_reason(error)}; check the host and the port"
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).rstrip(".")
+    rights = ": ports below 1024 need rights; take a higher one"
+    mends = {
+        errno.EADDRINUSE: ": another program listens there; stop it, or take another port",
+        errno.EADDRNOTAVAIL: ": take an address of this machine, or 0.0.0.0 for all",
+        errno.EACCES: rights,
+        errno.EPERM: rights,
+    }
+    reason = (error.strerror or str(error)).rstrip(".")
+    return reason + mends.get(error.errno or 0, "; check the host and the port")
 
 
 def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
@@ -141,11 +124,10 @@ def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
         tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
 
 
-def ended(
-    code: int, lines: dict[str, Any], samples: Samples | None, *, strict: bool, failed: bool
-) -> int:
+def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
     """Say where all lines went, show some that were rejected, and return the exit code."""
     sys.stdout.flush()
+    lines, samples = run.processor.lines(), run.processor.samples
     said = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         said += "; no line is of this format, see --log-format"

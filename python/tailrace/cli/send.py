@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tailrace.cli import inputs
-from tailrace.cli.parser import UsageError
 from tailrace.names import host_and_port
-from tailrace.sources.text import STDIN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace.cli.parser import Parser
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "[OPTIONS] [FILE]... flume://HOST:PORT"
+
+ABOUT = """\
 Send lines to a Flume receiver, as the Avro sink of an agent does.
 
 A FILE is a path, plain or in gzip, bzip2, xz or zstd, or - for standard input (in a pipe it need
@@ -25,7 +26,7 @@ Each line is an event with the headers that a spooldir source and a timestamp in
 file, the path (not for standard input), and timestamp, when it was read, in milliseconds.
 """
 
-_EXAMPLES = """\
+EXAMPLES = """\
 Nothing is sent twice. When the receiver fails, the exit code is 1, and the last line says how many
 lines were acknowledged and of how many nobody knows.
 
@@ -41,15 +42,8 @@ _MAX_CONNECTIONS = 1_024
 _SEND_BATCH = 100
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser: Parser = verbs.add_parser(
-        "send",
-        usage="tailrace send [OPTIONS] [FILE]... flume://HOST:PORT",
-        help=_ABOUT.partition("\n")[0],
-        description=_ABOUT,
-        epilog=_EXAMPLES,
-    )
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
     option = parser.add_argument
     option("sources", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
     option(
@@ -68,51 +62,33 @@ def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export i
         metavar="N/s",
         help="how many lines a second, batches evenly spaced (default: what the receiver takes)",
     )
-    parser.set_defaults(act=_send)
-    return parser
 
 
-def _send(given: argparse.Namespace) -> int:
-    verb = given.verb
-    inputs.check_addresses(given.sources, verb)
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
+    inputs.check_addresses(given.sources)
     targets = [word for word in given.sources if inputs.is_flume(word)]
     names = inputs.matching_files([word for word in given.sources if not inputs.is_flume(word)])
     if len(targets) != 1:
         what = "no receiver" if not targets else f"{len(targets)} receivers"
-        raise UsageError(f"{what}; name one, such as flume://127.0.0.1:9092", verb)
-    try:
-        host, port = host_and_port(targets[0].removeprefix(inputs.FLUME))
-        rate = None if given.rate is None else _rate(given.rate)
-        batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
-        if given.batch is not None:
-            batch = inputs.positive(given.batch, "--batch", "lines", 1_000_000)
-        connections = inputs.positive(
-            given.connections, "--connections", "connections", _MAX_CONNECTIONS
-        )
-    except ValueError as error:
-        raise UsageError(str(error), verb) from error
-    if port == 0:
-        raise UsageError(f"{targets[0]!r}: nobody listens on port 0; name the receiver's", verb)
-    if not names:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError("no file; name one, or - for standard input", verb)
-        names = [STDIN]
-    if names.count(STDIN) > 1:
-        raise UsageError("standard input can be read once; name - once", verb)
-    good = [name for name in names if inputs.can_be_read(name, follow=False)]
-    if not good:
-        raise SystemExit(2)
-    from tailrace.cli.sending import run_send  # noqa: PLC0415 - a wrong argument needs none of it
-
-    return run_send(
-        good,
-        host,
-        port,
-        batch=batch,
-        connections=connections,
-        rate=rate,
-        failed=len(good) < len(names),
+        raise ValueError(f"{what}; name one, such as flume://127.0.0.1:9092")
+    host, port = host_and_port(targets[0].removeprefix(inputs.FLUME))
+    rate = None if given.rate is None else _rate(given.rate)
+    batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
+    if given.batch is not None:
+        batch = inputs.positive(given.batch, "--batch", "lines", 1_000_000)
+    connections = inputs.positive(
+        given.connections, "--connections", "connections", _MAX_CONNECTIONS
     )
+    if port == 0:
+        raise ValueError(f"{targets[0]!r}: nobody listens on port 0; name the receiver's")
+    names = inputs.given_or_stdin(names, "file; name one, or - for standard input")
+    good, failed = inputs.readable(names)
+    from tailrace.cli.sending import Sending  # noqa: PLC0415 - a wrong argument needs none of it
+
+    return Sending(
+        good, host, port, batch=batch, connections=connections, rate=rate, failed=failed
+    ).run
 
 
 def _rate(text: str) -> float:

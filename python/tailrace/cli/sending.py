@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._flume.client import MAX_PARAMETER_BYTES
+from tailrace.cli.signals import INTERRUPTED
 from tailrace.errors import TailraceError
 from tailrace.runtime.clock import Clock
 from tailrace.sender import ANSWER_TIMEOUT_S, Sender, place
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tailrace.sender import Counts
     from tailrace.sources.unpacking import Unpacker
 
-__all__ = ["run_send"]
+__all__ = ["Sending"]
 
 # How much is read at a time: large enough that a read costs nothing.
 _READ_BYTES = 1024 * 1024
@@ -36,83 +37,34 @@ _READ_BYTES = 1024 * 1024
 # How long a batch waits for lines of a pipe before it leaves as it is. An agent waits 3 s.
 _IDLE_S = 1.0
 
-_INTERRUPTED = 130
-
 # The parameter of a call, and how many lines it holds.
 _Batch: TypeAlias = tuple[bytes, int]
 
-_INPUT_ERRORS = (OSError, TailraceError)
 
-
-def run_send(
-    names: Sequence[str],
-    host: str,
-    port: int,
-    *,
-    batch: int,
-    connections: int,
-    rate: float | None,
-    failed: bool,
-) -> int:
-    """Send the lines of files, and return the exit code."""
-
-    async def run() -> int:
-        stir = asyncio.Event()
-        sender = Sender(host, port, connections=connections, stir=stir)
-        try:
-            await sender.open()
-        except OSError as error:
-            _say(_cannot_connect(host, port, error))
-            return 2
-        return await _Sending(names, sender, stir, batch=batch, rate=rate, failed=failed).run()
-
-    # Not `asyncio.run`, which takes SIGINT for itself.
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(run())
-    finally:
-        loop.close()
-
-
-class _Pace:
-    """When the next batch may leave; counted from the first one, so that it does not drift."""
-
-    def __init__(self, rate: float | None, now_s: float) -> None:
-        self._rate = rate
-        self._due_s = now_s
-
-    def wait_s(self, now_s: float) -> float:
-        return self._due_s - now_s
-
-    def sent(self, lines: int) -> None:
-        if self._rate is not None:
-            self._due_s += lines / self._rate
-
-    def idled(self, now_s: float) -> None:
-        """Do not make up for a time in which there was nothing to send."""
-        self._due_s = max(self._due_s, now_s)
-
-
-class _Sending:
-    """One run: its input, its pace and how it ended."""
+class Sending:
+    """Sends the lines of files: their input, its pace and how it ended."""
 
     def __init__(
         self,
         names: Sequence[str],
-        sender: Sender,
-        stir: asyncio.Event,
+        host: str,
+        port: int,
         *,
         batch: int,
+        connections: int,
         rate: float | None,
         failed: bool,
     ) -> None:
         self._names = names
-        self._sender = sender
-        self._stir = stir
+        self._place = place(host, port)
+        self._stir = asyncio.Event()
+        self._sender = Sender(host, port, connections=connections, stir=self._stir)
         self._batcher = Batcher(size=batch, max_bytes=MAX_PARAMETER_BYTES)
         self._clock = Clock()
-        self._loop = asyncio.get_running_loop()
-        self._pace = _Pace(rate, self._loop.time())
+        self._loop = asyncio.new_event_loop()
+        self._rate = rate
+        # When the next batch may leave, counted from the first one, so that it does not drift.
+        self._due_s = 0.0
         self._failed = failed
         self._signal: int | None = None
         # What was read from a pipe is sent also after a signal, for it is nowhere else. A file is
@@ -121,17 +73,30 @@ class _Sending:
         self._done = False
         self._cut_short = False
 
-    async def run(self) -> int:
+    def run(self) -> int:
         """Send everything, say what became of it, and return the exit code."""
+        try:
+            # Not `asyncio.run`, which takes SIGINT for itself.
+            return self._loop.run_until_complete(self._run())
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> int:
+        try:
+            await self._sender.open()
+        except OSError as error:
+            _say(f"{self._place}: {_cannot_connect(error)}")
+            return 2
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._ask, number)
-        started_s = self._loop.time()
+        self._due_s = started_s = self._loop.time()
         async with aclosing(self._batches()) as batches:
             async for parameter, lines in batches:
                 await self._pause()
                 if self._is_over() or not await self._sender.send(parameter, lines):
                     break
-                self._pace.sent(lines)
+                if self._rate is not None:
+                    self._due_s += lines / self._rate
         self._done = True
         await self._sender.close()
         return self._ended(self._loop.time() - started_s)
@@ -150,7 +115,7 @@ class _Sending:
     async def _pause(self) -> None:
         """Wait until the next batch may leave, or the end is asked for."""
         while self._signal is None and self._sender.problem is None:
-            wait_s = self._pace.wait_s(self._loop.time())
+            wait_s = self._due_s - self._loop.time()
             if wait_s <= 0:
                 return
             await self._stirred(wait_s)
@@ -180,7 +145,7 @@ class _Sending:
                         for batch in self._encoded(data, path):
                             yield batch
                 broken_off = self._signal is not None
-            except _INPUT_ERRORS as error:
+            except (OSError, TailraceError) as error:
                 self._failed = True
                 _say(_unread(name, error))
             if broken_off:
@@ -241,7 +206,8 @@ class _Sending:
                 if not data:
                     return
                 if self._at_pipe:
-                    self._pace.idled(self._loop.time())
+                    # A time in which there was nothing to send is not made up for.
+                    self._due_s = max(self._due_s, self._loop.time())
                 yield data
 
     async def _readable(self, descriptor: int) -> bool:
@@ -281,7 +247,7 @@ class _Sending:
             _say("stopped before the end of the input")
         _say(f"{_summary(counts)}, {took_s:.1f} s")
         if self._signal == signal.SIGINT:
-            return _INTERRUPTED
+            return INTERRUPTED
         bad = self._sender.problem or self._failed or batcher.unsendable or self._cut_short
         return 1 if bad else 0
 
@@ -328,17 +294,16 @@ def _unread(name: str, error: Exception) -> str:
     return str(error)
 
 
-def _cannot_connect(host: str, port: int, error: OSError) -> str:
+def _cannot_connect(error: OSError) -> str:
     """Say why nobody was reached, and how to mend it."""
-    where = place(host, port)
     # Where a name has several addresses, asyncio gives their errors in one text.
     if f"Errno {errno.ECONNREFUSED}" in str(error):
-        return f"{where}: nobody listens there; start the receiver first, or check host and port"
+        return "nobody listens there; start the receiver first, or check host and port"
     if isinstance(error, TimeoutError):
-        return f"{where}: no connection within {ANSWER_TIMEOUT_S:.0f} s; check host and firewall"
+        return f"no connection within {ANSWER_TIMEOUT_S:.0f} s; check host and firewall"
     if isinstance(error, socket.gaierror):
-        return f"{where}: no such host; check the name"
-    return f"{where}: {(error.strerror or str(error)).lower()}; check the host and the port"
+        return "no such host; check the name"
+    return f"{(error.strerror or str(error)).lower()}; check the host and the port"
 
 
 def _say(text: str) -> None:

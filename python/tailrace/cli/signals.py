@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from tailrace.cli.progress import Progress
     from tailrace.runtime.pump import Stop
 
-__all__ = ["Signals"]
+__all__ = ["INTERRUPTED", "Signals"]
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 class Signals:
     """
     Ctrl-C and SIGTERM as a wish to end in good order, for as long as the block lasts.
 
-    A second one ends the process at once, as if there were no handler. What a terminal tells by
-    signals is handed on to whoever draws on it.
+    A second one ends the process at once, as if there were no handler.
     """
 
     def __init__(self, wish: Stop) -> None:
@@ -31,20 +31,16 @@ class Signals:
         self.number: int | None = None
         # Lets a loop that waits see the wish.
         self.wake: Callable[[], object] | None = None
-        # Draws anew, by the signal that asks for it.
-        self.redraw: Callable[[int], object] | None = None
         self.progress: Progress | None = None
 
     @property
     def code(self) -> int:
         """The exit code that a signal asks for."""
-        return _INTERRUPTED if self.number == signal.SIGINT else 0
+        return INTERRUPTED if self.number == signal.SIGINT else 0
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
-        for number in (signal.SIGWINCH, signal.SIGCONT):
-            self._previous[number] = signal.signal(number, self._redraw)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +56,3 @@ class Signals:
         if self.wake is not None:
             self.wake()
         self._wish.ask()
-
-    def _redraw(self, number: int, _frame: FrameType | None) -> None:
-        if self.redraw is not None:
-            self.redraw(number)

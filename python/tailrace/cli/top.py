@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tailrace.cli import inputs
-from tailrace.cli.parser import UsageError
 from tailrace.cli.progress import Progress, goes_to_file
 from tailrace.cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace.cli.signals import Signals
@@ -16,24 +18,26 @@ from tailrace.outputs.blocks import FORMATS, Blocks
 from tailrace.outputs.screen import Screen
 from tailrace.samples import Samples
 from tailrace.sources.text import STDIN, LiveInput
-from tailrace.terminal.streams import say
+from tailrace.terminal.streams import OutputError, say
 from tailrace.terminal.style import COLORS, is_terminal, wants_color
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Sequence
     from io import TextIOWrapper
 
-    from tailrace._types import Output
     from tailrace.cli.parser import Parser
+    from tailrace.outputs import Output
     from tailrace.query import Query
     from tailrace.runtime.counting import Counting
     from tailrace.runtime.run import Run
     from tailrace.snapshot import Snapshot
 
-__all__ = ["add_verb"]
+__all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-_ABOUT = """\
+USAGE = "[OPTIONS] [SOURCE]..."
+
+ABOUT = """\
 Show what comes most often.
 
 A SOURCE is a path, - for standard input (in a pipe it need not be named), or
@@ -43,8 +47,8 @@ empty windows only once). Files in gzip, bzip2, xz and zstd are unpacked. With -
 from its beginning by log time, from its end by arrival.
 """
 
-_EXAMPLES = """\
-Examples:
+EXAMPLES = f"""\
+{inputs.FIELDS}Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
   tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
@@ -58,9 +62,9 @@ Examples:
 _SLIDE = "1s"
 
 
-def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export it
-    """Add the verb, and return its parser."""
-    parser = inputs.add_verb(verbs, "top", _ABOUT, _EXAMPLES)
+def add_arguments(parser: Parser) -> None:
+    """Add the verb's arguments."""
+    inputs.add_arguments(parser, "tailrace help parse")
     option = parser.add_argument
     option("--by", default="url", metavar="FIELD", help="which field to count by (default url)")
     option(
@@ -113,60 +117,43 @@ def add_verb(verbs: Any) -> Parser:  # noqa: ANN401 - argparse does not export i
         metavar="auto|always|never",
         help="colour the tables: on a terminal unless NO_COLOR is set, or as said (default auto)",
     )
-    parser.set_defaults(act=_top)
-    return parser
 
 
-def _top(given: argparse.Namespace) -> int:
+def act(given: argparse.Namespace) -> Callable[[], int]:
+    """Check the arguments and return what is to be done."""
     names, failed = inputs.sources(given)
-    window = given.window
-    hint = None
-    try:
-        given.log_format = inputs.log_format(given)
-        one_of(given.format, FORMATS, "output format")
-        one_of(given.color, COLORS, "choice of --color")
-        query = inputs.query(names, given).count(by=given.by)
-        query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
-        options = {
-            "every": given.slide,
-            "time": given.time,
-            "lateness": given.lateness,
-            "idle_timeout": given.idle_timeout,
-        }
-        set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
-        if window is None and (given.follow or any(inputs.is_flume(name) for name in names)):
-            window = "300s"
-        if window is not None:
-            if micros(window, "window") > micros(_SLIDE, "slide") and not given.slide:
-                hint = f"an answer for each second of the log; --slide {window} gives fewer"
-            set_ones.setdefault("every", _SLIDE)
-            query = query.window(window, batch_interval=given.batch_interval, **set_ones)
-        else:
-            _check_no_window(given)
-    except ValueError as error:
-        raise UsageError(str(error), given.verb) from error
-    if window is None and STDIN in names and LiveInput.is_waited_for() and sys.stderr.isatty():
+    given.log_format = inputs.log_format(given)
+    one_of(given.format, FORMATS, "output format")
+    one_of(given.color, COLORS, "choice of --color")
+    query = _query(names, given)
+    to_end = given.window is None and STDIN in names and LiveInput.is_waited_for()
+    if to_end and sys.stderr.isatty():
         say("tailrace: reading to the end of the input; --window 5m shows it live")
-    return run_top(
-        query,
-        by=given.by,
-        output=given.format,
-        color=given.color,
-        windowed=window is not None,
-        hint=hint,
-        typed=inputs.is_typed(names),
-        strict=given.strict,
-        failed=failed,
-        jobs=inputs.jobs(given),
+    return partial(
+        _run, given, query, jobs=inputs.jobs(given), typed=inputs.is_typed(names), failed=failed
     )
 
 
-def _check_no_window(given: argparse.Namespace) -> None:
-    """Refuse what means nothing without a window; as a default it waits for one."""
-    for option in ("slide", "time", "lateness", "idle_timeout"):
-        if getattr(given, option) and not given.defaults.hold(given, option):
-            name = option.replace("_", "-")
-            raise UsageError(f"--{name} needs a window too, such as --window 300s", given.verb)
+def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
+    query = inputs.query(names, given).count(by=given.by)
+    query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
+    options = {
+        "time": given.time,
+        "lateness": given.lateness,
+        "idle_timeout": given.idle_timeout,
+    }
+    if given.window is None and (given.follow or any(map(inputs.is_flume, names))):
+        given.window = "300s"
+    if given.window is None:
+        for option, value in {"slide": given.slide, **options}.items():
+            # As a default it waits for a window.
+            if value and not given.defaults.hold(given, option):
+                name = option.replace("_", "-")
+                raise ValueError(f"--{name} needs a window too, such as --window 300s")
+        return query
+    every, interval = given.slide or _SLIDE, given.batch_interval
+    set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
+    return query.window(given.window, every=every, batch_interval=interval, **set_ones)
 
 
 def _number(limit: str) -> int:
@@ -175,105 +162,80 @@ def _number(limit: str) -> int:
     raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")
 
 
-def run_top(
-    query: Query,
-    *,
-    by: str,
-    output: Output,
-    color: str,
-    windowed: bool,
-    hint: str | None,
-    typed: bool,
-    strict: bool,
-    failed: bool,
-    jobs: int | None,
+def _run(
+    given: argparse.Namespace, query: Query, *, jobs: int | None, typed: bool, failed: bool
 ) -> int:
-    """
-    Print the snapshots of a query.
-
-    Args:
-        query: What is asked.
-        by: The field that it counts by.
-        output: How snapshots are written.
-        color: When tables are coloured.
-        windowed: Whether there is more than one answer.
-        hint: What to say first where many answers go by on a terminal, one below the other.
-        typed: Whether its lines come from a keyboard.
-        strict: Whether a rejected line is a failure.
-        failed: Whether one of the sources is missing.
-        jobs: How many threads count the lines of files.
-    """
     # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
     cast("TextIOWrapper", sys.stdout).reconfigure(
-        encoding=None if output == "text" else "utf-8", errors="backslashreplace"
+        encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
     run = query.start(jobs=jobs)
     counting = run.processor
     if sys.stderr.isatty():
         counting.samples = Samples(run.intake.names)
-    out: Screen | Blocks
-    if run.live is not None and output == "text" and is_terminal(sys.stdout):
-        out = Screen(sys.stdout, color=wants_color(color, sys.stdout))
-    else:
-        out = Blocks(
-            sys.stdout,
-            output=output,
-            by=by,
-            color=output == "text" and wants_color(color, sys.stdout),
-        )
+    out = _output(given, is_live=run.live is not None)
     with Signals(run.stop) as signals:
-        live, files = run.live, run.finite
         code = 0
-        if files is not None:
-            if hint is not None and sys.stdout.isatty():
-                say(f"tailrace: {hint}")
-            shown = not typed and (not windowed or goes_to_file())
-            signals.progress = progress = Progress(files.progress, shown=shown)
-
-            def show(snapshot: Snapshot) -> None:
-                if not windowed:
-                    # The only answer comes at the end, maybe to where the line stands.
-                    progress.end()
-                out.show(snapshot)
-
-            code = replayed(run, progress, show)
-        elif live is not None:
-            code = served(live, out, signals, lambda: _serve(run, out))
-        if code == UNREADABLE:
-            return 2
-        if signals.number is not None:
-            _show_rest(counting.stop(), out)
-        elif live is not None:
-            _show_rest(counting.finish(), out)
-        out.end()
-        if live is not None and run.problems:
-            # They were told when they came.
-            code = 1
-        code = signals.code or code
-    return ended(code, counting.lines(), counting.samples, strict=strict, failed=failed)
-
-
-def _show_rest(snapshots: Iterator[Snapshot], out: Screen | Blocks) -> None:
-    newest: Snapshot | None = None
-    for snapshot in snapshots:
-        if isinstance(out, Blocks):
+        rest: Iterable[Snapshot] = ()
+        if run.finite is not None:
+            _hint(given)
+            shown = not typed and (given.window is None or goes_to_file())
+            signals.progress = progress = Progress(run.finite.progress, shown=shown)
+            # Without a window the only answer comes at the end, maybe to where the line stands.
+            code = replayed(run, progress, out.show, once=given.window is None)
+        elif run.live is not None:
+            code = served(run.live, signals, lambda: _serve(run, out), out.say)
+            if code == UNREADABLE:
+                return 2
+            rest = counting.finish()
+            if run.problems:
+                # They were told when they came.
+                code = 1
+        for snapshot in counting.stop() if signals.number is not None else rest:
             out.show(snapshot)
-        newest = snapshot
-    if isinstance(out, Screen) and newest is not None:
-        out.show(newest)
+        out.end()
+        code = signals.code or code
+    return ended(code, run, strict=given.strict, failed=failed)
 
 
-async def _serve(run: Run[Counting, Snapshot], out: Screen | Blocks) -> None:
+def _hint(given: argparse.Namespace) -> None:
+    """Say how to get fewer answers where many would go by on a terminal."""
+    window = given.window
+    if window is None or given.slide or not sys.stdout.isatty():
+        return
+    if micros(window, "window") > micros(_SLIDE, "slide"):
+        say(f"tailrace: an answer for each second of the log; --slide {window} gives fewer")
+
+
+def _output(given: argparse.Namespace, *, is_live: bool) -> Output:
+    if given.format != "text":
+        return Blocks(sys.stdout, output=given.format, by=given.by)
+    color = wants_color(given.color, sys.stdout)
+    if is_live and is_terminal(sys.stdout):
+        return Screen(sys.stdout, color=color)
+    return Blocks(sys.stdout, output="text", by=given.by, color=color)
+
+
+async def _serve(run: Run[Counting, Snapshot], out: Output) -> None:
+    import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
+    loop = asyncio.get_running_loop()
+    # Between two steps of the loop nothing is half drawn.
+    loop.add_signal_handler(signal.SIGWINCH, _drawn, out.resized)
+    loop.add_signal_handler(signal.SIGCONT, _drawn, out.continued)
     counting = run.processor
-    screen = out if isinstance(out, Screen) else None
-    if screen is not None:
-        screen.refresh(counting.status())
-    # Of all that a round answers somebody who looks sees the newest.
-    counting.newest_only = screen is not None
+    counting.newest_only = out.newest_only
+    out.refresh(counting.status())
     async for snapshot in run.serve():
         say_formats(run.intake, out.say)
         if snapshot is not None:
             out.show(snapshot, counting.status())
-        elif screen is not None:
-            screen.refresh(counting.status())
+        else:
+            out.refresh(counting.status())
     say_formats(run.intake, out.say)
+
+
+def _drawn(draw: Callable[[], None]) -> None:
+    # What cannot be written any more is said by the next answer.
+    with suppress(OutputError, BrokenPipeError):
+        draw()

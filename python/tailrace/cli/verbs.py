@@ -1,22 +1,39 @@
-"""The verbs: which there are, and how the command's arguments reach one."""
+"""
+The verbs: which there are, and how the command's arguments reach one.
+
+A verb is a module of its name: `USAGE`, `ABOUT` and `EXAMPLES` are its help, `add_arguments`
+completes its parser, and `act` checks what was given and returns what is to be done. What `act`
+finds wrong is a ValueError. Only the verb that is asked for is imported.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import tailrace as tr
-from tailrace.cli import completions, explain, formats, parse, send, top
 from tailrace.cli.parser import Parser, UsageError
-from tailrace.names import one_of, suggestion
+from tailrace.names import suggestion
 from tailrace.sources.text import STDIN
 from tailrace.terminal.streams import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import argparse
+    from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["UsageError", "parsers", "run"]
+__all__ = ["VERBS", "parsers", "run"]
+
+VERBS = {
+    "top": "Show what comes most often.",
+    "parse": "Turn lines into their fields, in the order of the input.",
+    "send": "Send lines to a Flume receiver, as the Avro sink of an agent does.",
+    "formats": "Show which formats of log lines have a name, and which fields.",
+    "explain": "Show how a line is read, piece by piece, or why it is not.",
+    "completions": "Print what makes a shell complete, or the manual page.",
+    "help": "Show all about a verb.",
+}
+"""The verbs, and each in a line."""
 
 # Of the command itself; all others belong to a verb.
 _OWN_OPTIONS = ["--help", "-h", "--version", "-V"]
@@ -49,16 +66,16 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UsageError: An argument is wrong.
     """
-    command, verbs = parsers()
     if not arguments:
-        say(command.format_help().rstrip("\n"))
+        say(parsers([])[0].format_help().rstrip("\n"))
         return 2
     first = arguments[0]
-    if first not in {*verbs, *_OWN_OPTIONS}:
-        what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(verbs))
+    if first not in {*VERBS, *_OWN_OPTIONS}:
+        what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(VERBS))
         if os.path.exists(first):  # noqa: PTH110 - pathlib is slow to import
             raise UsageError(f"{first!r} is no verb; to count its lines: tailrace top {first}")
         raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
+    command, verbs = parsers([first])
     defaults = verbs.get(first, command).take_defaults(os.environ)
     given, unknown = command.parse_known_args(arguments)
     if hasattr(given, "sources") and not any(map(_is_option, unknown)):
@@ -75,19 +92,20 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
     defaults.settle(given)
     given.defaults = defaults
-    act: Callable[[argparse.Namespace], int] = given.act
+    act: Callable[[argparse.Namespace], Callable[[], int | None]] = given.act
     try:
-        return act(given)
-    except UsageError as error:
+        work = act(given)
+    except ValueError as error:
         raise UsageError(defaults.blame(str(error), given), given.verb) from error
+    return work() or 0
 
 
 def _is_option(word: str) -> bool:
     return word.startswith("-") and word != STDIN
 
 
-def parsers() -> tuple[Parser, dict[str, Parser]]:
-    """Return the parser of the command and those of its verbs: all that help texts are made of."""
+def parsers(names: Collection[str] = VERBS) -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the command and those of verbs: all that help texts are made of."""
     command = Parser(
         prog="tailrace",
         usage="tailrace VERB [OPTIONS] [SOURCE]...",
@@ -102,33 +120,14 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         help="show the version and exit",
     )
     verbs = command.add_subparsers(title="verbs", metavar="VERB", dest="verb", prog="tailrace")
-    named = {
-        "top": top.add_verb(verbs),
-        "parse": parse.add_verb(verbs),
-        "send": send.add_verb(verbs),
-        "formats": formats.add_verb(verbs),
-        "explain": explain.add_verb(verbs),
-        "completions": completions.add_verb(verbs),
-    }
-    return command, named | {"help": _help_parser(verbs, command, named)}
-
-
-def _help_parser(verbs: Any, command: Parser, named: dict[str, Parser]) -> Parser:  # noqa: ANN401 - as above
-    parser: Parser = verbs.add_parser(
-        "help",
-        usage="tailrace help [VERB]",
-        help="Show all about a verb.",
-        description="Show all about a verb, as its --help does.",
-    )
-    parser.add_argument("about", metavar="|".join(named), nargs="?", help=argparse.SUPPRESS)
-
-    def act(given: argparse.Namespace) -> int:
-        try:
-            about = named[one_of(given.about, list(named), "verb")] if given.about else command
-        except ValueError as error:
-            raise UsageError(str(error), given.verb) from error
-        about.print_help()
-        return 0
-
-    parser.set_defaults(act=act)
-    return parser
+    named: dict[str, Parser] = {}
+    for name, summary in VERBS.items():
+        parser = verbs.add_parser(name, help=summary)
+        if name in names:
+            verb = import_module(f"tailrace.cli.{name}")
+            parser.usage = f"tailrace {name} {verb.USAGE}"
+            parser.description, parser.epilog = verb.ABOUT, verb.EXAMPLES
+            verb.add_arguments(parser)
+            parser.set_defaults(act=verb.act)
+            named[name] = parser
+    return command, named

@@ -7,6 +7,7 @@ enough, or earlier to somebody who waits for it.
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 from tailrace.terminal.streams import write
@@ -131,17 +132,15 @@ def _difference(found: Any, wanted: Any) -> str:  # noqa: ANN401 - schemas
     return f"{len(found)} columns, not {len(wanted)}"
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """A stream as pyarrow writes to one: it asks for the place, and closes it."""
-
-    closed = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._place = 0
         self._failed = False
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:  # noqa: ANN401 - bytes, or what has them
         # A writer that is thrown away after a failure tries to write its end.
         if not self._failed:
             self._failed = True
@@ -153,20 +152,5 @@ class _Sink:
     def tell(self) -> int:
         return self._place
 
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    @staticmethod
-    def readable() -> bool:
-        return False
-
-    @staticmethod
-    def writable() -> bool:
+    def writable(self) -> bool:
         return True
-
-    @staticmethod
-    def seekable() -> bool:
-        return False

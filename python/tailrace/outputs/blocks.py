@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tailrace.rendering.text import table
 from tailrace.terminal.streams import say, write
 
 if TYPE_CHECKING:
@@ -22,14 +23,32 @@ FORMATS = ["text", "jsonl", "csv"]
 class Blocks:
     """Writes tables with an empty line between them, lines of JSON, or rows of one CSV."""
 
+    newest_only = False
+
     def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
         self._stream = stream
-        self._before, self._text, self._between = _ways(output, by, color=color)
+        self._before = self._between = ""
+        self._text: Callable[[Snapshot], str] = lambda snapshot: snapshot.to_json() + "\n"
+        if output == "csv":
+            from tailrace.rendering import csv  # noqa: PLC0415 - only who prints CSV loads it
 
-    def show(self, snapshot: Snapshot, _status: Status | None = None) -> None:
+            self._before, self._text = csv.header(by), csv.rows
+        elif output == "text":
+            self._between = "\n"
+            self._text = lambda snapshot: table(snapshot, color=color) + "\n"
+
+    def show(self, snapshot: Snapshot, _status: Status | None = None, /) -> None:
         """Write a snapshot."""
         before, self._before = self._before, self._between
         write(self._stream, before + self._text(snapshot))
+
+    def refresh(self, _status: Status, /) -> None:
+        """Write nothing: only snapshots stand here."""
+
+    def resized(self) -> None:
+        """Leave what is written."""
+
+    continued = resized
 
     def end(self) -> None:
         """Write what stands before the first snapshot where there was none."""
@@ -40,18 +59,3 @@ class Blocks:
     def say(text: str) -> None:
         """Write a message for people."""
         say(text)
-
-
-def _ways(output: str, by: str, *, color: bool) -> tuple[str, Callable[[Snapshot], str], str]:
-    """Return what stands before the first snapshot, how one is written, what is in between."""
-    if output == "jsonl":
-        from tailrace.rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
-
-        return "", lambda snapshot: jsonl.line(snapshot) + "\n", ""
-    if output == "csv":
-        from tailrace.rendering import csv  # noqa: PLC0415 - as above
-
-        return csv.header(by), csv.rows, ""
-    from tailrace.rendering.text import table  # noqa: PLC0415 - as above
-
-    return "", lambda snapshot: table(snapshot, color=color) + "\n", "\n"

@@ -33,6 +33,8 @@ class Screen:
     drawn but the last table.
     """
 
+    newest_only = True
+
     def __init__(self, stream: TextIO, *, color: bool = False) -> None:
         self._stream = stream
         self._color = color
@@ -43,13 +45,13 @@ class Screen:
         self._size: tuple[int, int] | None = None
         self._mark = ">" if self._spelled("\u2026") != "\u2026" else "\u2026"
 
-    def show(self, snapshot: Snapshot, status: Status | None = None) -> None:
+    def show(self, snapshot: Snapshot, status: Status | None = None, /) -> None:
         """Draw a snapshot over the one before, cut to what fits; the last one has no status."""
         self._snapshot = snapshot
         self._status = status
         self._draw()
 
-    def refresh(self, status: Status) -> None:
+    def refresh(self, status: Status, /) -> None:
         """Draw the status anew."""
         self._status = status
         self._draw()

@@ -15,7 +15,7 @@ from tailrace.rendering.jsonl import iso
 from tailrace.terminal.escape import for_csv
 
 if TYPE_CHECKING:
-    from tailrace.snapshot import Snapshot
+    from tailrace.rendering import Renderable
 
 __all__ = ["header", "rows"]
 
@@ -25,7 +25,7 @@ def header(by: str) -> str:
     return f"start,end,{by},count\n"
 
 
-def rows(snapshot: Snapshot) -> str:
+def rows(snapshot: Renderable) -> str:
     """Return a line for each row of the snapshot, each with a newline."""
     window = f"{iso(snapshot.start) or ''},{iso(snapshot.end) or ''}"
     return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)

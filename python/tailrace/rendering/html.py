@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tailrace.rendering.text import heading, key_text, value_text
 
 if TYPE_CHECKING:
-    from tailrace.snapshot import Snapshot
+    from tailrace.rendering import Renderable
 
 __all__ = ["table"]
 
 
-def table(snapshot: Snapshot, most: int) -> str:
+def table(snapshot: Renderable, most: int) -> str:
     """Return at most this many rows, under a caption that says what the window holds."""
     caption = "".join(part.text for part in heading(snapshot))
     shown = snapshot.head(most).rows

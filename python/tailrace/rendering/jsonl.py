@@ -10,12 +10,12 @@ from tailrace.terminal.escape import for_json
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tailrace.snapshot import Snapshot
+    from tailrace.rendering import Renderable
 
 __all__ = ["line"]
 
 
-def line(snapshot: Snapshot) -> str:
+def line(snapshot: Renderable) -> str:
     """
     Return the snapshot as a line without its newline.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace.terminal.escape import for_people
 from tailrace.terminal.style import Part, Style, painted
@@ -10,7 +10,7 @@ from tailrace.terminal.style import Part, Style, painted
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tailrace.snapshot import Snapshot
+    from tailrace.rendering import Renderable
 
 __all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "status_line", "table"]
 __all__ += ["table_lines"]
@@ -18,32 +18,17 @@ __all__ += ["table_lines"]
 Line: TypeAlias = list[Part]
 
 
-class Status(Protocol):
-    """How a live run is doing."""
-
-    @property
-    def lines(self) -> dict[str, Any]:
-        """Where every line since the start went."""
-
-    @property
-    def per_second(self) -> float:
-        """How many lines came in a second, of late."""
-
-    @property
-    def lag_us(self) -> int | None:
-        """How far what is counted lies behind what happens, if that is known."""
-
-    @property
-    def lateness_us(self) -> int:
-        """How much of the log has to follow before a window is answered."""
-
+# How a live run is doing: where every line since the start went, how many came in a second of
+# late, how far what is counted lies behind what happens if that is known, and how much of the log
+# has to follow before a window is answered; times in microseconds.
+Status: TypeAlias = tuple[dict[str, Any], float, int | None, int]
 
 # What is beyond these is told with an exponent.
 _SMALL = 1e-3
 _LARGE = 1e15
 
 
-def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -> str:
+def table(snapshot: Renderable, *, color: bool = False, most: int | None = None) -> str:
     """
     Return the snapshot as a heading and a line for each row, without a newline at the end.
 
@@ -55,14 +40,14 @@ def table(snapshot: Snapshot, *, color: bool = False, most: int | None = None) -
     return "\n".join(painted(line, color=color) for line in table_lines(snapshot, most))
 
 
-def table_lines(snapshot: Snapshot, most: int | None = None) -> list[Line]:
+def table_lines(snapshot: Renderable, most: int | None = None) -> list[Line]:
     """Return the lines of the table."""
     rows = snapshot.head(most).rows if most is not None else snapshot.rows
     if not rows:
         return [heading(snapshot)]
     named = [name for name in snapshot.columns if name not in snapshot.by]
-    values = [_right(name, [value_text(row[name]) for row in rows]) for name in named]
-    keys = [_left(name, [key_text(row[name]) for row in rows]) for name in snapshot.by]
+    values = [_aligned(name, [value_text(row[name]) for row in rows], ">") for name in named]
+    keys = [_aligned(name, [key_text(row[name]) for row in rows], "<") for name in snapshot.by]
     # What is widest and least alike stands last, where nothing has to line up behind it.
     title, *lines = zip(*values, *keys, strict=True)
     shown = [heading(snapshot), [Part("  ".join(title).rstrip(), Style.HEADING)]]
@@ -74,16 +59,10 @@ def table_lines(snapshot: Snapshot, most: int | None = None) -> list[Line]:
     return [*shown, [Part(f"and {_counted(more, 'row')} more", Style.STATUS)]] if more else shown
 
 
-def _right(name: str, texts: list[str]) -> list[str]:
-    all_of_it = [for_people(name), *texts]
-    wide = max(map(len, all_of_it))
-    return [f"{text:>{wide}}" for text in all_of_it]
-
-
-def _left(name: str, texts: list[str]) -> list[str]:
-    all_of_it = [for_people(name), *texts]
-    wide = max(map(len, all_of_it))
-    return [f"{text:<{wide}}" for text in all_of_it]
+def _aligned(name: str, texts: list[str], side: str) -> list[str]:
+    column = [for_people(name), *texts]
+    wide = max(map(len, column))
+    return [f"{text:{side}{wide}}" for text in column]
 
 
 def lines_summary(lines: dict[str, Any]) -> str:
@@ -109,13 +88,14 @@ def status_line(status: Status) -> Line:
 
     What is zero, but for the first two, is left out.
     """
-    said = [Part(f"{_counted(status.lines['fed'], 'line')}, {_rate(status.per_second)}/s")]
-    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(status.lines)]
-    if status.lag_us is not None:
-        said.append(Part(f"lag {_span(status.lag_us)}"))
-    elif status.lateness_us and status.lines["fed"]:
+    lines, per_second, lag_us, lateness_us = status
+    said = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
+    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(lines)]
+    if lag_us is not None:
+        said.append(Part(f"lag {_span(lag_us)}"))
+    elif lateness_us and lines["fed"]:
         # Else a screen without a table would look like one without lines.
-        late = _span(status.lateness_us)
+        late = _span(lateness_us)
         said.append(Part(f"first answer when the log is {late} on (--lateness)"))
     line = [said[0]]
     for part in said[1:]:
@@ -123,7 +103,7 @@ def status_line(status: Status) -> Line:
     return [part if part.style else Part(part.text, Style.STATUS) for part in line]
 
 
-def heading(snapshot: Snapshot) -> Line:
+def heading(snapshot: Renderable) -> Line:
     """Return how much the window holds, what was lost so far, and the window."""
     # What a narrow terminal cuts off is the time.
     said = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
