@@ -20,6 +20,7 @@ from live import TIMEOUT_S
 from tailrace.errors import TailraceError
 from tailrace.sources import changes, rotation
 from tailrace.sources.follow import Follow, check_followed
+from tailrace.sources.header import Header
 
 ROTATING = Path(__file__).with_name("rotating.py")
 DESCRIPTORS = Path("/proc/self/fd")
@@ -79,7 +80,7 @@ async def settled(reader: Reader) -> None:
 
 @asynccontextmanager
 async def following(
-    *paths: Path, from_end: bool = False, header: rotation.Header | None = None
+    *paths: Path, from_end: bool = False, header: Header | None = None
 ) -> AsyncIterator[Reader]:
     follow = Follow([str(path) for path in paths], from_end=from_end, header=header)
     reader = Reader(follow)

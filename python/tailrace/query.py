@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tailrace.detection import Detector
     from tailrace.snapshot import Snapshot
     from tailrace.sources import LiveSource, Source
-    from tailrace.sources.rotation import Header
+    from tailrace.sources.header import Header
 
 __all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.sources.changes import Changes
-from tailrace.sources.rotation import Header, Name
+from tailrace.sources.rotation import Name
 from tailrace.sources.text import STDIN, check_log
 from tailrace.sources.unpacking import LONGEST_MAGIC, packing
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from tailrace.sources import Chunk
+    from tailrace.sources.header import Header
 
 __all__ = ["Follow", "check_followed"]
 

@@ -33,16 +33,16 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import stat
-from bisect import bisect
 from collections import deque
 from contextlib import suppress
-from itertools import accumulate, repeat, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tailrace.sources import Chunk
+from tailrace.sources.content import BEFORE_BYTES, HEAD_BYTES, Trail
+from tailrace.sources.header import header_before
+from tailrace.sources.siblings import ROTATED, is_rotated, siblings
 from tailrace.sources.text import Cutter
 from tailrace.sources.unpacking import GZIP, DamagedError, Unpacked
 
@@ -50,35 +50,18 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from tailrace.sources.changes import Changes
+    from tailrace.sources.header import Header
+    from tailrace.sources.siblings import Ident, Sibling
 
-__all__ = ["Header", "Name"]
-
-Header = Literal["fields", "first line"]
-"""What says which columns a file has: the last `#Fields:` line, or else its first line."""
+__all__ = ["Name"]
 
 _log = logging.getLogger(__name__)
 
 # As much as one chunk has.
 _READ_BYTES = 1024 * 1024
 
-_BOM = b"\xef\xbb\xbf"
-_FIELDS = b"#fields:"
-
-# No line that names fields is longer.
-_LONGEST_HEADER = 64 * 1024
-
-# By what a content is known again: so much of its beginning, and of what stands before a place.
-# Some logs begin with the same few hundred bytes of comments each time.
-_HEAD_BYTES = 4096
-_BEFORE_BYTES = 256
-
 # How much of a compressed file that may be a copy of one that is read now is compared each time.
 _FIRST_BYTES = 64 * 1024
-
-# By what a part of a content is known: what stands before each of these places, which lie closer
-# together than an eighth of what is before them. They go further than any file.
-_SAMPLE_BYTES = 32
-_MARKS = tuple(accumulate(repeat(None, 300), lambda mark, _: mark + mark // 8, initial=_HEAD_BYTES))
 
 # How long a file that is no longer under the name is listened to after its last byte. Servers
 # reopen their logs within a second or so, but may finish long requests in the old one.
@@ -100,19 +83,11 @@ _MAX_REMEMBERED = 256
 # How often the siblings are listed until two lists agree: a directory is not read at one instant.
 _MAX_LISTINGS = 20
 
-# What rotation adds to a name: a number, a date, a word for what is old. `access.log-ssl` is
-# another log, and `access.log.1.tmp` is not finished.
-_ROTATED = re.compile(r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.gz)?", re.ASCII)
-_UNFINISHED_NAME = re.compile(r".*[.\-_](?:tmp|temp|part|partial|swp|lock)", re.ASCII)
+# Dates have more digits.
 _LONGEST_NUMBER = 4
-
-# The same before the extension, as `access.1.log`. `app-2.log` may be that of a second server.
-_KEEPS_EXTENSION = re.compile(r"\.\d{1,4}|[.\-_]\d[\d.\-_T:]{6,}\d", re.ASCII)
 
 # What zstd, bzip2 and xz begin with.
 _OTHER_COMPRESSION = (b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
-
-_Ident = tuple[int, int]
 
 # What a sibling is: the rest of what was truncated, or what will be when it is finished; never
 # seen before; read already or of no concern, the same as long as it stays as it is; or to be told
@@ -120,74 +95,10 @@ _Ident = tuple[int, int]
 _Verdict = Literal["rest", "unfinished", "missed", "known", "part", "pending"]
 
 
-class _Trail:
-    """How far a content was read, and by what it is known again."""
-
-    __slots__ = ("before", "head", "offset", "samples")
-
-    def __init__(self) -> None:
-        self.head = b""
-        self.offset = 0
-        self.before = b""
-        self.samples = bytearray()
-
-    @classmethod
-    def at(cls, descriptor: int, offset: int) -> _Trail:
-        """Return that of a plain file, as if it had been read up to an offset."""
-        trail = cls.whole(descriptor, offset)
-        trail.samples += _samples(descriptor, offset)
-        return trail
-
-    @classmethod
-    def whole(cls, descriptor: int, offset: int) -> _Trail:
-        """Return one by which a part is not known: hundreds of files are not sampled at once."""
-        trail = cls()
-        trail.head = os.pread(descriptor, min(_HEAD_BYTES, offset), 0)
-        trail.offset = offset
-        size = min(_BEFORE_BYTES, offset)
-        trail.before = os.pread(descriptor, size, offset - size)
-        return trail
-
-    def add(self, data: bytes) -> None:
-        missing = _HEAD_BYTES - len(self.head)
-        if missing > 0:
-            self.head += data[:missing]
-        end = self.offset + len(data)
-        while (mark := _MARKS[len(self.samples) // _SAMPLE_BYTES]) <= end:
-            at = mark - self.offset
-            start = at - _SAMPLE_BYTES
-            self.samples += data[start:at] if start >= 0 else self.before[start:] + data[:at]
-        self.offset = end
-        self.before = (self.before + data[-_BEFORE_BYTES:])[-_BEFORE_BYTES:]
-
-    def leads(self, descriptor: int) -> bool:
-        """Tell whether a plain file has these bytes, as far as they are kept."""
-        at = self.offset - len(self.before)
-        return (
-            os.pread(descriptor, len(self.before), at) == self.before
-            and os.pread(descriptor, len(self.head), 0) == self.head
-        )
-
-    def has_part(self, descriptor: int, size: int) -> bool:
-        """Tell whether a plain file of that size, which is less, begins it."""
-        head = os.pread(descriptor, min(_HEAD_BYTES, size), 0)
-        return self.head.startswith(head) and self.samples.startswith(_samples(descriptor, size))
-
-    def agrees(self, part: _Trail) -> bool:
-        """Tell whether another one, which is no longer, may be a part of it."""
-        size = min(len(self.samples), len(part.samples))
-        return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
-
-
-def _samples(descriptor: int, size: int) -> bytes:
-    marks = _MARKS[: bisect(_MARKS, size)]
-    return b"".join(os.pread(descriptor, _SAMPLE_BYTES, mark - _SAMPLE_BYTES) for mark in marks)
-
-
 class _Cut:
     """What was being read when it was truncated: its rest stands elsewhere, if anywhere."""
 
-    def __init__(self, trail: _Trail, cutter: Cutter) -> None:
+    def __init__(self, trail: Trail, cutter: Cutter) -> None:
         self.trail = trail
         self.cutter = cutter
         # Whether there is a copy that has less than was read.
@@ -202,8 +113,8 @@ class _File:
         self.descriptor = descriptor
         self.path = path
         status = os.fstat(descriptor)
-        self.ident: _Ident = (status.st_dev, status.st_ino)
-        self.trail = _Trail()
+        self.ident: Ident = (status.st_dev, status.st_ino)
+        self.trail = Trail()
         self.cutter = Cutter(source)
         self.watch: int | None = None
         self.was_cut = False
@@ -247,7 +158,7 @@ class _File:
         trail = self.trail
         return os.fstat(self.descriptor).st_size < trail.offset or not self._is_before(trail)
 
-    def _is_before(self, trail: _Trail) -> bool:
+    def _is_before(self, trail: Trail) -> bool:
         size = len(trail.before)
         return os.pread(self.descriptor, size, trail.offset - size) == trail.before
 
@@ -264,13 +175,13 @@ class _File:
             size = len(data) - len(data.lstrip(b"\0"))
             start += size
         if start:
-            self.trail = _Trail.at(self.descriptor, start)
+            self.trail = Trail.at(self.descriptor, start)
 
     def head(self) -> bytes:
         """Return how the content begins."""
         if self.gunzip is not None and self.trail.offset:
             return self.trail.head
-        return self.first(_HEAD_BYTES)
+        return self.first(HEAD_BYTES)
 
     def first(self, size: int) -> bytes:
         """Return so much of the beginning, or what there is."""
@@ -285,21 +196,13 @@ class _File:
         return first
 
 
-class _Sibling(NamedTuple):
-    path: str
-    suffix: str
-    ident: _Ident
-    size: int
-    modified_ns: int
-
-
 class _Known(NamedTuple):
     """A sibling that needs no look, as long as it is still the same."""
 
     size: int
     modified_ns: int
     head: bytes
-    trail: _Trail | None = None
+    trail: Trail | None = None
     """How far it was read here."""
 
 
@@ -308,9 +211,9 @@ class _Found:
 
     def __init__(self) -> None:
         self.rests: list[_File] = []
-        self.missed: list[tuple[_Sibling, _File]] = []
-        self.unfinished: set[tuple[_Ident, int]] = set()
-        self.looked_at: set[_Ident] = set()
+        self.missed: list[tuple[Sibling, _File]] = []
+        self.unfinished: set[tuple[Ident, int]] = set()
+        self.looked_at: set[Ident] = set()
         self.pending = False
 
     def forget_missed(self) -> None:
@@ -340,8 +243,8 @@ class Name:
         # Those no longer under the name, oldest first, all older than the current one.
         self._held: list[_File] = []
         self._cuts: deque[_Cut] = deque(maxlen=8)
-        self._seen: deque[_Trail] = deque(maxlen=2 * _MAX_REMEMBERED)
-        self._known: dict[_Ident, _Known] = {}
+        self._seen: deque[Trail] = deque(maxlen=2 * _MAX_REMEMBERED)
+        self._known: dict[Ident, _Known] = {}
         self._places: set[tuple[str, str]] = set()
         # When the file under the name had been written last, as of the last look at which it was
         # under it; what was missed came to be after that. Not as of now: it may have been
@@ -349,7 +252,7 @@ class Name:
         self._modified_ns = 0
         self._newly_modified_ns = 0
         # Where to begin in the file that was there at the start.
-        self._begin: tuple[_Ident, int] | None = None
+        self._begin: tuple[Ident, int] | None = None
         self._header: Header | None = None
         # The lines before that which say what the columns are.
         self._before = b""
@@ -359,7 +262,7 @@ class Name:
         self._examine_at = 0.0
         # How the directories stood when they were listed.
         self._listed: list[int] = []
-        self._unfinished: tuple[frozenset[tuple[_Ident, int]], float] | None = None
+        self._unfinished: tuple[frozenset[tuple[Ident, int]], float] | None = None
 
     # What the source asks.
 
@@ -405,12 +308,12 @@ class Name:
         self._held.clear()
         self._current = None
 
-    def holds(self, ident: _Ident) -> bool:
+    def holds(self, ident: Ident) -> bool:
         """Tell whether a file is open here."""
         held = any(file.ident == ident for file in self._held)
         return held or (self._current is not None and self._current.ident == ident)
 
-    def knows(self, ident: _Ident) -> _Known | None:
+    def knows(self, ident: Ident) -> _Known | None:
         """Return what is known of a file that was let go."""
         return self._known.get(ident)
 
@@ -432,7 +335,7 @@ class Name:
             modified_ns = os.fstat(newest.descriptor).st_mtime_ns
             filled = modified_ns != newest.examined_ns
             newest.examined_ns = modified_ns
-            first = os.pread(newest.descriptor, _HEAD_BYTES, 0)
+            first = os.pread(newest.descriptor, HEAD_BYTES, 0)
         rests: list[_File] = []
         missed: list[_File] = []
         waiting = False
@@ -511,9 +414,9 @@ class Name:
         newline = os.pread(file.descriptor, offset - start, start).rfind(b"\n")
         if newline >= 0 or not start:
             offset = start + newline + 1
-        file.trail = _Trail.at(file.descriptor, offset)
+        file.trail = Trail.at(file.descriptor, offset)
         if self._header is not None:
-            self._before = _header_before(file.descriptor, offset, self._header)
+            self._before = header_before(file.descriptor, offset, self._header)
 
     def _open(self, path: str) -> _File:
         # Not blocking: what is no file any more may be a pipe without a writer.
@@ -570,7 +473,7 @@ class Name:
                 data = file.read()
                 if not data.startswith(first):
                     # Truncated since: what is there was not compared with the siblings.
-                    file.trail = _Trail()
+                    file.trail = Trail()
                     return
                 file.heard = self.now
                 yield list(file.cutter.feed(data))
@@ -615,13 +518,13 @@ class Name:
         self._changes.forget(file.watch)
         os.close(file.descriptor)
 
-    def _remember(self, trail: _Trail) -> None:
+    def _remember(self, trail: Trail) -> None:
         if trail.offset:
             self._seen.append(trail)
 
-    def _know(self, file: _File, trail: _Trail | None = None) -> None:
+    def _know(self, file: _File, trail: Trail | None = None) -> None:
         status = os.fstat(file.descriptor)
-        head = os.pread(file.descriptor, _HEAD_BYTES, 0)
+        head = os.pread(file.descriptor, HEAD_BYTES, 0)
         self._known[file.ident] = _Known(status.st_size, status.st_mtime_ns, head, trail)
 
     # Truncation.
@@ -631,7 +534,7 @@ class Name:
         if file is None or not file.was_truncated():
             return
         self._cuts.append(_Cut(file.trail, file.cutter))
-        file.trail = _Trail()
+        file.trail = Trail()
         file.cutter = Cutter(self._source)
         file.was_cut = True
 
@@ -677,14 +580,14 @@ class Name:
                 times.append(0)
         return times
 
-    def _list(self) -> list[_Sibling]:
+    def _list(self) -> list[Sibling]:
         """Return the siblings, twice the same."""
         last = None
         for _ in range(_MAX_LISTINGS):
-            siblings = [each for place in self._places for each in _siblings(*place)]
+            listed = [each for place in self._places for each in siblings(*place)]
             # One file may be in both lists.
-            found = {each.ident: each for each in siblings}
-            paths = {each.path: each.ident for each in siblings}
+            found = {each.ident: each for each in listed}
+            paths = {each.path: each.ident for each in listed}
             if paths == last:
                 return list(found.values())
             last = paths
@@ -693,7 +596,7 @@ class Name:
     def _take_note(self, place: tuple[str, str]) -> None:
         """Take the siblings of a place as known: they were there before."""
         self._places.add(place)
-        rotated = [each for each in _siblings(*place) if _is_rotated(each)]
+        rotated = [each for each in siblings(*place) if is_rotated(each)]
         rotated.sort(key=lambda each: each.modified_ns)
         for each in rotated[-_MAX_REMEMBERED:]:
             try:
@@ -704,13 +607,13 @@ class Name:
                 self._know(file)
             # Of compressed ones nothing is compressed again.
             if file.gunzip is None and not self.holds(file.ident):
-                self._remember(_Trail.whole(file.descriptor, os.fstat(file.descriptor).st_size))
+                self._remember(Trail.whole(file.descriptor, os.fstat(file.descriptor).st_size))
             os.close(file.descriptor)
         # The others are known without their content, which their inode may not have for long.
         for each in rotated[:-_MAX_REMEMBERED]:
             self._known[each.ident] = _Known(each.size, each.modified_ns, b"")
 
-    def _is_known(self, sibling: _Sibling) -> bool:
+    def _is_known(self, sibling: Sibling) -> bool:
         known = self._known.get(sibling.ident)
         if known is None:
             return False
@@ -782,13 +685,13 @@ class Name:
         self, opened: _File | None, found: _Found
     ) -> Generator[list[Chunk], None, bool]:
         """Look at the siblings as they are listed now, and tell whether all were still there."""
-        siblings = self._list()
-        for ident in self._known.keys() - {each.ident for each in siblings}:
+        listed = self._list()
+        for ident in self._known.keys() - {each.ident for each in listed}:
             del self._known[ident]
         if opened is not None:
             found.looked_at.add(opened.ident)
         complete = True
-        for sibling in self._fresh(siblings, found):
+        for sibling in self._fresh(listed, found):
             file = self._open_sibling(sibling)
             if file is None:
                 complete &= self._is_known(sibling)
@@ -798,7 +701,7 @@ class Name:
         return complete
 
     def _sort_in(
-        self, file: _File, sibling: _Sibling, opened: _File | None, found: _Found
+        self, file: _File, sibling: Sibling, opened: _File | None, found: _Found
     ) -> Generator[list[Chunk], None, None]:
         """Keep a sibling that is to be read, and close any other."""
         verdict: _Verdict = "pending"
@@ -815,15 +718,15 @@ class Name:
             elif verdict == "unfinished":
                 found.unfinished.add((sibling.ident, sibling.size))
             else:
-                found.pending |= _is_rotated(sibling)
+                found.pending |= is_rotated(sibling)
         finally:
             if verdict not in {"rest", "missed"}:
                 os.close(file.descriptor)
 
-    def _fresh(self, siblings: list[_Sibling], found: _Found) -> Iterator[_Sibling]:
+    def _fresh(self, listed: list[Sibling], found: _Found) -> Iterator[Sibling]:
         """Yield the siblings of which it is to be said what they are."""
         # Plain ones first: a compressed one may be a copy of one of them.
-        for sibling in sorted(siblings, key=lambda each: each.suffix.endswith(".gz")):
+        for sibling in sorted(listed, key=lambda each: each.suffix.endswith(".gz")):
             if (
                 sibling.ident in found.looked_at
                 or any(name.holds(sibling.ident) for name in self._names)
@@ -834,9 +737,9 @@ class Name:
                 yield sibling
             else:
                 # A copy that is begun, or one that was rotated before anything was in it.
-                found.pending |= _is_rotated(sibling)
+                found.pending |= is_rotated(sibling)
 
-    def _open_sibling(self, sibling: _Sibling) -> _File | None:
+    def _open_sibling(self, sibling: Sibling) -> _File | None:
         """Open a sibling if it is still there under its name, and may be read."""
         try:
             file = self._open(sibling.path)
@@ -856,7 +759,7 @@ class Name:
         files = [opened, self._current, *self._held, *found.rests]
         return [*(file for file in files if file), *(file for _, file in found.missed)]
 
-    def _waits_for(self, found: frozenset[tuple[_Ident, int]]) -> bool:
+    def _waits_for(self, found: frozenset[tuple[Ident, int]]) -> bool:
         """Tell whether copies that are being written grow still."""
         if not found:
             self._unfinished = None
@@ -866,7 +769,7 @@ class Name:
         return self.now - self._unfinished[1] < UNFINISHED_S
 
     def _judge(
-        self, file: _File, sibling: _Sibling, live: list[_File]
+        self, file: _File, sibling: Sibling, live: list[_File]
     ) -> Generator[list[Chunk], None, _Verdict]:
         """Say what a sibling is; one that is a rest stands at it then."""
         try:
@@ -888,7 +791,7 @@ class Name:
         except DamagedError as error:
             _log.warning("%s: is damaged: %s; it is left alone", file.path, error)
             return "known"
-        return "missed" if _is_rotated(sibling) else "pending"
+        return "missed" if is_rotated(sibling) else "pending"
 
     def _is_of_cut(
         self, file: _File, head: bytes
@@ -905,7 +808,7 @@ class Name:
         return part
 
     def _was_read(
-        self, file: _File, head: bytes, sibling: _Sibling
+        self, file: _File, head: bytes, sibling: Sibling
     ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
         # Of another compression nothing can be told.
         if sibling.modified_ns < self._modified_ns or head.startswith(_OTHER_COMPRESSION):
@@ -945,11 +848,11 @@ class Name:
         return "rest"
 
     def _passed(
-        self, file: _File, trail: _Trail
+        self, file: _File, trail: Trail
     ) -> Generator[list[Chunk], None, Unpacked | Literal["part"] | None]:
         """Unpack a file up to where a trail ends, if it is the same till there, or has a part."""
         gunzip = Unpacked.of_file(file.descriptor, GZIP)
-        found = _Trail()
+        found = Trail()
         while missing := trail.offset - found.offset:
             data = gunzip.read(min(missing, _READ_BYTES))
             if not data:
@@ -961,7 +864,7 @@ class Name:
         return gunzip if found.before == trail.before else None
 
     def _repeats(
-        self, file: _File, trail: _Trail
+        self, file: _File, trail: Trail
     ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
         """Tell whether a file has a content that was read, or a part of it, and no more."""
         if file.gunzip is None:
@@ -986,11 +889,11 @@ def _alike(head: bytes, other: bytes) -> bool:
     return head[:size] == other[:size]
 
 
-def _is_as_long(file: _File, trail: _Trail) -> bool:
+def _is_as_long(file: _File, trail: Trail) -> bool:
     """Tell whether a large compressed file seems to be of a trail, without unpacking all of it."""
     if trail.offset <= _READ_BYTES or _unpacked_size(file) != trail.offset % 2**32:
         return False
-    found = _Trail()
+    found = Trail()
     found.add(Unpacked.of_file(file.descriptor, GZIP).read(_READ_BYTES))
     return trail.agrees(found)
 
@@ -1001,48 +904,6 @@ def _refuse_odd(descriptor: int, path: str) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "Is no file", path)
-
-
-def _siblings(directory: str, name: str) -> list[_Sibling]:
-    siblings = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                suffix = _suffix(entry.name, name)
-                if not suffix:
-                    continue
-                try:
-                    status = entry.stat()
-                except OSError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    siblings.append(
-                        _Sibling(
-                            entry.path,
-                            suffix,
-                            (status.st_dev, status.st_ino),
-                            status.st_size,
-                            status.st_mtime_ns,
-                        )
-                    )
-    except OSError:
-        # Gone, or closed to us: nothing can be seen in it.
-        return []
-    return siblings
-
-
-def _suffix(entry: str, name: str) -> str:
-    """Return what rotation may have added to a name, or nothing."""
-    if entry.startswith(name):
-        return entry[len(name) :]
-    stem, extension = os.path.splitext(name)  # noqa: PTH122 - names stay text
-    ending = ".gz" if entry.endswith(".gz") else ""
-    plain = entry.removesuffix(ending)
-    if extension and plain.startswith(stem) and plain.endswith(extension):
-        middle = plain[len(stem) : -len(extension)]
-        if _KEEPS_EXTENSION.fullmatch(middle):
-            return middle + ending
-    return ""
 
 
 def _copies(file: _File, head: bytes, other: _File) -> bool:
@@ -1058,14 +919,9 @@ def _copies(file: _File, head: bytes, other: _File) -> bool:
     end = os.fstat(file.descriptor).st_size
     if end > os.fstat(other.descriptor).st_size:
         return False
-    size = min(end, _BEFORE_BYTES)
+    size = min(end, BEFORE_BYTES)
     at = end - size
     return os.pread(file.descriptor, size, at) == os.pread(other.descriptor, size, at)
-
-
-def _is_rotated(sibling: _Sibling) -> bool:
-    suffix = sibling.suffix
-    return bool(_ROTATED.fullmatch(suffix) and not _UNFINISHED_NAME.fullmatch(suffix))
 
 
 def _unpacked_size(file: _File) -> int:
@@ -1074,43 +930,20 @@ def _unpacked_size(file: _File) -> int:
     return int.from_bytes(os.pread(file.descriptor, 4, max(end - 4, 0)), "little")
 
 
-def _age(each: tuple[_Sibling, _File]) -> tuple[int, str]:
+def _age(each: tuple[Sibling, _File]) -> tuple[int, str]:
     return each[0].modified_ns, each[0].suffix
 
 
-def _stamp(each: tuple[_Sibling, _File]) -> str:
-    found = _ROTATED.fullmatch(each[0].suffix)
+def _stamp(each: tuple[Sibling, _File]) -> str:
+    found = ROTATED.fullmatch(each[0].suffix)
     return (found and found["stamp"]) or ""
 
 
-def _number(each: tuple[_Sibling, _File]) -> int:
+def _number(each: tuple[Sibling, _File]) -> int:
     return int(_stamp(each))
 
 
-def _all_numbered(missed: list[tuple[_Sibling, _File]]) -> bool:
+def _all_numbered(missed: list[tuple[Sibling, _File]]) -> bool:
     """Tell whether they are numbered, the oldest highest; dates have more digits."""
     stamps = [_stamp(each) for each in missed]
     return all(stamp.isdigit() and len(stamp) <= _LONGEST_NUMBER for stamp in stamps)
-
-
-def _header_before(descriptor: int, end: int, header: Header) -> bytes:
-    """Return the lines in front of an offset, where a line ends, that say what the columns are."""
-    head = os.pread(descriptor, min(_READ_BYTES, end), 0)
-    lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
-    comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
-    names = [line for line in comments if line.removeprefix(_BOM)[:8].lower() == _FIELDS]
-    if not names:
-        return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
-    return _last_fields(descriptor, end) or names[-1]
-
-
-def _last_fields(descriptor: int, end: int) -> bytes:
-    """Return the last line in front of an offset that names fields; a header may come again."""
-    step = _READ_BYTES
-    for start in range(end - step, -step, -step):
-        # With what a line may have on both sides of the boundary.
-        data = os.pread(descriptor, min(step + _LONGEST_HEADER, end - max(start, 0)), max(start, 0))
-        place = data.lower().rfind(b"\n" + _FIELDS)
-        if place >= 0:
-            return data[place + 1 :].partition(b"\n")[0] + b"\n"
-    return b""
