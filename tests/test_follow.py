@@ -70,7 +70,7 @@ class Reader:
 
 async def settled(reader: Reader) -> None:
     """Read till it is known of every sibling what it is, and nothing comes of that."""
-    (name,) = reader.follow._names
+    (name,) = reader.follow._logs
     name._examine_at = 0.0
     async with asyncio.timeout(TIMEOUT_S):
         while len(name._held) > 1 or name._pending:
@@ -300,7 +300,7 @@ async def test_an_old_file_is_let_go_when_it_is_quiet_with_its_last_line(
         log.rename(f"{log}.1")
         log.write_text("b\n")
         await reader.until("b", "no newline")
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         assert name._held == []
 
 
@@ -315,7 +315,7 @@ async def test_more_old_files_than_may_be_held_are_read_and_let_go(
             await reader.until(f"{n}")
             log.rename(f"{log}.{9 - n}")
         await reader.nothing_more()
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         assert len(name._held) <= 2
 
 
@@ -330,7 +330,7 @@ async def test_a_file_renamed_away_and_back_is_not_read_again(
         log.rename(f"{log}.1")
         log.write_text("b\n")
         await reader.until("b")
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         async with asyncio.timeout(TIMEOUT_S):
             while name._held:
                 await reader.receive()
@@ -684,7 +684,7 @@ async def test_a_file_that_is_rotated_to_another_followed_name_is_read_once(
         log.replace(old)
         log.write_text("c\n")
         await reader.until("c")
-        (_, name) = reader.follow._names
+        (_, name) = reader.follow._logs
         async with asyncio.timeout(TIMEOUT_S):
             while name._held:
                 await reader.receive()

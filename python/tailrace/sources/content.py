@@ -1,26 +1,31 @@
-"""What is known of a content: how far it was read, and by what it is known again."""
+"""What is known of a content: how far it was read, and by what it is recognized again."""
 
 from __future__ import annotations
 
 import os
-from bisect import bisect
-from itertools import accumulate, repeat
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
-__all__ = ["BEFORE_BYTES", "HEAD_BYTES", "Trail"]
+if TYPE_CHECKING:
+    from typing import Literal
 
-# By what a content is known again: so much of its beginning, and of what stands before a place.
-# Some logs begin with the same few hundred bytes of comments each time.
+__all__ = ["BEFORE_BYTES", "HEAD_BYTES", "Fingerprint"]
+
+# So much of the beginning is kept, and of what stands before the offset. Some logs begin with the
+# same few hundred bytes of comments each time.
 HEAD_BYTES = 4096
 BEFORE_BYTES = 256
 
-# By what a part of a content is known: what stands before each of these places, which lie closer
-# together than an eighth of what is before them. They go further than any file.
+# By what a part of a content is recognized: what stands before each of these places, which lie
+# closer together than an eighth of what is before them. They go further than any file.
 _SAMPLE_BYTES = 32
-_MARKS = tuple(accumulate(repeat(None, 300), lambda mark, _: mark + mark // 8, initial=HEAD_BYTES))
+_MARKS = [HEAD_BYTES]
+while _MARKS[-1] < 2**63:
+    _MARKS.append(_MARKS[-1] * 9 // 8)
 
 
-class Trail:
-    """How far a content was read, and by what it is known again."""
+class Fingerprint:
+    """The head, the offset up to which it was read, what stands before that, and samples."""
 
     __slots__ = ("before", "head", "offset", "samples")
 
@@ -31,21 +36,20 @@ class Trail:
         self.samples = bytearray()
 
     @classmethod
-    def at(cls, descriptor: int, offset: int) -> Trail:
-        """Return that of a plain file, as if it had been read up to an offset."""
-        trail = cls.whole(descriptor, offset)
-        trail.samples += _samples(descriptor, offset)
-        return trail
+    def of(cls, descriptor: int, offset: int, *, sampled: bool = True) -> Fingerprint:
+        """
+        Return that of a plain file, as if it had been read up to an offset.
 
-    @classmethod
-    def whole(cls, descriptor: int, offset: int) -> Trail:
-        """Return one by which a part is not known: hundreds of files are not sampled at once."""
-        trail = cls()
-        trail.head = os.pread(descriptor, min(HEAD_BYTES, offset), 0)
-        trail.offset = offset
+        Without samples a part of it is not recognized: hundreds of files are not sampled at once.
+        """
+        content = cls()
+        content.head = os.pread(descriptor, min(HEAD_BYTES, offset), 0)
+        content.offset = offset
         size = min(BEFORE_BYTES, offset)
-        trail.before = os.pread(descriptor, size, offset - size)
-        return trail
+        content.before = os.pread(descriptor, size, offset - size)
+        for mark in takewhile(lambda mark: mark <= offset, _MARKS if sampled else ()):
+            content.samples += os.pread(descriptor, _SAMPLE_BYTES, mark - _SAMPLE_BYTES)
+        return content
 
     def add(self, data: bytes) -> None:
         """Note what was read next."""
@@ -60,25 +64,24 @@ class Trail:
         self.offset = end
         self.before = (self.before + data[-BEFORE_BYTES:])[-BEFORE_BYTES:]
 
-    def leads(self, descriptor: int) -> bool:
-        """Tell whether a plain file has these bytes, as far as they are kept."""
-        at = self.offset - len(self.before)
-        return (
-            os.pread(descriptor, len(self.before), at) == self.before
-            and os.pread(descriptor, len(self.head), 0) == self.head
-        )
+    def ends_in(self, descriptor: int) -> bool:
+        """Tell whether a plain file has the same bytes before the offset."""
+        size = len(self.before)
+        return os.pread(descriptor, size, self.offset - size) == self.before
 
-    def has_part(self, descriptor: int, size: int) -> bool:
-        """Tell whether a plain file of that size, which is less, begins it."""
-        head = os.pread(descriptor, min(HEAD_BYTES, size), 0)
-        return self.head.startswith(head) and self.samples.startswith(_samples(descriptor, size))
+    def found_in(self, descriptor: int) -> Literal["all", "part"] | None:
+        """Tell whether a plain file has all of it, or ends before the offset and has a part."""
+        size = os.fstat(descriptor).st_size
+        if size < self.offset:
+            return "part" if self.begins_with(Fingerprint.of(descriptor, size)) else None
+        same = self.ends_in(descriptor) and os.pread(descriptor, len(self.head), 0) == self.head
+        return "all" if same else None
 
-    def agrees(self, part: Trail) -> bool:
-        """Tell whether another one, which is no longer, may be a part of it."""
+    def begins_with(self, part: Fingerprint) -> bool:
+        """Tell whether another one, which is shorter, is a part of it."""
+        return self.head.startswith(part.head) and self.samples.startswith(part.samples)
+
+    def agrees(self, part: Fingerprint) -> bool:
+        """Tell the same where this one may have no samples, so that it is not ruled out."""
         size = min(len(self.samples), len(part.samples))
         return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
-
-
-def _samples(descriptor: int, size: int) -> bytes:
-    marks = _MARKS[: bisect(_MARKS, size)]
-    return b"".join(os.pread(descriptor, _SAMPLE_BYTES, mark - _SAMPLE_BYTES) for mark in marks)

@@ -11,7 +11,6 @@ __all__ = ["Header", "header_before"]
 Header = Literal["fields", "first line"]
 """What says which columns a file has: the last `#Fields:` line, or else its first line."""
 
-# As much as is read at a time.
 _READ_BYTES = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"

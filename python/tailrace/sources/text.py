@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from tailrace._core import MAX_LINE_BYTES
 from tailrace.errors import TailraceError
 from tailrace.sources import Chunk
+from tailrace.sources.content import Fingerprint
 from tailrace.sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
 
 if TYPE_CHECKING:
@@ -48,17 +49,19 @@ STDIN = "-"
 
 class Cutter:
     """
-    Cuts a stream into chunks at its newlines.
+    Cuts a stream into chunks at its newlines, and knows how far it was fed.
 
     It holds at most one line, and of a line that is too long no more than shows that it is.
     """
 
     def __init__(self, source: int = 0) -> None:
+        self.content = Fingerprint()
         self._source = source
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """Yield what the data completes."""
+        self.content.add(data)
         end = data.rfind(b"\n") + 1
         start = 0
         if end and self._rest:
@@ -199,16 +202,12 @@ class File:
         while may_be(head) and (data := self._read(descriptor)):
             head += data
         unpacked = unpacker(head, self._path, self._piece_bytes)
-        if unpacked is None:
-            if head:
-                yield head
-            while data := self._read(descriptor):
-                yield data
-            return
-        yield from unpacked.feed(head)
-        while data := self._read(descriptor):
-            yield from unpacked.feed(data)
-        unpacked.finish()
+        data = head
+        while data:
+            yield from [data] if unpacked is None else unpacked.feed(data)
+            data = self._read(descriptor)
+        if unpacked is not None:
+            unpacked.finish()
 
     def _read(self, descriptor: int) -> bytes:
         try:
