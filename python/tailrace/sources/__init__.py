@@ -9,7 +9,39 @@ if TYPE_CHECKING:
 
     from tailrace._types import Kind
 
-__all__ = ["Chunk", "LiveSource", "Source", "as_live", "at_hand", "end_of"]
+__all__ = [
+    "AgentPosition",
+    "Chunk",
+    "FilePosition",
+    "LiveSource",
+    "Source",
+    "as_live",
+    "at_hand",
+    "end_of",
+]
+
+
+class FilePosition(NamedTuple):
+    """The end of a chunk in the content of a file; what follows it was not delivered before."""
+
+    path: str
+    """As the source was given it; the file may have been renamed since."""
+    identity: bytes
+    """
+    The BLAKE2b digest, 16 bytes, of the first 4 KiB of the content.
+
+    Before that, of what is before the offset: a file is the one that was read if its first
+    `min(4096, offset)` bytes have this digest, whatever its name and inode.
+    """
+    offset: int
+    """Of the byte after the last line, in the unpacked content."""
+
+
+class AgentPosition(NamedTuple):
+    """The batch that a chunk is, and the connection by which it came."""
+
+    connection: int
+    batch: int
 
 
 class Chunk(NamedTuple):
@@ -25,6 +57,8 @@ class Chunk(NamedTuple):
     """Tells the sender that the chunk was applied, or why it cannot be."""
     is_wanted: Callable[[], bool] | None = None
     """Tells whether the sender still waits; one that went away sends the chunk again."""
+    position: FilePosition | AgentPosition | None = None
+    """Where it ends; nothing for what cannot be read again, as a pipe."""
 
 
 def end_of(source: int) -> Chunk:

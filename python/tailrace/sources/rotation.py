@@ -86,7 +86,7 @@ class FollowedLog:
     ) -> None:
         self.path = path
         self.now = 0.0
-        self.known = Known(source)
+        self.known = Known(path, source)
         self._path = Path(path)
         self._source = source
         self._changes = changes

@@ -54,9 +54,11 @@ class Cutter:
     It holds at most one line, and of a line that is too long no more than shows that it is.
     """
 
-    def __init__(self, source: int = 0) -> None:
+    def __init__(self, source: int = 0, path: str | None = None) -> None:
         self.content = Fingerprint()
         self._source = source
+        # Where a chunk has a position.
+        self._path = path
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
@@ -67,30 +69,33 @@ class Cutter:
         if end and self._rest:
             start = data.find(b"\n") + 1
             self._hold(data[:start])
-            yield self._chunk(self._take())
+            yield self._held(len(data) - start)
         if start < end:
             # A part of what was read, so that nothing is copied.
-            yield Chunk(data, (start, end), source=self._source)
+            yield self._chunk(data, (start, end), len(data) - end)
         if end < len(data):
             self._hold(data[end:])
 
     def finish(self) -> Iterator[Chunk]:
         """Yield the last line if it has no newline."""
         if self._rest:
-            yield self._chunk(self._take())
+            yield self._held(0)
 
     def _hold(self, part: bytes) -> None:
         room = MAX_LINE_BYTES + 1 - len(self._rest)
         # What is cut off may be the newline; the line is too long with it or without.
         self._rest += part[: max(room, 0)]
 
-    def _take(self) -> bytes:
+    def _held(self, left: int) -> Chunk:
         line = bytes(self._rest)
         self._rest.clear()
-        return line
+        return self._chunk(line, (0, len(line)), left)
 
-    def _chunk(self, data: bytes) -> Chunk:
-        return Chunk(data, (0, len(data)), source=self._source)
+    def _chunk(self, data: bytes, span: tuple[int, int], left: int) -> Chunk:
+        """Return a chunk after which so many of the bytes are left that were fed."""
+        path, offset = self._path, self.content.offset - left
+        position = None if path is None else self.content.position(path, offset)
+        return Chunk(data, span, source=self._source, position=position)
 
 
 def size_of(path: str) -> int | None:
@@ -188,7 +193,9 @@ class File:
     def _chunks(self) -> Generator[Chunk, None, None]:
         descriptor = _open_one_of_many(self._path)
         try:
-            cutter = Cutter()
+            # What a pipe gave, or standard input from wherever it stood, is not found again.
+            is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
+            cutter = Cutter(path=self._path if is_file else None)
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()

@@ -72,7 +72,8 @@ class KnownFile(NamedTuple):
 class Known:
     """The contents and the files that one followed name has met."""
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, path: str, source: int) -> None:
+        self._path = path
         self._source = source
         self.contents: deque[Fingerprint] = deque(maxlen=2 * _MAX_REMEMBERED)
         self.truncated: deque[Truncated] = deque(maxlen=8)
@@ -84,7 +85,7 @@ class Known:
 
     def cutter(self) -> Cutter:
         """Return what cuts a content from its beginning, or from where a line begins."""
-        return Cutter(self._source)
+        return Cutter(self._source, self._path)
 
     def open(self, path: str) -> OpenFile:
         """Open a file that may be one of the log's."""
