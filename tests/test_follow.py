@@ -12,14 +12,16 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 from live import TIMEOUT_S
 
 from tailrace.errors import TailraceError
-from tailrace.sources import changes, rotation
+from tailrace.sources import FilePosition, changes, rotation
 from tailrace.sources.follow import Follow, check_followed
+from tailrace.sources.header import Header
 
 ROTATING = Path(__file__).with_name("rotating.py")
 DESCRIPTORS = Path("/proc/self/fd")
@@ -38,12 +40,14 @@ class Reader:
         self.said = ""
         self.lines: list[str] = []
         self.sources: list[int] = []
+        self.chunks: list[tuple[FilePosition | None, bytes]] = []
 
     async def receive(self, timeout_s: float = 0.05) -> None:
         chunks = await self.follow.receive(timeout_s)
         assert chunks is not None
         for chunk in chunks:
             start, end = chunk.span
+            self.chunks.append((chunk.position, chunk.data[start:end]))
             lines = chunk.data[start:end].decode().splitlines()
             self.lines += lines
             self.sources += [chunk.source] * len(lines)
@@ -69,7 +73,7 @@ class Reader:
 
 async def settled(reader: Reader) -> None:
     """Read till it is known of every sibling what it is, and nothing comes of that."""
-    (name,) = reader.follow._names
+    (name,) = reader.follow._logs
     name._examine_at = 0.0
     async with asyncio.timeout(TIMEOUT_S):
         while len(name._held) > 1 or name._pending:
@@ -79,7 +83,7 @@ async def settled(reader: Reader) -> None:
 
 @asynccontextmanager
 async def following(
-    *paths: Path, from_end: bool = False, header: rotation.Header | None = None
+    *paths: Path, from_end: bool = False, header: Header | None = None
 ) -> AsyncIterator[Reader]:
     follow = Follow([str(path) for path in paths], from_end=from_end, header=header)
     reader = Reader(follow)
@@ -299,7 +303,7 @@ async def test_an_old_file_is_let_go_when_it_is_quiet_with_its_last_line(
         log.rename(f"{log}.1")
         log.write_text("b\n")
         await reader.until("b", "no newline")
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         assert name._held == []
 
 
@@ -314,7 +318,7 @@ async def test_more_old_files_than_may_be_held_are_read_and_let_go(
             await reader.until(f"{n}")
             log.rename(f"{log}.{9 - n}")
         await reader.nothing_more()
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         assert len(name._held) <= 2
 
 
@@ -329,7 +333,7 @@ async def test_a_file_renamed_away_and_back_is_not_read_again(
         log.rename(f"{log}.1")
         log.write_text("b\n")
         await reader.until("b")
-        (name,) = reader.follow._names
+        (name,) = reader.follow._logs
         async with asyncio.timeout(TIMEOUT_S):
             while name._held:
                 await reader.receive()
@@ -683,7 +687,7 @@ async def test_a_file_that_is_rotated_to_another_followed_name_is_read_once(
         log.replace(old)
         log.write_text("c\n")
         await reader.until("c")
-        (_, name) = reader.follow._names
+        (_, name) = reader.follow._logs
         async with asyncio.timeout(TIMEOUT_S):
             while name._held:
                 await reader.receive()
@@ -759,3 +763,64 @@ async def test_what_is_written_while_the_log_is_copied_is_read_once(
     assert len(lines) == written
     assert sorted(lines) == [f"line {n:09} of a log that is rotated" for n in range(written)]
     assert not caplog.records
+
+
+# Positions.
+
+
+def contents(directory: Path) -> list[bytes]:
+    files = [(path.suffix, path.read_bytes()) for path in directory.iterdir()]
+    return [gzip.decompress(data) if suffix == ".gz" else data for suffix, data in files]
+
+
+def is_of(position: FilePosition | None, content: bytes) -> bool:
+    """Tell whether a position is one of this content, as who starts again would."""
+    assert position is not None
+    head = content[: min(4096, position.offset)]
+    return blake2b(head, digest_size=16).digest() == position.identity
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["rename", "copytruncate", "renamed_and_compressed", "copytruncate_and_compressed"],
+)
+@follows
+async def test_what_follows_a_position_in_its_content_was_not_delivered_yet(
+    kind: str, tmp_path: Path
+):
+    async with following(tmp_path / "access.log") as reader:
+        writer = await asyncio.create_subprocess_exec(
+            sys.executable, ROTATING, kind, tmp_path, "5", stdout=subprocess.PIPE
+        )
+        end = asyncio.ensure_future(writer.communicate())
+        while not end.done():
+            await reader.receive()
+        await reader.count(int((await end)[0]))
+
+    rest = dict.fromkeys(contents(tmp_path), b"")
+    assert len(rest) == 6
+    for position, data in reversed(reader.chunks):
+        (content,) = [each for each in rest if is_of(position, each)]
+        assert position is not None
+        assert content[position.offset :] == rest[content]
+        rest[content] = data + rest[content]
+    assert all(content == read for content, read in rest.items())
+
+
+@follows
+async def test_positions_tell_which_line_is_next_after_a_start_from_the_end(log: Path):
+    log.write_text("#Fields: a b\n1 2\n3 ")
+    async with following(log, from_end=True, header="fields") as reader:
+        append(log, "4\n5 6\n7")
+        await reader.until("#Fields: a b", "3 4", "5 6")
+        log.rename(f"{log}.1")
+        append(log, "8\n")
+        await reader.until("8")
+    old = Path(f"{log}.1").read_bytes()
+    (header, first, second) = [position for position, _ in reader.chunks]
+    # What is repeated is no progress.
+    assert header is None
+    assert first is not None
+    assert is_of(first, old)
+    assert old[first.offset :] == b"7"
+    assert second == (str(log), blake2b(b"8\n", digest_size=16).digest(), 2)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tailrace.sources.changes import Changes
-from tailrace.sources.rotation import QUIET_S, Name
+from tailrace.sources.rotation import QUIET_S, FollowedLog
 
 OPERATIONS = (
     "append",
@@ -47,8 +47,8 @@ class World:
         self.begun: dict[int, bytes] = {}
         self.out: int | None = None
         self.old: int | None = None
-        self.names: list[Name] = []
-        self.name = Name(str(self.path), 0, Changes(), self.names)
+        self.names: list[FollowedLog] = []
+        self.name = FollowedLog(str(self.path), 0, Changes(), self.names)
         self.names.append(self.name)
         self.name.start(from_end=False)
         self.steps = self.name.steps()

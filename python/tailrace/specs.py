@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tailrace.shape import Slides
     from tailrace.sources import LiveSource, Source
-    from tailrace.sources.rotation import Header
+    from tailrace.sources.header import Header
 
 __all__ = [
     "SHORTEST_INTERVAL_US",

@@ -22,17 +22,23 @@ __all__ = [
 
 
 class FilePosition(NamedTuple):
-    """The end of a chunk in a file."""
+    """The end of a chunk in the content of a file; what follows it was not delivered before."""
 
     path: str
+    """As the source was given it; the file may have been renamed since."""
     identity: bytes
-    """Tells the content from that of other files, whatever its name."""
+    """
+    The BLAKE2b digest, 16 bytes, of the first 4 KiB of the content.
+
+    Before that, of what is before the offset: a file is the one that was read if its first
+    `min(4096, offset)` bytes have this digest, whatever its name and inode.
+    """
     offset: int
-    """The byte after the chunk; of a compressed file, in what it unpacks to."""
+    """Of the byte after the last line, in the unpacked content."""
 
 
 class AgentPosition(NamedTuple):
-    """The place of a chunk in what an agent sends."""
+    """The batch that a chunk is, and the connection by which it came."""
 
     connection: int
     """Counted from 0 for each address that is listened at."""
@@ -49,12 +55,12 @@ class Chunk(NamedTuple):
     kind: Kind = "lines"
     source: int = 0
     """Which of several sources it is from, by number."""
-    position: FilePosition | AgentPosition | None = None
-    """Where it ends in its source, if the source can say."""
     answer: Callable[[Outcome, str], None] | None = None
     """Tells the sender what became of the chunk and, unless it is counted, why."""
     is_wanted: Callable[[], bool] | None = None
     """Tells whether the sender still waits; one that went away sends the chunk again."""
+    position: FilePosition | AgentPosition | None = None
+    """Where it ends; nothing for what cannot be read again, as a pipe."""
 
 
 def end_of(source: int) -> Chunk:

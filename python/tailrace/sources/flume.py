@@ -205,8 +205,7 @@ class Flume:
             span = (batch.start, size)
             position = AgentPosition(connection.number, connection.batches)
             connection.batches += 1
-            is_wanted = connection.is_open
-            chunk = Chunk(batch.message, span, kind, 0, position, answer, is_wanted)
+            chunk = Chunk(batch.message, span, kind, 0, answer, connection.is_open, position)
             self._chunks.append(chunk)
             self._pending_bytes += size + _BATCH_BYTES
         self._end_wait()

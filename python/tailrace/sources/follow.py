@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tailrace.errors import TailraceError
 from tailrace.sources.changes import Changes
-from tailrace.sources.rotation import Header, Name
+from tailrace.sources.rotation import FollowedLog
 from tailrace.sources.text import STDIN, check_log
 from tailrace.sources.unpacking import LONGEST_MAGIC, packing
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from tailrace.sources import Chunk
+    from tailrace.sources.header import Header
 
 __all__ = ["Follow", "check_followed"]
 
@@ -63,9 +64,7 @@ def check_followed(path: str) -> None:
         raise TailraceError(f"an empty name is none that could be followed; {mend}")
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - names stay text
-    except FileNotFoundError:
-        return
-    except PermissionError:
+    except (FileNotFoundError, PermissionError):
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         mend = "a pipe is read as it comes without being followed: tailrace … - < FILE"
@@ -103,10 +102,10 @@ class Follow:
         # What names the columns is read also where it stands before the end.
         self._header = header
         self._changes = Changes()
-        self._names: list[Name] = []
+        self._logs: list[FollowedLog] = []
         # Those that this look is not through with, in turn.
-        self._busy: deque[Name] = deque()
-        self._steps: dict[Name, Generator[list[Chunk] | None, None, None]] = {}
+        self._busy: deque[FollowedLog] = deque()
+        self._steps: dict[FollowedLog, Generator[list[Chunk] | None, None, None]] = {}
         self._changed = asyncio.Event()
         self._woken = False
         self._found = False
@@ -126,11 +125,11 @@ class Follow:
         now = asyncio.get_running_loop().time()
         waiting = []
         for source, path in enumerate(self._paths):
-            name = Name(path, source, self._changes, self._names)
-            name.now = now
-            self._names.append(name)
-            self._steps[name] = name.steps()
-            problem = name.start(from_end=self._from_end, header=self._header)
+            log = FollowedLog(path, source, self._changes, self._logs)
+            log.now = now
+            self._logs.append(log)
+            self._steps[log] = log.steps()
+            problem = log.start(from_end=self._from_end, header=self._header)
             if problem is not None:
                 waiting.append(f"{path} ({problem})")
         paths = self._paths
@@ -169,8 +168,8 @@ class Follow:
         """Let go of every file. A last line without newline is not complete, and stays unread."""
         for steps in self._steps.values():
             steps.close()
-        for name in self._names:
-            name.close()
+        for log in self._logs:
+            log.close()
         self._changes.close()
 
     async def _wait(self, deadline: float) -> bool:
@@ -206,16 +205,16 @@ class Follow:
             self._changes.drain()
             if now >= self._poll_at:
                 # Also where a directory came to be, or is another one now.
-                for name in self._names:
-                    name.watch()
-            self._busy.extend(self._names)
+                for log in self._logs:
+                    log.watch()
+            self._busy.extend(self._logs)
             self._found = False
         chunks: list[Chunk] = []
         size = 0
         while self._busy and size < _ROUND_BYTES:
-            name = self._busy[0]
-            name.now = now
-            part = next(self._steps[name])
+            log = self._busy[0]
+            log.now = now
+            part = next(self._steps[log])
             if part is None:
                 self._busy.popleft()
                 continue

@@ -17,7 +17,9 @@ before its end and samples from between are kept. A sibling is then
 - a copy of what was being read when it was truncated: read from there on,
 - a rotated file that was never seen: read whole, before what is newer.
 
-Nothing here waits, reads a clock or knows an event loop. What cannot be known:
+What is kept of a content stands in `content`, what a name says of a file in `siblings`, and what
+a sibling is in `verdict`. Nothing here waits, reads a clock or knows an event loop. What cannot be
+known:
 
 - a file that is truncated and grows, between two looks, into one that has the same bytes at the
   same place,
@@ -33,52 +35,29 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
-import stat
-from bisect import bisect
-from collections import deque
-from contextlib import suppress
-from itertools import accumulate, repeat, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from tailrace.sources import Chunk
-from tailrace.sources.text import Cutter
-from tailrace.sources.unpacking import GZIP, DamagedError, Unpacked
+from tailrace.sources.content import HEAD_BYTES, Fingerprint
+from tailrace.sources.header import header_before
+from tailrace.sources.openfile import READ_BYTES
+from tailrace.sources.siblings import changed_ns, places, siblings
+from tailrace.sources.unpacking import DamagedError
+from tailrace.sources.verdict import Known, Search, Truncated
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from tailrace.sources.changes import Changes
+    from tailrace.sources.header import Header
+    from tailrace.sources.openfile import OpenFile
+    from tailrace.sources.siblings import Ident
+    from tailrace.sources.verdict import Steps
 
-__all__ = ["Header", "Name"]
-
-Header = Literal["fields", "first line"]
-"""What says which columns a file has: the last `#Fields:` line, or else its first line."""
+__all__ = ["FollowedLog"]
 
 _log = logging.getLogger(__name__)
-
-# As much as one chunk has.
-_READ_BYTES = 1024 * 1024
-
-_BOM = b"\xef\xbb\xbf"
-_FIELDS = b"#fields:"
-
-# No line that names fields is longer.
-_LONGEST_HEADER = 64 * 1024
-
-# By what a content is known again: so much of its beginning, and of what stands before a place.
-# Some logs begin with the same few hundred bytes of comments each time.
-_HEAD_BYTES = 4096
-_BEFORE_BYTES = 256
-
-# How much of a compressed file that may be a copy of one that is read now is compared each time.
-_FIRST_BYTES = 64 * 1024
-
-# By what a part of a content is known: what stands before each of these places, which lie closer
-# together than an eighth of what is before them. They go further than any file.
-_SAMPLE_BYTES = 32
-_MARKS = tuple(accumulate(repeat(None, 300), lambda mark, _: mark + mark // 8, initial=_HEAD_BYTES))
 
 # How long a file that is no longer under the name is listened to after its last byte. Servers
 # reopen their logs within a second or so, but may finish long requests in the old one.
@@ -93,234 +72,8 @@ _EXAMINE_S = 1.0
 # How many files that are no longer under the name are held open for it.
 MAX_HELD = 64
 
-# How many contents are remembered, newest first: 256 that stood there at the start, and as many
-# that were read. Each of these is below 8 KiB as long as it is of less than a GiB.
-_MAX_REMEMBERED = 256
 
-# How often the siblings are listed until two lists agree: a directory is not read at one instant.
-_MAX_LISTINGS = 20
-
-# What rotation adds to a name: a number, a date, a word for what is old. `access.log-ssl` is
-# another log, and `access.log.1.tmp` is not finished.
-_ROTATED = re.compile(r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.gz)?", re.ASCII)
-_UNFINISHED_NAME = re.compile(r".*[.\-_](?:tmp|temp|part|partial|swp|lock)", re.ASCII)
-_LONGEST_NUMBER = 4
-
-# The same before the extension, as `access.1.log`. `app-2.log` may be that of a second server.
-_KEEPS_EXTENSION = re.compile(r"\.\d{1,4}|[.\-_]\d[\d.\-_T:]{6,}\d", re.ASCII)
-
-# What zstd, bzip2 and xz begin with.
-_OTHER_COMPRESSION = (b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
-
-_Ident = tuple[int, int]
-
-# What a sibling is: the rest of what was truncated, or what will be when it is finished; never
-# seen before; read already or of no concern, the same as long as it stays as it is; or to be told
-# later.
-_Verdict = Literal["rest", "unfinished", "missed", "known", "part", "pending"]
-
-
-class _Trail:
-    """How far a content was read, and by what it is known again."""
-
-    __slots__ = ("before", "head", "offset", "samples")
-
-    def __init__(self) -> None:
-        self.head = b""
-        self.offset = 0
-        self.before = b""
-        self.samples = bytearray()
-
-    @classmethod
-    def at(cls, descriptor: int, offset: int) -> _Trail:
-        """Return that of a plain file, as if it had been read up to an offset."""
-        trail = cls.whole(descriptor, offset)
-        trail.samples += _samples(descriptor, offset)
-        return trail
-
-    @classmethod
-    def whole(cls, descriptor: int, offset: int) -> _Trail:
-        """Return one by which a part is not known: hundreds of files are not sampled at once."""
-        trail = cls()
-        trail.head = os.pread(descriptor, min(_HEAD_BYTES, offset), 0)
-        trail.offset = offset
-        size = min(_BEFORE_BYTES, offset)
-        trail.before = os.pread(descriptor, size, offset - size)
-        return trail
-
-    def add(self, data: bytes) -> None:
-        missing = _HEAD_BYTES - len(self.head)
-        if missing > 0:
-            self.head += data[:missing]
-        end = self.offset + len(data)
-        while (mark := _MARKS[len(self.samples) // _SAMPLE_BYTES]) <= end:
-            at = mark - self.offset
-            start = at - _SAMPLE_BYTES
-            self.samples += data[start:at] if start >= 0 else self.before[start:] + data[:at]
-        self.offset = end
-        self.before = (self.before + data[-_BEFORE_BYTES:])[-_BEFORE_BYTES:]
-
-    def leads(self, descriptor: int) -> bool:
-        """Tell whether a plain file has these bytes, as far as they are kept."""
-        at = self.offset - len(self.before)
-        return (
-            os.pread(descriptor, len(self.before), at) == self.before
-            and os.pread(descriptor, len(self.head), 0) == self.head
-        )
-
-    def has_part(self, descriptor: int, size: int) -> bool:
-        """Tell whether a plain file of that size, which is less, begins it."""
-        head = os.pread(descriptor, min(_HEAD_BYTES, size), 0)
-        return self.head.startswith(head) and self.samples.startswith(_samples(descriptor, size))
-
-    def agrees(self, part: _Trail) -> bool:
-        """Tell whether another one, which is no longer, may be a part of it."""
-        size = min(len(self.samples), len(part.samples))
-        return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
-
-
-def _samples(descriptor: int, size: int) -> bytes:
-    marks = _MARKS[: bisect(_MARKS, size)]
-    return b"".join(os.pread(descriptor, _SAMPLE_BYTES, mark - _SAMPLE_BYTES) for mark in marks)
-
-
-class _Cut:
-    """What was being read when it was truncated: its rest stands elsewhere, if anywhere."""
-
-    def __init__(self, trail: _Trail, cutter: Cutter) -> None:
-        self.trail = trail
-        self.cutter = cutter
-        # Whether there is a copy that has less than was read.
-        self.copied = False
-        self.said = False
-
-
-class _File:
-    """An open file, and how far it has been read."""
-
-    def __init__(self, descriptor: int, path: str, source: int) -> None:
-        self.descriptor = descriptor
-        self.path = path
-        status = os.fstat(descriptor)
-        self.ident: _Ident = (status.st_dev, status.st_ino)
-        self.trail = _Trail()
-        self.cutter = Cutter(source)
-        self.watch: int | None = None
-        self.was_cut = False
-        # When it had been written last, as of the last look at its siblings while it was empty.
-        self.examined_ns = 0
-        # When it last had something, by the clock of who looks.
-        self.heard = 0.0
-        # Something that nobody writes to any more.
-        self.is_copy = False
-        packed = os.pread(descriptor, len(GZIP.magics[0]), 0).startswith(GZIP.magics)
-        self.gunzip = Unpacked.of_file(descriptor, GZIP) if packed else None
-        # Its size when a compressed one was found unfinished.
-        self.unfinished: int | None = None
-
-    def read(self) -> bytes:
-        """
-        Return what follows, at most a chunk.
-
-        Raises:
-            EOFError: It is compressed, and cut short.
-            DamagedError: It is compressed, and damaged.
-        """
-        if self.gunzip is not None:
-            data = self.gunzip.read(_READ_BYTES)
-        else:
-            trail = self.trail
-            size = min(os.fstat(self.descriptor).st_size - trail.offset, _READ_BYTES)
-            if size <= 0:
-                return b""
-            data = os.pread(self.descriptor, size, trail.offset)
-            # Looked at after the read: what was read is of the same content then.
-            if not self._is_before(trail):
-                return b""
-        self.trail.add(data)
-        return data
-
-    def was_truncated(self) -> bool:
-        """Tell whether what was read no longer stands where it stood."""
-        if self.gunzip is not None:
-            return False
-        trail = self.trail
-        return os.fstat(self.descriptor).st_size < trail.offset or not self._is_before(trail)
-
-    def _is_before(self, trail: _Trail) -> bool:
-        size = len(trail.before)
-        return os.pread(self.descriptor, size, trail.offset - size) == trail.before
-
-    def skip_hole(self) -> None:
-        """Pass over the zeros that a writer leaves who went on where it was before truncation."""
-        try:
-            # Where a system cannot tell, there is no hole.
-            start = os.lseek(self.descriptor, 0, os.SEEK_DATA)
-        except OSError:
-            start = 0
-        size = _READ_BYTES
-        while size == _READ_BYTES:
-            data = os.pread(self.descriptor, size, start)
-            size = len(data) - len(data.lstrip(b"\0"))
-            start += size
-        if start:
-            self.trail = _Trail.at(self.descriptor, start)
-
-    def head(self) -> bytes:
-        """Return how the content begins."""
-        if self.gunzip is not None and self.trail.offset:
-            return self.trail.head
-        return self.first(_HEAD_BYTES)
-
-    def first(self, size: int) -> bytes:
-        """Return so much of the beginning, or what there is."""
-        if self.gunzip is None:
-            return os.pread(self.descriptor, size, 0)
-        first = b""
-        gunzip = Unpacked.of_file(self.descriptor, GZIP)
-        # One that is being written may end anywhere.
-        with suppress(EOFError):
-            while len(first) < size and (data := gunzip.read(size - len(first))):
-                first += data
-        return first
-
-
-class _Sibling(NamedTuple):
-    path: str
-    suffix: str
-    ident: _Ident
-    size: int
-    modified_ns: int
-
-
-class _Known(NamedTuple):
-    """A sibling that needs no look, as long as it is still the same."""
-
-    size: int
-    modified_ns: int
-    head: bytes
-    trail: _Trail | None = None
-    """How far it was read here."""
-
-
-class _Found:
-    """What a look at the siblings has found so far."""
-
-    def __init__(self) -> None:
-        self.rests: list[_File] = []
-        self.missed: list[tuple[_Sibling, _File]] = []
-        self.unfinished: set[tuple[_Ident, int]] = set()
-        self.looked_at: set[_Ident] = set()
-        self.pending = False
-
-    def forget_missed(self) -> None:
-        for _, file in self.missed:
-            self.looked_at.discard(file.ident)
-            os.close(file.descriptor)
-        self.missed.clear()
-
-
-class Name:
+class FollowedLog:
     """
     One followed name.
 
@@ -328,28 +81,25 @@ class Name:
     before, and may ask again at any time.
     """
 
-    def __init__(self, path: str, source: int, changes: Changes, names: Sequence[Name]) -> None:
+    def __init__(
+        self, path: str, source: int, changes: Changes, logs: Sequence[FollowedLog]
+    ) -> None:
         self.path = path
         self.now = 0.0
+        self.known = Known(path, source)
         self._path = Path(path)
         self._source = source
         self._changes = changes
         # Itself and the others: a file that one of them reads is none of the others'.
-        self._names = names
-        self._current: _File | None = None
+        self._logs = logs
+        self._current: OpenFile | None = None
         # Those no longer under the name, oldest first, all older than the current one.
-        self._held: list[_File] = []
-        self._cuts: deque[_Cut] = deque(maxlen=8)
-        self._seen: deque[_Trail] = deque(maxlen=2 * _MAX_REMEMBERED)
-        self._known: dict[_Ident, _Known] = {}
+        self._held: list[OpenFile] = []
         self._places: set[tuple[str, str]] = set()
-        # When the file under the name had been written last, as of the last look at which it was
-        # under it; what was missed came to be after that. Not as of now: it may have been
-        # truncated, or renamed and written to, since.
-        self._modified_ns = 0
+        # See `Known.modified_ns`.
         self._newly_modified_ns = 0
         # Where to begin in the file that was there at the start.
-        self._begin: tuple[_Ident, int] | None = None
+        self._begin: tuple[Ident, int] | None = None
         self._header: Header | None = None
         # The lines before that which say what the columns are.
         self._before = b""
@@ -359,14 +109,15 @@ class Name:
         self._examine_at = 0.0
         # How the directories stood when they were listed.
         self._listed: list[int] = []
-        self._unfinished: tuple[frozenset[tuple[_Ident, int]], float] | None = None
+        self._unfinished: set[tuple[Ident, int]] = set()
+        self._unfinished_since = 0.0
 
     # What the source asks.
 
     def start(self, *, from_end: bool, header: Header | None = None) -> str | None:
         """Note what is there already, and say why nothing can be read yet, if so."""
-        problem = None
         self._header = header
+        problem: str | None = os.strerror(errno.EACCES)
         try:
             status = self._path.stat()
             if from_end:
@@ -375,15 +126,12 @@ class Name:
             problem = error.strerror
         # What comes to be after this is new; so the file is opened before the siblings are noted.
         self._current, _ = self._open_name()
-        if self._current is not None:
-            self._current.watch = self._changes.watch_file(self._current.descriptor)
-        for place in self._found_places():
-            self._take_note(place)
-        return None if self._current else problem or os.strerror(errno.EACCES)
+        self._note_places()
+        return None if self._current else problem
 
     def watch(self) -> None:
         """Ask for notification of what comes and goes where the name is."""
-        for directory in {directory for directory, _ in self._found_places()}:
+        for directory in {directory for directory, _ in places(self._path)}:
             self._changes.watch_directory(directory)
 
     def steps(self) -> Generator[list[Chunk] | None, None, None]:
@@ -400,23 +148,24 @@ class Name:
 
     def close(self) -> None:
         """Let go of every file."""
-        for file in [*self._held, *([self._current] if self._current else [])]:
+        for file in self._open_files():
             self._close(file)
         self._held.clear()
         self._current = None
 
-    def holds(self, ident: _Ident) -> bool:
+    def holds(self, ident: Ident) -> bool:
         """Tell whether a file is open here."""
-        held = any(file.ident == ident for file in self._held)
-        return held or (self._current is not None and self._current.ident == ident)
+        return any(file.ident == ident for file in self._open_files())
 
-    def knows(self, ident: _Ident) -> _Known | None:
-        """Return what is known of a file that was let go."""
-        return self._known.get(ident)
+    def _open_files(self) -> list[OpenFile]:
+        return self._held + ([self._current] if self._current is not None else [])
+
+    def _is_open(self, ident: Ident) -> bool:
+        return any(log.holds(ident) for log in self._logs)
 
     # A look.
 
-    def _look(self) -> Generator[list[Chunk], None, None]:
+    def _look(self) -> Steps[None]:
         # A copy is made before the truncation; if over an older copy, that is seen then.
         self._note_truncation()
         yield from self._drop_overwritten()
@@ -427,44 +176,42 @@ class Name:
         newest = opened or current
         first = b""
         filled = False
-        if newest is not None and not newest.trail.offset:
+        if newest is not None and not newest.content.offset:
             # One that is empty may have been written, copied and truncated.
             modified_ns = os.fstat(newest.descriptor).st_mtime_ns
             filled = modified_ns != newest.examined_ns
             newest.examined_ns = modified_ns
-            first = os.pread(newest.descriptor, _HEAD_BYTES, 0)
-        rests: list[_File] = []
-        missed: list[_File] = []
-        waiting = False
-        self._pending = self._pending or self._listed != self._directories()
+            first = os.pread(newest.descriptor, HEAD_BYTES, 0)
+        self._pending = self._pending or self._listed != changed_ns(self._places)
         due = self._pending and self.now >= self._examine_at
-        cut = any(not cut.said for cut in self._cuts)
+        cut = any(not cut.said for cut in self.known.truncated)
+        missed: list[OpenFile] = []
+        waiting = False
         if opened or absent or first or filled or cut or due:
-            rests, missed, waiting = yield from self._examine(opened)
+            search = yield from self._examine(opened)
+            missed = search.missed()
+            waiting = self._waits_for(search.unfinished)
+            for file in (*search.rests, *missed):
+                file.heard = self.now
+            self._held += search.rests
         if not self._pending:
-            self._modified_ns = self._newly_modified_ns
-        for file in (*rests, *missed):
-            file.heard = self.now
-            file.watch = self._changes.watch_file(file.descriptor)
-        self._held += rests
+            self.known.modified_ns = self._newly_modified_ns
         if current is not None and (opened or (absent and missed)):
             self._held.append(current)
             current.heard = self.now
             self._current = None
         self._held += missed
-        if opened:
-            if opened.watch is None:
-                opened.watch = self._changes.watch_file(opened.descriptor)
-            self._current = opened
-        if waiting:
-            return
-        if not (yield from self._read_held()):
+        self._current = opened or self._current
+        for file in self._open_files():
+            if file.watch is None:
+                file.watch = self._changes.watch_file(file.descriptor)
+        if waiting or not (yield from self._read_held()):
             return
         yield from self._give_up_cuts()
         yield from self._read_current(first)
         yield from self._let_go()
 
-    def _open_name(self) -> tuple[_File | None, bool]:
+    def _open_name(self) -> tuple[OpenFile | None, bool]:
         """Return a file that is newly under the name, and whether nothing is under it."""
         try:
             status = self._path.stat()
@@ -477,19 +224,18 @@ class Name:
                     # Renamed there and back.
                     self._held.remove(held)
                     return held, False
-            if any(name.holds(ident) for name in self._names):
+            if self._is_open(ident):
                 return None, True
-            file = self._open(self.path)
-        except FileNotFoundError:
-            return None, True
+            file = self.known.open(self.path)
         except OSError as error:
-            self._say(f"{self.path}: {error.strerror}; trying again until it can be read")
+            if not isinstance(error, FileNotFoundError):
+                self._say(f"{self.path}: {error.strerror}; trying again until it can be read")
             return None, True
         self._problem = None
         self._find_beginning(file)
         return file, False
 
-    def _find_beginning(self, file: _File) -> None:
+    def _find_beginning(self, file: OpenFile) -> None:
         """Stand where the first line is that was not read yet."""
         # A log that is being written is not compressed, whatever it begins with.
         file.gunzip = None
@@ -497,33 +243,23 @@ class Name:
         if begin is not None and begin[0] == file.ident:
             self._skip(file, begin[1])
             return
-        for name in self._names:
-            known = name.knows(file.ident)
+        for log in self._logs:
+            known = log.known.files.get(file.ident)
             # It was under this name before, or was rotated from another followed one, and was
             # let go; if its inode has not become another file's.
-            if known is not None and known.trail and known.trail.leads(file.descriptor):
-                file.trail = known.trail
+            if known and known.content and known.content.found_in(file.descriptor) == "all":
+                file.cutter.content = known.content
 
-    def _skip(self, file: _File, offset: int) -> None:
+    def _skip(self, file: OpenFile, offset: int) -> None:
         """Begin at the line that is being written at an offset."""
-        offset = min(offset, os.fstat(file.descriptor).st_size)
-        start = max(offset - _READ_BYTES, 0)
+        offset = min(offset, file.size)
+        start = max(offset - READ_BYTES, 0)
         newline = os.pread(file.descriptor, offset - start, start).rfind(b"\n")
         if newline >= 0 or not start:
             offset = start + newline + 1
-        file.trail = _Trail.at(file.descriptor, offset)
+        file.cutter.content = Fingerprint.of(file.descriptor, offset)
         if self._header is not None:
-            self._before = _header_before(file.descriptor, offset, self._header)
-
-    def _open(self, path: str) -> _File:
-        # Not blocking: what is no file any more may be a pipe without a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            _refuse_odd(descriptor, path)
-            return _File(descriptor, path, self._source)
-        except BaseException:
-            os.close(descriptor)
-            raise
+            self._before = header_before(file.descriptor, offset, self._header)
 
     def _say(self, problem: str) -> None:
         """Log a problem once, until it is over."""
@@ -533,18 +269,18 @@ class Name:
 
     # Reading.
 
-    def _read(self, file: _File) -> Generator[list[Chunk], None, None]:
+    def _read(self, file: OpenFile) -> Steps[None]:
         while data := file.read():
             file.heard = self.now
             yield list(file.cutter.feed(data))
 
-    def _read_held(self) -> Generator[list[Chunk], None, bool]:
+    def _read_held(self) -> Steps[bool]:
         """Read what is no longer under the name, and tell whether what is newer may be read."""
         for file in list(self._held):
             try:
                 yield from self._read(file)
             except EOFError:
-                size = os.fstat(file.descriptor).st_size
+                size = file.size
                 if size != file.unfinished:
                     file.unfinished = size
                     file.heard = self.now
@@ -557,98 +293,75 @@ class Name:
                 yield from self._release(file)
         return True
 
-    def _read_current(self, first: bytes) -> Generator[list[Chunk], None, None]:
+    def _read_current(self, first: bytes) -> Steps[None]:
         file = self._current
-        if file is None:
+        if file is None or not (first or file.content.offset):
             return
-        if not file.trail.offset:
-            if not first:
-                return
+        if not file.content.offset:
             if file.was_cut and first.startswith(b"\0"):
                 file.skip_hole()
             else:
                 data = file.read()
                 if not data.startswith(first):
                     # Truncated since: what is there was not compared with the siblings.
-                    file.trail = _Trail()
                     return
                 file.heard = self.now
                 yield list(file.cutter.feed(data))
         yield from self._read(file)
 
-    def _let_go(self) -> Generator[list[Chunk], None, None]:
+    def _let_go(self) -> Steps[None]:
         """Close what has been quiet since it was replaced."""
-        written = self._current is not None and self._current.trail.offset > 0
-        for file in reversed(self._held[:]):
-            status = os.fstat(file.descriptor)
+        written = False
+        for file in reversed(self._open_files()):
             quiet = self.now - file.heard >= QUIET_S
             # As long as nothing is in a newer one, its writer may not have changed over.
-            if quiet and (written or not status.st_nlink):
+            if quiet and (written or not os.fstat(file.descriptor).st_nlink):
                 # Who asks for steps may have been away since it was read.
                 yield from self._read(file)
                 if file.heard != self.now:
                     yield from self._release(file)
-            written = written or file.trail.offset > 0
+            written = written or file.content.offset > 0
         while len(self._held) > MAX_HELD:
             yield from self._release(self._held[0])
-        current = self._current
-        if (
-            current is not None
-            and not os.fstat(current.descriptor).st_nlink
-            and self.now - current.heard >= QUIET_S
-        ):
-            yield from self._read(current)
-            if current.heard != self.now:
-                self._current = None
-                self._held.append(current)
-                yield from self._release(current)
 
-    def _release(self, file: _File) -> Generator[list[Chunk], None, None]:
+    def _release(self, file: OpenFile) -> Steps[None]:
         """Close a file that was read to its end; its last line may have no newline."""
-        self._held.remove(file)
-        self._remember(file.trail)
-        self._know(file, file.trail if file.gunzip is None else None)
+        if file is self._current:
+            self._current = None
+        else:
+            self._held.remove(file)
+        self.known.remember(file.content)
+        self.known.know(file, file.content if file.gunzip is None else None)
         yield list(file.cutter.finish())
         self._close(file)
 
-    def _close(self, file: _File) -> None:
+    def _close(self, file: OpenFile) -> None:
         self._changes.forget(file.watch)
-        os.close(file.descriptor)
-
-    def _remember(self, trail: _Trail) -> None:
-        if trail.offset:
-            self._seen.append(trail)
-
-    def _know(self, file: _File, trail: _Trail | None = None) -> None:
-        status = os.fstat(file.descriptor)
-        head = os.pread(file.descriptor, _HEAD_BYTES, 0)
-        self._known[file.ident] = _Known(status.st_size, status.st_mtime_ns, head, trail)
+        file.close()
 
     # Truncation.
 
     def _note_truncation(self) -> None:
         file = self._current
-        if file is None or not file.was_truncated():
-            return
-        self._cuts.append(_Cut(file.trail, file.cutter))
-        file.trail = _Trail()
-        file.cutter = Cutter(self._source)
-        file.was_cut = True
+        if file is not None and file.was_truncated():
+            self.known.truncated.append(Truncated(file.cutter))
+            file.cutter = self.known.cutter()
+            file.was_cut = True
 
-    def _drop_overwritten(self) -> Generator[list[Chunk], None, None]:
+    def _drop_overwritten(self) -> Steps[None]:
         """Let go of older files that are other ones by now: they are looked at as such."""
         for file in list(self._held):
             if file.was_truncated():
                 yield from self._release(file)
-                del self._known[file.ident]
+                del self.known.files[file.ident]
 
-    def _give_up_cuts(self) -> Generator[list[Chunk], None, None]:
+    def _give_up_cuts(self) -> Steps[None]:
         """Say of what was truncated, and has no copy, that something may be lost."""
-        for cut in self._cuts:
+        for cut in self.known.truncated:
             if not cut.said:
                 cut.said = True
                 # It is kept: a copy that comes later is still known by it.
-                self._remember(cut.trail)
+                self.known.remember(cut.cutter.content)
                 if not cut.copied:
                     _log.warning(
                         "%s: was truncated, and no copy of it was found (looked for beside it); "
@@ -660,457 +373,31 @@ class Name:
 
     # Siblings.
 
-    def _found_places(self) -> set[tuple[str, str]]:
-        """Return the directories where siblings may be, and how their names begin."""
-        places = {(str(self._path.parent), self._path.name)}
-        if self._path.is_symlink():
-            places.add(os.path.split(os.path.realpath(self._path)))
-        return places
+    def _note_places(self) -> None:
+        """Take what stands in a new place as known: it was there before."""
+        for place in places(self._path) - self._places:
+            self._places.add(place)
+            self.known.note(siblings(*place), self.holds)
 
-    def _directories(self) -> list[int]:
-        """Return when a name came or went last in each directory."""
-        times = []
-        for directory, _ in self._places:
-            try:
-                times.append(Path(directory).stat().st_mtime_ns)
-            except OSError:
-                times.append(0)
-        return times
-
-    def _list(self) -> list[_Sibling]:
-        """Return the siblings, twice the same."""
-        last = None
-        for _ in range(_MAX_LISTINGS):
-            siblings = [each for place in self._places for each in _siblings(*place)]
-            # One file may be in both lists.
-            found = {each.ident: each for each in siblings}
-            paths = {each.path: each.ident for each in siblings}
-            if paths == last:
-                return list(found.values())
-            last = paths
-        return list(found.values())
-
-    def _take_note(self, place: tuple[str, str]) -> None:
-        """Take the siblings of a place as known: they were there before."""
-        self._places.add(place)
-        rotated = [each for each in _siblings(*place) if _is_rotated(each)]
-        rotated.sort(key=lambda each: each.modified_ns)
-        for each in rotated[-_MAX_REMEMBERED:]:
-            try:
-                file = self._open(each.path)
-            except OSError:
-                continue
-            if not self.holds(file.ident):
-                self._know(file)
-            # Of compressed ones nothing is compressed again.
-            if file.gunzip is None and not self.holds(file.ident):
-                self._remember(_Trail.whole(file.descriptor, os.fstat(file.descriptor).st_size))
-            os.close(file.descriptor)
-        # The others are known without their content, which their inode may not have for long.
-        for each in rotated[:-_MAX_REMEMBERED]:
-            self._known[each.ident] = _Known(each.size, each.modified_ns, b"")
-
-    def _is_known(self, sibling: _Sibling) -> bool:
-        known = self._known.get(sibling.ident)
-        if known is None:
-            return False
-        if (known.size, known.modified_ns) == (sibling.size, sibling.modified_ns):
-            return True
-        # Grown, or another file with the same inode.
-        try:
-            file = self._open(sibling.path)
-        except OSError:
-            return False
-        try:
-            head = os.pread(file.descriptor, len(known.head), 0)
-            if file.ident == sibling.ident and head and head == known.head:
-                trail = known.trail
-                if (
-                    trail is None
-                    or sibling.size <= trail.offset
-                    or not trail.leads(file.descriptor)
-                ):
-                    self._know(file, trail)
-                    return True
-                # Written to after it was let go, or another one that begins so: what follows is
-                # new either way.
-                cut = _Cut(trail, Cutter(self._source))
-                cut.said = True
-                self._cuts.append(cut)
-        finally:
-            os.close(file.descriptor)
-        del self._known[sibling.ident]
-        return False
-
-    def _examine(
-        self, opened: _File | None
-    ) -> Generator[list[Chunk], None, tuple[list[_File], list[_File], bool]]:
-        """
-        Look at siblings that are not known.
-
-        Returns:
-            The rests of what was truncated, the files that were missed, each oldest first, and
-            whether there is one to be waited for.
-        """
-        for place in self._found_places() - self._places:
-            self._take_note(place)
-        self._listed = self._directories()
-        found = _Found()
-        try:
-            for _ in range(_MAX_LISTINGS):
-                # What was renamed meanwhile has another number: their order would be lost.
-                found.forget_missed()
-                if (yield from self._examine_list(opened, found)):
-                    break
-        except BaseException:
-            for file in (*found.rests, *(file for _, file in found.missed)):
-                os.close(file.descriptor)
-            raise
-        if self._current is not None and self._current.was_truncated():
+    def _examine(self, opened: OpenFile | None) -> Steps[Search]:
+        """Look at siblings that are not known."""
+        self._note_places()
+        self._listed = changed_ns(self._places)
+        current = self._current
+        newest = [file for file in (opened, current) if file is not None]
+        search = Search(self.known, self._is_open, newest, self._held)
+        yield from search.run(self._places)
+        if current is not None and current.was_truncated():
             # Just now: what was taken for missed may be its copy.
-            found.forget_missed()
-            found.pending = True
-        self._pending = found.pending
+            search.forget_missed()
+            search.pending = True
+        self._pending = search.pending
         self._examine_at = self.now + _EXAMINE_S
-        found.missed.sort(key=_age)
-        if _all_numbered(found.missed):
-            found.missed.sort(key=_number, reverse=True)
-        waits = self._waits_for(frozenset(found.unfinished))
-        return found.rests, [file for _, file in found.missed], waits
+        return search
 
-    def _examine_list(
-        self, opened: _File | None, found: _Found
-    ) -> Generator[list[Chunk], None, bool]:
-        """Look at the siblings as they are listed now, and tell whether all were still there."""
-        siblings = self._list()
-        for ident in self._known.keys() - {each.ident for each in siblings}:
-            del self._known[ident]
-        if opened is not None:
-            found.looked_at.add(opened.ident)
-        complete = True
-        for sibling in self._fresh(siblings, found):
-            file = self._open_sibling(sibling)
-            if file is None:
-                complete &= self._is_known(sibling)
-                continue
-            found.looked_at.add(file.ident)
-            yield from self._sort_in(file, sibling, opened, found)
-        return complete
-
-    def _sort_in(
-        self, file: _File, sibling: _Sibling, opened: _File | None, found: _Found
-    ) -> Generator[list[Chunk], None, None]:
-        """Keep a sibling that is to be read, and close any other."""
-        verdict: _Verdict = "pending"
-        try:
-            verdict = yield from self._judge(file, sibling, self._live(opened, found))
-            if verdict == "rest":
-                found.rests.append(file)
-            elif verdict == "missed":
-                found.missed.append((sibling, file))
-            elif verdict == "known":
-                self._know(file)
-            elif verdict == "part":
-                self._known[file.ident] = _Known(sibling.size, sibling.modified_ns, b"")
-            elif verdict == "unfinished":
-                found.unfinished.add((sibling.ident, sibling.size))
-            else:
-                found.pending |= _is_rotated(sibling)
-        finally:
-            if verdict not in {"rest", "missed"}:
-                os.close(file.descriptor)
-
-    def _fresh(self, siblings: list[_Sibling], found: _Found) -> Iterator[_Sibling]:
-        """Yield the siblings of which it is to be said what they are."""
-        # Plain ones first: a compressed one may be a copy of one of them.
-        for sibling in sorted(siblings, key=lambda each: each.suffix.endswith(".gz")):
-            if (
-                sibling.ident in found.looked_at
-                or any(name.holds(sibling.ident) for name in self._names)
-                or self._is_known(sibling)
-            ):
-                continue
-            if sibling.size:
-                yield sibling
-            else:
-                # A copy that is begun, or one that was rotated before anything was in it.
-                found.pending |= _is_rotated(sibling)
-
-    def _open_sibling(self, sibling: _Sibling) -> _File | None:
-        """Open a sibling if it is still there under its name, and may be read."""
-        try:
-            file = self._open(sibling.path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            _log.warning("%s: %s; lines in it may be missed", sibling.path, error.strerror)
-            self._known[sibling.ident] = _Known(sibling.size, sibling.modified_ns, b"")
-            return None
-        if file.ident != sibling.ident:
-            os.close(file.descriptor)
-            return None
-        return file
-
-    def _live(self, opened: _File | None, found: _Found) -> list[_File]:
-        """Return the files that are read now, or will be."""
-        files = [opened, self._current, *self._held, *found.rests]
-        return [*(file for file in files if file), *(file for _, file in found.missed)]
-
-    def _waits_for(self, found: frozenset[tuple[_Ident, int]]) -> bool:
+    def _waits_for(self, unfinished: set[tuple[Ident, int]]) -> bool:
         """Tell whether copies that are being written grow still."""
-        if not found:
-            self._unfinished = None
-            return False
-        if self._unfinished is None or self._unfinished[0] != found:
-            self._unfinished = (found, self.now)
-        return self.now - self._unfinished[1] < UNFINISHED_S
-
-    def _judge(
-        self, file: _File, sibling: _Sibling, live: list[_File]
-    ) -> Generator[list[Chunk], None, _Verdict]:
-        """Say what a sibling is; one that is a rest stands at it then."""
-        try:
-            head = file.head()
-            if not head:
-                return "pending"
-            of_cut = yield from self._is_of_cut(file, head)
-            if of_cut is not None and of_cut != "part":
-                return of_cut
-            for other in live:
-                if _copies(file, head, other):
-                    # One of the current file is needed when that is truncated, and whether a
-                    # compressed one is the same to its end is seen when that is at its.
-                    plain = file.gunzip is None and other.gunzip is None
-                    return "part" if plain and other in self._held else "pending"
-            verdict = of_cut or (yield from self._was_read(file, head, sibling))
-            if verdict:
-                return verdict
-        except DamagedError as error:
-            _log.warning("%s: is damaged: %s; it is left alone", file.path, error)
-            return "known"
-        return "missed" if _is_rotated(sibling) else "pending"
-
-    def _is_of_cut(
-        self, file: _File, head: bytes
-    ) -> Generator[list[Chunk], None, Literal["rest", "unfinished", "part"] | None]:
-        part: Literal["part"] | None = None
-        for cut in list(self._cuts):
-            verdict = yield from self._is_rest(file, head, cut)
-            if verdict == "part":
-                # Another copy may have more, and this one be of a later cut.
-                cut.copied = True
-                part = verdict
-            elif verdict:
-                return verdict
-        return part
-
-    def _was_read(
-        self, file: _File, head: bytes, sibling: _Sibling
-    ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
-        # Of another compression nothing can be told.
-        if sibling.modified_ns < self._modified_ns or head.startswith(_OTHER_COMPRESSION):
-            return "known"
-        for trail in reversed(self._seen):
-            if _alike(head, trail.head):
-                verdict = yield from self._repeats(file, trail)
-                if verdict:
-                    return verdict
-        return None
-
-    def _is_rest(
-        self, file: _File, head: bytes, cut: _Cut
-    ) -> Generator[list[Chunk], None, Literal["rest", "unfinished", "part"] | None]:
-        trail = cut.trail
-        if not _alike(head, trail.head):
-            return None
-        if file.gunzip is None:
-            size = os.fstat(file.descriptor).st_size
-            if size < trail.offset:
-                return "part" if trail.has_part(file.descriptor, size) else None
-            if not trail.leads(file.descriptor):
-                return None
-        else:
-            try:
-                passed = yield from self._passed(file, trail)
-            except EOFError:
-                return "unfinished"
-            if passed is None or passed == "part":
-                return passed
-            file.gunzip = passed
-        file.trail = trail
-        # One that was given up has delivered its last line already.
-        file.cutter = Cutter(self._source) if cut.said else cut.cutter
-        file.is_copy = True
-        self._cuts.remove(cut)
-        return "rest"
-
-    def _passed(
-        self, file: _File, trail: _Trail
-    ) -> Generator[list[Chunk], None, Unpacked | Literal["part"] | None]:
-        """Unpack a file up to where a trail ends, if it is the same till there, or has a part."""
-        gunzip = Unpacked.of_file(file.descriptor, GZIP)
-        found = _Trail()
-        while missing := trail.offset - found.offset:
-            data = gunzip.read(min(missing, _READ_BYTES))
-            if not data:
-                return "part" if trail.samples.startswith(found.samples) else None
-            found.add(data)
-            if not trail.agrees(found):
-                return None
-            yield []
-        return gunzip if found.before == trail.before else None
-
-    def _repeats(
-        self, file: _File, trail: _Trail
-    ) -> Generator[list[Chunk], None, Literal["known", "part"] | None]:
-        """Tell whether a file has a content that was read, or a part of it, and no more."""
-        if file.gunzip is None:
-            size = os.fstat(file.descriptor).st_size
-            if size < trail.offset:
-                return "part" if trail.has_part(file.descriptor, size) else None
-            return "known" if size == trail.offset and trail.leads(file.descriptor) else None
-        try:
-            if _is_as_long(file, trail):
-                return "known"
-            passed = yield from self._passed(file, trail)
-            if passed is None or passed == "part":
-                return passed
-            return None if passed.read(1) else "known"
-        except EOFError:
-            # Being written; most likely no other content begins as this one does.
-            return "part"
-
-
-def _alike(head: bytes, other: bytes) -> bool:
-    size = min(len(head), len(other))
-    return head[:size] == other[:size]
-
-
-def _is_as_long(file: _File, trail: _Trail) -> bool:
-    """Tell whether a large compressed file seems to be of a trail, without unpacking all of it."""
-    if trail.offset <= _READ_BYTES or _unpacked_size(file) != trail.offset % 2**32:
-        return False
-    found = _Trail()
-    found.add(Unpacked.of_file(file.descriptor, GZIP).read(_READ_BYTES))
-    return trail.agrees(found)
-
-
-def _refuse_odd(descriptor: int, path: str) -> None:
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "Is no file", path)
-
-
-def _siblings(directory: str, name: str) -> list[_Sibling]:
-    siblings = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                suffix = _suffix(entry.name, name)
-                if not suffix:
-                    continue
-                try:
-                    status = entry.stat()
-                except OSError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    siblings.append(
-                        _Sibling(
-                            entry.path,
-                            suffix,
-                            (status.st_dev, status.st_ino),
-                            status.st_size,
-                            status.st_mtime_ns,
-                        )
-                    )
-    except OSError:
-        # Gone, or closed to us: nothing can be seen in it.
-        return []
-    return siblings
-
-
-def _suffix(entry: str, name: str) -> str:
-    """Return what rotation may have added to a name, or nothing."""
-    if entry.startswith(name):
-        return entry[len(name) :]
-    stem, extension = os.path.splitext(name)  # noqa: PTH122 - names stay text
-    ending = ".gz" if entry.endswith(".gz") else ""
-    plain = entry.removesuffix(ending)
-    if extension and plain.startswith(stem) and plain.endswith(extension):
-        middle = plain[len(stem) : -len(extension)]
-        if _KEEPS_EXTENSION.fullmatch(middle):
-            return middle + ending
-    return ""
-
-
-def _copies(file: _File, head: bytes, other: _File) -> bool:
-    """Tell whether a file is, so far, a copy of what another one has."""
-    start = other.head()
-    # What it is a copy of has at least as much.
-    if not start.startswith(head):
-        return False
-    if file.gunzip is not None or other.gunzip is not None:
-        first = file.first(_FIRST_BYTES)
-        start = other.first(_FIRST_BYTES)
-        return start.startswith(first) or (other.gunzip is not None and first.startswith(start))
-    end = os.fstat(file.descriptor).st_size
-    if end > os.fstat(other.descriptor).st_size:
-        return False
-    size = min(end, _BEFORE_BYTES)
-    at = end - size
-    return os.pread(file.descriptor, size, at) == os.pread(other.descriptor, size, at)
-
-
-def _is_rotated(sibling: _Sibling) -> bool:
-    suffix = sibling.suffix
-    return bool(_ROTATED.fullmatch(suffix) and not _UNFINISHED_NAME.fullmatch(suffix))
-
-
-def _unpacked_size(file: _File) -> int:
-    """Return what the last member says of its size, modulo 2**32."""
-    end = os.fstat(file.descriptor).st_size
-    return int.from_bytes(os.pread(file.descriptor, 4, max(end - 4, 0)), "little")
-
-
-def _age(each: tuple[_Sibling, _File]) -> tuple[int, str]:
-    return each[0].modified_ns, each[0].suffix
-
-
-def _stamp(each: tuple[_Sibling, _File]) -> str:
-    found = _ROTATED.fullmatch(each[0].suffix)
-    return (found and found["stamp"]) or ""
-
-
-def _number(each: tuple[_Sibling, _File]) -> int:
-    return int(_stamp(each))
-
-
-def _all_numbered(missed: list[tuple[_Sibling, _File]]) -> bool:
-    """Tell whether they are numbered, the oldest highest; dates have more digits."""
-    stamps = [_stamp(each) for each in missed]
-    return all(stamp.isdigit() and len(stamp) <= _LONGEST_NUMBER for stamp in stamps)
-
-
-def _header_before(descriptor: int, end: int, header: Header) -> bytes:
-    """Return the lines in front of an offset, where a line ends, that say what the columns are."""
-    head = os.pread(descriptor, min(_READ_BYTES, end), 0)
-    lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
-    comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
-    names = [line for line in comments if line.removeprefix(_BOM)[:8].lower() == _FIELDS]
-    if not names:
-        return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
-    return _last_fields(descriptor, end) or names[-1]
-
-
-def _last_fields(descriptor: int, end: int) -> bytes:
-    """Return the last line in front of an offset that names fields; a header may come again."""
-    step = _READ_BYTES
-    for start in range(end - step, -step, -step):
-        # With what a line may have on both sides of the boundary.
-        data = os.pread(descriptor, min(step + _LONGEST_HEADER, end - max(start, 0)), max(start, 0))
-        place = data.lower().rfind(b"\n" + _FIELDS)
-        if place >= 0:
-            return data[place + 1 :].partition(b"\n")[0] + b"\n"
-    return b""
+        if unfinished != self._unfinished:
+            self._unfinished = unfinished
+            self._unfinished_since = self.now
+        return bool(unfinished) and self.now - self._unfinished_since < UNFINISHED_S

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tailrace._core import MAX_LINE_BYTES
 from tailrace.errors import TailraceError
 from tailrace.sources import Chunk
+from tailrace.sources.content import Fingerprint
 from tailrace.sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
 
 if TYPE_CHECKING:
@@ -45,46 +46,53 @@ STDIN = "-"
 
 class Cutter:
     """
-    Cuts a stream into chunks at its newlines.
+    Cuts a stream into chunks at its newlines, and knows how far it was fed.
 
     It holds at most one line, and of a line that is too long no more than shows that it is.
     """
 
-    def __init__(self, source: int = 0) -> None:
+    def __init__(self, source: int = 0, path: str | None = None) -> None:
+        self.content = Fingerprint()
         self._source = source
+        # Where a chunk has a position.
+        self._path = path
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """Yield what the data completes."""
+        self.content.add(data)
         end = data.rfind(b"\n") + 1
         start = 0
         if end and self._rest:
             start = data.find(b"\n") + 1
             self._hold(data[:start])
-            yield self._chunk(self._take())
+            yield self._held(len(data) - start)
         if start < end:
             # A part of what was read, so that nothing is copied.
-            yield Chunk(data, (start, end), source=self._source)
+            yield self._chunk(data, (start, end), len(data) - end)
         if end < len(data):
             self._hold(data[end:])
 
     def finish(self) -> Iterator[Chunk]:
         """Yield the last line if it has no newline."""
         if self._rest:
-            yield self._chunk(self._take())
+            yield self._held(0)
 
     def _hold(self, part: bytes) -> None:
         room = MAX_LINE_BYTES + 1 - len(self._rest)
         # What is cut off may be the newline; the line is too long with it or without.
         self._rest += part[: max(room, 0)]
 
-    def _take(self) -> bytes:
+    def _held(self, left: int) -> Chunk:
         line = bytes(self._rest)
         self._rest.clear()
-        return line
+        return self._chunk(line, (0, len(line)), left)
 
-    def _chunk(self, data: bytes) -> Chunk:
-        return Chunk(data, (0, len(data)), source=self._source)
+    def _chunk(self, data: bytes, span: tuple[int, int], left: int) -> Chunk:
+        """Return a chunk after which so many of the bytes are left that were fed."""
+        path, offset = self._path, self.content.offset - left
+        position = None if path is None else self.content.position(path, offset)
+        return Chunk(data, span, source=self._source, position=position)
 
 
 def size_of(path: str) -> int | None:
@@ -182,7 +190,9 @@ class File:
     def _chunks(self) -> Generator[Chunk, None, None]:
         descriptor = _open_one_of_many(self._path)
         try:
-            cutter = Cutter()
+            # What a pipe gave, or standard input from wherever it stood, is not found again.
+            is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
+            cutter = Cutter(path=self._path if is_file else None)
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()
@@ -196,16 +206,12 @@ class File:
         while may_be(head) and (data := self._read(descriptor)):
             head += data
         unpacked = unpacker(head, self._path, self._piece_bytes)
-        if unpacked is None:
-            if head:
-                yield head
-            while data := self._read(descriptor):
-                yield data
-            return
-        yield from unpacked.feed(head)
-        while data := self._read(descriptor):
-            yield from unpacked.feed(data)
-        unpacked.finish()
+        data = head
+        while data:
+            yield from [data] if unpacked is None else unpacked.feed(data)
+            data = self._read(descriptor)
+        if unpacked is not None:
+            unpacked.finish()
 
     def _read(self, descriptor: int) -> bytes:
         try:

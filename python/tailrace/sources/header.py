@@ -1,0 +1,43 @@
+"""The lines in front of the place where a followed log is begun that say what its columns are."""
+
+from __future__ import annotations
+
+import os
+from itertools import takewhile
+from typing import Literal
+
+__all__ = ["Header", "header_before"]
+
+Header = Literal["fields", "first line"]
+"""What says which columns a file has: the last `#Fields:` line, or else its first line."""
+
+_READ_BYTES = 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = b"#fields:"
+
+# No line that names fields is longer.
+_LONGEST_HEADER = 64 * 1024
+
+
+def header_before(descriptor: int, end: int, header: Header) -> bytes:
+    """Return the lines in front of an offset, where a line ends, that say what the columns are."""
+    head = os.pread(descriptor, min(_READ_BYTES, end), 0)
+    lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
+    comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
+    names = [line for line in comments if line.removeprefix(_BOM)[:8].lower() == _FIELDS]
+    if not names:
+        return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
+    return _last_fields(descriptor, end) or names[-1]
+
+
+def _last_fields(descriptor: int, end: int) -> bytes:
+    """Return the last line in front of an offset that names fields; a header may come again."""
+    step = _READ_BYTES
+    for start in range(end - step, -step, -step):
+        # With what a line may have on both sides of the boundary.
+        data = os.pread(descriptor, min(step + _LONGEST_HEADER, end - max(start, 0)), max(start, 0))
+        place = data.lower().rfind(b"\n" + _FIELDS)
+        if place >= 0:
+            return data[place + 1 :].partition(b"\n")[0] + b"\n"
+    return b""
