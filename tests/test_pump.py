@@ -20,8 +20,8 @@ import tailrace as tr
 from tailrace.runtime.commit import CommitError
 from tailrace.runtime.intake import Origin
 from tailrace.runtime.rows import RowOptions
-from tailrace.sources import AgentPosition, FilePosition
-from tailrace.sources.flume import Flume
+from tailrace.sources import FilePosition
+from tailrace.sources.flume import AgentPosition, Flume
 from tailrace.sources.text import File
 
 if TYPE_CHECKING:

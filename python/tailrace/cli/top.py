@@ -15,7 +15,6 @@ from tailrace.cli.signals import Signals
 from tailrace.durations import micros
 from tailrace.names import one_of
 from tailrace.outputs.blocks import FORMATS, Blocks
-from tailrace.outputs.screen import Screen
 from tailrace.samples import Samples
 from tailrace.sources.text import STDIN, LiveInput
 from tailrace.terminal.streams import OutputError, say
@@ -212,6 +211,8 @@ def _output(given: argparse.Namespace, *, is_live: bool) -> Output:
         return Blocks(sys.stdout, output=given.format, by=given.by)
     color = wants_color(given.color, sys.stdout)
     if is_live and is_terminal(sys.stdout):
+        from tailrace.outputs.screen import Screen  # noqa: PLC0415 - most runs draw on none
+
         return Screen(sys.stdout, color=color)
     return Blocks(sys.stdout, output="text", by=given.by, color=color)
 

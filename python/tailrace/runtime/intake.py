@@ -150,9 +150,11 @@ class Intake:
         sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
         if self._formats[chunk.source] is not None:
             self._formats[chunk.source] = after
+        # Only the last of them ends where the chunk does.
+        ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
-            Taken(chunk._replace(span=span), section, now_us, max_ahead_us)
-            for span, section in sections
+            Taken(chunk._replace(span=span, position=end), section, now_us, max_ahead_us)
+            for (span, section), end in zip(sections, ends, strict=True)
         ]
 
     def _is_wanted(self, chunk: Chunk) -> bool:

@@ -16,7 +16,7 @@ before is settled, however long that takes, and what is received meanwhile comes
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tailrace._core import BatchError
 from tailrace.errors import TailraceError
@@ -80,12 +80,15 @@ class _BrokenOffError(BaseException):
     """A read was broken off."""
 
 
-class Wait(NamedTuple):
+class Wait:
     """The loop is to be sent chunks: what comes until the timeout, nothing at the end of input."""
 
-    timeout_s: float
-    receives: bool
-    """Else a limit is reached: no chunk may be sent, only `[]` when something has moved."""
+    __slots__ = ("receives", "timeout_s")
+
+    def __init__(self, timeout_s: float, *, receives: bool) -> None:
+        self.timeout_s = timeout_s
+        self.receives = receives
+        """Else a limit is reached: no chunk may be sent, only `[]` when something has moved."""
 
 
 class _Item:

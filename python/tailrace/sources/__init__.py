@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from tailrace._types import Kind, Outcome
+    from tailrace.sources.flume import AgentPosition
 
 __all__ = [
-    "AgentPosition",
     "Chunk",
     "FilePosition",
     "LiveSource",
@@ -35,15 +35,6 @@ class FilePosition(NamedTuple):
     """
     offset: int
     """Of the byte after the last line, in the unpacked content."""
-
-
-class AgentPosition(NamedTuple):
-    """The batch that a chunk is, and the connection by which it came."""
-
-    connection: int
-    """Counted from 0 for each address that is listened at."""
-    batch: int
-    """Counted from 0 for each connection."""
 
 
 class Chunk(NamedTuple):

@@ -9,17 +9,17 @@ import socket
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace.errors import ProtocolError
-from tailrace.sources import AgentPosition, Chunk
+from tailrace.sources import Chunk
 
 if TYPE_CHECKING:
     from tailrace._flume import Batch
     from tailrace._types import Kind, Outcome
 
-__all__ = ["Flume"]
+__all__ = ["AgentPosition", "Flume"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +57,15 @@ _LINGER_S = 1.0
 # How long a sender may take to write down an answer before it is left alone. Agents give up on
 # a batch after 20 s.
 _CLOSE_TIMEOUT_S = 5.0
+
+
+class AgentPosition(NamedTuple):
+    """The batch that a chunk is, and the connection by which it came."""
+
+    connection: int
+    """Counted from 0 for each address that is listened at."""
+    batch: int
+    """Counted from 0 for each connection."""
 
 
 class Flume:
