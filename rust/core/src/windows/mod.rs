@@ -9,6 +9,7 @@ mod gathered;
 pub(crate) mod keys;
 mod pane;
 pub(crate) mod rank;
+pub(crate) mod settings;
 pub(crate) mod state;
 mod totals;
 mod window;
