@@ -67,22 +67,7 @@ impl Settings {
     }
 
     /// The longest look back that ends.
-    pub(super) fn longest(&self) -> i64 {
-        self.lengths.iter().copied().flatten().max().unwrap_or(self.step)
-    }
-
-    /// How many panes an answer may need.
-    pub(super) fn reach(&self) -> i64 {
-        self.lengths.iter().copied().flatten().max().unwrap_or(0)
-    }
-
-    /// The last pane with which an answer ends, up to this one.
-    pub(super) fn floor(&self, number: i64) -> i64 {
-        number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
-    }
-
-    /// The first pane with which an answer ends, from this one on.
-    pub(super) fn ceil(&self, number: i64) -> i64 {
-        self.floor(number.saturating_add(self.step - 1))
+    pub(super) fn longest(&self) -> Option<i64> {
+        self.lengths.iter().copied().flatten().max()
     }
 }

@@ -1,9 +1,7 @@
-//! Deltas to snapshots: the open panes, the window, the watermark.
+//! Deltas to snapshots: the open panes, the window, where all lines went.
 //!
 //! `apply` adds a delta. `next_snapshot` closes panes up to the watermark, one slide a call, and
-//! answers; a caller that does not ask pays nothing until it asks again. The watermark is the
-//! clock (by arrival), or the oldest of the sources' newest event times minus lateness (by event
-//! time), or what the caller says (`Clock::Manual`). It never goes back.
+//! answers; a caller that does not ask pays nothing until it asks again.
 //!
 //! Every line has a pane, also one that is counted in none: that to which its source had come.
 //! The counters of a snapshot are those of the panes up to the end of its window, so they tell no
@@ -16,8 +14,10 @@ use super::delta::{Delta, Entry, Past, Reach};
 use super::gathered::Gathered;
 use super::keys::KeyTable;
 use super::pane::Pane;
+use super::schedule::Schedule;
 use super::settings::{Clock, Settings};
 use super::totals::Totals;
+use super::watermark::Watermark;
 use super::window::Window;
 use crate::ground::{Counters, Kind, Panes};
 
@@ -33,14 +33,8 @@ pub struct State {
     first: Option<i64>,
     /// Panes that are not in the window yet, by number.
     open: BTreeMap<i64, Pane>,
-    sources: Vec<Source>,
-    watermark: Option<i64>,
-    /// The last pane that was answered, or by arrival the one before the first.
-    answered: Option<i64>,
-    /// An empty window was answered, so ends are jumped until there is an event.
-    idle: bool,
-    /// At the end of the input, the pane of its newest line where that is no event.
-    end: Option<i64>,
+    watermark: Watermark,
+    schedule: Schedule,
     /// Where all lines went.
     lines: Counters,
     /// The part of them up to the last pane that was answered.
@@ -53,43 +47,28 @@ pub struct State {
     past: Option<Past>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    newest: Option<i64>,
-    /// Whether the watermark does without it until it tells a time again.
-    idle: bool,
-    ended: bool,
-}
-
 impl State {
     /// Starts empty. By arrival, `start` is the clock: the first end after it is the first answer.
     pub fn new(settings: Settings, start: i64) -> Self {
-        let answered = match &settings {
-            &Settings { panes: Some(panes), clock: Clock::Arrival, .. } => {
-                Some(settings.floor(panes.number(start) - 1))
-            }
-            _ => None,
-        };
+        let panes = settings.panes;
+        let lateness = panes.map_or(0, |panes| panes.lateness);
         // Without panes there is nothing to look back over.
         let since_start = [None];
-        let lengths = if settings.panes.is_some() { &settings.lengths } else { &since_start[..] };
+        let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
             keys: KeyTable::default(),
             window: Window::new(
                 &settings.plan,
                 lengths,
                 settings.max_keys,
-                settings.panes.is_some() && (settings.limit.is_none() || settings.changes),
+                panes.is_some() && (settings.limit.is_none() || settings.changes),
             ),
             told: usize::MAX,
             first: None,
             open: BTreeMap::new(),
-            sources: vec![Source { newest: None, idle: false, ended: false }; settings.sources],
+            watermark: Watermark::new(settings.clock, lateness, settings.sources),
+            schedule: Schedule::new(&settings, panes.map(|panes| panes.number(start))),
             settings,
-            watermark: None,
-            answered,
-            idle: false,
-            end: None,
             lines: Counters::default(),
             settled: Counters::default(),
             unsettled: BTreeMap::new(),
@@ -120,14 +99,7 @@ impl State {
             numbers[other as usize] = u32::MAX;
         }
         let Self { keys, open, settings, window, .. } = self;
-        let source = self.sources.get(delta.source).and_then(|source| source.newest);
-        // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
-        // source that was idle.
-        let passed = self.watermark.map(|watermark| watermark.saturating_add(panes.lateness));
-        let seen = match settings.clock {
-            Clock::Events => source.max(passed),
-            Clock::Arrival | Clock::Manual => passed,
-        };
+        let seen = self.watermark.seen(delta.source);
         let reached = seen.map(|time| panes.number(time));
         let late: Vec<bool> = delta.panes.iter().map(|&pane| panes.is_late(pane, seen)).collect();
         let unsettled = &mut self.unsettled;
@@ -172,73 +144,39 @@ impl State {
             note(reached.max(*pane), lines);
         }
         if let Some(past) = delta.past {
-            self.past = Some(self.past.map_or(past, |known| known.with(past)));
+            let past = self.past.map_or(past, |known| known.with(past));
+            self.past = Some(past);
+            self.schedule.begin(past.whole_from);
             self.first = [self.first, past.first].into_iter().flatten().min();
         }
-        if let Some(source) = self.sources.get_mut(delta.source) {
-            source.newest = source.newest.max(delta.reach.newest());
-            source.idle &= !delta.has_time();
-        }
-        self.follow_sources();
+        self.watermark.note(delta.source, delta.reach.newest());
     }
 
     /// Leaves a source that has ended out of the watermark.
     pub fn end_source(&mut self, source: usize) {
-        if let Some(source) = self.sources.get_mut(source) {
-            source.ended = true;
-        }
-        self.follow_sources();
+        self.watermark.end_source(source);
     }
 
     /// Leaves a source that was silent for too long out of the watermark, until it tells a time.
     pub fn leave_out(&mut self, source: usize) {
-        if let Some(source) = self.sources.get_mut(source) {
-            source.idle = true;
-        }
-        self.follow_sources();
-    }
-
-    fn follow_sources(&mut self) {
-        let Settings { clock: Clock::Events, panes: Some(panes), .. } = self.settings else {
-            return;
-        };
-        let (idle, running): (Vec<&Source>, Vec<&Source>) =
-            self.sources.iter().filter(|source| !source.ended).partition(|source| source.idle);
-        // A source that has shown nothing yet holds all back. With all of them idle it is no
-        // matter which was last, and those that have ended count too; with none left `finish` is
-        // due.
-        let oldest = if running.is_empty() && !idle.is_empty() {
-            self.sources.iter().filter_map(|source| source.newest).max()
-        } else {
-            running.iter().map(|source| source.newest).min().flatten()
-        };
-        self.raise(oldest.map(|time| time.saturating_sub(panes.lateness)));
+        self.watermark.leave_out(source);
     }
 
     /// The source that holds the watermark back; to read it first keeps the fewest panes open.
     pub fn behind(&self) -> Option<usize> {
-        let running = self.sources.iter().enumerate().filter(|(_, source)| !source.ended);
-        running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
+        self.watermark.behind()
     }
 
     /// Before which time events are late, where the clock is moved by hand.
     pub fn late_before(&self) -> Option<i64> {
-        let (panes, watermark) = self.settings.panes.zip(self.watermark)?;
+        let (panes, watermark) = self.settings.panes.zip(self.watermark.time())?;
         // The pane of the watermark is the first that is open.
         Some(panes.end(panes.number(watermark).saturating_sub(1)))
     }
 
     /// Moves the clock: the watermark is there at once.
     pub fn advance(&mut self, now: i64) {
-        if let (Some(panes), Clock::Arrival | Clock::Manual) =
-            (self.settings.panes, self.settings.clock)
-        {
-            self.raise(Some(now.saturating_sub(panes.lateness)));
-        }
-    }
-
-    fn raise(&mut self, watermark: Option<i64>) {
-        self.watermark = self.watermark.max(watermark);
+        self.watermark.advance(now);
     }
 
     /// Ends the input: closes the open panes, up to the window that ends behind the newest
@@ -246,16 +184,10 @@ impl State {
     pub fn finish(&mut self, drain: bool) {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let newest_event = newest.max(self.window.newest());
-        let mut newest = newest_event;
-        if self.settings.clock == Clock::Events {
-            // Of lines that a filter left out the log may go on beyond the newest event. The last
-            // answer is that at its end, so that it has the counters of all of them.
-            let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
-            self.end = reached.filter(|&number| number > i64::MIN).filter(|_| reached > newest);
-            newest = newest.max(self.end);
-        }
-        let newest = newest.map(|newest| self.settings.ceil(newest));
+        let newest = newest.max(self.window.newest());
+        let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
+        let reached = reached.filter(|&number| number > i64::MIN);
+        let (newest, last) = self.schedule.finish(newest, reached, drain);
         // Lines that came after the newest event belong to the last answer.
         if let Some(number) = newest {
             let mut lines = Counters::default();
@@ -264,10 +196,7 @@ impl State {
             }
             self.unsettled.entry(number).or_default().add(&lines);
         }
-        let last = newest_event
-            .filter(|_| drain)
-            .map(|number| self.settings.floor(number.saturating_add(self.settings.longest() - 1)));
-        self.raise(newest.max(last).map(|number| panes.end(number)));
+        self.watermark.raise(last.map(|number| panes.end(number)));
     }
 
     /// Answers the next end that the watermark has reached, if there is one; of several lengths
@@ -281,7 +210,7 @@ impl State {
         }
         let told = self.told;
         self.told += 1;
-        Some(self.snapshot_of(panes, self.answered?, told))
+        Some(self.snapshot_of(panes, self.schedule.answered()?, told))
     }
 
     /// Closes what the watermark has passed and answers only the last end of it.
@@ -303,49 +232,23 @@ impl State {
         Some(last)
     }
 
+    /// The last end that the watermark has passed, answered or not.
+    fn passed(&self, panes: Panes) -> Option<i64> {
+        Some(self.schedule.floor(panes.number(self.watermark.time()?) - 1))
+    }
+
     /// The last pane whose end the watermark has passed without an answer.
     fn last_end(&self, panes: Panes) -> Option<i64> {
         self.next_end(panes)?;
-        let settings = &self.settings;
-        let last = settings.floor(panes.number(self.watermark?) - 1);
-        if settings.clock == Clock::Arrival {
-            return Some(last);
-        }
-        // An empty window is answered once, so the end after the last event is the last.
-        let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
-        let newest = newest.max(self.window.newest());
-        let emptied = newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
-        let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
-        Some(emptied.map_or(last, |emptied| emptied.min(last)).max(end))
+        let passed = self.passed(panes)?;
+        let newest = self.open.range(..=passed).next_back().map(|(&number, _)| number);
+        Some(self.schedule.last(passed, newest.max(self.window.newest())))
     }
 
     /// The number of the pane whose end is to be answered next.
     fn next_end(&self, panes: Panes) -> Option<i64> {
-        let watermark = self.watermark?;
-        let settings = &self.settings;
-        let last = settings.floor(panes.number(watermark) - 1);
-        let next = match settings.clock {
-            // Of ends that passed while nobody looked, one window's worth is answered.
-            Clock::Arrival => {
-                settings.floor(self.answered?.max(last - settings.longest())) + settings.step
-            }
-            Clock::Events | Clock::Manual => match self.answered {
-                Some(answered) if !self.idle => answered + settings.step,
-                answered => match self.open.first_key_value() {
-                    Some((&number, _)) => settings.ceil(number),
-                    None => settings.ceil(self.end.filter(|&end| Some(end) > answered)?),
-                },
-            },
-        };
-        // Before that an answer would lack what others have let go of.
-        let next = self.whole_end().map_or(next, |end| end.max(next));
-        (next <= last).then_some(next)
-    }
-
-    /// The last pane of the first window of which nothing was let go of before it came here.
-    fn whole_end(&self) -> Option<i64> {
-        let whole_from = self.past?.whole_from;
-        Some(self.settings.ceil(whole_from.saturating_add(self.settings.reach() - 1)))
+        let open = self.open.first_key_value().map(|(&number, _)| number);
+        self.schedule.next(self.passed(panes)?, open)
     }
 
     /// Moves the window so that it ends with this pane.
@@ -360,8 +263,7 @@ impl State {
         {
             self.settled.add(&entry.remove());
         }
-        self.answered = Some(number);
-        self.idle = self.window.is_empty();
+        self.schedule.answer(number, self.window.is_empty());
     }
 
     fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {
@@ -396,10 +298,11 @@ impl State {
             let totals = self.window.totals(0).unwrap_or(&none);
             return self.answer(0, (self.oldest, self.newest), totals);
         };
-        let passed = self.watermark.map(|watermark| panes.number(watermark));
-        let newest = self.open.last_key_value().map(|(&number, _)| self.settings.ceil(number));
+        let passed = self.watermark.time().map(|time| panes.number(time));
+        let newest = self.open.last_key_value().map(|(&number, _)| self.schedule.ceil(number));
         let newest = newest.filter(|&number| passed.is_none_or(|passed| number >= passed));
-        let reached = self.last_end(panes).max(self.answered).max(self.whole_end());
+        let reached =
+            self.last_end(panes).max(self.schedule.answered()).max(self.schedule.earliest());
         let Some(number) = newest.max(reached) else {
             return self.answer(back, (None, None), &Totals::default());
         };
@@ -449,8 +352,8 @@ impl State {
             gathered.lines(None, self.lines.without(counted));
             return gathered.finish();
         }
-        let reach = self.settings.reach();
-        let closed = self.answered.map(|answered| answered.saturating_sub(reach));
+        let reach = self.settings.longest().unwrap_or(0);
+        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(reach));
         let mut counted = 0;
         if let (Some(number), Some(past)) = (closed, self.window.past()) {
             counted += gathered.totals(number, past);
