@@ -62,4 +62,5 @@ pub use windows::export::{
 };
 pub use windows::keys::{KeyBytes, Seed, number};
 pub use windows::rank::Order;
-pub use windows::state::{Clock, Settings, State};
+pub use windows::settings::{Clock, Settings};
+pub use windows::state::State;

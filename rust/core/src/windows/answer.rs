@@ -1,6 +1,15 @@
 //! What is answered: ranked rows as columns.
 
+use super::aggregate::About;
+use super::composite;
+use super::keys::KeyTable;
+use super::rank::{Order, Ranker, Ranking};
+use super::settings::Settings;
+use super::totals::Totals;
 use crate::ground::{Bits, Cell, Column, Counters, Kind, Rows, Values, lossy};
+
+/// What stands for the keys that there was no room for.
+const OTHER: &[u8] = b"(other)";
 
 /// A ranked answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +35,127 @@ pub struct Snapshot {
     pub gone: Option<Rows>,
     /// Where all lines up to the end of the window went.
     pub lines: Counters,
+}
+
+/// What an answer is made by.
+pub(super) struct Asked<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) keys: &'a KeyTable,
+    /// Where the window begins and ends.
+    pub(super) bounds: (Option<i64>, Option<i64>),
+}
+
+impl Asked<'_> {
+    pub(super) fn answer(
+        &self,
+        back: usize,
+        totals: &Totals,
+        other: Option<u32>,
+        mut ranking: Option<&mut Ranking>,
+        lines: Counters,
+    ) -> Snapshot {
+        let Settings { plan, order, limit, values, changes, .. } = self.settings;
+        let (start, end) = self.bounds;
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
+        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
+        let cell = |place: usize, id: u32, count: u64| {
+            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
+        };
+        let other = other.filter(|&id| totals.count(id) > 0);
+        let &Order { by, ascending } = order;
+        let ranker = Ranker {
+            totals,
+            keys: self.keys,
+            ascending,
+            except: other,
+            cell: (by.is_some() || ascending).then_some(|id: u32, count: u64| match by {
+                Some(place) => cell(place, id, count),
+                None => Cell::Int(count.into()),
+            }),
+        };
+        let ids = match &mut ranking {
+            Some(ranking) => ranking.top(&ranker, *limit),
+            None => ranker.top(*limit),
+        };
+        let changes = match ranking {
+            Some(ranking) if *changes => Some(ranking.changes(&ids, self.keys)),
+            _ => None,
+        };
+        let mut rows = self.rows(&ids, other, |place, id| cell(place, id, totals.count(id)));
+        if self.settings.changes {
+            let moved = changes.as_ref().map_or(&[][..], |changes| &changes.moved);
+            rows.columns.extend(ranks(ids.len(), other.is_some(), moved));
+        }
+        Snapshot {
+            back,
+            start,
+            end,
+            keys: totals.keys() - usize::from(other.is_some()),
+            total: totals.total(),
+            rows,
+            other: other.map(|id| totals.count(id)),
+            gone: changes.map(|changes| self.keys_of(&changes.gone)),
+            lines,
+        }
+    }
+
+    fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {
+        let Settings { plan, keys: kinds, values, raw, .. } = self.settings;
+        let mut columns = self.key_columns();
+        for &id in ids {
+            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
+        }
+        if other.is_some() {
+            for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
+                let name = place == 0 && *kind == Kind::Text;
+                column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
+            }
+        }
+        // A plan that does not fit its values was turned away when it was made.
+        let says = plan.kinds(values).unwrap_or_default();
+        let raw = plan.of_fields(&raw[1]);
+        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
+            let mut column = Builder::new(kind, lists, raw[place]);
+            for &id in ids.iter().chain(&other) {
+                column.push(cell(place, id));
+            }
+            columns.push(column);
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Rows { columns, len: ids.len() + usize::from(other.is_some()) }
+    }
+
+    fn keys_of(&self, keys: &[Option<Box<[u8]>>]) -> Rows {
+        let mut columns = self.key_columns();
+        for key in keys {
+            let kinds = &self.settings.keys;
+            composite::cells(key.as_deref(), kinds, |place, cell| columns[place].push(cell));
+        }
+        let columns = columns.into_iter().map(Builder::finish).collect();
+        Rows { columns, len: keys.len() }
+    }
+
+    fn key_columns(&self) -> Vec<Builder> {
+        let Settings { keys, raw, .. } = self.settings;
+        let raw = raw[0].iter().copied().chain(std::iter::repeat(false));
+        keys.iter().zip(raw).map(|(&kind, raw)| Builder::new(kind, false, raw)).collect()
+    }
+}
+
+/// Columns of ranks from 1, and of how far up each has come.
+fn ranks(rows: usize, has_other: bool, moved: &[Option<i64>]) -> [Column; 2] {
+    let mut columns = [0, 1].map(|_| Builder::new(Kind::Int, false, false));
+    for (place, rank) in (0..rows).zip(1_i128..) {
+        columns[0].push(Cell::Int(rank));
+        let moved = moved.get(place).copied().flatten();
+        columns[1].push(moved.map_or(Cell::Null, |moved| Cell::Int(moved.into())));
+    }
+    if has_other {
+        for column in &mut columns {
+            column.push(Cell::Null);
+        }
+    }
+    columns.map(Builder::finish)
 }
 
 /// Makes a column of cells.

@@ -1,9 +1,7 @@
-//! Deltas to snapshots: the open panes, the window, the watermark.
+//! Deltas to snapshots: the open panes, the window, where all lines went.
 //!
 //! `apply` adds a delta. `next_snapshot` closes panes up to the watermark, one slide a call, and
-//! answers; a caller that does not ask pays nothing until it asks again. The watermark is the
-//! clock (by arrival), or the oldest of the sources' newest event times minus lateness (by event
-//! time), or what the caller says (`Clock::Manual`). It never goes back.
+//! answers; a caller that does not ask pays nothing until it asks again.
 //!
 //! Every line has a pane, also one that is counted in none: that to which its source had come.
 //! The counters of a snapshot are those of the panes up to the end of its window, so they tell no
@@ -11,103 +9,17 @@
 
 use std::collections::BTreeMap;
 
-use super::aggregate::{About, Plan};
-use super::answer::{Builder, Snapshot};
-use super::composite;
+use super::answer::{Asked, Snapshot};
 use super::delta::{Delta, Entry, Past, Reach};
 use super::gathered::Gathered;
 use super::keys::KeyTable;
 use super::pane::Pane;
-use super::rank::{Order, Ranker, Ranking};
+use super::schedule::Schedule;
+use super::settings::{Clock, Settings};
 use super::totals::Totals;
+use super::watermark::Watermark;
 use super::window::Window;
-use crate::ground::{Cell, Column, Counters, Kind, Panes, Rows};
-
-/// What moves the watermark, and with it which ends are answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// `advance`, the clock of the machine: every end is answered.
-    Arrival,
-    /// The events of the sources: empty windows are answered once, then jumped.
-    Events,
-    /// `advance`, minus lateness: as by event time.
-    Manual,
-}
-
-/// What is kept of the past, and how it is answered.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The panes, or nothing for one answer of everything.
-    pub panes: Option<Panes>,
-    /// How far each answer looks back, in panes; nothing is since the start.
-    pub lengths: Vec<Option<i64>>,
-    /// How many panes there are from one answer to the next.
-    pub step: i64,
-    /// What moves the watermark.
-    pub clock: Clock,
-    /// How many sources there are.
-    pub sources: usize,
-    /// How many rows a snapshot has at most.
-    pub limit: Option<usize>,
-    /// By what rows are ranked.
-    pub order: Order,
-    /// Whether answers say how keys moved since the last one.
-    pub changes: bool,
-    /// How many keys a window has at most; the others are one row.
-    pub max_keys: Option<usize>,
-    /// What is asked of each key.
-    pub plan: Plan,
-    /// What the fields of keys are.
-    pub keys: Vec<Kind>,
-    /// What the values of the plan's fields are.
-    pub values: Vec<Kind>,
-    /// Which of the fields of keys, and of the plan, are bytes and no text.
-    pub raw: [Vec<bool>; 2],
-}
-
-impl Settings {
-    /// Counts of keys of one field, largest first.
-    pub fn counting(panes: Option<Panes>, length: i64, clock: Clock, kind: Kind) -> Self {
-        Self {
-            panes,
-            lengths: vec![Some(length)],
-            step: 1,
-            clock,
-            sources: 1,
-            limit: None,
-            order: Order { by: None, ascending: false },
-            changes: false,
-            max_keys: None,
-            plan: Plan::counting(),
-            keys: vec![kind],
-            values: Vec::new(),
-            raw: [Vec::new(), Vec::new()],
-        }
-    }
-
-    /// The longest look back that ends.
-    fn longest(&self) -> i64 {
-        self.lengths.iter().copied().flatten().max().unwrap_or(self.step)
-    }
-
-    /// How many panes an answer may need.
-    fn reach(&self) -> i64 {
-        self.lengths.iter().copied().flatten().max().unwrap_or(0)
-    }
-
-    /// The last pane with which an answer ends, up to this one.
-    fn floor(&self, number: i64) -> i64 {
-        number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
-    }
-
-    /// The first pane with which an answer ends, from this one on.
-    fn ceil(&self, number: i64) -> i64 {
-        self.floor(number.saturating_add(self.step - 1))
-    }
-}
-
-/// What stands for the keys that there was no room for.
-const OTHER: &[u8] = b"(other)";
+use crate::ground::{Counters, Kind, Panes};
 
 /// Everything that is remembered between chunks.
 #[derive(Debug)]
@@ -121,14 +33,8 @@ pub struct State {
     first: Option<i64>,
     /// Panes that are not in the window yet, by number.
     open: BTreeMap<i64, Pane>,
-    sources: Vec<Source>,
-    watermark: Option<i64>,
-    /// The last pane that was answered, or by arrival the one before the first.
-    answered: Option<i64>,
-    /// An empty window was answered, so ends are jumped until there is an event.
-    idle: bool,
-    /// At the end of the input, the pane of its newest line where that is no event.
-    end: Option<i64>,
+    watermark: Watermark,
+    schedule: Schedule,
     /// Where all lines went.
     lines: Counters,
     /// The part of them up to the last pane that was answered.
@@ -141,43 +47,28 @@ pub struct State {
     past: Option<Past>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    newest: Option<i64>,
-    /// Whether the watermark does without it until it tells a time again.
-    idle: bool,
-    ended: bool,
-}
-
 impl State {
     /// Starts empty. By arrival, `start` is the clock: the first end after it is the first answer.
     pub fn new(settings: Settings, start: i64) -> Self {
-        let answered = match &settings {
-            &Settings { panes: Some(panes), clock: Clock::Arrival, .. } => {
-                Some(settings.floor(panes.number(start) - 1))
-            }
-            _ => None,
-        };
+        let panes = settings.panes;
+        let lateness = panes.map_or(0, |panes| panes.lateness);
         // Without panes there is nothing to look back over.
         let since_start = [None];
-        let lengths = if settings.panes.is_some() { &settings.lengths } else { &since_start[..] };
+        let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
             keys: KeyTable::default(),
             window: Window::new(
                 &settings.plan,
                 lengths,
                 settings.max_keys,
-                settings.panes.is_some() && (settings.limit.is_none() || settings.changes),
+                panes.is_some() && (settings.limit.is_none() || settings.changes),
             ),
             told: usize::MAX,
             first: None,
             open: BTreeMap::new(),
-            sources: vec![Source { newest: None, idle: false, ended: false }; settings.sources],
+            watermark: Watermark::new(settings.clock, lateness, settings.sources),
+            schedule: Schedule::new(&settings, panes.map(|panes| panes.number(start))),
             settings,
-            watermark: None,
-            answered,
-            idle: false,
-            end: None,
             lines: Counters::default(),
             settled: Counters::default(),
             unsettled: BTreeMap::new(),
@@ -208,14 +99,7 @@ impl State {
             numbers[other as usize] = u32::MAX;
         }
         let Self { keys, open, settings, window, .. } = self;
-        let source = self.sources.get(delta.source).and_then(|source| source.newest);
-        // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
-        // source that was idle.
-        let passed = self.watermark.map(|watermark| watermark.saturating_add(panes.lateness));
-        let seen = match settings.clock {
-            Clock::Events => source.max(passed),
-            Clock::Arrival | Clock::Manual => passed,
-        };
+        let seen = self.watermark.seen(delta.source);
         let reached = seen.map(|time| panes.number(time));
         let late: Vec<bool> = delta.panes.iter().map(|&pane| panes.is_late(pane, seen)).collect();
         let unsettled = &mut self.unsettled;
@@ -260,73 +144,39 @@ impl State {
             note(reached.max(*pane), lines);
         }
         if let Some(past) = delta.past {
-            self.past = Some(self.past.map_or(past, |known| known.with(past)));
+            let past = self.past.map_or(past, |known| known.with(past));
+            self.past = Some(past);
+            self.schedule.begin(past.whole_from);
             self.first = [self.first, past.first].into_iter().flatten().min();
         }
-        if let Some(source) = self.sources.get_mut(delta.source) {
-            source.newest = source.newest.max(delta.reach.newest());
-            source.idle &= !delta.has_time();
-        }
-        self.follow_sources();
+        self.watermark.note(delta.source, delta.reach.newest());
     }
 
     /// Leaves a source that has ended out of the watermark.
     pub fn end_source(&mut self, source: usize) {
-        if let Some(source) = self.sources.get_mut(source) {
-            source.ended = true;
-        }
-        self.follow_sources();
+        self.watermark.end_source(source);
     }
 
     /// Leaves a source that was silent for too long out of the watermark, until it tells a time.
     pub fn leave_out(&mut self, source: usize) {
-        if let Some(source) = self.sources.get_mut(source) {
-            source.idle = true;
-        }
-        self.follow_sources();
-    }
-
-    fn follow_sources(&mut self) {
-        let Settings { clock: Clock::Events, panes: Some(panes), .. } = self.settings else {
-            return;
-        };
-        let (idle, running): (Vec<&Source>, Vec<&Source>) =
-            self.sources.iter().filter(|source| !source.ended).partition(|source| source.idle);
-        // A source that has shown nothing yet holds all back. With all of them idle it is no
-        // matter which was last, and those that have ended count too; with none left `finish` is
-        // due.
-        let oldest = if running.is_empty() && !idle.is_empty() {
-            self.sources.iter().filter_map(|source| source.newest).max()
-        } else {
-            running.iter().map(|source| source.newest).min().flatten()
-        };
-        self.raise(oldest.map(|time| time.saturating_sub(panes.lateness)));
+        self.watermark.leave_out(source);
     }
 
     /// The source that holds the watermark back; to read it first keeps the fewest panes open.
     pub fn behind(&self) -> Option<usize> {
-        let running = self.sources.iter().enumerate().filter(|(_, source)| !source.ended);
-        running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
+        self.watermark.behind()
     }
 
     /// Before which time events are late, where the clock is moved by hand.
     pub fn late_before(&self) -> Option<i64> {
-        let (panes, watermark) = self.settings.panes.zip(self.watermark)?;
+        let (panes, watermark) = self.settings.panes.zip(self.watermark.time())?;
         // The pane of the watermark is the first that is open.
         Some(panes.end(panes.number(watermark).saturating_sub(1)))
     }
 
     /// Moves the clock: the watermark is there at once.
     pub fn advance(&mut self, now: i64) {
-        if let (Some(panes), Clock::Arrival | Clock::Manual) =
-            (self.settings.panes, self.settings.clock)
-        {
-            self.raise(Some(now.saturating_sub(panes.lateness)));
-        }
-    }
-
-    fn raise(&mut self, watermark: Option<i64>) {
-        self.watermark = self.watermark.max(watermark);
+        self.watermark.advance(now);
     }
 
     /// Ends the input: closes the open panes, up to the window that ends behind the newest
@@ -334,16 +184,10 @@ impl State {
     pub fn finish(&mut self, drain: bool) {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
-        let newest_event = newest.max(self.window.newest());
-        let mut newest = newest_event;
-        if self.settings.clock == Clock::Events {
-            // Of lines that a filter left out the log may go on beyond the newest event. The last
-            // answer is that at its end, so that it has the counters of all of them.
-            let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
-            self.end = reached.filter(|&number| number > i64::MIN).filter(|_| reached > newest);
-            newest = newest.max(self.end);
-        }
-        let newest = newest.map(|newest| self.settings.ceil(newest));
+        let newest = newest.max(self.window.newest());
+        let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
+        let reached = reached.filter(|&number| number > i64::MIN);
+        let (newest, last) = self.schedule.finish(newest, reached, drain);
         // Lines that came after the newest event belong to the last answer.
         if let Some(number) = newest {
             let mut lines = Counters::default();
@@ -352,10 +196,7 @@ impl State {
             }
             self.unsettled.entry(number).or_default().add(&lines);
         }
-        let last = newest_event
-            .filter(|_| drain)
-            .map(|number| self.settings.floor(number.saturating_add(self.settings.longest() - 1)));
-        self.raise(newest.max(last).map(|number| panes.end(number)));
+        self.watermark.raise(last.map(|number| panes.end(number)));
     }
 
     /// Answers the next end that the watermark has reached, if there is one; of several lengths
@@ -369,7 +210,7 @@ impl State {
         }
         let told = self.told;
         self.told += 1;
-        Some(self.snapshot_of(panes, self.answered?, told))
+        Some(self.snapshot_of(panes, self.schedule.answered()?, told))
     }
 
     /// Closes what the watermark has passed and answers only the last end of it.
@@ -391,49 +232,23 @@ impl State {
         Some(last)
     }
 
+    /// The last end that the watermark has passed, answered or not.
+    fn passed(&self, panes: Panes) -> Option<i64> {
+        Some(self.schedule.floor(panes.number(self.watermark.time()?) - 1))
+    }
+
     /// The last pane whose end the watermark has passed without an answer.
     fn last_end(&self, panes: Panes) -> Option<i64> {
         self.next_end(panes)?;
-        let settings = &self.settings;
-        let last = settings.floor(panes.number(self.watermark?) - 1);
-        if settings.clock == Clock::Arrival {
-            return Some(last);
-        }
-        // An empty window is answered once, so the end after the last event is the last.
-        let newest = self.open.range(..=last).next_back().map(|(&number, _)| number);
-        let newest = newest.max(self.window.newest());
-        let emptied = newest.map(|number| settings.ceil(number.saturating_add(settings.reach())));
-        let end = self.end.map_or(i64::MIN, |end| settings.ceil(end));
-        Some(emptied.map_or(last, |emptied| emptied.min(last)).max(end))
+        let passed = self.passed(panes)?;
+        let newest = self.open.range(..=passed).next_back().map(|(&number, _)| number);
+        Some(self.schedule.last(passed, newest.max(self.window.newest())))
     }
 
     /// The number of the pane whose end is to be answered next.
     fn next_end(&self, panes: Panes) -> Option<i64> {
-        let watermark = self.watermark?;
-        let settings = &self.settings;
-        let last = settings.floor(panes.number(watermark) - 1);
-        let next = match settings.clock {
-            // Of ends that passed while nobody looked, one window's worth is answered.
-            Clock::Arrival => {
-                settings.floor(self.answered?.max(last - settings.longest())) + settings.step
-            }
-            Clock::Events | Clock::Manual => match self.answered {
-                Some(answered) if !self.idle => answered + settings.step,
-                answered => match self.open.first_key_value() {
-                    Some((&number, _)) => settings.ceil(number),
-                    None => settings.ceil(self.end.filter(|&end| Some(end) > answered)?),
-                },
-            },
-        };
-        // Before that an answer would lack what others have let go of.
-        let next = self.whole_end().map_or(next, |end| end.max(next));
-        (next <= last).then_some(next)
-    }
-
-    /// The last pane of the first window of which nothing was let go of before it came here.
-    fn whole_end(&self) -> Option<i64> {
-        let whole_from = self.past?.whole_from;
-        Some(self.settings.ceil(whole_from.saturating_add(self.settings.reach() - 1)))
+        let open = self.open.first_key_value().map(|(&number, _)| number);
+        self.schedule.next(self.passed(panes)?, open)
     }
 
     /// Moves the window so that it ends with this pane.
@@ -448,8 +263,7 @@ impl State {
         {
             self.settled.add(&entry.remove());
         }
-        self.answered = Some(number);
-        self.idle = self.window.is_empty();
+        self.schedule.answer(number, self.window.is_empty());
     }
 
     fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {
@@ -484,10 +298,11 @@ impl State {
             let totals = self.window.totals(0).unwrap_or(&none);
             return self.answer(0, (self.oldest, self.newest), totals);
         };
-        let passed = self.watermark.map(|watermark| panes.number(watermark));
-        let newest = self.open.last_key_value().map(|(&number, _)| self.settings.ceil(number));
+        let passed = self.watermark.time().map(|time| panes.number(time));
+        let newest = self.open.last_key_value().map(|(&number, _)| self.schedule.ceil(number));
         let newest = newest.filter(|&number| passed.is_none_or(|passed| number >= passed));
-        let reached = self.last_end(panes).max(self.answered).max(self.whole_end());
+        let reached =
+            self.last_end(panes).max(self.schedule.answered()).max(self.schedule.earliest());
         let Some(number) = newest.max(reached) else {
             return self.answer(back, (None, None), &Totals::default());
         };
@@ -537,8 +352,8 @@ impl State {
             gathered.lines(None, self.lines.without(counted));
             return gathered.finish();
         }
-        let reach = self.settings.reach();
-        let closed = self.answered.map(|answered| answered.saturating_sub(reach));
+        let reach = self.settings.longest().unwrap_or(0);
+        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(reach));
         let mut counted = 0;
         if let (Some(number), Some(past)) = (closed, self.window.past()) {
             counted += gathered.totals(number, past);
@@ -576,125 +391,4 @@ impl State {
     pub fn key_capacity(&self) -> usize {
         self.keys.capacity()
     }
-}
-
-/// What an answer is made by.
-struct Asked<'a> {
-    settings: &'a Settings,
-    keys: &'a KeyTable,
-    /// Where the window begins and ends.
-    bounds: (Option<i64>, Option<i64>),
-}
-
-impl Asked<'_> {
-    fn answer(
-        &self,
-        back: usize,
-        totals: &Totals,
-        other: Option<u32>,
-        mut ranking: Option<&mut Ranking>,
-        lines: Counters,
-    ) -> Snapshot {
-        let Settings { plan, order, limit, values, changes, .. } = self.settings;
-        let (start, end) = self.bounds;
-        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
-        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
-        let cell = |place: usize, id: u32, count: u64| {
-            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
-        };
-        let other = other.filter(|&id| totals.count(id) > 0);
-        let &Order { by, ascending } = order;
-        let ranker = Ranker {
-            totals,
-            keys: self.keys,
-            ascending,
-            except: other,
-            cell: (by.is_some() || ascending).then_some(|id: u32, count: u64| match by {
-                Some(place) => cell(place, id, count),
-                None => Cell::Int(count.into()),
-            }),
-        };
-        let ids = match &mut ranking {
-            Some(ranking) => ranking.top(&ranker, *limit),
-            None => ranker.top(*limit),
-        };
-        let changes = match ranking {
-            Some(ranking) if *changes => Some(ranking.changes(&ids, self.keys)),
-            _ => None,
-        };
-        let mut rows = self.rows(&ids, other, |place, id| cell(place, id, totals.count(id)));
-        if self.settings.changes {
-            let moved = changes.as_ref().map_or(&[][..], |changes| &changes.moved);
-            rows.columns.extend(ranks(ids.len(), other.is_some(), moved));
-        }
-        Snapshot {
-            back,
-            start,
-            end,
-            keys: totals.keys() - usize::from(other.is_some()),
-            total: totals.total(),
-            rows,
-            other: other.map(|id| totals.count(id)),
-            gone: changes.map(|changes| self.keys_of(&changes.gone)),
-            lines,
-        }
-    }
-
-    fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {
-        let Settings { plan, keys: kinds, values, raw, .. } = self.settings;
-        let mut columns = self.key_columns();
-        for &id in ids {
-            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
-        }
-        if other.is_some() {
-            for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
-                let name = place == 0 && *kind == Kind::Text;
-                column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
-            }
-        }
-        // A plan that does not fit its values was turned away when it was made.
-        let says = plan.kinds(values).unwrap_or_default();
-        let raw = plan.of_fields(&raw[1]);
-        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
-            let mut column = Builder::new(kind, lists, raw[place]);
-            for &id in ids.iter().chain(&other) {
-                column.push(cell(place, id));
-            }
-            columns.push(column);
-        }
-        let columns = columns.into_iter().map(Builder::finish).collect();
-        Rows { columns, len: ids.len() + usize::from(other.is_some()) }
-    }
-
-    fn keys_of(&self, keys: &[Option<Box<[u8]>>]) -> Rows {
-        let mut columns = self.key_columns();
-        for key in keys {
-            let kinds = &self.settings.keys;
-            composite::cells(key.as_deref(), kinds, |place, cell| columns[place].push(cell));
-        }
-        let columns = columns.into_iter().map(Builder::finish).collect();
-        Rows { columns, len: keys.len() }
-    }
-
-    fn key_columns(&self) -> Vec<Builder> {
-        let Settings { keys, raw, .. } = self.settings;
-        let raw = raw[0].iter().copied().chain(std::iter::repeat(false));
-        keys.iter().zip(raw).map(|(&kind, raw)| Builder::new(kind, false, raw)).collect()
-    }
-}
-
-/// Columns of ranks from 1, and of how far up each has come.
-fn ranks(rows: usize, has_other: bool, moved: &[Option<i64>]) -> [Column; 2] {
-    let mut columns = [0, 1].map(|_| Builder::new(Kind::Int, false, false));
-    for (place, rank) in (0..rows).zip(1_i128..) {
-        columns[0].push(Cell::Int(rank));
-        let moved = moved.get(place).copied().flatten();
-        columns[1].push(moved.map_or(Cell::Null, |moved| Cell::Int(moved.into())));
-    }
-    if has_other {
-        for column in &mut columns {
-            column.push(Cell::Null);
-        }
-    }
-    columns.map(Builder::finish)
 }
