@@ -54,7 +54,7 @@ use super::aggregate::{Column, Plan, PlanError};
 use super::answer::Builder;
 use super::composite;
 use super::delta::{Delta, Entry, Past, Reach};
-use super::keys::{KeyBytes, Seed, float, id_of, number};
+use super::keys::{KeyBytes, Seed, id_of};
 use super::rank::by_key;
 use crate::ground::{
     Bits, Column as TableColumn, Counters, Kind, MAX_TIME, Panes, Reason, Rows, Value, Values,
@@ -475,21 +475,7 @@ impl Importer {
             return None;
         }
         let Self { delta, seed, room, .. } = self;
-        Some(match values {
-            [] | [Value::Null] => delta.keys.number(None, seed),
-            [Value::Text(text)] => delta.keys.number(Some(text), seed),
-            &[Value::Int(value) | Value::Time(value)] => {
-                delta.keys.number(Some(&number(value)), seed)
-            }
-            &[Value::Float(value)] => delta.keys.number(Some(&float(value)), seed),
-            values => {
-                room.clear();
-                for &value in values {
-                    composite::push(room, value);
-                }
-                delta.keys.number(Some(room), seed)
-            }
-        })
+        Some(delta.keys.number(composite::stored(&mut &*values, values.len(), room), seed))
     }
 
     fn other(&mut self) -> u32 {
