@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Aggregate, Cell, Input, Scope};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
 
 /// The parts of a pane or of a delta, one for each of its entries.
 pub(crate) trait Column: Any + Debug + Send + Sync {
@@ -61,7 +61,7 @@ pub(super) struct Parts<A: Aggregate> {
     parts: Vec<A::Part>,
 }
 
-impl<A: Aggregate> Parts<A> {
+impl<A: Windowed> Parts<A> {
     pub(super) fn column(aggregate: A) -> Box<dyn Column> {
         Box::new(Self { aggregate, parts: Vec::new() })
     }
@@ -73,7 +73,7 @@ fn parts_of<A: Aggregate>(column: &dyn Column) -> &[A::Part] {
     column.downcast_ref::<Parts<A>>().map_or(&[], |column| &column.parts)
 }
 
-impl<A: Aggregate> Column for Parts<A> {
+impl<A: Windowed> Column for Parts<A> {
     fn fresh(&self) -> Box<dyn Column> {
         Self::column(self.aggregate.clone())
     }
@@ -119,12 +119,12 @@ impl<A: Aggregate> Column for Parts<A> {
 
 /// Totals of panes that come and go.
 #[derive(Clone, Debug)]
-struct Sliding<A: Aggregate> {
+struct Sliding<A: Windowed> {
     aggregate: A,
     totals: Vec<A::Total>,
 }
 
-impl<A: Aggregate> Totals for Sliding<A> {
+impl<A: Windowed> Totals for Sliding<A> {
     fn copy(&self) -> Box<dyn Totals> {
         Box::new(self.clone())
     }

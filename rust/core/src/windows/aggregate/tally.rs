@@ -411,7 +411,7 @@ impl Totals for ValueTotals {
 /// A part and a total of one key, as other aggregates have them.
 #[cfg(test)]
 pub(super) mod testing {
-    use super::super::Aggregate;
+    use super::super::{Aggregate, Windowed};
     use super::*;
 
     #[derive(Clone, Debug)]
@@ -438,7 +438,6 @@ pub(super) mod testing {
 
     impl Aggregate for Values {
         type Part = Part;
-        type Total = Total;
 
         fn add(&self, part: &mut Part, input: &Input<'_>) {
             part.0.add(0, input);
@@ -447,6 +446,26 @@ pub(super) mod testing {
         fn merge(&self, part: &mut Part, other: &Part) {
             part.0.merge(&other.0, &[(0, 0)]);
         }
+
+        fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+            let mut total = Total::default();
+            self.enter(&mut total, part, 0);
+            self.emit(&total, scope)
+        }
+
+        fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+            part.0.encode(0, out);
+        }
+
+        fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+            let mut part = Part::default();
+            part.0.decode(0, bytes)?;
+            Some(part)
+        }
+    }
+
+    impl Windowed for Values {
+        type Total = Total;
 
         fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
             total.0.enter(&part.0, &[(0, 0)], pane);
@@ -458,16 +477,6 @@ pub(super) mod testing {
 
         fn emit(&self, total: &Total, scope: &Scope<'_>) -> Cell {
             total.0.emit(0, scope)
-        }
-
-        fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-            part.0.encode(0, out);
-        }
-
-        fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-            let mut part = Part::default();
-            part.0.decode(0, bytes)?;
-            Some(part)
         }
     }
 }

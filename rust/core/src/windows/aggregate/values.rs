@@ -227,7 +227,7 @@ pub(super) mod testing {
 
     use proptest::prelude::*;
 
-    use super::super::{Aggregate, Ask, Cell, Input, Scope};
+    use super::super::{Aggregate, Ask, Cell, Input, Scope, Windowed};
     use crate::ground::{Kind, Value};
 
     /// What a pane brings: how many panes after the one before, its values, how it came together.
@@ -278,7 +278,7 @@ pub(super) mod testing {
 
     /// Slides a window of as many panes, and checks every answer, that since the start too, with
     /// the values it is of.
-    pub(crate) fn slide<A: Aggregate>(
+    pub(crate) fn slide<A: Windowed>(
         aggregate: &A,
         scope: &Scope<'_>,
         panes: &[Pane],
@@ -321,7 +321,7 @@ pub(super) mod testing {
         into
     }
 
-    fn expire<A: Aggregate>(
+    fn expire<A: Windowed>(
         aggregate: &A,
         total: &mut A::Total,
         held: &mut VecDeque<(i64, Vec<Cell>, A::Part)>,

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use super::exact::{FloatDigits, SquareDigits};
 use super::floats::{LEAST, MOST, parts};
 use super::limbs::{self, Quotient};
-use super::{Cell, Input, Invertible, Scope, take};
+use super::{Aggregate, Cell, Input, Invertible, Scope, take};
 use crate::ground::Value;
 
 /// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
@@ -337,7 +337,7 @@ impl Sums {
     }
 }
 
-impl Invertible for Variance {
+impl Aggregate for Variance {
     type Part = Part;
 
     #[inline]
@@ -360,13 +360,7 @@ impl Invertible for Variance {
         part.sums.merge(&other.sums);
     }
 
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_sub(other.values);
-        part.strange = part.strange.wrapping_sub(other.strange);
-        part.sums.subtract(&other.sums);
-    }
-
-    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
         let n = part.values;
         if n < 2 {
             return Cell::Null;
@@ -391,6 +385,14 @@ impl Invertible for Variance {
         let values = u64::from_le_bytes(take(bytes)?);
         let strange = u64::from_le_bytes(take(bytes)?);
         Some(Part { values, strange, sums: Sums::decode(bytes)? })
+    }
+}
+
+impl Invertible for Variance {
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_sub(other.values);
+        part.strange = part.strange.wrapping_sub(other.strange);
+        part.sums.subtract(&other.sums);
     }
 }
 
@@ -478,11 +480,8 @@ mod tests {
 
     fn emit(part: &Part, what: &str) -> Cell {
         let ask = harness::ask(what);
-        Invertible::emit(
-            &Variance,
-            part,
-            &Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 },
-        )
+        let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 };
+        Variance.emit_part(part, &scope)
     }
 
     proptest! {
