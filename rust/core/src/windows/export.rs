@@ -52,6 +52,7 @@ use std::fmt;
 
 use super::aggregate::{Column, Plan, PlanError};
 use super::answer::Builder;
+use super::bytes::{get, get_signed, get_text, put, put_signed, put_text, take};
 use super::composite;
 use super::delta::{Delta, Entry, Past, Reach};
 use super::keys::{KeyBytes, Seed, id_of};
@@ -163,7 +164,7 @@ impl Layout {
         let keys = Ranked::new(delta);
         keys.write(delta, &mut out);
         let sorted = Sorted::new(delta, &keys);
-        put(&mut out, len(sorted.runs().count()));
+        put(&mut out, sorted.runs().count() as u64);
         let mut before = None;
         let mut start = 0;
         for run in sorted.runs() {
@@ -173,7 +174,7 @@ impl Layout {
                 Some(before) => put(&mut out, pane.abs_diff(before)),
             }
             before = Some(pane);
-            put(&mut out, len(run.len()));
+            put(&mut out, run.len() as u64);
             let mut last = 0;
             for entry in run {
                 put(&mut out, u64::from(entry.key - last));
@@ -192,14 +193,10 @@ impl Layout {
 
     /// Reads what was written and adds up: a delta for a state of this layout.
     pub fn decode(&self, bytes: &[u8], seed: &Seed) -> Result<Imported, ImportError> {
-        let mut read = Read { bytes };
-        let mut importer = self.importer_of(&mut read, bytes.len(), seed)?;
-        let broken = |read: &Read<'_>| ImportError::Broken(bytes.len() - read.bytes.len());
-        importer.body(&mut read).ok_or_else(|| broken(&read))?;
-        if !read.bytes.is_empty() {
-            return Err(broken(&read));
-        }
-        importer.finish().ok_or_else(|| broken(&read))
+        let mut rest = bytes;
+        let mut importer = self.importer_of(&mut rest, bytes.len(), seed)?;
+        let body = importer.body(&mut rest).filter(|()| rest.is_empty());
+        body.and_then(|()| importer.finish()).ok_or(ImportError::Broken(bytes.len() - rest.len()))
     }
 
     /// Writes all of a delta but what is in its panes.
@@ -211,21 +208,21 @@ impl Layout {
             put_signed(&mut out, panes.width);
             put_signed(&mut out, panes.offset);
         }
-        put(&mut out, len(self.keys.len()));
+        put(&mut out, self.keys.len() as u64);
         for Typed { name, kind } in &self.keys {
             put_text(&mut out, name.as_bytes());
             out.push(code_of(*kind));
         }
-        put(&mut out, len(self.values.len()));
+        put(&mut out, self.values.len() as u64);
         for (name, kind) in self.plan.fields().iter().zip(&self.values) {
             put_text(&mut out, name.as_bytes());
             out.push(code_of(*kind));
         }
-        put(&mut out, len(self.plan.column_names().len()));
+        put(&mut out, self.plan.column_names().len() as u64);
         for name in self.plan.column_names() {
             put_text(&mut out, name.as_bytes());
         }
-        put(&mut out, len(delta.source));
+        put(&mut out, delta.source as u64);
         let past = delta.past;
         let first = past.and_then(|past| past.first);
         let flags = [
@@ -289,30 +286,30 @@ impl Layout {
 
     /// Reads a head; what is in the panes comes entry by entry.
     pub fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
-        let mut read = Read { bytes: head };
-        let importer = self.importer_of(&mut read, head.len(), seed)?;
-        if read.bytes.is_empty() {
+        let mut rest = head;
+        let importer = self.importer_of(&mut rest, head.len(), seed)?;
+        if rest.is_empty() {
             Ok(importer)
         } else {
-            Err(ImportError::Broken(head.len() - read.bytes.len()))
+            Err(ImportError::Broken(head.len() - rest.len()))
         }
     }
 
     fn importer_of(
         &self,
-        read: &mut Read<'_>,
+        bytes: &mut &[u8],
         len: usize,
         seed: &Seed,
     ) -> Result<Importer, ImportError> {
-        if read.exact::<4>() != Some(MAGIC) {
+        if take(bytes) != Some(MAGIC) {
             return Err(ImportError::Foreign);
         }
-        match read.byte() {
+        match byte(bytes) {
             Some(VERSION) => {}
             Some(version) => return Err(ImportError::Version(version)),
             None => return Err(ImportError::Foreign),
         }
-        let shape = Shape::read(read).ok_or(ImportError::Broken(len - read.bytes.len()))?;
+        let shape = Shape::read(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
         let (keys, values) = self.agree(&shape)?;
         let mut importer = Importer {
             delta: Delta::new(0, self.plan.columns()),
@@ -323,7 +320,7 @@ impl Layout {
             seed: seed.clone(),
             room: Vec::new(),
         };
-        importer.head(read).ok_or(ImportError::Broken(len - read.bytes.len()))?;
+        importer.head(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
         if self.since_start && importer.delta.past.is_some_and(|past| !past.since_start) {
             return Err(ImportError::Differs(
                 "the export holds what its window held and this window is about everything since \
@@ -498,13 +495,14 @@ impl Importer {
     }
 
     /// Reads what a head says besides the shape.
-    fn head(&mut self, read: &mut Read<'_>) -> Option<()> {
-        self.delta.source = usize::try_from(read.number()?).ok()?;
-        let flags = read.byte()?;
+    fn head(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.delta.source = usize::try_from(get(bytes)?).ok()?;
+        let flags = byte(bytes)?;
         if flags >= 2 * SINCE_START || (flags & PAST == 0 && flags >= PAST) {
             return None;
         }
-        let mut next = |flag| if flags & flag == 0 { Some(None) } else { read.signed().map(Some) };
+        let mut next =
+            |flag| if flags & flag == 0 { Some(None) } else { get_signed(bytes).map(Some) };
         let (oldest, newest) = (next(OLDEST)?, next(NEWEST)?);
         let (whole_from, first) = (next(PAST)?, next(FIRST)?);
         let is_time = |time: i64| (-MAX_TIME..=MAX_TIME).contains(&time);
@@ -515,36 +513,34 @@ impl Importer {
             self.checked(pane)?;
         }
         let since_start = flags & SINCE_START != 0;
-        self.delta.lost = read.lost(|pane| self.checked(pane))?;
+        self.delta.lost = lost(bytes, |pane| self.checked(pane))?;
         self.delta.reach = Reach::new(oldest, newest);
         self.delta.past = whole_from.map(|whole_from| Past { whole_from, first, since_start });
         Some(())
     }
 
-    fn body(&mut self, read: &mut Read<'_>) -> Option<()> {
-        let keys = self.dictionary(read)?;
+    fn body(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        let keys = self.dictionary(bytes)?;
         let mut before: Option<i64> = None;
-        for _ in 0..read.number()? {
+        for _ in 0..get(bytes)? {
             let pane = match before {
-                None => read.signed()?,
-                Some(before) => {
-                    before.checked_add_unsigned(read.number().filter(|&gap| gap > 0)?)?
-                }
+                None => get_signed(bytes)?,
+                Some(before) => before.checked_add_unsigned(get(bytes).filter(|&gap| gap > 0)?)?,
             };
             before = Some(pane);
             let pane = self.pane(pane)?;
-            self.entries(pane, &keys, read)?;
+            self.entries(pane, &keys, bytes)?;
         }
         Some(())
     }
 
     /// Reads keys; they get numbers of the delta, which is seldom that of their place.
-    fn dictionary(&mut self, read: &mut Read<'_>) -> Option<Vec<u32>> {
-        let flags = read.byte().filter(|&flags| flags <= NULL_KEY | OTHER_KEYS)?;
+    fn dictionary(&mut self, bytes: &mut &[u8]) -> Option<Vec<u32>> {
+        let flags = byte(bytes).filter(|&flags| flags <= NULL_KEY | OTHER_KEYS)?;
         let mut keys = Vec::new();
         let mut before: KeyBytes<'_> = None;
-        for _ in 0..read.number()? {
-            let key = read.text()?;
+        for _ in 0..get(bytes)? {
+            let key = get_text(bytes)?;
             if before.is_some_and(|before| before >= key) {
                 return None;
             }
@@ -560,13 +556,13 @@ impl Importer {
         Some(keys)
     }
 
-    fn entries(&mut self, pane: usize, keys: &[u32], read: &mut Read<'_>) -> Option<()> {
+    fn entries(&mut self, pane: usize, keys: &[u32], bytes: &mut &[u8]) -> Option<()> {
         let first = self.delta.entries.len();
-        let count = read.number().filter(|&count| count > 0)?;
+        let count = get(bytes).filter(|&count| count > 0)?;
         let mut last: Option<(u64, u32)> = None;
         for _ in 0..count {
-            let gap = read.number()?;
-            let count = u32::try_from(read.number()?).ok().filter(|&count| count > 0)?;
+            let gap = get(bytes)?;
+            let count = u32::try_from(get(bytes)?).ok().filter(|&count| count > 0)?;
             let place = last.map_or(Some(gap), |(place, _)| place.checked_add(gap))?;
             // What fits into one entry is in one.
             if last.is_some_and(|(before, sum)| before == place && sum.checked_add(count).is_some())
@@ -580,7 +576,7 @@ impl Importer {
         for &column in &self.places {
             let column = self.delta.columns.get_mut(column)?;
             for entry in first..self.delta.entries.len() {
-                column.decode(entry, &mut read.bytes)?;
+                column.decode(entry, bytes)?;
             }
         }
         Some(())
@@ -615,7 +611,7 @@ impl Ranked {
         let other = u8::from(delta.other.is_some());
         let null = u8::from(self.ids.len() > texts.len() + usize::from(other));
         out.push(null * NULL_KEY + other * OTHER_KEYS);
-        put(out, len(texts.len()));
+        put(out, texts.len() as u64);
         for text in texts {
             put_text(out, text);
         }
@@ -730,107 +726,67 @@ struct Shape {
 }
 
 impl Shape {
-    fn read(read: &mut Read<'_>) -> Option<Self> {
-        let panes = match read.byte()? {
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let panes = match byte(bytes)? {
             0 => None,
-            1 => Some((read.signed()?, read.signed()?)),
+            1 => Some((get_signed(bytes)?, get_signed(bytes)?)),
             _ => return None,
         };
-        let (keys, values) = (read.fields()?, read.fields()?);
+        let (keys, values) = (fields(bytes)?, fields(bytes)?);
         let mut columns = Vec::new();
-        for _ in 0..read.number()? {
-            columns.push(read.name()?);
+        for _ in 0..get(bytes)? {
+            columns.push(name(bytes)?);
         }
         Some(Self { panes, keys, values, columns })
     }
 }
 
-/// Bytes that are read from the front.
-struct Read<'a> {
-    bytes: &'a [u8],
+fn byte(bytes: &mut &[u8]) -> Option<u8> {
+    take(bytes).map(|[byte]| byte)
 }
 
-impl<'a> Read<'a> {
-    fn exact<const N: usize>(&mut self) -> Option<[u8; N]> {
-        super::aggregate::take(&mut self.bytes)
-    }
+fn name(bytes: &mut &[u8]) -> Option<String> {
+    str::from_utf8(get_text(bytes)?).ok().map(str::to_owned)
+}
 
-    fn byte(&mut self) -> Option<u8> {
-        self.exact().map(|[byte]| byte)
+fn fields(bytes: &mut &[u8]) -> Option<Vec<Typed>> {
+    let mut fields = Vec::new();
+    for _ in 0..get(bytes)? {
+        fields.push(Typed { name: name(bytes)?, kind: kind_by(byte(bytes)?)? });
     }
+    Some(fields)
+}
 
-    /// Of several ways to write a number only the shortest is one.
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7F);
-            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
-                return None;
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn signed(&mut self) -> Option<i64> {
-        let number = self.number()?;
-        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
-    }
-
-    fn text(&mut self) -> Option<&'a [u8]> {
-        let len = usize::try_from(self.number()?).ok()?;
-        let (text, rest) = self.bytes.split_at_checked(len)?;
-        self.bytes = rest;
-        Some(text)
-    }
-
-    fn name(&mut self) -> Option<String> {
-        std::str::from_utf8(self.text()?).ok().map(str::to_owned)
-    }
-
-    fn fields(&mut self) -> Option<Vec<Typed>> {
-        let mut fields = Vec::new();
-        for _ in 0..self.number()? {
-            fields.push(Typed { name: self.name()?, kind: kind_by(self.byte()?)? });
-        }
-        Some(fields)
-    }
-
-    fn lost(
-        &mut self,
-        checked: impl Fn(i64) -> Option<i64>,
-    ) -> Option<Vec<(Option<i64>, Counters)>> {
-        let mut lost = Vec::new();
-        let mut fed = 0_u64;
-        for _ in 0..self.number()? {
-            let pane = match self.byte()? {
-                0 => None,
-                1 => Some(checked(self.signed()?)?),
-                _ => return None,
-            };
-            let mut lines = Counters::default();
-            for _ in 0..self.number()? {
-                let (what, count) = (self.byte()?, self.number()?);
-                fed = fed.checked_add(count).filter(|&fed| fed <= MOST_LINES)?;
-                lines.fed += count;
-                match what {
-                    COUNTED => lines.counted += count,
-                    LATE => lines.late += count,
-                    FILTERED => lines.filtered += count,
-                    _ => {
-                        let place = usize::from(what.checked_sub(REJECTED)?);
-                        lines.reject_all(Reason::NAMES.get(place)?.1, count);
-                    }
+fn lost(
+    bytes: &mut &[u8],
+    checked: impl Fn(i64) -> Option<i64>,
+) -> Option<Vec<(Option<i64>, Counters)>> {
+    let mut lost = Vec::new();
+    let mut fed = 0_u64;
+    for _ in 0..get(bytes)? {
+        let pane = match byte(bytes)? {
+            0 => None,
+            1 => Some(checked(get_signed(bytes)?)?),
+            _ => return None,
+        };
+        let mut lines = Counters::default();
+        for _ in 0..get(bytes)? {
+            let (what, count) = (byte(bytes)?, get(bytes)?);
+            fed = fed.checked_add(count).filter(|&fed| fed <= MOST_LINES)?;
+            lines.fed += count;
+            match what {
+                COUNTED => lines.counted += count,
+                LATE => lines.late += count,
+                FILTERED => lines.filtered += count,
+                _ => {
+                    let place = usize::from(what.checked_sub(REJECTED)?);
+                    lines.reject_all(Reason::NAMES.get(place)?.1, count);
                 }
             }
-            lost.push((pane, lines));
         }
-        Some(lost)
+        lost.push((pane, lines));
     }
+    Some(lost)
 }
 
 /// Lines that are in no pane, those of one pane together.
@@ -839,7 +795,7 @@ fn put_lost(out: &mut Vec<u8>, lost: &[(Option<i64>, Counters)]) {
     for (pane, lines) in lost {
         by_pane.entry(*pane).or_default().add(lines);
     }
-    put(out, len(by_pane.len()));
+    put(out, by_pane.len() as u64);
     for (pane, lines) in by_pane {
         out.push(pane.is_some().into());
         if let Some(pane) = pane {
@@ -850,33 +806,12 @@ fn put_lost(out: &mut Vec<u8>, lost: &[(Option<i64>, Counters)]) {
         let reasons = (REJECTED..).zip(Reason::NAMES);
         counts.extend(reasons.map(|(code, (_, reason))| (code, lines.rejected(reason))));
         counts.retain(|&(_, count)| count > 0);
-        put(out, len(counts.len()));
+        put(out, counts.len() as u64);
         for (code, count) in counts {
             out.push(code);
             put(out, count);
         }
     }
-}
-
-fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
-fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put(out, (number << 1 ^ number >> 63).cast_unsigned());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    put(out, len(text.len()));
-    out.extend_from_slice(text);
-}
-
-fn len(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 const KINDS: [Seen; 6] = [

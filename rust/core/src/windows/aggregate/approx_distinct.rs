@@ -9,8 +9,9 @@
 //! become a number as in Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches",
 //! 2017, algorithm 6, which holds from none to 2^64 and has no threshold.
 
-use super::values::{Told, get, put};
-use super::{Cell, Input, Scope, take};
+use super::values::Told;
+use super::{Cell, Input, Scope};
+use crate::windows::bytes::{get, put, take};
 
 /// The usual error, that of 2^12 registers.
 const DEFAULT_ERROR: f64 = 1.04 / 64.0;

@@ -4,7 +4,8 @@ use std::hash::Hasher;
 
 use hashbrown::HashTable;
 
-use super::values::{Told, get, put};
+use super::values::Told;
+use crate::windows::bytes::{get_text, put_text};
 use crate::windows::keys::Seed;
 
 /// Values and their codes. A code means the same value as long as the value is held; in another
@@ -214,8 +215,8 @@ impl Codes {
         let Kept::Text(_) = value else { return };
         let mut written = Vec::new();
         if let Told::Text(text) = value.told(&self.text) {
-            put(&mut written, text.len() as u64);
-            self.dead += written.len() + text.len();
+            put_text(&mut written, text);
+            self.dead += written.len();
         }
         if self.dead > SLACK + self.text.len() / 2 {
             self.compact();
@@ -245,8 +246,7 @@ impl Kept {
             Told::Time(time) => Self::Time(time),
             Told::Text(text) => {
                 let start = texts.len();
-                put(texts, text.len() as u64);
-                texts.extend_from_slice(text);
+                put_text(texts, text);
                 Self::Text(start)
             }
         }
@@ -260,8 +260,7 @@ impl Kept {
             Self::Time(time) => Told::Time(time),
             Self::Text(start) => {
                 let mut rest = texts.get(start..).unwrap_or_default();
-                let length = get(&mut rest).and_then(|length| usize::try_from(length).ok());
-                Told::Text(length.and_then(|length| rest.get(..length)).unwrap_or_default())
+                Told::Text(get_text(&mut rest).unwrap_or_default())
             }
         }
     }

@@ -1,8 +1,8 @@
 //! How many events have a value in a field.
 
-use super::values::{get, put};
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::{get, put};
 
 /// `count` of a field, exact: NaN and empty text are values, null is none. A part has 8 bytes, a
 /// window as many for each key; an event costs an addition.

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::candidates::Candidates;
 use super::number::Number;
-use super::{Aggregate, Cell, Input, Scope, Windowed, take};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::ground::Value;
+use crate::windows::bytes::take;
 
 /// How much text is held without memory of its own.
 const SHORT: usize = 22;

@@ -8,9 +8,9 @@
 //! it is what Python's `math.fsum` says of the same numbers.
 
 use super::floats::{LEAST, MOST, parts, scaled};
-use super::values::{get, put, unzigzag, zigzag};
-use super::{limbs, take};
+use super::limbs;
 use crate::ground::Value;
+use crate::windows::bytes::{get, get_signed, put, put_signed, take};
 
 /// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
 const DIGITS: usize = 72;
@@ -147,7 +147,7 @@ impl ExactSum {
             let unit = if sum == 0 { 0 } else { unit };
             let len = shortest(sum);
             out.push(u8::try_from(len).unwrap_or(LONG));
-            put(out, zigzag(unit.into()));
+            put_signed(out, unit.into());
             out.extend_from_slice(&sum.to_le_bytes()[..len]);
             return;
         }
@@ -171,7 +171,7 @@ impl ExactSum {
             rest.digits = FloatDigits::decode(bytes)?;
             return Some(Self { sum: 0, unit: 0, rest: Some(Box::new(rest)) });
         }
-        let unit = unzigzag(get(bytes)?);
+        let unit = get_signed(bytes)?;
         let (digits, rest) = bytes.split_at_checked(len.into())?;
         *bytes = rest;
         let is_negative = digits.last().is_some_and(|&last| last >= 0x80);

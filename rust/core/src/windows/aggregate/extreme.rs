@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use super::candidates::Candidates;
 use super::number::Number;
-use super::{Aggregate, Cell, Input, Scope, Windowed, take};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
+use crate::windows::bytes::take;
 
 /// `min` and `max` of numbers and times, exact. NaN is neither; without another value there is none.
 ///

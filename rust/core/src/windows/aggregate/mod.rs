@@ -134,10 +134,3 @@ impl<A: Invertible> Windowed for A {
         self.emit_part(total, scope)
     }
 }
-
-/// Takes as many bytes from the front.
-pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*taken)
-}

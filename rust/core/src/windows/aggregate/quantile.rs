@@ -11,9 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{get, put, unzigzag, zigzag};
-use super::{Aggregate, Cell, Input, Invertible, Scope, take};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::{get, get_signed, put, put_signed, take};
 
 const DEFAULT_ERROR: f64 = 0.01;
 
@@ -223,7 +223,10 @@ impl Aggregate for Quantile {
         let mut last = None;
         part.buckets.each(|bucket, count| {
             let place = i64::from(bucket);
-            put(out, last.map_or_else(|| zigzag(place), |last| place.abs_diff(last)));
+            match last {
+                None => put_signed(out, place),
+                Some(last) => put(out, place.abs_diff(last)),
+            }
             put(out, count);
             last = Some(place);
         });
@@ -237,11 +240,9 @@ impl Aggregate for Quantile {
         let mut last: Option<i64> = None;
         // Each takes bytes, so that a number that is too large ends with them.
         for _ in 0..get(bytes)? {
-            let step = get(bytes)?;
             let place = match last {
-                None => unzigzag(step),
-                Some(_) if step == 0 => return None,
-                Some(last) => last.checked_add_unsigned(step)?,
+                None => get_signed(bytes)?,
+                Some(last) => last.checked_add_unsigned(get(bytes).filter(|&step| step > 0)?)?,
             };
             let bucket = i32::try_from(place).ok().filter(|&bucket| self.has(bucket))?;
             let count = get(bytes)?;

@@ -1,9 +1,9 @@
 //! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
 
 use super::exact::ExactSum;
-use super::values::{get, put};
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Kind;
+use crate::windows::bytes::{get, put};
 
 /// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
 /// rounded once, as `math.fsum` does it, and then divided.

@@ -5,8 +5,9 @@ use std::num::NonZeroU16;
 use super::exact::{FloatDigits, SquareDigits};
 use super::floats::{LEAST, MOST, parts};
 use super::limbs::{self, Quotient};
-use super::{Aggregate, Cell, Input, Invertible, Scope, take};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::take;
 
 /// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
 ///
