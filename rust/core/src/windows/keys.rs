@@ -330,9 +330,12 @@ impl Dictionary {
     }
 }
 
-/// The keys of all panes. Each entry of a pane holds its key once; a key that nothing holds is
-/// forgotten and its number given to the next new one.
-#[derive(Debug, Default)]
+/// The keys of all panes, or the values of a field, and the numbers that stand for them.
+///
+/// What nothing holds is forgotten and its number given to the next new one: each entry of a pane
+/// holds its key once. A key or value takes 20 bytes here, 6 to 11 of an index, and its bytes in
+/// whole words of 8.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct KeyTable {
     index: HashTable<u32>,
     slots: Vec<Slot>,
@@ -345,19 +348,40 @@ pub(crate) struct KeyTable {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
-    /// How long the key is; `NULL` and `NONE` are none.
-    len: u32,
-    /// Where it stands.
+    /// How many bytes there are, and in the lowest two bits of what kind: equal bytes of two kinds
+    /// are not the same.
+    shape: u32,
+    /// Where they stand.
     at: u32,
 }
 
-/// The null key.
-const NULL: u32 = u32::MAX;
+/// The kinds of what stands in a table: a text, and for keys these.
+pub(crate) const TEXT: u32 = 0;
+const NULL: u32 = 1;
+const OTHER: u32 = 2;
 
-/// No key at all.
-const NONE: u32 = u32::MAX - 1;
+/// In any table, what is there no more.
+const GONE: u32 = 3;
 
-#[derive(Debug)]
+impl Slot {
+    /// No line and no text of a program has so many bytes that they do not fit.
+    #[inline]
+    fn shape(kind: u32, bytes: &[u8]) -> u32 {
+        id_of(bytes.len()).min(u32::MAX >> 2) << 2 | kind
+    }
+
+    #[inline]
+    fn kind(self) -> u32 {
+        self.shape & 3
+    }
+
+    #[inline]
+    fn len(self) -> usize {
+        (self.shape >> 2) as usize
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Use {
     holds: u32,
     /// Where in the newest pane that has the key its entry stands, if that is still open.
@@ -366,7 +390,7 @@ struct Use {
 
 /// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
 /// as many words.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Text {
     words: Vec<[u8; WORD]>,
     /// Free blocks by how many words they have.
@@ -405,8 +429,8 @@ impl Text {
         self.unused > self.words.len() / 5 + FEW_WORDS
     }
 
-    fn free(&mut self, at: u32, len: u32) {
-        let words = (len as usize).div_ceil(WORD);
+    fn free(&mut self, at: u32, len: usize) {
+        let words = len.div_ceil(WORD);
         if words >= self.free.len() {
             self.free.resize_with(words + 1, Vec::new);
         }
@@ -414,29 +438,52 @@ impl Text {
         self.unused += words;
     }
 
-    fn get(&self, at: u32, len: u32) -> Option<&[u8]> {
+    #[inline]
+    fn get(&self, at: u32, len: usize) -> Option<&[u8]> {
         let start = at as usize;
-        let words = self.words.get(start..start + (len as usize).div_ceil(WORD))?;
-        words.as_flattened().get(..len as usize)
+        let words = self.words.get(start..start + len.div_ceil(WORD))?;
+        words.as_flattened().get(..len)
     }
+}
+
+/// What a table holds of a key: of which kind it is, and its bytes.
+#[inline]
+fn held(key: KeyBytes<'_>) -> (u32, &[u8]) {
+    key.map_or((NULL, &[]), |bytes| (TEXT, bytes))
 }
 
 impl KeyTable {
     /// The table's number for a dictionary's key, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
-        self.index.find(whole(hash), |&id| self.is(id, hash, key)).copied()
+        self.find_by(hash, |id| self.is(id, hash, key))
     }
 
     fn is(&self, id: u32, hash: u32, key: KeyBytes<'_>) -> bool {
-        let Some(&slot) = self.slots.get(id as usize) else { return false };
-        slot.hash == hash
-            && match key {
-                None => slot.len == NULL,
-                Some(key) => {
-                    slot.len as usize == key.len() && self.text.get(slot.at, slot.len) == Some(key)
-                }
-            }
+        let (kind, bytes) = held(key);
+        self.slots.get(id as usize).is_some_and(|slot| {
+            slot.hash == hash
+                && slot.shape == Slot::shape(kind, bytes)
+                && self.text.get(slot.at, slot.len()) == Some(bytes)
+        })
+    }
+
+    /// The number of what has this hash and is the same.
+    #[inline]
+    pub(crate) fn find_by(&self, hash: u32, is_same: impl Fn(u32) -> bool) -> Option<u32> {
+        self.index.find(whole(hash), |&id| is_same(id)).copied()
+    }
+
+    /// The first number that may be of what has this hash, `u32::MAX` if there is none.
+    #[inline]
+    pub(crate) fn guess(&self, hash: u32) -> u32 {
+        self.find_by(hash, |_| true).unwrap_or(u32::MAX)
+    }
+
+    /// Whether what has this number has this hash.
+    #[inline]
+    pub(crate) fn may_be(&self, id: u32, hash: u32) -> bool {
+        self.slots.get(id as usize).is_some_and(|slot| slot.hash == hash)
     }
 
     /// The table's numbers for a dictionary's keys, `u32::MAX` where it has none or a second look
@@ -445,12 +492,9 @@ impl KeyTable {
     /// What a look waits for is memory. Here no look waits for the one before.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
         let entries = || dictionary.here.iter().map(|&at| &dictionary.entries[at as usize]);
-        let first = |entry: &Entry| self.index.find(whole(entry.hash), |_| true).copied();
-        let mut numbers: Vec<u32> =
-            entries().map(|entry| first(entry).unwrap_or(u32::MAX)).collect();
+        let mut numbers: Vec<u32> = entries().map(|entry| self.guess(entry.hash)).collect();
         for (number, entry) in numbers.iter_mut().zip(entries()) {
-            let slot = self.slots.get(*number as usize);
-            if slot.is_none_or(|slot| slot.hash != entry.hash) {
+            if !self.may_be(*number, entry.hash) {
                 *number = u32::MAX;
             }
         }
@@ -468,16 +512,40 @@ impl KeyTable {
             return id;
         }
         let (hash, key) = dictionary.get(id);
-        let slot = match key {
-            None => Slot { hash, len: NULL, at: 0 },
-            // No line and no text of a program has so many bytes.
-            Some(key) => Slot { hash, len: id_of(key.len()).min(NONE - 1), at: self.text.put(key) },
-        };
+        let (kind, bytes) = held(key);
+        self.insert(hash, kind, bytes)
+    }
+
+    /// A number for what has none yet, held by nothing.
+    pub(crate) fn insert(&mut self, hash: u32, kind: u32, bytes: &[u8]) -> u32 {
+        let slot = Slot { hash, shape: Slot::shape(kind, bytes), at: self.text.put(bytes) };
         let id = self.add(slot, 0);
         self.make_room();
         let Self { index, slots, .. } = self;
         index.insert_unique(whole(hash), id, |&id| whole(slots[id as usize].hash));
         id
+    }
+
+    /// Forgets how to find what there is, until [`KeyTable::restore`], and what was reserved.
+    pub(crate) fn shrink(&mut self) {
+        self.index = HashTable::new();
+        self.slots.shrink_to_fit();
+        self.uses.shrink_to_fit();
+        self.text.words.shrink_to_fit();
+    }
+
+    /// Has to come before anything is found, where there was a [`KeyTable::shrink`] since. It is for
+    /// tables from which nothing goes.
+    #[inline]
+    pub(crate) fn restore(&mut self) {
+        if self.index.is_empty() && !self.slots.is_empty() {
+            let Self { index, slots, .. } = self;
+            let hash = |&id: &u32| whole(slots[id as usize].hash);
+            index.reserve(slots.len(), hash);
+            for id in (0..).take(slots.len()) {
+                index.insert_unique(hash(&id), id, hash);
+            }
+        }
     }
 
     /// A table that is full of keys that left would grow where it needs not.
@@ -497,7 +565,7 @@ impl KeyTable {
 
     /// A new number that no key finds; it is held for ever.
     pub(crate) fn other(&mut self) -> u32 {
-        self.add(Slot { hash: 0, len: NONE, at: 0 }, 1)
+        self.add(Slot { hash: 0, shape: OTHER, at: 0 }, 1)
     }
 
     fn add(&mut self, slot: Slot, holds: u32) -> u32 {
@@ -540,10 +608,8 @@ impl KeyTable {
         if let Ok(entry) = self.index.find_entry(whole(slot.hash), |&known| known == id) {
             entry.remove();
         }
-        if slot.len < NONE {
-            self.text.free(slot.at, slot.len);
-        }
-        slot.len = NONE;
+        self.text.free(slot.at, slot.len());
+        slot.shape = GONE;
         self.free.push(id);
         if self.text.is_loose() {
             self.pack();
@@ -551,24 +617,43 @@ impl KeyTable {
         true
     }
 
-    /// Puts the text of all keys together.
+    /// Puts the bytes of all together.
     fn pack(&mut self) {
         let mut text = Text::default();
         text.words.reserve(self.text.words.len() - self.text.unused);
-        for slot in self.slots.iter_mut().filter(|slot| slot.len < NONE) {
-            slot.at = self.text.get(slot.at, slot.len).map_or(0, |key| text.put(key));
+        for slot in &mut self.slots {
+            slot.at = self.text.get(slot.at, slot.len()).map_or(0, |bytes| text.put(bytes));
         }
         self.text = text;
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
+        let (kind, bytes) = self.get(id);
+        (kind == TEXT).then_some(bytes)
+    }
+
+    /// What has this number: of which kind it is, and its bytes.
+    #[inline]
+    pub(crate) fn get(&self, id: u32) -> (u32, &[u8]) {
         let slot = self.slots[id as usize];
-        if slot.len < NONE { self.text.get(slot.at, slot.len) } else { None }
+        (slot.kind(), self.text.get(slot.at, slot.len()).unwrap_or_default())
     }
 
     /// How many numbers were ever in use at once.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
+    }
+
+    /// How many are in use.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// How many words their bytes take.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> usize {
+        self.text.words.len()
     }
 }
 
@@ -611,6 +696,11 @@ mod tests {
             assert_eq!(to_float(&float(value)).map(f64::to_bits), Some(value.to_bits()));
         }
         assert_eq!(float(-0.0), float(0.0));
+    }
+
+    #[test]
+    fn what_stands_in_a_table_is_as_large_as_is_said() {
+        assert_eq!(size_of::<Slot>() + size_of::<Use>(), 20);
     }
 
     #[test]
