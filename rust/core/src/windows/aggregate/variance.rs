@@ -259,32 +259,31 @@ impl Sums {
     }
 
     fn merge(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::Narrow(one), Self::Narrow(other)) => match one.plus(other) {
-                Some(sums) => *one = sums,
-                None => self.widened(|wide| wide.add_narrow(other, 1)),
-            },
-            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, 1)),
-            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, 1)),
-        }
+        self.combine(other, Narrow::plus, 1);
     }
 
     fn subtract(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::Narrow(one), Self::Narrow(other)) => match one.minus(other) {
-                Some(sums) => {
-                    *one = sums;
-                    return;
-                }
-                None => self.widened(|wide| wide.add_narrow(other, -1)),
-            },
-            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, -1)),
-            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, -1)),
-        }
+        self.combine(other, Narrow::minus, -1);
         if let Self::Wide(wide) = self
             && let Some(narrow) = wide.narrow()
         {
             *self = Self::Narrow(narrow);
+        }
+    }
+
+    fn combine(
+        &mut self,
+        other: &Self,
+        in_few_bits: impl Fn(&Narrow, &Narrow) -> Option<Narrow>,
+        times: i64,
+    ) {
+        match (&mut *self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => match in_few_bits(one, other) {
+                Some(sums) => *one = sums,
+                None => self.widened(|wide| wide.add_narrow(other, times)),
+            },
+            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, times)),
+            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, times)),
         }
     }
 
