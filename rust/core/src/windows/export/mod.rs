@@ -44,7 +44,7 @@
 //! | an entry | by how much the place of its key is higher than the last, the first than 0; its count, both numbers |
 //!
 //! The stored form of a key of one field is the text, or for numbers 8 bytes, highest first, that
-//! sort as they do (`keys.rs`); of several fields, what `composite.rs` says. A key stands in a pane
+//! sort as they do (`keys`); of several fields, what `composite.rs` says. A key stands in a pane
 //! once, and once more where its count is beyond 32 bits. How a part is written is told where its
 //! aggregate is.
 
