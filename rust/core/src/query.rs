@@ -8,7 +8,7 @@ use crate::text::lines::{Chunk, Lines as Split, MAX_LINE_BYTES};
 use crate::windows::aggregate::{Event, Plan};
 use crate::windows::composite;
 use crate::windows::delta::{Delta, Spent, TOGETHER, Waiting};
-use crate::windows::keys::{Seed, float, number};
+use crate::windows::keys::Seed;
 
 /// Which time an event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,25 +185,10 @@ impl Query {
             delta.note_time(time);
         }
         let Lines { reader, key, .. } = lines;
-        let entry = match &self.by[..] {
-            [] => delta.count(pane, None, &self.seed),
-            [_] => match reader.value(line, 0) {
-                Value::Null => delta.count(pane, None, &self.seed),
-                Value::Text(text) => delta.count(pane, Some(text), &self.seed),
-                Value::Int(value) | Value::Time(value) => {
-                    delta.count(pane, Some(&number(value)), &self.seed)
-                }
-                Value::Float(value) => delta.count(pane, Some(&float(value)), &self.seed),
-            },
-            by => {
-                key.clear();
-                for field in 0..by.len() {
-                    composite::push(key, reader.value(line, field));
-                }
-                delta.count(pane, Some(key), &self.seed)
-            }
-        };
-        let mut fields = Fields { reader, line, first: self.by.len() };
+        let mut fields = Fields { reader, line, first: 0 };
+        let key = composite::stored(&mut fields, self.by.len(), key);
+        let entry = delta.count(pane, key, &self.seed);
+        fields.first = self.by.len();
         self.plan.add(&mut delta.columns, entry, time, &mut fields);
     }
 }
@@ -300,7 +285,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The values of a line that aggregates take.
+/// The values of a line, from that of this field on.
 struct Fields<'a> {
     reader: &'a mut Reader,
     line: &'a [u8],
@@ -372,22 +357,8 @@ impl Events {
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         let pane = self.pane_of(time);
         let Self { delta, plan, seed, key: room, .. } = self;
-        let entry = match key {
-            [] | [Value::Null] => delta.count(pane, None, seed),
-            [Value::Text(text)] => delta.count(pane, Some(text), seed),
-            &[Value::Int(value) | Value::Time(value)] => {
-                delta.count(pane, Some(&number(value)), seed)
-            }
-            &[Value::Float(value)] => delta.count(pane, Some(&float(value)), seed),
-            key => {
-                room.clear();
-                for &value in key {
-                    composite::push(room, value);
-                }
-                delta.count(pane, Some(room), seed)
-            }
-        };
-        plan.add(&mut delta.columns, entry, Some(time), &mut Given(values));
+        let entry = delta.count(pane, composite::stored(&mut &*key, key.len(), room), seed);
+        plan.add(&mut delta.columns, entry, Some(time), &mut &*values);
     }
 
     /// Counts an event for each key, which is text, at its time. It brings no values.
@@ -413,14 +384,6 @@ impl Events {
     pub fn finish(mut self) -> Delta {
         self.delta.settle();
         self.delta
-    }
-}
-
-struct Given<'a>(&'a [Value<'a>]);
-
-impl Event for Given<'_> {
-    fn value(&mut self, place: usize) -> Value<'_> {
-        self.0.get(place).copied().unwrap_or(Value::Null)
     }
 }
 

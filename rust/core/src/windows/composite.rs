@@ -1,9 +1,10 @@
-//! Keys of several fields.
+//! Keys as bytes.
 //!
-//! A key of one field is stored as that field is. Of several, each field is written behind the
+//! A key of no field is null, one of one field is stored as that field is. Of several, each field is written behind the
 //! one before it, so that the bytes sort field by field as the values do, null last, and no text
 //! can look like a border between two fields.
 
+use super::aggregate::Event;
 use super::keys::{KeyBytes, float, number, to_float, to_number};
 use crate::ground::{Cell, Kind, Value};
 
@@ -15,8 +16,31 @@ const NULL: u8 = 2;
 const ZERO: [u8; 2] = [0, 2];
 const END: [u8; 2] = [0, 1];
 
+/// The stored form of a key whose fields are the first values of an event; `room` is overwritten.
+#[inline]
+pub(crate) fn stored<'a>(
+    event: &'a mut impl Event,
+    fields: usize,
+    room: &'a mut Vec<u8>,
+) -> KeyBytes<'a> {
+    room.clear();
+    if fields == 1 {
+        match event.value(0) {
+            Value::Null => return None,
+            Value::Text(text) => return Some(text),
+            Value::Int(value) | Value::Time(value) => room.extend_from_slice(&number(value)),
+            Value::Float(value) => room.extend_from_slice(&float(value)),
+        }
+        return Some(room);
+    }
+    for field in 0..fields {
+        push(room, event.value(field));
+    }
+    (fields > 0).then_some(room)
+}
+
 /// Writes the next field of a key.
-pub(crate) fn push(out: &mut Vec<u8>, value: Value<'_>) {
+fn push(out: &mut Vec<u8>, value: Value<'_>) {
     out.push(if matches!(value, Value::Null) { NULL } else { THERE });
     match value {
         Value::Null => {}

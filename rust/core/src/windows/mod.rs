@@ -2,6 +2,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod answer;
+mod bytes;
 pub(crate) mod composite;
 pub(crate) mod delta;
 pub(crate) mod export;

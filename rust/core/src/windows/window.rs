@@ -25,17 +25,13 @@ pub(crate) struct Window {
     backs: Vec<Back>,
     /// Which of them is the longest.
     longest: usize,
-    limit: Option<KeyLimit>,
+    /// How many keys it may hold.
+    max_keys: usize,
+    /// The number of the key that stands for those that there was no room for, here or elsewhere.
+    other: Option<u32>,
     /// What left all of them, where one is since the start: what it holds apart from the panes, for
     /// who takes both along.
     past: Option<Totals>,
-}
-
-/// How many keys a window may hold, and the number of the key that stands for all others.
-#[derive(Clone, Copy, Debug)]
-struct KeyLimit {
-    keys: usize,
-    other: Option<u32>,
 }
 
 /// A look back over the panes.
@@ -78,7 +74,8 @@ impl Window {
             panes: VecDeque::new(),
             backs: lengths.iter().map(back).collect(),
             longest: longest.unwrap_or(0),
-            limit: max_keys.map(|keys| KeyLimit { keys, other: None }),
+            max_keys: max_keys.unwrap_or(usize::MAX),
+            other: None,
             past: (lengths.contains(&None) && lengths.iter().any(Option::is_some))
                 .then(|| Totals::new(plan, true)),
         }
@@ -100,17 +97,15 @@ impl Window {
     /// Counts keys that there is no room for as the other ones. Of new keys those with the most
     /// events come first, so that their order in the input makes no odds.
     fn limit_keys(&mut self, pane: &mut Pane, keys: &mut KeyTable) {
-        let Some(limit) = &mut self.limit else { return };
+        let room = self.room();
+        if pane.entries().len() <= room {
+            return;
+        }
         let totals = &self.backs[self.longest].totals;
-        let other = limit.other;
-        let held = totals.keys() - usize::from(other.is_some_and(|other| totals.count(other) > 0));
-        let room = limit.keys.saturating_sub(held);
-        let entries = pane.entries();
-        let is_new = |&(_, &(key, _)): &(u32, &(u32, u32))| totals.count(key) == 0;
+        let is_new = |key| totals.count(key) == 0 && Some(key) != self.other;
         let mut new: Vec<(u32, u32, u32)> = (0..)
-            .zip(entries)
-            .filter(is_new)
-            .filter(|&(_, &(key, _))| Some(key) != other)
+            .zip(pane.entries())
+            .filter(|&(_, &(key, _))| is_new(key))
             .map(|(entry, &(key, count))| (count, key, entry))
             .collect();
         if new.len() <= room {
@@ -121,8 +116,15 @@ impl Window {
         });
         let mut refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
         refused.sort_unstable();
-        let other = *limit.other.get_or_insert_with(|| keys.other());
-        pane.rename(&refused, other, keys);
+        pane.rename(&refused, self.make_other(keys), keys);
+    }
+
+    /// For how many more keys there is room.
+    fn room(&self) -> usize {
+        let held = self.backs.get(self.longest).map_or(0, |Back { totals, .. }| {
+            totals.keys() - usize::from(self.other.is_some_and(|other| totals.count(other) > 0))
+        });
+        self.max_keys.saturating_sub(held)
     }
 
     /// Subtracts what is not of the windows that end with the pane of this number.
@@ -160,23 +162,17 @@ impl Window {
     /// Takes in all that a delta holds, without panes. Where there is no room for more keys, those
     /// that came first have it.
     pub(crate) fn enter_all(&mut self, delta: &Delta, keys: &mut KeyTable) {
-        let held = self.backs.first().map_or(0, |back| back.totals.keys());
-        let mut room = self.limit.map_or(usize::MAX, |limit| {
-            limit.keys.saturating_sub(held - usize::from(limit.other.is_some()))
-        });
+        let mut room = self.room();
         let mut numbers = vec![u32::MAX; delta.keys.len()];
         let mut entries = Vec::with_capacity(delta.entries.len());
         for entry in &delta.entries {
             let known = &mut numbers[entry.key as usize];
-            if *known == u32::MAX && delta.other == Some(entry.key) {
-                *known = self.make_other(keys);
-            } else if *known == u32::MAX {
-                *known = match (keys.find(&delta.keys, entry.key), &mut self.limit) {
-                    (Some(key), _) => key,
-                    (None, Some(limit)) if room == 0 => {
-                        *limit.other.get_or_insert_with(|| keys.other())
-                    }
-                    (None, _) => {
+            if *known == u32::MAX {
+                let is_other = delta.other == Some(entry.key);
+                *known = match keys.find(&delta.keys, entry.key).filter(|_| !is_other) {
+                    Some(key) => key,
+                    None if is_other || room == 0 => self.make_other(keys),
+                    None => {
                         room -= 1;
                         keys.number(&delta.keys, entry.key)
                     }
@@ -191,8 +187,7 @@ impl Window {
 
     /// The number of the key that stands for those that there was no room for, here or elsewhere.
     pub(crate) fn make_other(&mut self, keys: &mut KeyTable) -> u32 {
-        let limit = self.limit.get_or_insert(KeyLimit { keys: usize::MAX, other: None });
-        *limit.other.get_or_insert_with(|| keys.other())
+        *self.other.get_or_insert_with(|| keys.other())
     }
 
     /// Everything since the start that is in no pane of it, where that is remembered.
@@ -228,7 +223,7 @@ impl Window {
 
     /// The number of the key that stands for those that there was no room for.
     pub(crate) fn other(&self) -> Option<u32> {
-        self.limit.and_then(|limit| limit.other)
+        self.other
     }
 
     /// The panes from this number on.

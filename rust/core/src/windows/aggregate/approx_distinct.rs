@@ -9,8 +9,9 @@
 //! become a number as in Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches",
 //! 2017, algorithm 6, which holds from none to 2^64 and has no threshold.
 
-use super::values::{Told, get, put};
-use super::{Cell, Input, Scope, take};
+use super::values::Told;
+use super::{Cell, Input, Scope};
+use crate::windows::bytes::{get, put, take};
 
 /// The usual error, that of 2^12 registers.
 const DEFAULT_ERROR: f64 = 1.04 / 64.0;
@@ -176,7 +177,6 @@ fn tau(share: f64) -> f64 {
 
 impl super::Aggregate for ApproxDistinct {
     type Part = Part;
-    type Total = Total;
 
     #[inline]
     fn add(&self, part: &mut Part, input: &Input<'_>) {
@@ -195,21 +195,6 @@ impl super::Aggregate for ApproxDistinct {
             return;
         }
         other.each(|register, rank| self.raise(part, register, rank));
-    }
-
-    fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
-        part.each(|register, rank| total.enter(self.upper(register), rank, pane));
-    }
-
-    fn leave(&self, total: &mut Total, part: &Part, pane: i64) {
-        part.each(|register, _| total.leave(self.upper(register), pane));
-        total.fit();
-    }
-
-    fn emit(&self, total: &Total, _scope: &Scope<'_>) -> Cell {
-        let mut ranks = total.ranks.as_ref().map_or_else(|| total.count(), |ranks| **ranks);
-        ranks[0] = self.registers() - ranks.iter().sum::<u32>();
-        self.estimate(&ranks)
     }
 
     fn emit_part(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
@@ -267,6 +252,25 @@ impl super::Aggregate for ApproxDistinct {
             next = register + 1;
         }
         Some(Part::Few(pairs))
+    }
+}
+
+impl super::Windowed for ApproxDistinct {
+    type Total = Total;
+
+    fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
+        part.each(|register, rank| total.enter(self.upper(register), rank, pane));
+    }
+
+    fn leave(&self, total: &mut Total, part: &Part, pane: i64) {
+        part.each(|register, _| total.leave(self.upper(register), pane));
+        total.fit();
+    }
+
+    fn emit(&self, total: &Total, _scope: &Scope<'_>) -> Cell {
+        let mut ranks = total.ranks.as_ref().map_or_else(|| total.count(), |ranks| **ranks);
+        ranks[0] = self.registers() - ranks.iter().sum::<u32>();
+        self.estimate(&ranks)
     }
 }
 
@@ -457,11 +461,11 @@ impl Total {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Aggregate as _;
     use super::super::values::testing::{
         asks, bytes_of, merges_in_any_order, mixed, panes, part_of, reads_only_what_is_written,
         scope, slide, survives_changes,
     };
+    use super::super::{Aggregate as _, Windowed as _};
     use super::*;
     use crate::ground::{Kind, Value};
 

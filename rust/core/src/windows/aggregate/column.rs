@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use super::{Aggregate, Cell, Input, Scope};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
 
 /// The parts of a pane or of a delta, one for each of its entries.
 pub(crate) trait Column: Any + Debug + Send + Sync {
@@ -61,7 +61,7 @@ pub(super) struct Parts<A: Aggregate> {
     parts: Vec<A::Part>,
 }
 
-impl<A: Aggregate> Parts<A> {
+impl<A: Windowed> Parts<A> {
     pub(super) fn column(aggregate: A) -> Box<dyn Column> {
         Box::new(Self { aggregate, parts: Vec::new() })
     }
@@ -73,7 +73,7 @@ fn parts_of<A: Aggregate>(column: &dyn Column) -> &[A::Part] {
     column.downcast_ref::<Parts<A>>().map_or(&[], |column| &column.parts)
 }
 
-impl<A: Aggregate> Column for Parts<A> {
+impl<A: Windowed> Column for Parts<A> {
     fn fresh(&self) -> Box<dyn Column> {
         Self::column(self.aggregate.clone())
     }
@@ -89,7 +89,9 @@ impl<A: Aggregate> Column for Parts<A> {
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
         let parts = parts_of::<A>(other);
         for &(into, from) in pairs {
-            self.aggregate.merge(&mut self.parts[into as usize], &parts[from as usize]);
+            if let Some(part) = parts.get(from as usize) {
+                self.aggregate.merge(at(&mut self.parts, into as usize), part);
+            }
         }
     }
 
@@ -110,7 +112,7 @@ impl<A: Aggregate> Column for Parts<A> {
     fn totals(&self, grows: bool) -> Box<dyn Totals> {
         let aggregate = self.aggregate.clone();
         if grows {
-            Box::new(Growing { aggregate, parts: Vec::new() })
+            Box::new(Self { aggregate, parts: Vec::new() })
         } else {
             Box::new(Sliding { aggregate, totals: Vec::new() })
         }
@@ -119,12 +121,12 @@ impl<A: Aggregate> Column for Parts<A> {
 
 /// Totals of panes that come and go.
 #[derive(Clone, Debug)]
-struct Sliding<A: Aggregate> {
+struct Sliding<A: Windowed> {
     aggregate: A,
     totals: Vec<A::Total>,
 }
 
-impl<A: Aggregate> Totals for Sliding<A> {
+impl<A: Windowed> Totals for Sliding<A> {
     fn copy(&self) -> Box<dyn Totals> {
         Box::new(self.clone())
     }
@@ -157,23 +159,14 @@ impl<A: Aggregate> Totals for Sliding<A> {
     }
 }
 
-/// Totals of everything since the start.
-#[derive(Clone, Debug)]
-struct Growing<A: Aggregate> {
-    aggregate: A,
-    parts: Vec<A::Part>,
-}
-
-impl<A: Aggregate> Totals for Growing<A> {
+/// Totals of everything since the start are parts beside keys.
+impl<A: Windowed> Totals for Parts<A> {
     fn copy(&self) -> Box<dyn Totals> {
         Box::new(self.clone())
     }
 
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
-        let parts = parts_of::<A>(column);
-        for &(key, entry) in entries {
-            self.aggregate.merge(at(&mut self.parts, key as usize), &parts[entry as usize]);
-        }
+        self.merge(column, entries);
     }
 
     /// Nothing ever leaves.
@@ -184,19 +177,12 @@ impl<A: Aggregate> Totals for Growing<A> {
     }
 
     fn give(&self, column: &mut dyn Column, pairs: &[(u32, u32)]) {
-        let column: &mut dyn Any = column;
-        let Some(Parts { parts, .. }) = column.downcast_mut::<Parts<A>>() else { return };
-        for &(entry, key) in pairs {
-            if let Some(part) = self.parts.get(key as usize) {
-                self.aggregate.merge(&mut parts[entry as usize], part);
-            }
-        }
+        column.merge(self, pairs);
     }
 
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
-        self.parts
-            .get(key as usize)
-            .map_or(Cell::Null, |part| self.aggregate.emit_part(part, scope))
+        let part = self.parts.get(key as usize);
+        part.map_or(Cell::Null, |part| self.aggregate.emit_part(part, scope))
     }
 }
 

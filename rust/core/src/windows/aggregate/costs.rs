@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "any numbers do")]
 
-use super::Aggregate;
+use super::Windowed;
 use super::candidates::Candidates;
 use super::count::Count;
 use super::ends::End;

@@ -1,15 +1,15 @@
 //! How many events have a value in a field.
 
-use super::values::{get, put};
-use super::{Cell, Input, Invertible, Scope};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::{get, put};
 
 /// `count` of a field, exact: NaN and empty text are values, null is none. A part has 8 bytes, a
 /// window as many for each key; an event costs an addition.
 #[derive(Clone, Debug)]
 pub(super) struct Count;
 
-impl Invertible for Count {
+impl Aggregate for Count {
     type Part = u64;
 
     #[inline]
@@ -22,11 +22,7 @@ impl Invertible for Count {
         *part = part.wrapping_add(*other);
     }
 
-    fn subtract(&self, part: &mut u64, other: &u64) {
-        *part = part.wrapping_sub(*other);
-    }
-
-    fn emit(&self, part: &u64, _scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &u64, _scope: &Scope<'_>) -> Cell {
         Cell::Int((*part).into())
     }
 
@@ -36,6 +32,12 @@ impl Invertible for Count {
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<u64> {
         get(bytes)
+    }
+}
+
+impl Invertible for Count {
+    fn subtract(&self, part: &mut u64, other: &u64) {
+        *part = part.wrapping_sub(*other);
     }
 }
 

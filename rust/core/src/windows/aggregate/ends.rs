@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::candidates::Candidates;
 use super::number::Number;
-use super::{Aggregate, Cell, Input, Scope, take};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::ground::Value;
+use crate::windows::bytes::take;
 
 /// How much text is held without memory of its own.
 const SHORT: usize = 22;
@@ -143,7 +144,6 @@ impl Held {
 
 impl Aggregate for End {
     type Part = Option<At>;
-    type Total = Candidates<At>;
 
     fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
         let Some(time) = input.time else { return };
@@ -164,20 +164,6 @@ impl Aggregate for End {
         if part.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
             *part = Some(at.clone());
         }
-    }
-
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
-        if let Some(at) = part {
-            total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.wanted);
-        }
-    }
-
-    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
-        total.leave(pane);
-    }
-
-    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
-        total.best().map_or(Cell::Null, |at| at.cell(scope))
     }
 
     fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
@@ -201,6 +187,24 @@ impl Aggregate for End {
             }
             _ => None,
         }
+    }
+}
+
+impl Windowed for End {
+    type Total = Candidates<At>;
+
+    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
+        if let Some(at) = part {
+            total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.wanted);
+        }
+    }
+
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+        total.leave(pane);
+    }
+
+    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
+        total.best().map_or(Cell::Null, |at| at.cell(scope))
     }
 }
 

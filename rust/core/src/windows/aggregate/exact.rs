@@ -8,9 +8,9 @@
 //! it is what Python's `math.fsum` says of the same numbers.
 
 use super::floats::{LEAST, MOST, parts, scaled};
-use super::values::{get, put, unzigzag, zigzag};
-use super::{limbs, take};
+use super::limbs;
 use crate::ground::Value;
+use crate::windows::bytes::{get, get_signed, put, put_signed, take};
 
 /// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
 const DIGITS: usize = 72;
@@ -72,13 +72,13 @@ impl ExactSum {
             self.count(number, 1);
             return;
         };
-        self.add_scaled(mantissa, exponent);
+        self.add_scaled(mantissa.into(), exponent);
     }
 
     /// Adds a whole number.
     #[inline]
     pub(super) fn add_int(&mut self, number: i64) {
-        self.add_scaled(number, 0);
+        self.add_scaled(number.into(), 0);
     }
 
     /// Adds what is a number, and says whether it is.
@@ -99,7 +99,7 @@ impl ExactSum {
             self.count(number, u64::MAX);
             return;
         };
-        self.add_scaled(-mantissa, exponent);
+        self.add_scaled((-mantissa).into(), exponent);
     }
 
     /// Adds what another sum holds.
@@ -147,7 +147,7 @@ impl ExactSum {
             let unit = if sum == 0 { 0 } else { unit };
             let len = shortest(sum);
             out.push(u8::try_from(len).unwrap_or(LONG));
-            put(out, zigzag(unit.into()));
+            put_signed(out, unit.into());
             out.extend_from_slice(&sum.to_le_bytes()[..len]);
             return;
         }
@@ -171,7 +171,7 @@ impl ExactSum {
             rest.digits = FloatDigits::decode(bytes)?;
             return Some(Self { sum: 0, unit: 0, rest: Some(Box::new(rest)) });
         }
-        let unit = unzigzag(get(bytes)?);
+        let unit = get_signed(bytes)?;
         let (digits, rest) = bytes.split_at_checked(len.into())?;
         *bytes = rest;
         let is_negative = digits.last().is_some_and(|&last| last >= 0x80);
@@ -185,19 +185,18 @@ impl ExactSum {
         (is_shortest && fits && in_range).then_some(Self { sum, unit, rest: None })
     }
 
+    /// Adds a number times a power of two.
     #[inline]
-    fn add_scaled(&mut self, mantissa: i64, exponent: i32) {
-        if mantissa == 0 {
+    fn add_scaled(&mut self, number: i128, exponent: i32) {
+        if number == 0 {
             return;
         }
-        let added = self.shift_for(exponent).and_then(|shift| {
-            let bits = 64 - mantissa.unsigned_abs().leading_zeros();
-            (bits + shift < 127).then(|| i128::from(mantissa) << shift)
-        });
+        let bits = 128 - number.unsigned_abs().leading_zeros();
+        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
         // Its opposite has to fit too.
-        match added.and_then(|number| self.sum.checked_add(number)) {
+        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().digits.add(mantissa.into(), exponent),
+            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
         }
     }
 
@@ -223,7 +222,7 @@ impl ExactSum {
     }
 
     fn add_all(&mut self, other: &Self, sign: i32) {
-        self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
+        self.add_scaled(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
         if self.rest.is_none() && other.rest.is_none() {
             return;
         }
@@ -240,19 +239,6 @@ impl ExactSum {
         self.let_go();
         if sign < 0 {
             self.settle();
-        }
-    }
-
-    /// Adds what another sum has without its rest.
-    fn add_large(&mut self, number: i128, exponent: i32) {
-        if number == 0 {
-            return;
-        }
-        let bits = 128 - number.unsigned_abs().leading_zeros();
-        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
-        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
-            Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
         }
     }
 

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use super::candidates::Candidates;
 use super::number::Number;
-use super::{Aggregate, Cell, Input, Scope, take};
+use super::{Aggregate, Cell, Input, Scope, Windowed};
+use crate::windows::bytes::take;
 
 /// `min` and `max` of numbers and times, exact. NaN is neither; without another value there is none.
 ///
@@ -35,7 +36,6 @@ impl Extreme {
 
 impl Aggregate for Extreme {
     type Part = Option<Number>;
-    type Total = Candidates<Number>;
 
     #[inline]
     fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
@@ -50,20 +50,6 @@ impl Aggregate for Extreme {
         if let Some(number) = *other {
             self.take(part, number);
         }
-    }
-
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
-        if let Some(number) = *part {
-            total.enter(pane, number, |earlier| earlier.order(number) != self.wanted);
-        }
-    }
-
-    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
-        total.leave(pane);
-    }
-
-    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
-        total.best().map_or(Cell::Null, |number| number.cell(scope.kind))
     }
 
     fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
@@ -86,6 +72,24 @@ impl Aggregate for Extreme {
             },
             _ => None,
         }
+    }
+}
+
+impl Windowed for Extreme {
+    type Total = Candidates<Number>;
+
+    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
+        if let Some(number) = *part {
+            total.enter(pane, number, |earlier| earlier.order(number) != self.wanted);
+        }
+    }
+
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+        total.leave(pane);
+    }
+
+    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
+        total.best().map_or(Cell::Null, |number| number.cell(scope.kind))
     }
 }
 

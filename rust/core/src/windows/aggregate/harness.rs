@@ -8,7 +8,7 @@
 
 use proptest::prelude::*;
 
-use super::{Aggregate, Ask, Cell, Input, Scope};
+use super::{Aggregate, Ask, Cell, Input, Scope, Windowed};
 use crate::ground::{Kind, Value};
 
 /// How long a pane is, in microseconds: short, so that times are often the same.
@@ -160,7 +160,7 @@ pub(super) fn same(one: &Cell, other: &Cell) -> bool {
 }
 
 /// As [`check_by`], where there is one right answer.
-pub(super) fn check<A: Aggregate>(
+pub(super) fn check<A: Windowed>(
     aggregate: &A,
     ask: &Ask,
     kind: Kind,
@@ -176,7 +176,7 @@ pub(super) fn check<A: Aggregate>(
 /// Panics if an answer is not right: of any window while panes come and go in order, of one that
 /// only grows, and of parts that were merged in any order or written and read. `judge` is told all
 /// events of the window, and is to panic too.
-pub(super) fn check_by<A: Aggregate>(
+pub(super) fn check_by<A: Windowed>(
     aggregate: &A,
     ask: &Ask,
     kind: Kind,
@@ -254,7 +254,7 @@ fn part_in_any_order<A: Aggregate>(aggregate: &A, scope: &Scope<'_>, events: &[E
 }
 
 /// Panes enter in order and leave in order, until none is left.
-fn slide<A: Aggregate>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge: Judge<'_>) {
+fn slide<A: Windowed>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge: Judge<'_>) {
     let (Some((first, _)), Some((last, _))) = (parts.first(), parts.last()) else { return };
     let part = |number: i64| parts.iter().find(|(of, _)| *of == number);
     let mut total = A::Total::default();
@@ -285,7 +285,7 @@ fn grow<A: Aggregate>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge:
 
 /// Panics if bytes that are no part make an aggregate panic. What is read from them after all is
 /// used; what it then says is nobody's business.
-pub(super) fn check_bytes<A: Aggregate>(aggregate: &A, ask: &Ask, bytes: &[u8]) {
+pub(super) fn check_bytes<A: Windowed>(aggregate: &A, ask: &Ask, bytes: &[u8]) {
     let mut total = A::Total::default();
     let mut all = A::Part::default();
     let mut parts = Vec::new();
@@ -313,7 +313,7 @@ pub(super) fn check_bytes<A: Aggregate>(aggregate: &A, ask: &Ask, bytes: &[u8]) 
 }
 
 /// What was written, with a byte of it changed: nearer to what is read than bytes at random.
-pub(super) fn check_damage<A: Aggregate>(aggregate: &A, ask: &Ask, run: &Run, at: usize, to: u8) {
+pub(super) fn check_damage<A: Windowed>(aggregate: &A, ask: &Ask, run: &Run, at: usize, to: u8) {
     let mut bytes = Vec::new();
     for (_, events) in &run.panes {
         let mut part = A::Part::default();
@@ -329,7 +329,7 @@ pub(super) fn check_damage<A: Aggregate>(aggregate: &A, ask: &Ask, run: &Run, at
 
 /// What an event and a slide cost: a million events of 1,000 keys, 100 panes in each window.
 #[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures")]
-pub(super) fn measure<A: Aggregate>(aggregate: &A, what: &str, events: &[Event]) {
+pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) {
     const KEYS: usize = 1_000;
     const PANES: i64 = 400;
     let ask = ask(what);

@@ -82,139 +82,52 @@ pub struct Known {
 /// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
 /// of a field.
 pub const LIST: &[Known] = &[
+    row("sum", "sum", Takes::Numbers, same, |_, _| Parts::column(Sum)),
+    row("mean", "sum", Takes::Numbers, float, |_, _| Parts::column(Sum)),
+    row("min", "min", Takes::Ordered, same, |_, _| Parts::column(Extreme::least())),
+    row("max", "max", Takes::Ordered, same, |_, _| Parts::column(Extreme::largest())),
+    row("first", "first", Takes::All, same, |_, _| Parts::column(End::first())),
+    row("last", "last", Takes::All, same, |_, _| Parts::column(End::last())),
+    row("rate", "sum", Takes::Numbers, float, |_, _| Parts::column(Sum)),
+    row("count", "count", Takes::All, int, |_, _| Parts::column(Count)),
     Known {
-        name: "sum",
-        column: "sum",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |kind| kind,
-        lists: false,
-        make: |_, _| Parts::column(Sum),
-    },
-    Known {
-        name: "mean",
-        column: "sum",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |_, _| Parts::column(Sum),
-    },
-    Known {
-        name: "min",
-        column: "min",
-        fields: 1,
-        takes: Takes::Ordered,
-        says: |kind| kind,
-        lists: false,
-        make: |_, _| Parts::column(Extreme::least()),
-    },
-    Known {
-        name: "max",
-        column: "max",
-        fields: 1,
-        takes: Takes::Ordered,
-        says: |kind| kind,
-        lists: false,
-        make: |_, _| Parts::column(Extreme::largest()),
-    },
-    Known {
-        name: "first",
-        column: "first",
-        fields: 1,
-        takes: Takes::All,
-        says: |kind| kind,
-        lists: false,
-        make: |_, _| Parts::column(End::first()),
-    },
-    Known {
-        name: "last",
-        column: "last",
-        fields: 1,
-        takes: Takes::All,
-        says: |kind| kind,
-        lists: false,
-        make: |_, _| Parts::column(End::last()),
-    },
-    Known {
-        name: "rate",
-        column: "sum",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |_, _| Parts::column(Sum),
-    },
-    Known {
-        name: "count",
-        column: "count",
-        fields: 1,
-        takes: Takes::All,
-        says: |_| Kind::Int,
-        lists: false,
-        make: |_, _| Parts::column(Count),
-    },
-    Known {
-        name: "ratio",
-        column: "ratio",
         fields: 2,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |_, _| Parts::column(Ratio),
+        ..row("ratio", "ratio", Takes::Numbers, float, |_, _| Parts::column(Ratio))
     },
+    row("var", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
+    row("std", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
+    row("distinct", "values", Takes::All, int, |_, seed| ValueParts::column(seed)),
     Known {
-        name: "var",
-        column: "variance",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |_, _| Parts::column(Variance),
-    },
-    Known {
-        name: "std",
-        column: "variance",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |_, _| Parts::column(Variance),
-    },
-    Known {
-        name: "distinct",
-        column: "values",
-        fields: 1,
-        takes: Takes::All,
-        says: |_| Kind::Int,
-        lists: false,
-        make: |_, seed| ValueParts::column(seed),
-    },
-    Known {
-        name: "top_values",
-        column: "values",
-        fields: 1,
-        takes: Takes::All,
-        says: |kind| kind,
         lists: true,
-        make: |_, seed| ValueParts::column(seed),
+        ..row("top_values", "values", Takes::All, same, |_, seed| ValueParts::column(seed))
     },
-    Known {
-        name: "approx_distinct",
-        column: "approx_distinct",
-        fields: 1,
-        takes: Takes::All,
-        says: |_| Kind::Int,
-        lists: false,
-        make: |ask, _| Parts::column(ApproxDistinct::new(ask.error)),
-    },
-    Known {
-        name: "quantile",
-        column: "quantile",
-        fields: 1,
-        takes: Takes::Numbers,
-        says: |_| Kind::Float,
-        lists: false,
-        make: |ask, _| Parts::column(Quantile::new(ask.error)),
-    },
+    row("approx_distinct", "approx_distinct", Takes::All, int, |ask, _| {
+        Parts::column(ApproxDistinct::new(ask.error))
+    }),
+    row("quantile", "quantile", Takes::Numbers, float, |ask, _| {
+        Parts::column(Quantile::new(ask.error))
+    }),
 ];
+
+/// An aggregate of one field whose answers are no lists.
+const fn row(
+    name: &'static str,
+    column: &'static str,
+    takes: Takes,
+    says: fn(Kind) -> Kind,
+    make: fn(&Ask, &Seed) -> Box<dyn Column>,
+) -> Known {
+    Known { name, column, fields: 1, takes, says, lists: false, make }
+}
+
+fn same(kind: Kind) -> Kind {
+    kind
+}
+
+fn int(_: Kind) -> Kind {
+    Kind::Int
+}
+
+fn float(_: Kind) -> Kind {
+    Kind::Float
+}

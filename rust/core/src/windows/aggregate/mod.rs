@@ -3,7 +3,7 @@
 //! An aggregate is one file: how an event is added to a part, how parts merge, how a window takes
 //! a pane's part in and gives it back, what it says, and how a part is written as bytes. What has
 //! an exact inverse is [`Invertible`] and needs nothing more than to be subtracted. What has none
-//! keeps what could still become the answer ([`Aggregate::Total`]), by the number of its pane.
+//! keeps what could still become the answer ([`Windowed::Total`]), by the number of its pane.
 //!
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
@@ -81,14 +81,27 @@ impl Scope<'_> {
 pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
     /// What a pane holds of a key.
     type Part: Clone + Debug + Default + Send + Sync;
-    /// What a window holds of a key: enough to answer while panes come and go in order.
-    type Total: Clone + Debug + Default + Send + Sync;
 
     /// Adds an event.
     fn add(&self, part: &mut Self::Part, input: &Input<'_>);
 
     /// Adds what another part holds. In which order parts merge makes no odds.
     fn merge(&self, part: &mut Self::Part, other: &Self::Part);
+
+    /// Says what a part holds.
+    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell;
+
+    /// Writes a part.
+    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>);
+
+    /// Reads a part from the front of these bytes; nothing where they are none.
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part>;
+}
+
+/// What a window holds whose panes leave again.
+pub(crate) trait Windowed: Aggregate {
+    /// What a window holds of a key: enough to answer while panes come and go in order.
+    type Total: Clone + Debug + Default + Send + Sync;
 
     /// Takes in the part of a pane; its number is higher than that of any before.
     fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64);
@@ -98,85 +111,26 @@ pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
 
     /// Says what the window holds.
     fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell;
-
-    /// Says what a part holds.
-    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
-        let mut total = Self::Total::default();
-        self.enter(&mut total, part, 0);
-        self.emit(&total, scope)
-    }
-
-    /// Writes a part.
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>);
-
-    /// Reads a part from the front of these bytes; nothing where they are none.
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part>;
 }
 
-/// What can be subtracted without a trace.
-pub(crate) trait Invertible: Clone + Debug + Send + Sync + 'static {
-    /// What a pane, and a window too, holds of a key.
-    type Part: Clone + Debug + Default + Send + Sync;
-
-    /// Adds an event.
-    fn add(&self, part: &mut Self::Part, input: &Input<'_>);
-
-    /// Adds what another part holds.
-    fn merge(&self, part: &mut Self::Part, other: &Self::Part);
-
+/// What can be subtracted without a trace, so that a window holds what a pane does.
+pub(crate) trait Invertible: Aggregate {
     /// Takes away what was merged.
     fn subtract(&self, part: &mut Self::Part, other: &Self::Part);
-
-    /// Says what the part holds.
-    fn emit(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell;
-
-    /// Writes a part.
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>);
-
-    /// Reads a part from the front of these bytes; nothing where they are none.
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part>;
 }
 
-impl<A: Invertible> Aggregate for A {
-    type Part = <A as Invertible>::Part;
-    type Total = <A as Invertible>::Part;
+impl<A: Invertible> Windowed for A {
+    type Total = A::Part;
 
-    fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
-        Invertible::add(self, part, input);
+    fn enter(&self, total: &mut A::Part, part: &A::Part, _pane: i64) {
+        self.merge(total, part);
     }
 
-    fn merge(&self, part: &mut Self::Part, other: &Self::Part) {
-        Invertible::merge(self, part, other);
+    fn leave(&self, total: &mut A::Part, part: &A::Part, _pane: i64) {
+        self.subtract(total, part);
     }
 
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, _pane: i64) {
-        Invertible::merge(self, total, part);
+    fn emit(&self, total: &A::Part, scope: &Scope<'_>) -> Cell {
+        self.emit_part(total, scope)
     }
-
-    fn leave(&self, total: &mut Self::Total, part: &Self::Part, _pane: i64) {
-        Invertible::subtract(self, total, part);
-    }
-
-    fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell {
-        Invertible::emit(self, total, scope)
-    }
-
-    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
-        Invertible::emit(self, part, scope)
-    }
-
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>) {
-        Invertible::encode(self, part, out);
-    }
-
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part> {
-        Invertible::decode(self, bytes)
-    }
-}
-
-/// Takes as many bytes from the front.
-pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk()?;
-    *bytes = rest;
-    Some(*taken)
 }

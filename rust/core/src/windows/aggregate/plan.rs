@@ -220,8 +220,15 @@ impl Plan {
 
 /// An event whose values are asked for.
 pub(crate) trait Event {
-    /// The value of the plan's field at this place.
+    /// The value of the field at this place.
     fn value(&mut self, place: usize) -> Value<'_>;
+}
+
+impl Event for &[Value<'_>] {
+    #[inline]
+    fn value(&mut self, place: usize) -> Value<'_> {
+        self.get(place).copied().unwrap_or(Value::Null)
+    }
 }
 
 /// The window that an answer is of, and the key.

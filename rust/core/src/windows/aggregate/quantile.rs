@@ -11,9 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{get, put, unzigzag, zigzag};
-use super::{Cell, Input, Invertible, Scope, take};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::{get, get_signed, put, put_signed, take};
 
 const DEFAULT_ERROR: f64 = 0.01;
 
@@ -177,7 +177,7 @@ fn power(exponent: i32) -> f64 {
     f64::from_bits(u64::try_from(exponent + 1023).unwrap_or(0) << 52)
 }
 
-impl Invertible for Quantile {
+impl Aggregate for Quantile {
     type Part = Part;
 
     #[inline]
@@ -199,12 +199,7 @@ impl Invertible for Quantile {
         other.buckets.each(|bucket, count| part.buckets.add(bucket, count));
     }
 
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.saturating_sub(other.values);
-        other.buckets.each(|bucket, count| part.buckets.remove(bucket, count));
-    }
-
-    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
         let Some(last) = part.values.checked_sub(1) else { return Cell::Null };
         #[expect(
             clippy::cast_precision_loss,
@@ -228,7 +223,10 @@ impl Invertible for Quantile {
         let mut last = None;
         part.buckets.each(|bucket, count| {
             let place = i64::from(bucket);
-            put(out, last.map_or_else(|| zigzag(place), |last| place.abs_diff(last)));
+            match last {
+                None => put_signed(out, place),
+                Some(last) => put(out, place.abs_diff(last)),
+            }
             put(out, count);
             last = Some(place);
         });
@@ -242,11 +240,9 @@ impl Invertible for Quantile {
         let mut last: Option<i64> = None;
         // Each takes bytes, so that a number that is too large ends with them.
         for _ in 0..get(bytes)? {
-            let step = get(bytes)?;
             let place = match last {
-                None => unzigzag(step),
-                Some(_) if step == 0 => return None,
-                Some(last) => last.checked_add_unsigned(step)?,
+                None => get_signed(bytes)?,
+                Some(last) => last.checked_add_unsigned(get(bytes).filter(|&step| step > 0)?)?,
             };
             let bucket = i32::try_from(place).ok().filter(|&bucket| self.has(bucket))?;
             let count = get(bytes)?;
@@ -258,6 +254,13 @@ impl Invertible for Quantile {
             last = Some(place);
         }
         Some(part)
+    }
+}
+
+impl Invertible for Quantile {
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.saturating_sub(other.values);
+        other.buckets.each(|bucket, count| part.buckets.remove(bucket, count));
     }
 }
 
@@ -490,11 +493,11 @@ mod tests {
             let (gone, stays) = values.split_at(values.len() / 3);
             let mut total = part_of(&sketch, stays);
             let leaves = part_of(&sketch, gone);
-            Invertible::merge(&sketch, &mut total, &leaves);
-            Invertible::subtract(&sketch, &mut total, &leaves);
+            sketch.merge(&mut total, &leaves);
+            sketch.subtract(&mut total, &leaves);
             prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &part_of(&sketch, stays)));
             let rest = part_of(&sketch, stays);
-            Invertible::subtract(&sketch, &mut total, &rest);
+            sketch.subtract(&mut total, &rest);
             prop_assert!(matches!(&total.buckets, Buckets::Few(pairs) if pairs.is_empty()));
             prop_assert_eq!(total.values, 0);
         }
@@ -549,15 +552,15 @@ mod tests {
         let mut part = part_of(&sketch, &[Cell::Float(1.0), Cell::Float(2.0), Cell::Float(2.0)]);
         for _ in 0..40 {
             let twice = part.clone();
-            Invertible::merge(&sketch, &mut part, &twice);
+            sketch.merge(&mut part, &twice);
         }
         assert_eq!(part.values, 3 << 40);
         let ask = asks("quantile", 0.33, 0.01);
-        check(&Invertible::emit(&sketch, &part, &scope(&ask, Kind::Float)), Some(1.0), 0.01);
+        check(&sketch.emit_part(&part, &scope(&ask, Kind::Float)), Some(1.0), 0.01);
         let ask = asks("quantile", 0.34, 0.01);
-        check(&Invertible::emit(&sketch, &part, &scope(&ask, Kind::Float)), Some(2.0), 0.01);
+        check(&sketch.emit_part(&part, &scope(&ask, Kind::Float)), Some(2.0), 0.01);
         let bytes = bytes_of(&sketch, &part);
-        let read = Invertible::decode(&sketch, &mut bytes.as_slice()).unwrap();
+        let read = sketch.decode(&mut bytes.as_slice()).unwrap();
         assert_eq!(bytes_of(&sketch, &read), bytes);
     }
 

@@ -1,7 +1,7 @@
 //! The ratio of two sums.
 
 use super::exact::ExactSum;
-use super::{Cell, Input, Invertible, Scope};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 
 /// `ratio` of two fields: the exact sum of the first through the exact sum of the second, each
@@ -19,7 +19,7 @@ pub(super) struct Part {
     second: ExactSum,
 }
 
-impl Invertible for Ratio {
+impl Aggregate for Ratio {
     type Part = Part;
 
     fn add(&self, part: &mut Part, input: &Input<'_>) {
@@ -34,12 +34,7 @@ impl Invertible for Ratio {
         part.second.merge(&other.second);
     }
 
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.first.unmerge(&other.first);
-        part.second.unmerge(&other.second);
-    }
-
-    fn emit(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
         // A sum of floats that is not zero is never rounded to zero: none is smaller than a float.
         let second = part.second.value();
         if second == 0.0 { Cell::Null } else { Cell::Float(part.first.value() / second) }
@@ -52,6 +47,13 @@ impl Invertible for Ratio {
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
         Some(Part { first: ExactSum::decode(bytes)?, second: ExactSum::decode(bytes)? })
+    }
+}
+
+impl Invertible for Ratio {
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.first.unmerge(&other.first);
+        part.second.unmerge(&other.second);
     }
 }
 

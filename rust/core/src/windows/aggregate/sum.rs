@@ -1,9 +1,9 @@
 //! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
 
 use super::exact::ExactSum;
-use super::values::{get, put};
-use super::{Cell, Input, Invertible, Scope};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Kind;
+use crate::windows::bytes::{get, put};
 
 /// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
 /// rounded once, as `math.fsum` does it, and then divided.
@@ -19,7 +19,7 @@ pub(super) struct Part {
     sum: ExactSum,
 }
 
-impl Invertible for Sum {
+impl Aggregate for Sum {
     type Part = Part;
 
     #[inline]
@@ -33,12 +33,7 @@ impl Invertible for Sum {
         part.sum.merge(&other.sum);
     }
 
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_sub(other.values);
-        part.sum.unmerge(&other.sum);
-    }
-
-    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
         #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^53")]
         let values = part.values as f64;
         match (scope.ask.what.as_str(), scope.kind) {
@@ -61,6 +56,13 @@ impl Invertible for Sum {
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
         Some(Part { values: get(bytes)?, sum: ExactSum::decode(bytes)? })
+    }
+}
+
+impl Invertible for Sum {
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_sub(other.values);
+        part.sum.unmerge(&other.sum);
     }
 }
 

@@ -7,9 +7,10 @@ use hashbrown::HashTable;
 use super::codes::{self, Codes};
 use super::column::{Column, Totals};
 use super::counts::{Count, Counts};
-use super::values::{Told, get, hash_text, put};
+use super::values::{Told, hash_text};
 use super::{Cell, Input, Scope, distinct, top_values};
 use crate::ground::Value;
+use crate::windows::bytes::{get, put};
 use crate::windows::keys::{Seed, id_of};
 
 /// The values of the entries of a pane or of a delta, and how often each came.
@@ -218,14 +219,11 @@ impl Column for ValueParts {
 
     /// Writes how many values there are, and each with its count, in an order of their own.
     fn encode(&self, entry: usize, out: &mut Vec<u8>) {
-        let told = |record: &Record| {
-            let told = self.codes.told(record.code);
-            (Order::of(told), told, record.count.get())
-        };
+        let told = |record: &Record| (order(self.codes.told(record.code)), record.count.get());
         let mut all: Vec<_> = self.of(id_of(entry)).map(told).collect();
         all.sort_unstable();
         put(out, all.len() as u64);
-        for (_, told, count) in all {
+        for ((_, told), count) in all {
             told.encode(out);
             put(out, count);
         }
@@ -255,35 +253,24 @@ fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Told<'a>, u64)>> {
     for _ in 0..get(bytes)? {
         let told = Told::decode(bytes)?;
         let count = get(bytes)?;
-        let order = Some(Order::of(told));
-        if count == 0 || last >= order {
+        let place = Some(order(told));
+        if count == 0 || last >= place {
             return None;
         }
-        last = order;
+        last = place;
         all.push((told, count));
     }
     Some(all)
 }
 
-/// In which order values are written: text by some bits of its hash first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Order<'a> {
-    Int(i64),
-    Float(u64),
-    Time(i64),
-    Text(u32, &'a [u8]),
-}
-
-impl<'a> Order<'a> {
-    fn of(told: Told<'a>) -> Self {
-        match told {
-            Told::Int(number) => Self::Int(number),
-            Told::Float(bits) => Self::Float(bits),
-            Told::Time(time) => Self::Time(time),
-            #[expect(clippy::cast_possible_truncation, reason = "some of its bits are enough")]
-            Told::Text(text) => Self::Text(hash_text(text) as u32, text),
-        }
-    }
+/// In which order values are written: text comes last, by some bits of its hash first.
+fn order(told: Told<'_>) -> (Option<u32>, Told<'_>) {
+    #[expect(clippy::cast_possible_truncation, reason = "some of its bits are enough")]
+    let bits = match told {
+        Told::Text(text) => Some(hash_text(text) as u32),
+        _ => None,
+    };
+    (bits, told)
 }
 
 /// The values of each key of a window, and how often each came.
@@ -411,7 +398,7 @@ impl Totals for ValueTotals {
 /// A part and a total of one key, as other aggregates have them.
 #[cfg(test)]
 pub(super) mod testing {
-    use super::super::Aggregate;
+    use super::super::{Aggregate, Windowed};
     use super::*;
 
     #[derive(Clone, Debug)]
@@ -438,7 +425,6 @@ pub(super) mod testing {
 
     impl Aggregate for Values {
         type Part = Part;
-        type Total = Total;
 
         fn add(&self, part: &mut Part, input: &Input<'_>) {
             part.0.add(0, input);
@@ -447,6 +433,26 @@ pub(super) mod testing {
         fn merge(&self, part: &mut Part, other: &Part) {
             part.0.merge(&other.0, &[(0, 0)]);
         }
+
+        fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+            let mut total = Total::default();
+            self.enter(&mut total, part, 0);
+            self.emit(&total, scope)
+        }
+
+        fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+            part.0.encode(0, out);
+        }
+
+        fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+            let mut part = Part::default();
+            part.0.decode(0, bytes)?;
+            Some(part)
+        }
+    }
+
+    impl Windowed for Values {
+        type Total = Total;
 
         fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
             total.0.enter(&part.0, &[(0, 0)], pane);
@@ -458,16 +464,6 @@ pub(super) mod testing {
 
         fn emit(&self, total: &Total, scope: &Scope<'_>) -> Cell {
             total.0.emit(0, scope)
-        }
-
-        fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-            part.0.encode(0, out);
-        }
-
-        fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-            let mut part = Part::default();
-            part.0.decode(0, bytes)?;
-            Some(part)
         }
     }
 }

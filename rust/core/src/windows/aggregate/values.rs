@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Cell, take};
+use super::Cell;
+use super::number::Number;
 use crate::ground::{Kind, Value};
+use crate::windows::bytes::{get, get_signed, put, put_signed, take};
 
 /// A value: the whole number 1 and the float 1.0 are one value and the text `1` another, the two
 /// zeros are one, and so are all that are not a number.
@@ -63,16 +65,17 @@ impl<'a> Told<'a> {
 
     /// Which is smaller; what is no number comes after all numbers.
     pub(super) fn compare(self, other: Self) -> Ordering {
-        match (self, other) {
-            (Self::Float(one), Self::Float(other)) => {
-                let (one, other) = (f64::from_bits(one), f64::from_bits(other));
-                one.partial_cmp(&other).unwrap_or_else(|| one.is_nan().cmp(&other.is_nan()))
-            }
-            (Self::Int(one), Self::Float(other)) => compare_int(one, f64::from_bits(other)),
-            (Self::Float(one), Self::Int(other)) => {
-                compare_int(other, f64::from_bits(one)).reverse()
-            }
+        match (self.number(), other.number()) {
+            (Some(one), Some(other)) => one.order(other),
             _ => self.cmp(&other),
+        }
+    }
+
+    fn number(self) -> Option<Number> {
+        match self {
+            Self::Int(number) => Some(Number::Int(number)),
+            Self::Float(bits) => Some(Number::Float(f64::from_bits(bits))),
+            Self::Time(_) | Self::Text(_) => None,
         }
     }
 
@@ -94,7 +97,7 @@ impl<'a> Told<'a> {
         match self {
             Self::Int(number) => {
                 put(out, INT);
-                put(out, zigzag(number));
+                put_signed(out, number);
             }
             Self::Float(bits) => {
                 put(out, FLOAT);
@@ -102,7 +105,7 @@ impl<'a> Told<'a> {
             }
             Self::Time(time) => {
                 put(out, TIME);
-                put(out, zigzag(time));
+                put_signed(out, time);
             }
             Self::Text(text) => {
                 put(out, (text.len() as u64) << 2 | TEXT);
@@ -117,8 +120,8 @@ impl<'a> Told<'a> {
     pub(super) fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
         let head = get(bytes)?;
         match head & 3 {
-            INT if head == INT => Some(Self::Int(unzigzag(get(bytes)?))),
-            TIME if head == TIME => Some(Self::Time(unzigzag(get(bytes)?))),
+            INT if head == INT => Some(Self::Int(get_signed(bytes)?)),
+            TIME if head == TIME => Some(Self::Time(get_signed(bytes)?)),
             FLOAT if head == FLOAT => {
                 Some(Self::Float(u64::from_le_bytes(take(bytes)?))).filter(|told| told.is_told())
             }
@@ -138,14 +141,6 @@ impl<'a> Told<'a> {
             _ => true,
         }
     }
-}
-
-/// Compares with a float that is no whole number of 64 bits.
-fn compare_int(number: i64, float: f64) -> Ordering {
-    #[expect(clippy::cast_precision_loss, reason = "what is rounded is far from any fraction")]
-    let rounded = number as f64;
-    // Where they are equal, the number was rounded up to one that has more than 64 bits.
-    rounded.partial_cmp(&float).filter(|order| order.is_ne()).unwrap_or(Ordering::Less)
 }
 
 /// An odd number whose bits look like any.
@@ -182,43 +177,6 @@ pub(super) fn hash_text(text: &[u8]) -> u64 {
     finish(fold(hash ^ u64::from_le_bytes(last), STEP))
 }
 
-/// Writes a number, seven bits a byte, the lowest first.
-#[inline]
-pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
-/// Reads a number; nothing where there is none, or where it takes more bytes than it needs.
-#[inline]
-pub(super) fn get(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let [byte] = take(bytes)?;
-        let bits = u64::from(byte & 0x7f);
-        if bits << shift >> shift != bits {
-            return None;
-        }
-        number |= bits << shift;
-        if byte < 0x80 {
-            return (byte != 0 || shift == 0).then_some(number);
-        }
-    }
-    None
-}
-
-/// Small numbers for those near zero.
-pub(super) fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63).cast_unsigned()
-}
-
-pub(super) fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
-}
-
 /// How aggregates are held against an oracle.
 #[cfg(test)]
 pub(super) mod testing {
@@ -227,7 +185,7 @@ pub(super) mod testing {
 
     use proptest::prelude::*;
 
-    use super::super::{Aggregate, Ask, Cell, Input, Scope};
+    use super::super::{Aggregate, Ask, Cell, Input, Scope, Windowed};
     use crate::ground::{Kind, Value};
 
     /// What a pane brings: how many panes after the one before, its values, how it came together.
@@ -278,7 +236,7 @@ pub(super) mod testing {
 
     /// Slides a window of as many panes, and checks every answer, that since the start too, with
     /// the values it is of.
-    pub(crate) fn slide<A: Aggregate>(
+    pub(crate) fn slide<A: Windowed>(
         aggregate: &A,
         scope: &Scope<'_>,
         panes: &[Pane],
@@ -321,7 +279,7 @@ pub(super) mod testing {
         into
     }
 
-    fn expire<A: Aggregate>(
+    fn expire<A: Windowed>(
         aggregate: &A,
         total: &mut A::Total,
         held: &mut VecDeque<(i64, Vec<Cell>, A::Part)>,
@@ -469,14 +427,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn numbers_are_read_as_written(number: u64, signed: i64) {
-            let mut bytes = Vec::new();
-            put(&mut bytes, number);
-            prop_assert_eq!(get(&mut bytes.as_slice()), Some(number));
-            prop_assert_eq!(unzigzag(zigzag(signed)), signed);
-        }
-
         #[test]
         fn numbers_of_different_kinds_are_in_order(one: i64, other: f64) {
             let order = told(Value::Int(one)).compare(told(Value::Float(other)));

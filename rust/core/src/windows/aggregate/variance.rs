@@ -5,8 +5,9 @@ use std::num::NonZeroU16;
 use super::exact::{FloatDigits, SquareDigits};
 use super::floats::{LEAST, MOST, parts};
 use super::limbs::{self, Quotient};
-use super::{Cell, Input, Invertible, Scope, take};
+use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
+use crate::windows::bytes::take;
 
 /// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
 ///
@@ -258,32 +259,31 @@ impl Sums {
     }
 
     fn merge(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::Narrow(one), Self::Narrow(other)) => match one.plus(other) {
-                Some(sums) => *one = sums,
-                None => self.widened(|wide| wide.add_narrow(other, 1)),
-            },
-            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, 1)),
-            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, 1)),
-        }
+        self.combine(other, Narrow::plus, 1);
     }
 
     fn subtract(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::Narrow(one), Self::Narrow(other)) => match one.minus(other) {
-                Some(sums) => {
-                    *one = sums;
-                    return;
-                }
-                None => self.widened(|wide| wide.add_narrow(other, -1)),
-            },
-            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, -1)),
-            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, -1)),
-        }
+        self.combine(other, Narrow::minus, -1);
         if let Self::Wide(wide) = self
             && let Some(narrow) = wide.narrow()
         {
             *self = Self::Narrow(narrow);
+        }
+    }
+
+    fn combine(
+        &mut self,
+        other: &Self,
+        in_few_bits: impl Fn(&Narrow, &Narrow) -> Option<Narrow>,
+        times: i64,
+    ) {
+        match (&mut *self, other) {
+            (Self::Narrow(one), Self::Narrow(other)) => match in_few_bits(one, other) {
+                Some(sums) => *one = sums,
+                None => self.widened(|wide| wide.add_narrow(other, times)),
+            },
+            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, times)),
+            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, times)),
         }
     }
 
@@ -337,7 +337,7 @@ impl Sums {
     }
 }
 
-impl Invertible for Variance {
+impl Aggregate for Variance {
     type Part = Part;
 
     #[inline]
@@ -360,13 +360,7 @@ impl Invertible for Variance {
         part.sums.merge(&other.sums);
     }
 
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_sub(other.values);
-        part.strange = part.strange.wrapping_sub(other.strange);
-        part.sums.subtract(&other.sums);
-    }
-
-    fn emit(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
         let n = part.values;
         if n < 2 {
             return Cell::Null;
@@ -391,6 +385,14 @@ impl Invertible for Variance {
         let values = u64::from_le_bytes(take(bytes)?);
         let strange = u64::from_le_bytes(take(bytes)?);
         Some(Part { values, strange, sums: Sums::decode(bytes)? })
+    }
+}
+
+impl Invertible for Variance {
+    fn subtract(&self, part: &mut Part, other: &Part) {
+        part.values = part.values.wrapping_sub(other.values);
+        part.strange = part.strange.wrapping_sub(other.strange);
+        part.sums.subtract(&other.sums);
     }
 }
 
@@ -478,11 +480,8 @@ mod tests {
 
     fn emit(part: &Part, what: &str) -> Cell {
         let ask = harness::ask(what);
-        Invertible::emit(
-            &Variance,
-            part,
-            &Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 },
-        )
+        let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 };
+        Variance.emit_part(part, &scope)
     }
 
     proptest! {

@@ -1,0 +1,136 @@
+//! Whether an export and a window are of one shape, and in words what differs.
+
+use super::decode::Shape;
+use super::{ImportError, Layout, Seen, Typed};
+use crate::ground::Kind;
+use crate::windows::aggregate::PlanError;
+
+impl Layout {
+    /// Where each column of an export is in this plan.
+    pub(super) fn places(&self, columns: &[String]) -> Result<Vec<usize>, ImportError> {
+        let own: Vec<&str> = self.plan.column_names().collect();
+        let place = |name: &String| own.iter().position(|known| known == name);
+        let places: Option<Vec<usize>> = columns.iter().map(place).collect();
+        let is_once = |places: &Vec<usize>| (0..own.len()).all(|place| places.contains(&place));
+        places.filter(|places| places.len() == own.len() && is_once(places)).ok_or_else(|| {
+            let what = "give both windows the same aggregates, each with the same error";
+            differs("aggregates of", &words(columns), &words(&own), what)
+        })
+    }
+
+    /// What keys and values are, here and there.
+    pub(super) fn agree(&self, shape: &Shape) -> Result<(Vec<Seen>, Vec<Seen>), ImportError> {
+        let own = self.panes.map(|panes| (panes.width, panes.offset));
+        if shape.panes != own {
+            let what = "give both windows lengths, slides and offsets with the same panes";
+            return Err(differs(
+                "panes of",
+                &panes_in_words(shape.panes),
+                &panes_in_words(own),
+                what,
+            ));
+        }
+        let names =
+            |fields: &[Typed]| fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
+        let (there, here) = (names(&shape.keys), names(&self.keys));
+        if there != here {
+            let what = "give both windows the same fields in the same order";
+            return Err(differs("keys of", &words(&there), &words(&here), what));
+        }
+        let both = |name: &str, there: Seen, here: Seen, key| {
+            agreed(there, here, key).ok_or_else(|| {
+                let what = if key { "key" } else { "value" };
+                let (there, here) = (kind_in_words(there), kind_in_words(here));
+                ImportError::Differs(format!(
+                    "the {what} {name:?} is {there} in the export and {here} in this window; \
+                     convert one of them before it is added"
+                ))
+            })
+        };
+        let keys = shape.keys.iter().zip(&self.keys);
+        let keys = keys.map(|(there, here)| both(&here.name, there.kind, here.kind, true));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let values = self.plan.fields().iter().zip(&self.values).map(|(name, &here)| {
+            // Of other aggregates it may have other fields, and then that is what differs.
+            let there = shape.values.iter().find(|field| field.name == *name);
+            both(name, there.and_then(|field| field.kind), here, false)
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        // The aggregates do not take everything.
+        let kinds: Vec<Kind> =
+            values.iter().map(|kind| kind.map_or(Kind::Int, |kind| kind.0)).collect();
+        self.plan.kinds(&kinds).map_err(|PlanError(what)| ImportError::Differs(what))?;
+        Ok((keys, values))
+    }
+}
+
+fn differs(what: &str, there: &str, here: &str, mend: &str) -> ImportError {
+    ImportError::Differs(format!("the export has {what} {there} and this window {here}; {mend}"))
+}
+
+fn words<T: AsRef<str>>(names: &[T]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+}
+
+fn panes_in_words(panes: Option<(i64, i64)>) -> String {
+    match panes {
+        None => "everything at once".to_owned(),
+        Some((width, 0)) => seconds(width),
+        Some((width, offset)) => {
+            format!("{} with an offset of {}", seconds(width), seconds(offset))
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn seconds(micros: i64) -> String {
+    format!("{}s", micros as f64 / 1e6)
+}
+
+const KINDS: [Seen; 6] = [
+    None,
+    Some((Kind::Text, false)),
+    Some((Kind::Text, true)),
+    Some((Kind::Int, false)),
+    Some((Kind::Float, false)),
+    Some((Kind::Time, false)),
+];
+
+pub(super) fn code_of(kind: Seen) -> u8 {
+    // Only text is ever raw.
+    let kind = kind.map(|(kind, raw)| (kind, raw && kind == Kind::Text));
+    (0..).zip(KINDS).find(|&(_, known)| known == kind).map_or(0, |(code, _)| code)
+}
+
+pub(super) fn kind_by(code: u8) -> Option<Seen> {
+    KINDS.get(usize::from(code)).copied()
+}
+
+/// Keys of which none was seen are text as well as anything.
+pub(super) fn kind_of(seen: Seen) -> (Kind, bool) {
+    seen.unwrap_or((Kind::Text, false))
+}
+
+/// What two kinds are together, as when values are added: whole numbers among floats are floats,
+/// but in keys, where they would be others.
+fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
+    match (one, other) {
+        (None, kind) | (kind, None) => Some(kind),
+        (one, other) if one == other => Some(one),
+        (Some((Kind::Int | Kind::Float, _)), Some((Kind::Int | Kind::Float, _))) if !key => {
+            Some(Some((Kind::Float, false)))
+        }
+        _ => None,
+    }
+}
+
+fn kind_in_words(kind: Seen) -> &'static str {
+    match kind {
+        None => "null",
+        Some((_, true)) => "bytes",
+        Some((kind, false)) => kind.name(),
+    }
+}

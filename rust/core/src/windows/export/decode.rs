@@ -1,0 +1,335 @@
+//! Bytes and rows to deltas.
+
+use super::agree::{kind_by, kind_of};
+use super::{
+    COUNTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC, MOST_LINES, NEWEST,
+    NULL_KEY, OLDEST, OTHER_KEYS, PAST, REJECTED, SINCE_START, Seen, Typed, VERSION,
+};
+use crate::ground::{Counters, Kind, MAX_TIME, Panes, Reason, Value};
+use crate::windows::bytes::{get, get_signed, get_text, take};
+use crate::windows::composite;
+use crate::windows::delta::{Delta, Entry, Past, Reach};
+use crate::windows::keys::{KeyBytes, Seed};
+
+impl Layout {
+    /// Reads what was written and adds up: a delta for a state of this layout.
+    pub fn decode(&self, bytes: &[u8], seed: &Seed) -> Result<Imported, ImportError> {
+        let mut rest = bytes;
+        let mut importer = self.importer_of(&mut rest, bytes.len(), seed)?;
+        let body = importer.body(&mut rest).filter(|()| rest.is_empty());
+        body.and_then(|()| importer.finish()).ok_or(ImportError::Broken(bytes.len() - rest.len()))
+    }
+
+    /// Reads a head; what is in the panes comes entry by entry.
+    pub fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
+        let mut rest = head;
+        let importer = self.importer_of(&mut rest, head.len(), seed)?;
+        if rest.is_empty() {
+            Ok(importer)
+        } else {
+            Err(ImportError::Broken(head.len() - rest.len()))
+        }
+    }
+
+    fn importer_of(
+        &self,
+        bytes: &mut &[u8],
+        len: usize,
+        seed: &Seed,
+    ) -> Result<Importer, ImportError> {
+        if take(bytes) != Some(MAGIC) {
+            return Err(ImportError::Foreign);
+        }
+        match byte(bytes) {
+            Some(VERSION) => {}
+            Some(version) => return Err(ImportError::Version(version)),
+            None => return Err(ImportError::Foreign),
+        }
+        let shape = Shape::read(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
+        let (keys, values) = self.agree(&shape)?;
+        let mut importer = Importer {
+            delta: Delta::new(0, self.plan.columns()),
+            panes: self.panes,
+            places: self.places(&shape.columns)?,
+            keys,
+            values,
+            seed: seed.clone(),
+            room: Vec::new(),
+        };
+        importer.head(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
+        if self.since_start && importer.delta.past.is_some_and(|past| !past.since_start) {
+            return Err(ImportError::Differs(
+                "the export holds what its window held and this window is about everything since \
+                 the start; let that window have a length since the start too"
+                    .to_owned(),
+            ));
+        }
+        Ok(importer)
+    }
+}
+
+/// Makes a delta of entries that were written.
+#[derive(Debug)]
+pub struct Importer {
+    delta: Delta,
+    panes: Option<Panes>,
+    /// Where the columns of the export are in the plan.
+    places: Vec<usize>,
+    keys: Vec<Seen>,
+    values: Vec<Seen>,
+    seed: Seed,
+    /// Room for keys of several fields.
+    room: Vec<u8>,
+}
+
+impl Importer {
+    /// Adds a row of a table; `key` is nothing for the keys that there was no room for. Parts are
+    /// in the order of the export's columns. What is out of place is nothing.
+    pub fn push(
+        &mut self,
+        start: i64,
+        key: Option<&[Value<'_>]>,
+        count: i64,
+        parts: &[&[u8]],
+    ) -> Option<()> {
+        let pane = match self.panes {
+            None => 0,
+            Some(panes) => Some(panes.number(start))
+                .filter(|&pane| panes.end(pane.saturating_sub(1)) == start)?,
+        };
+        let count = u32::try_from(count).ok().filter(|&count| count > 0)?;
+        if parts.len() != self.places.len() {
+            return None;
+        }
+        let key = match key {
+            Some(key) => self.key(key)?,
+            None => self.other(),
+        };
+        let place = self.delta.panes.last().filter(|&&last| last == pane);
+        let place = if place.is_some() { self.delta.panes.len() - 1 } else { self.pane(pane)? };
+        let entry = self.delta.entries.len();
+        self.delta.entries.push(Entry { pane: place, key, count });
+        for (&column, &part) in self.places.iter().zip(parts) {
+            let mut bytes = part;
+            self.delta.columns.get_mut(column)?.decode(entry, &mut bytes)?;
+            if !bytes.is_empty() {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Which parts a row has: as many as the export has columns of aggregates.
+    pub fn parts(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The delta of all of them; nothing where there are more lines than there can be.
+    pub fn finish(self) -> Option<Imported> {
+        let Self { mut delta, keys, values, .. } = self;
+        let counted = delta.entries.iter().map(|entry| u64::from(entry.count)).sum();
+        let mut lines = Counters::of_counted(counted);
+        for (_, lost) in &delta.lost {
+            lines.add(lost);
+        }
+        delta.lines = lines;
+        (lines.fed <= MOST_LINES).then_some(Imported { delta, keys, values })
+    }
+
+    /// Which key values are; these have to be of the kinds that were told.
+    fn key(&mut self, values: &[Value<'_>]) -> Option<u32> {
+        let fits = |value: &Value<'_>, kind: &Seen| match value {
+            Value::Null => true,
+            Value::Text(_) => kind_of(*kind).0 == Kind::Text,
+            Value::Int(_) => kind_of(*kind).0 == Kind::Int,
+            Value::Float(_) => kind_of(*kind).0 == Kind::Float,
+            Value::Time(_) => kind_of(*kind).0 == Kind::Time,
+        };
+        if values.len() != self.keys.len()
+            || !values.iter().zip(&self.keys).all(|(value, kind)| fits(value, kind))
+        {
+            return None;
+        }
+        let Self { delta, seed, room, .. } = self;
+        Some(delta.keys.number(composite::stored(&mut &*values, values.len(), room), seed))
+    }
+
+    fn other(&mut self) -> u32 {
+        let Delta { other, keys, .. } = &mut self.delta;
+        *other.get_or_insert_with(|| keys.other())
+    }
+
+    /// Begins a pane.
+    fn pane(&mut self, pane: i64) -> Option<usize> {
+        self.delta.panes.push(self.checked(pane)?);
+        Some(self.delta.panes.len() - 1)
+    }
+
+    /// The number of a pane that there can be.
+    fn checked(&self, pane: i64) -> Option<i64> {
+        let Some(panes) = self.panes else { return (pane == 0).then_some(0) };
+        // A window may be longer ago than any time.
+        let (first, last) = (panes.number(-2 * MAX_TIME), panes.number(2 * MAX_TIME));
+        (first..=last).contains(&pane).then_some(pane)
+    }
+
+    /// Reads what a head says besides the shape.
+    fn head(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.delta.source = usize::try_from(get(bytes)?).ok()?;
+        let flags = byte(bytes)?;
+        if flags >= 2 * SINCE_START || (flags & PAST == 0 && flags >= PAST) {
+            return None;
+        }
+        let mut next =
+            |flag| if flags & flag == 0 { Some(None) } else { get_signed(bytes).map(Some) };
+        let (oldest, newest) = (next(OLDEST)?, next(NEWEST)?);
+        let (whole_from, first) = (next(PAST)?, next(FIRST)?);
+        let is_time = |time: i64| (-MAX_TIME..=MAX_TIME).contains(&time);
+        if ![oldest, newest].into_iter().flatten().all(is_time) {
+            return None;
+        }
+        for pane in [whole_from, first].into_iter().flatten() {
+            self.checked(pane)?;
+        }
+        let since_start = flags & SINCE_START != 0;
+        self.delta.lost = lost(bytes, |pane| self.checked(pane))?;
+        self.delta.reach = Reach::new(oldest, newest);
+        self.delta.past = whole_from.map(|whole_from| Past { whole_from, first, since_start });
+        Some(())
+    }
+
+    fn body(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        let keys = self.dictionary(bytes)?;
+        let mut before: Option<i64> = None;
+        for _ in 0..get(bytes)? {
+            let pane = match before {
+                None => get_signed(bytes)?,
+                Some(before) => before.checked_add_unsigned(get(bytes).filter(|&gap| gap > 0)?)?,
+            };
+            before = Some(pane);
+            let pane = self.pane(pane)?;
+            self.entries(pane, &keys, bytes)?;
+        }
+        Some(())
+    }
+
+    /// Reads keys; they get numbers of the delta, which is seldom that of their place.
+    fn dictionary(&mut self, bytes: &mut &[u8]) -> Option<Vec<u32>> {
+        let flags = byte(bytes).filter(|&flags| flags <= NULL_KEY | OTHER_KEYS)?;
+        let mut keys = Vec::new();
+        let mut before: KeyBytes<'_> = None;
+        for _ in 0..get(bytes)? {
+            let key = get_text(bytes)?;
+            if before.is_some_and(|before| before >= key) {
+                return None;
+            }
+            before = Some(key);
+            keys.push(self.delta.keys.number(Some(key), &self.seed));
+        }
+        if flags & NULL_KEY != 0 {
+            keys.push(self.delta.keys.number(None, &self.seed));
+        }
+        if flags & OTHER_KEYS != 0 {
+            keys.push(self.other());
+        }
+        Some(keys)
+    }
+
+    fn entries(&mut self, pane: usize, keys: &[u32], bytes: &mut &[u8]) -> Option<()> {
+        let first = self.delta.entries.len();
+        let count = get(bytes).filter(|&count| count > 0)?;
+        let mut last: Option<(u64, u32)> = None;
+        for _ in 0..count {
+            let gap = get(bytes)?;
+            let count = u32::try_from(get(bytes)?).ok().filter(|&count| count > 0)?;
+            let place = last.map_or(Some(gap), |(place, _)| place.checked_add(gap))?;
+            // What fits into one entry is in one.
+            if last.is_some_and(|(before, sum)| before == place && sum.checked_add(count).is_some())
+            {
+                return None;
+            }
+            last = Some((place, count));
+            let key = *keys.get(usize::try_from(place).ok()?)?;
+            self.delta.entries.push(Entry { pane, key, count });
+        }
+        for &column in &self.places {
+            let column = self.delta.columns.get_mut(column)?;
+            for entry in first..self.delta.entries.len() {
+                column.decode(entry, bytes)?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// What an export is of.
+pub(super) struct Shape {
+    pub(super) panes: Option<(i64, i64)>,
+    pub(super) keys: Vec<Typed>,
+    pub(super) values: Vec<Typed>,
+    pub(super) columns: Vec<String>,
+}
+
+impl Shape {
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let panes = match byte(bytes)? {
+            0 => None,
+            1 => Some((get_signed(bytes)?, get_signed(bytes)?)),
+            _ => return None,
+        };
+        let (keys, values) = (fields(bytes)?, fields(bytes)?);
+        let mut columns = Vec::new();
+        for _ in 0..get(bytes)? {
+            columns.push(name(bytes)?);
+        }
+        Some(Self { panes, keys, values, columns })
+    }
+}
+
+fn byte(bytes: &mut &[u8]) -> Option<u8> {
+    take(bytes).map(|[byte]| byte)
+}
+
+fn name(bytes: &mut &[u8]) -> Option<String> {
+    str::from_utf8(get_text(bytes)?).ok().map(str::to_owned)
+}
+
+fn fields(bytes: &mut &[u8]) -> Option<Vec<Typed>> {
+    let mut fields = Vec::new();
+    for _ in 0..get(bytes)? {
+        fields.push(Typed { name: name(bytes)?, kind: kind_by(byte(bytes)?)? });
+    }
+    Some(fields)
+}
+
+fn lost(
+    bytes: &mut &[u8],
+    checked: impl Fn(i64) -> Option<i64>,
+) -> Option<Vec<(Option<i64>, Counters)>> {
+    let mut lost = Vec::new();
+    let mut fed = 0_u64;
+    for _ in 0..get(bytes)? {
+        let pane = match byte(bytes)? {
+            0 => None,
+            1 => Some(checked(get_signed(bytes)?)?),
+            _ => return None,
+        };
+        let mut lines = Counters::default();
+        for _ in 0..get(bytes)? {
+            let (what, count) = (byte(bytes)?, get(bytes)?);
+            fed = fed.checked_add(count).filter(|&fed| fed <= MOST_LINES)?;
+            lines.fed += count;
+            match what {
+                COUNTED => lines.counted += count,
+                LATE => lines.late += count,
+                FILTERED => lines.filtered += count,
+                _ => {
+                    let place = usize::from(what.checked_sub(REJECTED)?);
+                    lines.reject_all(Reason::NAMES.get(place)?.1, count);
+                }
+            }
+        }
+        lost.push((pane, lines));
+    }
+    Some(lost)
+}

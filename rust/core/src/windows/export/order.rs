@@ -1,0 +1,142 @@
+//! The order in which a delta is written.
+
+use super::{NULL_KEY, OTHER_KEYS};
+use crate::windows::aggregate::Column;
+use crate::windows::bytes::{put, put_text};
+use crate::windows::delta::Delta;
+use crate::windows::keys::id_of;
+use crate::windows::rank::by_key;
+
+/// The keys of a delta in order.
+pub(super) struct Ranked {
+    /// Numbers in the dictionary.
+    pub(super) ids: Vec<u32>,
+    /// Places among these, by number.
+    ranks: Vec<u32>,
+}
+
+impl Ranked {
+    pub(super) fn new(delta: &Delta) -> Self {
+        let mut ids: Vec<u32> = (0..).take(delta.keys.len()).collect();
+        let is_other = |id: u32| delta.other == Some(id);
+        ids.sort_unstable_by(|&one, &two| {
+            let keys = || by_key(delta.keys.key(one), delta.keys.key(two));
+            is_other(one).cmp(&is_other(two)).then_with(keys)
+        });
+        let mut ranks = vec![0; ids.len()];
+        for (rank, &id) in (0..).zip(&ids) {
+            ranks[id as usize] = rank;
+        }
+        Self { ids, ranks }
+    }
+
+    pub(super) fn write(&self, delta: &Delta, out: &mut Vec<u8>) {
+        let texts: Vec<&[u8]> = self.ids.iter().filter_map(|&id| delta.keys.key(id)).collect();
+        let other = u8::from(delta.other.is_some());
+        let null = u8::from(self.ids.len() > texts.len() + usize::from(other));
+        out.push(null * NULL_KEY + other * OTHER_KEYS);
+        put(out, texts.len() as u64);
+        for text in texts {
+            put_text(out, text);
+        }
+    }
+}
+
+/// The entries of a delta by pane and key.
+pub(super) struct Sorted {
+    /// Numbers of panes, ascending.
+    pub(super) panes: Vec<i64>,
+    pub(super) entries: Vec<Ranks>,
+    /// Which entry of the delta each is.
+    places: Vec<u32>,
+    /// The parts of each, where several entries of the delta are one.
+    merged: Option<Vec<Box<dyn Column>>>,
+}
+
+/// An entry by the places of its pane and key in their order.
+#[derive(Clone, Copy)]
+pub(super) struct Ranks {
+    pub(super) pane: u32,
+    pub(super) key: u32,
+    pub(super) count: u32,
+}
+
+impl Sorted {
+    pub(super) fn new(delta: &Delta, keys: &Ranked) -> Self {
+        let mut panes = delta.panes.clone();
+        panes.sort_unstable();
+        panes.dedup();
+        let rank = |number: &i64| panes.binary_search(number).unwrap_or(0);
+        let pane_ranks: Vec<usize> = delta.panes.iter().map(rank).collect();
+        let of_key = |place: u32| keys.ranks[delta.entries[place as usize].key as usize];
+        let of_pane = |place: u32| pane_ranks[delta.entries[place as usize].pane];
+        let places: Vec<u32> = (0..).take(delta.entries.len()).collect();
+        let places = sorted(&places, keys.ids.len(), |place| of_key(place) as usize);
+        let places = sorted(&places, panes.len(), of_pane);
+
+        let mut entries: Vec<Ranks> = Vec::with_capacity(places.len());
+        let mut pairs = Vec::with_capacity(places.len());
+        let mut first = 0;
+        for &place in &places {
+            let (pane, key) = (id_of(of_pane(place)), of_key(place));
+            let count = delta.entries[place as usize].count;
+            let same = entries.last_mut().filter(|last| (last.pane, last.key) == (pane, key));
+            if let Some(last) = same {
+                // The most that fits comes first, so that equal contents are written alike.
+                let sum = u64::from(last.count) + u64::from(count);
+                last.count = u32::try_from(sum).unwrap_or(u32::MAX);
+                let over = u32::try_from(sum - u64::from(last.count)).unwrap_or(u32::MAX);
+                if over > 0 {
+                    entries.push(Ranks { pane, key, count: over });
+                }
+            } else {
+                first = id_of(entries.len());
+                entries.push(Ranks { pane, key, count });
+            }
+            pairs.push((first, place));
+        }
+        let is_plain = (0..).zip(&pairs).all(|(at, &(into, _))| into == at);
+        let merged = (!is_plain).then(|| {
+            let merge = |column: &dyn Column| {
+                let mut merged = column.fresh();
+                merged.resize(entries.len());
+                merged.merge(column, &pairs);
+                merged
+            };
+            delta.columns.iter().map(|column| merge(&**column)).collect()
+        });
+        Self { panes, entries, places, merged }
+    }
+
+    /// The entries of each pane.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[Ranks]> {
+        self.entries.chunk_by(|one, other| one.pane == other.pane)
+    }
+
+    pub(super) fn columns<'a>(&'a self, delta: &'a Delta) -> &'a [Box<dyn Column>] {
+        self.merged.as_deref().unwrap_or(&delta.columns)
+    }
+
+    /// Where the part of an entry stands in these columns.
+    pub(super) fn part(&self, entry: usize) -> usize {
+        if self.merged.is_some() { entry } else { self.places[entry] as usize }
+    }
+}
+
+/// Sorts by buckets; what is of one bucket stays in order.
+fn sorted(places: &[u32], buckets: usize, of: impl Fn(u32) -> usize) -> Vec<u32> {
+    let mut starts = vec![0; buckets + 1];
+    for &place in places {
+        starts[of(place) + 1] += 1;
+    }
+    for bucket in 1..starts.len() {
+        starts[bucket] += starts[bucket - 1];
+    }
+    let mut sorted = vec![0; places.len()];
+    for &place in places {
+        let at = &mut starts[of(place)];
+        sorted[*at] = place;
+        *at += 1;
+    }
+    sorted
+}

@@ -1,0 +1,59 @@
+//! How keys are hashed.
+
+use std::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+
+use super::KeyBytes;
+
+/// How keys are hashed; equal seeds hash alike.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    shared: SharedSeed,
+    own: u64,
+}
+
+impl Seed {
+    /// Takes a random number, which must not be known to those who choose the keys.
+    pub fn new(random: u64) -> Self {
+        Self { shared: SharedSeed::from_u64(random), own: random.rotate_left(32) }
+    }
+
+    /// Half of a hash, which is what is stored of one.
+    #[inline]
+    pub(crate) fn half(&self, key: KeyBytes<'_>) -> u32 {
+        // Of a product the upper half is the better one.
+        u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    pub(crate) fn hasher(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.own, &self.shared)
+    }
+
+    pub(crate) fn hash(&self, key: KeyBytes<'_>) -> u64 {
+        let mut hasher = self.hasher();
+        match key {
+            Some(bytes) => hasher.write(bytes),
+            None => hasher.write_u64(0),
+        }
+        hasher.finish()
+    }
+}
+
+/// Half a hash as tables take it: these look at its lowest bits and at its highest.
+#[inline]
+pub(super) fn whole(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_seed_hashes_otherwise() {
+        assert_ne!(Seed::new(1).hash(Some(b"/")), Seed::new(2).hash(Some(b"/")));
+    }
+}

@@ -1,0 +1,61 @@
+//! Bytes that come and go.
+
+use super::{grow, id_of};
+
+/// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
+/// as many words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text {
+    pub(super) words: Vec<[u8; WORD]>,
+    /// Free blocks by how many words they have.
+    free: Vec<Vec<u32>>,
+    /// How many words these have together.
+    pub(super) unused: usize,
+}
+
+/// So few words are not worth to be put together.
+const FEW_WORDS: usize = 4_096;
+
+pub(super) const WORD: usize = 8;
+
+impl Text {
+    pub(super) fn put(&mut self, key: &[u8]) -> u32 {
+        let (words, rest) = key.as_chunks::<WORD>();
+        let mut last = [0; WORD];
+        last.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
+        let all = words.iter().copied().chain((!rest.is_empty()).then_some(last));
+        let len = key.len().div_ceil(WORD);
+        let Some(at) = self.free.get_mut(len).and_then(Vec::pop) else {
+            let at = id_of(self.words.len());
+            grow(&mut self.words, len);
+            self.words.extend(all);
+            return at;
+        };
+        self.unused -= len;
+        for (to, from) in self.words[at as usize..].iter_mut().zip(all) {
+            *to = from;
+        }
+        at
+    }
+
+    /// Whether a fifth of the words are of no use, as where keys are longer than they were.
+    pub(super) fn is_loose(&self) -> bool {
+        self.unused > self.words.len() / 5 + FEW_WORDS
+    }
+
+    pub(super) fn free(&mut self, at: u32, len: usize) {
+        let words = len.div_ceil(WORD);
+        if words >= self.free.len() {
+            self.free.resize_with(words + 1, Vec::new);
+        }
+        self.free[words].push(at);
+        self.unused += words;
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: u32, len: usize) -> Option<&[u8]> {
+        let start = at as usize;
+        let words = self.words.get(start..start + len.div_ceil(WORD))?;
+        words.as_flattened().get(..len)
+    }
+}
