@@ -6,8 +6,8 @@ mod rows;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Format, Kind, Origin, Panes, Plan, Query, Reason, SECOND, Seed, Settings,
-    Spent, State, Time,
+    Ask, Chunk, Clock, Delta, Engine, Format, Kind, Logs, Origin, Panes, Plan, Query, Reason,
+    SECOND, Seed, Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -32,13 +32,21 @@ fn query(panes: Panes, seed: u64) -> Query {
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
-    absorb_after(None, query, text, source)
+    let delta = query.absorb(Chunk::Lines(text), &origin(source, combined()));
+    delta.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn absorb_after(spent: Option<Spent>, query: &Query, text: &[u8], source: usize) -> Delta {
-    let origin = Origin { source, format: combined(), now: 0, max_ahead: None };
-    let delta = query.absorb_after(spent, Chunk::Lines(text), &origin);
-    delta.unwrap_or_else(|error| unreachable!("{error}"))
+fn origin(source: usize, format: Format) -> Origin {
+    Origin { source, format, now: 0, max_ahead: None }
+}
+
+/// What counts by a field, and remembers keys from chunk to chunk.
+fn engine(panes: Panes, length: i64, by: &str, format: &Format) -> Engine {
+    let asks: Vec<Ask> = Plan::counting().asks().cloned().collect();
+    let logs =
+        Logs { formats: vec![format.clone()], time: Time::Log, filter: None, sources: 1, start: 0 };
+    let engine = Engine::of_logs(vec![by.into()], asks, settings(panes, length, 1), 1, logs);
+    engine.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
@@ -91,23 +99,20 @@ proptest! {
         let mut ends: Vec<_> = cuts.iter().map(|cut| *cut.get(&borders)).collect();
         ends.push(log.len());
         ends.sort_unstable();
-        let query = query(panes, 1);
-        let mut state = state(panes, length);
+        let engine = engine(panes, length, "url", &combined());
         let mut start = 0;
         let mut found = Vec::new();
-        let mut spent = None;
         for end in ends {
-            let delta = absorb_after(spent, &query, &log[start..end], 0);
-            state.apply(&delta);
-            found.extend(answers(&mut state));
-            spent = Some(delta.spent());
+            let chunk = Chunk::Lines(&log[start..end]);
+            engine.apply(engine.absorb(chunk, &origin(0, combined())).unwrap()).unwrap();
+            found.extend(engine.with(answers).unwrap());
             start = end;
         }
-        state.finish(false);
-        found.extend(answers(&mut state));
+        engine.finish().unwrap();
+        found.extend(engine.with(answers).unwrap());
 
         prop_assert_eq!(found, expected);
-        let lines = state.lines();
+        let lines = engine.with(|state| *state.lines()).unwrap();
         prop_assert_eq!(lines.late, late);
         prop_assert_eq!(lines.fed, events.len() as u64);
         prop_assert_eq!(lines.counted + lines.late, lines.fed);
@@ -144,10 +149,10 @@ proptest! {
         let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let query = Query { by: vec!["key".into()], ..query(panes, 8) };
         let format = Format::new("tsv:time:epoch,key").unwrap();
-        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        let engine = engine(panes, 3, "key", &format);
+        let origin = origin(0, format);
         let mut now = 1_700_000_000;
-        let mut states = [state(panes, 3), state(panes, 3)];
-        let mut spent = None;
+        let mut fresh = state(panes, 3);
         for chunk in chunks {
             let line = |(gap, key): (i64, u32)| {
                 now += gap;
@@ -158,15 +163,16 @@ proptest! {
             };
             let text: String = chunk.into_iter().map(line).collect();
             let chunk = Chunk::Lines(text.as_bytes());
-            let fresh = query.absorb(chunk, &origin).unwrap();
-            let delta = query.absorb_after(spent, chunk, &origin).unwrap();
-            states[0].apply(&fresh);
-            states[1].apply(&delta);
-            spent = Some(delta.spent());
-            let [one, other] = &mut states;
-            prop_assert_eq!(answers(one), answers(other));
-            prop_assert_eq!(one.lines(), other.lines());
-            prop_assert_eq!(one.snapshot(0), other.snapshot(0));
+            fresh.apply(&query.absorb(chunk, &origin).unwrap());
+            engine.apply(engine.absorb(chunk, &origin).unwrap()).unwrap();
+            engine
+                .with(|state| {
+                    prop_assert_eq!(answers(&mut fresh), answers(state));
+                    prop_assert_eq!(fresh.lines(), state.lines());
+                    prop_assert_eq!(fresh.snapshot(0), state.snapshot(0));
+                    Ok(())
+                })
+                .unwrap()?;
         }
     }
 }
@@ -360,7 +366,7 @@ fn threads_that_absorb_change_nothing() {
 #[test]
 fn a_chunk_that_is_malformed_gives_nothing() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
-    let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
-    let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), &origin).unwrap_err();
+    let chunk = Chunk::Batch(b"\x02\x00\x0aab");
+    let error = query(panes, 4).absorb(chunk, &origin(0, combined())).unwrap_err();
     assert_eq!(error.to_string(), "events end too early, at byte 5");
 }

@@ -63,7 +63,7 @@ use crate::ground::{
 const MAGIC: [u8; 4] = *b"tlrc";
 
 /// Of the format. It changes whenever bytes would mean something else, here or in a part.
-pub const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// More lines than this no log has; their sum fits.
 const MOST_LINES: u64 = 1 << 53;
@@ -203,7 +203,7 @@ impl Layout {
     }
 
     /// Writes all of a delta but what is in its panes.
-    pub fn head(&self, delta: &Delta) -> Vec<u8> {
+    pub(crate) fn head(&self, delta: &Delta) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.push(VERSION);
         out.push(self.panes.is_some().into());
@@ -248,7 +248,7 @@ impl Layout {
     /// A delta as a table: where each pane begins, the fields of the key, the count, and for each
     /// column of the plan a part; last, where there are such rows, whether they are of the keys
     /// that there was no room for. Nothing where the parts of a column are longer than 31 bits tell.
-    pub fn rows(&self, delta: &Delta) -> Option<Rows> {
+    pub(crate) fn rows(&self, delta: &Delta) -> Option<Rows> {
         let keys = Ranked::new(delta);
         let sorted = Sorted::new(delta, &keys);
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();
@@ -288,7 +288,7 @@ impl Layout {
     }
 
     /// Reads a head; what is in the panes comes entry by entry.
-    pub fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
+    pub(crate) fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
         let mut read = Read { bytes: head };
         let importer = self.importer_of(&mut read, head.len(), seed)?;
         if read.bytes.is_empty() {
@@ -394,7 +394,7 @@ impl Layout {
 
 /// Makes a delta of entries that were written.
 #[derive(Debug)]
-pub struct Importer {
+pub(crate) struct Importer {
     delta: Delta,
     panes: Option<Panes>,
     /// Where the columns of the export are in the plan.
@@ -409,7 +409,7 @@ pub struct Importer {
 impl Importer {
     /// Adds a row of a table; `key` is nothing for the keys that there was no room for. Parts are
     /// in the order of the export's columns. What is out of place is nothing.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         start: i64,
         key: Option<&[Value<'_>]>,
@@ -444,12 +444,12 @@ impl Importer {
     }
 
     /// Which parts a row has: as many as the export has columns of aggregates.
-    pub fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         self.places.len()
     }
 
     /// The delta of all of them; nothing where there are more lines than there can be.
-    pub fn finish(self) -> Option<Imported> {
+    pub(crate) fn finish(self) -> Option<Imported> {
         let Self { mut delta, keys, values, .. } = self;
         let counted = delta.entries.iter().map(|entry| u64::from(entry.count)).sum();
         let mut lines = Counters::of_counted(counted);
@@ -919,7 +919,7 @@ fn kind_of(seen: Seen) -> (Kind, bool) {
 
 /// What two kinds are together, as when values are added: whole numbers among floats are floats,
 /// but in keys, where they would be others.
-fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
+pub(crate) fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
     match (one, other) {
         (None, kind) | (kind, None) => Some(kind),
         (one, other) if one == other => Some(one),
