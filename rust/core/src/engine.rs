@@ -5,6 +5,7 @@
 //! the lock on what is remembered; what they have absorbed is added one after the other.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::ground::{Kind, NamedRows};
@@ -14,6 +15,7 @@ use crate::text::flume::BatchError;
 use crate::text::format::{Format, SpecError, UnknownField};
 use crate::text::lines::Chunk;
 use crate::windows::aggregate::{Ask, Plan, PlanError};
+use crate::windows::answer::ClosedPane;
 use crate::windows::delta::{Delta, KeyCache};
 use crate::windows::export::{Imported, Layout, Seen, Typed};
 use crate::windows::given::{Given, InputError, Piece, for_each, kinds_with};
@@ -268,7 +270,7 @@ impl Engine {
         keys: &[Given<P>],
         values: &[Given<P>],
         times: &[i64],
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
     ) -> Result<Delta, EngineError> {
         let Query { plan, seed, panes, .. } = &self.query;
         let panes = panes.ok_or_else(no_window)?;
@@ -312,6 +314,23 @@ impl Engine {
             }
             state.finish(by_hand);
         })
+    }
+
+    /// Hands out the next pane that is closed ([`State::next_pane`]), with what was asked of its keys,
+    /// or with `partials` as a table that another engine merges.
+    pub fn next_pane(&self, partials: bool) -> Result<Option<ClosedPane<NamedRows>>, EngineError> {
+        let mut inner = lock(&self.inner)?;
+        if partials {
+            let Some(pane) = inner.state.next_partials() else { return Ok(None) };
+            let ClosedPane { start, end, content, lines } = pane;
+            let content = self.layout(&inner).table(&content)?;
+            return Ok(Some(ClosedPane { start, end, content, lines }));
+        }
+        let Some(pane) = inner.state.next_pane() else { return Ok(None) };
+        let ClosedPane { start, end, content: rows, lines } = pane;
+        let names = self.names.iter().take(rows.columns.len()).cloned().collect();
+        let content = NamedRows { names, rows, metadata: Vec::new() };
+        Ok(Some(ClosedPane { start, end, content, lines }))
     }
 
     /// All that it holds, for another engine.

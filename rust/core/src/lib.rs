@@ -60,7 +60,7 @@ pub use text::rejects::Rejects;
 pub use text::rows::{Output, write_rows};
 pub use text::table::{Rejected, Table, Tabulator, tabulate};
 pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
-pub use windows::answer::Snapshot;
+pub use windows::answer::{ClosedPane, Snapshot};
 pub use windows::delta::Delta;
 pub use windows::export::{ImportError, Imported, Layout, Seen, Typed};
 pub use windows::given::{Given, InputError, Piece, kinds_together};

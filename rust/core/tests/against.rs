@@ -3,11 +3,13 @@
 mod oracle;
 mod rows;
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Ask, Chunk, Clock, Delta, Engine, Format, Kind, Logs, Origin, Panes, Plan, Query, Reason,
-    SECOND, Seed, Settings, State, Time,
+    Ask, Cell, Chunk, Clock, Counters, Delta, Engine, Format, Kind, Logs, Origin, Panes, Plan,
+    Query, Reason, SECOND, Seed, Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -270,6 +272,123 @@ proptest! {
             prop_assert_eq!(said, expected, "at {}", end);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn panes_that_are_handed_out_are_the_events_grouped_by_pane_and_key(
+        logs in sources(),
+        (slide, step, lateness) in (1..5_i64, 1..4_i64, 0..8_i64),
+        choices in vec((any::<prop::sample::Index>(), 1..9_usize, any::<bool>()), 0..60),
+    ) {
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
+        let query = query(panes, 5);
+        let mut state = State::new(Settings { step, ..settings(panes, step, logs.len()) }, 0);
+        let mut done = vec![0; logs.len()];
+        let mut found = Vec::new();
+        let whole = (0..logs.len()).map(|source| (source, usize::MAX, true));
+        let chosen = choices.iter().map(|(index, count, looks)| (index.index(logs.len()), *count, *looks));
+        for (source, count, looks) in chosen.chain(whole) {
+            let left = &logs[source][done[source]..];
+            let part = &left[..left.len().min(count)];
+            done[source] += part.len();
+            let text = |event: &Option<(i64, u8)>| {
+                event.map_or(b"none\n".to_vec(), |(at, key)| line(at, &[b'/', b'a' + key]))
+            };
+            state.apply(&absorb(&query, &part.iter().flat_map(text).collect::<Vec<_>>(), source));
+            if looks {
+                found.extend(std::iter::from_fn(|| state.next_pane()));
+            }
+        }
+        state.finish(false);
+        found.extend(std::iter::from_fn(|| state.next_pane()));
+        prop_assert!(state.next_pane().is_none());
+
+        let mut groups: BTreeMap<i64, BTreeMap<Vec<u8>, i128>> = BTreeMap::new();
+        for log in &logs {
+            let mut newest = i64::MIN;
+            for &(at, key) in log.iter().flatten() {
+                let start = (at + 86_400).div_euclid(slide) * slide;
+                if start + slide + lateness > newest {
+                    newest = newest.max(at + 86_400);
+                    let group = groups.entry(start * SECOND).or_default();
+                    *group.entry(vec![b'/', b'a' + key]).or_default() += 1;
+                }
+            }
+        }
+        let shown = found.iter().map(|pane| {
+            let [keys, counts] = &pane.content.columns[..] else { unreachable!() };
+            let row = |row| match (keys.cell(row), counts.cell(row)) {
+                (Cell::Text(key), Cell::Int(count)) => (key.to_vec(), count),
+                _ => unreachable!(),
+            };
+            assert_eq!(pane.end - pane.start, slide * SECOND);
+            (pane.start, (0..pane.content.len).map(row).collect::<Vec<_>>())
+        });
+        let groups = groups.into_iter().map(|(start, rows)| (start, rows.into_iter().collect()));
+        prop_assert_eq!(shown.collect::<Vec<_>>(), groups.collect::<Vec<_>>());
+
+        let events: Vec<oracle::Lines> = logs
+            .iter()
+            .map(|log| {
+                let event = |&(at, key)| ((at + 86_400) * SECOND, vec![b'/', b'a' + key]);
+                log.iter().map(|line| line.as_ref().map(event)).collect()
+            })
+            .collect();
+        let mut lines = Counters::default();
+        for (place, pane) in found.iter().enumerate() {
+            lines.add(&pane.lines);
+            let said = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
+            let last = place + 1 == found.len();
+            let expected =
+                oracle::lines_up_to(&events, pane.end, slide * SECOND, lateness * SECOND, last);
+            prop_assert_eq!(said, expected, "at {}", pane.end);
+        }
+    }
+}
+
+#[test]
+fn keys_of_panes_that_were_handed_out_are_forgotten() {
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
+    let query = query(panes, 9);
+    let mut state = state(panes, 300);
+    for second in 0..500 {
+        for key in 0..20 {
+            let key = format!("/{second}/{key}");
+            state.apply(&absorb(&query, &line(second, key.as_bytes()), 0));
+        }
+        while state.next_pane().is_some() {}
+    }
+    assert!(state.key_capacity() <= 60, "{}", state.key_capacity());
+    // What was handed out is in no window: the next answer is of the first one without a gap.
+    state.finish(false);
+    assert_eq!(state.next_pane().map(|pane| pane.content.len), Some(20));
+    assert_eq!(state.next_snapshot(), None);
+}
+
+#[test]
+fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
+    let query = query(panes, 10);
+    let mut state = state(panes, 5);
+    let ends = |state: &mut State| {
+        let ends = std::iter::from_fn(|| state.next_pane());
+        ends.map(|pane| pane.end / SECOND - 86_400).collect::<Vec<_>>()
+    };
+    state.apply(&absorb(&query, &[line(1, b"/a"), line(5, b"/a")].concat(), 0));
+    assert_eq!(ends(&mut state), [2]);
+    assert_eq!((state.add_source(), state.behind()), (1, Some(1)));
+    state.apply(&absorb(&query, &line(9, b"/a"), 0));
+    assert_eq!(ends(&mut state), []);
+    // Of its lines one is of a pane that is closed, and one was passed by itself.
+    let lines = [line(1, b"/b"), line(5, b"/b"), line(7, b"/b"), line(5, b"/b")].concat();
+    state.apply(&absorb(&query, &lines, 1));
+    assert_eq!((state.lines().counted, state.lines().late), (5, 2));
+    assert_eq!(ends(&mut state), [6]);
+    state.end_source(1);
+    assert_eq!(ends(&mut state), [8]);
 }
 
 #[test]

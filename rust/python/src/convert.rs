@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{
-    Chunk, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot, State,
-    lossy, write_iso,
+    Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot,
+    State, lossy, write_iso,
 };
 
 use crate::BatchError;
@@ -38,6 +38,22 @@ pub(crate) fn answer<'py>(
     let table = |rows| PyTable::of_rows(engine.names(), rows);
     let (rows, gone) = (table(rows)?, gone.map(table).transpose()?);
     Ok(Some((back, start, end, keys, total, other, rows, gone, counters(py, &lines)?)))
+}
+
+/// Where a pane begins and ends, what there is of its keys, and counters.
+pub(crate) type Pane<'py> = (i64, i64, PyTable, Bound<'py, PyDict>);
+
+/// The next pane that an engine hands out.
+pub(crate) fn next_pane<'py>(
+    py: Python<'py>,
+    engine: &Engine,
+    partials: bool,
+) -> PyResult<Option<Pane<'py>>> {
+    let Some(pane) = py.detach(|| engine.next_pane(partials)).map_err(error)? else {
+        return Ok(None);
+    };
+    let ClosedPane { start, end, content, lines } = pane;
+    Ok(Some((start, end, PyTable::of_named(content)?, counters(py, &lines)?)))
 }
 
 /// A time as ISO 8601 text.

@@ -9,7 +9,7 @@ use tailrace_core::{
     Ask, Counters, Delta, Engine, Logs, Order, Origin, Reason, Settings, State, Time,
 };
 
-use crate::convert::{Answer, FormatArg, answer, chunk, counters, error, lock};
+use crate::convert::{Answer, FormatArg, Pane, answer, chunk, counters, error, lock, next_pane};
 use crate::filter::PyFilter;
 
 /// What one chunk adds.
@@ -100,6 +100,11 @@ impl PyEngine {
         })
     }
 
+    /// A source more, by its number; the watermark waits for it.
+    fn add_source(&self) -> PyResult<usize> {
+        self.0.with(State::add_source).map_err(error)
+    }
+
     #[pyo3(signature = (source, /))]
     fn end_source(&self, source: usize) -> PyResult<()> {
         self.0.with(|state| state.end_source(source)).map_err(error)
@@ -127,6 +132,12 @@ impl PyEngine {
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         answer(py, &self.0, State::next_snapshot)
+    }
+
+    /// Closes the next pane and hands it out instead of taking it into a window.
+    #[pyo3(signature = (*, partials=false))]
+    fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
+        next_pane(py, &self.0, partials)
     }
 
     fn last_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {

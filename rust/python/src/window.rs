@@ -7,7 +7,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use tailrace_core::{Engine, State};
 
 use crate::columns::{given, table};
-use crate::convert::{Answer, answer, error};
+use crate::convert::{Answer, Pane, answer, error, next_pane};
 use crate::engine::{AskArg, Shape, asks};
 use crate::lines::PyTable;
 
@@ -63,6 +63,11 @@ impl PyWindow {
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
         answer(py, &self.0, State::next_snapshot)
+    }
+
+    #[pyo3(signature = (*, partials=false))]
+    fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
+        next_pane(py, &self.0, partials)
     }
 
     /// The window of the length at this place that ends with the newest open pane, as it stands.
