@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from tailrace._core import Table
 
-__all__ = ["Answer", "ArrowArray", "ArrowStream", "Ask", "Columns", "FieldKind", "Kind", "Output", "Pane"]
+__all__ = [
+    "Answer",
+    "ArrowArray",
+    "ArrowStream",
+    "Ask",
+    "Columns",
+    "FieldKind",
+    "Kind",
+    "Output",
+    "Pane",
+]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
 # keys that are no rows any more, counters.

@@ -65,6 +65,7 @@ impl PyWindow {
         answer(py, &self.0, State::next_snapshot)
     }
 
+    /// Closes the next pane and hands it out instead of taking it into a window.
     #[pyo3(signature = (*, partials=false))]
     fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
         next_pane(py, &self.0, partials)
