@@ -15,6 +15,7 @@ __all__ = [
     "Kind",
     "Outcome",
     "Output",
+    "Pane",
 ]
 
 # Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
@@ -30,6 +31,10 @@ Answer: TypeAlias = tuple[
     "Table | None",
     dict[str, Any],
 ]
+
+# Where a pane begins and ends in microseconds since the epoch, keys with what was asked of them or
+# with their parts, counters of the lines up to its end that no pane before has told.
+Pane: TypeAlias = tuple[int, int, "Table", dict[str, Any]]
 
 # What an aggregate is asked: its name in answers, which it is, fields, number, error.
 Ask: TypeAlias = tuple[str, str, list[str], float, float]

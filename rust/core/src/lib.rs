@@ -4,6 +4,8 @@
 //! chunk → Query::absorb → Delta → State::apply → State::next_snapshot → Snapshot
 //! ```
 //!
+//! [`Engine`] has all of that in one, for whoever shares it among threads.
+//!
 //! It knows no clock, file, socket or random number: time and the hash seed are arguments.
 //!
 //! ```
@@ -33,13 +35,16 @@
 //! assert_eq!(row, [Cell::Text(b"/a"[..].into()), Cell::Int(1)]);
 //! ```
 
+mod engine;
 mod ground;
 mod query;
 mod text;
 mod windows;
 
+pub use engine::{Engine, EngineError, Logs};
 pub use ground::{
-    Bits, Cell, Column, Counters, Kind, MAX_TIME, Panes, Reason, Rows, SECOND, Value, Values, lossy,
+    Bits, Cell, Column, Counters, Kind, MAX_TIME, NamedRows, Panes, Reason, Rows, SECOND, Value,
+    Values, lossy,
 };
 pub use query::{Events, Origin, Query, Time};
 pub use text::detect::{Agreement, agreeing};
@@ -55,12 +60,12 @@ pub use text::rejects::Rejects;
 pub use text::rows::{Output, write_rows};
 pub use text::table::{Rejected, Table, Tabulator, tabulate};
 pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
-pub use windows::answer::Snapshot;
-pub use windows::delta::{Delta, Spent};
-pub use windows::export::{
-    ImportError, Imported, Importer, Layout, Seen, Typed, VERSION as EXPORT_VERSION,
-};
+pub use windows::answer::{ClosedPane, Snapshot};
+pub use windows::delta::Delta;
+pub use windows::export::{ImportError, Imported, Layout, Seen, Typed};
+pub use windows::given::{Given, InputError, Piece, kinds_together};
 pub use windows::keys::{KeyBytes, Seed, number};
+pub use windows::merging::GivenTable;
 pub use windows::rank::Order;
 pub use windows::settings::{Clock, Settings};
 pub use windows::state::State;

@@ -7,7 +7,7 @@ use crate::text::format::{Format, Line, Pair, Reader};
 use crate::text::lines::{Chunk, Lines as Split, MAX_LINE_BYTES};
 use crate::windows::aggregate::{Event, Plan};
 use crate::windows::composite;
-use crate::windows::delta::{Delta, Spent, TOGETHER, Waiting};
+use crate::windows::delta::{Delta, KeyCache, TOGETHER, Waiting};
 use crate::windows::keys::Seed;
 
 /// Which time an event has.
@@ -57,17 +57,17 @@ impl Query {
     /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
     /// does not have is null.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
-        self.absorb_after(None, chunk, origin)
+        self.absorb_with(None, chunk, origin)
     }
 
-    /// The same, and sooner, with what is left of a delta of this query.
-    pub fn absorb_after(
+    /// The same, and sooner, with what a delta of this query knew of keys.
+    pub(crate) fn absorb_with(
         &self,
-        spent: Option<Spent>,
+        cache: Option<KeyCache>,
         chunk: Chunk<'_>,
         origin: &Origin,
     ) -> Result<Delta, BatchError> {
-        let delta = Delta::after(spent, origin.source, self.plan.columns());
+        let delta = Delta::with_cache(cache, origin.source, self.plan.columns());
         self.absorb_lines(delta, chunk, origin, self.lines_of(&origin.format))
     }
 
@@ -344,12 +344,18 @@ pub struct Events {
 impl Events {
     /// Starts without an event.
     pub fn new(panes: Panes, plan: Plan, seed: Seed) -> Self {
-        Self::after(None, panes, plan, seed)
+        Self::with_cache(None, panes, plan, seed)
     }
 
-    /// The same, and sooner, with what is left of a delta of events with this seed.
-    pub fn after(spent: Option<Spent>, panes: Panes, plan: Plan, seed: Seed) -> Self {
-        Self { delta: Delta::after(spent, 0, plan.columns()), panes, plan, seed, key: Vec::new() }
+    /// The same, and sooner, with what a delta of events with this seed knew of keys.
+    pub(crate) fn with_cache(
+        cache: Option<KeyCache>,
+        panes: Panes,
+        plan: Plan,
+        seed: Seed,
+    ) -> Self {
+        let delta = Delta::with_cache(cache, 0, plan.columns());
+        Self { delta, panes, plan, seed, key: Vec::new() }
     }
 
     /// Counts an event. It has as many values as the plan has fields.
@@ -446,7 +452,7 @@ mod tests {
                 prop_assert_eq!(short.pair.is_some(), is_short, "{}", spec);
                 let long = Lines { pair: None, ..query.lines_of(&origin.format) };
                 let [short, long] = [short, long].map(|lines| {
-                    let delta = Delta::after(None, 0, query.plan.columns());
+                    let delta = Delta::with_cache(None, 0, query.plan.columns());
                     format!("{:?}", query.absorb_lines(delta, Chunk::Lines(&text), &origin, lines))
                 });
                 prop_assert_eq!(short, long, "{}", spec);

@@ -3,11 +3,13 @@
 mod oracle;
 mod rows;
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Chunk, Clock, Delta, Format, Kind, Origin, Panes, Plan, Query, Reason, SECOND, Seed, Settings,
-    Spent, State, Time,
+    Ask, Cell, Chunk, Clock, Counters, Delta, Engine, Format, Kind, Logs, Origin, Panes, Plan,
+    Query, Reason, SECOND, Seed, Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -32,13 +34,21 @@ fn query(panes: Panes, seed: u64) -> Query {
 }
 
 fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
-    absorb_after(None, query, text, source)
+    let delta = query.absorb(Chunk::Lines(text), &origin(source, combined()));
+    delta.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn absorb_after(spent: Option<Spent>, query: &Query, text: &[u8], source: usize) -> Delta {
-    let origin = Origin { source, format: combined(), now: 0, max_ahead: None };
-    let delta = query.absorb_after(spent, Chunk::Lines(text), &origin);
-    delta.unwrap_or_else(|error| unreachable!("{error}"))
+fn origin(source: usize, format: Format) -> Origin {
+    Origin { source, format, now: 0, max_ahead: None }
+}
+
+/// What counts by a field, and remembers keys from chunk to chunk.
+fn engine(panes: Panes, length: i64, by: &str, format: &Format) -> Engine {
+    let asks: Vec<Ask> = Plan::counting().asks().cloned().collect();
+    let logs =
+        Logs { formats: vec![format.clone()], time: Time::Log, filter: None, sources: 1, start: 0 };
+    let engine = Engine::of_logs(vec![by.into()], asks, settings(panes, length, 1), 1, logs);
+    engine.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 fn settings(panes: Panes, length: i64, sources: usize) -> Settings {
@@ -91,23 +101,20 @@ proptest! {
         let mut ends: Vec<_> = cuts.iter().map(|cut| *cut.get(&borders)).collect();
         ends.push(log.len());
         ends.sort_unstable();
-        let query = query(panes, 1);
-        let mut state = state(panes, length);
+        let engine = engine(panes, length, "url", &combined());
         let mut start = 0;
         let mut found = Vec::new();
-        let mut spent = None;
         for end in ends {
-            let delta = absorb_after(spent, &query, &log[start..end], 0);
-            state.apply(&delta);
-            found.extend(answers(&mut state));
-            spent = Some(delta.spent());
+            let chunk = Chunk::Lines(&log[start..end]);
+            engine.apply(engine.absorb(chunk, &origin(0, combined())).unwrap()).unwrap();
+            found.extend(engine.with(answers).unwrap());
             start = end;
         }
-        state.finish(false);
-        found.extend(answers(&mut state));
+        engine.finish().unwrap();
+        found.extend(engine.with(answers).unwrap());
 
         prop_assert_eq!(found, expected);
-        let lines = state.lines();
+        let lines = engine.with(|state| *state.lines()).unwrap();
         prop_assert_eq!(lines.late, late);
         prop_assert_eq!(lines.fed, events.len() as u64);
         prop_assert_eq!(lines.counted + lines.late, lines.fed);
@@ -144,10 +151,10 @@ proptest! {
         let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let query = Query { by: vec!["key".into()], ..query(panes, 8) };
         let format = Format::new("tsv:time:epoch,key").unwrap();
-        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        let engine = engine(panes, 3, "key", &format);
+        let origin = origin(0, format);
         let mut now = 1_700_000_000;
-        let mut states = [state(panes, 3), state(panes, 3)];
-        let mut spent = None;
+        let mut fresh = state(panes, 3);
         for chunk in chunks {
             let line = |(gap, key): (i64, u32)| {
                 now += gap;
@@ -158,15 +165,16 @@ proptest! {
             };
             let text: String = chunk.into_iter().map(line).collect();
             let chunk = Chunk::Lines(text.as_bytes());
-            let fresh = query.absorb(chunk, &origin).unwrap();
-            let delta = query.absorb_after(spent, chunk, &origin).unwrap();
-            states[0].apply(&fresh);
-            states[1].apply(&delta);
-            spent = Some(delta.spent());
-            let [one, other] = &mut states;
-            prop_assert_eq!(answers(one), answers(other));
-            prop_assert_eq!(one.lines(), other.lines());
-            prop_assert_eq!(one.snapshot(0), other.snapshot(0));
+            fresh.apply(&query.absorb(chunk, &origin).unwrap());
+            engine.apply(engine.absorb(chunk, &origin).unwrap()).unwrap();
+            engine
+                .with(|state| {
+                    prop_assert_eq!(answers(&mut fresh), answers(state));
+                    prop_assert_eq!(fresh.lines(), state.lines());
+                    prop_assert_eq!(fresh.snapshot(0), state.snapshot(0));
+                    Ok(())
+                })
+                .unwrap()?;
         }
     }
 }
@@ -266,6 +274,123 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn panes_that_are_handed_out_are_the_events_grouped_by_pane_and_key(
+        logs in sources(),
+        (slide, step, lateness) in (1..5_i64, 1..4_i64, 0..8_i64),
+        choices in vec((any::<prop::sample::Index>(), 1..9_usize, any::<bool>()), 0..60),
+    ) {
+        let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
+        let query = query(panes, 5);
+        let mut state = State::new(Settings { step, ..settings(panes, step, logs.len()) }, 0);
+        let mut done = vec![0; logs.len()];
+        let mut found = Vec::new();
+        let whole = (0..logs.len()).map(|source| (source, usize::MAX, true));
+        let chosen = choices.iter().map(|(index, count, looks)| (index.index(logs.len()), *count, *looks));
+        for (source, count, looks) in chosen.chain(whole) {
+            let left = &logs[source][done[source]..];
+            let part = &left[..left.len().min(count)];
+            done[source] += part.len();
+            let text = |event: &Option<(i64, u8)>| {
+                event.map_or(b"none\n".to_vec(), |(at, key)| line(at, &[b'/', b'a' + key]))
+            };
+            state.apply(&absorb(&query, &part.iter().flat_map(text).collect::<Vec<_>>(), source));
+            if looks {
+                found.extend(std::iter::from_fn(|| state.next_pane()));
+            }
+        }
+        state.finish(false);
+        found.extend(std::iter::from_fn(|| state.next_pane()));
+        prop_assert!(state.next_pane().is_none());
+
+        let mut groups: BTreeMap<i64, BTreeMap<Vec<u8>, i128>> = BTreeMap::new();
+        for log in &logs {
+            let mut newest = i64::MIN;
+            for &(at, key) in log.iter().flatten() {
+                let start = (at + 86_400).div_euclid(slide) * slide;
+                if start + slide + lateness > newest {
+                    newest = newest.max(at + 86_400);
+                    let group = groups.entry(start * SECOND).or_default();
+                    *group.entry(vec![b'/', b'a' + key]).or_default() += 1;
+                }
+            }
+        }
+        let shown = found.iter().map(|pane| {
+            let [keys, counts] = &pane.content.columns[..] else { unreachable!() };
+            let row = |row| match (keys.cell(row), counts.cell(row)) {
+                (Cell::Text(key), Cell::Int(count)) => (key.to_vec(), count),
+                _ => unreachable!(),
+            };
+            assert_eq!(pane.end - pane.start, slide * SECOND);
+            (pane.start, (0..pane.content.len).map(row).collect::<Vec<_>>())
+        });
+        let groups = groups.into_iter().map(|(start, rows)| (start, rows.into_iter().collect()));
+        prop_assert_eq!(shown.collect::<Vec<_>>(), groups.collect::<Vec<_>>());
+
+        let events: Vec<oracle::Lines> = logs
+            .iter()
+            .map(|log| {
+                let event = |&(at, key)| ((at + 86_400) * SECOND, vec![b'/', b'a' + key]);
+                log.iter().map(|line| line.as_ref().map(event)).collect()
+            })
+            .collect();
+        let mut lines = Counters::default();
+        for (place, pane) in found.iter().enumerate() {
+            lines.add(&pane.lines);
+            let said = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
+            let last = place + 1 == found.len();
+            let expected =
+                oracle::lines_up_to(&events, pane.end, slide * SECOND, lateness * SECOND, last);
+            prop_assert_eq!(said, expected, "at {}", pane.end);
+        }
+    }
+}
+
+#[test]
+fn keys_of_panes_that_were_handed_out_are_forgotten() {
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
+    let query = query(panes, 9);
+    let mut state = state(panes, 300);
+    for second in 0..500 {
+        for key in 0..20 {
+            let key = format!("/{second}/{key}");
+            state.apply(&absorb(&query, &line(second, key.as_bytes()), 0));
+        }
+        while state.next_pane().is_some() {}
+    }
+    assert!(state.key_capacity() <= 60, "{}", state.key_capacity());
+    // What was handed out is in no window: the next answer is of the first one without a gap.
+    state.finish(false);
+    assert_eq!(state.next_pane().map(|pane| pane.content.len), Some(20));
+    assert_eq!(state.next_snapshot(), None);
+}
+
+#[test]
+fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
+    let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
+    let query = query(panes, 10);
+    let mut state = state(panes, 5);
+    let ends = |state: &mut State| {
+        let ends = std::iter::from_fn(|| state.next_pane());
+        ends.map(|pane| pane.end / SECOND - 86_400).collect::<Vec<_>>()
+    };
+    state.apply(&absorb(&query, &[line(1, b"/a"), line(5, b"/a")].concat(), 0));
+    assert_eq!(ends(&mut state), [2]);
+    assert_eq!((state.add_source(), state.behind()), (1, Some(1)));
+    state.apply(&absorb(&query, &line(9, b"/a"), 0));
+    assert_eq!(ends(&mut state), []);
+    // Of its lines one is of a pane that is closed, and one was passed by itself.
+    let lines = [line(1, b"/b"), line(5, b"/b"), line(7, b"/b"), line(5, b"/b")].concat();
+    state.apply(&absorb(&query, &lines, 1));
+    assert_eq!((state.lines().counted, state.lines().late), (5, 2));
+    assert_eq!(ends(&mut state), [6]);
+    state.end_source(1);
+    assert_eq!(ends(&mut state), [8]);
+}
+
 #[test]
 fn a_window_whose_end_is_still_to_come_has_the_events_of_panes_that_are_over() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
@@ -360,7 +485,7 @@ fn threads_that_absorb_change_nothing() {
 #[test]
 fn a_chunk_that_is_malformed_gives_nothing() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
-    let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
-    let error = query(panes, 4).absorb(Chunk::Batch(b"\x02\x00\x0aab"), &origin).unwrap_err();
+    let chunk = Chunk::Batch(b"\x02\x00\x0aab");
+    let error = query(panes, 4).absorb(chunk, &origin(0, combined())).unwrap_err();
     assert_eq!(error.to_string(), "events end too early, at byte 5");
 }

@@ -228,6 +228,51 @@ proptest! {
     }
 
     #[test]
+    fn panes_that_states_hand_out_are_together_what_one_state_holds(
+        shape in shape(),
+        steps in vec(step(), 0..60),
+    ) {
+        let layout = shape.layout();
+        let mut one = shape.state();
+        let mut merged = shape.state();
+        let mut parts: Vec<State> = (0..4).map(|_| shape.state()).collect();
+        let hand_over = |part: &mut State, merged: &mut State| {
+            while let Some(pane) = part.next_partials() {
+                merged.apply(&imported(&layout, &layout.encode(&pane.content), 8));
+            }
+        };
+        let mut now = 0;
+        for step in &steps {
+            match step {
+                Step::Event(at, key, value, second) => {
+                    shape.add(&mut one, 1, key, *value, *second);
+                    shape.add(&mut parts[*at], *at as u64, key, *value, *second);
+                }
+                Step::Advance(second) => {
+                    now = now.max(*second);
+                    one.advance(second * SECOND);
+                    for part in &mut parts {
+                        part.advance(second * SECOND);
+                        hand_over(part, &mut merged);
+                    }
+                }
+            }
+        }
+        for part in &mut parts {
+            prop_assert!(part.next_partials().is_none());
+            part.finish(false);
+            hand_over(part, &mut merged);
+        }
+        merged.advance(now * SECOND);
+        prop_assert_eq!(merged.lines(), one.lines());
+        for state in [&mut one, &mut merged] {
+            state.finish(true);
+        }
+        let found: Vec<String> = answers(&mut merged).iter().map(told).collect();
+        prop_assert_eq!(found, answers(&mut one).iter().map(told).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn with_a_limit_on_keys_totals_are_those_of_one_state(
         steps in vec(step(), 0..60),
         max_keys in 1..4_usize,

@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use pyo3_arrow::error::PyArrowError;
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Bits, Column, Kind, Rows, Tabulator, Values};
+use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, Tabulator, Values};
 
 use crate::convert::iso;
 
@@ -46,13 +46,15 @@ pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch
 }
 
 /// The rows of an answer; each column has the type of what it holds.
-pub(crate) fn batch(names: &[String], rows: Rows) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn batch(table: NamedRows) -> Result<RecordBatch, ArrowError> {
+    let NamedRows { names, rows, metadata } = table;
     let columns = rows.columns.into_iter().map(array).collect::<Result<Vec<_>, _>>()?;
     let fields = names.iter().zip(&columns);
     let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let schema =
+        Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata.into_iter().collect());
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
-    RecordBatch::try_new_with_options(schema, columns, &options)
+    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
 }
 
 fn array(column: Column) -> Result<ArrayRef, ArrowError> {

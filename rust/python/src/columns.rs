@@ -1,5 +1,7 @@
 //! Columns of values from Python: lists, buffers, Arrow.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -8,30 +10,22 @@ use arrow_array::types::{
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray,
-    PrimitiveArray, StringArray, StringViewArray,
+    PrimitiveArray, RecordBatch, StringArray, StringViewArray,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use pyo3_arrow::PyRecordBatchReader;
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Kind, MAX_TIME, SECOND, Value};
+use tailrace_core::{Given, GivenTable, InputError, Kind, SECOND, Seen, Value, kinds_together};
 
-use crate::arrow::error;
+use crate::arrow;
+use crate::convert::error;
 
-/// Values of one name, in pieces.
-pub(crate) struct Given {
-    pieces: Vec<Piece>,
-    len: usize,
-    /// What the values are, where there is one.
-    pub(crate) kind: Option<Kind>,
-    /// Whether text is bytes.
-    pub(crate) raw: bool,
-}
-
-enum Piece {
+pub(crate) enum Piece {
     Nulls(usize),
     Ints(ScalarBuffer<i64>, Option<NullBuffer>),
     Floats(ScalarBuffer<f64>, Option<NullBuffer>),
@@ -49,7 +43,7 @@ enum Piece {
 
 /// A value of a list.
 #[derive(Clone, Copy)]
-enum Item {
+pub(crate) enum Item {
     Null,
     Int(i64),
     Float(f64),
@@ -58,8 +52,8 @@ enum Item {
     Text(usize, usize),
 }
 
-impl Piece {
-    fn len(&self) -> usize {
+impl tailrace_core::Piece for Piece {
+    fn rows(&self) -> usize {
         match self {
             Self::Nulls(len) => *len,
             Self::Ints(values, _) | Self::Times(values, _) => values.len(),
@@ -76,7 +70,7 @@ impl Piece {
     }
 
     #[inline]
-    fn get(&self, row: usize) -> Value<'_> {
+    fn value(&self, row: usize) -> Value<'_> {
         let there = |nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|n| n.is_valid(row));
         match self {
             Self::Ints(values, nulls) if there(nulls) => Value::Int(values[row]),
@@ -92,7 +86,7 @@ impl Piece {
             Self::Binary(array) if array.is_valid(row) => Value::Text(array.value(row)),
             Self::LargeBinary(array) if array.is_valid(row) => Value::Text(array.value(row)),
             Self::BinaryView(array) if array.is_valid(row) => Value::Text(array.value(row)),
-            Self::Coded(places, nulls, values) if there(nulls) => values.get(places[row]),
+            Self::Coded(places, nulls, values) if there(nulls) => values.value(places[row]),
             Self::Items(items, text) => match items[row] {
                 Item::Null => Value::Null,
                 Item::Int(value) => Value::Int(value),
@@ -104,151 +98,9 @@ impl Piece {
         }
     }
 
-    /// What its values are, and whether they are bytes.
-    fn kind(&self) -> (Option<Kind>, bool) {
-        match self {
-            // What these are was seen value by value.
-            Self::Nulls(_) | Self::Items(..) => (None, false),
-            Self::Ints(..) => (Some(Kind::Int), false),
-            Self::Floats(..) => (Some(Kind::Float), false),
-            Self::Times(..) => (Some(Kind::Time), false),
-            Self::Utf8(_) | Self::LargeUtf8(_) | Self::Utf8View(_) => (Some(Kind::Text), false),
-            Self::Binary(_) | Self::LargeBinary(_) | Self::BinaryView(_) => {
-                (Some(Kind::Text), true)
-            }
-            Self::Coded(_, _, values) => values.kind(),
-        }
-    }
-}
-
-impl Given {
-    /// Takes a list, whole numbers or floats in a buffer, what speaks Arrow, or a tuple of a buffer
-    /// of microseconds since the epoch, of which the least number is none.
-    pub(crate) fn new(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Self> {
-        if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
-            let micros = micros.to_vec(values.py())?;
-            let valid = micros.iter().map(|&time| time != i64::MIN).collect::<BooleanBuffer>();
-            return Ok(Self::of_pieces(vec![Piece::Times(micros.into(), Some(valid.into()))]));
-        }
-        if let Ok(list) = values.cast::<PyList>() {
-            return Self::of_list(list, what);
-        }
-        if let Ok(buffer) = values.extract::<PyBuffer<i64>>() {
-            let values = buffer.to_vec(values.py())?;
-            return Ok(Self::of_pieces(vec![Piece::Ints(values.into(), None)]));
-        }
-        if let Ok(buffer) = values.extract::<PyBuffer<f64>>() {
-            let values = buffer.to_vec(values.py())?;
-            return Ok(Self::of_pieces(vec![Piece::Floats(values.into(), None)]));
-        }
-        Self::of_arrays(values.extract::<AnyArray>()?.into_reader()?, what)
-    }
-
-    pub(crate) fn of_arrays(
-        arrays: impl IntoIterator<Item = Result<ArrayRef, ArrowError>>,
-        what: &str,
-    ) -> PyResult<Self> {
-        let pieces = arrays.into_iter().map(|array| piece(&array.map_err(error)?, what));
-        pieces.collect::<PyResult<_>>().map(Self::of_pieces)
-    }
-
-    fn of_pieces(pieces: Vec<Piece>) -> Self {
-        let len = pieces.iter().map(Piece::len).sum();
-        let found = pieces.iter().map(Piece::kind).find(|(kind, _)| kind.is_some());
-        let (kind, raw) = found.unwrap_or((None, false));
-        Self { pieces, len, kind, raw }
-    }
-
-    fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<Self> {
-        let (mut items, mut text) = (Vec::with_capacity(list.len()), Vec::new());
-        let mut kinds: Option<(Kind, bool)> = None;
-        for (index, value) in list.iter().enumerate() {
-            let (item, raw) = item(&value, what, index, &mut text)?;
-            items.push(item);
-            let kind = match item {
-                Item::Null => continue,
-                Item::Int(_) => Kind::Int,
-                Item::Float(_) => Kind::Float,
-                Item::Time(_) => Kind::Time,
-                Item::Text(..) => Kind::Text,
-            };
-            if what == "key" && kind == Kind::Float {
-                let name = value.get_type().name()?;
-                return Err(PyTypeError::new_err(format!(
-                    "key {index} is of type {name}; keys are text, bytes, integers or None"
-                )));
-            }
-            kinds = Some(agreed(kinds, (kind, raw), what, index)?);
-        }
-        let len = items.len();
-        let (kind, raw) = kinds.map_or((None, false), |(kind, raw)| (Some(kind), raw));
-        Ok(Self { pieces: vec![Piece::Items(items, text)], len, kind, raw })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The values of some rows, piece by piece.
-    fn part(&self, start: usize) -> (&Piece, usize) {
-        let mut row = start;
-        for piece in &self.pieces {
-            if row < piece.len() {
-                return (piece, row);
-            }
-            row -= piece.len();
-        }
-        (&Piece::Nulls(0), 0)
-    }
-
-    /// Microseconds since the epoch of each row: of times, or of seconds.
-    pub(crate) fn into_times(self) -> PyResult<Vec<i64>> {
-        let mut times = Vec::with_capacity(self.len);
-        for piece in &self.pieces {
-            for row in 0..piece.len() {
-                let index = times.len();
-                let time = match piece.get(row) {
-                    Value::Time(time) => Some(time),
-                    Value::Int(seconds) => seconds.checked_mul(SECOND),
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "too large is out of range"
-                    )]
-                    Value::Float(seconds) => {
-                        (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
-                    }
-                    Value::Null => {
-                        return Err(PyTypeError::new_err(format!(
-                            "time {index} is missing; it is no aware datetime and no number of \
-                             seconds since the epoch"
-                        )));
-                    }
-                    Value::Text(_) => {
-                        return Err(PyTypeError::new_err(format!(
-                            "time {index} is no aware datetime and no number of seconds since the \
-                             epoch"
-                        )));
-                    }
-                };
-                let time = time.filter(|time| time.unsigned_abs() <= MAX_TIME.unsigned_abs());
-                let Some(time) = time else {
-                    return Err(out_of_range("time", index, "years 1684 to 2255"));
-                };
-                times.push(time);
-            }
-        }
-        Ok(times)
-    }
-}
-
-impl Given {
-    /// Some rows, where all of it is text in one piece without nulls.
-    pub(crate) fn texts(
-        &self,
-        (start, end): (usize, usize),
-    ) -> Option<impl Iterator<Item = &[u8]>> {
-        let [Piece::Utf8(array)] = &self.pieces[..] else { return None };
-        let offsets = array.value_offsets().get(start..=end)?;
+    fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
+        let Self::Utf8(array) = self else { return None };
+        let offsets = array.value_offsets().get(rows.start..=rows.end)?;
         let text = array.value_data();
         let place = |offset: i32| usize::try_from(offset).unwrap_or(0);
         (array.null_count() == 0)
@@ -256,54 +108,92 @@ impl Given {
     }
 }
 
-/// Rows of several columns of the same length.
-pub(crate) fn for_each<'a>(
-    columns: &[&'a Given],
-    (start, end): (usize, usize),
-    mut take: impl FnMut(usize, &[Value<'a>]),
-) {
-    let mut row = start;
-    let mut values = vec![Value::Null; columns.len()];
-    while row < end {
-        // As far as no piece of any column ends.
-        let parts: Vec<_> = columns.iter().map(|column| column.part(row)).collect();
-        let most = parts.iter().map(|&(piece, at)| piece.len() - at).min();
-        let run = most.unwrap_or(end - row).min(end - row).max(1);
-        for step in 0..run {
-            for (value, &(piece, at)) in values.iter_mut().zip(&parts) {
-                *value = piece.get(at + step);
+impl Piece {
+    /// What its values are.
+    fn kind(&self) -> Seen {
+        match self {
+            // What these are was seen value by value.
+            Self::Nulls(_) | Self::Items(..) => None,
+            Self::Ints(..) => Some((Kind::Int, false)),
+            Self::Floats(..) => Some((Kind::Float, false)),
+            Self::Times(..) => Some((Kind::Time, false)),
+            Self::Utf8(_) | Self::LargeUtf8(_) | Self::Utf8View(_) => Some((Kind::Text, false)),
+            Self::Binary(_) | Self::LargeBinary(_) | Self::BinaryView(_) => {
+                Some((Kind::Text, true))
             }
-            take(row + step, &values);
+            Self::Coded(_, _, values) => values.kind(),
         }
-        row += run;
     }
 }
 
-/// What values of two kinds are together: whole numbers among floats are floats.
-pub(crate) fn agreed(
-    known: Option<(Kind, bool)>,
-    found: (Kind, bool),
-    what: &str,
-    index: usize,
-) -> PyResult<(Kind, bool)> {
-    match known {
-        None => Ok(found),
-        Some(known) if known == found => Ok(known),
-        Some((Kind::Int | Kind::Float, _))
-            if what != "key" && matches!(found.0, Kind::Int | Kind::Float) =>
-        {
-            Ok((Kind::Float, false))
+/// Takes a list, whole numbers or floats in a buffer, what speaks Arrow, or a tuple of a buffer of
+/// microseconds since the epoch, of which the least number is none.
+pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given<Piece>> {
+    if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
+        let micros = micros.to_vec(values.py())?;
+        let valid = micros.iter().map(|&time| time != i64::MIN).collect::<BooleanBuffer>();
+        return Ok(of_pieces(vec![Piece::Times(micros.into(), Some(valid.into()))]));
+    }
+    if let Ok(list) = values.cast::<PyList>() {
+        return of_list(list, what);
+    }
+    if let Ok(buffer) = values.extract::<PyBuffer<i64>>() {
+        let values = buffer.to_vec(values.py())?;
+        return Ok(of_pieces(vec![Piece::Ints(values.into(), None)]));
+    }
+    if let Ok(buffer) = values.extract::<PyBuffer<f64>>() {
+        let values = buffer.to_vec(values.py())?;
+        return Ok(of_pieces(vec![Piece::Floats(values.into(), None)]));
+    }
+    let arrays = values.extract::<AnyArray>()?.into_reader()?;
+    let pieces = arrays.map(|array| piece(&array.map_err(arrow::error)?, what));
+    pieces.collect::<PyResult<_>>().map(of_pieces)
+}
+
+/// Takes a table.
+pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<GivenTable<Piece>> {
+    let reader = table.into_reader()?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow::error)?;
+    let column = |place: usize| {
+        let pieces = batches.iter().map(|batch| piece(batch.column(place), "column"));
+        pieces.collect::<PyResult<_>>().map(of_pieces)
+    };
+    let columns = (0..schema.fields().len()).map(column).collect::<PyResult<_>>()?;
+    let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let metadata = schema.metadata().clone().into_iter().collect();
+    Ok(GivenTable { names, columns, metadata })
+}
+
+fn of_pieces(pieces: Vec<Piece>) -> Given<Piece> {
+    let kind = pieces.iter().find_map(Piece::kind);
+    Given::new(pieces, kind)
+}
+
+fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<Given<Piece>> {
+    let (mut items, mut text) = (Vec::with_capacity(list.len()), Vec::new());
+    let mut kinds = None;
+    for (index, value) in list.iter().enumerate() {
+        let (item, raw) = item(&value, what, index, &mut text)?;
+        items.push(item);
+        let kind = match item {
+            Item::Null => continue,
+            Item::Int(_) => Kind::Int,
+            Item::Float(_) => Kind::Float,
+            Item::Time(_) => Kind::Time,
+            Item::Text(..) => Kind::Text,
+        };
+        if what == "key" && kind == Kind::Float {
+            let name = value.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "key {index} is of type {name}; keys are text, bytes, integers or None"
+            )));
         }
-        Some(_) => {
-            let of = match what {
-                "key" => "; a window has text, bytes or integers",
-                _ => "",
-            };
-            Err(PyTypeError::new_err(format!(
-                "{what} {index} is of another type than the {what}s before{of}"
-            )))
+        if kinds != Some((kind, raw)) {
+            kinds = kinds_together(kinds, (kind, raw), what, index).map_err(error)?;
         }
     }
+    Ok(Given::new(vec![Piece::Items(items, text)], kinds))
 }
 
 fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
@@ -441,11 +331,7 @@ fn item(
     let found = value.get_type().name()?.to_string();
     let wanted = match what {
         "key" => "keys are text, bytes, integers or None",
-        "time" => {
-            return Err(PyTypeError::new_err(format!(
-                "time {index} is no aware datetime and no number of seconds since the epoch"
-            )));
-        }
+        "time" => return Err(error(InputError::no_time(index))),
         _ => "values are numbers, text, bytes, aware datetimes or None",
     };
     Err(PyTypeError::new_err(format!("{what} {index} is of type {found}; {wanted}")))
@@ -468,5 +354,5 @@ fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64>
 }
 
 fn out_of_range(what: &str, index: usize, range: &str) -> PyErr {
-    PyValueError::new_err(format!("{what} {index} is out of range ({range})"))
+    error(InputError::out_of_range(what, index, range))
 }

@@ -1,12 +1,16 @@
 //! Between Python's values and the core's.
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Mutex, MutexGuard};
-use tailrace_core::{Chunk, Counters, Format, Output, Reason, Snapshot, lossy, write_iso};
+use tailrace_core::{
+    Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot,
+    State, lossy, write_iso,
+};
 
 use crate::BatchError;
+use crate::filter::FilterError;
 use crate::lines::{PyFormat, PyTable};
 
 /// Which length, bounds, keys, total, how many events are of other keys, rows, keys that are no
@@ -23,16 +27,33 @@ pub(crate) type Answer<'py> = (
     Bound<'py, PyDict>,
 );
 
+/// The next answer of an engine.
 pub(crate) fn answer<'py>(
     py: Python<'py>,
-    snapshot: Snapshot,
-    names: &[String],
-) -> PyResult<Answer<'py>> {
+    engine: &Engine,
+    next: impl FnOnce(&mut State) -> Option<Snapshot> + Send,
+) -> PyResult<Option<Answer<'py>>> {
+    let Some(snapshot) = py.detach(|| engine.with(next)).map_err(error)? else { return Ok(None) };
     let Snapshot { back, start, end, keys, total, other, rows, gone, lines } = snapshot;
-    let lines = counters(py, &lines)?;
-    let gone = gone.map(|gone| PyTable::of_rows(names, gone)).transpose()?;
-    let rows = PyTable::of_rows(names, rows)?;
-    Ok((back, start, end, keys, total, other, rows, gone, lines))
+    let table = |rows| PyTable::of_rows(engine.names(), rows);
+    let (rows, gone) = (table(rows)?, gone.map(table).transpose()?);
+    Ok(Some((back, start, end, keys, total, other, rows, gone, counters(py, &lines)?)))
+}
+
+/// Where a pane begins and ends, what there is of its keys, and counters.
+pub(crate) type Pane<'py> = (i64, i64, PyTable, Bound<'py, PyDict>);
+
+/// The next pane that an engine hands out.
+pub(crate) fn next_pane<'py>(
+    py: Python<'py>,
+    engine: &Engine,
+    partials: bool,
+) -> PyResult<Option<Pane<'py>>> {
+    let Some(pane) = py.detach(|| engine.next_pane(partials)).map_err(error)? else {
+        return Ok(None);
+    };
+    let ClosedPane { start, end, content, lines } = pane;
+    Ok(Some((start, end, PyTable::of_named(content)?, counters(py, &lines)?)))
 }
 
 /// A time as ISO 8601 text.
@@ -82,18 +103,9 @@ impl FormatArg<'_> {
     pub(crate) fn get(&self) -> PyResult<Format> {
         match self {
             Self::Compiled(format) => Ok(format.0.clone()),
-            Self::Spec(spec) => compiled(spec),
+            Self::Spec(spec) => Format::new(spec).map_err(error),
         }
     }
-}
-
-pub(crate) fn compiled(spec: &str) -> PyResult<Format> {
-    Format::new(spec).map_err(|error| PyValueError::new_err(error.message))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(crate) fn unknown_field(error: tailrace_core::UnknownField) -> PyErr {
-    PyValueError::new_err(format!("no field {:?} in this format", error.name))
 }
 
 pub(crate) fn output(name: &str) -> PyResult<Output> {
@@ -104,11 +116,20 @@ pub(crate) fn output(name: &str) -> PyResult<Output> {
         .ok_or_else(|| PyValueError::new_err(format!("no output {name:?}")))
 }
 
-pub(crate) fn batch_error(error: tailrace_core::BatchError) -> PyErr {
-    BatchError::new_err(error.to_string())
+/// What the core cannot do as an exception of Python's.
+pub(crate) fn error(error: impl Into<EngineError>) -> PyErr {
+    let error = error.into();
+    let message = error.to_string();
+    match error {
+        EngineError::Input(InputError::Type(_)) => PyTypeError::new_err(message),
+        EngineError::Input(InputError::Value(_)) => PyValueError::new_err(message),
+        EngineError::Filter(error) => FilterError::new_err((message, error.start, error.end)),
+        EngineError::Batch(_) => BatchError::new_err(message),
+        EngineError::Unusable => PyRuntimeError::new_err(message),
+    }
 }
 
 /// The lock, unless a panic left what it guards half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
-    mutex.lock().map_err(|_| PyRuntimeError::new_err("unusable: an earlier call panicked"))
+    mutex.lock().map_err(|_| error(EngineError::Unusable))
 }

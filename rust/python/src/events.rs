@@ -84,7 +84,6 @@ impl PyBatcher {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
 fn encode(headers: Vec<(String, String)>) -> Headers {
     Headers::new(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }

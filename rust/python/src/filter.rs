@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tailrace_core::{Bound, Filter, Format, Reader};
 
-use crate::convert::FormatArg;
+use crate::convert::{FormatArg, error};
 
 pyo3::create_exception!(
     tailrace._core,
@@ -14,7 +14,7 @@ pyo3::create_exception!(
 
 /// Conditions on fields, and a range of time.
 #[pyclass(name = "Filter", module = "tailrace._core", frozen)]
-pub(crate) struct PyFilter(Filter);
+pub(crate) struct PyFilter(pub(crate) Filter);
 
 #[pymethods]
 impl PyFilter {
@@ -22,7 +22,7 @@ impl PyFilter {
     #[pyo3(signature = (text, /, *, since_us=None, until_us=None))]
     fn new(text: Option<&str>, since_us: Option<i64>, until_us: Option<i64>) -> PyResult<Self> {
         let filter = text.map_or_else(|| Ok(Filter::default()), Filter::parse);
-        Ok(Self(filter.map_err(filter_error)?.between(since_us, until_us)))
+        Ok(Self(filter.map_err(error)?.between(since_us, until_us)))
     }
 
     /// The names of the fields that it looks at, and where in the text each appears first.
@@ -33,16 +33,15 @@ impl PyFilter {
 
     /// Sees that a format has its fields, of types that can be compared as it says.
     #[pyo3(signature = (format, /))]
-    #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
     fn check(&self, format: FormatArg<'_>) -> PyResult<()> {
-        checked(Some(self), &format.get()?).map(|_| ())
+        self.0.check(&format.get()?).map_err(error)
     }
 }
 
 /// The filter within, if it can be asked of the lines of a format.
 pub(crate) fn checked(filter: Option<&PyFilter>, format: &Format) -> PyResult<Option<Filter>> {
     let Some(PyFilter(filter)) = filter else { return Ok(None) };
-    filter.check(format).map_err(filter_error)?;
+    filter.check(format).map_err(error)?;
     Ok(Some(filter.clone()))
 }
 
@@ -60,8 +59,4 @@ pub(crate) fn reader(
     let read = filter.reader(format, &names);
     let (reader, bound) = read.unwrap_or_else(|_| filter.lenient_reader(format, &names));
     (reader, Some(bound))
-}
-
-fn filter_error(error: tailrace_core::FilterError) -> PyErr {
-    FilterError::new_err((error.message, error.start, error.end))
 }

@@ -1,5 +1,11 @@
 //! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    reason = "arguments of Python's are owned, and its keywords are as many as there are options"
+)]
+
 mod arrow;
 mod columns;
 mod convert;
@@ -7,7 +13,6 @@ mod engine;
 mod events;
 mod filter;
 mod lines;
-mod merging;
 mod window;
 
 use pyo3::prelude::*;

@@ -7,10 +7,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Chunk, Format, Kind, Rejected, Rejects, Rows, Table, Tabulator};
+use tailrace_core::{Chunk, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, Tabulator};
 
 use crate::arrow::{self, Cells};
-use crate::convert::{FormatArg, batch_error, chunk, compiled, counters, output, unknown_field};
+use crate::convert::{FormatArg, chunk, counters, error, output};
 use crate::filter::{PyFilter, checked, reader};
 
 /// Number and byte of a rejected line, what was expected there, and the line.
@@ -28,7 +28,7 @@ impl PyFormat {
     #[new]
     #[pyo3(signature = (spec, /))]
     fn new(spec: &str) -> PyResult<Self> {
-        compiled(spec).map(Self)
+        Format::new(spec).map(Self).map_err(error)
     }
 
     /// What it was made from: a name, or a text.
@@ -70,7 +70,6 @@ impl PyFormat {
 /// The names of the fields that a format can give.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
     Ok(format.get()?.fields().into_iter().map(|field| field.name.into()).collect())
 }
@@ -78,7 +77,6 @@ pub(crate) fn fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
 /// The names of the fields that it gives unless others are asked for.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
     let fields = format.get()?.fields();
     Ok(fields.into_iter().filter(|field| !field.on_demand).map(|field| field.name.into()).collect())
@@ -87,7 +85,6 @@ pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
 /// The types of the values that its fields have: `text`, `int`, `float` or `time`.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str)>> {
     let fields = format.get()?.fields();
     Ok(fields.into_iter().map(|field| (field.name.into(), field.kind.name())).collect())
@@ -96,7 +93,6 @@ pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str
 /// The type of a field's values, if the format has the field, on demand or not.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
     Ok(format.get()?.kind(field).map(Kind::name))
 }
@@ -118,7 +114,6 @@ pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
 /// Whether the format is sure to have a field.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
@@ -127,7 +122,6 @@ pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
 /// it does not accept each of the others.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
-#[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
 pub(crate) fn agreeing(
     py: Python<'_>,
     data: &[u8],
@@ -138,8 +132,7 @@ pub(crate) fn agreeing(
 ) -> PyResult<(usize, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
-    let found =
-        py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(batch_error)?;
+    let found = py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(error)?;
     Ok((found.lines, found.agreed, found.besides))
 }
 
@@ -162,11 +155,14 @@ impl PyTable {
 
     /// The rows of an answer.
     pub(crate) fn of_rows(names: &[String], rows: Rows) -> PyResult<Self> {
-        arrow::batch(names, rows).map(Self::of_batch).map_err(arrow::error)
+        let (names, metadata) = (names.to_vec(), Vec::new());
+        Self::of_named(NamedRows { names, rows, metadata })
     }
 
-    pub(crate) fn of_batch(batch: RecordBatch) -> Self {
-        Self { schema: batch.schema(), batches: vec![batch], filtered: 0, rejects: Vec::new() }
+    pub(crate) fn of_named(table: NamedRows) -> PyResult<Self> {
+        let batch = arrow::batch(table).map_err(arrow::error)?;
+        let (schema, batches) = (batch.schema(), vec![batch]);
+        Ok(Self { schema, batches, filtered: 0, rejects: Vec::new() })
     }
 }
 
@@ -188,7 +184,6 @@ impl PyTable {
 
     /// These columns alone.
     #[pyo3(signature = (names, /))]
-    #[expect(clippy::needless_pass_by_value, reason = "a list of Python's cannot be borrowed")]
     fn select(&self, names: Vec<String>) -> PyResult<Self> {
         let place = |name: &String| {
             let unknown = || PyValueError::new_err(format!("there is no column {name:?}"));
@@ -277,7 +272,7 @@ impl Lines {
     fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
         match self {
             Self::Text(text) => {
-                Chunk::Lines(&text).for_each(|line| tabulator.push(line)).map_err(batch_error)
+                Chunk::Lines(&text).for_each(|line| tabulator.push(line)).map_err(error)
             }
             Self::Arrow(arrays) => arrow::push_all(arrays, tabulator),
             Self::Items(lines) => {
@@ -293,7 +288,6 @@ impl Lines {
 /// Parses lines.
 #[pyfunction]
 #[pyo3(signature = (lines, /, *, format, fields, filter=None))]
-#[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn parse(
     py: Python<'_>,
     lines: Lines,
@@ -305,7 +299,7 @@ pub(crate) fn parse(
     let filter = checked(filter.as_deref(), &format)?;
     py.detach(|| {
         let tabulator = Tabulator::of(&format, lines.text(), fields.as_deref(), filter.as_ref());
-        let mut tabulator = tabulator.map_err(unknown_field)?;
+        let mut tabulator = tabulator.map_err(error)?;
         lines.push_all(&mut tabulator)?;
         PyTable::new(tabulator.finish())
     })
@@ -314,8 +308,6 @@ pub(crate) fn parse(
 /// The fields of a chunk's lines, the lines that gave none, and where all of them went.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, rejects=None, filter=None))]
-#[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
-#[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
 pub(crate) fn tabulate<'py>(
     py: Python<'py>,
     data: &[u8],
@@ -330,8 +322,8 @@ pub(crate) fn tabulate<'py>(
     let chunk = chunk(kind, data, span)?;
     let mut rejects = rejects_of(rejects);
     let (table, lines) = py.detach(|| {
-        let (table, lines) = tailrace_core::tabulate(reader, filter, chunk, rejects.as_mut())
-            .map_err(batch_error)?;
+        let (table, lines) =
+            tailrace_core::tabulate(reader, filter, chunk, rejects.as_mut()).map_err(error)?;
         PyTable::new(table).map(|table| (table, lines))
     })?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
@@ -347,8 +339,6 @@ fn rejects_of(place: Option<(Vec<u8>, u64)>) -> Option<Rejects> {
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None,
                     filter=None))]
-#[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
-#[expect(clippy::needless_pass_by_value, reason = "arguments of Python's")]
 pub(crate) fn write_rows<'py>(
     py: Python<'py>,
     data: &[u8],
@@ -371,7 +361,7 @@ pub(crate) fn write_rows<'py>(
             tailrace_core::write_rows(&mut reader, filter, output, chunk, &mut out, rejects)
                 .map(|lines| (out, lines))
         })
-        .map_err(batch_error)?;
+        .map_err(error)?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
     Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
 }
@@ -401,5 +391,5 @@ pub(crate) fn samples<'py>(
     let shown = |one: tailrace_core::Sample| {
         (one.number, one.byte, one.expected, PyBytes::new(py, &one.line))
     };
-    Ok(samples.map_err(batch_error)?.into_iter().map(shown).collect())
+    Ok(samples.map_err(error)?.into_iter().map(shown).collect())
 }

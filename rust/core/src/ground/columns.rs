@@ -130,6 +130,17 @@ impl Bits {
     }
 }
 
+/// A table by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedRows {
+    /// The names of its columns.
+    pub names: Vec<String>,
+    /// What they hold.
+    pub rows: Rows,
+    /// What there is to say of all of it, by names.
+    pub metadata: Vec<(String, String)>,
+}
+
 /// Some of the accepted lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {

@@ -9,7 +9,7 @@ mod panes;
 mod value;
 
 pub use cell::Cell;
-pub use columns::{Bits, Column, Rows, Values};
+pub use columns::{Bits, Column, NamedRows, Rows, Values};
 pub use counters::{Counters, Reason};
 pub use lossy::lossy;
 pub use panes::Panes;

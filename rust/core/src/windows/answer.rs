@@ -3,6 +3,7 @@
 use super::aggregate::About;
 use super::composite;
 use super::keys::KeyTable;
+use super::pane::Pane;
 use super::rank::{Order, Ranker, Ranking};
 use super::settings::Settings;
 use super::totals::Totals;
@@ -37,6 +38,19 @@ pub struct Snapshot {
     pub lines: Counters,
 }
 
+/// A pane that was handed out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClosedPane<T> {
+    /// Where it begins, in microseconds since the epoch.
+    pub start: i64,
+    /// Where it ends.
+    pub end: i64,
+    /// What there is of its keys.
+    pub content: T,
+    /// Where the lines up to its end went that no pane before it has told.
+    pub lines: Counters,
+}
+
 /// What an answer is made by.
 pub(super) struct Asked<'a> {
     pub(super) settings: &'a Settings,
@@ -54,13 +68,9 @@ impl Asked<'_> {
         mut ranking: Option<&mut Ranking>,
         lines: Counters,
     ) -> Snapshot {
-        let Settings { plan, order, limit, values, changes, .. } = self.settings;
+        let Settings { order, limit, changes, .. } = self.settings;
         let (start, end) = self.bounds;
-        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
-        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
-        let cell = |place: usize, id: u32, count: u64| {
-            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
-        };
+        let cell = self.cells(totals);
         let other = other.filter(|&id| totals.count(id) > 0);
         let &Order { by, ascending } = order;
         let ranker = Ranker {
@@ -96,6 +106,29 @@ impl Asked<'_> {
             other: other.map(|id| totals.count(id)),
             gone: changes.map(|changes| self.keys_of(&changes.gone)),
             lines,
+        }
+    }
+
+    /// What was asked of the keys of a pane, in their order.
+    pub(super) fn pane(&self, pane: &Pane, other: Option<u32>) -> Rows {
+        let mut totals = Totals::new(&self.settings.plan, true);
+        totals.enter(pane.entries().iter().copied(), pane.columns(), 0, None);
+        let except = other.filter(|&id| totals.count(id) > 0);
+        // Where nothing tells keys apart they are in their own order.
+        let cell = Some(|_: u32, _: u64| Cell::Null);
+        let ranker = Ranker { totals: &totals, keys: self.keys, ascending: false, except, cell };
+        let cell = self.cells(&totals);
+        self.rows(&ranker.top(None), except, |place, id| cell(place, id, totals.count(id)))
+    }
+
+    /// What there is to say of a key, to what was asked at a place.
+    fn cells(&self, totals: &Totals) -> impl Fn(usize, u32, u64) -> Cell {
+        let Settings { plan, values, .. } = self.settings;
+        let (start, end) = self.bounds;
+        #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
+        let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
+        move |place, id, count| {
+            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
         }
     }
 

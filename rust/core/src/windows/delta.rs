@@ -90,7 +90,7 @@ impl Reach {
 
 /// What a delta knew of keys: a chunk has mostly those of the one before.
 #[derive(Debug, Default)]
-pub struct Spent {
+pub(crate) struct KeyCache {
     keys: Dictionary,
     panes_before: usize,
 }
@@ -302,26 +302,26 @@ impl Delta {
     }
 
     /// Starts empty, but with what an earlier one knew of keys. Both have to hash alike.
-    pub(crate) fn after(
-        spent: Option<Spent>,
+    pub(crate) fn with_cache(
+        cache: Option<KeyCache>,
         source: usize,
         columns: Vec<Box<dyn Column>>,
     ) -> Self {
         let fresh = Self::new(source, columns);
-        let Some(Spent { keys, panes_before }) = spent else { return fresh };
+        let Some(KeyCache { keys, panes_before }) = cache else { return fresh };
         Self { keys, panes_before, ..fresh }
     }
 
     /// Keeps what is of use to the next one when all of it was added.
-    pub fn spent(self) -> Spent {
+    pub(crate) fn into_cache(self) -> KeyCache {
         let Self { mut keys, panes, panes_before, .. } = self;
         // By their panes marks are known that are of chunks before.
         let panes_before = panes_before + panes.len();
         if panes_before > MOST_PANES {
-            return Spent::default();
+            return KeyCache::default();
         }
         keys.renew();
-        Spent { keys, panes_before }
+        KeyCache { keys, panes_before }
     }
 
     /// The places of entries, pane by pane, each in order.

@@ -1,6 +1,7 @@
 //! What a state is made by.
 
 use super::aggregate::Plan;
+use super::given::InputError;
 use super::rank::Order;
 use crate::ground::{Kind, Panes};
 
@@ -47,6 +48,44 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How windows of these lengths look back that are answered every slide, all in microseconds.
+    /// A length that is none is since the start; without a slide there is one window of everything.
+    ///
+    /// All keys come, the most frequent first; what is asked of them is left open.
+    pub fn of_windows(
+        lengths: &[Option<i64>],
+        slide: Option<i64>,
+        offset: i64,
+        lateness: i64,
+    ) -> Result<Self, InputError> {
+        let none = Self {
+            panes: None,
+            lengths: vec![None],
+            step: 1,
+            clock: Clock::Manual,
+            sources: 0,
+            limit: None,
+            order: Order { by: None, ascending: false },
+            changes: false,
+            max_keys: None,
+            plan: Plan::default(),
+            keys: Vec::new(),
+            values: Vec::new(),
+            raw: [Vec::new(), Vec::new()],
+        };
+        let Some(slide) = slide else { return Ok(none) };
+        if slide < 1 || lengths.is_empty() || lengths.iter().flatten().any(|&length| length < 1) {
+            return Err(InputError::value("a window has a length and a slide"));
+        }
+        let width = lengths.iter().flatten().fold(slide, |width, &length| gcd(width, length));
+        Ok(Self {
+            panes: Some(Panes { width, offset, lateness }),
+            lengths: lengths.iter().map(|length| length.map(|length| length / width)).collect(),
+            step: slide / width,
+            ..none
+        })
+    }
+
     /// Counts of keys of one field, largest first.
     pub fn counting(panes: Option<Panes>, length: i64, clock: Clock, kind: Kind) -> Self {
         Self {
@@ -69,5 +108,32 @@ impl Settings {
     /// The longest look back that ends.
     pub(super) fn longest(&self) -> Option<i64> {
         self.lengths.iter().copied().flatten().max()
+    }
+}
+
+fn gcd(mut one: i64, mut other: i64) -> i64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_are_as_long_as_what_divides_all_lengths_and_the_slide() {
+        let of = |lengths: &[Option<i64>], slide| {
+            let settings = Settings::of_windows(lengths, slide, 1, 2).unwrap();
+            let width = settings.panes.map(|panes| panes.width);
+            (width, settings.lengths, settings.step)
+        };
+        assert_eq!(of(&[Some(30), None], Some(20)), (Some(10), vec![Some(3), None], 2));
+        assert_eq!(of(&[Some(30)], None), (None, vec![None], 1));
+        for lengths in [&[][..], &[Some(0)], &[Some(1), Some(-1)]] {
+            assert!(Settings::of_windows(lengths, Some(1), 0, 0).is_err());
+        }
+        assert!(Settings::of_windows(&[Some(1)], Some(0), 0, 0).is_err());
     }
 }

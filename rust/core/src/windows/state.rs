@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Asked, Snapshot};
+use super::answer::{Asked, ClosedPane, Snapshot};
 use super::delta::{Delta, Entry, Past, Reach};
 use super::gathered::Gathered;
 use super::keys::KeyTable;
@@ -19,7 +19,7 @@ use super::settings::{Clock, Settings};
 use super::totals::Totals;
 use super::watermark::Watermark;
 use super::window::Window;
-use crate::ground::{Counters, Kind, Panes};
+use crate::ground::{Counters, Kind, Panes, Rows};
 
 /// Everything that is remembered between chunks.
 #[derive(Debug)]
@@ -43,8 +43,10 @@ pub struct State {
     unsettled: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
-    /// What those had let go of whose panes were added.
+    /// What those had let go of whose panes were added, and what was handed out.
     past: Option<Past>,
+    /// Whether panes are handed out.
+    hands_out: bool,
 }
 
 impl State {
@@ -75,6 +77,7 @@ impl State {
             oldest: None,
             newest: None,
             past: None,
+            hands_out: false,
         }
     }
 
@@ -144,12 +147,23 @@ impl State {
             note(reached.max(*pane), lines);
         }
         if let Some(past) = delta.past {
-            let past = self.past.map_or(past, |known| known.with(past));
-            self.past = Some(past);
-            self.schedule.begin(past.whole_from);
-            self.first = [self.first, past.first].into_iter().flatten().min();
+            self.let_go(past);
         }
         self.watermark.note(delta.source, delta.reach.newest());
+    }
+
+    /// Notes what is not here any more.
+    fn let_go(&mut self, past: Past) {
+        let past = self.past.map_or(past, |known| known.with(past));
+        self.past = Some(past);
+        self.schedule.begin(past.whole_from);
+        self.first = [self.first, past.first].into_iter().flatten().min();
+    }
+
+    /// Adds a source, and returns its number. Until it tells a time it holds the watermark back; its
+    /// events are late by its own times, and by panes that are closed already.
+    pub fn add_source(&mut self) -> usize {
+        self.watermark.add_source()
     }
 
     /// Leaves a source that has ended out of the watermark.
@@ -196,7 +210,10 @@ impl State {
             }
             self.unsettled.entry(number).or_default().add(&lines);
         }
-        self.watermark.raise(last.map(|number| panes.end(number)));
+        // Who takes panes is told of all lines, behind the newest event too.
+        let rest = self.unsettled.last_key_value().map(|(&number, _)| number);
+        let rest = rest.filter(|&number| self.hands_out && number > i64::MIN);
+        self.watermark.raise(last.max(rest).map(|number| panes.end(number)));
     }
 
     /// Answers the next end that the watermark has reached, if there is one; of several lengths
@@ -251,6 +268,55 @@ impl State {
         self.schedule.next(self.passed(panes)?, open)
     }
 
+    /// Closes the next pane that the watermark has passed and hands out what was asked of its keys,
+    /// in ascending order, null last. Panes without an event and without a line do not come.
+    ///
+    /// It goes into no window, and its keys are let go of: there is no answer of a window that
+    /// would hold it. So who takes panes does not ask for snapshots as well. Nothing is limited:
+    /// neither rows nor, by `max_keys`, keys.
+    pub fn next_pane(&mut self) -> Option<ClosedPane<Rows>> {
+        self.hand_out(|state, _, pane| {
+            let bounds = (Some(pane.start), Some(pane.end));
+            let asked = Asked { settings: &state.settings, keys: &state.keys, bounds };
+            asked.pane(&pane.content, state.window.other())
+        })
+    }
+
+    /// The same, but what the pane holds of its keys, for states that add it to their own.
+    pub fn next_partials(&mut self) -> Option<ClosedPane<Delta>> {
+        self.hand_out(|state, number, pane| {
+            let delta = Delta::new(0, state.settings.plan.columns());
+            let mut gathered = Gathered::new(delta, &state.keys, state.window.other());
+            let counted = gathered.pane(number, &pane.content);
+            gathered.lines(Some(number), pane.lines.without(counted));
+            gathered.finish()
+        })
+    }
+
+    fn hand_out<T>(
+        &mut self,
+        show: impl FnOnce(&Self, i64, &ClosedPane<Pane>) -> T,
+    ) -> Option<ClosedPane<T>> {
+        let panes = self.settings.panes?;
+        self.hands_out = true;
+        let passed = panes.number(self.watermark.time()?).saturating_sub(1);
+        // Every pane with an event has a line. Those before any time come with the first pane.
+        let has_line = |&(&number, lines): &(&i64, &Counters)| {
+            number > i64::MIN && *lines != Counters::default()
+        };
+        let number = *self.unsettled.range(..=passed).find(has_line)?.0;
+        let lines = self.settle(number);
+        let mut content = self.open.remove(&number).unwrap_or_default();
+        content.close(&mut self.keys);
+        let (start, end) = (panes.end(number.saturating_sub(1)), panes.end(number));
+        let pane = ClosedPane { start, end, content, lines };
+        let content = show(self, number, &pane);
+        self.window.release(&pane.content, &mut self.keys);
+        let whole_from = number.saturating_add(1);
+        self.let_go(Past { whole_from, first: None, since_start: false });
+        Some(ClosedPane { start, end, content, lines })
+    }
+
     /// Moves the window so that it ends with this pane.
     fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
@@ -259,11 +325,19 @@ impl State {
             self.window.enter(closed, pane, &mut self.keys);
         }
         self.window.leave_below(number, &mut self.keys);
+        self.settle(number);
+        self.schedule.answer(number, self.window.is_empty());
+    }
+
+    /// Counts the lines up to this pane among those that were told, and returns them.
+    fn settle(&mut self, number: i64) -> Counters {
+        let mut lines = Counters::default();
         while let Some(entry) = self.unsettled.first_entry().filter(|entry| *entry.key() <= number)
         {
-            self.settled.add(&entry.remove());
+            lines.add(&entry.remove());
         }
-        self.schedule.answer(number, self.window.is_empty());
+        self.settled.add(&lines);
+        lines
     }
 
     fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {

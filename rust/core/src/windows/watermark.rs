@@ -14,7 +14,7 @@ pub(super) struct Watermark {
     time: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Source {
     newest: Option<i64>,
     /// Whether the watermark does without it until it tells a time again.
@@ -25,8 +25,13 @@ struct Source {
 impl Watermark {
     /// Starts before any time.
     pub(super) fn new(clock: Clock, lateness: i64, sources: usize) -> Self {
-        let source = Source { newest: None, idle: false, ended: false };
-        Self { clock, lateness, sources: vec![source; sources], time: None }
+        Self { clock, lateness, sources: vec![Source::default(); sources], time: None }
+    }
+
+    /// Adds a source that has shown nothing yet, and returns its number.
+    pub(super) fn add_source(&mut self) -> usize {
+        self.sources.push(Source::default());
+        self.sources.len() - 1
     }
 
     /// Where it stands.

@@ -148,13 +148,18 @@ impl Window {
             if let Some(past) = &mut self.past {
                 past.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
             }
-            for &(key, _) in pane.entries() {
-                // Keys are client addresses and paths, so there is no end of them. One that
-                // was left here at zero would stay for the life of the process.
-                if keys.release(key) {
-                    let rankings = self.backs.iter_mut().flat_map(|back| &mut back.ranking);
-                    rankings.for_each(|ranking| ranking.forget(key));
-                }
+            self.release(&pane, keys);
+        }
+    }
+
+    /// Lets go of the keys of a pane that is in no window, or in none any more.
+    pub(crate) fn release(&mut self, pane: &Pane, keys: &mut KeyTable) {
+        for &(key, _) in pane.entries() {
+            // Keys are client addresses and paths, so there is no end of them. One that
+            // was left here at zero would stay for the life of the process.
+            if keys.release(key) {
+                let rankings = self.backs.iter_mut().flat_map(|back| &mut back.ranking);
+                rankings.for_each(|ranking| ranking.forget(key));
             }
         }
     }

@@ -116,7 +116,7 @@ pub(super) fn kind_of(seen: Seen) -> (Kind, bool) {
 
 /// What two kinds are together, as when values are added: whole numbers among floats are floats,
 /// but in keys, where they would be others.
-fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
+pub(crate) fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
     match (one, other) {
         (None, kind) | (kind, None) => Some(kind),
         (one, other) if one == other => Some(one),

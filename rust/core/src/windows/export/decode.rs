@@ -21,7 +21,7 @@ impl Layout {
     }
 
     /// Reads a head; what is in the panes comes entry by entry.
-    pub fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
+    pub(crate) fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
         let mut rest = head;
         let importer = self.importer_of(&mut rest, head.len(), seed)?;
         if rest.is_empty() {
@@ -70,7 +70,7 @@ impl Layout {
 
 /// Makes a delta of entries that were written.
 #[derive(Debug)]
-pub struct Importer {
+pub(crate) struct Importer {
     delta: Delta,
     panes: Option<Panes>,
     /// Where the columns of the export are in the plan.
@@ -85,7 +85,7 @@ pub struct Importer {
 impl Importer {
     /// Adds a row of a table; `key` is nothing for the keys that there was no room for. Parts are
     /// in the order of the export's columns. What is out of place is nothing.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         start: i64,
         key: Option<&[Value<'_>]>,
@@ -120,12 +120,12 @@ impl Importer {
     }
 
     /// Which parts a row has: as many as the export has columns of aggregates.
-    pub fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         self.places.len()
     }
 
     /// The delta of all of them; nothing where there are more lines than there can be.
-    pub fn finish(self) -> Option<Imported> {
+    pub(crate) fn finish(self) -> Option<Imported> {
         let Self { mut delta, keys, values, .. } = self;
         let counted = delta.entries.iter().map(|entry| u64::from(entry.count)).sum();
         let mut lines = Counters::of_counted(counted);

@@ -45,7 +45,7 @@ impl Layout {
     }
 
     /// Writes all of a delta but what is in its panes.
-    pub fn head(&self, delta: &Delta) -> Vec<u8> {
+    pub(crate) fn head(&self, delta: &Delta) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.push(VERSION);
         out.push(self.panes.is_some().into());

@@ -56,7 +56,7 @@ mod rows;
 
 use std::fmt;
 
-pub use decode::Importer;
+pub(crate) use agree::agreed;
 
 use super::aggregate::Plan;
 use super::delta::Delta;
@@ -65,7 +65,7 @@ use crate::ground::{Kind, Panes};
 const MAGIC: [u8; 4] = *b"tlrc";
 
 /// Of the format. It changes whenever bytes would mean something else, here or in a part.
-pub const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// More lines than this no log has; their sum fits.
 const MOST_LINES: u64 = 1 << 53;

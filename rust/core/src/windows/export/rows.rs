@@ -12,7 +12,7 @@ impl Layout {
     /// A delta as a table: where each pane begins, the fields of the key, the count, and for each
     /// column of the plan a part; last, where there are such rows, whether they are of the keys
     /// that there was no room for. Nothing where the parts of a column are longer than 31 bits tell.
-    pub fn rows(&self, delta: &Delta) -> Option<Rows> {
+    pub(crate) fn rows(&self, delta: &Delta) -> Option<Rows> {
         let keys = Ranked::new(delta);
         let sorted = Sorted::new(delta, &keys);
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();

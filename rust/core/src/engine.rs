@@ -1,0 +1,471 @@
+//! A query and all that is remembered for it, in one: what the bindings hold.
+//!
+//! It is about logs, whose chunks it absorbs, or about events that somebody adds by columns and a
+//! clock that is moved by hand. Threads may share it: any number of them absorb at once, without
+//! the lock on what is remembered; what they have absorbed is added one after the other.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::ground::{Kind, NamedRows};
+use crate::query::{Events, Origin, Query, Time};
+use crate::text::filter::{Filter, FilterError};
+use crate::text::flume::BatchError;
+use crate::text::format::{Format, SpecError, UnknownField};
+use crate::text::lines::Chunk;
+use crate::windows::aggregate::{Ask, Plan, PlanError};
+use crate::windows::answer::ClosedPane;
+use crate::windows::delta::{Delta, KeyCache};
+use crate::windows::export::{Imported, Layout, Seen, Typed};
+use crate::windows::given::{Given, InputError, Piece, for_each, kinds_with};
+use crate::windows::keys::Seed;
+use crate::windows::merging::GivenTable;
+use crate::windows::settings::{Clock, Settings};
+use crate::windows::state::State;
+
+/// So many events become one delta: few enough that what they are sorted into stays at hand.
+const EVENTS_AT_ONCE: usize = 1 << 16;
+
+/// More threads than this do not absorb at once.
+const MOST_CACHES: usize = 16;
+
+/// A query, the state of its windows, and what it knows of keys.
+#[derive(Debug)]
+pub struct Engine {
+    query: Query,
+    /// Of the columns of answers.
+    names: Vec<String>,
+    clock: Clock,
+    /// Whether an answer is about everything since the start.
+    since_start: bool,
+    inner: Mutex<Inner>,
+    /// Of deltas that were applied, for those that come next.
+    caches: Mutex<Vec<KeyCache>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// What the fields of keys are, and the values.
+    keys: Vec<Seen>,
+    values: Vec<Seen>,
+}
+
+/// The logs that a query is about.
+#[derive(Debug)]
+pub struct Logs {
+    /// What their lines look like; a field is of one type in all of them.
+    pub formats: Vec<Format>,
+    /// Which time events have.
+    pub time: Time,
+    /// Which lines are events.
+    pub filter: Option<Filter>,
+    /// How many there are.
+    pub sources: usize,
+    /// When it begins, in microseconds since the epoch.
+    pub start: i64,
+}
+
+/// Why something cannot be asked, or what was given cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineError {
+    /// Something is of a type or a value that cannot be.
+    Input(InputError),
+    /// The filter cannot be asked of these lines.
+    Filter(FilterError),
+    /// The chunk is malformed as a whole.
+    Batch(BatchError),
+    /// A panic left it half changed.
+    Unusable,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(error) => error.fmt(f),
+            Self::Filter(error) => f.write_str(&error.message),
+            Self::Batch(error) => error.fmt(f),
+            Self::Unusable => f.write_str("unusable: an earlier call panicked"),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+impl<E: Into<InputError>> From<E> for EngineError {
+    fn from(error: E) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+impl From<FilterError> for EngineError {
+    fn from(error: FilterError) -> Self {
+        Self::Filter(error)
+    }
+}
+
+impl From<BatchError> for EngineError {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
+    }
+}
+
+impl From<PlanError> for InputError {
+    fn from(error: PlanError) -> Self {
+        Self::Value(error.0)
+    }
+}
+
+impl From<SpecError> for InputError {
+    fn from(error: SpecError) -> Self {
+        Self::Value(error.message)
+    }
+}
+
+impl From<UnknownField> for InputError {
+    fn from(error: UnknownField) -> Self {
+        Self::Value(format!("no field {:?} in this format", error.name))
+    }
+}
+
+impl Engine {
+    /// Of lines of logs. Keys and values are hashed by the random number.
+    pub fn of_logs(
+        by: Vec<String>,
+        asks: Vec<Ask>,
+        settings: Settings,
+        random: u64,
+        logs: Logs,
+    ) -> Result<Self, EngineError> {
+        let Logs { formats, time, filter, sources, start } = logs;
+        let seed = Seed::new(random);
+        let plan = Plan::new(asks, &seed)?;
+        if let Some(filter) = &filter {
+            formats.iter().try_for_each(|format| filter.check(format))?;
+        }
+        let kinds = |fields: &[String], what| {
+            let kinds = fields.iter().map(|field| kind_in(&formats, field, what));
+            kinds.collect::<Result<Vec<_>, _>>()
+        };
+        let keys = kinds(&by, "count by")?;
+        let values = kinds(plan.fields(), "aggregate")?;
+        plan.kinds(&values)?;
+        let clock = if time == Time::Arrival { Clock::Arrival } else { Clock::Events };
+        let known = |kinds: Vec<Kind>| kinds.into_iter().map(|kind| Some((kind, false))).collect();
+        let panes = settings.panes;
+        let query =
+            Query { by: by.into_iter().map(Into::into).collect(), plan, time, panes, filter, seed };
+        let settings = Settings { clock, sources, ..settings };
+        Ok(Self::new(query, settings, [known(keys), known(values)], start))
+    }
+
+    /// Of events that are added by columns, while the clock is moved by hand.
+    pub fn of_events(
+        by: Vec<String>,
+        asks: Vec<Ask>,
+        settings: Settings,
+        random: u64,
+    ) -> Result<Self, EngineError> {
+        let seed = Seed::new(random);
+        let plan = Plan::new(asks, &seed)?;
+        let panes = settings.panes;
+        if panes.is_none() {
+            return Err(no_window());
+        }
+        let unseen = [vec![None; by.len()], vec![None; plan.fields().len()]];
+        let by = by.into_iter().map(Into::into).collect();
+        let query = Query { by, plan, time: Time::Log, panes, filter: None, seed };
+        let settings = Settings { clock: Clock::Manual, sources: 0, ..settings };
+        Ok(Self::new(query, settings, unseen, 0))
+    }
+
+    fn new(query: Query, settings: Settings, [keys, values]: [Vec<Seen>; 2], start: i64) -> Self {
+        let by = query.by.iter().map(ToString::to_string);
+        let names = by.chain(query.plan.asks().map(|ask| ask.name.clone()));
+        let changes = ["rank", "moved"].iter().filter(|_| settings.changes);
+        let names = names.chain(changes.map(|&name| name.to_owned())).collect();
+        let settings = Settings { plan: query.plan.clone(), ..settings };
+        let (clock, since_start) = (settings.clock, settings.lengths.contains(&None));
+        let (state, caches) = (State::new(settings, start), Mutex::default());
+        let mut inner = Inner { state, keys: Vec::new(), values: Vec::new() };
+        inner.set_kinds(keys, values);
+        Self { query, names, clock, since_start, inner: Mutex::new(inner), caches }
+    }
+
+    /// The names of the columns of answers.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The fields whose values are wanted.
+    pub fn fields(&self) -> &[String] {
+        self.query.plan.fields()
+    }
+
+    /// Works out what a chunk adds, on any thread.
+    pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, EngineError> {
+        let cache = lock(&self.caches)?.pop();
+        Ok(self.query.absorb_with(cache, chunk, origin)?)
+    }
+
+    /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
+    pub fn apply(&self, delta: Delta) -> Result<(), EngineError> {
+        self.with(|state| state.apply(&delta))?;
+        self.keep_cache(delta)
+    }
+
+    fn keep_cache(&self, delta: Delta) -> Result<(), EngineError> {
+        let mut caches = lock(&self.caches)?;
+        if caches.len() < MOST_CACHES {
+            caches.push(delta.into_cache());
+        }
+        Ok(())
+    }
+
+    /// Adds an event for each row, and tells which rows were late. Where there are errors, nothing
+    /// is added.
+    pub fn add<P: Piece>(
+        &self,
+        keys: &[Given<P>],
+        values: &[Given<P>],
+        times: &Given<P>,
+    ) -> Result<Vec<usize>, EngineError> {
+        let times = times.times()?;
+        for (columns, each) in [(keys, "key"), (values, "value")] {
+            if let Some(column) = columns.iter().find(|column| column.rows() != times.len()) {
+                let (rows, times) = (column.rows(), times.len());
+                let message = format!("{rows} {each}s but {times} times; each {each} has its time");
+                return Err(InputError::Value(message).into());
+            }
+        }
+        let seen = lock(&self.inner)?.kinds_with(keys, values)?;
+        self.query
+            .plan
+            .kinds(&kinds_of(&seen[1], Kind::Int))
+            .map_err(|PlanError(what)| InputError::Type(what))?;
+        let (mut start, mut late) = (0, Vec::new());
+        while start < times.len() {
+            let end = times.len().min(start + EVENTS_AT_ONCE);
+            let delta = self.delta_of(keys, values, &times, start..end)?;
+            let mut inner = lock(&self.inner)?;
+            // Another thread may have added others meanwhile.
+            if start == 0 {
+                let [keys, values] = inner.kinds_with(keys, values)?;
+                inner.set_kinds(keys, values);
+            }
+            if let Some(open) = inner.state.late_before() {
+                late.extend((start..end).filter(|&row| times[row] < open));
+            }
+            inner.state.apply(&delta);
+            drop(inner);
+            self.keep_cache(delta)?;
+            start = end;
+        }
+        Ok(late)
+    }
+
+    fn delta_of<P: Piece>(
+        &self,
+        keys: &[Given<P>],
+        values: &[Given<P>],
+        times: &[i64],
+        rows: Range<usize>,
+    ) -> Result<Delta, EngineError> {
+        let Query { plan, seed, panes, .. } = &self.query;
+        let panes = panes.ok_or_else(no_window)?;
+        let cache = lock(&self.caches)?.pop();
+        let mut events = Events::with_cache(cache, panes, plan.clone(), seed.clone());
+        if let ([keys], []) = (keys, values)
+            && let Some(texts) = keys.texts(rows.clone())
+        {
+            events.push_texts(texts.zip(times[rows].iter().copied()));
+            return Ok(events.finish());
+        }
+        let columns: Vec<&Given<P>> = keys.iter().chain(values).collect();
+        for_each(&columns, rows, |row, cells| {
+            let (key, values) = cells.split_at(keys.len());
+            events.push(key, values, times[row]);
+        });
+        Ok(events.finish())
+    }
+
+    /// Does something with the state.
+    pub fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> Result<T, EngineError> {
+        Ok(run(&mut lock(&self.inner)?.state))
+    }
+
+    /// Moves the clock. Where that is done by hand, what was not answered until now never is.
+    pub fn advance(&self, now: i64) -> Result<(), EngineError> {
+        self.with(|state| {
+            if self.clock == Clock::Manual {
+                state.skip();
+            }
+            state.advance(now);
+        })
+    }
+
+    /// Ends the input; where the clock is moved by hand, up to the last window that holds an event.
+    pub fn finish(&self) -> Result<(), EngineError> {
+        self.with(|state| {
+            let by_hand = self.clock == Clock::Manual;
+            if by_hand {
+                state.skip();
+            }
+            state.finish(by_hand);
+        })
+    }
+
+    /// Hands out the next pane that is closed ([`State::next_pane`]), with what was asked of its keys,
+    /// or with `partials` as a table that another engine merges.
+    pub fn next_pane(&self, partials: bool) -> Result<Option<ClosedPane<NamedRows>>, EngineError> {
+        let mut inner = lock(&self.inner)?;
+        if partials {
+            let Some(pane) = inner.state.next_partials() else { return Ok(None) };
+            let ClosedPane { start, end, content, lines } = pane;
+            let content = self.layout(&inner).table(&content)?;
+            return Ok(Some(ClosedPane { start, end, content, lines }));
+        }
+        let Some(pane) = inner.state.next_pane() else { return Ok(None) };
+        let ClosedPane { start, end, content: rows, lines } = pane;
+        let names = self.names.iter().take(rows.columns.len()).cloned().collect();
+        let content = NamedRows { names, rows, metadata: Vec::new() };
+        Ok(Some(ClosedPane { start, end, content, lines }))
+    }
+
+    /// All that it holds, for another engine.
+    pub fn export(&self) -> Result<Vec<u8>, EngineError> {
+        let (layout, delta) = self.held()?;
+        Ok(layout.encode(&delta))
+    }
+
+    /// The same as a table, of which a row is a key in a pane.
+    pub fn export_table(&self) -> Result<NamedRows, EngineError> {
+        let (layout, delta) = self.held()?;
+        Ok(layout.table(&delta)?)
+    }
+
+    /// Adds what another one holds. Where there is an error, nothing is added.
+    pub fn merge(&self, bytes: &[u8]) -> Result<(), EngineError> {
+        self.import(|layout, seed| Ok(layout.decode(bytes, seed)?))
+    }
+
+    /// Adds what another one holds as a table. Where there is an error, nothing is added.
+    pub fn merge_table<P: Piece>(&self, table: &GivenTable<P>) -> Result<(), EngineError> {
+        self.import(|layout, seed| layout.read_table(table, seed))
+    }
+
+    fn held(&self) -> Result<(Layout, Delta), EngineError> {
+        let inner = lock(&self.inner)?;
+        Ok((self.layout(&inner), inner.state.export()))
+    }
+
+    fn import(
+        &self,
+        read: impl FnOnce(&Layout, &Seed) -> Result<Imported, InputError>,
+    ) -> Result<(), EngineError> {
+        let mut inner = lock(&self.inner)?;
+        let Imported { delta, keys, values } = read(&self.layout(&inner), &self.query.seed)?;
+        inner.set_kinds(keys, values);
+        inner.state.apply(&delta);
+        Ok(())
+    }
+
+    fn layout(&self, inner: &Inner) -> Layout {
+        let keys = self.query.by.iter().zip(&inner.keys);
+        Layout {
+            panes: self.query.panes,
+            plan: self.query.plan.clone(),
+            keys: keys.map(|(name, &kind)| Typed { name: name.to_string(), kind }).collect(),
+            values: inner.values.clone(),
+            since_start: self.since_start,
+        }
+    }
+}
+
+impl Inner {
+    /// What keys and values are together with those that were there before.
+    fn kinds_with<P: Piece>(
+        &self,
+        keys: &[Given<P>],
+        values: &[Given<P>],
+    ) -> Result<[Vec<Seen>; 2], InputError> {
+        Ok([kinds_with(&self.keys, keys, "key")?, kinds_with(&self.values, values, "value")?])
+    }
+
+    fn set_kinds(&mut self, keys: Vec<Seen>, values: Vec<Seen>) {
+        let raw = [&keys, &values]
+            .map(|seen| seen.iter().map(|seen| seen.is_some_and(|(_, raw)| raw)).collect());
+        self.state.set_kinds(kinds_of(&keys, Kind::Text), kinds_of(&values, Kind::Int), raw);
+        (self.keys, self.values) = (keys, values);
+    }
+}
+
+fn kinds_of(seen: &[Seen], unseen: Kind) -> Vec<Kind> {
+    seen.iter().map(|seen| seen.map_or(unseen, |(kind, _)| kind)).collect()
+}
+
+/// What the values of a field are; the same in all formats.
+fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputError> {
+    let unknown = || UnknownField { name: field.to_owned() };
+    let kinds = formats.iter().map(|format| format.kind(field).ok_or_else(unknown));
+    let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+    let Some(&kind) = kinds.first() else { return Err(InputError::value("no format")) };
+    if kinds.iter().any(|&other| other != kind) {
+        let specs: Vec<_> = formats.iter().map(Format::spec).collect();
+        return Err(InputError::Value(format!(
+            "{field:?} is of several types in the formats {}; give all sources one format, or \
+             {what} another field",
+            specs.join(", ")
+        )));
+    }
+    Ok(kind)
+}
+
+fn no_window() -> EngineError {
+    InputError::value("no window").into()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, EngineError> {
+    mutex.lock().map_err(|_| EngineError::Unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engine() -> Engine {
+        let formats = vec![Format::new("tsv:time:epoch,key").unwrap()];
+        let logs = Logs { formats, time: Time::Log, filter: None, sources: 1, start: 0 };
+        let settings = Settings::of_windows(&[Some(6), Some(9), None], Some(3), 0, 0).unwrap();
+        let asks = Plan::counting().asks().cloned().collect();
+        Engine::of_logs(vec!["key".into()], asks, settings, 1, logs).unwrap()
+    }
+
+    #[test]
+    fn chunks_are_absorbed_while_the_state_is_in_use() {
+        let engine = engine();
+        let origin = Origin {
+            source: 0,
+            format: Format::new("tsv:time:epoch,key").unwrap(),
+            now: 0,
+            max_ahead: None,
+        };
+        let absorb = || engine.absorb(Chunk::Lines(b"5\ta\n6\tb\n"), &origin);
+        let delta = engine.with(|_| absorb()).unwrap().unwrap();
+        engine.apply(delta).unwrap();
+        assert_eq!(engine.with(|state| state.lines().counted), Ok(2));
+    }
+
+    #[test]
+    fn after_a_panic_it_is_unusable() {
+        let engine = engine();
+        let panicked = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| engine.with(|_| panic!("half way")));
+            thread.join().is_err()
+        });
+        assert!(panicked);
+        assert_eq!(engine.finish(), Err(EngineError::Unusable));
+        assert_eq!(EngineError::Unusable.to_string(), "unusable: an earlier call panicked");
+    }
+}

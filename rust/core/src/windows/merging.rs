@@ -1,0 +1,130 @@
+//! What a window holds as a table, for other windows.
+//!
+//! A row is a key in a pane: where the pane begins, the fields of the key, the count, and each
+//! aggregate's part as bytes. What belongs to no row is in the metadata: under `tailrace` the head
+//! of the same export as bytes, in hexadecimal digits.
+
+use std::iter::once;
+
+use super::delta::Delta;
+use super::export::{ImportError, Imported, Layout, VERSION};
+use super::given::{Given, InputError, Piece, for_each};
+use super::keys::Seed;
+use crate::ground::{NamedRows, Value};
+
+/// Where the head is.
+const HEAD: &str = "tailrace";
+
+/// The name of the column that tells the row of keys without room from the null key.
+const OTHER: &str = "other";
+
+/// A table that somebody gave.
+#[derive(Debug)]
+pub struct GivenTable<P> {
+    /// The names of its columns.
+    pub names: Vec<String>,
+    /// Its columns.
+    pub columns: Vec<Given<P>>,
+    /// What its metadata has under a name.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Layout {
+    /// A delta as a table.
+    pub(crate) fn table(&self, delta: &Delta) -> Result<NamedRows, InputError> {
+        let rows = self.rows(delta).ok_or_else(|| {
+            InputError::value("more than a table of Arrow holds in a column; export it as bytes")
+        })?;
+        let mut names = self.table_names();
+        if rows.columns.len() > names.len() {
+            names.push(OTHER.to_owned());
+        }
+        let aggregates: Vec<_> = self.plan.column_names().collect();
+        let mut metadata = vec![
+            (HEAD.to_owned(), to_hex(&self.head(delta))),
+            ("tailrace.version".to_owned(), VERSION.to_string()),
+            ("tailrace.aggregates".to_owned(), aggregates.join(", ")),
+        ];
+        if let Some(panes) = self.panes {
+            metadata.push(("tailrace.pane_us".to_owned(), panes.width.to_string()));
+            metadata.push(("tailrace.offset_us".to_owned(), panes.offset.to_string()));
+        }
+        Ok(NamedRows { names, rows, metadata })
+    }
+
+    /// The names of the columns that there always are.
+    fn table_names(&self) -> Vec<String> {
+        let keys = self.keys.iter().map(|key| key.name.as_str());
+        let names = once("pane").chain(keys).chain(once("count"));
+        names.chain(self.plan.column_names()).map(str::to_owned).collect()
+    }
+
+    /// Reads a table and adds up: a delta for a state of this layout.
+    pub(crate) fn read_table<P: Piece>(
+        &self,
+        table: &GivenTable<P>,
+        seed: &Seed,
+    ) -> Result<Imported, InputError> {
+        let head = table.metadata.iter().find(|(name, _)| name == HEAD);
+        let head = head.and_then(|(_, hex)| of_hex(hex)).ok_or_else(|| {
+            InputError::value(
+                "the table has no metadata of a window's export; what does not keep the metadata \
+                 of a schema, such as a polars data frame, cannot carry it",
+            )
+        })?;
+        let mut importer = self.importer(&head, seed)?;
+        let keys = 1..1 + self.keys.len();
+        let parts = keys.end + 1..keys.end + 1 + importer.parts();
+        let mut wanted = self.table_names();
+        let shown = wanted.join(", ");
+        let columns = table.columns.len();
+        if columns > wanted.len() {
+            wanted.push(OTHER.to_owned());
+        }
+        if table.names != wanted {
+            return Err(InputError::Value(format!(
+                "the table has {columns} columns; those of an export are {shown}, and {OTHER} \
+                 where a window has a limit"
+            )));
+        }
+        let rows = table.columns.first().map_or(0, Given::rows);
+        let mut broken = None;
+        let mut room = Vec::new();
+        for_each(&table.columns.iter().collect::<Vec<_>>(), 0..rows, |row, cells| {
+            room.clear();
+            room.extend(cells[parts.clone()].iter().map_while(|part| match *part {
+                Value::Text(part) => Some(part),
+                _ => None,
+            }));
+            let is_other = matches!(cells.get(parts.end), Some(Value::Int(1)));
+            let key = (!is_other).then_some(&cells[keys.clone()]);
+            let done = match (cells[0], cells[keys.end]) {
+                (Value::Time(start), Value::Int(count)) => importer.push(start, key, count, &room),
+                _ => None,
+            };
+            if done.is_none() {
+                broken = broken.or(Some(row));
+            }
+        });
+        match (broken, importer.finish()) {
+            (None, Some(read)) => Ok(read),
+            (row, _) => Err(ImportError::Row(row.unwrap_or(rows)).into()),
+        }
+    }
+}
+
+impl From<ImportError> for InputError {
+    fn from(error: ImportError) -> Self {
+        Self::Value(error.to_string())
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    let digit = |digit: u8| char::from_digit(digit.into(), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn of_hex(text: &str) -> Option<Vec<u8>> {
+    let pair = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(pair).collect()
+}
