@@ -385,6 +385,7 @@ fn is_method(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::naive;
     use super::*;
     use proptest::prelude::*;
 
@@ -452,96 +453,112 @@ mod tests {
         })
     }
 
-    /// As `split` and `split_common`, with one look at each byte after the other.
-    fn walked(line: &[u8], with_back: bool) -> Result<Fields<'_>, Reject> {
-        let (lead, line) = trim(line);
-        let (open, close) = walked_brackets(line, lead)?;
-        let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
-        let start = blanks(line, close + 1)?;
-        let (request, (status, size)) = match line.get(start) {
-            Some(b'"') => {
-                let start = start + 1;
-                let (end, found) =
-                    walked_closing(line, start, |after| status_and_size(line, after))?;
-                (&line[start..end], found)
-            }
-            Some(b'-') => {
-                let found = status_and_size(line, start + 1).ok_or(Reject::at(start + 1))?;
-                (&line[start..=start], found)
-            }
-            _ => return Err(Reject::at(start)),
+    type Found<'a> = Result<[&'a [u8]; 8], usize>;
+
+    /// The fields of a line, or the byte where it stops being one.
+    fn walked(line: &[u8], with_back: bool) -> Found<'_> {
+        let (lead, end) = naive::trimmed(line, b" \t\r\n");
+        let line = &line[..end];
+        let brackets = naive::brackets(line, lead);
+        let opens = |at: usize| line[at] == b'[' && naive::is_blank(line[at - 1]);
+        let last = (lead + 1..end).rev().find(|&at| opens(at));
+        let is_time = |&(open, close): &(usize, usize)| {
+            next_quote(line, close + 1).is_some() || is_missing_request(line, open, close)
         };
-        let fields = Fields {
-            host: &line[host.0..host.1],
-            user: &line[user.0..user.1],
-            time: &line[open + 1..close],
-            request,
-            status: &line[status.0..status.1],
-            size: &line[size.0..size.1],
-            ..Fields::default()
+        let (open, close) = brackets.into_iter().find(is_time).ok_or(last.unwrap_or(end))?;
+        let [host, _, user] = naive::host_ident_user(&line[..open], lead).ok_or(open)?;
+        let request = naive::after_blanks(line, close + 1);
+        let (request, [status, size]) = if line[request] == b'"' {
+            let (end, found) =
+                closed(line, request + 1, |after| status_and_size_of(line, after)).ok_or(end)?;
+            ((request + 1, end), found)
+        } else {
+            let end = request + 1;
+            ((request, end), status_and_size_of(line, end).ok_or(end)?)
         };
-        match quoted(line, size.1) {
-            None => Ok(fields),
-            Some(start) if with_back => {
-                let (end, agent) = walked_closing(line, start, |after| quoted(line, after))?;
+        let (referer, agent) = match next_quote(line, size.1) {
+            None => ((0, 0), (0, 0)),
+            Some(quote) if !with_back => return Err(quote),
+            Some(quote) => {
+                let (last, agent) =
+                    closed(line, quote + 1, |after| next_quote(line, after)).ok_or(end)?;
                 let ends =
                     |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
-                let (last, ()) = walked_closing(line, agent, ends)?;
-                Ok(Fields { referer: &line[start..end], agent: &line[agent..last], ..fields })
+                let (end, ()) = closed(line, agent + 1, ends).ok_or(end)?;
+                ((quote + 1, last), (agent + 1, end))
             }
-            Some(start) => Err(Reject::at(start - 1)),
-        }
+        };
+        let places = [host, user, (open + 1, close), request, status, size, referer, agent];
+        Ok(places.map(|(start, end)| &line[start..end]))
     }
 
-    fn walked_brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
-        let mut open = None;
-        for at in lead..line.len() {
-            if line[at] == b'[' && at > lead && is_blank(line[at - 1]) {
-                open = Some(at);
-            }
-            if let (b']', Some(open)) = (line[at], open)
-                && (quoted(line, at + 1).is_some() || is_missing_request(line, open, at))
-            {
-                return Ok((open, at));
-            }
-        }
-        Err(Reject::at(open.unwrap_or(line.len())))
+    /// The quote that comes next, with one blank or more before it.
+    fn next_quote(line: &[u8], at: usize) -> Option<usize> {
+        let quote = naive::after_blanks(line, at);
+        (quote > at && line.get(quote) == Some(&b'"')).then_some(quote)
     }
 
-    fn walked_closing<T>(
+    /// The first quote that closes a field which begins here, and what was found after it.
+    fn closed<T>(
         line: &[u8],
         start: usize,
         fits: impl Fn(usize) -> Option<T>,
-    ) -> Result<(usize, T), Reject> {
-        let mut at = start;
-        let mut escaped = None;
-        while at < line.len() {
-            if line[at] == b'\\' {
-                at += 1;
-                if line.get(at) == Some(&b'"') && escaped.is_none() {
-                    escaped = fits(at + 1).map(|found| (at, found));
-                }
-            } else if line[at] == b'"'
-                && let Some(found) = fits(at + 1)
-            {
-                return Ok((at, found));
-            }
-            at += 1;
-        }
-        escaped.ok_or(Reject::at(line.len()))
+    ) -> Option<(usize, T)> {
+        naive::quotes(line, start).into_iter().find_map(|quote| Some((quote, fits(quote + 1)?)))
     }
 
-    fn walked_request(request: &[u8]) -> [Option<&[u8]>; 3] {
-        let mut words = request.splitn(2, |&byte| byte == b' ');
-        let method = words.next().filter(|&method| is_method(method));
-        if method.is_none() {
+    /// Three digits and up to eighteen, a dash in place of either, with blanks before both.
+    fn status_and_size_of(line: &[u8], at: usize) -> Option<[Place; 2]> {
+        let is_number = |(start, end): Place, least: usize, most: usize| {
+            let text = &line[start..end];
+            let is_long = (least..=most).contains(&text.len());
+            text == b"-" || is_long && text.iter().all(u8::is_ascii_digit)
+        };
+        let [status, size, ..] = naive::words(line, at)[..] else { return None };
+        let fits = status.0 > at
+            && is_number(status, 3, 3)
+            && is_number(size, 1, 18)
+            && matches!(line.get(size.1), None | Some(b' ' | b'\t'));
+        fits.then_some([status, size])
+    }
+
+    /// Whether a dash stands for the request: only where all else is in order, the time too.
+    fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
+        let dash = naive::after_blanks(line, close + 1);
+        let is_time = || close - open <= 64 && time::parse(&line[open + 1..close]).is_some();
+        let behind = || status_and_size_of(line, dash + 1);
+        dash > close + 1
+            && line.get(dash) == Some(&b'-')
+            && behind()
+                .is_some_and(|[_, size]| size.1 == line.len() || next_quote(line, size.1).is_some())
+            && is_time()
+    }
+
+    fn walked_request(request: &str) -> [Option<&str>; 3] {
+        let (method, rest) = request.split_once(' ').unwrap_or((request, ""));
+        let is_of_method =
+            |(place, c): (usize, char)| c.is_ascii_alphabetic() || place > 0 && "-_".contains(c);
+        if !(1..=32).contains(&method.len()) || !method.chars().enumerate().all(is_of_method) {
             return [None; 3];
         }
-        let rest = without_spaces(words.next().unwrap_or_default());
-        let last = rest.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        let protocol = last.starts_with(b"HTTP/").then_some(last);
-        let target = without_spaces(&rest[..rest.len() - protocol.map_or(0, <[u8]>::len)]);
-        [method, (!target.is_empty()).then_some(target), protocol]
+        let rest = rest.trim_matches(' ');
+        let (target, last) = rest.rsplit_once(' ').unwrap_or(("", rest));
+        let (target, protocol) =
+            if last.starts_with("HTTP/") { (target, Some(last)) } else { (rest, None) };
+        let target = Some(target.trim_matches(' ')).filter(|target| !target.is_empty());
+        [Some(method), target, protocol]
+    }
+
+    /// Each byte as a character, whatever it is.
+    fn latin(text: &[u8]) -> String {
+        text.iter().copied().map(char::from).collect()
+    }
+
+    /// What a function finds that says where fields stand.
+    fn found(split: impl Fn(&[u8], &mut [Span]) -> Result<(), Reject>, line: &[u8]) -> Found<'_> {
+        let Fields { host, user, time, request, status, size, referer, agent } =
+            Fields::by(split, line).map_err(Reject::byte)?;
+        Ok([host, user, time, request, status, size, referer, agent])
     }
 
     proptest! {
@@ -549,10 +566,12 @@ mod tests {
 
         #[test]
         fn a_line_has_the_fields_that_a_walk_over_its_bytes_finds(line in lines()) {
-            prop_assert_eq!(Fields::by(split, &line), walked(&line, true));
-            prop_assert_eq!(Fields::by(split_common, &line), walked(&line, false));
-            if let Ok(fields) = Fields::by(split, &line) {
-                prop_assert_eq!(request(fields.request), walked_request(fields.request));
+            prop_assert_eq!(found(split, &line), walked(&line, true));
+            prop_assert_eq!(found(split_common, &line), walked(&line, false));
+            if let Ok(fields) = walked(&line, true) {
+                let parts = request(fields[3]).map(|part| part.map(latin));
+                let text = latin(fields[3]);
+                prop_assert_eq!(parts.each_ref().map(Option::as_deref), walked_request(&text));
             }
         }
     }

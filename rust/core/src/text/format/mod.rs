@@ -405,4 +405,6 @@ fn found_by_hand(classic: bool) -> Vec<Found> {
 }
 
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod tests;

@@ -53,14 +53,6 @@ impl Front {
     }
 }
 
-#[cfg(test)]
-impl Front {
-    /// Leaves all lines to the steps.
-    pub(super) fn close(&mut self) {
-        self.shape = Some(0);
-    }
-}
-
 /// Takes steps one by one.
 struct Steps<'a> {
     steps: &'a [Step],
