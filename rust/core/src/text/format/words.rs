@@ -26,6 +26,16 @@ pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
     from
 }
 
+/// The place behind one blank or more.
+#[inline]
+pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
+    match line.get(at..)? {
+        [b' ', next, ..] if *next > b' ' => Some(at + 1),
+        [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
+        _ => None,
+    }
+}
+
 #[inline(never)]
 fn skip_many_blanks(line: &[u8], from: usize) -> usize {
     for start in (from..line.len()).step_by(Block::LEN) {
