@@ -3,6 +3,8 @@
 //! Whatever could steer a terminal leaves here as an escape, in each of them. The only bytes of
 //! a log that are handed on as they are stand in `Rejects`, which are for a file.
 
+use std::ops::RangeInclusive;
+
 use super::filter::Bound;
 use super::flume::BatchError;
 use super::format::{Reader, write_iso};
@@ -106,7 +108,7 @@ pub fn write_rows(
     Ok(lines)
 }
 
-pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
+fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Int(_) | Value::Float(_) => write_number(value, out),
@@ -119,7 +121,7 @@ pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);
@@ -196,12 +198,23 @@ fn write_escaped(
 
 /// What would steer a terminal: controls, the marks that turn the direction of text or are not
 /// seen, the separators of lines.
+const STEERING: [RangeInclusive<char>; 7] = [
+    '\0'..='\x1f',
+    '\x7f'..='\u{9f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{2069}',
+    '\u{feff}'..='\u{feff}',
+];
+
+/// The same as the inside of a class in a regular expression.
+pub fn steering() -> String {
+    STEERING.iter().flat_map(|range| [*range.start(), '-', *range.end()]).collect()
+}
+
 fn steers(character: char) -> bool {
-    matches!(
-        character,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-    )
+    STEERING.iter().any(|range| range.contains(&character))
 }
 
 /// The escape that Python's literals have. A backslash of the log stays as it is: servers write
