@@ -46,26 +46,19 @@ impl Output {
                 }
                 out.push(b'}');
             }
-            Self::Csv => {
+            Self::Csv | Self::Text => {
+                let (between, null) = match self {
+                    Self::Csv if fields == 1 => (b',', "\"\""),
+                    Self::Csv => (b',', ""),
+                    _ => (b'\t', "-"),
+                };
                 for field in 0..fields {
                     if field > 0 {
-                        out.push(b',');
+                        out.push(between);
                     }
                     match reader.value(line, field) {
-                        Value::Null if fields == 1 => out.extend_from_slice(b"\"\""),
-                        Value::Null => {}
-                        Value::Text(text) => write_csv_text(text, out),
-                        value => write_number(value, out),
-                    }
-                }
-            }
-            Self::Text => {
-                for field in 0..fields {
-                    if field > 0 {
-                        out.push(b'\t');
-                    }
-                    match reader.value(line, field) {
-                        Value::Null => out.push(b'-'),
+                        Value::Null => out.extend_from_slice(null.as_bytes()),
+                        Value::Text(text) if self == Self::Csv => write_csv_text(text, out),
                         Value::Text(text) => write_text(text, out),
                         value => write_number(value, out),
                     }
