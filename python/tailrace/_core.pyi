@@ -9,6 +9,7 @@ __all__ = [
     "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
+    "STEERING",
     "BatchError",
     "Batcher",
     "Delta",
@@ -41,6 +42,7 @@ _debug_build: Final[bool]
 FORMATS: Final[list[str]]
 DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
+STEERING: Final[str]
 
 class BatchError(ValueError): ...
 class FilterError(ValueError): ...
@@ -225,7 +227,7 @@ def write_rows(
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
 ) -> tuple[bytes, bytes, dict[str, Any]]: ...
-def explain(data: bytes, /, *, format: str | Format) -> str: ...
+def explain(data: bytes, /, *, format: str | Format) -> dict[str, Any]: ...
 def samples(
     data: bytes,
     /,

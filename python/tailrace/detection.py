@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,7 +104,7 @@ class Choice(NamedTuple):
                 f"{' and no '.join(self.lacks)}; "
                 f"tailrace formats {self.runner_up} lists what it has"
             )
-        found = json.loads(_core.explain(self.first, format=self.format))
+        found = _core.explain(self.first, format=self.format)
         one = self.lines == 1
         none = (
             "the first line is of no" if one else f"none of the first {self.lines:,} lines is of a"
@@ -134,8 +133,7 @@ def closest(data: bytes, names: Sequence[str] = DETECTED) -> str:
 
 
 def _likeness(data: bytes, name: str) -> int:
-    found = json.loads(_core.explain(data, format=name))
-    return int(found.get("matched", 0))
+    return int(_core.explain(data, format=name).get("matched", 0))
 
 
 class Detector:

@@ -101,9 +101,7 @@ def _of_input(spec: str) -> tuple[bytes, dict[str, Any]]:
 
 def _explained(spec: str, data: bytes) -> dict[str, Any]:
     """Return what the core says of the first line."""
-    name = _chosen(data) if spec == AUTO else spec
-    found: dict[str, Any] = json.loads(_core.explain(data, format=name))
-    return found
+    return _core.explain(data, format=_chosen(data) if spec == AUTO else spec)
 
 
 def _chosen(data: bytes) -> str:

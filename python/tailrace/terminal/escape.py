@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tailrace import _core
+
 __all__ = ["cut", "for_csv", "for_json", "for_people", "width"]
 
-# Controls, the marks that turn the direction of text or are not seen, separators of lines.
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_STEERING = re.compile(f"[{_core.STEERING}]")
 
 
 def for_people(text: str) -> str:

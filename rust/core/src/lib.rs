@@ -49,7 +49,7 @@ pub use ground::{
 pub use query::{Events, Origin, Query, Time};
 pub use text::detect::{Agreement, agreeing};
 pub use text::events::{Batch, Batcher, Headers};
-pub use text::explain::{Sample, explain, samples};
+pub use text::explain::{Explained, Sample, explain, samples};
 pub use text::filter::{Bound, Filter, FilterError, Verdict};
 pub use text::flume::BatchError;
 pub use text::format::{
@@ -57,7 +57,7 @@ pub use text::format::{
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;
-pub use text::rows::{Output, write_rows};
+pub use text::rows::{Output, steering, write_rows};
 pub use text::table::{Rejected, Table, Tabulator, tabulate};
 pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
 pub use windows::answer::{ClosedPane, Snapshot};

@@ -2,12 +2,15 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString};
+use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Chunk, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, Tabulator};
+use tailrace_core::{
+    Chunk, Explained, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, Tabulator,
+};
 
 use crate::arrow::{self, Cells};
 use crate::convert::{FormatArg, chunk, counters, error, output};
@@ -366,12 +369,30 @@ pub(crate) fn write_rows<'py>(
     Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
 }
 
-/// How the first line of newline text is read, or why it is not, as a JSON object.
+/// How the first line of newline text is read, or why it is not.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, format))]
 #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
-pub(crate) fn explain(data: &[u8], format: FormatArg<'_>) -> PyResult<String> {
-    Ok(tailrace_core::lossy(&tailrace_core::explain(&format.get()?, data)).into_owned())
+pub(crate) fn explain(py: Python<'_>, data: &[u8], format: FormatArg<'_>) -> PyResult<Py<PyAny>> {
+    explained(py, Explained::Object(tailrace_core::explain(&format.get()?, data)))
+}
+
+fn explained(py: Python<'_>, value: Explained) -> PyResult<Py<PyAny>> {
+    match value {
+        Explained::Null => Ok(py.None()),
+        Explained::Flag(flag) => flag.into_py_any(py),
+        Explained::Int(number) => number.into_py_any(py),
+        Explained::Float(number) => number.into_py_any(py),
+        Explained::Text(text) => text.into_py_any(py),
+        Explained::List(items) => {
+            let items = items.into_iter().map(|item| explained(py, item));
+            items.collect::<PyResult<Vec<_>>>()?.into_py_any(py)
+        }
+        Explained::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| Ok((name, explained(py, value)?)));
+            Ok(fields.collect::<PyResult<Vec<_>>>()?.into_py_dict(py)?.into_any().unbind())
+        }
+    }
 }
 
 /// The first lines of a chunk that are not of the format: number, byte, what was expected, line.

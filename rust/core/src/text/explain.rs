@@ -1,11 +1,10 @@
 //! How a line was read, piece by piece, or why it was not: for people who try a format.
 
 use super::flume::BatchError;
-use super::format::{Failed, Format, Line, Piece, Reader, What};
+use super::format::{Failed, Format, Line, Piece, Reader, What, write_iso};
 use super::lines::{Chunk, MAX_LINE_BYTES};
 use super::rejects::{read, told};
-use super::rows::{write_json, write_json_text};
-use crate::ground::{Reason, Value};
+use crate::ground::{Reason, Value, lossy};
 
 /// A line that was rejected, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,16 +38,64 @@ pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sam
     Ok(samples)
 }
 
-/// How the first line of newline text is read, as a JSON object. Lines in front of it that say
-/// what its columns are belong to it.
+/// A value of an explanation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Explained {
+    /// A field's value that is not there.
+    Null,
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Text, or a time in ISO 8601.
+    Text(String),
+    /// Several values.
+    List(Vec<Self>),
+    /// Values by their names, in their order.
+    Object(Object),
+}
+
+type Object = Vec<(&'static str, Explained)>;
+
+impl From<usize> for Explained {
+    fn from(number: usize) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Explained {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Value<'_>> for Explained {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(number) => Self::Int(number),
+            Value::Float(number) => Self::Float(number),
+            Value::Text(text) => (&*lossy(text)).into(),
+            Value::Time(micros) => {
+                let mut text = Vec::new();
+                write_iso(micros, &mut text);
+                (&*lossy(&text)).into()
+            }
+        }
+    }
+}
+
+/// How the first line of newline text is read. Lines in front of it that say what its columns are
+/// belong to it.
 ///
 /// Its `outcome` is `fields` with `pieces`, the `derived` fields and those that are `absent`;
 /// `reject` with `byte`, `reason`, `expected`, how much was `matched` before that, to tell which of
 /// several formats is likely, and, of a format that is a `template`, where the part stands that does
 /// not fit (`part_start`, `part_end`); or `header` with `columns`, where no other line follows. `number` is which line it is, from 1.
-pub fn explain(format: &Format, text: &[u8]) -> Vec<u8> {
+pub fn explain(format: &Format, text: &[u8]) -> Object {
     let mut format = format.clone();
-    let mut out = Object::new();
     let mut lines = text.split(|&byte| byte == b'\n').enumerate().peekable();
     while let Some((place, line)) = lines.next() {
         let one = of_line(&format, line);
@@ -62,35 +109,39 @@ pub fn explain(format: &Format, text: &[u8]) -> Vec<u8> {
                 continue;
             }
         }
-        out.text("format", one.spec().as_bytes());
-        out.number("number", place + 1);
+        let mut explained = vec![("format", one.spec().into()), ("number", (place + 1).into())];
         match found {
-            Ok(Line::Fields) => fields(&one, &mut reader, line, &mut out),
+            Ok(Line::Fields) => fields(&one, &mut reader, line, &mut explained),
             Ok(Line::Header) => {
                 let columns = format.fields().into_iter().filter(|field| !field.on_demand);
-                out.text("outcome", b"header");
-                out.list("columns", columns, |field, out| out.string(field.name.as_bytes()));
+                let columns = columns.map(|field| (&*field.name).into()).collect();
+                explained.push(("outcome", "header".into()));
+                explained.push(("columns", Explained::List(columns)));
             }
             Err((byte, reason, expected)) => {
-                out.text("outcome", b"reject");
-                out.number("byte", byte);
-                out.text("reason", reason.name().as_bytes());
-                out.text("expected", expected.as_bytes());
                 let failed = match reason {
                     Reason::NoMatch => one.failed(line, byte),
                     _ => Failed::default(),
                 };
-                out.number("matched", failed.matched);
+                explained.extend([
+                    ("outcome", "reject".into()),
+                    ("byte", byte.into()),
+                    ("reason", reason.name().into()),
+                    ("expected", expected.into()),
+                    ("matched", failed.matched.into()),
+                ]);
                 if let Some((text, (start, end))) = failed.part {
-                    out.text("template", text.as_bytes());
-                    out.number("part_start", start);
-                    out.number("part_end", end);
+                    explained.extend([
+                        ("template", Explained::Text(text)),
+                        ("part_start", start.into()),
+                        ("part_end", end.into()),
+                    ]);
                 }
             }
         }
-        break;
+        return explained;
     }
-    out.end()
+    Vec::new()
 }
 
 /// The format itself; of several the first that accepts the line, or comes furthest.
@@ -108,127 +159,60 @@ fn of_line(format: &Format, line: &[u8]) -> Format {
     furthest.map_or(format, |known| known.1).clone()
 }
 
-fn fields(format: &Format, reader: &mut Reader, line: &[u8], out: &mut Object) {
+fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Object) {
     let pieces = format.pieces(line, reader.offset());
-    out.text("outcome", b"fields");
     let mut seen: Vec<&str> = Vec::new();
-    out.list("pieces", &pieces, |piece, out| {
-        let Piece { start, end, what, name } = piece;
-        out.begin();
-        out.number("start", *start);
-        out.number("end", *end);
-        out.text("what", what.name().as_bytes());
-        out.text("text", line.get(*start..*end).unwrap_or_default());
+    let mut of_pieces = Vec::new();
+    for Piece { start, end, what, name } in &pieces {
+        let text = line.get(*start..*end).unwrap_or_default();
+        let mut piece = vec![
+            ("start", (*start).into()),
+            ("end", (*end).into()),
+            ("what", what.name().into()),
+            ("text", Value::Text(text).into()),
+        ];
         if *what == What::Field {
-            out.text("name", name.as_bytes());
+            piece.push(("name", (&**name).into()));
             let place = reader.names().position(|known| known == &**name);
             // Of several fields of a name the first is meant, but those of a time are parts of it.
             if let Some(place) = place
                 && (!seen.contains(&&**name) || &**name == "time")
             {
-                out.value(reader, line, place);
+                piece.extend(type_and_value(reader, line, place));
             }
             seen.push(name);
         }
-        out.close();
-    });
-    let on_demand: Vec<_> = format.fields().into_iter().map(|field| field.on_demand).collect();
-    let mut absent: Vec<Box<str>> = Vec::new();
+        of_pieces.push(Explained::Object(piece));
+    }
+    let mut absent = Vec::new();
     let mut derived = Vec::new();
-    for (place, &on_demand) in on_demand.iter().enumerate() {
+    for (place, field) in format.fields().into_iter().enumerate() {
         if seen.contains(&reader.name(place)) {
             continue;
         }
         if reader.value(line, place) != Value::Null {
-            derived.push(place);
-        } else if !on_demand {
+            let mut of_field = vec![("name", reader.name(place).into())];
+            of_field.extend(type_and_value(reader, line, place));
+            derived.push(Explained::Object(of_field));
+        } else if !field.on_demand {
             absent.push(reader.name(place).into());
         }
     }
-    out.list("derived", derived, |place, out| {
-        out.begin();
-        out.text("name", reader.name(place).as_bytes());
-        out.value(reader, line, place);
-        out.close();
-    });
-    out.list("absent", absent, |name, out| out.string(name.as_bytes()));
-    out.flag("open", format.is_open());
+    explained.extend([
+        ("outcome", "fields".into()),
+        ("pieces", Explained::List(of_pieces)),
+        ("derived", Explained::List(derived)),
+        ("absent", Explained::List(absent)),
+        ("open", Explained::Flag(format.is_open())),
+    ]);
 }
 
-/// A JSON object that is being written.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Self {
-        Self(b"{".to_vec())
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.close();
-        self.0
-    }
-
-    fn begin(&mut self) {
-        self.comma();
-        self.0.push(b'{');
-    }
-
-    fn close(&mut self) {
-        self.0.push(b'}');
-    }
-
-    fn comma(&mut self) {
-        if !matches!(self.0.last(), None | Some(b'{' | b'[' | b':')) {
-            self.0.push(b',');
-        }
-    }
-
-    fn key(&mut self, name: &str) {
-        self.comma();
-        write_json_text(name.as_bytes(), &mut self.0);
-        self.0.push(b':');
-    }
-
-    fn string(&mut self, text: &[u8]) {
-        self.comma();
-        write_json_text(text, &mut self.0);
-    }
-
-    fn text(&mut self, name: &str, text: &[u8]) {
-        self.key(name);
-        write_json_text(text, &mut self.0);
-    }
-
-    fn number(&mut self, name: &str, number: usize) {
-        self.key(name);
-        self.0.extend_from_slice(number.to_string().as_bytes());
-    }
-
-    fn flag(&mut self, name: &str, flag: bool) {
-        self.key(name);
-        self.0.extend_from_slice(if flag { b"true" } else { b"false" });
-    }
-
-    fn list<T>(
-        &mut self,
-        name: &str,
-        items: impl IntoIterator<Item = T>,
-        mut write: impl FnMut(T, &mut Self),
-    ) {
-        self.key(name);
-        self.0.push(b'[');
-        for item in items {
-            write(item, self);
-        }
-        self.0.push(b']');
-    }
-
-    /// Type and value of a field.
-    fn value(&mut self, reader: &mut Reader, line: &[u8], place: usize) {
-        self.text("type", reader.kind(place).name().as_bytes());
-        self.key("value");
-        write_json(reader.value(line, place), &mut self.0);
-    }
+fn type_and_value(
+    reader: &mut Reader,
+    line: &[u8],
+    place: usize,
+) -> [(&'static str, Explained); 2] {
+    [("type", reader.kind(place).name().into()), ("value", reader.value(line, place).into())]
 }
 
 #[cfg(test)]
@@ -241,8 +225,21 @@ mod tests {
         r#"1.2.3.4 - frank [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "ua""#;
 
     fn explained(spec: &str, text: &str) -> serde_json::Value {
-        let out = explain(&Format::new(spec).unwrap(), text.as_bytes());
-        serde_json::from_slice(&out).unwrap()
+        json(&Explained::Object(explain(&Format::new(spec).unwrap(), text.as_bytes())))
+    }
+
+    fn json(value: &Explained) -> serde_json::Value {
+        match value {
+            Explained::Null => serde_json::Value::Null,
+            Explained::Flag(flag) => (*flag).into(),
+            Explained::Int(number) => (*number).into(),
+            Explained::Float(number) => (*number).into(),
+            Explained::Text(text) => text.as_str().into(),
+            Explained::List(items) => items.iter().map(json).collect(),
+            Explained::Object(fields) => {
+                fields.iter().map(|(name, value)| ((*name).to_owned(), json(value))).collect()
+            }
+        }
     }
 
     /// The pieces as `name=value` or, of what is no field, their texts.
@@ -391,7 +388,7 @@ mod tests {
             let place = cut.index(text.len());
             text[place] = byte;
             let found = explain(&Format::new(name).unwrap(), &text);
-            let found: serde_json::Value = serde_json::from_slice(&found).unwrap();
+            let found = json(&Explained::Object(found));
             let mut behind = 0;
             for piece in found["pieces"].as_array().into_iter().flatten() {
                 let start = piece["start"].as_u64().unwrap();

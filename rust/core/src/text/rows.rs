@@ -3,6 +3,8 @@
 //! Whatever could steer a terminal leaves here as an escape, in each of them. The only bytes of
 //! a log that are handed on as they are stand in `Rejects`, which are for a file.
 
+use std::ops::RangeInclusive;
+
 use super::filter::Bound;
 use super::flume::BatchError;
 use super::format::{Reader, write_iso};
@@ -44,26 +46,19 @@ impl Output {
                 }
                 out.push(b'}');
             }
-            Self::Csv => {
+            Self::Csv | Self::Text => {
+                let (between, null) = match self {
+                    Self::Csv if fields == 1 => (b',', "\"\""),
+                    Self::Csv => (b',', ""),
+                    _ => (b'\t', "-"),
+                };
                 for field in 0..fields {
                     if field > 0 {
-                        out.push(b',');
+                        out.push(between);
                     }
                     match reader.value(line, field) {
-                        Value::Null if fields == 1 => out.extend_from_slice(b"\"\""),
-                        Value::Null => {}
-                        Value::Text(text) => write_csv_text(text, out),
-                        value => write_number(value, out),
-                    }
-                }
-            }
-            Self::Text => {
-                for field in 0..fields {
-                    if field > 0 {
-                        out.push(b'\t');
-                    }
-                    match reader.value(line, field) {
-                        Value::Null => out.push(b'-'),
+                        Value::Null => out.extend_from_slice(null.as_bytes()),
+                        Value::Text(text) if self == Self::Csv => write_csv_text(text, out),
                         Value::Text(text) => write_text(text, out),
                         value => write_number(value, out),
                     }
@@ -106,7 +101,7 @@ pub fn write_rows(
     Ok(lines)
 }
 
-pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
+fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Int(_) | Value::Float(_) => write_number(value, out),
@@ -119,7 +114,7 @@ pub(crate) fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
+fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);
@@ -196,12 +191,23 @@ fn write_escaped(
 
 /// What would steer a terminal: controls, the marks that turn the direction of text or are not
 /// seen, the separators of lines.
+const STEERING: [RangeInclusive<char>; 7] = [
+    '\0'..='\x1f',
+    '\x7f'..='\u{9f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{2069}',
+    '\u{feff}'..='\u{feff}',
+];
+
+/// The same as the inside of a class in a regular expression.
+pub fn steering() -> String {
+    STEERING.iter().flat_map(|range| [*range.start(), '-', *range.end()]).collect()
+}
+
 fn steers(character: char) -> bool {
-    matches!(
-        character,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-    )
+    STEERING.iter().any(|range| range.contains(&character))
 }
 
 /// The escape that Python's literals have. A backslash of the log stays as it is: servers write

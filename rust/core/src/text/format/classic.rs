@@ -27,10 +27,11 @@ use memchr::memchr_iter;
 
 use super::scan::backwards;
 use super::space::{skip, trimmed_end, word_end};
-use super::{Fields, Reject};
+use super::words::Place;
+use super::{Reject, Span};
 
 /// Splits a line precisely as the expression does.
-pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
+pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let mut at = 0;
     let host = word(line, &mut at)?;
     word(line, &mut at)?;
@@ -54,18 +55,21 @@ pub(super) fn split(line: &[u8]) -> Result<Fields<'_>, Reject> {
         tail.split(&mut vec![None; newlines.len() + 1])
     };
     let expected = "[time] \"request\" status size \"referer\" \"agent\"";
-    tail.map(|tail| Fields { host, user, ..tail }).ok_or(Reject::new(open, expected))
+    let [time, request, status, size, referer, agent] = tail.ok_or(Reject::new(open, expected))?;
+    let found = [host, user, time, request, status, size, referer, agent];
+    places.copy_from_slice(&found.map(Span::from));
+    Ok(())
 }
 
 /// Takes a word and the blanks behind it, of which there must be one.
-fn word<'a>(line: &'a [u8], at: &mut usize) -> Result<&'a [u8], Reject> {
+fn word(line: &[u8], at: &mut usize) -> Result<Place, Reject> {
     let start = *at;
     let end = word_end(line, start);
     *at = skip(line, end);
     match (end == start, *at == end) {
         (true, _) => Err(Reject::new(end, "a word")),
         (_, true) => Err(Reject::new(end, "a blank")),
-        _ => Ok(&line[start..end]),
+        _ => Ok((start, end)),
     }
 }
 
@@ -81,16 +85,16 @@ struct Tail<'a, 'n> {
 #[derive(Clone, Copy)]
 struct Request {
     close: usize,
-    status: (usize, usize),
-    size: (usize, usize),
+    status: Place,
+    size: Place,
     referer: usize,
 }
 
 /// What is known of a run: where the last referer and the last request in it close.
 type Ends = Option<usize>;
 
-impl<'a> Tail<'a, '_> {
-    fn split(&self, ends: &mut [Ends]) -> Option<Fields<'a>> {
+impl Tail<'_, '_> {
+    fn split(&self, ends: &mut [Ends]) -> Option<[Place; 6]> {
         for (run, end) in ends.iter_mut().enumerate() {
             *end = self.last_referer(run);
         }
@@ -154,7 +158,7 @@ impl<'a> Tail<'a, '_> {
         (reached > referer).then_some(Request { close, status, size, referer })
     }
 
-    fn last_time(&self, requests: &[Option<Request>], referers: &[Ends]) -> Option<Fields<'a>> {
+    fn last_time(&self, requests: &[Option<Request>], referers: &[Ends]) -> Option<[Place; 6]> {
         let line = self.line;
         let start = self.open + 1;
         let end = if requests.len() == 1 { requests[0]?.close } else { self.run(0).1 };
@@ -169,15 +173,14 @@ impl<'a> Tail<'a, '_> {
             }
             let referer = referers[self.run_of(request.referer)]?;
             let agent = skip(line, referer + 1);
-            Some(Fields {
-                time: &line[start..time],
-                request: &line[open + 1..request.close],
-                status: &line[request.status.0..request.status.1],
-                size: &line[request.size.0..request.size.1],
-                referer: &line[request.referer + 1..referer],
-                agent: &line[agent + 1..self.close],
-                ..Fields::default()
-            })
+            Some([
+                (start, time),
+                (open + 1, request.close),
+                request.status,
+                request.size,
+                (request.referer + 1, referer),
+                (agent + 1, self.close),
+            ])
         })
     }
 }
@@ -186,47 +189,49 @@ impl<'a> Tail<'a, '_> {
 mod tests {
     use super::*;
 
-    fn text(field: &[u8]) -> &str {
-        std::str::from_utf8(field).unwrap()
+    fn found(line: &[u8]) -> Result<[&str; 8], Reject> {
+        let mut spans = [Span::NONE; 8];
+        split(line, &mut spans)?;
+        Ok(spans.map(|span| std::str::from_utf8(span.of(line).unwrap()).unwrap()))
     }
 
     #[test]
     fn a_plain_line_has_its_fields() {
         let line =
             br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua x""#;
-        let fields = split(line).unwrap();
-        assert_eq!(text(fields.host), "1.2.3.4");
-        assert_eq!(text(fields.user), "joe");
-        assert_eq!(text(fields.time), "17/May/2015:10:05:03 +0000");
-        assert_eq!(text(fields.request), "GET /a HTTP/1.1");
-        assert_eq!(text(fields.status), "200");
-        assert_eq!(text(fields.size), "5");
-        assert_eq!(text(fields.referer), "-");
-        assert_eq!(text(fields.agent), "ua x");
+        let fields = found(line).unwrap();
+        assert_eq!(fields[0], "1.2.3.4");
+        assert_eq!(fields[1], "joe");
+        assert_eq!(fields[2], "17/May/2015:10:05:03 +0000");
+        assert_eq!(fields[3], "GET /a HTTP/1.1");
+        assert_eq!(fields[4], "200");
+        assert_eq!(fields[5], "5");
+        assert_eq!(fields[6], "-");
+        assert_eq!(fields[7], "ua x");
     }
 
     #[test]
     fn the_last_place_that_fits_is_taken() {
         let line = br#"h - u [t] "GET /real" 200 5 "r" "x] "GET /fake" 200 1 "-" "y""#;
-        let fields = split(line).unwrap();
-        assert_eq!(text(fields.time), r#"t] "GET /real" 200 5 "r" "x"#);
-        assert_eq!(text(fields.request), "GET /fake");
+        let fields = found(line).unwrap();
+        assert_eq!(fields[2], r#"t] "GET /real" 200 5 "r" "x"#);
+        assert_eq!(fields[3], "GET /fake");
     }
 
     #[test]
     fn blanks_between_fields_may_be_newlines_but_fields_end_at_them() {
-        assert!(split(b"h\n-\nu\n[t]\n\"r\"\n200\n5\n\"\"\n\"\"\n").is_ok());
-        assert!(split(b"h - u [t\nt] \"r\" 200 5 \"\" \"\"").is_err());
-        assert!(split(b"h - u [t] \"r\nr\" 200 5 \"\" \"\"").is_err());
-        assert!(split(b"h - u [t] \"r\" 200 5 \"\n\" \"\"").is_err());
-        assert!(split(b"h - u [t] \"r\" 200 5 \"\" \"\n\"").is_err());
+        assert!(found(b"h\n-\nu\n[t]\n\"r\"\n200\n5\n\"\"\n\"\"\n").is_ok());
+        assert!(found(b"h - u [t\nt] \"r\" 200 5 \"\" \"\"").is_err());
+        assert!(found(b"h - u [t] \"r\nr\" 200 5 \"\" \"\"").is_err());
+        assert!(found(b"h - u [t] \"r\" 200 5 \"\n\" \"\"").is_err());
+        assert!(found(b"h - u [t] \"r\" 200 5 \"\" \"\n\"").is_err());
     }
 
     #[test]
     fn a_reject_names_the_byte_where_it_went_wrong() {
-        assert_eq!(split(b"").unwrap_err().byte(), 0);
-        assert_eq!(split(b"host").unwrap_err().byte(), 4);
-        assert_eq!(split(b"h - u x").unwrap_err().byte(), 6);
-        assert_eq!(split(b"h - u [t] \"r\" 200 5 \"\" \"a ").unwrap_err().byte(), 25);
+        assert_eq!(found(b"").unwrap_err().byte(), 0);
+        assert_eq!(found(b"host").unwrap_err().byte(), 4);
+        assert_eq!(found(b"h - u x").unwrap_err().byte(), 6);
+        assert_eq!(found(b"h - u [t] \"r\" 200 5 \"\" \"a ").unwrap_err().byte(), 25);
     }
 }

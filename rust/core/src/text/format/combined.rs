@@ -14,17 +14,15 @@
 //!
 //! Every byte is looked at a bounded number of times, whoever wrote it.
 //!
-//! Nearly all lines are as servers write them unless told otherwise. `Usual` and
-//! `usual_back` split these in a fraction of the time, and leave alone whatever is different in
-//! any way; so what they return is what the rest of this file would, which a test sees to.
+//! Nearly all lines are as servers write them unless told otherwise. `Usual` splits these in a
+//! fraction of the time, and leaves alone whatever is different in any way; so what it returns is
+//! what the rest of this file would, which a test sees to.
 
-use std::ops::RangeInclusive;
-
-use super::scan::{
-    Bits, Trails, digits, end_of_word, escaped, may_have_bracket, quote_or_backslash,
-};
-use super::words::{Place, host_ident_user, is_blank, skip_blanks, without_blanks};
-use super::{Fields, Reject, Span, time};
+use super::enclosed::{Brackets, Quotes};
+use super::numbers::{self, int};
+use super::scan::{Trails, digits, end_of_word, may_have_bracket, quote_or_backslash};
+use super::words::{Place, blanks, host_ident_user, skip_blanks, without_blanks};
+use super::{Reject, Span, time};
 use crate::ground::block::Block;
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
@@ -38,30 +36,29 @@ const MAX_METHOD_LENGTH: usize = 32;
 
 /// Finds the fields of a line, or says where it stops being one.
 pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
-    if let Some(usual) = usual(line)
-        && let Some(places) = places.first_chunk_mut()
-    {
-        *places = usual;
-        return Ok(());
+    match usual(line) {
+        Some(usual) => places.copy_from_slice(&usual),
+        None => places.copy_from_slice(&exact(line)?),
     }
-    exact(line)?.write(line, places);
     Ok(())
 }
 
 /// The fields of any line.
-pub(super) fn exact(line: &[u8]) -> Result<Fields<'_>, Reject> {
+pub(super) fn exact(line: &[u8]) -> Result<[Span; 8], Reject> {
     let (lead, line) = trim(line);
-    let (fields, end) = up_to_size(line, lead)?;
+    let ([host, user, time, request, status, size], end) = up_to_size(line, lead)?;
     // The common format ends here, or goes on with fields of its own.
-    let Some(start) = quoted(line, end) else { return Ok(fields) };
+    let Some(start) = quoted(line, end) else {
+        return Ok([host, user, time, request, status, size, Span::NONE, Span::NONE]);
+    };
     let may_be_quoted =
         |behind: Trails, block: &Block| behind.some(block.blanks()).next(block.places(b'"'));
     let (end, agent) = closing(line, start, may_be_quoted, |after| quoted(line, after))?;
-    let referer = &line[start..end];
+    let referer = Span::new(start, end);
     let may_end = |behind: Trails, block: &Block| behind.next(block.blanks());
     let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
     let (end, ()) = closing(line, agent, may_end, ends)?;
-    Ok(Fields { referer, agent: &line[agent..end], ..fields })
+    Ok([host, user, time, request, status, size, referer, Span::new(agent, end)])
 }
 
 /// Where the fields of a line stand that is as servers write it.
@@ -69,23 +66,27 @@ pub(super) fn exact(line: &[u8]) -> Result<Fields<'_>, Reject> {
 pub(super) fn usual(line: &[u8]) -> Option<[Span; 8]> {
     let (lead, line) = trim(line);
     let front = Usual::front(line, lead)?;
-    let Back { referer, agent } = Back::behind(line, front.size)?;
+    let referer = front.referer(line)?;
+    let start = referer.1 + 3;
+    let end = quote_or_backslash(line, start)?;
+    let closes = line[end] == b'"' && matches!(line.get(end + 1), None | Some(b' ' | b'\t'));
     let [host, user, time, request, status, size] = front.places();
-    let (referer, agent) = (Span::new(referer.0, referer.1), Span::new(agent.0, agent.1));
-    Some([host, user, time, request, status, size, referer, agent])
+    let agent = Span::new(start, end);
+    closes.then_some([host, user, time, request, status, size, referer.into(), agent])
 }
 
-/// Finds what the common format has too, and nothing else: a quote behind it is in the way.
+/// Finds what the common format has: the fields up to the size.
+///
+/// Behind the size more fields may follow, as long as the first of them is not quoted: that would
+/// be a referer, and the line one of the combined format, or a part of one.
 pub(super) fn split_common(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
-    let end = if let Some(front) = Usual::front(line, lead)
-        && let Some(places) = places.first_chunk_mut()
-    {
-        *places = front.places();
+    let end = if let Some(front) = Usual::front(line, lead) {
+        places.copy_from_slice(&front.places());
         front.size
     } else {
-        let (fields, end) = up_to_size(line, lead)?;
-        fields.write(line, places);
+        let (found, end) = up_to_size(line, lead)?;
+        places.copy_from_slice(&found);
         end
     };
     match quoted(line, end) {
@@ -138,6 +139,17 @@ impl Usual {
         ends.then_some(Self { lead, host, user, request, size })
     }
 
+    /// ` "referer" "`
+    #[inline]
+    pub(super) fn referer(&self, line: &[u8]) -> Option<Place> {
+        let rest = line.get(self.size..)?.strip_prefix(b" \"")?;
+        let start = self.size + 2;
+        let end =
+            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
+        line.get(end..)?.strip_prefix(b"\" \"")?;
+        Some((start, end))
+    }
+
     /// Where host, user, time, request, status and size stand.
     #[inline]
     fn places(&self) -> [Span; 6] {
@@ -154,118 +166,62 @@ impl Usual {
     }
 }
 
-/// Where referer and agent are, in a line as servers write it.
-struct Back {
-    referer: Place,
-    agent: Place,
-}
-
-impl Back {
-    /// ` "referer" "agent"`
-    #[inline]
-    fn behind(line: &[u8], size: usize) -> Option<Self> {
-        let rest = line.get(size..)?.strip_prefix(b" \"")?;
-        let start = size + 2;
-        let end =
-            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
-        line.get(end..)?.strip_prefix(b"\" \"")?;
-        let agent = end + 3;
-        let last = quote_or_backslash(line, agent)?;
-        let closes = line[last] == b'"' && matches!(line.get(last + 1), None | Some(b' ' | b'\t'));
-        closes.then_some(Self { referer: (start, end), agent: (agent, last) })
-    }
-}
-
 /// The fields up to the size in any line, and where that ends.
-fn up_to_size(line: &[u8], lead: usize) -> Result<(Fields<'_>, usize), Reject> {
+fn up_to_size(line: &[u8], lead: usize) -> Result<([Span; 6], usize), Reject> {
     let (open, close) = brackets(line, lead)?;
     let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
-    let start = blanks(line, close + 1)?;
-    let (request, (status, size)) = match line.get(start) {
+    let start = blanks(line, close + 1).ok_or(Reject::at(close + 1))?;
+    let (request, [status, size]) = match line.get(start) {
         Some(b'"') => {
             let start = start + 1;
             let may_be = |behind: Trails, block: &Block| {
                 let blanks = block.blanks();
                 behind.some(blanks).status(block, 0).some(blanks).next(block.numbers())
             };
-            let (end, found) = closing(line, start, may_be, |after| status_and_size(line, after))?;
-            (&line[start..end], found)
+            let behind = |after| status_and_size(line, after).ok();
+            let (end, found) = closing(line, start, may_be, behind)?;
+            ((start, end), found)
         }
         Some(b'-') => {
             let end = start + 1;
-            (&line[start..end], status_and_size(line, end).ok_or(Reject::at(end))?)
+            ((start, end), status_and_size(line, end).map_err(|_| Reject::at(end))?)
         }
         _ => return Err(Reject::at(start)),
     };
-    let fields = Fields {
-        host: &line[host.0..host.1],
-        user: &line[user.0..user.1],
-        time: &line[open + 1..close],
-        request,
-        status: &line[status.0..status.1],
-        size: &line[size.0..size.1],
-        ..Fields::default()
-    };
-    Ok((fields, size.1))
+    Ok(([host, user, (open + 1, close), request, status, size].map(Span::from), size.1))
 }
 
 /// Where the line begins without byte-order mark and blanks, and all of it but blanks at its end.
-fn trim(line: &[u8]) -> (usize, &[u8]) {
+pub(super) fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
     (lead, &line[..without_blanks(line, line.len()).max(lead)])
 }
 
-/// The place behind at least one blank.
-fn blanks(line: &[u8], at: usize) -> Result<usize, Reject> {
-    let end = skip_blanks(line, at);
-    if end == at { Err(Reject::at(at)) } else { Ok(end) }
-}
-
 /// The place behind blanks and a quote, if these come next.
-pub(super) fn quoted(line: &[u8], at: usize) -> Option<usize> {
-    let quote = blanks(line, at).ok()?;
+fn quoted(line: &[u8], at: usize) -> Option<usize> {
+    let quote = blanks(line, at)?;
     (line.get(quote) == Some(&b'"')).then_some(quote + 1)
 }
 
 /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
-/// that begins a word in front of that.
-fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
-    let mut open = None;
-    for start in (lead..line.len()).step_by(Block::LEN) {
-        let block = Block::at(line, start);
-        let mut opening = block.places(b'[');
-        if opening != 0 {
-            let blanks = b" \t\r\n".iter().fold(0, |all, &blank| all | block.places(blank));
-            let behind_blank = start > lead && is_blank(line[start - 1]);
-            opening &= blanks << 1 | u64::from(behind_blank);
+/// that begins a word in front of that. The first word is the host, which may be a bracketed IPv6
+/// address.
+fn brackets(line: &[u8], lead: usize) -> Result<Place, Reject> {
+    let before_request = |block: &Block, _, closing| {
+        if closing == 0 {
+            return 0;
         }
-        let mut closing = block.places(b']');
-        if open.is_none() {
-            // Those behind the first opening one.
-            closing &= opening.wrapping_neg() & !opening;
-        }
-        if closing != 0 {
-            let blanks = block.blanks();
-            let begins = block.places(b'"') | block.places(b'-') & (blanks >> 1 | 1 << 63);
-            closing = Trails::behind(closing).some(blanks).next(begins).marks();
-        }
-        // The first word is the host, which may be a bracketed IPv6 address: no blank before it.
-        let last = |opening: u64| start + (Block::LEN - 1) - opening.leading_zeros() as usize;
-        for place in Bits::new(closing, start) {
-            let before = opening & ((1 << (place - start)) - 1);
-            let open = if before == 0 { open } else { Some(last(before)) };
-            if let Some(open) = open
-                && (quoted(line, place + 1).is_some() || is_missing_request(line, open, place))
-            {
-                return Ok((open, place));
-            }
-        }
-        if opening != 0 {
-            open = Some(last(opening));
-        }
-    }
-    Err(Reject::at(open.unwrap_or(line.len())))
+        let blanks = block.blanks();
+        let begins = block.places(b'"') | block.places(b'-') & (blanks >> 1 | 1 << 63);
+        Trails::behind(closing).some(blanks).next(begins).marks()
+    };
+    let mut brackets = Brackets::new(line, lead, false, before_request);
+    let is_time = |&(open, close): &Place| {
+        quoted(line, close + 1).is_some() || is_missing_request(line, open, close)
+    };
+    let found = brackets.find(is_time);
+    found.ok_or_else(|| Reject::at(brackets.open.unwrap_or(line.len())))
 }
 
 /// Whether a bare `-` stands for the request behind these brackets.
@@ -273,11 +229,11 @@ fn brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
 /// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
 /// without a quote all else has to be in order.
 fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
-    let Ok(dash) = blanks(line, close + 1) else { return false };
+    let Some(dash) = blanks(line, close + 1) else { return false };
     close - open <= LONGEST_TIME
         && line.get(dash) == Some(&b'-')
         && status_and_size(line, dash + 1)
-            .is_some_and(|(_, size)| size.1 == line.len() || quoted(line, size.1).is_some())
+            .is_ok_and(|[_, size]| size.1 == line.len() || quoted(line, size.1).is_some())
         && time::parse(&line[open + 1..close]).is_some()
 }
 
@@ -289,45 +245,32 @@ fn closing<T: Copy>(
     may_fit: impl Fn(Trails, &Block) -> Trails,
     fits: impl Fn(usize) -> Option<T>,
 ) -> Result<(usize, T), Reject> {
+    let keep = |block: &Block, _, quotes, _| match quotes {
+        0 => 0,
+        quotes => may_fit(Trails::behind(quotes), block).marks(),
+    };
     let mut behind_escaped = None;
-    let mut carry = false;
-    for start in (start..line.len()).step_by(Block::LEN) {
-        let block = Block::at(line, start);
-        let escaped = escaped(block.places(b'\\'), &mut carry);
-        let mut quotes = block.places(b'"');
-        if quotes != 0 {
-            quotes = may_fit(Trails::behind(quotes), &block).marks();
-        }
-        for place in Bits::new(quotes, start) {
-            if escaped >> (place - start) & 1 == 0 {
-                if let Some(found) = fits(place + 1) {
-                    return Ok((place, found));
-                }
-            } else if behind_escaped.is_none() {
-                behind_escaped = fits(place + 1).map(|found| (place, found));
+    let mut quotes = Quotes::new(line, start, keep);
+    while let Some((place, is_escaped)) = quotes.next() {
+        if !is_escaped {
+            if let Some(found) = fits(place + 1) {
+                return Ok((place, found));
             }
+        } else if behind_escaped.is_none() {
+            behind_escaped = fits(place + 1).map(|found| (place, found));
         }
     }
     behind_escaped.ok_or(Reject::at(line.len()))
 }
 
-/// A status of three digits and a size, each of which may be `-`, from a blank on.
-fn status_and_size(line: &[u8], at: usize) -> Option<(Place, Place)> {
-    let status = number(line, blanks(line, at).ok()?, 3..=3)?;
-    // Eighteen digits always fit into 63 bits.
-    let size = number(line, blanks(line, status.1).ok()?, 1..=18)?;
-    matches!(line.get(size.1), None | Some(b' ' | b'\t')).then_some((status, size))
-}
-
-fn number(line: &[u8], at: usize, lengths: RangeInclusive<usize>) -> Option<Place> {
-    if line.get(at) == Some(&b'-') {
-        return Some((at, at + 1));
-    }
-    let mut end = at;
-    while end < line.len() && end <= at + lengths.end() && line[end].is_ascii_digit() {
-        end += 1;
-    }
-    lengths.contains(&(end - at)).then_some((at, end))
+/// A status of three digits and a size that is not negative, each of which may be `-`; or which of
+/// blank, status, blank and size is not there, and where.
+#[inline]
+pub(super) fn status_and_size(line: &[u8], at: usize) -> Result<[Place; 2], (usize, usize)> {
+    numbers::status_and_size(line, at, |line, size| {
+        let ends = |&end: &usize| matches!(line.get(end), None | Some(b' ' | b'\t'));
+        int(line, size).filter(ends).filter(|&end| line[size] != b'-' || end == size + 1)
+    })
 }
 
 /// Method, target and protocol of a request line, each where there is one.
@@ -385,6 +328,7 @@ fn is_method(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::naive;
     use super::*;
     use proptest::prelude::*;
 
@@ -452,96 +396,116 @@ mod tests {
         })
     }
 
-    /// As `split` and `split_common`, with one look at each byte after the other.
-    fn walked(line: &[u8], with_back: bool) -> Result<Fields<'_>, Reject> {
-        let (lead, line) = trim(line);
-        let (open, close) = walked_brackets(line, lead)?;
-        let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
-        let start = blanks(line, close + 1)?;
-        let (request, (status, size)) = match line.get(start) {
-            Some(b'"') => {
-                let start = start + 1;
-                let (end, found) =
-                    walked_closing(line, start, |after| status_and_size(line, after))?;
-                (&line[start..end], found)
-            }
-            Some(b'-') => {
-                let found = status_and_size(line, start + 1).ok_or(Reject::at(start + 1))?;
-                (&line[start..=start], found)
-            }
-            _ => return Err(Reject::at(start)),
+    type Found<'a> = Result<[&'a [u8]; 8], usize>;
+
+    /// The fields of a line, or the byte where it stops being one.
+    fn walked(line: &[u8], with_back: bool) -> Found<'_> {
+        let (lead, end) = naive::trimmed(line, b" \t\r\n");
+        let line = &line[..end];
+        let brackets = naive::brackets(line, lead);
+        let opens = |at: usize| line[at] == b'[' && naive::is_blank(line[at - 1]);
+        let last = (lead + 1..end).rev().find(|&at| opens(at));
+        let is_time = |&(open, close): &(usize, usize)| {
+            next_quote(line, close + 1).is_some() || is_missing_request(line, open, close)
         };
-        let fields = Fields {
-            host: &line[host.0..host.1],
-            user: &line[user.0..user.1],
-            time: &line[open + 1..close],
-            request,
-            status: &line[status.0..status.1],
-            size: &line[size.0..size.1],
-            ..Fields::default()
+        let (open, close) = brackets.into_iter().find(is_time).ok_or(last.unwrap_or(end))?;
+        let [host, _, user] = naive::host_ident_user(&line[..open], lead).ok_or(open)?;
+        let request = naive::after_blanks(line, close + 1);
+        let (request, [status, size]) = if line[request] == b'"' {
+            let (end, found) =
+                closed(line, request + 1, |after| status_and_size_of(line, after)).ok_or(end)?;
+            ((request + 1, end), found)
+        } else {
+            let end = request + 1;
+            ((request, end), status_and_size_of(line, end).ok_or(end)?)
         };
-        match quoted(line, size.1) {
-            None => Ok(fields),
-            Some(start) if with_back => {
-                let (end, agent) = walked_closing(line, start, |after| quoted(line, after))?;
+        let (referer, agent) = match next_quote(line, size.1) {
+            None => ((0, 0), (0, 0)),
+            Some(quote) if !with_back => return Err(quote),
+            Some(quote) => {
+                let (last, agent) =
+                    closed(line, quote + 1, |after| next_quote(line, after)).ok_or(end)?;
                 let ends =
                     |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
-                let (last, ()) = walked_closing(line, agent, ends)?;
-                Ok(Fields { referer: &line[start..end], agent: &line[agent..last], ..fields })
+                let (end, ()) = closed(line, agent + 1, ends).ok_or(end)?;
+                ((quote + 1, last), (agent + 1, end))
             }
-            Some(start) => Err(Reject::at(start - 1)),
-        }
+        };
+        let places = [host, user, (open + 1, close), request, status, size, referer, agent];
+        Ok(places.map(|(start, end)| &line[start..end]))
     }
 
-    fn walked_brackets(line: &[u8], lead: usize) -> Result<(usize, usize), Reject> {
-        let mut open = None;
-        for at in lead..line.len() {
-            if line[at] == b'[' && at > lead && is_blank(line[at - 1]) {
-                open = Some(at);
-            }
-            if let (b']', Some(open)) = (line[at], open)
-                && (quoted(line, at + 1).is_some() || is_missing_request(line, open, at))
-            {
-                return Ok((open, at));
-            }
-        }
-        Err(Reject::at(open.unwrap_or(line.len())))
+    /// The quote that comes next, with one blank or more before it.
+    fn next_quote(line: &[u8], at: usize) -> Option<usize> {
+        let quote = naive::after_blanks(line, at);
+        (quote > at && line.get(quote) == Some(&b'"')).then_some(quote)
     }
 
-    fn walked_closing<T>(
+    /// The first quote that closes a field which begins here, and what was found after it.
+    fn closed<T>(
         line: &[u8],
         start: usize,
         fits: impl Fn(usize) -> Option<T>,
-    ) -> Result<(usize, T), Reject> {
-        let mut at = start;
-        let mut escaped = None;
-        while at < line.len() {
-            if line[at] == b'\\' {
-                at += 1;
-                if line.get(at) == Some(&b'"') && escaped.is_none() {
-                    escaped = fits(at + 1).map(|found| (at, found));
-                }
-            } else if line[at] == b'"'
-                && let Some(found) = fits(at + 1)
-            {
-                return Ok((at, found));
-            }
-            at += 1;
-        }
-        escaped.ok_or(Reject::at(line.len()))
+    ) -> Option<(usize, T)> {
+        naive::quotes(line, start).into_iter().find_map(|quote| Some((quote, fits(quote + 1)?)))
     }
 
-    fn walked_request(request: &[u8]) -> [Option<&[u8]>; 3] {
-        let mut words = request.splitn(2, |&byte| byte == b' ');
-        let method = words.next().filter(|&method| is_method(method));
-        if method.is_none() {
+    /// Three digits and up to eighteen, a dash in place of either, with blanks before both.
+    fn status_and_size_of(line: &[u8], at: usize) -> Option<[Place; 2]> {
+        let is_number = |(start, end): Place, least: usize, most: usize| {
+            let text = &line[start..end];
+            let is_long = (least..=most).contains(&text.len());
+            text == b"-" || is_long && text.iter().all(u8::is_ascii_digit)
+        };
+        let [status, size, ..] = naive::words(line, at)[..] else { return None };
+        let fits = status.0 > at
+            && is_number(status, 3, 3)
+            && is_number(size, 1, 18)
+            && matches!(line.get(size.1), None | Some(b' ' | b'\t'));
+        fits.then_some([status, size])
+    }
+
+    /// Whether a dash stands for the request: only where all else is in order, the time too.
+    fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
+        let dash = naive::after_blanks(line, close + 1);
+        let is_time = || close - open <= 64 && time::parse(&line[open + 1..close]).is_some();
+        let behind = || status_and_size_of(line, dash + 1);
+        dash > close + 1
+            && line.get(dash) == Some(&b'-')
+            && behind()
+                .is_some_and(|[_, size]| size.1 == line.len() || next_quote(line, size.1).is_some())
+            && is_time()
+    }
+
+    fn walked_request(request: &str) -> [Option<&str>; 3] {
+        let (method, rest) = request.split_once(' ').unwrap_or((request, ""));
+        let is_of_method =
+            |(place, c): (usize, char)| c.is_ascii_alphabetic() || place > 0 && "-_".contains(c);
+        if !(1..=32).contains(&method.len()) || !method.chars().enumerate().all(is_of_method) {
             return [None; 3];
         }
-        let rest = without_spaces(words.next().unwrap_or_default());
-        let last = rest.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-        let protocol = last.starts_with(b"HTTP/").then_some(last);
-        let target = without_spaces(&rest[..rest.len() - protocol.map_or(0, <[u8]>::len)]);
-        [method, (!target.is_empty()).then_some(target), protocol]
+        let rest = rest.trim_matches(' ');
+        let (target, last) = rest.rsplit_once(' ').unwrap_or(("", rest));
+        let (target, protocol) =
+            if last.starts_with("HTTP/") { (target, Some(last)) } else { (rest, None) };
+        let target = Some(target.trim_matches(' ')).filter(|target| !target.is_empty());
+        [Some(method), target, protocol]
+    }
+
+    /// Each byte as a character, whatever it is.
+    fn latin(text: &[u8]) -> String {
+        text.iter().copied().map(char::from).collect()
+    }
+
+    /// What a function finds that says where fields stand.
+    fn found(
+        split: impl Fn(&[u8], &mut [Span]) -> Result<(), Reject>,
+        line: &[u8],
+        count: usize,
+    ) -> Found<'_> {
+        let mut spans = [Span::NONE; 8];
+        split(line, &mut spans[..count]).map_err(Reject::byte)?;
+        Ok(spans.map(|span| span.of(line).unwrap_or_default()))
     }
 
     proptest! {
@@ -549,10 +513,12 @@ mod tests {
 
         #[test]
         fn a_line_has_the_fields_that_a_walk_over_its_bytes_finds(line in lines()) {
-            prop_assert_eq!(Fields::by(split, &line), walked(&line, true));
-            prop_assert_eq!(Fields::by(split_common, &line), walked(&line, false));
-            if let Ok(fields) = Fields::by(split, &line) {
-                prop_assert_eq!(request(fields.request), walked_request(fields.request));
+            prop_assert_eq!(found(split, &line, 8), walked(&line, true));
+            prop_assert_eq!(found(split_common, &line, 6), walked(&line, false));
+            if let Ok(fields) = walked(&line, true) {
+                let parts = request(fields[3]).map(|part| part.map(latin));
+                let text = latin(fields[3]);
+                prop_assert_eq!(parts.each_ref().map(Option::as_deref), walked_request(&text));
             }
         }
     }
@@ -564,7 +530,7 @@ mod tests {
                 let line = [line, end].concat();
                 let (lead, line) = trim(line.as_bytes());
                 let front = Usual::front(line, lead).unwrap();
-                assert!(Back::behind(line, front.size).is_some());
+                assert!(front.referer(line).is_some());
                 assert!(usual_request(front.places()[3].of(line).unwrap()).is_some());
             }
         }

@@ -8,9 +8,10 @@ mod access;
 mod classic;
 mod columns;
 mod combined;
-mod common;
+mod enclosed;
 mod named;
 mod names;
+mod numbers;
 mod parsed;
 mod pieces;
 mod prefix;
@@ -300,8 +301,8 @@ impl Format {
     /// Finds the fields of a line.
     fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
         match &self.0.matcher {
-            Matcher::Classic => classic::split(line).map(|fields| fields.write(line, spans))?,
-            Matcher::Common => common::split(line, spans)?,
+            Matcher::Classic => classic::split(line, spans)?,
+            Matcher::Common => combined::split_common(line, spans)?,
             Matcher::Combined => combined::split(line, spans)?,
             Matcher::Template(template) => template.split(line, spans)?,
             Matcher::Json(json) => json.split(line, spans)?,
@@ -336,57 +337,6 @@ impl Matcher {
     }
 }
 
-/// What the hand-written formats find: raw slices of the line, empty where it has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Fields<'a> {
-    host: &'a [u8],
-    user: &'a [u8],
-    time: &'a [u8],
-    request: &'a [u8],
-    status: &'a [u8],
-    size: &'a [u8],
-    referer: &'a [u8],
-    agent: &'a [u8],
-}
-
-/// In the order of `found_by_hand`.
-impl Fields<'_> {
-    #[inline]
-    fn write(&self, line: &[u8], spans: &mut [Span]) {
-        let fields = [
-            self.host,
-            self.user,
-            self.time,
-            self.request,
-            self.status,
-            self.size,
-            self.referer,
-            self.agent,
-        ];
-        for (span, field) in spans.iter_mut().zip(fields) {
-            // What is not of the line is empty.
-            let start = field.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
-            let start = if start <= line.len() { start } else { 0 };
-            *span = Span::new(start, start + field.len());
-        }
-    }
-}
-
-#[cfg(test)]
-impl<'a> Fields<'a> {
-    /// What a function finds that says where fields stand.
-    fn by(
-        split: impl Fn(&[u8], &mut [Span]) -> Result<(), Reject>,
-        line: &'a [u8],
-    ) -> Result<Self, Reject> {
-        let mut spans = [Span::NONE; 8];
-        split(line, &mut spans)?;
-        let [host, user, time, request, status, size, referer, agent] =
-            spans.map(|span| span.of(line).unwrap_or_default());
-        Ok(Self { host, user, time, request, status, size, referer, agent })
-    }
-}
-
 /// The fields of the formats that are written by hand.
 fn found_by_hand(classic: bool) -> Vec<Found> {
     let typed = |read: Read| if classic { Read::Verbatim } else { read };
@@ -404,5 +354,7 @@ fn found_by_hand(classic: bool) -> Vec<Found> {
     .into()
 }
 
+#[cfg(test)]
+mod naive;
 #[cfg(test)]
 mod tests;

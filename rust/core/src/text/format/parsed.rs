@@ -1,6 +1,7 @@
 //! Where the fields of a line stand, and where it stops being one.
 
 use super::read::{Encoding, Read};
+use super::words::Place;
 
 /// A piece of a line, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,12 @@ impl Span {
     /// The piece of this line.
     pub(crate) fn of(self, line: &[u8]) -> Option<&[u8]> {
         line.get(self.start as usize..self.end as usize)
+    }
+}
+
+impl From<Place> for Span {
+    fn from((start, end): Place) -> Self {
+        Self::new(start, end)
     }
 }
 

@@ -60,11 +60,8 @@ impl Format {
         pieces.take(offset + 3 * usize::from(rest.starts_with(b"\xef\xbb\xbf")), What::PassedOver);
         let by_hand =
             matches!(self.0.matcher, Matcher::Combined | Matcher::Common | Matcher::Classic);
-        // What a line of theirs has not stands nowhere.
-        let is_there =
-            |span: Span| span.is_some() && !(by_hand && (span.start(), span.end()) == (0, 0));
         let mut found: Vec<_> =
-            spans.iter().zip(&self.0.found).filter(|one| is_there(*one.0)).collect();
+            spans.iter().zip(&self.0.found).filter(|one| one.0.is_some()).collect();
         found.sort_by_key(|(span, _)| (span.start(), span.end()));
         let is_record = !by_hand && !matches!(self.0.matcher, Matcher::Template(_));
         for (span, field) in found {

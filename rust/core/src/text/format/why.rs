@@ -4,8 +4,10 @@
 //! at again, from the left, each of its bytes a bounded number of times.
 
 use super::Reject;
-use super::scan::{Bits, Trails, escaped};
-use super::words::{is_blank, skip_blanks, without_blanks, word_end};
+use super::combined::{self, trim};
+use super::enclosed::{Brackets, Quotes};
+use super::scan::Trails;
+use super::words::{is_blank, skip_blanks, word_end};
 use crate::ground::block::Block;
 
 /// What a line should have been, where a look from the left finds nothing wrong with it.
@@ -14,9 +16,7 @@ const ALL: &str = "host, ident, user, a time in brackets, a request in quotes, s
 /// The same reject, with the place that tells a reader most and what was expected there.
 #[cold]
 pub(super) fn why(line: &[u8], reject: Reject, is_common: bool) -> Reject {
-    let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let lead = skip_blanks(line, lead);
-    let line = &line[..without_blanks(line, line.len()).max(lead)];
+    let (lead, line) = trim(line);
     if line.len() == lead {
         return Reject::new(0, "a line that is not empty");
     }
@@ -94,34 +94,25 @@ impl Walk<'_> {
     /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
     /// that begins a word in front of it.
     fn brackets(&self) -> Result<(usize, usize), Stop> {
-        let mut open = None;
-        let mut close = None;
-        for start in (self.lead..self.line.len()).step_by(Block::LEN) {
-            let block = Block::at(self.line, start);
-            let (blanks, opening) = (block.blanks(), block.places(b'['));
-            let before = start > self.lead && is_blank(self.line[start - 1]);
-            let opening = opening & (blanks << 1 | u64::from(before));
-            let closing = block.places(b']');
+        let before_request = |block: &Block, _, closing| {
             let begins = block.places(b'"') | block.places(b'-');
-            let closing = Trails::behind(closing).some(blanks).next(begins).marks();
-            for place in Bits::new(opening | closing, start) {
-                if self.line[place] == b'[' {
-                    open = if is_blank(self.line[place - 1]) { Some(place) } else { open };
-                } else if let Some(open) = open {
-                    let request = skip_blanks(self.line, place + 1);
-                    match self.line.get(request) {
-                        Some(b'"') if request > place + 1 => return Ok((open, place)),
-                        Some(b'-') if request > place + 1 => close = close.or(Some((open, place))),
-                        _ => {}
-                    }
-                }
+            Trails::behind(closing).some(block.blanks()).next(begins).marks()
+        };
+        let mut close = None;
+        let mut brackets = Brackets::new(self.line, self.lead, false, before_request);
+        for (open, place) in brackets.by_ref() {
+            let request = skip_blanks(self.line, place + 1);
+            match self.line.get(request) {
+                Some(b'"') if request > place + 1 => return Ok((open, place)),
+                Some(b'-') if request > place + 1 => close = close.or(Some((open, place))),
+                _ => {}
             }
         }
         // A bare - stands for a missing request, if nothing else can be one.
         if let Some(brackets) = close {
             return Ok(brackets);
         }
-        let Some(open) = open else {
+        let Some(open) = brackets.open else {
             let at =
                 (0..3).fold(self.lead, |at, _| skip_blanks(self.line, word_end(self.line, at)));
             return Err((at, "a time in brackets"));
@@ -162,24 +153,13 @@ impl Walk<'_> {
         }
         let mut stops: [Option<Stop>; 2] = [None; 2];
         let mut seen = [[false; 2]; LEVELS - 1];
-        let mut escaped_end = None;
-        let mut carry = false;
-        for start in (open + 1..self.line.len()).step_by(Block::LEN) {
-            let block = Block::at(self.line, start);
-            let escaped = escaped(block.places(b'\\'), &mut carry);
-            let quotes = block.places(b'"');
+        let keep = |block: &Block, _, quotes: u64, escaped: u64| {
             if quotes == 0 {
-                continue;
+                return 0;
             }
-            let marks = |level| levels(Trails::behind(quotes), &block, level).marks();
+            let marks = |level| levels(Trails::behind(quotes), block, level).marks();
             let mut wanted = marks(LEVELS - 1);
-            if escaped_end.is_some() {
-                wanted &= !escaped;
-            }
-            for (level, seen) in seen.iter_mut().enumerate() {
-                if *seen == [true; 2] {
-                    continue;
-                }
+            for (level, seen) in seen.iter_mut().enumerate().filter(|one| *one.1 != [true; 2]) {
                 let marks = marks(level);
                 for (bits, seen) in [marks & !escaped, marks & escaped].into_iter().zip(seen) {
                     if bits != 0 && !*seen {
@@ -188,20 +168,23 @@ impl Walk<'_> {
                     }
                 }
             }
-            for quote in Bits::new(wanted, start) {
-                if self.line.get(quote + 1).is_some_and(|byte| !is_blank(*byte)) {
-                    continue;
-                }
-                let is_escaped = escaped >> (quote - start) & 1 == 1;
-                match behind(quote + 1) {
-                    Ok(end) if !is_escaped => return Ok(end),
-                    Ok(end) => escaped_end = escaped_end.or(Some(end)),
-                    Err(stop) => {
-                        let known = &mut stops[usize::from(is_escaped)];
-                        let is_further = |known: Stop| rank(stop.1) > rank(known.1);
-                        if known.is_none_or(is_further) {
-                            *known = Some(stop);
-                        }
+            wanted
+        };
+        let mut escaped_end = None;
+        let mut quotes = Quotes::new(self.line, open + 1, keep);
+        while let Some((quote, is_escaped)) = quotes.next() {
+            let ends = self.line.get(quote + 1).is_none_or(|byte| is_blank(*byte));
+            if !ends || is_escaped && escaped_end.is_some() {
+                continue;
+            }
+            match behind(quote + 1) {
+                Ok(end) if !is_escaped => return Ok(end),
+                Ok(end) => escaped_end = Some(end),
+                Err(stop) => {
+                    let known = &mut stops[usize::from(is_escaped)];
+                    let is_further = |known: Stop| rank(stop.1) > rank(known.1);
+                    if known.is_none_or(is_further) {
+                        *known = Some(stop);
                     }
                 }
             }
@@ -223,30 +206,14 @@ fn rank(expected: &str) -> usize {
 
 /// Behind a status of three digits and a size, each of which may be `-`.
 fn status_and_size(line: &[u8], at: usize) -> Result<usize, Stop> {
-    let status = skip_blanks(line, at);
-    if status == at {
-        return Err((at, BLANK_BEFORE_STATUS));
+    match combined::status_and_size(line, at) {
+        Ok([_, size]) => Ok(size.1),
+        Err((0, at)) => Err((at, BLANK_BEFORE_STATUS)),
+        Err((1, at)) => Err((at, STATUS)),
+        // Something that is no blank belongs to the status.
+        Err((2, end)) if end < line.len() => Err((skip_blanks(line, at), STATUS)),
+        Err((_, at)) => Err((at, SIZE)),
     }
-    let end = skip_digits(line, status, 3);
-    let ends = |at: usize| line.get(at).is_none_or(|byte| is_blank(*byte));
-    if !ends(end) || (end - status != 3 && line.get(status..end) != Some(b"-")) {
-        return Err((status, STATUS));
-    }
-    let size = skip_blanks(line, end);
-    let end = skip_digits(line, size, 18);
-    if end == size || !matches!(line.get(end), None | Some(b' ' | b'\t')) {
-        return Err((size, SIZE));
-    }
-    Ok(end)
-}
-
-/// Behind so many digits at most, or a dash.
-fn skip_digits(line: &[u8], at: usize, most: usize) -> usize {
-    if line.get(at) == Some(&b'-') {
-        return at + 1;
-    }
-    let rest = line.get(at..).unwrap_or_default();
-    at + rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 #[cfg(test)]

@@ -26,6 +26,16 @@ pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
     from
 }
 
+/// The place behind one blank or more.
+#[inline]
+pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
+    match line.get(at..)? {
+        [b' ', next, ..] if *next > b' ' => Some(at + 1),
+        [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
+        _ => None,
+    }
+}
+
 #[inline(never)]
 fn skip_many_blanks(line: &[u8], from: usize) -> usize {
     for start in (from..line.len()).step_by(Block::LEN) {
@@ -194,6 +204,7 @@ impl Iterator for Words<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::naive;
     use super::*;
     use proptest::prelude::*;
 
@@ -202,12 +213,6 @@ mod tests {
         let byte = prop::sample::select(b"  \t\n\x01x,,,--".to_vec());
         let runs = prop::collection::vec((byte, prop_oneof![1..4_usize, 1..150_usize]), 0..40);
         runs.prop_map(|runs| runs.iter().flat_map(|&(byte, count)| vec![byte; count]).collect())
-    }
-
-    fn words(line: &[u8], start: usize) -> Vec<Place> {
-        let is_start = |&at: &usize| !is_blank(line[at]) && (at == start || is_blank(line[at - 1]));
-        let end = |at| (at..line.len()).find(|&end| is_blank(line[end])).unwrap_or(line.len());
-        (start..line.len()).filter(is_start).map(|at| (at, end(at))).collect()
     }
 
     proptest! {
@@ -224,7 +229,7 @@ mod tests {
             prop_assert_eq!(word_end(&line, from), end(true));
             let last = line[..from].iter().rposition(|byte| !is_blank(*byte));
             prop_assert_eq!(without_blanks(&line, from), last.map_or(0, |last| last + 1));
-            let words = words(&line, from);
+            let words = naive::words(&line, from);
             prop_assert_eq!(Words { line: &line, at: from }.collect::<Vec<_>>(), words.clone());
             let tied = |word: &Place| line[word.1 - 1] == b',';
             if let Some(first) = words.first().filter(|word| word.0 == from) {
@@ -236,24 +241,7 @@ mod tests {
         #[test]
         fn host_ident_and_user_are_what_a_walk_finds(line in lines(), start in 0..400_usize) {
             let start = start.min(line.len());
-            let words = words(&line, start);
-            let expected = match words[..] {
-                [] | [_] | [_, _] => None,
-                [first, second, third] => Some([first, second, third]),
-                [first, second, third, .., last] => {
-                    let is_dash = |at: &usize| line[words[*at].0..words[*at].1] == *b"-";
-                    match (1..words.len() - 1).find(is_dash) {
-                        None => Some([first, second, (third.0, last.1)]),
-                        Some(dash) => {
-                            let host = (0..dash).rev().find(|&at| {
-                                at == 0 || line[words[at - 1].1 - 1] != b','
-                            });
-                            let host = (words[host.unwrap_or(0)].0, words[dash - 1].1);
-                            Some([host, words[dash], (words[dash + 1].0, last.1)])
-                        }
-                    }
-                }
-            };
+            let expected = naive::host_ident_user(&line, start);
             prop_assert_eq!(host_ident_user(&line, start), expected);
         }
     }

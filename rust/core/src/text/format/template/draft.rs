@@ -32,6 +32,25 @@ pub(super) fn after_comments(text: &str) -> &str {
     text
 }
 
+/// Refuses whatever but comments follows a directive.
+pub(super) fn nothing_more(text: &str, start: usize, alone: &str) -> Result<(), TemplateError> {
+    let rest = after_comments(&text[start..]);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let start = text.len() - rest.len();
+    let end = start + rest.find('\n').unwrap_or(rest.len());
+    Err(error((start, end), format!("something follows the directive; paste one {alone} alone")))
+}
+
+/// A parameter of a directive.
+#[derive(Debug)]
+pub(super) struct Word {
+    pub(super) body: Body,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
 /// A format without the quotes and escapes of the configuration in which it was written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Body {

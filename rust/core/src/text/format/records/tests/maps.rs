@@ -4,7 +4,7 @@ use super::super::super::parsed::Span;
 use super::super::super::read::Read;
 use super::super::super::time::TimeFormat;
 use super::super::Json;
-use super::super::json::Want;
+use super::super::json::want::Want;
 use super::{Matcher, pairs, rejected};
 
 fn map(written: &str) -> Matcher {

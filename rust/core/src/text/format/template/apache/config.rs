@@ -1,7 +1,7 @@
 //! The directives `LogFormat` and `CustomLog` as they stand in a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, after_comments, error};
+use super::super::draft::{Body, Word, after_comments, error, nothing_more};
 
 /// The nicknames that the configuration which comes with Apache, or Debian's, defines.
 const NICKNAMES: &[(&str, &str)] = &[
@@ -16,14 +16,6 @@ const NICKNAMES: &[(&str, &str)] = &[
 
 const DIRECTIVES: [&str; 5] =
     ["LogFormat", "CustomLog", "GlobalLog", "TransferLog", "ErrorLogFormat"];
-
-/// An argument of a directive.
-#[derive(Debug)]
-struct Word {
-    body: Body,
-    start: usize,
-    end: usize,
-}
 
 /// Whether the text is a directive of Apache and not only a format.
 pub(in super::super) fn is_directive(text: &str) -> bool {
@@ -129,7 +121,7 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
             None => return Ok(words),
             Some(b'\\') if continuation(bytes, at) > 0 => at += continuation(bytes, at),
             Some(b'\n') => {
-                nothing_more(text, at)?;
+                nothing_more(text, at, "directive")?;
                 return Ok(words);
             }
             Some(byte) if byte.is_ascii_whitespace() => at += 1,
@@ -199,14 +191,4 @@ fn unquoted(bytes: &[u8], start: usize) -> Word {
         at += 1;
     }
     Word { body, start, end: at }
-}
-
-fn nothing_more(text: &str, start: usize) -> Result<(), TemplateError> {
-    let rest = after_comments(&text[start..]);
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let start = text.len() - rest.len();
-    let end = start + rest.find('\n').unwrap_or(rest.len());
-    Err(error((start, end), "something follows the directive; paste one directive alone"))
 }

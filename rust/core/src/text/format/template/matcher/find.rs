@@ -6,8 +6,8 @@
 
 use super::steps::{Behind, Class, Mark, Outline};
 use crate::ground::block::Block;
-use crate::text::format::scan::{Bits, escaped, past};
-use crate::text::format::words::is_blank;
+use crate::text::format::enclosed::{Brackets, Quotes};
+use crate::text::format::scan::{Bits, past};
 
 impl Behind {
     pub(super) const ANY: Self = Self::new(Class::Any, Class::Any);
@@ -70,6 +70,29 @@ impl Ahead<'_> {
     const fn only(behind: Behind) -> Self {
         static NONE: Outline = Outline::NONE;
         Self { behind, outline: &NONE }
+    }
+
+    /// The quotes that have this behind them.
+    pub(super) fn quotes(
+        self,
+        line: &[u8],
+        start: usize,
+    ) -> Quotes<'_, impl FnMut(&Block, usize, u64, u64) -> u64> {
+        let keep =
+            move |block: &Block, start, quotes, _| self.behind(line, start, block, quotes, b'"');
+        Quotes::new(line, start, keep)
+    }
+
+    /// The brackets that have this behind them; `bare` ones have no other between them.
+    pub(super) fn brackets(
+        self,
+        line: &[u8],
+        start: usize,
+        bare: bool,
+    ) -> Brackets<'_, impl FnMut(&Block, usize, u64) -> u64> {
+        let keep =
+            move |block: &Block, start, closing| self.behind(line, start, block, closing, b']');
+        Brackets::new(line, start, bare, keep)
     }
 
     /// Those of the marks of a block behind which this may stand. They all are the same byte.
@@ -185,154 +208,10 @@ impl Iterator for Marks<'_> {
     }
 }
 
-/// The places of quotes that have something behind them, in order, and whether a backslash
-/// escapes them.
-pub(super) struct Quotes<'a> {
-    line: &'a [u8],
-    ahead: Ahead<'a>,
-    start: usize,
-    bits: Bits,
-    escaped: u64,
-    carry: bool,
-}
-
-impl<'a> Quotes<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>) -> Self {
-        let mut this = Self { line, ahead, start, bits: Bits::new(0, 0), escaped: 0, carry: false };
-        this.look();
-        this
-    }
-
-    #[inline(never)]
-    fn look(&mut self) {
-        let block = Block::at(self.line, self.start);
-        self.escaped = escaped(block.places(b'\\'), &mut self.carry);
-        let quotes = block.places(b'"');
-        let bits = self.ahead.behind(self.line, self.start, &block, quotes, b'"');
-        self.bits = Bits::new(bits, self.start);
-    }
-
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<(usize, bool)> {
-        loop {
-            if let Some(place) = self.bits.next() {
-                return Some((place, self.escaped >> (place - self.start) & 1 == 1));
-            }
-            self.start += Block::LEN;
-            if self.start >= self.line.len() {
-                return None;
-            }
-            self.look();
-        }
-    }
-
-    /// Leaves out all escaped ones of the block that is looked at.
-    #[inline]
-    pub(super) fn without_escaped(&mut self) {
-        self.bits.left &= !self.escaped;
-    }
-}
-
-/// Brackets that enclose something: a closing one that has something behind it, and the opening
-/// one before it that begins a word.
-pub(super) struct Brackets<'a> {
-    line: &'a [u8],
-    ahead: Ahead<'a>,
-    /// Whether no other bracket may stand between them.
-    bare: bool,
-    start: usize,
-    /// Those of the block that begin words, and all brackets that may stand between.
-    opening: u64,
-    between: u64,
-    closing: Bits,
-    behind_blank: bool,
-    /// The last opening one before the block.
-    pub(super) open: Option<usize>,
-}
-
-impl<'a> Brackets<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, ahead: Ahead<'a>, bare: bool) -> Self {
-        let mut this = Self {
-            line,
-            ahead,
-            bare,
-            start,
-            opening: 0,
-            between: 0,
-            closing: Bits::new(0, 0),
-            // What begins here is another field.
-            behind_blank: false,
-            open: None,
-        };
-        this.look();
-        this
-    }
-
-    #[inline(never)]
-    fn look(&mut self) {
-        let Self { line, start, .. } = *self;
-        let block = Block::at(line, start);
-        let (opening, closing) = (block.places(b'['), block.places(b']'));
-        let blanks = block.blanks();
-        self.opening = opening & (blanks << 1 | u64::from(self.behind_blank));
-        self.behind_blank = blanks >> (Block::LEN - 1) == 1;
-        self.between = if self.bare { opening | closing } else { self.opening };
-        self.closing = Bits::new(0, 0);
-        if self.open.is_some() || self.opening != 0 {
-            let closing = self.ahead.behind(line, start, &block, closing, b']');
-            self.closing = Bits::new(closing, start);
-        }
-    }
-
-    /// The last opening one before a bit of the block.
-    #[inline]
-    fn open_before(&mut self, bit: usize) -> Option<usize> {
-        let before = if bit < Block::LEN { (1 << bit) - 1 } else { u64::MAX };
-        loop {
-            let between = self.between & before;
-            if between == 0 {
-                return self.open;
-            }
-            let last = Block::LEN - 1 - between.leading_zeros() as usize;
-            if self.opening >> last & 1 == 0 {
-                return None;
-            }
-            // A control byte is no blank.
-            if is_blank(self.line[self.start + last - 1]) {
-                return Some(self.start + last);
-            }
-            self.opening ^= 1 << last;
-            if !self.bare {
-                self.between ^= 1 << last;
-            }
-        }
-    }
-}
-
-impl Iterator for Brackets<'_> {
-    type Item = (usize, usize);
-
-    #[inline]
-    fn next(&mut self) -> Option<(usize, usize)> {
-        loop {
-            while let Some(place) = self.closing.next() {
-                if let Some(open) = self.open_before(place - self.start) {
-                    return Some((open, place));
-                }
-            }
-            self.open = self.open_before(Block::LEN);
-            self.start += Block::LEN;
-            if self.start >= self.line.len() {
-                return None;
-            }
-            self.look();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::format::words::is_blank;
     use proptest::prelude::*;
 
     /// Short lines of few bytes, so that all kinds of neighbours occur.
@@ -393,7 +272,7 @@ mod tests {
             prop_assert_eq!(near(&marks), quotes);
             prop_assert!(marks.iter().all(|at| behind.may_be(&line, at + 1)));
 
-            let mut found = Quotes::new(&line, start, ahead);
+            let mut found = ahead.quotes(&line, start);
             let found: Vec<_> = std::iter::from_fn(|| found.next()).collect();
             prop_assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), marks);
             for (place, escaped) in found {
@@ -418,7 +297,7 @@ mod tests {
                         _ => {}
                     }
                 }
-                let found: Vec<_> = Brackets::new(&line, start, ahead, bare)
+                let found: Vec<_> = ahead.brackets(&line, start, bare)
                     .filter(|(_, close)| fits(close))
                     .collect();
                 prop_assert_eq!(found, pairs);

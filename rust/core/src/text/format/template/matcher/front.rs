@@ -12,7 +12,6 @@ use super::shapes::{Look, TimeShape};
 use super::steps::{Back, Front, Op, Program, Quoted, Step, Way};
 use crate::text::format::combined::{USUAL_TIME, Usual};
 use crate::text::format::parsed::Span;
-use crate::text::format::scan::quote_or_backslash;
 
 /// Puts a step that tries the short way before the first step from which there is one.
 pub(super) fn add(steps: &mut Vec<Step>) {
@@ -50,14 +49,6 @@ impl Front {
         let step = rest.at + 1;
         let back = rest.back();
         Some(Self { host, is_list, ident, user, time, shape, request, status, size, step, back })
-    }
-}
-
-#[cfg(test)]
-impl Front {
-    /// Leaves all lines to the steps.
-    pub(super) fn close(&mut self) {
-        self.shape = Some(0);
     }
 }
 
@@ -162,9 +153,10 @@ impl Program {
             spans[field] = Span::new(start, end);
         }
         if let Some(back) = &front.back
-            && let Some(cursor) = back.go_on(line, usual.size, spans)
+            && let Some(referer) = usual.referer(line)
         {
-            return Some(cursor);
+            spans[back.referer] = Span::from(referer);
+            return Some(Cursor { at: referer.1 + 3, step: back.step });
         }
         let behind = Cursor { at: usual.size, step: front.step };
         self.run(line, behind, usize::MAX, spans).ok()
@@ -176,20 +168,6 @@ impl Program {
             Op::Known { look: Look::Time(shape), .. } => is_all_time(shape, line, time),
             _ => false,
         }
-    }
-}
-
-impl Back {
-    /// To where the agent begins.
-    #[inline]
-    fn go_on(&self, line: &[u8], size: usize, spans: &mut [Span]) -> Option<Cursor> {
-        let rest = line.get(size..)?.strip_prefix(b" \"")?;
-        let start = size + 2;
-        let end =
-            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
-        line.get(end..)?.strip_prefix(b"\" \"")?;
-        spans[self.referer] = Span::new(start, end);
-        Some(Cursor { at: end + 3, step: self.step })
     }
 }
 

@@ -3,7 +3,7 @@
 //! Users may have blanks and brackets, and collectors write words in front of the host, so all
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
-use super::find::{Ahead, Brackets};
+use super::find::Ahead;
 use super::run::{Cursor, Reached, further};
 use super::steps::{Head, Program};
 use crate::text::format::parsed::Span;
@@ -57,7 +57,7 @@ impl Program {
         let step = cursor.step + 1;
         let mut furthest = None;
         let ahead = Ahead { behind: head.behind, outline: &head.outline };
-        let mut brackets = Brackets::new(line, cursor.at, ahead, false);
+        let mut brackets = ahead.brackets(line, cursor.at, false);
         for (open, close) in brackets.by_ref() {
             let is_missing = || line.get(skip_blanks(line, close + 1)) == Some(&b'-');
             let is_long = close - open > LONGEST_TIME && head.request != usize::MAX;
@@ -76,7 +76,7 @@ impl Program {
             }
         }
         // What is missing behind the first brackets that could be it.
-        let near = Brackets::new(line, cursor.at, Ahead::BLANK, false).next();
+        let near = Ahead::BLANK.brackets(line, cursor.at, false).next();
         let nearly = || {
             let cursor = Cursor { at: near?.1 + 1, step };
             self.run(line, cursor, usize::MAX, spans).err()

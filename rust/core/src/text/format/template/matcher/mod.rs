@@ -170,7 +170,7 @@ fn shared(programs: &[Program]) -> usize {
 #[cfg(test)]
 mod against;
 #[cfg(test)]
-mod dull;
+mod naive;
 #[cfg(test)]
 #[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;

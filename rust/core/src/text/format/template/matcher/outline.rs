@@ -1,12 +1,12 @@
 //! A coarse and quick look at what follows a delimiter, for the few places that masks do not turn
 //! away: steps that would not fit are not begun.
 
-use super::run::blanks;
-use super::shapes::{self, Look};
+use super::shapes::Look;
 use super::steps::{Item, Op, Outline, Step};
 use crate::ground::block::Block;
+use crate::text::format::numbers;
 use crate::text::format::scan::Trails;
-use crate::text::format::words::is_blank;
+use crate::text::format::words::{blanks, is_blank};
 
 impl Outline {
     /// Whatever follows.
@@ -149,7 +149,7 @@ impl Outline {
                 Item::Byte(wanted) if byte == *wanted => at + 1,
                 Item::Opening if byte == b'"' => return true,
                 Item::Opening if byte == b'-' => at + 1,
-                Item::Status => match shapes::status(line, at) {
+                Item::Status => match numbers::status(line, at) {
                     Some(end) => end,
                     None => return false,
                 },

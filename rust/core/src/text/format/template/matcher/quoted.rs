@@ -2,10 +2,10 @@
 
 use memchr::memrchr_iter;
 
-use super::find::{Ahead, Quotes};
+use super::find::Ahead;
 use super::run::{Cursor, Reached, further};
-use super::shapes;
 use super::steps::{Program, Quoted};
+use crate::text::format::numbers::status;
 use crate::text::format::parsed::Span;
 use crate::text::format::scan::quote_or_backslash;
 use crate::text::format::words::is_blank;
@@ -54,7 +54,7 @@ impl Program {
             return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
         }
         let ahead = Ahead { behind: quoted.behind, outline: &quoted.outline };
-        let mut places = Quotes::new(line, from, ahead);
+        let mut places = ahead.quotes(line, from);
         while let Some((place, escaped)) = places.next() {
             if escaped && behind_escaped.is_some() {
                 places.without_escaped();
@@ -129,7 +129,7 @@ impl Program {
         }
         let is_behind = |failed: &Cursor| self.stopped(line, *failed).1 > self.steps[step].part;
         let nearly = || {
-            let mut places = Quotes::new(line, from, Ahead::BLANK);
+            let mut places = Ahead::BLANK.quotes(line, from);
             let near = loop {
                 places.without_escaped();
                 let (place, escaped) = places.next()?;
@@ -155,6 +155,6 @@ fn behind_protocol(line: &[u8], start: usize) -> Option<usize> {
     let protocol = start + memchr::memmem::find(line.get(start..)?, b" HTTP/")? + 1;
     let version = line[protocol..].iter().take(12).position(|byte| is_blank(*byte))?;
     let end = protocol + version;
-    let is_status = shapes::status(line, end + 1).is_some_and(|status| status == end + 4);
+    let is_status = status(line, end + 1) == Some(end + 4);
     (is_status && !line[protocol..end].contains(&b'"')).then_some(end)
 }

@@ -1,8 +1,9 @@
 //! What is said of a line that is not one of a format.
 
-use super::run::{Cursor, blanks, literal};
-use super::shapes::{self, Look};
+use super::run::{Cursor, literal};
+use super::shapes::Look;
 use super::steps::{Op, Program, Quoted, Step};
+use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Reject;
 
 impl Program {
@@ -18,7 +19,8 @@ impl Program {
             }
             Op::StatusAndSize { .. } => {
                 // The part is that of the blank before the status.
-                let (at, which) = status_and_size_stop(line, at);
+                let stop = status_and_size(line, at, int).err();
+                let (which, at) = stop.unwrap_or((3, at));
                 let expected =
                     [name(b' '), Look::Status.name(), name(b' '), Look::Int.name()][which];
                 (at, expected, *part + which)
@@ -53,18 +55,6 @@ fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
         }
     }
     (at, b' ')
-}
-
-/// Where status and size stop: the place, and which of the four it is.
-fn status_and_size_stop(line: &[u8], mut at: usize) -> (usize, usize) {
-    let ends = [blanks, shapes::status, blanks];
-    for (which, end) in ends.iter().enumerate() {
-        match end(line, at) {
-            Some(end) => at = end,
-            None => return (at, which),
-        }
-    }
-    (at, 3)
 }
 
 /// What a byte of a literal is called.

@@ -1,9 +1,9 @@
 //! Runs the steps of a program over a line.
 
-use super::shapes;
 use super::steps::{Op, Program};
+use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
-use crate::text::format::words::{is_blank, list_end, skip_blanks, word_end};
+use crate::text::format::words::{blanks, is_blank, list_end, skip_blanks, word_end};
 
 /// A place in the line, and the step that is next there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,11 @@ impl Program {
                 Op::Blank => blanks(line, at),
                 Op::Text(text) => literal(line, at, text),
                 Op::StatusAndSize { status, size } => {
-                    status_and_size(line, at, [*status, *size], spans)
+                    status_and_size(line, at, int).ok().map(|[one, other]| {
+                        spans[*status] = Span::from(one);
+                        spans[*size] = Span::from(other);
+                        other.1
+                    })
                 }
                 Op::Known { field, look, may_be_empty } => {
                     let end = look.end(line, at).or(may_be_empty.then_some(at));
@@ -135,31 +139,6 @@ pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> 
         }
     }
     Some(at)
-}
-
-/// The place behind one blank or more.
-#[inline]
-pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
-    match line.get(at..)? {
-        [b' ', next, ..] if *next > b' ' => Some(at + 1),
-        [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
-        _ => None,
-    }
-}
-
-fn status_and_size(
-    line: &[u8],
-    at: usize,
-    fields: [usize; 2],
-    spans: &mut [Span],
-) -> Option<usize> {
-    let status = blanks(line, at)?;
-    let status_end = shapes::status(line, status)?;
-    let size = blanks(line, status_end)?;
-    let size_end = shapes::int(line, size)?;
-    spans[fields[0]] = Span::new(status, status_end);
-    spans[fields[1]] = Span::new(size, size_end);
-    Some(size_end)
 }
 
 /// A word that ends here, if it is one.

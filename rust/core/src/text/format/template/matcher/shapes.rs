@@ -2,93 +2,12 @@
 //!
 //! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
 
+use crate::text::format::numbers::{int, number, numbers, status};
 use crate::text::format::time::TimeFormat;
 use crate::text::format::words::{is_blank, skip_blanks};
 
-/// Eighteen digits always fit into 63 bits.
-const MOST_DIGITS: usize = 18;
-
 /// No time is written longer.
 const LONGEST_TIME: usize = 64;
-
-/// Three digits, or `-`.
-pub(super) fn status(line: &[u8], at: usize) -> Option<usize> {
-    match line.get(at..)? {
-        [b'-', ..] => Some(at + 1),
-        [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {
-            Some(at + 3)
-        }
-        _ => None,
-    }
-}
-
-/// Digits, perhaps behind a minus, or `-`.
-pub(super) fn int(line: &[u8], at: usize) -> Option<usize> {
-    let start = at + usize::from(line.get(at) == Some(&b'-'));
-    let end = digits(line, start);
-    match end - start {
-        0 => (start > at).then_some(start),
-        1..=MOST_DIGITS => Some(end),
-        _ => None,
-    }
-}
-
-/// Digits with a point, perhaps behind a minus, perhaps with an exponent, or `-`.
-pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
-    let end = decimal(line, at)?;
-    if end == at + 1 && line[at] == b'-' || !matches!(line.get(end), Some(b'e' | b'E')) {
-        return Some(end);
-    }
-    let signed = end + 1 + usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
-    let behind = digits(line, signed);
-    Some(if behind > signed { behind } else { end })
-}
-
-/// Numbers with commas and colons between them, blanks around these.
-pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
-    let mut end = decimal(line, at)?;
-    loop {
-        let mark = behind_blanks(line, end);
-        if !matches!(line.get(mark), Some(b',' | b':')) {
-            return Some(end);
-        }
-        match decimal(line, behind_blanks(line, mark + 1)) {
-            Some(next) => end = next,
-            None => return Some(end),
-        }
-    }
-}
-
-/// As `skip_blanks`, where there mostly is none.
-#[inline]
-fn behind_blanks(line: &[u8], at: usize) -> usize {
-    match line.get(at) {
-        Some(byte) if *byte <= b' ' => skip_blanks(line, at),
-        _ => at,
-    }
-}
-
-#[inline]
-fn decimal(line: &[u8], at: usize) -> Option<usize> {
-    let start = at + usize::from(line.get(at) == Some(&b'-'));
-    let whole = digits(line, start);
-    let end = if line.get(whole) == Some(&b'.') { digits(line, whole + 1) } else { whole };
-    let some = whole > start || end > whole + 1;
-    if some { Some(end) } else { (start > at).then_some(start) }
-}
-
-/// No more of them than can be a number, and one.
-#[inline]
-fn digits(line: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(byte) = line.get(at)
-        && byte.is_ascii_digit()
-        && at <= from + MOST_DIGITS
-    {
-        at += 1;
-    }
-    at
-}
 
 /// A look by which a field is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -229,54 +148,6 @@ fn written_out(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn taken(end: impl Fn(&[u8], usize) -> Option<usize>, text: &str) -> Option<&str> {
-        end(text.as_bytes(), 0).map(|end| &text[..end])
-    }
-
-    #[test]
-    fn numbers_end_where_they_stop_to_be_numbers() {
-        for (text, expected) in [
-            ("200 5", Some("200")),
-            ("-", Some("-")),
-            ("20", None),
-            ("2000", Some("200")),
-            ("", None),
-        ] {
-            assert_eq!(taken(status, text), expected, "{text:?}");
-        }
-        for (text, expected) in [
-            ("5 ", Some("5")),
-            ("-5", Some("-5")),
-            ("- ", Some("-")),
-            ("x", None),
-            ("999999999999999999", Some("999999999999999999")),
-            ("9999999999999999999", None),
-        ] {
-            assert_eq!(taken(int, text), expected, "{text:?}");
-        }
-        for (text, expected) in [
-            ("0.012 ", Some("0.012")),
-            ("12ms", Some("12")),
-            (".5", Some(".5")),
-            ("-1", Some("-1")),
-            ("1e-3 ", Some("1e-3")),
-            ("1e", Some("1")),
-            (".", None),
-            ("-", Some("-")),
-        ] {
-            assert_eq!(taken(number, text), expected, "{text:?}");
-        }
-        for (text, expected) in [
-            ("0.001, 0.002 : 0.010 200", Some("0.001, 0.002 : 0.010")),
-            ("0.1 0.2", Some("0.1")),
-            ("-, 0.2,", Some("-, 0.2")),
-            ("10.0.0.1:80", Some("10.0")),
-            ("", None),
-        ] {
-            assert_eq!(taken(numbers, text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn a_time_has_as_many_blanks_as_its_format() {

@@ -5,8 +5,11 @@ use super::*;
 use crate::text::format::named::{Made, NAMED};
 
 pub(super) fn compile(texts: &[&str]) -> Matcher {
-    let templates: Vec<_> = texts.iter().map(|text| braces::compile(text).unwrap()).collect();
-    Matcher::either(&templates).unwrap()
+    Matcher::either(&parsed(texts)).unwrap()
+}
+
+pub(super) fn parsed(texts: &[&str]) -> Vec<Template> {
+    texts.iter().map(|text| braces::compile(text).unwrap()).collect()
 }
 
 /// The fields between bars, `~` for those that are absent; or where the line stops and why.

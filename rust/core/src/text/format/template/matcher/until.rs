@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::find::{Ahead, Brackets, Marks};
+use super::find::{Ahead, Marks};
 use super::run::{Cursor, Reached, further};
 use super::steps::{Program, Until, Way};
 use crate::text::format::parsed::Span;
@@ -58,7 +58,8 @@ impl Search<'_> {
             (Way::Last, _) => None,
             (Way::Enclosing(behind), _) => {
                 let ahead = Ahead { behind, outline: &self.until.outline };
-                Brackets::new(inside, self.cursor.at, ahead, true)
+                ahead
+                    .brackets(inside, self.cursor.at, true)
                     .filter(|(open, close)| {
                         *open > first && self.until.outline.may_be(inside, close + 1)
                     })

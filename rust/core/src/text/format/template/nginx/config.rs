@@ -1,7 +1,7 @@
 //! The directive `log_format` as it stands in a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, after_comments, error};
+use super::super::draft::{Body, Word, after_comments, error, nothing_more};
 
 /// What a directive says.
 #[derive(Debug)]
@@ -10,15 +10,6 @@ pub(super) struct Format {
     pub(super) body: Body,
     /// Whether a `-` stands for what is not there: so unless `escape=` says otherwise.
     pub(super) hyphens: bool,
-}
-
-/// A parameter of a directive.
-#[derive(Debug)]
-struct Word {
-    body: Body,
-    start: usize,
-    end: usize,
-    quoted: bool,
 }
 
 /// Whether the text is a directive of nginx and not only the body of one.
@@ -130,14 +121,14 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
             b' ' | b'\t' | b'\r' | b'\n' => at += 1,
             b'#' => at += line(&bytes[at..]),
             b';' => {
-                nothing_more(text, at + 1)?;
+                nothing_more(text, at + 1, "log_format")?;
                 break;
             }
             b'\'' | b'"' => {
                 let word = quoted(text, at, byte)?;
+                blank(text, &word)?;
                 at = word.end;
                 words.push(word);
-                blank(text, words.last(), at)?;
             }
             _ => {
                 let word = bare(bytes, at);
@@ -169,7 +160,7 @@ fn quoted(text: &str, start: usize, quote: u8) -> Result<Word, TemplateError> {
             Some(&byte) => at = unescaped(bytes, at, byte, &mut body),
         }
     }
-    Ok(Word { body, start, end: at + 1, quoted: true })
+    Ok(Word { body, start, end: at + 1 })
 }
 
 fn bare(bytes: &[u8], start: usize) -> Word {
@@ -181,7 +172,7 @@ fn bare(bytes: &[u8], start: usize) -> Word {
         }
         at = unescaped(bytes, at, byte, &mut body);
     }
-    Word { body, start, end: at, quoted: false }
+    Word { body, start, end: at }
 }
 
 /// Takes over one byte, or what a backslash makes of the next, and says where it ends.
@@ -201,26 +192,15 @@ fn unescaped(bytes: &[u8], at: usize, byte: u8, body: &mut Body) -> usize {
 }
 
 /// Behind a quoted piece nothing but a blank or the end of the directive can stand.
-fn blank(text: &str, before: Option<&Word>, at: usize) -> Result<(), TemplateError> {
-    let next = text.as_bytes().get(at);
+fn blank(text: &str, word: &Word) -> Result<(), TemplateError> {
+    let next = text.as_bytes().get(word.end);
     if matches!(next, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';')) {
         return Ok(());
     }
-    let Some(word) = before.filter(|word| word.quoted) else { return Ok(()) };
     let quote = text.get(word.start..=word.start).unwrap_or_default();
     let message = format!(
         "this {quote} closes the piece, so a blank or ; has to follow; a {quote} is missing in \
          front of it, or it has to be written \\{quote}"
     );
-    Err(error((at - 1, at), message))
-}
-
-fn nothing_more(text: &str, start: usize) -> Result<(), TemplateError> {
-    let rest = after_comments(&text[start..]);
-    if rest.is_empty() {
-        return Ok(());
-    }
-    let start = text.len() - rest.len();
-    let end = start + line(&text.as_bytes()[start..]);
-    Err(error((start, end), "something follows the directive; paste one log_format alone"))
+    Err(error((word.end - 1, word.end), message))
 }

@@ -1,0 +1,157 @@
+//! Quotes and brackets around a field, 64 bytes at a time.
+//!
+//! Who looks for them says which of a block may be the right ones by what stands behind them, so
+//! that a line which is full of others costs no more than one that has none.
+
+use super::scan::{Bits, escaped};
+use super::words::is_blank;
+use crate::ground::block::Block;
+
+/// The places of quotes that may be the right ones, in order, and whether a backslash escapes
+/// them.
+pub(super) struct Quotes<'a, K> {
+    line: &'a [u8],
+    /// Of a block from this place on: those of these quotes that may be it, of which these are
+    /// escaped.
+    keep: K,
+    start: usize,
+    bits: Bits,
+    escaped: u64,
+    carry: bool,
+}
+
+impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
+    pub(super) fn new(line: &'a [u8], start: usize, keep: K) -> Self {
+        let mut this = Self { line, keep, start, bits: Bits::new(0, 0), escaped: 0, carry: false };
+        this.look();
+        this
+    }
+
+    #[inline(never)]
+    fn look(&mut self) {
+        let block = Block::at(self.line, self.start);
+        self.escaped = escaped(block.places(b'\\'), &mut self.carry);
+        let quotes = block.places(b'"');
+        let bits = (self.keep)(&block, self.start, quotes, self.escaped);
+        self.bits = Bits::new(bits, self.start);
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<(usize, bool)> {
+        loop {
+            if let Some(place) = self.bits.next() {
+                return Some((place, self.escaped >> (place - self.start) & 1 == 1));
+            }
+            self.start += Block::LEN;
+            if self.start >= self.line.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+
+    /// Leaves out all escaped ones of the block that is looked at.
+    #[inline]
+    pub(super) fn without_escaped(&mut self) {
+        self.bits.left &= !self.escaped;
+    }
+}
+
+/// Brackets that enclose something: a closing one that may be the right one, and the opening one
+/// before it that begins a word.
+pub(super) struct Brackets<'a, K> {
+    line: &'a [u8],
+    /// Of a block from this place on: those of these closing ones that may be it.
+    keep: K,
+    /// Whether no other bracket may stand between them.
+    bare: bool,
+    start: usize,
+    /// Those of the block that begin words, and all brackets that may stand between.
+    opening: u64,
+    between: u64,
+    closing: Bits,
+    behind_blank: bool,
+    /// The last opening one before the block.
+    pub(super) open: Option<usize>,
+}
+
+impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
+    pub(super) fn new(line: &'a [u8], start: usize, bare: bool, keep: K) -> Self {
+        let mut this = Self {
+            line,
+            keep,
+            bare,
+            start,
+            opening: 0,
+            between: 0,
+            closing: Bits::new(0, 0),
+            // What begins here is another field.
+            behind_blank: false,
+            open: None,
+        };
+        this.look();
+        this
+    }
+
+    #[inline(never)]
+    fn look(&mut self) {
+        let block = Block::at(self.line, self.start);
+        let opening = block.places(b'[');
+        self.opening = match opening {
+            0 => 0,
+            _ => opening & (block.blanks() << 1 | u64::from(self.behind_blank)),
+        };
+        let last = self.line.get(self.start + Block::LEN - 1);
+        self.behind_blank = last.is_some_and(|byte| *byte <= b' ');
+        let is_open = self.open.is_some() || self.opening != 0;
+        let closing = if self.bare || is_open { block.places(b']') } else { 0 };
+        self.between = if self.bare { opening | closing } else { self.opening };
+        let closing = if is_open { (self.keep)(&block, self.start, closing) } else { 0 };
+        self.closing = Bits::new(closing, self.start);
+    }
+
+    /// The last opening one before a bit of the block.
+    #[inline]
+    fn open_before(&mut self, bit: usize) -> Option<usize> {
+        let before = if bit < Block::LEN { (1 << bit) - 1 } else { u64::MAX };
+        loop {
+            let between = self.between & before;
+            if between == 0 {
+                return self.open;
+            }
+            let last = Block::LEN - 1 - between.leading_zeros() as usize;
+            if self.opening >> last & 1 == 0 {
+                return None;
+            }
+            // A control byte is no blank.
+            if is_blank(self.line[self.start + last - 1]) {
+                return Some(self.start + last);
+            }
+            self.opening ^= 1 << last;
+            if !self.bare {
+                self.between ^= 1 << last;
+            }
+        }
+    }
+}
+
+impl<K: FnMut(&Block, usize, u64) -> u64> Iterator for Brackets<'_, K> {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        loop {
+            while let Some(place) = self.closing.next() {
+                if let Some(open) = self.open_before(place - self.start) {
+                    return Some((open, place));
+                }
+            }
+            self.open = self.open_before(Block::LEN);
+            self.start += Block::LEN;
+            if self.start >= self.line.len() {
+                return None;
+            }
+            self.look();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A walk over JSON that checks it and keeps nothing.
+
+use super::super::find::either;
+use crate::text::format::parsed::Reject;
+
+/// How deep objects and arrays may be, the object that is the line included. Python's own parser
+/// ends at about 1,000, serde's at 128; access logs have five.
+const MAX_DEPTH: u32 = 64;
+
+/// A step through the line: the place behind something, if it is there.
+pub(super) type Step = Result<usize, Fault>;
+
+/// What was expected at which place, as one number: a step then comes back in two registers.
+#[derive(Clone, Copy)]
+pub(super) struct Fault(u64);
+
+impl Fault {
+    pub(super) fn new(at: usize, expected: Expected) -> Self {
+        Self((at as u64) << 8 | expected as u64)
+    }
+}
+
+impl From<Fault> for Reject {
+    fn from(fault: Fault) -> Self {
+        let known = EXPECTED.iter().find(|known| known.0 as u64 == fault.0 & 0xff);
+        Self::new((fault.0 >> 8) as usize, known.map_or("JSON", |known| known.1))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Expected {
+    Line,
+    Key,
+    Colon,
+    Value,
+    Member,
+    Element,
+    Quote,
+    Escape,
+    Digit,
+    NoZero,
+    Depth,
+    End,
+}
+
+const EXPECTED: &[(Expected, &str)] = &[
+    (Expected::Line, "a JSON object, which begins with {"),
+    (Expected::Key, "a key in quotes"),
+    (Expected::Colon, "the colon behind the key"),
+    (Expected::Value, "a JSON value"),
+    (Expected::Member, "a comma or the }"),
+    (Expected::Element, "a comma or the ]"),
+    (Expected::Quote, "the quote that closes the string"),
+    (Expected::Escape, "an escape that JSON has"),
+    (Expected::Digit, "a digit"),
+    (Expected::NoZero, "a number without leading zeros"),
+    (Expected::Depth, "at most 64 objects and arrays in each other"),
+    (Expected::End, "the end of the line"),
+];
+
+#[inline]
+pub(super) fn blanks(line: &[u8], at: usize) -> usize {
+    if line.get(at).is_some_and(|&byte| byte <= b' ') { some_blanks(line, at) } else { at }
+}
+
+#[cold]
+fn some_blanks(line: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = line.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Nothing but blanks may follow the line's object, which ends here.
+pub(super) fn ended(line: &[u8], end: usize) -> Step {
+    let at = blanks(line, end);
+    if at < line.len() { Err(Fault::new(at, Expected::End)) } else { Ok(end) }
+}
+
+/// Passes a comma and the blanks behind it.
+#[inline]
+pub(super) fn comma(line: &[u8], at: usize, end: u8) -> Step {
+    if line.get(at) == Some(&b',') {
+        return Ok(blanks(line, at + 1));
+    }
+    let object = end == b'}';
+    Err(Fault::new(at, if object { Expected::Member } else { Expected::Element }))
+}
+
+/// Passes the colon behind a key and the blanks around it.
+#[inline]
+pub(super) fn colon(line: &[u8], at: usize) -> Step {
+    let at = blanks(line, at);
+    if line.get(at) == Some(&b':') {
+        Ok(blanks(line, at + 1))
+    } else {
+        Err(Fault::new(at, Expected::Colon))
+    }
+}
+
+/// Passes a key and its colon.
+#[inline]
+fn key(line: &[u8], at: usize) -> Step {
+    if line.get(at) != Some(&b'"') {
+        return Err(Fault::new(at, Expected::Key));
+    }
+    colon(line, string(line, at)?)
+}
+
+/// Passes a string, from its first quote on.
+#[inline]
+fn string(line: &[u8], at: usize) -> Step {
+    let end = either(line, at + 1, b'"', b'\\');
+    if line.get(end) == Some(&b'"') { Ok(end + 1) } else { escaped(line, end) }
+}
+
+/// Passes the rest of a string, from an escape on.
+#[inline(never)]
+pub(super) fn escaped(line: &[u8], mut at: usize) -> Step {
+    loop {
+        match line.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => {
+                at += match line.get(at + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                    Some(b'u') if four_digits(line, at + 2) => 6,
+                    _ => return Err(Fault::new(at, Expected::Escape)),
+                }
+            }
+            Some(_) => at = either(line, at + 1, b'"', b'\\'),
+            None => return Err(Fault::new(at, Expected::Quote)),
+        }
+    }
+}
+
+fn four_digits(line: &[u8], at: usize) -> bool {
+    line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Passes a value.
+#[inline]
+pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> Step {
+    match line.get(at) {
+        Some(b'"') => string(line, at),
+        Some(b'-' | b'0'..=b'9') => numeral(line, at),
+        Some(b'{' | b'[') => skip_nested(line, at, depth),
+        _ => word(line, at),
+    }
+}
+
+/// Passes an object or an array with this many around it.
+fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
+    // A bit for each that is open, the innermost lowest: whether it is an object.
+    let mut objects = 0_u64;
+    let mut depth = outer;
+    loop {
+        match line.get(at) {
+            Some(b'"') => at = string(line, at)?,
+            Some(b'-' | b'0'..=b'9') => at = numeral(line, at)?,
+            Some(open @ (b'{' | b'[')) => {
+                if depth == MAX_DEPTH {
+                    return Err(Fault::new(at, Expected::Depth));
+                }
+                depth += 1;
+                objects = objects << 1 | u64::from(*open == b'{');
+                at = blanks(line, at + 1);
+                if line.get(at) != Some(&(open + 2)) {
+                    if *open == b'{' {
+                        at = key(line, at)?;
+                    }
+                    continue;
+                }
+            }
+            _ => at = word(line, at)?,
+        }
+        // Behind a value, or at the end of what has none.
+        loop {
+            at = blanks(line, at);
+            if line.get(at) != Some(&end_of(objects)) {
+                break;
+            }
+            at += 1;
+            depth -= 1;
+            objects >>= 1;
+            if depth == outer {
+                return Ok(at);
+            }
+        }
+        at = comma(line, at, end_of(objects))?;
+        if objects & 1 == 1 {
+            at = key(line, at)?;
+        }
+    }
+}
+
+/// Passes `true`, `false` or `null`.
+fn word(line: &[u8], at: usize) -> Step {
+    let rest = line.get(at..).unwrap_or_default();
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    let found = words.iter().find(|word| rest.starts_with(word));
+    found.map(|word| at + word.len()).ok_or(Fault::new(at, Expected::Value))
+}
+
+/// Passes a number.
+#[inline]
+fn numeral(line: &[u8], start: usize) -> Step {
+    let start = start + usize::from(line.get(start) == Some(&b'-'));
+    let mut at = digits(line, start)?;
+    if line.get(start) == Some(&b'0') && at > start + 1 {
+        return Err(Fault::new(start + 1, Expected::NoZero));
+    }
+    if line.get(at) == Some(&b'.') {
+        at = digits(line, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = line.get(at) {
+        let sign = matches!(line.get(at + 1), Some(b'+' | b'-'));
+        at = digits(line, at + 1 + usize::from(sign))?;
+    }
+    Ok(at)
+}
+
+/// Passes at least one digit.
+#[inline]
+fn digits(line: &[u8], start: usize) -> Step {
+    let mut at = start;
+    while let Some(b'0'..=b'9') = line.get(at) {
+        at += 1;
+    }
+    if at == start { Err(Fault::new(at, Expected::Digit)) } else { Ok(at) }
+}
+
+/// The byte that ends the innermost one.
+fn end_of(objects: u64) -> u8 {
+    if objects & 1 == 1 { b'}' } else { b']' }
+}

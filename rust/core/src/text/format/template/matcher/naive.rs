@@ -1,0 +1,638 @@
+//! The matcher against the rules of a template, byte by byte: no steps, no short way, no look at
+//! what stands around a delimiter, nothing shared between alternatives.
+
+use proptest::prelude::*;
+
+use super::super::{Shape, Slot};
+use super::tests::{ATTACKS, compile, parsed, templates};
+use super::*;
+use crate::text::format::naive::{
+    after_blanks, brackets, host_ident_user, is_blank, quotes, trimmed, words,
+};
+use crate::text::format::read::Read;
+use crate::text::format::time::{self, TimeFormat};
+use crate::text::format::words::Place;
+
+/// Name, type and place of each field of a line, of the first template that fits.
+fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, Read, Place)>> {
+    let parts = || templates.iter().flat_map(|template| &template.parts);
+    let has_tab = parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
+    let (start, end) = trimmed(line, if has_tab { b" \r\n" } else { b" \t\r\n" });
+    let line = &line[..end];
+    templates.iter().find_map(|template| {
+        let walk = Walk { template, parts: normalized(template), line };
+        let places = walk.all(Here { part: 0, at: start, places: vec![None; walk.parts.len()] })?;
+        let fields = walk.parts.iter().zip(places).filter_map(|(part, place)| match part {
+            Part::Field(slot) => Some((slot.name.clone(), slot.read.clone(), place?)),
+            Part::Literal(_) => None,
+        });
+        Some(fields.collect())
+    })
+}
+
+/// The parts with one blank for several, and none at both ends of the line.
+fn normalized(template: &Template) -> Vec<Part> {
+    let mut parts = template.parts.clone();
+    for part in &mut parts {
+        let Part::Literal(text) = part else { continue };
+        let mut one: Vec<u8> = Vec::new();
+        for byte in text.iter().map(|byte| if b"\r\n".contains(byte) { b' ' } else { *byte }) {
+            if byte != b' ' || one.last() != Some(&b' ') {
+                one.push(byte);
+            }
+        }
+        *text = one;
+    }
+    if let Some(Part::Literal(text)) = parts.last_mut()
+        && text.last() == Some(&b' ')
+    {
+        text.pop();
+    }
+    if let Some(Part::Literal(text)) = parts.first_mut()
+        && text.first() == Some(&b' ')
+    {
+        text.remove(0);
+    }
+    parts
+}
+
+struct Walk<'a> {
+    template: &'a Template,
+    parts: Vec<Part>,
+    line: &'a [u8],
+}
+
+/// Before which part a walk stands, at which byte, and where the fields before it are.
+#[derive(Clone)]
+struct Here {
+    part: usize,
+    at: usize,
+    places: Vec<Option<Place>>,
+}
+
+impl Here {
+    fn set(mut self, part: usize, place: Place) -> Self {
+        self.places[part] = Some(place);
+        self
+    }
+}
+
+/// How a field is found.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// It ends where its own bytes end.
+    Known,
+    /// The first quote after which the line fits ends it, an escaped one if no other does.
+    Quoted,
+    Word,
+    /// Words with commas between them, or also lone colons.
+    List {
+        colons: bool,
+    },
+    Rest,
+    /// It ends at the first place where what comes after it fits.
+    Until {
+        word: bool,
+        may_be_empty: bool,
+    },
+}
+
+impl Walk<'_> {
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.line.get(at).copied()
+    }
+
+    fn literal(&self, part: usize) -> &[u8] {
+        match self.parts.get(part) {
+            Some(Part::Literal(text)) => text,
+            _ => b"",
+        }
+    }
+
+    fn slot(&self, part: usize) -> Option<&Slot> {
+        match self.parts.get(part)? {
+            Part::Field(slot) => Some(slot),
+            Part::Literal(_) => None,
+        }
+    }
+
+    /// The bytes before and after a field.
+    fn around(&self, part: usize) -> (Option<u8>, Option<u8>) {
+        let before = part.checked_sub(1).and_then(|before| self.literal(before).last().copied());
+        (before, self.literal(part + 1).first().copied())
+    }
+
+    fn may_be_empty(&self, part: usize) -> bool {
+        let pairs: [&[u8]; 6] = [b"\"\"", b"''", b"[]", b"()", b"{}", b"<>"];
+        matches!(self.around(part), (Some(one), Some(two)) if pairs.contains(&&[one, two][..]))
+    }
+
+    fn way(&self, part: usize, slot: &Slot) -> Way {
+        let around = self.around(part);
+        let may_be_empty = self.may_be_empty(part);
+        let is_list = matches!(&*slot.name, "host" | "xff") || slot.name.starts_with("upstream");
+        let has_mark = self.literal(part + 1).iter().any(|byte| *byte != b' ');
+        match (slot.shape, around.1) {
+            (Shape::Word | Shape::Free, Some(b'"')) if around.0 == Some(b'"') => Way::Quoted,
+            (Shape::Free, None) => Way::Rest,
+            (Shape::Free, _) | (Shape::Word, Some(b'\t')) => {
+                Way::Until { word: false, may_be_empty: true }
+            }
+            (Shape::Word, Some(b' ')) if slot.name == "user" && has_mark => {
+                Way::Until { word: false, may_be_empty: false }
+            }
+            (Shape::Word, None | Some(b' ')) if is_list => {
+                Way::List { colons: slot.name.starts_with("upstream") }
+            }
+            (Shape::Word, None | Some(b' ')) => Way::Word,
+            (Shape::Word, Some(_)) => Way::Until { word: true, may_be_empty },
+            _ => Way::Known,
+        }
+    }
+
+    /// Whether a line may end here.
+    fn ends(&self, at: usize) -> bool {
+        self.byte(at).is_none_or(|byte| self.template.open && matches!(byte, b' ' | b'\t'))
+    }
+
+    fn all(&self, start: Here) -> Option<Vec<Option<Place>>> {
+        let mut here = if self.is_head() { self.head(&start)? } else { start };
+        while here.part <= self.parts.len() {
+            let searched = self.slot(here.part).map(|slot| self.way(here.part, slot));
+            here = match searched {
+                Some(way) if way != Way::Known => self.search(&here, way)?,
+                _ => self.ahead(here, 0, None)?,
+            };
+        }
+        Some(here.places)
+    }
+
+    /// Takes literals, of the first of them all but some bytes, and known fields up to one that
+    /// may have a byte, or to the next field that is searched for. Behind the last part is the end.
+    fn ahead(&self, mut here: Here, mut taken: usize, before: Option<u8>) -> Option<Here> {
+        let done = self.parts.len() + 1;
+        loop {
+            let part = here.part;
+            let Some(slot) = self.slot(part) else {
+                if part == self.parts.len() {
+                    return self.ends(here.at).then_some(Here { part: done, ..here });
+                }
+                let mut text = &self.literal(part)[taken..];
+                taken = 0;
+                let is_request = self.slot(part + 1).is_some_and(|slot| slot.read == Read::Request);
+                let opens = is_request && self.around(part + 1) == (Some(b'"'), Some(b'"'));
+                if opens && let Some(before_quote) = text.strip_suffix(b"\"") {
+                    text = before_quote;
+                }
+                let ends = self.may_end_before(part) && self.ends(here.at);
+                match self.fits(text, here.at) {
+                    Some(end) => here.at = end,
+                    None => return ends.then_some(Here { part: done, ..here }),
+                }
+                here.part += 1;
+                if opens {
+                    match self.byte(here.at)? {
+                        b'"' => here.at += 1,
+                        // A dash stands for the request and its quotes.
+                        b'-' => {
+                            let place = (here.at, here.at + 1);
+                            here =
+                                Here { part: part + 2, at: place.1, ..here.set(part + 1, place) };
+                            taken = 1;
+                        }
+                        _ => return None,
+                    }
+                }
+                continue;
+            };
+            if self.way(part, slot) != Way::Known
+                || before.is_some_and(|byte| self.may_have(part, slot, byte))
+            {
+                return Some(here);
+            }
+            let known = self.known(slot, part, here.at);
+            let end = known.or(self.may_be_empty(part).then_some(here.at))?;
+            let place = (here.at, end);
+            here = Here { part: part + 1, at: end, ..here.set(part, place) };
+        }
+    }
+
+    /// Whether the line may end before this literal. The quote or bracket that ends the field
+    /// before it is of the field, a quote that opens a request of the request.
+    fn may_end_before(&self, part: usize) -> bool {
+        let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == Read::Request)
+            && self.around(part + 1) == (Some(b'"'), Some(b'"'));
+        let is_closed = self.slot(part.wrapping_sub(1)).is_some_and(|slot| {
+            self.way(part - 1, slot) == Way::Quoted || self.is_head() && part == self.head_parts()
+        });
+        let own = self.literal(part).len().saturating_sub(usize::from(is_opened));
+        own > usize::from(is_closed) && self.template.ends.contains(&part)
+    }
+
+    /// Where a literal ends that begins here.
+    fn fits(&self, text: &[u8], mut at: usize) -> Option<usize> {
+        for &byte in text {
+            let end = if byte == b' ' {
+                after_blanks(self.line, at)
+            } else {
+                at + usize::from(self.byte(at) == Some(byte))
+            };
+            if end == at {
+                return None;
+            }
+            at = end;
+        }
+        Some(at)
+    }
+
+    /// Where a field of a known look ends that begins here.
+    fn known(&self, slot: &Slot, part: usize, at: usize) -> Option<usize> {
+        let line = self.line;
+        let is_digit = |at: &usize| line.get(*at).is_some_and(u8::is_ascii_digit);
+        let minus = |at: usize| at + usize::from(line.get(at) == Some(&b'-'));
+        // What has more digits than a number can have ends in the midst of them.
+        let digits = |at: usize| at + (at..at + 19).take_while(is_digit).count();
+        // Digits with a point, and with a digit on one side of it; or a dash.
+        let decimal = |at: usize| {
+            let start = minus(at);
+            let whole = digits(start);
+            let end = if line.get(whole) == Some(&b'.') { digits(whole + 1) } else { whole };
+            let has_digits = whole > start || end > whole + 1;
+            if has_digits { Some(end) } else { (start > at).then_some(start) }
+        };
+        let is_dash = line.get(at) == Some(&b'-');
+        match slot.shape {
+            Shape::Status => match digits(at) - at {
+                0 if is_dash => Some(at + 1),
+                3.. => Some(at + 3),
+                _ => None,
+            },
+            Shape::Int => match digits(minus(at)) - minus(at) {
+                0 if is_dash => Some(at + 1),
+                count @ 1..=18 => Some(minus(at) + count),
+                _ => None,
+            },
+            Shape::Number => {
+                let end = decimal(at)?;
+                let is_lone_dash = is_dash && end == at + 1;
+                let sign = end + 1 + usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
+                let has_exponent = matches!(line.get(end), Some(b'e' | b'E')) && is_digit(&sign);
+                Some(if has_exponent && !is_lone_dash { digits(sign) } else { end })
+            }
+            Shape::Numbers => {
+                let mut end = decimal(at)?;
+                loop {
+                    let mark = after_blanks(line, end);
+                    let next = after_blanks(line, mark + 1);
+                    match decimal(next) {
+                        Some(next) if matches!(line[mark], b',' | b':') => end = next,
+                        _ => return Some(end),
+                    }
+                }
+            }
+            Shape::Time => self.time(slot, self.around(part).1, at),
+            Shape::Word | Shape::Free => None,
+        }
+    }
+
+    /// A time goes up to the byte behind it, or to a blank, over as many of them as its form has.
+    fn time(&self, slot: &Slot, behind: Option<u8>, start: usize) -> Option<usize> {
+        let behind = behind.filter(|byte| !is_blank(*byte));
+        let ends = |byte: u8| behind.map_or(is_blank(byte), |behind| byte == behind);
+        let mut inside = inside(slot, behind);
+        let mut at = start;
+        while let Some(byte) = self.byte(at) {
+            if ends(byte) {
+                if inside == 0 {
+                    break;
+                }
+                inside -= 1;
+                at = if behind.is_none() { after_blanks(self.line, at) } else { at + 1 };
+            } else if is_of_time(slot, behind, byte) {
+                at += 1;
+            } else {
+                return None;
+            }
+        }
+        (1..=64).contains(&(at - start)).then_some(at)
+    }
+
+    /// Whether a known field may have this byte.
+    fn may_have(&self, part: usize, slot: &Slot, byte: u8) -> bool {
+        byte.is_ascii_digit()
+            || match slot.shape {
+                Shape::Status | Shape::Int => byte == b'-',
+                Shape::Number => b"-.+eE".contains(&byte),
+                Shape::Numbers => b"-.,: ".contains(&byte),
+                Shape::Time => is_of_time(slot, self.around(part).1, byte),
+                Shape::Word | Shape::Free => false,
+            }
+    }
+
+    fn search(&self, here: &Here, way: Way) -> Option<Here> {
+        let (part, start) = (here.part, here.at);
+        let line = self.line;
+        let behind = |end: usize| {
+            let here = Here { part: part + 1, at: end, ..here.clone() };
+            here.set(part, (start, end))
+        };
+        let word = words(line, start).first().filter(|word| word.0 == start).copied();
+        match way {
+            Way::Known => None,
+            Way::Word => Some(behind(word?.1)),
+            Way::List { colons } => {
+                let words = words(line, word?.0);
+                let text = |at: usize| words.get(at).map(|word| &line[word.0..word.1]);
+                let goes_on = |at: usize| {
+                    let is_colon = |at: usize| colons && text(at) == Some(b":");
+                    let is_behind_colon = is_colon(at)
+                        && words[at].0.checked_sub(1).is_some_and(|at| line[at] == b' ');
+                    text(at).is_some_and(|word| word.ends_with(b","))
+                        || is_colon(at + 1)
+                        || is_behind_colon
+                };
+                let last = (0..words.len()).find(|&at| !goes_on(at));
+                Some(behind(words[last.unwrap_or(words.len() - 1)].1))
+            }
+            Way::Rest => Some(behind(line.len())),
+            Way::Quoted => quotes(line, start).into_iter().find_map(|quote| {
+                let here = behind(quote);
+                self.ahead(Here { at: quote + 1, ..here }, 1, None)
+            }),
+            Way::Until { word: in_word, may_be_empty } => {
+                let limit = if in_word { word.map_or(start, |word| word.1) } else { line.len() };
+                let text = self.literal(part + 1);
+                let mark = text.iter().copied().find(|byte| *byte != b' ');
+                let ends = self.ends_of(start, limit, mark, text.first() == Some(&b' '));
+                let fits = |end: usize| self.ahead(behind(end), 0, Some(mark.unwrap_or(b' ')));
+                let is_one = |end: &usize| *end > start || may_be_empty;
+                ends.into_iter().filter(is_one).find_map(fits).or_else(|| {
+                    // It is the last one of the line, if that may end behind it.
+                    let is_last = self.may_end_before(part + 1) && limit == line.len();
+                    (is_last && start < limit).then(|| self.ahead(behind(limit), 0, None))?
+                })
+            }
+        }
+    }
+
+    /// Where a field may end whose literal has this mark, perhaps with blanks before it; or has
+    /// nothing but blanks, of which the first space or tab ends it.
+    fn ends_of(
+        &self,
+        start: usize,
+        end: usize,
+        mark: Option<u8>,
+        blank_before: bool,
+    ) -> Vec<usize> {
+        let line = self.line;
+        let mut ends = Vec::new();
+        let mut at = start;
+        while at < end {
+            match mark {
+                Some(mark) if line[at] == mark => {
+                    let before = (start..at).rev().find(|&at| !is_blank(line[at]));
+                    let text = before.map_or(start, |last| last + 1);
+                    match blank_before {
+                        true if text < at => ends.push(text),
+                        true => {}
+                        false => ends.push(at),
+                    }
+                }
+                None if matches!(line[at], b' ' | b'\t') => {
+                    ends.push(at);
+                    at = after_blanks(line, at) - 1;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        ends
+    }
+
+    /// Whether the template begins with host, ident, user and a time in brackets.
+    fn is_head(&self) -> bool {
+        let parts = self.head_parts();
+        let is_field =
+            |part: usize, name: &str| self.slot(part).is_some_and(|slot| slot.name == name);
+        let is_word = |part: usize| self.slot(part).is_some_and(|slot| slot.shape == Shape::Word);
+        let is_time =
+            |slot: &Slot| matches!(slot.read, Read::Time(TimeFormat::Clf | TimeFormat::Any));
+        let user = parts - 3;
+        let has_ident = user == 4
+            && is_word(2)
+            && (is_field(2, "") || is_field(2, "ident"))
+            && (self.literal(1), self.literal(3)) == (b" ", b" ");
+        (has_ident || user == 2)
+            && is_field(0, "host")
+            && is_word(0)
+            && is_field(user, "user")
+            && self.literal(user + 1) == b" ["
+            && self.slot(user + 2).is_some_and(is_time)
+            && self.literal(parts).starts_with(b"]")
+    }
+
+    /// How many parts these are: a format without an ident has a dash in its place.
+    fn head_parts(&self) -> usize {
+        if self.literal(1) == b" - " { 5 } else { 7 }
+    }
+
+    /// The time is in the first brackets behind which the line goes on as the template does.
+    fn head(&self, start: &Here) -> Option<Here> {
+        let parts = self.head_parts();
+        let after = self.slot(parts + 1).filter(|slot| slot.read == Read::Request);
+        let has_request = after.is_some() && self.around(parts + 1) == (Some(b'"'), Some(b'"'));
+        let fits = |(open, close): (usize, usize)| {
+            let here = Here { part: parts, at: close + 1, ..start.clone() };
+            let here = self.ahead(here, 1, None)?;
+            // Without a quote it has to be a time, and all that is known has to be there.
+            let time = &self.line[open + 1..close];
+            let is_quoted = !has_request || here.part == parts + 1;
+            let goes_on = here.at == self.line.len() || here.part <= self.parts.len();
+            let is_one = is_quoted || goes_on && time.len() < 64 && time::parse(time).is_some();
+            is_one.then_some((open, close, here))
+        };
+        let (open, close, here) = brackets(self.line, start.at).into_iter().find_map(fits)?;
+        let [host, ident, user] = host_ident_user(&self.line[..open], start.at)?;
+        let here = here.set(0, host).set(parts - 3, user).set(parts - 1, (open + 1, close));
+        if parts == 5 {
+            return (self.line[ident.0..ident.1] == *b"-").then_some(here);
+        }
+        Some(here.set(2, ident))
+    }
+}
+
+/// The text of a time's form, written out.
+fn form(slot: &Slot) -> String {
+    let text = match &slot.read {
+        Read::Time(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%H:%M:%S %z",
+        Read::Time(TimeFormat::Strftime(text)) => text,
+        _ => "",
+    };
+    let clock = text.replace("%T", "%H:%M:%S").replace("%R", "%H:%M");
+    let date = clock.replace("%D", "%m/%d/%y").replace("%F", "%Y-%m-%d");
+    date.replace("%c", "%a %b %e %H:%M:%S %Y")
+}
+
+/// How many of what ends a time are inside it.
+fn inside(slot: &Slot, behind: Option<u8>) -> usize {
+    let form = form(slot);
+    match behind {
+        // A bare number is a time of any form too.
+        None if slot.read == Read::Time(TimeFormat::Any) => 0,
+        None => form.split_ascii_whitespace().count().saturating_sub(1),
+        Some(behind) => form.bytes().filter(|byte| *byte == behind).count(),
+    }
+}
+
+fn is_of_time(slot: &Slot, behind: Option<u8>, byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || b"/:+-.,".contains(&byte)
+        || byte != b'%' && form(slot).bytes().any(|own| own == byte)
+        || is_blank(byte) && (behind.is_some() || inside(slot, behind) > 0)
+}
+
+/// Formats that servers are told to write, and what the named ones do not have.
+const PASTED: &[(&str, &str)] = &[
+    (
+        r#"{host} {ident} {user} [{time}] "{request}" {status} {size}"#,
+        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#,
+    ),
+    (
+        r#"{host} {ident} {user} [{time}] "{request}" {status} {size}{?} "{referer}" "{agent}"{...}"#,
+        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua" more"#,
+    ),
+    (
+        r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" {x}={y:int} {z:text},{upstream_time} "{w}""#,
+        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua" a=b=5 c,1,2 "w""#,
+    ),
+    (
+        r#"{host} - {user} [{time}] {status} "{request}" {a:text} {size} [{b}] ({c:text}) {d}"#,
+        r#"h - joe x [17/May/2015:10:05:03 +0000] 200 "GET / HTTP/1.1" a b 7 [x] (y) z"#,
+    ),
+    (
+        r#"{xff} {user} [{time:iso}] "{request}","{a}" {b:int}.{c:int} {d}:{e:ms}ms {f:text}"#,
+        r#"1, 2 joe [2015-05-17T10:05:03Z] "GET / HTTP/1.1","x" 5.6 a:b:7ms x y"#,
+    ),
+    ("{a:text}\t{request_time}\t{b:text}\t{c}", "x y\t0.5\t\tz"),
+];
+
+/// Lines that are columns and nothing else, and how many.
+const COLUMNS: &[(usize, &str, &str)] = &[
+    (2, "{time:epoch_ms}\t{key}", "1700000000123\t/path/to/item000043.html"),
+    (2, "{time:epoch} {key}", "1700000000 key"),
+    (2, "{host}\t{time:iso}", "1.2.3.4\t2015"),
+    (2, "{time},{host}", "1700000000,1.2.3.4"),
+    (3, "{a};{b:int};{c:ms}", "x;5;7"),
+    (4, "{a:text}|{time:time(%s)}|{b}|{c:text}", "x y|1700000000|z|a b"),
+    (3, "{a} {b:int} {upstream}", "x 5 10.0.0.1:80"),
+    (2, "{time:time(%Y)}.{a}", "2015.x"),
+    (3, "{time:time(%H-%M)} {b}\t{c}", "10 x\ty"),
+    (3, "{a:int}:{b:s}-{c:int}", "123456789012345678:5-7"),
+    (2, "{a}\u{1}{b}", "x\u{1}y"),
+];
+
+const PIECES: &[&str] = &[
+    "\"",
+    "\\",
+    " ",
+    "  ",
+    "\t",
+    "\r",
+    "\n",
+    "\x01",
+    "[",
+    "]",
+    "-",
+    ":",
+    "=",
+    ",",
+    ".",
+    "5",
+    "ms",
+    "\" ",
+    " \"",
+    "] \"",
+    "] -",
+    "] - 5 5",
+    " [",
+    "\" \"",
+    "\" 200 5 ",
+    "\" 5 ",
+    "\" - ",
+    " - ",
+    "\\\"",
+    "\\\" 5 ",
+    " HTTP/1.1 200 ",
+    "17/May/2015:10:05:03 +0000",
+    "[17/May/2015:10:05:03 +0000]",
+    "1, 2",
+    "\u{feff}",
+    "é",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+];
+
+/// An example with pieces put into it, and one of them many times over.
+fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let example = example.as_bytes().to_vec();
+    let piece = prop_oneof![
+        3 => prop::sample::select(PIECES).prop_map(str::to_owned),
+        1 => (prop::sample::select(ATTACKS), 1..40_usize)
+            .prop_map(|(attack, times)| attack.repeat(times)),
+    ];
+    let cut = (any::<prop::sample::Index>(), 0..5_usize, piece);
+    prop::collection::vec(cut, 0..5).prop_map(move |cuts| {
+        let mut line = example.clone();
+        for (place, gone, piece) in cuts {
+            let start = place.index(line.len() + 1);
+            let end = line.len().min(start + gone);
+            line.splice(start..end, piece.bytes());
+        }
+        line
+    })
+}
+
+fn spans_of(matcher: &Matcher) -> Vec<Span> {
+    vec![Span::NONE; matcher.found().len()]
+}
+
+/// What the matcher finds, as `walked` says it.
+fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, Read, Place)>> {
+    let mut spans = spans_of(matcher);
+    matcher.split(line, &mut spans).ok()?;
+    let fields = matcher.found().iter().zip(spans).filter(|(_, span)| span.is_some());
+    let place = |span: Span| (span.start(), span.end());
+    Some(fields.map(|(one, span)| (one.name.to_string(), one.read.clone(), place(span))).collect())
+}
+
+/// In the order of their places: templates that share fields list them in another one.
+fn sorted(mut fields: Vec<(String, Read, Place)>) -> Vec<(String, Read, Place)> {
+    fields.sort_by(|one, other| (one.2, &one.0).cmp(&(other.2, &other.0)));
+    fields
+}
+
+#[test]
+fn what_is_there_for_speed_changes_no_answer() {
+    let pasted = PASTED.iter().map(|(text, example)| (vec![*text], *example));
+    let named = templates().map(|(_, example, texts)| (texts.to_vec(), example));
+    let columns = COLUMNS.iter().map(|(count, text, example)| {
+        let fast = compile(&[text]);
+        assert_eq!(fast.columns.as_ref().map(Columns::len), Some(*count), "{text}");
+        let split = |columns: &Columns| columns.split(example.as_bytes(), &mut spans_of(&fast));
+        assert!(fast.columns.as_ref().is_some_and(split), "{text}");
+        (vec![*text], *example)
+    });
+    for (texts, example) in pasted.chain(columns).chain(named) {
+        let (fast, templates) = (compile(&texts), parsed(&texts));
+        assert!(walked(&templates, example.as_bytes()).is_some(), "{example}");
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(
+            if cfg!(debug_assertions) { 5_000 } else { 100_000 },
+        ));
+        let result = runner.run(&broken(example), |line| {
+            let found = found(&fast, &line).map(sorted);
+            let walked = walked(&templates, &line).map(sorted);
+            prop_assert_eq!(found, walked, "{}", line.escape_ascii());
+            Ok(())
+        });
+        assert!(result.is_ok(), "{texts:?}\n{result:?}");
+    }
+}
