@@ -66,12 +66,8 @@ pub struct Tabulator {
 }
 
 impl Tabulator {
-    /// Of the fields that this reader reads.
-    pub fn new(reader: Reader) -> Self {
-        Self::filtered(reader, None)
-    }
-
-    /// As `new`, of the lines that the filter keeps, and without what it looks at besides.
+    /// Of the fields that this reader reads, without what the filter looks at besides, and of the
+    /// lines that it keeps.
     pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
         let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
         let fields =
@@ -385,7 +381,7 @@ mod tests {
 
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
-        let mut tabulator = Tabulator::new(Reader::new(&format, fields).unwrap());
+        let mut tabulator = Tabulator::filtered(Reader::new(&format, fields).unwrap(), None);
         for line in lines {
             tabulator.push(line);
         }
@@ -481,7 +477,7 @@ mod tests {
     fn a_batch_ends_before_its_lines_are_too_long_together() {
         let format = Format::new("combined").unwrap();
         let reader = Reader::new(&format, &["host", "status"]).unwrap();
-        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::new(reader) };
+        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::filtered(reader, None) };
         let line = |host: usize| {
             format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x""#)
         };
