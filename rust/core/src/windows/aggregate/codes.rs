@@ -2,25 +2,46 @@
 
 use std::hash::Hasher;
 
+use hashbrown::HashTable;
+
 use super::values::Told;
-use crate::windows::keys::{KeyTable, Seed, TEXT};
+use crate::windows::bytes::{get_text, put_text};
+use crate::windows::keys::Seed;
 
 /// Values and their codes. A code means the same value as long as the value is held; in another
 /// table it means another.
 ///
-/// A small whole number is its own code. Any other value takes what [`KeyTable`] says, a number 8
-/// bytes of it. What is found by hash is found with a seed from outside: values are written by
+/// A small whole number is its own code. Any other value takes 24 bytes here, 5 to 10 to be found,
+/// and its text. What is found by hash is found with a seed from outside: values are written by
 /// anybody.
 #[derive(Clone, Debug)]
 pub(super) struct Codes {
     seed: Seed,
-    table: KeyTable,
+    index: HashTable<u32>,
+    values: Vec<Held>,
+    /// Codes of values that are held no more.
+    free: Vec<u32>,
+    /// Texts, each with its length in front.
+    text: Vec<u8>,
+    /// How many of these bytes are of texts that are held no more.
+    dead: usize,
 }
 
-/// The kinds of values in a table beside text.
-const INT: u32 = 1;
-const FLOAT: u32 = 2;
-const TIME: u32 = 3;
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    value: Kept,
+    hash: u32,
+    holders: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Int(i64),
+    Float(u64),
+    Time(i64),
+    /// Where its text starts.
+    Text(usize),
+}
 
 /// The bit of codes that are numbers themselves, by their other bits.
 const NUMBER: u32 = 1 << 31;
@@ -28,9 +49,13 @@ const NUMBER: u32 = 1 << 31;
 /// No code.
 pub(super) const NONE: u32 = !NUMBER;
 
+/// Fewer bytes of texts that are gone are left where they are.
+const SLACK: usize = 1_024;
+
 impl Codes {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { seed, table: KeyTable::default() }
+        let (index, values, free, text) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { seed, index, values, free, text, dead: 0 }
     }
 
     /// A table without values, of the same seed.
@@ -49,7 +74,7 @@ impl Codes {
     /// How many values have a code that is no number itself.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.values.len() - self.free.len()
     }
 
     /// The value of a code.
@@ -58,14 +83,7 @@ impl Codes {
         if is_number(code) {
             return Told::Int(i64::from((code << 1).cast_signed() >> 1));
         }
-        let (kind, bytes) = self.table.get(code);
-        let number = || bytes.try_into().unwrap_or_default();
-        match kind {
-            INT => Told::Int(i64::from_le_bytes(number())),
-            FLOAT => Told::Float(u64::from_le_bytes(number())),
-            TIME => Told::Time(i64::from_le_bytes(number())),
-            _ => Told::Text(bytes),
-        }
+        self.values[code as usize].value.told(&self.text)
     }
 
     /// The code of a value, a new one if it has none.
@@ -78,12 +96,19 @@ impl Codes {
         if let Some(code) = self.find_by(told, hash) {
             return code;
         }
-        match told {
-            Told::Int(number) => self.table.insert(hash, INT, &number.to_le_bytes()),
-            Told::Float(bits) => self.table.insert(hash, FLOAT, &bits.to_le_bytes()),
-            Told::Time(time) => self.table.insert(hash, TIME, &time.to_le_bytes()),
-            Told::Text(text) => self.table.insert(hash, TEXT, text),
-        }
+        let value = Kept::new(told, &mut self.text);
+        let held = Held { value, hash, holders: 0 };
+        let code = if let Some(code) = self.free.pop() {
+            self.values[code as usize] = held;
+            code
+        } else {
+            self.values.push(held);
+            // As many do not fit into memory.
+            u32::try_from(self.values.len() - 1).unwrap_or(NONE)
+        };
+        let values = &self.values;
+        self.index.insert_unique(spread(hash), code, |&code| spread(values[code as usize].hash));
+        code
     }
 
     /// The code of a value that has one.
@@ -97,25 +122,25 @@ impl Codes {
     /// A value is a few steps away, and a table of many is in no cache: each step is made for
     /// some values at a time, so that they wait for memory together.
     pub(super) fn find_all(&self, other: &Self) -> Vec<u32> {
-        let all: Vec<u32> = (0..).take(other.table.capacity()).collect();
-        let mut found = Vec::with_capacity(all.len());
-        let mut guesses = [(0, NONE); 32];
-        for codes in all.chunks(guesses.len()) {
-            for (&code, (hash, _)) in codes.iter().zip(&mut guesses) {
-                *hash = self.hash_of(other.told(code));
+        let mut found = Vec::with_capacity(other.values.len());
+        let mut all = [(0, NONE, Kept::Int(0)); 32];
+        for values in other.values.chunks(all.len()) {
+            for (held, (hash, ..)) in values.iter().zip(&mut all) {
+                *hash = self.hash_of(held.value.told(&other.text));
             }
-            for (hash, guess) in &mut guesses[..codes.len()] {
-                *guess = self.table.guess(*hash);
+            for (hash, code, _) in &mut all[..values.len()] {
+                *code = self.index.iter_hash(spread(*hash)).next().copied().unwrap_or(NONE);
             }
-            for (hash, guess) in &mut guesses[..codes.len()] {
-                if !self.table.may_be(*guess, *hash) {
-                    *guess = NONE;
+            for (_, code, kept) in &mut all[..values.len()] {
+                match self.values.get(*code as usize) {
+                    Some(held) => *kept = held.value,
+                    None => *code = NONE,
                 }
             }
-            for (&code, &(hash, guess)) in codes.iter().zip(&guesses) {
-                let told = other.told(code);
-                let is_right = guess != NONE && self.told(guess) == told;
-                let code = if is_right { Some(guess) } else { self.find_by(told, hash) };
+            for (held, &(hash, code, kept)) in values.iter().zip(&all) {
+                let told = held.value.told(&other.text);
+                let first = code != NONE && kept.told(&self.text) == told;
+                let code = if first { Some(code) } else { self.find_by(told, hash) };
                 found.push(code.unwrap_or(NONE));
             }
         }
@@ -125,34 +150,50 @@ impl Codes {
     /// Notes that somebody has a value.
     #[inline]
     pub(super) fn hold(&mut self, code: u32) {
-        if !is_number(code) {
-            self.table.hold(code);
+        if let Some(held) = self.values.get_mut(code as usize) {
+            held.holders += 1;
         }
     }
 
     /// Notes that somebody has it no more. With the last its code is free.
     #[inline]
     pub(super) fn release(&mut self, code: u32) {
-        if !is_number(code) {
-            self.table.release(code);
+        let Some(held) = self.values.get_mut(code as usize) else { return };
+        held.holders = held.holders.saturating_sub(1);
+        if held.holders == 0 {
+            let (hash, value) = (held.hash, held.value);
+            self.remove(code, hash, value);
         }
     }
 
     /// Forgets how to find codes, for as long as no value comes. It is for tables from which no
     /// value goes.
     pub(super) fn shrink(&mut self) {
-        self.table.shrink();
+        self.index = HashTable::new();
+        self.values.shrink_to_fit();
+        self.text.shrink_to_fit();
     }
 
     /// Has to come before values, where there was a [`Codes::shrink`] since.
     #[inline]
     pub(super) fn restore(&mut self) {
-        self.table.restore();
+        if self.index.is_empty() && !self.values.is_empty() {
+            let values = &self.values;
+            let hash = |&code: &u32| spread(values[code as usize].hash);
+            self.index.reserve(values.len(), hash);
+            for (code, held) in (0..).zip(values) {
+                self.index.insert_unique(spread(held.hash), code, hash);
+            }
+        }
     }
 
     #[inline]
     fn find_by(&self, told: Told<'_>, hash: u32) -> Option<u32> {
-        self.table.find_by(hash, |code| self.table.may_be(code, hash) && self.told(code) == told)
+        let found = self.index.find(spread(hash), |&code| {
+            let held = &self.values[code as usize];
+            held.hash == hash && held.value.told(&self.text) == told
+        });
+        found.copied()
     }
 
     #[inline]
@@ -164,6 +205,64 @@ impl Codes {
             Told::Text(text) => return self.seed.hash(Some(text)) as u32,
         };
         self.hash(number) as u32
+    }
+
+    fn remove(&mut self, code: u32, hash: u32, value: Kept) {
+        if let Ok(entry) = self.index.find_entry(spread(hash), |&other| other == code) {
+            entry.remove();
+        }
+        self.free.push(code);
+        let Kept::Text(_) = value else { return };
+        let mut written = Vec::new();
+        if let Told::Text(text) = value.told(&self.text) {
+            put_text(&mut written, text);
+            self.dead += written.len();
+        }
+        if self.dead > SLACK + self.text.len() / 2 {
+            self.compact();
+        }
+    }
+
+    /// Writes the texts that are held behind each other.
+    fn compact(&mut self) {
+        let mut text = Vec::with_capacity(self.text.len() - self.dead);
+        for &code in &self.index {
+            let held = &mut self.values[code as usize];
+            if let told @ Told::Text(_) = held.value.told(&self.text) {
+                held.value = Kept::new(told, &mut text);
+            }
+        }
+        self.text = text;
+        self.dead = 0;
+    }
+}
+
+impl Kept {
+    #[inline]
+    fn new(told: Told<'_>, texts: &mut Vec<u8>) -> Self {
+        match told {
+            Told::Int(number) => Self::Int(number),
+            Told::Float(bits) => Self::Float(bits),
+            Told::Time(time) => Self::Time(time),
+            Told::Text(text) => {
+                let start = texts.len();
+                put_text(texts, text);
+                Self::Text(start)
+            }
+        }
+    }
+
+    #[inline]
+    fn told(self, texts: &[u8]) -> Told<'_> {
+        match self {
+            Self::Int(number) => Told::Int(number),
+            Self::Float(bits) => Told::Float(bits),
+            Self::Time(time) => Told::Time(time),
+            Self::Text(start) => {
+                let mut rest = texts.get(start..).unwrap_or_default();
+                Told::Text(get_text(&mut rest).unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -185,6 +284,12 @@ pub(super) fn is_number(code: u32) -> bool {
     code & NUMBER != 0
 }
 
+/// A table looks at the highest bits and at the lowest.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -193,6 +298,11 @@ mod tests {
 
     use super::super::values::testing::{mixed, value_of};
     use super::*;
+
+    #[test]
+    fn a_value_is_as_large_as_is_said() {
+        assert_eq!(size_of::<Held>(), 24);
+    }
 
     #[test]
     fn small_numbers_take_no_place() {
@@ -218,7 +328,7 @@ mod tests {
             codes.release(code);
         }
         assert_eq!(codes.len(), 0);
-        assert_eq!((codes.table.capacity(), codes.table.words()), (1, 13));
+        assert!(codes.values.len() == 1 && codes.text.len() < 4 * SLACK, "{}", codes.text.len());
     }
 
     proptest! {

@@ -72,13 +72,13 @@ impl ExactSum {
             self.count(number, 1);
             return;
         };
-        self.add_scaled(mantissa.into(), exponent);
+        self.add_scaled(mantissa, exponent);
     }
 
     /// Adds a whole number.
     #[inline]
     pub(super) fn add_int(&mut self, number: i64) {
-        self.add_scaled(number.into(), 0);
+        self.add_scaled(number, 0);
     }
 
     /// Adds what is a number, and says whether it is.
@@ -99,7 +99,7 @@ impl ExactSum {
             self.count(number, u64::MAX);
             return;
         };
-        self.add_scaled((-mantissa).into(), exponent);
+        self.add_scaled(-mantissa, exponent);
     }
 
     /// Adds what another sum holds.
@@ -185,18 +185,19 @@ impl ExactSum {
         (is_shortest && fits && in_range).then_some(Self { sum, unit, rest: None })
     }
 
-    /// Adds a number times a power of two.
     #[inline]
-    fn add_scaled(&mut self, number: i128, exponent: i32) {
-        if number == 0 {
+    fn add_scaled(&mut self, mantissa: i64, exponent: i32) {
+        if mantissa == 0 {
             return;
         }
-        let bits = 128 - number.unsigned_abs().leading_zeros();
-        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
+        let added = self.shift_for(exponent).and_then(|shift| {
+            let bits = 64 - mantissa.unsigned_abs().leading_zeros();
+            (bits + shift < 127).then(|| i128::from(mantissa) << shift)
+        });
         // Its opposite has to fit too.
-        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
+        match added.and_then(|number| self.sum.checked_add(number)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
+            _ => self.rest.get_or_insert_default().digits.add(mantissa.into(), exponent),
         }
     }
 
@@ -222,7 +223,7 @@ impl ExactSum {
     }
 
     fn add_all(&mut self, other: &Self, sign: i32) {
-        self.add_scaled(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
+        self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
         if self.rest.is_none() && other.rest.is_none() {
             return;
         }
@@ -239,6 +240,19 @@ impl ExactSum {
         self.let_go();
         if sign < 0 {
             self.settle();
+        }
+    }
+
+    /// Adds what another sum has without its rest.
+    fn add_large(&mut self, number: i128, exponent: i32) {
+        if number == 0 {
+            return;
+        }
+        let bits = 128 - number.unsigned_abs().leading_zeros();
+        let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
+        match added.and_then(|shift| self.sum.checked_add(number << shift)) {
+            Some(sum) if sum != i128::MIN => self.sum = sum,
+            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
         }
     }
 

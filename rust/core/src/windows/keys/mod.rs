@@ -12,7 +12,7 @@ mod text;
 
 pub(crate) use dictionary::{Dictionary, Mark};
 pub use seed::Seed;
-pub(crate) use table::{KeyTable, TEXT};
+pub(crate) use table::KeyTable;
 
 /// A key in its stored form, or nothing for the null key.
 ///

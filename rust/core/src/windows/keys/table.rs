@@ -6,12 +6,9 @@ use super::seed::whole;
 use super::text::Text;
 use super::{Dictionary, KeyBytes, grow, id_of};
 
-/// The keys of all panes, or the values of a field, and the numbers that stand for them.
-///
-/// What nothing holds is forgotten and its number given to the next new one: each entry of a pane
-/// holds its key once. A key or value takes 20 bytes here, 6 to 11 of an index, and its bytes in
-/// whole words of 8.
-#[derive(Clone, Debug, Default)]
+/// The keys of all panes. Each entry of a pane holds its key once; a key that nothing holds is
+/// forgotten and its number given to the next new one.
+#[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     index: HashTable<u32>,
     slots: Vec<Slot>,
@@ -24,84 +21,41 @@ pub(crate) struct KeyTable {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
-    /// How many bytes there are, and in the lowest two bits of what kind: equal bytes of two kinds
-    /// are not the same.
-    shape: u32,
-    /// Where they stand.
+    /// How long the key is; `NULL` and `NONE` are none.
+    len: u32,
+    /// Where it stands.
     at: u32,
 }
 
-/// The kinds of what stands in a table: a text, and for keys these.
-pub(crate) const TEXT: u32 = 0;
-const NULL: u32 = 1;
-const OTHER: u32 = 2;
+/// The null key.
+const NULL: u32 = u32::MAX;
 
-/// In any table, what is there no more.
-const GONE: u32 = 3;
+/// No key at all.
+const NONE: u32 = u32::MAX - 1;
 
-impl Slot {
-    /// No line and no text of a program has so many bytes that they do not fit.
-    #[inline]
-    fn shape(kind: u32, bytes: &[u8]) -> u32 {
-        id_of(bytes.len()).min(u32::MAX >> 2) << 2 | kind
-    }
-
-    #[inline]
-    fn kind(self) -> u32 {
-        self.shape & 3
-    }
-
-    #[inline]
-    fn len(self) -> usize {
-        (self.shape >> 2) as usize
-    }
-}
-
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Use {
     holds: u32,
     /// Where in the newest pane that has the key its entry stands, if that is still open.
     place: u32,
 }
 
-/// What a table holds of a key: of which kind it is, and its bytes.
-#[inline]
-fn held(key: KeyBytes<'_>) -> (u32, &[u8]) {
-    key.map_or((NULL, &[]), |bytes| (TEXT, bytes))
-}
-
 impl KeyTable {
     /// The table's number for a dictionary's key, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
-        self.find_by(hash, |id| self.is(id, hash, key))
+        self.index.find(whole(hash), |&id| self.is(id, hash, key)).copied()
     }
 
     fn is(&self, id: u32, hash: u32, key: KeyBytes<'_>) -> bool {
-        let (kind, bytes) = held(key);
-        self.slots.get(id as usize).is_some_and(|slot| {
-            slot.hash == hash
-                && slot.shape == Slot::shape(kind, bytes)
-                && self.text.get(slot.at, slot.len()) == Some(bytes)
-        })
-    }
-
-    /// The number of what has this hash and is the same.
-    #[inline]
-    pub(crate) fn find_by(&self, hash: u32, is_same: impl Fn(u32) -> bool) -> Option<u32> {
-        self.index.find(whole(hash), |&id| is_same(id)).copied()
-    }
-
-    /// The first number that may be of what has this hash, `u32::MAX` if there is none.
-    #[inline]
-    pub(crate) fn guess(&self, hash: u32) -> u32 {
-        self.find_by(hash, |_| true).unwrap_or(u32::MAX)
-    }
-
-    /// Whether what has this number has this hash.
-    #[inline]
-    pub(crate) fn may_be(&self, id: u32, hash: u32) -> bool {
-        self.slots.get(id as usize).is_some_and(|slot| slot.hash == hash)
+        let Some(&slot) = self.slots.get(id as usize) else { return false };
+        slot.hash == hash
+            && match key {
+                None => slot.len == NULL,
+                Some(key) => {
+                    slot.len as usize == key.len() && self.text.get(slot.at, slot.len) == Some(key)
+                }
+            }
     }
 
     /// The table's numbers for a dictionary's keys, `u32::MAX` where it has none or a second look
@@ -109,9 +63,12 @@ impl KeyTable {
     ///
     /// What a look waits for is memory. Here no look waits for the one before.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
-        let mut numbers: Vec<u32> = dictionary.all().map(|(hash, _)| self.guess(hash)).collect();
+        let first = |(hash, _)| self.index.find(whole(hash), |_| true).copied();
+        let mut numbers: Vec<u32> =
+            dictionary.all().map(|key| first(key).unwrap_or(u32::MAX)).collect();
         for (number, (hash, _)) in numbers.iter_mut().zip(dictionary.all()) {
-            if !self.may_be(*number, hash) {
+            let slot = self.slots.get(*number as usize);
+            if slot.is_none_or(|slot| slot.hash != hash) {
                 *number = u32::MAX;
             }
         }
@@ -129,40 +86,16 @@ impl KeyTable {
             return id;
         }
         let (hash, key) = dictionary.get(id);
-        let (kind, bytes) = held(key);
-        self.insert(hash, kind, bytes)
-    }
-
-    /// A number for what has none yet, held by nothing.
-    pub(crate) fn insert(&mut self, hash: u32, kind: u32, bytes: &[u8]) -> u32 {
-        let slot = Slot { hash, shape: Slot::shape(kind, bytes), at: self.text.put(bytes) };
+        let slot = match key {
+            None => Slot { hash, len: NULL, at: 0 },
+            // No line and no text of a program has so many bytes.
+            Some(key) => Slot { hash, len: id_of(key.len()).min(NONE - 1), at: self.text.put(key) },
+        };
         let id = self.add(slot, 0);
         self.make_room();
         let Self { index, slots, .. } = self;
         index.insert_unique(whole(hash), id, |&id| whole(slots[id as usize].hash));
         id
-    }
-
-    /// Forgets how to find what there is, until [`KeyTable::restore`], and what was reserved.
-    pub(crate) fn shrink(&mut self) {
-        self.index = HashTable::new();
-        self.slots.shrink_to_fit();
-        self.uses.shrink_to_fit();
-        self.text.words.shrink_to_fit();
-    }
-
-    /// Has to come before anything is found, where there was a [`KeyTable::shrink`] since. It is for
-    /// tables from which nothing goes.
-    #[inline]
-    pub(crate) fn restore(&mut self) {
-        if self.index.is_empty() && !self.slots.is_empty() {
-            let Self { index, slots, .. } = self;
-            let hash = |&id: &u32| whole(slots[id as usize].hash);
-            index.reserve(slots.len(), hash);
-            for id in (0..).take(slots.len()) {
-                index.insert_unique(hash(&id), id, hash);
-            }
-        }
     }
 
     /// A table that is full of keys that left would grow where it needs not.
@@ -182,7 +115,7 @@ impl KeyTable {
 
     /// A new number that no key finds; it is held for ever.
     pub(crate) fn other(&mut self) -> u32 {
-        self.add(Slot { hash: 0, shape: OTHER, at: 0 }, 1)
+        self.add(Slot { hash: 0, len: NONE, at: 0 }, 1)
     }
 
     fn add(&mut self, slot: Slot, holds: u32) -> u32 {
@@ -225,8 +158,10 @@ impl KeyTable {
         if let Ok(entry) = self.index.find_entry(whole(slot.hash), |&known| known == id) {
             entry.remove();
         }
-        self.text.free(slot.at, slot.len());
-        slot.shape = GONE;
+        if slot.len < NONE {
+            self.text.free(slot.at, slot.len);
+        }
+        slot.len = NONE;
         self.free.push(id);
         if self.text.is_loose() {
             self.pack();
@@ -234,12 +169,12 @@ impl KeyTable {
         true
     }
 
-    /// Puts the bytes of all together.
+    /// Puts the text of all keys together.
     fn pack(&mut self) {
         let mut text = Text::default();
         text.words.reserve(self.text.words.len() - self.text.unused);
-        for slot in &mut self.slots {
-            slot.at = self.text.get(slot.at, slot.len()).map_or(0, |bytes| text.put(bytes));
+        for slot in self.slots.iter_mut().filter(|slot| slot.len < NONE) {
+            slot.at = self.text.get(slot.at, slot.len).map_or(0, |key| text.put(key));
         }
         self.text = text;
     }
@@ -249,32 +184,13 @@ impl KeyTable {
     }
 
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
-        let (kind, bytes) = self.get(id);
-        (kind == TEXT).then_some(bytes)
-    }
-
-    /// What has this number: of which kind it is, and its bytes.
-    #[inline]
-    pub(crate) fn get(&self, id: u32) -> (u32, &[u8]) {
         let slot = self.slots[id as usize];
-        (slot.kind(), self.text.get(slot.at, slot.len()).unwrap_or_default())
+        if slot.len < NONE { self.text.get(slot.at, slot.len) } else { None }
     }
 
     /// How many numbers were ever in use at once.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
-    }
-
-    /// How many are in use.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    /// How many words their bytes take.
-    #[cfg(test)]
-    pub(crate) fn words(&self) -> usize {
-        self.text.words.len()
     }
 }
 
@@ -284,11 +200,6 @@ mod tests {
     use super::super::text::WORD;
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn what_stands_in_a_table_is_as_large_as_is_said() {
-        assert_eq!(size_of::<Slot>() + size_of::<Use>(), 20);
-    }
 
     #[test]
     fn the_null_key_is_not_the_empty_key() {

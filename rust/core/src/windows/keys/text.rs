@@ -4,7 +4,7 @@ use super::{grow, id_of};
 
 /// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
 /// as many words.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Text {
     pub(super) words: Vec<[u8; WORD]>,
     /// Free blocks by how many words they have.
@@ -43,8 +43,8 @@ impl Text {
         self.unused > self.words.len() / 5 + FEW_WORDS
     }
 
-    pub(super) fn free(&mut self, at: u32, len: usize) {
-        let words = len.div_ceil(WORD);
+    pub(super) fn free(&mut self, at: u32, len: u32) {
+        let words = (len as usize).div_ceil(WORD);
         if words >= self.free.len() {
             self.free.resize_with(words + 1, Vec::new);
         }
@@ -52,10 +52,9 @@ impl Text {
         self.unused += words;
     }
 
-    #[inline]
-    pub(super) fn get(&self, at: u32, len: usize) -> Option<&[u8]> {
+    pub(super) fn get(&self, at: u32, len: u32) -> Option<&[u8]> {
         let start = at as usize;
-        let words = self.words.get(start..start + len.div_ceil(WORD))?;
-        words.as_flattened().get(..len)
+        let words = self.words.get(start..start + (len as usize).div_ceil(WORD))?;
+        words.as_flattened().get(..len as usize)
     }
 }
