@@ -18,6 +18,7 @@ from wire import FAILED, events
 
 import tailrace as tr
 from tailrace.runtime.commit import CommitError
+from tailrace.runtime.counting import Counting
 from tailrace.runtime.intake import Origin
 from tailrace.runtime.rows import RowOptions
 from tailrace.sources import FilePosition
@@ -525,6 +526,52 @@ def test_an_agents_address_is_added_and_removed_while_a_run_serves():
     seen = asyncio.run(main())
     assert seen[-1].lines["counted"] == 6
     assert seen[-1].lines["late"] == 0
+
+
+# --- panes ----------------------------------------------------------------------------------------
+
+
+class Panes(Counting):
+    """Hands out closed panes, for a reduce of a program's own."""
+
+    def answers(self, *, ticked: bool) -> Iterator[Any]:  # noqa: ARG002 - as all have it
+        while (pane := self._engine.next_pane()) is not None:
+            yield pane
+
+    def finish(self) -> Iterator[Any]:
+        self._engine.finish()
+        yield from self.answers(ticked=True)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_closed_panes_come_out_of_the_pump_for_a_reduce_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
+):
+    monkeypatch.setattr("tailrace.assembly.Counting", Panes)
+    monkeypatch.setattr("tailrace.sources.text._CHUNK_BYTES", 2_000)
+    lines = [(second, f"/{second * number % 7}") for second in range(60) for number in range(5)]
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(at(second, url) + b"\n" for second, url in lines))
+    query = tr.from_files(log, format="combined").window("10s", every="2s", lateness="0s")
+    panes = list(query.count(by="url").start(jobs=jobs))
+
+    expected: dict[int, Counter[str]] = {}
+    for second, url in lines:
+        expected.setdefault(second // 2, Counter())[url] += 1
+    base_us = panes[0][0]
+    assert {
+        (start_us - base_us) // 2_000_000: {row["url"]: row["count"] for row in rows.to_dicts()}
+        for start_us, _, rows, _ in panes
+    } == expected
+    assert all(end_us - start_us == 2_000_000 for start_us, end_us, _, _ in panes)
+    assert sum(counters["fed"] for *_, counters in panes) == len(lines)
+    # The largest pane count of each URL in the last five panes, which cannot be subtracted.
+    last = [rows.to_dicts() for _, _, rows, _ in panes[-5:]]
+    largest: dict[str, int] = {}
+    for row in (row for rows in last for row in rows):
+        largest[row["url"]] = max(largest.get(row["url"], 0), row["count"])
+    wanted = {url: max(expected[n][url] for n in range(25, 30)) for url in largest}
+    assert largest == wanted
 
 
 # --- positions ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::ground::{Kind, NamedRows};
+use crate::ground::{InputError, Kind, NamedRows};
 use crate::query::{Events, Origin, Query, Time};
 use crate::text::filter::{Filter, FilterError};
 use crate::text::flume::BatchError;
@@ -18,7 +18,7 @@ use crate::windows::aggregate::{Ask, Plan, PlanError};
 use crate::windows::answer::ClosedPane;
 use crate::windows::delta::{Delta, KeyCache};
 use crate::windows::export::{Imported, Layout, Seen, Typed};
-use crate::windows::given::{Given, InputError, Piece, for_each, kinds_with};
+use crate::windows::given::{Given, Piece, for_each, kinds_with};
 use crate::windows::keys::Seed;
 use crate::windows::merging::GivenTable;
 use crate::windows::settings::{Clock, Settings};

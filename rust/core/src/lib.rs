@@ -43,8 +43,8 @@ mod windows;
 
 pub use engine::{Engine, EngineError, Logs};
 pub use ground::{
-    Bits, Cell, Column, Counters, Kind, MAX_TIME, NamedRows, Panes, Reason, Rows, SECOND, Value,
-    Values, lossy,
+    Bits, Cell, Column, Counters, InputError, Kind, MAX_TIME, NamedRows, Panes, Reason, Rows,
+    SECOND, Value, Values, lossy,
 };
 pub use query::{Events, Origin, Query, Time};
 pub use text::detect::{Agreement, agreeing};
@@ -63,7 +63,7 @@ pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
 pub use windows::answer::{ClosedPane, Snapshot};
 pub use windows::delta::Delta;
 pub use windows::export::{ImportError, Imported, Layout, Seen, Typed};
-pub use windows::given::{Given, InputError, Piece, kinds_together};
+pub use windows::given::{Given, Piece, kinds_together};
 pub use windows::keys::{KeyBytes, Seed, number};
 pub use windows::merging::GivenTable;
 pub use windows::rank::Order;

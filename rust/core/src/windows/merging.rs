@@ -8,9 +8,9 @@ use std::iter::once;
 
 use super::delta::Delta;
 use super::export::{ImportError, Imported, Layout, VERSION};
-use super::given::{Given, InputError, Piece, for_each};
+use super::given::{Given, Piece, for_each};
 use super::keys::Seed;
-use crate::ground::{NamedRows, Value};
+use crate::ground::{InputError, NamedRows, Value};
 
 /// Where the head is.
 const HEAD: &str = "tailrace";

@@ -1,9 +1,8 @@
 //! What a state is made by.
 
 use super::aggregate::Plan;
-use super::given::InputError;
 use super::rank::Order;
-use crate::ground::{Kind, Panes};
+use crate::ground::{InputError, Kind, Panes};
 
 /// What moves the watermark, and with it which ends are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

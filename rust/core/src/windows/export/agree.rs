@@ -1,9 +1,16 @@
 //! Whether an export and a window are of one shape, and in words what differs.
 
-use super::decode::Shape;
 use super::{ImportError, Layout, Seen, Typed};
 use crate::ground::Kind;
 use crate::windows::aggregate::PlanError;
+
+/// What an export is of.
+pub(super) struct Shape {
+    pub(super) panes: Option<(i64, i64)>,
+    pub(super) keys: Vec<Typed>,
+    pub(super) values: Vec<Typed>,
+    pub(super) columns: Vec<String>,
+}
 
 impl Layout {
     /// Where each column of an export is in this plan.

@@ -1,6 +1,6 @@
 //! Bytes and rows to deltas.
 
-use super::agree::{kind_by, kind_of};
+use super::agree::{Shape, kind_by, kind_of};
 use super::{
     COUNTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC, MOST_LINES, NEWEST,
     NULL_KEY, OLDEST, OTHER_KEYS, PAST, REJECTED, SINCE_START, Seen, Typed, VERSION,
@@ -260,14 +260,6 @@ impl Importer {
         }
         Some(())
     }
-}
-
-/// What an export is of.
-pub(super) struct Shape {
-    pub(super) panes: Option<(i64, i64)>,
-    pub(super) keys: Vec<Typed>,
-    pub(super) values: Vec<Typed>,
-    pub(super) columns: Vec<String>,
 }
 
 impl Shape {
