@@ -209,7 +209,7 @@ def test_snapshots_by_log_time_equal_a_recount_of_every_window(
     for snapshot in snapshots:
         check_every_line_went_somewhere(snapshot.lines)
     counters = with_garbage(lines, sum(entry.garbage for entry in entries))
-    assert run.processor.lines() == counters
+    assert run.lines() == counters
     assert not snapshots or snapshots[-1].lines == counters
 
 
@@ -452,7 +452,7 @@ def test_the_order_of_files_makes_no_odds_and_each_is_late_by_its_own_time(
             assert [answer_of(snapshot) for snapshot in snapshots] == [
                 as_text(answer) for answer in expected
             ]
-            assert run.processor.lines() == counters
+            assert run.lines() == counters
             assert not snapshots or snapshots[-1].lines == counters
             printed.add(tuple(snapshot.to_json() for snapshot in snapshots))
         assert len(printed) == 1

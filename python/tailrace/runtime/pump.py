@@ -16,7 +16,8 @@ before is settled, however long that takes, and what is received meanwhile comes
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from tailrace._core import BatchError
 from tailrace.errors import TailraceError
@@ -26,7 +27,7 @@ from tailrace.runtime.intake import HOLD_US
 from tailrace.runtime.stage import StageCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from tailrace._types import Outcome
@@ -91,6 +92,10 @@ class Wait:
         """Else a limit is reached: no chunk may be sent, only `[]` when something has moved."""
 
 
+if TYPE_CHECKING:
+    _Loop: TypeAlias = Generator[Wait | O | None, list[Chunk] | None, None]
+
+
 class _Item:
     """What goes through the stages: a chunk, the end of a source, or a tick of the clock."""
 
@@ -144,6 +149,9 @@ class Pump(Generic[R, O]):
         self._working: deque[_Item] = deque()
         self._waiting: list[_Item] = []
         self._committing: tuple[list[_Item], Future[None]] | None = None
+        self._settling: deque[_Item] = deque()
+        # What is to be acknowledged when the next is asked for.
+        self._handed_out: tuple[Taken, int] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._committer: ThreadPoolExecutor | None = None
         self._jobs_open = 0
@@ -154,7 +162,7 @@ class Pump(Generic[R, O]):
         self.moved: Callable[[], object] = _nothing
         self.counts = {name: StageCounts() for name in ("work", "commit", "settle", "acknowledge")}
 
-    def loop(self) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+    def loop(self) -> _Loop[O]:
         """
         Yield a `Wait` where chunks are to be sent, what is handed out, and nothing after a tick.
 
@@ -164,13 +172,21 @@ class Pump(Generic[R, O]):
         """
         try:
             while not self._stop.asked:
-                chunks = yield from self._received()
+                wait = self._wait()
+                if wait.receives:
+                    self._listening.begin(self._clock.now_us())
+                try:
+                    chunks = yield wait
+                except Exception:
+                    yield from self._drain()
+                    raise
+                if wait.receives:
+                    self._listening.end(self._clock.now_us())
                 if chunks is None:
                     break
-                yield from self._take(chunks)
+                yield from self._work_on(self._taken(chunks))
                 yield from self._look_at_clock()
-            for taken in self._intake.flush():
-                yield from self._offer(taken)
+            yield from self._work_on(self._intake.flush())
             yield from self._drain()
         finally:
             for pool in (self._pool, self._committer):
@@ -185,19 +201,6 @@ class Pump(Generic[R, O]):
         if self._committing is not None:
             futures.append(self._committing[1])
         wait(futures, return_when=FIRST_COMPLETED)
-
-    def _received(self) -> Generator[Wait | O | None, list[Chunk] | None, list[Chunk] | None]:
-        wait = self._wait()
-        if wait.receives:
-            self._listening.begin(self._clock.now_us())
-        try:
-            chunks = yield wait
-        except Exception:
-            yield from self._drain()
-            raise
-        if wait.receives:
-            self._listening.end(self._clock.now_us())
-        return chunks
 
     def _wait(self) -> Wait:
         is_full = self._jobs_open > 2 * self._jobs or self._pending_bytes > COMMIT_BYTES
@@ -215,55 +218,50 @@ class Pump(Generic[R, O]):
 
     @property
     def _in_flight(self) -> bool:
-        return bool(self._working or self._waiting or self._committing)
+        return bool(self._working or self._waiting or self._committing or self._settling)
 
     def _next_tick(self) -> int | None:
         interval = self._interval_us
         return None if interval is None else (self._clock.now_us() // interval + 1) * interval
 
-    def _look_at_clock(self) -> Generator[O | None, None, None]:
+    def _look_at_clock(self) -> _Loop[O]:
         """Send a tick through the stages where one is due, and answer what can be answered."""
         if self._due_us is None:
-            yield from self._flow()
+            yield from self._moved_on()
             return
         is_held = self._is_ticking or self._intake.due_us is not None
-        if is_held or self._clock.now_us() < self._due_us:
-            yield from self._flow()
-            yield from self._processor.answers(ticked=False)
-        else:
+        is_due = not is_held and self._clock.now_us() >= self._due_us
+        if is_due:
             self._due_us = self._next_tick()
-            yield from self._tick_in(self._clock.now_us())
+            self._tick(self._clock.now_us())
+        yield from self._moved_on()
+        if not is_due:
+            yield from self._processor.answers(ticked=False)
 
-    def _take(
-        self, chunks: Iterable[Chunk]
-    ) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+    def _taken(self, chunks: Iterable[Chunk]) -> Iterator[Taken]:
         for chunk in chunks:
-            for taken in self._intake.take(chunk):
-                yield from self._offer(taken)
+            yield from self._intake.take(chunk)
         if self._interval_us is not None:
-            for taken in self._intake.overdue():
-                yield from self._offer(taken)
+            yield from self._intake.overdue()
 
-    def _offer(self, taken: Taken) -> Generator[Wait | O | None, list[Chunk] | None, None]:
-        """Begin the work on a chunk."""
-        item = _Item(taken, taken.now_us)
-        if taken.log_format is not None:
-            try:
-                work = self._processor.prepare(taken)
-            except TailraceError:
-                yield from self._drain()
-                raise
-            if self._jobs == 1:
-                item.result = _tried(work)
-            else:
-                item.future = self._submitted(work)
-            start, end = taken.chunk.span
-            self._pending_bytes += end - start
-        self._working.append(item)
-        if self._interval_us is None:
-            yield from self._tick_in(taken.now_us)
-        else:
-            yield from self._flow()
+    def _work_on(self, some: Iterable[Taken]) -> _Loop[O]:
+        for taken in some:
+            item = _Item(taken, taken.now_us)
+            if taken.log_format is not None:
+                try:
+                    work = self._processor.prepare(taken)
+                except TailraceError:
+                    yield from self._drain()
+                    raise
+                self._pending_bytes += _size(taken)
+                if self._jobs == 1:
+                    item.result = _tried(work)
+                else:
+                    item.future = self._submitted(work)
+            self._working.append(item)
+            if self._interval_us is None:
+                self._tick(taken.now_us)
+            yield from self._moved_on()
 
     def _submitted(self, work: Callable[[], R]) -> Future[R | BatchError]:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
@@ -278,36 +276,65 @@ class Pump(Generic[R, O]):
     def _has_moved(self, _: object) -> None:
         self.moved()
 
-    def _tick_in(self, now_us: int) -> Generator[O | None, None, None]:
+    def _tick(self, now_us: int) -> None:
         item = _Item(None, now_us)
         item.result = self._listening.listened_us
         self._is_ticking = True
         self._working.append(item)
-        yield from self._flow()
 
-    def _drain(self) -> Generator[Wait | O | None, list[Chunk] | None, None]:
+    def _drain(self) -> _Loop[O]:
         """Wait until all that was taken in is acknowledged."""
-        yield from self._flow()
+        yield from self._moved_on()
         while self._in_flight:
             yield Wait(_LONG_S, receives=False)
-            yield from self._flow()
+            yield from self._moved_on()
 
-    def _flow(self) -> Generator[O | None, None, None]:
-        """Move on whatever can be moved on without waiting."""
+    def _moved_on(self) -> _Loop[O]:
+        """Move on whatever can be moved on without waiting, and yield what that hands out."""
         while True:
-            while self._working and self._is_done(self._working[0]):
-                self._waiting.append(self._working.popleft())
-            if self._committing is not None:
-                group, future = self._committing
-                if not future.done():
-                    return
-                self._committing = None
-                yield from self._settle(group, future.exception())
-            elif self._waiting:
-                group, self._waiting = self._waiting, []
-                yield from self._commit_all(group)
-            else:
+            if self._settling:
+                yield from self._settle(self._settling.popleft())
+                if self._handed_out is not None:
+                    # Whoever took it came back.
+                    taken, lines = self._handed_out
+                    self._handed_out = None
+                    self._acknowledge(taken, "ok", "", lines)
+            elif not self._commit_more():
                 return
+
+    def _commit_more(self) -> bool:
+        """Commit what waits, and tell whether anything has moved by that."""
+        while self._working and self._is_done(self._working[0]):
+            self._waiting.append(self._working.popleft())
+        if self._committing is not None:
+            group, future = self._committing
+            if not future.done():
+                return False
+            self._committing = None
+            self._committed(group, future.exception())
+            return True
+        if not self._waiting:
+            return False
+        group, self._waiting = self._waiting, []
+        kept = [
+            (item.taken, item.result)
+            for item in group
+            if item.taken is not None and not isinstance(item.result, BatchError)
+        ]
+        if not kept:
+            self._settling.extend(group)
+            return True
+        self.counts["commit"].batches += 1
+        if self._commit.blocks:
+            self._committing = group, self._in_background(kept)
+            return True
+        try:
+            self._commit.commit(kept)
+        except Exception as error:  # noqa: BLE001 - raised again if that ends the run
+            self._committed(group, error)
+        else:
+            self._settling.extend(group)
+        return True
 
     def _is_done(self, item: _Item) -> bool:
         if item.future is not None:
@@ -316,25 +343,6 @@ class Pump(Generic[R, O]):
             item.result = item.future.result()
             self._jobs_open -= 1
         return True
-
-    def _commit_all(self, group: list[_Item]) -> Generator[O | None, None, None]:
-        """Commit all that waits, and settle it unless that takes its time."""
-        kept = [
-            (item.taken, item.result)
-            for item in group
-            if item.taken is not None and not isinstance(item.result, BatchError)
-        ]
-        error: BaseException | None = None
-        if kept:
-            self.counts["commit"].batches += 1
-            if self._commit.blocks:
-                self._committing = group, self._in_background(kept)
-                return
-            try:
-                self._commit.commit(kept)
-            except Exception as problem:  # noqa: BLE001 - raised again by `_fail`, if that ends the run
-                error = problem
-        yield from self._settle(group, error)
 
     def _in_background(self, kept: Sequence[tuple[Taken, Any]]) -> Future[None]:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
@@ -345,69 +353,66 @@ class Pump(Generic[R, O]):
         future.add_done_callback(self._has_moved)
         return future
 
-    def _settle(
-        self, group: Iterable[_Item], error: BaseException | None
-    ) -> Generator[O | None, None, None]:
-        """Let what was committed take effect, in order, and tell its senders."""
-        if error is not None:
-            self._fail(group, error)
-        for item in group:
-            taken, result = item.taken, item.result
-            if taken is None:
-                yield from self._tick(item)
-                continue
-            chunk = taken.chunk
-            if taken.log_format is None:
-                self._processor.end_source(chunk.source)
-                continue
-            size = chunk.span[1] - chunk.span[0]
-            self._pending_bytes -= size
-            if isinstance(result, BatchError):
-                self.counts["work"].fail("malformed")
-                if chunk.answer is None:
-                    raise result
-                self._acknowledge(taken, "close", str(result))
-            elif error is None:
-                lines, handed_out = self._processor.settle(taken, result)
-                self.counts["work"].add(lines, size)
-                self.counts["settle"].add(lines, size)
-                if handed_out is not None:
-                    yield handed_out
-                self._acknowledge(taken, "ok", "", lines)
-
-    def _fail(self, group: Iterable[_Item], error: BaseException) -> None:
-        """Tell senders that their chunks were not kept; the run ends where that is not enough."""
+    def _committed(self, group: Iterable[_Item], error: BaseException | None) -> None:
+        """Go on with what was committed; if it was not, tell senders, or end the run."""
+        if error is None:
+            self._settling.extend(group)
+            return
         self.counts["commit"].fail(type(error).__name__)
         is_final = not isinstance(error, CommitError)
         for item in group:
             if item.taken is None or isinstance(item.result, BatchError):
-                continue
-            if item.taken.chunk.answer is None:
+                self._settling.append(item)
+            elif item.taken.chunk.answer is None:
                 is_final = True
             else:
+                self._pending_bytes -= _size(item.taken)
                 self._acknowledge(item.taken, "failed", str(error))
         if is_final:
             raise error
 
+    def _settle(self, item: _Item) -> Iterable[O | None]:
+        """Let what was committed take effect, and return what that hands out."""
+        taken, result = item.taken, item.result
+        if taken is None:
+            self._is_ticking = False
+            self._processor.tick(item.now_us, result)
+            answers = self._processor.answers(ticked=True)
+            return answers if self._interval_us is None else chain(answers, (None,))
+        if taken.log_format is None:
+            self._processor.end_source(taken.chunk.source)
+            return ()
+        size = _size(taken)
+        self._pending_bytes -= size
+        if isinstance(result, BatchError):
+            self.counts["work"].fail("malformed")
+            if taken.chunk.answer is None:
+                raise result
+            self._acknowledge(taken, "close", str(result))
+            return ()
+        lines, handed_out = self._processor.settle(taken, result)
+        self.counts["work"].add(lines, size)
+        self.counts["settle"].add(lines, size)
+        self._handed_out = taken, lines
+        return () if handed_out is None else (handed_out,)
+
     def _acknowledge(self, taken: Taken, outcome: Outcome, reason: str, lines: int = 0) -> None:
-        chunk = taken.chunk
-        if chunk.answer is None:
+        answer = taken.chunk.answer
+        if answer is None:
             return
         counts = self.counts["acknowledge"]
-        counts.add(lines, chunk.span[1] - chunk.span[0])
+        counts.add(lines, _size(taken))
         delay_us = self._clock.now_us() - taken.now_us
         counts.delay_us += delay_us
         counts.max_delay_us = max(counts.max_delay_us, delay_us)
         if outcome != "ok":
             counts.fail(outcome)
-        chunk.answer(outcome, reason)
+        answer(outcome, reason)
 
-    def _tick(self, item: _Item) -> Generator[O | None, None, None]:
-        self._is_ticking = False
-        self._processor.tick(item.now_us, item.result)
-        yield from self._processor.answers(ticked=True)
-        if self._interval_us is not None:
-            yield None
+
+def _size(taken: Taken) -> int:
+    start, end = taken.chunk.span
+    return end - start
 
 
 def _tried(work: Callable[[], R]) -> R | BatchError:
