@@ -17,7 +17,7 @@ from live import OK, Sink, free_port, line, wait_for
 from wire import FAILED, events
 
 import tailrace as tr
-from tailrace.runtime.commit import CommitError
+from tailrace.runtime.commit import Commit, CommitError
 from tailrace.runtime.counting import Counting
 from tailrace.runtime.intake import Origin
 from tailrace.runtime.rows import RowOptions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 
 
-class Ledger:
+class Ledger(Commit):
     """A commit that keeps a list, waits while it is held, and fails when it is told to."""
 
     def __init__(self, *, blocks: bool = True) -> None:

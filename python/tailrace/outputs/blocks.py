@@ -28,12 +28,16 @@ class Blocks:
     def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
         self._stream = stream
         self._before = self._between = ""
-        self._text: Callable[[Snapshot], str] = lambda snapshot: snapshot.to_json() + "\n"
-        if output == "csv":
-            from tailrace.rendering import csv  # noqa: PLC0415 - only who prints CSV loads it
+        self._text: Callable[[Snapshot], str]
+        if output == "jsonl":
+            from tailrace.rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+
+            self._text = lambda snapshot: jsonl.line(snapshot) + "\n"
+        elif output == "csv":
+            from tailrace.rendering import csv  # noqa: PLC0415 - as above
 
             self._before, self._text = csv.header(by), csv.rows
-        elif output == "text":
+        else:
             self._between = "\n"
             self._text = lambda snapshot: table(snapshot, color=color) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tailrace.errors import TailraceError
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
     from tailrace.runtime.intake import Taken
 
-__all__ = ["Commit", "CommitError", "InMemory"]
+__all__ = ["Commit", "CommitError"]
 
 
 class CommitError(TailraceError):
     """A group could not be kept; what comes after it may be."""
 
 
-class Commit(Protocol):
+class Commit:
     """
-    Keeps what was made of chunks before it takes effect.
+    Keeps what was made of chunks before it takes effect; this one keeps nothing.
 
     The pump sees to this, whatever a commit does and however long it takes:
 
@@ -35,7 +35,7 @@ class Commit(Protocol):
       run that is abandoned waits for the commit that runs, and settles nothing more.
     """
 
-    blocks: bool
+    blocks = False
     """Whether it may take long: then it runs on a thread of its own, beside all else."""
 
     def commit(self, group: Sequence[tuple[Taken, Any]]) -> None:
@@ -45,13 +45,3 @@ class Commit(Protocol):
         Raises:
             CommitError: They are not kept.
         """
-        ...
-
-
-class InMemory:
-    """Keeps nothing: what is settled is gone with the process."""
-
-    blocks = False
-
-    def commit(self, group: Sequence[tuple[Taken, Any]]) -> None:
-        """Do nothing."""

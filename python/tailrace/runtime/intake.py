@@ -23,17 +23,29 @@ HOLD_US = 200_000
 _MOST_SAID = 8
 
 
-class Origin(NamedTuple):
-    """What is known beforehand of one of a query's sources."""
+class Origin:
+    """
+    What is known beforehand of one of a query's sources.
 
-    name: str
-    """For people."""
-    log_format: str | Detector
-    """What its lines look like, or who finds out."""
-    max_ahead_us: int | None = None
-    """How far ahead of the clock the time of a line may be, where that is checked."""
-    is_live: bool = False
-    """Whether it has to be waited for."""
+    Args:
+        name: For people.
+        log_format: What its lines look like, or who finds out.
+        max_ahead_us: How far ahead of the clock the time of a line may be, where that is checked.
+        is_live: Whether it has to be waited for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log_format: str | Detector,
+        max_ahead_us: int | None = None,
+        *,
+        is_live: bool = False,
+    ) -> None:
+        self.name = name
+        self.log_format = log_format
+        self.max_ahead_us = max_ahead_us
+        self.is_live = is_live
 
 
 class Taken(NamedTuple):

@@ -175,7 +175,7 @@ class LiveFeeds:
 
     def wake(self) -> None:
         """Let `receive` return now."""
-        for source in self._sources.values():
+        for source in self._opened:
             source.wake()
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from tailrace._core import BatchError
 from tailrace.errors import TailraceError
 from tailrace.runtime.clock import Listening
-from tailrace.runtime.commit import CommitError, InMemory
+from tailrace.runtime.commit import Commit, CommitError
 from tailrace.runtime.intake import HOLD_US
 from tailrace.runtime.stage import StageCounts
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from tailrace._types import Outcome
     from tailrace.runtime.clock import Clock
-    from tailrace.runtime.commit import Commit
     from tailrace.runtime.intake import Intake, Taken
     from tailrace.runtime.stage import Processor
     from tailrace.sources import Chunk
@@ -141,7 +140,7 @@ class Pump(Generic[R, O]):
         self._intake = intake
         self._clock = clock
         self._stop = stop
-        self._commit: Commit = InMemory() if commit is None else commit
+        self._commit = Commit() if commit is None else commit
         self._jobs = jobs
         self._interval_us = batch_interval_us
         self._listening = Listening()
