@@ -127,7 +127,7 @@ def test_every_public_name_has_an_example():
 
 
 def test_there_are_examples_to_run():
-    assert len(blocks("python")) == 4
+    assert len(blocks("python")) == 5
     assert len(blocks("console")) == 12
     assert len(ENDLESS) == 2
     assert len(MODULES) > 15
