@@ -27,7 +27,7 @@ from tailrace.runtime.intake import HOLD_US
 from tailrace.runtime.stage import StageCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from tailrace._types import Outcome
@@ -43,6 +43,9 @@ O = TypeVar("O")  # noqa: E741 - what is handed out
 
 # What may be worked on or wait for a commit before nothing more is received.
 COMMIT_BYTES = 64 * 1024 * 1024
+
+# What a chunk costs besides its bytes, so that many small ones count as well.
+_CHUNK_BYTES = 6_000
 
 # Only a tick that waits for a commit is waited for so long; whatever moves ends the wait.
 _LONG_S = 3_600.0
@@ -98,7 +101,7 @@ if TYPE_CHECKING:
 class _Item:
     """What goes through the stages: a chunk, the end of a source, or a tick of the clock."""
 
-    __slots__ = ("future", "now_us", "result", "taken")
+    __slots__ = ("future", "now_us", "result", "size", "taken")
 
     def __init__(self, taken: Taken | None, now_us: int) -> None:
         self.taken = taken
@@ -107,6 +110,10 @@ class _Item:
         # Of a chunk what the work makes of it, of a tick how long the sources were listened to.
         self.result: Any = None
         self.future: Future[Any] | None = None
+        self.size = 0
+        if taken is not None:
+            start, end = taken.chunk.span
+            self.size = end - start
 
 
 class Pump(Generic[R, O]):
@@ -150,7 +157,7 @@ class Pump(Generic[R, O]):
         self._committing: tuple[list[_Item], Future[None]] | None = None
         self._settling: deque[_Item] = deque()
         # What is to be acknowledged when the next is asked for.
-        self._handed_out: tuple[Taken, int] | None = None
+        self._handed_out: tuple[_Item, int] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._committer: ThreadPoolExecutor | None = None
         self._jobs_open = 0
@@ -159,7 +166,12 @@ class Pump(Generic[R, O]):
         self._due_us = self._next_tick()
         # Is called, by any thread, when something has moved that the loop may wait for.
         self.moved: Callable[[], object] = _nothing
-        self.counts = {name: StageCounts() for name in ("work", "commit", "settle", "acknowledge")}
+        # Is called when all that came of a source is settled.
+        self.ended: Callable[[int], object] = _nothing
+        self._malformed = 0
+        self._committed_groups = StageCounts()
+        self._settled = StageCounts()
+        self._acknowledged = StageCounts()
 
     def loop(self) -> _Loop[O]:
         """
@@ -191,6 +203,21 @@ class Pump(Generic[R, O]):
             for pool in (self._pool, self._committer):
                 if pool is not None:
                     pool.shutdown(cancel_futures=True)
+
+    def counts(self) -> dict[str, StageCounts]:
+        """Return what has gone through each stage after the first, by its name."""
+        worked = StageCounts()
+        failed = self._acknowledged.errors.get("failed", 0)
+        worked.events, worked.bytes = self._settled.events, self._settled.bytes
+        worked.batches = self._settled.batches + failed
+        if self._malformed:
+            worked.errors["malformed"] = self._malformed
+        return {
+            "work": worked,
+            "commit": self._committed_groups,
+            "settle": self._settled,
+            "acknowledge": self._acknowledged,
+        }
 
     def block(self) -> None:
         """Wait for something to move where no event loop can."""
@@ -225,23 +252,21 @@ class Pump(Generic[R, O]):
 
     def _look_at_clock(self) -> _Loop[O]:
         """Send a tick through the stages where one is due, and answer what can be answered."""
-        if self._due_us is None:
-            yield from self._moved_on()
-            return
-        is_held = self._is_ticking or self._intake.due_us is not None
-        is_due = not is_held and self._clock.now_us() >= self._due_us
-        if is_due:
-            self._due_us = self._next_tick()
-            self._tick(self._clock.now_us())
-        yield from self._moved_on()
-        if not is_due:
+        is_due = False
+        if self._due_us is not None and not self._is_ticking and self._intake.due_us is None:
+            now_us = self._clock.now_us()
+            is_due = now_us >= self._due_us
+            if is_due:
+                self._due_us = self._next_tick()
+                self._tick(now_us)
+        while (results := self._move_on()) is not None:
+            yield from results
+        if self._due_us is not None and not is_due:
             yield from self._processor.answers(ticked=False)
 
-    def _taken(self, chunks: Iterable[Chunk]) -> Iterator[Taken]:
-        for chunk in chunks:
-            yield from self._intake.take(chunk)
-        if self._interval_us is not None:
-            yield from self._intake.overdue()
+    def _taken(self, chunks: Iterable[Chunk]) -> list[Taken]:
+        some = [taken for chunk in chunks for taken in self._intake.take(chunk)]
+        return some if self._interval_us is None else some + self._intake.overdue()
 
     def _work_on(self, some: Iterable[Taken]) -> _Loop[O]:
         for taken in some:
@@ -252,7 +277,7 @@ class Pump(Generic[R, O]):
                 except TailraceError:
                     yield from self._drain()
                     raise
-                self._pending_bytes += _size(taken)
+                self._pending_bytes += item.size + _CHUNK_BYTES
                 if self._jobs == 1:
                     item.result = _tried(work)
                 else:
@@ -260,7 +285,8 @@ class Pump(Generic[R, O]):
             self._working.append(item)
             if self._interval_us is None:
                 self._tick(taken.now_us)
-            yield from self._moved_on()
+            while (results := self._move_on()) is not None:
+                yield from results
 
     def _submitted(self, work: Callable[[], R]) -> Future[R | BatchError]:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
@@ -283,23 +309,32 @@ class Pump(Generic[R, O]):
 
     def _drain(self) -> _Loop[O]:
         """Wait until all that was taken in is acknowledged."""
-        yield from self._moved_on()
-        while self._in_flight:
-            yield Wait(_LONG_S, receives=False)
-            yield from self._moved_on()
-
-    def _moved_on(self) -> _Loop[O]:
-        """Move on whatever can be moved on without waiting, and yield what that hands out."""
         while True:
-            if self._settling:
-                yield from self._settle(self._settling.popleft())
-                if self._handed_out is not None:
-                    # Whoever took it came back.
-                    taken, lines = self._handed_out
-                    self._handed_out = None
-                    self._acknowledge(taken, "ok", "", lines)
-            elif not self._commit_more():
+            while (results := self._move_on()) is not None:
+                yield from results
+            if not self._in_flight:
                 return
+            yield Wait(_LONG_S, receives=False)
+
+    def _move_on(self) -> Iterable[O | None] | None:
+        """
+        Move on what can be moved on without waiting.
+
+        Return what is to be handed out before it goes on, or nothing when all is moved on.
+        """
+        if self._handed_out is not None:
+            # Whoever took it came back.
+            item, lines = self._handed_out
+            self._handed_out = None
+            self._acknowledge(item, "ok", "", lines)
+        while True:
+            while self._settling:
+                if results := self._settle(self._settling.popleft()):
+                    return results
+            if not (self._working or self._waiting or self._committing):
+                return None
+            if not self._commit_more():
+                return None
 
     def _commit_more(self) -> bool:
         """Commit what waits, and tell whether anything has moved by that."""
@@ -318,12 +353,12 @@ class Pump(Generic[R, O]):
         kept = [
             (item.taken, item.result)
             for item in group
-            if item.taken is not None and not isinstance(item.result, BatchError)
+            if item.taken is not None and type(item.result) is not BatchError
         ]
         if not kept:
             self._settling.extend(group)
             return True
-        self.counts["commit"].batches += 1
+        self._committed_groups.batches += 1
         if self._commit.blocks:
             self._committing = group, self._in_background(kept)
             return True
@@ -357,16 +392,17 @@ class Pump(Generic[R, O]):
         if error is None:
             self._settling.extend(group)
             return
-        self.counts["commit"].fail(type(error).__name__)
+        self._committed_groups.fail(type(error).__name__)
         is_final = not isinstance(error, CommitError)
         for item in group:
-            if item.taken is None or isinstance(item.result, BatchError):
+            taken = item.taken
+            if taken is None or taken.log_format is None or isinstance(item.result, BatchError):
                 self._settling.append(item)
-            elif item.taken.chunk.answer is None:
+            elif taken.chunk.answer is None:
                 is_final = True
             else:
-                self._pending_bytes -= _size(item.taken)
-                self._acknowledge(item.taken, "failed", str(error))
+                self._pending_bytes -= item.size + _CHUNK_BYTES
+                self._acknowledge(item, "failed", str(error))
         if is_final:
             raise error
 
@@ -380,38 +416,35 @@ class Pump(Generic[R, O]):
             return answers if self._interval_us is None else chain(answers, (None,))
         if taken.log_format is None:
             self._processor.end_source(taken.chunk.source)
+            self.ended(taken.chunk.source)
             return ()
-        size = _size(taken)
-        self._pending_bytes -= size
-        if isinstance(result, BatchError):
-            self.counts["work"].fail("malformed")
+        self._pending_bytes -= item.size + _CHUNK_BYTES
+        if type(result) is BatchError:
+            self._malformed += 1
             if taken.chunk.answer is None:
                 raise result
-            self._acknowledge(taken, "close", str(result))
+            self._acknowledge(item, "close", str(result))
             return ()
         lines, handed_out = self._processor.settle(taken, result)
-        self.counts["work"].add(lines, size)
-        self.counts["settle"].add(lines, size)
-        self._handed_out = taken, lines
-        return () if handed_out is None else (handed_out,)
+        self._settled.add(lines, item.size)
+        if handed_out is None:
+            self._acknowledge(item, "ok", "", lines)
+            return ()
+        self._handed_out = item, lines
+        return (handed_out,)
 
-    def _acknowledge(self, taken: Taken, outcome: Outcome, reason: str, lines: int = 0) -> None:
-        answer = taken.chunk.answer
+    def _acknowledge(self, item: _Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
+        answer = None if item.taken is None else item.taken.chunk.answer
         if answer is None:
             return
-        counts = self.counts["acknowledge"]
-        counts.add(lines, _size(taken))
-        delay_us = self._clock.now_us() - taken.now_us
+        counts = self._acknowledged
+        counts.add(lines, item.size)
+        delay_us = self._clock.now_us() - item.now_us
         counts.delay_us += delay_us
         counts.max_delay_us = max(counts.max_delay_us, delay_us)
         if outcome != "ok":
             counts.fail(outcome)
         answer(outcome, reason)
-
-
-def _size(taken: Taken) -> int:
-    start, end = taken.chunk.span
-    return end - start
 
 
 def _tried(work: Callable[[], R]) -> R | BatchError:
@@ -421,5 +454,5 @@ def _tried(work: Callable[[], R]) -> R | BatchError:
         return error
 
 
-def _nothing() -> None:
-    """Nobody waits."""
+def _nothing(*_: object) -> None:
+    """Nobody has to know."""

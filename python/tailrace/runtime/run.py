@@ -78,7 +78,7 @@ class Run(Generic[P, O]):
 
     def counts(self) -> dict[str, StageCounts]:
         """Return what has gone through each stage, by its name."""
-        return {"receive": self.intake.counts, **self.pump.counts}
+        return {"receive": self.intake.counts, **self.pump.counts()}
 
     def __iter__(self) -> Iterator[O]:
         """Yield everything that is handed out."""
