@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tailrace.runtime.stage import Processor
 from tailrace.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tailrace._core import Delta, Engine, Format
     from tailrace._types import Answer
@@ -79,11 +78,8 @@ class Counting(Processor["Delta", Snapshot]):
         self.newest_only = False
         self._note_rate()
 
-    def prepare(self, taken: Taken) -> Callable[[], Delta]:
-        """Return the work on a chunk."""
-        return partial(self._absorb, taken)
-
-    def _absorb(self, taken: Taken) -> Delta:
+    def work(self, taken: Taken, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
+        """Return what a chunk adds."""
         chunk, log_format, now_us, max_ahead_us = taken
         return self._engine.absorb(
             chunk.data,

@@ -96,8 +96,9 @@ class Intake:
 
     def take(self, chunk: Chunk) -> list[Taken]:
         """Return what can be worked on now that this chunk has come."""
-        self.counts.batches += 1
-        self.counts.bytes += chunk.span[1] - chunk.span[0]
+        counts = self.counts
+        counts.batches += 1
+        counts.bytes += chunk.span[1] - chunk.span[0]
         if not self._is_wanted(chunk):
             return []
         now_us = self._clock.now_us()

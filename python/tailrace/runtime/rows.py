@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from tailrace import _core
@@ -92,17 +91,18 @@ class Rows(Processor[_Done, O]):
             "rejected": rejected,
         }
 
-    def prepare(self, taken: Taken) -> Callable[[], _Done]:
+    def prepare(self, taken: Taken) -> list[str]:
         """
-        Return the work on a chunk; which columns a table has is for its first lines to say.
+        Return the columns to give; which these are in a table is for its first lines to say.
 
         Raises:
-            TailraceError: Its columns are not those of the sources before it, or lack a field.
+            TailraceError: They are not those of the sources before it, or lack a field.
         """
-        columns = self._columns(taken)
-        return partial(self._work, taken, cast("_core.Format", taken.log_format), columns)
+        return self._columns(taken)
 
-    def _work(self, taken: Taken, log_format: _core.Format, columns: list[str]) -> _Done:
+    def work(self, taken: Taken, plan: list[str]) -> _Done:
+        """Return the rows of a chunk, its rejected lines and counters."""
+        log_format, columns = cast("_core.Format", taken.log_format), plan
         chunk = taken.chunk
         rejects = None
         if self._options.reject_prefix is not None:

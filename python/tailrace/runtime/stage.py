@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tailrace.runtime.intake import Taken
     from tailrace.samples import Samples
@@ -46,20 +46,27 @@ class Processor(Generic[R, O]):
     """
     Makes something of chunks: counts, or rows.
 
-    All but the work that `prepare` returns is done by one thread, in the order of the chunks.
+    All but the work is done by one thread, in the order of the chunks.
     """
 
     # Where somebody wants to see the first rejected lines.
     samples: Samples | None = None
 
-    def prepare(self, taken: Taken) -> Callable[[], R]:
+    def prepare(self, taken: Taken) -> Any:  # noqa: ANN401, ARG002 - what `work` wants
         """
-        Return the work on a chunk, which any thread may do.
-
-        The work raises `BatchError` where the bytes are malformed; nothing of them takes effect.
+        Return what the work on a chunk has to know.
 
         Raises:
             TailraceError: The run cannot go on with this chunk.
+        """
+        return None
+
+    def work(self, taken: Taken, plan: Any) -> R:  # noqa: ANN401 - of `prepare`
+        """
+        Return what is made of a chunk; any thread may ask.
+
+        Raises:
+            BatchError: The bytes are malformed; nothing of them takes effect.
         """
         raise NotImplementedError
 
