@@ -73,10 +73,26 @@ class Running:
 
     def _iterate(self) -> None:
         try:
-            for result in self.run:
-                self.results.append(result)
+            if self.run.live is not None:
+                asyncio.run(self._await())
+            else:
+                for result in self.run:
+                    self.results.append(result)
         except BaseException as error:  # noqa: BLE001 - looked at by the test
             self.error = error
+
+    async def _await(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        async for result in self.run.awaited():
+            self.results.append(result)
+
+    def call(self, function: Callable[..., object], *arguments: object) -> object:
+        """Call something where the run is."""
+
+        async def called() -> object:
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(called(), self.loop).result(20)
 
     def end(self) -> None:
         """Wait for the end; of what is live, ask for it: the next tick sees that."""
@@ -526,6 +542,105 @@ def test_an_agents_address_is_added_and_removed_while_a_run_serves():
     seen = asyncio.run(main())
     assert seen[-1].lines["counted"] == 6
     assert seen[-1].lines["late"] == 0
+
+
+@contextmanager
+def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int, int]]:
+    """A run that counts by log time what comes to either of two addresses."""
+    first, second = free_port(), free_port()
+    query = tr.from_flume(f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined")
+    query = query.window("10s", time="log", lateness="0s", **window).count(by="url")
+    running = Running(query.start(commit=ledger))
+    try:
+        wait_for(lambda: len(running.run.live._opened) == 2 or running.error)
+        yield running, first, second
+    finally:
+        ledger.free.set()
+        running.end()
+
+
+def test_what_a_removed_source_sent_is_kept_and_acknowledged_before_it_is_closed():
+    ledger = Ledger()
+    with (
+        two_addresses(ledger, batch_interval="50ms") as (running, first, second),
+        connected(first) as stays,
+        connected(second) as goes,
+    ):
+        ledger.free.clear()
+        batches(goes, 2, 1)
+        wait_for(lambda: ledger.begun == 3)
+        running.call(running.run.remove, 1)
+        running.call(running.run.remove, 1)
+        time.sleep(0.2)
+        ledger.free.set()
+        assert goes.answer() == OK
+        assert goes.is_closed()
+        # The other one is served while that is closed.
+        assert stays.batch([line("/a")]) == OK
+        assert running.run.processor.lines()["counted"] == 4
+
+
+@pytest.mark.parametrize(("interval", "holds"), [("50ms", True), ("60s", False)])
+def test_a_run_ends_with_its_last_source_also_where_a_tick_waits_for_a_commit(
+    interval: str,
+    holds: bool,  # noqa: FBT001 - a parameter of pytest
+):
+    ledger = Ledger()
+    with (
+        two_addresses(ledger, batch_interval=interval) as (running, first, _),
+        connected(first) as sink,
+    ):
+        if holds:
+            ledger.free.clear()
+            batches(sink, 1, 1)
+            wait_for(lambda: ledger.begun == 2)
+            time.sleep(0.2)
+        running.call(running.run.remove, 0)
+        running.call(running.run.remove, 1)
+        ledger.free.set()
+        running._thread.join(10)
+        assert not running._thread.is_alive()
+    assert running.error is None
+    with pytest.raises(ValueError, match="has not ended"):
+        running.run.add(Flume("127.0.0.1", 0), Origin("late", "combined"))
+
+
+def test_the_end_of_a_source_does_not_make_a_failed_group_final():
+    ledger = Ledger()
+    with (
+        two_addresses(ledger, batch_interval="50ms") as (running, first, second),
+        connected(first) as stays,
+    ):
+        ledger.free.clear()
+        batches(stays, 1, 1)
+        wait_for(lambda: ledger.begun == 2)
+        running.call(running.run.remove, 1)
+        batches(stays, 1, 1)
+        wait_for(lambda: received(running) == 3)
+        ledger.failure = CommitError("no space left")
+        ledger.free.set()
+        assert [stays.answer(), stays.answer()] == [FAILED] * 2
+        ledger.failure = None
+        assert stays.batch([line("/a")]) == OK
+        wait_for(lambda: not is_listening(second))
+    assert running.error is None
+
+
+def test_a_source_may_be_removed_as_soon_as_it_is_added():
+    ledger = Ledger(blocks=False)
+    with two_addresses(ledger, batch_interval="50ms") as (running, first, _):
+        for turn in range(20):
+            port = free_port()
+            brief = Flume("127.0.0.1", port), Origin("brief", "combined")
+            number = running.call(running.run.add, *brief)
+            if turn % 2:
+                wait_for(lambda port=port: is_listening(port))
+            running.call(running.run.remove, number)
+            wait_for(lambda port=port: not is_listening(port))
+        with Sink(first) as sink:
+            assert sink.batch([line("/a")]) == OK
+        assert running.run.live._unopened == set()
+    assert running.error is None
 
 
 # --- panes ----------------------------------------------------------------------------------------

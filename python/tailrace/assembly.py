@@ -82,6 +82,7 @@ def count_run(
         hash_seed=int.from_bytes(os.urandom(8), "little"),
         filter=condition,
     )
+    silence = _silence(window, origins)
     counting = Counting(
         engine,
         clock,
@@ -89,7 +90,7 @@ def count_run(
         by=by,
         windowed=window is not None,
         sources=feeds.count,
-        silence=_silence(window, origins),
+        silence=silence,
         lateness_us=lateness_us,
     )
     return Run(
@@ -99,6 +100,7 @@ def count_run(
         clock,
         stop,
         commit=commit,
+        silence=silence,
         jobs=jobs,
         batch_interval_us=_SECOND_US if window is None else window.interval_us,
     )

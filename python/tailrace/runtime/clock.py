@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Clock", "Listening", "Silence"]
+__all__ = ["Clock", "Silence"]
 
 # Longer work than this between two looks at the sources is not their silence.
 _WORK_US = 100_000
@@ -30,12 +30,18 @@ class Clock:
         return (self._offset_ns + self._monotonic_ns()) // 1_000
 
 
-class Listening:
-    """How long sources were listened to; work in between counts as far as it is short."""
+class Silence:
+    """
+    How long each live source has told no time, by a clock that runs while they are listened to.
 
-    def __init__(self) -> None:
-        self.listened_us = 0
+    Work in between counts as far as it is short: being slow makes no source silent.
+    """
+
+    def __init__(self, live: Iterable[int], timeout_us: int) -> None:
+        self._timeout_us = timeout_us
+        self._since = dict.fromkeys(live, 0)
         self._at_us: int | None = None
+        self.listened_us = 0
 
     def begin(self, now_us: int) -> None:
         """Begin to listen."""
@@ -49,27 +55,14 @@ class Listening:
             self.listened_us += now_us - self._at_us
         self._at_us = now_us
 
-
-class Silence:
-    """
-    Which live sources have told no time for too long while they were listened to.
-
-    Being slow makes no source silent.
-    """
-
-    def __init__(self, live: Iterable[int], timeout_us: int) -> None:
-        self._timeout_us = timeout_us
-        self._since = dict.fromkeys(live, 0)
-        self._spoke: set[int] = set()
-
     def add(self, source: int) -> None:
         """Watch one source more from now on."""
-        self._since[source] = 0
-        self._spoke.add(source)
+        self._since[source] = self.listened_us
 
-    def spoke(self, source: int) -> None:
+    def broken(self, source: int) -> None:
         """Note that a source has told a time."""
-        self._spoke.add(source)
+        if source in self._since:
+            self._since[source] = self.listened_us
 
     def remove(self, source: int) -> None:
         """Forget a source."""
@@ -77,8 +70,5 @@ class Silence:
 
     def too_long(self, listened_us: int) -> list[int]:
         """Return the sources that are silent for too long, after listening for so long."""
-        for source in self._spoke & self._since.keys():
-            self._since[source] = listened_us
-        self._spoke.clear()
         oldest_us = listened_us - self._timeout_us
         return [source for source, since in self._since.items() if since < oldest_us]

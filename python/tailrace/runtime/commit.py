@@ -30,7 +30,8 @@ class Commit:
     - The clock of the stage moves to a time only when all that was stamped before it is settled.
     - What could not be kept is never settled, and its sender is told `failed`. After a
       `CommitError` the run goes on, unless a chunk of the group has no sender that could be told,
-      as those of files; after any other exception it ends, and raises that.
+      as those of files; after any other exception it ends, and raises that. The end of a source is
+      settled all the same.
     - When the end is asked for, what was taken in is committed and settled before the run ends. A
       run that is abandoned waits for the commit that runs, and settles nothing more.
     """

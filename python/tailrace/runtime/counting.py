@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tailrace._core import Delta, Engine, Format
     from tailrace._types import Answer
     from tailrace.runtime.clock import Clock, Silence
-    from tailrace.runtime.intake import Taken
+    from tailrace.runtime.intake import Origin, Taken
     from tailrace.runtime.pump import Stop
 
 __all__ = ["Counting", "Status"]
@@ -98,15 +98,15 @@ class Counting(Processor["Delta", Snapshot]):
         if self.samples is not None and taken.log_format is not None:
             self.samples.look(taken.chunk, taken.log_format, fed, rejected)
         if self._silence is not None and result.has_time:
-            self._silence.spoke(taken.chunk.source)
+            self._silence.broken(taken.chunk.source)
         return fed, None
 
-    def add_source(self, name: str) -> None:
+    def add_source(self, origin: Origin) -> None:
         """Expect chunks of one source more, whose number is the next one."""
-        super().add_source(name)
+        super().add_source(origin)
         number = self._engine.add_source()
         self._sources += 1
-        if self._silence is not None:
+        if self._silence is not None and origin.is_live:
             self._silence.add(number)
 
     def end_source(self, source: int) -> None:
@@ -123,11 +123,14 @@ class Counting(Processor["Delta", Snapshot]):
         """
         return self._engine.behind() if self._windowed and self._sources > 1 else None
 
-    def tick(self, now_us: int, listened_us: int) -> None:
-        """Move the clock, and leave out what was silent for too long."""
+    def leave_out(self, listened_us: int) -> None:
+        """Leave sources that were silent for too long out of the watermark."""
         if self._silence is not None:
             for source in self._silence.too_long(listened_us):
                 self._engine.leave_out(source)
+
+    def tick(self, now_us: int) -> None:
+        """Move the clock."""
         self._engine.advance(now_us)
         self._note_rate()
 

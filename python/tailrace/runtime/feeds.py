@@ -20,7 +20,8 @@ class Feeds:
     """Several sources, each with a number; one that cannot be read ends, the others go on."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources: list[Source] = []
+        # By the number of the first part.
+        self._sources: dict[int, Source] = {}
         self._parts: dict[int, Generator[Chunk, None, None]] = {}
         # Those that were removed, until that was passed on.
         self._removed: list[int] = []
@@ -32,19 +33,21 @@ class Feeds:
     def add(self, source: Source) -> range:
         """Read one source more, and return the numbers of its parts."""
         numbers = range(self.count, self.count + source.count)
-        self._sources.append(source)
         self._parts.update(zip(numbers, source.parts(), strict=True))
+        self._sources[numbers.start] = source
         self.count = numbers.stop
         return numbers
 
     def remove(self, number: int) -> None:
-        """Let go of a part; what was read of it counts."""
-        self._parts.pop(number).close()
-        self._removed.append(number)
+        """Let go of a source, unless it has ended already; what was read of it counts."""
+        if (part := self._parts.pop(number, None)) is not None:
+            part.close()
+            self._sources.pop(number)
+            self._removed.append(number)
 
     def progress(self) -> tuple[int, int | None]:
         """Return how many bytes were read, and of how many where that is known."""
-        all_of_them = [source.progress() for source in self._sources]
+        all_of_them = [source.progress() for source in self._sources.values()]
         totals = [total for _, total in all_of_them]
         total = None if None in totals else sum(cast("list[int]", totals))
         return sum(done for done, _ in all_of_them), total

@@ -81,8 +81,8 @@ class Intake:
     def add(self, origin: Origin) -> None:
         """Expect chunks of one source more, whose number is the next one."""
         known = origin.log_format
-        self._origins.append(origin)
         self._formats.append(Format(known) if isinstance(known, str) else None)
+        self._origins.append(origin)
 
     @property
     def names(self) -> list[str]:
@@ -96,14 +96,14 @@ class Intake:
 
     def take(self, chunk: Chunk) -> list[Taken]:
         """Return what can be worked on now that this chunk has come."""
-        counts = self.counts
-        counts.batches += 1
-        counts.bytes += chunk.span[1] - chunk.span[0]
         if not self._is_wanted(chunk):
             return []
         now_us = self._clock.now_us()
         if not chunk.data:
             return [*self._settle(chunk.source), Taken(chunk, None, now_us, None)]
+        counts = self.counts
+        counts.batches += 1
+        counts.bytes += chunk.span[1] - chunk.span[0]
         log_format = self._formats[chunk.source]
         if log_format is not None:
             return self._taken(chunk, log_format, now_us)

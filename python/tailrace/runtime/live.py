@@ -57,11 +57,12 @@ class LiveFeeds:
 
     def __init__(self, sources: Sequence[Source | LiveSource]) -> None:
         # Those that have not ended, by the number of the first part; of these, those that are to be
-        # opened; and all that are to be closed.
+        # opened and those that are to end; all that are to be closed, and those that close now.
         self._sources: dict[int, LiveSource] = {}
         self._unopened: set[int] = set()
-        self._opened: list[LiveSource] = []
-        self._removed: list[tuple[int, LiveSource]] = []
+        self._removed: list[int] = []
+        self._opened: dict[int, LiveSource] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._asked: dict[asyncio.Task[list[Chunk] | None], int] = {}
         self.count = 0
         self.problems: list[Exception] = []
@@ -84,9 +85,27 @@ class LiveFeeds:
         return range(begin, self.count)
 
     def remove(self, number: int) -> None:
-        """Close the source whose first part has this number; what was received of it counts."""
-        self._removed.append((number, self._sources.pop(number)))
-        self.wake()
+        """
+        End the source whose first part has this number, unless it has ended already.
+
+        What was received of it counts, and is acknowledged before it is closed.
+        """
+        if number in self._sources:
+            self._removed.append(number)
+            self.wake()
+
+    def ended(self, number: int) -> None:
+        """Close a source of which all is settled, beside the others."""
+        if (source := self._opened.pop(number, None)) is not None:
+            task = asyncio.ensure_future(self._close(source))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, source: LiveSource) -> None:
+        try:
+            await source.close()
+        except OSError as error:
+            self._note(error)
 
     async def open(self) -> str:
         """
@@ -96,7 +115,7 @@ class LiveFeeds:
             OSError: One of them cannot begin.
         """
         said = []
-        for first, source in self._sources.items():
+        for first, source in list(self._sources.items()):
             try:
                 said.append(await self._open(first, source))
             except BaseException:
@@ -106,41 +125,42 @@ class LiveFeeds:
 
     async def _open(self, first: int, source: LiveSource) -> str:
         said = await source.open()
-        self._unopened.remove(first)
-        self._opened.append(source)
+        self._unopened.discard(first)
+        self._opened[first] = source
         return said
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return what has come from any of them, nothing when all have ended."""
         if self._removed:
-            return await self._remove(*self._removed.pop())
+            return await self._remove(self._removed.pop())
         if not self._sources:
             return None
         if len(self._sources) == 1 and not self._asked and not self._unopened:
             return await self._receive_from_one(timeout_s)
         for first in self._sources.keys() - self._asked.values():
-            self._asked[asyncio.ensure_future(self._ask(first))] = first
+            task = asyncio.ensure_future(self._ask(first, self._sources[first]))
+            self._asked[task] = first
         done, _ = await asyncio.wait(
             self._asked, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
         return [chunk for task in done for chunk in self._taken(task)]
 
-    async def _ask(self, first: int) -> list[Chunk] | None:
-        source = self._sources[first]
+    async def _ask(self, first: int, source: LiveSource) -> list[Chunk] | None:
         if first in self._unopened:
             await self._open(first, source)
         return await source.receive(_LONG_S)
 
-    async def _remove(self, first: int, source: LiveSource) -> list[Chunk]:
+    async def _remove(self, first: int) -> list[Chunk]:
         chunks: list[Chunk] = []
         for task in [task for task, asked in self._asked.items() if asked == first]:
-            task.cancel()
+            # It was woken, so it is there soon, unless it waits to be opened.
+            if first in self._unopened:
+                task.cancel()
             await asyncio.wait([task])
             chunks += self._taken(task)
-        if source in self._opened:
-            self._opened.remove(source)
-            await source.close()
-        return chunks + _ends(first, source)
+        self._unopened.discard(first)
+        source = self._sources.pop(first, None)
+        return chunks if source is None else chunks + _ends(first, source)
 
     async def _receive_from_one(self, timeout_s: float) -> list[Chunk] | None:
         """Ask the only one: a task for each round would cost as much as counting a dozen lines."""
@@ -166,8 +186,8 @@ class LiveFeeds:
             received = None
         if received is not None:
             return _numbered(received, first)
-        source = self._sources.pop(first, None)
-        return [] if source is None else _ends(first, source)
+        self._unopened.discard(first)
+        return _ends(first, self._sources.pop(first))
 
     def _note(self, error: Exception) -> None:
         log_problem(error)
@@ -175,7 +195,7 @@ class LiveFeeds:
 
     def wake(self) -> None:
         """Let `receive` return now."""
-        for source in self._opened:
+        for source in self._opened.values():
             source.wake()
 
     async def close(self) -> None:
@@ -185,8 +205,10 @@ class LiveFeeds:
         if self._asked:
             await asyncio.wait(self._asked)
         self._asked.clear()
-        opened, self._opened = self._opened, []
+        opened, self._opened = [*self._opened.values()], {}
         await _close(opened)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
 
 def _numbered(chunks: Iterable[Chunk], first: int) -> list[Chunk]:

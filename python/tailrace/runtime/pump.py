@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from tailrace._core import BatchError
 from tailrace.errors import TailraceError
-from tailrace.runtime.clock import Listening
 from tailrace.runtime.commit import Commit, CommitError
 from tailrace.runtime.intake import HOLD_US
 from tailrace.runtime.stage import StageCounts
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from tailrace._types import Outcome
-    from tailrace.runtime.clock import Clock
+    from tailrace.runtime.clock import Clock, Silence
     from tailrace.runtime.intake import Intake, Taken
     from tailrace.runtime.stage import Processor
     from tailrace.sources import Chunk
@@ -126,6 +125,7 @@ class Pump(Generic[R, O]):
         clock: What they are stamped with.
         stop: Asks for the end.
         commit: Keeps what was made of them before it takes effect.
+        silence: Is told when the sources are listened to, if that matters.
         jobs: How many threads work on them; with one the loop itself does.
         batch_interval_us: How often the clock is looked at, counted from the epoch as the ends of
             windows are, so that ticks do not drift. Nothing for sources that have their bytes at
@@ -140,6 +140,7 @@ class Pump(Generic[R, O]):
         stop: Stop,
         *,
         commit: Commit | None = None,
+        silence: Silence | None = None,
         jobs: int = 1,
         batch_interval_us: int | None = None,
     ) -> None:
@@ -153,7 +154,7 @@ class Pump(Generic[R, O]):
         # Nothing is kept and nobody else works, so what is worked on can be settled at once.
         is_kept = type(self._commit) is not Commit
         self._is_direct = jobs == 1 and not is_kept and batch_interval_us is not None
-        self._listening = Listening()
+        self._silence = silence
         # The stages: worked on, waiting for a commit, being committed.
         self._working: deque[_Item] = deque()
         self._waiting: list[_Item] = []
@@ -187,15 +188,16 @@ class Pump(Generic[R, O]):
         try:
             while not self._stop.asked:
                 wait = self._wait()
-                if wait.receives:
-                    self._listening.begin(self._clock.now_us())
+                silence = self._silence if wait.receives else None
+                if silence is not None:
+                    silence.begin(self._clock.now_us())
                 try:
                     chunks = yield wait
                 except Exception:
                     yield from self._drain()
                     raise
-                if wait.receives:
-                    self._listening.end(self._clock.now_us())
+                if silence is not None:
+                    silence.end(self._clock.now_us())
                 if chunks is None:
                     break
                 work_on = self._work_at_once if self._is_direct else self._work_on
@@ -266,6 +268,8 @@ class Pump(Generic[R, O]):
         while (results := self._move_on()) is not None:
             yield from results
         if self._due_us is not None and not is_due:
+            if self._silence is not None and not self._in_flight:
+                self._processor.leave_out(self._silence.listened_us)
             yield from self._processor.answers(ticked=False)
 
     def _taken(self, chunks: Iterable[Chunk]) -> list[Taken]:
@@ -356,7 +360,7 @@ class Pump(Generic[R, O]):
 
     def _tick(self, now_us: int) -> None:
         item = _Item(None, now_us)
-        item.result = self._listening.listened_us
+        item.result = 0 if self._silence is None else self._silence.listened_us
         self._is_ticking = True
         self._working.append(item)
 
@@ -459,7 +463,8 @@ class Pump(Generic[R, O]):
         taken, result = item.taken, item.result
         if taken is None:
             self._is_ticking = False
-            self._processor.tick(item.now_us, result)
+            self._processor.leave_out(result)
+            self._processor.tick(item.now_us)
             answers = self._processor.answers(ticked=True)
             return answers if self._interval_us is None else chain(answers, (None,))
         self._pending_bytes -= item.size + _CHUNK_BYTES

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tailrace._types import Output
-    from tailrace.runtime.intake import Taken
+    from tailrace.runtime.intake import Origin, Taken
 
 __all__ = ["Made", "RowOptions", "Rows"]
 
@@ -150,10 +150,10 @@ class Rows(Processor[_Done, O]):
         made = Made(rows, rejected, log_format, self._names[source], first_line)
         return fed, self._make(made)
 
-    def add_source(self, name: str) -> None:
+    def add_source(self, origin: Origin) -> None:
         """Expect chunks of one source more, whose number is the next one."""
-        super().add_source(name)
-        self._names.append(name)
+        super().add_source(origin)
+        self._names.append(origin.name)
         self._before.append(0)
         self._numbered.append(0)
 

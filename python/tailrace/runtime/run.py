@@ -11,7 +11,7 @@ from tailrace.runtime.pump import Pump, Wait
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
 
-    from tailrace.runtime.clock import Clock
+    from tailrace.runtime.clock import Clock, Silence
     from tailrace.runtime.commit import Commit
     from tailrace.runtime.intake import Intake, Origin
     from tailrace.runtime.live import LiveFeeds
@@ -44,6 +44,7 @@ class Run(Generic[P, O]):
         stop: Stop,
         *,
         commit: Commit | None = None,
+        silence: Silence | None = None,
         jobs: int = 1,
         batch_interval_us: int | None = None,
     ) -> None:
@@ -51,12 +52,14 @@ class Run(Generic[P, O]):
         self.intake = intake
         self.stop = stop
         self._feeds = feeds
+        self._has_ended = False
         self.pump: Pump[Any, O] = Pump(
             processor,
             intake,
             clock,
             stop,
             commit=commit,
+            silence=silence,
             jobs=jobs,
             batch_interval_us=None if isinstance(feeds, Feeds) else batch_interval_us,
         )
@@ -111,6 +114,7 @@ class Run(Generic[P, O]):
         except StopIteration:
             pass
         finally:
+            self._has_ended = True
             loop.close()
         if not self.stop.asked:
             yield from self._end()
@@ -159,6 +163,7 @@ class Run(Generic[P, O]):
             feeds.wake()
 
         self.pump.moved = partial(running.call_soon_threadsafe, move)
+        self.pump.ended = feeds.ended
         loop = self.pump.loop()
         rested = running.time()
         try:
@@ -185,6 +190,7 @@ class Run(Generic[P, O]):
         except StopIteration:
             pass
         finally:
+            self._has_ended = True
             loop.close()
 
     def _wait(self, live: LiveFeeds) -> Generator[O, None, None]:
@@ -210,11 +216,17 @@ class Run(Generic[P, O]):
         """
         Take one source more, of the kind of the others, and return its number.
 
+        It is called where the run is iterated: in the same thread, or the same event loop.
         By event time the others wait for it from then on.
+
+        Raises:
+            ValueError: It is several, of an unknown format, or the run has ended.
         """
-        (number,) = self._feeds.add(source)
+        if self._has_ended or source.count != 1:
+            raise ValueError("one source is added at a time, to a run that has not ended")
         self.intake.add(origin)
-        self.processor.add_source(origin.name)
+        self.processor.add_source(origin)
+        (number,) = self._feeds.add(source)
         return number
 
     def remove(self, number: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tailrace.runtime.intake import Taken
+    from tailrace.runtime.intake import Origin, Taken
     from tailrace.samples import Samples
 
 __all__ = ["Processor", "StageCounts"]
@@ -78,10 +78,10 @@ class Processor(Generic[R, O]):
         """Return where all lines went so far."""
         raise NotImplementedError
 
-    def add_source(self, name: str) -> None:
+    def add_source(self, origin: Origin) -> None:
         """Expect chunks of one source more, whose number is the next one."""
         if self.samples is not None:
-            self.samples.add(name)
+            self.samples.add(origin.name)
 
     def end_source(self, source: int) -> None:
         """Expect no more of a source."""
@@ -90,8 +90,11 @@ class Processor(Generic[R, O]):
         """Return the source to read next, where it matters."""
         return None
 
-    def tick(self, now_us: int, listened_us: int) -> None:
-        """Move the clock; until then the sources were listened to for so long."""
+    def leave_out(self, listened_us: int) -> None:
+        """Do without sources that were silent for too long, after listening for so long."""
+
+    def tick(self, now_us: int) -> None:
+        """Move the clock."""
 
     def answers(self, *, ticked: bool) -> Iterator[O]:  # noqa: ARG002 - for those that answer
         """Yield what can be answered now."""
