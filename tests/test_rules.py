@@ -358,3 +358,10 @@ def test_the_bindings_stay_small():
     files = list((ROOT / "rust" / "python" / "src").glob("*.rs"))
     lines = sum(len(file.read_text().splitlines()) for file in files)
     assert 0 < lines < BINDINGS_LINES
+
+
+def test_the_bindings_wait_for_no_lock_with_the_gil_held():
+    for file in ("engine.rs", "window.rs", "convert.rs"):
+        source = (ROOT / "rust" / "python" / "src" / file).read_text()
+        waits = r"(\bpy\.detach\(\|\| )?(?:self\.0|engine)\.(?:with|advance|finish)\("
+        assert all(re.findall(waits, source)), file
