@@ -295,12 +295,11 @@ impl Engine {
         Ok(run(&mut lock(&self.inner)?.state))
     }
 
-    /// Moves the clock. Where that is done by hand, what was not answered until now never is.
+    /// Moves the clock. Where that is done by hand, what was not answered until now never is. From
+    /// the first call of [`next_pane`](Self::next_pane) on panes are handed out, and wait to be taken.
     pub fn advance(&self, now: i64) -> Result<(), EngineError> {
         self.with(|state| {
-            if self.clock == Clock::Manual {
-                state.skip();
-            }
+            self.pass_by(state);
             state.advance(now);
         })
     }
@@ -308,12 +307,16 @@ impl Engine {
     /// Ends the input; where the clock is moved by hand, up to the last window that holds an event.
     pub fn finish(&self) -> Result<(), EngineError> {
         self.with(|state| {
-            let by_hand = self.clock == Clock::Manual;
-            if by_hand {
-                state.skip();
-            }
-            state.finish(by_hand);
+            self.pass_by(state);
+            state.finish(self.clock == Clock::Manual);
         })
+    }
+
+    /// Lets windows go that were not answered.
+    fn pass_by(&self, state: &mut State) {
+        if self.clock == Clock::Manual && !state.hands_out() {
+            state.skip();
+        }
     }
 
     /// Hands out the next pane that is closed ([`State::next_pane`]), with what was asked of its keys,
@@ -617,6 +620,30 @@ mod tests {
             let fed: Vec<_> = answers.map(|answer| (answer.end, answer.lines.fed)).collect();
             assert_eq!(fed, [(Some(1_010), 2)]);
         }
+    }
+
+    #[test]
+    fn panes_wait_to_be_taken_once_one_was_asked_for() {
+        for (length, takes) in [(10, 1), (10, 2), (60, 1), (60, 2)] {
+            let engine = by_hand(length);
+            for time in [1, 15, 25, 45] {
+                add(&engine, time);
+            }
+            engine.advance(30).unwrap();
+            let pane = || engine.next_pane(false).unwrap().map(|pane| pane.start);
+            let mut found: Vec<_> = (0..takes).filter_map(|_| pane()).collect();
+            engine.advance(60).unwrap();
+            add(&engine, 75);
+            engine.finish().unwrap();
+            found.extend(std::iter::from_fn(pane));
+            assert_eq!(found, [0, 10, 20, 40, 70], "{length} {takes}");
+        }
+        // Nobody has asked for a pane: what was not answered is gone.
+        let engine = by_hand(10);
+        add(&engine, 1);
+        engine.advance(30).unwrap();
+        engine.advance(60).unwrap();
+        assert_eq!(taken(&engine), []);
     }
 
     #[test]

@@ -263,6 +263,11 @@ impl State {
         self.schedule.next(self.passed(panes)?, open)
     }
 
+    /// Whether panes are handed out: somebody has asked for one.
+    pub(crate) fn hands_out(&self) -> bool {
+        self.hands_out
+    }
+
     /// Closes the next pane that the watermark has passed and hands out what was asked of its keys,
     /// in ascending order, null last. At the end of the input all panes that are left come. Those
     /// without an event and without a line do not. Lines that came before any time come with the
