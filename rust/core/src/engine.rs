@@ -295,12 +295,11 @@ impl Engine {
         Ok(run(&mut lock(&self.inner)?.state))
     }
 
-    /// Moves the clock. Where that is done by hand, what was not answered until now never is.
+    /// Moves the clock. Where that is done by hand, what was not answered until now never is. From
+    /// the first call of [`next_pane`](Self::next_pane) on panes are handed out, and wait to be taken.
     pub fn advance(&self, now: i64) -> Result<(), EngineError> {
         self.with(|state| {
-            if self.clock == Clock::Manual {
-                state.skip();
-            }
+            self.pass_by(state);
             state.advance(now);
         })
     }
@@ -308,23 +307,25 @@ impl Engine {
     /// Ends the input; where the clock is moved by hand, up to the last window that holds an event.
     pub fn finish(&self) -> Result<(), EngineError> {
         self.with(|state| {
-            let by_hand = self.clock == Clock::Manual;
-            if by_hand {
-                state.skip();
-            }
-            state.finish(by_hand);
+            self.pass_by(state);
+            state.finish(self.clock == Clock::Manual);
         })
     }
 
+    /// Lets windows go that were not answered.
+    fn pass_by(&self, state: &mut State) {
+        if self.clock == Clock::Manual && !state.hands_out() {
+            state.skip();
+        }
+    }
+
     /// Hands out the next pane that is closed ([`State::next_pane`]), with what was asked of its keys,
-    /// or with `partials` as a table that another engine merges.
+    /// or with `partials` as a table that another engine merges; a pane that fits into none stays.
     pub fn next_pane(&self, partials: bool) -> Result<Option<ClosedPane<NamedRows>>, EngineError> {
         let mut inner = lock(&self.inner)?;
         if partials {
-            let Some(pane) = inner.state.next_partials() else { return Ok(None) };
-            let ClosedPane { start, end, content, lines } = pane;
-            let content = self.layout(&inner).table(&content)?;
-            return Ok(Some(ClosedPane { start, end, content, lines }));
+            let layout = self.layout(&inner);
+            return Ok(inner.state.next_partials_as(|delta| layout.table(&delta))?);
         }
         let Some(pane) = inner.state.next_pane() else { return Ok(None) };
         let ClosedPane { start, end, content: rows, lines } = pane;
@@ -433,6 +434,7 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::{Counters, Reason, Value};
 
     fn engine() -> Engine {
         let formats = vec![Format::new("tsv:time:epoch,key").unwrap()];
@@ -455,6 +457,206 @@ mod tests {
         let delta = engine.with(|_| absorb()).unwrap().unwrap();
         engine.apply(delta).unwrap();
         assert_eq!(engine.with(|state| state.lines().counted), Ok(2));
+    }
+
+    fn by_arrival() -> (Engine, Origin) {
+        let format = Format::new("tsv:key,number:int").unwrap();
+        let logs = Logs {
+            formats: vec![format.clone()],
+            time: Time::Arrival,
+            filter: None,
+            sources: 1,
+            start: 1_000,
+        };
+        let settings = Settings::of_windows(&[Some(10)], Some(10), 0, 0).unwrap();
+        let asks = Plan::counting().asks().cloned().collect();
+        let engine = Engine::of_logs(vec!["key".into()], asks, settings, 1, logs).unwrap();
+        (engine, Origin { source: 0, format, now: 0, max_ahead: None })
+    }
+
+    fn feed(engine: &Engine, origin: &Origin, now: i64, line: &[u8]) {
+        let origin = Origin { now, ..origin.clone() };
+        engine.apply(engine.absorb(Chunk::Lines(line), &origin).unwrap()).unwrap();
+    }
+
+    fn by_hand(length: i64) -> Engine {
+        let settings = Settings::of_windows(&[Some(length)], Some(10), 0, 0).unwrap();
+        let asks = Plan::counting().asks().cloned().collect();
+        Engine::of_events(vec!["key".into()], asks, settings, 1).unwrap()
+    }
+
+    /// A column of one row.
+    #[derive(Debug)]
+    struct One(Value<'static>);
+
+    impl Piece for One {
+        fn rows(&self) -> usize {
+            1
+        }
+
+        fn value(&self, _: usize) -> Value<'_> {
+            self.0
+        }
+
+        fn texts(&self, _: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
+            None::<std::iter::Empty<_>>
+        }
+    }
+
+    fn add(engine: &Engine, time: i64) {
+        let keys = Given::new(vec![One(Value::Text(b"a"))], Some((Kind::Text, false)));
+        let times = Given::new(vec![One(Value::Time(time))], Some((Kind::Time, false)));
+        engine.add(&[keys], &[], &times).unwrap();
+    }
+
+    /// Where each pane begins that is handed out, how many rows it has, and its lines.
+    fn taken(engine: &Engine) -> Vec<(i64, usize, Counters)> {
+        let panes = std::iter::from_fn(|| engine.next_pane(false).unwrap());
+        panes.map(|pane| (pane.start, pane.content.rows.len, pane.lines)).collect()
+    }
+
+    fn counted(count: u64) -> Counters {
+        Counters::of_counted(count)
+    }
+
+    fn rejected() -> Counters {
+        let mut lines = Counters::default();
+        lines.fed = 1;
+        lines.reject(Reason::NoMatch);
+        lines
+    }
+
+    #[test]
+    fn a_pane_is_handed_out_behind_all_that_were() {
+        let (engine, origin) = by_arrival();
+        feed(&engine, &origin, 1_005, b"a\t1\n");
+        engine.advance(1_010).unwrap();
+        assert!(engine.with(State::next_snapshot).unwrap().is_some());
+        feed(&engine, &origin, 1_015, b"a\t1\n");
+        engine.advance(1_020).unwrap();
+        assert_eq!(taken(&engine), [(1_010, 1, counted(1))]);
+        feed(&engine, &origin, 1_035, b"junk\n");
+        engine.finish().unwrap();
+        assert_eq!(taken(&engine), [(1_030, 0, rejected())]);
+
+        let engine = by_hand(10);
+        add(&engine, 5);
+        engine.advance(10).unwrap();
+        engine.advance(20).unwrap();
+        add(&engine, 25);
+        engine.advance(30).unwrap();
+        assert_eq!(taken(&engine), [(20, 1, counted(1))]);
+        add(&engine, 1);
+        engine.finish().unwrap();
+        assert_eq!(taken(&engine), [(30, 0, Counters::of_late(1))]);
+    }
+
+    #[test]
+    fn panes_tell_the_same_lines_whenever_one_asks() {
+        for asks in 0..8 {
+            let (engine, origin) = by_arrival();
+            let mut found = Vec::new();
+            let mut look = |at: i32| {
+                if asks & (1 << at) != 0 {
+                    found.extend(taken(&engine));
+                }
+            };
+            look(0);
+            feed(&engine, &origin, 1_005, b"junk\n");
+            look(1);
+            feed(&engine, &origin, 1_015, b"a\t1\n");
+            engine.advance(1_030).unwrap();
+            look(2);
+            feed(&engine, &origin, 1_035, b"junk\n");
+            engine.finish().unwrap();
+            found.extend(taken(&engine));
+            assert_eq!(
+                found,
+                [(1_000, 0, rejected()), (1_010, 1, counted(1)), (1_030, 0, rejected())],
+                "{asks}"
+            );
+
+            let (engine, origin) = by_arrival();
+            if asks & 1 != 0 {
+                assert_eq!(taken(&engine), []);
+            }
+            feed(&engine, &origin, 1_005, b"junk\n");
+            engine.finish().unwrap();
+            assert_eq!(taken(&engine), [(1_000, 0, rejected())]);
+        }
+    }
+
+    #[test]
+    fn lines_from_before_any_time_come_with_the_first_pane() {
+        let engine = engine();
+        let format = Format::new("tsv:time:epoch,key").unwrap();
+        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        feed(&engine, &origin, 0, b"junk\n");
+        assert_eq!(taken(&engine), []);
+        feed(&engine, &origin, 0, b"5\ta\n");
+        engine.finish().unwrap();
+        let mut lines = rejected();
+        lines.add(&counted(1));
+        assert_eq!(taken(&engine), [(4_999_998, 1, lines)]);
+
+        let engine = self::engine();
+        feed(&engine, &origin, 0, b"junk\n");
+        engine.finish().unwrap();
+        assert_eq!(taken(&engine), []);
+        assert_eq!(engine.with(|state| *state.lines()), Ok(rejected()));
+    }
+
+    #[test]
+    fn the_last_answer_tells_lines_behind_the_newest_event() {
+        for asks in [false, true] {
+            let (engine, origin) = by_arrival();
+            feed(&engine, &origin, 1_005, b"a\t1\n");
+            feed(&engine, &origin, 1_035, b"junk\n");
+            if asks {
+                assert_eq!(taken(&engine), []);
+            }
+            engine.finish().unwrap();
+            let answers = std::iter::from_fn(|| engine.with(State::next_snapshot).unwrap());
+            let fed: Vec<_> = answers.map(|answer| (answer.end, answer.lines.fed)).collect();
+            assert_eq!(fed, [(Some(1_010), 2)]);
+        }
+    }
+
+    #[test]
+    fn panes_wait_to_be_taken_once_one_was_asked_for() {
+        for (length, takes) in [(10, 1), (10, 2), (60, 1), (60, 2)] {
+            let engine = by_hand(length);
+            for time in [1, 15, 25, 45] {
+                add(&engine, time);
+            }
+            engine.advance(30).unwrap();
+            let pane = || engine.next_pane(false).unwrap().map(|pane| pane.start);
+            let mut found: Vec<_> = (0..takes).filter_map(|_| pane()).collect();
+            engine.advance(60).unwrap();
+            add(&engine, 75);
+            engine.finish().unwrap();
+            found.extend(std::iter::from_fn(pane));
+            assert_eq!(found, [0, 10, 20, 40, 70], "{length} {takes}");
+        }
+        // Nobody has asked for a pane: what was not answered is gone.
+        let engine = by_hand(10);
+        add(&engine, 1);
+        engine.advance(30).unwrap();
+        engine.advance(60).unwrap();
+        assert_eq!(taken(&engine), []);
+    }
+
+    #[test]
+    fn a_pane_that_cannot_be_brought_into_form_stays() {
+        let engine = by_hand(10);
+        add(&engine, 1);
+        add(&engine, 2);
+        engine.advance(10).unwrap();
+        let fails = |state: &mut State| state.next_partials_as(|_| Err::<(), _>("too large"));
+        assert_eq!(engine.with(fails), Ok(Err("too large")));
+        assert_eq!(engine.with(fails), Ok(Err("too large")));
+        assert_eq!(taken(&engine), [(0, 1, counted(2))]);
+        assert_eq!(engine.with(fails), Ok(Ok(None)));
     }
 
     #[test]

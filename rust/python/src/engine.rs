@@ -101,33 +101,33 @@ impl PyEngine {
     }
 
     /// A source more, by its number; the watermark waits for it.
-    fn add_source(&self) -> PyResult<usize> {
-        self.0.with(State::add_source).map_err(error)
+    fn add_source(&self, py: Python<'_>) -> PyResult<usize> {
+        py.detach(|| self.0.with(State::add_source)).map_err(error)
     }
 
     #[pyo3(signature = (source, /))]
-    fn end_source(&self, source: usize) -> PyResult<()> {
-        self.0.with(|state| state.end_source(source)).map_err(error)
+    fn end_source(&self, py: Python<'_>, source: usize) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.end_source(source))).map_err(error)
     }
 
     #[pyo3(signature = (now_us, /))]
-    fn advance(&self, now_us: i64) -> PyResult<()> {
-        self.0.advance(now_us).map_err(error)
+    fn advance(&self, py: Python<'_>, now_us: i64) -> PyResult<()> {
+        py.detach(|| self.0.advance(now_us)).map_err(error)
     }
 
     /// Leaves a source that was silent for too long out of the watermark.
     #[pyo3(signature = (source, /))]
-    fn leave_out(&self, source: usize) -> PyResult<()> {
-        self.0.with(|state| state.leave_out(source)).map_err(error)
+    fn leave_out(&self, py: Python<'_>, source: usize) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.leave_out(source))).map_err(error)
     }
 
     /// The source to read next, so that the fewest panes stay open.
-    fn behind(&self) -> PyResult<Option<usize>> {
-        self.0.with(|state| state.behind()).map_err(error)
+    fn behind(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        py.detach(|| self.0.with(|state| state.behind())).map_err(error)
     }
 
-    fn finish(&self) -> PyResult<()> {
-        self.0.finish().map_err(error)
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.0.finish()).map_err(error)
     }
 
     fn next_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Option<Answer<'py>>> {
@@ -149,12 +149,12 @@ impl PyEngine {
     }
 
     fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        counters(py, &self.0.with(|state| *state.lines()).map_err(error)?)
+        counters(py, &py.detach(|| self.0.with(|state| *state.lines())).map_err(error)?)
     }
 
     /// How many keys were in memory at once.
-    fn key_capacity(&self) -> PyResult<usize> {
-        self.0.with(|state| state.key_capacity()).map_err(error)
+    fn key_capacity(&self, py: Python<'_>) -> PyResult<usize> {
+        py.detach(|| self.0.with(|state| state.key_capacity())).map_err(error)
     }
 }
 

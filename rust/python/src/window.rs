@@ -66,6 +66,7 @@ impl PyWindow {
     }
 
     /// Closes the next pane and hands it out instead of taking it into a window.
+    /// From the first call on, what is not taken waits.
     #[pyo3(signature = (*, partials=false))]
     fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
         next_pane(py, &self.0, partials)

@@ -8,6 +8,7 @@
 //! more than its rows do of how far the input happened to be read.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use super::answer::{Asked, ClosedPane, Snapshot};
 use super::delta::{Delta, Entry, Past, Reach};
@@ -47,6 +48,8 @@ pub struct State {
     past: Option<Past>,
     /// Whether panes are handed out.
     hands_out: bool,
+    /// At the end of the input, the end whose answer tells what is left of the lines.
+    ended: Option<i64>,
 }
 
 impl State {
@@ -78,6 +81,7 @@ impl State {
             newest: None,
             past: None,
             hands_out: false,
+            ended: None,
         }
     }
 
@@ -203,17 +207,8 @@ impl State {
         let reached = reached.filter(|&number| number > i64::MIN);
         let (newest, last) = self.schedule.finish(newest, reached, drain);
         // Lines that came after the newest event belong to the last answer.
-        if let Some(number) = newest {
-            let mut lines = Counters::default();
-            for (_, after) in self.unsettled.split_off(&number.saturating_add(1)) {
-                lines.add(&after);
-            }
-            self.unsettled.entry(number).or_default().add(&lines);
-        }
-        // Who takes panes is told of all lines, behind the newest event too.
-        let rest = self.unsettled.last_key_value().map(|(&number, _)| number);
-        let rest = rest.filter(|&number| self.hands_out && number > i64::MIN);
-        self.watermark.raise(last.max(rest).map(|number| panes.end(number)));
+        self.ended = Some(newest.unwrap_or(i64::MAX));
+        self.watermark.raise(last.map(|number| panes.end(number)));
     }
 
     /// Answers the next end that the watermark has reached, if there is one; of several lengths
@@ -268,53 +263,80 @@ impl State {
         self.schedule.next(self.passed(panes)?, open)
     }
 
+    /// Whether panes are handed out: somebody has asked for one.
+    pub(crate) fn hands_out(&self) -> bool {
+        self.hands_out
+    }
+
     /// Closes the next pane that the watermark has passed and hands out what was asked of its keys,
-    /// in ascending order, null last. Panes without an event and without a line do not come.
+    /// in ascending order, null last. At the end of the input all panes that are left come. Those
+    /// without an event and without a line do not. Lines that came before any time come with the
+    /// next pane; where there is none, only [`lines`](Self::lines) tells them.
     ///
     /// It goes into no window, and its keys are let go of: there is no answer of a window that
     /// would hold it. So who takes panes does not ask for snapshots as well. Nothing is limited:
     /// neither rows nor, by `max_keys`, keys.
     pub fn next_pane(&mut self) -> Option<ClosedPane<Rows>> {
-        self.hand_out(|state, _, pane| {
+        let Ok(pane) = self.hand_out(|state, _, pane| {
             let bounds = (Some(pane.start), Some(pane.end));
             let asked = Asked { settings: &state.settings, keys: &state.keys, bounds };
-            asked.pane(&pane.content, state.window.other())
-        })
+            Ok::<_, Infallible>(asked.pane(pane.content, state.window.other()))
+        });
+        pane
     }
 
     /// The same, but what the pane holds of its keys, for states that add it to their own.
     pub fn next_partials(&mut self) -> Option<ClosedPane<Delta>> {
+        let Ok(pane) = self.next_partials_as(Ok::<_, Infallible>);
+        pane
+    }
+
+    /// The same in a form that they can be brought into; where they cannot, the pane stays.
+    pub(crate) fn next_partials_as<T, E>(
+        &mut self,
+        form: impl FnOnce(Delta) -> Result<T, E>,
+    ) -> Result<Option<ClosedPane<T>>, E> {
         self.hand_out(|state, number, pane| {
             let delta = Delta::new(0, state.settings.plan.columns());
             let mut gathered = Gathered::new(delta, &state.keys, state.window.other());
-            let counted = gathered.pane(number, &pane.content);
+            let counted = gathered.pane(number, pane.content);
             gathered.lines(Some(number), pane.lines.without(counted));
-            gathered.finish()
+            form(gathered.finish())
         })
     }
 
-    fn hand_out<T>(
+    fn hand_out<T, E>(
         &mut self,
-        show: impl FnOnce(&Self, i64, &ClosedPane<Pane>) -> T,
-    ) -> Option<ClosedPane<T>> {
-        let panes = self.settings.panes?;
+        show: impl FnOnce(&Self, i64, &ClosedPane<&Pane>) -> Result<T, E>,
+    ) -> Result<Option<ClosedPane<T>>, E> {
+        let Some(panes) = self.settings.panes else { return Ok(None) };
         self.hands_out = true;
-        let passed = panes.number(self.watermark.time()?).saturating_sub(1);
-        // Every pane with an event has a line. Those before any time come with the first pane.
+        let passed = self.watermark.time().map(|time| panes.number(time).saturating_sub(1));
+        let passed = if self.ended.is_some() { Some(i64::MAX) } else { passed };
+        // Every pane with an event has a line.
         let has_line = |&(&number, lines): &(&i64, &Counters)| {
             number > i64::MIN && *lines != Counters::default()
         };
-        let number = *self.unsettled.range(..=passed).find(has_line)?.0;
-        let lines = self.settle(number);
-        let mut content = self.open.remove(&number).unwrap_or_default();
-        content.close(&mut self.keys);
+        let found = passed.and_then(|passed| self.unsettled.range(..=passed).find(has_line));
+        let Some((&number, _)) = found else { return Ok(None) };
+        let mut lines = Counters::default();
+        self.unsettled.range(..=number).for_each(|(_, some)| lines.add(some));
+        if let Some(pane) = self.open.get_mut(&number) {
+            pane.close(&mut self.keys);
+        }
+        let none = Pane::default();
+        let content = self.open.get(&number).unwrap_or(&none);
         let (start, end) = (panes.end(number.saturating_sub(1)), panes.end(number));
-        let pane = ClosedPane { start, end, content, lines };
-        let content = show(self, number, &pane);
-        self.window.release(&pane.content, &mut self.keys);
+        let content = show(self, number, &ClosedPane { start, end, content, lines })?;
+        self.settle(number);
+        if let Some(pane) = self.open.remove(&number) {
+            self.window.release(&pane, &mut self.keys);
+        }
         let whole_from = number.saturating_add(1);
         self.let_go(Past { whole_from, first: None, since_start: false });
-        Some(ClosedPane { start, end, content, lines })
+        // At the end of the input it may not have come so far.
+        self.watermark.raise(Some(end));
+        Ok(Some(ClosedPane { start, end, content, lines }))
     }
 
     /// Moves the window so that it ends with this pane.
@@ -325,19 +347,17 @@ impl State {
             self.window.enter(closed, pane, &mut self.keys);
         }
         self.window.leave_below(number, &mut self.keys);
-        self.settle(number);
+        let is_last = self.open.is_empty() && self.ended.is_some_and(|last| number >= last);
+        self.settle(if is_last { i64::MAX } else { number });
         self.schedule.answer(number, self.window.is_empty());
     }
 
-    /// Counts the lines up to this pane among those that were told, and returns them.
-    fn settle(&mut self, number: i64) -> Counters {
-        let mut lines = Counters::default();
+    /// Counts the lines up to this pane among those that were told.
+    fn settle(&mut self, number: i64) {
         while let Some(entry) = self.unsettled.first_entry().filter(|entry| *entry.key() <= number)
         {
-            lines.add(&entry.remove());
+            self.settled.add(&entry.remove());
         }
-        self.settled.add(&lines);
-        lines
     }
 
     fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {

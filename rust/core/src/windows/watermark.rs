@@ -80,15 +80,14 @@ impl Watermark {
         if self.clock != Clock::Events {
             return;
         }
-        let (idle, running): (Vec<&Source>, Vec<&Source>) =
-            self.sources.iter().filter(|source| !source.ended).partition(|source| source.idle);
+        let remaining = || self.sources.iter().filter(|source| !source.ended);
         // A source that has shown nothing yet holds all back. With all of them idle it is no
         // matter which was last, and those that have ended count too; with none left `finish` is
         // due.
-        let oldest = if running.is_empty() && !idle.is_empty() {
+        let oldest = if remaining().next().is_some() && remaining().all(|source| source.idle) {
             self.sources.iter().filter_map(|source| source.newest).max()
         } else {
-            running.iter().map(|source| source.newest).min().flatten()
+            remaining().filter(|source| !source.idle).map(|source| source.newest).min().flatten()
         };
         self.raise(oldest.map(|time| time.saturating_sub(self.lateness)));
     }
