@@ -19,8 +19,8 @@ from wire import FAILED, events
 import tailrace as tr
 from tailrace.runtime.commit import Commit, CommitError
 from tailrace.runtime.counting import Counting
-from tailrace.runtime.intake import Origin
 from tailrace.runtime.rows import RowOptions
+from tailrace.runtime.stage import Origin
 from tailrace.sources import FilePosition
 from tailrace.sources.flume import AgentPosition, Flume
 from tailrace.sources.text import File
@@ -28,8 +28,8 @@ from tailrace.sources.text import File
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tailrace.runtime.intake import Taken
     from tailrace.runtime.run import Run
+    from tailrace.runtime.stage import Taken
 
 DATA = Path(__file__).parent / "data"
 

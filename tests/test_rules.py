@@ -181,6 +181,36 @@ def test_terminal_and_rendering_are_a_ground_floor():
             assert {name.split(".")[1] for name in ours} <= known, file
 
 
+def python_arrows(sources: dict[str, str]) -> dict[str, set[str]]:
+    """What each module imports of the others, for types or at run time, at its top or within."""
+    arrows: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        # What is imported is a module, or a name that stands in one.
+        ours = {name if name in sources else name.rpartition(".")[0] for name in imported(source)}
+        arrows[module] = ours & sources.keys() - {module}
+    return arrows
+
+
+def test_no_modules_of_python_go_round_in_a_circle():
+    round_about = {
+        "a": "from a.b import c",
+        "a.b": "def f():\n    from a.d import e",
+        "a.d": "if TYPE_CHECKING:\n    from a.b import c",
+    }
+    with pytest.raises(CycleError):
+        TopologicalSorter(python_arrows(round_about)).prepare()
+
+    sources = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        # The package itself hands on names of all.
+        if parts != ("tailrace", "__init__"):
+            sources[".".join(part for part in parts if part != "__init__")] = file.read_text()
+    arrows = python_arrows(sources)
+    assert "tailrace.runtime.stage" in arrows["tailrace.runtime.pump"]
+    TopologicalSorter(arrows).prepare()
+
+
 def test_outputs_know_no_source_and_sources_no_output():
     for place, words in {
         "outputs": {"sources", "runtime", "assembly", "query", "cli"},

@@ -35,10 +35,11 @@ from tailrace import _core
 from tailrace.durations import micros, short
 from tailrace.runtime.clock import Clock
 from tailrace.runtime.counting import Counting
-from tailrace.runtime.intake import Intake, Origin
+from tailrace.runtime.intake import Intake
 from tailrace.runtime.live import LiveFeeds
 from tailrace.runtime.pump import Stop
 from tailrace.runtime.run import Run
+from tailrace.runtime.stage import Origin
 from tailrace.sources import Chunk
 from tailrace.sources.text import Cutter
 

@@ -11,9 +11,10 @@ from tailrace.names import AUTO
 from tailrace.runtime.clock import Clock, Silence
 from tailrace.runtime.counting import Counting
 from tailrace.runtime.feeds import Feeds
-from tailrace.runtime.intake import Intake, Origin
+from tailrace.runtime.intake import Intake
 from tailrace.runtime.pump import Stop
 from tailrace.runtime.run import Run
+from tailrace.runtime.stage import Origin
 from tailrace.shape import shape
 from tailrace.sources import as_live, at_hand
 

@@ -9,7 +9,7 @@ from tailrace.errors import TailraceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace.runtime.intake import Taken
+    from tailrace.runtime.stage import Taken
 
 __all__ = ["Commit", "CommitError"]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tailrace._core import Delta, Engine, Format
     from tailrace._types import Answer
     from tailrace.runtime.clock import Clock, Silence
-    from tailrace.runtime.intake import Origin, Taken
     from tailrace.runtime.pump import Stop
+    from tailrace.runtime.stage import Origin, Taken
 
 __all__ = ["Counting", "Status"]
 

@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from tailrace._core import Format
-from tailrace.runtime.stage import StageCounts
+from tailrace.runtime.stage import StageCounts, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tailrace.detection import Choice, Detector
     from tailrace.runtime.clock import Clock
+    from tailrace.runtime.stage import Origin
     from tailrace.sources import Chunk
 
-__all__ = ["HOLD_US", "Intake", "Origin", "Taken"]
+__all__ = ["HOLD_US", "Intake"]
 
 # How long the first lines of a live source may be held to see what they look like.
 HOLD_US = 200_000
 
 # From more sources than these a choice of format is said once, unless there is doubt.
 _MOST_SAID = 8
-
-
-class Origin:
-    """
-    What is known beforehand of one of a query's sources.
-
-    Args:
-        name: For people.
-        log_format: What its lines look like, or who finds out.
-        max_ahead_us: How far ahead of the clock the time of a line may be, where that is checked.
-        is_live: Whether it has to be waited for.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        log_format: str | Detector,
-        max_ahead_us: int | None = None,
-        *,
-        is_live: bool = False,
-    ) -> None:
-        self.name = name
-        self.log_format = log_format
-        self.max_ahead_us = max_ahead_us
-        self.is_live = is_live
-
-
-class Taken(NamedTuple):
-    """A chunk with all that it takes to work on it."""
-
-    chunk: Chunk
-    log_format: Format | None
-    """Of the chunk's lines; nothing for the end of a source."""
-    now_us: int
-    max_ahead_us: int | None
 
 
 class Intake:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tailrace._types import Outcome
     from tailrace.runtime.clock import Clock, Silence
-    from tailrace.runtime.intake import Intake, Taken
-    from tailrace.runtime.stage import Processor
+    from tailrace.runtime.intake import Intake
+    from tailrace.runtime.stage import Processor, Taken
     from tailrace.sources import Chunk
 
 __all__ = ["COMMIT_BYTES", "Pump", "Stop", "Wait"]

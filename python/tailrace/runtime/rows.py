@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tailrace._types import Output
-    from tailrace.runtime.intake import Origin, Taken
+    from tailrace.runtime.stage import Origin, Taken
 
 __all__ = ["Made", "RowOptions", "Rows"]
 

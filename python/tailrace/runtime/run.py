@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from tailrace.runtime.clock import Clock, Silence
     from tailrace.runtime.commit import Commit
-    from tailrace.runtime.intake import Intake, Origin
+    from tailrace.runtime.intake import Intake
     from tailrace.runtime.live import LiveFeeds
     from tailrace.runtime.pump import Stop
-    from tailrace.runtime.stage import Processor, StageCounts
+    from tailrace.runtime.stage import Origin, Processor, StageCounts
 
 __all__ = ["Run"]
 

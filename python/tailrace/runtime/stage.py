@@ -1,19 +1,56 @@
-"""What the stages of a pump are made of: who does the work, and what each of them counts."""
+"""What goes through the stages of a pump, who does the work, and what each of them counts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tailrace.runtime.intake import Origin, Taken
+    from tailrace._core import Format
+    from tailrace.detection import Detector
     from tailrace.samples import Samples
+    from tailrace.sources import Chunk
 
-__all__ = ["Processor", "StageCounts"]
+__all__ = ["Origin", "Processor", "StageCounts", "Taken"]
 
 R = TypeVar("R")
 O = TypeVar("O")  # noqa: E741 - what is handed out
+
+
+class Origin:
+    """
+    What is known beforehand of one of a query's sources.
+
+    Args:
+        name: For people.
+        log_format: What its lines look like, or who finds out.
+        max_ahead_us: How far ahead of the clock the time of a line may be, where that is checked.
+        is_live: Whether it has to be waited for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log_format: str | Detector,
+        max_ahead_us: int | None = None,
+        *,
+        is_live: bool = False,
+    ) -> None:
+        self.name = name
+        self.log_format = log_format
+        self.max_ahead_us = max_ahead_us
+        self.is_live = is_live
+
+
+class Taken(NamedTuple):
+    """A chunk with all that it takes to work on it."""
+
+    chunk: Chunk
+    log_format: Format | None
+    """Of the chunk's lines; nothing for the end of a source."""
+    now_us: int
+    max_ahead_us: int | None
 
 
 class StageCounts:

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from tailrace._types import Kind, Outcome
-    from tailrace.sources.flume import AgentPosition
 
 __all__ = [
     "Chunk",
@@ -50,8 +49,8 @@ class Chunk(NamedTuple):
     """Tells the sender what became of the chunk and, unless it is counted, why."""
     is_wanted: Callable[[], bool] | None = None
     """Tells whether the sender still waits; one that went away sends the chunk again."""
-    position: FilePosition | AgentPosition | None = None
-    """Where it ends; nothing for what cannot be read again, as a pipe."""
+    position: FilePosition | tuple[int, int] | None = None
+    """Where it ends in a file, or which it is of those of an agent (`AgentPosition`)."""
 
 
 def end_of(source: int) -> Chunk:
