@@ -68,7 +68,7 @@ class Running:
         self.run = run
         self.results: list[Any] = []
         self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._iterate)
+        self._thread = threading.Thread(target=self._iterate, daemon=True)
         self._thread.start()
 
     def _iterate(self) -> None:

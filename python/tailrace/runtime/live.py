@@ -153,9 +153,11 @@ class LiveFeeds:
     async def _remove(self, first: int) -> list[Chunk]:
         chunks: list[Chunk] = []
         for task in [task for task, asked in self._asked.items() if asked == first]:
-            # It was woken, so it is there soon, unless it waits to be opened.
             if first in self._unopened:
                 task.cancel()
+            else:
+                # It may have been opened since it was to be removed.
+                self._sources[first].wake()
             await asyncio.wait([task])
             chunks += self._taken(task)
         self._unopened.discard(first)
