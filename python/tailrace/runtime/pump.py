@@ -405,22 +405,20 @@ class Pump(Generic[R, O]):
         if not self._waiting:
             return False
         group, self._waiting = self._waiting, []
-        if self._commit.blocks and (kept := _kept(group)):
-            self._groups.batches += 1
+        if not (kept := _kept(group)):
+            self._settling.extend(group)
+            return True
+        self._groups.batches += 1
+        if self._commit.blocks:
             self._committing = group, self._in_background(kept)
-        else:
-            self._commit_now(group)
-        return True
-
-    def _commit_now(self, group: list[_Item]) -> None:
+            return True
         error: Exception | None = None
-        if kept := _kept(group):
-            self._groups.batches += 1
-            try:
-                self._commit.commit(kept)
-            except Exception as problem:  # noqa: BLE001 - raised again if that ends the run
-                error = problem
+        try:
+            self._commit.commit(kept)
+        except Exception as problem:  # noqa: BLE001 - raised again if that ends the run
+            error = problem
         self._committed(group, error)
+        return True
 
     def _is_done(self, item: _Item) -> bool:
         if item.future is not None:
@@ -472,7 +470,7 @@ class Pump(Generic[R, O]):
             self._processor.end_source(taken.chunk.source)
             self.ended(taken.chunk.source)
             return ()
-        if type(result) is BatchError:
+        if isinstance(result, BatchError):
             self._malformed += 1
             if taken.chunk.answer is None:
                 raise result
@@ -505,7 +503,7 @@ def _kept(group: Iterable[_Item]) -> list[tuple[Taken, Any]]:
     return [
         (item.taken, item.result)
         for item in group
-        if item.taken is not None and type(item.result) is not BatchError
+        if item.taken is not None and not isinstance(item.result, BatchError)
     ]
 
 

@@ -60,7 +60,7 @@ class StageCounts:
         self.events = 0
         """Lines, where the stage knows how many."""
         self.batches = 0
-        """Chunks; for the stage that commits, groups of them."""
+        """Chunks; for the stage that commits, groups of them, and none where nothing is kept."""
         self.bytes = 0
         self.errors: dict[str, int] = {}
         """How many chunks met an error, by what it was."""
