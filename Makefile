@@ -52,7 +52,7 @@ format: .venv/.dev ## Format Rust and Python
 	$(BIN)/ruff check --fix --quiet
 
 texts: build .venv/.dev ## Write help texts, completions and the manual page anew
-	$(BIN)/python tests/texts.py
+	PYTHONPATH=tests/support $(BIN)/python tests/tools/texts.py
 
 ci: ## What .ci/run runs: lint, then test
 	$(MAKE) lint

@@ -57,7 +57,7 @@ def idle(path: str, seconds: int) -> None:
     """Follow a file that does not grow, and print what a second costs."""
     import asyncio  # noqa: PLC0415 - as above
 
-    from tailrace.sources.follow import Follow  # noqa: PLC0415 - as above
+    from tailrace._sources.follow import Follow  # noqa: PLC0415 - as above
 
     async def wait() -> None:
         follow = Follow([path], from_end=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from measure import Verdicts
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 import flume_agent
 
 __all__ = ["Receivers"]

@@ -16,7 +16,7 @@ from pathlib import Path
 LOG = Path(__file__).parents[2] / "tests" / "data" / "apache-combined-2015-elastic.log.gz"
 
 # The command as it is installed beside this interpreter, whatever PATH says.
-TAILRACE = [sys.executable, "-c", "from tailrace.cli import main; main()"]
+TAILRACE = [sys.executable, "-c", "from tailrace._cli import main; main()"]
 
 
 def main() -> int:

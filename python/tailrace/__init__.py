@@ -1,7 +1,6 @@
 """What happened in the last N seconds of this log, by key, ranked; live and exact."""
 
-from tailrace._core import __version__
-from tailrace.aggregates import (
+from tailrace._aggregates import (
     Aggregate,
     approx_distinct,
     count,
@@ -19,12 +18,13 @@ from tailrace.aggregates import (
     top_values,
     var,
 )
-from tailrace.answers import Answers, Batches
-from tailrace.errors import ProtocolError, TailraceError
-from tailrace.format import Batch, Detection, Format, Reject, detect
-from tailrace.query import Query, from_files, from_flume, from_lines, from_stdin, merge
-from tailrace.snapshot import Snapshot
-from tailrace.window import Snapshots, Window
+from tailrace._answers import Answers, Batches
+from tailrace._core import __version__
+from tailrace._errors import ProtocolError, TailraceError
+from tailrace._format import Batch, Detection, Format, Reject, detect
+from tailrace._query import Query, from_files, from_flume, from_lines, from_stdin, merge
+from tailrace._snapshot import Snapshot
+from tailrace._window import Snapshots, Window
 
 __all__ = [
     "Aggregate",

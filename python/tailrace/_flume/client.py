@@ -8,6 +8,7 @@ who owns the socket. It does no I/O and knows no time.
 from dataclasses import dataclass
 from typing import Final
 
+from tailrace._errors import ProtocolError
 from tailrace._flume import envelope
 from tailrace._flume.frames import MAX_FRAME_BYTES, Frame, FrameDecoder, encode_buffers
 from tailrace._flume.handshake import (
@@ -18,7 +19,6 @@ from tailrace._flume.handshake import (
     check_protocol,
 )
 from tailrace._flume.session import Status
-from tailrace.errors import ProtocolError
 
 __all__ = ["MAX_PARAMETER_BYTES", "Answer", "ClientSession"]
 

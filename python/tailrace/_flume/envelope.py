@@ -13,7 +13,7 @@ from typing import Any, Final
 import fastavro
 from fastavro.types import AvroMessage, Schema
 
-from tailrace.errors import ProtocolError
+from tailrace._errors import ProtocolError
 
 __all__ = [
     "HandshakeAnswer",

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tailrace.errors import ProtocolError
+from tailrace._errors import ProtocolError
 
 __all__ = [
     "MAX_FRAME_BUFFERS",

@@ -11,8 +11,8 @@ import hashlib
 import json
 from typing import Final
 
+from tailrace._errors import ProtocolError
 from tailrace._flume.envelope import HandshakeRequest, encode_handshake
-from tailrace.errors import ProtocolError
 
 __all__ = [
     "APPEND",

@@ -9,10 +9,10 @@ within the 20 s after which an agent sends it again. To slow an agent down, do n
 import enum
 from typing import NamedTuple
 
+from tailrace._errors import ProtocolError
 from tailrace._flume import envelope
 from tailrace._flume.frames import Frame, FrameDecoder, encode_frame
 from tailrace._flume.handshake import APPEND, APPEND_BATCH, Protocols, answer_handshake
-from tailrace.errors import ProtocolError
 
 __all__ = ["Batch", "ServerSession", "Status"]
 

@@ -1,1 +1,1 @@
-../../../../../tailrace/cli/shell/tailrace.fish
+../../../../../tailrace/_cli/shell/tailrace.fish

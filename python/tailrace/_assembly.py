@@ -1,0 +1,179 @@
+"""A query becomes a run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypeVar
+
+from tailrace import _core
+from tailrace._aggregates import asks, place_of
+from tailrace._names import AUTO
+from tailrace._runtime.clock import Clock, Silence
+from tailrace._runtime.counting import Counting
+from tailrace._runtime.feeds import Feeds
+from tailrace._runtime.intake import Intake
+from tailrace._runtime.pump import Stop
+from tailrace._runtime.run import Run
+from tailrace._runtime.stage import Origin
+from tailrace._shape import shape
+from tailrace._sources import as_live, at_hand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tailrace._detection import Detector
+    from tailrace._filters import Asked
+    from tailrace._runtime.commit import Commit
+    from tailrace._runtime.live import LiveFeeds
+    from tailrace._runtime.rows import Made, RowOptions, Rows
+    from tailrace._snapshot import Snapshot
+    from tailrace._sources import LiveSource, Source
+    from tailrace._specs import QuerySpec, SourceSpec, WindowSpec
+
+__all__ = ["count_run", "row_run"]
+
+T = TypeVar("T")
+
+# A time further ahead than this is no time of an event that has happened.
+_MAX_AHEAD_US = 3_600 * 10**6
+
+_SECOND_US = 10**6
+
+# How often what was written of rows is made to be seen.
+_ROW_INTERVAL_US = 200_000
+
+
+def count_run(
+    places: Sequence[SourceSpec],
+    window: WindowSpec | None,
+    query: QuerySpec,
+    asked: Asked,
+    *,
+    jobs: int,
+    commit: Commit | None = None,
+) -> Run[Counting, Snapshot]:
+    """
+    Return the run that answers a query.
+
+    Raises:
+        ValueError: The sources do not have the fields, or not of the same types.
+    """
+    clock, stop = Clock(), Stop()
+    condition = asked.compiled(clock.now_us())
+    by = query.by or ()
+    feeds, origins = _sources(places, window, query.fields, condition)
+    lateness_us = 0 if window is None else window.lateness_us
+    engine = _core.Engine(
+        formats=[name for place in places for name in place.formats(query.fields, condition)],
+        by=list(by),
+        aggregates=asks(query.aggregates, by, changes=query.changes),
+        time="log" if window is None else window.time,
+        shape=shape(
+            None if window is None else window.windows,
+            limit=query.limit,
+            order_by=place_of(query.order_by, query.aggregates),
+            ascending=query.ascending,
+            changes=query.changes,
+            lateness_us=lateness_us,
+            max_keys=query.max_keys,
+        ),
+        sources=feeds.count,
+        start_us=clock.now_us(),
+        # Keys are what clients ask for; nobody may know how they are hashed.
+        hash_seed=int.from_bytes(os.urandom(8), "little"),
+        filter=condition,
+    )
+    silence = _silence(window, origins)
+    counting = Counting(
+        engine,
+        clock,
+        stop,
+        by=by,
+        windowed=window is not None,
+        sources=feeds.count,
+        silence=silence,
+        lateness_us=lateness_us,
+    )
+    return Run(
+        counting,
+        feeds,
+        Intake(clock, origins),
+        clock,
+        stop,
+        commit=commit,
+        silence=silence,
+        jobs=jobs,
+        batch_interval_us=_SECOND_US if window is None else window.interval_us,
+    )
+
+
+def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | None:
+    if window is None or window.idle_timeout_us is None:
+        return None
+    live = [number for number, origin in enumerate(origins) if origin.is_live]
+    return Silence(live, window.idle_timeout_us)
+
+
+def row_run(
+    make: Callable[[Made], T],
+    places: Sequence[SourceSpec],
+    asked: Asked,
+    fields: list[str] | None,
+    options: RowOptions,
+    *,
+    jobs: int,
+) -> Run[Rows[T], T]:
+    """Return the run that gives the fields of lines."""
+    from tailrace._runtime.rows import Rows  # noqa: PLC0415 - who counts needs none of it
+
+    clock, stop = Clock(), Stop()
+    condition = asked.compiled(clock.now_us())
+    feeds, origins = _sources(places, None, fields or [], condition)
+    return Run(
+        Rows(make, [origin.name for origin in origins], fields, condition, options),
+        feeds,
+        Intake(clock, origins),
+        clock,
+        stop,
+        # The number of a rejected line is known when those before it are.
+        jobs=jobs if options.reject_prefix is None else 1,
+        batch_interval_us=_ROW_INTERVAL_US,
+    )
+
+
+def _sources(
+    places: Sequence[SourceSpec],
+    window: WindowSpec | None,
+    fields: list[str],
+    asked: _core.Filter | None,
+) -> tuple[Feeds | LiveFeeds, list[Origin]]:
+    """Return where chunks come from, and what is known of each of the sources."""
+    sources: list[Source | LiveSource] = []
+    origins: list[Origin] = []
+    stated_us = None if window is None else window.max_ahead_us
+    max_ahead_us = None if window is None else _MAX_AHEAD_US
+    # Where something is live, nothing may stand still because of a pipe in which nothing comes.
+    waited_for = window is not None or any(place.live for place in places)
+    of = sum(len(place.paths) for place in places) if waited_for else 1
+    for place in places:
+        for source, names, is_replay in place.sources(window, waited_for=waited_for, of=of):
+            sources.append(source)
+            is_live = as_live(source) is not None
+            for name in names:
+                log_format = place.log_format
+                known = _detector(fields, asked) if log_format == AUTO else log_format
+                ahead_us = None if is_replay else max_ahead_us
+                ahead_us = ahead_us if stated_us is None else stated_us
+                origins.append(Origin(name, known, ahead_us, is_live=is_live))
+    finite = [part for source in sources if (part := at_hand(source)) is not None]
+    if len(finite) == len(sources):
+        return Feeds(finite), origins
+    from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - asyncio
+
+    return LiveFeeds(sources), origins
+
+
+def _detector(fields: list[str], asked: _core.Filter | None) -> Detector:
+    from tailrace._detection import Detector  # noqa: PLC0415 - only to find out
+
+    return Detector(fields, asked)

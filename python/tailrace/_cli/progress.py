@@ -1,0 +1,126 @@
+"""The line that says how far a long file is read, for as long as that takes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from tailrace._runtime.clock import Clock
+from tailrace._terminal.progress import ERASED, drawn, progress_line
+from tailrace._terminal.streams import say
+from tailrace._terminal.style import in_background, is_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Progress", "goes_to_file"]
+
+# What is read sooner needs no line.
+_FIRST_S = 1.0
+_EVERY_S = 0.25
+
+_STDERR = 2
+
+
+class Progress:
+    """
+    Draws a line on standard error by a timer's signal, where it disturbs nothing else.
+
+    It touches neither what is read nor how: a signal's handler asks the source how far it is.
+
+    Args:
+        of: Returns how many bytes are read, and how many there are where that is known.
+        shown: Whether there is to be one, if standard error is a terminal.
+    """
+
+    def __init__(self, of: Callable[[], tuple[int, int | None]], *, shown: bool) -> None:
+        self._of = of
+        self._shown = shown and is_terminal(sys.stderr)
+        self._previous: dict[int, Any] = {}
+        self._drawn = False
+        self._ended = True
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            self._ended = False
+            self._clock = Clock()
+            self._begun_us = self._clock.now_us()
+            self._handle(signal.SIGALRM, self._tick)
+            if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+                self._handle(signal.SIGTSTP, self._stop)
+            signal.setitimer(signal.ITIMER_REAL, _FIRST_S, _EVERY_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Erase the line and draw no other; also from a signal's handler."""
+        if self._ended:
+            return
+        self._ended = True
+        # First the timer: its signal ends a process that has no handler.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._erase()
+
+    def say(self, text: str) -> None:
+        """Write a message for people; the next line is drawn below it."""
+        self._erase()
+        say(text)
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._drawn = False
+            _say(ERASED)
+
+    def _handle(self, number: int, handler: Callable[..., None]) -> None:
+        self._previous[number] = signal.signal(number, handler)
+
+    def _tick(self, *_: object) -> None:
+        if in_background(sys.stderr):
+            return
+        done, total = self._of()
+        try:
+            columns = os.get_terminal_size(_STDERR).columns or 80
+        except OSError:
+            # It is there no more.
+            return
+        elapsed_s = (self._clock.now_us() - self._begun_us) / 1e6
+        _say(drawn(progress_line(done, total, elapsed_s), columns))
+        self._drawn = True
+        if self._ended:
+            # Another signal came meanwhile.
+            self._erase()
+
+    def _stop(self, *_: object) -> None:
+        """Leave the terminal to the shell, then stop as if there were no handler."""
+        self._erase()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # Here it goes on.
+        if not self._ended:
+            signal.signal(signal.SIGTSTP, self._stop)
+
+
+def goes_to_file() -> bool:
+    """
+    Tell whether standard output leads into a file or nowhere.
+
+    Into a terminal rows and the line would tear each other, and what a pipe leads to may be one.
+    """
+    found = os.fstat(1)
+    with suppress(OSError):
+        return stat.S_ISREG(found.st_mode) or os.path.samestat(found, os.stat(os.devnull))  # noqa: PTH116 - a descriptor's
+    return False
+
+
+def _say(text: str) -> None:
+    # The terminal may have gone, of which others say more.
+    with suppress(OSError):
+        os.write(_STDERR, text.encode())

@@ -1,0 +1,142 @@
+"""What counting and parsing share once they run: the loop of what is live, messages, the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tailrace._errors import TailraceError, in_words
+from tailrace._rendering.text import lines_summary
+from tailrace._terminal.escape import for_people
+from tailrace._terminal.excerpt import excerpt, terminal_width
+from tailrace._terminal.streams import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tailrace._cli.progress import Progress
+    from tailrace._cli.signals import Signals
+    from tailrace._runtime.intake import Intake
+    from tailrace._runtime.live import LiveFeeds
+    from tailrace._runtime.run import Run
+
+__all__ = ["UNREADABLE", "ended", "replayed", "say_formats", "served"]
+
+O = TypeVar("O")  # noqa: E741 - what is handed out
+
+UNREADABLE = -1
+
+
+def replayed(
+    run: Run[Any, O], progress: Progress, show: Callable[[O], None], *, once: bool = False
+) -> int:
+    """Show all that comes of sources that have their bytes at hand, and say what went wrong."""
+    problems = run.problems
+    try:
+        with progress:
+            for result in run.results():
+                say_formats(run.intake, progress.say)
+                if once:
+                    progress.end()
+                show(result)
+    except BrokenPipeError:
+        raise
+    except (OSError, TailraceError) as error:
+        # Those of the output are `OutputError`.
+        if error not in problems:
+            problems.append(error)
+    for problem in problems:
+        say(f"tailrace: {for_people(in_words(problem))}")
+    return 1 if problems else 0
+
+
+def served(
+    source: LiveFeeds,
+    signals: Signals,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    tell: Callable[[str], None] = say,
+) -> int:
+    """Open a live source, do the work until it ends or a signal asks for it, and close it."""
+    import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+    import logging  # noqa: PLC0415 - as above
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"tailrace: {for_people(record.getMessage())}")
+
+    logger = logging.getLogger("tailrace")
+    handler = Handler(logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+
+    async def serve() -> int:
+        try:
+            said = await source.open()
+        except (OSError, TailraceError) as error:
+            tell(f"tailrace: {for_people(_cannot_begin(error))}")
+            return UNREADABLE
+        loop = asyncio.get_running_loop()
+        signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
+        tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
+        try:
+            await work()
+        except TailraceError as error:
+            tell(f"tailrace: {for_people(str(error))}")
+            return 1
+        finally:
+            signals.wake = None
+            await source.close()
+        return 0
+
+    try:
+        # Not `asyncio.run`, which takes SIGINT for itself.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(serve())
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+    finally:
+        logger.removeHandler(handler)
+
+
+def _cannot_begin(error: OSError | TailraceError) -> str:
+    import errno  # noqa: PLC0415 - only for a mistake
+
+    # What has no name of a file is of a socket.
+    if not isinstance(error, OSError) or error.filename:
+        return in_words(error)
+    rights = ": ports below 1024 need rights; take a higher one"
+    mends = {
+        errno.EADDRINUSE: ": another program listens there; stop it, or take another port",
+        errno.EADDRNOTAVAIL: ": take an address of this machine, or 0.0.0.0 for all",
+        errno.EACCES: rights,
+        errno.EPERM: rights,
+    }
+    reason = (error.strerror or str(error)).rstrip(".")
+    return reason + mends.get(error.errno or 0, "; check the host and the port")
+
+
+def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
+    """Say which formats were detected since the last call."""
+    for choice, source in intake.said():
+        said = choice.said(source, terminal_width(sys.stderr))
+        tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
+
+
+def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
+    """Say where all lines went, show some that were rejected, and return the exit code."""
+    sys.stdout.flush()
+    lines, samples = run.processor.lines(), run.processor.samples
+    said = lines_summary(lines)
+    if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
+        said += "; no line is of this format, see --log-format"
+    say(f"tailrace: {said}")
+    for sample in samples.kept if samples is not None else []:
+        place = f"{for_people(sample.source)}, line {sample.number:,}, byte {sample.byte:,}"
+        say(f"{place}: there should be {sample.expected}")
+        for text in excerpt(sample.line, sample.byte, terminal_width(sys.stderr) - 2):
+            say(f"  {text}")
+    if code == 0 and (failed or (strict and lines["rejected"])):
+        return 1
+    return code

@@ -1,0 +1,310 @@
+"""What `tailrace send` does once its arguments are understood: read, send, say how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import stat
+from contextlib import aclosing
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from tailrace._cli.signals import INTERRUPTED
+from tailrace._core import MAX_LINE_BYTES, Batcher
+from tailrace._errors import TailraceError
+from tailrace._flume.client import MAX_PARAMETER_BYTES
+from tailrace._runtime.clock import Clock
+from tailrace._sender import ANSWER_TIMEOUT_S, Sender, place
+from tailrace._sources.text import STDIN, unpacker
+from tailrace._terminal.escape import for_people
+from tailrace._terminal.streams import say
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator, Sequence
+
+    from tailrace._sender import Counts
+    from tailrace._sources.unpacking import Unpacker
+
+__all__ = ["Sending"]
+
+# How much is read at a time: large enough that a read costs nothing.
+_READ_BYTES = 1024 * 1024
+
+# How long a batch waits for lines of a pipe before it leaves as it is. An agent waits 3 s.
+_IDLE_S = 1.0
+
+# The parameter of a call, and how many lines it holds.
+_Batch: TypeAlias = tuple[bytes, int]
+
+
+class Sending:
+    """Sends the lines of files: their input, its pace and how it ended."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        host: str,
+        port: int,
+        *,
+        batch: int,
+        connections: int,
+        rate: float | None,
+        failed: bool,
+    ) -> None:
+        self._names = names
+        self._place = place(host, port)
+        self._stir = asyncio.Event()
+        self._sender = Sender(host, port, connections=connections, stir=self._stir)
+        self._batcher = Batcher(size=batch, max_bytes=MAX_PARAMETER_BYTES)
+        self._clock = Clock()
+        self._loop = asyncio.new_event_loop()
+        self._rate = rate
+        # When the next batch may leave, counted from the first one, so that it does not drift.
+        self._due_s = 0.0
+        self._failed = failed
+        self._signal: int | None = None
+        # What was read from a pipe is sent also after a signal, for it is nowhere else. A file is
+        # left where it is.
+        self._at_pipe = False
+        self._done = False
+        self._cut_short = False
+
+    def run(self) -> int:
+        """Send everything, say what became of it, and return the exit code."""
+        try:
+            # Not `asyncio.run`, which takes SIGINT for itself.
+            return self._loop.run_until_complete(self._run())
+        finally:
+            self._loop.close()
+
+    async def _run(self) -> int:
+        try:
+            await self._sender.open()
+        except OSError as error:
+            _say(f"{self._place}: {_cannot_connect(error)}")
+            return 2
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._ask, number)
+        self._due_s = started_s = self._loop.time()
+        async with aclosing(self._batches()) as batches:
+            async for parameter, lines in batches:
+                await self._pause()
+                if self._is_over() or not await self._sender.send(parameter, lines):
+                    break
+                if self._rate is not None:
+                    self._due_s += lines / self._rate
+        self._done = True
+        await self._sender.close()
+        return self._ended(self._loop.time() - started_s)
+
+    def _ask(self, number: int) -> None:
+        """End in good order; a second signal ends the process as if there were no handler."""
+        self._signal = number
+        self._cut_short = not self._at_pipe and not self._done
+        self._stir.set()
+        self._loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    def _is_over(self) -> bool:
+        return self._sender.problem is not None or self._cut_short
+
+    async def _pause(self) -> None:
+        """Wait until the next batch may leave, or the end is asked for."""
+        while self._signal is None and self._sender.problem is None:
+            wait_s = self._due_s - self._loop.time()
+            if wait_s <= 0:
+                return
+            await self._stirred(wait_s)
+
+    async def _stirred(self, timeout_s: float | None) -> None:
+        """Wait until something happens, at most so long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._stir.wait()
+        except TimeoutError:
+            return
+        self._stir.clear()
+
+    async def _batches(self) -> AsyncGenerator[_Batch, None]:
+        """Yield batches and how many lines they have; the last one need not be full."""
+        batcher = self._batcher
+        for name in self._names:
+            if self._signal is not None:
+                # Of a pipe and a file the second is left out.
+                self._failed = True
+                break
+            path = None if name == STDIN else _absolute(name)
+            broken_off = True
+            try:
+                async with aclosing(self._parts(name)) as parts:
+                    async for data in parts:
+                        for batch in self._encoded(data, path):
+                            yield batch
+                broken_off = self._signal is not None
+            except (OSError, TailraceError) as error:
+                self._failed = True
+                _say(_unread(name, error))
+            if broken_off:
+                batcher.drop_line()
+            elif last := batcher.end_text(headers=self._headers(path)):
+                yield last
+        if rest := batcher.flush():
+            yield rest
+
+    def _encoded(self, data: bytes, path: str | None) -> Iterator[_Batch]:
+        """Yield the batches that the data completes; that without data what waits."""
+        if not data and (waiting := self._batcher.flush()):
+            yield waiting
+        at = 0
+        while at < len(data):
+            # The headers anew for each batch: a line is stamped when it is taken to be sent.
+            at, full = self._batcher.take(data, at, headers=self._headers(path))
+            if full:
+                yield full
+
+    def _headers(self, path: str | None) -> list[tuple[str, str]]:
+        """Return what a spooldir source with `fileHeader` and a timestamp interceptor send."""
+        stamp = ("timestamp", str(self._clock.now_us() // 1_000))
+        return [stamp] if path is None else [("file", path), stamp]
+
+    async def _parts(self, name: str) -> AsyncGenerator[bytes, None]:
+        """Yield what a file says, unpacked; nothing where a pipe has nothing for a while."""
+        gunzip: Unpacker | None = None
+        begun = False
+        async with aclosing(self._read(name)) as pieces:
+            async for data in pieces:
+                if data and not begun:
+                    begun = True
+                    gunzip = unpacker(data, _shown(name))
+                if gunzip is None or not data:
+                    yield data
+                    continue
+                for text in gunzip.feed(data):
+                    yield text
+        if gunzip is not None and self._signal is None and self._sender.problem is None:
+            gunzip.finish()
+
+    async def _read(self, name: str) -> AsyncGenerator[bytes, None]:
+        # A pipe that nobody writes to yet is opened all the same, and waited for like any other.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        with FileIO(os.dup(0) if name == STDIN else os.open(name, flags)) as file:
+            descriptor = file.fileno()
+            mode = os.fstat(descriptor).st_mode
+            self._at_pipe = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or file.isatty()
+            while self._signal is None and self._sender.problem is None:
+                if self._at_pipe and not await self._readable(descriptor):
+                    yield b""
+                    continue
+                try:
+                    data = os.read(descriptor, _READ_BYTES)
+                except BlockingIOError:
+                    continue
+                if not data:
+                    return
+                if self._at_pipe:
+                    # A time in which there was nothing to send is not made up for.
+                    self._due_s = max(self._due_s, self._loop.time())
+                yield data
+
+    async def _readable(self, descriptor: int) -> bool:
+        """Wait until a pipe has something, or until what waits for more should leave."""
+        ready = False
+
+        def note() -> None:
+            nonlocal ready
+            ready = True
+            self._stir.set()
+
+        # The descriptor stays blocking where it is shared with a shell. It is read when it has
+        # something, and then returns at once.
+        self._loop.add_reader(descriptor, note)
+        try:
+            await self._stirred(_IDLE_S if self._batcher.pending else None)
+        finally:
+            self._loop.remove_reader(descriptor)
+        return ready
+
+    def _ended(self, took_s: float) -> int:
+        """Say what was sent and what became of it, and return the exit code."""
+        counts, batcher = self._sender.counts, self._batcher
+        if self._sender.problem is not None:
+            _say(self._sender.problem)
+        if batcher.long:
+            _say(
+                f"{_lines(batcher.long)} longer than {MAX_LINE_BYTES:,} bytes, sent whole;"
+                " tailrace counts such a line as rejected (too-long)"
+            )
+        if batcher.unsendable:
+            _say(
+                f"{_lines(batcher.unsendable)} not sent: no frame holds a line of more than"
+                f" {MAX_PARAMETER_BYTES:,} bytes; is this a log?"
+            )
+        if self._cut_short:
+            _say("stopped before the end of the input")
+        _say(f"{_summary(counts)}, {took_s:.1f} s")
+        if self._signal == signal.SIGINT:
+            return INTERRUPTED
+        bad = self._sender.problem or self._failed or batcher.unsendable or self._cut_short
+        return 1 if bad else 0
+
+
+def _absolute(name: str) -> str:
+    """Return a path as a header has it, which is text in UTF-8 whatever the name is made of."""
+    return os.fsencode(Path(name).absolute()).decode("utf-8", "replace")
+
+
+def _summary(counts: Counts) -> str:
+    """
+    Return in words what was sent and what became of it.
+
+    >>> from tailrace._sender import Counts
+    >>> _summary(Counts(lines=26_912, batches=270, acknowledged=26_912))
+    'sent 26,912 lines in 270 batches, all acknowledged'
+    >>> _summary(Counts(lines=300, batches=3, acknowledged=200, doubtful=100))
+    'sent 300 lines in 3 batches, 200 acknowledged, 100 of the last batch may have been counted'
+    """
+    batches = "1 batch" if counts.batches == 1 else f"{counts.batches:,} batches"
+    said = f"sent {_lines(counts.lines)} in {batches}"
+    if counts.acknowledged == counts.lines:
+        return f"{said}, all acknowledged" if counts.lines else said
+    said += f", {counts.acknowledged:,} acknowledged"
+    if counts.refused:
+        said += f", {counts.refused:,} refused"
+    if counts.doubtful:
+        # Of several connections each may have had one in flight.
+        said += f", {counts.doubtful:,} of the last batch may have been counted"
+    return said
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count:,} lines"
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STDIN else name
+
+
+def _unread(name: str, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{_shown(name)}: {error.strerror or error}"
+    return str(error)
+
+
+def _cannot_connect(error: OSError) -> str:
+    """Say why nobody was reached, and how to mend it."""
+    # Where a name has several addresses, asyncio gives their errors in one text.
+    if f"Errno {errno.ECONNREFUSED}" in str(error):
+        return "nobody listens there; start the receiver first, or check host and port"
+    if isinstance(error, TimeoutError):
+        return f"no connection within {ANSWER_TIMEOUT_S:.0f} s; check host and firewall"
+    if isinstance(error, socket.gaierror):
+        return "no such host; check the name"
+    return f"{(error.strerror or str(error)).lower()}; check the host and the port"
+
+
+def _say(text: str) -> None:
+    say(f"tailrace: {for_people(text)}")

@@ -1,0 +1,65 @@
+"""Snapshots one after the other, for what is no live terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tailrace._rendering.text import table
+from tailrace._terminal.streams import say, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from tailrace._rendering.text import Status
+    from tailrace._snapshot import Snapshot
+
+__all__ = ["FORMATS", "Blocks"]
+
+FORMATS = ["text", "jsonl", "csv"]
+"""What may be asked for."""
+
+
+class Blocks:
+    """Writes tables with an empty line between them, lines of JSON, or rows of one CSV."""
+
+    newest_only = False
+
+    def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
+        self._stream = stream
+        self._before = self._between = ""
+        self._text: Callable[[Snapshot], str]
+        if output == "jsonl":
+            from tailrace._rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+
+            self._text = lambda snapshot: jsonl.line(snapshot) + "\n"
+        elif output == "csv":
+            from tailrace._rendering import csv  # noqa: PLC0415 - as above
+
+            self._before, self._text = csv.header(by), csv.rows
+        else:
+            self._between = "\n"
+            self._text = lambda snapshot: table(snapshot, color=color) + "\n"
+
+    def show(self, snapshot: Snapshot, _status: Status | None = None, /) -> None:
+        """Write a snapshot."""
+        before, self._before = self._before, self._between
+        write(self._stream, before + self._text(snapshot))
+
+    def refresh(self, _status: Status, /) -> None:
+        """Write nothing: only snapshots stand here."""
+
+    def resized(self) -> None:
+        """Leave what is written."""
+
+    continued = resized
+
+    def end(self) -> None:
+        """Write what stands before the first snapshot where there was none."""
+        if self._before != self._between:
+            write(self._stream, self._before)
+
+    @staticmethod
+    def say(text: str) -> None:
+        """Write a message for people."""
+        say(text)

@@ -1,0 +1,47 @@
+r"""
+Snapshots as CSV: the window, the key and its count, a row for each key.
+
+Quoted after RFC 4180, but lines end as they do everywhere else here. A missing value is empty,
+empty text is `""`. Whatever could steer a terminal stands as an escape (`\x1b`), a newline too,
+so that a row is a line; the very text is in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tailrace._rendering.jsonl import iso
+from tailrace._terminal.escape import for_csv
+
+if TYPE_CHECKING:
+    from tailrace._rendering import Renderable
+
+__all__ = ["header", "rows"]
+
+
+def header(by: str) -> str:
+    """Return the names of the columns, with a newline."""
+    return f"start,end,{by},count\n"
+
+
+def rows(snapshot: Renderable) -> str:
+    """Return a line for each row of the snapshot, each with a newline."""
+    window = f"{iso(snapshot.start) or ''},{iso(snapshot.end) or ''}"
+    return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - whatever was asked
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    text = for_csv(value)
+    if text and "," not in text and '"' not in text:
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

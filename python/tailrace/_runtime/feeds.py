@@ -1,0 +1,79 @@
+"""What has its bytes at hand, read a chunk at a time; see `live` for what has to be waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from tailrace._errors import TailraceError
+from tailrace._sources import end_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from tailrace._runtime.pump import Stop
+    from tailrace._sources import Chunk, Source
+
+__all__ = ["Feeds"]
+
+
+class Feeds:
+    """Several sources, each with a number; one that cannot be read ends, the others go on."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        # By the number of the first part.
+        self._sources: dict[int, Source] = {}
+        self._parts: dict[int, Generator[Chunk, None, None]] = {}
+        # Those that were removed, until that was passed on.
+        self._removed: list[int] = []
+        self.count = 0
+        self.problems: list[Exception] = []
+        for source in sources:
+            self.add(source)
+
+    def add(self, source: Source) -> range:
+        """Read one source more, and return the numbers of its parts."""
+        numbers = range(self.count, self.count + source.count)
+        self._parts.update(zip(numbers, source.parts(), strict=True))
+        self._sources[numbers.start] = source
+        self.count = numbers.stop
+        return numbers
+
+    def remove(self, number: int) -> None:
+        """Let go of a source, unless it has ended already; what was read of it counts."""
+        if (part := self._parts.pop(number, None)) is not None:
+            part.close()
+            self._sources.pop(number)
+            self._removed.append(number)
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bytes were read, and of how many where that is known."""
+        all_of_them = [source.progress() for source in self._sources.values()]
+        totals = [total for _, total in all_of_them]
+        total = None if None in totals else sum(cast("list[int]", totals))
+        return sum(done for done, _ in all_of_them), total
+
+    def read(self, stop: Stop, slowest: int | None) -> list[Chunk] | None:
+        """
+        Return what comes next, nothing when all has come or the end was asked for.
+
+        Args:
+            stop: Breaks a read off.
+            slowest: From which of the parts, if that is running; else from the first that is.
+        """
+        if self._removed:
+            removed, self._removed = self._removed, []
+            return [end_of(number) for number in removed]
+        if not self._parts or stop.asked:
+            return None
+        number = slowest if slowest in self._parts else next(iter(self._parts))
+        try:
+            chunk = stop.read(self._parts[number])
+        except (OSError, TailraceError) as error:
+            self.problems.append(error)
+            chunk = None
+        if chunk is not None:
+            return [chunk._replace(source=number) if number else chunk]
+        if stop.asked:
+            return None
+        del self._parts[number]
+        return [end_of(number)]

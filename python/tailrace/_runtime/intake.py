@@ -1,0 +1,146 @@
+"""What happens to a chunk first: it gets a time and a format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from tailrace._core import Format
+from tailrace._runtime.stage import StageCounts, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace._detection import Choice, Detector
+    from tailrace._runtime.clock import Clock
+    from tailrace._runtime.stage import Origin
+    from tailrace._sources import Chunk
+
+__all__ = ["HOLD_US", "Intake"]
+
+# How long the first lines of a live source may be held to see what they look like.
+HOLD_US = 200_000
+
+# From more sources than these a choice of format is said once, unless there is doubt.
+_MOST_SAID = 8
+
+
+class Intake:
+    """
+    Stamps chunks, and finds out what the lines of a source look like.
+
+    Until that is known the first chunks of a source are held: 1,000 lines, or for 200 ms.
+    """
+
+    def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
+        self._clock = clock
+        self._origins: list[Origin] = []
+        # Of what comes next of each source, once that is known.
+        self._formats: list[Format | None] = []
+        self.counts = StageCounts()
+        self._held: dict[int, list[tuple[Chunk, int]]] = {}
+        self._said: list[tuple[Choice, str]] = []
+        # What all lines of a source agreed on, where there are many sources.
+        self._agreed: set[str] = set()
+        for origin in origins:
+            self.add(origin)
+
+    def add(self, origin: Origin) -> None:
+        """Expect chunks of one source more, whose number is the next one."""
+        known = origin.log_format
+        self._formats.append(Format(known) if isinstance(known, str) else None)
+        self._origins.append(origin)
+
+    @property
+    def names(self) -> list[str]:
+        """The sources, as people know them."""
+        return [origin.name for origin in self._origins]
+
+    def spec(self, source: int) -> str:
+        """Return the format of a source, as far as is known what its lines look like."""
+        known = self._origins[source].log_format
+        return known if isinstance(known, str) else known.choose().format
+
+    def take(self, chunk: Chunk) -> list[Taken]:
+        """Return what can be worked on now that this chunk has come."""
+        if not self._is_wanted(chunk):
+            return []
+        now_us = self._clock.now_us()
+        if not chunk.data:
+            return [*self._settle(chunk.source), Taken(chunk, None, now_us, None)]
+        counts = self.counts
+        counts.batches += 1
+        counts.bytes += chunk.span[1] - chunk.span[0]
+        log_format = self._formats[chunk.source]
+        if log_format is not None:
+            return self._taken(chunk, log_format, now_us)
+        detector = cast("Detector", self._origins[chunk.source].log_format)
+        detector.look(chunk)
+        if not detector.lines:
+            # Blank lines are of no format, so they are not worth holding.
+            return self._taken(chunk, Format(detector.choose().format), now_us)
+        self._held.setdefault(chunk.source, []).append((chunk, now_us))
+        return self._settle(chunk.source) if detector.enough else []
+
+    @property
+    def due_us(self) -> int | None:
+        """When something that is held must not be held any longer."""
+        return min((held[0][1] for held in self._held.values()), default=None)
+
+    def overdue(self) -> list[Taken]:
+        """Return what was held for long enough."""
+        oldest_us = self._clock.now_us() - HOLD_US
+        due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
+        return [taken for source in due for taken in self._settle(source)]
+
+    def flush(self) -> list[Taken]:
+        """Return all that is held."""
+        return [taken for source in list(self._held) for taken in self._settle(source)]
+
+    def said(self) -> list[tuple[Choice, str]]:
+        """Return what is new to say to people: which formats were chosen for which sources."""
+        said, self._said = self._said, []
+        return said
+
+    def _settle(self, source: int) -> list[Taken]:
+        """Choose a format for what is held and all that comes after it."""
+        held = self._held.pop(source, [])
+        if not held:
+            return []
+        origin = self._origins[source]
+        choice = cast("Detector", origin.log_format).choose()
+        self._formats[source] = Format(choice.format)
+        plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
+        if not plain or choice.format not in self._agreed:
+            self._said.append((choice, origin.name))
+        if plain:
+            self._agreed.add(choice.format)
+        return [
+            taken
+            for chunk, now_us in held
+            if self._is_wanted(chunk)
+            for taken in self._taken(chunk, cast("Format", self._formats[source]), now_us)
+        ]
+
+    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[Taken]:
+        """Return a chunk with its format, in parts where its lines name other columns."""
+        max_ahead_us = self._origins[chunk.source].max_ahead_us
+        if not log_format.has_header:
+            return [Taken(chunk, log_format, now_us, max_ahead_us)]
+        sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
+        if self._formats[chunk.source] is not None:
+            self._formats[chunk.source] = after
+        # Only the last of them ends where the chunk does.
+        ends = [None] * (len(sections) - 1) + [chunk.position]
+        return [
+            Taken(chunk._replace(span=span, position=end), section, now_us, max_ahead_us)
+            for (span, section), end in zip(sections, ends, strict=True)
+        ]
+
+    def _is_wanted(self, chunk: Chunk) -> bool:
+        """Tell whether a chunk is to be counted; one whose sender went away comes again."""
+        if chunk.is_wanted is None or chunk.is_wanted():
+            return True
+        self.counts.fail("abandoned")
+        if chunk.answer is not None:
+            chunk.answer("close", "")
+        return False

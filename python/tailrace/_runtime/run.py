@@ -1,0 +1,245 @@
+"""Drives a pump: from the first chunk of its sources to the last thing that it hands out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from tailrace._runtime.feeds import Feeds
+from tailrace._runtime.pump import Pump, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Iterator
+
+    from tailrace._runtime.clock import Clock, Silence
+    from tailrace._runtime.commit import Commit
+    from tailrace._runtime.intake import Intake
+    from tailrace._runtime.live import LiveFeeds
+    from tailrace._runtime.pump import Stop
+    from tailrace._runtime.stage import Origin, Processor, StageCounts
+
+__all__ = ["Run"]
+
+P = TypeVar("P", bound="Processor[Any, Any]")
+O = TypeVar("O")  # noqa: E741 - what is handed out
+
+# For how long results are handed out before sockets are looked at.
+_REST_S = 0.005
+
+
+class Run(Generic[P, O]):
+    """
+    One run over all lines of some sources.
+
+    Iterating it gives what the processor hands out. What has to be waited for is served while the
+    next is being waited for, and stands still while the caller works on the last one.
+    """
+
+    def __init__(
+        self,
+        processor: P,
+        feeds: Feeds | LiveFeeds,
+        intake: Intake,
+        clock: Clock,
+        stop: Stop,
+        *,
+        commit: Commit | None = None,
+        silence: Silence | None = None,
+        jobs: int = 1,
+        batch_interval_us: int | None = None,
+    ) -> None:
+        self.processor = processor
+        self.intake = intake
+        self.stop = stop
+        self._feeds = feeds
+        self._has_ended = False
+        self.pump: Pump[Any, O] = Pump(
+            processor,
+            intake,
+            clock,
+            stop,
+            commit=commit,
+            silence=silence,
+            jobs=jobs,
+            batch_interval_us=None if isinstance(feeds, Feeds) else batch_interval_us,
+        )
+
+    @property
+    def live(self) -> LiveFeeds | None:
+        """The sources, if there is one that has to be waited for."""
+        return None if isinstance(self._feeds, Feeds) else self._feeds
+
+    @property
+    def finite(self) -> Feeds | None:
+        """The sources, if all have their bytes at hand."""
+        return self._feeds if isinstance(self._feeds, Feeds) else None
+
+    @property
+    def problems(self) -> list[Exception]:
+        """What went wrong with single sources."""
+        return self._feeds.problems
+
+    def counts(self) -> dict[str, StageCounts]:
+        """Return what has gone through each stage, by its name."""
+        return {"receive": self.intake.counts, **self.pump.counts()}
+
+    def __iter__(self) -> Iterator[O]:
+        """Yield everything that is handed out."""
+        return self.results()
+
+    def results(self) -> Generator[O, None, None]:
+        """Yield everything that is handed out."""
+        feeds = self._feeds
+        return self._replay(feeds) if isinstance(feeds, Feeds) else self._wait(feeds)
+
+    def _replay(self, feeds: Feeds) -> Generator[O, None, None]:
+        loop = self.pump.loop()
+        try:
+            step = next(loop)
+            while True:
+                if not isinstance(step, Wait):
+                    if step is not None:
+                        yield step
+                    step = next(loop)
+                elif not step.receives:
+                    self.pump.block()
+                    step = loop.send([])
+                else:
+                    try:
+                        chunks = feeds.read(self.stop, self.processor.slowest())
+                    except Exception as error:  # noqa: BLE001 - raised again by the loop
+                        step = loop.throw(error)
+                    else:
+                        step = loop.send(chunks)
+        except StopIteration:
+            pass
+        finally:
+            self._has_ended = True
+            loop.close()
+        if not self.stop.asked:
+            yield from self._end()
+
+    def _end(self) -> Iterator[O]:
+        """Yield what is still to be answered, and raise what went wrong with one of the sources."""
+        yield from self.processor.finish()
+        for problem in self.problems:
+            raise problem
+
+    async def awaited(self) -> AsyncGenerator[O, None]:
+        """Yield everything that is handed out, in a loop that runs already."""
+        import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
+        live = self.live
+        if live is None:
+            for result in self.results():
+                yield result
+                # Others have their turn also where nothing is waited for.
+                await asyncio.sleep(0)
+            return
+        await live.open()
+        try:
+            async for served in self.serve():
+                if served is not None:
+                    yield served
+        finally:
+            await live.close()
+        for result in self._end():
+            yield result
+
+    async def serve(self) -> AsyncGenerator[O | None, None]:
+        """
+        Feed opened sources until they end or the end is asked for, and yield what is handed out.
+
+        After each tick of the clock nothing is yielded, for who shows how it is getting on.
+        """
+        import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
+        feeds = cast("LiveFeeds", self._feeds)
+        running = asyncio.get_running_loop()
+        moved = asyncio.Event()
+
+        def move() -> None:
+            moved.set()
+            feeds.wake()
+
+        self.pump.moved = partial(running.call_soon_threadsafe, move)
+        self.pump.ended = feeds.ended
+        loop = self.pump.loop()
+        rested = running.time()
+        try:
+            step = next(loop)
+            while True:
+                if not isinstance(step, Wait):
+                    yield step
+                    if running.time() > rested + _REST_S:
+                        # Sockets are served also where there is much to hand out.
+                        await asyncio.sleep(0)
+                        rested = running.time()
+                    step = next(loop)
+                elif not step.receives:
+                    await moved.wait()
+                    moved.clear()
+                    step = loop.send([])
+                else:
+                    try:
+                        chunks = await feeds.receive(step.timeout_s)
+                    except Exception as error:  # noqa: BLE001 - raised again by the loop
+                        step = loop.throw(error)
+                    else:
+                        step = loop.send(chunks)
+        except StopIteration:
+            pass
+        finally:
+            self._has_ended = True
+            loop.close()
+
+    def _wait(self, live: LiveFeeds) -> Generator[O, None, None]:
+        """Run an event loop for as long as the next result takes."""
+        import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+
+        with asyncio.Runner() as runner:
+            runner.run(live.open())
+            served = self.serve()
+            try:
+                while True:
+                    try:
+                        result = runner.run(_next(served))
+                    except StopAsyncIteration:
+                        break
+                    if result is not None:
+                        yield result
+            finally:
+                runner.run(_close(served, live))
+        yield from self._end()
+
+    def add(self, source: Any, origin: Origin) -> int:  # noqa: ANN401 - as the others are
+        """
+        Take one source more, of the kind of the others, and return its number.
+
+        It is called where the run is iterated: in the same thread, or the same event loop.
+        By event time the others wait for it from then on.
+
+        Raises:
+            ValueError: It is several, of an unknown format, or the run has ended.
+        """
+        if self._has_ended or source.count != 1:
+            raise ValueError("one source is added at a time, to a run that has not ended")
+        self.intake.add(origin)
+        self.processor.add_source(origin)
+        (number,) = self._feeds.add(source)
+        return number
+
+    def remove(self, number: int) -> None:
+        """Let go of a source: what was received of it counts, and the others go on without it."""
+        self._feeds.remove(number)
+
+
+async def _next(served: AsyncGenerator[O | None, None]) -> O | None:
+    return await anext(served)
+
+
+async def _close(served: AsyncGenerator[Any, None], live: LiveFeeds) -> None:
+    try:
+        await live.close()
+    finally:
+        await served.aclose()

@@ -1,0 +1,388 @@
+"""Newline text: files, standard input, lines in memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tailrace._core import MAX_LINE_BYTES
+from tailrace._errors import TailraceError
+from tailrace._sources import Chunk
+from tailrace._sources.content import Fingerprint
+from tailrace._sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+
+__all__ = [
+    "STDIN",
+    "Cutter",
+    "File",
+    "LiveInput",
+    "Memory",
+    "check_log",
+    "size_of",
+    "unpacker",
+]
+
+# Large enough that a crossing costs nothing, small enough to stay in a core's cache.
+_CHUNK_BYTES = 1024 * 1024
+
+# What is held of all files together that are merged: a chunk of each. Below 64 KiB reading would
+# cost more than counting, so of more than 512 files more is held.
+_MERGED_BYTES = 32 * 1024 * 1024
+_LEAST_CHUNK_BYTES = 64 * 1024
+
+# How many lines of an iterable make a chunk.
+_CHUNK_LINES = 10_000
+
+STDIN = "-"
+"""The path that means standard input."""
+
+
+class Cutter:
+    """
+    Cuts a stream into chunks at its newlines, and knows how far it was fed.
+
+    It holds at most one line, and of a line that is too long no more than shows that it is.
+    """
+
+    def __init__(self, source: int = 0, path: str | None = None) -> None:
+        self.content = Fingerprint()
+        self._source = source
+        # Where a chunk has a position.
+        self._path = path
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        """Yield what the data completes."""
+        self.content.add(data)
+        end = data.rfind(b"\n") + 1
+        start = 0
+        if end and self._rest:
+            start = data.find(b"\n") + 1
+            self._hold(data[:start])
+            yield self._held(len(data) - start)
+        if start < end:
+            # A part of what was read, so that nothing is copied.
+            yield self._chunk(data, (start, end), len(data) - end)
+        if end < len(data):
+            self._hold(data[end:])
+
+    def finish(self) -> Iterator[Chunk]:
+        """Yield the last line if it has no newline."""
+        if self._rest:
+            yield self._held(0)
+
+    def _hold(self, part: bytes) -> None:
+        room = MAX_LINE_BYTES + 1 - len(self._rest)
+        # What is cut off may be the newline; the line is too long with it or without.
+        self._rest += part[: max(room, 0)]
+
+    def _held(self, left: int) -> Chunk:
+        line = bytes(self._rest)
+        self._rest.clear()
+        return self._chunk(line, (0, len(line)), left)
+
+    def _chunk(self, data: bytes, span: tuple[int, int], left: int) -> Chunk:
+        """Return a chunk after which so many of the bytes are left that were fed."""
+        path, offset = self._path, self.content.offset - left
+        position = None if path is None else self.content.position(path, offset)
+        return Chunk(data, span, source=self._source, position=position)
+
+
+def size_of(path: str) -> int | None:
+    """Return how many bytes a file has; nothing for what is no file, such as a pipe."""
+    try:
+        status = os.fstat(0) if path == STDIN else os.stat(path)  # noqa: PTH116 - names stay text
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def check_log(path: str) -> None:
+    """
+    See whether a log can be read; `-` is standard input.
+
+    Raises:
+        OSError: It cannot be opened, or is a directory.
+        TailraceError: It is compressed, and a package for that is missing.
+    """
+    # A named pipe is left alone: to open and close it would end its writer.
+    if path == STDIN:
+        os.fstat(0)
+    elif stat.S_IFMT(os.stat(path).st_mode) in {stat.S_IFREG, stat.S_IFDIR}:  # noqa: PTH116 - names stay text
+        os.close(_open(path))
+
+
+def _open(path: str) -> int:
+    """Return a descriptor of a log; see `check_log`."""
+    if path == STDIN:
+        return os.dup(0)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _refuse_odd(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_odd(descriptor: int, path: str) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if stat.S_ISREG(mode):
+        check(os.pread(descriptor, LONGEST_MAGIC, 0), path)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    while True:
+        try:
+            return os.read(descriptor, size)
+        except BlockingIOError:
+            # Inherited so from another program; wait as it would have.
+            import select  # noqa: PLC0415 - rarely needed
+
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll()
+
+
+def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacker | None:
+    """
+    Return what unpacks a stream that begins so; nothing where it is plain.
+
+    Raises:
+        TailraceError: It is compressed, and a package for that is missing.
+    """
+    found = packing(head)
+    return None if found is None else Unpacker(found, name, piece_bytes)
+
+
+class File:
+    """A file, or standard input, that is read to its end; what is compressed is unpacked."""
+
+    count = 1
+
+    def __init__(self, path: str, *, of: int = 1) -> None:
+        self._path = path
+        self._done = 0
+        # As one of so many that may be read at a time.
+        self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // of, _LEAST_CHUNK_BYTES))
+
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
+        """Return its chunks."""
+        return [self._chunks()]
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bytes were read, and the size unless it is a pipe."""
+        try:
+            status = os.fstat(0) if self._path == STDIN else os.stat(self._path)  # noqa: PTH116 - names stay text
+        except OSError:
+            return self._done, 0
+        return self._done, status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def _chunks(self) -> Generator[Chunk, None, None]:
+        descriptor = _open_one_of_many(self._path)
+        try:
+            # What a pipe gave, or standard input from wherever it stood, is not found again.
+            is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
+            cutter = Cutter(path=self._path if is_file else None)
+            for data in self._data(descriptor):
+                yield from cutter.feed(data)
+            yield from cutter.finish()
+        finally:
+            os.close(descriptor)
+
+    def _data(self, descriptor: int) -> Iterator[bytes]:
+        """Yield what the file says, unpacked."""
+        head = b""
+        # A pipe may give less than it takes to see what it is.
+        while may_be(head) and (data := self._read(descriptor)):
+            head += data
+        unpacked = unpacker(head, self._path, self._piece_bytes)
+        data = head
+        while data:
+            yield from [data] if unpacked is None else unpacked.feed(data)
+            data = self._read(descriptor)
+        if unpacked is not None:
+            unpacked.finish()
+
+    def _read(self, descriptor: int) -> bytes:
+        try:
+            data = _read(descriptor, self._piece_bytes)
+        except OSError as error:
+            error.filename = self._path
+            raise
+        self._done += len(data)
+        return data
+
+
+def _open_one_of_many(path: str) -> int:
+    """Open a file beside maybe very many others, as far as the system's hard limit allows."""
+    try:
+        return _open(path)
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+    import resource  # noqa: PLC0415 - for hundreds of files
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    more = 2 * soft if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+    return _open(path)
+
+
+class Memory:
+    """Lines that the program has already."""
+
+    count = 1
+
+    def __init__(self, lines: Iterable[str | bytes]) -> None:
+        self._lines = lines
+
+    def parts(self) -> Sequence[Generator[Chunk, None, None]]:
+        """Return the chunks, of many lines each."""
+        return [self._chunks()]
+
+    def progress(self) -> tuple[int, int | None]:
+        """Nothing is known of it."""
+        return 0, None
+
+    def _chunks(self) -> Generator[Chunk, None, None]:
+        lines = iter(self._lines)
+        while part := list(islice(lines, _CHUNK_LINES)):
+            data = b"\n".join(_line(line) for line in part) + b"\n"
+            yield Chunk(data, (0, len(data)))
+
+
+def _line(line: str | bytes) -> bytes:
+    if not isinstance(line, str | bytes):
+        raise TypeError(f"lines: each is text or bytes, not {line!r:.80}")
+    data = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
+    if data.endswith(b"\n"):
+        data = data[:-1]
+    if b"\n" in data:
+        raise ValueError(f"a line has a newline within it: {line[:80]!r}")
+    return data
+
+
+class LiveInput:
+    """A pipe, a socket or a terminal that is waited for; standard input by default."""
+
+    count = 1
+
+    def __init__(self, path: str = STDIN) -> None:
+        self._path = path
+        self._name = "standard input" if path == STDIN else path
+        self._descriptor = 0
+        self._cutter = Cutter()
+        # What came of a beginning that does not tell yet whether it is compressed.
+        self._head: bytes | None = b""
+        self._unpacker: Unpacker | None = None
+        self._ended = False
+        self._problem: TailraceError | None = None
+        self._woken = False
+        self._readable: asyncio.Event | None = None
+
+    @staticmethod
+    def is_waited_for(path: str = STDIN) -> bool:
+        """Tell whether this is a pipe, a socket or a terminal."""
+        try:
+            mode = (os.fstat(0) if path == STDIN else os.stat(path)).st_mode  # noqa: PTH116 - names stay text
+        except OSError:
+            return False
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            return True
+        return path == STDIN and os.isatty(0)
+
+    async def open(self) -> str:
+        """Begin; a named pipe may have no writer yet."""
+        if self._path != STDIN:
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+            self._descriptor = os.open(self._path, flags)
+        return f"reading {self._name}"
+
+    async def receive(self, timeout_s: float) -> list[Chunk] | None:
+        """Return the lines that have come."""
+        import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+
+        if self._problem is not None:
+            raise self._problem
+        if self._ended:
+            return None
+        loop = asyncio.get_running_loop()
+        self._readable = readable = asyncio.Event()
+        if self._woken:
+            readable.set()
+        # Standard input stays blocking: it may be shared with a shell. It is read when it has
+        # something, and then returns at once.
+        loop.add_reader(self._descriptor, readable.set)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await readable.wait()
+        except TimeoutError:
+            return []
+        finally:
+            loop.remove_reader(self._descriptor)
+        if self._woken:
+            self._woken = False
+            return []
+        chunks: list[Chunk] = []
+        try:
+            for data in self._unpacked(self._at_hand()):
+                chunks += self._cutter.feed(data)
+            if self._ended and self._unpacker is not None:
+                self._unpacker.finish()
+        except TailraceError as error:
+            # What came before it counts, but for the line that it cut.
+            self._problem = error
+            self._ended = True
+        if self._ended and self._problem is None:
+            chunks += self._cutter.finish()
+        return chunks
+
+    def _at_hand(self) -> bytes:
+        """Read what there is at once, so that a full pipe costs one round and not sixteen."""
+        import select  # noqa: PLC0415 - asyncio has loaded it
+
+        pieces = []
+        size = 0
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLIN)
+        while not size or (size < _CHUNK_BYTES and waiting.poll(0)):
+            data = _read(self._descriptor, _CHUNK_BYTES)
+            if not data:
+                self._ended = True
+                break
+            pieces.append(data)
+            size += len(data)
+        return b"".join(pieces)
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
+        if self._head is not None:
+            data = self._head + data
+            if may_be(data) and not self._ended:
+                self._head = data
+                return iter(())
+            self._head = None
+            self._unpacker = unpacker(data, self._name)
+        return self._unpacker.feed(data) if self._unpacker is not None else iter([data])
+
+    def wake(self) -> None:
+        """Let `receive` return now."""
+        self._woken = True
+        if self._readable is not None:
+            self._readable.set()
+
+    async def close(self) -> None:
+        """Let go of what was opened."""
+        if self._descriptor:
+            os.close(self._descriptor)
+            self._descriptor = 0
+            self._ended = True

@@ -1,0 +1,388 @@
+"""
+Real Flume agents with the configuration of the example: Flume 1.11, 1.9 and 1.6.
+
+They need Java and Maven. Where they are missing the tests are skipped and say why; with CI=true
+that is a failure.
+
+What is asked of a receiver that goes and comes back rests on this: an agent has one batch on the
+way, forgets it when it is told OK, and sends it again 5 s after anything else.
+"""
+
+import gzip
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import flume_agent
+import pytest
+from classic_program import expected as by_the_program
+from flume_agent import VERSIONS
+from live import TIMEOUT_S, Process, free_port, line, running, wait_for
+from places import DATA
+
+LOGS = ["apache-combined-2015-elastic.log", "nginx-combined-2022-ployt0.log"]
+
+# Long enough for three agents at once to start and to send everything on a busy machine.
+WINDOW_S = 20
+# An agent takes seconds to start, 5 to try again, and some to send.
+SENDING_TIMEOUT_S = 60
+
+# What the sink sends at a time where something has to happen in the middle. With the default, 100,
+# an agent sends 40,000 lines in less than a second.
+BATCH = 10
+# What the source reads at a time, and what the channel holds, by default.
+READ = CAPACITY = 100
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needs() -> None:
+    missing = flume_agent.missing()
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    for version in VERSIONS:
+        flume_agent.jars(version)
+
+
+# --- what is sent and what is answered ------------------------------------------------------------
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """URLs that name one line each."""
+    return [f"/{name}/{number:05}" for number in range(count)]
+
+
+def fill(spool: Path, urls: list[str], per_file: int) -> Path:
+    """Put lines with these URLs into a new spool directory, in the order of its files' names."""
+    spool.mkdir()
+    for start in range(0, len(urls), per_file):
+        text = b"".join(line(url) + b"\n" for url in urls[start : start + per_file])
+        (spool / f"{start:05}").write_bytes(text)
+    return spool
+
+
+def small_batches(spool: Path, port: int) -> str:
+    conf = flume_agent.example_configuration(spool, port)
+    return f"{conf}\na1.sinks.k1.batch-size = {BATCH}\n"
+
+
+def files_read(spool: Path) -> int:
+    return len(list(spool.glob("*.COMPLETED")))
+
+
+def counting(port: int = 0, *, limit: str = "all", slide: str = "1s") -> list[str]:
+    """The arguments of a receiver whose window holds all that a test sends."""
+    arguments = ["top", f"flume://127.0.0.1:{port}", "--log-format", "combined", "--limit", limit]
+    arguments += ["--window", "1h", "--slide", slide, "--batch-interval", slide]
+    return [*arguments, "--format", "jsonl"]
+
+
+def has_counted(count: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda snapshot: snapshot["lines"]["counted"] >= count
+
+
+def last(process: Process) -> dict[str, Any]:
+    """What a process answered last before it ended."""
+    snapshot: dict[str, Any] = json.loads(process.printed[-1])
+    return snapshot
+
+
+def counts(snapshot: dict[str, Any]) -> Counter[str]:
+    return Counter({row["url"]: row["count"] for row in snapshot["rows"]})
+
+
+def not_once(counted: Counter[str], urls: Iterable[str]) -> dict[str, int]:
+    """What was counted otherwise than once, of these URLs, and what there is besides them."""
+    expected = Counter(urls)
+    return {url: counted[url] for url in counted | expected if counted[url] != expected[url]}
+
+
+def sockets(process: Process) -> int:
+    """How many sockets a process has open."""
+    found = 0
+    for descriptor in Path(f"/proc/{process.process.pid}/fd").iterdir():
+        # It may be closed between the two looks.
+        with suppress(FileNotFoundError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+# --- every line of real logs, from each Flume -----------------------------------------------------
+
+
+class Delivery(NamedTuple):
+    """What a receiver answered that took both logs in."""
+
+    settled: dict[str, Any]
+    """As of 2 s after everything was there."""
+    full: dict[str, Any]
+    """With the most lines in its window."""
+    empty: dict[str, Any]
+    """The first one after them without any."""
+    code: int
+
+
+def deliver(version: str, directory: Path, count: int) -> Delivery:
+    """Let an agent send both logs, and wait until they have left the window."""
+    spool = directory / "spool"
+    spool.mkdir(parents=True)
+    arguments = ["--log-format", "classic", "--window", f"{WINDOW_S}s", "--limit", "all"]
+    with running("top", "flume://127.0.0.1:0", *arguments, "--format", "jsonl") as receiver:
+        conf = flume_agent.example_configuration(spool, receiver.port)
+        with flume_agent.agent(version, conf, directory / "agent.log"):
+            for name in LOGS:
+                text = gzip.decompress((DATA / f"{name}.gz").read_bytes())
+                (directory / name).write_bytes(text)
+                flume_agent.spool(spool, directory / name, name)
+            receiver.answer(has_counted(count), SENDING_TIMEOUT_S)
+            # What would be counted twice, or came on top, would come now.
+            time.sleep(2)
+            settled = receiver.answer(lambda _: True)
+            empty = receiver.answer(lambda snapshot: not snapshot["total"], 3 * WINDOW_S)
+        code = receiver.end(signal.SIGTERM)
+    full = max(receiver.snapshots(), key=lambda snapshot: snapshot["total"])
+    return Delivery(settled, full, empty, code)
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    return [
+        each
+        for name in LOGS
+        for each in gzip.decompress((DATA / f"{name}.gz").read_bytes()).splitlines()
+    ]
+
+
+@pytest.fixture(scope="module")
+def by_url(lines: list[bytes]) -> Counter[str | None]:
+    parsed = [fields for each in lines if (fields := by_the_program(each)) is not None]
+    return Counter(fields["url"] for fields in parsed)
+
+
+@pytest.fixture(scope="module")
+def deliveries(
+    by_url: Counter[str | None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Delivery]]]:
+    """Both logs from an agent of each version, all at once: it is mostly waiting."""
+    with ThreadPoolExecutor(len(VERSIONS)) as pool:
+        yield {
+            version: pool.submit(deliver, version, tmp_path_factory.mktemp(version), by_url.total())
+            for version in VERSIONS
+        }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_line_of_real_logs_is_counted_once_and_leaves_the_window(
+    version: str,
+    lines: list[bytes],
+    by_url: Counter[str | None],
+    deliveries: dict[str, Future[Delivery]],
+):
+    settled, full, empty, code = deliveries[version].result()
+    ranked = sorted(by_url.items(), key=lambda row: (-row[1], row[0] is None, row[0] or ""))
+
+    # All of them take the example's `maxLineLength`: with Flume's default, 2048, five of these
+    # lines would come as fifteen events.
+    assert settled["lines"]["fed"] == len(lines)
+    assert settled["lines"]["counted"] == by_url.total()
+    assert settled["lines"]["rejected"] == {"no-match": len(lines) - by_url.total()}
+    assert full["total"] == by_url.total()
+    assert full["keys"] == len(by_url)
+    assert [(row["url"], row["count"]) for row in full["rows"]] == ranked
+    assert empty["rows"] == []
+    assert empty["keys"] == 0
+    assert code == 0
+
+
+# --- who comes and goes ---------------------------------------------------------------------------
+
+
+class Relay:
+    """
+    Stands between an agent and its receivers and knows what was acknowledged, as the agent does.
+
+    A receiver that is killed cannot tell any more, and whoever comes after it was not there.
+    """
+
+    def __init__(self) -> None:
+        self.target = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        # What came back on each connection.
+        self._answers: list[bytearray] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Closing it alone does not end an `accept` that waits.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+
+    def acknowledged(self) -> list[int]:
+        """How many batches were answered with OK, by connection."""
+        return [_oks(answers) for answers in self._answers]
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._join, args=(near,)))
+                self._threads[-1].start()
+
+    def _join(self, near: socket.socket) -> None:
+        answers = bytearray()
+        self._answers.append(answers)
+        with near, suppress(ConnectionRefusedError):
+            far = socket.create_connection(("127.0.0.1", self.target), TIMEOUT_S)
+            far.settimeout(None)
+            back = threading.Thread(target=_pump, args=(far, near, answers))
+            back.start()
+            with far:
+                _pump(near, far, bytearray())
+                back.join(TIMEOUT_S)
+
+
+def _pump(source: socket.socket, sink: socket.socket, passed: bytearray) -> None:
+    """Hand on what comes, until either side has gone; then the other one hears of it."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+            passed += data
+    for each in (source, sink):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+def _oks(answers: bytearray) -> int:
+    """How many replies of one connection say OK, the first behind the answer to the handshake."""
+    at = oks = 0
+    while at < len(answers):
+        _, buffers, size = struct.unpack_from(">iii", answers, at)
+        assert buffers == 1
+        assert answers[at + 12 : at + 12 + size] == (bytes(3) if at else bytes(7))
+        at += 12 + size
+        oks += 1
+    return oks
+
+
+def test_agents_that_found_nobody_try_again_and_every_line_is_counted_once(tmp_path: Path):
+    port = free_port()
+    urls = {version: numbered(version, 2_000) for version in VERSIONS[:2]}
+    with ExitStack() as agents:
+        for version, sent in urls.items():
+            spool = fill(tmp_path / version, sent, 2_000)
+            conf = flume_agent.example_configuration(spool, port)
+            log = tmp_path / f"{version}.log"
+            agents.enter_context(flume_agent.agent(version, conf, log))
+            wait_for(lambda log=log: "Connection refused" in log.read_text())
+        with running(*counting(port)) as receiver:
+            receiver.answer(has_counted(4_000), SENDING_TIMEOUT_S)
+            assert receiver.end(signal.SIGTERM) == 0
+
+    assert not_once(counts(last(receiver)), [url for sent in urls.values() for url in sent]) == {}
+
+
+def test_a_receiver_that_is_stopped_and_started_again_answers_for_every_line_once(tmp_path: Path):
+    urls = numbered("line", 40_000)
+    spool = fill(tmp_path / "spool", urls, 4_000)
+    with running(*counting()) as first:
+        port = first.port
+        conf = small_batches(spool, port)
+        with flume_agent.agent("1.9.0", conf, tmp_path / "agent.log"):
+            wait_for(lambda: files_read(spool) > 1)
+            assert first.end(signal.SIGTERM) == 0
+            before = counts(last(first))
+            with running(*counting(port)) as second:
+                missing = len(urls) - before.total()
+                second.answer(has_counted(missing), SENDING_TIMEOUT_S)
+                assert second.end(signal.SIGTERM) == 0
+
+    assert 0 < before.total() < len(urls)
+    assert not_once(before + counts(last(second)), urls) == {}
+    # What the first one had acknowledged went with it.
+    assert all("nothing survives a crash" in each.said[0] for each in (first, second))
+    assert last(second)["lines"]["fed"] == missing
+
+
+def test_a_receiver_that_is_killed_takes_along_what_it_acknowledged_and_nothing_else(
+    tmp_path: Path,
+):
+    urls = numbered("line", 40_000)
+    spool = fill(tmp_path / "spool", urls, 4_000)
+    with Relay() as relay, running(*counting(limit="1", slide="100ms")) as first:
+        relay.target = first.port
+        conf = small_batches(spool, relay.port)
+        with flume_agent.agent("1.11.0", conf, tmp_path / "agent.log"):
+            first.answer(has_counted(1), SENDING_TIMEOUT_S)
+            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+            with running(*counting()) as second:
+                relay.target = second.port
+                # In order: when the last one is there, so are all that will come.
+                second.answer(lambda answer: urls[-1] in counts(answer), SENDING_TIMEOUT_S)
+                assert second.end(signal.SIGTERM) == 0
+
+    acknowledged = BATCH * relay.acknowledged()[0]
+    assert 0 < acknowledged < len(urls)
+    assert not_once(counts(last(second)), urls[acknowledged:]) == {}
+    # What it had counted, but not printed, nobody will ever see. It may have printed one batch
+    # that it did not live to acknowledge.
+    assert last(first)["lines"]["counted"] <= acknowledged + BATCH
+
+
+def test_an_agent_that_is_killed_leaves_whole_batches_and_no_connection(tmp_path: Path):
+    killed, beside = numbered("killed", 40_000), numbered("beside", 10_000)
+    spools = fill(tmp_path / "killed", killed, 4_000), fill(tmp_path / "beside", beside, 10_000)
+    with running(*counting()) as receiver, ExitStack() as agents:
+        confs = [small_batches(spool, receiver.port) for spool in spools]
+
+        def start(version: str, conf: str, name: str) -> subprocess.Popen[bytes]:
+            return agents.enter_context(flume_agent.agent(version, conf, tmp_path / name))
+
+        own_sockets = sockets(receiver)
+        start("1.9.0", confs[1], "beside.log")
+        victim = start("1.11.0", confs[0], "killed.log")
+        wait_for(lambda: sockets(receiver) == own_sockets + 2)
+        wait_for(lambda: files_read(spools[0]) > 1)
+        victim.kill()
+        wait_for(lambda: sockets(receiver) == own_sockets + 1)
+        seen = len(receiver.printed)
+        wait_for(lambda: len(receiver.printed) > seen + 1)
+        left = receiver.answer(lambda _: True)
+        # Another one goes on in its directory, where that one had marked how far it was.
+        start("1.11.0", confs[0], "successor.log")
+        ends = {killed[-1], beside[-1]}
+        receiver.answer(lambda answer: ends <= counts(answer).keys(), SENDING_TIMEOUT_S)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    first = Counter({url: n for url, n in counts(left).items() if url.startswith("/killed/")})
+    assert 0 < first.total() < len(killed)
+    assert first.total() % BATCH == 0
+    assert not_once(first, killed[: first.total()]) == {}
+
+    counted = counts(last(receiver))
+    assert not_once(Counter({url: counted[url] for url in beside}), beside) == {}
+    # The killed one took its channel along; and what it read last, it had not marked as read.
+    otherwise = list(not_once(Counter({url: counted[url] for url in killed}), killed).values())
+    assert set(otherwise) <= {0, 2}
+    assert otherwise.count(0) <= CAPACITY
+    assert otherwise.count(2) <= READ
+    assert counted.keys() <= {*killed, *beside}

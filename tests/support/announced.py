@@ -1,0 +1,42 @@
+"""What a receiver announces in its handshake, and what a sender's batch holds, by fastavro."""
+
+import io
+from typing import Any
+
+import fastavro
+from wire import string
+
+from tailrace._flume.handshake import OWN_PROTOCOL
+
+OTHER_HASH = bytes(range(16))
+
+
+def announcing(match: bytes, protocol: str = OWN_PROTOCOL, of: bytes = OTHER_HASH) -> bytes:
+    """An answer to the handshake that tells the receiver's own protocol."""
+    return match + b"\x02" + string(protocol) + b"\x02" + of + b"\x00"
+
+
+CLIENT = announcing(b"\x02")
+NONE = announcing(b"\x04")
+
+
+EVENTS = fastavro.parse_schema(
+    {
+        "type": "array",
+        "items": {
+            "type": "record",
+            "name": "AvroFlumeEvent",
+            "fields": [
+                {"name": "headers", "type": {"type": "map", "values": "string"}},
+                {"name": "body", "type": "bytes"},
+            ],
+        },
+    }
+)
+
+
+def decoded(parameter: bytes) -> list[Any]:
+    stream = io.BytesIO(parameter)
+    events: Any = fastavro.schemaless_reader(stream, EVENTS, None)
+    assert stream.read() == b""
+    return events

@@ -1,0 +1,232 @@
+"""For tests: a running `tailrace` process, and a sink that sends to it as an agent does."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
+
+from wire import (
+    BOTH,
+    FLUME_HASH,
+    OK,
+    SHORT_HASH,
+    call,
+    event,
+    events,
+    frame,
+    handshake,
+    read_frame,
+    sized,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "COMMAND",
+    "FLUME_HASH",
+    "OK",
+    "SHORT_HASH",
+    "Process",
+    "Sink",
+    "event",
+    "events",
+    "line",
+    "running",
+    "sized",
+    "wait_for",
+]
+
+COMMAND = [sys.executable, "-c", "from tailrace._cli import main; main()"]
+
+# More than anything here takes, less than pytest's own limit.
+TIMEOUT_S = 20
+
+
+T = TypeVar("T")
+
+
+class Process:
+    """A live command, what it says and what it answers."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self.printed: list[str] = []
+        self._readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((process.stdout, self.printed), (process.stderr, self.said))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream: TextIO, lines: list[str]) -> None:
+        # One by one, so that what has come can be seen before the end.
+        for line in stream:
+            lines.append(line.rstrip("\n"))  # noqa: PERF401 - as the comment says
+
+    @property
+    def port(self) -> int:
+        """Where it listens, as it says itself."""
+        return self.ports[0]
+
+    @property
+    def ports(self) -> list[int]:
+        """Where it listens, in the order of its sources."""
+        line = wait_for(lambda: next((line for line in self.said if "listening" in line), None))
+        return [int(port) for port in re.findall(r":(\d+);", line)]
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """What it has answered so far."""
+        return [json.loads(line) for line in list(self.printed)]
+
+    def answer(
+        self, condition: Callable[[dict[str, Any]], object], timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
+        """Wait for an answer, the last one or one to come, that meets a condition."""
+        seen = max(len(self.printed) - 1, 0)
+
+        def look() -> dict[str, Any] | None:
+            # Each one once: there may be thousands of rows in it.
+            nonlocal seen
+            while seen < len(self.printed):
+                snapshot: dict[str, Any] = json.loads(self.printed[seen])
+                seen += 1
+                if condition(snapshot):
+                    return snapshot
+            return None
+
+        found = wait_for(look, timeout_s)
+        assert found is not None
+        return found
+
+    def counted(self) -> int:
+        """How many lines it has counted, as of its last answer."""
+        # That one alone: where it has thousands of rows, all of them would take too long.
+        return json.loads(self.printed[-1])["lines"]["counted"] if self.printed else 0
+
+    def end(self, number: int) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self.process.send_signal(number)
+        return self.closed()
+
+    def closed(self) -> int:
+        """Wait until it has ended and all that it wrote is read, and return the exit code."""
+        code = self.process.wait(TIMEOUT_S)
+        for reader in self._readers:
+            reader.join(TIMEOUT_S)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+
+@contextmanager
+def running(
+    *arguments: str, stdin: int = subprocess.DEVNULL, before: tuple[str, ...] = ()
+) -> Iterator[Process]:
+    """Run the command, maybe by another one before it, and leave no process behind."""
+    process = subprocess.Popen(
+        [*before, *COMMAND, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="surrogateescape",
+    )
+    live = Process(process)
+    try:
+        yield live
+    finally:
+        process.kill()
+        live.closed()
+
+
+def free_port() -> int:
+    """A port that nobody listens to at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
+    """Return what the condition gives as soon as that is true."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+class Sink:
+    """One connection of an Avro sink."""
+
+    def __init__(self, port: int, client_hash: bytes = FLUME_HASH, text: bytes = b"") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+        self.serial = 0
+        self._client_hash = client_hash
+        self._text = text
+        self._greeted = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def call(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
+        """Call and return the answer without what belongs to the handshake."""
+        self.send(self.frame(name, parameter, piece))
+        return self.answer()
+
+    def frame(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
+        """The frame of the next call, its parameter cut into pieces."""
+        self.serial += 1
+        head = (
+            b"" if self._greeted else handshake(self._client_hash, text=self._text.decode() or None)
+        )
+        pieces = [parameter[i : i + piece] for i in range(0, len(parameter), piece)]
+        return frame(self.serial, head + call(name.decode()), *pieces)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> bytes:
+        """The message of the next reply; the handshake's part is taken off where it is BOTH."""
+        _, message = read_frame(self.receive)
+        if not self._greeted and message.startswith(BOTH):
+            self._greeted = True
+            message = message[len(BOTH) :]
+        return message
+
+    def receive(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            part = self.socket.recv(size - len(data))
+            assert part, "the receiver closed the connection"
+            data += part
+        return data
+
+    def batch(
+        self, bodies: list[bytes], piece: int = 8192, stamp: bytes | None = b"1500000000000"
+    ) -> bytes:
+        return self.call(b"appendBatch", events(bodies, stamp), piece)
+
+    def is_closed(self) -> bool:
+        """Wait until the receiver has closed the connection."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def line(url: str, agent: str = "x", time_text: str = "17/May/2015:10:05:03 +0000") -> bytes:
+    """A combined line."""
+    return f'1.2.3.4 - - [{time_text}] "GET {url} HTTP/1.1" 200 5 "-" "{agent}"'.encode()

@@ -1,0 +1,433 @@
+"""The format of a log is told by how many of its first lines each format accepts."""
+
+import gzip
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from places import DATA
+
+import tailrace as tr
+from tailrace import _core
+from tailrace._cli.formats import NOTES
+from tailrace._detection import Choice, Detector, closest
+from tailrace._names import AUTO, DETECTED, checked_fields, checked_format
+from tailrace._sources import Chunk
+from tailrace._sources.text import Cutter
+
+REAL = {
+    name: gzip.decompress((DATA / name).read_bytes())
+    for name in ("apache-combined-2015-elastic.log.gz", "nginx-combined-2022-ployt0.log.gz")
+}
+
+COMMON = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5'
+COMBINED = COMMON + b' "-" "ua"'
+GARBAGE = b"no log line"
+
+EXAMPLES = {name: (_core.about(name) or ("", "", ""))[1].encode() for name in _core.FORMATS}
+
+# What a format's own example is told to be, where that is not the format itself. Any text is CSV.
+INSTEAD = {"classic": "combined", "iis": "w3c", "csv": "combined", "tsv": "combined"}
+
+PREFIXES = {
+    "container runtime": b"2025-01-02T03:04:05.123456789Z stdout F ",
+    "docker compose": b"web-1  | ",
+    "syslog": b"<190>May  6 07:08:09 host nginx: ",
+    "syslog without priority": b"May 16 07:08:09 host nginx[12]: ",
+    "syslog of RFC 5424": b"<165>1 2003-10-11T22:14:15.003Z host app 12 ID47 - ",
+}
+
+
+def cut(text: bytes) -> bytes:
+    """Make a common log of a combined one."""
+    return re.sub(rb' "(?:\\.|[^"\\])*" "(?:\\.|[^"\\])*"$', b"", text, flags=re.MULTILINE)
+
+
+def lines(*several: bytes) -> Chunk:
+    data = b"\n".join(several) + b"\n"
+    return Chunk(data, (0, len(data)))
+
+
+def chunk(data: bytes) -> Chunk:
+    return Chunk(data, (0, len(data)))
+
+
+def chosen(*chunks: Chunk, fields: tuple[str, ...] = ()) -> Choice:
+    detector = Detector(fields)
+    for one in chunks:
+        detector.look(one)
+    choice = detector.choose()
+    assert detector.lines == choice.lines
+    return Choice(*choice[:3])
+
+
+def repeated(name: str, times: int) -> list[bytes]:
+    """Repeat the last line of a format's example; those in front of it name the columns."""
+    *header, line = EXAMPLES[name].split(b"\n")
+    return [*header, *[line] * times]
+
+
+def varint(number: int) -> bytes:
+    """Zig-zag, as Avro writes a length."""
+    number *= 2
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def batch(*bodies: bytes) -> Chunk:
+    """Write the parameter of Flume's appendBatch, amid other bytes of its frame."""
+    events = b"".join(b"\0" + varint(len(body)) + body for body in bodies)
+    data = b"frame" + varint(len(bodies)) + events + b"\0" + b"rest"
+    return Chunk(data, (5, len(data) - 4), kind="batch")
+
+
+def event(body: bytes) -> Chunk:
+    """Write the parameter of Flume's append."""
+    return chunk(b"\0" + varint(len(body)) + body)._replace(kind="event")
+
+
+# --- what is chosen -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", _core.FORMATS)
+def test_a_format_reads_its_example(name: str):
+    assert len(tr.Format(name).parse(EXAMPLES[name]).to_dicts()) == 1
+
+
+@pytest.mark.parametrize("name", _core.FORMATS)
+def test_the_example_of_a_format_is_told_to_be_of_it_and_of_no_other(name: str):
+    for times in (1, 20):
+        log = repeated(name, times)
+        agreed = 0 if name in {"csv", "tsv"} else len(log)
+        expected = Choice(INSTEAD.get(name, name), agreed, len(log))
+        assert chosen(lines(*log)) == expected
+        assert chosen(chunk(b"\r\n".join([*log, b""]))) == expected
+        assert chosen(chunk(b"\xef\xbb\xbf" + b"\n".join(log))) == expected
+
+
+@pytest.mark.parametrize("name", DETECTED)
+def test_a_little_garbage_changes_no_choice_and_brings_no_doubt(name: str):
+    log = repeated(name, 20)
+    for place in (0, len(log) // 2, len(log)):
+        detector = Detector()
+        detector.look(lines(*log[:place], GARBAGE, *log[place:]))
+        assert detector.choose() == Choice(name, len(log), len(log) + 1)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", [name for name in DETECTED if name != "w3c"])
+def test_what_a_collector_puts_before_lines_changes_no_choice(name: str, prefix: str):
+    detector = Detector()
+    detector.look(lines(*[PREFIXES[prefix] + line for line in repeated(name, 20)]))
+    assert detector.choose() == Choice(name, 20, 20)
+
+
+def test_there_is_something_to_say_of_formats_only():
+    assert {*NOTES} <= {*_core.FORMATS}
+    assert {*DETECTED} < {*_core.FORMATS}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"2026-11-06T10:00:01Z,cellar,11.5",
+        b"time,device,temperature",
+        b"INFO: hello world",
+        b"10:20:30\thttp://x/\t200",
+        b"2026-01-01 12:00:00 ERROR something: bad",
+        b"error: no such file",
+    ],
+)
+def test_text_with_colons_and_tabs_is_of_no_format(line: bytes):
+    assert chosen(lines(*[line] * 20)) == Choice("combined", 0, 20)
+
+
+def test_cloudfront_is_told_without_its_header():
+    assert b"#" not in EXAMPLES["cloudfront"]
+    assert chosen(lines(*[EXAMPLES["cloudfront"]] * 3)) == Choice("cloudfront", 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [("date time c-ip cs-uri-stem", "w3c"), ("date time x-edge-location sc-bytes", "cloudfront")],
+)
+def test_a_header_alone_says_whose_it_is(names: str, expected: str):
+    assert chosen(lines(b"#Version: 1.0", b"#Fields: " + names.encode())).format == expected
+
+
+def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
+    detector = Detector(["xff", "url"])
+    detector.look(lines(*[COMBINED] * 3))
+    choice = detector.choose()
+    assert (choice.agreed, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
+    assert choice.said("log") == (
+        "log: the first line is of combined, which has no xff; tailrace formats combined lists "
+        "what it has"
+    )
+
+
+def test_a_mixed_log_says_of_what_the_others_are():
+    detector = Detector()
+    json = b'{"status":200}'
+    detector.look(lines(*[COMBINED] * 6, *[json] * 3, GARBAGE))
+    choice = detector.choose()
+    assert choice == Choice("combined", 6, 10, "json", 3)
+    assert choice.said("x") == (
+        "x: format combined, 6 of the first 10 lines agree; 3 others are of json, and "
+        "--log-format combined,json reads both"
+    )
+    both = tr.Format("combined,json").parse(b"\n".join([COMBINED, json]))
+    assert len(both) == 2
+
+
+def test_a_format_that_accepts_no_other_lines_is_not_said():
+    # Common is accepted by combined, and whatever is of caddy is of json.
+    for some in ([COMMON] * 3 + [COMBINED] * 4, [EXAMPLES["caddy"]] * 4):
+        detector = Detector()
+        detector.look(lines(*some, GARBAGE))
+        assert detector.choose().runner_up is None
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (GARBAGE, "combined"),
+        (b"", "combined"),
+        (COMBINED.replace(b" 200 ", b" 2000 "), "combined"),
+        (COMBINED.replace(b'"GET', b"GET"), "combined"),
+        (b'{"status":', "json"),
+        (EXAMPLES["alb"].partition(b'"')[0], "alb"),
+        (EXAMPLES["haproxy"].replace(b" 200 ", b" OK "), "haproxy"),
+        (EXAMPLES["squid"].replace(b"/304", b"/0304"), "squid"),
+        (EXAMPLES["envoy"].replace(b'"10.0', b"10.0"), "envoy"),
+    ],
+)
+def test_a_broken_line_is_most_like_one_of_its_format(line: bytes, name: str):
+    assert closest(line) == name
+    detector = Detector()
+    detector.look(lines(b"", line, GARBAGE))
+    if line:
+        assert detector.choose() == Choice(name, 0, 2, first=line)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_log_is_combined(name: str):
+    assert chosen(chunk(REAL[name])) == Choice("combined", 1_000, 1_000)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_log_without_referer_and_agent_is_common(name: str):
+    assert chosen(chunk(cut(REAL[name]))) == Choice("common", 1_000, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([], ("combined", 0, 0)),
+        ([chunk(b"")], ("combined", 0, 0)),
+        ([lines(b"", b"  ", b"\r")], ("combined", 0, 0)),
+        ([lines(COMMON)], ("common", 1, 1)),
+        ([chunk(COMBINED)], ("combined", 1, 1)),
+        ([lines(GARBAGE, GARBAGE)], ("combined", 0, 2)),
+        ([chunk(bytes(range(256)))], ("combined", 0, 2)),
+        # Among common lines one of combined makes it combined, which reads them all.
+        ([lines(*[COMMON] * 9, COMBINED)], ("combined", 10, 10)),
+        ([lines(COMMON), lines(COMBINED)], ("combined", 2, 2)),
+        ([lines(COMMON, GARBAGE, COMMON)], ("common", 2, 3)),
+        ([lines(GARBAGE, COMBINED, COMMON, GARBAGE)], ("combined", 2, 4)),
+        ([lines(b"", COMMON, b" ", COMMON, b"\r")], ("common", 2, 2)),
+        ([lines(COMMON + b"\r", b"\r", COMMON + b"\r")], ("common", 2, 2)),
+        ([batch(COMMON, COMMON, GARBAGE)], ("common", 2, 3)),
+        ([batch(COMBINED), lines(COMMON)], ("combined", 2, 2)),
+        ([batch()], ("combined", 0, 0)),
+        ([event(COMMON)], ("common", 1, 1)),
+    ],
+)
+def test_most_lines_win_and_the_more_specific_format_where_both_accept(
+    chunks: list[Chunk], expected: tuple[str, int, int]
+):
+    assert chosen(*chunks) == Choice(*expected)
+
+
+def test_only_a_format_with_the_fields_that_are_asked_for_is_chosen():
+    log = lines(COMMON, COMMON)
+    assert chosen(log, fields=("url", "status")).format == "common"
+    assert chosen(log, fields=("url", "agent")) == Choice("combined", 2, 2)
+    assert chosen(lines(GARBAGE), fields=("url",)) == Choice("combined", 0, 1)
+    with pytest.raises(ValueError, match="no format that is detected has uri; name one that has"):
+        Detector(["uri"])
+
+
+def test_a_malformed_batch_says_nothing():
+    truncated = batch(COMBINED)._replace(span=(5, 20))
+    assert chosen(truncated, lines(COMMON)) == Choice("common", 1, 1)
+
+
+def test_a_line_of_64_kib_is_read_and_a_longer_one_is_of_no_format():
+    long = COMMON + b" " + b"x" * (_core.MAX_LINE_BYTES - len(COMMON) - 1)
+    assert len(long) == 65_536
+    assert chosen(lines(long)) == Choice("common", 1, 1)
+    assert chosen(lines(long + b"x")) == Choice("combined", 0, 1)
+    # As sources hand them on: of a line without an end no more than shows that it is too long.
+    cutter = Cutter()
+    chunks = [*cutter.feed(b"x" * 10**6), *cutter.feed(b"x\n" + COMMON + b"\n"), *cutter.finish()]
+    assert chosen(*chunks) == Choice("common", 1, 2)
+
+
+# --- how much is looked at ------------------------------------------------------------------------
+
+
+def test_a_thousand_lines_are_enough_however_they_come():
+    detector = Detector()
+    for _ in range(3):
+        assert not detector.enough
+        detector.look(lines(*[COMMON] * 333))
+    detector.look(lines(COMMON, *[COMBINED] * 400))
+    assert detector.enough
+    detector.look(lines(*[COMBINED] * 5_000))
+    assert detector.choose() == Choice("common", 1_000, 1_000)
+
+
+def test_four_mebibytes_are_enough_whatever_they_are():
+    detector = Detector()
+    blank = lines(*[b""] * 2**20)
+    for _ in range(4):
+        assert not detector.enough
+        detector.look(blank)
+    assert detector.enough
+    assert detector.choose()[:3] == ("combined", 0, 0)
+
+
+@settings(deadline=None)
+@given(
+    log=st.lists(st.sampled_from([COMMON, COMBINED, GARBAGE, b"", b"\t"]), max_size=60),
+    sizes=st.lists(st.integers(1, 9), min_size=60, max_size=60),
+)
+def test_the_choice_is_that_of_a_count_line_by_line_however_it_is_cut(
+    log: list[bytes], sizes: list[int]
+):
+    common = log.count(COMMON)
+    combined = common + log.count(COMBINED)
+    seen = combined + log.count(GARBAGE)
+    parts, rest = [], log
+    for size in sizes:
+        parts.append(rest[:size])
+        rest = rest[size:]
+
+    name = "common" if 0 < common == combined else "combined"
+    expected = Choice(name, combined, seen)
+    assert chosen(*(lines(*part) for part in parts if part)) == expected
+    assert chosen(*(batch(*part) for part in parts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        (b"1.2.3.4 - - ", b" ["),
+        (b"1.2.3.4 - - [", b"] "),
+        (COMMON[:46], b'" 1 ] " '),
+        (COMMON[:46], b'\\" 200 5'),
+        (COMBINED[:-1], b'" 200 5 "-" "'),
+        (b"", b" "),
+    ],
+)
+def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: bytes):
+    size = 4_000 // len(unit)
+    hostile = lines(*[start + unit * size] * 1_000)
+    before = time.process_time()
+    for name in _core.FORMATS:
+        _core.agreeing(hostile.data, kind="lines", span=hostile.span, formats=[name], limit=1_000)
+    # It is well below 0.1 s; a backtracking matcher needs hours.
+    assert time.process_time() - before < 5
+
+
+MEND = (
+    "  name the format, or paste the server's log_format or LogFormat, with --log-format; "
+    "tailrace explain tries it"
+)
+
+# --- what is said ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (Choice("combined", 1_000, 1_000), "format combined, all of the first 1,000 lines agree"),
+        (Choice("combined", 998, 1_000), "format combined, 998 of the first 1,000 lines agree"),
+        (Choice("common", 1, 1), "format common, the first line agrees"),
+        (Choice("common", 1, 2), "format common, 1 of the first 2 lines agrees"),
+        (
+            Choice("common", 499, 1_000),
+            "format common, 499 of the first 1,000 lines agree; see tailrace formats",
+        ),
+        (
+            Choice("combined", 0, 7, first=GARBAGE),
+            (
+                "none of the first 7 lines is of a known format; read as combined: at byte 11 of "
+                "the first there should be a time in brackets\n"
+                f"  no log line\n             ^\n{MEND}"
+            ),
+        ),
+        (
+            Choice("combined", 0, 1, first=b"x" * 99),
+            (
+                "the first line is of no known format; read as combined: at byte 99 there should "
+                f"be a time in brackets\n  ...{'x' * 74}\n{' ' * 79}^\n{MEND}"
+            ),
+        ),
+        (
+            Choice("main", 995, 1_000, "main-timed"),
+            "format main, 995 of the first 1,000 lines agree; so they do with main-timed",
+        ),
+        (
+            Choice("caddy", 4, 6, "common", 1),
+            (
+                "format caddy, 4 of the first 6 lines agree; 1 other is of common, and "
+                "--log-format caddy,common reads both"
+            ),
+        ),
+        (
+            Choice("combined", 0, 0),
+            "no line to tell the format by; read as combined, see tailrace formats",
+        ),
+    ],
+)
+def test_a_choice_says_what_it_is_and_why(choice: Choice, said: str):
+    assert choice.said("access.log") == f"access.log: {said}"
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_auto_is_a_format_only_where_that_is_said():
+    assert checked_format(AUTO, auto=True) == "auto"
+    assert checked_format("classic", auto=True) == "classic"
+    with pytest.raises(ValueError, match="'auto' is no format"):
+        checked_format(AUTO)
+    with pytest.raises(ValueError, match="did you mean 'auto'"):
+        checked_format("atuo", auto=True)
+
+
+def test_a_field_for_auto_is_one_that_a_detected_format_has():
+    assert checked_fields(["agent", "url"], AUTO) == ["agent", "url"]
+    said = "'uri' is no field of a format that is detected; did you mean 'url'"
+    with pytest.raises(ValueError, match=said):
+        checked_fields(["uri"], AUTO)
+
+
+# --- the border -----------------------------------------------------------------------------------
+
+
+def test_the_core_refuses_what_cannot_be():
+    with pytest.raises(ValueError, match="is no format; tailrace formats lists"):
+        _core.agreeing(b"", kind="lines", span=(0, 0), formats=["auto"], limit=1)
+    with pytest.raises(_core.BatchError, match="too early"):
+        _core.agreeing(b"\2", kind="batch", span=(0, 1), formats=["common"], limit=1)
+    with pytest.raises(ValueError, match="not within the bytes"):
+        _core.agreeing(b"", kind="lines", span=(0, 1), formats=[], limit=1)
+    assert _core.agreeing(b"a\nb", kind="lines", span=(0, 3), formats=[], limit=9) == (2, [], [])

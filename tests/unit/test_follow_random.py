@@ -1,0 +1,292 @@
+"""Random rotations with looks in between, against a list of the lines that were written."""
+
+import gzip
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tailrace._sources.changes import Changes
+from tailrace._sources.rotation import QUIET_S, FollowedLog
+
+OPERATIONS = (
+    "append",
+    "append",
+    "append much",
+    "append half",
+    "look",
+    "look",
+    "step",
+    "rename",
+    "rename only",
+    "copytruncate",
+    "gzip",
+    "copytruncate and gzip",
+    "copy, then truncate",
+    "copy, write, then truncate",
+    "gzip what is written to",
+    "write to the old one",
+    "remove the oldest",
+    "wait",
+)
+
+
+class World:
+    """A log, its writer, who rotates it, and who follows it."""
+
+    def __init__(self, directory: Path, *, header: int) -> None:
+        self.path = directory / "access.log"
+        self.header = b"".join(b"# a comment that is in each file, %d\n" % n for n in range(header))
+        self.written: list[bytes] = []
+        self.got: list[bytes] = []
+        self.number = 0
+        # A line begun, for each file that is written to.
+        self.begun: dict[int, bytes] = {}
+        self.out: int | None = None
+        self.old: int | None = None
+        self.names: list[FollowedLog] = []
+        self.name = FollowedLog(str(self.path), 0, Changes(), self.names)
+        self.names.append(self.name)
+        self.name.start(from_end=False)
+        self.steps = self.name.steps()
+        self.copies = 0
+        self.removed = False
+
+    # What the writer does.
+
+    def write(self, count: int, out: int, *, half: bool = False) -> None:
+        for _ in range(count):
+            line = b"line %d is one of this log" % self.number
+            self.number += 1
+            text = self.begun.pop(out, b"") + line
+            self.written.append(text)
+            os.write(out, line + b"\n")
+        if half and out not in self.begun:
+            self.begun[out] = b"begun %d, " % self.number
+            os.write(out, self.begun[out])
+
+    def opened(self) -> int:
+        if self.out is None:
+            fresh = not self.path.exists() or not self.path.stat().st_size
+            self.out = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            if fresh and self.header:
+                os.write(self.out, self.header)
+                self.written += self.header.splitlines()
+        return self.out
+
+    def leave(self, out: int) -> None:
+        """Close a file: a line begun ends there."""
+        if begun := self.begun.pop(out, None):
+            self.written.append(begun)
+        os.close(out)
+
+    # What rotates it.
+
+    def shift(self) -> bool:
+        if not self.path.exists():
+            return False
+        for n in range(60, 0, -1):
+            for ending in ("", ".gz"):
+                old = Path(f"{self.path}.{n}{ending}")
+                if old.exists():
+                    old.replace(f"{self.path}.{n + 1}{ending}")
+        return True
+
+    def rename(self) -> None:
+        if self.shift():
+            self.path.replace(f"{self.path}.1")
+            if self.out is not None:
+                if self.old is not None:
+                    self.leave(self.old)
+                self.old, self.out = self.out, None
+
+    def copy(self) -> bool:
+        # With a line begun in it the copy has its first half, and the file nothing.
+        if self.out is None or not self.shift():
+            return False
+        shutil.copyfile(self.path, f"{self.path}.1")
+        return True
+
+    def truncate(self) -> None:
+        assert self.out is not None
+        os.ftruncate(self.out, 0)
+        if begun := self.begun.pop(self.out, None):
+            self.written.append(begun)
+        if self.header:
+            os.write(self.out, self.header)
+            self.written += self.header.splitlines()
+
+    def compress(self) -> None:
+        for n in range(60, 0, -1):
+            plain = Path(f"{self.path}.{n}")
+            if plain.exists() and not self.is_open(plain):
+                with plain.open("rb") as source, gzip.open(f"{plain}.gz", "wb", 1) as out:
+                    shutil.copyfileobj(source, out, 50)
+                status = plain.stat()
+                os.utime(f"{plain}.gz", ns=(status.st_atime_ns, status.st_mtime_ns))
+                plain.unlink()
+
+    def compress_late(self) -> None:
+        """Compress the old one while it is written to; what comes late, only it has."""
+        for n in range(60, 0, -1):
+            plain = Path(f"{self.path}.{n}")
+            if plain.exists() and self.old is not None and self.is_open(plain):
+                packed = gzip.compress(plain.read_bytes(), 1)
+                self.write(2, self.old)
+                self.look_whole()
+                Path(f"{plain}.gz").write_bytes(packed)
+                plain.unlink()
+
+    def is_open(self, path: Path) -> bool:
+        ident = path.stat().st_ino
+        return self.old is not None and os.fstat(self.old).st_ino == ident
+
+    # Who follows.
+
+    def look(self, most: int = 10**9) -> None:
+        for _ in range(most):
+            chunks = next(self.steps)
+            if chunks is None:
+                break
+            for chunk in chunks:
+                start, end = chunk.span
+                self.got += chunk.data[start:end].splitlines()
+
+    def look_whole(self) -> None:
+        """End the look that is going on, and have a whole one."""
+        self.look()
+        self.name._examine_at = 0.0
+        self.look()
+
+    def comments(self) -> list[bytes]:
+        return self.header.splitlines()
+
+    def lines(self) -> list[bytes]:
+        """What was read and is no comment."""
+        return [line for line in self.got if line not in self.comments()]
+
+    def do(self, operation: str) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch each
+        match operation:
+            case "append":
+                self.write(3, self.opened())
+            case "append much":
+                self.write(120, self.opened())
+            case "append half":
+                self.write(1, self.opened(), half=True)
+            case "look":
+                self.look()
+            case "step":
+                self.look(1)
+            case "rename":
+                self.rename()
+                self.opened()
+            case "rename only":
+                self.rename()
+            case "copytruncate":
+                if self.copy():
+                    self.truncate()
+            case "copy, then truncate":
+                if self.copy():
+                    self.look(2)
+                    self.truncate()
+            case "copytruncate and gzip":
+                if self.copy():
+                    self.truncate()
+                    self.compress()
+            case "copy, write, then truncate":
+                if self.copy():
+                    self.write(2, self.opened())
+                    self.look_whole()
+                    self.truncate()
+            case "gzip what is written to":
+                self.look_whole()
+                self.compress_late()
+            case "gzip":
+                self.compress()
+            case "write to the old one":
+                if self.old is not None:
+                    self.write(2, self.old)
+            case "remove the oldest":
+                # All of it was read, so it is no loss.
+                self.look_whole()
+                for n in range(61, 0, -1):
+                    path = Path(f"{self.path}.{n}.gz")
+                    if path.exists():
+                        path.unlink()
+                        break
+            case "wait":
+                # Long enough for old files to be let go, so their writers are through with them.
+                if self.old is not None:
+                    self.leave(self.old)
+                    self.old = None
+                self.look()
+                self.name.now += QUIET_S + 1
+                self.look()
+
+    def end(self) -> None:
+        """Let writers and follower come to their end."""
+        self.write(1, self.opened())
+        if self.old is not None:
+            self.leave(self.old)
+        assert self.out is not None
+        self.write(1, self.out)
+        os.close(self.out)
+        for _ in range(3):
+            self.name.now += QUIET_S + 1
+            self.look()
+        self.steps.close()
+        self.name.close()
+
+
+def play(operations: list[str], *, header: int = 0) -> World:
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(Path(directory), header=header)
+        for operation in operations:
+            world.do(operation)
+        world.end()
+        return world
+
+
+@settings(
+    max_examples=int(os.environ.get("FOLLOW_EXAMPLES", "250")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.lists(st.sampled_from(OPERATIONS), max_size=40))
+def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: list[str]):
+    world = play(operations)
+
+    assert sorted(world.got) == sorted(world.written)
+
+
+@settings(
+    max_examples=int(os.environ.get("FOLLOW_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
+def test_the_same_where_every_file_begins_alike(operations: list[str], header: int):
+    # As short as a few lines, or longer than all that is appended at a time.
+    world = play(operations, header=header)
+
+    # A line of a comment that every file has may be taken for one that was read.
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
+
+
+def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again():
+    world = play(
+        ["append", "look", "rename", "append", "rename", "rename only", "gzip what is written to"],
+        header=9,
+    )
+
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
+
+
+def test_an_empty_log_in_gzip_is_not_taken_for_the_beginning_of_the_next_one():
+    operations = ["append", "copy, then truncate", "rename", "rename only", "gzip", "wait"]
+    world = play([*operations, "append", "rename"], header=9)
+
+    assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))

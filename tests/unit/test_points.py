@@ -1,0 +1,152 @@
+"""Points in time as users write them, against Python's datetime."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailrace._points import point_us
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 10, 30, 15, 250_000, tzinfo=UTC)
+
+
+def us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+NOW_US = us(NOW)
+ZONES = st.integers(-1_439, 1_439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(
+    datetime(1690, 1, 1),  # noqa: DTZ001 - each gets a zone
+    datetime(2250, 1, 1),  # noqa: DTZ001 - as above
+    timezones=ZONES,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", NOW),
+        (" NOW ", NOW),
+        ("today", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("midnight", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 22, tzinfo=UTC)),
+        ("yesterday 9:05", datetime(2026, 11, 22, 9, 5, tzinfo=UTC)),
+        ("today 23:00 -0200", datetime(2026, 11, 24, 1, tzinfo=UTC)),
+        ("10:30", datetime(2026, 11, 23, 10, 30, tzinfo=UTC)),
+        ("23:59:60", datetime(2026, 11, 24, tzinfo=UTC)),
+        # By the clocks of that zone it is the 24th already.
+        ("00:15+14:00", datetime(2026, 11, 23, 10, 15, tzinfo=UTC)),
+        ("2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("2026-11-23T10:00", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("2026-11-23t10:00z", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("2026-11-23  10:00 UTC", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("2026-11-23 10:00:00.5+01:00", datetime(2026, 11, 23, 9, 0, 0, 500_000, tzinfo=UTC)),
+        ("2026-11-23 10:00:00,123456789 +01", datetime(2026, 11, 23, 9, 0, 0, 123_456, tzinfo=UTC)),
+        ("17/May/2015:10:05:03 +0000", datetime(2015, 5, 17, 10, 5, 3, tzinfo=UTC)),
+        ("17/may/2015", datetime(2015, 5, 17, tzinfo=UTC)),
+        ("@1431857103", datetime(2015, 5, 17, 10, 5, 3, tzinfo=UTC)),
+        ("@1431857103.25", datetime(2015, 5, 17, 10, 5, 3, 250_000, tzinfo=UTC)),
+        ("@-1", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("-10m", NOW - timedelta(minutes=10)),
+        ("10m", NOW - timedelta(minutes=10)),
+        ("10m ago", NOW - timedelta(minutes=10)),
+        ("30 min ago", NOW - timedelta(minutes=30)),
+        ("+10m", NOW + timedelta(minutes=10)),
+        ("1h30m", NOW - timedelta(hours=1, minutes=30)),
+        ("1 hour 30 minutes ago", NOW - timedelta(hours=1, minutes=30)),
+        ("1.5h", NOW - timedelta(hours=1, minutes=30)),
+        ("2 Days ago", NOW - timedelta(days=2)),
+        ("1w", NOW - timedelta(weeks=1)),
+        ("250ms", NOW - timedelta(milliseconds=250)),
+    ],
+)
+def test_a_point_is_of_the_calendar_or_seen_from_now(text: str, expected: datetime):
+    assert point_us(text, NOW_US) == us(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'' is no point in time; write it as 2026-11-23, 2026-11-23T10:30, 10:30, 10m ago"),
+        ("tomorrow", "'tomorrow' is no point in time"),
+        ("ago", "'ago' is no point in time"),
+        ("2026-11-23T", "is no point in time"),
+        ("2026-11-2310:00", "is no point in time"),
+        ("today10:30", "is no point in time"),
+        ("yesterdayt10:30", "is no point in time"),
+        ("11/23/2026", "is no point in time"),
+        ("T10:30", "is no point in time"),
+        (" :10:30", "is no point in time"),
+        ("@", "is no point in time"),
+        ("@now", "is no point in time"),
+        ("1" * 1_000_000, "is no point in time"),
+        ("1431857103", "is a bare number; write @1431857103 for seconds since the epoch, "),
+        ("10", "'10' is a bare number; write @10 for seconds since the epoch, 10m for minutes"),
+        ("2026-02-29", "'2026-02-29': there is no such day; see month and day"),
+        ("2026-13-01", "there is no such day"),
+        ("17/Mai/2015", "there is no such day"),
+        ("24:00", "'24:00': no clock shows that; it goes from 00:00 to 23:59:59"),
+        ("10:61", "no clock shows that"),
+        ("10:00+24:00", "no zone is so far from UTC; write it as"),
+        ("3 fortnights ago", "'fortnights' is no unit of time; write s, m, h, d or w"),
+        ("1 month ago", "months and years differ in length; write days, such as 30d"),
+        ("-10m ago", "says it twice; write one of - and ago"),
+        ("1600-01-01", "'1600-01-01' is out of reach; times go from 1684 to 2255"),
+        ("99999999w", "is out of reach"),
+        ("@99999999999999999999", "is out of reach"),
+    ],
+)
+def test_what_is_no_point_says_what_to_write(text: str, message: str):
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
+        point_us(text, NOW_US)
+    assert len(str(raised.value)) < 300
+
+
+@given(MOMENTS, st.sampled_from("Tt "))
+def test_what_python_writes_is_read(moment: datetime, mark: str):
+    text = moment.replace(tzinfo=None).isoformat(sep=mark)
+    assert point_us(text, NOW_US) == us(moment.replace(tzinfo=UTC))
+    assert point_us(text + moment.strftime("%z"), NOW_US) == us(moment)
+    assert point_us(moment.isoformat(), 0) == us(moment)
+
+
+@given(MOMENTS)
+def test_what_a_log_writes_is_read(moment: datetime):
+    whole = moment.replace(microsecond=0)
+    assert point_us(whole.strftime("%d/%b/%Y:%H:%M:%S %z"), NOW_US) == us(whole)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["weeks", "days", "hours", "minutes", "seconds"]),
+        st.integers(0, 500),
+        min_size=1,
+    ),
+    st.sampled_from([1, 9]),
+    st.sampled_from(["", " "]),
+)
+def test_spans_add_up(parts: dict[str, int], letters: int, blank: str):
+    names = {unit: unit[:letters] for unit in parts}
+    text = blank.join(f"{number}{blank}{names[unit]}" for unit, number in parts.items())
+    length = timedelta(**parts)
+    assert point_us(text, NOW_US) == us(NOW - length)
+    assert point_us(f"{text} ago", NOW_US) == us(NOW - length)
+    assert point_us(f"+{text}", NOW_US) == us(NOW + length)
+
+
+@given(st.text() | st.text("0123456789-+:/.@TZadghimnosuwy "))
+def test_any_text_is_a_point_in_reach_or_refused(text: str):
+    mends = "write|times go|goes from|see month"
+    try:
+        point = point_us(text, NOW_US)
+    except ValueError:
+        with pytest.raises(ValueError, match=mends):
+            point_us(text, NOW_US)
+    else:
+        assert abs(point) <= 9 * 10**15

@@ -1,0 +1,396 @@
+"""The rules that keep the architecture one way, as far as neither rustc nor clippy sees to it."""
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+from places import ROOT
+
+PACKAGE = ROOT / "python" / "tailrace"
+CORE = ROOT / "rust" / "core" / "src"
+
+# The bindings convert, detach, call, convert. Policy would make them longer than this.
+BINDINGS_LINES = 1_700
+
+# Lines of code, without comments and tests: what is longer holds more than one idea.
+FILE_LINES = 600
+CLASS_LINES = 350
+# At most three, each with its reason.
+EXCEPTIONS: dict[str, str] = {}
+
+
+# What each part of the core may name besides itself, tests included. Whatever joins the wings
+# stands beside them.
+WINGS: dict[str, set[str]] = {"ground": set(), "text": {"ground"}, "windows": {"ground"}}
+JOINTS = {"lib.rs", "query.rs", "engine.rs"}
+
+RUST_WITHOUT_PATHS = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | b?r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\.[^']*|[^'\\])'""",
+    re.DOTALL | re.VERBOSE,
+)
+RUST_PATH = re.compile(r"\bmod\s+(?P<module>\w+)\s*\{|[{}]|\b(?:crate|self|super)(?=\s*::)")
+# What would give a module a second name, or bring one in from elsewhere.
+RUST_DETOUR = re.compile(r"\b(?:crate|super)\s+as\b|\bextern\s+crate\b|#\[\s*path\b|\binclude\s*!")
+# Files of the core that only tests are in.
+RUST_TESTS = {"tests", "naive", "against", "testing", "harness"}
+
+Module = tuple[str, ...]
+
+
+def imported(source: str) -> set[str]:
+    """Every module that a source imports, by its full name."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def forbidden(source: str, words: set[str]) -> set[str]:
+    """What a source imports that has one of these words as a part of its name."""
+    return {name for name in imported(source) if words & set(name.split("."))}
+
+
+def named(source: str, file: Module, *, inner_modules: bool = True) -> set[Module]:
+    """Every path of a Rust source that begins at the crate or at a module, from the crate on."""
+    source = RUST_WITHOUT_PATHS.sub(" ", source)
+    paths = set()
+    inner: list[str] = []
+    at = 0
+    while found := RUST_PATH.search(source, at):
+        at = found.end()
+        if found[0] == "}":
+            inner.pop()
+        elif found[0].endswith("{"):
+            inner.append(found["module"] or "")
+        else:
+            some, at = branches(source, found.start())
+            module = (*file, *filter(None, inner))
+            if inner_modules or module == file:
+                paths |= {absolute(path, module) for path in some}
+    return paths
+
+
+def branches(source: str, at: int) -> tuple[list[Module], int]:
+    """Every path of the `use` tree, or the one path, that begins here, and where that ends."""
+    if source[at] == "{":
+        paths: list[Module] = []
+        while source[at] != "}":
+            found = re.compile(r"[{,]\s*").match(source, at)
+            assert found, source[at : at + 40]
+            if source[at := found.end()] != "}":
+                some, at = branches(source, at)
+                paths += some
+                at += len(re.compile(r"(?:\s+as\s+\w+)?\s*").match(source, at)[0])
+        return paths, at + 1
+    found = re.compile(r"(\w+|\*)(\s*::\s*(?=[\w{*]))?").match(source, at)
+    assert found, source[at : at + 40]
+    if not found[2]:
+        return [(found[1],)], found.end()
+    tails, at = branches(source, found.end())
+    return [(found[1], *tail) for tail in tails], at
+
+
+def absolute(path: Module, module: Module) -> Module:
+    if path[0] == "crate":
+        return path[1:]
+    while path and path[0] in {"self", "super"}:
+        module = module[:-1] if path[0] == "super" else module
+        path = path[1:]
+    return module + path
+
+
+def among_siblings(files: dict[Module, str]) -> dict[Module, dict[str, set[str]]]:
+    """What the modules of each folder name of each other, with all that is inside them."""
+    arrows: dict[Module, dict[str, set[str]]] = {}
+    for file, source in files.items():
+        for path in named(source, file, inner_modules=False):
+            other = max((end for end in files if path[: len(end)] == end), key=len)
+            depth = 0
+            while file[: depth + 1] == other[: depth + 1] and depth < len(file):
+                depth += 1
+            # Else one of the two is inside the other.
+            if depth < min(len(file), len(other)):
+                folder = arrows.setdefault(file[:depth], {})
+                folder.setdefault(file[depth], set()).add(other[depth])
+    return arrows
+
+
+def circles(files: dict[Module, str]) -> dict[Module, list[str]]:
+    found = {}
+    for folder, arrows in among_siblings(files).items():
+        try:
+            TopologicalSorter(arrows).prepare()
+        except CycleError as error:
+            found[folder] = error.args[1]
+    return found
+
+
+def modules() -> dict[Module, str]:
+    """The source of every module of the core that is a file."""
+    files = {file.relative_to(CORE).with_suffix("").parts: file for file in CORE.rglob("*.rs")}
+    return {
+        tuple(part for part in parts if part not in {"lib", "mod"}): file.read_text()
+        for parts, file in files.items()
+    }
+
+
+def manifest(path: str) -> dict[str, dict[str, object]]:
+    return tomllib.loads((ROOT / path / "Cargo.toml").read_text())
+
+
+def test_the_import_check_sees_every_form():
+    source = "import socket\nfrom asyncio import run\ndef f():\n    from tailrace import _core\n"
+    assert forbidden(source, {"socket", "asyncio", "_core"}) == {
+        "socket",
+        "asyncio.run",
+        "tailrace._core",
+    }
+    assert forbidden("import sockets.x\nfrom a import b", {"socket", "_core"}) == set()
+
+
+def test_the_protocol_knows_no_socket_no_clock_and_no_core():
+    files = list((PACKAGE / "_flume").glob("*.py"))
+    assert len(files) > 1
+    for file in files:
+        found = forbidden(file.read_text(), {"asyncio", "socket", "select", "time", "_core"})
+        assert not found, f"{file}: {found}"
+
+
+def test_one_file_reads_the_clock():
+    clock = PACKAGE / "_runtime" / "clock.py"
+    assert forbidden(clock.read_text(), {"time"})
+    for file in PACKAGE.rglob("*.py"):
+        if file != clock:
+            assert not forbidden(file.read_text(), {"time"}), file
+
+
+def test_terminal_and_rendering_are_a_ground_floor():
+    # The core, for what steers a terminal, is below all.
+    floors = {"_terminal": {"_terminal", "_core"}, "_rendering": {"_rendering", "_terminal"}}
+    for place, known in floors.items():
+        for file in (PACKAGE / place).glob("*.py"):
+            ours = {name for name in imported(file.read_text()) if name.startswith("tailrace")}
+            assert {name.split(".")[1] for name in ours} <= known, file
+
+
+def python_arrows(sources: dict[str, str]) -> dict[str, set[str]]:
+    """What each module imports of the others, for types or at run time, at its top or within."""
+    arrows: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        # What is imported is a module, or a name that stands in one.
+        ours = {name if name in sources else name.rpartition(".")[0] for name in imported(source)}
+        arrows[module] = ours & sources.keys() - {module}
+    return arrows
+
+
+def test_no_modules_of_python_go_round_in_a_circle():
+    round_about = {
+        "a": "from a.b import c",
+        "a.b": "def f():\n    from a.d import e",
+        "a.d": "if TYPE_CHECKING:\n    from a.b import c",
+    }
+    with pytest.raises(CycleError):
+        TopologicalSorter(python_arrows(round_about)).prepare()
+
+    sources = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        # The package itself hands on names of all.
+        if parts != ("tailrace", "__init__"):
+            sources[".".join(part for part in parts if part != "__init__")] = file.read_text()
+    arrows = python_arrows(sources)
+    assert "tailrace._runtime.stage" in arrows["tailrace._runtime.pump"]
+    TopologicalSorter(arrows).prepare()
+
+
+def test_outputs_know_no_source_and_sources_no_output():
+    for place, words in {
+        "_outputs": {"_sources", "_runtime", "_assembly", "_query", "_cli"},
+        "_sources": {"_outputs", "_runtime", "_assembly", "_query", "_cli"},
+    }.items():
+        for file in (PACKAGE / place).glob("*.py"):
+            assert not forbidden(file.read_text(), words), file
+
+
+def test_only_the_command_knows_outputs():
+    # No logic does, then: no detection, filter, source or query, and nothing that runs them.
+    for file in PACKAGE.rglob("*.py"):
+        if file.relative_to(PACKAGE).parts[0] not in {"_outputs", "_cli", "__main__.py"}:
+            assert not forbidden(file.read_text(), {"_outputs", "_cli"}), file
+
+
+def code_lines(source: str) -> set[int]:
+    """The lines of a Python source that are neither blank nor a comment nor a docstring."""
+    texts = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            texts |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    told = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in told | {tokenize.ENDMARKER}:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return lines - texts
+
+
+def rust_lines(source: str) -> int:
+    """How many lines of a Rust source are neither blank nor a comment nor tests."""
+    # What ends an item stands as far to the left as its attribute.
+    test = r"(?ms)^( *)#\[cfg\(test\)\]\n.*?^\1(?:\}\n|[^ \n][^\n]*;\n)"
+    source = re.sub(test, "", source)
+    return len(re.findall(r"(?m)^(?!\s*(//|$)).", source))
+
+
+def test_lines_are_counted_without_what_is_said_about_them():
+    python = (
+        '"""Module."""\n\n# Why.\nx = """\na\n"""\n\n\ndef f():\n    """One."""\n    return x\n'
+    )
+    assert code_lines(python) == {4, 5, 6, 9, 11}
+    rust = (
+        "//! Module.\nuse a;\n\n/// One.\nfn f() {}\n\n#[cfg(test)]\nuse b;\n\n#[cfg(test)]\n"
+        "#[expect(x)]\npub(super) mod tests {\n    fn g() {\n    }\n}\nfn h() {\n    // Why.\n}\n"
+    )
+    assert rust_lines(rust) == 4
+
+
+def test_no_file_and_no_class_is_too_long():
+    long = {}
+    for file in PACKAGE.rglob("*.py"):
+        source = file.read_text()
+        lines = code_lines(source)
+        name = str(file.relative_to(ROOT))
+        if len(lines) > FILE_LINES:
+            long[name] = len(lines)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                of_class = lines & set(range(node.lineno, (node.end_lineno or 0) + 1))
+                if len(of_class) > CLASS_LINES:
+                    long[f"{name}: {node.name}"] = len(of_class)
+    for crate in ("core", "python"):
+        for file in (ROOT / "rust" / crate / "src").rglob("*.rs"):
+            count = rust_lines(file.read_text())
+            if count > FILE_LINES:
+                long[str(file.relative_to(ROOT))] = count
+
+    assert len(EXCEPTIONS) <= 3
+    assert set(long) == set(EXCEPTIONS), long
+
+
+def test_the_path_check_sees_every_form():
+    source = """
+        //! [`crate::no`]
+        use crate::a::{self, b::{c, d as e}, *};
+        use {super::f, std::fmt};
+        pub(in crate::g) fn h<'a>(i: &'a str) -> super::super::j::K {
+            "crate::no"; br#""crate::no"#; '{'; b'\\''; '"';
+            crate::l::m::<u8>(i); crate :: p
+                :: {q , r :: s};
+        }
+        mod tests { use super::*; mod deep { use super::super::super::n; } }
+        use self::o;
+    """
+    assert named(source, ("x", "y")) == {
+        ("a", "self"),
+        ("a", "b", "c"),
+        ("a", "b", "d"),
+        ("a", "*"),
+        ("x", "f"),
+        ("g",),
+        ("j", "K"),
+        ("l", "m"),
+        ("p", "q"),
+        ("p", "r", "s"),
+        ("x", "y", "*"),
+        ("x", "n"),
+        ("x", "y", "o"),
+    }
+    assert ("x", "n") not in named(source, ("x", "y"), inner_modules=False)
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_of_the_core_stands_on_the_ground_and_knows_no_other(wing: str):
+    files = {file: source for file, source in modules().items() if file[:1] == (wing,)}
+    assert len(files) > 5
+    for file, source in files.items():
+        others = {path[0] for path in named(source, file)} - {wing} - WINGS[wing]
+        assert not others, f"{file}: {others}"
+
+
+def test_only_joints_stand_beside_the_wings():
+    assert {path.name for path in CORE.iterdir()} == JOINTS | WINGS.keys()
+
+
+def test_the_path_check_is_not_got_round():
+    detours = ["use crate as root;", "use {crate\n as root};", "extern crate self as root;"]
+    for source in [
+        *detours,
+        '#[path = "../a.rs"]\nmod a;',
+        'include!("a.rs");',
+        "use super as up;",
+    ]:
+        assert RUST_DETOUR.search(source), source
+    for source in ["crate::a::b as u8", 'include_str!("a.txt")', "macro_rules! path {}"]:
+        assert not RUST_DETOUR.search(source), source
+    for file, source in modules().items():
+        found = RUST_DETOUR.search(RUST_WITHOUT_PATHS.sub(" ", source))
+        assert not found, f"{file}: {found}"
+
+
+def test_a_circle_is_seen_wherever_it_closes():
+    files: dict[Module, str] = dict.fromkeys([(), ("f",), ("f", "a"), ("f", "b"), ("x",)], "")
+    assert circles(files) == {}
+    # A module and what is inside it may name each other.
+    apart = {
+        ("f",): "use self::a::A;",
+        ("f", "a"): "use super::F; use super::b::B;",
+        ("x",): "use crate::f::F; mod tests { use crate::X; }",
+    }
+    assert circles(files | apart) == {}
+    for more in (
+        {("f", "b"): "use super::a::A;"},
+        {("f", "b"): "use crate::x::X;"},
+        {("f", "a"): "", ("f",): "use super::x::X;"},
+        {("x",): "use crate::f::b::B;", ("f", "a"): "use crate::x::X;"},
+    ):
+        (found,) = circles(files | apart | more).values()
+        assert set(found) in ({"a", "b"}, {"f", "x"})
+
+
+def test_no_modules_of_the_core_go_round_in_a_circle():
+    """But for a module and what is inside it, and for what tests name."""
+    files = {file: source for file, source in modules().items() if not RUST_TESTS & set(file)}
+    assert {(), ("windows",), ("text", "format")} <= among_siblings(files).keys()
+    assert circles(files) == {}
+
+
+def test_the_core_depends_on_no_python_and_no_other_crate_of_ours():
+    core = manifest("rust/core")
+    assert set(core["dependencies"]) == {"foldhash", "hashbrown", "memchr", "wide"}
+    assert not {name for name in core["dev-dependencies"] if "pyo3" in name or "tailrace" in name}
+
+
+def test_every_crate_takes_the_lints_of_the_workspace_where_unsafe_is_forbidden():
+    workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]
+    assert workspace["lints"]["rust"]["unsafe_code"] == "forbid"
+    for member in workspace["members"]:
+        assert manifest(member)["lints"] == {"workspace": True}
+
+
+def test_the_bindings_stay_small():
+    files = list((ROOT / "rust" / "python" / "src").glob("*.rs"))
+    lines = sum(len(file.read_text().splitlines()) for file in files)
+    assert 0 < lines < BINDINGS_LINES
+
+
+def test_the_bindings_wait_for_no_lock_with_the_gil_held():
+    for file in ("engine.rs", "window.rs", "convert.rs"):
+        source = (ROOT / "rust" / "python" / "src" / file).read_text()
+        waits = r"(\bpy\.detach\(\|\| )?(?:self\.0|engine)\.(?:with|advance|finish)\("
+        assert all(re.findall(waits, source)), file

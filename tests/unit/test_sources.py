@@ -1,0 +1,583 @@
+"""Several sources at once, of any kind, each with a watermark and a format of its own."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import counting
+import pytest
+from live import COMMAND, OK, Sink, event, events, free_port, line, running, wait_for
+
+import tailrace as tr
+from tailrace import _core
+from tailrace._rendering import jsonl
+from tailrace._snapshot import Snapshot
+from tailrace._sources.text import File
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE = datetime(2015, 5, 17, 10, 0, tzinfo=UTC)
+FLUME = "flume://127.0.0.1:0"
+BY_LOG = ("--format", "jsonl", "--time", "log", "--window", "10s", "--batch-interval", "50ms")
+
+
+def at(second: int, url: str = "/a") -> bytes:
+    moment = BASE + timedelta(seconds=second)
+    return line(url, time_text=f"{moment:%d/%b/%Y:%H:%M:%S} +0000")
+
+
+def text(*lines: bytes) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+def top(*arguments: str, cwd: Path, code: int = 0, before: str = "") -> subprocess.CompletedProcess:
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{before}\nfrom tailrace._cli import main; main()", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == code, ran.stderr
+    return ran
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def interleaved(seed: int) -> list[list[bytes]]:
+    """Two logs of the same hour, with lines that are late, of no log, or too long."""
+    chance = random.Random(seed)  # noqa: S311 - the same logs each time
+    logs = []
+    for host in range(2):
+        now, lines = host * 7, []
+        for _ in range(4_000):
+            now += chance.choice([0, 0, 0, 1, 1, 2])
+            second = now - chance.choice([0] * 8 + [3, 90])
+            lines.append(at(max(second, 0), f"/{host}/{chance.randrange(30)}"))
+            if chance.random() < 0.01:
+                lines.append(chance.choice([b"no line of a log", b"x" * 70_000, b""]))
+        logs.append(lines)
+    return logs
+
+
+def test_files_that_interleave_give_one_output_whatever_their_order_and_the_size_of_chunks(
+    tmp_path: Path,
+):
+    for name, lines in zip(("a.log", "b.log"), interleaved(1), strict=True):
+        (tmp_path / name).write_bytes(text(*lines))
+    options = ["--window", "60s", "--slide", "5s", "--limit", "3"]
+    for output in ("jsonl", "text", "csv"):
+        outputs = set()
+        for names in itertools.permutations(["a.log", "b.log"]):
+            for size in (1_000, 7_919, 65_536, 1 << 20):
+                before = f"import tailrace._sources.text as text; text._CHUNK_BYTES = {size}"
+                ran = top("top", *names, *options, "--format", output, cwd=tmp_path, before=before)
+                outputs.add(ran.stdout)
+        assert len(outputs) == 1, output
+    snapshots = [json.loads(answer) for answer in outputs_of_threads(tmp_path, 1).splitlines()]
+    last = snapshots[-1]["lines"]
+    assert last["late"] > 100
+    assert last["rejected"]["too-long"] > 5
+    assert len(snapshots) > 500
+
+
+def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
+    """Absorb on this many threads, and apply the chunks of each file in their order."""
+    engine = counting.engine(
+        formats=["combined"],
+        by="url",
+        time="log",
+        limit=3,
+        window_us=(60_000_000, 5_000_000),
+        lateness_us=60_000_000,
+        sources=2,
+        start_us=0,
+        hash_seed=seed,
+    )
+    chance = random.Random(seed)  # noqa: S311 - another order each time
+    queues = []
+    for name in ("a.log", "b.log"):
+        lines = (folder / name).read_bytes().splitlines(keepends=True)
+        size = chance.randrange(50, 900)
+        queues.append([b"".join(lines[i : i + size]) for i in range(0, len(lines), size)])
+
+    def absorb(work: tuple[int, bytes]) -> _core.Delta:
+        source, data = work
+        origin = {"source": source, "format": "combined", "now_us": 0, "max_ahead_us": None}
+        return engine.absorb(data, kind="lines", span=(0, len(data)), **origin)
+
+    work = []
+    while any(queues):
+        source = chance.choice([number for number, queue in enumerate(queues) if queue])
+        work.append((source, queues[source].pop(0)))
+    out = b""
+    with ThreadPoolExecutor(threads) as pool:
+        for delta in pool.map(absorb, work):
+            engine.apply(delta)
+            for answer in iter(engine.next_snapshot, None):
+                out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
+    engine.finish()
+    for answer in iter(engine.next_snapshot, None):
+        out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
+    return out
+
+
+def test_one_to_four_threads_give_the_output_of_the_command(tmp_path: Path):
+    for name, lines in zip(("a.log", "b.log"), interleaved(2), strict=True):
+        (tmp_path / name).write_bytes(text(*lines))
+    options = ["--window", "60s", "--slide", "5s", "--limit", "3", "--format", "jsonl"]
+    ran = top("top", "a.log", "b.log", *options, cwd=tmp_path)
+    for threads, seed in itertools.product((1, 2, 3, 4), (0, 1)):
+        assert outputs_of_threads(tmp_path, threads, seed) == ran.stdout
+
+
+def test_files_of_different_hours_are_merged_and_not_held_in_memory(tmp_path: Path):
+    # Read one after the other, all panes of the first would stay open.
+    peaks = []
+    for count in (1, 6):
+        for number in range(count):
+            lines = (at(second, f"/{second}/{n}") for second in range(1_500) for n in range(20))
+            (tmp_path / f"{number}.log").write_bytes(text(*lines))
+        names = [f"{number}.log" for number in range(count)]
+        script = (
+            "import resource, sys\nfrom tailrace._cli import run\n"
+            "run(['top', *sys.argv[1:], '--window', '2s', '--lateness', '1s', '-n', '1'])\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *names], cwd=tmp_path, capture_output=True, check=True
+        )
+        peaks.append(int(ran.stderr.splitlines()[-1]))
+
+    # A chunk of each file is open, which is some thousand lines.
+    assert peaks[1] < peaks[0] + 12_000, peaks
+
+
+def test_more_files_than_may_be_open_by_default_are_merged(tmp_path: Path):
+    names = [f"{number}.log" for number in range(400)]
+    for name in names:
+        (tmp_path / name).write_bytes(text(at(5)))
+
+    def few() -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+
+    ran = subprocess.run(
+        [*COMMAND, "top", *names, "--window", "10s", "--slide", "10s", "--format", "jsonl"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        preexec_fn=few,
+    )
+
+    assert json.loads(ran.stdout)["total"] == 400
+
+
+def test_each_file_has_its_own_format(tmp_path: Path):
+    (tmp_path / "combined.log").write_bytes(text(at(1), at(2)))
+    common = [at(3).rpartition(b' "-"')[0]] * 3
+    (tmp_path / "common.log").write_bytes(text(*common))
+    ran = top("top", "combined.log", "common.log", "--format", "jsonl", cwd=tmp_path)
+
+    assert json.loads(ran.stdout)["rows"] == [{"url": "/a", "count": 5}]
+    said = ran.stderr.decode().splitlines()
+    assert said[0] == "tailrace: combined.log: format combined, all of the first 2 lines agree"
+    assert said[1] == "tailrace: common.log: format common, all of the first 3 lines agree"
+    # A field that common has not decides for one that has it.
+    ran = top("top", "common.log", "--by", "agent", "--format", "jsonl", cwd=tmp_path)
+    assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
+
+
+def test_a_file_that_breaks_off_ends_and_the_others_go_on(tmp_path: Path):
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(text(*[at(1)] * 50_000))[:-20])
+    (tmp_path / "good.log").write_bytes(text(at(2, "/good")))
+    for names in (("cut.gz", "good.log"), ("good.log", "cut.gz")):
+        for window in ([], ["--window", "1m"]):
+            ran = top("top", *names, *window, "--limit", "all", cwd=tmp_path, code=1)
+            assert b"/good" in ran.stdout
+            assert b"cut.gz: ends too early" in ran.stderr
+    with pytest.raises(tr.TailraceError, match="ends too early"):
+        list(tr.from_files(tmp_path / "cut.gz", tmp_path / "good.log").count(by="url").run())
+
+
+def test_gzip_comes_through_a_pipe_as_well(tmp_path: Path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(text(at(1), at(2))) + gzip.compress(text(at(3))))
+    for options in ([], ["--window", "5s"], ["--window", "5s", "--time", "log"]):
+        ran = subprocess.run(
+            ["bash", "-c", 'cat a.gz | "$@"', "-", *COMMAND, "top", "--format", "jsonl", *options],
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        )
+        assert json.loads(ran.stdout.splitlines()[-1])["lines"]["counted"] == 3
+
+
+# --- what has to be waited for --------------------------------------------------------------------
+
+
+def ends(answers: list[dict[str, object]]) -> list[str]:
+    return [str(answer["end"])[11:19] for answer in answers]
+
+
+def test_two_agents_by_log_time_wait_for_each_other_and_neither_is_late():
+    options = ["--lateness", "0s", "--slide", "10s", *BY_LOG]
+    with running("top", FLUME, FLUME, *options) as receiver:
+        first, second = receiver.ports
+        with Sink(first) as fast, Sink(second) as slow:
+            assert fast.batch([at(1, "/fast"), at(25, "/fast")]) == OK
+            assert slow.batch([at(2, "/slow"), at(9, "/slow")]) == OK
+            assert slow.batch([at(12, "/slow")]) == OK
+            answer = wait_for(receiver.snapshots)[0]
+            assert answer["rows"] == [{"url": "/slow", "count": 2}, {"url": "/fast", "count": 1}]
+            assert answer["lines"]["late"] == 0
+            assert ends(receiver.snapshots()) == ["10:00:10"]
+            assert fast.batch([at(26, "/fast")]) == OK
+            assert slow.batch([at(21, "/slow")]) == OK
+            wait_for(lambda: ends(receiver.snapshots()) == ["10:00:10", "10:00:20"])
+        assert receiver.end(signal.SIGTERM) == 0
+
+    last = receiver.snapshots()[-1]
+    assert last["lines"] == {"fed": 7, "counted": 7, "late": 0, "filtered": 0, "rejected": {}}
+
+
+def test_a_silent_agent_is_waited_for_unless_a_timeout_says_for_how_long():
+    options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
+    with running("top", FLUME, FLUME, *options) as receiver, Sink(receiver.ports[0]) as talks:
+        assert talks.batch([at(1), at(11)]) == OK
+        assert receiver.snapshots() == []
+        wait_for(lambda: ends(receiver.snapshots()) == ["10:00:10"])
+        with Sink(receiver.ports[1]) as silent:
+            # What is closed is late, what is open counts.
+            assert silent.batch([at(5), at(12)]) == OK
+        assert receiver.end(signal.SIGTERM) == 0
+
+    lines = receiver.snapshots()[-1]["lines"]
+    assert (lines["counted"], lines["late"]) == (3, 1)
+
+
+def test_without_a_timeout_a_silent_agent_holds_the_answers_back():
+    options = ["--lateness", "0s", "--slide", "10s", *BY_LOG]
+    with running("top", FLUME, FLUME, *options) as receiver, Sink(receiver.ports[0]) as talks:
+        assert talks.batch([at(1), at(11)]) == OK
+        time.sleep(1.5)
+        assert receiver.snapshots() == []
+        assert receiver.end(signal.SIGTERM) == 0
+    assert receiver.snapshots()[-1]["total"] == 1
+
+
+def test_by_header_an_event_has_the_time_that_the_agent_wrote():
+    seconds = BASE.timestamp()
+
+    def stamp(second: float) -> bytes:
+        return str(round((seconds + second) * 1_000)).encode()
+
+    options = ["--time", "header", "--window", "10s", "--batch-interval", "50ms"]
+    with (
+        running("top", FLUME, *options, "--slide", "10s", "--format", "jsonl") as receiver,
+        Sink(receiver.port) as sink,
+    ):
+        # Of their own time the lines are years apart.
+        assert sink.batch([at(10_000_000, "/old"), at(0, "/old")], stamp=stamp(1.5)) == OK
+        assert sink.batch([at(0, "/none")], stamp=None) == OK
+        assert sink.batch([at(0, "/none")], stamp=b"soon") == OK
+        ahead = str(round((time.time() + 7_200) * 1_000)).encode()
+        assert sink.batch([at(0, "/ahead")], stamp=ahead) == OK
+        # Lateness by header is 5 s.
+        assert sink.batch([at(0, "/new")], stamp=stamp(14.999)) == OK
+        assert sink.batch([at(0, "/old")], stamp=stamp(9.9)) == OK
+        assert receiver.snapshots() == []
+        assert sink.batch([at(0, "/new")], stamp=stamp(15)) == OK
+        assert sink.call(b"append", event(at(0, "/late"), stamp(9.9))) == OK
+        answer = wait_for(receiver.snapshots)[0]
+        assert answer["rows"] == [{"url": "/old", "count": 3}]
+        assert receiver.end(signal.SIGTERM) == 0
+
+    lines = receiver.snapshots()[-1]["lines"]
+    assert (lines["counted"], lines["late"]) == (5, 1)
+    assert lines["rejected"] == {"no-time": 2, "future": 1}
+
+
+def test_a_file_a_pipe_and_an_agent_are_one_answer(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(text(at(3, "/file"), at(4, "/file")))
+    options = ["--slide", "10s", *BY_LOG]
+    with (
+        running("top", str(log), "-", FLUME, *options, stdin=subprocess.PIPE) as counting,
+        Sink(counting.port) as sink,
+    ):
+        assert sink.batch([at(5, "/agent")] * 3) == OK
+        pipe = counting.process.stdin
+        assert pipe is not None
+        pipe.write(at(6, "/pipe").decode() + "\n")
+        pipe.close()
+        counting.process.stdin = None
+        wait_for(lambda: any("standard input: format" in line for line in counting.said))
+        assert counting.end(signal.SIGTERM) == 0
+
+    rows = {row["url"]: row["count"] for row in counting.snapshots()[-1]["rows"]}
+    assert rows == {"/file": 2, "/agent": 3, "/pipe": 1}
+    formats = [line for line in counting.said if ": format " in line]
+    assert len(formats) == 3
+
+
+def test_a_file_that_breaks_off_beside_a_live_source_is_named_and_the_rest_goes_on(tmp_path: Path):
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(text(*[at(1)] * 50_000))[:-20])
+    with (
+        running("top", str(cut), FLUME, "--slide", "10s", *BY_LOG) as receiver,
+        Sink(receiver.port) as sink,
+    ):
+        assert sink.batch([at(5, "/agent")]) == OK
+        assert receiver.end(signal.SIGTERM) == 1
+
+    assert any("cut.gz: ends too early" in line for line in receiver.said)
+    assert "/agent" in str(receiver.snapshots()[-1]["rows"])
+
+
+def test_a_named_pipe_in_which_nothing_comes_stops_nobody(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    options = ["--window", "2s", "--time", "arrival", "--format", "jsonl"]
+    for arguments in (("top", *options), ("parse", "--fields", "url")):
+        with (
+            running(arguments[0], str(pipe), FLUME, *arguments[1:]) as counting,
+            Sink(counting.port) as sink,
+        ):
+            assert sink.batch([at(1, "/agent")]) == OK
+            with pipe.open("wb") as writer:
+                writer.write(text(at(2, "/pipe")))
+            wait_for(lambda: "/pipe" in "".join(counting.printed))
+            assert counting.end(signal.SIGTERM) == 0
+        assert "/agent" in "".join(counting.printed)
+
+
+def test_being_slow_makes_no_source_silent(tmp_path: Path):
+    for name, lines in zip(("a.log", "b.log"), interleaved(3), strict=True):
+        (tmp_path / name).write_bytes(text(*lines))
+    port = free_port()
+    files = tr.merge(
+        tr.from_files(tmp_path / "a.log", tmp_path / "b.log"), tr.from_flume(f"127.0.0.1:{port}")
+    )
+    late = []
+    for pause_s in (0, 1.5):
+        # Of the files alone, and beside an agent that says nothing.
+        for query in (tr.from_files(tmp_path / "a.log", tmp_path / "b.log"), files):
+            windows = query.window("10m", every="5m", time="log", idle_timeout="1s")
+            with windows.count(by="url").run() as answers:
+                first = next(answers)
+                time.sleep(pause_s)
+                while answers.lines()["fed"] < 8_000 and next(answers, None) is not None:
+                    pass
+                late.append(answers.lines()["late"])
+            assert first.total > 0
+    assert len(set(late)) == 1, late
+
+
+def test_files_that_have_ended_are_answered_beside_an_agent_that_says_nothing(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(text(at(1), at(11)))
+    options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
+    with running("top", str(log), FLUME, *options) as receiver:
+        wait_for(lambda: ends(receiver.snapshots()) == ["10:00:10"])
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_an_agent_that_tells_no_time_is_silent():
+    options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
+    with (
+        running("top", FLUME, FLUME, *options) as receiver,
+        Sink(receiver.ports[0]) as talks,
+        Sink(receiver.ports[1]) as babbles,
+    ):
+        assert talks.batch([at(1), at(11)]) == OK
+
+        def answered() -> bool:
+            assert babbles.batch([b"no line of a log"]) == OK
+            return ends(receiver.snapshots()) == ["10:00:10"]
+
+        wait_for(answered)
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_empty_events_do_not_keep_the_clock_from_being_looked_at():
+    options = ["--window", "1s", "--slide", "100ms", "--batch-interval", "50ms"]
+    with (
+        running("top", FLUME, FLUME, *options, "--format", "jsonl") as receiver,
+        Sink(receiver.ports[0]) as one,
+        Sink(receiver.ports[1]) as other,
+    ):
+        begun = time.monotonic()
+        while time.monotonic() < begun + 2:
+            assert one.batch([b""]) == OK
+            assert other.batch([b" "]) == OK
+        assert len(receiver.snapshots()) > 5
+        assert receiver.end(signal.SIGTERM) == 0
+
+
+def test_what_an_agent_sent_that_went_away_before_it_was_counted_comes_again_and_counts_once():
+    with running("top", FLUME, "--window", "1h", "--format", "jsonl") as receiver:
+        bodies = [at(second) for second in range(10)]
+        with Sink(receiver.port) as sink:
+            # Held, to see what it looks like; its sender breaks off, as a killed one does.
+            sink.send(sink.frame(b"appendBatch", events(bodies)))
+            time.sleep(0.02)
+            sink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with Sink(receiver.port) as sink:
+            assert sink.batch(bodies) == OK
+        wait_for(lambda: receiver.counted() >= 10)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert receiver.snapshots()[-1]["lines"]["counted"] == 10
+
+
+def test_gzip_that_breaks_off_in_a_pipe_counts_what_came_before(tmp_path: Path):
+    whole = gzip.compress(text(*(at(second, f"/{second % 977}") for second in range(20_000))))
+    (tmp_path / "cut.gz").write_bytes(whole[: len(whole) // 2])
+    options = ["--window", "1h", "--slide", "1h", "--time", "log", "--format", "jsonl"]
+    as_file = top("top", "cut.gz", *options, cwd=tmp_path, code=1)
+    through_pipe = subprocess.run(
+        ["bash", "-c", 'cat cut.gz | "$@"', "-", *COMMAND, "top", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+
+    assert through_pipe.returncode == 1
+    assert b"standard input: ends too early" in through_pipe.stderr
+    last = json.loads(as_file.stdout.splitlines()[-1])
+    assert last["lines"]["counted"] > 5_000
+    assert json.loads(through_pipe.stdout.splitlines()[-1]) == last
+
+
+def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Path):
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(gzip.compress(text(at(1)))[:-5])
+    with running("top", str(cut), FLUME, "--window", "5m") as receiver:
+        wait_for(lambda: any("cut.gz: ends too early" in line for line in receiver.said))
+        assert receiver.end(signal.SIGTERM) == 1
+    assert sum("ends too early" in line for line in receiver.said) == 1
+
+
+def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(text(*[at(1)] * 20_000))
+    (part,) = File(str(log), of=300).parts()
+
+    assert max(len(chunk.data) for chunk in part) <= 32 * 1024 * 1024 // 300
+
+
+# --- which format ---------------------------------------------------------------------------------
+
+
+def test_a_live_stream_is_answered_while_its_format_is_not_known_yet():
+    with running("top", FLUME, "--window", "3s", "--format", "jsonl") as receiver:
+        wait_for(lambda: len(receiver.snapshots()) >= 2)
+        with Sink(receiver.port) as sink:
+            # An event without a line tells nothing, and is answered all the same.
+            assert sink.batch([b""]) == OK
+            assert not any("format" in line for line in receiver.said[1:])
+            common = at(1).rpartition(b' "-"')[0]
+            assert sink.batch([common, common]) == OK
+            wait_for(lambda: receiver.counted() == 2)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    said = [line for line in receiver.said if "format" in line]
+    assert said == [f"tailrace: {FLUME}: format common, all of the first 2 lines agree"]
+
+
+def test_a_thousand_lines_are_enough_at_once_and_none_is_lost_or_late_while_they_are_held():
+    with (
+        running(
+            "top", FLUME, "--window", "1s", "--slide", "100ms", "--format", "jsonl"
+        ) as receiver,
+        Sink(receiver.port) as sink,
+    ):
+        for _ in range(20):
+            assert sink.batch([at(1)] * 100) == OK
+        wait_for(lambda: receiver.counted() == 2_000)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    last = receiver.snapshots()[-1]["lines"]
+    assert (last["fed"], last["counted"], last["late"]) == (2_000, 2_000, 0)
+    # All of them were in some window.
+    assert max(snapshot["total"] for snapshot in receiver.snapshots()) > 0
+
+
+def test_a_slow_pipe_is_not_held_longer_than_a_moment():
+    with running("parse", "-", "--fields", "url", stdin=subprocess.PIPE) as parsing:
+        pipe = parsing.process.stdin
+        assert pipe is not None
+        pipe.write((at(1).decode() + "\n") * 1_000)
+        pipe.flush()
+        wait_for(lambda: len(parsing.printed) == 1_000)
+        pipe.write(at(2, "/b").decode() + "\n")
+        pipe.flush()
+        wait_for(lambda: parsing.printed[-1] == '{"url":"/b"}')
+        pipe.close()
+        parsing.process.stdin = None
+        assert parsing.closed() == 0
+
+
+def test_many_files_of_one_format_are_told_once(tmp_path: Path):
+    names = [f"{number}.log" for number in range(20)]
+    for name in names:
+        (tmp_path / name).write_bytes(text(at(1), at(2)))
+    (tmp_path / "7.log").write_bytes(text(at(1), b"no line of a log"))
+    ran = top("top", *names, cwd=tmp_path)
+
+    said = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
+    assert said == [
+        "tailrace: 0.log: format combined, all of the first 2 lines agree",
+        "tailrace: 7.log: format combined, 1 of the first 2 lines agrees",
+    ]
+
+
+def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
+    (tmp_path / "app.log").write_bytes(b"INFO started\n" * 7)
+    ran = top("top", "app.log", cwd=tmp_path)
+
+    assert b"none of the first 7 lines is of a known format" in ran.stderr
+    assert b"0 counted, 7 rejected" in ran.stderr
+
+
+# --- what cannot be asked -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (tr.merge, "nothing to merge"),
+        (lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")), "merge first"),
+        (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read once"),
+        (tr.from_flume, "no address"),
+        (lambda: tr.from_files("-", follow=True), "no name to follow"),
+        (lambda: tr.from_files("a").window("5s", time="header"), "only events of Flume"),
+        (lambda: tr.from_flume("h:1").window("5s", idle_timeout="5s"), "by arrival no source"),
+        (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "must be at least 1s"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_said(make, said: str):  # noqa: ANN001 - any call
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_a_field_of_two_types_is_refused():
+    both = tr.merge(tr.from_files("a", format="classic"), tr.from_files("b", format="combined"))
+    with pytest.raises(ValueError, match=r"of several types .* give all sources one format"):
+        both.count(by="status").run().__next__()
