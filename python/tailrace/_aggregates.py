@@ -40,7 +40,7 @@ _OF_EVENTS = {"count", "rate"}
 _BOUNDS = {"start", "end"}
 
 # What says how keys moved.
-_CHANGES = {"rank", "moved"}
+_CHANGES = {"rank", "rank_change"}
 
 # What no rows can be ranked by.
 _LISTS = {"top_values"}
@@ -191,7 +191,7 @@ def distinct(field: str | None = None) -> Aggregate:
     >>> window.snapshot().rows
     [{'key': 'a', 'distinct': 2}]
     """
-    return _of("distinct", field)
+    return _of("count_distinct", field)
 
 
 def approx_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggregate:
@@ -216,7 +216,7 @@ def approx_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggr
             f"approx_distinct: an error of {error!r} is not to be had; take one from "
             f"{_LEAST_HLL_ERROR} to {_MOST_HLL_ERROR}"
         )
-    return _of("approx_distinct", field, error=error)
+    return _of("approx_count_distinct", field, error=error)
 
 
 def quantile(
@@ -331,7 +331,7 @@ def asks(
         aggregates: By the names that they have in answers.
         by: The names of the key's fields.
         default: The field of those that name none, if there is such a field.
-        changes: Whether answers have `rank` and `moved` besides.
+        changes: Whether answers have `rank` and `rank_change` besides.
 
     Raises:
         ValueError: A name is that of a field of the key, or one names no field and needs to.

@@ -68,7 +68,7 @@ def count_run(
         by=list(by),
         aggregates=asks(query.aggregates, by, changes=query.changes),
         time="log" if window is None else window.time,
-        shape=shape(
+        settings=shape(
             None if window is None else window.windows,
             limit=query.limit,
             order_by=place_of(query.order_by, query.aggregates),

@@ -17,9 +17,9 @@ __all__ = [
     "Filter",
     "FilterError",
     "Format",
-    "Shape",
     "Table",
     "Window",
+    "WindowSettings",
     "__version__",
     "_debug_build",
     "about",
@@ -63,7 +63,7 @@ class Engine:
         by: list[str],
         aggregates: list[Ask],
         time: Literal["arrival", "header", "log"],
-        shape: Shape,
+        settings: WindowSettings,
         sources: int,
         start_us: int,
         hash_seed: int,
@@ -85,8 +85,8 @@ class Engine:
     def add_source(self) -> int: ...
     def end_source(self, source: int, /) -> None: ...
     def advance(self, now_us: int, /) -> None: ...
-    def leave_out(self, source: int, /) -> None: ...
-    def behind(self) -> int | None: ...
+    def mark_idle(self, source: int, /) -> None: ...
+    def slowest_source(self) -> int | None: ...
     def finish(self) -> None: ...
     def next_snapshot(self) -> Answer | None: ...
     def next_pane(self, *, partials: bool = False) -> Pane | None: ...
@@ -96,25 +96,9 @@ class Engine:
     def key_capacity(self) -> int: ...
 
 @final
-class Shape:
-    def __new__(
-        cls,
-        *,
-        lengths_us: list[int | None],
-        slide_us: int | None,
-        offset_us: int,
-        lateness_us: int,
-        limit: int | None,
-        order_by: int | None,
-        ascending: bool,
-        changes: bool,
-        max_keys: int | None,
-    ) -> Shape: ...
-
-@final
 class Window:
     def __new__(
-        cls, *, by: list[str], aggregates: list[Ask], shape: Shape, hash_seed: int
+        cls, *, by: list[str], aggregates: list[Ask], settings: WindowSettings, hash_seed: int
     ) -> Window: ...
     @property
     def fields(self) -> list[str]: ...
@@ -128,6 +112,22 @@ class Window:
     def export_table(self) -> Table: ...
     def merge(self, data: bytes, /) -> None: ...
     def merge_table(self, table: ArrowStream, /) -> None: ...
+
+@final
+class WindowSettings:
+    def __new__(
+        cls,
+        *,
+        lengths_us: list[int | None],
+        slide_us: int | None,
+        offset_us: int,
+        lateness_us: int,
+        limit: int | None,
+        order_by: int | None,
+        ascending: bool,
+        track_ranks: bool,
+        max_keys: int | None,
+    ) -> WindowSettings: ...
 
 @final
 class Format:

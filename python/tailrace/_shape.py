@@ -76,7 +76,7 @@ def shape(
     changes: bool,
     lateness_us: int,
     max_keys: int | None,
-) -> _core.Shape:
+) -> _core.WindowSettings:
     """
     Return what the core makes windows by, or one answer of everything without them.
 
@@ -84,7 +84,7 @@ def shape(
         TypeError: A number of rows or keys is none.
         ValueError: It is below one.
     """
-    return _core.Shape(
+    return _core.WindowSettings(
         lengths_us=[None] if windows is None else windows.lengths_us,
         slide_us=None if windows is None else windows.slide_us,
         offset_us=0 if windows is None else windows.offset_us,
@@ -92,6 +92,6 @@ def shape(
         limit=checked_count(limit, "top", "rows"),
         order_by=order_by,
         ascending=ascending,
-        changes=changes,
+        track_ranks=changes,
         max_keys=checked_count(max_keys, "max_keys", "keys"),
     )

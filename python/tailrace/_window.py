@@ -56,7 +56,7 @@ class Window:
         top: How many rows a snapshot has at most; every key by default.
         order_by: By which aggregate rows are ranked; by default the first.
         ascending: Whether the least come first instead of the greatest.
-        changes: Whether rows say their `rank`, from 1, and how far they have `moved` up since the
+        changes: Whether rows say their `rank`, from 1, and how far they have moved up since the
             last answer (null where the key was in none), and snapshots which keys are `gone`.
         offset: How far from multiples of *every* windows end: days that begin at 05:00 UTC are
             windows of a day with an offset of `"5h"`.
@@ -103,7 +103,7 @@ class Window:
         self._window = _core.Window(
             by=list(self._by),
             aggregates=asks(asked, self._by, _VALUES, changes=changes),
-            shape=shape(
+            settings=shape(
                 windows,
                 limit=top,
                 order_by=place_of(order_by, asked),

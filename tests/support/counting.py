@@ -9,9 +9,9 @@ from tailrace import _core
 
 def shape(
     window_us: tuple[int, int] | None, *, lateness_us: int = 0, limit: int | None = None
-) -> _core.Shape:
+) -> _core.WindowSettings:
     length, slide = window_us or (None, None)
-    return _core.Shape(
+    return _core.WindowSettings(
         lengths_us=[length],
         slide_us=slide,
         offset_us=0,
@@ -19,7 +19,7 @@ def shape(
         limit=limit,
         order_by=None,
         ascending=False,
-        changes=False,
+        track_ranks=False,
         max_keys=None,
     )
 
@@ -43,6 +43,6 @@ def engine(
     return _core.Engine(
         by=[by],
         aggregates=[("count", "count", [], 0.0, 0.0)],
-        shape=shape(window_us, lateness_us=lateness_us, limit=limit),
+        settings=shape(window_us, lateness_us=lateness_us, limit=limit),
         **settings,
     )

@@ -512,13 +512,13 @@ def test_ranks_say_how_keys_moved_and_which_are_gone() -> None:
     window.add(["d"], times=[2.5])
     first, second, third = window.advance(3)
     assert first.rows == [
-        {"key": "a", "count": 3, "rank": 1, "moved": None},
-        {"key": "b", "count": 2, "rank": 2, "moved": None},
+        {"key": "a", "count": 3, "rank": 1, "rank_change": None},
+        {"key": "b", "count": 2, "rank": 2, "rank_change": None},
     ]
     assert first.gone == []
-    assert [(row["key"], row["moved"]) for row in second.rows] == [("c", 2), ("b", 0)]
+    assert [(row["key"], row["rank_change"]) for row in second.rows] == [("c", 2), ("b", 0)]
     assert second.gone == [{"key": "a"}]
-    assert third.rows == [{"key": "d", "count": 1, "rank": 1, "moved": None}]
+    assert third.rows == [{"key": "d", "count": 1, "rank": 1, "rank_change": None}]
     assert third.gone == [{"key": "c"}, {"key": "b"}]
 
 
@@ -541,7 +541,7 @@ def test_ranks_against_sorting_each_window(found: list[tuple[int, int]], top: in
         assert [row["key"] for row in snapshot.rows] == order[:top]
         for rank, row in enumerate(snapshot.rows, 1):
             old = before.index(row["key"]) + 1 if row["key"] in before else None
-            assert (row["rank"], row["moved"]) == (rank, None if old is None else old - rank)
+            assert (row["rank"], row["rank_change"]) == (rank, None if old is None else old - rank)
         assert snapshot.gone == [{"key": key} for key in shown if key not in order[:top]]
         before, shown = order, order[:top]
 
@@ -698,7 +698,7 @@ def test_after_answers_that_nobody_asked_for_all_keys_are_new() -> None:
     window.advance(50)
     window.add(["a"], times=[52])
     (snapshot, *_) = window.advance(60)
-    assert [(row["key"], row["moved"]) for row in snapshot.rows] == [("a", None)]
+    assert [(row["key"], row["rank_change"]) for row in snapshot.rows] == [("a", None)]
     assert snapshot.gone == []
 
 

@@ -70,7 +70,7 @@ def engine(
         "by": ["host"],
         "aggregates": asks(AGGREGATES, ["host"]),
         "time": "log",
-        "shape": shape(
+        "settings": shape(
             slides("60s", "10s", 0),
             limit=2,
             order_by=None,
@@ -249,7 +249,7 @@ def test_without_windows_there_are_no_panes():
         lateness_us=0,
         max_keys=None,
     )
-    counting = engine(shape=whole)
+    counting = engine(settings=whole)
     feed(counting, [(0, 5, "a", 1, "x")])
     counting.finish()
     assert counting.next_pane() is None
@@ -269,7 +269,7 @@ def window(by: list[str]) -> _core.Window:
     return _core.Window(
         by=by,
         aggregates=asks({"events": tr.count(), "sent": tr.sum("size")}, by),
-        shape=form,
+        settings=form,
         hash_seed=1,
     )
 
@@ -309,7 +309,7 @@ def test_a_source_that_is_added_holds_panes_back_until_it_tells_a_time():
     feed(counting, [(0, 5, "a", 1, "x"), (0, 25, "a", 1, "x")])
     assert [start // SECOND for start, *_ in panes(counting)] == [0]
     assert counting.add_source() == 1
-    assert counting.behind() == 1
+    assert counting.slowest_source() == 1
     feed(counting, [(0, 65, "a", 1, "x")])
     assert counting.next_pane() is None
     feed(counting, [(1, 5, "late", 1, "x"), (1, 25, "b", 1, "x"), (1, 42, "b", 1, "x")])

@@ -1043,14 +1043,14 @@ import json, os, sys
 from tailrace import _core
 
 lateness = int(sys.argv[1])
-shape = _core.Shape(
+shape = _core.WindowSettings(
     lengths_us=[10_000_000], slide_us=1_000_000, offset_us=0, lateness_us=lateness * 1_000_000,
-    limit=10, order_by=None, ascending=False, changes=False,
+    limit=10, order_by=None, ascending=False, track_ranks=False,
     max_keys=None,
 )
 engine = _core.Engine(
     formats=["combined"], by=["url"], aggregates=[("count", "count", [], 0.0, 0.0)], time="log",
-    shape=shape, sources=1, start_us=0, hash_seed=1,
+    settings=shape, sources=1, start_us=0, hash_seed=1,
 )
 origin = {"source": 0, "format": "combined", "now_us": 0, "max_ahead_us": None}
 

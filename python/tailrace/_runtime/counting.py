@@ -121,13 +121,13 @@ class Counting(Processor["Delta", Snapshot]):
 
         The answers do not depend on it.
         """
-        return self._engine.behind() if self._windowed and self._sources > 1 else None
+        return self._engine.slowest_source() if self._windowed and self._sources > 1 else None
 
     def leave_out(self, listened_us: int) -> None:
         """Leave sources that were silent for too long out of the watermark."""
         if self._silence is not None:
             for source in self._silence.too_long(listened_us):
-                self._engine.leave_out(source)
+                self._engine.mark_idle(source)
 
     def tick(self, now_us: int) -> None:
         """Move the clock."""

@@ -183,8 +183,8 @@ impl Engine {
     fn new(query: Query, settings: Settings, [keys, values]: [Vec<Seen>; 2], start: i64) -> Self {
         let by = query.by.iter().map(ToString::to_string);
         let names = by.chain(query.plan.asks().map(|ask| ask.name.clone()));
-        let changes = ["rank", "moved"].iter().filter(|_| settings.changes);
-        let names = names.chain(changes.map(|&name| name.to_owned())).collect();
+        let ranks = ["rank", "rank_change"].iter().filter(|_| settings.track_ranks);
+        let names = names.chain(ranks.map(|&name| name.to_owned())).collect();
         let settings = Settings { plan: query.plan.clone(), ..settings };
         let (clock, since_start) = (settings.clock, settings.lengths.contains(&None));
         let (state, caches) = (State::new(settings, start), Mutex::default());

@@ -226,10 +226,10 @@ proptest! {
             let mut done = vec![0; texts.len()];
             let mut found = Vec::new();
             choices.reverse();
-            while let Some(behind) = state.behind() {
+            while let Some(slowest) = state.slowest_source() {
                 let running: Vec<_> = (0..texts.len()).filter(|&n| done[n] <= texts[n].len()).collect();
                 let (source, count) = match choices.pop() {
-                    _ if by_turns => (behind, 1),
+                    _ if by_turns => (slowest, 1),
                     Some((index, count)) => (*index.get(&running), count),
                     None => (running[0], usize::MAX),
                 };
@@ -379,7 +379,7 @@ fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
     };
     state.apply(&absorb(&query, &[line(1, b"/a"), line(5, b"/a")].concat(), 0));
     assert_eq!(ends(&mut state), [2]);
-    assert_eq!((state.add_source(), state.behind()), (1, Some(1)));
+    assert_eq!((state.add_source(), state.slowest_source()), (1, Some(1)));
     state.apply(&absorb(&query, &line(9, b"/a"), 0));
     assert_eq!(ends(&mut state), []);
     // Of its lines one is of a pane that is closed, and one was passed by itself.
@@ -420,7 +420,7 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
     state.apply(&at(10, 0));
     state.apply(&at(20, 0));
     assert_eq!(end(&mut state), None, "the second source has said nothing");
-    state.leave_out(1);
+    state.mark_idle(1);
     assert_eq!(end(&mut state), Some(16), "the window after 10 is empty at 16");
     // What is no line of a log tells no time.
     state.apply(&absorb(&query, b"nothing", 1));
@@ -433,12 +433,12 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
     assert_eq!((state.lines().late, state.lines().counted), (1, 5));
     assert_eq!(end(&mut state), None);
     // With all of them silent the one that came furthest counts, also if it has ended.
-    state.leave_out(1);
+    state.mark_idle(1);
     assert_eq!(end(&mut state), Some(36));
     state.apply(&at(41, 1));
     state.apply(&at(50, 0));
     state.end_source(0);
-    state.leave_out(1);
+    state.mark_idle(1);
     assert_eq!(end(&mut state), Some(47));
 }
 

@@ -46,7 +46,7 @@ impl Shape {
             sources: 1,
             limit: None,
             order: Order { by: None, ascending: false },
-            changes: false,
+            track_ranks: false,
             max_keys: self.max_keys,
             plan: all(),
             keys: vec![Kind::Text; self.fields],
@@ -89,7 +89,7 @@ fn plan_of(what: &[(&str, usize)]) -> Plan {
         what: what.to_owned(),
         fields: vec!["size".to_owned(); fields],
         number: if what == "top_values" { 3.0 } else { 0.5 },
-        error: if matches!(what, "quantile" | "approx_distinct") { 0.05 } else { 0.0 },
+        error: if matches!(what, "quantile" | "approx_count_distinct") { 0.05 } else { 0.0 },
     };
     Plan::new(what.iter().map(ask).collect(), &Seed::new(1))
         .unwrap_or_else(|error| unreachable!("{error:?}"))

@@ -44,14 +44,14 @@ pub(crate) struct PyEngine(Engine);
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, formats, by, aggregates, time, shape, sources, start_us, hash_seed,
+    #[pyo3(signature = (*, formats, by, aggregates, time, settings, sources, start_us, hash_seed,
                         filter=None))]
     fn new(
         formats: Vec<FormatArg<'_>>,
         by: Vec<String>,
         aggregates: Vec<AskArg>,
         time: &str,
-        shape: PyRef<'_, Shape>,
+        settings: PyRef<'_, WindowSettings>,
         sources: usize,
         start_us: i64,
         hash_seed: u64,
@@ -66,7 +66,7 @@ impl PyEngine {
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<_>>()?;
         let filter = filter.map(|filter| filter.0.clone());
         let logs = Logs { formats, time, filter, sources, start: start_us };
-        let engine = Engine::of_logs(by, asks(aggregates), shape.0.clone(), hash_seed, logs);
+        let engine = Engine::of_logs(by, asks(aggregates), settings.0.clone(), hash_seed, logs);
         engine.map(Self).map_err(error)
     }
 
@@ -117,13 +117,13 @@ impl PyEngine {
 
     /// Leaves a source that was silent for too long out of the watermark.
     #[pyo3(signature = (source, /))]
-    fn leave_out(&self, py: Python<'_>, source: usize) -> PyResult<()> {
-        py.detach(|| self.0.with(|state| state.leave_out(source))).map_err(error)
+    fn mark_idle(&self, py: Python<'_>, source: usize) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.mark_idle(source))).map_err(error)
     }
 
     /// The source to read next, so that the fewest panes stay open.
-    fn behind(&self, py: Python<'_>) -> PyResult<Option<usize>> {
-        py.detach(|| self.0.with(|state| state.behind())).map_err(error)
+    fn slowest_source(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        py.detach(|| self.0.with(|state| state.slowest_source())).map_err(error)
     }
 
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
@@ -167,16 +167,16 @@ pub(crate) fn asks(aggregates: Vec<AskArg>) -> Vec<Ask> {
 }
 
 /// How far windows look back and how often they are answered, and how.
-#[pyclass(name = "Shape", module = "tailrace._core", frozen)]
-pub(crate) struct Shape(pub(crate) Settings);
+#[pyclass(name = "WindowSettings", module = "tailrace._core", frozen)]
+pub(crate) struct WindowSettings(pub(crate) Settings);
 
 #[pymethods]
-impl Shape {
+impl WindowSettings {
     /// Without a slide there is one window of everything; a length that is None is since the
     /// start.
     #[new]
     #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
-                        ascending, changes, max_keys))]
+                        ascending, track_ranks, max_keys))]
     fn new(
         lengths_us: Vec<Option<i64>>,
         slide_us: Option<i64>,
@@ -185,13 +185,13 @@ impl Shape {
         limit: Option<usize>,
         order_by: Option<usize>,
         ascending: bool,
-        changes: bool,
+        track_ranks: bool,
         max_keys: Option<usize>,
     ) -> PyResult<Self> {
         let order = Order { by: order_by, ascending };
         let settings = Settings::of_windows(&lengths_us, slide_us, offset_us, lateness_us);
         settings
-            .map(|settings| Self(Settings { limit, order, changes, max_keys, ..settings }))
+            .map(|settings| Self(Settings { limit, order, track_ranks, max_keys, ..settings }))
             .map_err(error)
     }
 }

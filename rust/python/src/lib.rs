@@ -32,7 +32,7 @@ mod _core {
     #[pymodule_export]
     use super::BatchError;
     #[pymodule_export]
-    use crate::engine::{PyDelta, PyEngine, Shape};
+    use crate::engine::{PyDelta, PyEngine, WindowSettings};
     #[pymodule_export]
     use crate::events::PyBatcher;
     #[pymodule_export]

@@ -8,7 +8,7 @@ use tailrace_core::{Engine, State};
 
 use crate::columns::{given, table};
 use crate::convert::{Answer, Pane, answer, error, next_pane};
-use crate::engine::{AskArg, Shape, asks};
+use crate::engine::{AskArg, WindowSettings, asks};
 use crate::lines::PyTable;
 
 /// Aggregates of keys in panes of their time.
@@ -18,14 +18,14 @@ pub(crate) struct PyWindow(Engine);
 #[pymethods]
 impl PyWindow {
     #[new]
-    #[pyo3(signature = (*, by, aggregates, shape, hash_seed))]
+    #[pyo3(signature = (*, by, aggregates, settings, hash_seed))]
     fn new(
         by: Vec<String>,
         aggregates: Vec<AskArg>,
-        shape: PyRef<'_, Shape>,
+        settings: PyRef<'_, WindowSettings>,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let engine = Engine::of_events(by, asks(aggregates), shape.0.clone(), hash_seed);
+        let engine = Engine::of_events(by, asks(aggregates), settings.0.clone(), hash_seed);
         engine.map(Self).map_err(error)
     }
 

@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub other: Option<u64>,
     /// Where it was asked how keys moved, those that were rows of the last answer and are not of
     /// this one.
-    pub gone: Option<Rows>,
+    pub dropped: Option<Rows>,
     /// Where all lines up to the end of the window went.
     pub lines: Counters,
 }
@@ -68,7 +68,7 @@ impl Asked<'_> {
         mut ranking: Option<&mut Ranking>,
         lines: Counters,
     ) -> Snapshot {
-        let Settings { order, limit, changes, .. } = self.settings;
+        let Settings { order, limit, track_ranks, .. } = self.settings;
         let (start, end) = self.bounds;
         let cell = self.cells(totals);
         let other = other.filter(|&id| totals.count(id) > 0);
@@ -88,13 +88,13 @@ impl Asked<'_> {
             None => ranker.top(*limit),
         };
         let changes = match ranking {
-            Some(ranking) if *changes => Some(ranking.changes(&ids, self.keys)),
+            Some(ranking) if *track_ranks => Some(ranking.changes(&ids, self.keys)),
             _ => None,
         };
         let mut rows = self.rows(&ids, other, |place, id| cell(place, id, totals.count(id)));
-        if self.settings.changes {
-            let moved = changes.as_ref().map_or(&[][..], |changes| &changes.moved);
-            rows.columns.extend(ranks(ids.len(), other.is_some(), moved));
+        if *track_ranks {
+            let rank_changes = changes.as_ref().map_or(&[][..], |changes| &changes.rank_changes);
+            rows.columns.extend(ranks(ids.len(), other.is_some(), rank_changes));
         }
         Snapshot {
             back,
@@ -104,7 +104,7 @@ impl Asked<'_> {
             total: totals.total(),
             rows,
             other: other.map(|id| totals.count(id)),
-            gone: changes.map(|changes| self.keys_of(&changes.gone)),
+            dropped: changes.map(|changes| self.keys_of(&changes.dropped)),
             lines,
         }
     }
@@ -176,12 +176,12 @@ impl Asked<'_> {
 }
 
 /// Columns of ranks from 1, and of how far up each has come.
-fn ranks(rows: usize, has_other: bool, moved: &[Option<i64>]) -> [Column; 2] {
+fn ranks(rows: usize, has_other: bool, rank_changes: &[Option<i64>]) -> [Column; 2] {
     let mut columns = [0, 1].map(|_| Builder::new(Kind::Int, false, false));
     for (place, rank) in (0..rows).zip(1_i128..) {
         columns[0].push(Cell::Int(rank));
-        let moved = moved.get(place).copied().flatten();
-        columns[1].push(moved.map_or(Cell::Null, |moved| Cell::Int(moved.into())));
+        let change = rank_changes.get(place).copied().flatten();
+        columns[1].push(change.map_or(Cell::Null, |change| Cell::Int(change.into())));
     }
     if has_other {
         for column in &mut columns {

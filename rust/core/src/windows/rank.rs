@@ -196,28 +196,28 @@ impl Ranking {
     /// where it is new. And the keys that were shown then and are not any more.
     pub(crate) fn changes(&mut self, ids: &[u32], keys: &KeyTable) -> Changes {
         let rank_of = |ranks: &[u32], id: u32| ranks.get(id as usize).copied().unwrap_or(0);
-        let moved = (1..).zip(ids).map(|(rank, &id)| match rank_of(&self.ranks, id) {
+        let rank_changes = (1..).zip(ids).map(|(rank, &id)| match rank_of(&self.ranks, id) {
             0 => None,
             before => Some(i64::from(before) - rank),
         });
-        let moved = moved.collect();
+        let rank_changes = rank_changes.collect();
         self.ranks.clear();
         self.ranks.resize(keys.capacity(), 0);
         for (rank, &id) in (1..).zip(&self.order) {
             self.ranks[id as usize] = rank;
         }
         let now: BTreeSet<KeyBytes<'_>> = ids.iter().map(|&id| keys.key(id)).collect();
-        let mut gone = std::mem::take(&mut self.shown);
-        gone.retain(|key| !now.contains(&key.as_deref()));
+        let mut dropped = std::mem::take(&mut self.shown);
+        dropped.retain(|key| !now.contains(&key.as_deref()));
         self.shown = ids.iter().map(|&id| keys.key(id).map(Into::into)).collect();
-        Changes { moved, gone }
+        Changes { rank_changes, dropped }
     }
 }
 
 /// What is different from the last answer.
 pub(crate) struct Changes {
-    pub(crate) moved: Vec<Option<i64>>,
-    pub(crate) gone: Vec<Option<Box<[u8]>>>,
+    pub(crate) rank_changes: Vec<Option<i64>>,
+    pub(crate) dropped: Vec<Option<Box<[u8]>>>,
 }
 
 /// A key and its count; the greater of two ranks before the other.

@@ -33,7 +33,7 @@ pub struct Settings {
     /// By what rows are ranked.
     pub order: Order,
     /// Whether answers say how keys moved since the last one.
-    pub changes: bool,
+    pub track_ranks: bool,
     /// How many keys a window has at most; the others are one row.
     pub max_keys: Option<usize>,
     /// What is asked of each key.
@@ -65,7 +65,7 @@ impl Settings {
             sources: 0,
             limit: None,
             order: Order { by: None, ascending: false },
-            changes: false,
+            track_ranks: false,
             max_keys: None,
             plan: Plan::default(),
             keys: Vec::new(),
@@ -95,7 +95,7 @@ impl Settings {
             sources: 1,
             limit: None,
             order: Order { by: None, ascending: false },
-            changes: false,
+            track_ranks: false,
             max_keys: None,
             plan: Plan::counting(),
             keys: vec![kind],

@@ -66,7 +66,7 @@ impl State {
                 &settings.plan,
                 lengths,
                 settings.max_keys,
-                panes.is_some() && (settings.limit.is_none() || settings.changes),
+                panes.is_some() && (settings.limit.is_none() || settings.track_ranks),
             ),
             told: usize::MAX,
             first: None,
@@ -176,13 +176,13 @@ impl State {
     }
 
     /// Leaves a source that was silent for too long out of the watermark, until it tells a time.
-    pub fn leave_out(&mut self, source: usize) {
-        self.watermark.leave_out(source);
+    pub fn mark_idle(&mut self, source: usize) {
+        self.watermark.mark_idle(source);
     }
 
     /// The source that holds the watermark back; to read it first keeps the fewest panes open.
-    pub fn behind(&self) -> Option<usize> {
-        self.watermark.behind()
+    pub fn slowest_source(&self) -> Option<usize> {
+        self.watermark.slowest_source()
     }
 
     /// Before which time events are late, where the clock is moved by hand.

@@ -69,7 +69,7 @@ impl Watermark {
     }
 
     /// Leaves a source that was silent for too long out, until it tells a time.
-    pub(super) fn leave_out(&mut self, source: usize) {
+    pub(super) fn mark_idle(&mut self, source: usize) {
         if let Some(source) = self.sources.get_mut(source) {
             source.idle = true;
         }
@@ -93,7 +93,7 @@ impl Watermark {
     }
 
     /// The source that holds it back.
-    pub(super) fn behind(&self) -> Option<usize> {
+    pub(super) fn slowest_source(&self) -> Option<usize> {
         let running = self.sources.iter().enumerate().filter(|(_, source)| !source.ended);
         running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
     }

@@ -1,6 +1,6 @@
 //! All aggregates.
 
-use super::approx_distinct::ApproxDistinct;
+use super::approx_count_distinct::ApproxCountDistinct;
 use super::column::{Column, Parts};
 use super::count::Count;
 use super::ends::End;
@@ -96,13 +96,13 @@ pub const LIST: &[Known] = &[
     },
     row("var", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
     row("std", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
-    row("distinct", "values", Takes::All, int, |_, seed| ValueParts::column(seed)),
+    row("count_distinct", "values", Takes::All, int, |_, seed| ValueParts::column(seed)),
     Known {
         lists: true,
         ..row("top_values", "values", Takes::All, same, |_, seed| ValueParts::column(seed))
     },
-    row("approx_distinct", "approx_distinct", Takes::All, int, |ask, _| {
-        Parts::column(ApproxDistinct::new(ask.error))
+    row("approx_count_distinct", "approx_count_distinct", Takes::All, int, |ask, _| {
+        Parts::column(ApproxCountDistinct::new(ask.error))
     }),
     row("quantile", "quantile", Takes::Numbers, float, |ask, _| {
         Parts::column(Quantile::new(ask.error))

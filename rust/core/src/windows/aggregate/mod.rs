@@ -8,15 +8,15 @@
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
 //! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
 
-mod approx_distinct;
+mod approx_count_distinct;
 mod candidates;
 mod codes;
 mod column;
 #[cfg(test)]
 mod costs;
 mod count;
+mod count_distinct;
 mod counts;
-mod distinct;
 mod ends;
 mod exact;
 mod extreme;

@@ -8,7 +8,7 @@ use super::codes::{self, Codes};
 use super::column::{Column, Totals};
 use super::counts::{Count, Counts};
 use super::values::{Told, hash_text};
-use super::{Cell, Input, Scope, distinct, top_values};
+use super::{Cell, Input, Scope, count_distinct, top_values};
 use crate::ground::Value;
 use crate::windows::bytes::{get, put};
 use crate::windows::keys::{Seed, id_of};
@@ -390,7 +390,7 @@ impl Totals for ValueTotals {
         let counts = self.keys.get(key as usize).unwrap_or(&none);
         match scope.ask.what.as_str() {
             "top_values" => top_values::emit(counts.iter(), &self.codes, scope),
-            _ => distinct::emit(counts.len()),
+            _ => count_distinct::emit(counts.len()),
         }
     }
 }
@@ -576,7 +576,7 @@ mod tests {
         fn each_key_has_its_own_values(
             panes in prop::collection::vec(pane(), 0..12), length in 1..6_usize,
         ) {
-            let ask = asks("distinct", 0.0, 0.0);
+            let ask = asks("count_distinct", 0.0, 0.0);
             let (mut totals, mut held) = (totals(), VecDeque::new());
             for (number, (events, how)) in (0..).zip(&panes) {
                 let (pane, entries) = assemble(events, *how);

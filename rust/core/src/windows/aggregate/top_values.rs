@@ -11,7 +11,7 @@ const DEFAULT: usize = 3;
 
 /// The values that came most often, each with its count, ties by value.
 ///
-/// Exact, over the column of `distinct`, where its cost and bytes are stated. To say it takes one
+/// Exact, over the column of `count_distinct`, where its cost and bytes are stated. To say it takes one
 /// look at every value of the key, and memory for twice as many as are asked.
 pub(super) fn emit(
     counts: impl Iterator<Item = (u32, u64)>,

@@ -37,9 +37,9 @@ const LOOKED_AT: usize = 512;
 /// search longer, but never than the pairs there are, which their number bounds.
 ///
 /// The hash has no secret, as sketches of several processes merge. Who chooses values to that end
-/// can make their number look larger or smaller; where that matters, `distinct` is exact.
+/// can make their number look larger or smaller; where that matters, `count_distinct` is exact.
 #[derive(Clone, Debug)]
-pub(super) struct ApproxDistinct {
+pub(super) struct ApproxCountDistinct {
     precision: u32,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Total {
     ranks: Option<Box<Ranks>>,
 }
 
-impl ApproxDistinct {
+impl ApproxCountDistinct {
     /// With at most this error, as far as 2^4 to 2^16 registers go; the usual one if it is none.
     pub(super) fn new(error: f64) -> Self {
         let error = if error > 0.0 { error } else { DEFAULT_ERROR };
@@ -175,7 +175,7 @@ fn tau(share: f64) -> f64 {
     }
 }
 
-impl super::Aggregate for ApproxDistinct {
+impl super::Aggregate for ApproxCountDistinct {
     type Part = Part;
 
     #[inline]
@@ -255,7 +255,7 @@ impl super::Aggregate for ApproxDistinct {
     }
 }
 
-impl super::Windowed for ApproxDistinct {
+impl super::Windowed for ApproxCountDistinct {
     type Total = Total;
 
     fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
@@ -472,7 +472,7 @@ mod tests {
     const ERRORS: [f64; 4] = [0.5, 0.13, DEFAULT_ERROR, 0.0082];
 
     /// The highest ranks, with no thought of memory.
-    fn registers(sketch: &ApproxDistinct, values: &[Cell]) -> Vec<u8> {
+    fn registers(sketch: &ApproxCountDistinct, values: &[Cell]) -> Vec<u8> {
         let mut all = vec![0; 1 << sketch.precision];
         for value in values {
             part_of(sketch, std::slice::from_ref(value)).each(|register, rank| {
@@ -482,7 +482,7 @@ mod tests {
         all
     }
 
-    fn afresh(sketch: &ApproxDistinct, values: &[Cell]) -> Cell {
+    fn afresh(sketch: &ApproxCountDistinct, values: &[Cell]) -> Cell {
         let mut ranks = [0; 62];
         for rank in registers(sketch, values) {
             ranks[usize::from(rank)] += 1;
@@ -502,8 +502,8 @@ mod tests {
             panes in panes(ints(), 300), length in 1..12_i64,
             error in prop::sample::select(&ERRORS[..]),
         ) {
-            let sketch = ApproxDistinct::new(error);
-            let ask = asks("approx_distinct", 0.0, error);
+            let sketch = ApproxCountDistinct::new(error);
+            let ask = asks("approx_count_distinct", 0.0, error);
             slide(&sketch, &scope(&ask, Kind::Int), &panes, length, |cell, values| {
                 assert_eq!(*cell, afresh(&sketch, values));
             });
@@ -514,7 +514,7 @@ mod tests {
             panes in prop::collection::vec(prop::collection::vec(ints(), 0..100), 1..30),
             stays in 0..30_usize,
         ) {
-            let sketch = ApproxDistinct::new(0.13);
+            let sketch = ApproxCountDistinct::new(0.13);
             let parts: Vec<_> = panes.iter().map(|values| part_of(&sketch, values)).collect();
             let mut total = Total::default();
             (0..).zip(&parts).for_each(|(pane, part)| sketch.enter(&mut total, part, pane));
@@ -546,8 +546,8 @@ mod tests {
 
         #[test]
         fn values_of_all_kinds_are_told_apart(panes in panes(mixed(), 20), length in 1..6_i64) {
-            let sketch = ApproxDistinct::new(0.0);
-            let ask = asks("approx_distinct", 0.0, 0.0);
+            let sketch = ApproxCountDistinct::new(0.0);
+            let ask = asks("approx_count_distinct", 0.0, 0.0);
             slide(&sketch, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
                 assert_eq!(*cell, afresh(&sketch, values));
             });
@@ -558,7 +558,7 @@ mod tests {
             groups in prop::collection::vec(prop::collection::vec(ints(), 0..600), 0..5),
             error in prop::sample::select(&ERRORS[..]),
         ) {
-            merges_in_any_order(&ApproxDistinct::new(error), &groups);
+            merges_in_any_order(&ApproxCountDistinct::new(error), &groups);
         }
 
         #[test]
@@ -568,7 +568,7 @@ mod tests {
             changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
             error in prop::sample::select(&ERRORS[..]),
         ) {
-            let sketch = ApproxDistinct::new(error);
+            let sketch = ApproxCountDistinct::new(error);
             survives_changes(&sketch, &values, &changes);
             reads_only_what_is_written(&sketch, &bytes);
             bytes[0] = sketch.precision.to_le_bytes()[0];
@@ -577,7 +577,7 @@ mod tests {
     }
 
     /// The error of the estimate of so many values, in standard errors.
-    fn deviation(sketch: &ApproxDistinct, number: u32, seed: u64, text: bool) -> f64 {
+    fn deviation(sketch: &ApproxCountDistinct, number: u32, seed: u64, text: bool) -> f64 {
         let mut part = Part::default();
         for value in 0..u64::from(number) {
             let value = seed << 32 | value;
@@ -586,7 +586,7 @@ mod tests {
                 if text { Value::Text(word.as_bytes()) } else { Value::Int(value.cast_signed()) };
             sketch.add(&mut part, &Input { value, second: Value::Null, time: None });
         }
-        let ask = asks("approx_distinct", 0.0, 0.0);
+        let ask = asks("approx_count_distinct", 0.0, 0.0);
         let Cell::Int(estimate) = sketch.emit_part(&part, &scope(&ask, Kind::Int)) else {
             panic!("no number")
         };
@@ -599,7 +599,7 @@ mod tests {
     fn estimates_are_within_four_standard_errors() {
         let (mut cases, mut squares) = (0.0, 0.0);
         for (error, most) in [(0.13, 3e5), (DEFAULT_ERROR, 1e6), (0.005, 3e5)] {
-            let sketch = ApproxDistinct::new(error);
+            let sketch = ApproxCountDistinct::new(error);
             for seed in 0..40_u32 {
                 let number = f64::powf(most, f64::from(seed) / 39.0);
                 #[expect(
@@ -623,7 +623,7 @@ mod tests {
 
     #[test]
     fn the_error_says_how_many_registers_there_are() {
-        let precision = |error| ApproxDistinct::new(error).precision;
+        let precision = |error| ApproxCountDistinct::new(error).precision;
         assert_eq!(precision(DEFAULT_ERROR), 12);
         assert_eq!(precision(0.016_25), 12);
         assert_eq!(precision(0.016), 13);
@@ -633,7 +633,7 @@ mod tests {
 
     #[test]
     fn what_was_written_with_another_precision_is_not_read() {
-        let bytes = bytes_of(&ApproxDistinct::new(0.1), &Part::default());
-        assert!(ApproxDistinct::new(0.2).decode(&mut bytes.as_slice()).is_none());
+        let bytes = bytes_of(&ApproxCountDistinct::new(0.1), &Part::default());
+        assert!(ApproxCountDistinct::new(0.2).decode(&mut bytes.as_slice()).is_none());
     }
 }

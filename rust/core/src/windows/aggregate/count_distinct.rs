@@ -6,7 +6,7 @@ use super::Cell;
 ///
 /// Exact. What leaves is subtracted, so how often each value came has to be known: that is the
 /// column of `tally.rs`, of `top_values` too, where its cost and bytes are stated. What is many
-/// values for too little memory is for `approx_distinct`.
+/// values for too little memory is for `approx_count_distinct`.
 pub(super) fn emit(values: usize) -> Cell {
     Cell::Int(values as i128)
 }
@@ -42,7 +42,7 @@ mod tests {
     proptest! {
         #[test]
         fn values_of_the_window_are_counted_once(panes in panes(mixed(), 40), length in 1..12_i64) {
-            let ask = asks("distinct", 0.0, 0.0);
+            let ask = asks("count_distinct", 0.0, 0.0);
             slide(&Values, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
                 let names: BTreeSet<_> = values.iter().filter_map(name).collect();
                 assert_eq!(*cell, Cell::Int(names.len() as i128));
