@@ -3,7 +3,7 @@
 use super::named::Made;
 use super::prefix::behind_prefix;
 use super::spec::written;
-use super::template::{self, Part, Shape, Slot, Template};
+use super::template::{self, Part, Slot, Syntax, Template};
 use super::{Format, Matcher, Span};
 
 /// A piece of a line.
@@ -135,7 +135,7 @@ fn told_by_look(template: &Template, part: usize, line: &[u8], spans: &[Span]) -
     });
     let is_told = |slot: &Slot, span: &Span| {
         let text = span.of(line).unwrap_or_default();
-        !matches!(slot.shape, Shape::Word | Shape::Free) && text.iter().any(u8::is_ascii_digit)
+        !matches!(slot.syntax, Syntax::Word | Syntax::Free) && text.iter().any(u8::is_ascii_digit)
     };
     slots.zip(spans).filter(|(slot, span)| is_told(slot, span)).count()
 }

@@ -7,7 +7,7 @@
 //! end, and `{...}` at the end lets more follow behind a blank. Two braces of a kind are one that
 //! stands in the line.
 
-use super::{Part, Shape, Slot, Template, TemplateError};
+use super::{Part, Slot, Syntax, Template, TemplateError};
 use crate::text::format::names;
 use crate::text::format::read::Read;
 use crate::text::format::time::TimeFormat;
@@ -134,12 +134,12 @@ impl Compiler<'_> {
             let message = format!("{name} is there already; name one of them otherwise, or {{}}");
             return Err(self.error(length, &message));
         }
-        let (shape, read) = match kind {
+        let (syntax, read) = match kind {
             Some(kind) => self.typed(name, kind, length)?,
             None => self.untyped(name),
         };
         let written = (self.at, self.at + length);
-        Ok(Slot { name: name.to_owned(), shape, read, written })
+        Ok(Slot { name: name.to_owned(), syntax, read, written })
     }
 
     fn has(&self, name: &str) -> bool {
@@ -147,26 +147,31 @@ impl Compiler<'_> {
         self.template.parts.iter().any(is_it)
     }
 
-    fn untyped(&mut self, name: &str) -> (Shape, Read) {
+    fn untyped(&mut self, name: &str) -> (Syntax, Read) {
         let read = names::known(name).map_or(Read::Text, |known| known.read.clone());
-        let shape = match &read {
-            Read::Request => Shape::Free,
+        let syntax = match &read {
+            Read::Request => Syntax::Free,
             Read::Text | Read::Verbatim => {
                 self.untyped.push(self.template.parts.len());
-                Shape::Word
+                Syntax::Word
             }
-            Read::Int if name == "status" => Shape::Status,
-            read => shape(name, read),
+            Read::Int if name == "status" => Syntax::Status,
+            read => syntax_of(name, read),
         };
-        (shape, read)
+        (syntax, read)
     }
 
-    fn typed(&self, name: &str, kind: &str, length: usize) -> Result<(Shape, Read), TemplateError> {
+    fn typed(
+        &self,
+        name: &str,
+        kind: &str,
+        length: usize,
+    ) -> Result<(Syntax, Read), TemplateError> {
         let time = kind.strip_prefix("time(").map(|text| text.strip_suffix(')'));
         let read = match (kind, time) {
-            ("word", _) => return Ok((Shape::Word, Read::Text)),
-            ("text", _) if name == "request" => return Ok((Shape::Free, Read::Request)),
-            ("text", _) => return Ok((Shape::Free, Read::Text)),
+            ("word", _) => return Ok((Syntax::Word, Read::Text)),
+            ("text", _) if name == "request" => return Ok((Syntax::Free, Read::Request)),
+            ("text", _) => return Ok((Syntax::Free, Read::Text)),
             ("int", _) => Read::Int,
             ("float", _) => Read::Float,
             ("s", _) => Read::Seconds(0),
@@ -188,9 +193,9 @@ impl Compiler<'_> {
             (_, Some(None)) => {
                 return Err(self.error(length, "the parenthesis of time( is not closed"));
             }
-            _ => return Err(self.error(length, &unknown(kind))),
+            _ => return Err(self.error(length, &unknown_type(kind))),
         };
-        Ok((shape(name, &read), read))
+        Ok((syntax_of(name, &read), read))
     }
 
     /// Text between quotes may have blanks.
@@ -205,7 +210,7 @@ impl Compiler<'_> {
                 && opens
                 && closes
             {
-                slot.shape = Shape::Free;
+                slot.syntax = Syntax::Free;
             }
         }
         if parts.iter().any(|part| matches!(part, Part::Field(_))) {
@@ -221,24 +226,24 @@ impl Compiler<'_> {
 }
 
 /// What a field looks like by its type.
-fn shape(name: &str, read: &Read) -> Shape {
+fn syntax_of(name: &str, read: &Read) -> Syntax {
     match read {
-        Read::Time(_) => Shape::Time,
+        Read::Time(_) => Syntax::Time,
         // Of several upstreams nginx lists each.
         Read::Int | Read::Float | Read::Seconds(_) if name.starts_with("upstream_") => {
-            Shape::Numbers
+            Syntax::Numbers
         }
-        Read::Int => Shape::Int,
-        Read::Float | Read::Seconds(_) => Shape::Number,
-        Read::Verbatim | Read::Text | Read::Request | Read::Query => Shape::Word,
+        Read::Int => Syntax::Int,
+        Read::Float | Read::Seconds(_) => Syntax::Number,
+        Read::Verbatim | Read::Text | Read::Request | Read::Query => Syntax::Word,
     }
 }
 
-fn unknown(kind: &str) -> String {
+fn unknown_type(kind: &str) -> String {
     let name = kind.split_once('(').map_or(kind, |(name, _)| name);
     let near = TYPES
         .iter()
-        .map(|known| (distance(name, known.trim_end_matches("(...)")), known))
+        .map(|known| (edit_distance(name, known.trim_end_matches("(...)")), known))
         .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
         .min();
     match near {
@@ -248,7 +253,7 @@ fn unknown(kind: &str) -> String {
 }
 
 /// How many characters have to be changed to make one word of another.
-fn distance(one: &str, other: &str) -> usize {
+fn edit_distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (count, from) in one.bytes().enumerate() {
         let mut diagonal = row[0];
@@ -271,15 +276,15 @@ mod tests {
         Part::Literal(text.into())
     }
 
-    fn field(name: &str, shape: Shape, read: Read, written: (usize, usize)) -> Part {
-        Part::Field(Slot { name: name.to_owned(), shape, read, written })
+    fn field(name: &str, syntax: Syntax, read: Read, written: (usize, usize)) -> Part {
+        Part::Field(Slot { name: name.to_owned(), syntax, read, written })
     }
 
     /// Shape and type of a template's only field.
-    fn only(text: &str) -> (Shape, Read) {
+    fn only(text: &str) -> (Syntax, Read) {
         let template = compile(text).unwrap();
         let mut slots = template.parts.into_iter().filter_map(|part| match part {
-            Part::Field(slot) => Some((slot.shape, slot.read)),
+            Part::Field(slot) => Some((slot.syntax, slot.read)),
             Part::Literal(_) => None,
         });
         let slot = slots.next().unwrap();
@@ -291,11 +296,11 @@ mod tests {
     fn a_template_is_literals_and_fields() {
         let template = compile(r#"{host} "{request}"{?} {{{x:ms}}}{...}"#).unwrap();
         let parts = [
-            field("host", Shape::Word, Read::Text, (0, 6)),
+            field("host", Syntax::Word, Read::Text, (0, 6)),
             literal(" \""),
-            field("request", Shape::Free, Read::Request, (8, 17)),
+            field("request", Syntax::Free, Read::Request, (8, 17)),
             literal("\" {"),
-            field("x", Shape::Number, Read::Seconds(-3), (24, 30)),
+            field("x", Syntax::Number, Read::Seconds(-3), (24, 30)),
             literal("}"),
         ];
         assert_eq!(template, Template { parts: parts.into(), open: true, ends: vec![3] });
@@ -304,18 +309,18 @@ mod tests {
     #[test]
     fn a_name_has_its_usual_type_and_others_are_words() {
         for (text, expected) in [
-            ("{host}", (Shape::Word, Read::Text)),
-            ("{whatever}", (Shape::Word, Read::Text)),
-            ("\"{agent}\"", (Shape::Free, Read::Text)),
-            ("\"{whatever}\"", (Shape::Free, Read::Text)),
-            ("\"{whatever:word}\"", (Shape::Word, Read::Text)),
-            ("[{agent}]", (Shape::Word, Read::Text)),
-            ("{status}", (Shape::Status, Read::Int)),
-            ("{size}", (Shape::Int, Read::Int)),
-            ("{request}", (Shape::Free, Read::Request)),
-            ("{request_time}", (Shape::Number, Read::Seconds(0))),
-            ("{upstream_time}", (Shape::Numbers, Read::Seconds(0))),
-            ("{time}", (Shape::Time, Read::Time(TimeFormat::Any))),
+            ("{host}", (Syntax::Word, Read::Text)),
+            ("{whatever}", (Syntax::Word, Read::Text)),
+            ("\"{agent}\"", (Syntax::Free, Read::Text)),
+            ("\"{whatever}\"", (Syntax::Free, Read::Text)),
+            ("\"{whatever:word}\"", (Syntax::Word, Read::Text)),
+            ("[{agent}]", (Syntax::Word, Read::Text)),
+            ("{status}", (Syntax::Status, Read::Int)),
+            ("{size}", (Syntax::Int, Read::Int)),
+            ("{request}", (Syntax::Free, Read::Request)),
+            ("{request_time}", (Syntax::Number, Read::Seconds(0))),
+            ("{upstream_time}", (Syntax::Numbers, Read::Seconds(0))),
+            ("{time}", (Syntax::Time, Read::Time(TimeFormat::Any))),
         ] {
             assert_eq!(only(text), expected, "{text}");
         }
@@ -324,23 +329,23 @@ mod tests {
     #[test]
     fn a_type_can_be_said() {
         for (text, expected) in [
-            ("{x:word}", (Shape::Word, Read::Text)),
-            ("{x:text}", (Shape::Free, Read::Text)),
-            ("{:text}", (Shape::Free, Read::Text)),
-            ("{x:int}", (Shape::Int, Read::Int)),
-            ("{x:float}", (Shape::Number, Read::Float)),
-            ("{x:s}", (Shape::Number, Read::Seconds(0))),
-            ("{x:ms}", (Shape::Number, Read::Seconds(-3))),
-            ("{x:us}", (Shape::Number, Read::Seconds(-6))),
-            ("{x:ns}", (Shape::Number, Read::Seconds(-9))),
-            ("{upstream_x:ms}", (Shape::Numbers, Read::Seconds(-3))),
-            ("{x:clf}", (Shape::Time, Read::Time(TimeFormat::Clf))),
-            ("{x:iso}", (Shape::Time, Read::Time(TimeFormat::Iso))),
-            ("{x:epoch}", (Shape::Time, Read::Time(TimeFormat::Epoch(0)))),
-            ("{x:epoch_ms}", (Shape::Time, Read::Time(TimeFormat::Epoch(-3)))),
+            ("{x:word}", (Syntax::Word, Read::Text)),
+            ("{x:text}", (Syntax::Free, Read::Text)),
+            ("{:text}", (Syntax::Free, Read::Text)),
+            ("{x:int}", (Syntax::Int, Read::Int)),
+            ("{x:float}", (Syntax::Number, Read::Float)),
+            ("{x:s}", (Syntax::Number, Read::Seconds(0))),
+            ("{x:ms}", (Syntax::Number, Read::Seconds(-3))),
+            ("{x:us}", (Syntax::Number, Read::Seconds(-6))),
+            ("{x:ns}", (Syntax::Number, Read::Seconds(-9))),
+            ("{upstream_x:ms}", (Syntax::Numbers, Read::Seconds(-3))),
+            ("{x:clf}", (Syntax::Time, Read::Time(TimeFormat::Clf))),
+            ("{x:iso}", (Syntax::Time, Read::Time(TimeFormat::Iso))),
+            ("{x:epoch}", (Syntax::Time, Read::Time(TimeFormat::Epoch(0)))),
+            ("{x:epoch_ms}", (Syntax::Time, Read::Time(TimeFormat::Epoch(-3)))),
             (
                 "{x:time(%d/%b %H:%M)}",
-                (Shape::Time, Read::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
+                (Syntax::Time, Read::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
             ),
         ] {
             assert_eq!(only(text), expected, "{text}");

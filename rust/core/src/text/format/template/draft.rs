@@ -4,7 +4,7 @@ use super::super::read::Read;
 use super::super::time::TimeFormat;
 use super::caret::printable;
 use super::meaning::{self, Meaning};
-use super::{Part, Shape, Slot, Template, TemplateError};
+use super::{Part, Slot, Syntax, Template, TemplateError};
 
 /// What a pasted format turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) fn error(place: (usize, usize), message: impl Into<String>) -> Templa
 }
 
 /// What follows the comments with which a piece of a configuration begins.
-pub(super) fn after_comments(text: &str) -> &str {
+pub(super) fn skip_comments(text: &str) -> &str {
     let mut text = text.trim_start();
     while text.starts_with('#') {
         text = text.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
@@ -33,8 +33,8 @@ pub(super) fn after_comments(text: &str) -> &str {
 }
 
 /// Refuses whatever but comments follows a directive.
-pub(super) fn nothing_more(text: &str, start: usize, alone: &str) -> Result<(), TemplateError> {
-    let rest = after_comments(&text[start..]);
+pub(super) fn reject_trailing(text: &str, start: usize, alone: &str) -> Result<(), TemplateError> {
+    let rest = skip_comments(&text[start..]);
     if rest.is_empty() {
         return Ok(());
     }
@@ -122,11 +122,11 @@ impl Body {
 /// Parts in the making, whose fields have no names yet.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    parts: Vec<Drafted>,
+    parts: Vec<DraftPart>,
 }
 
 #[derive(Debug)]
-enum Drafted {
+enum DraftPart {
     Literal(Vec<u8>),
     Field(Meaning, (usize, usize)),
 }
@@ -136,34 +136,34 @@ impl Draft {
         if bytes.is_empty() {
             return;
         }
-        if let Some(Drafted::Literal(literal)) = self.parts.last_mut() {
+        if let Some(DraftPart::Literal(literal)) = self.parts.last_mut() {
             literal.extend_from_slice(bytes);
         } else {
-            self.parts.push(Drafted::Literal(bytes.to_vec()));
+            self.parts.push(DraftPart::Literal(bytes.to_vec()));
         }
     }
 
     /// Adds a field; one part of a time right behind another makes one time of both.
     pub(super) fn field(&mut self, meaning: Meaning, written: (usize, usize)) {
-        if let Some(Drafted::Field(before, place)) = self.parts.last_mut()
+        if let Some(DraftPart::Field(before, place)) = self.parts.last_mut()
             && let Some(joined) = joined(before, &meaning)
         {
             *before = joined;
             place.1 = written.1;
             return;
         }
-        self.parts.push(Drafted::Field(meaning, written));
+        self.parts.push(DraftPart::Field(meaning, written));
     }
 
     /// Whether what comes next stands behind a blank.
     pub(super) fn ends_blank(&self) -> bool {
-        matches!(self.parts.last(), Some(Drafted::Literal(literal)) if literal.ends_with(b" "))
+        matches!(self.parts.last(), Some(DraftPart::Literal(literal)) if literal.ends_with(b" "))
     }
 
     pub(super) fn meanings(&mut self) -> impl Iterator<Item = &mut Meaning> {
         self.parts.iter_mut().filter_map(|part| match part {
-            Drafted::Field(meaning, _) => Some(meaning),
-            Drafted::Literal(_) => None,
+            DraftPart::Field(meaning, _) => Some(meaning),
+            DraftPart::Literal(_) => None,
         })
     }
 
@@ -175,13 +175,13 @@ impl Draft {
             return Err(too_many((0, text.len())));
         }
         let mut meanings: Vec<Meaning> = self.meanings().map(|meaning| meaning.clone()).collect();
-        let names = meaning::name(&mut meanings);
+        let names = meaning::assign_names(&mut meanings);
         let mut fields = names.into_iter().zip(meanings);
         let parts = self.parts.into_iter().filter_map(|part| match part {
-            Drafted::Literal(literal) => Some(Part::Literal(literal)),
-            Drafted::Field(_, written) => {
-                fields.next().map(|(name, Meaning { shape, read, .. })| {
-                    Part::Field(Slot { name, shape, read, written })
+            DraftPart::Literal(literal) => Some(Part::Literal(literal)),
+            DraftPart::Field(_, written) => {
+                fields.next().map(|(name, Meaning { syntax, read, .. })| {
+                    Part::Field(Slot { name, syntax, read, written })
                 })
             }
         });
@@ -190,7 +190,7 @@ impl Draft {
 
     /// Blanks at the end of a line are trimmed before it is matched, so none can be asked for.
     fn trim_end(&mut self) {
-        if let Some(Drafted::Literal(literal)) = self.parts.last_mut() {
+        if let Some(DraftPart::Literal(literal)) = self.parts.last_mut() {
             literal.truncate(literal.trim_ascii_end().len());
             if literal.is_empty() {
                 self.parts.pop();
@@ -201,8 +201,10 @@ impl Draft {
     /// Two fields side by side can be told apart only if the first has a fixed length.
     fn check(&self, text: &str) -> Result<(), TemplateError> {
         for pair in self.parts.windows(2) {
-            let [Drafted::Field(first, left), Drafted::Field(_, right)] = pair else { continue };
-            if first.shape == Shape::Status {
+            let [DraftPart::Field(first, left), DraftPart::Field(_, right)] = pair else {
+                continue;
+            };
+            if first.syntax == Syntax::Status {
                 continue;
             }
             let write = |place: &(usize, usize)| text.get(place.0..place.1).unwrap_or_default();
@@ -231,7 +233,7 @@ pub(super) fn too_many(place: (usize, usize)) -> TemplateError {
 /// One meaning for two parts of a time without anything between them.
 fn joined(first: &Meaning, second: &Meaning) -> Option<Meaning> {
     let (Read::Time(before), Read::Time(behind)) = (&first.read, &second.read) else { return None };
-    if first.standard != second.standard || first.shape != second.shape {
+    if first.standard != second.standard || first.syntax != second.syntax {
         return None;
     }
     let format = match (before, behind) {

@@ -1,48 +1,48 @@
-//! What a directive or a variable stands for, and which name that gets in a format.
+//! What a directive or a variable means, and the name its field gets in a format.
 
 use super::super::names;
 use super::super::read::Read;
 use super::super::time::TimeFormat;
-use super::Shape;
+use super::Syntax;
 
-/// What a directive or a variable of a pasted format stands for.
+/// What a directive or a variable of a pasted format means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// The name that it has in all formats, or none.
+    /// The field name that all formats share, or empty.
     pub(super) standard: &'static str,
-    /// Of several that could have that name in one format, the least gets it.
+    /// Where several in one format could have that name, the lowest rank gets it.
     pub(super) rank: u8,
-    /// The name that it has otherwise.
+    /// The name it gets otherwise; empty if its text is skipped.
     pub(super) own: String,
-    /// What its text may look like.
-    pub(super) shape: Shape,
+    /// The syntax of its text.
+    pub(super) syntax: Syntax,
     /// How its text is read.
     pub(super) read: Read,
 }
 
 impl Meaning {
-    /// Something that has no name but its own.
-    pub(super) fn own(own: impl Into<String>, shape: Shape, read: Read) -> Self {
-        Self { standard: "", rank: 0, own: own.into(), shape, read }
+    /// A meaning without a shared name.
+    pub(super) fn own(own: impl Into<String>, syntax: Syntax, read: Read) -> Self {
+        Self { standard: "", rank: 0, own: own.into(), syntax, read }
     }
 
-    /// Text of its own name.
+    /// Free text with a name of its own.
     pub(super) fn text(own: impl Into<String>) -> Self {
-        Self::own(own, Shape::Free, Read::Text)
+        Self::own(own, Syntax::Free, Read::Text)
     }
 
-    /// What is passed over.
-    pub(super) fn nothing(shape: Shape) -> Self {
-        Self::own("", shape, Read::Text)
+    /// Text that is matched and skipped.
+    pub(super) fn skipped(syntax: Syntax) -> Self {
+        Self::own("", syntax, Read::Text)
     }
 }
 
 /// Gives each meaning its final name and its final type.
 ///
-/// A name is given once, to the best that could have it. What is part of something else in the
-/// same format, such as the method beside the whole request, keeps its own name; so does a
-/// second time. What stands there twice is passed over the second time.
-pub(super) fn name(meanings: &mut [Meaning]) -> Vec<String> {
+/// Each shared name is given once, to the candidate with the lowest rank. A meaning that is part
+/// of another one in the same format, such as the method beside the whole request, keeps its own
+/// name; so does a second time. A repeated directive is skipped the second time.
+pub(super) fn assign_names(meanings: &mut [Meaning]) -> Vec<String> {
     let times = times(meanings);
     let mut names: Vec<String> = Vec::with_capacity(meanings.len());
     for index in 0..meanings.len() {
@@ -51,21 +51,22 @@ pub(super) fn name(meanings: &mut [Meaning]) -> Vec<String> {
         let wins = match standard {
             "" => false,
             "time" => times[index],
-            _ => best(meanings, standard) == Some(index) && !is_part(meanings, standard),
+            _ => best(meanings, standard) == Some(index) && !has_whole(meanings, standard),
         };
         let name = if wins {
             standard.to_owned()
         } else if meaning.own.is_empty() || meanings[..index].contains(meaning) {
             String::new()
         } else {
-            free(&names, meanings, &meaning.own)
+            unused_name(&names, meanings, &meaning.own)
         };
         if standard == "time" && !wins && !is_complete(&meaning.read) {
-            // A part of a time alone is no time, and text of as many words as it has.
-            let of_words = |text: &str| text.contains([' ', '\t']);
-            if matches!(&meanings[index].read, Read::Time(TimeFormat::Strftime(text)) if of_words(text))
+            // An incomplete time alone cannot be parsed, so it is text, with as many words as its
+            // format has.
+            let has_blanks = |text: &str| text.contains([' ', '\t']);
+            if matches!(&meanings[index].read, Read::Time(TimeFormat::Strftime(text)) if has_blanks(text))
             {
-                meanings[index].shape = Shape::Free;
+                meanings[index].syntax = Syntax::Free;
             }
             meanings[index].read = Read::Text;
         }
@@ -74,14 +75,15 @@ pub(super) fn name(meanings: &mut [Meaning]) -> Vec<String> {
     names
 }
 
-/// The first of the least rank.
+/// The first candidate with the lowest rank.
 fn best(meanings: &[Meaning], standard: &str) -> Option<usize> {
-    let of_it = meanings.iter().enumerate().filter(|(_, meaning)| meaning.standard == standard);
-    of_it.min_by_key(|(_, meaning)| meaning.rank).map(|(index, _)| index)
+    let candidates =
+        meanings.iter().enumerate().filter(|(_, meaning)| meaning.standard == standard);
+    candidates.min_by_key(|(_, meaning)| meaning.rank).map(|(index, _)| index)
 }
 
-/// Whether the format has something whole of which this is derived.
-fn is_part(meanings: &[Meaning], standard: &str) -> bool {
+/// Whether the format also has the whole that this is a part of.
+fn has_whole(meanings: &[Meaning], standard: &str) -> bool {
     let has = |whole: &str| meanings.iter().any(|meaning| meaning.standard == whole);
     match standard {
         "method" | "url" | "protocol" => has("request"),
@@ -90,8 +92,8 @@ fn is_part(meanings: &[Meaning], standard: &str) -> bool {
     }
 }
 
-/// The name, or with a number behind it where it means something else.
-fn free(names: &[String], meanings: &[Meaning], own: &str) -> String {
+/// The name, with a number appended if it is taken.
+fn unused_name(names: &[String], meanings: &[Meaning], own: &str) -> String {
     let is_taken = |name: &str| {
         names.iter().any(|taken| taken == name)
             || names::known(name).is_some()
@@ -100,76 +102,77 @@ fn free(names: &[String], meanings: &[Meaning], own: &str) -> String {
     if !is_taken(own) {
         return own.to_owned();
     }
-    // Every name that is taken has a meaning, so there is a number that is not.
+    // Each taken name belongs to a meaning, so one of these numbers is free.
     (2..=meanings.len() + 2)
         .map(|number| format!("{own}_{number}"))
         .find(|name| !is_taken(name))
         .unwrap_or_default()
 }
 
-/// Which meanings are the time of the line: the best whole one and what makes it finer, or all
-/// parts where they are a time only together.
+/// Which meanings belong to the time of the line: the best complete one with whatever adds a
+/// fraction or a zone to it, or all of them where only together they are complete.
 fn times(meanings: &[Meaning]) -> Vec<bool> {
-    let told: Vec<Option<Tells>> = meanings
+    let parts: Vec<Option<TimeParts>> = meanings
         .iter()
         .map(|meaning| match (&meaning.read, meaning.standard) {
-            (Read::Time(format), "time") => Some(Tells::by(format)),
+            (Read::Time(format), "time") => Some(TimeParts::of(format)),
             _ => None,
         })
         .collect();
-    let whole = told.iter().enumerate().filter(|(_, tells)| tells.is_some_and(Tells::is_whole));
-    let Some((best, Some(chosen))) = whole.min_by_key(|(index, _)| meanings[*index].rank) else {
-        let all = Tells(told.iter().flatten().fold(0_u8, |all, tells| all | tells.0));
-        return told.iter().map(|tells| tells.is_some() && all.is_whole()).collect();
+    let complete =
+        parts.iter().enumerate().filter(|(_, has)| has.is_some_and(TimeParts::is_complete));
+    let Some((best, Some(chosen))) = complete.min_by_key(|(index, _)| meanings[*index].rank) else {
+        let all = TimeParts(parts.iter().flatten().fold(0_u8, |all, has| all | has.0));
+        return parts.iter().map(|has| has.is_some() && all.is_complete()).collect();
     };
-    let adds = |tells: Tells| tells.adds_to(*chosen);
-    told.iter().enumerate().map(|(index, tells)| index == best || tells.is_some_and(adds)).collect()
+    let adds = |has: TimeParts| has.adds_to(*chosen);
+    parts.iter().enumerate().map(|(index, has)| index == best || has.is_some_and(adds)).collect()
 }
 
 fn is_complete(read: &Read) -> bool {
-    matches!(read, Read::Time(format) if Tells::by(format).is_whole())
+    matches!(read, Read::Time(format) if TimeParts::of(format).is_complete())
 }
 
-/// What of a time a text tells: a sum of the four below.
+/// The parts of a timestamp that a time format contains: a bit set of the constants below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tells(u8);
+struct TimeParts(u8);
 
-const DAY: u8 = 1;
-const CLOCK: u8 = 2;
+const DATE: u8 = 1;
+const TIME_OF_DAY: u8 = 2;
 const FRACTION: u8 = 4;
 const ZONE: u8 = 8;
 
-impl Tells {
-    fn by(format: &TimeFormat) -> Self {
+impl TimeParts {
+    fn of(format: &TimeFormat) -> Self {
         match format {
-            TimeFormat::Clf | TimeFormat::Epoch(0) => Self(DAY | CLOCK | ZONE),
+            TimeFormat::Clf | TimeFormat::Epoch(0) => Self(DATE | TIME_OF_DAY | ZONE),
             TimeFormat::Iso | TimeFormat::Epoch(_) | TimeFormat::Any => {
-                Self(DAY | CLOCK | FRACTION | ZONE)
+                Self(DATE | TIME_OF_DAY | FRACTION | ZONE)
             }
-            TimeFormat::Strftime(text) => Self::by_strftime(text),
+            TimeFormat::Strftime(text) => Self::of_strftime(text),
         }
     }
 
-    fn by_strftime(text: &str) -> Self {
+    fn of_strftime(text: &str) -> Self {
         let directives = text.split('%').skip(1).map(|rest| rest.trim_start_matches(['3', '6']));
         let letters: Vec<u8> = directives.filter_map(|rest| rest.bytes().next()).collect();
         let has = |wanted: &[u8]| letters.iter().any(|letter| wanted.contains(letter));
-        let of_the_year = has(b"j") || (has(b"mbBh") && has(b"de"));
-        let tells = [
-            (DAY, has(b"s") || (has(b"yY") && of_the_year)),
-            (CLOCK, has(b"HIkls")),
+        let has_day_of_year = has(b"j") || (has(b"mbBh") && has(b"de"));
+        let parts = [
+            (DATE, has(b"s") || (has(b"yY") && has_day_of_year)),
+            (TIME_OF_DAY, has(b"HIkls")),
             (FRACTION, has(b"f")),
             (ZONE, has(b"zZs")),
         ];
-        Self(tells.iter().filter(|(_, told)| *told).map(|(what, _)| what).sum())
+        Self(parts.iter().filter(|(_, is_present)| *is_present).map(|(part, _)| part).sum())
     }
 
-    fn is_whole(self) -> bool {
-        self.0 & (DAY | CLOCK) == DAY | CLOCK
+    fn is_complete(self) -> bool {
+        self.0 & (DATE | TIME_OF_DAY) == DATE | TIME_OF_DAY
     }
 
-    /// Whether this is a fraction or a zone that the whole time does not have itself.
-    fn adds_to(self, whole: Self) -> bool {
-        self.0 & (DAY | CLOCK) == 0 && self.0 & whole.0 == 0
+    /// Whether this has only a fraction or a zone, which the complete time lacks.
+    fn adds_to(self, complete: Self) -> bool {
+        self.0 & (DATE | TIME_OF_DAY) == 0 && self.0 & complete.0 == 0
     }
 }

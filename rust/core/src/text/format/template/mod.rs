@@ -13,9 +13,9 @@ mod matcher;
 mod meaning;
 pub(super) mod nginx;
 #[cfg(test)]
-mod testing;
+mod spec_errors;
 #[cfg(test)]
-mod wrong;
+mod testing;
 
 pub(crate) use matcher::{Matcher, is_combined};
 
@@ -48,7 +48,7 @@ pub(crate) struct Slot {
     /// Empty for what is passed over.
     pub(crate) name: String,
     /// What its text may look like.
-    pub(crate) shape: Shape,
+    pub(crate) syntax: Syntax,
     /// How its text is read.
     pub(crate) read: Read,
     /// Where in the text of the template it was written, in bytes: start and end.
@@ -57,7 +57,7 @@ pub(crate) struct Slot {
 
 /// What the text of a field may look like. Which bytes end it is for the literal behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum Syntax {
     /// No blanks, at least one byte.
     Word,
     /// Anything, blanks and nothing included. Between quotes a backslash escapes.

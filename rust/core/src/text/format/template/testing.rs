@@ -16,7 +16,7 @@ pub(super) fn shown(template: &Template) -> String {
 
 /// A field as `name:Shape:type`.
 pub(super) fn field(slot: &Slot) -> String {
-    format!("{}:{:?}:{}", slot.name, slot.shape, read(&slot.read))
+    format!("{}:{:?}:{}", slot.name, slot.syntax, read(&slot.read))
 }
 
 pub(super) fn read(read: &Read) -> String {

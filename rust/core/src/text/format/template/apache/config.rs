@@ -1,7 +1,7 @@
 //! The directives `LogFormat` and `CustomLog` as they stand in a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, Word, after_comments, error, nothing_more};
+use super::super::draft::{Body, Word, error, reject_trailing, skip_comments};
 
 /// The nicknames that the configuration which comes with Apache, or Debian's, defines.
 const NICKNAMES: &[(&str, &str)] = &[
@@ -24,12 +24,12 @@ pub(in super::super) fn is_directive(text: &str) -> bool {
 
 /// The directive with which the text begins.
 fn directive(text: &str) -> Option<&'static str> {
-    let first = after_comments(text).split(|next: char| next.is_ascii_whitespace()).next()?;
+    let first = skip_comments(text).split(|next: char| next.is_ascii_whitespace()).next()?;
     DIRECTIVES.into_iter().find(|name| first.eq_ignore_ascii_case(name))
 }
 
 /// Where a later line begins with a directive.
-fn later(text: &str) -> Option<usize> {
+fn later_directive(text: &str) -> Option<usize> {
     let ends = text.match_indices('\n').map(|(at, _)| at + 1);
     ends.filter(|at| !text[*at..].trim_start().starts_with('#'))
         .find(|at| directive(&text[*at..]).is_some())
@@ -38,7 +38,7 @@ fn later(text: &str) -> Option<usize> {
 /// The format that a text says: with or without quotes around it, or a whole directive.
 pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     let Some(name) = directive(text) else {
-        return match later(text) {
+        return match later_directive(text) {
             Some(at) => {
                 let message = "something stands in front of the directive; paste it alone";
                 Err(error((0, at), message))
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
         };
     };
     let words = words(text)?;
-    let of_the_directive = words.first().map_or((0, text.len()), |word| (word.start, word.end));
+    let directive_place = words.first().map_or((0, text.len()), |word| (word.start, word.end));
     let format = match name {
         "LogFormat" => words.get(1),
         "CustomLog" | "GlobalLog" => words.get(2),
@@ -56,7 +56,7 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
                 "TransferLog" => "TransferLog only names a file; paste the LogFormat it goes by",
                 _ => "ErrorLogFormat is for the error log; paste the LogFormat of the access log",
             };
-            return Err(error(of_the_directive, message));
+            return Err(error(directive_place, message));
         }
     };
     let Some(format) = format else {
@@ -65,7 +65,7 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
             _ => "CustomLog file \"%h %l %u %t ...\"",
         };
         let message = format!("{name} has no format; it reads {reads}");
-        return Err(error((of_the_directive.0, text.trim_end().len()), message));
+        return Err(error((directive_place.0, text.trim_end().len()), message));
     };
     if name == "LogFormat"
         && let Some(more) = words.get(3)
@@ -114,14 +114,14 @@ fn nickname(word: &Word) -> Result<Body, TemplateError> {
 /// line continues it.
 fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
     let bytes = text.as_bytes();
-    let mut at = text.len() - after_comments(text).len();
+    let mut at = text.len() - skip_comments(text).len();
     let mut words = Vec::new();
     loop {
         match bytes.get(at) {
             None => return Ok(words),
             Some(b'\\') if continuation(bytes, at) > 0 => at += continuation(bytes, at),
             Some(b'\n') => {
-                nothing_more(text, at, "directive")?;
+                reject_trailing(text, at, "directive")?;
                 return Ok(words);
             }
             Some(byte) if byte.is_ascii_whitespace() => at += 1,

@@ -4,15 +4,15 @@
 
 use super::super::draft::{Body, error};
 use super::super::meaning::Meaning;
-use super::super::{Shape, TemplateError};
-use super::{Directive, only_sometimes};
+use super::super::{Syntax, TemplateError};
+use super::{Directive, if_present};
 use crate::text::format::read::Read;
 
 /// Directives of three bytes.
 pub(super) const LONG: [&str; 4] = ["^FB", "^FU", "^ti", "^to"];
 
 /// What is in the table of directives for one of them.
-struct Known {
+struct DirectiveInfo {
     letter: &'static str,
     /// What it stands for, in a few words.
     about: &'static str,
@@ -20,8 +20,8 @@ struct Known {
     needs: (&'static str, &'static str),
 }
 
-const fn known(letter: &'static str, about: &'static str) -> Known {
-    Known { letter, about, needs: ("", "") }
+const fn known(letter: &'static str, about: &'static str) -> DirectiveInfo {
+    DirectiveInfo { letter, about, needs: ("", "") }
 }
 
 const fn needs(
@@ -29,11 +29,11 @@ const fn needs(
     about: &'static str,
     what: &'static str,
     example: &'static str,
-) -> Known {
-    Known { letter, about, needs: (what, example) }
+) -> DirectiveInfo {
+    DirectiveInfo { letter, about, needs: (what, example) }
 }
 
-const KNOWN: &[Known] = &[
+const KNOWN: &[DirectiveInfo] = &[
     known("a", "the client's address"),
     known("A", "the server's address"),
     known("b", "the size"),
@@ -116,11 +116,11 @@ pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, Tem
         && !known.needs.0.is_empty()
         && argument.is_empty()
     {
-        let Known { letter, needs: (what, example), .. } = known;
+        let DirectiveInfo { letter, needs: (what, example), .. } = known;
         return Err(error(place, format!("%{letter} needs {what}: {example}")));
     }
     let meaning = match directive.letter.as_str() {
-        "c" | "p" | "P" | "T" => of_a_list(directive).map_err(|message| {
+        "c" | "p" | "P" | "T" => by_argument(directive).map_err(|message| {
             let argument = directive.argument.as_ref();
             let place = argument.map_or(place, |found| body.place(found.start, found.end));
             error(place, message)
@@ -130,23 +130,23 @@ pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, Tem
             "h" => word("peer_host"),
             _ => word("connection_log_id"),
         },
-        "s" | "u" => of_a_request(directive),
+        "s" | "u" => status_or_user(directive),
         "C" | "e" | "i" | "n" | "o" | "x" | "^ti" | "^to" => named(&directive.letter, argument),
         letter => plain(letter),
     };
-    Ok(if directive.conditional { only_sometimes(meaning) } else { meaning })
+    Ok(if directive.conditional { if_present(meaning) } else { meaning })
 }
 
 fn word(own: &str) -> Meaning {
-    Meaning::own(own, Shape::Word, Read::Text)
+    Meaning::own(own, Syntax::Word, Read::Text)
 }
 
 fn int(own: &str) -> Meaning {
-    Meaning::own(own, Shape::Int, Read::Int)
+    Meaning::own(own, Syntax::Int, Read::Int)
 }
 
 fn micros(own: &str) -> Meaning {
-    Meaning::own(own, Shape::Int, Read::Seconds(-6))
+    Meaning::own(own, Syntax::Int, Read::Seconds(-6))
 }
 
 fn standard(standard: &'static str, rank: u8, meaning: Meaning) -> Meaning {
@@ -171,10 +171,10 @@ fn plain(letter: &str) -> Meaning {
         "L" => word("log_id"),
         "m" => standard("method", 0, word("request_method")),
         "O" => standard("bytes_out", 0, int("bytes_sent")),
-        "q" => standard("query", 0, Meaning::own("args", Shape::Free, Read::Query)),
+        "q" => standard("query", 0, Meaning::own("args", Syntax::Free, Read::Query)),
         "r" => {
             let read = Read::Request;
-            standard("request", 0, Meaning::own("request_line", Shape::Free, read))
+            standard("request", 0, Meaning::own("request_line", Syntax::Free, read))
         }
         "R" => word("handler"),
         "S" => int("bytes_transferred"),
@@ -189,21 +189,21 @@ fn plain(letter: &str) -> Meaning {
 }
 
 /// The status and the user of the final or of the original request.
-fn of_a_request(directive: &Directive) -> Meaning {
+fn status_or_user(directive: &Directive) -> Meaning {
     let is_status = directive.letter == "s";
     // What is not said is the original status, and the final user.
-    let of_final = directive.of_final.unwrap_or(!is_status);
-    let own = match (is_status, of_final) {
+    let is_final = directive.is_final.unwrap_or(!is_status);
+    let own = match (is_status, is_final) {
         (true, true) => "final_status",
         (true, false) => "original_status",
         (false, true) => "final_user",
         (false, false) => "original_user",
     };
     if is_status {
-        let meaning = Meaning::own(own, Shape::Status, Read::Int);
-        standard("status", u8::from(!of_final), meaning)
+        let meaning = Meaning::own(own, Syntax::Status, Read::Int);
+        standard("status", u8::from(!is_final), meaning)
     } else {
-        standard("user", u8::from(!of_final), Meaning::text(own))
+        standard("user", u8::from(!is_final), Meaning::text(own))
     }
 }
 
@@ -219,7 +219,7 @@ fn named(letter: &str, argument: &str) -> Meaning {
         ("i" | "o", "content_length") => {
             let own =
                 if letter == "i" { "http_content_length" } else { "sent_http_content_length" };
-            Meaning::own(own, Shape::Free, Read::Int)
+            Meaning::own(own, Syntax::Free, Read::Int)
         }
         ("x", _) => Meaning::text(name),
         _ => {
@@ -244,7 +244,7 @@ fn identifier(text: &str) -> String {
 }
 
 /// Directives whose braces hold one word of a list.
-fn of_a_list(directive: &Directive) -> Result<Meaning, String> {
+fn by_argument(directive: &Directive) -> Result<Meaning, String> {
     let argument = directive.argument();
     let meaning = match (directive.letter.as_str(), argument.to_ascii_lowercase().as_str()) {
         ("c", "version") => Meaning::text("ssl_protocol"),
@@ -270,11 +270,11 @@ fn of_a_list(directive: &Directive) -> Result<Meaning, String> {
         // Servers that write like Apache give fractions of a second.
         (_, "" | "s") => {
             let read = Read::Seconds(0);
-            standard("request_time", 2, Meaning::own("request_time_s", Shape::Number, read))
+            standard("request_time", 2, Meaning::own("request_time_s", Syntax::Number, read))
         }
         (_, "ms") => {
             let read = Read::Seconds(-3);
-            standard("request_time", 1, Meaning::own("request_time_ms", Shape::Int, read))
+            standard("request_time", 1, Meaning::own("request_time_ms", Syntax::Int, read))
         }
         (_, "us") => standard("request_time", 0, micros("request_time_us")),
         _ => return Err(format!("{argument} is no unit of %T; it is s, ms or us")),

@@ -9,7 +9,7 @@ mod times;
 
 use super::draft::{Body, Draft, error};
 use super::meaning::Meaning;
-use super::{Shape, Template, TemplateError};
+use super::{Syntax, Template, TemplateError};
 use crate::text::format::read::Read;
 
 pub(super) use config::is_directive;
@@ -69,7 +69,7 @@ struct Directive {
     /// What stands in its braces.
     argument: Option<Argument>,
     /// Whether the final or the original request is asked, where that is said.
-    of_final: Option<bool>,
+    is_final: Option<bool>,
     /// Whether only answers of some statuses have a value, and all others a `-`.
     conditional: bool,
     letter: String,
@@ -126,9 +126,9 @@ fn parse(body: &Body, start: usize) -> Result<Directive, TemplateError> {
     let mut at = start + 1;
     loop {
         match body.get(at) {
-            None => return Err(cut_off(body, &found, at)),
-            Some(b'<') => found.of_final = Some(false),
-            Some(b'>') => found.of_final = Some(true),
+            None => return Err(incomplete(body, &found, at)),
+            Some(b'<') => found.is_final = Some(false),
+            Some(b'>') => found.is_final = Some(true),
             Some(b'!' | b',') => {}
             Some(b'0'..=b'9') => found.conditional = true,
             Some(b'{') => {
@@ -146,7 +146,7 @@ fn parse(body: &Body, start: usize) -> Result<Directive, TemplateError> {
     found.letter = body.text(at, end);
     found.end = end;
     if found.letter.trim().is_empty() || found.letter == "\"" {
-        return Err(cut_off(body, &found, at));
+        return Err(incomplete(body, &found, at));
     }
     if !directives::is_known(&found.letter) {
         let message = directives::unknown(&found.letter);
@@ -160,8 +160,8 @@ fn argument(body: &Body, open: usize) -> Result<Argument, TemplateError> {
     let rest = &body.bytes[open..];
     let closing = rest.iter().position(|&byte| byte == b'}');
     // A quote or another brace in front of it says that the brace belongs to a later directive.
-    let is_strange = |end: &usize| rest[1..*end].iter().any(|byte| matches!(byte, b'"' | b'{'));
-    let Some(length) = closing.filter(|end| !is_strange(end)) else {
+    let is_misplaced = |end: &usize| rest[1..*end].iter().any(|byte| matches!(byte, b'"' | b'{'));
+    let Some(length) = closing.filter(|end| !is_misplaced(end)) else {
         let word = rest.iter().take_while(|byte| !matches!(byte, b' ' | b'"')).count();
         let written = body.text(open, open + word);
         let message = format!("this brace is not closed; write %{written}}} and a letter");
@@ -170,7 +170,7 @@ fn argument(body: &Body, open: usize) -> Result<Argument, TemplateError> {
     Ok(Argument { text: body.text(open + 1, open + length), start: open + 1, end: open + length })
 }
 
-fn cut_off(body: &Body, found: &Directive, at: usize) -> TemplateError {
+fn incomplete(body: &Body, found: &Directive, at: usize) -> TemplateError {
     let written = body.text(found.start, at);
     let message = match &found.argument {
         Some(_) => format!(
@@ -194,9 +194,9 @@ fn begin_and_end(draft: &mut Draft) {
 }
 
 /// A value that is there only with some statuses is text otherwise: a `-`.
-fn only_sometimes(meaning: Meaning) -> Meaning {
-    match meaning.shape {
-        Shape::Time => Meaning { standard: "", shape: Shape::Free, read: Read::Text, ..meaning },
+fn if_present(meaning: Meaning) -> Meaning {
+    match meaning.syntax {
+        Syntax::Time => Meaning { standard: "", syntax: Syntax::Free, read: Read::Text, ..meaning },
         _ => meaning,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::draft::{Body, Draft, error};
 use super::super::meaning::Meaning;
-use super::super::{Shape, TemplateError};
-use super::{Directive, only_sometimes};
+use super::super::{Syntax, TemplateError};
+use super::{Directive, if_present};
 use crate::text::format::read::Read;
 use crate::text::format::time::TimeFormat;
 
@@ -28,13 +28,13 @@ pub(super) fn compile(
         standard: if at_end { "" } else { "time" },
         rank,
         own: format!("{prefix}_{own}"),
-        shape: Shape::Time,
+        syntax: Syntax::Time,
         read: Read::Time(format),
     };
     let written = body.place(directive.start, directive.end);
     if directive.conditional {
         // The brackets too are there only with these statuses.
-        draft.field(only_sometimes(meaning), written);
+        draft.field(if_present(meaning), written);
     } else if form.is_empty() {
         draft.literal(b"[");
         draft.field(meaning, written);

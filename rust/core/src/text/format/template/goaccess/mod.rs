@@ -9,7 +9,7 @@ mod options;
 use super::apache::strftime;
 use super::draft::{Body, Draft, error};
 use super::meaning::Meaning;
-use super::{Shape, Template, TemplateError};
+use super::{Syntax, Template, TemplateError};
 use crate::text::format::read::Read;
 use crate::text::format::time::TimeFormat;
 use options::Options;
@@ -42,7 +42,7 @@ pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     while let Some(byte) = body.get(at) {
         at = match (byte, body.get(at + 1)) {
             (b'%', _) => compiler.specifier(at)?,
-            (b'~', Some(b'h')) => compiler.forwarded(at)?,
+            (b'~', Some(b'h')) => compiler.forwarded_for(at)?,
             _ => compiler.literal(at),
         };
     }
@@ -115,11 +115,11 @@ impl Compiler<'_> {
                 return Ok(end);
             }
             "^" => {
-                let shape = match self.body.get(end) {
-                    Some(b' ' | b'\t') | None => Shape::Word,
-                    _ => Shape::Free,
+                let syntax = match self.body.get(end) {
+                    Some(b' ' | b'\t') | None => Syntax::Word,
+                    _ => Syntax::Free,
                 };
-                Meaning::nothing(shape)
+                Meaning::skipped(syntax)
             }
             letter => specifier(letter).ok_or_else(|| error(place, unknown(letter)))?,
         };
@@ -133,7 +133,7 @@ impl Compiler<'_> {
         let given = |form: &Option<(String, (usize, usize))>| form.is_some();
         let usual = !given(&self.options.date) && !given(&self.options.time);
         let (length, format) = if rest.starts_with(b"%x") {
-            (2, self.moment()?)
+            (2, self.datetime_format()?)
         } else if usual && rest.starts_with(b"%d:%t %^") {
             (8, TimeFormat::Clf)
         } else if usual && rest.starts_with(b"%d:%t") {
@@ -143,19 +143,19 @@ impl Compiler<'_> {
             let more = [&b".%^"[..], b"%^"].into_iter().find(|more| rest[5..].starts_with(more));
             (5 + more.map_or(0, <[u8]>::len), TimeFormat::Iso)
         } else {
-            (2, self.part(at)?)
+            (2, self.date_or_time_format(at)?)
         };
         let meaning = Meaning {
             standard: "time",
-            ..Meaning::own("datetime", Shape::Time, Read::Time(format))
+            ..Meaning::own("datetime", Syntax::Time, Read::Time(format))
         };
         self.draft.field(meaning, self.body.place(at, at + length));
         Ok(at + length)
     }
 
     /// The form of `%x`: what is given, or any that can be told by its look.
-    fn moment(&self) -> Result<TimeFormat, TemplateError> {
-        match (&self.options.both, &self.options.date, &self.options.time) {
+    fn datetime_format(&self) -> Result<TimeFormat, TemplateError> {
+        match (&self.options.datetime, &self.options.date, &self.options.time) {
             (Some(form), _, _) => read(form),
             (None, Some(date), Some(time)) if date.0 == time.0 => read(date),
             _ => Ok(TimeFormat::Any),
@@ -163,7 +163,7 @@ impl Compiler<'_> {
     }
 
     /// The form of `%d` or `%t` alone, which has to be given.
-    fn part(&self, at: usize) -> Result<TimeFormat, TemplateError> {
+    fn date_or_time_format(&self, at: usize) -> Result<TimeFormat, TemplateError> {
         let is_date = self.body.get(at + 1) == Some(b'd');
         let (specifier, option, form) = if is_date {
             ("%d", "date-format", &self.options.date)
@@ -182,7 +182,7 @@ impl Compiler<'_> {
     }
 
     /// Adds the list of addresses whose `~h{delimiters}` is here, and says where it ends.
-    fn forwarded(&mut self, at: usize) -> Result<usize, TemplateError> {
+    fn forwarded_for(&mut self, at: usize) -> Result<usize, TemplateError> {
         let rest = &self.body.bytes[at..];
         let closing = rest.iter().position(|&byte| byte == b'}');
         let (Some(b'{'), Some(length)) = (self.body.get(at + 2), closing) else {
@@ -217,9 +217,9 @@ fn read(form: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
 /// What a specifier stands for that has no form of its own.
 fn specifier(letter: &str) -> Option<Meaning> {
     let standard = |standard, meaning: Meaning| Meaning { standard, ..meaning };
-    let word = |own: &str| Meaning::own(own, Shape::Word, Read::Text);
+    let word = |own: &str| Meaning::own(own, Syntax::Word, Read::Text);
     let duration = |rank, own: &str, power| {
-        let meaning = Meaning::own(own, Shape::Number, Read::Seconds(power));
+        let meaning = Meaning::own(own, Syntax::Number, Read::Seconds(power));
         Meaning { standard: "request_time", rank, ..meaning }
     };
     Some(match letter {
@@ -227,13 +227,13 @@ fn specifier(letter: &str) -> Option<Meaning> {
         "v" => standard("vhost", word("server_name")),
         "e" => standard("user", Meaning::text("remote_user")),
         "C" => word("cache_status"),
-        "r" => standard("request", Meaning::own("request_line", Shape::Free, Read::Request)),
+        "r" => standard("request", Meaning::own("request_line", Syntax::Free, Read::Request)),
         "m" => standard("method", word("request_method")),
         "U" => standard("url", Meaning::text("request_uri")),
-        "q" => standard("query", Meaning::own("args", Shape::Free, Read::Query)),
+        "q" => standard("query", Meaning::own("args", Syntax::Free, Read::Query)),
         "H" => standard("protocol", word("server_protocol")),
-        "s" => standard("status", Meaning::own("status", Shape::Status, Read::Int)),
-        "b" => standard("size", Meaning::own("body_bytes_sent", Shape::Int, Read::Int)),
+        "s" => standard("status", Meaning::own("status", Syntax::Status, Read::Int)),
+        "b" => standard("size", Meaning::own("body_bytes_sent", Syntax::Int, Read::Int)),
         "R" => standard("referer", Meaning::text("http_referer")),
         "u" => standard("agent", Meaning::text("http_user_agent")),
         "K" => word("ssl_protocol"),

@@ -9,7 +9,7 @@ pub(super) struct Options {
     pub(super) log: Body,
     pub(super) date: Option<(String, (usize, usize))>,
     pub(super) time: Option<(String, (usize, usize))>,
-    pub(super) both: Option<(String, (usize, usize))>,
+    pub(super) datetime: Option<(String, (usize, usize))>,
 }
 
 const NAMES: [&str; 4] = ["log-format", "date-format", "time-format", "datetime-format"];
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str) -> Result<Options, TemplateError> {
             "log-format" => options.log = value,
             "date-format" => options.date = Some((form, place)),
             "time-format" => options.time = Some((form, place)),
-            _ => options.both = Some((form, place)),
+            _ => options.datetime = Some((form, place)),
         }
         at = end;
     }

@@ -34,34 +34,34 @@ pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
     if goaccess::is_options(text) {
         return Ok(Language::GoAccess);
     }
-    let signs = Signs::of(text);
-    if signs.nginx.is_some() && is_object(text) {
+    let markers = Markers::of(text);
+    if markers.nginx.is_some() && is_object(text) {
         return Ok(Language::Nginx);
     }
     let found = [
-        ("nginx's", signs.nginx, Language::Nginx),
-        ("Apache's or GoAccess's", signs.percent, Language::Apache),
-        ("a field in braces", signs.braces, Language::Braces),
+        ("nginx's", markers.nginx, Language::Nginx),
+        ("Apache's or GoAccess's", markers.percent, Language::Apache),
+        ("a field in braces", markers.braces, Language::Braces),
     ];
     let mut found = found
         .into_iter()
-        .filter_map(|(whose, sign, language)| sign.map(|place| (whose, place, language)));
-    let Some((whose, place, language)) = found.next() else { return Err(nothing(text)) };
+        .filter_map(|(owner, marker, language)| marker.map(|place| (owner, place, language)));
+    let Some((owner, place, language)) = found.next() else { return Err(no_field(text)) };
     if let Some((other, second, _)) = found.next() {
-        let (first, second, whose, other) = if place.0 < second.0 {
-            (place, second, whose, other)
+        let (first, second, owner, other) = if place.0 < second.0 {
+            (place, second, owner, other)
         } else {
-            (second, place, other, whose)
+            (second, place, other, owner)
         };
         let write = |place: (usize, usize)| text.get(place.0..place.1).unwrap_or_default();
         let message = format!(
-            "{} is {whose}, {} is {other}; a format is written in one language",
+            "{} is {owner}, {} is {other}; a format is written in one language",
             write(first),
             write(second)
         );
         return Err(error(second, message));
     }
-    if language == Language::Apache { apache_or_goaccess(text, &signs) } else { Ok(language) }
+    if language == Language::Apache { apache_or_goaccess(text, &markers) } else { Ok(language) }
 }
 
 /// Whether a text begins as a JSON object does, in which braces name no fields.
@@ -70,7 +70,7 @@ fn is_object(text: &str) -> bool {
     rest.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'))
 }
 
-fn nothing(text: &str) -> TemplateError {
+fn no_field(text: &str) -> TemplateError {
     let message = "there is no field in this format; it is a name that tailrace formats lists, \
                    nginx's $remote_addr ..., Apache's %h ... or {host} ...";
     error((0, text.len()), message)
@@ -78,7 +78,7 @@ fn nothing(text: &str) -> TemplateError {
 
 /// The first place of what only one language has.
 #[derive(Debug, Default)]
-struct Signs {
+struct Markers {
     nginx: Option<(usize, usize)>,
     /// A directive of Apache or GoAccess.
     percent: Option<(usize, usize)>,
@@ -93,28 +93,29 @@ struct Signs {
     date: Option<(usize, usize)>,
 }
 
-impl Signs {
+impl Markers {
     fn of(text: &str) -> Self {
-        let mut signs = Self::default();
+        let mut markers = Self::default();
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at = match byte {
-                b'$' => signs.dollar(bytes, at),
-                b'%' => signs.percent(text, at),
+                b'$' => markers.dollar(bytes, at),
+                b'%' => markers.percent(text, at),
                 b'~' if bytes[at..].starts_with(b"~h{") => {
-                    let end = closing(bytes, at + 2).unwrap_or(at + 3);
-                    first(&mut signs.percent, at, end);
-                    first(&mut signs.goaccess, at, end)
+                    let end = closing_brace(bytes, at + 2).unwrap_or(at + 3);
+                    first(&mut markers.percent, at, end);
+                    first(&mut markers.goaccess, at, end)
                 }
-                b'{' => signs.brace(bytes, at),
+                b'{' => markers.brace(bytes, at),
                 _ => at + 1,
             };
         }
         // GoAccess has a time of day only beside a date.
-        let whole = if signs.date.is_some() { &mut signs.goaccess } else { &mut signs.apache };
-        *whole = whole.or(signs.clock);
-        signs
+        let whole =
+            if markers.date.is_some() { &mut markers.goaccess } else { &mut markers.apache };
+        *whole = whole.or(markers.clock);
+        markers
     }
 
     /// A dollar sign is nginx's if a name follows; alone it may be a literal of the others.
@@ -138,7 +139,7 @@ impl Signs {
             return at + 1;
         }
         // The form of a time in braces has percent signs.
-        let end = closing(bytes, at).unwrap_or(at + 1 + name);
+        let end = closing_brace(bytes, at).unwrap_or(at + 1 + name);
         first(&mut self.braces, at, end)
     }
 
@@ -151,7 +152,7 @@ impl Signs {
         let mut letter = at + 1 + modifiers;
         let braced = bytes.get(letter) == Some(&b'{');
         if braced {
-            letter = closing(bytes, letter).unwrap_or(bytes.len());
+            letter = closing_brace(bytes, letter).unwrap_or(bytes.len());
         }
         let is_long = ["^FB", "^FU", "^ti", "^to"]
             .iter()
@@ -186,19 +187,19 @@ impl Signs {
 }
 
 /// Notes a place if it is the first, and goes on behind it.
-fn first(sign: &mut Option<(usize, usize)>, start: usize, end: usize) -> usize {
-    sign.get_or_insert((start, end));
+fn first(marker: &mut Option<(usize, usize)>, start: usize, end: usize) -> usize {
+    marker.get_or_insert((start, end));
     end.max(start + 1)
 }
 
 /// The place behind the brace that closes the one here.
-fn closing(bytes: &[u8], open: usize) -> Option<usize> {
+fn closing_brace(bytes: &[u8], open: usize) -> Option<usize> {
     bytes[open..].iter().position(|&byte| byte == b'}').map(|length| open + length + 1)
 }
 
-fn apache_or_goaccess(text: &str, signs: &Signs) -> Result<Language, TemplateError> {
+fn apache_or_goaccess(text: &str, markers: &Markers) -> Result<Language, TemplateError> {
     let write = |place: (usize, usize)| text.get(place.0..place.1).unwrap_or_default();
-    match (signs.apache, signs.goaccess, signs.either) {
+    match (markers.apache, markers.goaccess, markers.either) {
         (Some(apache), Some(goaccess), _) => {
             let message = format!(
                 "{} is Apache's and {} is GoAccess's; a format is written in one language",

@@ -1,7 +1,7 @@
 //! Templates whose fields have single bytes between them.
 
-use super::shapes::Look;
-use super::steps::{Op, Program, Step, Until, Way};
+use super::scanners::Scanner;
+use super::steps::{Op, Program, SearchFrom, Step, Until};
 use crate::text::format::columns::{Column, Columns, Kind};
 use crate::text::format::words::is_blank;
 
@@ -32,7 +32,9 @@ pub(super) fn columns(program: &Program) -> Option<Columns> {
 
 fn column(step: &Step, delimiter: Option<u8>) -> Option<Column> {
     let (field, kind) = match &step.op {
-        Op::Known { field, look, .. } if ends_digits(look, delimiter) => (*field, Kind::Digits),
+        Op::Scanned { field, scanner, .. } if ends_digits(scanner, delimiter) => {
+            (*field, Kind::Digits)
+        }
         Op::Word { field } => (*field, Kind::Word { may_be_empty: false }),
         // Without a blank in it, a list is a word.
         Op::List { field, .. } if delimiter.is_none() => {
@@ -40,8 +42,13 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<Column> {
         }
         Op::Rest { field } => (*field, Kind::Text { may_be_empty: true }),
         Op::Until(Until {
-            field, mark: Some(mark), word, may_be_empty, way: Way::First, ..
-        }) if !mark.blank_before && Some(mark.byte) == delimiter => {
+            field,
+            delimiter: Some(own),
+            word,
+            may_be_empty,
+            search_from: SearchFrom::First,
+            ..
+        }) if !own.blank_before && Some(own.byte) == delimiter => {
             let may_be_empty = *may_be_empty;
             let kind =
                 if *word { Kind::Word { may_be_empty } } else { Kind::Text { may_be_empty } };
@@ -53,14 +60,14 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<Column> {
 }
 
 /// Whether digits with this behind them are all of such a field.
-fn ends_digits(look: &Look, delimiter: Option<u8>) -> bool {
-    match look {
-        Look::Int => true,
-        Look::Number => !matches!(delimiter, Some(b'.' | b'e' | b'E')),
-        Look::Time(shape) => match delimiter {
-            Some(byte) if !is_blank(byte) => shape.ends_before(byte),
-            _ => shape.ends_before_blank(),
+fn ends_digits(scanner: &Scanner, delimiter: Option<u8>) -> bool {
+    match scanner {
+        Scanner::Int => true,
+        Scanner::Number => !matches!(delimiter, Some(b'.' | b'e' | b'E')),
+        Scanner::Time(time) => match delimiter {
+            Some(byte) if !is_blank(byte) => time.ends_before(byte),
+            _ => time.ends_before_blank(),
         },
-        Look::Status | Look::Numbers => false,
+        Scanner::Status | Scanner::Numbers => false,
     }
 }

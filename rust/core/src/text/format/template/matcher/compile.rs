@@ -1,9 +1,11 @@
 //! Templates to steps.
 
-use super::super::{Part, Shape, Slot, Template, TemplateError};
-use super::shapes::{Look, TimeShape};
-use super::steps::{Behind, Head, Mark, Op, Outline, Program, Quoted, Step, Until, Way};
-use super::{front, look_ahead};
+use super::super::{Part, Slot, Syntax, Template, TemplateError};
+use super::scanners::{Scanner, TimeScanner};
+use super::steps::{
+    Delimiter, Head, NextBytes, Op, Prefilter, Program, Quoted, SearchFrom, Step, Until,
+};
+use super::{fast_path, lookahead};
 use crate::text::format::parsed::Found;
 use crate::text::format::read::{Encoding, Read};
 use crate::text::format::time::TimeFormat;
@@ -33,8 +35,8 @@ pub(super) fn compile(
     compiler.push(Op::Done, end);
     let mut steps = compiler.steps;
     join_status_and_size(&mut steps);
-    front::add(&mut steps);
-    look_ahead::prepare(&mut steps, template.open);
+    fast_path::insert(&mut steps);
+    lookahead::fill(&mut steps, template.open);
     Ok(Program { steps, open: template.open })
 }
 
@@ -42,7 +44,7 @@ pub(super) fn compile(
 fn check(template: &Template) -> Result<(), TemplateError> {
     for pair in template.parts.windows(2) {
         let [Part::Field(first), Part::Field(second)] = pair else { continue };
-        if first.shape == Shape::Status {
+        if first.syntax == Syntax::Status {
             continue;
         }
         let names = match (&*first.name, &*second.name) {
@@ -134,8 +136,8 @@ impl Compiler<'_> {
             user: self.field(user),
             time: self.field(time),
             request: usize::MAX,
-            behind: Behind::ANY,
-            outline: Outline::default(),
+            next_bytes: NextBytes::ANY,
+            prefilter: Prefilter::default(),
         };
         self.push(Op::Head(head), 0);
         if ident.is_some() { 7 } else { 5 }
@@ -182,27 +184,27 @@ impl Compiler<'_> {
             &[(b'"', b'"'), (b'\'', b'\''), (b'[', b']'), (b'(', b')'), (b'{', b'}'), (b'<', b'>')];
         let enclosed =
             matches!((before, after), (Some(one), Some(two)) if pairs.contains(&(one, two)));
-        let known = |look| Op::Known { field, look, may_be_empty: enclosed };
-        match slot.shape {
-            Shape::Status => known(Look::Status),
-            Shape::Int => known(Look::Int),
-            Shape::Number => known(Look::Number),
-            Shape::Numbers => known(Look::Numbers),
-            Shape::Time => {
+        let known = |scanner| Op::Scanned { field, scanner, may_be_empty: enclosed };
+        match slot.syntax {
+            Syntax::Status => known(Scanner::Status),
+            Syntax::Int => known(Scanner::Int),
+            Syntax::Number => known(Scanner::Number),
+            Syntax::Numbers => known(Scanner::Numbers),
+            Syntax::Time => {
                 let format = match &slot.read {
                     Read::Time(format) => Some(format),
                     _ => None,
                 };
-                known(Look::Time(TimeShape::new(format, after)))
+                known(Scanner::Time(TimeScanner::new(format, after)))
             }
-            Shape::Word | Shape::Free if before == Some(b'"') && after == Some(b'"') => {
+            Syntax::Word | Syntax::Free if before == Some(b'"') && after == Some(b'"') => {
                 let is_request = slot.read == Read::Request;
-                let (behind, outline) = (Behind::ANY, Outline::default());
-                Op::Quoted(Quoted { field, is_request, behind, outline, quotes_behind: None })
+                let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
+                Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
             }
-            Shape::Free if after.is_none() => Op::Rest { field },
-            Shape::Free => Op::Until(self.until(part, field, false, true)),
-            Shape::Word => match after {
+            Syntax::Free if after.is_none() => Op::Rest { field },
+            Syntax::Free => Op::Until(self.until(part, field, false, true)),
+            Syntax::Word => match after {
                 Some(b' ') if slot.name == "user" && self.anchor(part).is_some() => {
                     Op::Until(self.until(part, field, false, false))
                 }
@@ -219,10 +221,10 @@ impl Compiler<'_> {
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
         let blank_before = self.after(part) == Some(b' ');
-        let mark = |byte| Mark { byte, blank_before, behind: Behind::ANY };
-        let mark = self.anchor(part).map(mark);
-        let (way, outline) = (Way::First, Outline::default());
-        Until { field, mark, word, may_be_empty, limit: usize::MAX, way, outline }
+        let delimiter = |byte| Delimiter { byte, blank_before, next_bytes: NextBytes::ANY };
+        let delimiter = self.anchor(part).map(delimiter);
+        let (search_from, prefilter) = (SearchFrom::First, Prefilter::default());
+        Until { field, delimiter, word, may_be_empty, limit: usize::MAX, search_from, prefilter }
     }
 
     /// The last byte before a field.
@@ -278,8 +280,8 @@ fn head_slots(parts: &[Part]) -> Option<HeadSlots<'_>> {
         return None;
     };
     let usual = host.name == "host"
-        && host.shape == Shape::Word
-        && ident.is_none_or(|ident| ident.shape == Shape::Word)
+        && host.syntax == Syntax::Word
+        && ident.is_none_or(|ident| ident.syntax == Syntax::Word)
         && user.name == "user"
         && open == b" ["
         && close.first() == Some(&b']')
@@ -293,9 +295,12 @@ fn join_status_and_size(steps: &mut Vec<Step>) {
     while at + 4 <= steps.len() {
         let [
             Step { op: Op::Blank, optional: false, part },
-            Step { op: Op::Known { field: status, look: Look::Status, .. }, .. },
+            Step { op: Op::Scanned { field: status, scanner: Scanner::Status, .. }, .. },
             Step { op: Op::Blank, optional: false, .. },
-            Step { op: Op::Known { field: size, look: Look::Int, may_be_empty: false }, .. },
+            Step {
+                op: Op::Scanned { field: size, scanner: Scanner::Int, may_be_empty: false },
+                ..
+            },
         ] = &steps[at..at + 4]
         else {
             at += 1;

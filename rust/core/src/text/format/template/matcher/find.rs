@@ -4,21 +4,21 @@
 //! first, 64 bytes are looked at together, and what stands around a delimiter turns nearly all of
 //! them away at once, before any is looked at by itself.
 
-use super::steps::{Behind, Class, Mark, Outline};
+use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter};
 use crate::ground::block::Block;
 use crate::text::format::enclosed::{Brackets, Quotes};
 use crate::text::format::scan::{Bits, past};
 
-impl Behind {
-    pub(super) const ANY: Self = Self::new(Class::Any, Class::Any);
-    pub(super) const BLANK: Self = Self::new(Class::Blank, Class::Any);
+impl NextBytes {
+    pub(super) const ANY: Self = Self::new(ByteClass::Any, ByteClass::Any);
+    pub(super) const BLANK: Self = Self::new(ByteClass::Blank, ByteClass::Any);
 
-    pub(super) const fn new(first: Class, second: Class) -> Self {
+    pub(super) const fn new(first: ByteClass, second: ByteClass) -> Self {
         Self { first, second }
     }
 
     #[inline]
-    pub(super) fn may_be(self, line: &[u8], at: usize) -> bool {
+    pub(super) fn may_match(self, line: &[u8], at: usize) -> bool {
         let rest = line.get(at..).unwrap_or_default();
         self.first.has(rest.first()) && self.second().has(rest.get(1), self.first)
     }
@@ -29,15 +29,15 @@ impl Behind {
 
     /// Which bytes of a block have this behind them.
     #[inline]
-    fn before(self, line: &[u8], start: usize, block: &Block, past: u64) -> u64 {
+    fn mask_before(self, line: &[u8], start: usize, block: &Block, past: u64) -> u64 {
         let end = start + Block::LEN;
         let ahead = |bits: u64, next: bool| bits >> 1 | u64::from(next) << (Block::LEN - 1);
-        let first = ahead(self.first.bits(block) | past, self.first.has(line.get(end)));
-        if self.second == Class::Any {
+        let first = ahead(self.first.mask(block) | past, self.first.has(line.get(end)));
+        if self.second == ByteClass::Any {
             return first;
         }
-        let mut second = self.second.bits(block) | past;
-        if self.first == Class::Blank {
+        let mut second = self.second.mask(block) | past;
+        if self.first == ByteClass::Blank {
             // Of more than two blanks the steps know.
             let blanks = block.blanks();
             second |= blanks & ((second | blanks) >> 1 | 1 << (Block::LEN - 1));
@@ -47,29 +47,29 @@ impl Behind {
     }
 }
 
-struct Second(Class);
+struct Second(ByteClass);
 
 impl Second {
     #[inline]
-    fn has(self, byte: Option<&u8>, first: Class) -> bool {
-        self.0.has(byte) || first == Class::Blank && Class::Blank.has(byte)
+    fn has(self, byte: Option<&u8>, first: ByteClass) -> bool {
+        self.0.has(byte) || first == ByteClass::Blank && ByteClass::Blank.has(byte)
     }
 }
 
 /// What has to stand behind a delimiter, and how far it is known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ahead<'a> {
-    pub(super) behind: Behind,
-    pub(super) outline: &'a Outline,
+pub(super) struct Lookahead<'a> {
+    pub(super) next_bytes: NextBytes,
+    pub(super) prefilter: &'a Prefilter,
 }
 
-impl Ahead<'_> {
-    pub(super) const ANY: Self = Self::only(Behind::ANY);
-    pub(super) const BLANK: Self = Self::only(Behind::BLANK);
+impl Lookahead<'_> {
+    pub(super) const ANY: Self = Self::only(NextBytes::ANY);
+    pub(super) const BLANK: Self = Self::only(NextBytes::BLANK);
 
-    const fn only(behind: Behind) -> Self {
-        static NONE: Outline = Outline::NONE;
-        Self { behind, outline: &NONE }
+    const fn only(next_bytes: NextBytes) -> Self {
+        static NONE: Prefilter = Prefilter::NONE;
+        Self { next_bytes, prefilter: &NONE }
     }
 
     /// The quotes that have this behind them.
@@ -79,7 +79,7 @@ impl Ahead<'_> {
         start: usize,
     ) -> Quotes<'_, impl FnMut(&Block, usize, u64, u64) -> u64> {
         let keep =
-            move |block: &Block, start, quotes, _| self.behind(line, start, block, quotes, b'"');
+            move |block: &Block, start, quotes, _| self.filter(line, start, block, quotes, b'"');
         Quotes::new(line, start, keep)
     }
 
@@ -91,24 +91,33 @@ impl Ahead<'_> {
         bare: bool,
     ) -> Brackets<'_, impl FnMut(&Block, usize, u64) -> u64> {
         let keep =
-            move |block: &Block, start, closing| self.behind(line, start, block, closing, b']');
+            move |block: &Block, start, closing| self.filter(line, start, block, closing, b']');
         Brackets::new(line, start, bare, keep)
     }
 
     /// Those of the marks of a block behind which this may stand. They all are the same byte.
     #[inline]
-    fn behind(self, line: &[u8], start: usize, block: &Block, marks: u64, mark: u8) -> u64 {
+    fn filter(
+        self,
+        line: &[u8],
+        start: usize,
+        block: &Block,
+        delimiters: u64,
+        delimiter: u8,
+    ) -> u64 {
         // The outline of one is looked at sooner by itself.
-        let several = marks & marks.wrapping_sub(1) != 0;
-        match (several, self.outline.is_empty()) {
-            (true, false) => self.outline.before(block, past(line, start), marks, mark),
-            _ if marks == 0 => 0,
-            _ => marks & self.behind.before(line, start, block, past(line, start)),
+        let several = delimiters & delimiters.wrapping_sub(1) != 0;
+        match (several, self.prefilter.is_empty()) {
+            (true, false) => {
+                self.prefilter.mask_before(block, past(line, start), delimiters, delimiter)
+            }
+            _ if delimiters == 0 => 0,
+            _ => delimiters & self.next_bytes.mask_before(line, start, block, past(line, start)),
         }
     }
 }
 
-impl Class {
+impl ByteClass {
     /// Whether a byte is one of these, or the line ends.
     #[inline]
     fn has(self, byte: Option<&u8>) -> bool {
@@ -125,7 +134,7 @@ impl Class {
     }
 
     #[inline]
-    fn bits(self, block: &Block) -> u64 {
+    fn mask(self, block: &Block) -> u64 {
         match self {
             Self::Any => u64::MAX,
             Self::Nothing => 0,
@@ -145,52 +154,58 @@ impl Class {
 }
 
 /// The places of a mark, in order.
-pub(super) struct Marks<'a> {
+pub(super) struct Delimiters<'a> {
     line: &'a [u8],
-    is: Class,
-    mark: Mark,
-    outline: &'a Outline,
+    class: ByteClass,
+    delimiter: Delimiter,
+    prefilter: &'a Prefilter,
     start: usize,
     bits: Bits,
-    behind_blank: bool,
+    after_blank: bool,
 }
 
-impl<'a> Marks<'a> {
-    pub(super) fn new(line: &'a [u8], start: usize, mark: Mark, outline: &'a Outline) -> Self {
+impl<'a> Delimiters<'a> {
+    pub(super) fn new(
+        line: &'a [u8],
+        start: usize,
+        delimiter: Delimiter,
+        prefilter: &'a Prefilter,
+    ) -> Self {
         let before = start.checked_sub(1).and_then(|before| line.get(before));
-        let behind_blank = before.is_some_and(|byte| *byte <= b' ');
-        let is = Class::Byte(mark.byte);
-        let mut this = Self { line, is, mark, outline, start, bits: Bits::new(0, 0), behind_blank };
-        this.look();
+        let after_blank = before.is_some_and(|byte| *byte <= b' ');
+        let class = ByteClass::Byte(delimiter.byte);
+        let mut this =
+            Self { line, class, delimiter, prefilter, start, bits: Bits::new(0, 0), after_blank };
+        this.scanner();
         this
     }
 
     /// The places of all blanks, and of control bytes.
     pub(super) fn of_blanks(line: &'a [u8], start: usize) -> Self {
-        let mark = Mark { byte: b' ', blank_before: false, behind: Behind::ANY };
-        let Ahead { outline, .. } = Ahead::ANY;
-        let (is, bits) = (Class::Blank, Bits::new(0, 0));
-        let mut this = Self { line, is, mark, outline, start, bits, behind_blank: false };
-        this.look();
+        let delimiter = Delimiter { byte: b' ', blank_before: false, next_bytes: NextBytes::ANY };
+        let Lookahead { prefilter, .. } = Lookahead::ANY;
+        let (class, bits) = (ByteClass::Blank, Bits::new(0, 0));
+        let mut this = Self { line, class, delimiter, prefilter, start, bits, after_blank: false };
+        this.scanner();
         this
     }
 
     #[inline(never)]
-    fn look(&mut self) {
-        let Self { line, is, mark, outline, start, .. } = *self;
+    fn scanner(&mut self) {
+        let Self { line, class, delimiter, prefilter, start, .. } = *self;
         let block = Block::at(line, start);
-        let mut bits = is.bits(&block) & !past(line, start);
-        if mark.blank_before {
+        let mut bits = class.mask(&block) & !past(line, start);
+        if delimiter.blank_before {
             let blanks = block.blanks();
-            bits &= blanks << 1 | u64::from(self.behind_blank);
-            self.behind_blank = blanks >> (Block::LEN - 1) == 1;
+            bits &= blanks << 1 | u64::from(self.after_blank);
+            self.after_blank = blanks >> (Block::LEN - 1) == 1;
         }
-        let ahead = Ahead { behind: mark.behind, outline };
-        self.bits = Bits::new(ahead.behind(line, start, &block, bits, mark.byte), start);
+        let lookahead = Lookahead { next_bytes: delimiter.next_bytes, prefilter };
+        self.bits = Bits::new(lookahead.filter(line, start, &block, bits, delimiter.byte), start);
     }
 }
 
-impl Iterator for Marks<'_> {
+impl Iterator for Delimiters<'_> {
     type Item = usize;
 
     #[inline]
@@ -203,7 +218,7 @@ impl Iterator for Marks<'_> {
             if self.start >= self.line.len() {
                 return None;
             }
-            self.look();
+            self.scanner();
         }
     }
 }
@@ -220,8 +235,8 @@ mod tests {
         prop::collection::vec(byte, 0..200)
     }
 
-    fn classes() -> impl Strategy<Value = Class> {
-        use Class::{Any, Blank, Byte, Nothing, Number, NumberAndBlank, Opening};
+    fn classes() -> impl Strategy<Value = ByteClass> {
+        use ByteClass::{Any, Blank, Byte, Nothing, Number, NumberAndBlank, Opening};
         prop::sample::select(vec![
             Any,
             Nothing,
@@ -242,8 +257,8 @@ mod tests {
             line in lines(), start in 0..70_usize, first in classes(), second in classes(),
         ) {
             let start = start.min(line.len());
-            let behind = Behind::new(first, second);
-            let ahead = Ahead::only(behind);
+            let next_bytes = NextBytes::new(first, second);
+            let lookahead = Lookahead::only(next_bytes);
             // A dash that stands for a request, or for a number, is a word by itself.
             let fits = |at: &usize| {
                 let opening = |class, at: usize| {
@@ -251,30 +266,30 @@ mod tests {
                     line.get(at) != Some(&b'-')
                         || next.is_none_or(|byte| *byte <= b' ')
                         || match class {
-                            Class::Opening => false,
-                            Class::NumberAndBlank => Class::Number.has(next),
+                            ByteClass::Opening => false,
+                            ByteClass::NumberAndBlank => ByteClass::Number.has(next),
                             _ => true,
                         }
                 };
-                let is_in = |class: Class, at: usize| class.has(line.get(at)) && opening(class, at);
+                let is_in = |class: ByteClass, at: usize| class.has(line.get(at)) && opening(class, at);
                 let blank = |at: usize| line.get(at).is_none_or(|byte| *byte <= b' ');
                 is_in(first, at + 1)
                     && (is_in(second, at + 2)
-                        || first == Class::Blank
+                        || first == ByteClass::Blank
                             && blank(at + 2)
                             && (is_in(second, at + 3) || blank(at + 3)))
             };
             let quotes = (start..line.len()).filter(|at| line[*at] == b'"');
             let quotes: Vec<_> = quotes.filter(fits).collect();
-            let mark = Mark { byte: b'"', blank_before: false, behind };
-            let near = |found: &Vec<usize>| found.iter().copied().filter(fits).collect::<Vec<_>>();
-            let marks: Vec<_> = Marks::new(&line, start, mark, ahead.outline).collect();
-            prop_assert_eq!(near(&marks), quotes);
-            prop_assert!(marks.iter().all(|at| behind.may_be(&line, at + 1)));
+            let delimiter = Delimiter { byte: b'"', blank_before: false, next_bytes };
+            let fitting = |found: &Vec<usize>| found.iter().copied().filter(fits).collect::<Vec<_>>();
+            let delimiters: Vec<_> = Delimiters::new(&line, start, delimiter, lookahead.prefilter).collect();
+            prop_assert_eq!(fitting(&delimiters), quotes);
+            prop_assert!(delimiters.iter().all(|at| next_bytes.may_match(&line, at + 1)));
 
-            let mut found = ahead.quotes(&line, start);
+            let mut found = lookahead.quotes(&line, start);
             let found: Vec<_> = std::iter::from_fn(|| found.next()).collect();
-            prop_assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), marks);
+            prop_assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), delimiters);
             for (place, escaped) in found {
                 let run = line[start..place].iter().rev().take_while(|byte| **byte == b'\\').count();
                 prop_assert_eq!(escaped, run % 2 == 1);
@@ -297,7 +312,7 @@ mod tests {
                         _ => {}
                     }
                 }
-                let found: Vec<_> = ahead.brackets(&line, start, bare)
+                let found: Vec<_> = lookahead.brackets(&line, start, bare)
                     .filter(|(_, close)| fits(close))
                     .collect();
                 prop_assert_eq!(found, pairs);

@@ -3,8 +3,8 @@
 //! Users may have blanks and brackets, and collectors write words in front of the host, so all
 //! four are found together, by the brackets around the time and by the lone `-` for the ident.
 
-use super::find::Ahead;
-use super::run::{Cursor, Reached, further};
+use super::find::Lookahead;
+use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{Head, Program};
 use crate::text::format::parsed::Span;
 use crate::text::format::time;
@@ -24,7 +24,7 @@ impl Program {
         cursor: Cursor,
         head: &Head,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let start = cursor.at;
         let step = cursor.step + 1;
         if let Some(([host, ident, user], close)) = usual(line, start)
@@ -56,12 +56,12 @@ impl Program {
     ) -> Result<(usize, usize, Cursor), Cursor> {
         let step = cursor.step + 1;
         let mut furthest = None;
-        let ahead = Ahead { behind: head.behind, outline: &head.outline };
-        let mut brackets = ahead.brackets(line, cursor.at, false);
+        let lookahead = Lookahead { next_bytes: head.next_bytes, prefilter: &head.prefilter };
+        let mut brackets = lookahead.brackets(line, cursor.at, false);
         for (open, close) in brackets.by_ref() {
             let is_missing = || line.get(skip_blanks(line, close + 1)) == Some(&b'-');
             let is_long = close - open > LONGEST_TIME && head.request != usize::MAX;
-            if is_long && is_missing() || !head.outline.may_be(line, close + 1) {
+            if is_long && is_missing() || !head.prefilter.may_match(line, close + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
@@ -72,17 +72,17 @@ impl Program {
                     return Ok((open, close, reached));
                 }
                 Ok(_) => {}
-                Err(failed) => furthest = further(furthest, failed),
+                Err(failed) => furthest = furthest_of(furthest, failed),
             }
         }
         // What is missing behind the first brackets that could be it.
-        let near = Ahead::BLANK.brackets(line, cursor.at, false).next();
-        let nearly = || {
-            let cursor = Cursor { at: near?.1 + 1, step };
+        let closest = Lookahead::BLANK.brackets(line, cursor.at, false).next();
+        let closest_failure = || {
+            let cursor = Cursor { at: closest?.1 + 1, step };
             self.run(line, cursor, usize::MAX, spans).err()
         };
         let here = Cursor { at: brackets.open.unwrap_or(line.len()), ..cursor };
-        Err(furthest.or_else(nearly).unwrap_or(here))
+        Err(furthest.or_else(closest_failure).unwrap_or(here))
     }
 
     /// Whether this is the end of the line or where more of the format was found.

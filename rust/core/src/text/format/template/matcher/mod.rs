@@ -11,16 +11,16 @@
 
 mod as_columns;
 mod compile;
+mod fast_path;
 mod find;
-mod front;
 mod head;
 mod is_combined;
-mod look_ahead;
-mod outline;
+mod lookahead;
+mod prefilter;
 mod quoted;
 mod reject;
 mod run;
-mod shapes;
+mod scanners;
 mod steps;
 mod until;
 
@@ -101,9 +101,9 @@ impl Matcher {
         let (at, line) = self.trim(line);
         let start = Cursor { at, step: 0 };
         match &self.programs[..] {
-            [only] => match only.go_on(line, start, None, spans) {
+            [only] => match only.run_to(line, start, None, spans) {
                 Ok(_) => Ok(()),
-                Err(failed) => Err(only.stopped(line, failed)),
+                Err(failed) => Err(only.reject_at(line, failed)),
             },
             programs => self.split_either(line, start, programs, spans),
         }
@@ -119,16 +119,16 @@ impl Matcher {
         spans.fill(Span::NONE);
         let from = match programs.first() {
             Some(first) => first
-                .go_on(line, start, Some(self.shared), spans)
-                .map_err(|failed| first.stopped(line, failed))?,
+                .run_to(line, start, Some(self.shared), spans)
+                .map_err(|failed| first.reject_at(line, failed))?,
             None => start,
         };
         let mut furthest: Option<(Reject, usize)> = None;
         for program in programs {
-            let Err(failed) = program.go_on(line, from, None, spans) else { return Ok(()) };
-            let stopped = program.stopped(line, failed);
-            if furthest.is_none_or(|known| stopped.0.byte() > known.0.byte()) {
-                furthest = Some(stopped);
+            let Err(failed) = program.run_to(line, from, None, spans) else { return Ok(()) };
+            let reject = program.reject_at(line, failed);
+            if furthest.is_none_or(|known| reject.0.byte() > known.0.byte()) {
+                furthest = Some(reject);
             }
             for step in &program.steps[self.shared..] {
                 step.clear(spans);
@@ -163,12 +163,12 @@ fn shared(programs: &[Program]) -> usize {
     let searched = |at: &usize| {
         programs.iter().all(|program| program.steps.get(*at).is_some_and(Step::is_searched))
     };
-    let openness = others.iter().all(|other| other.open == first.open);
-    (0..=same).rev().find(searched).filter(|_| openness).unwrap_or(0)
+    let same_open = others.iter().all(|other| other.open == first.open);
+    (0..=same).rev().find(searched).filter(|_| same_open).unwrap_or(0)
 }
 
 #[cfg(test)]
-mod against;
+mod against_combined;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Shape, Slot};
+use super::super::{Slot, Syntax};
 use super::tests::{ATTACKS, compile, parsed, templates};
 use super::*;
 use crate::text::format::naive::{
@@ -79,7 +79,7 @@ impl Here {
 
 /// How a field is found.
 #[derive(Clone, Copy, PartialEq)]
-enum Way {
+enum FieldEnd {
     /// It ends where its own bytes end.
     Known,
     /// The first quote after which the line fits ends it, an escaped one if no other does.
@@ -127,26 +127,26 @@ impl Walk<'_> {
         matches!(self.around(part), (Some(one), Some(two)) if pairs.contains(&&[one, two][..]))
     }
 
-    fn way(&self, part: usize, slot: &Slot) -> Way {
+    fn field_end(&self, part: usize, slot: &Slot) -> FieldEnd {
         let around = self.around(part);
         let may_be_empty = self.may_be_empty(part);
         let is_list = matches!(&*slot.name, "host" | "xff") || slot.name.starts_with("upstream");
         let has_mark = self.literal(part + 1).iter().any(|byte| *byte != b' ');
-        match (slot.shape, around.1) {
-            (Shape::Word | Shape::Free, Some(b'"')) if around.0 == Some(b'"') => Way::Quoted,
-            (Shape::Free, None) => Way::Rest,
-            (Shape::Free, _) | (Shape::Word, Some(b'\t')) => {
-                Way::Until { word: false, may_be_empty: true }
+        match (slot.syntax, around.1) {
+            (Syntax::Word | Syntax::Free, Some(b'"')) if around.0 == Some(b'"') => FieldEnd::Quoted,
+            (Syntax::Free, None) => FieldEnd::Rest,
+            (Syntax::Free, _) | (Syntax::Word, Some(b'\t')) => {
+                FieldEnd::Until { word: false, may_be_empty: true }
             }
-            (Shape::Word, Some(b' ')) if slot.name == "user" && has_mark => {
-                Way::Until { word: false, may_be_empty: false }
+            (Syntax::Word, Some(b' ')) if slot.name == "user" && has_mark => {
+                FieldEnd::Until { word: false, may_be_empty: false }
             }
-            (Shape::Word, None | Some(b' ')) if is_list => {
-                Way::List { colons: slot.name.starts_with("upstream") }
+            (Syntax::Word, None | Some(b' ')) if is_list => {
+                FieldEnd::List { colons: slot.name.starts_with("upstream") }
             }
-            (Shape::Word, None | Some(b' ')) => Way::Word,
-            (Shape::Word, Some(_)) => Way::Until { word: true, may_be_empty },
-            _ => Way::Known,
+            (Syntax::Word, None | Some(b' ')) => FieldEnd::Word,
+            (Syntax::Word, Some(_)) => FieldEnd::Until { word: true, may_be_empty },
+            _ => FieldEnd::Known,
         }
     }
 
@@ -158,9 +158,9 @@ impl Walk<'_> {
     fn all(&self, start: Here) -> Option<Vec<Option<Place>>> {
         let mut here = if self.is_head() { self.head(&start)? } else { start };
         while here.part <= self.parts.len() {
-            let searched = self.slot(here.part).map(|slot| self.way(here.part, slot));
+            let searched = self.slot(here.part).map(|slot| self.field_end(here.part, slot));
             here = match searched {
-                Some(way) if way != Way::Known => self.search(&here, way)?,
+                Some(field_end) if field_end != FieldEnd::Known => self.search(&here, field_end)?,
                 _ => self.ahead(here, 0, None)?,
             };
         }
@@ -205,7 +205,7 @@ impl Walk<'_> {
                 }
                 continue;
             };
-            if self.way(part, slot) != Way::Known
+            if self.field_end(part, slot) != FieldEnd::Known
                 || before.is_some_and(|byte| self.may_have(part, slot, byte))
             {
                 return Some(here);
@@ -223,7 +223,8 @@ impl Walk<'_> {
         let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == Read::Request)
             && self.around(part + 1) == (Some(b'"'), Some(b'"'));
         let is_closed = self.slot(part.wrapping_sub(1)).is_some_and(|slot| {
-            self.way(part - 1, slot) == Way::Quoted || self.is_head() && part == self.head_parts()
+            self.field_end(part - 1, slot) == FieldEnd::Quoted
+                || self.is_head() && part == self.head_parts()
         });
         let own = self.literal(part).len().saturating_sub(usize::from(is_opened));
         own > usize::from(is_closed) && self.template.ends.contains(&part)
@@ -261,45 +262,45 @@ impl Walk<'_> {
             if has_digits { Some(end) } else { (start > at).then_some(start) }
         };
         let is_dash = line.get(at) == Some(&b'-');
-        match slot.shape {
-            Shape::Status => match digits(at) - at {
+        match slot.syntax {
+            Syntax::Status => match digits(at) - at {
                 0 if is_dash => Some(at + 1),
                 3.. => Some(at + 3),
                 _ => None,
             },
-            Shape::Int => match digits(minus(at)) - minus(at) {
+            Syntax::Int => match digits(minus(at)) - minus(at) {
                 0 if is_dash => Some(at + 1),
                 count @ 1..=18 => Some(minus(at) + count),
                 _ => None,
             },
-            Shape::Number => {
+            Syntax::Number => {
                 let end = decimal(at)?;
                 let is_lone_dash = is_dash && end == at + 1;
                 let sign = end + 1 + usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
                 let has_exponent = matches!(line.get(end), Some(b'e' | b'E')) && is_digit(&sign);
                 Some(if has_exponent && !is_lone_dash { digits(sign) } else { end })
             }
-            Shape::Numbers => {
+            Syntax::Numbers => {
                 let mut end = decimal(at)?;
                 loop {
-                    let mark = after_blanks(line, end);
-                    let next = after_blanks(line, mark + 1);
+                    let separator = after_blanks(line, end);
+                    let next = after_blanks(line, separator + 1);
                     match decimal(next) {
-                        Some(next) if matches!(line[mark], b',' | b':') => end = next,
+                        Some(next) if matches!(line[separator], b',' | b':') => end = next,
                         _ => return Some(end),
                     }
                 }
             }
-            Shape::Time => self.time(slot, self.around(part).1, at),
-            Shape::Word | Shape::Free => None,
+            Syntax::Time => self.time(slot, self.around(part).1, at),
+            Syntax::Word | Syntax::Free => None,
         }
     }
 
     /// A time goes up to the byte behind it, or to a blank, over as many of them as its form has.
-    fn time(&self, slot: &Slot, behind: Option<u8>, start: usize) -> Option<usize> {
-        let behind = behind.filter(|byte| !is_blank(*byte));
-        let ends = |byte: u8| behind.map_or(is_blank(byte), |behind| byte == behind);
-        let mut inside = inside(slot, behind);
+    fn time(&self, slot: &Slot, terminator: Option<u8>, start: usize) -> Option<usize> {
+        let terminator = terminator.filter(|byte| !is_blank(*byte));
+        let ends = |byte: u8| terminator.map_or(is_blank(byte), |terminator| byte == terminator);
+        let mut inside = inner_terminators(slot, terminator);
         let mut at = start;
         while let Some(byte) = self.byte(at) {
             if ends(byte) {
@@ -307,8 +308,8 @@ impl Walk<'_> {
                     break;
                 }
                 inside -= 1;
-                at = if behind.is_none() { after_blanks(self.line, at) } else { at + 1 };
-            } else if is_of_time(slot, behind, byte) {
+                at = if terminator.is_none() { after_blanks(self.line, at) } else { at + 1 };
+            } else if is_time_byte(slot, terminator, byte) {
                 at += 1;
             } else {
                 return None;
@@ -320,56 +321,57 @@ impl Walk<'_> {
     /// Whether a known field may have this byte.
     fn may_have(&self, part: usize, slot: &Slot, byte: u8) -> bool {
         byte.is_ascii_digit()
-            || match slot.shape {
-                Shape::Status | Shape::Int => byte == b'-',
-                Shape::Number => b"-.+eE".contains(&byte),
-                Shape::Numbers => b"-.,: ".contains(&byte),
-                Shape::Time => is_of_time(slot, self.around(part).1, byte),
-                Shape::Word | Shape::Free => false,
+            || match slot.syntax {
+                Syntax::Status | Syntax::Int => byte == b'-',
+                Syntax::Number => b"-.+eE".contains(&byte),
+                Syntax::Numbers => b"-.,: ".contains(&byte),
+                Syntax::Time => is_time_byte(slot, self.around(part).1, byte),
+                Syntax::Word | Syntax::Free => false,
             }
     }
 
-    fn search(&self, here: &Here, way: Way) -> Option<Here> {
+    fn search(&self, here: &Here, field_end: FieldEnd) -> Option<Here> {
         let (part, start) = (here.part, here.at);
         let line = self.line;
-        let behind = |end: usize| {
+        let ended_at = |end: usize| {
             let here = Here { part: part + 1, at: end, ..here.clone() };
             here.set(part, (start, end))
         };
         let word = words(line, start).first().filter(|word| word.0 == start).copied();
-        match way {
-            Way::Known => None,
-            Way::Word => Some(behind(word?.1)),
-            Way::List { colons } => {
+        match field_end {
+            FieldEnd::Known => None,
+            FieldEnd::Word => Some(ended_at(word?.1)),
+            FieldEnd::List { colons } => {
                 let words = words(line, word?.0);
                 let text = |at: usize| words.get(at).map(|word| &line[word.0..word.1]);
                 let goes_on = |at: usize| {
                     let is_colon = |at: usize| colons && text(at) == Some(b":");
-                    let is_behind_colon = is_colon(at)
+                    let is_after_colon = is_colon(at)
                         && words[at].0.checked_sub(1).is_some_and(|at| line[at] == b' ');
                     text(at).is_some_and(|word| word.ends_with(b","))
                         || is_colon(at + 1)
-                        || is_behind_colon
+                        || is_after_colon
                 };
                 let last = (0..words.len()).find(|&at| !goes_on(at));
-                Some(behind(words[last.unwrap_or(words.len() - 1)].1))
+                Some(ended_at(words[last.unwrap_or(words.len() - 1)].1))
             }
-            Way::Rest => Some(behind(line.len())),
-            Way::Quoted => quotes(line, start).into_iter().find_map(|quote| {
-                let here = behind(quote);
+            FieldEnd::Rest => Some(ended_at(line.len())),
+            FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
+                let here = ended_at(quote);
                 self.ahead(Here { at: quote + 1, ..here }, 1, None)
             }),
-            Way::Until { word: in_word, may_be_empty } => {
+            FieldEnd::Until { word: in_word, may_be_empty } => {
                 let limit = if in_word { word.map_or(start, |word| word.1) } else { line.len() };
                 let text = self.literal(part + 1);
-                let mark = text.iter().copied().find(|byte| *byte != b' ');
-                let ends = self.ends_of(start, limit, mark, text.first() == Some(&b' '));
-                let fits = |end: usize| self.ahead(behind(end), 0, Some(mark.unwrap_or(b' ')));
+                let delimiter = text.iter().copied().find(|byte| *byte != b' ');
+                let ends = self.ends_of(start, limit, delimiter, text.first() == Some(&b' '));
+                let fits =
+                    |end: usize| self.ahead(ended_at(end), 0, Some(delimiter.unwrap_or(b' ')));
                 let is_one = |end: &usize| *end > start || may_be_empty;
                 ends.into_iter().filter(is_one).find_map(fits).or_else(|| {
                     // It is the last one of the line, if that may end behind it.
                     let is_last = self.may_end_before(part + 1) && limit == line.len();
-                    (is_last && start < limit).then(|| self.ahead(behind(limit), 0, None))?
+                    (is_last && start < limit).then(|| self.ahead(ended_at(limit), 0, None))?
                 })
             }
         }
@@ -381,15 +383,15 @@ impl Walk<'_> {
         &self,
         start: usize,
         end: usize,
-        mark: Option<u8>,
+        delimiter: Option<u8>,
         blank_before: bool,
     ) -> Vec<usize> {
         let line = self.line;
         let mut ends = Vec::new();
         let mut at = start;
         while at < end {
-            match mark {
-                Some(mark) if line[at] == mark => {
+            match delimiter {
+                Some(delimiter) if line[at] == delimiter => {
                     let before = (start..at).rev().find(|&at| !is_blank(line[at]));
                     let text = before.map_or(start, |last| last + 1);
                     match blank_before {
@@ -414,7 +416,7 @@ impl Walk<'_> {
         let parts = self.head_parts();
         let is_field =
             |part: usize, name: &str| self.slot(part).is_some_and(|slot| slot.name == name);
-        let is_word = |part: usize| self.slot(part).is_some_and(|slot| slot.shape == Shape::Word);
+        let is_word = |part: usize| self.slot(part).is_some_and(|slot| slot.syntax == Syntax::Word);
         let is_time =
             |slot: &Slot| matches!(slot.read, Read::Time(TimeFormat::Clf | TimeFormat::Any));
         let user = parts - 3;
@@ -474,21 +476,21 @@ fn form(slot: &Slot) -> String {
 }
 
 /// How many of what ends a time are inside it.
-fn inside(slot: &Slot, behind: Option<u8>) -> usize {
+fn inner_terminators(slot: &Slot, terminator: Option<u8>) -> usize {
     let form = form(slot);
-    match behind {
+    match terminator {
         // A bare number is a time of any form too.
         None if slot.read == Read::Time(TimeFormat::Any) => 0,
         None => form.split_ascii_whitespace().count().saturating_sub(1),
-        Some(behind) => form.bytes().filter(|byte| *byte == behind).count(),
+        Some(terminator) => form.bytes().filter(|byte| *byte == terminator).count(),
     }
 }
 
-fn is_of_time(slot: &Slot, behind: Option<u8>, byte: u8) -> bool {
+fn is_time_byte(slot: &Slot, terminator: Option<u8>, byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || b"/:+-.,".contains(&byte)
         || byte != b'%' && form(slot).bytes().any(|own| own == byte)
-        || is_blank(byte) && (behind.is_some() || inside(slot, behind) > 0)
+        || is_blank(byte) && (terminator.is_some() || inner_terminators(slot, terminator) > 0)
 }
 
 /// Formats that servers are told to write, and what the named ones do not have.

@@ -2,8 +2,8 @@
 
 use memchr::memrchr_iter;
 
-use super::find::Ahead;
-use super::run::{Cursor, Reached, further};
+use super::find::Lookahead;
+use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{Program, Quoted};
 use crate::text::format::numbers::status;
 use crate::text::format::parsed::Span;
@@ -19,12 +19,12 @@ impl Program {
         cursor: Cursor,
         quoted: &Quoted,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let mut from = quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
         let mut failed = None;
-        if line.get(from) == Some(&b'"') && quoted.behind.may_be(line, from + 1) {
-            let behind = Cursor { at: from + 1, step: cursor.step + 1 };
-            match self.run(line, behind, usize::MAX, spans) {
+        if line.get(from) == Some(&b'"') && quoted.next_bytes.may_match(line, from + 1) {
+            let after_quote = Cursor { at: from + 1, step: cursor.step + 1 };
+            match self.run(line, after_quote, usize::MAX, spans) {
                 Ok(reached) => {
                     spans[quoted.field] = Span::new(cursor.at, from);
                     return Ok(reached);
@@ -33,57 +33,57 @@ impl Program {
             }
             from += 1;
         }
-        self.closing(line, cursor, quoted, (from, failed), spans)
+        self.later_quote(line, cursor, quoted, (from, failed), spans)
     }
 
     /// The same for any field, of which all up to `from` has no backslash, and no quote but one
     /// at most, which did not close it.
     #[inline(never)]
-    fn closing(
+    fn later_quote(
         &self,
         line: &[u8],
         cursor: Cursor,
         quoted: &Quoted,
         (from, failed): (usize, Option<Cursor>),
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let step = cursor.step + 1;
-        let mut behind_escaped = None;
+        let mut escaped_end = None;
         let mut furthest = failed;
-        if let Some(counts) = &quoted.quotes_behind {
-            return self.closing_from_end(line, cursor, quoted, (from, counts), failed, spans);
+        if let Some(counts) = &quoted.quotes_after {
+            return self.counted_quote(line, cursor, quoted, (from, counts), failed, spans);
         }
-        let ahead = Ahead { behind: quoted.behind, outline: &quoted.outline };
-        let mut places = ahead.quotes(line, from);
+        let lookahead = Lookahead { next_bytes: quoted.next_bytes, prefilter: &quoted.prefilter };
+        let mut places = lookahead.quotes(line, from);
         while let Some((place, escaped)) = places.next() {
-            if escaped && behind_escaped.is_some() {
+            if escaped && escaped_end.is_some() {
                 places.without_escaped();
                 continue;
             }
-            if !quoted.outline.may_be(line, place + 1) {
+            if !quoted.prefilter.may_match(line, place + 1) {
                 continue;
             }
             match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
-                Ok(_) if escaped => behind_escaped = Some(place),
+                Ok(_) if escaped => escaped_end = Some(place),
                 Ok(reached) => {
                     spans[quoted.field] = Span::new(cursor.at, place);
                     return Ok(reached);
                 }
                 Err(_) if escaped => {}
-                Err(failed) => furthest = further(furthest, failed),
+                Err(failed) => furthest = furthest_of(furthest, failed),
             }
         }
-        if let Some(place) = behind_escaped {
+        if let Some(place) = escaped_end {
             // What was tried since may have set spans behind the field.
             let reached = self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans)?;
             spans[quoted.field] = Span::new(cursor.at, place);
             return Ok(reached);
         }
-        Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
+        Err(self.unclosed_at(line, cursor, quoted, from, furthest, spans))
     }
 
     /// The same where it is known how many quotes are behind the closing one.
-    fn closing_from_end(
+    fn counted_quote(
         &self,
         line: &[u8],
         cursor: Cursor,
@@ -91,10 +91,10 @@ impl Program {
         (from, counts): (usize, &[usize]),
         mut furthest: Option<Cursor>,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let step = cursor.step + 1;
-        let near = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
-        let places = || counts.iter().filter_map(|count| Some(from + near(*count)?));
+        let nth_quote = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
+        let places = || counts.iter().filter_map(|count| Some(from + nth_quote(*count)?));
         // One that is escaped closes it only if none of the others does.
         for wanted in [false, true] {
             for place in places().filter(|place| is_escaped(line, from, *place) == wanted) {
@@ -103,16 +103,16 @@ impl Program {
                         spans[quoted.field] = Span::new(cursor.at, place);
                         return Ok(reached);
                     }
-                    Err(failed) => furthest = further(furthest, failed),
+                    Err(failed) => furthest = furthest_of(furthest, failed),
                 }
             }
         }
-        Err(self.unclosed(line, cursor, quoted, from, furthest, spans))
+        Err(self.unclosed_at(line, cursor, quoted, from, furthest, spans))
     }
 
     /// What to tell of a field that no quote closes: behind a quote that is not followed by what
     /// follows the field, the field goes on.
-    fn unclosed(
+    fn unclosed_at(
         &self,
         line: &[u8],
         cursor: Cursor,
@@ -123,24 +123,25 @@ impl Program {
     ) -> Cursor {
         let step = cursor.step + 1;
         if quoted.is_request
-            && let Some(at) = behind_protocol(line, cursor.at)
+            && let Some(at) = protocol_end(line, cursor.at)
         {
             return Cursor { at, ..cursor };
         }
-        let is_behind = |failed: &Cursor| self.stopped(line, *failed).1 > self.steps[step].part;
-        let nearly = || {
-            let mut places = Ahead::BLANK.quotes(line, from);
-            let near = loop {
+        let is_past_field =
+            |failed: &Cursor| self.reject_at(line, *failed).1 > self.steps[step].part;
+        let closest_failure = || {
+            let mut places = Lookahead::BLANK.quotes(line, from);
+            let nth_quote = loop {
                 places.without_escaped();
                 let (place, escaped) = places.next()?;
                 if !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte)) {
                     break place;
                 }
             };
-            let cursor = Cursor { at: near + 1, step };
-            self.run(line, cursor, usize::MAX, spans).err().filter(is_behind)
+            let cursor = Cursor { at: nth_quote + 1, step };
+            self.run(line, cursor, usize::MAX, spans).err().filter(is_past_field)
         };
-        let reached = furthest.filter(is_behind).or_else(nearly);
+        let reached = furthest.filter(is_past_field).or_else(closest_failure);
         reached.unwrap_or(Cursor { at: line.len(), ..cursor })
     }
 }
@@ -151,7 +152,7 @@ fn is_escaped(line: &[u8], from: usize, place: usize) -> bool {
 }
 
 /// Where a request ends whose quote is missing: behind a protocol, if a status follows.
-fn behind_protocol(line: &[u8], start: usize) -> Option<usize> {
+fn protocol_end(line: &[u8], start: usize) -> Option<usize> {
     let protocol = start + memchr::memmem::find(line.get(start..)?, b" HTTP/")? + 1;
     let version = line[protocol..].iter().take(12).position(|byte| is_blank(*byte))?;
     let end = protocol + version;

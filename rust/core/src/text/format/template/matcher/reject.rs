@@ -1,40 +1,46 @@
 //! What is said of a line that is not one of a format.
 
 use super::run::{Cursor, literal};
-use super::shapes::Look;
+use super::scanners::Scanner;
 use super::steps::{Op, Program, Quoted, Step};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Reject;
 
 impl Program {
     /// What to tell of a step that did not fit: where, what was expected, and its part.
-    pub(super) fn stopped(&self, line: &[u8], failed: Cursor) -> (Reject, usize) {
+    pub(super) fn reject_at(&self, line: &[u8], failed: Cursor) -> (Reject, usize) {
         let Step { op, part, .. } = &self.steps[failed.step];
         let at = failed.at;
         let (at, expected, part) = match op {
-            Op::Blank => (at, name(b' '), *part),
+            Op::Blank => (at, byte_name(b' '), *part),
             Op::Text(text) => {
                 let (at, byte) = mismatch(line, at, text);
-                (at, name(byte), *part)
+                (at, byte_name(byte), *part)
             }
             Op::StatusAndSize { .. } => {
                 // The part is that of the blank before the status.
                 let stop = status_and_size(line, at, int).err();
                 let (which, at) = stop.unwrap_or((3, at));
-                let expected =
-                    [name(b' '), Look::Status.name(), name(b' '), Look::Int.name()][which];
+                let expected = [
+                    byte_name(b' '),
+                    Scanner::Status.expected(),
+                    byte_name(b' '),
+                    Scanner::Int.expected(),
+                ][which];
                 (at, expected, *part + which)
             }
-            Op::Known { look, .. } => (at, look.name(), *part),
+            Op::Scanned { scanner, .. } => (at, scanner.expected(), *part),
             Op::Open => (at, "the quote that opens the request", *part),
             Op::Quoted(Quoted { is_request: true, .. }) => {
                 (at, "the quote that closes the request", *part)
             }
             Op::Quoted(_) => (at, "the quote that closes the field", *part),
-            Op::Head(_) | Op::Front(_) if matches!(line.get(at), None | Some(b'[')) => {
+            Op::Head(_) | Op::FastPath(_) if matches!(line.get(at), None | Some(b'[')) => {
                 (at, "a time in brackets, and the request", *part)
             }
-            Op::Head(_) | Op::Front(_) => (at, "a dash, and the user in front of the time", *part),
+            Op::Head(_) | Op::FastPath(_) => {
+                (at, "a dash, and the user in front of the time", *part)
+            }
             Op::Word { .. } | Op::List { .. } | Op::Until(_) | Op::Rest { .. } => {
                 (at, "a word", *part)
             }
@@ -58,7 +64,7 @@ fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
 }
 
 /// What a byte of a literal is called.
-fn name(byte: u8) -> &'static str {
+fn byte_name(byte: u8) -> &'static str {
     match byte {
         b' ' => "a blank",
         b'\t' => "a tab",

@@ -13,22 +13,22 @@ pub(super) struct Cursor {
 }
 
 /// Where to go on, or the step that did not fit and where.
-pub(super) type Reached = Result<Cursor, Cursor>;
+pub(super) type StepResult = Result<Cursor, Cursor>;
 
 /// The failure of several that came furthest.
-pub(super) fn further(one: Option<Cursor>, other: Cursor) -> Option<Cursor> {
+pub(super) fn furthest_of(one: Option<Cursor>, other: Cursor) -> Option<Cursor> {
     one.filter(|one| one.step >= other.step).or(Some(other))
 }
 
 impl Program {
     /// Goes on from a place, up to a step that is searched for, or all the way.
-    pub(super) fn go_on(
+    pub(super) fn run_to(
         &self,
         line: &[u8],
         from: Cursor,
         up_to: Option<usize>,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let mut cursor = from;
         let last = self.steps.len() - 1;
         let up_to = up_to.unwrap_or(last);
@@ -36,7 +36,7 @@ impl Program {
             cursor = match &self.steps[cursor.step].op {
                 Op::Quoted(quoted) => self.quoted(line, cursor, quoted, spans)?,
                 Op::Until(until) => self.until(line, cursor, until, spans)?,
-                Op::Front(front) => self.front(line, cursor, front, spans),
+                Op::FastPath(path) => self.fast_path(line, cursor, path, spans),
                 Op::Head(head) => self.head(line, cursor, head, spans)?,
                 Op::Word { field } => {
                     let end = word_end(line, cursor.at);
@@ -44,7 +44,7 @@ impl Program {
                 }
                 Op::List { field, colons } => {
                     let end = if *colons {
-                        end_of_upstreams(line, cursor.at)
+                        upstreams_end(line, cursor.at)
                     } else {
                         list_end(line, cursor.at)
                     };
@@ -70,7 +70,7 @@ impl Program {
         cursor: Cursor,
         limit: usize,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let Cursor { mut at, mut step } = cursor;
         while step < limit {
             let this = &self.steps[step];
@@ -84,8 +84,8 @@ impl Program {
                         other.1
                     })
                 }
-                Op::Known { field, look, may_be_empty } => {
-                    let end = look.end(line, at).or(may_be_empty.then_some(at));
+                Op::Scanned { field, scanner, may_be_empty } => {
+                    let end = scanner.end(line, at).or(may_be_empty.then_some(at));
                     spans[*field] = Span::new(at, end.unwrap_or(at));
                     end
                 }
@@ -142,7 +142,7 @@ pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> 
 }
 
 /// A word that ends here, if it is one.
-fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> Reached {
+fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> StepResult {
     if cursor.at == end {
         return Err(cursor);
     }
@@ -151,7 +151,7 @@ fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> Reached
 }
 
 /// The end of a list of words that begins here; upstreams are listed with lone colons too.
-fn end_of_upstreams(line: &[u8], start: usize) -> usize {
+fn upstreams_end(line: &[u8], start: usize) -> usize {
     let mut end = list_end(line, start);
     loop {
         let next = skip_blanks(line, end);

@@ -1,6 +1,6 @@
 //! What a template is compiled to.
 
-use super::shapes::Look;
+use super::scanners::Scanner;
 use crate::text::format::parsed::Span;
 
 /// A template as steps. The last two are `End` and `Done`.
@@ -28,9 +28,9 @@ pub(super) enum Op {
     /// The quote before a request, or a bare `-` in place of it. A `Quoted` follows.
     Open,
     /// A field that is known by its look.
-    Known {
+    Scanned {
         field: usize,
-        look: Look,
+        scanner: Scanner,
         may_be_empty: bool,
     },
     /// `Blank`, a status, `Blank`, an int: what nearly all formats have, in one go.
@@ -58,7 +58,7 @@ pub(super) enum Op {
     },
     Head(Head),
     /// Tries the steps behind it in a short way.
-    Front(Box<Front>),
+    FastPath(Box<FastPath>),
     Done,
 }
 
@@ -67,11 +67,11 @@ pub(super) struct Quoted {
     pub(super) field: usize,
     pub(super) is_request: bool,
     /// What stands behind the closing quote.
-    pub(super) behind: Behind,
-    pub(super) outline: Outline,
+    pub(super) next_bytes: NextBytes,
+    pub(super) prefilter: Prefilter,
     /// How many quotes are in what follows, most first, if that is known. Then no other quote than
     /// the one before these can close the field.
-    pub(super) quotes_behind: Option<Box<[usize]>>,
+    pub(super) quotes_after: Option<Box<[usize]>>,
 }
 
 /// A field that ends where its text is followed by another.
@@ -80,26 +80,26 @@ pub(super) struct Until {
     pub(super) field: usize,
     /// What to search for: the first byte of the literal behind the field that is no blank.
     /// Without one the literal is blanks.
-    pub(super) mark: Option<Mark>,
+    pub(super) delimiter: Option<Delimiter>,
     /// Whether the field ends at a blank in any case.
     pub(super) word: bool,
     pub(super) may_be_empty: bool,
     /// The step before which the look ahead stops.
     pub(super) limit: usize,
-    pub(super) way: Way,
+    pub(super) search_from: SearchFrom,
     /// What stands behind the delimiter, or behind the closing bracket.
-    pub(super) outline: Outline,
+    pub(super) prefilter: Prefilter,
 }
 
 /// How to search for what ends a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum SearchFrom {
     /// From the left.
     First,
     /// Only the last one of the word can be it, as what follows has none and ends the word.
     Last,
     /// It is a bracket that encloses a time, and this stands behind the closing one.
-    Enclosing(Behind),
+    Enclosing(NextBytes),
 }
 
 /// How most lines of most formats begin: `host ident user [time]`.
@@ -113,13 +113,13 @@ pub(super) struct Head {
     /// The step of the request behind it, if there is one, which may be a bare `-`.
     pub(super) request: usize,
     /// What stands behind the closing bracket.
-    pub(super) behind: Behind,
-    pub(super) outline: Outline,
+    pub(super) next_bytes: NextBytes,
+    pub(super) prefilter: Prefilter,
 }
 
 /// A short way through what most lines of most formats begin with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Front {
+pub(super) struct FastPath {
     pub(super) host: usize,
     /// Whether a comma may be behind the host, and another one then.
     pub(super) is_list: bool,
@@ -127,18 +127,18 @@ pub(super) struct Front {
     pub(super) user: usize,
     pub(super) time: usize,
     /// The step of the time, if it has to look like one.
-    pub(super) shape: Option<usize>,
+    pub(super) time_step: Option<usize>,
     pub(super) request: usize,
     pub(super) status: usize,
     pub(super) size: usize,
     /// The step behind the size.
     pub(super) step: usize,
-    pub(super) back: Option<Back>,
+    pub(super) trailer: Option<Trailer>,
 }
 
 /// ` "referer" "agent"`
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Back {
+pub(super) struct Trailer {
     pub(super) referer: usize,
     /// The step of the agent.
     pub(super) step: usize,
@@ -146,24 +146,24 @@ pub(super) struct Back {
 
 /// A delimiter, and what has to stand around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Delimiter {
     pub(super) byte: u8,
     pub(super) blank_before: bool,
-    pub(super) behind: Behind,
+    pub(super) next_bytes: NextBytes,
 }
 
 /// What the bytes behind a delimiter have to be, as far as that is known before a line is seen.
 /// The end of the line is asked about later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Behind {
-    pub(super) first: Class,
+pub(super) struct NextBytes {
+    pub(super) first: ByteClass,
     /// Of the byte behind that. Behind one blank there may always be another.
-    pub(super) second: Class,
+    pub(super) second: ByteClass,
 }
 
 /// Some of the bytes that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum ByteClass {
     Any,
     /// None: the line has to end.
     Nothing,
@@ -180,7 +180,7 @@ pub(super) enum Class {
 /// What steps take, up to one that is searched for, in coarse items: whatever fits the steps fits
 /// these.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outline(pub(super) Vec<Item>);
+pub(super) struct Prefilter(pub(super) Vec<Item>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -197,12 +197,12 @@ pub(super) enum Item {
         may_be_empty: bool,
     },
     /// The bytes of a time that goes up to the byte behind it.
-    Inside {
+    TimeBytes {
         may_be_empty: bool,
     },
     /// A time, behind which nothing is known but the byte that ends it, if that is no blank.
     Time {
-        behind: Option<u8>,
+        terminator: Option<u8>,
         may_be_empty: bool,
     },
     /// Several with commas, colons and blanks.
@@ -219,7 +219,7 @@ impl Step {
             Op::Text(_)
             | Op::Blank
             | Op::Open
-            | Op::Known { .. }
+            | Op::Scanned { .. }
             | Op::StatusAndSize { .. }
             | Op::End => false,
             Op::Quoted(_)
@@ -228,7 +228,7 @@ impl Step {
             | Op::Until(_)
             | Op::Rest { .. }
             | Op::Head(_)
-            | Op::Front(_)
+            | Op::FastPath(_)
             | Op::Done => true,
         }
     }
@@ -236,7 +236,7 @@ impl Step {
     /// Makes the fields of a step that was not reached absent.
     pub(super) fn clear(&self, spans: &mut [Span]) {
         match &self.op {
-            Op::Known { field, .. }
+            Op::Scanned { field, .. }
             | Op::Quoted(Quoted { field, .. })
             | Op::Word { field }
             | Op::List { field, .. }
@@ -251,7 +251,7 @@ impl Step {
             | Op::Open
             | Op::End
             | Op::Head(_)
-            | Op::Front(_)
+            | Op::FastPath(_)
             | Op::Done => {}
         }
     }

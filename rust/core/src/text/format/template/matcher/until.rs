@@ -2,9 +2,9 @@
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::find::{Ahead, Marks};
-use super::run::{Cursor, Reached, further};
-use super::steps::{Program, Until, Way};
+use super::find::{Delimiters, Lookahead};
+use super::run::{Cursor, StepResult, furthest_of};
+use super::steps::{Program, SearchFrom, Until};
 use crate::text::format::parsed::Span;
 use crate::text::format::words::{skip_blanks, without_blanks, word_end};
 
@@ -15,21 +15,23 @@ impl Program {
         cursor: Cursor,
         until: &Until,
         spans: &mut [Span],
-    ) -> Reached {
+    ) -> StepResult {
         let start = cursor.at;
         let line_end = if until.word { word_end(line, start) } else { line.len() };
         let inside = &line[..line_end];
         let mut search = Search { program: self, line, cursor, until, furthest: None };
-        let first = match until.mark {
-            Some(mark) if until.way == Way::Last => memrchr(mark.byte, &inside[start..]),
-            Some(mark) => memchr(mark.byte, &inside[start..]),
+        let first = match until.delimiter {
+            Some(delimiter) if until.search_from == SearchFrom::Last => {
+                memrchr(delimiter.byte, &inside[start..])
+            }
+            Some(delimiter) => memchr(delimiter.byte, &inside[start..]),
             None => memchr2(b' ', b'\t', &inside[start..]),
         };
         if let Some(first) = first.map(|offset| start + offset) {
             if let Some(reached) = search.ends_at(first, spans) {
                 return Ok(reached);
             }
-            if let Some(reached) = search.among_others(inside, first, spans) {
+            if let Some(reached) = search.at_a_later_delimiter(inside, first, spans) {
                 return Ok(reached);
             }
         }
@@ -53,28 +55,35 @@ struct Search<'a> {
 impl Search<'_> {
     /// Where the first delimiter did not end the field, one of those behind it may.
     #[inline(never)]
-    fn among_others(&mut self, inside: &[u8], first: usize, spans: &mut [Span]) -> Option<Cursor> {
-        match (self.until.way, self.until.mark) {
-            (Way::Last, _) => None,
-            (Way::Enclosing(behind), _) => {
-                let ahead = Ahead { behind, outline: &self.until.outline };
-                ahead
+    fn at_a_later_delimiter(
+        &mut self,
+        inside: &[u8],
+        first: usize,
+        spans: &mut [Span],
+    ) -> Option<Cursor> {
+        match (self.until.search_from, self.until.delimiter) {
+            (SearchFrom::Last, _) => None,
+            (SearchFrom::Enclosing(next_bytes), _) => {
+                let lookahead = Lookahead { next_bytes, prefilter: &self.until.prefilter };
+                lookahead
                     .brackets(inside, self.cursor.at, true)
                     .filter(|(open, close)| {
-                        *open > first && self.until.outline.may_be(inside, close + 1)
+                        *open > first && self.until.prefilter.may_match(inside, close + 1)
                     })
                     .find_map(|(open, _)| self.ends_at(open, spans))
             }
-            (Way::First, Some(mark)) => Marks::new(inside, first + 1, mark, &self.until.outline)
-                .find_map(|place| self.ends_at(place, spans)),
-            (Way::First, None) => {
+            (SearchFrom::First, Some(delimiter)) => {
+                Delimiters::new(inside, first + 1, delimiter, &self.until.prefilter)
+                    .find_map(|place| self.ends_at(place, spans))
+            }
+            (SearchFrom::First, None) => {
                 // Blanks side by side are one.
-                let mut behind = skip_blanks(self.line, first);
-                Marks::of_blanks(inside, behind).find_map(|place| {
-                    if place < behind || !matches!(inside[place], b' ' | b'\t') {
+                let mut after_blanks = skip_blanks(self.line, first);
+                Delimiters::of_blanks(inside, after_blanks).find_map(|place| {
+                    if place < after_blanks || !matches!(inside[place], b' ' | b'\t') {
                         return None;
                     }
-                    behind = skip_blanks(self.line, place);
+                    after_blanks = skip_blanks(self.line, place);
                     self.ends_at(place, spans)
                 })
             }
@@ -91,7 +100,7 @@ impl Search<'_> {
                 Some(reached)
             }
             Err(failed) => {
-                self.furthest = further(self.furthest, failed);
+                self.furthest = furthest_of(self.furthest, failed);
                 None
             }
         }
@@ -102,7 +111,7 @@ impl Until {
     /// Where the field ends if its delimiter is at this place.
     fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
-        if self.mark.is_some_and(|mark| mark.blank_before) {
+        if self.delimiter.is_some_and(|delimiter| delimiter.blank_before) {
             end = without_blanks(line, end).max(start);
             if end == place {
                 return None;

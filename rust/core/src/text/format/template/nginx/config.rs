@@ -1,7 +1,7 @@
 //! The directive `log_format` as it stands in a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, Word, after_comments, error, nothing_more};
+use super::super::draft::{Body, Word, error, reject_trailing, skip_comments};
 
 /// What a directive says.
 #[derive(Debug)]
@@ -9,12 +9,12 @@ pub(super) struct Format {
     /// Its pieces in one.
     pub(super) body: Body,
     /// Whether a `-` stands for what is not there: so unless `escape=` says otherwise.
-    pub(super) hyphens: bool,
+    pub(super) dash_if_missing: bool,
 }
 
 /// Whether the text is a directive of nginx and not only the body of one.
 pub(in super::super) fn is_directive(text: &str) -> bool {
-    let text = after_comments(text);
+    let text = skip_comments(text);
     ["log_format", "access_log"].iter().any(|name| {
         text.strip_prefix(name).is_some_and(|rest| {
             rest.is_empty()
@@ -32,7 +32,10 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
         return Err(error((0, at), message));
     }
     if !is_directive(text) && !is_pieces(text) {
-        return Ok(Format { body: Body::verbatim(text, 0, text.len()).trimmed(), hyphens: true });
+        return Ok(Format {
+            body: Body::verbatim(text, 0, text.len()).trimmed(),
+            dash_if_missing: true,
+        });
     }
     let words = words(text)?;
     let mut rest = words.as_slice();
@@ -41,11 +44,11 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
     {
         rest = name(text, directive, parameters)?;
     }
-    let mut hyphens = true;
+    let mut dash_if_missing = true;
     if let Some((first, others)) = rest.split_first()
         && let Some(escape) = first.body.bytes.strip_prefix(b"escape=")
     {
-        hyphens = escaping(first, escape)?;
+        dash_if_missing = writes_dash(first, escape)?;
         rest = others;
     }
     if rest.is_empty() {
@@ -56,12 +59,12 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
     for word in rest {
         body.append(&word.body);
     }
-    Ok(Format { body, hyphens })
+    Ok(Format { body, dash_if_missing })
 }
 
 /// Whether a text without the directive's name is made of its pieces in quotes.
 fn is_pieces(text: &str) -> bool {
-    let text = after_comments(text).trim_end();
+    let text = skip_comments(text).trim_end();
     let Some(quote) = text.chars().next() else { return false };
     if text.starts_with("escape=") {
         return true;
@@ -99,7 +102,7 @@ fn name<'a>(
 }
 
 /// Whether a `-` stands for what is not there.
-fn escaping(word: &Word, escape: &[u8]) -> Result<bool, TemplateError> {
+fn writes_dash(word: &Word, escape: &[u8]) -> Result<bool, TemplateError> {
     match escape {
         b"default" => Ok(true),
         b"json" | b"none" => Ok(false),
@@ -121,7 +124,7 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
             b' ' | b'\t' | b'\r' | b'\n' => at += 1,
             b'#' => at += line(&bytes[at..]),
             b';' => {
-                nothing_more(text, at + 1, "log_format")?;
+                reject_trailing(text, at + 1, "log_format")?;
                 break;
             }
             b'\'' | b'"' => {

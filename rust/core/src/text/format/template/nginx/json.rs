@@ -5,7 +5,7 @@ use super::super::super::read::Read;
 use super::super::TemplateError;
 use super::super::draft::{Body, MAX_FIELDS, error, too_many};
 use super::super::meaning::{self, Meaning};
-use super::{Token, What, tokens, variables};
+use super::{Token, TokenKind, tokens, variables};
 
 /// Deeper objects are refused: formats have one or two levels.
 const DEEPEST: usize = 16;
@@ -33,7 +33,7 @@ pub(super) fn compile(body: &Body) -> Result<Vec<(String, Vec<String>, Read)>, T
         return Err(too_many(body.place(0, body.bytes.len())));
     }
     let (paths, mut meanings): (Vec<_>, Vec<_>) = reader.found.into_iter().unzip();
-    let names = meaning::name(&mut meanings);
+    let names = meaning::assign_names(&mut meanings);
     let fields = names.into_iter().zip(paths).zip(meanings);
     Ok(fields
         .filter(|((name, _), _)| !name.is_empty())
@@ -210,8 +210,8 @@ impl Reader<'_> {
         let piece = self.body.slice(start, end);
         let tokens = tokens(&piece)?;
         let meaning = match tokens.as_slice() {
-            [Token { what: What::Variables(names), .. }] => variables::together(names),
-            tokens if tokens.iter().all(|token| token.what == What::Literal) => return Ok(()),
+            [Token { kind: TokenKind::Variables(names), .. }] => variables::joined(names),
+            tokens if tokens.iter().all(|token| token.kind == TokenKind::Literal) => return Ok(()),
             _ if piece.bytes == b"$request_method $request_uri $server_protocol" => {
                 variables::meaning("request")
             }

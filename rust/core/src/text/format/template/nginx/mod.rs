@@ -11,7 +11,7 @@ mod variables;
 use super::Template;
 use super::draft::{Body, Draft, Pasted, error};
 use super::meaning::Meaning;
-use super::{Shape, TemplateError};
+use super::{Syntax, TemplateError};
 
 pub(super) use config::is_directive;
 
@@ -36,8 +36,8 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
     let mut draft = Draft::default();
     for token in tokens(&format.body)? {
         let place = format.body.place(token.start, token.end);
-        match token.what {
-            What::Literal => {
+        match token.kind {
+            TokenKind::Literal => {
                 let literal = &format.body.bytes[token.start..token.end];
                 if let Some(at) = literal.iter().position(|&byte| byte == b'\n') {
                     let place = format.body.place(token.start + at, token.start + at + 1);
@@ -47,9 +47,9 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
                 }
                 draft.literal(literal);
             }
-            What::Variables(names) => {
-                let mut meaning = variables::together(&names);
-                if !format.hyphens {
+            TokenKind::Variables(names) => {
+                let mut meaning = variables::joined(&names);
+                if !format.dash_if_missing {
                     may_be_empty(&mut meaning);
                 }
                 draft.field(meaning, place);
@@ -69,8 +69,8 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
 
 /// What is not there is written as nothing, not as `-`, by `escape=json` and `escape=none`.
 fn may_be_empty(meaning: &mut Meaning) {
-    if !variables::is_always_there(&meaning.own) {
-        meaning.shape = Shape::Free;
+    if !variables::is_always_set(&meaning.own) {
+        meaning.syntax = Syntax::Free;
     }
 }
 
@@ -79,11 +79,11 @@ fn may_be_empty(meaning: &mut Meaning) {
 struct Token {
     start: usize,
     end: usize,
-    what: What,
+    kind: TokenKind,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum What {
+enum TokenKind {
     Literal,
     Variables(Vec<String>),
 }
@@ -97,18 +97,18 @@ fn tokens(body: &Body) -> Result<Vec<Token>, TemplateError> {
         if byte != b'$' {
             let rest = &body.bytes[at..];
             at += rest.iter().position(|&byte| byte == b'$').unwrap_or(rest.len());
-            tokens.push(Token { start, end: at, what: What::Literal });
+            tokens.push(Token { start, end: at, kind: TokenKind::Literal });
             continue;
         }
         let (name, end) = variable(body, at)?;
         at = end;
-        if let Some(Token { end, what: What::Variables(names), .. }) = tokens.last_mut()
+        if let Some(Token { end, kind: TokenKind::Variables(names), .. }) = tokens.last_mut()
             && variables::continues(names, &name)
         {
             *end = at;
             names.push(name);
         } else {
-            tokens.push(Token { start, end: at, what: What::Variables(vec![name]) });
+            tokens.push(Token { start, end: at, kind: TokenKind::Variables(vec![name]) });
         }
     }
     Ok(whole_urls(body, tokens))
@@ -118,16 +118,16 @@ fn tokens(body: &Body) -> Result<Vec<Token>, TemplateError> {
 fn whole_urls(body: &Body, tokens: Vec<Token>) -> Vec<Token> {
     let mut joined: Vec<Token> = Vec::with_capacity(tokens.len());
     for token in tokens {
-        if let What::Variables(names) = &token.what
-            && variables::with_host(names)
+        if let TokenKind::Variables(names) = &token.kind
+            && variables::starts_with_host(names)
             && let [.., scheme, between] = joined.as_slice()
-            && scheme.what == What::Variables(vec!["scheme".to_owned()])
+            && scheme.kind == TokenKind::Variables(vec!["scheme".to_owned()])
             && &body.bytes[between.start..between.end] == b"://"
         {
             let start = scheme.start;
             joined.truncate(joined.len() - 2);
-            let what = What::Variables(vec!["request_uri".to_owned()]);
-            joined.push(Token { start, end: token.end, what });
+            let kind = TokenKind::Variables(vec!["request_uri".to_owned()]);
+            joined.push(Token { start, end: token.end, kind });
         } else {
             joined.push(token);
         }

@@ -55,7 +55,7 @@ fn combined_is_the_same_as_a_body_and_as_a_directive() {
     // The examples of ngx_http_log_module's documentation.
     let body = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
     let directive = r#"
-# what nginx comes with
+# kind nginx comes with
 log_format combined '$remote_addr - $remote_user [$time_local] '
                     '"$request" $status $body_bytes_sent ' # the middle
                     '"$http_referer" "$http_user_agent"';

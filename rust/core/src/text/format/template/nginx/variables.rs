@@ -3,7 +3,7 @@
 use super::super::super::names;
 use super::super::super::read::Read;
 use super::super::super::time::TimeFormat;
-use super::super::Shape;
+use super::super::Syntax;
 use super::super::meaning::Meaning;
 
 /// A variable that has a name in all formats.
@@ -11,7 +11,7 @@ struct Standard {
     variable: &'static str,
     name: &'static str,
     rank: u8,
-    shape: Shape,
+    syntax: Syntax,
     read: Read,
 }
 
@@ -19,54 +19,54 @@ const fn standard(
     variable: &'static str,
     name: &'static str,
     rank: u8,
-    shape: Shape,
+    syntax: Syntax,
     read: Read,
 ) -> Standard {
-    Standard { variable, name, rank, shape, read }
+    Standard { variable, name, rank, syntax, read }
 }
 
 const STANDARD: &[Standard] = &[
-    standard("args", "query", 0, Shape::Free, Read::Text),
-    standard("body_bytes_sent", "size", 0, Shape::Int, Read::Int),
-    standard("bytes_received", "bytes_in", 1, Shape::Int, Read::Int),
-    standard("bytes_sent", "bytes_out", 0, Shape::Int, Read::Int),
-    standard("document_uri", "path", 1, Shape::Free, Read::Text),
-    standard("host", "vhost", 0, Shape::Word, Read::Text),
-    standard("http_host", "vhost", 1, Shape::Free, Read::Text),
-    standard("http_referer", "referer", 0, Shape::Free, Read::Text),
-    standard("http_user_agent", "agent", 0, Shape::Free, Read::Text),
-    standard("http_x_forwarded_for", "xff", 0, Shape::Free, Read::Text),
-    standard("msec", "time", 1, Shape::Time, Read::Time(TimeFormat::Epoch(0))),
-    standard("protocol", "protocol", 1, Shape::Word, Read::Text),
-    standard("proxy_add_x_forwarded_for", "xff", 1, Shape::Free, Read::Text),
-    standard("query_string", "query", 1, Shape::Free, Read::Text),
-    standard("remote_addr", "host", 0, Shape::Word, Read::Text),
-    standard("remote_user", "user", 0, Shape::Free, Read::Text),
-    standard("req_id", "request_id", 1, Shape::Free, Read::Text),
-    standard("request", "request", 0, Shape::Free, Read::Request),
-    standard("request_id", "request_id", 0, Shape::Word, Read::Text),
-    standard("request_length", "bytes_in", 0, Shape::Int, Read::Int),
-    standard("request_method", "method", 0, Shape::Word, Read::Text),
-    standard("request_time", "request_time", 0, Shape::Number, Read::Seconds(0)),
-    standard("request_uri", "url", 0, Shape::Free, Read::Text),
-    standard("scheme", "scheme", 0, Shape::Word, Read::Text),
-    standard("server_name", "vhost", 2, Shape::Word, Read::Text),
-    standard("server_port", "port", 0, Shape::Int, Read::Int),
-    standard("server_protocol", "protocol", 0, Shape::Word, Read::Text),
-    standard("status", "status", 0, Shape::Status, Read::Int),
-    standard("time_iso8601", "time", 2, Shape::Time, Read::Time(TimeFormat::Iso)),
-    standard("time_iso8601_ms", "time", 0, Shape::Time, Read::Time(TimeFormat::Iso)),
-    standard("time_local", "time", 2, Shape::Time, Read::Time(TimeFormat::Clf)),
-    standard("upstream_addr", "upstream", 0, Shape::Free, Read::Text),
-    standard("upstream_response_time", "upstream_time", 0, Shape::Numbers, Read::Seconds(0)),
-    standard("upstream_status", "upstream_status", 0, Shape::Numbers, Read::Text),
-    standard("uri", "path", 0, Shape::Free, Read::Text),
+    standard("args", "query", 0, Syntax::Free, Read::Text),
+    standard("body_bytes_sent", "size", 0, Syntax::Int, Read::Int),
+    standard("bytes_received", "bytes_in", 1, Syntax::Int, Read::Int),
+    standard("bytes_sent", "bytes_out", 0, Syntax::Int, Read::Int),
+    standard("document_uri", "path", 1, Syntax::Free, Read::Text),
+    standard("host", "vhost", 0, Syntax::Word, Read::Text),
+    standard("http_host", "vhost", 1, Syntax::Free, Read::Text),
+    standard("http_referer", "referer", 0, Syntax::Free, Read::Text),
+    standard("http_user_agent", "agent", 0, Syntax::Free, Read::Text),
+    standard("http_x_forwarded_for", "xff", 0, Syntax::Free, Read::Text),
+    standard("msec", "time", 1, Syntax::Time, Read::Time(TimeFormat::Epoch(0))),
+    standard("protocol", "protocol", 1, Syntax::Word, Read::Text),
+    standard("proxy_add_x_forwarded_for", "xff", 1, Syntax::Free, Read::Text),
+    standard("query_string", "query", 1, Syntax::Free, Read::Text),
+    standard("remote_addr", "host", 0, Syntax::Word, Read::Text),
+    standard("remote_user", "user", 0, Syntax::Free, Read::Text),
+    standard("req_id", "request_id", 1, Syntax::Free, Read::Text),
+    standard("request", "request", 0, Syntax::Free, Read::Request),
+    standard("request_id", "request_id", 0, Syntax::Word, Read::Text),
+    standard("request_length", "bytes_in", 0, Syntax::Int, Read::Int),
+    standard("request_method", "method", 0, Syntax::Word, Read::Text),
+    standard("request_time", "request_time", 0, Syntax::Number, Read::Seconds(0)),
+    standard("request_uri", "url", 0, Syntax::Free, Read::Text),
+    standard("scheme", "scheme", 0, Syntax::Word, Read::Text),
+    standard("server_name", "vhost", 2, Syntax::Word, Read::Text),
+    standard("server_port", "port", 0, Syntax::Int, Read::Int),
+    standard("server_protocol", "protocol", 0, Syntax::Word, Read::Text),
+    standard("status", "status", 0, Syntax::Status, Read::Int),
+    standard("time_iso8601", "time", 2, Syntax::Time, Read::Time(TimeFormat::Iso)),
+    standard("time_iso8601_ms", "time", 0, Syntax::Time, Read::Time(TimeFormat::Iso)),
+    standard("time_local", "time", 2, Syntax::Time, Read::Time(TimeFormat::Clf)),
+    standard("upstream_addr", "upstream", 0, Syntax::Free, Read::Text),
+    standard("upstream_response_time", "upstream_time", 0, Syntax::Numbers, Read::Seconds(0)),
+    standard("upstream_status", "upstream_status", 0, Syntax::Numbers, Read::Text),
+    standard("uri", "path", 0, Syntax::Free, Read::Text),
 ];
 
 /// Variables of their own name that are more than text in which anything may be.
-const OWN: &[(Shape, Read, &[&str])] = &[
+const OWN: &[(Syntax, Read, &[&str])] = &[
     (
-        Shape::Int,
+        Syntax::Int,
         Read::Int,
         &[
             "connection",
@@ -93,9 +93,9 @@ const OWN: &[(Shape, Read, &[&str])] = &[
             "tcpinfo_snd_cwnd",
         ],
     ),
-    (Shape::Number, Read::Seconds(0), &["connection_time", "session_time"]),
+    (Syntax::Number, Read::Seconds(0), &["connection_time", "session_time"]),
     (
-        Shape::Word,
+        Syntax::Word,
         Read::Text,
         &[
             "geoip_city_continent_code",
@@ -139,15 +139,15 @@ const OWN: &[(Shape, Read, &[&str])] = &[
             "upstream_last_server_name",
         ],
     ),
-    (Shape::Number, Read::Float, &["geoip_latitude", "geoip_longitude", "gzip_ratio"]),
-    (Shape::Free, Read::Int, &["sent_http_content_length"]),
+    (Syntax::Number, Read::Float, &["geoip_latitude", "geoip_longitude", "gzip_ratio"]),
+    (Syntax::Free, Read::Int, &["sent_http_content_length"]),
     (
-        Shape::Numbers,
+        Syntax::Numbers,
         Read::Int,
         &["upstream_bytes_received", "upstream_bytes_sent", "upstream_response_length"],
     ),
     (
-        Shape::Numbers,
+        Syntax::Numbers,
         Read::Seconds(0),
         &[
             "upstream_connect_time",
@@ -160,7 +160,7 @@ const OWN: &[(Shape, Read, &[&str])] = &[
 ];
 
 /// Variables that are never missing and never empty.
-const ALWAYS_THERE: &[&str] = &[
+const ALWAYS_SET: &[&str] = &[
     "body_bytes_sent",
     "bytes_sent",
     "bytes_received",
@@ -202,16 +202,16 @@ pub(super) fn meaning(variable: &str) -> Meaning {
         variable.to_owned()
     };
     if let Some(known) = STANDARD.iter().find(|known| known.variable == variable) {
-        let Standard { name, rank, shape, ref read, .. } = *known;
-        return Meaning { standard: name, rank, own, shape, read: read.clone() };
+        let Standard { name, rank, syntax, ref read, .. } = *known;
+        return Meaning { standard: name, rank, own, syntax, read: read.clone() };
     }
-    if let Some((shape, read, _)) = OWN.iter().find(|(_, _, names)| names.contains(&variable)) {
-        return Meaning::own(own, *shape, read.clone());
+    if let Some((syntax, read, _)) = OWN.iter().find(|(_, _, names)| names.contains(&variable)) {
+        return Meaning::own(own, *syntax, read.clone());
     }
     match names::known(variable) {
         Some(known) => {
             let read = known.read.clone();
-            Meaning { standard: known.name, rank: 9, own, shape: Shape::Free, read }
+            Meaning { standard: known.name, rank: 9, own, syntax: Syntax::Free, read }
         }
         None => Meaning::text(own),
     }
@@ -231,20 +231,20 @@ pub(super) fn continues(before: &[String], variable: &str) -> bool {
 }
 
 /// Whether variables side by side begin with the server, not with the path.
-pub(super) fn with_host(names: &[String]) -> bool {
+pub(super) fn starts_with_host(names: &[String]) -> bool {
     names.len() > 1 && names.first().is_some_and(|first| HOSTS.contains(&first.as_str()))
 }
 
 /// What variables are that stand side by side.
-pub(super) fn together(names: &[String]) -> Meaning {
+pub(super) fn joined(names: &[String]) -> Meaning {
     match names {
         [one] => meaning(one),
-        names if with_host(names) => Meaning::text(names.join("_")),
+        names if starts_with_host(names) => Meaning::text(names.join("_")),
         names => Meaning { standard: "url", rank: 1, ..Meaning::text(names.join("_")) },
     }
 }
 
 /// Whether a variable always has a value.
-pub(super) fn is_always_there(variable: &str) -> bool {
-    ALWAYS_THERE.contains(&variable)
+pub(super) fn is_always_set(variable: &str) -> bool {
+    ALWAYS_SET.contains(&variable)
 }

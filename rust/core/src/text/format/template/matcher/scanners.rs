@@ -11,37 +11,37 @@ const LONGEST_TIME: usize = 64;
 
 /// A look by which a field is known.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Scanner {
     Status,
     Int,
     Number,
     Numbers,
-    Time(TimeShape),
+    Time(TimeScanner),
 }
 
-impl Look {
+impl Scanner {
     pub(super) fn end(&self, line: &[u8], at: usize) -> Option<usize> {
         match self {
             Self::Status => status(line, at),
             Self::Int => int(line, at),
             Self::Number => number(line, at),
             Self::Numbers => numbers(line, at),
-            Self::Time(shape) => shape.end(line, at),
+            Self::Time(time) => time.end(line, at),
         }
     }
 
     /// Whether a byte may be in such a field, so that a search for it would find it there.
-    pub(super) fn has(&self, byte: Option<u8>) -> bool {
+    pub(super) fn may_contain(&self, byte: Option<u8>) -> bool {
         let byte = byte.unwrap_or(b' ');
         match self {
             Self::Status | Self::Int => byte.is_ascii_digit() || byte == b'-',
             Self::Number => byte.is_ascii_digit() || b"-+.eE".contains(&byte),
             Self::Numbers => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
-            Self::Time(shape) => shape.has(byte),
+            Self::Time(time) => time.may_contain(byte),
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(super) fn expected(&self) -> &'static str {
         match self {
             Self::Status => "a status of three digits",
             Self::Int => "a whole number",
@@ -54,25 +54,25 @@ impl Look {
 
 /// What a time of one format looks like, and what ends it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TimeShape {
+pub(super) struct TimeScanner {
     /// What follows it: this byte, or a blank, or the end of the line.
-    behind: Option<u8>,
+    terminator: Option<u8>,
     /// How many of these stand inside it; a run of blanks is one.
-    inside: usize,
+    inner: usize,
     /// Which bytes may be in it.
     bytes: Box<[bool; 256]>,
 }
 
-impl TimeShape {
-    pub(super) fn new(format: Option<&TimeFormat>, behind: Option<u8>) -> Self {
+impl TimeScanner {
+    pub(super) fn new(format: Option<&TimeFormat>, terminator: Option<u8>) -> Self {
         let text = match format {
             Some(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%T %z",
             Some(TimeFormat::Strftime(text)) => text,
             Some(TimeFormat::Iso | TimeFormat::Epoch(_)) | None => "",
         };
         let text = written_out(text);
-        let behind = behind.filter(|&byte| !is_blank(byte));
-        let inside = match behind {
+        let terminator = terminator.filter(|&byte| !is_blank(byte));
+        let inner = match terminator {
             // A bare number is a time of any format too.
             None if matches!(format, Some(TimeFormat::Any)) => 0,
             None => text.split_ascii_whitespace().count().saturating_sub(1),
@@ -83,46 +83,46 @@ impl TimeShape {
             bytes[usize::from(byte)] = byte.is_ascii_alphanumeric()
                 || b"/:+-.,".contains(&byte)
                 || byte != b'%' && text.as_bytes().contains(&byte)
-                || is_blank(byte) && (behind.is_some() || inside > 0);
+                || is_blank(byte) && (terminator.is_some() || inner > 0);
         }
-        Self { behind, inside, bytes }
+        Self { terminator, inner, bytes }
     }
 
     /// Whether a byte can be in it.
-    pub(super) fn has(&self, byte: u8) -> bool {
+    pub(super) fn may_contain(&self, byte: u8) -> bool {
         self.bytes[usize::from(byte)]
     }
 
     /// What ends it, if that is no blank.
-    pub(super) fn behind(&self) -> Option<u8> {
-        self.behind
+    pub(super) fn terminator(&self) -> Option<u8> {
+        self.terminator
     }
 
     /// Whether it goes up to the first of these bytes.
     pub(super) fn ends_before(&self, byte: u8) -> bool {
-        self.behind == Some(byte) && self.inside == 0
+        self.terminator == Some(byte) && self.inner == 0
     }
 
     /// Whether it goes up to the first blank.
     pub(super) fn ends_before_blank(&self) -> bool {
-        self.behind.is_none() && self.inside == 0
+        self.terminator.is_none() && self.inner == 0
     }
 
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
-        let mut inside = self.inside;
+        let mut inner = self.inner;
         let mut at = start;
         while at < line.len() && at <= start + LONGEST_TIME {
-            let ends = match self.behind {
+            let ends = match self.terminator {
                 Some(byte) => line[at] == byte,
                 None => is_blank(line[at]),
             };
-            if ends && inside == 0 {
+            if ends && inner == 0 {
                 break;
             }
             if ends {
-                inside -= 1;
-                at = if self.behind.is_none() { skip_blanks(line, at) } else { at + 1 };
-            } else if self.has(line[at]) {
+                inner -= 1;
+                at = if self.terminator.is_none() { skip_blanks(line, at) } else { at + 1 };
+            } else if self.may_contain(line[at]) {
                 at += 1;
             } else {
                 return None;
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_time_has_as_many_blanks_as_its_format() {
         let strftime = |text: &str| Some(TimeFormat::Strftime(text.into()));
-        for (format, behind, text, expected) in [
+        for (format, terminator, text, expected) in [
             (Some(TimeFormat::Clf), None, "10/Oct/2000:13:55:36 -0700 x", 26),
             (Some(TimeFormat::Clf), Some(b']'), "10/Oct/2000:13:55:36 -0700] x", 26),
             (Some(TimeFormat::Iso), None, "2015-05-17T10:05:03.120Z x", 24),
@@ -161,11 +161,11 @@ mod tests {
             (strftime("%b %e %T"), None, "May  6 07:08:09 x", 15),
             (strftime("%Y_%m_%d"), None, "2015_05_17 x", 10),
         ] {
-            let shape = TimeShape::new(format.as_ref(), behind);
-            assert_eq!(shape.end(text.as_bytes(), 0), Some(expected), "{text}");
+            let time = TimeScanner::new(format.as_ref(), terminator);
+            assert_eq!(time.end(text.as_bytes(), 0), Some(expected), "{text}");
         }
-        let shape = TimeShape::new(Some(&TimeFormat::Clf), Some(b']'));
-        assert_eq!(shape.end(b"10/Oct[2000]", 0), None);
-        assert_eq!(shape.end(&[b'1'; 65], 0), None);
+        let time = TimeScanner::new(Some(&TimeFormat::Clf), Some(b']'));
+        assert_eq!(time.end(b"10/Oct[2000]", 0), None);
+        assert_eq!(time.end(&[b'1'; 65], 0), None);
     }
 }

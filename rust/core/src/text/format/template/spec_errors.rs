@@ -1,11 +1,11 @@
-//! Format strings that are wrong, and what is said of them: `wrong.txt`, in the form in which
+//! Format strings that are wrong, and what is said of them: `spec_errors.txt`, in the form in which
 //! people see it.
 
 use super::caret::caret;
 use super::language::{Language, language};
 use super::{TemplateError, apache, goaccess, nginx};
 
-const CASES: &str = include_str!("wrong.txt");
+const CASES: &str = include_str!("spec_errors.txt");
 
 /// A case: the format, a line `--`, what is shown of it, a line `====`.
 fn cases() -> Vec<(&'static str, &'static str)> {

@@ -8,27 +8,27 @@
 //! It finds what the steps would, or leaves a line to them.
 
 use super::run::Cursor;
-use super::shapes::{Look, TimeShape};
-use super::steps::{Back, Front, Op, Program, Quoted, Step, Way};
+use super::scanners::{Scanner, TimeScanner};
+use super::steps::{FastPath, Op, Program, Quoted, SearchFrom, Step, Trailer};
 use crate::text::format::combined::{USUAL_TIME, Usual};
 use crate::text::format::parsed::Span;
 
 /// Puts a step that tries the short way before the first step from which there is one.
-pub(super) fn add(steps: &mut Vec<Step>) {
+pub(super) fn insert(steps: &mut Vec<Step>) {
     for at in 0..steps.len() {
-        if let Some(front) = Front::of(steps, at) {
+        if let Some(path) = FastPath::find(steps, at) {
             let part = steps[at].part;
-            steps.insert(at, Step { op: Op::Front(Box::new(front)), part, optional: false });
+            steps.insert(at, Step { op: Op::FastPath(Box::new(path)), part, optional: false });
             return;
         }
     }
 }
 
-impl Front {
+impl FastPath {
     /// The short way from one of the steps on, told as if it stood before it.
-    fn of(steps: &[Step], at: usize) -> Option<Self> {
+    fn find(steps: &[Step], at: usize) -> Option<Self> {
         let mut rest = Steps { steps, at };
-        let (host, is_list, ident, user, time, shape) = match rest.next()? {
+        let (host, is_list, ident, user, time, time_step) = match rest.next()? {
             Op::Head(head) => {
                 rest.blank()?;
                 (head.host, false, head.ident, head.user, head.time, None)
@@ -47,8 +47,20 @@ impl Front {
         let (Op::Open, request) = (rest.next()?, rest.quoted()?) else { return None };
         let &Op::StatusAndSize { status, size } = rest.next()? else { return None };
         let step = rest.at + 1;
-        let back = rest.back();
-        Some(Self { host, is_list, ident, user, time, shape, request, status, size, step, back })
+        let trailer = rest.trailer();
+        Some(Self {
+            host,
+            is_list,
+            ident,
+            user,
+            time,
+            time_step,
+            request,
+            status,
+            size,
+            step,
+            trailer,
+        })
     }
 }
 
@@ -94,83 +106,88 @@ impl<'a> Steps<'a> {
         let Op::Until(user) = self.next()? else { return None };
         self.text(b" [")?;
         let step = self.at;
-        let Op::Known { field, look: Look::Time(_), .. } = self.next()? else { return None };
+        let Op::Scanned { field, scanner: Scanner::Time(_), .. } = self.next()? else {
+            return None;
+        };
         self.text(b"] ")?;
-        (!user.word && user.way == Way::First).then_some((user.field, (*field, step)))
+        (!user.word && user.search_from == SearchFrom::First)
+            .then_some((user.field, (*field, step)))
     }
 
-    fn back(&mut self) -> Option<Back> {
+    fn trailer(&mut self) -> Option<Trailer> {
         self.text(b" \"")?;
         let referer = self.quoted()?;
         self.text(b" \"")?;
         self.quoted()?;
-        Some(Back { referer, step: self.at })
+        Some(Trailer { referer, step: self.at })
     }
 }
 
 impl Program {
     /// Goes the short way as far as it leads.
-    pub(super) fn front(
+    pub(super) fn fast_path(
         &self,
         line: &[u8],
         cursor: Cursor,
-        front: &Front,
+        path: &FastPath,
         spans: &mut [Span],
     ) -> Cursor {
-        let far = self.front_of_usual(line, cursor, front, spans);
-        far.unwrap_or(Cursor { at: cursor.at, step: cursor.step + 1 })
+        let reached = self.usual_start(line, cursor, path, spans);
+        reached.unwrap_or(Cursor { at: cursor.at, step: cursor.step + 1 })
     }
 
     #[inline]
-    fn front_of_usual(
+    fn usual_start(
         &self,
         line: &[u8],
         cursor: Cursor,
-        front: &Front,
+        path: &FastPath,
         spans: &mut [Span],
     ) -> Option<Cursor> {
         let start = cursor.at;
-        let usual = Usual::front(line, start)?;
-        let time = usual.user + 2;
+        let found = Usual::front(line, start)?;
+        let time = found.user + 2;
         let time_end = time + USUAL_TIME;
-        let goes_on = front.is_list && line[..usual.host].ends_with(b",");
-        if goes_on || !self.is_time(front, line, time) {
+        let list_continues = path.is_list && line[..found.host].ends_with(b",");
+        if list_continues || !self.is_time(path, line, time) {
             return None;
         }
-        let dash = usual.host + 1;
-        if let Some(ident) = front.ident {
-            spans[ident] = Span::new(dash, dash + 1);
+        let ident_at = found.host + 1;
+        if let Some(ident) = path.ident {
+            spans[ident] = Span::new(ident_at, ident_at + 1);
         }
-        let status = usual.request + 2;
+        let status = found.request + 2;
         for (field, start, end) in [
-            (front.host, start, usual.host),
-            (front.user, dash + 2, usual.user),
-            (front.time, time, time_end),
-            (front.request, time_end + 3, usual.request),
-            (front.status, status, status + 3),
-            (front.size, status + 4, usual.size),
+            (path.host, start, found.host),
+            (path.user, ident_at + 2, found.user),
+            (path.time, time, time_end),
+            (path.request, time_end + 3, found.request),
+            (path.status, status, status + 3),
+            (path.size, status + 4, found.size),
         ] {
             spans[field] = Span::new(start, end);
         }
-        if let Some(back) = &front.back
-            && let Some(referer) = usual.referer(line)
+        if let Some(trailer) = &path.trailer
+            && let Some(referer) = found.referer(line)
         {
-            spans[back.referer] = Span::from(referer);
-            return Some(Cursor { at: referer.1 + 3, step: back.step });
+            spans[trailer.referer] = Span::from(referer);
+            return Some(Cursor { at: referer.1 + 3, step: trailer.step });
         }
-        let behind = Cursor { at: usual.size, step: front.step };
-        self.run(line, behind, usize::MAX, spans).ok()
+        let after_size = Cursor { at: found.size, step: path.step };
+        self.run(line, after_size, usize::MAX, spans).ok()
     }
 
-    fn is_time(&self, front: &Front, line: &[u8], time: usize) -> bool {
-        let Some(step) = front.shape else { return true };
+    fn is_time(&self, path: &FastPath, line: &[u8], time: usize) -> bool {
+        let Some(step) = path.time_step else { return true };
         match &self.steps[step].op {
-            Op::Known { look: Look::Time(shape), .. } => is_all_time(shape, line, time),
+            Op::Scanned { scanner: Scanner::Time(scanner), .. } => {
+                spans_usual_time(scanner, line, time)
+            }
             _ => false,
         }
     }
 }
 
-fn is_all_time(shape: &TimeShape, line: &[u8], time: usize) -> bool {
-    shape.end(line, time) == Some(time + USUAL_TIME)
+fn spans_usual_time(scanner: &TimeScanner, line: &[u8], time: usize) -> bool {
+    scanner.end(line, time) == Some(time + USUAL_TIME)
 }

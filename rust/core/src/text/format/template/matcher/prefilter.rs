@@ -1,14 +1,14 @@
 //! A coarse and quick look at what follows a delimiter, for the few places that masks do not turn
 //! away: steps that would not fit are not begun.
 
-use super::shapes::Look;
-use super::steps::{Item, Op, Outline, Step};
+use super::scanners::Scanner;
+use super::steps::{Item, Op, Prefilter, Step};
 use crate::ground::block::Block;
 use crate::text::format::numbers;
 use crate::text::format::scan::Trails;
 use crate::text::format::words::{blanks, is_blank};
 
-impl Outline {
+impl Prefilter {
     /// Whatever follows.
     pub(super) const NONE: Self = Self(Vec::new());
 
@@ -34,26 +34,28 @@ impl Outline {
                     Item::Blanks,
                     Item::Int { may_be_empty: false },
                 ]),
-                Op::Known { look, may_be_empty, .. } => match look {
-                    Look::Status if !may_be_empty => items.push(Item::Status),
-                    Look::Numbers => {
+                Op::Scanned { scanner, may_be_empty, .. } => match scanner {
+                    Scanner::Status if !may_be_empty => items.push(Item::Status),
+                    Scanner::Numbers => {
                         items.push(Item::Numbers { may_be_empty: *may_be_empty });
                     }
-                    Look::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
-                    Look::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
-                    Look::Time(shape) => {
-                        let mut others = (0..=u8::MAX).filter(|byte| !is_of_time(*byte));
-                        if others.any(|byte| shape.has(byte)) {
+                    Scanner::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
+                    Scanner::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
+                    Scanner::Time(time) => {
+                        let mut others = (0..=u8::MAX).filter(|byte| !is_time_byte(*byte));
+                        if others.any(|byte| time.may_contain(byte)) {
                             break;
                         }
-                        let (behind, may_be_empty) = (shape.behind(), *may_be_empty);
-                        if behind.is_none_or(|byte| is_of_time(byte) || !shape.ends_before(byte)) {
-                            items.push(Item::Time { behind, may_be_empty });
+                        let (terminator, may_be_empty) = (time.terminator(), *may_be_empty);
+                        if terminator
+                            .is_none_or(|byte| is_time_byte(byte) || !time.ends_before(byte))
+                        {
+                            items.push(Item::Time { terminator, may_be_empty });
                             break;
                         }
-                        items.push(Item::Inside { may_be_empty });
+                        items.push(Item::TimeBytes { may_be_empty });
                     }
-                    Look::Status => break,
+                    Scanner::Status => break,
                 },
                 // A dash takes the field behind it too.
                 Op::Open => items.push(Item::Opening),
@@ -62,11 +64,11 @@ impl Outline {
                 _ => break,
             }
         }
-        Self::of(items)
+        Self::from_items(items)
     }
 
     /// Of items up to the first whose end is not known.
-    fn of(mut items: Vec<Item>) -> Self {
+    fn from_items(mut items: Vec<Item>) -> Self {
         let clear = items.windows(2).position(|two| two[0].runs_into(two[1]));
         items.truncate(clear.map_or(items.len(), |place| place + 1));
         Self(items)
@@ -78,35 +80,41 @@ impl Outline {
     }
 
     /// The marks of a block behind which the steps may fit. `past` is what is behind the line's end.
-    pub(super) fn before(&self, block: &Block, past: u64, marks: u64, mark: u8) -> u64 {
-        let mut trails = Trails::behind(marks);
+    pub(super) fn mask_before(
+        &self,
+        block: &Block,
+        past: u64,
+        delimiters: u64,
+        delimiter: u8,
+    ) -> u64 {
+        let mut trails = Trails::behind(delimiters);
         for (number, item) in self.0.iter().enumerate() {
             if trails.all_ended() {
                 break;
             }
             let rest = &self.0[number + 1..];
             trails = match *item {
-                Item::Byte(byte) if byte == mark => {
+                Item::Byte(byte) if byte == delimiter => {
                     return trails.next(block.places(byte) | past).marks();
                 }
-                Item::Opening if mark == b'-' => {
+                Item::Opening if delimiter == b'-' => {
                     let opening = block.places(b'"') | block.places(b'-') | past;
                     return trails.next(opening).marks();
                 }
                 Item::Opening => {
                     let dash = trails.one(block.places(b'-') | past);
-                    let behind =
+                    let after_dash =
                         if rest.first() == Some(&Item::Blanks) { block.blanks() } else { u64::MAX };
                     let quote = trails.next(block.places(b'"') | past);
-                    return quote.or(dash.next(behind)).marks();
+                    return quote.or(dash.next(after_dash)).marks();
                 }
                 Item::End => return trails.next(past).marks(),
-                item if item.takes(mark) => break,
+                item if item.takes(delimiter) => break,
                 Item::Blanks => trails.some(block.blanks()),
-                Item::Time { behind, may_be_empty } => {
-                    let ends = behind.map_or(0, |byte| block.places(byte));
-                    let inside = item.bits(block) & !ends | past;
-                    return match (behind, may_be_empty) {
+                Item::Time { terminator, may_be_empty } => {
+                    let ends = terminator.map_or(0, |byte| block.places(byte));
+                    let inside = item.mask(block) & !ends | past;
+                    return match (terminator, may_be_empty) {
                         (None, _) => trails.next(inside).marks(),
                         (_, true) => trails.any(inside).next(ends | past).marks(),
                         (_, false) => trails.some(inside).next(ends | past).marks(),
@@ -118,16 +126,16 @@ impl Outline {
                 Item::Status => trails.status(block, past),
                 Item::Int { may_be_empty }
                 | Item::Number { may_be_empty }
-                | Item::Inside { may_be_empty } => {
-                    let bytes = item.bits(block) | past;
+                | Item::TimeBytes { may_be_empty } => {
+                    let bytes = item.mask(block) | past;
                     if may_be_empty { trails.any(bytes) } else { trails.some(bytes) }
                 }
                 Item::Numbers { may_be_empty } => {
-                    let bytes = item.bits(block) | past;
+                    let bytes = item.mask(block) | past;
                     if may_be_empty {
                         trails.any(bytes)
                     } else {
-                        trails.next(Item::NUMBER.bits(block) | past).some(bytes)
+                        trails.next(Item::NUMBER.mask(block) | past).some(bytes)
                     }
                 }
             };
@@ -137,7 +145,7 @@ impl Outline {
 
     /// Whether the steps may fit here.
     #[inline]
-    pub(super) fn may_be(&self, line: &[u8], mut at: usize) -> bool {
+    pub(super) fn may_match(&self, line: &[u8], mut at: usize) -> bool {
         for item in &self.0 {
             // At the end of the line all depends on which steps are optional.
             let Some(&byte) = line.get(at) else { return true };
@@ -153,28 +161,28 @@ impl Outline {
                     Some(end) => end,
                     None => return false,
                 },
-                Item::Time { behind: None, .. } => return is_of_time(byte),
-                Item::Time { behind: Some(behind), may_be_empty } => {
-                    let is_inside = |byte| byte != *behind && is_of_time(byte);
-                    let end = end_of_all(line, at, is_inside);
-                    let ends = line.get(end).is_none_or(|byte| byte == behind);
+                Item::Time { terminator: None, .. } => return is_time_byte(byte),
+                Item::Time { terminator: Some(terminator), may_be_empty } => {
+                    let is_inside = |byte| byte != *terminator && is_time_byte(byte);
+                    let end = skip_while(line, at, is_inside);
+                    let ends = line.get(end).is_none_or(|byte| byte == terminator);
                     return ends && (end > at || *may_be_empty);
                 }
                 Item::Int { may_be_empty }
                 | Item::Number { may_be_empty }
-                | Item::Inside { may_be_empty } => {
+                | Item::TimeBytes { may_be_empty } => {
                     let end = match item {
-                        Item::Int { .. } => end_of_all(line, at, is_of_int),
-                        Item::Number { .. } => end_of_all(line, at, is_of_number),
-                        _ => end_of_all(line, at, is_of_time),
+                        Item::Int { .. } => skip_while(line, at, is_int_byte),
+                        Item::Number { .. } => skip_while(line, at, is_number_byte),
+                        _ => skip_while(line, at, is_time_byte),
                     };
                     if end == at && !may_be_empty {
                         return false;
                     }
                     end
                 }
-                Item::Numbers { may_be_empty } if *may_be_empty || is_of_number(byte) => {
-                    end_of_all(line, at, is_of_numbers)
+                Item::Numbers { may_be_empty } if *may_be_empty || is_number_byte(byte) => {
+                    skip_while(line, at, is_numbers_byte)
                 }
                 _ => return false,
             };
@@ -192,21 +200,21 @@ impl Item {
             Self::Blanks => is_blank(byte),
             Self::Byte(own) => own == byte,
             Self::Opening | Self::End => false,
-            Self::Time { .. } | Self::Inside { .. } => is_of_time(byte),
-            Self::Int { .. } => is_of_int(byte),
-            Self::Status | Self::Number { .. } => is_of_number(byte),
-            Self::Numbers { .. } => is_of_numbers(byte),
+            Self::Time { .. } | Self::TimeBytes { .. } => is_time_byte(byte),
+            Self::Int { .. } => is_int_byte(byte),
+            Self::Status | Self::Number { .. } => is_number_byte(byte),
+            Self::Numbers { .. } => is_numbers_byte(byte),
         }
     }
 
     /// The places of the bytes of a number or a time.
-    fn bits(self, block: &Block) -> u64 {
+    fn mask(self, block: &Block) -> u64 {
         let places = |bytes: &[u8]| bytes.iter().fold(0, |all, &byte| all | block.places(byte));
         match self {
             Self::Int { .. } => block.digits() | places(b"-"),
             Self::Number { .. } => block.numbers() | places(b"+eE"),
             Self::Numbers { .. } => block.numbers() | block.blanks() | places(b"+eE,:"),
-            Self::Time { .. } | Self::Inside { .. } => {
+            Self::Time { .. } | Self::TimeBytes { .. } => {
                 block.numbers() | block.letters() | block.blanks() | places(b"+:,")
             }
             _ => u64::MAX,
@@ -215,41 +223,41 @@ impl Item {
 
     /// Whether the bytes of this one may go on into the next, so that its end is not known.
     fn runs_into(self, next: Self) -> bool {
-        let is_of: fn(u8) -> bool = match self {
-            Self::Int { .. } => is_of_int,
-            Self::Number { .. } => is_of_number,
-            Self::Numbers { .. } => is_of_numbers,
-            Self::Inside { .. } => is_of_time,
+        let is_inside: fn(u8) -> bool = match self {
+            Self::Int { .. } => is_int_byte,
+            Self::Number { .. } => is_number_byte,
+            Self::Numbers { .. } => is_numbers_byte,
+            Self::TimeBytes { .. } => is_time_byte,
             _ => return false,
         };
         match next {
-            Self::Blanks => b" \t\r\n".iter().any(|byte| is_of(*byte)),
-            Self::Byte(byte) => is_of(byte),
+            Self::Blanks => b" \t\r\n".iter().any(|byte| is_inside(*byte)),
+            Self::Byte(byte) => is_inside(byte),
             Self::End => false,
             _ => true,
         }
     }
 }
 
-fn is_of_int(byte: u8) -> bool {
+fn is_int_byte(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'-'
 }
 
-fn is_of_time(byte: u8) -> bool {
+fn is_time_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/:+-.,".contains(&byte) || is_blank(byte)
 }
 
-fn is_of_number(byte: u8) -> bool {
+fn is_number_byte(byte: u8) -> bool {
     matches!(byte, b'-'..=b'9' | b'+' | b'e' | b'E')
 }
 
-fn is_of_numbers(byte: u8) -> bool {
-    is_of_number(byte) || matches!(byte, b',' | b':') || is_blank(byte)
+fn is_numbers_byte(byte: u8) -> bool {
+    is_number_byte(byte) || matches!(byte, b',' | b':') || is_blank(byte)
 }
 
 #[inline]
-fn end_of_all(line: &[u8], mut at: usize, is_of: impl Fn(u8) -> bool) -> usize {
-    while at < line.len() && is_of(line[at]) {
+fn skip_while(line: &[u8], mut at: usize, is_inside: impl Fn(u8) -> bool) -> usize {
+    while at < line.len() && is_inside(line[at]) {
         at += 1;
     }
     at
@@ -266,9 +274,9 @@ mod tests {
             3 => Just(Item::Blanks),
             2 => prop::sample::select(b"\"]x,1\x01".to_vec()).prop_map(Item::Byte),
             1 => (prop::option::of(prop::sample::select(b"]:,".to_vec())), any::<bool>())
-                .prop_map(|(behind, may_be_empty)| Item::Time { behind, may_be_empty }),
+                .prop_map(|(terminator, may_be_empty)| Item::Time { terminator, may_be_empty }),
             1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::End]),
-            1 => any::<bool>().prop_map(|may_be_empty| Item::Inside { may_be_empty }),
+            1 => any::<bool>().prop_map(|may_be_empty| Item::TimeBytes { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Numbers { may_be_empty }),
@@ -283,14 +291,14 @@ mod tests {
         fn no_mark_is_turned_away_that_a_walk_keeps(
             items in items(),
             line in prop::collection::vec(prop::sample::select(b"\"]x,: \t\x01-1e9.  ".to_vec()), 1..90),
-            mark in prop::sample::select(b"\"],-:".to_vec()),
+            delimiter in prop::sample::select(b"\"],-:".to_vec()),
         ) {
-            let outline = Outline::of(items);
+            let prefilter = Prefilter::from_items(items);
             let block = Block::at(&line, 0);
-            let places = Bits::new(block.places(mark), 0);
-            let kept = outline.before(&block, past(&line, 0), block.places(mark), mark);
-            for place in places.filter(|place| outline.may_be(&line, place + 1)) {
-                prop_assert!(kept >> place & 1 == 1, "{place} of {outline:?}");
+            let places = Bits::new(block.places(delimiter), 0);
+            let kept = prefilter.mask_before(&block, past(&line, 0), block.places(delimiter), delimiter);
+            for place in places.filter(|place| prefilter.may_match(&line, place + 1)) {
+                prop_assert!(kept >> place & 1 == 1, "{place} of {prefilter:?}");
             }
         }
     }
