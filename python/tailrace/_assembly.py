@@ -12,7 +12,7 @@ from tailrace._runtime.clock import Clock, Silence
 from tailrace._runtime.counting import Counting
 from tailrace._runtime.feeds import Feeds
 from tailrace._runtime.intake import Intake
-from tailrace._runtime.pump import Stop
+from tailrace._runtime.pump import StopRequest
 from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
 from tailrace._shape import shape
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tailrace._detection import Detector
-    from tailrace._filters import Asked
+    from tailrace._filters import LineFilter
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.live import LiveFeeds
     from tailrace._runtime.rows import Made, RowOptions, Rows
@@ -47,7 +47,7 @@ def count_run(
     places: Sequence[SourceSpec],
     window: WindowSpec | None,
     query: QuerySpec,
-    asked: Asked,
+    asked: LineFilter,
     *,
     jobs: int,
     commit: Commit | None = None,
@@ -58,7 +58,7 @@ def count_run(
     Raises:
         ValueError: The sources do not have the fields, or not of the same types.
     """
-    clock, stop = Clock(), Stop()
+    clock, stop = Clock(), StopRequest()
     condition = asked.compiled(clock.now_us())
     by = query.by or ()
     feeds, origins = _sources(places, window, query.fields, condition)
@@ -117,7 +117,7 @@ def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | 
 def row_run(
     make: Callable[[Made], T],
     places: Sequence[SourceSpec],
-    asked: Asked,
+    asked: LineFilter,
     fields: list[str] | None,
     options: RowOptions,
     *,
@@ -126,7 +126,7 @@ def row_run(
     """Return the run that gives the fields of lines."""
     from tailrace._runtime.rows import Rows  # noqa: PLC0415 - who counts needs none of it
 
-    clock, stop = Clock(), Stop()
+    clock, stop = Clock(), StopRequest()
     condition = asked.compiled(clock.now_us())
     feeds, origins = _sources(places, None, fields or [], condition)
     return Run(

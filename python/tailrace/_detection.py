@@ -57,11 +57,11 @@ class Choice(NamedTuple):
     lacks: tuple[str, ...] = ()
     """Fields that were asked for and that the runner-up lacks, where this line is of that."""
 
-    def said(self, source: str, columns: int = 80) -> str:
+    def describe(self, source: str, columns: int = 80) -> str:
         """
         Return in words what was chosen, and why; where that helps, with the first line below.
 
-        >>> Choice("combined", 998, 1000).said("access.log")
+        >>> Choice("combined", 998, 1000).describe("access.log")
         'access.log: format combined, 998 of the first 1,000 lines agree'
         """
         return f"{source}: {self._found(columns)}"

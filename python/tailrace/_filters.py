@@ -14,7 +14,7 @@ from tailrace._terminal.escape import for_people, width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ALL", "Asked", "Point", "fitting"]
+__all__ = ["ALL", "LineFilter", "Point", "fitting"]
 
 Point = str | datetime | timedelta | float
 """A point in time: text, an aware datetime, how long before now, or seconds since the epoch."""
@@ -22,14 +22,14 @@ Point = str | datetime | timedelta | float
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Asked(NamedTuple):
+class LineFilter(NamedTuple):
     """What is asked of lines; points in time are seen from whenever they are looked at."""
 
     where: str | None = None
     since: Point | None = None
     until: Point | None = None
 
-    def with_where(self, text: str) -> Asked:
+    def with_where(self, text: str) -> LineFilter:
         """Return the same with one condition more."""
         if not isinstance(text, str):
             raise TypeError(
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
 
     def with_range(
         self, now_us: int, *, since: Point | None = None, until: Point | None = None
-    ) -> Asked:
+    ) -> LineFilter:
         """
         Return the same since or until another point in time.
 
@@ -104,7 +104,7 @@ class Asked(NamedTuple):
                 raise _pointed(self.where or "", str(error), *place) from None
 
 
-ALL = Asked()
+ALL = LineFilter()
 """Every line."""
 
 

@@ -19,7 +19,7 @@ from tailrace._aggregates import (
 )
 from tailrace._answers import Answers, Batches
 from tailrace._durations import Duration, micros
-from tailrace._filters import ALL, Asked, Point
+from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
 from tailrace._names import AUTO, checked_fields, checked_format, host_and_port
 from tailrace._runtime.clock import Clock
@@ -81,7 +81,7 @@ class Query:
         *,
         window: WindowSpec | None = None,
         spec: QuerySpec = QuerySpec(),  # noqa: B008 - it does not change
-        asked: Asked = ALL,
+        asked: LineFilter = ALL,
     ) -> None:
         self._places = places
         self._window = window

@@ -165,7 +165,7 @@ def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
     detector.look(lines(*[COMBINED] * 3))
     choice = detector.choose()
     assert (choice.agreed, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
-    assert choice.said("log") == (
+    assert choice.describe("log") == (
         "log: the first line is of combined, which has no xff; tailrace formats combined lists "
         "what it has"
     )
@@ -177,7 +177,7 @@ def test_a_mixed_log_says_of_what_the_others_are():
     detector.look(lines(*[COMBINED] * 6, *[json] * 3, GARBAGE))
     choice = detector.choose()
     assert choice == Choice("combined", 6, 10, "json", 3)
-    assert choice.said("x") == (
+    assert choice.describe("x") == (
         "x: format combined, 6 of the first 10 lines agree; 3 others are of json, and "
         "--log-format combined,json reads both"
     )
@@ -398,7 +398,7 @@ MEND = (
     ],
 )
 def test_a_choice_says_what_it_is_and_why(choice: Choice, said: str):
-    assert choice.said("access.log") == f"access.log: {said}"
+    assert choice.describe("access.log") == f"access.log: {said}"
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Running:
 
     def end(self) -> None:
         """Wait for the end; of what is live, ask for it: the next tick sees that."""
-        self.run.stop.asked = self.run.live is not None
+        self.run.stop.is_requested = self.run.live is not None
         self._thread.join(20)
         assert not self._thread.is_alive()
 
@@ -310,7 +310,7 @@ def test_at_the_end_all_that_was_taken_is_kept_counted_and_acknowledged():
         wait_for(lambda: ledger.begun == 2)
         batches(sink, 1, 4)
         wait_for(lambda: received(running) == 6)
-        running.run.stop.asked = True
+        running.run.stop.is_requested = True
         time.sleep(0.2)
         ledger.free.set()
         assert [sink.answer() for _ in range(5)] == [OK] * 5

@@ -37,7 +37,7 @@ from tailrace._runtime.clock import Clock
 from tailrace._runtime.counting import Counting
 from tailrace._runtime.intake import Intake
 from tailrace._runtime.live import LiveFeeds
-from tailrace._runtime.pump import Stop
+from tailrace._runtime.pump import StopRequest
 from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
 from tailrace._sources import Chunk
@@ -567,7 +567,7 @@ def served(
     clock = Clock(wall_ns=time.wall_ns, monotonic_ns=time.monotonic_ns)
     engine = engine_of(shape, time="arrival", start_us=clock.now_us())
     source = MadeUpSource(time, steps)
-    stop = Stop()
+    stop = StopRequest()
     counting = Counting(engine, clock, stop, by=("url",), windowed=True, sources=1)
     intake = Intake(clock, [Origin("made up", "combined")])
     feeds = LiveFeeds([source])

@@ -172,13 +172,13 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
     except TailraceError as error:
         say(f"tailrace: {for_people(str(error))}")
     except OSError as error:
-        say(f"tailrace: {for_people(source)}: {_mend(source, error)}")
+        say(f"tailrace: {for_people(source)}: {_hint(source, error)}")
     else:
         return True
     return False
 
 
-def _mend(source: str, error: OSError) -> str:
+def _hint(source: str, error: OSError) -> str:
     """Say what is wrong with a source, and how to mend it where that is known."""
     if isinstance(error, FileNotFoundError):
         if "://" in source:

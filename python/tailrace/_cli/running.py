@@ -119,9 +119,9 @@ def _cannot_begin(error: OSError | TailraceError) -> str:
 
 def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
     """Say which formats were detected since the last call."""
-    for choice, source in intake.said():
-        said = choice.said(source, terminal_width(sys.stderr))
-        tell("tailrace: " + "\n".join(map(for_people, said.split("\n"))))
+    for choice, source in intake.take_notices():
+        notice = choice.describe(source, terminal_width(sys.stderr))
+        tell("tailrace: " + "\n".join(map(for_people, notice.split("\n"))))
 
 
 def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:

@@ -1,4 +1,4 @@
-"""What a signal asks of a run."""
+"""Ctrl-C and SIGTERM, as requests to stop a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tailrace._cli.progress import Progress
-    from tailrace._runtime.pump import Stop
+    from tailrace._runtime.pump import StopRequest
 
 __all__ = ["INTERRUPTED", "Signals"]
 
@@ -20,22 +20,22 @@ INTERRUPTED = 130
 
 class Signals:
     """
-    Ctrl-C and SIGTERM as a wish to end in good order, for as long as the block lasts.
+    Turns Ctrl-C and SIGTERM into a request to stop gracefully, while the block lasts.
 
-    A second one ends the process at once, as if there were no handler.
+    A second signal ends the process at once, as if there were no handler.
     """
 
-    def __init__(self, wish: Stop) -> None:
-        self._wish = wish
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
         self._previous: dict[int, Any] = {}
         self.number: int | None = None
-        # Lets a loop that waits see the wish.
+        # Wakes a waiting loop, so that it sees the request.
         self.wake: Callable[[], object] | None = None
         self.progress: Progress | None = None
 
     @property
     def code(self) -> int:
-        """The exit code that a signal asks for."""
+        """The exit code after the signal, 0 if there was none."""
         return INTERRUPTED if self.number == signal.SIGINT else 0
 
     def __enter__(self) -> Self:
@@ -51,8 +51,8 @@ class Signals:
         signal.signal(number, signal.SIG_DFL)
         self.number = number
         if self.progress is not None:
-            # The next signal ends the process with whatever stands there.
+            # The next signal would leave the progress line on the terminal.
             self.progress.end()
         if self.wake is not None:
             self.wake()
-        self._wish.ask()
+        self._stop.request()

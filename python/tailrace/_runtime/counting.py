@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tailrace._core import Delta, Engine, Format
     from tailrace._runtime.clock import Clock, Silence
-    from tailrace._runtime.pump import Stop
+    from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, Taken
     from tailrace._types import Answer
 
@@ -55,7 +55,7 @@ class Counting(Processor["Delta", Snapshot]):
         self,
         engine: Engine,
         clock: Clock,
-        stop: Stop,
+        stop: StopRequest,
         *,
         by: tuple[str, ...],
         windowed: bool,
@@ -140,7 +140,7 @@ class Counting(Processor["Delta", Snapshot]):
             if ticked:
                 yield from self._newest()
             return
-        while not self._stop.asked and (answer := self._engine.next_snapshot()) is not None:
+        while not self._stop.is_requested and (answer := self._engine.next_snapshot()) is not None:
             yield self._snapshot(answer)
 
     def finish(self) -> Iterator[Snapshot]:

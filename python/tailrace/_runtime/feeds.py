@@ -10,7 +10,7 @@ from tailrace._sources import end_of
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from tailrace._runtime.pump import Stop
+    from tailrace._runtime.pump import StopRequest
     from tailrace._sources import Chunk, Source
 
 __all__ = ["Feeds"]
@@ -52,7 +52,7 @@ class Feeds:
         total = None if None in totals else sum(cast("list[int]", totals))
         return sum(done for done, _ in all_of_them), total
 
-    def read(self, stop: Stop, slowest: int | None) -> list[Chunk] | None:
+    def read(self, stop: StopRequest, slowest: int | None) -> list[Chunk] | None:
         """
         Return what comes next, nothing when all has come or the end was asked for.
 
@@ -63,7 +63,7 @@ class Feeds:
         if self._removed:
             removed, self._removed = self._removed, []
             return [end_of(number) for number in removed]
-        if not self._parts or stop.asked:
+        if not self._parts or stop.is_requested:
             return None
         number = slowest if slowest in self._parts else next(iter(self._parts))
         try:
@@ -73,7 +73,7 @@ class Feeds:
             chunk = None
         if chunk is not None:
             return [chunk._replace(source=number) if number else chunk]
-        if stop.asked:
+        if stop.is_requested:
             return None
         del self._parts[number]
         return [end_of(number)]

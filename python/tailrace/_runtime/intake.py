@@ -21,7 +21,7 @@ __all__ = ["HOLD_US", "Intake"]
 HOLD_US = 200_000
 
 # From more sources than these a choice of format is said once, unless there is doubt.
-_MOST_SAID = 8
+_MAX_NOTICES = 8
 
 
 class Intake:
@@ -38,7 +38,7 @@ class Intake:
         self._formats: list[Format | None] = []
         self.counts = StageCounts()
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
-        self._said: list[tuple[Choice, str]] = []
+        self._notices: list[tuple[Choice, str]] = []
         # What all lines of a source agreed on, where there are many sources.
         self._agreed: set[str] = set()
         for origin in origins:
@@ -96,10 +96,10 @@ class Intake:
         """Return all that is held."""
         return [taken for source in list(self._held) for taken in self._settle(source)]
 
-    def said(self) -> list[tuple[Choice, str]]:
+    def take_notices(self) -> list[tuple[Choice, str]]:
         """Return what is new to say to people: which formats were chosen for which sources."""
-        said, self._said = self._said, []
-        return said
+        notices, self._notices = self._notices, []
+        return notices
 
     def _settle(self, source: int) -> list[Taken]:
         """Choose a format for what is held and all that comes after it."""
@@ -109,9 +109,9 @@ class Intake:
         origin = self._origins[source]
         choice = cast("Detector", origin.log_format).choose()
         self._formats[source] = Format(choice.format)
-        plain = choice.agreed == choice.lines and len(self._origins) > _MOST_SAID
+        plain = choice.agreed == choice.lines and len(self._origins) > _MAX_NOTICES
         if not plain or choice.format not in self._agreed:
-            self._said.append((choice, origin.name))
+            self._notices.append((choice, origin.name))
         if plain:
             self._agreed.add(choice.format)
         return [

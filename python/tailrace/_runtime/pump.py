@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tailrace._sources import Chunk
     from tailrace._types import Outcome
 
-__all__ = ["COMMIT_BYTES", "Pump", "Stop", "Wait"]
+__all__ = ["COMMIT_BYTES", "Pump", "StopRequest", "Wait"]
 
 R = TypeVar("R")
 O = TypeVar("O")  # noqa: E741 - what is handed out
@@ -50,32 +50,32 @@ _CHUNK_BYTES = 6_000
 _LONG_S = 3_600.0
 
 
-class Stop:
+class StopRequest:
     """
-    A wish to end in good order, as a signal handler utters it.
+    A request to stop gracefully, which a signal handler may make.
 
-    What is being read is broken off; what is being counted, answered or written is not.
+    It interrupts a read, but never counting, answering or writing.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._reading = False
+        self.is_requested = False
+        self._is_reading = False
 
-    def ask(self) -> None:
-        """Ask for the end."""
-        self.asked = True
-        if self._reading:
+    def request(self) -> None:
+        """Request the stop."""
+        self.is_requested = True
+        if self._is_reading:
             raise _BrokenOffError
 
     def read(self, chunks: Generator[Chunk, None, None]) -> Chunk | None:
-        """Return the next chunk, or nothing at the end or when the end was asked for."""
+        """Return the next chunk, or None at the end or once a stop is requested."""
         try:
-            self._reading = True
-            return None if self.asked else next(chunks, None)
+            self._is_reading = True
+            return None if self.is_requested else next(chunks, None)
         except _BrokenOffError:
             return None
         finally:
-            self._reading = False
+            self._is_reading = False
 
 
 class _BrokenOffError(BaseException):
@@ -137,7 +137,7 @@ class Pump(Generic[R, O]):
         processor: Processor[R, O],
         intake: Intake,
         clock: Clock,
-        stop: Stop,
+        stop: StopRequest,
         *,
         commit: Commit | None = None,
         silence: Silence | None = None,
@@ -186,7 +186,7 @@ class Pump(Generic[R, O]):
         before is settled.
         """
         try:
-            while not self._stop.asked:
+            while not self._stop.is_requested:
                 wait = self._wait()
                 silence = self._silence if wait.receives else None
                 if silence is not None:

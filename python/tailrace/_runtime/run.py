@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.intake import Intake
     from tailrace._runtime.live import LiveFeeds
-    from tailrace._runtime.pump import Stop
+    from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, Processor, StageCounts
 
 __all__ = ["Run"]
@@ -41,7 +41,7 @@ class Run(Generic[P, O]):
         feeds: Feeds | LiveFeeds,
         intake: Intake,
         clock: Clock,
-        stop: Stop,
+        stop: StopRequest,
         *,
         commit: Commit | None = None,
         silence: Silence | None = None,
@@ -116,7 +116,7 @@ class Run(Generic[P, O]):
         finally:
             self._has_ended = True
             loop.close()
-        if not self.stop.asked:
+        if not self.stop.is_requested:
             yield from self._end()
 
     def _end(self) -> Iterator[O]:
