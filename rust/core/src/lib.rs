@@ -47,18 +47,19 @@ pub use ground::{
     SECOND, Value, Values, lossy,
 };
 pub use query::{Events, Origin, Query, Time};
-pub use text::detect::{Agreement, agreeing};
+pub use text::detect::{MatchCounts, count_matches};
 pub use text::events::{Batch, Batcher, Headers};
-pub use text::explain::{Explained, Sample, explain, samples};
-pub use text::filter::{Bound, Filter, FilterError, Verdict};
+pub use text::explain::{ExplainValue, RejectSample, explain, sample_rejects};
+pub use text::filter::{BoundFilter, Filter, FilterError, Verdict};
 pub use text::flume::BatchError;
 pub use text::format::{
-    Field, Format, Line, NAMES, Name, Named, Reader, Reject, SpecError, UnknownField, write_iso,
+    Field, Format, LineKind, NamedFormat, Reader, Reject, STANDARD_FIELDS, SpecError,
+    StandardField, UnknownField, write_iso,
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;
 pub use text::rows::{Output, steering, write_rows};
-pub use text::table::{Rejected, Table, Tabulator, tabulate};
+pub use text::table::{Rejected, Table, TableBuilder, parse_chunk};
 pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
 pub use windows::answer::{ClosedPane, Snapshot};
 pub use windows::delta::Delta;

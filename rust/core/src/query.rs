@@ -1,9 +1,9 @@
 //! Chunks to deltas: which time, which key, which pane.
 
 use crate::ground::{MAX_TIME, Panes, Reason, Value};
-use crate::text::filter::{Bound, Filter, Verdict};
+use crate::text::filter::{BoundFilter, Filter, Verdict};
 use crate::text::flume::BatchError;
-use crate::text::format::{Format, Line, Pair, Reader};
+use crate::text::format::{Format, LineKind, Reader, TextAndTime};
 use crate::text::lines::{Chunk, Lines as Split, MAX_LINE_BYTES};
 use crate::windows::aggregate::{Event, Plan};
 use crate::windows::composite;
@@ -109,7 +109,8 @@ impl Query {
             }
         };
         let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
-        let pair = if is_count && self.time == Time::Log { reader.pair(0, time) } else { None };
+        let pair =
+            if is_count && self.time == Time::Log { reader.text_and_time(0, time) } else { None };
         Lines { reader, filter, time, key: Vec::new(), pair }
     }
 
@@ -126,8 +127,8 @@ impl Query {
         }
         let Lines { reader, filter, time: time_field, .. } = lines;
         match reader.read(line) {
-            Ok(Line::Fields) => {}
-            Ok(Line::Header) => return Err(Lost::Filtered(None)),
+            Ok(LineKind::Fields) => {}
+            Ok(LineKind::Header) => return Err(Lost::Filtered(None)),
             Err(_) => return Err(Lost::Rejected(Reason::NoMatch)),
         }
         let time = match self.time {
@@ -147,9 +148,9 @@ impl Query {
         // Before lateness, which is about events of the query. The time of a line that is left
         // out counts all the same: it shows how far the log has come, so that answers about
         // something rare need not wait until it happens again.
-        match filter.as_ref().map_or(Verdict::Keep, |filter| filter.judge(reader, line)) {
+        match filter.as_ref().map_or(Verdict::Keep, |filter| filter.verdict(reader, line)) {
             Verdict::Keep => Ok(time),
-            Verdict::Leave => Err(Lost::Filtered(time)),
+            Verdict::Skip => Err(Lost::Filtered(time)),
             Verdict::NoTime => Err(Lost::Rejected(Reason::NoTime)),
         }
     }
@@ -199,7 +200,7 @@ struct Absorbing<'a> {
     origin: &'a Origin,
     lines: Lines,
     /// How key and time are read in one go, and how far ahead a time may be.
-    pair: Option<(Pair, i64)>,
+    pair: Option<(TextAndTime, i64)>,
     waiting: Batch<'a>,
     delta: Delta,
 }
@@ -301,13 +302,13 @@ impl Event for Fields<'_> {
 /// How lines are read, and which of them are events.
 struct Lines {
     reader: Reader,
-    filter: Option<Bound>,
+    filter: Option<BoundFilter>,
     /// Which of the reader's fields the time is.
     time: usize,
     /// Room for keys of several fields.
     key: Vec<u8>,
     /// Key and time in one go, where nothing else is asked of a line.
-    pair: Option<Pair>,
+    pair: Option<TextAndTime>,
 }
 
 /// Why a line does not get as far as a pane.

@@ -233,7 +233,7 @@ fn rows_are_of_the_fields_asked_for_and_every_line_is_somewhere() {
         .chain(lines_of("no line"))
         .collect();
     let rows = |filter: &Filter| {
-        let mut reader = Reader::new(&combined(), &filter.wanted(&["url"])).unwrap();
+        let mut reader = Reader::new(&combined(), &filter.required_fields(&["url"])).unwrap();
         let bound = filter.bind(&reader, 1).unwrap();
         let mut out = Vec::new();
         let mut rejects = tailrace_core::Rejects::default();

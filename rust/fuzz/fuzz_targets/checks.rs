@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tailrace_core::{
-    Chunk, Column, Format, Kind, Line, MAX_LINE_BYTES, Reader, Tabulator, Value, Values, agreeing,
+    Chunk, Column, Format, Kind, LineKind, MAX_LINE_BYTES, Reader, TableBuilder, Value, Values, count_matches,
     lossy,
 };
 
@@ -70,7 +70,7 @@ pub(crate) fn read(reader: &mut Reader, line: &[u8], has_header: bool) -> Answer
         assert!(reject.byte() <= line.len(), "rejected behind its end");
         (reject.byte(), reject.expected())
     })?;
-    if found == Line::Header {
+    if found == LineKind::Header {
         assert!(has_header, "a header of a format that has none");
         return Ok(None);
     }
@@ -111,7 +111,7 @@ pub fn lines(data: &[u8]) {
     let Subject { format, fresh } = &subjects()[place];
     let has_header = format.has_header();
     let mut reader = fresh.clone();
-    let mut table = Tabulator::filtered(fresh.clone(), None);
+    let mut table = TableBuilder::from_reader(fresh.clone(), None);
     let mut rows = Vec::new();
     for line in lines_of(text) {
         let answer = read(&mut reader, line, has_header);
@@ -215,7 +215,7 @@ pub fn detect(data: &[u8]) {
         _ => Chunk::Lines(chunk),
     };
     let formats: Vec<Format> = subjects().iter().map(|one| one.format.clone()).collect();
-    let Ok(found) = agreeing(chunk, &formats, limit) else { return };
+    let Ok(found) = count_matches(chunk, &formats, limit) else { return };
     let mut lines = Vec::new();
     let walked = chunk.for_each(|line| lines.push(line));
     assert!(walked.is_ok(), "it was walked before");
@@ -223,7 +223,7 @@ pub fn detect(data: &[u8]) {
     lines.truncate(limit);
     assert_eq!(found.lines, lines.len());
     lines.retain(|line| line.len() <= MAX_LINE_BYTES);
-    for (format, agreed) in formats.iter().zip(found.agreed) {
+    for (format, agreed) in formats.iter().zip(found.matched) {
         let agrees = |line: &&&[u8]| {
             let reader = Reader::new(format, &[]);
             reader.is_ok_and(|mut reader| reader.read(line).is_ok())

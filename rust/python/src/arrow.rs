@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use pyo3_arrow::error::PyArrowError;
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, Tabulator, Values};
+use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, TableBuilder, Values};
 
 use crate::convert::iso;
 
@@ -181,16 +181,16 @@ impl<'a> Cells<'a> {
 }
 
 /// Takes each value as a line, and a null as an empty one, so that lines keep their numbers.
-pub(crate) fn push_all(arrays: AnyArray, tabulator: &mut Tabulator) -> PyResult<()> {
+pub(crate) fn push_all(arrays: AnyArray, builder: &mut TableBuilder) -> PyResult<()> {
     for array in arrays.into_reader()? {
         let array = array.map_err(error)?;
         match array.data_type() {
-            DataType::Utf8 => push(array.as_string::<i32>(), tabulator),
-            DataType::LargeUtf8 => push(array.as_string::<i64>(), tabulator),
-            DataType::Utf8View => push(array.as_string_view(), tabulator),
-            DataType::Binary => push(array.as_binary::<i32>(), tabulator),
-            DataType::LargeBinary => push(array.as_binary::<i64>(), tabulator),
-            DataType::BinaryView => push(array.as_binary_view(), tabulator),
+            DataType::Utf8 => push(array.as_string::<i32>(), builder),
+            DataType::LargeUtf8 => push(array.as_string::<i64>(), builder),
+            DataType::Utf8View => push(array.as_string_view(), builder),
+            DataType::Binary => push(array.as_binary::<i32>(), builder),
+            DataType::LargeBinary => push(array.as_binary::<i64>(), builder),
+            DataType::BinaryView => push(array.as_binary_view(), builder),
             other => {
                 let message = format!("an Arrow array of lines holds text or bytes, not {other}");
                 return Err(PyTypeError::new_err(message));
@@ -202,10 +202,10 @@ pub(crate) fn push_all(arrays: AnyArray, tabulator: &mut Tabulator) -> PyResult<
 
 fn push<'a, T: AsRef<[u8]> + ?Sized + 'a>(
     lines: impl IntoIterator<Item = Option<&'a T>>,
-    tabulator: &mut Tabulator,
+    builder: &mut TableBuilder,
 ) {
     for line in lines {
-        tabulator.push(line.map_or(&[], AsRef::as_ref));
+        builder.push(line.map_or(&[], AsRef::as_ref));
     }
 }
 

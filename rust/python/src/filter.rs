@@ -1,7 +1,7 @@
 //! Which lines are meant.
 
 use pyo3::prelude::*;
-use tailrace_core::{Bound, Filter, Format, Reader};
+use tailrace_core::{BoundFilter, Filter, Format, Reader};
 
 use crate::convert::{FormatArg, error};
 
@@ -28,7 +28,7 @@ impl PyFilter {
     /// The names of the fields that it looks at, and where in the text each appears first.
     #[getter]
     fn fields(&self) -> Vec<(&str, Option<(usize, usize)>)> {
-        self.0.fields().map(|name| (name, self.0.place_of(name))).collect()
+        self.0.fields().map(|name| (name, self.0.field_range(name))).collect()
     }
 
     /// Sees that a format has its fields, of types that can be compared as it says.
@@ -51,7 +51,7 @@ pub(crate) fn reader(
     format: &Format,
     names: &[String],
     filter: Option<&PyFilter>,
-) -> (Reader, Option<Bound>) {
+) -> (Reader, Option<BoundFilter>) {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let Some(PyFilter(filter)) = filter else {
         return (Reader::lenient(format, &names), None);

@@ -9,7 +9,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{
-    Chunk, Explained, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, Tabulator,
+    Chunk, ExplainValue, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, TableBuilder,
 };
 
 use crate::arrow::{self, Cells};
@@ -111,7 +111,10 @@ pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static 
 /// Names that mean the same in every format: name, type, meaning.
 #[pyfunction]
 pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
-    tailrace_core::NAMES.iter().map(|name| (name.name, name.kind().name(), name.about)).collect()
+    tailrace_core::STANDARD_FIELDS
+        .iter()
+        .map(|name| (name.name, name.kind().name(), name.about))
+        .collect()
 }
 
 /// Whether the format is sure to have a field.
@@ -135,8 +138,9 @@ pub(crate) fn agreeing(
 ) -> PyResult<(usize, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
-    let found = py.detach(|| tailrace_core::agreeing(chunk, &formats, limit)).map_err(error)?;
-    Ok((found.lines, found.agreed, found.besides))
+    let found =
+        py.detach(|| tailrace_core::count_matches(chunk, &formats, limit)).map_err(error)?;
+    Ok((found.lines, found.matched, found.matched_elsewhere))
 }
 
 /// The fields of lines.
@@ -272,15 +276,15 @@ impl Lines {
         if let Self::Text(text) = self { text } else { &[] }
     }
 
-    fn push_all(self, tabulator: &mut Tabulator) -> PyResult<()> {
+    fn push_all(self, builder: &mut TableBuilder) -> PyResult<()> {
         match self {
             Self::Text(text) => {
-                Chunk::Lines(&text).for_each(|line| tabulator.push(line)).map_err(error)
+                Chunk::Lines(&text).for_each(|line| builder.push(line)).map_err(error)
             }
-            Self::Arrow(arrays) => arrow::push_all(arrays, tabulator),
+            Self::Arrow(arrays) => arrow::push_all(arrays, builder),
             Self::Items(lines) => {
                 for line in &lines {
-                    tabulator.push(line);
+                    builder.push(line);
                 }
                 Ok(())
             }
@@ -301,10 +305,10 @@ pub(crate) fn parse(
     let format = format.get()?;
     let filter = checked(filter.as_deref(), &format)?;
     py.detach(|| {
-        let tabulator = Tabulator::of(&format, lines.text(), fields.as_deref(), filter.as_ref());
-        let mut tabulator = tabulator.map_err(error)?;
-        lines.push_all(&mut tabulator)?;
-        PyTable::new(tabulator.finish())
+        let builder = TableBuilder::new(&format, lines.text(), fields.as_deref(), filter.as_ref());
+        let mut builder = builder.map_err(error)?;
+        lines.push_all(&mut builder)?;
+        PyTable::new(builder.finish())
     })
 }
 
@@ -326,7 +330,7 @@ pub(crate) fn tabulate<'py>(
     let mut rejects = rejects_of(rejects);
     let (table, lines) = py.detach(|| {
         let (table, lines) =
-            tailrace_core::tabulate(reader, filter, chunk, rejects.as_mut()).map_err(error)?;
+            tailrace_core::parse_chunk(reader, filter, chunk, rejects.as_mut()).map_err(error)?;
         PyTable::new(table).map(|table| (table, lines))
     })?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
@@ -374,21 +378,21 @@ pub(crate) fn write_rows<'py>(
 #[pyo3(signature = (data, /, *, format))]
 #[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
 pub(crate) fn explain(py: Python<'_>, data: &[u8], format: FormatArg<'_>) -> PyResult<Py<PyAny>> {
-    explained(py, Explained::Object(tailrace_core::explain(&format.get()?, data)))
+    explained(py, ExplainValue::Object(tailrace_core::explain(&format.get()?, data)))
 }
 
-fn explained(py: Python<'_>, value: Explained) -> PyResult<Py<PyAny>> {
+fn explained(py: Python<'_>, value: ExplainValue) -> PyResult<Py<PyAny>> {
     match value {
-        Explained::Null => Ok(py.None()),
-        Explained::Flag(flag) => flag.into_py_any(py),
-        Explained::Int(number) => number.into_py_any(py),
-        Explained::Float(number) => number.into_py_any(py),
-        Explained::Text(text) => text.into_py_any(py),
-        Explained::List(items) => {
+        ExplainValue::Null => Ok(py.None()),
+        ExplainValue::Flag(flag) => flag.into_py_any(py),
+        ExplainValue::Int(number) => number.into_py_any(py),
+        ExplainValue::Float(number) => number.into_py_any(py),
+        ExplainValue::Text(text) => text.into_py_any(py),
+        ExplainValue::List(items) => {
             let items = items.into_iter().map(|item| explained(py, item));
             items.collect::<PyResult<Vec<_>>>()?.into_py_any(py)
         }
-        Explained::Object(fields) => {
+        ExplainValue::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| Ok((name, explained(py, value)?)));
             Ok(fields.collect::<PyResult<Vec<_>>>()?.into_py_dict(py)?.into_any().unbind())
         }
@@ -408,8 +412,8 @@ pub(crate) fn samples<'py>(
     limit: usize,
 ) -> PyResult<Vec<Sample<'py>>> {
     let (format, chunk) = (format.get()?, chunk(kind, data, span)?);
-    let samples = py.detach(|| tailrace_core::samples(chunk, &format, limit));
-    let shown = |one: tailrace_core::Sample| {
+    let samples = py.detach(|| tailrace_core::sample_rejects(chunk, &format, limit));
+    let shown = |one: tailrace_core::RejectSample| {
         (one.number, one.byte, one.expected, PyBytes::new(py, &one.line))
     };
     Ok(samples.map_err(error)?.into_iter().map(shown).collect())

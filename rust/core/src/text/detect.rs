@@ -6,27 +6,27 @@ use super::lines::{Chunk, MAX_LINE_BYTES};
 
 /// How many lines were looked at, and how many of them each format accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreement {
+pub struct MatchCounts {
     /// Lines that are not blank, up to the limit.
     pub lines: usize,
     /// A number for each format, in the order in which they were given.
-    pub agreed: Vec<usize>,
+    pub matched: Vec<usize>,
     /// For each format, how many of the lines that it does not accept each of the others does.
-    pub besides: Vec<Vec<usize>>,
+    pub matched_elsewhere: Vec<Vec<usize>>,
 }
 
 /// Tries formats on the first lines of a chunk.
 ///
 /// A blank line is passed over: it is of no format, and says nothing about the others. One that
 /// is too long to be parsed is looked at and agrees with none.
-pub fn agreeing(
+pub fn count_matches(
     chunk: Chunk<'_>,
     formats: &[Format],
     limit: usize,
-) -> Result<Agreement, BatchError> {
+) -> Result<MatchCounts, BatchError> {
     let mut lines = 0;
-    let mut agreed = vec![0; formats.len()];
-    let mut besides = vec![agreed.clone(); formats.len()];
+    let mut matched = vec![0; formats.len()];
+    let mut matched_elsewhere = vec![matched.clone(); formats.len()];
     let mut readers: Vec<_> = formats.iter().map(|format| Reader::lenient(format, &[])).collect();
     chunk.for_each(|line| {
         if lines == limit || line.trim_ascii().is_empty() {
@@ -37,14 +37,16 @@ pub fn agreeing(
             let accepts: Vec<_> =
                 readers.iter_mut().map(|reader| reader.read(line).is_ok()).collect();
             for (one, _) in accepts.iter().enumerate().filter(|(_, accepts)| **accepts) {
-                agreed[one] += 1;
-                for (_, besides) in accepts.iter().zip(&mut besides).filter(|other| !other.0) {
-                    besides[one] += 1;
+                matched[one] += 1;
+                for (_, matched_elsewhere) in
+                    accepts.iter().zip(&mut matched_elsewhere).filter(|other| !other.0)
+                {
+                    matched_elsewhere[one] += 1;
                 }
             }
         }
     })?;
-    Ok(Agreement { lines, agreed, besides })
+    Ok(MatchCounts { lines, matched, matched_elsewhere })
 }
 
 #[cfg(test)]
@@ -58,9 +60,9 @@ mod tests {
     }
 
     fn found(text: &str, limit: usize) -> (usize, Vec<usize>) {
-        let Agreement { lines, agreed, .. } =
-            agreeing(Chunk::Lines(text.as_bytes()), &all(), limit).unwrap();
-        (lines, agreed)
+        let MatchCounts { lines, matched, .. } =
+            count_matches(Chunk::Lines(text.as_bytes()), &all(), limit).unwrap();
+        (lines, matched)
     }
 
     #[test]
@@ -73,8 +75,8 @@ mod tests {
     fn of_the_lines_that_a_format_does_not_accept_it_is_told_which_others_do() {
         let combined = format!("{COMMON} \"-\" \"ua\"");
         let text = format!("{COMMON}\n{combined}\n{combined}\nno line\n");
-        let found = agreeing(Chunk::Lines(text.as_bytes()), &all(), 10).unwrap();
-        assert_eq!(found.besides, [vec![0, 2, 2], vec![0, 0, 0], vec![1, 1, 0]]);
+        let found = count_matches(Chunk::Lines(text.as_bytes()), &all(), 10).unwrap();
+        assert_eq!(found.matched_elsewhere, [vec![0, 2, 2], vec![0, 0, 0], vec![1, 1, 0]]);
     }
 
     #[test]
@@ -105,8 +107,8 @@ mod tests {
             batch.extend(body.bytes());
         }
         batch.push(0);
-        let found = agreeing(Chunk::Batch(&batch), &all()[..1], 10).unwrap();
-        assert_eq!((found.lines, found.agreed), (2, vec![1]));
-        assert!(agreeing(Chunk::Batch(&batch[1..]), &all(), 10).is_err());
+        let found = count_matches(Chunk::Batch(&batch), &all()[..1], 10).unwrap();
+        assert_eq!((found.lines, found.matched), (2, vec![1]));
+        assert!(count_matches(Chunk::Batch(&batch[1..]), &all(), 10).is_err());
     }
 }

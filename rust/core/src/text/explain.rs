@@ -1,14 +1,14 @@
 //! How a line was read, piece by piece, or why it was not: for people who try a format.
 
 use super::flume::BatchError;
-use super::format::{Failed, Format, Line, Piece, Reader, What, write_iso};
+use super::format::{Format, LineKind, PartialMatch, Reader, Segment, SegmentKind, write_iso};
 use super::lines::{Chunk, MAX_LINE_BYTES};
-use super::rejects::{read, told};
+use super::rejects::{explain_reject, read};
 use crate::ground::{Reason, Value, lossy};
 
 /// A line that was rejected, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
+pub struct RejectSample {
     /// Which line of its chunk it is, from 1.
     pub number: usize,
     /// From which of its bytes on it is not of the format.
@@ -20,7 +20,11 @@ pub struct Sample {
 }
 
 /// The first lines of a chunk that are not of the format, up to a number.
-pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sample>, BatchError> {
+pub fn sample_rejects(
+    chunk: Chunk<'_>,
+    format: &Format,
+    most: usize,
+) -> Result<Vec<RejectSample>, BatchError> {
     let mut reader = Reader::lenient(format, &[]);
     let mut samples = Vec::new();
     let mut number = 0;
@@ -29,10 +33,10 @@ pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sam
         if samples.len() < most
             && let Err(lost) = read(&mut reader, line)
         {
-            let (byte, _, expected) = told(&mut reader, line, lost);
+            let (byte, _, expected) = explain_reject(&mut reader, line, lost);
             // One byte more shows that it is too long.
             let line = line[..line.len().min(MAX_LINE_BYTES + 1)].to_vec();
-            samples.push(Sample { number, byte, expected, line });
+            samples.push(RejectSample { number, byte, expected, line });
         }
     })?;
     Ok(samples)
@@ -40,7 +44,7 @@ pub fn samples(chunk: Chunk<'_>, format: &Format, most: usize) -> Result<Vec<Sam
 
 /// A value of an explanation.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Explained {
+pub enum ExplainValue {
     /// A field's value that is not there.
     Null,
     /// Yes or no.
@@ -57,21 +61,21 @@ pub enum Explained {
     Object(Object),
 }
 
-type Object = Vec<(&'static str, Explained)>;
+type Object = Vec<(&'static str, ExplainValue)>;
 
-impl From<usize> for Explained {
+impl From<usize> for ExplainValue {
     fn from(number: usize) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<&str> for Explained {
+impl From<&str> for ExplainValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<Value<'_>> for Explained {
+impl From<Value<'_>> for ExplainValue {
     fn from(value: Value<'_>) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -102,8 +106,8 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
         let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut reader = Reader::lenient(&one, &names);
-        let found = read(&mut reader, line).map_err(|lost| told(&mut reader, line, lost));
-        if found == Ok(Line::Header) {
+        let found = read(&mut reader, line).map_err(|lost| explain_reject(&mut reader, line, lost));
+        if found == Ok(LineKind::Header) {
             format = format.with_header(line).unwrap_or(format);
             if lines.peek().is_some_and(|(_, next)| !next.is_empty()) {
                 continue;
@@ -111,28 +115,28 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
         }
         let mut explained = vec![("format", one.spec().into()), ("number", (place + 1).into())];
         match found {
-            Ok(Line::Fields) => fields(&one, &mut reader, line, &mut explained),
-            Ok(Line::Header) => {
+            Ok(LineKind::Fields) => fields(&one, &mut reader, line, &mut explained),
+            Ok(LineKind::Header) => {
                 let columns = format.fields().into_iter().filter(|field| !field.on_demand);
                 let columns = columns.map(|field| (&*field.name).into()).collect();
                 explained.push(("outcome", "header".into()));
-                explained.push(("columns", Explained::List(columns)));
+                explained.push(("columns", ExplainValue::List(columns)));
             }
             Err((byte, reason, expected)) => {
-                let failed = match reason {
-                    Reason::NoMatch => one.failed(line, byte),
-                    _ => Failed::default(),
+                let partial = match reason {
+                    Reason::NoMatch => one.partial_match(line, byte),
+                    _ => PartialMatch::default(),
                 };
                 explained.extend([
                     ("outcome", "reject".into()),
                     ("byte", byte.into()),
                     ("reason", reason.name().into()),
                     ("expected", expected.into()),
-                    ("matched", failed.matched.into()),
+                    ("matched", partial.matched.into()),
                 ]);
-                if let Some((text, (start, end))) = failed.part {
+                if let Some((text, (start, end))) = partial.part {
                     explained.extend([
-                        ("template", Explained::Text(text)),
+                        ("template", ExplainValue::Text(text)),
                         ("part_start", start.into()),
                         ("part_end", end.into()),
                     ]);
@@ -160,10 +164,10 @@ fn of_line(format: &Format, line: &[u8]) -> Format {
 }
 
 fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Object) {
-    let pieces = format.pieces(line, reader.offset());
+    let pieces = format.segments(line, reader.offset());
     let mut seen: Vec<&str> = Vec::new();
     let mut of_pieces = Vec::new();
-    for Piece { start, end, what, name } in &pieces {
+    for Segment { start, end, what, name } in &pieces {
         let text = line.get(*start..*end).unwrap_or_default();
         let mut piece = vec![
             ("start", (*start).into()),
@@ -171,7 +175,7 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
             ("what", what.name().into()),
             ("text", Value::Text(text).into()),
         ];
-        if *what == What::Field {
+        if *what == SegmentKind::Field {
             piece.push(("name", (&**name).into()));
             let place = reader.names().position(|known| known == &**name);
             // Of several fields of a name the first is meant, but those of a time are parts of it.
@@ -182,7 +186,7 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
             }
             seen.push(name);
         }
-        of_pieces.push(Explained::Object(piece));
+        of_pieces.push(ExplainValue::Object(piece));
     }
     let mut absent = Vec::new();
     let mut derived = Vec::new();
@@ -193,17 +197,17 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
         if reader.value(line, place) != Value::Null {
             let mut of_field = vec![("name", reader.name(place).into())];
             of_field.extend(type_and_value(reader, line, place));
-            derived.push(Explained::Object(of_field));
+            derived.push(ExplainValue::Object(of_field));
         } else if !field.on_demand {
             absent.push(reader.name(place).into());
         }
     }
     explained.extend([
         ("outcome", "fields".into()),
-        ("pieces", Explained::List(of_pieces)),
-        ("derived", Explained::List(derived)),
-        ("absent", Explained::List(absent)),
-        ("open", Explained::Flag(format.is_open())),
+        ("pieces", ExplainValue::List(of_pieces)),
+        ("derived", ExplainValue::List(derived)),
+        ("absent", ExplainValue::List(absent)),
+        ("open", ExplainValue::Flag(format.is_open())),
     ]);
 }
 
@@ -211,7 +215,7 @@ fn type_and_value(
     reader: &mut Reader,
     line: &[u8],
     place: usize,
-) -> [(&'static str, Explained); 2] {
+) -> [(&'static str, ExplainValue); 2] {
     [("type", reader.kind(place).name().into()), ("value", reader.value(line, place).into())]
 }
 
@@ -225,18 +229,18 @@ mod tests {
         r#"1.2.3.4 - frank [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "ua""#;
 
     fn explained(spec: &str, text: &str) -> serde_json::Value {
-        json(&Explained::Object(explain(&Format::new(spec).unwrap(), text.as_bytes())))
+        json(&ExplainValue::Object(explain(&Format::new(spec).unwrap(), text.as_bytes())))
     }
 
-    fn json(value: &Explained) -> serde_json::Value {
+    fn json(value: &ExplainValue) -> serde_json::Value {
         match value {
-            Explained::Null => serde_json::Value::Null,
-            Explained::Flag(flag) => (*flag).into(),
-            Explained::Int(number) => (*number).into(),
-            Explained::Float(number) => (*number).into(),
-            Explained::Text(text) => text.as_str().into(),
-            Explained::List(items) => items.iter().map(json).collect(),
-            Explained::Object(fields) => {
+            ExplainValue::Null => serde_json::Value::Null,
+            ExplainValue::Flag(flag) => (*flag).into(),
+            ExplainValue::Int(number) => (*number).into(),
+            ExplainValue::Float(number) => (*number).into(),
+            ExplainValue::Text(text) => text.as_str().into(),
+            ExplainValue::List(items) => items.iter().map(json).collect(),
+            ExplainValue::Object(fields) => {
                 fields.iter().map(|(name, value)| ((*name).to_owned(), json(value))).collect()
             }
         }
@@ -371,7 +375,7 @@ mod tests {
     fn the_first_rejected_lines_of_a_chunk_are_handed_over() {
         let text = format!("no\n{LINE}\n\nx y z\n");
         let format = Format::new("combined").unwrap();
-        let found = samples(Chunk::Lines(text.as_bytes()), &format, 2).unwrap();
+        let found = sample_rejects(Chunk::Lines(text.as_bytes()), &format, 2).unwrap();
         let shown: Vec<_> = found.iter().map(|one| (one.number, one.byte, &one.line[..])).collect();
         assert_eq!(shown, [(1, 2, &b"no"[..]), (3, 0, b"")]);
     }
@@ -388,7 +392,7 @@ mod tests {
             let place = cut.index(text.len());
             text[place] = byte;
             let found = explain(&Format::new(name).unwrap(), &text);
-            let found = json(&Explained::Object(found));
+            let found = json(&ExplainValue::Object(found));
             let mut behind = 0;
             for piece in found["pieces"].as_array().into_iter().flatten() {
                 let start = piece["start"].as_u64().unwrap();

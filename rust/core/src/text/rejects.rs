@@ -1,7 +1,7 @@
 //! Which lines are accepted, and what becomes of those that are not.
 
-use super::filter::{Bound, Verdict};
-use super::format::{Line, Reader, Reject};
+use super::filter::{BoundFilter, Verdict};
+use super::format::{LineKind, Reader, Reject};
 use super::lines::MAX_LINE_BYTES;
 use crate::ground::Reason;
 
@@ -39,18 +39,18 @@ impl Rejects {
 #[inline]
 pub(crate) fn read_filtered(
     reader: &mut Reader,
-    filter: Option<&Bound>,
+    filter: Option<&BoundFilter>,
     line: &[u8],
 ) -> Result<bool, (usize, Reason, &'static str)> {
-    if read(reader, line)? == Line::Header {
+    if read(reader, line)? == LineKind::Header {
         return Ok(false);
     }
     let Some(filter) = filter else { return Ok(true) };
-    match filter.judge(reader, line) {
+    match filter.verdict(reader, line) {
         Verdict::Keep => Ok(true),
-        Verdict::Leave => Ok(false),
+        Verdict::Skip => Ok(false),
         Verdict::NoTime => {
-            Err((filter.time_starts(reader), Reason::NoTime, "a time that can be read"))
+            Err((filter.time_offset(reader), Reason::NoTime, "a time that can be read"))
         }
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn read_filtered(
 pub(crate) fn read(
     reader: &mut Reader,
     line: &[u8],
-) -> Result<Line, (usize, Reason, &'static str)> {
+) -> Result<LineKind, (usize, Reason, &'static str)> {
     if line.len() > MAX_LINE_BYTES {
         return Err((MAX_LINE_BYTES, Reason::TooLong, "the end of the line"));
     }
@@ -68,12 +68,12 @@ pub(crate) fn read(
 }
 
 /// Why a line has no fields, for whoever reads it: by another look at it, where that tells more.
-pub(crate) fn told(reader: &mut Reader, line: &[u8], lost: Lost) -> Lost {
+pub(crate) fn explain_reject(reader: &mut Reader, line: &[u8], lost: Lost) -> Lost {
     let (byte, reason, expected) = lost;
     if reason != Reason::NoMatch {
         return lost;
     }
-    let told = reader.told(line, Reject::new(byte, expected));
+    let told = reader.explain_reject(line, Reject::new(byte, expected));
     (told.byte(), reason, told.expected())
 }
 

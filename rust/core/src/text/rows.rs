@@ -5,11 +5,11 @@
 
 use std::ops::RangeInclusive;
 
-use super::filter::Bound;
+use super::filter::BoundFilter;
 use super::flume::BatchError;
 use super::format::{Reader, write_iso};
 use super::lines::Chunk;
-use super::rejects::{Rejects, read_filtered, told};
+use super::rejects::{Rejects, explain_reject, read_filtered};
 use crate::ground::{Counters, Value, lossy};
 
 /// What a row looks like.
@@ -73,14 +73,14 @@ impl Output {
 /// went.
 pub fn write_rows(
     reader: &mut Reader,
-    filter: Option<&Bound>,
+    filter: Option<&BoundFilter>,
     output: Output,
     chunk: Chunk<'_>,
     out: &mut Vec<u8>,
     mut rejects: Option<&mut Rejects>,
 ) -> Result<Counters, BatchError> {
     let mut lines = Counters::default();
-    let columns = filter.map_or(reader.names().len(), Bound::columns);
+    let columns = filter.map_or(reader.names().len(), BoundFilter::columns);
     chunk.for_each(|line| {
         lines.fed += 1;
         match read_filtered(reader, filter, line) {
@@ -92,7 +92,7 @@ pub fn write_rows(
             Err(lost) => {
                 lines.reject(lost.1);
                 if let Some(rejects) = &mut rejects {
-                    let (byte, reason, _) = told(reader, line, lost);
+                    let (byte, reason, _) = explain_reject(reader, line, lost);
                     rejects.write(lines.fed, byte, reason, line);
                 }
             }

@@ -1,21 +1,21 @@
 //! Lines to columns, for a library's user.
 
-use super::filter::{Bound, Filter};
+use super::filter::{BoundFilter, Filter};
 use super::flume::BatchError;
-use super::format::{Format, Kept, Reader, UnknownField};
+use super::format::{Format, LineBlock, Reader, UnknownField};
 use super::lines::Chunk;
-use super::rejects::{Rejects, read_filtered, told};
+use super::rejects::{Rejects, explain_reject, read_filtered};
 use crate::ground::{Bits, Column, Counters, Kind, Reason, Rows, Value, Values, lossy};
 
 /// To keep lines is no gain where fewer columns than these wait for their values.
-const FEWEST_WAITING: usize = 4;
+const MIN_DEFERRED: usize = 4;
 
 /// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
 /// is not UTF-8 grows threefold.
 const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
 
 /// For no more values than these room is made in advance.
-const MOST_RESERVED: usize = 1 << 22;
+const MAX_RESERVED: usize = 1 << 22;
 
 /// A line that was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,29 +47,29 @@ pub struct Table {
 
 /// Makes a table, line by line.
 #[derive(Debug)]
-pub struct Tabulator {
+pub struct TableBuilder {
     reader: Reader,
-    filter: Option<Bound>,
+    filter: Option<BoundFilter>,
     /// The first column of times: its neighbours are often the same, which the reader remembers.
     times: Option<usize>,
     /// Which columns get their values line by line, and which when enough lines were kept.
-    at_once: Vec<usize>,
-    waiting: Vec<usize>,
-    kept: Kept,
+    immediate: Vec<usize>,
+    deferred: Vec<usize>,
+    block: LineBlock,
     table: Table,
     line: usize,
     /// How long all lines are together, where that is known.
     expected: usize,
     /// How long the lines of the last batch are together, and how long they may be.
     bytes: usize,
-    most_bytes: usize,
+    max_bytes: usize,
 }
 
-impl Tabulator {
+impl TableBuilder {
     /// Of the fields that this reader reads, without what the filter looks at besides, and of the
     /// lines that it keeps.
-    pub fn filtered(reader: Reader, filter: Option<Bound>) -> Self {
-        let columns = filter.as_ref().map_or(reader.names().len(), Bound::columns);
+    pub fn from_reader(reader: Reader, filter: Option<BoundFilter>) -> Self {
+        let columns = filter.as_ref().map_or(reader.names().len(), BoundFilter::columns);
         let fields =
             (0..columns).map(|field| (reader.name(field).to_owned(), reader.kind(field))).collect();
         Self::with_fields(reader, filter, fields)
@@ -79,7 +79,7 @@ impl Tabulator {
     ///
     /// Where headers say what the columns are, `text` is looked at for all of them: a table has
     /// the columns of the whole.
-    pub fn of(
+    pub fn new(
         format: &Format,
         text: &[u8],
         names: Option<&[String]>,
@@ -119,29 +119,33 @@ impl Tabulator {
         Ok(Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) })
     }
 
-    fn with_fields(reader: Reader, filter: Option<Bound>, fields: Vec<(String, Kind)>) -> Self {
+    fn with_fields(
+        reader: Reader,
+        filter: Option<BoundFilter>,
+        fields: Vec<(String, Kind)>,
+    ) -> Self {
         let batches = vec![Rows::new(&fields)];
         let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
         let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
-        let can_wait = |field: &usize| reader.can_wait(*field);
-        let (mut waiting, mut at_once): (Vec<_>, Vec<_>) =
-            (0..table.fields.len()).partition(can_wait);
-        if waiting.len() < FEWEST_WAITING {
-            at_once = (0..table.fields.len()).collect();
-            waiting.clear();
+        let can_defer = |field: &usize| reader.can_defer(*field);
+        let (mut deferred, mut immediate): (Vec<_>, Vec<_>) =
+            (0..table.fields.len()).partition(can_defer);
+        if deferred.len() < MIN_DEFERRED {
+            immediate = (0..table.fields.len()).collect();
+            deferred.clear();
         }
         Self {
             reader,
             filter,
             times,
-            at_once,
-            waiting,
-            kept: Kept::default(),
+            immediate,
+            deferred,
+            block: LineBlock::default(),
             table,
             line: 0,
             expected: 0,
             bytes: 0,
-            most_bytes: MAX_BATCH_BYTES,
+            max_bytes: MAX_BATCH_BYTES,
         }
     }
 
@@ -156,19 +160,19 @@ impl Tabulator {
                 return;
             }
             Err(lost) => {
-                let (byte, reason, expected) = told(&mut self.reader, line, lost);
+                let (byte, reason, expected) = explain_reject(&mut self.reader, line, lost);
                 self.table.rejects.push(Rejected { line: number, byte, reason, expected });
                 return;
             }
         }
-        if self.bytes + line.len() > self.most_bytes {
+        if self.bytes + line.len() > self.max_bytes {
             self.flush();
             self.table.batches.push(Rows::new(&self.table.fields));
             self.bytes = 0;
         }
         self.bytes += line.len();
         let Some(batch) = self.table.batches.last_mut() else { return };
-        for &field in &self.at_once {
+        for &field in &self.immediate {
             batch.columns[field].push(if self.times == Some(field) {
                 self.reader.time(line, field).map_or(Value::Null, Value::Time)
             } else {
@@ -177,14 +181,14 @@ impl Tabulator {
         }
         batch.len += 1;
         self.table.rows += 1;
-        if self.waiting.is_empty() {
+        if self.deferred.is_empty() {
             if batch.len == 1 {
                 self.make_room();
             }
             return;
         }
-        self.reader.keep(line, &mut self.kept);
-        if self.kept.len == Kept::MOST {
+        self.reader.push_to(line, &mut self.block);
+        if self.block.len == LineBlock::CAPACITY {
             self.flush();
         }
     }
@@ -192,12 +196,12 @@ impl Tabulator {
     /// Gives the columns that wait the values of the lines that were kept.
     fn flush(&mut self) {
         let Some(batch) = self.table.batches.last_mut() else { return };
-        let is_first = batch.len == self.kept.len;
-        for &field in &self.waiting {
-            batch.columns[field].extend(&self.reader, &self.kept, field);
+        let is_first = batch.len == self.block.len;
+        for &field in &self.deferred {
+            batch.columns[field].extend(&self.reader, &self.block, field);
         }
-        let is_any = self.kept.len > 0;
-        self.kept.clear();
+        let is_any = self.block.len > 0;
+        self.block.clear();
         if is_first && is_any {
             self.make_room();
         }
@@ -208,9 +212,9 @@ impl Tabulator {
     fn make_room(&mut self) {
         let Some(batch) = self.table.batches.last_mut() else { return };
         // All will be much like the first ones; room that is not used costs nothing.
-        let bytes = self.expected.min(self.most_bytes);
+        let bytes = self.expected.min(self.max_bytes);
         let lines = bytes.saturating_mul(batch.len) / (self.bytes + batch.len).max(1);
-        let lines = (lines + lines / 8).min(MOST_RESERVED);
+        let lines = (lines + lines / 8).min(MAX_RESERVED);
         batch.columns.iter_mut().for_each(|column| column.reserve(lines, batch.len));
     }
 
@@ -261,7 +265,7 @@ impl Column {
     }
 
     /// Appends what the lines that were kept have in a field.
-    fn extend(&mut self, reader: &Reader, kept: &Kept, field: usize) {
+    fn extend(&mut self, reader: &Reader, block: &LineBlock, field: usize) {
         let mut valid = 0_u64;
         let mut place = 0;
         let mut note = |is_there: bool| {
@@ -269,14 +273,14 @@ impl Column {
             place += 1;
         };
         match &mut self.values {
-            Values::Text { offsets, data } => reader.values_of(kept, field, |value| {
+            Values::Text { offsets, data } => reader.block_values(block, field, |value| {
                 if let Value::Text(text) = value {
                     data.extend_from_slice(text);
                 }
                 note(matches!(value, Value::Text(_)));
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
             }),
-            Values::Int(values) => reader.values_of(kept, field, |value| {
+            Values::Int(values) => reader.block_values(block, field, |value| {
                 let number = if let Value::Int(number) = value { Some(number) } else { None };
                 note(number.is_some());
                 values.push(number.unwrap_or_default());
@@ -287,7 +291,7 @@ impl Column {
             | Values::Large(_)
             | Values::Counted { .. } => {}
         }
-        self.valid.extend(valid, kept.len);
+        self.valid.extend(valid, block.len);
     }
 
     #[inline]
@@ -350,26 +354,26 @@ fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
 }
 
 /// The fields of a chunk's lines, and where all of them went.
-pub fn tabulate(
+pub fn parse_chunk(
     reader: Reader,
-    filter: Option<Bound>,
+    filter: Option<BoundFilter>,
     chunk: Chunk<'_>,
     mut rejects: Option<&mut Rejects>,
 ) -> Result<(Table, Counters), BatchError> {
-    let mut tabulator = Tabulator::filtered(reader, filter);
+    let mut builder = TableBuilder::from_reader(reader, filter);
     let mut lines = Counters::default();
     chunk.for_each(|line| {
         lines.fed += 1;
-        let before = tabulator.table.rejects.len();
-        tabulator.push(line);
-        if let Some(reject) = tabulator.table.rejects.get(before) {
+        let before = builder.table.rejects.len();
+        builder.push(line);
+        if let Some(reject) = builder.table.rejects.get(before) {
             lines.reject(reject.reason);
             if let Some(rejects) = &mut rejects {
                 rejects.write(lines.fed, reject.byte, reject.reason, line);
             }
         }
     })?;
-    let table = tabulator.finish();
+    let table = builder.finish();
     lines.counted = table.rows as u64;
     lines.filtered = table.filtered as u64;
     Ok((table, lines))
@@ -381,11 +385,11 @@ mod tests {
 
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
-        let mut tabulator = Tabulator::filtered(Reader::new(&format, fields).unwrap(), None);
+        let mut builder = TableBuilder::from_reader(Reader::new(&format, fields).unwrap(), None);
         for line in lines {
-            tabulator.push(line);
+            builder.push(line);
         }
-        tabulator.finish()
+        builder.finish()
     }
 
     #[test]
@@ -459,9 +463,9 @@ mod tests {
     fn a_table_has_the_columns_of_every_header_in_its_text() {
         let format = Format::new("w3c").unwrap();
         let text = b"#Fields: c-ip sc-status\n1.2.3.4 200\n#Fields: sc-status x-own\n404 b\n";
-        let mut tabulator = Tabulator::of(&format, text, None, None).unwrap();
-        Chunk::Lines(text).for_each(|line| tabulator.push(line)).unwrap();
-        let table = tabulator.finish();
+        let mut builder = TableBuilder::new(&format, text, None, None).unwrap();
+        Chunk::Lines(text).for_each(|line| builder.push(line)).unwrap();
+        let table = builder.finish();
         let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
         let expected = [("host", Kind::Text), ("status", Kind::Int), ("x-own", Kind::Text)];
         assert_eq!((fields, table.filtered), (expected.into(), 2));
@@ -469,7 +473,8 @@ mod tests {
         assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
         assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
         assert_eq!([text_of(own, 0), text_of(own, 1)], [None, Some(&b"b"[..])]);
-        let unknown = Tabulator::of(&format, text, Some(&["nothing".into()]), None).unwrap_err();
+        let unknown =
+            TableBuilder::new(&format, text, Some(&["nothing".into()]), None).unwrap_err();
         assert_eq!(unknown.name, "nothing");
     }
 
@@ -477,15 +482,16 @@ mod tests {
     fn a_batch_ends_before_its_lines_are_too_long_together() {
         let format = Format::new("combined").unwrap();
         let reader = Reader::new(&format, &["host", "status"]).unwrap();
-        let mut tabulator = Tabulator { most_bytes: 160, ..Tabulator::filtered(reader, None) };
+        let mut builder =
+            TableBuilder { max_bytes: 160, ..TableBuilder::from_reader(reader, None) };
         let line = |host: usize| {
             format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x""#)
         };
         for host in 0..5 {
-            tabulator.push(line(host).as_bytes());
-            tabulator.push(b"no log line");
+            builder.push(line(host).as_bytes());
+            builder.push(b"no log line");
         }
-        let table = tabulator.finish();
+        let table = builder.finish();
         let lens: Vec<_> = table.batches.iter().map(|batch| batch.len).collect();
         assert_eq!(
             (line(0).len(), lens, table.rows, table.rejects.len()),
@@ -504,7 +510,7 @@ mod tests {
         let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
         let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
         let (table, lines) =
-            tabulate(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+            parse_chunk(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
         assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
         assert_eq!(lines.rejected(Reason::NoMatch), 2);
         let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";

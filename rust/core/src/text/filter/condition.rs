@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::{FilterError, Place};
+use super::{FilterError, SourceRange};
 use crate::ground::{Kind, Value, int_to_float};
 use crate::text::format::time_of;
 
@@ -15,19 +15,19 @@ pub(super) struct Condition {
     /// Which of the filter's fields it is about.
     pub(super) field: usize,
     /// Where that stands.
-    pub(super) place: Place,
-    pub(super) asked: Asked,
+    pub(super) place: SourceRange,
+    pub(super) predicate: Predicate,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Asked {
-    Compare(Order, Literal),
+pub(super) enum Predicate {
+    Compare(Comparison, Literal),
     /// Ordered by their texts.
     OneOf(Arc<[Literal]>),
-    Part(Part, Literal),
+    Text(TextMatch, Literal),
 }
 
-impl Asked {
+impl Predicate {
     pub(super) fn one_of(mut values: Vec<Literal>) -> Self {
         values.sort_by(|one, other| one.text.cmp(&other.text));
         Self::OneOf(values.into())
@@ -39,12 +39,12 @@ impl Asked {
 pub(super) struct Literal {
     pub(super) text: Box<[u8]>,
     pub(super) quoted: bool,
-    pub(super) place: Place,
+    pub(super) place: SourceRange,
 }
 
 /// How a value has to stand to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Comparison {
     Equal,
     Less,
     LessOrEqual,
@@ -52,7 +52,7 @@ pub(super) enum Order {
     GreaterOrEqual,
 }
 
-impl Order {
+impl Comparison {
     fn holds(self, found: Ordering) -> bool {
         match self {
             Self::Equal => found.is_eq(),
@@ -66,10 +66,10 @@ impl Order {
 
 /// Where in a text another one has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Anywhere,
-    Start,
-    End,
+pub(super) enum TextMatch {
+    Contains,
+    StartsWith,
+    EndsWith,
 }
 
 /// A number of a literal, exactly.
@@ -81,19 +81,19 @@ pub(super) enum Number {
 
 /// A condition whose field has a type.
 #[derive(Clone, Debug)]
-pub(super) enum Check {
+pub(super) enum TypedPredicate {
     /// As of a missing value.
     Never,
     Missing,
-    Number(Order, Number),
-    Text(Order, Box<[u8]>),
-    Time(Order, i64),
+    Number(Comparison, Number),
+    Text(Comparison, Box<[u8]>),
+    Time(Comparison, i64),
     OneOfNumbers(Vec<Number>),
     /// Ordered by their texts.
     OneOfTexts(Arc<[Literal]>),
     OneOfTimes(Vec<i64>),
     /// One of these, or missing.
-    OrMissing(Box<Check>),
+    OrMissing(Box<TypedPredicate>),
     Contains(Box<Finder<'static>>),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
@@ -151,17 +151,19 @@ impl Literal {
 
 impl Condition {
     /// What it asks of a field of this name and type.
-    pub(super) fn check(&self, name: &str, kind: Kind) -> Result<Check, FilterError> {
-        match &self.asked {
-            Asked::Compare(_, value) if value.is_null() => Ok(Check::Missing),
-            Asked::Compare(order, value) => compare(name, kind, *order, value),
-            Asked::OneOf(values) => one_of(name, kind, values),
-            Asked::Part(part, value) if kind == Kind::Text => Ok(match part {
-                Part::Anywhere => Check::Contains(Box::new(Finder::new(&*value.text).into_owned())),
-                Part::Start => Check::StartsWith(value.text.clone()),
-                Part::End => Check::EndsWith(value.text.clone()),
+    pub(super) fn check(&self, name: &str, kind: Kind) -> Result<TypedPredicate, FilterError> {
+        match &self.predicate {
+            Predicate::Compare(_, value) if value.is_null() => Ok(TypedPredicate::Missing),
+            Predicate::Compare(order, value) => compare(name, kind, *order, value),
+            Predicate::OneOf(values) => one_of(name, kind, values),
+            Predicate::Text(part, value) if kind == Kind::Text => Ok(match part {
+                TextMatch::Contains => {
+                    TypedPredicate::Contains(Box::new(Finder::new(&*value.text).into_owned()))
+                }
+                TextMatch::StartsWith => TypedPredicate::StartsWith(value.text.clone()),
+                TextMatch::EndsWith => TypedPredicate::EndsWith(value.text.clone()),
             }),
-            Asked::Part(..) => {
+            Predicate::Text(..) => {
                 let what = if kind == Kind::Time { "a point in time" } else { "a number" };
                 let message = format!(
                     "{name} is {what}, which has no text to look into; compare it: ==, <, >"
@@ -172,36 +174,43 @@ impl Condition {
     }
 }
 
-fn compare(name: &str, kind: Kind, order: Order, value: &Literal) -> Result<Check, FilterError> {
+fn compare(
+    name: &str,
+    kind: Kind,
+    order: Comparison,
+    value: &Literal,
+) -> Result<TypedPredicate, FilterError> {
     match kind {
-        Kind::Int | Kind::Float => Ok(Check::Number(order, value.as_number(name)?)),
-        Kind::Time => Ok(Check::Time(order, value.as_time(name)?)),
-        Kind::Text if order != Order::Equal && !value.quoted && value.number().is_some() => {
+        Kind::Int | Kind::Float => Ok(TypedPredicate::Number(order, value.as_number(name)?)),
+        Kind::Time => Ok(TypedPredicate::Time(order, value.as_time(name)?)),
+        Kind::Text if order != Comparison::Equal && !value.quoted && value.number().is_some() => {
             let message = format!(
                 "{name} is text here, which has no order among numbers; write == or !=, or quotes \
                  to compare texts"
             );
             Err(FilterError::new(value.place, message))
         }
-        Kind::Text => Ok(Check::Text(order, value.text.clone())),
+        Kind::Text => Ok(TypedPredicate::Text(order, value.text.clone())),
     }
 }
 
-fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<Check, FilterError> {
+fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<TypedPredicate, FilterError> {
     let others = || values.iter().filter(|value| !value.is_null());
     let check = match kind {
         Kind::Int | Kind::Float => {
             let found = others().map(|value| value.as_number(name));
-            Check::OneOfNumbers(all_or_first_error(found)?)
+            TypedPredicate::OneOfNumbers(all_or_first_error(found)?)
         }
-        Kind::Time => {
-            Check::OneOfTimes(all_or_first_error(others().map(|value| value.as_time(name)))?)
+        Kind::Time => TypedPredicate::OneOfTimes(all_or_first_error(
+            others().map(|value| value.as_time(name)),
+        )?),
+        Kind::Text if others().count() == values.len() => {
+            TypedPredicate::OneOfTexts(values.clone())
         }
-        Kind::Text if others().count() == values.len() => Check::OneOfTexts(values.clone()),
-        Kind::Text => Check::OneOfTexts(others().cloned().collect()),
+        Kind::Text => TypedPredicate::OneOfTexts(others().cloned().collect()),
     };
     let has_null = others().count() < values.len();
-    Ok(if has_null { Check::OrMissing(Box::new(check)) } else { check })
+    Ok(if has_null { TypedPredicate::OrMissing(Box::new(check)) } else { check })
 }
 
 /// The values stand in another order than in the expression, whose first mistake is told.
@@ -222,7 +231,7 @@ fn all_or_first_error<T>(
     first.map_or(Ok(values), Err)
 }
 
-impl Check {
+impl TypedPredicate {
     /// Whether it is true of a value. One of another type than the check is for, as a format
     /// within several may have it, is equal to none.
     #[inline]

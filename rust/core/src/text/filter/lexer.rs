@@ -1,6 +1,6 @@
 //! An expression to its words and signs.
 
-use super::{FilterError, Place};
+use super::{FilterError, SourceRange};
 
 /// A word or a sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Token<'a> {
     Quoted(String),
     /// In backquotes: a name whatever it is made of.
     Name(&'a str),
-    Order(Sign),
+    Operator(Operator),
     And,
     Or,
     Not,
@@ -23,7 +23,7 @@ pub(super) enum Token<'a> {
 
 /// A sign between a field and a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -33,17 +33,17 @@ pub(super) enum Sign {
 }
 
 /// What signs are made of, longest first: a sign that begins another one comes behind it.
-const SIGNS: [(&str, Token<'_>); 16] = [
-    ("==", Token::Order(Sign::Equal)),
-    ("!=", Token::Order(Sign::NotEqual)),
-    ("<>", Token::Order(Sign::NotEqual)),
-    ("<=", Token::Order(Sign::LessOrEqual)),
-    (">=", Token::Order(Sign::GreaterOrEqual)),
+const OPERATORS: [(&str, Token<'_>); 16] = [
+    ("==", Token::Operator(Operator::Equal)),
+    ("!=", Token::Operator(Operator::NotEqual)),
+    ("<>", Token::Operator(Operator::NotEqual)),
+    ("<=", Token::Operator(Operator::LessOrEqual)),
+    (">=", Token::Operator(Operator::GreaterOrEqual)),
     ("&&", Token::And),
     ("||", Token::Or),
-    ("=", Token::Order(Sign::Equal)),
-    ("<", Token::Order(Sign::Less)),
-    (">", Token::Order(Sign::Greater)),
+    ("=", Token::Operator(Operator::Equal)),
+    ("<", Token::Operator(Operator::Less)),
+    (">", Token::Operator(Operator::Greater)),
     ("!", Token::Not),
     ("(", Token::Open),
     (")", Token::Close),
@@ -52,7 +52,7 @@ const SIGNS: [(&str, Token<'_>); 16] = [
     ("|", Token::Or),
 ];
 
-pub(super) const NO_PATTERNS: &str =
+pub(super) const NO_REGEX: &str =
     "there are no regular expressions; write contains, startswith or endswith";
 
 /// What ends a word besides blanks.
@@ -64,20 +64,20 @@ fn is_sign(byte: u8) -> bool {
 }
 
 /// The token at a byte or behind the blanks there, and where it stands.
-pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, Place), FilterError> {
+pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, SourceRange), FilterError> {
     let bytes = text.as_bytes();
     let blanks = bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let start = from + blanks;
-    let upto = |end: usize| Place { start, end };
+    let upto = |end: usize| SourceRange { start, end };
     let Some(&first) = bytes.get(start) else { return Ok((Token::End, upto(start))) };
     if matches!(first, b'"' | b'\'' | b'`') {
         return quoted(text, start);
     }
     let rest = &text[start..];
     if rest.starts_with("=~") || rest.starts_with("!~") {
-        return Err(FilterError::new(upto(start + 2), NO_PATTERNS));
+        return Err(FilterError::new(upto(start + 2), NO_REGEX));
     }
-    if let Some((sign, token)) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign)) {
+    if let Some((sign, token)) = OPERATORS.into_iter().find(|(sign, _)| rest.starts_with(sign)) {
         let place = upto(start + sign.len());
         if matches!(sign, "&" | "|") {
             let word = if sign == "&" { "and" } else { "or" };
@@ -93,7 +93,7 @@ pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, Place), Filter
 
 /// What stands in quotes. A backslash is one unless the quote or another backslash follows: logs
 /// are full of them.
-fn quoted(text: &str, start: usize) -> Result<(Token<'_>, Place), FilterError> {
+fn quoted(text: &str, start: usize) -> Result<(Token<'_>, SourceRange), FilterError> {
     let bytes = text.as_bytes();
     let quote = bytes[start];
     let mut at = start + 1;
@@ -104,13 +104,13 @@ fn quoted(text: &str, start: usize) -> Result<(Token<'_>, Place), FilterError> {
         at += 1 + usize::from(skipped);
     }
     if at >= bytes.len() {
-        let place = Place { start, end: bytes.len() };
+        let place = SourceRange { start, end: bytes.len() };
         let held = bytes.last() == Some(&quote) && bytes.len() > start + 1;
         let mend = if held { "; a backslash before it is written \\\\" } else { "" };
         return Err(FilterError::new(place, format!("this quote has no end{mend}")));
     }
     let inside = &text[start + 1..at];
-    let place = Place { start, end: at + 1 };
+    let place = SourceRange { start, end: at + 1 };
     if quote == b'`' {
         return match inside {
             "" => Err(FilterError::new(place, "a name is missing between the backquotes")),

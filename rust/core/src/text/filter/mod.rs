@@ -17,7 +17,7 @@ mod lexer;
 mod parser;
 
 use crate::text::format::{Format, Reader, UnknownField};
-use condition::{Check, Condition};
+use condition::{Condition, TypedPredicate};
 
 /// The longest expression, in bytes: as many as a line may have.
 const MAX_BYTES: usize = 64 * 1024;
@@ -37,14 +37,14 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    fn new(place: Place, message: impl Into<String>) -> Self {
+    fn new(place: SourceRange, message: impl Into<String>) -> Self {
         Self { start: place.start, end: place.end, message: message.into() }
     }
 }
 
 /// A piece of the expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct SourceRange {
     start: usize,
     end: usize,
 }
@@ -52,35 +52,35 @@ struct Place {
 /// Conditions and how they go together.
 #[derive(Clone, Debug)]
 enum Node<T> {
-    All(Vec<Node<T>>),
-    Any(Vec<Node<T>>),
+    And(Vec<Node<T>>),
+    Or(Vec<Node<T>>),
     Not(Box<Node<T>>),
-    One(T),
+    Leaf(T),
 }
 
 impl<T> Node<T> {
     /// The same with other conditions.
-    fn bound<U>(
+    fn try_map<U>(
         &self,
         bind: &impl Fn(&T) -> Result<U, FilterError>,
     ) -> Result<Node<U>, FilterError> {
         let all =
-            |nodes: &[Self]| nodes.iter().map(|node| node.bound(bind)).collect::<Result<_, _>>();
+            |nodes: &[Self]| nodes.iter().map(|node| node.try_map(bind)).collect::<Result<_, _>>();
         Ok(match self {
-            Self::All(nodes) => Node::All(all(nodes)?),
-            Self::Any(nodes) => Node::Any(all(nodes)?),
-            Self::Not(node) => Node::Not(Box::new(node.bound(bind)?)),
-            Self::One(condition) => Node::One(bind(condition)?),
+            Self::And(nodes) => Node::And(all(nodes)?),
+            Self::Or(nodes) => Node::Or(all(nodes)?),
+            Self::Not(node) => Node::Not(Box::new(node.try_map(bind)?)),
+            Self::Leaf(condition) => Node::Leaf(bind(condition)?),
         })
     }
 
     /// Whether it is true; no condition is asked whose answer makes no odds.
     fn holds(&self, ask: &mut impl FnMut(&T) -> bool) -> bool {
         match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(ask)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(ask)),
+            Self::And(nodes) => nodes.iter().all(|node| node.holds(ask)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.holds(ask)),
             Self::Not(node) => !node.holds(ask),
-            Self::One(condition) => ask(condition),
+            Self::Leaf(condition) => ask(condition),
         }
     }
 }
@@ -93,7 +93,7 @@ const TIME: &str = "time";
 pub struct Filter {
     root: Option<Node<Condition>>,
     /// The fields in order of appearance, and where each appears first.
-    names: Vec<(Box<str>, Place)>,
+    names: Vec<(Box<str>, SourceRange)>,
     since: Option<i64>,
     until: Option<i64>,
 }
@@ -124,13 +124,13 @@ impl Filter {
     }
 
     /// Where a field appears first, from one byte of the expression up to another.
-    pub fn place_of(&self, field: &str) -> Option<(usize, usize)> {
+    pub fn field_range(&self, field: &str) -> Option<(usize, usize)> {
         let found = self.names.iter().find(|(name, _)| &**name == field);
         found.map(|(_, place)| (place.start, place.end))
     }
 
     /// These names, and those of the fields that it looks at besides: what a reader has to read.
-    pub fn wanted<'a>(&'a self, names: &[&'a str]) -> Vec<&'a str> {
+    pub fn required_fields<'a>(&'a self, names: &[&'a str]) -> Vec<&'a str> {
         let mut all = names.to_vec();
         for field in self.fields() {
             if !all.contains(&field) {
@@ -142,7 +142,7 @@ impl Filter {
 
     /// Sees that a format has its fields, of types that can be compared as it says.
     pub fn check(&self, format: &Format) -> Result<(), FilterError> {
-        let reader = Reader::lenient(format, &self.wanted(&[]));
+        let reader = Reader::lenient(format, &self.required_fields(&[]));
         if let Some(name) = self.fields().find(|name| format.kind(name).is_none()) {
             return Err(self.no_field(name));
         }
@@ -153,7 +153,11 @@ impl Filter {
     ///
     /// The format has to have the fields. What else it has not is null: one whose columns are
     /// named by the log was checked before they were known.
-    pub fn reader(&self, format: &Format, names: &[&str]) -> Result<(Reader, Bound), UnknownField> {
+    pub fn reader(
+        &self,
+        format: &Format,
+        names: &[&str],
+    ) -> Result<(Reader, BoundFilter), UnknownField> {
         if let Some(&name) = names.iter().find(|name| format.kind(name).is_none()) {
             return Err(UnknownField { name: name.to_owned() });
         }
@@ -161,15 +165,15 @@ impl Filter {
     }
 
     /// As `reader`, but all that the format has not is null.
-    pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, Bound) {
-        let reader = Reader::lenient(format, &self.wanted(names));
+    pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, BoundFilter) {
+        let reader = Reader::lenient(format, &self.required_fields(names));
         let never = |condition: &Condition, field: usize| {
             let check = condition.check(reader.name(field), reader.kind(field));
-            Ok(check.unwrap_or(Check::Never))
+            Ok(check.unwrap_or(TypedPredicate::Never))
         };
         // Nothing is wrong where a wrong condition is never true, and every field is read.
-        let bound = self.bind_by(&reader, names.len(), &never).unwrap_or_else(|_| Bound {
-            root: Some(Node::Any(Vec::new())),
+        let bound = self.bind_by(&reader, names.len(), &never).unwrap_or_else(|_| BoundFilter {
+            root: Some(Node::Or(Vec::new())),
             range: None,
             columns: names.len(),
         });
@@ -178,7 +182,7 @@ impl Filter {
 
     /// For the lines of a reader that reads what is `wanted`, of which the first `columns` were
     /// asked for besides.
-    pub fn bind(&self, reader: &Reader, columns: usize) -> Result<Bound, FilterError> {
+    pub fn bind(&self, reader: &Reader, columns: usize) -> Result<BoundFilter, FilterError> {
         self.bind_by(reader, columns, &|condition, field| {
             condition.check(reader.name(field), reader.kind(field))
         })
@@ -188,8 +192,8 @@ impl Filter {
         &self,
         reader: &Reader,
         columns: usize,
-        check: &impl Fn(&Condition, usize) -> Result<Check, FilterError>,
-    ) -> Result<Bound, FilterError> {
+        check: &impl Fn(&Condition, usize) -> Result<TypedPredicate, FilterError>,
+    ) -> Result<BoundFilter, FilterError> {
         let place = |name: &str| {
             let field = reader.names().position(|read| read == name);
             field.ok_or_else(|| self.no_field(name))
@@ -198,24 +202,24 @@ impl Filter {
             let field = place(&self.names[condition.field].0)?;
             Ok((field, check(condition, field)?))
         };
-        let root = self.root.as_ref().map(|root| root.bound(&bind)).transpose()?;
+        let root = self.root.as_ref().map(|root| root.try_map(&bind)).transpose()?;
         let since = self.since.unwrap_or(i64::MIN);
         let until = self.until.unwrap_or(i64::MAX);
         let range = self.has_range().then(|| Ok(Range { field: place(TIME)?, since, until }));
-        Ok(Bound { root, range: range.transpose()?, columns })
+        Ok(BoundFilter { root, range: range.transpose()?, columns })
     }
 
     fn no_field(&self, name: &str) -> FilterError {
-        let (start, end) = self.place_of(name).unwrap_or_default();
+        let (start, end) = self.field_range(name).unwrap_or_default();
         FilterError { start, end, message: format!("no field {name:?} in this format") }
     }
 }
 
 /// A filter for the lines of one reader.
 #[derive(Clone, Debug)]
-pub struct Bound {
+pub struct BoundFilter {
     /// Conditions, each with the place of its field in the reader.
-    root: Option<Node<(usize, Check)>>,
+    root: Option<Node<(usize, TypedPredicate)>>,
     range: Option<Range>,
     columns: usize,
 }
@@ -234,12 +238,12 @@ pub enum Verdict {
     /// It is meant.
     Keep,
     /// It is not.
-    Leave,
+    Skip,
     /// There is no telling: it has no time that can be read, and a range of time is asked for.
     NoTime,
 }
 
-impl Bound {
+impl BoundFilter {
     /// How many of the reader's fields were asked for besides its own; they come first.
     pub fn columns(&self) -> usize {
         self.columns
@@ -247,27 +251,28 @@ impl Bound {
 
     /// Judges the line that was read last.
     #[inline]
-    pub fn judge(&self, reader: &mut Reader, line: &[u8]) -> Verdict {
+    pub fn verdict(&self, reader: &mut Reader, line: &[u8]) -> Verdict {
         if let Some(range) = self.range {
             match reader.time(line, range.field) {
                 None => return Verdict::NoTime,
-                Some(time) if !(range.since..range.until).contains(&time) => return Verdict::Leave,
+                Some(time) if !(range.since..range.until).contains(&time) => return Verdict::Skip,
                 Some(_) => {}
             }
         }
-        if self.holds(reader, line) { Verdict::Keep } else { Verdict::Leave }
+        if self.holds(reader, line) { Verdict::Keep } else { Verdict::Skip }
     }
 
     /// Whether the conditions hold for the line that was read last, whatever its time.
     #[inline]
     pub fn holds(&self, reader: &mut Reader, line: &[u8]) -> bool {
-        let mut ask = |(field, check): &(usize, Check)| check.holds(reader.value(line, *field));
+        let mut ask =
+            |(field, check): &(usize, TypedPredicate)| check.holds(reader.value(line, *field));
         self.root.as_ref().is_none_or(|root| root.holds(&mut ask))
     }
 
     /// Where the time stands that a range of time is asked for, in the line that was read last.
-    pub(crate) fn time_starts(&self, reader: &Reader) -> usize {
-        self.range.map_or(0, |range| reader.starts(range.field))
+    pub(crate) fn time_offset(&self, reader: &Reader) -> usize {
+        self.range.map_or(0, |range| reader.field_start(range.field))
     }
 }
 

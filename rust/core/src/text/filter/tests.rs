@@ -7,10 +7,10 @@ fn combined() -> Format {
 }
 
 fn judged(filter: &Filter, format: &Format, line: &[u8]) -> Verdict {
-    let mut reader = Reader::new(format, &filter.wanted(&["host"])).unwrap();
+    let mut reader = Reader::new(format, &filter.required_fields(&["host"])).unwrap();
     let bound = filter.bind(&reader, 1).unwrap();
     reader.read(line).unwrap();
-    bound.judge(&mut reader, line)
+    bound.verdict(&mut reader, line)
 }
 
 fn holds(text: &str) -> bool {
@@ -245,13 +245,13 @@ fn a_range_of_time_begins_with_its_first_moment_and_ends_before_its_last() {
     let verdict =
         |since, until| judged(&Filter::default().between(since, until), &combined(), LINE);
     assert_eq!(verdict(Some(at), Some(at + 1)), Verdict::Keep);
-    assert_eq!(verdict(Some(at + 1), None), Verdict::Leave);
-    assert_eq!(verdict(None, Some(at)), Verdict::Leave);
+    assert_eq!(verdict(Some(at + 1), None), Verdict::Skip);
+    assert_eq!(verdict(None, Some(at)), Verdict::Skip);
     assert_eq!(verdict(None, Some(at + 1)), Verdict::Keep);
     assert_eq!(verdict(None, None), Verdict::Keep);
 
     let other = Filter::parse("status == 1").unwrap().between(Some(at), None);
-    assert_eq!(judged(&other, &combined(), LINE), Verdict::Leave);
+    assert_eq!(judged(&other, &combined(), LINE), Verdict::Skip);
 }
 
 fn time_of_line() -> i64 {
@@ -263,21 +263,21 @@ fn a_line_without_a_time_is_in_no_range_and_not_out_of_it() {
     let line = br#"h - - [yesterday] "GET / HTTP/1.1" 200 5 "-" "-""#;
     let filter = Filter::default().between(Some(0), None);
     assert_eq!(judged(&filter, &combined(), line), Verdict::NoTime);
-    let mut reader = Reader::new(&combined(), &filter.wanted(&[])).unwrap();
+    let mut reader = Reader::new(&combined(), &filter.required_fields(&[])).unwrap();
     let bound = filter.bind(&reader, 0).unwrap();
     reader.read(line).unwrap();
-    assert_eq!(&line[bound.time_starts(&reader)..][..9], b"yesterday");
+    assert_eq!(&line[bound.time_offset(&reader)..][..9], b"yesterday");
 }
 
 #[test]
 fn the_fields_asked_for_come_first_and_each_once() {
     let filter = Filter::parse("url == / or status == 1 or url == /a").unwrap();
     assert_eq!(filter.fields().collect::<Vec<_>>(), ["url", "status"]);
-    assert_eq!(filter.wanted(&["status", "host"]), ["status", "host", "url"]);
-    assert_eq!(filter.place_of("status"), Some((12, 18)));
+    assert_eq!(filter.required_fields(&["status", "host"]), ["status", "host", "url"]);
+    assert_eq!(filter.field_range("status"), Some((12, 18)));
     let filter = filter.between(None, Some(5));
-    assert_eq!(filter.wanted(&[]), ["url", "status", "time"]);
-    assert_eq!(filter.place_of("time"), None);
+    assert_eq!(filter.required_fields(&[]), ["url", "status", "time"]);
+    assert_eq!(filter.field_range("time"), None);
 }
 
 #[test]
@@ -287,15 +287,15 @@ fn what_a_format_has_not_is_missing_where_it_was_checked_before() {
     let classic = Format::new("classic").unwrap();
     for (text, format, line, expected) in [
         ("agent != x", &common, plain, Verdict::Keep),
-        ("agent == x", &common, plain, Verdict::Leave),
+        ("agent == x", &common, plain, Verdict::Skip),
         ("agent == null and status > 500", &common, plain, Verdict::Keep),
-        ("status > 500", &classic, LINE, Verdict::Leave),
+        ("status > 500", &classic, LINE, Verdict::Skip),
         ("not status > 500", &classic, LINE, Verdict::Keep),
     ] {
         let filter = Filter::parse(text).unwrap();
         let (mut reader, bound) = filter.reader(format, &["host"]).unwrap();
         reader.read(line).unwrap();
-        assert_eq!(bound.judge(&mut reader, line), expected, "{text}");
+        assert_eq!(bound.verdict(&mut reader, line), expected, "{text}");
     }
     assert!(Filter::default().reader(&common, &["agent"]).is_err());
 }

@@ -1,25 +1,25 @@
 //! From the spans of a line to the value of one field.
 
-use super::parsed::Found;
-use super::read::{Encoding, Read};
+use super::field_type::{Encoding, FieldType};
+use super::parsed::FoundField;
 use super::records::decode::{decoded, percent, unescape};
-use super::time::{TimeFormat, Timer, read_epoch};
-use super::{Span, combined, names, space};
+use super::time::{TimeFormat, TimeParser, read_epoch};
+use super::{Span, combined, python_whitespace, standard_fields};
 use crate::ground::{Kind, Value};
 
 /// How to get at the value of one field.
 #[derive(Clone, Debug)]
 pub(super) struct Accessor {
-    source: Source,
+    source: FieldSource,
     encoding: Encoding,
-    steps: Vec<Step>,
+    transforms: Vec<Transform>,
     /// Where to look if there is nothing: a part of the request line that a line may have instead.
-    otherwise: Option<Box<Accessor>>,
+    fallback: Option<Box<Accessor>>,
 }
 
 /// How to get at a value without many questions: nearly all values of nearly all logs.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(super) enum FastAccess {
     /// The text of a span as it stands.
     Verbatim(usize),
     /// The text of a span, or nothing.
@@ -33,22 +33,22 @@ pub(super) enum Way {
     /// A part of the request line in a span.
     Part(usize, usize),
     /// Through the accessor.
-    Long,
+    None,
 }
 
 /// Where the text of a field comes from.
 #[derive(Clone, Debug)]
-enum Source {
+enum FieldSource {
     /// A format that will have it in some of its lines, but not in these.
-    Nowhere(Kind),
+    Missing(Kind),
     /// A piece of the line.
-    Span(usize, Read),
+    Span(usize, FieldType),
     /// A user's name in a piece of the line.
     User(usize),
     /// A time, in one piece or several.
-    Time(Vec<usize>, Timer),
+    Time(Vec<usize>, TimeParser),
     /// A part of the request line.
-    Request(usize, Part),
+    Request(usize, RequestPart),
     /// The second word of the request line, as `str.split()` sees it.
     SecondWord(usize),
     /// A path and a query that stand apart, and whether the query has its `?` in front.
@@ -57,14 +57,14 @@ enum Source {
 
 /// The first three in the order in which `combined::request` gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum RequestPart {
     Method,
     Url,
     Protocol,
     Flag,
 }
 
-impl Part {
+impl RequestPart {
     fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "method" => Self::Method,
@@ -76,33 +76,37 @@ impl Part {
     }
 }
 
-impl Source {
+impl FieldSource {
     /// A field that has a place of its own; all that is called `time` is one.
-    fn of(name: &str, found: &[Found]) -> Option<Self> {
-        let is_part = |field: &Found| &*field.name == name && matches!(field.read, Read::Time(_));
+    fn of(name: &str, found: &[FoundField]) -> Option<Self> {
+        let is_part =
+            |field: &FoundField| &*field.name == name && matches!(field.read, FieldType::Time(_));
         let parts: Vec<_> = (0..found.len()).filter(|&at| is_part(&found[at])).collect();
         if parts.is_empty() {
             let at = found.iter().position(|field| &*field.name == name)?;
-            if name == "user" && found[at].read == Read::Text {
+            if name == "user" && found[at].read == FieldType::Text {
                 return Some(Self::User(at));
             }
             return Some(Self::Span(at, found[at].read.clone()));
         }
-        Some(Self::Time(parts, timer(name, found).ok()?))
+        Some(Self::Time(parts, time_parser(name, found).ok()?))
     }
 }
 
 /// Reads the times of this name.
-pub(super) fn timer(name: &str, found: &[Found]) -> Result<Timer, (usize, usize, String)> {
+pub(super) fn time_parser(
+    name: &str,
+    found: &[FoundField],
+) -> Result<TimeParser, (usize, usize, String)> {
     let formats: Vec<TimeFormat> = found
         .iter()
         .filter(|field| &*field.name == name)
         .filter_map(|field| match &field.read {
-            Read::Time(format) => Some(format.clone()),
+            FieldType::Time(format) => Some(format.clone()),
             _ => None,
         })
         .collect();
-    Timer::new(&formats)
+    TimeParser::new(&formats)
 }
 
 /// What is decoded of a line, and what was decoded last: several fields come from one request.
@@ -117,14 +121,14 @@ pub(super) struct Buffer {
 impl Buffer {
     /// For the next line.
     #[inline]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn invalidate(&mut self) {
         self.of = None;
     }
 }
 
 /// What is made of the text of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Transform {
     /// Without scheme and host, query and fragment.
     Path,
     /// What follows the first `?`.
@@ -144,23 +148,29 @@ enum Step {
 impl Accessor {
     /// The way to the field of this name. A name may have steps behind it: `url:noquery`,
     /// `path:2`, `agent:unescape`.
-    pub(super) fn new(name: &str, found: &[Found], classic: bool) -> Option<Self> {
+    pub(super) fn new(name: &str, found: &[FoundField], classic: bool) -> Option<Self> {
         let place = |name: &str| found.iter().position(|found| &*found.name == name);
-        let plain =
-            |source| Self { source, encoding: Encoding::Raw, steps: Vec::new(), otherwise: None };
+        let plain = |source| Self {
+            source,
+            encoding: Encoding::Raw,
+            transforms: Vec::new(),
+            fallback: None,
+        };
         if classic && name == "url" {
-            return place("request").map(|request| plain(Source::SecondWord(request)));
+            return place("request").map(|request| plain(FieldSource::SecondWord(request)));
         }
-        let request = place("request").filter(|&at| found[at].read == Read::Request);
+        let request = place("request").filter(|&at| found[at].read == FieldType::Request);
         if let Some(at) = place(name) {
-            let Found { read, encoding, .. } = &found[at];
-            let mut accessor = Self { encoding: *encoding, ..plain(Source::of(name, found)?) };
-            let of_url = |step| Self::new("url", found, classic)?.with(step);
-            accessor.otherwise = match (Part::from_name(name), name) {
-                (Some(part), _) => request
-                    .map(|at| Self { encoding: *encoding, ..plain(Source::Request(at, part)) }),
-                (None, "path") if place("url").or(request).is_some() => of_url(Step::Path),
-                (None, "query") if place("url").or(request).is_some() => of_url(Step::Query),
+            let FoundField { read, encoding, .. } = &found[at];
+            let mut accessor = Self { encoding: *encoding, ..plain(FieldSource::of(name, found)?) };
+            let of_url = |transform| Self::new("url", found, classic)?.with(transform);
+            accessor.fallback = match (RequestPart::from_name(name), name) {
+                (Some(part), _) => request.map(|at| Self {
+                    encoding: *encoding,
+                    ..plain(FieldSource::Request(at, part))
+                }),
+                (None, "path") if place("url").or(request).is_some() => of_url(Transform::Path),
+                (None, "query") if place("url").or(request).is_some() => of_url(Transform::Query),
                 _ => None,
             }
             .map(Box::new);
@@ -170,25 +180,25 @@ impl Accessor {
         if classic {
             return None;
         }
-        let part = Part::from_name(name);
+        let part = RequestPart::from_name(name);
         if let (Some(part), Some(at)) = (part, request) {
             let encoding = found[at].encoding;
-            return Some(Self { encoding, ..plain(Source::Request(at, part)) });
+            return Some(Self { encoding, ..plain(FieldSource::Request(at, part)) });
         }
-        let derived = |base: &str, step| Self::new(base, found, classic)?.with(step);
+        let derived = |base: &str, transform| Self::new(base, found, classic)?.with(transform);
         match name {
             "url" => {
                 let path = place("path")?;
                 let encoding = found[path].encoding;
-                let query = place("query").map(|at| (at, found[at].read == Read::Query));
-                Some(Self { encoding, ..plain(Source::PathAndQuery(path, query)) })
+                let query = place("query").map(|at| (at, found[at].read == FieldType::Query));
+                Some(Self { encoding, ..plain(FieldSource::PathAndQuery(path, query)) })
             }
-            "path" if place("path").is_none() => derived("url", Step::Path),
-            "query" if place("query").is_none() => derived("url", Step::Query),
-            "status_class" => derived("status", Step::Class),
+            "path" if place("path").is_none() => derived("url", Transform::Path),
+            "query" if place("query").is_none() => derived("url", Transform::Query),
+            "status_class" => derived("status", Transform::Class),
             _ => {
-                let (base, step) = name.rsplit_once(':')?;
-                let accessor = derived(base, Step::from_name(step)?)?;
+                let (base, transform) = name.rsplit_once(':')?;
+                let accessor = derived(base, Transform::from_name(transform)?)?;
                 // Steps are for text.
                 let text = Self::new(base, found, classic)?.kind() == Kind::Text;
                 text.then_some(accessor)
@@ -197,77 +207,80 @@ impl Accessor {
     }
 
     /// The same with one more step.
-    fn with(mut self, step: Step) -> Option<Self> {
-        self.steps.push(step);
-        self.otherwise = match self.otherwise {
-            Some(other) => Some(Box::new(other.with(step)?)),
+    fn with(mut self, transform: Transform) -> Option<Self> {
+        self.transforms.push(transform);
+        self.fallback = match self.fallback {
+            Some(other) => Some(Box::new(other.with(transform)?)),
             None => None,
         };
         Some(self)
     }
 
     /// A field that a format has in other lines than these.
-    pub(super) fn nowhere(name: &str) -> Self {
-        let kind = names::known(name).map_or(Kind::Text, |known| known.read.kind());
-        let source = Source::Nowhere(kind);
-        Self { source, encoding: Encoding::Raw, steps: Vec::new(), otherwise: None }
+    pub(super) fn missing(name: &str) -> Self {
+        let kind =
+            standard_fields::standard_field(name).map_or(Kind::Text, |known| known.read.kind());
+        let source = FieldSource::Missing(kind);
+        Self { source, encoding: Encoding::Raw, transforms: Vec::new(), fallback: None }
     }
 
     /// The type of the values.
     pub(super) fn kind(&self) -> Kind {
         match &self.source {
-            Source::Nowhere(kind) => *kind,
-            Source::Span(_, read) => read.kind(),
-            Source::Time(..) => Kind::Time,
-            Source::User(_)
-            | Source::Request(..)
-            | Source::SecondWord(_)
-            | Source::PathAndQuery(..) => Kind::Text,
+            FieldSource::Missing(kind) => *kind,
+            FieldSource::Span(_, read) => read.kind(),
+            FieldSource::Time(..) => Kind::Time,
+            FieldSource::User(_)
+            | FieldSource::Request(..)
+            | FieldSource::SecondWord(_)
+            | FieldSource::PathAndQuery(..) => Kind::Text,
         }
     }
 
     /// The one piece of the line whose text says it all, where there is one.
-    pub(super) fn only_span(&self) -> Option<usize> {
+    pub(super) fn single_span(&self) -> Option<usize> {
         match &self.source {
-            Source::Span(at, _) => Some(*at),
-            Source::Time(parts, _) if parts.len() == 1 => parts.first().copied(),
+            FieldSource::Span(at, _) => Some(*at),
+            FieldSource::Time(parts, _) if parts.len() == 1 => parts.first().copied(),
             _ => None,
         }
     }
 
     /// The short way to the value, if there is one.
-    pub(super) fn way(&self) -> Way {
-        if !self.is_plain() || self.otherwise.is_some() {
-            return Way::Long;
+    pub(super) fn fast_access(&self) -> FastAccess {
+        if !self.is_plain() || self.fallback.is_some() {
+            return FastAccess::None;
         }
         match &self.source {
-            Source::Span(at, Read::Verbatim) => Way::Verbatim(*at),
-            Source::Span(at, Read::Text | Read::Request) => Way::Text(*at),
-            Source::Span(at, Read::Int) => Way::Int(*at),
-            Source::User(at) => Way::User(*at),
-            Source::Time(..) => {
-                self.column_of_epoch().map_or(Way::Long, |(at, power)| Way::Epoch(at, power))
+            FieldSource::Span(at, FieldType::Verbatim) => FastAccess::Verbatim(*at),
+            FieldSource::Span(at, FieldType::Text | FieldType::Request) => FastAccess::Text(*at),
+            FieldSource::Span(at, FieldType::Int) => FastAccess::Int(*at),
+            FieldSource::User(at) => FastAccess::User(*at),
+            FieldSource::Time(..) => self
+                .column_of_epoch()
+                .map_or(FastAccess::None, |(at, power)| FastAccess::Epoch(at, power)),
+            FieldSource::Request(at, part) if *part != RequestPart::Flag => {
+                FastAccess::Part(*at, *part as usize)
             }
-            Source::Request(at, part) if *part != Part::Flag => Way::Part(*at, *part as usize),
-            _ => Way::Long,
+            _ => FastAccess::None,
         }
     }
 
     #[inline]
     fn is_plain(&self) -> bool {
-        self.steps.is_empty() && self.encoding == Encoding::Raw
+        self.transforms.is_empty() && self.encoding == Encoding::Raw
     }
 
     /// Whether a text without a quote before it is what it says.
     fn is_column(&self) -> bool {
         let is_bare = matches!(self.encoding, Encoding::Raw | Encoding::Csv);
-        is_bare && self.steps.is_empty() && self.otherwise.is_none()
+        is_bare && self.transforms.is_empty() && self.fallback.is_none()
     }
 
     /// Which of the matcher's fields has the text that it is, where it is one as it stands.
     pub(super) fn column_of_text(&self) -> Option<usize> {
         match &self.source {
-            Source::Span(at, Read::Text) if self.is_column() => Some(*at),
+            FieldSource::Span(at, FieldType::Text) if self.is_column() => Some(*at),
             _ => None,
         }
     }
@@ -275,9 +288,9 @@ impl Accessor {
     /// The same of a number since the epoch, with the power of ten that counts seconds.
     pub(super) fn column_of_epoch(&self) -> Option<(usize, i32)> {
         match &self.source {
-            Source::Time(parts, timer) if self.is_column() => {
+            FieldSource::Time(parts, time_parser) if self.is_column() => {
                 let [at] = parts[..] else { return None };
-                Some((at, timer.epoch()?))
+                Some((at, time_parser.epoch()?))
             }
             _ => None,
         }
@@ -286,17 +299,17 @@ impl Accessor {
     /// Which of the matcher's fields it needs.
     pub(super) fn needs(&self) -> Vec<usize> {
         let mut needs = match &self.source {
-            Source::Nowhere(_) => Vec::new(),
-            Source::Span(at, _)
-            | Source::User(at)
-            | Source::Request(at, _)
-            | Source::SecondWord(at) => vec![*at],
-            Source::Time(parts, _) => parts.clone(),
-            Source::PathAndQuery(path, query) => {
+            FieldSource::Missing(_) => Vec::new(),
+            FieldSource::Span(at, _)
+            | FieldSource::User(at)
+            | FieldSource::Request(at, _)
+            | FieldSource::SecondWord(at) => vec![*at],
+            FieldSource::Time(parts, _) => parts.clone(),
+            FieldSource::PathAndQuery(path, query) => {
                 query.iter().map(|(at, _)| at).chain([path]).copied().collect()
             }
         };
-        needs.extend(self.otherwise.iter().flat_map(|other| other.needs()));
+        needs.extend(self.fallback.iter().flat_map(|other| other.needs()));
         needs
     }
 
@@ -308,7 +321,7 @@ impl Accessor {
         spans: &[Span],
         buffer: &'a mut Buffer,
     ) -> Value<'a> {
-        if let Some(other) = &self.otherwise
+        if let Some(other) = &self.fallback
             && !self.is_there(line, spans)
         {
             return other.value(line, spans, buffer);
@@ -321,7 +334,7 @@ impl Accessor {
 
     /// Whether there is something in its own place.
     fn is_there(&self, line: &[u8], spans: &[Span]) -> bool {
-        let text = self.only_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
+        let text = self.single_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
         text.is_some_and(is_present)
     }
 
@@ -329,17 +342,19 @@ impl Accessor {
     fn plain<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let raw = |at: usize| spans.get(at).and_then(|span| span.of(line));
         match &self.source {
-            Source::Nowhere(_) => Value::Null,
-            Source::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
-            Source::User(at) => raw(*at).map_or(Value::Null, user),
-            Source::Time(parts, timer) => {
-                timer.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
+            FieldSource::Missing(_) => Value::Null,
+            FieldSource::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
+            FieldSource::User(at) => raw(*at).map_or(Value::Null, user),
+            FieldSource::Time(parts, time_parser) => {
+                time_parser.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
             }
-            Source::Request(at, part) => raw(*at).map_or(Value::Null, |text| part_of(text, *part)),
-            Source::SecondWord(at) => {
-                raw(*at).and_then(|text| space::word(text, 1)).map_or(Value::Null, Value::Text)
+            FieldSource::Request(at, part) => {
+                raw(*at).map_or(Value::Null, |text| part_of(text, *part))
             }
-            Source::PathAndQuery(..) => self.decoded(line, spans, buffer),
+            FieldSource::SecondWord(at) => raw(*at)
+                .and_then(|text| python_whitespace::word(text, 1))
+                .map_or(Value::Null, Value::Text),
+            FieldSource::PathAndQuery(..) => self.decoded(line, spans, buffer),
         }
     }
 
@@ -350,7 +365,7 @@ impl Accessor {
         spans: &[Span],
         (path, query): (usize, Option<(usize, bool)>),
         buffer: &mut Buffer,
-    ) -> Option<Text<'a>> {
+    ) -> Option<TextRef<'a>> {
         let piece = |at: usize| {
             let span = spans.get(at).copied().filter(|span| span.is_some())?;
             Some((span.of(line).filter(|text| is_present(text))?, span.start()))
@@ -360,83 +375,87 @@ impl Accessor {
         buffer.of = None;
         let text = decoded(self.encoding, path, line, start, &mut buffer.bytes);
         if query.is_none() && std::ptr::eq(text, path) {
-            return Some(Text::Line(path));
+            return Some(TextRef::Line(path));
         }
         buffer.whole.clear();
         buffer.whole.extend_from_slice(text);
         if let Some(((query, start), is_marked)) = query {
             let text = decoded(self.encoding, query, line, start, &mut buffer.bytes);
             buffer.whole.push(b'?');
-            buffer.whole.extend_from_slice(if is_marked { behind_mark(text) } else { text });
+            buffer.whole.extend_from_slice(if is_marked {
+                without_question_mark(text)
+            } else {
+                text
+            });
         }
         std::mem::swap(&mut buffer.bytes, &mut buffer.whole);
-        Some(Text::Buffer(0, buffer.bytes.len()))
+        Some(TextRef::Buffer(0, buffer.bytes.len()))
     }
 
     /// As `plain`, for what has to be decoded first, or has steps behind it.
     fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let mut text = match &self.source {
-            Source::Nowhere(_) => return Value::Null,
-            Source::Span(at, _)
-            | Source::User(at)
-            | Source::Request(at, _)
-            | Source::SecondWord(at) => {
+            FieldSource::Missing(_) => return Value::Null,
+            FieldSource::Span(at, _)
+            | FieldSource::User(at)
+            | FieldSource::Request(at, _)
+            | FieldSource::SecondWord(at) => {
                 let Some(span) = spans.get(*at).copied().filter(|span| span.is_some()) else {
                     return Value::Null;
                 };
                 let raw = span.of(line).unwrap_or_default();
                 if buffer.of == Some(*at) {
-                    Text::Buffer(0, buffer.bytes.len())
+                    TextRef::Buffer(0, buffer.bytes.len())
                 } else {
                     // What stands in the line as it is meant is not copied.
                     let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
                     if std::ptr::eq(text, raw) {
-                        Text::Line(raw)
+                        TextRef::Line(raw)
                     } else {
                         buffer.of = Some(*at);
-                        Text::Buffer(0, buffer.bytes.len())
+                        TextRef::Buffer(0, buffer.bytes.len())
                     }
                 }
             }
-            Source::Time(parts, timer) => {
+            FieldSource::Time(parts, time_parser) => {
                 let [at] = parts[..] else { return self.plain(line, spans, buffer) };
                 let span = spans.get(at).copied().filter(|span| span.is_some());
                 let time = span.and_then(|span| {
                     let raw = span.of(line)?;
                     buffer.of = None;
                     let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
-                    timer.read(std::iter::once(Some(text)))
+                    time_parser.read(std::iter::once(Some(text)))
                 });
                 return time.map_or(Value::Null, Value::Time);
             }
-            Source::PathAndQuery(path, query) => {
+            FieldSource::PathAndQuery(path, query) => {
                 let Some(url) = self.whole(line, spans, (*path, *query), buffer) else {
                     return Value::Null;
                 };
                 url
             }
         };
-        if let Source::Request(_, part) = self.source {
-            if part == Part::Flag {
+        if let FieldSource::Request(_, part) = self.source {
+            if part == RequestPart::Flag {
                 return part_of(text.of(&buffer.bytes), part);
             }
             let Some(place) = place_of(text.of(&buffer.bytes), part) else { return Value::Null };
             text = text.cut(place);
         }
-        for step in &self.steps {
-            match step {
-                Step::Class => {}
-                Step::Percent | Step::Unescape => {
+        for transform in &self.transforms {
+            match transform {
+                Transform::Class => {}
+                Transform::Percent | Transform::Unescape => {
                     let from = text.of(&buffer.bytes).to_vec();
                     buffer.of = None;
-                    let undo = if *step == Step::Percent { percent } else { unescape };
+                    let undo = if *transform == Transform::Percent { percent } else { unescape };
                     let decoded = undo(&from, &mut buffer.bytes);
                     let len = decoded.len();
                     if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
                         buffer.bytes.clear();
                         buffer.bytes.extend_from_slice(&from);
                     }
-                    text = Text::Buffer(0, len);
+                    text = TextRef::Buffer(0, len);
                 }
                 slice => match slice.place(text.of(&buffer.bytes)) {
                     Some(place) => text = text.cut(place),
@@ -445,15 +464,17 @@ impl Accessor {
             }
         }
         let text = match text {
-            Text::Line(text) => text,
-            Text::Buffer(start, end) => &buffer.bytes[start..end],
+            TextRef::Line(text) => text,
+            TextRef::Buffer(start, end) => &buffer.bytes[start..end],
         };
         match &self.source {
-            Source::Span(_, how) => match read(how, text) {
-                Value::Int(status) if self.steps.contains(&Step::Class) => Value::Int(status / 100),
+            FieldSource::Span(_, how) => match read(how, text) {
+                Value::Int(status) if self.transforms.contains(&Transform::Class) => {
+                    Value::Int(status / 100)
+                }
                 value => value,
             },
-            Source::User(_) => user(text),
+            FieldSource::User(_) => user(text),
             _ => Value::Text(text),
         }
     }
@@ -461,12 +482,12 @@ impl Accessor {
 
 /// Text that stands in the line, or from one place of the buffer up to another.
 #[derive(Clone, Copy)]
-enum Text<'a> {
+enum TextRef<'a> {
     Line(&'a [u8]),
     Buffer(usize, usize),
 }
 
-impl<'a> Text<'a> {
+impl<'a> TextRef<'a> {
     fn of<'b>(self, buffer: &'b [u8]) -> &'b [u8]
     where
         'a: 'b,
@@ -485,7 +506,7 @@ impl<'a> Text<'a> {
     }
 }
 
-impl Step {
+impl Transform {
     fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "path" => Self::Path,
@@ -542,21 +563,21 @@ fn is_present(text: &[u8]) -> bool {
 
 /// The value of a raw text.
 #[inline]
-fn read<'a>(how: &Read, text: &'a [u8]) -> Value<'a> {
+fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
     match how {
-        Read::Verbatim => Value::Text(text),
-        Read::Text | Read::Request => present(text),
-        Read::Query => present(behind_mark(text)),
-        Read::Int => int(text),
-        Read::Float => float(text).map_or(Value::Null, Value::Float),
-        Read::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
+        FieldType::Verbatim => Value::Text(text),
+        FieldType::Text | FieldType::Request => present(text),
+        FieldType::Query => present(without_question_mark(text)),
+        FieldType::Int => int(text),
+        FieldType::Float => float(text).map_or(Value::Null, Value::Float),
+        FieldType::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
         // Read by a timer.
-        Read::Time(_) => Value::Null,
+        FieldType::Time(_) => Value::Null,
     }
 }
 
 /// A query without the `?` in front of it, if that is there.
-fn behind_mark(query: &[u8]) -> &[u8] {
+fn without_question_mark(query: &[u8]) -> &[u8] {
     query.strip_prefix(b"?").unwrap_or(query)
 }
 
@@ -636,8 +657,8 @@ fn scaled(number: f64, power: i8) -> f64 {
     if power < 0 { number / factor } else { number * factor }
 }
 
-fn part_of(request: &[u8], part: Part) -> Value<'_> {
-    if part == Part::Flag {
+fn part_of(request: &[u8], part: RequestPart) -> Value<'_> {
+    if part == RequestPart::Flag {
         return match request {
             b"" => Value::Text(b"empty"),
             b"-" => Value::Text(b"missing"),
@@ -647,9 +668,9 @@ fn part_of(request: &[u8], part: Part) -> Value<'_> {
     }
     let [method, url, protocol] = combined::request(request);
     let text = match part {
-        Part::Method => method,
-        Part::Protocol => protocol,
-        Part::Url | Part::Flag => url,
+        RequestPart::Method => method,
+        RequestPart::Protocol => protocol,
+        RequestPart::Url | RequestPart::Flag => url,
     };
     text.map_or(Value::Null, Value::Text)
 }
@@ -666,7 +687,7 @@ pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
     })
 }
 
-fn place_of(request: &[u8], part: Part) -> Option<(usize, usize)> {
+fn place_of(request: &[u8], part: RequestPart) -> Option<(usize, usize)> {
     let Value::Text(text) = part_of(request, part) else { return None };
     let start = text.as_ptr().addr().checked_sub(request.as_ptr().addr())?;
     Some((start, start + text.len()))

@@ -25,9 +25,9 @@
 
 use memchr::memchr_iter;
 
-use super::scan::backwards;
-use super::space::{skip, trimmed_end, word_end};
-use super::words::Place;
+use super::python_whitespace::{skip, trimmed_end, word_end};
+use super::scan::rfind_all;
+use super::whitespace::ByteRange;
 use super::{Reject, Span};
 
 /// Splits a line precisely as the expression does.
@@ -62,7 +62,7 @@ pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
 }
 
 /// Takes a word and the blanks behind it, of which there must be one.
-fn word(line: &[u8], at: &mut usize) -> Result<Place, Reject> {
+fn word(line: &[u8], at: &mut usize) -> Result<ByteRange, Reject> {
     let start = *at;
     let end = word_end(line, start);
     *at = skip(line, end);
@@ -85,16 +85,16 @@ struct Tail<'a, 'n> {
 #[derive(Clone, Copy)]
 struct Request {
     close: usize,
-    status: Place,
-    size: Place,
+    status: ByteRange,
+    size: ByteRange,
     referer: usize,
 }
 
 /// What is known of a run: where the last referer and the last request in it close.
-type Ends = Option<usize>;
+type LastClose = Option<usize>;
 
 impl Tail<'_, '_> {
-    fn split(&self, ends: &mut [Ends]) -> Option<[Place; 6]> {
+    fn split(&self, ends: &mut [LastClose]) -> Option<[ByteRange; 6]> {
         for (run, end) in ends.iter_mut().enumerate() {
             *end = self.last_referer(run);
         }
@@ -121,7 +121,7 @@ impl Tail<'_, '_> {
     fn last_referer(&self, run: usize) -> Option<usize> {
         let (start, end) = self.run(run);
         let last_newline = self.newlines.last().copied().unwrap_or(0);
-        backwards(self.line, b'"', start, end).find(|&close| {
+        rfind_all(self.line, b'"', start, end).find(|&close| {
             let agent = skip(self.line, close + 1);
             agent > close + 1
                 && agent > last_newline
@@ -130,13 +130,13 @@ impl Tail<'_, '_> {
         })
     }
 
-    fn last_request(&self, run: usize, end: usize, referers: &[Ends]) -> Option<Request> {
-        backwards(self.line, b'"', self.run(run).0, end)
+    fn last_request(&self, run: usize, end: usize, referers: &[LastClose]) -> Option<Request> {
+        rfind_all(self.line, b'"', self.run(run).0, end)
             .find_map(|close| self.request_at(close, referers))
     }
 
     /// The request that closes here, if a status, a size and a referer follow.
-    fn request_at(&self, close: usize, referers: &[Ends]) -> Option<Request> {
+    fn request_at(&self, close: usize, referers: &[LastClose]) -> Option<Request> {
         let line = self.line;
         let status = skip(line, close + 1);
         if status == close + 1 {
@@ -158,11 +158,15 @@ impl Tail<'_, '_> {
         (reached > referer).then_some(Request { close, status, size, referer })
     }
 
-    fn last_time(&self, requests: &[Option<Request>], referers: &[Ends]) -> Option<[Place; 6]> {
+    fn last_time(
+        &self,
+        requests: &[Option<Request>],
+        referers: &[LastClose],
+    ) -> Option<[ByteRange; 6]> {
         let line = self.line;
         let start = self.open + 1;
         let end = if requests.len() == 1 { requests[0]?.close } else { self.run(0).1 };
-        backwards(line, b']', start + 1, end.max(start + 1)).find_map(|time| {
+        rfind_all(line, b']', start + 1, end.max(start + 1)).find_map(|time| {
             let open = skip(line, time + 1);
             if open == time + 1 || line.get(open) != Some(&b'"') {
                 return None;

@@ -18,57 +18,60 @@
 //! fraction of the time, and leaves alone whatever is different in any way; so what it returns is
 //! what the rest of this file would, which a test sees to.
 
-use super::enclosed::{Brackets, Quotes};
 use super::numbers::{self, int};
-use super::scan::{Trails, digits, end_of_word, may_have_bracket, quote_or_backslash};
-use super::words::{Place, blanks, host_ident_user, skip_blanks, without_blanks};
+use super::quotes_and_brackets::{Brackets, Quotes};
+use super::scan::{
+    FollowMask, find_quote_or_backslash, leading_digits, may_have_bracket, near_word_end,
+};
+use super::whitespace::{ByteRange, after_blanks, host_ident_user, skip_blanks, trim_blanks_end};
 use super::{Reject, Span, time};
 use crate::ground::block::Block;
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
-const LONGEST_TIME: usize = 64;
+const MAX_TIME_LEN: usize = 64;
 
 /// `17/May/2015:10:05:03 +0000`
-pub(super) const USUAL_TIME: usize = 26;
+pub(super) const CLF_TIME_LEN: usize = 26;
 
 /// Longer words are no methods; `UPDATEREDIRECTREF` (RFC 4437) is the longest registered one.
-const MAX_METHOD_LENGTH: usize = 32;
+const MAX_METHOD_LEN: usize = 32;
 
 /// Finds the fields of a line, or says where it stops being one.
 pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
-    match usual(line) {
+    match typical(line) {
         Some(usual) => places.copy_from_slice(&usual),
-        None => places.copy_from_slice(&exact(line)?),
+        None => places.copy_from_slice(&any_line(line)?),
     }
     Ok(())
 }
 
 /// The fields of any line.
-pub(super) fn exact(line: &[u8]) -> Result<[Span; 8], Reject> {
+pub(super) fn any_line(line: &[u8]) -> Result<[Span; 8], Reject> {
     let (lead, line) = trim(line);
     let ([host, user, time, request, status, size], end) = up_to_size(line, lead)?;
     // The common format ends here, or goes on with fields of its own.
     let Some(start) = quoted(line, end) else {
         return Ok([host, user, time, request, status, size, Span::NONE, Span::NONE]);
     };
-    let may_be_quoted =
-        |behind: Trails, block: &Block| behind.some(block.blanks()).next(block.places(b'"'));
-    let (end, agent) = closing(line, start, may_be_quoted, |after| quoted(line, after))?;
+    let may_be_quoted = |behind: FollowMask, block: &Block| {
+        behind.one_or_more(block.blanks()).followed_by(block.places(b'"'))
+    };
+    let (end, agent) = closing_quote(line, start, may_be_quoted, |after| quoted(line, after))?;
     let referer = Span::new(start, end);
-    let may_end = |behind: Trails, block: &Block| behind.next(block.blanks());
+    let may_end = |behind: FollowMask, block: &Block| behind.followed_by(block.blanks());
     let ends = |after| matches!(line.get(after), None | Some(b' ' | b'\t')).then_some(());
-    let (end, ()) = closing(line, agent, may_end, ends)?;
+    let (end, ()) = closing_quote(line, agent, may_end, ends)?;
     Ok([host, user, time, request, status, size, referer, Span::new(agent, end)])
 }
 
 /// Where the fields of a line stand that is as servers write it.
 #[inline]
-pub(super) fn usual(line: &[u8]) -> Option<[Span; 8]> {
+pub(super) fn typical(line: &[u8]) -> Option<[Span; 8]> {
     let (lead, line) = trim(line);
-    let front = Usual::front(line, lead)?;
+    let front = TypicalFront::parse(line, lead)?;
     let referer = front.referer(line)?;
     let start = referer.1 + 3;
-    let end = quote_or_backslash(line, start)?;
+    let end = find_quote_or_backslash(line, start)?;
     let closes = line[end] == b'"' && matches!(line.get(end + 1), None | Some(b' ' | b'\t'));
     let [host, user, time, request, status, size] = front.places();
     let agent = Span::new(start, end);
@@ -81,7 +84,7 @@ pub(super) fn usual(line: &[u8]) -> Option<[Span; 8]> {
 /// be a referer, and the line one of the combined format, or a part of one.
 pub(super) fn split_common(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
-    let end = if let Some(front) = Usual::front(line, lead) {
+    let end = if let Some(front) = TypicalFront::parse(line, lead) {
         places.copy_from_slice(&front.places());
         front.size
     } else {
@@ -96,7 +99,7 @@ pub(super) fn split_common(line: &[u8], places: &mut [Span]) -> Result<(), Rejec
 }
 
 /// Where the fields up to the size end, in a line as servers write it.
-pub(super) struct Usual {
+pub(super) struct TypicalFront {
     lead: usize,
     pub(super) host: usize,
     pub(super) user: usize,
@@ -104,32 +107,32 @@ pub(super) struct Usual {
     pub(super) size: usize,
 }
 
-impl Usual {
+impl TypicalFront {
     /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`
     #[inline]
-    pub(super) fn front(line: &[u8], lead: usize) -> Option<Self> {
-        let host = end_of_word(line, lead)?;
+    pub(super) fn parse(line: &[u8], lead: usize) -> Option<Self> {
+        let host = near_word_end(line, lead)?;
         let rest = line.get(host..)?.strip_prefix(b" - ")?;
         let start = host + 3;
-        let user = if rest.starts_with(b"- ") { start + 1 } else { end_of_word(line, start)? };
+        let user = if rest.starts_with(b"- ") { start + 1 } else { near_word_end(line, start)? };
         if user == start {
             return None;
         }
-        let rest = line.get(user..)?.first_chunk::<{ 2 + USUAL_TIME + 3 }>()?;
-        let (time, behind) = rest.strip_prefix(b" [")?.split_first_chunk::<USUAL_TIME>()?;
+        let rest = line.get(user..)?.first_chunk::<{ 2 + CLF_TIME_LEN + 3 }>()?;
+        let (time, behind) = rest.strip_prefix(b" [")?.split_first_chunk::<CLF_TIME_LEN>()?;
         if behind != b"] \""
             || may_have_bracket(time.first_chunk()?)
             || may_have_bracket(time.last_chunk()?)
         {
             return None;
         }
-        let request = quote_or_backslash(line, user + rest.len())?;
+        let request = find_quote_or_backslash(line, user + rest.len())?;
         let rest = line.get(request..)?;
         let &[b'"', b' ', a, b, c, b' ', ..] = rest else { return None };
         if !(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()) {
             return None;
         }
-        let size = match digits(rest.get(6..).unwrap_or_default()) {
+        let size = match leading_digits(rest.get(6..).unwrap_or_default()) {
             0 if rest.get(6) == Some(&b'-') => 1,
             length @ 1..=18 => length,
             _ => return None,
@@ -141,11 +144,14 @@ impl Usual {
 
     /// ` "referer" "`
     #[inline]
-    pub(super) fn referer(&self, line: &[u8]) -> Option<Place> {
+    pub(super) fn referer(&self, line: &[u8]) -> Option<ByteRange> {
         let rest = line.get(self.size..)?.strip_prefix(b" \"")?;
         let start = self.size + 2;
-        let end =
-            if rest.starts_with(b"-\"") { start + 1 } else { quote_or_backslash(line, start)? };
+        let end = if rest.starts_with(b"-\"") {
+            start + 1
+        } else {
+            find_quote_or_backslash(line, start)?
+        };
         line.get(end..)?.strip_prefix(b"\" \"")?;
         Some((start, end))
     }
@@ -158,8 +164,8 @@ impl Usual {
         [
             Span::new(lead, host),
             Span::new(host + 3, user),
-            Span::new(time, time + USUAL_TIME),
-            Span::new(time + USUAL_TIME + 3, request),
+            Span::new(time, time + CLF_TIME_LEN),
+            Span::new(time + CLF_TIME_LEN + 3, request),
             Span::new(request + 2, request + 5),
             Span::new(request + 6, size),
         ]
@@ -170,16 +176,20 @@ impl Usual {
 fn up_to_size(line: &[u8], lead: usize) -> Result<([Span; 6], usize), Reject> {
     let (open, close) = brackets(line, lead)?;
     let [host, _, user] = host_ident_user(&line[..open], lead).ok_or(Reject::at(open))?;
-    let start = blanks(line, close + 1).ok_or(Reject::at(close + 1))?;
+    let start = after_blanks(line, close + 1).ok_or(Reject::at(close + 1))?;
     let (request, [status, size]) = match line.get(start) {
         Some(b'"') => {
             let start = start + 1;
-            let may_be = |behind: Trails, block: &Block| {
+            let may_be = |behind: FollowMask, block: &Block| {
                 let blanks = block.blanks();
-                behind.some(blanks).status(block, 0).some(blanks).next(block.numbers())
+                behind
+                    .one_or_more(blanks)
+                    .status(block, 0)
+                    .one_or_more(blanks)
+                    .followed_by(block.numbers())
             };
             let behind = |after| status_and_size(line, after).ok();
-            let (end, found) = closing(line, start, may_be, behind)?;
+            let (end, found) = closing_quote(line, start, may_be, behind)?;
             ((start, end), found)
         }
         Some(b'-') => {
@@ -195,29 +205,29 @@ fn up_to_size(line: &[u8], lead: usize) -> Result<([Span; 6], usize), Reject> {
 pub(super) fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
-    (lead, &line[..without_blanks(line, line.len()).max(lead)])
+    (lead, &line[..trim_blanks_end(line, line.len()).max(lead)])
 }
 
 /// The place behind blanks and a quote, if these come next.
 fn quoted(line: &[u8], at: usize) -> Option<usize> {
-    let quote = blanks(line, at)?;
+    let quote = after_blanks(line, at)?;
     (line.get(quote) == Some(&b'"')).then_some(quote + 1)
 }
 
 /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
 /// that begins a word in front of that. The first word is the host, which may be a bracketed IPv6
 /// address.
-fn brackets(line: &[u8], lead: usize) -> Result<Place, Reject> {
+fn brackets(line: &[u8], lead: usize) -> Result<ByteRange, Reject> {
     let before_request = |block: &Block, _, closing| {
         if closing == 0 {
             return 0;
         }
         let blanks = block.blanks();
         let begins = block.places(b'"') | block.places(b'-') & (blanks >> 1 | 1 << 63);
-        Trails::behind(closing).some(blanks).next(begins).marks()
+        FollowMask::after(closing).one_or_more(blanks).followed_by(begins).matching()
     };
     let mut brackets = Brackets::new(line, lead, false, before_request);
-    let is_time = |&(open, close): &Place| {
+    let is_time = |&(open, close): &ByteRange| {
         quoted(line, close + 1).is_some() || is_missing_request(line, open, close)
     };
     let found = brackets.find(is_time);
@@ -229,8 +239,8 @@ fn brackets(line: &[u8], lead: usize) -> Result<Place, Reject> {
 /// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
 /// without a quote all else has to be in order.
 fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
-    let Some(dash) = blanks(line, close + 1) else { return false };
-    close - open <= LONGEST_TIME
+    let Some(dash) = after_blanks(line, close + 1) else { return false };
+    close - open <= MAX_TIME_LEN
         && line.get(dash) == Some(&b'-')
         && status_and_size(line, dash + 1)
             .is_ok_and(|[_, size]| size.1 == line.len() || quoted(line, size.1).is_some())
@@ -239,15 +249,15 @@ fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
 
 /// The first quote that closes a field which begins here, and what was found behind it: an
 /// unescaped quote if any fits. `may_fit` turns away most that a hostile line is full of.
-fn closing<T: Copy>(
+fn closing_quote<T: Copy>(
     line: &[u8],
     start: usize,
-    may_fit: impl Fn(Trails, &Block) -> Trails,
+    may_fit: impl Fn(FollowMask, &Block) -> FollowMask,
     fits: impl Fn(usize) -> Option<T>,
 ) -> Result<(usize, T), Reject> {
     let keep = |block: &Block, _, quotes, _| match quotes {
         0 => 0,
-        quotes => may_fit(Trails::behind(quotes), block).marks(),
+        quotes => may_fit(FollowMask::after(quotes), block).matching(),
     };
     let mut behind_escaped = None;
     let mut quotes = Quotes::new(line, start, keep);
@@ -266,7 +276,7 @@ fn closing<T: Copy>(
 /// A status of three digits and a size that is not negative, each of which may be `-`; or which of
 /// blank, status, blank and size is not there, and where.
 #[inline]
-pub(super) fn status_and_size(line: &[u8], at: usize) -> Result<[Place; 2], (usize, usize)> {
+pub(super) fn status_and_size(line: &[u8], at: usize) -> Result<[ByteRange; 2], (usize, usize)> {
     numbers::status_and_size(line, at, |line, size| {
         let ends = |&end: &usize| matches!(line.get(end), None | Some(b' ' | b'\t'));
         int(line, size).filter(ends).filter(|&end| line[size] != b'-' || end == size + 1)
@@ -278,7 +288,7 @@ pub(super) fn status_and_size(line: &[u8], at: usize) -> Result<[Place; 2], (usi
 /// What does not begin with a method (a TLS hello, a scanner's bytes) has none of the three.
 /// The target is all between the method and a last word `HTTP/…`, blanks included.
 pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
-    if let Some(parts) = usual_request(request) {
+    if let Some(parts) = typical_request(request) {
         return parts.map(Some);
     }
     let (method, rest) = match request.iter().position(|&byte| byte == b' ') {
@@ -300,13 +310,13 @@ pub(super) fn request(request: &[u8]) -> [Option<&[u8]>; 3] {
 
 /// `GET /path HTTP/1.1`
 #[inline]
-fn usual_request(request: &[u8]) -> Option<[&[u8]; 3]> {
+fn typical_request(request: &[u8]) -> Option<[&[u8]; 3]> {
     let (rest, protocol) = request.split_last_chunk::<9>()?;
     let version = protocol.strip_prefix(b" HTTP/")?;
     let end = rest.iter().position(|byte| !byte.is_ascii_uppercase())?;
     let (method, url) = rest.split_at(end);
     let &[b' ', ref url @ ..] = url else { return None };
-    let usual = matches!(end, 1..=MAX_METHOD_LENGTH)
+    let usual = matches!(end, 1..=MAX_METHOD_LEN)
         && *url.first()? != b' '
         && *url.last()? != b' '
         && !version.contains(&b' ');
@@ -322,7 +332,7 @@ fn without_spaces(mut text: &[u8]) -> &[u8] {
 
 fn is_method(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_alphabetic)
-        && word.len() <= MAX_METHOD_LENGTH
+        && word.len() <= MAX_METHOD_LEN
         && word.iter().all(|&byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
 }
 
@@ -451,8 +461,8 @@ mod tests {
     }
 
     /// Three digits and up to eighteen, a dash in place of either, with blanks before both.
-    fn status_and_size_of(line: &[u8], at: usize) -> Option<[Place; 2]> {
-        let is_number = |(start, end): Place, least: usize, most: usize| {
+    fn status_and_size_of(line: &[u8], at: usize) -> Option<[ByteRange; 2]> {
+        let is_number = |(start, end): ByteRange, least: usize, most: usize| {
             let text = &line[start..end];
             let is_long = (least..=most).contains(&text.len());
             text == b"-" || is_long && text.iter().all(u8::is_ascii_digit)
@@ -529,9 +539,9 @@ mod tests {
             for end in ["", " 0.012", "\r\n"] {
                 let line = [line, end].concat();
                 let (lead, line) = trim(line.as_bytes());
-                let front = Usual::front(line, lead).unwrap();
+                let front = TypicalFront::parse(line, lead).unwrap();
                 assert!(front.referer(line).is_some());
-                assert!(usual_request(front.places()[3].of(line).unwrap()).is_some());
+                assert!(typical_request(front.places()[3].of(line).unwrap()).is_some());
             }
         }
     }

@@ -6,25 +6,25 @@
 
 mod access;
 mod classic;
-mod columns;
 mod combined;
-mod enclosed;
+mod diagnose;
+mod fast_columns;
+mod field_type;
 mod named;
-mod names;
 mod numbers;
 mod parsed;
-mod pieces;
 mod prefix;
-mod read;
+mod python_whitespace;
+mod quotes_and_brackets;
 mod reader;
 mod records;
 mod scan;
-mod space;
+mod segments;
 mod spec;
+mod standard_fields;
 mod template;
 mod time;
-mod why;
-mod words;
+mod whitespace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,27 +35,27 @@ use crate::ground::{Kind, Value};
 use crate::text::flume::BatchError;
 use crate::text::lines::Chunk;
 
-pub(crate) use columns::Pair;
-pub(crate) use pieces::{Failed, Piece, What};
+pub(crate) use fast_columns::TextAndTime;
+pub(crate) use segments::{PartialMatch, Segment, SegmentKind};
 
-pub use named::Named;
-pub use names::{NAMES, Name};
-pub use parsed::{Line, Reject};
-pub(crate) use reader::Kept;
+pub use named::NamedFormat;
+pub use parsed::{LineKind, Reject};
+pub(crate) use reader::LineBlock;
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
+pub use standard_fields::{STANDARD_FIELDS, StandardField};
 pub use time::write_iso;
 
 use access::Accessor;
-use columns::Columns;
-use parsed::{Found, Span};
-use read::{Encoding, Read};
+use fast_columns::FastColumns;
+use field_type::{Encoding, FieldType};
+use parsed::{FoundField, Span};
 use records::Ltsv;
 
 /// A time as a person writes it, in any form that tells itself from the others.
 pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
-    let timer = time::Timer::new(&[time::TimeFormat::Any]).ok()?;
-    timer.read(std::iter::once(Some(text)))
+    let time_parser = time::TimeParser::new(&[time::TimeFormat::Any]).ok()?;
+    time_parser.read(std::iter::once(Some(text)))
 }
 
 /// What a line looks like, compiled once; a clone is cheap.
@@ -67,7 +67,7 @@ struct Inner {
     /// What it was made from: a name, or a pasted text.
     spec: Box<str>,
     matcher: Matcher,
-    found: Vec<Found>,
+    found: Vec<FoundField>,
 }
 
 /// How the fields of a line are found.
@@ -97,7 +97,7 @@ pub struct Field {
 }
 
 /// The parts of a request line, given wherever there is one.
-const OF_REQUEST: [&str; 3] = ["method", "url", "protocol"];
+const REQUEST_PARTS: [&str; 3] = ["method", "url", "protocol"];
 
 /// What can be worked out of other fields.
 const DERIVED: [&str; 5] = ["request", "path", "query", "status_class", "request_flag"];
@@ -138,13 +138,13 @@ impl Format {
     fn own_names(&self) -> Vec<&str> {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().flat_map(Self::own_names).collect(),
-            Matcher::Classic => self.names_found().chain(["url"]).collect(),
+            Matcher::Classic => self.found_names().chain(["url"]).collect(),
             _ => {
                 let mut names = Vec::new();
                 let has_url = self.place_of("url").is_some() || self.place_of("request").is_some();
-                for name in self.names_found() {
+                for name in self.found_names() {
                     match name {
-                        "request" => names.extend(OF_REQUEST),
+                        "request" => names.extend(REQUEST_PARTS),
                         "path" if !has_url => names.extend(["url", "path"]),
                         _ => names.push(name),
                     }
@@ -154,7 +154,7 @@ impl Format {
         }
     }
 
-    fn names_found(&self) -> impl Iterator<Item = &str> {
+    fn found_names(&self) -> impl Iterator<Item = &str> {
         self.0.found.iter().map(|found| &*found.name).filter(|name| !name.is_empty())
     }
 
@@ -164,7 +164,7 @@ impl Format {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
             _ => match self.accessor(name) {
                 Some(accessor) => Some(accessor.kind()),
-                None if self.is_open() && !name.is_empty() => Some(Accessor::nowhere(name).kind()),
+                None if self.is_open() && !name.is_empty() => Some(Accessor::missing(name).kind()),
                 None => None,
             },
         }
@@ -177,7 +177,8 @@ impl Format {
         }
         let named_later = self.has_header() && self.0.found.is_empty();
         let of = name.split(':').next().unwrap_or(name);
-        self.accessor(name).is_some() || (named_later && names::known(of).is_some())
+        self.accessor(name).is_some()
+            || (named_later && standard_fields::standard_field(of).is_some())
     }
 
     /// Where its matcher says that a field of this name stands, the first of several.
@@ -290,7 +291,7 @@ impl Format {
     }
 
     /// The short way through its lines, if they are columns and nothing else.
-    fn columns(&self) -> Option<Columns> {
+    fn columns(&self) -> Option<FastColumns> {
         match &self.0.matcher {
             Matcher::Template(template) => template.columns().cloned(),
             Matcher::Delimited(delimited) => delimited.columns(),
@@ -299,7 +300,7 @@ impl Format {
     }
 
     /// Finds the fields of a line.
-    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         match &self.0.matcher {
             Matcher::Classic => classic::split(line, spans)?,
             Matcher::Common => combined::split_common(line, spans)?,
@@ -312,18 +313,18 @@ impl Format {
             // A reader tries them one by one.
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
         }
-        Ok(Line::Fields)
+        Ok(LineKind::Fields)
     }
 }
 
 impl Matcher {
     /// Its fields, in the order of its spans. Each of several formats has its own.
-    fn found(&self) -> Vec<Found> {
+    fn found(&self) -> Vec<FoundField> {
         match self {
-            Self::Classic => found_by_hand(true),
-            Self::Combined => found_by_hand(false),
+            Self::Classic => builtin_fields(true),
+            Self::Combined => builtin_fields(false),
             Self::Common => {
-                let mut found = found_by_hand(false);
+                let mut found = builtin_fields(false);
                 found.truncate(6);
                 found
             }
@@ -338,19 +339,19 @@ impl Matcher {
 }
 
 /// The fields of the formats that are written by hand.
-fn found_by_hand(classic: bool) -> Vec<Found> {
-    let typed = |read: Read| if classic { Read::Verbatim } else { read };
+fn builtin_fields(classic: bool) -> Vec<FoundField> {
+    let typed = |read: FieldType| if classic { FieldType::Verbatim } else { read };
     [
-        ("host", Read::Verbatim),
-        ("user", typed(Read::Text)),
-        ("time", typed(Read::Time(time::TimeFormat::Clf))),
-        ("request", typed(Read::Request)),
-        ("status", typed(Read::Int)),
-        ("size", typed(Read::Int)),
-        ("referer", typed(Read::Text)),
-        ("agent", typed(Read::Text)),
+        ("host", FieldType::Verbatim),
+        ("user", typed(FieldType::Text)),
+        ("time", typed(FieldType::Time(time::TimeFormat::Clf))),
+        ("request", typed(FieldType::Request)),
+        ("status", typed(FieldType::Int)),
+        ("size", typed(FieldType::Int)),
+        ("referer", typed(FieldType::Text)),
+        ("agent", typed(FieldType::Text)),
     ]
-    .map(|(name, read)| Found { name: name.into(), read, encoding: Encoding::Raw })
+    .map(|(name, read)| FoundField { name: name.into(), read, encoding: Encoding::Raw })
     .into()
 }
 

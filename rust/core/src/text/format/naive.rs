@@ -2,7 +2,7 @@
 //!
 //! Nothing here calls what it is compared with.
 
-use super::words::Place;
+use super::whitespace::ByteRange;
 
 pub(super) fn is_blank(byte: u8) -> bool {
     b" \t\r\n".contains(&byte)
@@ -14,17 +14,17 @@ pub(super) fn after_blanks(line: &[u8], at: usize) -> usize {
 }
 
 /// The words from a place on.
-pub(super) fn words(line: &[u8], start: usize) -> Vec<Place> {
+pub(super) fn words(line: &[u8], start: usize) -> Vec<ByteRange> {
     let is_start = |&at: &usize| !is_blank(line[at]) && (at == start || is_blank(line[at - 1]));
     let end = |at| (at..line.len()).find(|&end| is_blank(line[end])).unwrap_or(line.len());
     (start..line.len()).filter(is_start).map(|at| (at, end(at))).collect()
 }
 
 /// Host, ident and user out of the words from a place on.
-pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[Place; 3]> {
+pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
     let words = words(line, start);
     let [first, second, third, .., last] = words[..] else {
-        return <[Place; 3]>::try_from(words).ok();
+        return <[ByteRange; 3]>::try_from(words).ok();
     };
     let is_dash = |at: &usize| line[words[*at].0..words[*at].1] == *b"-";
     Some(match (1..words.len() - 1).find(is_dash) {
@@ -58,7 +58,7 @@ pub(super) fn quotes(line: &[u8], start: usize) -> Vec<usize> {
 }
 
 /// Where the line begins and ends without a byte-order mark and these bytes around it.
-pub(super) fn trimmed(line: &[u8], blanks: &[u8]) -> Place {
+pub(super) fn trimmed(line: &[u8], blanks: &[u8]) -> ByteRange {
     let mark = if line.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
     let others = |&at: &usize| !blanks.contains(&line[at]);
     let start = (mark..line.len()).find(others).unwrap_or(line.len());

@@ -2,7 +2,7 @@
 
 /// A format that has a name, and all there is to say about it.
 #[derive(Debug)]
-pub struct Named {
+pub struct NamedFormat {
     /// What it is asked for by.
     pub name: &'static str,
     /// What writes it, in one line.
@@ -10,7 +10,7 @@ pub struct Named {
     /// A line of it.
     pub example: &'static str,
     /// What it is made of.
-    pub(crate) made: Made,
+    pub(crate) definition: Definition,
     /// Whether it is told by its lines. The order of the list is the order in which formats are
     /// preferred that accept as many lines: the more specific first.
     pub detected: bool,
@@ -20,7 +20,7 @@ pub struct Named {
 
 /// What a named format is made of.
 #[derive(Debug)]
-pub(crate) enum Made {
+pub(crate) enum Definition {
     Classic,
     Common,
     Combined,
@@ -45,12 +45,12 @@ const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_conf
 const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
 
 /// The formats of text, the more specific first; those of records are listed where they are made.
-pub(crate) const NAMED: &[Named] = &[
-    Named {
+pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
+    NamedFormat {
         name: "k8s-ingress",
         about: "ingress-nginx of Kubernetes",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 79 0.003 [default-web-80] [] 10.244.0.7:8080 612 0.002 200 4b1f0e7a2c9d8b6f5e3a1c0d9e8f7a6b"#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
             "{bytes_in} {request_time} [{proxy_upstream_name}] ",
             "[{proxy_alternative_upstream_name}] {upstream} {upstream_response_length:word} ",
@@ -59,33 +59,33 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/log-format/",
     },
-    Named {
+    NamedFormat {
         name: "traefik",
         about: "Traefik's CLF",
         example: r#"10.0.0.1 - Client [10/Nov/2009:23:00:00 +0000] "GET /foo http" 123 132 "referer" "agent" - "foo" "http://10.0.0.2/toto" 123000ms"#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
             r#"{requests:int} "{router}" "{upstream}" {request_time:ms}ms"#,
         )),
         detected: true,
         source: "https://doc.traefik.io/traefik/observability/access-logs/",
     },
-    Named {
+    NamedFormat {
         name: "combinedio",
         about: "Apache: combined, and the bytes received and sent",
         example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)" 302 2590"#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
             "{bytes_in} {bytes_out}",
         )),
         detected: true,
         source: MOD_LOG_CONFIG,
     },
-    Named {
+    NamedFormat {
         name: "main-rt",
         about: "nginx: main or combined, and times with names, as nginx advises",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" rt=0.012 uct="0.001" uht="0.010" urt="0.010""#,
-        made: Made::Either(&[
+        definition: Definition::Either(&[
             concat!(
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#""{xff}" rt={request_time} uct="{upstream_connect_time:s}" "#,
@@ -100,11 +100,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: NGINX_LOG,
     },
-    Named {
+    NamedFormat {
         name: "main-timed",
         about: "nginx: main, and the times of the request and upstream",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" 0.012 "0.010""#,
-        made: Made::Either(&[
+        definition: Definition::Either(&[
             concat!(
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#""{xff}" {request_time}{?} "{upstream_time}""#,
@@ -121,11 +121,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: NGINX_LOG,
     },
-    Named {
+    NamedFormat {
         name: "combined-timed",
         about: "nginx: combined, and the times of the request and upstream",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 0.012 "0.010""#,
-        made: Made::Either(&[
+        definition: Definition::Either(&[
             concat!(
                 r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
                 r#"{request_time}{?} "{upstream_time}""#,
@@ -138,22 +138,22 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: NGINX_LOG,
     },
-    Named {
+    NamedFormat {
         name: "main",
         about: "nginx as it is packaged: combined and X-Forwarded-For",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9""#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
             r#""{xff}""#,
         )),
         detected: true,
         source: NGINX_LOG,
     },
-    Named {
+    NamedFormat {
         name: "vhost_combined",
         about: "Apache of Debian and Ubuntu: virtual host, its port or none, combined",
         example: r#"www.example.com:80 127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
-        made: Made::Either(&[
+        definition: Definition::Either(&[
             concat!(
                 r#"{vhost}:{port} {host} {ident} {user} [{time}] "{request}" {status} {size}"#,
                 r#"{?} "{referer}" "{agent}""#,
@@ -166,11 +166,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: MOD_LOG_CONFIG,
     },
-    Named {
+    NamedFormat {
         name: "alb",
         about: "Application Load Balancer of AWS",
         example: r#"http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234abcd5678ef90 "-" "-" "-""#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             "{type} {time:iso} {elb} {host}:{client_port:int} {upstream} ",
             "{request_processing_time:s} {upstream_time} {response_processing_time:s} ",
             r#"{status} {upstream_status} {bytes_in} {bytes_out} "{request}" "{agent}" "#,
@@ -185,11 +185,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html",
     },
-    Named {
+    NamedFormat {
         name: "elb",
         about: "Classic Load Balancer of AWS",
         example: r#"2015-05-13T23:39:43.945958Z my-loadbalancer 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -"#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             "{time:iso} {elb} {host}:{client_port:int} {upstream} {request_processing_time:s} ",
             "{upstream_time} {response_processing_time:s} {status} {upstream_status} ",
             r#"{received_bytes:int} {size} "{request}"{?} "{agent}" {ssl_cipher} {ssl_protocol}"#,
@@ -198,11 +198,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/access-log-collection.html",
     },
-    Named {
+    NamedFormat {
         name: "s3",
         about: "server access log of Amazon S3",
         example: r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be 3E57427F3EXAMPLE REST.GET.VERSIONING - "GET /amzn-s3-demo-bucket1?versioning HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes"#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             "{bucket_owner} {bucket} [{time}] {host} {user:word} {request_id} {operation} {key} ",
             r#""{request}" {status} {error_code} {size} {object_size:int} {request_time:ms} "#,
             r#"{turn_around_time:ms} "{referer}" "{agent}"{?} {version_id}{?} {host_id}"#,
@@ -212,11 +212,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html",
     },
-    Named {
+    NamedFormat {
         name: "envoy",
         about: "Envoy's default",
         example: r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#,
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             r#"[{time:iso}] "{request}" {status:int} {response_flags} {bytes_in} {bytes_out} "#,
             r#"{request_time:ms} {upstream_time:ms} "{xff}" "{agent}" "{request_id}" "{vhost}" "#,
             r#""{upstream}""#,
@@ -224,11 +224,11 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage",
     },
-    Named {
+    NamedFormat {
         name: "haproxy",
         about: "HAProxy with option httplog",
         example: r#"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html HTTP/1.1""#,
-        made: Made::Either(&[
+        definition: Definition::Either(&[
             concat!(
                 "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
                 "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
@@ -255,38 +255,38 @@ pub(crate) const NAMED: &[Named] = &[
         detected: true,
         source: "https://docs.haproxy.org/3.0/configuration.html#8.2.3",
     },
-    Named {
+    NamedFormat {
         name: "squid",
         about: "Squid's native log",
         example: "979992041.366    502 192.168.1.160 TCP_IMS_HIT/304 216 GET http://example.com/home2.html - NONE/- text/html",
-        made: Made::Template(concat!(
+        definition: Definition::Template(concat!(
             "{time:epoch} {request_time:ms} {host} {cache_result}/{status} {bytes_out} {method} ",
             "{url:text} {user:word} {hierarchy}/{upstream} {content_type}{...}",
         )),
         detected: true,
         source: "https://wiki.squid-cache.org/Features/LogFormat",
     },
-    Named {
+    NamedFormat {
         name: "common",
         about: "what Apache writes unless told otherwise, and many servers after it",
         example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512"#,
-        made: Made::Common,
+        definition: Definition::Common,
         detected: true,
         source: "https://httpd.apache.org/docs/2.4/logs.html#common",
     },
-    Named {
+    NamedFormat {
         name: "combined",
         about: "common with referer and agent: what nginx writes, and most set-ups of Apache",
         example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "http://example.com/" "Mozilla/5.0 (X11)""#,
-        made: Made::Combined,
+        definition: Definition::Combined,
         detected: true,
         source: "https://httpd.apache.org/docs/2.4/logs.html#combined",
     },
-    Named {
+    NamedFormat {
         name: "classic",
         about: "what the classic Python program's regular expression accepts, as raw text",
         example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
-        made: Made::Classic,
+        definition: Definition::Classic,
         detected: false,
         source: "https://spark.apache.org/docs/2.4.8/streaming-flume-integration.html",
     },

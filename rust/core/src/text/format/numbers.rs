@@ -2,10 +2,10 @@
 //!
 //! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
 
-use super::words::{Place, blanks, skip_blanks};
+use super::whitespace::{ByteRange, after_blanks, skip_blanks};
 
 /// Eighteen digits always fit into 63 bits.
-const MOST_DIGITS: usize = 18;
+const MAX_DIGITS: usize = 18;
 
 /// Three digits, or `-`.
 pub(super) fn status(line: &[u8], at: usize) -> Option<usize> {
@@ -25,10 +25,10 @@ pub(super) fn status_and_size(
     line: &[u8],
     at: usize,
     size_end: impl Fn(&[u8], usize) -> Option<usize>,
-) -> Result<[Place; 2], (usize, usize)> {
-    let start = blanks(line, at).ok_or((0, at))?;
+) -> Result<[ByteRange; 2], (usize, usize)> {
+    let start = after_blanks(line, at).ok_or((0, at))?;
     let end = status(line, start).ok_or((1, start))?;
-    let size = blanks(line, end).ok_or((2, end))?;
+    let size = after_blanks(line, end).ok_or((2, end))?;
     Ok([(start, end), (size, size_end(line, size).ok_or((3, size))?)])
 }
 
@@ -38,7 +38,7 @@ pub(super) fn int(line: &[u8], at: usize) -> Option<usize> {
     let end = digits(line, start);
     match end - start {
         0 => (start > at).then_some(start),
-        1..=MOST_DIGITS => Some(end),
+        1..=MAX_DIGITS => Some(end),
         _ => None,
     }
 }
@@ -58,11 +58,11 @@ pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
 pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
     let mut end = decimal(line, at)?;
     loop {
-        let mark = behind_blanks(line, end);
+        let mark = skip_few_blanks(line, end);
         if !matches!(line.get(mark), Some(b',' | b':')) {
             return Some(end);
         }
-        match decimal(line, behind_blanks(line, mark + 1)) {
+        match decimal(line, skip_few_blanks(line, mark + 1)) {
             Some(next) => end = next,
             None => return Some(end),
         }
@@ -71,7 +71,7 @@ pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
 
 /// As `skip_blanks`, where there mostly is none.
 #[inline]
-fn behind_blanks(line: &[u8], at: usize) -> usize {
+fn skip_few_blanks(line: &[u8], at: usize) -> usize {
     match line.get(at) {
         Some(byte) if *byte <= b' ' => skip_blanks(line, at),
         _ => at,
@@ -93,7 +93,7 @@ fn digits(line: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(byte) = line.get(at)
         && byte.is_ascii_digit()
-        && at <= from + MOST_DIGITS
+        && at <= from + MAX_DIGITS
     {
         at += 1;
     }

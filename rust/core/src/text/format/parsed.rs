@@ -1,7 +1,7 @@
 //! Where the fields of a line stand, and where it stops being one.
 
-use super::read::{Encoding, Read};
-use super::words::Place;
+use super::field_type::{Encoding, FieldType};
+use super::whitespace::ByteRange;
 
 /// A piece of a line, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl Span {
     }
 }
 
-impl From<Place> for Span {
-    fn from((start, end): Place) -> Self {
+impl From<ByteRange> for Span {
+    fn from((start, end): ByteRange) -> Self {
         Self::new(start, end)
     }
 }
@@ -83,7 +83,7 @@ impl Reject {
 
 /// What a line turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LineKind {
     /// A line of the log; its spans are set.
     Fields,
     /// A line about the log: a comment, or one that names the columns.
@@ -92,12 +92,12 @@ pub enum Line {
 
 /// A field that a matcher finds, in the order of its spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundField {
     /// One of the names that are the same in all formats, or its own; empty for what is passed
     /// over. Several called `time` are parts of one.
     pub(crate) name: Box<str>,
     /// How its text is read.
-    pub(crate) read: Read,
+    pub(crate) read: FieldType,
     /// How its text is written.
     pub(crate) encoding: Encoding,
 }

@@ -1,26 +1,26 @@
 //! What collectors write in front of a line: container runtimes, docker compose, syslog.
 
 /// Longer words are no names of hosts and programs.
-const LONGEST_WORD: usize = 255;
+const MAX_WORD_LEN: usize = 255;
 
 const MONTHS: [&[u8]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
 /// Where the line of the program begins, if a collector's prefix stands in front of it.
-pub(crate) fn behind_prefix(line: &[u8]) -> Option<usize> {
+pub(crate) fn prefix_end(line: &[u8]) -> Option<usize> {
     let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let rest = &line[start..];
-    let behind = behind_runtime(rest)
-        .or_else(|| behind_syslog(rest))
-        .or_else(|| behind_compose(rest))
+    let behind = after_cri(rest)
+        .or_else(|| after_syslog(rest))
+        .or_else(|| after_compose(rest))
         .filter(|behind| *behind < rest.len())?;
     Some(start + behind)
 }
 
 /// `2025-01-02T03:04:05.123456789Z stdout F `, as the Container Runtime Interface has it.
-fn behind_runtime(line: &[u8]) -> Option<usize> {
-    let mut rest = Rest { line, at: 0 };
+fn after_cri(line: &[u8]) -> Option<usize> {
+    let mut rest = Cursor { line, at: 0 };
     is_iso(rest.word()?).then_some(())?;
     matches!(rest.word()?, b"stdout" | b"stderr").then_some(())?;
     // F for a full line, P for a part of one; tags may follow behind colons.
@@ -29,8 +29,8 @@ fn behind_runtime(line: &[u8]) -> Option<usize> {
 }
 
 /// `name-1  | `, as docker compose aligns its services.
-fn behind_compose(line: &[u8]) -> Option<usize> {
-    let mut rest = Rest { line, at: 0 };
+fn after_compose(line: &[u8]) -> Option<usize> {
+    let mut rest = Cursor { line, at: 0 };
     let name = rest.word()?;
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.iter().all(is_plain).then_some(())?;
@@ -38,32 +38,32 @@ fn behind_compose(line: &[u8]) -> Option<usize> {
 }
 
 /// Both kinds of syslog, with a priority in front or without.
-fn behind_syslog(line: &[u8]) -> Option<usize> {
-    let after = behind_priority(line);
-    let mut rest = Rest { line, at: after.unwrap_or(0) };
+fn after_syslog(line: &[u8]) -> Option<usize> {
+    let after = after_priority(line);
+    let mut rest = Cursor { line, at: after.unwrap_or(0) };
     match rest.word()? {
-        b"1" if after.is_some() => behind_rfc5424(line, rest.at),
+        b"1" if after.is_some() => after_rfc5424(line, rest.at),
         month if MONTHS.contains(&month) => {
             let day = rest.word()?;
             (day.len() <= 2 && day.iter().all(u8::is_ascii_digit)).then_some(())?;
             is_clock(rest.word()?).then_some(())?;
-            behind_tag(rest)
+            after_tag(rest)
         }
         // What rsyslog writes unless told to write the old form.
-        time if is_iso(time) => behind_tag(rest),
+        time if is_iso(time) => after_tag(rest),
         _ => None,
     }
 }
 
 /// `<190>`
-fn behind_priority(line: &[u8]) -> Option<usize> {
+fn after_priority(line: &[u8]) -> Option<usize> {
     let end = line.iter().take(5).position(|byte| *byte == b'>')?;
     let inside = line[..end].strip_prefix(b"<")?;
     (!inside.is_empty() && inside.iter().all(u8::is_ascii_digit)).then_some(end + 1)
 }
 
 /// A host, which nginx can be told to leave out, and `nginx: ` or `nginx[12]: `.
-fn behind_tag(mut rest: Rest<'_>) -> Option<usize> {
+fn after_tag(mut rest: Cursor<'_>) -> Option<usize> {
     for _ in 0..2 {
         if rest.word()?.ends_with(b":") {
             return Some(rest.at);
@@ -73,20 +73,20 @@ fn behind_tag(mut rest: Rest<'_>) -> Option<usize> {
 }
 
 /// `TIME HOST APP PROCESS MESSAGE [id name="value"] `, or a `-` for what is in brackets.
-fn behind_rfc5424(line: &[u8], start: usize) -> Option<usize> {
-    let mut rest = Rest { line, at: start };
+fn after_rfc5424(line: &[u8], start: usize) -> Option<usize> {
+    let mut rest = Cursor { line, at: start };
     let time = rest.word()?;
     (time == b"-" || is_iso(time)).then_some(())?;
     for _ in 0..4 {
         rest.word()?;
     }
-    let at = behind_data(line, rest.at)?;
+    let at = after_structured_data(line, rest.at)?;
     let at = at + usize::from(line.get(at) == Some(&b' '));
     Some(if line[at..].starts_with(b"\xef\xbb\xbf") { at + 3 } else { at })
 }
 
 /// Behind structured data; a quoted value may have brackets, and quotes behind a backslash.
-fn behind_data(line: &[u8], start: usize) -> Option<usize> {
+fn after_structured_data(line: &[u8], start: usize) -> Option<usize> {
     if line.get(start) == Some(&b'-') {
         return Some(start + 1);
     }
@@ -104,18 +104,18 @@ fn behind_data(line: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-struct Rest<'a> {
+struct Cursor<'a> {
     line: &'a [u8],
     at: usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> Cursor<'a> {
     /// The next word, if a blank ends it, and goes on behind that.
     fn word(&mut self) -> Option<&'a [u8]> {
         let rest = &self.line[self.at..];
-        let near = &rest[..rest.len().min(LONGEST_WORD + 1)];
+        let near = &rest[..rest.len().min(MAX_WORD_LEN + 1)];
         let end = near.iter().position(|byte| *byte == b' ')?;
-        let gap = rest[end..].iter().take(LONGEST_WORD);
+        let gap = rest[end..].iter().take(MAX_WORD_LEN);
         let blanks = gap.take_while(|byte| **byte == b' ').count();
         self.at += end + blanks;
         (end > 0).then(|| &rest[..end])
@@ -163,7 +163,7 @@ mod tests {
             "\u{feff}web-1 | ",
         ] {
             let line = format!("{prefix}1.2.3.4 - - [t]");
-            assert_eq!(behind_prefix(line.as_bytes()), Some(prefix.len()), "{line}");
+            assert_eq!(prefix_end(line.as_bytes()), Some(prefix.len()), "{line}");
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             "| c",
             " | c",
         ] {
-            assert_eq!(behind_prefix(line.as_bytes()), None, "{line}");
+            assert_eq!(prefix_end(line.as_bytes()), None, "{line}");
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
             let line: Vec<u8> = (0..4)
                 .flat_map(|place| pieces[number / 12_usize.pow(place) % 12].iter().copied())
                 .collect();
-            assert!(behind_prefix(&line).is_none_or(|behind| behind < line.len()));
+            assert!(prefix_end(&line).is_none_or(|behind| behind < line.len()));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A format and the fields that are wanted of it.
 
-use super::access::{Accessor, Buffer, Way, epoch, int, parts_of_request, present, user};
-use super::columns::Pair;
-use super::parsed::Line;
-use super::prefix::behind_prefix;
+use super::access::{Accessor, Buffer, FastAccess, epoch, int, parts_of_request, present, user};
+use super::diagnose::diagnose;
+use super::fast_columns::TextAndTime;
+use super::parsed::LineKind;
+use super::prefix::prefix_end;
 use super::time::read_epoch;
-use super::why::why;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads the wanted fields of lines, one line after the other.
@@ -15,7 +15,7 @@ pub struct Reader {
     names: Vec<Box<str>>,
     accessors: Vec<Accessor>,
     /// Of each accessor.
-    ways: Vec<Way>,
+    fast: Vec<FastAccess>,
     spans: Vec<Span>,
     /// How much of the line a collector put before it.
     offset: usize,
@@ -26,8 +26,8 @@ pub struct Reader {
     /// What has to be decoded is decoded here.
     buffer: Buffer,
     /// Where there are several formats, a reader for each, and which of them accepted the line.
-    others: Vec<Reader>,
-    chosen: usize,
+    alternatives: Vec<Reader>,
+    matched: usize,
     /// Neighbours in a log mostly have the same time, which need not be read twice.
     last_text: Vec<u8>,
     last_time: Option<i64>,
@@ -36,7 +36,7 @@ pub struct Reader {
 /// Lines that were read, whose values are asked for later: of one field after the other, which is
 /// half the work of line after line.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct LineBlock {
     text: Vec<u8>,
     /// Of each line the spans of all fields, and the parts of the request if a field needs them.
     spans: Vec<Span>,
@@ -44,9 +44,9 @@ pub(crate) struct Kept {
     pub(crate) len: usize,
 }
 
-impl Kept {
+impl LineBlock {
     /// So many lines stay in the nearest cache.
-    pub(crate) const MOST: usize = 64;
+    pub(crate) const CAPACITY: usize = 64;
 
     /// Without any line.
     pub(crate) fn clear(&mut self) {
@@ -83,36 +83,37 @@ impl Reader {
     /// As `new`, but what the format has not is null.
     pub fn lenient(format: &Format, names: &[&str]) -> Self {
         if let Matcher::Either(formats) = &format.0.matcher {
-            let others = formats.iter().map(|one| Self::lenient(one, names)).collect();
-            return Self::with(format, names, others);
+            let alternatives = formats.iter().map(|one| Self::lenient(one, names)).collect();
+            return Self::with(format, names, alternatives);
         }
         Self::with(&format.narrowed(names), names, Vec::new())
     }
 
-    fn with(format: &Format, names: &[&str], others: Vec<Self>) -> Self {
-        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::nowhere(name));
+    fn with(format: &Format, names: &[&str], alternatives: Vec<Self>) -> Self {
+        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::missing(name));
         let accessors: Vec<_> = names.iter().map(access).collect();
-        let ways: Vec<_> = accessors.iter().map(Accessor::way).collect();
-        let request = |way: &Way| if let Way::Part(at, _) = way { Some(*at) } else { None };
+        let fast: Vec<_> = accessors.iter().map(Accessor::fast_access).collect();
+        let request =
+            |way: &FastAccess| if let FastAccess::Part(at, _) = way { Some(*at) } else { None };
         Self {
             format: format.clone(),
-            request: ways.iter().find_map(request),
+            request: fast.iter().find_map(request),
             names: names.iter().map(|&name| name.into()).collect(),
-            ways,
+            fast,
             accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
             parts: None,
             buffer: Buffer::default(),
-            others,
-            chosen: 0,
+            alternatives,
+            matched: 0,
             last_text: Vec::new(),
             last_time: None,
         }
     }
 
     /// Goes on with other columns, because a line of the log says so.
-    fn turn_to(&mut self, format: &Format) {
+    fn switch_to(&mut self, format: &Format) {
         let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
         *self = Self::lenient(format, &names);
     }
@@ -129,7 +130,7 @@ impl Reader {
 
     /// The type of a field's values.
     pub fn kind(&self, field: usize) -> Kind {
-        match self.others.first() {
+        match self.alternatives.first() {
             Some(_) => self.format.kind(&self.names[field]).unwrap_or(Kind::Text),
             None => self.accessors[field].kind(),
         }
@@ -137,30 +138,30 @@ impl Reader {
 
     /// Reads a line; its values can be asked for until the next one is read.
     #[inline]
-    pub fn read(&mut self, line: &[u8]) -> Result<Line, Reject> {
-        if self.others.is_empty() {
+    pub fn read(&mut self, line: &[u8]) -> Result<LineKind, Reject> {
+        if self.alternatives.is_empty() {
             self.offset = 0;
             self.parts = None;
-            self.buffer.forget();
-            if line.first() == Some(&b'<') && self.read_behind_priority(line) {
-                return Ok(Line::Fields);
+            self.buffer.invalidate();
+            if line.first() == Some(&b'<') && self.read_after_priority(line) {
+                return Ok(LineKind::Fields);
             }
             let found = match self.format.split(line, &mut self.spans) {
                 Ok(found) => found,
-                Err(reject) => return self.read_behind_prefix(line, reject),
+                Err(reject) => return self.read_after_prefix(line, reject),
             };
-            if found == Line::Header
+            if found == LineKind::Header
                 && let Some(format) = self.format.with_header(line)
             {
-                self.turn_to(&format);
+                self.switch_to(&format);
             }
             return Ok(found);
         }
         let mut furthest: Option<Reject> = None;
-        for (place, other) in self.others.iter_mut().enumerate() {
+        for (place, other) in self.alternatives.iter_mut().enumerate() {
             match other.read(line) {
                 Ok(found) => {
-                    self.chosen = place;
+                    self.matched = place;
                     return Ok(found);
                 }
                 Err(reject) if furthest.is_none_or(|known| known.byte() < reject.byte()) => {
@@ -177,14 +178,14 @@ impl Reader {
     ///
     /// It fits without, too: of `<190>1 TIME HOST nginx - - - 1.2.3.4 - - [` a host may be `nginx`.
     #[cold]
-    fn read_behind_priority(&mut self, line: &[u8]) -> bool {
+    fn read_after_priority(&mut self, line: &[u8]) -> bool {
         let inner = &self.format.0;
         let by_words =
             matches!(inner.matcher, Matcher::Common | Matcher::Combined | Matcher::Template(_));
         if !by_words || ["host", "time"].iter().any(|name| self.format.place_of(name).is_none()) {
             return false;
         }
-        let Some(offset) = behind_prefix(line) else { return false };
+        let Some(offset) = prefix_end(line) else { return false };
         let found = self.format.split(&line[offset..], &mut self.spans);
         if found.is_ok() {
             self.offset = offset;
@@ -194,28 +195,28 @@ impl Reader {
 
     /// Reads a line that did not fit, without what a collector may have put before it.
     #[cold]
-    fn read_behind_prefix(&mut self, line: &[u8], reject: Reject) -> Result<Line, Reject> {
+    fn read_after_prefix(&mut self, line: &[u8], reject: Reject) -> Result<LineKind, Reject> {
         // What equals a program takes lines as that does.
         if matches!(self.format.0.matcher, Matcher::Classic) {
             return Err(reject);
         }
-        let Some(offset) = behind_prefix(line) else { return Err(reject) };
+        let Some(offset) = prefix_end(line) else { return Err(reject) };
         match self.format.split(&line[offset..], &mut self.spans) {
-            Ok(Line::Fields) => {
+            Ok(LineKind::Fields) => {
                 self.offset = offset;
-                Ok(Line::Fields)
+                Ok(LineKind::Fields)
             }
-            Ok(Line::Header) => Err(reject),
+            Ok(LineKind::Header) => Err(reject),
             Err(further) => Err(Reject::new(offset + further.byte(), further.expected())),
         }
     }
 
     /// What was expected in a line that was rejected, where that takes another look at it: who only
     /// counts has no use for it, and a hostile line would cost him several times as much.
-    pub(crate) fn told(&mut self, line: &[u8], reject: Reject) -> Reject {
-        for other in &mut self.others {
+    pub(crate) fn explain_reject(&mut self, line: &[u8], reject: Reject) -> Reject {
+        for other in &mut self.alternatives {
             if other.read(line) == Err(reject) {
-                return other.told(line, reject);
+                return other.explain_reject(line, reject);
             }
         }
         let is_common = match self.format.0.matcher {
@@ -223,9 +224,9 @@ impl Reader {
             Matcher::Common => true,
             _ => return reject,
         };
-        let offset = behind_prefix(line).unwrap_or(0);
+        let offset = prefix_end(line).unwrap_or(0);
         let reject = Reject::at(reject.byte().saturating_sub(offset));
-        let told = why(&line[offset..], reject, is_common);
+        let told = diagnose(&line[offset..], reject, is_common);
         Reject::new(offset + told.byte(), told.expected())
     }
 
@@ -237,29 +238,29 @@ impl Reader {
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if !self.others.is_empty() || matches!(self.ways[field], Way::Long) {
-            return self.long_value(line, field);
+        if !self.alternatives.is_empty() || matches!(self.fast[field], FastAccess::None) {
+            return self.slow_value(line, field);
         }
         let own = &line[self.offset..];
         let raw = |at: usize| self.spans[at].of(own);
-        match self.ways[field] {
-            Way::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
-            Way::Text(at) => raw(at).map_or(Value::Null, present),
-            Way::User(at) => raw(at).map_or(Value::Null, user),
-            Way::Int(at) => raw(at).map_or(Value::Null, int),
-            Way::Epoch(at, power) => raw(at).map_or(Value::Null, |text| epoch(text, power)),
-            Way::Part(at, part) => {
+        match self.fast[field] {
+            FastAccess::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
+            FastAccess::Text(at) => raw(at).map_or(Value::Null, present),
+            FastAccess::User(at) => raw(at).map_or(Value::Null, user),
+            FastAccess::Int(at) => raw(at).map_or(Value::Null, int),
+            FastAccess::Epoch(at, power) => raw(at).map_or(Value::Null, |text| epoch(text, power)),
+            FastAccess::Part(at, part) => {
                 let spans = &self.spans;
                 let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
                 parts[part].of(own).map_or(Value::Null, Value::Text)
             }
-            Way::Long => Value::Null,
+            FastAccess::None => Value::Null,
         }
     }
 
     #[inline(never)]
-    fn long_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if let Some(other) = self.others.get_mut(self.chosen) {
+    fn slow_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
+        if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.value(line, field);
         }
         let own = &line[self.offset..];
@@ -267,54 +268,61 @@ impl Reader {
     }
 
     /// A short way to two of its fields, a text and a time, where lines are columns.
-    pub(crate) fn pair(&self, text: usize, time: usize) -> Option<Pair> {
+    pub(crate) fn text_and_time(&self, text: usize, time: usize) -> Option<TextAndTime> {
         let (text, time) = (self.accessors.get(text)?, self.accessors.get(time)?);
-        let columns = self.format.columns().filter(|_| self.others.is_empty())?;
-        Pair::new(columns, text.column_of_text()?, time.column_of_epoch()?)
+        let columns = self.format.columns().filter(|_| self.alternatives.is_empty())?;
+        TextAndTime::new(columns, text.column_of_text()?, time.column_of_epoch()?)
     }
 
     /// Whether the values of a field may be asked for later.
-    pub(crate) fn can_wait(&self, field: usize) -> bool {
-        let is_quick =
-            self.ways.get(field).is_some_and(|way| !matches!(way, Way::Epoch(..) | Way::Long));
-        is_quick && self.others.is_empty() && !self.format.has_header()
+    pub(crate) fn can_defer(&self, field: usize) -> bool {
+        let is_quick = self
+            .fast
+            .get(field)
+            .is_some_and(|way| !matches!(way, FastAccess::Epoch(..) | FastAccess::None));
+        is_quick && self.alternatives.is_empty() && !self.format.has_header()
     }
 
     /// Keeps the line that was read last.
-    pub(crate) fn keep(&mut self, line: &[u8], kept: &mut Kept) {
+    pub(crate) fn push_to(&mut self, line: &[u8], block: &mut LineBlock) {
         let own = &line[self.offset..];
         // A line is at most 64 KiB long.
-        let Ok(start) = u32::try_from(kept.text.len()) else { return };
-        kept.text.extend_from_slice(own);
-        kept.spans.extend(self.spans.iter().map(|span| span.moved(start)));
+        let Ok(start) = u32::try_from(block.text.len()) else { return };
+        block.text.extend_from_slice(own);
+        block.spans.extend(self.spans.iter().map(|span| span.moved(start)));
         if let Some(request) = self.request {
             let parts = parts_of_request(own, self.spans[request]);
-            kept.spans.extend(parts.map(|part| part.moved(start)));
+            block.spans.extend(parts.map(|part| part.moved(start)));
         }
-        kept.len += 1;
+        block.len += 1;
     }
 
     /// Takes the values of a field, if it can wait, in the lines that were kept.
     #[inline]
-    pub(crate) fn values_of(&self, kept: &Kept, field: usize, take: impl FnMut(Value<'_>)) {
-        match self.ways[field] {
-            Way::Verbatim(at) => kept.each(at, |text| Value::Text(text), take),
-            Way::Text(at) => kept.each(at, present, take),
-            Way::User(at) => kept.each(at, user, take),
-            Way::Int(at) => kept.each(at, int, take),
-            Way::Part(_, part) => {
-                kept.each(self.spans.len() + part, |text| Value::Text(text), take);
+    pub(crate) fn block_values(
+        &self,
+        block: &LineBlock,
+        field: usize,
+        take: impl FnMut(Value<'_>),
+    ) {
+        match self.fast[field] {
+            FastAccess::Verbatim(at) => block.each(at, |text| Value::Text(text), take),
+            FastAccess::Text(at) => block.each(at, present, take),
+            FastAccess::User(at) => block.each(at, user, take),
+            FastAccess::Int(at) => block.each(at, int, take),
+            FastAccess::Part(_, part) => {
+                block.each(self.spans.len() + part, |text| Value::Text(text), take);
             }
-            Way::Epoch(..) | Way::Long => {}
+            FastAccess::Epoch(..) | FastAccess::None => {}
         }
     }
 
     /// Where a field begins in the line that was read last; 0 where it has no place of its own.
-    pub(crate) fn starts(&self, field: usize) -> usize {
-        if let Some(other) = self.others.get(self.chosen) {
-            return other.starts(field);
+    pub(crate) fn field_start(&self, field: usize) -> usize {
+        if let Some(other) = self.alternatives.get(self.matched) {
+            return other.field_start(field);
         }
-        let span = self.accessors[field].only_span().map(|at| self.spans[at]);
+        let span = self.accessors[field].single_span().map(|at| self.spans[at]);
         span.filter(|span| span.is_some()).map_or(0, |span| self.offset + span.start())
     }
 
@@ -322,8 +330,8 @@ impl Reader {
     #[inline]
     pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
         // A number is read in the time that it would take to compare it.
-        if let Way::Epoch(at, power) = self.ways[field]
-            && self.others.is_empty()
+        if let FastAccess::Epoch(at, power) = self.fast[field]
+            && self.alternatives.is_empty()
         {
             return read_epoch(self.spans[at].of(&line[self.offset..])?, power);
         }
@@ -332,11 +340,11 @@ impl Reader {
 
     #[inline(never)]
     fn any_time(&mut self, line: &[u8], field: usize) -> Option<i64> {
-        if let Some(other) = self.others.get_mut(self.chosen) {
+        if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.time(line, field);
         }
         let own = &line[self.offset..];
-        let text = self.accessors[field].only_span().and_then(|at| self.spans[at].of(own));
+        let text = self.accessors[field].single_span().and_then(|at| self.spans[at].of(own));
         if let Some(text) = text
             && text == self.last_text
         {

@@ -13,7 +13,7 @@ use crate::ground::block::{Block, LANES, bits, blanks};
 const NEAR: usize = 8;
 
 /// The bits of a block that are behind the line's end.
-pub(super) fn past(line: &[u8], start: usize) -> u64 {
+pub(super) fn past_end(line: &[u8], start: usize) -> u64 {
     match line.len().saturating_sub(start) {
         left if left < Block::LEN => u64::MAX << left,
         _ => 0,
@@ -22,12 +22,12 @@ pub(super) fn past(line: &[u8], start: usize) -> u64 {
 
 /// The places of bits of a block, lowest first.
 #[derive(Debug)]
-pub(super) struct Bits {
+pub(super) struct BitPositions {
     pub(super) left: u64,
     start: usize,
 }
 
-impl Bits {
+impl BitPositions {
     /// Of a block that begins at this place of the line.
     pub(super) fn new(bits: u64, start: usize) -> Self {
         Self { left: bits, start }
@@ -40,7 +40,7 @@ impl Bits {
     }
 }
 
-impl Iterator for Bits {
+impl Iterator for BitPositions {
     type Item = usize;
 
     #[inline]
@@ -57,65 +57,65 @@ impl Iterator for Bits {
 /// Between a mark and what is asked for behind it no other mark may stand, so that the last mark
 /// before a place is the one that led there. A trail that leads out of the block is kept.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Trails {
+pub(super) struct FollowMask {
     marks: u64,
     /// How far each of them goes.
     at: u64,
-    leads_out: bool,
+    leaves_block: bool,
 }
 
-impl Trails {
+impl FollowMask {
     /// Those that begin behind these marks.
-    pub(super) fn behind(marks: u64) -> Self {
-        Self { marks, at: marks << 1, leads_out: marks >> (Block::LEN - 1) == 1 }
+    pub(super) fn after(marks: u64) -> Self {
+        Self { marks, at: marks << 1, leaves_block: marks >> (Block::LEN - 1) == 1 }
     }
 
     /// Goes on over one of these bytes.
     pub(super) fn one(self, bytes: u64) -> Self {
         let at = self.at & bytes;
-        let leads_out = self.leads_out || at >> (Block::LEN - 1) == 1;
-        Self { at: at << 1, leads_out, ..self }
+        let leaves_block = self.leaves_block || at >> (Block::LEN - 1) == 1;
+        Self { at: at << 1, leaves_block, ..self }
     }
 
     /// Goes on over all of these bytes, of which there has to be one.
-    pub(super) fn some(self, bytes: u64) -> Self {
+    pub(super) fn one_or_more(self, bytes: u64) -> Self {
         // The sum carries each of the trails to the end of its run, and clears that.
-        let (sum, leads_out) = (self.at & bytes).overflowing_add(bytes);
-        Self { at: sum & !bytes, leads_out: self.leads_out || leads_out, ..self }
+        let (sum, leaves_block) = (self.at & bytes).overflowing_add(bytes);
+        Self { at: sum & !bytes, leaves_block: self.leaves_block || leaves_block, ..self }
     }
 
     /// The same where there may be none.
-    pub(super) fn any(self, bytes: u64) -> Self {
+    pub(super) fn zero_or_more(self, bytes: u64) -> Self {
         let there = self.at & !bytes;
-        let gone_on = self.some(bytes);
+        let gone_on = self.one_or_more(bytes);
         Self { at: gone_on.at | there, ..gone_on }
     }
 
     /// Three digits, of which each may be another byte of a number, or a dash.
-    pub(super) fn status(self, block: &Block, past: u64) -> Self {
-        let numbers = block.numbers() | past;
-        let dash = self.one(block.places(b'-') | past);
+    pub(super) fn status(self, block: &Block, past_end: u64) -> Self {
+        let numbers = block.numbers() | past_end;
+        let dash = self.one(block.places(b'-') | past_end);
         self.one(numbers).one(numbers).one(numbers).or(dash)
     }
 
     /// Those that went on in one of two ways.
     pub(super) fn or(self, other: Self) -> Self {
-        let leads_out = self.leads_out || other.leads_out;
-        Self { at: self.at | other.at, leads_out, ..self }
+        let leaves_block = self.leaves_block || other.leaves_block;
+        Self { at: self.at | other.at, leaves_block, ..self }
     }
 
     /// Keeps those that have one of these bytes next.
-    pub(super) fn next(self, bytes: u64) -> Self {
+    pub(super) fn followed_by(self, bytes: u64) -> Self {
         Self { at: self.at & bytes, ..self }
     }
 
     /// Whether none goes on in the block.
-    pub(super) fn all_ended(self) -> bool {
+    pub(super) fn is_empty(self) -> bool {
         self.at == 0
     }
 
     /// The marks from which a trail was followed all the way, or out of the block.
-    pub(super) fn marks(self) -> u64 {
+    pub(super) fn matching(self) -> u64 {
         let mut ends = self.at;
         let mut found = 0;
         let last = |marks: u64| (1 << (Block::LEN - 1)) >> marks.leading_zeros();
@@ -126,7 +126,7 @@ impl Trails {
             }
             ends &= ends - 1;
         }
-        if self.leads_out { found | last(self.marks) } else { found }
+        if self.leaves_block { found | last(self.marks) } else { found }
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
 }
 
 /// The first quote or backslash at or after a place, if there is one.
-pub(super) fn quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
+pub(super) fn find_quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
     let found = |bytes: &[u8; LANES]| {
         let bytes = u8x16::new(*bytes);
         bytes.cmp_eq(u8x16::splat(b'"')) | bytes.cmp_eq(u8x16::splat(b'\\'))
@@ -170,7 +170,7 @@ pub(super) fn quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The first blank or control byte of a word that begins at a place, if it is near.
-pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
+pub(super) fn near_word_end(line: &[u8], from: usize) -> Option<usize> {
     let bytes = line.get(from..)?;
     let (parts, _) = bytes.as_chunks::<LANES>();
     for (number, part) in parts.iter().take(3).enumerate() {
@@ -184,20 +184,20 @@ pub(super) fn end_of_word(line: &[u8], from: usize) -> Option<usize> {
 
 /// The first place of a byte, or of any blank or control byte.
 #[inline]
-pub(super) fn byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
+pub(super) fn find_byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
     let wanted = u8x16::splat(byte);
-    first(text, |part| part.cmp_eq(wanted) | blanks(part))
+    find_first(text, |part| part.cmp_eq(wanted) | blanks(part))
 }
 
 /// The first place of a byte that is mostly near.
 #[inline]
-pub(super) fn near_byte(text: &[u8], byte: u8) -> Option<usize> {
+pub(super) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
     let wanted = u8x16::splat(byte);
-    first(text, |part| part.cmp_eq(wanted))
+    find_first(text, |part| part.cmp_eq(wanted))
 }
 
 #[inline]
-fn first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
+fn find_first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
     let (parts, rest) = text.as_chunks::<LANES>();
     for (number, part) in parts.iter().enumerate() {
         let found = bits(found(u8x16::new(*part)));
@@ -245,7 +245,7 @@ pub(super) fn has_blank_from(line: &[u8], start: usize) -> bool {
 
 /// With how many digits a text begins.
 #[inline]
-pub(super) fn digits(text: &[u8]) -> usize {
+pub(super) fn leading_digits(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     let (words, rest) = text.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
@@ -272,7 +272,7 @@ fn lowest(bits: u16) -> usize {
 }
 
 /// The places of a byte in `start..end`, last first.
-pub(super) fn backwards(
+pub(super) fn rfind_all(
     line: &[u8],
     byte: u8,
     start: usize,
@@ -354,18 +354,18 @@ mod tests {
             // Lines shorter than two vectors are left to others.
             if line.len() >= 2 * LANES && from < line.len() {
                 let expected = first(|byte| matches!(byte, b'"' | b'\\'));
-                prop_assert_eq!(quote_or_backslash(&line, from), expected);
+                prop_assert_eq!(find_quote_or_backslash(&line, from), expected);
             }
             let digits_at = |line: &[u8]| line.iter().take_while(|b| b.is_ascii_digit()).count();
             let rest = line.get(from..).unwrap_or_default();
-            prop_assert_eq!(digits(rest), digits_at(rest));
-            if let Some(end) = end_of_word(&line, from) {
+            prop_assert_eq!(leading_digits(rest), digits_at(rest));
+            if let Some(end) = near_word_end(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
             }
             let behind = |place: usize| from + place;
-            prop_assert_eq!(near_byte(rest, b'"').map(behind), first(|byte| byte == b'"'));
+            prop_assert_eq!(find_near(rest, b'"').map(behind), first(|byte| byte == b'"'));
             let expected = first(|byte| byte == b'"' || byte <= b' ');
-            prop_assert_eq!(byte_or_blank(rest, b'"').map(behind), expected);
+            prop_assert_eq!(find_byte_or_blank(rest, b'"').map(behind), expected);
             prop_assert_eq!(has_blank(rest), first(|byte| byte <= b' ').is_some());
             if line.len() >= LANES && from <= line.len() {
                 prop_assert_eq!(has_blank_from(&line, from), has_blank(rest));
@@ -389,8 +389,8 @@ mod tests {
             }
             let quotes: Vec<_> =
                 places.iter().rev().copied().filter(|at| (10..190).contains(at)).collect();
-            assert_eq!(backwards(&line, b'"', 10, 190).collect::<Vec<_>>(), quotes);
+            assert_eq!(rfind_all(&line, b'"', 10, 190).collect::<Vec<_>>(), quotes);
         }
-        assert_eq!(backwards(b"\"", b'"', 1, 1).next(), None);
+        assert_eq!(rfind_all(b"\"", b'"', 1, 1).next(), None);
     }
 }

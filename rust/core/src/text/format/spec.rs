@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::named::{Made, NAMED, Named};
-use super::parsed::Found;
-use super::read::Read;
+use super::field_type::FieldType;
+use super::named::{Definition, NamedFormat, TEXT_FORMATS};
+use super::parsed::FoundField;
 use super::records::{Delimited, Json, Ltsv, W3c};
 use super::template::caret::caret;
 use super::template::draft::Pasted;
@@ -22,30 +22,31 @@ pub struct SpecError {
 
 impl Format {
     /// Every format that has a name.
-    pub fn named() -> impl Iterator<Item = &'static Named> {
-        NAMED.iter().chain(super::records::RECORDS)
+    pub fn named() -> impl Iterator<Item = &'static NamedFormat> {
+        TEXT_FORMATS.iter().chain(super::records::RECORD_FORMATS)
     }
 
     /// Compiles a format: a name, several names with commas between them, of which each line is of
     /// one, or a text.
     pub fn new(spec: &str) -> Result<Self, SpecError> {
         if let Some(named) = Self::named().find(|named| named.name == spec) {
-            return Self::made(spec, &named.made);
+            return Self::from_definition(spec, &named.definition);
         }
         if let Some((kind, rest)) = spec.split_once(':') {
             match kind {
-                "csv" => return Self::of_columns(spec, b',', rest),
-                "tsv" => return Self::of_columns(spec, b'\t', rest),
+                "csv" => return Self::from_columns(spec, b',', rest),
+                "tsv" => return Self::from_columns(spec, b'\t', rest),
                 "json" => {
-                    let json = Json::written(rest).map_err(|error| at(spec, rest, &error))?;
-                    return Self::timed(spec, Matcher::Json(json));
+                    let json =
+                        Json::written(rest).map_err(|error| error_in_part(spec, rest, &error))?;
+                    return Self::with_checked_times(spec, Matcher::Json(json));
                 }
                 _ => {}
             }
         }
         let names: Vec<_> = spec.split(',').map(str::trim).collect();
         if names.len() > 1 && names.iter().all(|name| is_word(name)) {
-            return Self::either(spec, &names);
+            return Self::alternatives_of(spec, &names);
         }
         if names.len() > 1 && names.iter().all(|name| name.is_empty() || is_word(name)) {
             let message = format!("{spec:?} names no format beside a comma; leave the comma out");
@@ -56,17 +57,17 @@ impl Format {
                 format!("{spec:?} is no format; tailrace formats lists those with a name");
             return Err(SpecError { message });
         }
-        Self::pasted(spec).map_err(|error| pointed(spec, &error))
+        Self::from_pasted(spec).map_err(|error| with_caret(spec, &error))
     }
 
-    fn pasted(text: &str) -> Result<Self, TemplateError> {
-        match paste(text)? {
-            Pasted::Template(template) => Self::of_template(text, &template),
-            Pasted::Json(fields) => Self::pasted_json(text, fields),
+    fn from_pasted(text: &str) -> Result<Self, TemplateError> {
+        match parse_pasted(text)? {
+            Pasted::Template(template) => Self::from_template(text, &template),
+            Pasted::Json(fields) => Self::from_pasted_json(text, fields),
         }
     }
 
-    fn of_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
+    fn from_template(spec: &str, template: &Template) -> Result<Self, TemplateError> {
         if is_combined(template) {
             return Ok(Self::of(spec, Matcher::Combined));
         }
@@ -76,7 +77,7 @@ impl Format {
         for part in &template.parts {
             if let Part::Field(slot) = part
                 && times.remove(&*slot.name)
-                && let Err((_, _, message)) = access::timer(&slot.name, found)
+                && let Err((_, _, message)) = access::time_parser(&slot.name, found)
             {
                 let (start, end) = slot.written;
                 return Err(TemplateError { start, end, message });
@@ -85,62 +86,65 @@ impl Format {
         Ok(format)
     }
 
-    fn pasted_json(
+    fn from_pasted_json(
         text: &str,
-        fields: Vec<(String, Vec<String>, Read)>,
+        fields: Vec<(String, Vec<String>, FieldType)>,
     ) -> Result<Self, TemplateError> {
         let matcher = Matcher::Json(Json::pasted(fields));
-        let error = |message| TemplateError { start: 0, end: text.len(), message };
-        Self::timed(text, matcher).map_err(|wrong| error(wrong.message))
+        Self::with_checked_times(text, matcher).map_err(|error| TemplateError {
+            start: 0,
+            end: text.len(),
+            message: error.message,
+        })
     }
 
-    fn made(spec: &str, made: &Made) -> Result<Self, SpecError> {
-        let matcher = match made {
-            Made::Classic => Matcher::Classic,
-            Made::Combined => Matcher::Combined,
-            Made::Common => Matcher::Common,
-            Made::Json(fields) => {
-                Matcher::Json(Json::listed(fields).map_err(|error| at(spec, spec, &error))?)
-            }
-            Made::AnyJson => Matcher::Json(Json::any()),
-            Made::Ltsv => Matcher::Ltsv(Ltsv::new()),
-            Made::W3c => Matcher::W3c(W3c::new()),
-            Made::CloudFront => Matcher::W3c(W3c::cloudfront()),
-            Made::Delimited(delimiter) => Matcher::Delimited(Delimited::new(*delimiter)),
-            Made::Template(text) => {
+    fn from_definition(spec: &str, definition: &Definition) -> Result<Self, SpecError> {
+        let matcher = match definition {
+            Definition::Classic => Matcher::Classic,
+            Definition::Combined => Matcher::Combined,
+            Definition::Common => Matcher::Common,
+            Definition::Json(fields) => Matcher::Json(
+                Json::listed(fields).map_err(|error| error_in_part(spec, spec, &error))?,
+            ),
+            Definition::AnyJson => Matcher::Json(Json::any()),
+            Definition::Ltsv => Matcher::Ltsv(Ltsv::new()),
+            Definition::W3c => Matcher::W3c(W3c::new()),
+            Definition::CloudFront => Matcher::W3c(W3c::cloudfront()),
+            Definition::Delimited(delimiter) => Matcher::Delimited(Delimited::new(*delimiter)),
+            Definition::Template(text) => {
                 let template = braces::compile(text);
                 return template
-                    .and_then(|template| Self::of_template(spec, &template))
-                    .map_err(|error| pointed(text, &error));
+                    .and_then(|template| Self::from_template(spec, &template))
+                    .map_err(|error| with_caret(text, &error));
             }
-            Made::Either(texts) => {
+            Definition::Either(texts) => {
                 let templates: Result<Vec<_>, _> =
                     texts.iter().map(|text| braces::compile(text)).collect();
                 let matcher = templates.and_then(|templates| template::Matcher::either(&templates));
-                Matcher::Template(matcher.map_err(|error| pointed(spec, &error))?)
+                Matcher::Template(matcher.map_err(|error| with_caret(spec, &error))?)
             }
         };
-        Self::timed(spec, matcher)
+        Self::with_checked_times(spec, matcher)
     }
 
-    fn of_columns(spec: &str, delimiter: u8, columns: &str) -> Result<Self, SpecError> {
+    fn from_columns(spec: &str, delimiter: u8, columns: &str) -> Result<Self, SpecError> {
         let format = Delimited::with_columns(delimiter, columns)
-            .map_err(|error| at(spec, columns, &error))?;
-        Self::timed(spec, Matcher::Delimited(format))
+            .map_err(|error| error_in_part(spec, columns, &error))?;
+        Self::with_checked_times(spec, Matcher::Delimited(format))
     }
 
     /// With times that can be read.
-    fn timed(spec: &str, matcher: Matcher) -> Result<Self, SpecError> {
+    fn with_checked_times(spec: &str, matcher: Matcher) -> Result<Self, SpecError> {
         let format = Self::of(spec, matcher);
         for name in times(&format.0.found) {
-            if let Err((_, _, mend)) = access::timer(name, &format.0.found) {
+            if let Err((_, _, mend)) = access::time_parser(name, &format.0.found) {
                 return Err(SpecError { message: format!("field {name}: {mend}") });
             }
         }
         Ok(format)
     }
 
-    fn either(spec: &str, names: &[&str]) -> Result<Self, SpecError> {
+    fn alternatives_of(spec: &str, names: &[&str]) -> Result<Self, SpecError> {
         let formats = names.iter().map(|name| Self::new(name)).collect::<Result<Vec<_>, _>>()?;
         for (place, format) in formats.iter().enumerate() {
             for field in format.fields() {
@@ -164,13 +168,13 @@ impl Format {
 }
 
 /// The names of times, each once: what several fields are parts of is one.
-fn times(found: &[Found]) -> BTreeSet<&str> {
-    let times = found.iter().filter(|field| matches!(field.read, Read::Time(_)));
+fn times(found: &[FoundField]) -> BTreeSet<&str> {
+    let times = found.iter().filter(|field| matches!(field.read, FieldType::Time(_)));
     times.map(|field| &*field.name).collect()
 }
 
 /// A text in one of the languages in which formats are written.
-fn paste(text: &str) -> Result<Pasted, TemplateError> {
+fn parse_pasted(text: &str) -> Result<Pasted, TemplateError> {
     match language(text)? {
         Language::Nginx => nginx::paste(text),
         Language::Apache => apache::compile(text).map(Pasted::Template),
@@ -180,8 +184,8 @@ fn paste(text: &str) -> Result<Pasted, TemplateError> {
 }
 
 /// The template that a text is, if it is one.
-pub(super) fn written(text: &str) -> Option<Template> {
-    match paste(text) {
+pub(super) fn parse_template(text: &str) -> Option<Template> {
+    match parse_pasted(text) {
         Ok(Pasted::Template(template)) => Some(template),
         _ => None,
     }
@@ -193,14 +197,14 @@ fn is_word(text: &str) -> bool {
 }
 
 /// An error in a part of a spec, with the place in the whole of it.
-fn at(spec: &str, part: &str, error: &TemplateError) -> SpecError {
+fn error_in_part(spec: &str, part: &str, error: &TemplateError) -> SpecError {
     let offset = spec.len() - part.len();
     let (start, end) = (offset + error.start, offset + error.end);
-    pointed(spec, &TemplateError { start, end, message: error.message.clone() })
+    with_caret(spec, &TemplateError { start, end, message: error.message.clone() })
 }
 
 /// What is wrong, and below it where.
-fn pointed(text: &str, error: &TemplateError) -> SpecError {
+fn with_caret(text: &str, error: &TemplateError) -> SpecError {
     let caret = caret(text, error.start, error.end).replace('\n', "\n  ");
     SpecError { message: format!("{}\n  {caret}", error.message) }
 }

@@ -23,7 +23,7 @@ fn values(name: &str, line: &[u8]) -> Vec<(String, String)> {
 
 fn value(name: &str, line: &[u8], field: &str) -> String {
     let mut reader = Reader::new(&format(name), &[field]).unwrap();
-    assert_eq!(reader.read(line), Ok(Line::Fields));
+    assert_eq!(reader.read(line), Ok(LineKind::Fields));
     match reader.value(line, 0) {
         Value::Null => "null".to_owned(),
         Value::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
@@ -184,10 +184,10 @@ fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
     for line in
         [&usual[..], b"\xef\xbb\xbf h - - [17/May/2015:10:05:03 +0000] \"\" 400 0 \"r\" \"\" 7\r"]
     {
-        assert_eq!(combined::usual(line), combined::exact(line).ok());
-        assert!(combined::exact(line).is_ok());
+        assert_eq!(combined::typical(line), combined::any_line(line).ok());
+        assert!(combined::any_line(line).is_ok());
     }
-    assert_eq!(combined::usual(LINE), None, "a backslash is not usual");
+    assert_eq!(combined::typical(LINE), None, "a backslash is not usual");
 }
 
 /// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
@@ -255,7 +255,7 @@ fn a_reject_behind_a_prefix_is_shown_at_its_place() {
             let format = Format::new(name).unwrap();
             let mut reader = Reader::new(&format, &[]).unwrap();
             let reject = reader.read(line.as_bytes()).unwrap_err();
-            let told = reader.told(line.as_bytes(), reject);
+            let told = reader.explain_reject(line.as_bytes(), reject);
             assert_eq!(&line[told.byte()..], "5\r12", "{name} behind {prefix:?}");
             assert_eq!(told.expected(), "a size in digits");
         }

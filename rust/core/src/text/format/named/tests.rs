@@ -5,11 +5,11 @@ use crate::text::format::parsed::Span;
 use crate::text::format::template::{Matcher, braces};
 
 fn matcher(name: &str) -> Matcher {
-    let named = NAMED.iter().find(|named| named.name == name).unwrap();
-    let texts = match &named.made {
-        Made::Template(text) => std::slice::from_ref(text),
-        Made::Either(texts) => texts,
-        made => panic!("{made:?}"),
+    let named = TEXT_FORMATS.iter().find(|named| named.name == name).unwrap();
+    let texts = match &named.definition {
+        Definition::Template(text) => std::slice::from_ref(text),
+        Definition::Either(texts) => texts,
+        definition => panic!("{definition:?}"),
     };
     let templates: Vec<_> = texts.iter().map(|text| braces::compile(text).unwrap()).collect();
     Matcher::either(&templates).unwrap()
@@ -28,7 +28,7 @@ fn split(name: &str, line: &str) -> Vec<String> {
 }
 
 fn example(name: &str) -> &'static str {
-    NAMED.iter().find(|named| named.name == name).unwrap().example
+    TEXT_FORMATS.iter().find(|named| named.name == name).unwrap().example
 }
 
 #[track_caller]
@@ -44,9 +44,9 @@ fn check(name: &str, line: &str, expected: &str) {
 
 #[test]
 fn every_example_is_a_line_of_its_format() {
-    for named in NAMED {
+    for named in TEXT_FORMATS {
         assert!(named.source.starts_with("https://"), "{}", named.name);
-        if matches!(named.made, Made::Template(_) | Made::Either(_)) {
+        if matches!(named.definition, Definition::Template(_) | Definition::Either(_)) {
             assert!(split(named.name, named.example).len() > 4, "{}", named.name);
         }
     }
@@ -55,9 +55,9 @@ fn every_example_is_a_line_of_its_format() {
 /// Of formats of which one accepts the other's lines, the narrower comes first.
 #[test]
 fn no_example_is_a_line_of_a_format_before_its_own() {
-    for (place, named) in NAMED.iter().enumerate() {
-        for before in &NAMED[..place] {
-            if !matches!(before.made, Made::Template(_) | Made::Either(_)) {
+    for (place, named) in TEXT_FORMATS.iter().enumerate() {
+        for before in &TEXT_FORMATS[..place] {
+            if !matches!(before.definition, Definition::Template(_) | Definition::Either(_)) {
                 continue;
             }
             let matcher = matcher(before.name);

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::super::read::Encoding;
+use super::super::field_type::Encoding;
 
 /// What a piece of a line that begins at `start` says. The buffer is used where that is not what
 /// stands there.

@@ -6,24 +6,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::columns::{self, Column, Kind};
-use super::super::parsed::{Found, Line, Reject, Span};
-use super::super::read::Encoding;
+use super::super::fast_columns::{self, FastColumn, FastColumnKind};
+use super::super::field_type::Encoding;
+use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
-use super::find::either;
-use super::{blank, column, decode, empty_line, found, lead, standard};
+use super::find::find_either;
+use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
 
 /// The format, with its columns as far as they are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Delimited {
     delimiter: u8,
-    found: Vec<Found>,
-    names: Names,
+    found: Vec<FoundField>,
+    names: ColumnNames,
 }
 
 /// Who names the columns.
 #[derive(Clone, Debug)]
-enum Names {
+enum ColumnNames {
     /// The line that comes first.
     Unknown,
     /// This line; where it occurs again it is a header again.
@@ -35,95 +35,97 @@ enum Names {
 impl Delimited {
     /// With columns that the first line names.
     pub(crate) fn new(delimiter: u8) -> Self {
-        Self { delimiter, found: Vec::new(), names: Names::Unknown }
+        Self { delimiter, found: Vec::new(), names: ColumnNames::Unknown }
     }
 
     /// With these columns and no header: names with commas between them, each with a type behind
     /// a colon or without.
     pub(crate) fn with_columns(delimiter: u8, columns: &str) -> Result<Self, TemplateError> {
         let mut all = Vec::new();
-        let mut given = Given::default();
+        let mut names = UniqueNames::default();
         let mut start = 0;
         for written in columns.split(',') {
             let (name, read) = column(written, start)?;
-            if !given.take(name.trim()) {
+            if !names.take(name.trim()) {
                 let message = format!("two columns `{}`; give each a name of its own", name.trim());
                 return Err(TemplateError { start, end: start + written.len(), message });
             }
             all.push(found(name.trim(), read, Encoding::Csv));
             start += written.len() + 1;
         }
-        Ok(Self { delimiter, found: all, names: Names::Given })
+        Ok(Self { delimiter, found: all, names: ColumnNames::Given })
     }
 
     /// The same format with the columns that this line names, if it is the first one.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
-        let Names::Unknown = self.names else { return None };
+        let ColumnNames::Unknown = self.names else { return None };
         let line = trimmed(line);
-        if blank(line) {
+        if is_blank(line) {
             return None;
         }
-        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(bom_len(line)) };
         let mut buffer = Vec::new();
         let mut all = Vec::new();
-        let mut given = Given::default();
+        let mut names = UniqueNames::default();
         while let Some(span) = columns.next().ok()? {
             let raw = span.of(line).unwrap_or_default();
             let name = decode::decoded(Encoding::Csv, raw, line, span.start(), &mut buffer);
             let name = String::from_utf8_lossy(name);
-            let read = standard(name.trim());
-            let name = given.distinct(name.trim(), all.len() + 1);
+            let read = standard_type(name.trim());
+            let name = names.distinct(name.trim(), all.len() + 1);
             all.push(found(&name, read, Encoding::Csv));
         }
-        let header = line[lead(line)..].into();
-        Some(Self { delimiter: self.delimiter, found: all, names: Names::Header(header) })
+        let header = line[bom_len(line)..].into();
+        Some(Self { delimiter: self.delimiter, found: all, names: ColumnNames::Header(header) })
     }
 
     /// The fields, in the order of the spans; none as long as no line named them.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
     /// The short way through its lines, once their columns are known.
     ///
     /// It takes the header for a line like others.
-    pub(crate) fn columns(&self) -> Option<columns::Columns> {
+    pub(crate) fn columns(&self) -> Option<fast_columns::FastColumns> {
         let last = self.found.len().checked_sub(1)?;
-        let column = |field| Column {
+        let column = |field| FastColumn {
             field,
-            kind: Kind::Unquoted { up_to: self.delimiter },
+            kind: FastColumnKind::Unquoted { up_to: self.delimiter },
             delimiter: (field < last).then_some(self.delimiter),
         };
-        Some(columns::Columns::new((0..=last).map(column).collect()))
+        Some(fast_columns::FastColumns::new((0..=last).map(column).collect()))
     }
 
     /// Finds the fields of a line, or sees that it is a header.
-    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         let line = trimmed(line);
-        if blank(line) {
+        if is_blank(line) {
             return Err(empty_line());
         }
-        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(lead(line)) };
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(bom_len(line)) };
         let surplus = match &self.names {
-            Names::Unknown => {
+            ColumnNames::Unknown => {
                 while columns.next()?.is_some() {}
-                return Ok(Line::Header);
+                return Ok(LineKind::Header);
             }
-            Names::Header(header) if line[lead(line)..] == **header => return Ok(Line::Header),
-            Names::Header(_) => "the end of the line: the header has no more columns",
-            Names::Given => "the end of the line: no more columns were named",
+            ColumnNames::Header(header) if line[bom_len(line)..] == **header => {
+                return Ok(LineKind::Header);
+            }
+            ColumnNames::Header(_) => "the end of the line: the header has no more columns",
+            ColumnNames::Given => "the end of the line: no more columns were named",
         };
         for place in spans {
             *place = columns.next()?.ok_or(Reject::new(
                 line.len(),
                 match self.names {
-                    Names::Given => "as many columns as were named",
+                    ColumnNames::Given => "as many columns as were named",
                     _ => "as many columns as the header has",
                 },
             ))?;
         }
         match columns.at {
-            None => Ok(Line::Fields),
+            None => Ok(LineKind::Fields),
             Some(at) => Err(Reject::new(at - 1, surplus)),
         }
     }
@@ -131,13 +133,13 @@ impl Delimited {
 
 /// Names of columns, each given once; there may be very many.
 #[derive(Default)]
-struct Given {
+struct UniqueNames {
     names: BTreeSet<String>,
     /// The last number that was put behind a name.
     numbers: BTreeMap<String, usize>,
 }
 
-impl Given {
+impl UniqueNames {
     /// Whether nobody had the name before.
     fn take(&mut self, name: &str) -> bool {
         self.names.insert(name.to_owned())
@@ -181,7 +183,7 @@ impl Columns<'_> {
             let close = self.closing(start + 1)?;
             (Span::new(start + 1, close), close + 1)
         } else {
-            let end = either(self.line, start, self.delimiter, self.delimiter);
+            let end = find_either(self.line, start, self.delimiter, self.delimiter);
             (if end == start { Span::NONE } else { Span::new(start, end) }, end)
         };
         self.at = match self.line.get(end) {
@@ -195,7 +197,7 @@ impl Columns<'_> {
     /// The quote that closes a field whose inside begins here.
     fn closing(&self, mut at: usize) -> Result<usize, Reject> {
         loop {
-            let quote = either(self.line, at, b'"', b'"');
+            let quote = find_either(self.line, at, b'"', b'"');
             if quote == self.line.len() {
                 return Err(Reject::new(quote, "the quote that closes the field"));
             }

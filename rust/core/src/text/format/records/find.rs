@@ -14,7 +14,7 @@ const BLOCKS: usize = 3;
 
 /// The first place at or after this one where either byte stands, or the end of the text.
 #[inline]
-pub(super) fn either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
+pub(super) fn find_either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
     // A hostile line has a hit at nearly every byte, which must not cost a block each.
     match text.get(at) {
         Some(&byte) if byte != one && byte != two => at += 1,
@@ -56,8 +56,8 @@ fn hits(block: [u8; BLOCK], one: u8, two: u8) -> u32 {
 /// Words that a text may begin with, each with the byte behind it; none of them is the beginning
 /// of another. They are sorted by their first bytes, so that few are looked at for each text.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
-    words: Vec<Word>,
+pub(super) struct PrefixSet {
+    words: Vec<PrefixEntry>,
     /// Where those of a group begin.
     groups: [u32; GROUPS + 1],
 }
@@ -66,7 +66,7 @@ pub(super) struct Words {
 const GROUPS: usize = 32;
 
 #[derive(Clone, Debug)]
-struct Word {
+struct PrefixEntry {
     /// Its first eight bytes, or as many as it has.
     head: u64,
     mask: u64,
@@ -74,19 +74,19 @@ struct Word {
     number: usize,
 }
 
-impl Default for Words {
+impl Default for PrefixSet {
     fn default() -> Self {
         Self { words: Vec::new(), groups: [0; GROUPS + 1] }
     }
 }
 
-impl Words {
+impl PrefixSet {
     /// Adds a word with a number; of those that are the same the first one counts.
     pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
         let group = group_of(text.first());
         let place = self.groups[group + 1] as usize;
         let head = text.iter().take(8);
-        let word = Word {
+        let word = PrefixEntry {
             mask: head.clone().fold(0, |mask, _| mask << 8 | 0xff),
             head: head.rev().fold(0, |head, &byte| head << 8 | u64::from(byte)),
             text: text.into(),
@@ -98,7 +98,7 @@ impl Words {
 
     /// The number of the word that the text begins with, and how long that is.
     #[inline]
-    pub(super) fn beginning(&self, text: &[u8]) -> Option<(usize, usize)> {
+    pub(super) fn match_prefix(&self, text: &[u8]) -> Option<(usize, usize)> {
         let group = group_of(text.first());
         let words = self.groups[group] as usize..self.groups[group + 1] as usize;
         let words = self.words.get(words)?;
@@ -134,7 +134,7 @@ mod tests {
                     text.iter_mut().skip(place).for_each(|found| *found = byte);
                     for from in 0..=length {
                         let naive = (from..length).find(|&at| matches!(text[at], b'"' | b'\\'));
-                        assert_eq!(either(&text, from, b'"', b'\\'), naive.unwrap_or(length));
+                        assert_eq!(find_either(&text, from, b'"', b'\\'), naive.unwrap_or(length));
                     }
                 }
             }
@@ -144,18 +144,18 @@ mod tests {
     #[test]
     fn a_text_begins_with_the_word_that_it_begins_with() {
         let names = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
-        let mut words = Words::default();
+        let mut words = PrefixSet::default();
         for (number, name) in names.iter().enumerate() {
             words.push(number, [name, "\""].concat().into());
         }
         for (number, name) in names.iter().enumerate() {
             for behind in ["", ":1", ":12345678"] {
                 let text = [name, "\"", behind].concat();
-                let found = words.beginning(text.as_bytes());
+                let found = words.match_prefix(text.as_bytes());
                 assert_eq!(found, Some((number, name.len() + 1)), "{text}");
             }
-            assert_eq!(words.beginning([name, "x\"12345678"].concat().as_bytes()), None);
-            assert_eq!(words.beginning(name.as_bytes()), None);
+            assert_eq!(words.match_prefix([name, "x\"12345678"].concat().as_bytes()), None);
+            assert_eq!(words.match_prefix(name.as_bytes()), None);
         }
     }
 }

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
-use super::super::parsed::{Found, Reject, Span};
-use super::super::read::{Encoding, Read};
-use super::find::{Words, either};
-use super::{blank, empty_line, found, lead, standard};
+use super::super::field_type::{Encoding, FieldType};
+use super::super::parsed::{FoundField, Reject, Span};
+use super::find::{PrefixSet, find_either};
+use super::{bom_len, empty_line, found, is_blank, standard_type};
 
 /// How many labels' values are kept on the stack.
 const MANY: usize = 128;
@@ -18,11 +18,11 @@ const MANY: usize = 128;
 /// The format with the labels that are looked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Ltsv {
-    found: Vec<Found>,
+    found: Vec<FoundField>,
     fields: Vec<Field>,
     /// How many labels there are, and they with their colons.
     count: usize,
-    labels: Words,
+    labels: PrefixSet,
 }
 
 #[derive(Clone, Debug)]
@@ -46,16 +46,20 @@ impl Ltsv {
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut ltsv =
-            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: Words::default() };
+            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: PrefixSet::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
-            let read = if name == "reqtime_microsec" { Read::Seconds(-6) } else { standard(name) };
+            let read = if name == "reqtime_microsec" {
+                FieldType::Seconds(-6)
+            } else {
+                standard_type(name)
+            };
             let start = ltsv.count;
             for label in known.map_or(name, |known| known.1).split('|') {
                 ltsv.labels.push(ltsv.count, [label.as_bytes(), b":"].concat());
                 ltsv.count += 1;
             }
-            let time = matches!(read, Read::Time(_));
+            let time = matches!(read, FieldType::Time(_));
             ltsv.fields.push(Field { labels: start..ltsv.count, time });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
@@ -63,7 +67,7 @@ impl Ltsv {
     }
 
     /// The fields, in the order of the spans.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
@@ -82,7 +86,7 @@ impl Ltsv {
         spans: &mut [Span],
         values: &mut [Span],
     ) -> Result<(), Reject> {
-        let start = lead(line);
+        let start = bom_len(line);
         let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let line = &line[..line.len() - blanks.count()];
         let unlabelled = |at| Reject::new(at, "a label, a colon and a value");
@@ -94,13 +98,13 @@ impl Ltsv {
                 at += 1;
                 continue;
             }
-            let known = self.labels.beginning(&line[at..]);
+            let known = self.labels.match_prefix(&line[at..]);
             let colon =
-                known.map_or_else(|| either(line, at, b':', b'\t'), |(_, end)| at + end - 1);
+                known.map_or_else(|| find_either(line, at, b':', b'\t'), |(_, end)| at + end - 1);
             if line.get(colon) != Some(&b':') || !is_labelled(&line[at..], colon - at) {
-                return Err(if blank(line) { empty_line() } else { unlabelled(at) });
+                return Err(if is_blank(line) { empty_line() } else { unlabelled(at) });
             }
-            let end = either(line, colon + 1, b'\t', b'\t');
+            let end = find_either(line, colon + 1, b'\t', b'\t');
             if let Some((known, _)) = known {
                 values[known] = Span::new(colon + 1, end);
             }

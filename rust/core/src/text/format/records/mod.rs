@@ -11,35 +11,35 @@ mod w3c;
 #[cfg(test)]
 mod tests;
 
-use super::names;
-use super::parsed::{Found, Reject};
-use super::read::{Encoding, Read};
+use super::field_type::{Encoding, FieldType};
+use super::parsed::{FoundField, Reject};
+use super::standard_fields;
 use super::template::TemplateError;
 use super::time::TimeFormat;
 
 pub(crate) use delimited::Delimited;
 pub(crate) use json::Json;
 pub(crate) use ltsv::Ltsv;
-pub(crate) use named::RECORDS;
+pub(crate) use named::RECORD_FORMATS;
 pub(crate) use w3c::W3c;
 
 /// The types that a column may be given, as `name:type`.
-const TYPES: &[(&str, Read)] = &[
-    ("text", Read::Text),
-    ("int", Read::Int),
-    ("float", Read::Float),
-    ("s", Read::Seconds(0)),
-    ("ms", Read::Seconds(-3)),
-    ("us", Read::Seconds(-6)),
-    ("ns", Read::Seconds(-9)),
-    ("iso", Read::Time(TimeFormat::Iso)),
-    ("epoch", Read::Time(TimeFormat::Epoch(0))),
-    ("epoch_ms", Read::Time(TimeFormat::Epoch(-3))),
-    ("clf", Read::Time(TimeFormat::Clf)),
+const TYPES: &[(&str, FieldType)] = &[
+    ("text", FieldType::Text),
+    ("int", FieldType::Int),
+    ("float", FieldType::Float),
+    ("s", FieldType::Seconds(0)),
+    ("ms", FieldType::Seconds(-3)),
+    ("us", FieldType::Seconds(-6)),
+    ("ns", FieldType::Seconds(-9)),
+    ("iso", FieldType::Time(TimeFormat::Iso)),
+    ("epoch", FieldType::Time(TimeFormat::Epoch(0))),
+    ("epoch_ms", FieldType::Time(TimeFormat::Epoch(-3))),
+    ("clf", FieldType::Time(TimeFormat::Clf)),
 ];
 
 /// Name and type of a column that was written as `name` or `name:type`, at this place of a text.
-fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
+fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateError> {
     let error =
         |start: usize, end: usize, message: String| Err(TemplateError { start, end, message });
     let end = start + written.len();
@@ -51,7 +51,7 @@ fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
         };
         (name, read.clone())
     } else {
-        (written, standard(written))
+        (written, standard_type(written))
     };
     if name.trim().is_empty() {
         return error(
@@ -64,22 +64,22 @@ fn column(written: &str, start: usize) -> Result<(&str, Read), TemplateError> {
 }
 
 /// The type of a name that is the same in all formats; all else is text.
-fn standard(name: &str) -> Read {
-    names::known(name).map_or(Read::Text, |known| known.read.clone())
+fn standard_type(name: &str) -> FieldType {
+    standard_fields::standard_field(name).map_or(FieldType::Text, |known| known.read.clone())
 }
 
-fn found(name: &str, read: Read, encoding: Encoding) -> Found {
-    Found { name: name.into(), read, encoding }
+fn found(name: &str, read: FieldType, encoding: Encoding) -> FoundField {
+    FoundField { name: name.into(), read, encoding }
 }
 
 /// How many bytes a byte-order mark at the beginning has.
-fn lead(line: &[u8]) -> usize {
+fn bom_len(line: &[u8]) -> usize {
     if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
 }
 
 /// Whether there is nothing but blanks.
-fn blank(line: &[u8]) -> bool {
-    line[lead(line)..].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+fn is_blank(line: &[u8]) -> bool {
+    line[bom_len(line)..].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 fn empty_line() -> Reject {

@@ -1,14 +1,14 @@
 //! The formats of records that have a name.
 
-use super::super::named::{Made, Named};
+use super::super::named::{Definition, NamedFormat};
 
 /// The more specific ones first.
-pub(crate) const RECORDS: &[Named] = &[
-    Named {
+pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
+    NamedFormat {
         name: "caddy",
         about: "Caddy 2, JSON",
         example: r#"{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","remote_port":"41342","client_ip":"127.0.0.1","proto":"HTTP/2.0","method":"GET","host":"localhost","uri":"/","headers":{"User-Agent":["curl/7.82.0"],"Accept":["*/*"],"Accept-Encoding":["gzip, deflate, br"]},"tls":{"resumed":false,"version":772,"cipher_suite":4865,"proto":"h2","server_name":"example.com"}},"bytes_read": 0,"user_id":"","duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"],"Content-Encoding":["gzip"],"Content-Type":["text/html; charset=utf-8"],"Vary":["Accept-Encoding"]}}"#,
-        made: Made::Json(&[
+        definition: Definition::Json(&[
             ("host", "request.client_ip|request.remote_ip|request.remote_addr"),
             ("user", "user_id"),
             ("time", "ts!"),
@@ -27,11 +27,11 @@ pub(crate) const RECORDS: &[Named] = &[
         detected: true,
         source: "https://caddyserver.com/docs/logging",
     },
-    Named {
+    NamedFormat {
         name: "traefik-json",
         about: "Traefik 2 and 3, JSON",
         example: r#"{"ClientAddr":"172.16.100.61:49880","ClientHost":"172.16.100.61","ClientPort":"49880","ClientUsername":"-","DownstreamContentSize":19,"DownstreamStatus":404,"Duration":204055,"Overhead":204055,"RequestAddr":"172.16.100.61","RequestContentSize":0,"RequestCount":1,"RequestHost":"172.16.100.61","RequestMethod":"GET","RequestPath":"/","RequestPort":"-","RequestProtocol":"HTTP/1.1","RequestScheme":"http","RetryAttempts":0,"StartLocal":"2021-06-05T04:03:22.742209746Z","StartUTC":"2021-06-05T04:03:22.742209746Z","level":"info","msg":"","time":"2021-06-05T04:03:22Z"}"#,
-        made: Made::Json(&[
+        definition: Definition::Json(&[
             ("host", "ClientHost"),
             ("user", "ClientUsername"),
             ("time", "StartUTC|time"),
@@ -55,11 +55,11 @@ pub(crate) const RECORDS: &[Named] = &[
         detected: true,
         source: "https://doc.traefik.io/traefik/observability/access-logs/",
     },
-    Named {
+    NamedFormat {
         name: "envoy-json",
         about: "Envoy, JSON as Istio and Envoy Gateway have it by default",
         example: r#"{":authority":"10.224.0.5","bytes_received":0,"bytes_sent":896,"connection_termination_details":null,"downstream_local_address":"10.244.1.10:10080","downstream_remote_address":"10.224.0.7:49916","duration":1,"method":"GET","protocol":"HTTP/1.1","requested_server_name":null,"response_code":200,"response_code_details":"via_upstream","response_flags":"-","route_name":"httproute/demo/nginx-route/rule/0/match/0/*","start_time":"2026-05-08T04:08:52.539Z","upstream_cluster":"httproute/demo/nginx-route/rule/0","upstream_host":"10.244.1.95:80","upstream_local_address":"10.244.1.10:60448","upstream_transport_failure_reason":null,"user-agent":"curl/8.5.0","x-envoy-origin-path":"/","x-envoy-upstream-service-time":null,"x-forwarded-for":"10.224.0.7","x-request-id":"8046a128-142c-455e-af0a-cd6c64823e95"}"#,
-        made: Made::Json(&[
+        definition: Definition::Json(&[
             ("host", "downstream_remote_address"),
             ("time", "start_time!"),
             ("method", "method|:method"),
@@ -81,56 +81,56 @@ pub(crate) const RECORDS: &[Named] = &[
         detected: true,
         source: "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage",
     },
-    Named {
+    NamedFormat {
         name: "json",
         about: "any JSON object a line, by the usual names of its fields (nginx with escape=json)",
         example: r#"{"time_local":"06/Nov/2026:10:00:01 +0000","remote_addr":"192.0.2.1","remote_user":"","request":"GET /a?b=1 HTTP/1.1","status":"200","body_bytes_sent":"612","request_time":"0.005","http_referrer":"","http_user_agent":"curl/8.5.0"}"#,
-        made: Made::AnyJson,
+        definition: Definition::AnyJson,
         detected: true,
         source: "https://nginx.org/en/docs/http/ngx_http_log_module.html",
     },
-    Named {
+    NamedFormat {
         name: "cloudfront",
         about: "Amazon CloudFront, standard logs",
         example: "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t200\t-\tMozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20AppleWebKit/537.36%20(KHTML,%20like%20Gecko)%20Chrome/78.0.3904.108%20Safari/537.36\t-\t-\tHit\tSOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td111111abcdef8.cloudfront.net\thttps\t23\t0.001\t-\tTLSv1.2\tECDHE-RSA-AES128-GCM-SHA256\tHit\tHTTP/2.0\t-\t-\t11040\t0.001\tHit\ttext/html\t78\t-\t-",
-        made: Made::CloudFront,
+        definition: Definition::CloudFront,
         detected: true,
         source: "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html",
     },
     w3c("w3c"),
     w3c("iis"),
-    Named {
+    NamedFormat {
         name: "ltsv",
         about: "labels and values with tabs between them",
         example: "host:127.0.0.1\tident:-\tuser:frank\ttime:[10/Oct/2000:13:55:36 -0700]\treq:GET /apache_pb.gif HTTP/1.0\tstatus:200\tsize:2326\treferer:http://www.example.com/start.html\tua:Mozilla/4.08 [en] (Win98; I ;Nav)",
-        made: Made::Ltsv,
+        definition: Definition::Ltsv,
         detected: true,
         source: "http://ltsv.org/",
     },
-    Named {
+    NamedFormat {
         name: "csv",
         about: "columns with commas between them, named by the first line or by csv:NAME,NAME",
         example: "time,device,temperature\n2026-11-06T10:00:01Z,cellar,11.5",
-        made: Made::Delimited(b','),
+        definition: Definition::Delimited(b','),
         detected: false,
         source: "https://www.rfc-editor.org/rfc/rfc4180",
     },
-    Named {
+    NamedFormat {
         name: "tsv",
         about: "columns with tabs between them, named by the first line or by tsv:NAME,NAME",
         example: "time\tdevice\ttemperature\n2026-11-06T10:00:01Z\tcellar\t11.5",
-        made: Made::Delimited(b'\t'),
+        definition: Definition::Delimited(b'\t'),
         detected: false,
         source: "https://www.rfc-editor.org/rfc/rfc4180",
     },
 ];
 
-const fn w3c(name: &'static str) -> Named {
-    Named {
+const fn w3c(name: &'static str) -> NamedFormat {
+    NamedFormat {
         name,
         about: "IIS and others, columns named by #Fields: lines",
         example: "#Fields: date time c-ip cs-username s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n2002-05-02 17:42:15 172.22.255.255 - 172.30.255.255 80 GET /images/picture.jpg - 200 Mozilla/4.0+(compatible;MSIE+5.5;+Windows+2000+Server)",
-        made: Made::W3c,
+        definition: Definition::W3c,
         // Once only: what w3c accepts, iis does.
         detected: name.len() == 3 && name.as_bytes()[0] == b'w',
         source: "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-server-2003/cc738725(v=ws.10)",

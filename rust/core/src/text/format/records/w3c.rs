@@ -5,12 +5,12 @@
 //! `+` for a blank in a value; others quote such values. CloudFront has tabs between them and
 //! escapes with `%HH`; its durations are seconds, those of IIS are milliseconds.
 
-use super::super::names;
-use super::super::parsed::{Found, Line, Reject, Span};
-use super::super::read::{Encoding, Read};
+use super::super::field_type::{Encoding, FieldType};
+use super::super::parsed::{FoundField, LineKind, Reject, Span};
+use super::super::standard_fields;
 use super::super::time::TimeFormat;
-use super::find::either;
-use super::{blank, empty_line, found, lead};
+use super::find::find_either;
+use super::{bom_len, empty_line, found, is_blank};
 use crate::ground::Kind;
 
 /// The columns of a standard log of CloudFront, in their order. New ones came at the end.
@@ -23,28 +23,28 @@ pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-
     sc-range-start sc-range-end";
 
 /// How many columns the oldest logs of CloudFront had.
-const FEWEST: usize = 12;
+const MIN_COLUMNS: usize = 12;
 
 /// The format, with its columns as far as they are known.
 #[derive(Clone, Debug)]
 pub(crate) struct W3c {
-    found: Vec<Found>,
-    writer: Writer,
-    columns: Columns,
+    found: Vec<FoundField>,
+    producer: Producer,
+    columns: ColumnSource,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writer {
+enum Producer {
     Iis,
     CloudFront,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Columns {
+enum ColumnSource {
     /// No line named them.
     Unknown,
     /// None did, but they are those that the writer documents.
-    Usual,
+    Default,
     /// A line named them.
     Named,
 }
@@ -52,52 +52,52 @@ enum Columns {
 impl W3c {
     /// Logs in which a line names the columns before there is anything else.
     pub(crate) fn new() -> Self {
-        Self { found: Vec::new(), writer: Writer::Iis, columns: Columns::Unknown }
+        Self { found: Vec::new(), producer: Producer::Iis, columns: ColumnSource::Unknown }
     }
 
     /// Logs of CloudFront, with its columns where no line names them.
     pub(crate) fn cloudfront() -> Self {
-        let found = columns(Writer::CloudFront, CLOUDFRONT.as_bytes());
-        Self { found, writer: Writer::CloudFront, columns: Columns::Usual }
+        let found = columns(Producer::CloudFront, CLOUDFRONT.as_bytes());
+        Self { found, producer: Producer::CloudFront, columns: ColumnSource::Default }
     }
 
     /// The same format with the columns that this line names, if it names any.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
-        let text = &line[lead(line)..];
+        let text = &line[bom_len(line)..];
         let (directive, names) = text.split_at_checked(b"#Fields:".len())?;
         if !directive.eq_ignore_ascii_case(b"#Fields:") {
             return None;
         }
         let edge = words(names).any(|name| name.starts_with(b"x-edge-"));
-        let writer = if edge { Writer::CloudFront } else { self.writer };
-        let found = columns(writer, names);
-        (!found.is_empty()).then_some(Self { found, writer, columns: Columns::Named })
+        let producer = if edge { Producer::CloudFront } else { self.producer };
+        let found = columns(producer, names);
+        (!found.is_empty()).then_some(Self { found, producer, columns: ColumnSource::Named })
     }
 
     /// The fields, in the order of the spans; none as long as no line named them.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
     /// Finds the fields of a line, or sees that it is one about the log.
-    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
-        if blank(line) {
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
+        if is_blank(line) {
             return Err(empty_line());
         }
-        let start = lead(line);
+        let start = bom_len(line);
         if line.get(start) == Some(&b'#') {
-            return Ok(Line::Header);
+            return Ok(LineKind::Header);
         }
-        if self.columns == Columns::Unknown {
+        if self.columns == ColumnSource::Unknown {
             return Err(Reject::new(start, "a #Fields: line before this one"));
         }
         let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let line = &line[..line.len() - blanks.count()];
-        match self.writer {
-            Writer::Iis => between_blanks(line, start, spans)?,
-            Writer::CloudFront => between_tabs(line, start, spans, self.columns)?,
+        match self.producer {
+            Producer::Iis => between_blanks(line, start, spans)?,
+            Producer::CloudFront => between_tabs(line, start, spans, self.columns)?,
         }
-        Ok(Line::Fields)
+        Ok(LineKind::Fields)
     }
 }
 
@@ -106,22 +106,24 @@ fn between_tabs(
     line: &[u8],
     start: usize,
     spans: &mut [Span],
-    columns: Columns,
+    columns: ColumnSource,
 ) -> Result<(), Reject> {
     let mut next = Some(start);
     let mut count = 0;
     for span in &mut *spans {
         *span = Span::NONE;
         let Some(start) = next else { continue };
-        let end = either(line, start, b'\t', b'\t');
+        let end = find_either(line, start, b'\t', b'\t');
         *span = Span::new(start, end);
         next = (end < line.len()).then_some(end + 1);
         count += 1;
     }
     match (columns, next) {
         // What was not named is from older times or from newer ones.
-        (Columns::Usual, _) if count >= FEWEST => Ok(()),
-        (Columns::Usual, _) => Err(Reject::new(line.len(), "the columns of CloudFront, with tabs")),
+        (ColumnSource::Default, _) if count >= MIN_COLUMNS => Ok(()),
+        (ColumnSource::Default, _) => {
+            Err(Reject::new(line.len(), "the columns of CloudFront, with tabs"))
+        }
         (_, Some(at)) => Err(Reject::new(at - 1, NO_MORE)),
         (_, None) if count < spans.len() => Err(Reject::new(line.len(), AS_MANY)),
         (_, None) => Ok(()),
@@ -172,7 +174,7 @@ fn split_words(
                 closable = at;
             }
         }
-        let end = end.unwrap_or_else(|| either(line, at, b' ', b'\t'));
+        let end = end.unwrap_or_else(|| find_either(line, at, b' ', b'\t'));
         *span = match &line[at..end] {
             [b'"', .., b'"'] => Span::new(at + 1, end - 1),
             _ => Span::new(at, end),
@@ -186,7 +188,7 @@ fn split_words(
 /// behind it. Two quotes are one and close nothing.
 fn closing(line: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let quote = either(line, at, b'"', b'"');
+        let quote = find_either(line, at, b'"', b'"');
         if quote == line.len() {
             return None;
         }
@@ -209,22 +211,22 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty())
 }
 
-fn columns(writer: Writer, names: &[u8]) -> Vec<Found> {
+fn columns(producer: Producer, names: &[u8]) -> Vec<FoundField> {
     let host = words(names).any(|name| name.eq_ignore_ascii_case(b"x-host-header"));
     let date = words(names).any(|name| name.eq_ignore_ascii_case(b"date"));
     let of_name = |name| {
         let name = String::from_utf8_lossy(name);
         // The domain of the distribution is no virtual host where the Host header is there too.
         if host && name.eq_ignore_ascii_case("cs(Host)") {
-            return found(&name, Read::Text, Encoding::Percent);
+            return found(&name, FieldType::Text, Encoding::Percent);
         }
-        column(writer, &name, date)
+        column(producer, &name, date)
     };
     words(names).map(of_name).collect()
 }
 
 /// A column by the name that a `#Fields:` line gives it.
-fn column(writer: Writer, written: &str, date: bool) -> Found {
+fn column(producer: Producer, written: &str, date: bool) -> FoundField {
     let lower = written.to_ascii_lowercase();
     let name = match lower.as_str() {
         "c-ip" => "host",
@@ -249,24 +251,25 @@ fn column(writer: Writer, written: &str, date: bool) -> Found {
         "x-edge-request-id" => "request_id",
         _ => written,
     };
-    let strftime = |text: &str| Read::Time(TimeFormat::Strftime(text.into()));
+    let strftime = |text: &str| FieldType::Time(TimeFormat::Strftime(text.into()));
     let read = match lower.as_str() {
         "date" => strftime("%Y-%m-%d"),
         "time" => strftime("%H:%M:%S"),
-        "timestamp" if !date => Read::Time(TimeFormat::Epoch(0)),
-        "timestamp(ms)" if !date => Read::Time(TimeFormat::Epoch(-3)),
-        "time-taken" if writer == Writer::Iis => Read::Seconds(-3),
-        "time-to-first-byte" | "origin-fbl" | "origin-lbl" => Read::Seconds(0),
+        "timestamp" if !date => FieldType::Time(TimeFormat::Epoch(0)),
+        "timestamp(ms)" if !date => FieldType::Time(TimeFormat::Epoch(-3)),
+        "time-taken" if producer == Producer::Iis => FieldType::Seconds(-3),
+        "time-to-first-byte" | "origin-fbl" | "origin-lbl" => FieldType::Seconds(0),
         "sc-substatus" | "sc-win32-status" | "c-port" | "sc-content-len" | "sc-range-start"
-        | "sc-range-end" => Read::Int,
-        _ => names::known(name).map_or(Read::Text, |known| known.read.clone()),
+        | "sc-range-end" => FieldType::Int,
+        _ => standard_fields::standard_field(name)
+            .map_or(FieldType::Text, |known| known.read.clone()),
     };
     // Paths, queries and addresses of pages are as they were sent, as in all formats.
     let sent = matches!(name, "path" | "query" | "url" | "referer") || read.kind() != Kind::Text;
-    let encoding = match writer {
+    let encoding = match producer {
         _ if sent => Encoding::Raw,
-        Writer::Iis => Encoding::Plus,
-        Writer::CloudFront => Encoding::Percent,
+        Producer::Iis => Encoding::Plus,
+        Producer::CloudFront => Encoding::Percent,
     };
     found(name, read, encoding)
 }

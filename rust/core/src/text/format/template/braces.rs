@@ -8,8 +8,8 @@
 //! stands in the line.
 
 use super::{Part, Slot, Syntax, Template, TemplateError};
-use crate::text::format::names;
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
+use crate::text::format::standard_fields;
 use crate::text::format::time::TimeFormat;
 
 /// The types that a field can be said to have.
@@ -147,15 +147,16 @@ impl Compiler<'_> {
         self.template.parts.iter().any(is_it)
     }
 
-    fn untyped(&mut self, name: &str) -> (Syntax, Read) {
-        let read = names::known(name).map_or(Read::Text, |known| known.read.clone());
+    fn untyped(&mut self, name: &str) -> (Syntax, FieldType) {
+        let read = standard_fields::standard_field(name)
+            .map_or(FieldType::Text, |known| known.read.clone());
         let syntax = match &read {
-            Read::Request => Syntax::Free,
-            Read::Text | Read::Verbatim => {
+            FieldType::Request => Syntax::Free,
+            FieldType::Text | FieldType::Verbatim => {
                 self.untyped.push(self.template.parts.len());
                 Syntax::Word
             }
-            Read::Int if name == "status" => Syntax::Status,
+            FieldType::Int if name == "status" => Syntax::Status,
             read => syntax_of(name, read),
         };
         (syntax, read)
@@ -166,24 +167,24 @@ impl Compiler<'_> {
         name: &str,
         kind: &str,
         length: usize,
-    ) -> Result<(Syntax, Read), TemplateError> {
+    ) -> Result<(Syntax, FieldType), TemplateError> {
         let time = kind.strip_prefix("time(").map(|text| text.strip_suffix(')'));
         let read = match (kind, time) {
-            ("word", _) => return Ok((Syntax::Word, Read::Text)),
-            ("text", _) if name == "request" => return Ok((Syntax::Free, Read::Request)),
-            ("text", _) => return Ok((Syntax::Free, Read::Text)),
-            ("int", _) => Read::Int,
-            ("float", _) => Read::Float,
-            ("s", _) => Read::Seconds(0),
-            ("ms", _) => Read::Seconds(-3),
-            ("us", _) => Read::Seconds(-6),
-            ("ns", _) => Read::Seconds(-9),
-            ("clf", _) => Read::Time(TimeFormat::Clf),
-            ("iso", _) => Read::Time(TimeFormat::Iso),
-            ("epoch", _) => Read::Time(TimeFormat::Epoch(0)),
-            ("epoch_ms", _) => Read::Time(TimeFormat::Epoch(-3)),
+            ("word", _) => return Ok((Syntax::Word, FieldType::Text)),
+            ("text", _) if name == "request" => return Ok((Syntax::Free, FieldType::Request)),
+            ("text", _) => return Ok((Syntax::Free, FieldType::Text)),
+            ("int", _) => FieldType::Int,
+            ("float", _) => FieldType::Float,
+            ("s", _) => FieldType::Seconds(0),
+            ("ms", _) => FieldType::Seconds(-3),
+            ("us", _) => FieldType::Seconds(-6),
+            ("ns", _) => FieldType::Seconds(-9),
+            ("clf", _) => FieldType::Time(TimeFormat::Clf),
+            ("iso", _) => FieldType::Time(TimeFormat::Iso),
+            ("epoch", _) => FieldType::Time(TimeFormat::Epoch(0)),
+            ("epoch_ms", _) => FieldType::Time(TimeFormat::Epoch(-3)),
             (_, Some(Some(text))) if text.contains('%') => {
-                Read::Time(TimeFormat::Strftime(text.into()))
+                FieldType::Time(TimeFormat::Strftime(text.into()))
             }
             (_, Some(Some(_))) => {
                 return Err(
@@ -226,16 +227,20 @@ impl Compiler<'_> {
 }
 
 /// What a field looks like by its type.
-fn syntax_of(name: &str, read: &Read) -> Syntax {
+fn syntax_of(name: &str, read: &FieldType) -> Syntax {
     match read {
-        Read::Time(_) => Syntax::Time,
+        FieldType::Time(_) => Syntax::Time,
         // Of several upstreams nginx lists each.
-        Read::Int | Read::Float | Read::Seconds(_) if name.starts_with("upstream_") => {
+        FieldType::Int | FieldType::Float | FieldType::Seconds(_)
+            if name.starts_with("upstream_") =>
+        {
             Syntax::Numbers
         }
-        Read::Int => Syntax::Int,
-        Read::Float | Read::Seconds(_) => Syntax::Number,
-        Read::Verbatim | Read::Text | Read::Request | Read::Query => Syntax::Word,
+        FieldType::Int => Syntax::Int,
+        FieldType::Float | FieldType::Seconds(_) => Syntax::Number,
+        FieldType::Verbatim | FieldType::Text | FieldType::Request | FieldType::Query => {
+            Syntax::Word
+        }
     }
 }
 
@@ -276,12 +281,12 @@ mod tests {
         Part::Literal(text.into())
     }
 
-    fn field(name: &str, syntax: Syntax, read: Read, written: (usize, usize)) -> Part {
+    fn field(name: &str, syntax: Syntax, read: FieldType, written: (usize, usize)) -> Part {
         Part::Field(Slot { name: name.to_owned(), syntax, read, written })
     }
 
     /// Shape and type of a template's only field.
-    fn only(text: &str) -> (Syntax, Read) {
+    fn only(text: &str) -> (Syntax, FieldType) {
         let template = compile(text).unwrap();
         let mut slots = template.parts.into_iter().filter_map(|part| match part {
             Part::Field(slot) => Some((slot.syntax, slot.read)),
@@ -296,11 +301,11 @@ mod tests {
     fn a_template_is_literals_and_fields() {
         let template = compile(r#"{host} "{request}"{?} {{{x:ms}}}{...}"#).unwrap();
         let parts = [
-            field("host", Syntax::Word, Read::Text, (0, 6)),
+            field("host", Syntax::Word, FieldType::Text, (0, 6)),
             literal(" \""),
-            field("request", Syntax::Free, Read::Request, (8, 17)),
+            field("request", Syntax::Free, FieldType::Request, (8, 17)),
             literal("\" {"),
-            field("x", Syntax::Number, Read::Seconds(-3), (24, 30)),
+            field("x", Syntax::Number, FieldType::Seconds(-3), (24, 30)),
             literal("}"),
         ];
         assert_eq!(template, Template { parts: parts.into(), open: true, ends: vec![3] });
@@ -309,18 +314,18 @@ mod tests {
     #[test]
     fn a_name_has_its_usual_type_and_others_are_words() {
         for (text, expected) in [
-            ("{host}", (Syntax::Word, Read::Text)),
-            ("{whatever}", (Syntax::Word, Read::Text)),
-            ("\"{agent}\"", (Syntax::Free, Read::Text)),
-            ("\"{whatever}\"", (Syntax::Free, Read::Text)),
-            ("\"{whatever:word}\"", (Syntax::Word, Read::Text)),
-            ("[{agent}]", (Syntax::Word, Read::Text)),
-            ("{status}", (Syntax::Status, Read::Int)),
-            ("{size}", (Syntax::Int, Read::Int)),
-            ("{request}", (Syntax::Free, Read::Request)),
-            ("{request_time}", (Syntax::Number, Read::Seconds(0))),
-            ("{upstream_time}", (Syntax::Numbers, Read::Seconds(0))),
-            ("{time}", (Syntax::Time, Read::Time(TimeFormat::Any))),
+            ("{host}", (Syntax::Word, FieldType::Text)),
+            ("{whatever}", (Syntax::Word, FieldType::Text)),
+            ("\"{agent}\"", (Syntax::Free, FieldType::Text)),
+            ("\"{whatever}\"", (Syntax::Free, FieldType::Text)),
+            ("\"{whatever:word}\"", (Syntax::Word, FieldType::Text)),
+            ("[{agent}]", (Syntax::Word, FieldType::Text)),
+            ("{status}", (Syntax::Status, FieldType::Int)),
+            ("{size}", (Syntax::Int, FieldType::Int)),
+            ("{request}", (Syntax::Free, FieldType::Request)),
+            ("{request_time}", (Syntax::Number, FieldType::Seconds(0))),
+            ("{upstream_time}", (Syntax::Numbers, FieldType::Seconds(0))),
+            ("{time}", (Syntax::Time, FieldType::Time(TimeFormat::Any))),
         ] {
             assert_eq!(only(text), expected, "{text}");
         }
@@ -329,23 +334,23 @@ mod tests {
     #[test]
     fn a_type_can_be_said() {
         for (text, expected) in [
-            ("{x:word}", (Syntax::Word, Read::Text)),
-            ("{x:text}", (Syntax::Free, Read::Text)),
-            ("{:text}", (Syntax::Free, Read::Text)),
-            ("{x:int}", (Syntax::Int, Read::Int)),
-            ("{x:float}", (Syntax::Number, Read::Float)),
-            ("{x:s}", (Syntax::Number, Read::Seconds(0))),
-            ("{x:ms}", (Syntax::Number, Read::Seconds(-3))),
-            ("{x:us}", (Syntax::Number, Read::Seconds(-6))),
-            ("{x:ns}", (Syntax::Number, Read::Seconds(-9))),
-            ("{upstream_x:ms}", (Syntax::Numbers, Read::Seconds(-3))),
-            ("{x:clf}", (Syntax::Time, Read::Time(TimeFormat::Clf))),
-            ("{x:iso}", (Syntax::Time, Read::Time(TimeFormat::Iso))),
-            ("{x:epoch}", (Syntax::Time, Read::Time(TimeFormat::Epoch(0)))),
-            ("{x:epoch_ms}", (Syntax::Time, Read::Time(TimeFormat::Epoch(-3)))),
+            ("{x:word}", (Syntax::Word, FieldType::Text)),
+            ("{x:text}", (Syntax::Free, FieldType::Text)),
+            ("{:text}", (Syntax::Free, FieldType::Text)),
+            ("{x:int}", (Syntax::Int, FieldType::Int)),
+            ("{x:float}", (Syntax::Number, FieldType::Float)),
+            ("{x:s}", (Syntax::Number, FieldType::Seconds(0))),
+            ("{x:ms}", (Syntax::Number, FieldType::Seconds(-3))),
+            ("{x:us}", (Syntax::Number, FieldType::Seconds(-6))),
+            ("{x:ns}", (Syntax::Number, FieldType::Seconds(-9))),
+            ("{upstream_x:ms}", (Syntax::Numbers, FieldType::Seconds(-3))),
+            ("{x:clf}", (Syntax::Time, FieldType::Time(TimeFormat::Clf))),
+            ("{x:iso}", (Syntax::Time, FieldType::Time(TimeFormat::Iso))),
+            ("{x:epoch}", (Syntax::Time, FieldType::Time(TimeFormat::Epoch(0)))),
+            ("{x:epoch_ms}", (Syntax::Time, FieldType::Time(TimeFormat::Epoch(-3)))),
             (
                 "{x:time(%d/%b %H:%M)}",
-                (Syntax::Time, Read::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
+                (Syntax::Time, FieldType::Time(TimeFormat::Strftime("%d/%b %H:%M".into()))),
             ),
         ] {
             assert_eq!(only(text), expected, "{text}");

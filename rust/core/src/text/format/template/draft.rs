@@ -1,6 +1,6 @@
 //! A template while it is compiled out of a pasted format.
 
-use super::super::read::Read;
+use super::super::field_type::FieldType;
 use super::super::time::TimeFormat;
 use super::caret::printable;
 use super::meaning::{self, Meaning};
@@ -12,7 +12,7 @@ pub(crate) enum Pasted {
     /// Literals and fields.
     Template(Template),
     /// A JSON object a line: the names of its fields, the paths where they are, how they are read.
-    Json(Vec<(String, Vec<String>, Read)>),
+    Json(Vec<(String, Vec<String>, FieldType)>),
 }
 
 /// More fields than anybody logs; names are given to each by a look at all others.
@@ -232,7 +232,9 @@ pub(super) fn too_many(place: (usize, usize)) -> TemplateError {
 
 /// One meaning for two parts of a time without anything between them.
 fn joined(first: &Meaning, second: &Meaning) -> Option<Meaning> {
-    let (Read::Time(before), Read::Time(behind)) = (&first.read, &second.read) else { return None };
+    let (FieldType::Time(before), FieldType::Time(behind)) = (&first.read, &second.read) else {
+        return None;
+    };
     if first.standard != second.standard || first.syntax != second.syntax {
         return None;
     }
@@ -248,5 +250,5 @@ fn joined(first: &Meaning, second: &Meaning) -> Option<Meaning> {
         }
         _ => return None,
     };
-    Some(Meaning { read: Read::Time(format), ..first.clone() })
+    Some(Meaning { read: FieldType::Time(format), ..first.clone() })
 }

@@ -1,7 +1,7 @@
 //! What a directive or a variable means, and the name its field gets in a format.
 
-use super::super::names;
-use super::super::read::Read;
+use super::super::field_type::FieldType;
+use super::super::standard_fields;
 use super::super::time::TimeFormat;
 use super::Syntax;
 
@@ -17,23 +17,23 @@ pub(super) struct Meaning {
     /// The syntax of its text.
     pub(super) syntax: Syntax,
     /// How its text is read.
-    pub(super) read: Read,
+    pub(super) read: FieldType,
 }
 
 impl Meaning {
     /// A meaning without a shared name.
-    pub(super) fn own(own: impl Into<String>, syntax: Syntax, read: Read) -> Self {
+    pub(super) fn own(own: impl Into<String>, syntax: Syntax, read: FieldType) -> Self {
         Self { standard: "", rank: 0, own: own.into(), syntax, read }
     }
 
     /// Free text with a name of its own.
     pub(super) fn text(own: impl Into<String>) -> Self {
-        Self::own(own, Syntax::Free, Read::Text)
+        Self::own(own, Syntax::Free, FieldType::Text)
     }
 
     /// Text that is matched and skipped.
     pub(super) fn skipped(syntax: Syntax) -> Self {
-        Self::own("", syntax, Read::Text)
+        Self::own("", syntax, FieldType::Text)
     }
 }
 
@@ -64,11 +64,11 @@ pub(super) fn assign_names(meanings: &mut [Meaning]) -> Vec<String> {
             // An incomplete time alone cannot be parsed, so it is text, with as many words as its
             // format has.
             let has_blanks = |text: &str| text.contains([' ', '\t']);
-            if matches!(&meanings[index].read, Read::Time(TimeFormat::Strftime(text)) if has_blanks(text))
+            if matches!(&meanings[index].read, FieldType::Time(TimeFormat::Strftime(text)) if has_blanks(text))
             {
                 meanings[index].syntax = Syntax::Free;
             }
-            meanings[index].read = Read::Text;
+            meanings[index].read = FieldType::Text;
         }
         names.push(name);
     }
@@ -96,7 +96,7 @@ fn has_whole(meanings: &[Meaning], standard: &str) -> bool {
 fn unused_name(names: &[String], meanings: &[Meaning], own: &str) -> String {
     let is_taken = |name: &str| {
         names.iter().any(|taken| taken == name)
-            || names::known(name).is_some()
+            || standard_fields::standard_field(name).is_some()
             || meanings.iter().any(|meaning| meaning.standard == name)
     };
     if !is_taken(own) {
@@ -115,7 +115,7 @@ fn times(meanings: &[Meaning]) -> Vec<bool> {
     let parts: Vec<Option<TimeParts>> = meanings
         .iter()
         .map(|meaning| match (&meaning.read, meaning.standard) {
-            (Read::Time(format), "time") => Some(TimeParts::of(format)),
+            (FieldType::Time(format), "time") => Some(TimeParts::of(format)),
             _ => None,
         })
         .collect();
@@ -129,8 +129,8 @@ fn times(meanings: &[Meaning]) -> Vec<bool> {
     parts.iter().enumerate().map(|(index, has)| index == best || has.is_some_and(adds)).collect()
 }
 
-fn is_complete(read: &Read) -> bool {
-    matches!(read, Read::Time(format) if TimeParts::of(format).is_complete())
+fn is_complete(read: &FieldType) -> bool {
+    matches!(read, FieldType::Time(format) if TimeParts::of(format).is_complete())
 }
 
 /// The parts of a timestamp that a time format contains: a bit set of the constants below.

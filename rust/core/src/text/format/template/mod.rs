@@ -19,7 +19,7 @@ mod testing;
 
 pub(crate) use matcher::{Matcher, is_combined};
 
-use super::read::Read;
+use super::field_type::FieldType;
 
 /// A format as a sequence of parts, whatever language it was written in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) struct Slot {
     /// What its text may look like.
     pub(crate) syntax: Syntax,
     /// How its text is read.
-    pub(crate) read: Read,
+    pub(crate) read: FieldType,
     /// Where in the text of the template it was written, in bytes: start and end.
     pub(crate) written: (usize, usize),
 }

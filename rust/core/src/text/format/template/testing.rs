@@ -1,6 +1,6 @@
 //! What the tests of the compilers share.
 
-use super::super::read::Read;
+use super::super::field_type::FieldType;
 use super::super::time::TimeFormat;
 use super::{Part, Slot, Template, TemplateError};
 
@@ -19,11 +19,11 @@ pub(super) fn field(slot: &Slot) -> String {
     format!("{}:{:?}:{}", slot.name, slot.syntax, read(&slot.read))
 }
 
-pub(super) fn read(read: &Read) -> String {
+pub(super) fn read(read: &FieldType) -> String {
     match read {
-        Read::Time(TimeFormat::Strftime(text)) => format!("time({text})"),
-        Read::Time(format) => format!("{format:?}").to_lowercase(),
-        Read::Seconds(power) => format!("seconds({power})"),
+        FieldType::Time(TimeFormat::Strftime(text)) => format!("time({text})"),
+        FieldType::Time(format) => format!("{format:?}").to_lowercase(),
+        FieldType::Seconds(power) => format!("seconds({power})"),
         other => format!("{other:?}").to_lowercase(),
     }
 }

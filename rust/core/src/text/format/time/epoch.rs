@@ -4,7 +4,7 @@ use super::SECOND;
 use super::digits::{digit, leading_number, long_number};
 
 /// More digits than this a number in range cannot have before its microseconds end.
-const MOST_DIGITS: u32 = 19;
+const MAX_DIGITS: u32 = 19;
 
 /// The microseconds that a decimal number is, in seconds times ten to this power. What is finer is
 /// cut off.
@@ -88,7 +88,7 @@ impl Number {
         {
             *rest = after;
             self.any = true;
-            if self.kept == MOST_DIGITS {
+            if self.kept == MAX_DIGITS {
                 // Not held: it is below a microsecond, or the number out of range.
                 self.scale = self.scale.saturating_add(step + 1);
                 continue;

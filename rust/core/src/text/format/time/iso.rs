@@ -1,17 +1,17 @@
 //! ISO 8601, as RFC 3339 has it and programs write it.
 
 use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal, zone};
-use super::moment::Moment;
+use super::time_parts::TimeParts;
 
 /// Takes a date, a time of day, or both into the moment.
-pub(super) fn read(text: &[u8], moment: &mut Moment) -> Option<()> {
+pub(super) fn read(text: &[u8], parts: &mut TimeParts) -> Option<()> {
     let mut rest = text;
     if text.get(2) != Some(&b':') {
         let (&date, after) = rest.split_first_chunk::<10>()?;
         let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
         let [century, year, month, day] = four_pairs([y1, y2, y3, y4, m1, m2, d1, d2])?;
-        moment.year = Some(century * 100 + year);
-        [moment.month, moment.day] = [month, day];
+        parts.year = Some(century * 100 + year);
+        [parts.month, parts.day] = [month, day];
         rest = after;
         let Some((mark, after)) = rest.split_first() else { return Some(()) };
         if !matches!(mark, b'T' | b't' | b' ') {
@@ -19,31 +19,31 @@ pub(super) fn read(text: &[u8], moment: &mut Moment) -> Option<()> {
         }
         rest = after;
     }
-    time_of_day(&mut rest, moment)?;
+    time_of_day(&mut rest, parts)?;
     let blanks = blanks(&mut rest);
     if blanks > 0 || !rest.is_empty() {
-        moment.offset = zone(&mut rest)?;
+        parts.offset = zone(&mut rest)?;
     }
     rest.is_empty().then_some(())
 }
 
 /// `hh:mm`, `hh:mm:ss`, and that with a fraction.
-fn time_of_day(rest: &mut &[u8], moment: &mut Moment) -> Option<()> {
+fn time_of_day(rest: &mut &[u8], parts: &mut TimeParts) -> Option<()> {
     if let Some((&text, after)) = rest.split_first_chunk::<8>()
         && let Some(time) = clock(text)
     {
         *rest = after;
-        [moment.minute, moment.second] = [time[1], time[2]];
-        moment.hour = Some(time[0]);
+        [parts.minute, parts.second] = [time[1], time[2]];
+        parts.hour = Some(time[0]);
         if let [b'.' | b',', after @ ..] = rest {
             *rest = after;
-            moment.fraction = Some(fraction(rest, 1, 9)?);
+            parts.fraction = Some(fraction(rest, 1, 9)?);
         }
         return Some(());
     }
-    moment.hour = Some(exactly::<2>(rest)?);
+    parts.hour = Some(exactly::<2>(rest)?);
     literal(rest, b':')?;
-    moment.minute = exactly::<2>(rest)?;
+    parts.minute = exactly::<2>(rest)?;
     Some(())
 }
 
@@ -53,9 +53,9 @@ mod tests {
     use crate::text::format::time::SECOND;
 
     fn micros(text: &str) -> Option<i64> {
-        let mut moment = Moment::default();
-        read(text.as_bytes(), &mut moment)?;
-        moment.micros()
+        let mut parts = TimeParts::default();
+        read(text.as_bytes(), &mut parts)?;
+        parts.micros()
     }
 
     #[test]

@@ -10,19 +10,19 @@ mod clf;
 mod digits;
 mod epoch;
 mod iso;
-mod moment;
 mod names;
-mod pattern;
+mod strftime;
 #[cfg(test)]
 mod tests;
-mod timer;
+mod time_parser;
+mod time_parts;
 
 pub use calendar::write_iso;
 pub(super) use clf::parse;
 pub(super) use epoch::{
     read as read_epoch, read_leading as read_leading_epoch, unit_of as unit_of_epoch,
 };
-pub(crate) use timer::Timer;
+pub(crate) use time_parser::TimeParser;
 
 use crate::ground::{MAX_TIME, SECOND};
 

@@ -2,12 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn timer(formats: &[TimeFormat]) -> Timer {
-    Timer::new(formats).unwrap()
+fn time_parser(formats: &[TimeFormat]) -> TimeParser {
+    TimeParser::new(formats).unwrap()
 }
 
 fn one(format: TimeFormat, text: &str) -> Option<i64> {
-    timer(&[format]).read([Some(text.as_bytes())].into_iter())
+    time_parser(&[format]).read([Some(text.as_bytes())].into_iter())
 }
 
 fn pattern(text: &str) -> TimeFormat {
@@ -15,7 +15,7 @@ fn pattern(text: &str) -> TimeFormat {
 }
 
 fn in_parts(formats: &[TimeFormat], parts: &[&str]) -> Option<i64> {
-    timer(formats).read(parts.iter().map(|part| Some(part.as_bytes())))
+    time_parser(formats).read(parts.iter().map(|part| Some(part.as_bytes())))
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn a_time_may_stand_in_several_parts() {
 
 #[test]
 fn a_part_that_is_missing_makes_it_no_time() {
-    let timer = timer(&[TimeFormat::Iso, TimeFormat::Iso]);
+    let time_parser = time_parser(&[TimeFormat::Iso, TimeFormat::Iso]);
     let date: Option<&[u8]> = Some(b"2015-05-17");
-    assert_eq!(timer.read([date, None].into_iter()), None);
-    assert_eq!(timer.read([date].into_iter()), None);
-    assert_eq!(timer.read([date, Some(b"-")].into_iter()), None);
-    assert_eq!(timer.read([date, Some(b"00:00")].into_iter()), Some(1_431_820_800 * SECOND));
+    assert_eq!(time_parser.read([date, None].into_iter()), None);
+    assert_eq!(time_parser.read([date].into_iter()), None);
+    assert_eq!(time_parser.read([date, Some(b"-")].into_iter()), None);
+    assert_eq!(time_parser.read([date, Some(b"00:00")].into_iter()), Some(1_431_820_800 * SECOND));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_cannot_be_compiled_says_where_and_what_to_write() {
         ("yyyy-MM-dd", 0, "no part of a time; write one as for strptime, such as %Y-%m-%d"),
         ("", 0, "no part of a time"),
     ] {
-        let (part, at, message) = Timer::new(&[TimeFormat::Clf, pattern(text)]).unwrap_err();
+        let (part, at, message) = TimeParser::new(&[TimeFormat::Clf, pattern(text)]).unwrap_err();
         assert_eq!((part, at), (1, byte), "{text:?}");
         assert!(message.starts_with(mend), "{text:?}: {message}");
     }
@@ -218,7 +218,7 @@ proptest! {
         let mut text = Vec::new();
         write_iso(micros, &mut text);
         for format in [TimeFormat::Iso, TimeFormat::Any] {
-            prop_assert_eq!(timer(&[format]).read([Some(&text[..])].into_iter()), Some(micros));
+            prop_assert_eq!(time_parser(&[format]).read([Some(&text[..])].into_iter()), Some(micros));
         }
     }
 
@@ -236,16 +236,16 @@ proptest! {
         formats in prop::collection::vec(any_timer(), 1..3),
         texts in prop::collection::vec("[ -~]{0,30}|[0-9:/TZ.,+ -]{0,30}", 2),
     ) {
-        if let Ok(timer) = Timer::new(&formats) {
-            let read = timer.read(texts.iter().map(|text| Some(text.as_bytes())));
+        if let Ok(time_parser) = TimeParser::new(&formats) {
+            let read = time_parser.read(texts.iter().map(|text| Some(text.as_bytes())));
             prop_assert!(read.is_none_or(|micros| micros.abs() <= MAX_TIME));
         }
     }
 
     #[test]
     fn bytes_of_any_kind_are_read_or_not(format in any_timer(), text in any::<Vec<u8>>()) {
-        if let Ok(timer) = Timer::new(&[format]) {
-            let read = timer.read([Some(&text[..])].into_iter());
+        if let Ok(time_parser) = TimeParser::new(&[format]) {
+            let read = time_parser.read([Some(&text[..])].into_iter());
             prop_assert!(read.is_none_or(|micros| micros.abs() <= MAX_TIME));
         }
     }

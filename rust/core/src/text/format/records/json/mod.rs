@@ -7,17 +7,19 @@
 //! counts, as in Python's `json`. Keys are compared by what their escapes say.
 
 mod aliases;
+pub(super) mod field_paths;
 mod syntax;
-pub(super) mod want;
 
 use self::aliases::ALIASES;
-use self::syntax::{Expected, Fault, Step, blanks, colon, comma, ended, escaped, skip};
-use self::want::{LONGEST_KEY, MAX_PATH, Path, Want};
-use super::super::parsed::{Found, Reject, Span};
-use super::super::read::{Encoding, Read};
+use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
+use self::syntax::{
+    Expected, StepResult, SyntaxError, blanks, colon, comma, escaped, expect_end, skip,
+};
+use super::super::field_type::{Encoding, FieldType};
+use super::super::parsed::{FoundField, Reject, Span};
 use super::super::template::TemplateError;
-use super::find::{Words, either};
-use super::{blank, column, decode, empty_line, found, lead, standard};
+use super::find::{PrefixSet, find_either};
+use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
 
 /// How many wanted places are kept on the stack; twice, for few and for many.
 const FEW: usize = 32;
@@ -26,10 +28,10 @@ const MANY: usize = 320;
 /// The format, compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Json {
-    wants: Vec<Want>,
+    field_paths: Vec<FieldPaths>,
     /// Whether names that are not among these are paths.
     any: bool,
-    found: Vec<Found>,
+    found: Vec<FoundField>,
     fields: Vec<Field>,
     /// The keys that lead to wanted values. The first node is the line's object.
     nodes: Vec<Node>,
@@ -52,7 +54,7 @@ struct Field {
 struct Node {
     edges: Vec<Edge>,
     /// Their keys as they stand in a line, behind the first quote.
-    keys: Words,
+    keys: PrefixSet,
     /// The numbers of the edges whose keys never stand in a line as they are.
     special: Vec<usize>,
     /// Its own place, if it is a value that is wanted.
@@ -60,7 +62,7 @@ struct Node {
     /// Whether it is wanted too if it is an object or an array.
     nested: bool,
     /// The places of it and of all below it; they are neighbours.
-    below: (usize, usize),
+    subtree: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -74,21 +76,21 @@ struct Edge {
 impl Json {
     /// Objects with these fields.
     #[cfg(test)]
-    pub(crate) fn new(fields: &[Want]) -> Self {
+    pub(crate) fn new(fields: &[FieldPaths]) -> Self {
         Self::of(fields.to_vec(), false)
     }
 
     /// Fields as named formats list them: names and paths.
     pub(crate) fn listed(fields: &[(&str, &str)]) -> Result<Self, TemplateError> {
-        let wants: Result<_, _> =
-            fields.iter().map(|(name, paths)| Want::new(name, paths)).collect();
-        Ok(Self::of(wants?, false))
+        let field_paths: Result<_, _> =
+            fields.iter().map(|(name, paths)| FieldPaths::new(name, paths)).collect();
+        Ok(Self::of(field_paths?, false))
     }
 
     /// A field map as people write it: `name=paths` with commas between them, or `name` alone
     /// where the path is called the same; a name may have a type behind a colon.
     pub(crate) fn written(map: &str) -> Result<Self, TemplateError> {
-        let mut wants = Vec::new();
+        let mut field_paths = Vec::new();
         let mut start = 0;
         for piece in map.split(',') {
             let (name, paths) = piece
@@ -96,30 +98,30 @@ impl Json {
                 .unwrap_or_else(|| (piece, piece.rsplit_once(':').map_or(piece, |(name, _)| name)));
             let at = start + if piece.contains('=') { name.len() + 1 } else { 0 };
             let (name, read) = column(name, start)?;
-            wants.push(Want::at(name, read, paths, at)?);
+            field_paths.push(FieldPaths::at(name, read, paths, at)?);
             start += piece.len() + 1;
         }
-        Ok(Self::of(wants, false))
+        Ok(Self::of(field_paths, false))
     }
 
     /// Any object, by the usual names of its fields. Other names that `narrowed` is asked for are
     /// paths.
     pub(crate) fn any() -> Self {
-        let wants = ALIASES.iter().filter_map(|(name, paths)| {
-            let want = Want::at(name, standard(name), paths, 0).ok()?;
+        let field_paths = ALIASES.iter().filter_map(|(name, paths)| {
+            let field = FieldPaths::at(name, standard_type(name), paths, 0).ok()?;
             // `"request": {...}` is no request line.
-            Some(Want { nested: false, ..want })
+            Some(FieldPaths { nested: false, ..field })
         });
-        Self::of(wants.collect(), true)
+        Self::of(field_paths.collect(), true)
     }
 
     /// Fields with the keys that lead to each.
-    pub(crate) fn pasted(fields: Vec<(String, Vec<String>, Read)>) -> Self {
-        let want = |(name, path, read): (String, Vec<String>, Read)| {
+    pub(crate) fn pasted(fields: Vec<(String, Vec<String>, FieldType)>) -> Self {
+        let field = |(name, path, read): (String, Vec<String>, FieldType)| {
             let path = path.into_iter().map(|key| key.into_bytes().into()).collect();
-            Want { name: name.into(), read, paths: vec![path], required: None, nested: false }
+            FieldPaths { name: name.into(), read, paths: vec![path], required: None, nested: false }
         };
-        Self::of(fields.into_iter().map(want).collect(), false)
+        Self::of(fields.into_iter().map(field).collect(), false)
     }
 
     /// Whether any name is a path.
@@ -129,44 +131,45 @@ impl Json {
 
     /// The same format with only these fields and those that a line has to have.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
-        let asked = |want: &&Want| want.required.is_some() || names.contains(&&*want.name);
-        let mut wants: Vec<_> = self.wants.iter().filter(asked).cloned().collect();
+        let asked = |field: &&FieldPaths| field.required.is_some() || names.contains(&&*field.name);
+        let mut field_paths: Vec<_> = self.field_paths.iter().filter(asked).cloned().collect();
         if self.any {
             for name in names {
-                if !wants.iter().any(|want| &*want.name == *name) {
-                    wants.extend(Want::own(name));
+                if !field_paths.iter().any(|field| &*field.name == *name) {
+                    field_paths.extend(FieldPaths::own(name));
                 }
             }
         }
-        Self::of(wants, self.any)
+        Self::of(field_paths, self.any)
     }
 
-    fn of(wants: Vec<Want>, any: bool) -> Self {
+    fn of(field_paths: Vec<FieldPaths>, any: bool) -> Self {
         let mut nodes = vec![Node::default()];
         let mut ends = Vec::new();
-        for want in &wants {
-            let of_want: Vec<_> = want.paths.iter().map(|path| reach(&mut nodes, path)).collect();
+        for field in &field_paths {
+            let of_want: Vec<_> =
+                field.paths.iter().map(|path| insert_path(&mut nodes, path)).collect();
             for &node in &of_want {
                 nodes[node].place = Some(0);
-                nodes[node].nested |= want.nested;
+                nodes[node].nested |= field.nested;
             }
             ends.push(of_want);
         }
         let mut places = 0;
         number(&mut nodes, 0, &mut places);
-        let fields = ends.into_iter().zip(&wants).map(|(ends, want)| Field {
+        let fields = ends.into_iter().zip(&field_paths).map(|(ends, field)| Field {
             places: ends.into_iter().filter_map(|node| nodes[node].place).collect(),
-            required: want.required,
-            nested: want.nested,
-            host: &*want.name == "host",
+            required: field.required,
+            nested: field.nested,
+            host: &*field.name == "host",
         });
         Self {
             fields: fields.collect(),
-            found: wants
+            found: field_paths
                 .iter()
-                .map(|want| found(&want.name, want.read.clone(), Encoding::Json))
+                .map(|field| found(&field.name, field.read.clone(), Encoding::Json))
                 .collect(),
-            wants,
+            field_paths,
             any,
             nodes,
             places,
@@ -174,7 +177,7 @@ impl Json {
     }
 
     /// The fields, in the order of the spans.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
@@ -197,7 +200,7 @@ impl Json {
     ) -> Result<(), Reject> {
         let end = match self.walk(line, places) {
             Ok(end) => end,
-            Err(_) if blank(line) => return Err(empty_line()),
+            Err(_) if is_blank(line) => return Err(empty_line()),
             Err(fault) => return Err(fault.into()),
         };
         for (field, span) in self.fields.iter().zip(spans) {
@@ -216,10 +219,10 @@ impl Json {
     }
 
     /// Goes through the line, sets the places of what is wanted, and says where its object ends.
-    fn walk(&self, line: &[u8], places: &mut [Span]) -> Step {
-        let mut at = blanks(line, lead(line));
+    fn walk(&self, line: &[u8], places: &mut [Span]) -> StepResult {
+        let mut at = blanks(line, bom_len(line));
         if line.get(at) != Some(&b'{') {
-            return Err(Fault::new(at, Expected::Line));
+            return Err(SyntaxError::new(at, Expected::Line));
         }
         // Only keys that lead somewhere have a frame, so no line can ask for more than these.
         let mut outer = [Frame::default(); MAX_PATH];
@@ -236,7 +239,7 @@ impl Json {
                     places[place] = Span::new(frame.start, at);
                 }
                 if depth == 0 {
-                    return ended(line, at);
+                    return expect_end(line, at);
                 }
                 depth -= 1;
                 frame = outer[depth];
@@ -256,7 +259,7 @@ impl Json {
             let reached = &self.nodes[node];
             if !reached.edges.is_empty() {
                 // What an earlier key of this name had below it counts no more.
-                places[reached.below.0..reached.below.1].fill(Span::NONE);
+                places[reached.subtree.0..reached.subtree.1].fill(Span::NONE);
                 if let Some(open @ (b'{' | b'[')) = line.get(at) {
                     let inner = Frame { node, start: at, end: open + 2, elements: 0 };
                     outer[depth] = std::mem::replace(&mut frame, inner);
@@ -281,7 +284,7 @@ impl Json {
         line: &[u8],
         at: usize,
         frame: &mut Frame,
-    ) -> Result<(Option<usize>, usize), Fault> {
+    ) -> Result<(Option<usize>, usize), SyntaxError> {
         let node = &self.nodes[frame.node];
         if frame.end == b']' {
             let number = Some(frame.elements);
@@ -290,13 +293,13 @@ impl Json {
             return Ok((edge.map(|edge| edge.node), at));
         }
         if line.get(at) != Some(&b'"') {
-            return Err(Fault::new(at, Expected::Key));
+            return Err(SyntaxError::new(at, Expected::Key));
         }
         let start = at + 1;
-        if let Some((number, length)) = node.keys.beginning(&line[start..]) {
+        if let Some((number, length)) = node.keys.match_prefix(&line[start..]) {
             return Ok((Some(node.edges[number].node), colon(line, start + length)?));
         }
-        let end = either(line, start, b'"', b'\\');
+        let end = find_either(line, start, b'"', b'\\');
         if line.get(end) == Some(&b'"') {
             return Ok((None, colon(line, end + 1)?));
         }
@@ -309,17 +312,18 @@ impl Node {
     /// Where a key leads to that is written with escapes.
     #[cold]
     fn escaped(&self, key: &[u8]) -> Option<usize> {
-        let mut said = [0; LONGEST_KEY + 1];
-        let length = decode::json_into(key, &mut said[..LONGEST_KEY])?;
-        said[length] = b'"';
-        let found = self.keys.beginning(&said[..=length]).filter(|found| found.1 == length + 1);
+        let mut unescaped = [0; MAX_KEY_LEN + 1];
+        let length = decode::json_into(key, &mut unescaped[..MAX_KEY_LEN])?;
+        unescaped[length] = b'"';
+        let found =
+            self.keys.match_prefix(&unescaped[..=length]).filter(|found| found.1 == length + 1);
         let edge = match found {
             Some((number, _)) => Some(&self.edges[number]),
             None => self
                 .special
                 .iter()
                 .map(|&number| &self.edges[number])
-                .find(|edge| *edge.key == said[..length]),
+                .find(|edge| *edge.key == unescaped[..length]),
         };
         edge.map(|edge| edge.node)
     }
@@ -336,7 +340,7 @@ struct Frame {
 }
 
 /// The node that a path leads to.
-fn reach(nodes: &mut Vec<Node>, path: &Path) -> usize {
+fn insert_path(nodes: &mut Vec<Node>, path: &Path) -> usize {
     let mut at = 0;
     for key in path {
         let node = nodes.len();
@@ -373,7 +377,7 @@ fn number(nodes: &mut [Node], node: usize, places: &mut usize) {
     for edge in 0..nodes[node].edges.len() {
         number(nodes, nodes[node].edges[edge].node, places);
     }
-    nodes[node].below = (first, *places);
+    nodes[node].subtree = (first, *places);
 }
 
 /// How deep one is inside this many frames and the line's object.

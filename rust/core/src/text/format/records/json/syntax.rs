@@ -1,6 +1,6 @@
 //! A walk over JSON that checks it and keeps nothing.
 
-use super::super::find::either;
+use super::super::find::find_either;
 use crate::text::format::parsed::Reject;
 
 /// How deep objects and arrays may be, the object that is the line included. Python's own parser
@@ -8,20 +8,20 @@ use crate::text::format::parsed::Reject;
 const MAX_DEPTH: u32 = 64;
 
 /// A step through the line: the place behind something, if it is there.
-pub(super) type Step = Result<usize, Fault>;
+pub(super) type StepResult = Result<usize, SyntaxError>;
 
 /// What was expected at which place, as one number: a step then comes back in two registers.
 #[derive(Clone, Copy)]
-pub(super) struct Fault(u64);
+pub(super) struct SyntaxError(u64);
 
-impl Fault {
+impl SyntaxError {
     pub(super) fn new(at: usize, expected: Expected) -> Self {
         Self((at as u64) << 8 | expected as u64)
     }
 }
 
-impl From<Fault> for Reject {
-    fn from(fault: Fault) -> Self {
+impl From<SyntaxError> for Reject {
+    fn from(fault: SyntaxError) -> Self {
         let known = EXPECTED.iter().find(|known| known.0 as u64 == fault.0 & 0xff);
         Self::new((fault.0 >> 8) as usize, known.map_or("JSON", |known| known.1))
     }
@@ -72,51 +72,51 @@ fn some_blanks(line: &[u8], mut at: usize) -> usize {
 }
 
 /// Nothing but blanks may follow the line's object, which ends here.
-pub(super) fn ended(line: &[u8], end: usize) -> Step {
+pub(super) fn expect_end(line: &[u8], end: usize) -> StepResult {
     let at = blanks(line, end);
-    if at < line.len() { Err(Fault::new(at, Expected::End)) } else { Ok(end) }
+    if at < line.len() { Err(SyntaxError::new(at, Expected::End)) } else { Ok(end) }
 }
 
 /// Passes a comma and the blanks behind it.
 #[inline]
-pub(super) fn comma(line: &[u8], at: usize, end: u8) -> Step {
+pub(super) fn comma(line: &[u8], at: usize, end: u8) -> StepResult {
     if line.get(at) == Some(&b',') {
         return Ok(blanks(line, at + 1));
     }
     let object = end == b'}';
-    Err(Fault::new(at, if object { Expected::Member } else { Expected::Element }))
+    Err(SyntaxError::new(at, if object { Expected::Member } else { Expected::Element }))
 }
 
 /// Passes the colon behind a key and the blanks around it.
 #[inline]
-pub(super) fn colon(line: &[u8], at: usize) -> Step {
+pub(super) fn colon(line: &[u8], at: usize) -> StepResult {
     let at = blanks(line, at);
     if line.get(at) == Some(&b':') {
         Ok(blanks(line, at + 1))
     } else {
-        Err(Fault::new(at, Expected::Colon))
+        Err(SyntaxError::new(at, Expected::Colon))
     }
 }
 
 /// Passes a key and its colon.
 #[inline]
-fn key(line: &[u8], at: usize) -> Step {
+fn key(line: &[u8], at: usize) -> StepResult {
     if line.get(at) != Some(&b'"') {
-        return Err(Fault::new(at, Expected::Key));
+        return Err(SyntaxError::new(at, Expected::Key));
     }
     colon(line, string(line, at)?)
 }
 
 /// Passes a string, from its first quote on.
 #[inline]
-fn string(line: &[u8], at: usize) -> Step {
-    let end = either(line, at + 1, b'"', b'\\');
+fn string(line: &[u8], at: usize) -> StepResult {
+    let end = find_either(line, at + 1, b'"', b'\\');
     if line.get(end) == Some(&b'"') { Ok(end + 1) } else { escaped(line, end) }
 }
 
 /// Passes the rest of a string, from an escape on.
 #[inline(never)]
-pub(super) fn escaped(line: &[u8], mut at: usize) -> Step {
+pub(super) fn escaped(line: &[u8], mut at: usize) -> StepResult {
     loop {
         match line.get(at) {
             Some(b'"') => return Ok(at + 1),
@@ -124,11 +124,11 @@ pub(super) fn escaped(line: &[u8], mut at: usize) -> Step {
                 at += match line.get(at + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
                     Some(b'u') if four_digits(line, at + 2) => 6,
-                    _ => return Err(Fault::new(at, Expected::Escape)),
+                    _ => return Err(SyntaxError::new(at, Expected::Escape)),
                 }
             }
-            Some(_) => at = either(line, at + 1, b'"', b'\\'),
-            None => return Err(Fault::new(at, Expected::Quote)),
+            Some(_) => at = find_either(line, at + 1, b'"', b'\\'),
+            None => return Err(SyntaxError::new(at, Expected::Quote)),
         }
     }
 }
@@ -139,7 +139,7 @@ fn four_digits(line: &[u8], at: usize) -> bool {
 
 /// Passes a value.
 #[inline]
-pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> Step {
+pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> StepResult {
     match line.get(at) {
         Some(b'"') => string(line, at),
         Some(b'-' | b'0'..=b'9') => numeral(line, at),
@@ -149,7 +149,7 @@ pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> Step {
 }
 
 /// Passes an object or an array with this many around it.
-fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
+fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> StepResult {
     // A bit for each that is open, the innermost lowest: whether it is an object.
     let mut objects = 0_u64;
     let mut depth = outer;
@@ -159,7 +159,7 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
             Some(b'-' | b'0'..=b'9') => at = numeral(line, at)?,
             Some(open @ (b'{' | b'[')) => {
                 if depth == MAX_DEPTH {
-                    return Err(Fault::new(at, Expected::Depth));
+                    return Err(SyntaxError::new(at, Expected::Depth));
                 }
                 depth += 1;
                 objects = objects << 1 | u64::from(*open == b'{');
@@ -194,20 +194,20 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> Step {
 }
 
 /// Passes `true`, `false` or `null`.
-fn word(line: &[u8], at: usize) -> Step {
+fn word(line: &[u8], at: usize) -> StepResult {
     let rest = line.get(at..).unwrap_or_default();
     let words: [&[u8]; 3] = [b"true", b"false", b"null"];
     let found = words.iter().find(|word| rest.starts_with(word));
-    found.map(|word| at + word.len()).ok_or(Fault::new(at, Expected::Value))
+    found.map(|word| at + word.len()).ok_or(SyntaxError::new(at, Expected::Value))
 }
 
 /// Passes a number.
 #[inline]
-fn numeral(line: &[u8], start: usize) -> Step {
+fn numeral(line: &[u8], start: usize) -> StepResult {
     let start = start + usize::from(line.get(start) == Some(&b'-'));
     let mut at = digits(line, start)?;
     if line.get(start) == Some(&b'0') && at > start + 1 {
-        return Err(Fault::new(start + 1, Expected::NoZero));
+        return Err(SyntaxError::new(start + 1, Expected::NoZero));
     }
     if line.get(at) == Some(&b'.') {
         at = digits(line, at + 1)?;
@@ -221,12 +221,12 @@ fn numeral(line: &[u8], start: usize) -> Step {
 
 /// Passes at least one digit.
 #[inline]
-fn digits(line: &[u8], start: usize) -> Step {
+fn digits(line: &[u8], start: usize) -> StepResult {
     let mut at = start;
     while let Some(b'0'..=b'9') = line.get(at) {
         at += 1;
     }
-    if at == start { Err(Fault::new(at, Expected::Digit)) } else { Ok(at) }
+    if at == start { Err(SyntaxError::new(at, Expected::Digit)) } else { Ok(at) }
 }
 
 /// The byte that ends the innermost one.

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::super::read::Encoding;
+use super::super::super::field_type::Encoding;
 use super::super::decode::{decoded, percent, unescape};
 
 fn text(encoding: Encoding, line: &[u8], start: usize, end: usize) -> Vec<u8> {

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::super::parsed::{Line, Span};
-use super::super::super::read::Read;
+use super::super::super::field_type::FieldType;
+use super::super::super::parsed::{LineKind, Span};
 use super::super::super::time::TimeFormat;
 use super::super::{Delimited, decode};
 use super::{Matcher, pairs, rejected};
@@ -92,7 +92,7 @@ proptest! {
 fn the_first_line_names_the_columns() {
     let csv = Delimited::new(b',');
     assert_eq!(csv.found(), []);
-    assert_eq!(csv.split(b"time,device", &mut []), Ok(Line::Header));
+    assert_eq!(csv.split(b"time,device", &mut []), Ok(LineKind::Header));
     assert!(csv.with_header(b"\r").is_none());
     // A header that is none is a reject, and the next line may be one.
     assert_eq!(rejected(csv.split(b"time,\"device", &mut [])).0, 12);
@@ -102,10 +102,10 @@ fn the_first_line_names_the_columns() {
     let csv = Delimited::new(b',').with_header(header).unwrap();
     let names: Vec<_> = csv.found().iter().map(|found| &*found.name).collect();
     assert_eq!(names, ["time", "a \"b\"", "status"]);
-    assert_eq!(csv.found()[2].read, Read::Int);
+    assert_eq!(csv.found()[2].read, FieldType::Int);
     // The same line again is a header again, and changes nothing.
     let mut spans = [Span::NONE; 3];
-    assert_eq!(csv.split(&header[3..], &mut spans), Ok(Line::Header));
+    assert_eq!(csv.split(&header[3..], &mut spans), Ok(LineKind::Header));
     assert!(csv.with_header(b"other,columns").is_none());
     let found = Matcher::Delimited(csv).texts(b"1,,\"\"").unwrap();
     assert_eq!(found, pairs(&[("time", "1"), ("status", "")]));
@@ -115,8 +115,11 @@ fn the_first_line_names_the_columns() {
 fn given_columns_have_types_and_no_header() {
     let csv = Delimited::with_columns(b';', "time:epoch_ms,device, temperature:float").unwrap();
     let reads: Vec<_> = csv.found().iter().map(|found| (&*found.name, &found.read)).collect();
-    let time = Read::Time(TimeFormat::Epoch(-3));
-    assert_eq!(reads, [("time", &time), ("device", &Read::Text), ("temperature", &Read::Float)]);
+    let time = FieldType::Time(TimeFormat::Epoch(-3));
+    assert_eq!(
+        reads,
+        [("time", &time), ("device", &FieldType::Text), ("temperature", &FieldType::Float)]
+    );
     assert!(csv.with_header(b"time;device;temperature").is_none());
     let found = Matcher::Delimited(csv).texts(b"1;a,b;2.5").unwrap();
     assert_eq!(found, pairs(&[("time", "1"), ("device", "a,b"), ("temperature", "2.5")]));

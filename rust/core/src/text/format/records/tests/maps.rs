@@ -1,10 +1,10 @@
 //! Field maps: how they are written, and what they find.
 
+use super::super::super::field_type::FieldType;
 use super::super::super::parsed::Span;
-use super::super::super::read::Read;
 use super::super::super::time::TimeFormat;
 use super::super::Json;
-use super::super::json::want::Want;
+use super::super::json::field_paths::FieldPaths;
 use super::{Matcher, pairs, rejected};
 
 fn map(written: &str) -> Matcher {
@@ -77,8 +77,8 @@ fn a_line_needs_the_keys_that_are_marked() {
 
 #[test]
 fn every_key_that_a_named_format_requires_has_its_words() {
-    for row in super::RECORDS {
-        let super::Made::Json(fields) = row.made else { continue };
+    for row in super::RECORD_FORMATS {
+        let super::Definition::Json(fields) = row.definition else { continue };
         let all = Json::listed(fields).unwrap();
         let mut spans = vec![Span::NONE; all.found().len()];
         let (_, words) = rejected(all.split(b"{}", &mut spans));
@@ -136,11 +136,11 @@ fn types_are_those_written_or_those_of_the_name() {
     let Matcher::Json(json) = map("status,x=a,took:us=d,ts:epoch,time") else { unreachable!() };
     let reads: Vec<_> = json.found().iter().map(|found| found.read.clone()).collect();
     let expected = [
-        Read::Int,
-        Read::Text,
-        Read::Seconds(-6),
-        Read::Time(TimeFormat::Epoch(0)),
-        Read::Time(TimeFormat::Any),
+        FieldType::Int,
+        FieldType::Text,
+        FieldType::Seconds(-6),
+        FieldType::Time(TimeFormat::Epoch(0)),
+        FieldType::Time(TimeFormat::Any),
     ];
     assert_eq!(reads, expected);
 }
@@ -165,7 +165,7 @@ fn what_is_wrong_with_a_map_is_said_with_its_place() {
 fn as_many_paths_as_anybody_wants() {
     for count in [1, 32, 33, 320, 321, 1_000] {
         let names: Vec<_> = (0..count).map(|number| format!("k{number}")).collect();
-        let wants: Vec<_> = names.iter().map(|name| Want::new(name, name).unwrap()).collect();
+        let wants: Vec<_> = names.iter().map(|name| FieldPaths::new(name, name).unwrap()).collect();
         let members: Vec<_> = names.iter().map(|name| format!(r#""{name}":"{name}!""#)).collect();
         let line = format!("{{{}}}", members.join(","));
         let texts = Matcher::Json(Json::new(&wants)).texts(line.as_bytes()).unwrap();

@@ -7,8 +7,8 @@ mod labels;
 mod maps;
 mod w3c_lines;
 
-use super::super::named::Made;
-use super::super::parsed::{Found, Line, Span};
+use super::super::named::Definition;
+use super::super::parsed::{FoundField, LineKind, Span};
 use super::*;
 
 /// Any of the matchers.
@@ -22,18 +22,18 @@ pub(super) enum Matcher {
 impl Matcher {
     /// The format of this name.
     fn named(name: &str) -> Self {
-        match RECORDS.iter().find(|row| row.name == name).expect(name).made {
-            Made::Json(fields) => Self::Json(Json::listed(fields).unwrap()),
-            Made::AnyJson => Self::Json(Json::any()),
-            Made::Ltsv => Self::Ltsv(Ltsv::new()),
-            Made::W3c => Self::W3c(W3c::new()),
-            Made::CloudFront => Self::W3c(W3c::cloudfront()),
-            Made::Delimited(delimiter) => Self::Delimited(Delimited::new(delimiter)),
+        match RECORD_FORMATS.iter().find(|row| row.name == name).expect(name).definition {
+            Definition::Json(fields) => Self::Json(Json::listed(fields).unwrap()),
+            Definition::AnyJson => Self::Json(Json::any()),
+            Definition::Ltsv => Self::Ltsv(Ltsv::new()),
+            Definition::W3c => Self::W3c(W3c::new()),
+            Definition::CloudFront => Self::W3c(W3c::cloudfront()),
+            Definition::Delimited(delimiter) => Self::Delimited(Delimited::new(delimiter)),
             _ => panic!("{name} is no record"),
         }
     }
 
-    fn found(&self) -> &[Found] {
+    fn found(&self) -> &[FoundField] {
         match self {
             Self::Json(json) => json.found(),
             Self::Ltsv(ltsv) => ltsv.found(),
@@ -42,10 +42,10 @@ impl Matcher {
         }
     }
 
-    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<Line, Reject> {
+    fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         match self {
-            Self::Json(json) => json.split(line, spans).map(|()| Line::Fields),
-            Self::Ltsv(ltsv) => ltsv.split(line, spans).map(|()| Line::Fields),
+            Self::Json(json) => json.split(line, spans).map(|()| LineKind::Fields),
+            Self::Ltsv(ltsv) => ltsv.split(line, spans).map(|()| LineKind::Fields),
             Self::Delimited(delimited) => delimited.split(line, spans),
             Self::W3c(w3c) => w3c.split(line, spans),
         }
@@ -54,7 +54,7 @@ impl Matcher {
     /// Names and decoded texts of all that a line has, in the order of the fields.
     pub(super) fn texts(&self, line: &[u8]) -> Result<Vec<(String, String)>, Reject> {
         let mut spans = vec![Span::new(0, 0); self.found().len()];
-        assert_eq!(self.split(line, &mut spans)?, Line::Fields);
+        assert_eq!(self.split(line, &mut spans)?, LineKind::Fields);
         let mut texts = Vec::new();
         let mut buffer = Vec::new();
         for (found, span) in self.found().iter().zip(spans) {
@@ -66,7 +66,7 @@ impl Matcher {
     }
 
     /// How a field is read.
-    fn read(&self, name: &str) -> &Read {
+    fn read(&self, name: &str) -> &FieldType {
         &self.found().iter().find(|found| &*found.name == name).expect(name).read
     }
 }
@@ -82,18 +82,18 @@ pub(super) fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// What the other lines of an example are about.
-fn last_line(row: &crate::text::format::Named) -> &'static [u8] {
+fn last_line(row: &crate::text::format::NamedFormat) -> &'static [u8] {
     row.example.lines().next_back().unwrap().as_bytes()
 }
 
 fn example(name: &str) -> Vec<(String, String)> {
-    let row = RECORDS.iter().find(|row| row.name == name).unwrap();
+    let row = RECORD_FORMATS.iter().find(|row| row.name == name).unwrap();
     Matcher::named(name).texts(last_line(row)).unwrap()
 }
 
 #[test]
 fn every_example_is_of_its_format_and_what_is_put_in_front_or_behind_is_trimmed() {
-    for row in RECORDS {
+    for row in RECORD_FORMATS {
         let matcher = match Matcher::named(row.name) {
             Matcher::Delimited(_) => Matcher::Delimited(
                 Delimited::with_columns(if row.name == "csv" { b',' } else { b'\t' }, "time,a,b")
@@ -172,8 +172,8 @@ fn traefiks_fields() {
         ])
     );
     let matcher = Matcher::named("traefik-json");
-    assert_eq!(*matcher.read("request_time"), Read::Seconds(-9));
-    assert_eq!(*matcher.read("upstream_time"), Read::Seconds(-9));
+    assert_eq!(*matcher.read("request_time"), FieldType::Seconds(-9));
+    assert_eq!(*matcher.read("upstream_time"), FieldType::Seconds(-9));
     let line = br#"{"time":"t","RequestPath":"/","DownstreamStatus":1,"request_User-Agent":"u","request_Referer":"r","request_X-Forwarded-For":"x","OriginDuration":5}"#;
     assert_eq!(
         matcher.texts(line).unwrap(),
@@ -217,7 +217,7 @@ fn envoys_fields_as_gateway_and_istio_call_them() {
     for pair in pairs(&[("url", "/headers?v=1"), ("upstream_time", "2"), ("status", "200")]) {
         assert!(texts.contains(&pair), "{pair:?}");
     }
-    assert_eq!(*matcher.read("request_time"), Read::Seconds(-3));
+    assert_eq!(*matcher.read("request_time"), FieldType::Seconds(-3));
 }
 
 #[test]
@@ -258,9 +258,9 @@ fn ltsvs_fields() {
 
 #[test]
 fn each_format_that_is_told_by_its_lines_refuses_the_lines_of_the_others() {
-    let lines = RECORDS.iter().filter(|row| row.detected);
+    let lines = RECORD_FORMATS.iter().filter(|row| row.detected);
     for line in lines {
-        for row in RECORDS.iter().filter(|row| row.detected && row.name != line.name) {
+        for row in RECORD_FORMATS.iter().filter(|row| row.detected && row.name != line.name) {
             // Any JSON object is JSON, and W3C needs a header before all.
             let matcher = Matcher::named(row.name);
             let mut spans = vec![Span::NONE; matcher.found().len()];

@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::super::parsed::{Line, Span};
-use super::super::super::read::Read;
+use super::super::super::field_type::FieldType;
+use super::super::super::parsed::{LineKind, Span};
 use super::super::super::time::TimeFormat;
-use super::super::{RECORDS, W3c};
+use super::super::{RECORD_FORMATS, W3c};
 use super::{Matcher, pairs, rejected};
 
 /// Of Microsoft's example, which is also that of the named format.
@@ -15,7 +15,7 @@ pub(super) const FIELDS: &[u8] = b"#Fields: date time c-ip cs-username s-ip s-po
     cs-uri-stem cs-uri-query sc-status cs(User-Agent)";
 
 fn example(name: &str) -> &'static [u8] {
-    super::last_line(RECORDS.iter().find(|row| row.name == name).unwrap())
+    super::last_line(RECORD_FORMATS.iter().find(|row| row.name == name).unwrap())
 }
 
 fn iis() -> W3c {
@@ -40,7 +40,7 @@ fn fields_of_iis() {
             ("agent", "Mozilla/4.0 (compatible;MSIE 5.5; Windows 2000 Server)"),
         ])
     );
-    let strftime = |text: &str| Read::Time(TimeFormat::Strftime(text.into()));
+    let strftime = |text: &str| FieldType::Time(TimeFormat::Strftime(text.into()));
     assert_eq!(iis().found()[0].read, strftime("%Y-%m-%d"));
     assert_eq!(iis().found()[1].read, strftime("%H:%M:%S"));
 }
@@ -54,17 +54,17 @@ fn all_columns_of_iis_have_their_names_and_types() {
     assert_eq!(
         found,
         [
-            ("bytes_out", &Read::Int),
-            ("bytes_in", &Read::Int),
-            ("request_time", &Read::Seconds(-3)),
-            ("vhost", &Read::Text),
-            ("vhost", &Read::Text),
-            ("protocol", &Read::Text),
-            ("referer", &Read::Text),
-            ("xff", &Read::Text),
-            ("sc-substatus", &Read::Int),
-            ("cs(Cookie)", &Read::Text),
-            ("url", &Read::Text),
+            ("bytes_out", &FieldType::Int),
+            ("bytes_in", &FieldType::Int),
+            ("request_time", &FieldType::Seconds(-3)),
+            ("vhost", &FieldType::Text),
+            ("vhost", &FieldType::Text),
+            ("protocol", &FieldType::Text),
+            ("referer", &FieldType::Text),
+            ("xff", &FieldType::Text),
+            ("sc-substatus", &FieldType::Int),
+            ("cs(Cookie)", &FieldType::Text),
+            ("url", &FieldType::Text),
         ]
     );
 }
@@ -72,9 +72,9 @@ fn all_columns_of_iis_have_their_names_and_types() {
 #[test]
 fn a_timestamp_is_the_time_where_there_is_no_date() {
     for (header, name, read) in [
-        ("timestamp", "time", Read::Time(TimeFormat::Epoch(0))),
-        ("timestamp(ms)", "time", Read::Time(TimeFormat::Epoch(-3))),
-        ("timestamp date", "timestamp", Read::Text),
+        ("timestamp", "time", FieldType::Time(TimeFormat::Epoch(0))),
+        ("timestamp(ms)", "time", FieldType::Time(TimeFormat::Epoch(-3))),
+        ("timestamp date", "timestamp", FieldType::Text),
     ] {
         let w3c = W3c::new().with_header(format!("#Fields: {header}").as_bytes()).unwrap();
         assert_eq!((&*w3c.found()[0].name, &w3c.found()[0].read), (name, &read));
@@ -87,11 +87,11 @@ fn a_line_needs_names_before_it_and_other_comments_say_nothing() {
     let words = "a #Fields: line before this one";
     assert_eq!(rejected(w3c.split(example("w3c"), &mut [])), (0, words));
     for line in [&b"#Version: 1.0"[..], b"#Software: Microsoft", b"#", b"\xef\xbb\xbf#Date: x\r"] {
-        assert_eq!(w3c.split(line, &mut []), Ok(Line::Header));
+        assert_eq!(w3c.split(line, &mut []), Ok(LineKind::Header));
         assert!(w3c.with_header(line).is_none());
     }
     assert!(w3c.with_header(b"#Fields:").is_none());
-    assert_eq!(w3c.split(b"\xef\xbb\xbf#Fields: date", &mut []), Ok(Line::Header));
+    assert_eq!(w3c.split(b"\xef\xbb\xbf#Fields: date", &mut []), Ok(LineKind::Header));
     assert!(w3c.with_header(b"\xef\xbb\xbf#Fields: date").is_some());
 }
 
@@ -160,7 +160,7 @@ proptest! {
         let mut spans = vec![Span::NONE; count];
         let found = w3c.split(line.as_bytes(), &mut spans);
         if line.starts_with('#') {
-            prop_assert_eq!(found, Ok(Line::Header));
+            prop_assert_eq!(found, Ok(LineKind::Header));
             return Ok(());
         }
         let plain = line.trim_end_matches(' ');
@@ -222,7 +222,7 @@ fn fields_of_cloudfront() {
         ("sc-range-end", "-"),
     ]);
     assert_eq!(cloudfront.texts(example("cloudfront")).unwrap(), expected);
-    assert_eq!(*cloudfront.read("request_time"), Read::Seconds(0));
+    assert_eq!(*cloudfront.read("request_time"), FieldType::Seconds(0));
     // Any W3C format takes it for what it is by its columns, which are those of the default.
     let header = [b"#Fields: ", super::super::w3c::CLOUDFRONT.as_bytes()].concat();
     let named = W3c::new().with_header(&header).unwrap();

@@ -6,7 +6,7 @@ use super::super::draft::{Body, error};
 use super::super::meaning::Meaning;
 use super::super::{Syntax, TemplateError};
 use super::{Directive, if_present};
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
 
 /// Directives of three bytes.
 pub(super) const LONG: [&str; 4] = ["^FB", "^FU", "^ti", "^to"];
@@ -138,15 +138,15 @@ pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, Tem
 }
 
 fn word(own: &str) -> Meaning {
-    Meaning::own(own, Syntax::Word, Read::Text)
+    Meaning::own(own, Syntax::Word, FieldType::Text)
 }
 
 fn int(own: &str) -> Meaning {
-    Meaning::own(own, Syntax::Int, Read::Int)
+    Meaning::own(own, Syntax::Int, FieldType::Int)
 }
 
 fn micros(own: &str) -> Meaning {
-    Meaning::own(own, Syntax::Int, Read::Seconds(-6))
+    Meaning::own(own, Syntax::Int, FieldType::Seconds(-6))
 }
 
 fn standard(standard: &'static str, rank: u8, meaning: Meaning) -> Meaning {
@@ -171,9 +171,9 @@ fn plain(letter: &str) -> Meaning {
         "L" => word("log_id"),
         "m" => standard("method", 0, word("request_method")),
         "O" => standard("bytes_out", 0, int("bytes_sent")),
-        "q" => standard("query", 0, Meaning::own("args", Syntax::Free, Read::Query)),
+        "q" => standard("query", 0, Meaning::own("args", Syntax::Free, FieldType::Query)),
         "r" => {
-            let read = Read::Request;
+            let read = FieldType::Request;
             standard("request", 0, Meaning::own("request_line", Syntax::Free, read))
         }
         "R" => word("handler"),
@@ -200,7 +200,7 @@ fn status_or_user(directive: &Directive) -> Meaning {
         (false, false) => "original_user",
     };
     if is_status {
-        let meaning = Meaning::own(own, Syntax::Status, Read::Int);
+        let meaning = Meaning::own(own, Syntax::Status, FieldType::Int);
         standard("status", u8::from(!is_final), meaning)
     } else {
         standard("user", u8::from(!is_final), Meaning::text(own))
@@ -219,7 +219,7 @@ fn named(letter: &str, argument: &str) -> Meaning {
         ("i" | "o", "content_length") => {
             let own =
                 if letter == "i" { "http_content_length" } else { "sent_http_content_length" };
-            Meaning::own(own, Syntax::Free, Read::Int)
+            Meaning::own(own, Syntax::Free, FieldType::Int)
         }
         ("x", _) => Meaning::text(name),
         _ => {
@@ -269,11 +269,11 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
         ("P", _) => return Err(format!("{argument} is no form of %P; it is pid, tid or hextid")),
         // Servers that write like Apache give fractions of a second.
         (_, "" | "s") => {
-            let read = Read::Seconds(0);
+            let read = FieldType::Seconds(0);
             standard("request_time", 2, Meaning::own("request_time_s", Syntax::Number, read))
         }
         (_, "ms") => {
-            let read = Read::Seconds(-3);
+            let read = FieldType::Seconds(-3);
             standard("request_time", 1, Meaning::own("request_time_ms", Syntax::Int, read))
         }
         (_, "us") => standard("request_time", 0, micros("request_time_us")),

@@ -10,7 +10,7 @@ mod times;
 use super::draft::{Body, Draft, error};
 use super::meaning::Meaning;
 use super::{Syntax, Template, TemplateError};
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
 
 pub(super) use config::is_directive;
 pub(super) use directives::is_known;
@@ -196,7 +196,9 @@ fn begin_and_end(draft: &mut Draft) {
 /// A value that is there only with some statuses is text otherwise: a `-`.
 fn if_present(meaning: Meaning) -> Meaning {
     match meaning.syntax {
-        Syntax::Time => Meaning { standard: "", syntax: Syntax::Free, read: Read::Text, ..meaning },
+        Syntax::Time => {
+            Meaning { standard: "", syntax: Syntax::Free, read: FieldType::Text, ..meaning }
+        }
         _ => meaning,
     }
 }

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::super::testing::{check, only, shown, slots};
 use super::{compile, strftime};
-use crate::text::format::read::Read;
-use crate::text::format::time::Timer;
+use crate::text::format::field_type::FieldType;
+use crate::text::format::time::TimeParser;
 
 /// Every directive of the documentation, with what it is.
 const DOCUMENTED: &str = include_str!("documented.txt");
@@ -189,7 +189,7 @@ fn literals_have_escapes_of_their_own() {
 fn the_core_can_read_every_form_of_time_that_is_let_through() {
     for letter in (b' '..=b'~').map(char::from) {
         let Ok(format) = strftime(&format!("%Y %{letter}")) else { continue };
-        assert!(Timer::new(&[format]).is_ok(), "%{letter}");
+        assert!(TimeParser::new(&[format]).is_ok(), "%{letter}");
     }
     for (text, line, expected) in [
         (
@@ -206,12 +206,12 @@ fn the_core_can_read_every_form_of_time_that_is_let_through() {
         let formats: Vec<_> = slots(&template)
             .iter()
             .map(|slot| match &slot.read {
-                Read::Time(format) => format.clone(),
+                FieldType::Time(format) => format.clone(),
                 other => panic!("{text}: {other:?}"),
             })
             .collect();
         let parts = line.iter().map(|part| Some(part.as_bytes()));
-        let read = Timer::new(&formats).unwrap().read(parts);
+        let read = TimeParser::new(&formats).unwrap().read(parts);
         assert_eq!(read, Some(1_431_857_103_000_000 + expected), "{text}");
     }
 }

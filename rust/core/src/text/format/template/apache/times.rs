@@ -4,7 +4,7 @@ use super::super::draft::{Body, Draft, error};
 use super::super::meaning::Meaning;
 use super::super::{Syntax, TemplateError};
 use super::{Directive, if_present};
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeFormat;
 
 /// Adds the time: in brackets where no form is given.
@@ -29,7 +29,7 @@ pub(super) fn compile(
         rank,
         own: format!("{prefix}_{own}"),
         syntax: Syntax::Time,
-        read: Read::Time(format),
+        read: FieldType::Time(format),
     };
     let written = body.place(directive.start, directive.end);
     if directive.conditional {

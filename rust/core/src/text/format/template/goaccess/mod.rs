@@ -10,7 +10,7 @@ use super::apache::strftime;
 use super::draft::{Body, Draft, error};
 use super::meaning::Meaning;
 use super::{Syntax, Template, TemplateError};
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeFormat;
 use options::Options;
 
@@ -26,7 +26,7 @@ const PRESETS: &[(&str, &str)] = &[
 
 /// The form of dates that access logs have, and that a time zone follows.
 const USUAL_DATE: &str = "%d/%b/%Y";
-const USUAL_TIME: &str = "%H:%M:%S";
+const CLF_TIME_LEN: &str = "%H:%M:%S";
 
 /// The template of a `log-format`.
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
@@ -137,7 +137,7 @@ impl Compiler<'_> {
         } else if usual && rest.starts_with(b"%d:%t %^") {
             (8, TimeFormat::Clf)
         } else if usual && rest.starts_with(b"%d:%t") {
-            (5, TimeFormat::Strftime(format!("{USUAL_DATE}:{USUAL_TIME}").into()))
+            (5, TimeFormat::Strftime(format!("{USUAL_DATE}:{CLF_TIME_LEN}").into()))
         } else if usual && rest.starts_with(b"%dT%t") {
             // ISO 8601, with the fraction and the zone that are passed over there.
             let more = [&b".%^"[..], b"%^"].into_iter().find(|more| rest[5..].starts_with(more));
@@ -147,7 +147,7 @@ impl Compiler<'_> {
         };
         let meaning = Meaning {
             standard: "time",
-            ..Meaning::own("datetime", Syntax::Time, Read::Time(format))
+            ..Meaning::own("datetime", Syntax::Time, FieldType::Time(format))
         };
         self.draft.field(meaning, self.body.place(at, at + length));
         Ok(at + length)
@@ -217,9 +217,9 @@ fn read(form: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
 /// What a specifier stands for that has no form of its own.
 fn specifier(letter: &str) -> Option<Meaning> {
     let standard = |standard, meaning: Meaning| Meaning { standard, ..meaning };
-    let word = |own: &str| Meaning::own(own, Syntax::Word, Read::Text);
+    let word = |own: &str| Meaning::own(own, Syntax::Word, FieldType::Text);
     let duration = |rank, own: &str, power| {
-        let meaning = Meaning::own(own, Syntax::Number, Read::Seconds(power));
+        let meaning = Meaning::own(own, Syntax::Number, FieldType::Seconds(power));
         Meaning { standard: "request_time", rank, ..meaning }
     };
     Some(match letter {
@@ -227,13 +227,13 @@ fn specifier(letter: &str) -> Option<Meaning> {
         "v" => standard("vhost", word("server_name")),
         "e" => standard("user", Meaning::text("remote_user")),
         "C" => word("cache_status"),
-        "r" => standard("request", Meaning::own("request_line", Syntax::Free, Read::Request)),
+        "r" => standard("request", Meaning::own("request_line", Syntax::Free, FieldType::Request)),
         "m" => standard("method", word("request_method")),
         "U" => standard("url", Meaning::text("request_uri")),
-        "q" => standard("query", Meaning::own("args", Syntax::Free, Read::Query)),
+        "q" => standard("query", Meaning::own("args", Syntax::Free, FieldType::Query)),
         "H" => standard("protocol", word("server_protocol")),
-        "s" => standard("status", Meaning::own("status", Syntax::Status, Read::Int)),
-        "b" => standard("size", Meaning::own("body_bytes_sent", Syntax::Int, Read::Int)),
+        "s" => standard("status", Meaning::own("status", Syntax::Status, FieldType::Int)),
+        "b" => standard("size", Meaning::own("body_bytes_sent", Syntax::Int, FieldType::Int)),
         "R" => standard("referer", Meaning::text("http_referer")),
         "u" => standard("agent", Meaning::text("http_user_agent")),
         "K" => word("ssl_protocol"),

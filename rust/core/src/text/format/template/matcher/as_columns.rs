@@ -2,11 +2,11 @@
 
 use super::scanners::Scanner;
 use super::steps::{Op, Program, SearchFrom, Step, Until};
-use crate::text::format::columns::{Column, Columns, Kind};
-use crate::text::format::words::is_blank;
+use crate::text::format::fast_columns::{FastColumn, FastColumnKind, FastColumns};
+use crate::text::format::whitespace::is_blank;
 
 /// The columns of a program, if that has nothing else.
-pub(super) fn columns(program: &Program) -> Option<Columns> {
+pub(super) fn columns(program: &Program) -> Option<FastColumns> {
     let mut columns = Vec::new();
     let mut steps = &program.steps[..];
     while let [step, next, rest @ ..] = steps
@@ -23,24 +23,24 @@ pub(super) fn columns(program: &Program) -> Option<Columns> {
         };
         columns.push(column(step, delimiter)?);
         if delimiter.is_none() {
-            return Some(Columns::new(columns));
+            return Some(FastColumns::new(columns));
         }
         steps = rest;
     }
     None
 }
 
-fn column(step: &Step, delimiter: Option<u8>) -> Option<Column> {
+fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
     let (field, kind) = match &step.op {
         Op::Scanned { field, scanner, .. } if ends_digits(scanner, delimiter) => {
-            (*field, Kind::Digits)
+            (*field, FastColumnKind::Digits)
         }
-        Op::Word { field } => (*field, Kind::Word { may_be_empty: false }),
+        Op::Word { field } => (*field, FastColumnKind::Word { may_be_empty: false }),
         // Without a blank in it, a list is a word.
         Op::List { field, .. } if delimiter.is_none() => {
-            (*field, Kind::Word { may_be_empty: false })
+            (*field, FastColumnKind::Word { may_be_empty: false })
         }
-        Op::Rest { field } => (*field, Kind::Text { may_be_empty: true }),
+        Op::Rest { field } => (*field, FastColumnKind::Text { may_be_empty: true }),
         Op::Until(Until {
             field,
             delimiter: Some(own),
@@ -50,13 +50,16 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<Column> {
             ..
         }) if !own.blank_before && Some(own.byte) == delimiter => {
             let may_be_empty = *may_be_empty;
-            let kind =
-                if *word { Kind::Word { may_be_empty } } else { Kind::Text { may_be_empty } };
+            let kind = if *word {
+                FastColumnKind::Word { may_be_empty }
+            } else {
+                FastColumnKind::Text { may_be_empty }
+            };
             (*field, kind)
         }
         _ => return None,
     };
-    Some(Column { field, kind, delimiter })
+    Some(FastColumn { field, kind, delimiter })
 }
 
 /// Whether digits with this behind them are all of such a field.

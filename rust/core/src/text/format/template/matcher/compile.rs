@@ -6,15 +6,15 @@ use super::steps::{
     Delimiter, Head, NextBytes, Op, Prefilter, Program, Quoted, SearchFrom, Step, Until,
 };
 use super::{fast_path, lookahead};
-use crate::text::format::parsed::Found;
-use crate::text::format::read::{Encoding, Read};
+use crate::text::format::field_type::{Encoding, FieldType};
+use crate::text::format::parsed::FoundField;
 use crate::text::format::time::TimeFormat;
-use crate::text::format::words::is_blank;
+use crate::text::format::whitespace::is_blank;
 
 /// Compiles one of several templates whose fields are listed together.
 pub(super) fn compile(
     template: &Template,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundField>,
 ) -> Result<Program, TemplateError> {
     check(template)?;
     let parts = normalized(template);
@@ -93,7 +93,7 @@ struct Compiler<'a> {
     parts: &'a [Part],
     ends: &'a [usize],
     steps: Vec<Step>,
-    found: &'a mut Vec<Found>,
+    found: &'a mut Vec<FoundField>,
     /// How many fields the templates before this one have, and which of them it has too.
     known: usize,
     taken: Vec<usize>,
@@ -118,7 +118,7 @@ impl Compiler<'_> {
             self.taken.push(index);
             return index;
         }
-        self.found.push(Found {
+        self.found.push(FoundField {
             name: slot.name.as_str().into(),
             read: slot.read.clone(),
             encoding: Encoding::Raw,
@@ -160,7 +160,7 @@ impl Compiler<'_> {
             _ => text,
         };
         let request = match (self.parts.get(part + 1), self.after(part + 1)) {
-            (Some(Part::Field(slot)), Some(b'"')) => slot.read == Read::Request,
+            (Some(Part::Field(slot)), Some(b'"')) => slot.read == FieldType::Request,
             _ => false,
         };
         let (text, opens) = match text {
@@ -192,13 +192,13 @@ impl Compiler<'_> {
             Syntax::Numbers => known(Scanner::Numbers),
             Syntax::Time => {
                 let format = match &slot.read {
-                    Read::Time(format) => Some(format),
+                    FieldType::Time(format) => Some(format),
                     _ => None,
                 };
                 known(Scanner::Time(TimeScanner::new(format, after)))
             }
             Syntax::Word | Syntax::Free if before == Some(b'"') && after == Some(b'"') => {
-                let is_request = slot.read == Read::Request;
+                let is_request = slot.read == FieldType::Request;
                 let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
                 Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
             }
@@ -285,7 +285,7 @@ fn head_slots(parts: &[Part]) -> Option<HeadSlots<'_>> {
         && user.name == "user"
         && open == b" ["
         && close.first() == Some(&b']')
-        && matches!(time.read, Read::Time(TimeFormat::Clf | TimeFormat::Any));
+        && matches!(time.read, FieldType::Time(TimeFormat::Clf | TimeFormat::Any));
     usual.then_some((host, ident, user, time))
 }
 

@@ -10,7 +10,7 @@
 use super::run::Cursor;
 use super::scanners::{Scanner, TimeScanner};
 use super::steps::{FastPath, Op, Program, Quoted, SearchFrom, Step, Trailer};
-use crate::text::format::combined::{USUAL_TIME, Usual};
+use crate::text::format::combined::{CLF_TIME_LEN, TypicalFront};
 use crate::text::format::parsed::Span;
 
 /// Puts a step that tries the short way before the first step from which there is one.
@@ -145,9 +145,9 @@ impl Program {
         spans: &mut [Span],
     ) -> Option<Cursor> {
         let start = cursor.at;
-        let found = Usual::front(line, start)?;
+        let found = TypicalFront::parse(line, start)?;
         let time = found.user + 2;
-        let time_end = time + USUAL_TIME;
+        let time_end = time + CLF_TIME_LEN;
         let list_continues = path.is_list && line[..found.host].ends_with(b",");
         if list_continues || !self.is_time(path, line, time) {
             return None;
@@ -189,5 +189,5 @@ impl Program {
 }
 
 fn spans_usual_time(scanner: &TimeScanner, line: &[u8], time: usize) -> bool {
-    scanner.end(line, time) == Some(time + USUAL_TIME)
+    scanner.end(line, time) == Some(time + CLF_TIME_LEN)
 }

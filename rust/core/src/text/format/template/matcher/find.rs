@@ -6,8 +6,8 @@
 
 use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter};
 use crate::ground::block::Block;
-use crate::text::format::enclosed::{Brackets, Quotes};
-use crate::text::format::scan::{Bits, past};
+use crate::text::format::quotes_and_brackets::{Brackets, Quotes};
+use crate::text::format::scan::{BitPositions, past_end};
 
 impl NextBytes {
     pub(super) const ANY: Self = Self::new(ByteClass::Any, ByteClass::Any);
@@ -29,14 +29,14 @@ impl NextBytes {
 
     /// Which bytes of a block have this behind them.
     #[inline]
-    fn mask_before(self, line: &[u8], start: usize, block: &Block, past: u64) -> u64 {
+    fn mask_before(self, line: &[u8], start: usize, block: &Block, past_end: u64) -> u64 {
         let end = start + Block::LEN;
         let ahead = |bits: u64, next: bool| bits >> 1 | u64::from(next) << (Block::LEN - 1);
-        let first = ahead(self.first.mask(block) | past, self.first.has(line.get(end)));
+        let first = ahead(self.first.mask(block) | past_end, self.first.has(line.get(end)));
         if self.second == ByteClass::Any {
             return first;
         }
-        let mut second = self.second.mask(block) | past;
+        let mut second = self.second.mask(block) | past_end;
         if self.first == ByteClass::Blank {
             // Of more than two blanks the steps know.
             let blanks = block.blanks();
@@ -109,10 +109,12 @@ impl Lookahead<'_> {
         let several = delimiters & delimiters.wrapping_sub(1) != 0;
         match (several, self.prefilter.is_empty()) {
             (true, false) => {
-                self.prefilter.mask_before(block, past(line, start), delimiters, delimiter)
+                self.prefilter.mask_before(block, past_end(line, start), delimiters, delimiter)
             }
             _ if delimiters == 0 => 0,
-            _ => delimiters & self.next_bytes.mask_before(line, start, block, past(line, start)),
+            _ => {
+                delimiters & self.next_bytes.mask_before(line, start, block, past_end(line, start))
+            }
         }
     }
 }
@@ -160,7 +162,7 @@ pub(super) struct Delimiters<'a> {
     delimiter: Delimiter,
     prefilter: &'a Prefilter,
     start: usize,
-    bits: Bits,
+    bits: BitPositions,
     after_blank: bool,
 }
 
@@ -174,8 +176,15 @@ impl<'a> Delimiters<'a> {
         let before = start.checked_sub(1).and_then(|before| line.get(before));
         let after_blank = before.is_some_and(|byte| *byte <= b' ');
         let class = ByteClass::Byte(delimiter.byte);
-        let mut this =
-            Self { line, class, delimiter, prefilter, start, bits: Bits::new(0, 0), after_blank };
+        let mut this = Self {
+            line,
+            class,
+            delimiter,
+            prefilter,
+            start,
+            bits: BitPositions::new(0, 0),
+            after_blank,
+        };
         this.scanner();
         this
     }
@@ -184,7 +193,7 @@ impl<'a> Delimiters<'a> {
     pub(super) fn of_blanks(line: &'a [u8], start: usize) -> Self {
         let delimiter = Delimiter { byte: b' ', blank_before: false, next_bytes: NextBytes::ANY };
         let Lookahead { prefilter, .. } = Lookahead::ANY;
-        let (class, bits) = (ByteClass::Blank, Bits::new(0, 0));
+        let (class, bits) = (ByteClass::Blank, BitPositions::new(0, 0));
         let mut this = Self { line, class, delimiter, prefilter, start, bits, after_blank: false };
         this.scanner();
         this
@@ -194,14 +203,15 @@ impl<'a> Delimiters<'a> {
     fn scanner(&mut self) {
         let Self { line, class, delimiter, prefilter, start, .. } = *self;
         let block = Block::at(line, start);
-        let mut bits = class.mask(&block) & !past(line, start);
+        let mut bits = class.mask(&block) & !past_end(line, start);
         if delimiter.blank_before {
             let blanks = block.blanks();
             bits &= blanks << 1 | u64::from(self.after_blank);
             self.after_blank = blanks >> (Block::LEN - 1) == 1;
         }
         let lookahead = Lookahead { next_bytes: delimiter.next_bytes, prefilter };
-        self.bits = Bits::new(lookahead.filter(line, start, &block, bits, delimiter.byte), start);
+        self.bits =
+            BitPositions::new(lookahead.filter(line, start, &block, bits, delimiter.byte), start);
     }
 }
 
@@ -226,7 +236,7 @@ impl Iterator for Delimiters<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::format::words::is_blank;
+    use crate::text::format::whitespace::is_blank;
     use proptest::prelude::*;
 
     /// Short lines of few bytes, so that all kinds of neighbours occur.

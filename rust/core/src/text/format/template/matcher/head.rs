@@ -8,13 +8,13 @@ use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{Head, Program};
 use crate::text::format::parsed::Span;
 use crate::text::format::time;
-use crate::text::format::words::{Place, host_ident_user, skip_blanks, word_end};
+use crate::text::format::whitespace::{ByteRange, host_ident_user, skip_blanks, word_end};
 
 /// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
 const LONGEST_TIME: usize = 64;
 
 /// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
-const USUAL_TIME: usize = 26;
+const CLF_TIME_LEN: usize = 26;
 
 impl Program {
     /// Finds host, ident, user and time, and goes on behind the closing bracket.
@@ -32,7 +32,7 @@ impl Program {
             && let Ok(reached) = self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans)
             && reached.step <= head.request
         {
-            head.set([host, ident, user, (close - USUAL_TIME, close)], spans);
+            head.set([host, ident, user, (close - CLF_TIME_LEN, close)], spans);
             return Ok(reached);
         }
         let (open, close, reached) = self.brackets(line, cursor, head, spans)?;
@@ -93,7 +93,7 @@ impl Program {
 
 /// Host, ident and user that are words without brackets, and the closing bracket of a time of
 /// the usual length.
-fn usual(line: &[u8], start: usize) -> Option<([Place; 3], usize)> {
+fn usual(line: &[u8], start: usize) -> Option<([ByteRange; 3], usize)> {
     let mut words = [(0, 0); 3];
     let mut at = start;
     for word in &mut words {
@@ -111,9 +111,9 @@ fn usual(line: &[u8], start: usize) -> Option<([Place; 3], usize)> {
         }
     }
     let [b'[', inside @ ..] = line.get(at..)? else { return None };
-    let (inside, [b']', ..]) = inside.split_at_checked(USUAL_TIME)? else { return None };
+    let (inside, [b']', ..]) = inside.split_at_checked(CLF_TIME_LEN)? else { return None };
     let plain = inside.iter().fold(true, |plain, byte| plain & !matches!(byte, b'[' | b']'));
-    plain.then_some((words, at + 1 + USUAL_TIME))
+    plain.then_some((words, at + 1 + CLF_TIME_LEN))
 }
 
 /// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
@@ -124,13 +124,13 @@ fn is_time(text: &[u8]) -> bool {
 
 impl Head {
     /// Host, ident and user in front of the time.
-    fn words(&self, line: &[u8], start: usize) -> Option<[Place; 3]> {
+    fn words(&self, line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
         let found = host_ident_user(line, start)?;
         let ident = &line[found[1].0..found[1].1];
         (self.ident.is_some() || ident == b"-").then_some(found)
     }
 
-    fn set(&self, [host, ident, user, time]: [Place; 4], spans: &mut [Span]) {
+    fn set(&self, [host, ident, user, time]: [ByteRange; 4], spans: &mut [Span]) {
         spans[self.host] = Span::new(host.0, host.1);
         if let Some(field) = self.ident {
             spans[field] = Span::new(ident.0, ident.1);

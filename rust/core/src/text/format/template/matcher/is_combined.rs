@@ -1,7 +1,7 @@
 //! Which templates are the format that is written by hand.
 
 use super::super::{Part, Template, braces};
-use crate::text::format::read::Read;
+use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeFormat;
 
 /// Whether a template is just the combined log format: host, ident, user, time, request, status,
@@ -19,7 +19,7 @@ pub(crate) fn is_combined(template: &Template) -> bool {
         }
         (Part::Literal(text), Part::Literal(usual)) => text == usual,
         (Part::Field(slot), Part::Field(usual)) => {
-            let is_clf = slot.name == "time" && slot.read == Read::Time(TimeFormat::Clf);
+            let is_clf = slot.name == "time" && slot.read == FieldType::Time(TimeFormat::Clf);
             slot.name == usual.name && (slot.read == usual.read || is_clf)
         }
         _ => false,

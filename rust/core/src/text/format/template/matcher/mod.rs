@@ -25,9 +25,9 @@ mod steps;
 mod until;
 
 use super::{Part, Template, TemplateError};
-use crate::text::format::columns::Columns;
-use crate::text::format::parsed::{Found, Reject, Span};
-use crate::text::format::words::{is_blank, skip_blanks};
+use crate::text::format::fast_columns::FastColumns;
+use crate::text::format::parsed::{FoundField, Reject, Span};
+use crate::text::format::whitespace::{is_blank, skip_blanks};
 use run::Cursor;
 use steps::{Program, Step};
 
@@ -36,7 +36,7 @@ pub(crate) use is_combined::is_combined;
 /// A compiled template, or several that are tried in order.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    found: Vec<Found>,
+    found: Vec<FoundField>,
     programs: Vec<Program>,
     /// How many steps all programs begin with, so that these are taken once. What follows them
     /// is searched for, so that no look ahead goes beyond.
@@ -44,7 +44,7 @@ pub(crate) struct Matcher {
     /// Whether tabs at the end of a line are blanks, and not columns without a value.
     trims_tabs: bool,
     /// A short way through most lines, if it has one template and that is of this kind.
-    columns: Option<Columns>,
+    columns: Option<FastColumns>,
 }
 
 impl Matcher {
@@ -71,12 +71,12 @@ impl Matcher {
 
     /// The fields, in the order of the spans: one for each of the template, those that are passed
     /// over included.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
     /// A short way through most lines, if there is one.
-    pub(crate) fn columns(&self) -> Option<&Columns> {
+    pub(crate) fn columns(&self) -> Option<&FastColumns> {
         self.columns.as_ref()
     }
 

@@ -6,15 +6,15 @@ use proptest::prelude::*;
 use super::super::{Slot, Syntax};
 use super::tests::{ATTACKS, compile, parsed, templates};
 use super::*;
+use crate::text::format::field_type::FieldType;
 use crate::text::format::naive::{
     after_blanks, brackets, host_ident_user, is_blank, quotes, trimmed, words,
 };
-use crate::text::format::read::Read;
 use crate::text::format::time::{self, TimeFormat};
-use crate::text::format::words::Place;
+use crate::text::format::whitespace::ByteRange;
 
 /// Name, type and place of each field of a line, of the first template that fits.
-fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, Read, Place)>> {
+fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, FieldType, ByteRange)>> {
     let parts = || templates.iter().flat_map(|template| &template.parts);
     let has_tab = parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
     let (start, end) = trimmed(line, if has_tab { b" \r\n" } else { b" \t\r\n" });
@@ -67,11 +67,11 @@ struct Walk<'a> {
 struct Here {
     part: usize,
     at: usize,
-    places: Vec<Option<Place>>,
+    places: Vec<Option<ByteRange>>,
 }
 
 impl Here {
-    fn set(mut self, part: usize, place: Place) -> Self {
+    fn set(mut self, part: usize, place: ByteRange) -> Self {
         self.places[part] = Some(place);
         self
     }
@@ -155,7 +155,7 @@ impl Walk<'_> {
         self.byte(at).is_none_or(|byte| self.template.open && matches!(byte, b' ' | b'\t'))
     }
 
-    fn all(&self, start: Here) -> Option<Vec<Option<Place>>> {
+    fn all(&self, start: Here) -> Option<Vec<Option<ByteRange>>> {
         let mut here = if self.is_head() { self.head(&start)? } else { start };
         while here.part <= self.parts.len() {
             let searched = self.slot(here.part).map(|slot| self.field_end(here.part, slot));
@@ -179,7 +179,8 @@ impl Walk<'_> {
                 }
                 let mut text = &self.literal(part)[taken..];
                 taken = 0;
-                let is_request = self.slot(part + 1).is_some_and(|slot| slot.read == Read::Request);
+                let is_request =
+                    self.slot(part + 1).is_some_and(|slot| slot.read == FieldType::Request);
                 let opens = is_request && self.around(part + 1) == (Some(b'"'), Some(b'"'));
                 if opens && let Some(before_quote) = text.strip_suffix(b"\"") {
                     text = before_quote;
@@ -220,7 +221,7 @@ impl Walk<'_> {
     /// Whether the line may end before this literal. The quote or bracket that ends the field
     /// before it is of the field, a quote that opens a request of the request.
     fn may_end_before(&self, part: usize) -> bool {
-        let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == Read::Request)
+        let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == FieldType::Request)
             && self.around(part + 1) == (Some(b'"'), Some(b'"'));
         let is_closed = self.slot(part.wrapping_sub(1)).is_some_and(|slot| {
             self.field_end(part - 1, slot) == FieldEnd::Quoted
@@ -418,7 +419,7 @@ impl Walk<'_> {
             |part: usize, name: &str| self.slot(part).is_some_and(|slot| slot.name == name);
         let is_word = |part: usize| self.slot(part).is_some_and(|slot| slot.syntax == Syntax::Word);
         let is_time =
-            |slot: &Slot| matches!(slot.read, Read::Time(TimeFormat::Clf | TimeFormat::Any));
+            |slot: &Slot| matches!(slot.read, FieldType::Time(TimeFormat::Clf | TimeFormat::Any));
         let user = parts - 3;
         let has_ident = user == 4
             && is_word(2)
@@ -441,7 +442,7 @@ impl Walk<'_> {
     /// The time is in the first brackets behind which the line goes on as the template does.
     fn head(&self, start: &Here) -> Option<Here> {
         let parts = self.head_parts();
-        let after = self.slot(parts + 1).filter(|slot| slot.read == Read::Request);
+        let after = self.slot(parts + 1).filter(|slot| slot.read == FieldType::Request);
         let has_request = after.is_some() && self.around(parts + 1) == (Some(b'"'), Some(b'"'));
         let fits = |(open, close): (usize, usize)| {
             let here = Here { part: parts, at: close + 1, ..start.clone() };
@@ -466,8 +467,8 @@ impl Walk<'_> {
 /// The text of a time's form, written out.
 fn form(slot: &Slot) -> String {
     let text = match &slot.read {
-        Read::Time(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%H:%M:%S %z",
-        Read::Time(TimeFormat::Strftime(text)) => text,
+        FieldType::Time(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%H:%M:%S %z",
+        FieldType::Time(TimeFormat::Strftime(text)) => text,
         _ => "",
     };
     let clock = text.replace("%T", "%H:%M:%S").replace("%R", "%H:%M");
@@ -480,7 +481,7 @@ fn inner_terminators(slot: &Slot, terminator: Option<u8>) -> usize {
     let form = form(slot);
     match terminator {
         // A bare number is a time of any form too.
-        None if slot.read == Read::Time(TimeFormat::Any) => 0,
+        None if slot.read == FieldType::Time(TimeFormat::Any) => 0,
         None => form.split_ascii_whitespace().count().saturating_sub(1),
         Some(terminator) => form.bytes().filter(|byte| *byte == terminator).count(),
     }
@@ -598,7 +599,7 @@ fn spans_of(matcher: &Matcher) -> Vec<Span> {
 }
 
 /// What the matcher finds, as `walked` says it.
-fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, Read, Place)>> {
+fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, FieldType, ByteRange)>> {
     let mut spans = spans_of(matcher);
     matcher.split(line, &mut spans).ok()?;
     let fields = matcher.found().iter().zip(spans).filter(|(_, span)| span.is_some());
@@ -607,7 +608,7 @@ fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, Read, Place)>> {
 }
 
 /// In the order of their places: templates that share fields list them in another one.
-fn sorted(mut fields: Vec<(String, Read, Place)>) -> Vec<(String, Read, Place)> {
+fn sorted(mut fields: Vec<(String, FieldType, ByteRange)>) -> Vec<(String, FieldType, ByteRange)> {
     fields.sort_by(|one, other| (one.2, &one.0).cmp(&(other.2, &other.0)));
     fields
 }
@@ -618,8 +619,8 @@ fn what_is_there_for_speed_changes_no_answer() {
     let named = templates().map(|(_, example, texts)| (texts.to_vec(), example));
     let columns = COLUMNS.iter().map(|(count, text, example)| {
         let fast = compile(&[text]);
-        assert_eq!(fast.columns.as_ref().map(Columns::len), Some(*count), "{text}");
-        let split = |columns: &Columns| columns.split(example.as_bytes(), &mut spans_of(&fast));
+        assert_eq!(fast.columns.as_ref().map(FastColumns::len), Some(*count), "{text}");
+        let split = |columns: &FastColumns| columns.split(example.as_bytes(), &mut spans_of(&fast));
         assert!(fast.columns.as_ref().is_some_and(split), "{text}");
         (vec![*text], *example)
     });

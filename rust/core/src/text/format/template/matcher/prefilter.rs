@@ -5,8 +5,8 @@ use super::scanners::Scanner;
 use super::steps::{Item, Op, Prefilter, Step};
 use crate::ground::block::Block;
 use crate::text::format::numbers;
-use crate::text::format::scan::Trails;
-use crate::text::format::words::{blanks, is_blank};
+use crate::text::format::scan::FollowMask;
+use crate::text::format::whitespace::{after_blanks, is_blank};
 
 impl Prefilter {
     /// Whatever follows.
@@ -83,64 +83,72 @@ impl Prefilter {
     pub(super) fn mask_before(
         &self,
         block: &Block,
-        past: u64,
+        past_end: u64,
         delimiters: u64,
         delimiter: u8,
     ) -> u64 {
-        let mut trails = Trails::behind(delimiters);
+        let mut trails = FollowMask::after(delimiters);
         for (number, item) in self.0.iter().enumerate() {
-            if trails.all_ended() {
+            if trails.is_empty() {
                 break;
             }
             let rest = &self.0[number + 1..];
             trails = match *item {
                 Item::Byte(byte) if byte == delimiter => {
-                    return trails.next(block.places(byte) | past).marks();
+                    return trails.followed_by(block.places(byte) | past_end).matching();
                 }
                 Item::Opening if delimiter == b'-' => {
-                    let opening = block.places(b'"') | block.places(b'-') | past;
-                    return trails.next(opening).marks();
+                    let opening = block.places(b'"') | block.places(b'-') | past_end;
+                    return trails.followed_by(opening).matching();
                 }
                 Item::Opening => {
-                    let dash = trails.one(block.places(b'-') | past);
+                    let dash = trails.one(block.places(b'-') | past_end);
                     let after_dash =
                         if rest.first() == Some(&Item::Blanks) { block.blanks() } else { u64::MAX };
-                    let quote = trails.next(block.places(b'"') | past);
-                    return quote.or(dash.next(after_dash)).marks();
+                    let quote = trails.followed_by(block.places(b'"') | past_end);
+                    return quote.or(dash.followed_by(after_dash)).matching();
                 }
-                Item::End => return trails.next(past).marks(),
+                Item::End => return trails.followed_by(past_end).matching(),
                 item if item.takes(delimiter) => break,
-                Item::Blanks => trails.some(block.blanks()),
+                Item::Blanks => trails.one_or_more(block.blanks()),
                 Item::Time { terminator, may_be_empty } => {
                     let ends = terminator.map_or(0, |byte| block.places(byte));
-                    let inside = item.mask(block) & !ends | past;
+                    let inside = item.mask(block) & !ends | past_end;
                     return match (terminator, may_be_empty) {
-                        (None, _) => trails.next(inside).marks(),
-                        (_, true) => trails.any(inside).next(ends | past).marks(),
-                        (_, false) => trails.some(inside).next(ends | past).marks(),
+                        (None, _) => trails.followed_by(inside).matching(),
+                        (_, true) => {
+                            trails.zero_or_more(inside).followed_by(ends | past_end).matching()
+                        }
+                        (_, false) => {
+                            trails.one_or_more(inside).followed_by(ends | past_end).matching()
+                        }
                     };
                 }
                 // A run of blanks may have gone on over one.
                 Item::Byte(byte) if byte <= b' ' => break,
-                Item::Byte(byte) => trails.one(block.places(byte) | past),
-                Item::Status => trails.status(block, past),
+                Item::Byte(byte) => trails.one(block.places(byte) | past_end),
+                Item::Status => trails.status(block, past_end),
                 Item::Int { may_be_empty }
                 | Item::Number { may_be_empty }
                 | Item::TimeBytes { may_be_empty } => {
-                    let bytes = item.mask(block) | past;
-                    if may_be_empty { trails.any(bytes) } else { trails.some(bytes) }
+                    let bytes = item.mask(block) | past_end;
+                    if may_be_empty {
+                        trails.zero_or_more(bytes)
+                    } else {
+                        trails.one_or_more(bytes)
+                    }
                 }
                 Item::Numbers { may_be_empty } => {
-                    let bytes = item.mask(block) | past;
+                    let bytes = item.mask(block) | past_end;
                     if may_be_empty {
-                        trails.any(bytes)
+                        trails.zero_or_more(bytes)
                     } else {
-                        trails.next(Item::NUMBER.mask(block) | past).some(bytes)
+                        trails.followed_by(Item::NUMBER.mask(block) | past_end).one_or_more(bytes)
                     }
                 }
             };
         }
-        trails.marks()
+        trails.matching()
     }
 
     /// Whether the steps may fit here.
@@ -150,7 +158,7 @@ impl Prefilter {
             // At the end of the line all depends on which steps are optional.
             let Some(&byte) = line.get(at) else { return true };
             at = match item {
-                Item::Blanks => match blanks(line, at) {
+                Item::Blanks => match after_blanks(line, at) {
                     Some(end) => end,
                     None => return false,
                 },
@@ -266,7 +274,7 @@ fn skip_while(line: &[u8], mut at: usize, is_inside: impl Fn(u8) -> bool) -> usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::format::scan::{Bits, past};
+    use crate::text::format::scan::{BitPositions, past_end};
     use proptest::prelude::*;
 
     fn items() -> impl Strategy<Value = Vec<Item>> {
@@ -295,8 +303,8 @@ mod tests {
         ) {
             let prefilter = Prefilter::from_items(items);
             let block = Block::at(&line, 0);
-            let places = Bits::new(block.places(delimiter), 0);
-            let kept = prefilter.mask_before(&block, past(&line, 0), block.places(delimiter), delimiter);
+            let places = BitPositions::new(block.places(delimiter), 0);
+            let kept = prefilter.mask_before(&block, past_end(&line, 0), block.places(delimiter), delimiter);
             for place in places.filter(|place| prefilter.may_match(&line, place + 1)) {
                 prop_assert!(kept >> place & 1 == 1, "{place} of {prefilter:?}");
             }

@@ -7,8 +7,8 @@ use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{Program, Quoted};
 use crate::text::format::numbers::status;
 use crate::text::format::parsed::Span;
-use crate::text::format::scan::quote_or_backslash;
-use crate::text::format::words::is_blank;
+use crate::text::format::scan::find_quote_or_backslash;
+use crate::text::format::whitespace::is_blank;
 
 impl Program {
     /// The field up to the first closing quote: an unescaped one if any fits.
@@ -20,7 +20,7 @@ impl Program {
         quoted: &Quoted,
         spans: &mut [Span],
     ) -> StepResult {
-        let mut from = quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
+        let mut from = find_quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
         let mut failed = None;
         if line.get(from) == Some(&b'"') && quoted.next_bytes.may_match(line, from + 1) {
             let after_quote = Cursor { at: from + 1, step: cursor.step + 1 };
@@ -57,7 +57,7 @@ impl Program {
         let mut places = lookahead.quotes(line, from);
         while let Some((place, escaped)) = places.next() {
             if escaped && escaped_end.is_some() {
-                places.without_escaped();
+                places.drop_escaped();
                 continue;
             }
             if !quoted.prefilter.may_match(line, place + 1) {
@@ -132,7 +132,7 @@ impl Program {
         let closest_failure = || {
             let mut places = Lookahead::BLANK.quotes(line, from);
             let nth_quote = loop {
-                places.without_escaped();
+                places.drop_escaped();
                 let (place, escaped) = places.next()?;
                 if !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte)) {
                     break place;

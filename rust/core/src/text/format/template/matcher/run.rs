@@ -3,7 +3,7 @@
 use super::steps::{Op, Program};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
-use crate::text::format::words::{blanks, is_blank, list_end, skip_blanks, word_end};
+use crate::text::format::whitespace::{after_blanks, is_blank, list_end, skip_blanks, word_end};
 
 /// A place in the line, and the step that is next there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Program {
         while step < limit {
             let this = &self.steps[step];
             let next = match &this.op {
-                Op::Blank => blanks(line, at),
+                Op::Blank => after_blanks(line, at),
                 Op::Text(text) => literal(line, at, text),
                 Op::StatusAndSize { status, size } => {
                     status_and_size(line, at, int).ok().map(|[one, other]| {
@@ -131,7 +131,7 @@ impl Program {
 pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> {
     for &byte in text {
         if byte == b' ' {
-            at = blanks(line, at)?;
+            at = after_blanks(line, at)?;
         } else if line.get(at) == Some(&byte) {
             at += 1;
         } else {

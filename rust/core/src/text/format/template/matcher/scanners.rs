@@ -4,7 +4,7 @@
 
 use crate::text::format::numbers::{int, number, numbers, status};
 use crate::text::format::time::TimeFormat;
-use crate::text::format::words::{is_blank, skip_blanks};
+use crate::text::format::whitespace::{is_blank, skip_blanks};
 
 /// No time is written longer.
 const LONGEST_TIME: usize = 64;

@@ -2,7 +2,7 @@
 
 use super::super::braces;
 use super::*;
-use crate::text::format::named::{Made, NAMED};
+use crate::text::format::named::{Definition, TEXT_FORMATS};
 
 pub(super) fn compile(texts: &[&str]) -> Matcher {
     Matcher::either(&parsed(texts)).unwrap()
@@ -303,9 +303,9 @@ pub(super) const ATTACKS: &[&str] = &[
 /// Name, example and alternatives of each named format that is a template.
 pub(super) fn templates()
 -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
-    NAMED.iter().filter_map(|named| match &named.made {
-        Made::Template(text) => Some((named.name, named.example, std::slice::from_ref(text))),
-        Made::Either(texts) => Some((named.name, named.example, *texts)),
+    TEXT_FORMATS.iter().filter_map(|named| match &named.definition {
+        Definition::Template(text) => Some((named.name, named.example, std::slice::from_ref(text))),
+        Definition::Either(texts) => Some((named.name, named.example, *texts)),
         _ => None,
     })
 }

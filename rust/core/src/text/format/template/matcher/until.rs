@@ -6,7 +6,7 @@ use super::find::{Delimiters, Lookahead};
 use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{Program, SearchFrom, Until};
 use crate::text::format::parsed::Span;
-use crate::text::format::words::{skip_blanks, without_blanks, word_end};
+use crate::text::format::whitespace::{skip_blanks, trim_blanks_end, word_end};
 
 impl Program {
     pub(super) fn until(
@@ -112,7 +112,7 @@ impl Until {
     fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
         if self.delimiter.is_some_and(|delimiter| delimiter.blank_before) {
-            end = without_blanks(line, end).max(start);
+            end = trim_blanks_end(line, end).max(start);
             if end == place {
                 return None;
             }

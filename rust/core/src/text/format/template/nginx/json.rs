@@ -1,7 +1,7 @@
 //! A body of `log_format` that is a JSON object: which variable is at which path.
 
-use super::super::super::names;
-use super::super::super::read::Read;
+use super::super::super::field_type::FieldType;
+use super::super::super::standard_fields;
 use super::super::TemplateError;
 use super::super::draft::{Body, MAX_FIELDS, error, too_many};
 use super::super::meaning::{self, Meaning};
@@ -17,7 +17,7 @@ pub(super) fn is_object(body: &Body) -> bool {
 }
 
 /// The fields of an object, with the paths where they are.
-pub(super) fn compile(body: &Body) -> Result<Vec<(String, Vec<String>, Read)>, TemplateError> {
+pub(super) fn compile(body: &Body) -> Result<Vec<(String, Vec<String>, FieldType)>, TemplateError> {
     let mut reader = Reader { body, at: 0, path: Vec::new(), found: Vec::new() };
     reader.blanks();
     reader.object()?;
@@ -224,7 +224,7 @@ impl Reader<'_> {
 
 /// What is put together of several variables is named by its key.
 fn by_key(key: &str) -> Meaning {
-    match names::known(key).filter(|known| known.read == Read::Text) {
+    match standard_fields::standard_field(key).filter(|known| known.read == FieldType::Text) {
         Some(known) => Meaning { standard: known.name, rank: 9, ..Meaning::text(key) },
         None => Meaning::text(key),
     }

@@ -1,7 +1,7 @@
 //! The variables of nginx: <https://nginx.org/en/docs/varindex.html>, as of July 2026.
 
-use super::super::super::names;
-use super::super::super::read::Read;
+use super::super::super::field_type::FieldType;
+use super::super::super::standard_fields;
 use super::super::super::time::TimeFormat;
 use super::super::Syntax;
 use super::super::meaning::Meaning;
@@ -12,7 +12,7 @@ struct Standard {
     name: &'static str,
     rank: u8,
     syntax: Syntax,
-    read: Read,
+    read: FieldType,
 }
 
 const fn standard(
@@ -20,54 +20,54 @@ const fn standard(
     name: &'static str,
     rank: u8,
     syntax: Syntax,
-    read: Read,
+    read: FieldType,
 ) -> Standard {
     Standard { variable, name, rank, syntax, read }
 }
 
 const STANDARD: &[Standard] = &[
-    standard("args", "query", 0, Syntax::Free, Read::Text),
-    standard("body_bytes_sent", "size", 0, Syntax::Int, Read::Int),
-    standard("bytes_received", "bytes_in", 1, Syntax::Int, Read::Int),
-    standard("bytes_sent", "bytes_out", 0, Syntax::Int, Read::Int),
-    standard("document_uri", "path", 1, Syntax::Free, Read::Text),
-    standard("host", "vhost", 0, Syntax::Word, Read::Text),
-    standard("http_host", "vhost", 1, Syntax::Free, Read::Text),
-    standard("http_referer", "referer", 0, Syntax::Free, Read::Text),
-    standard("http_user_agent", "agent", 0, Syntax::Free, Read::Text),
-    standard("http_x_forwarded_for", "xff", 0, Syntax::Free, Read::Text),
-    standard("msec", "time", 1, Syntax::Time, Read::Time(TimeFormat::Epoch(0))),
-    standard("protocol", "protocol", 1, Syntax::Word, Read::Text),
-    standard("proxy_add_x_forwarded_for", "xff", 1, Syntax::Free, Read::Text),
-    standard("query_string", "query", 1, Syntax::Free, Read::Text),
-    standard("remote_addr", "host", 0, Syntax::Word, Read::Text),
-    standard("remote_user", "user", 0, Syntax::Free, Read::Text),
-    standard("req_id", "request_id", 1, Syntax::Free, Read::Text),
-    standard("request", "request", 0, Syntax::Free, Read::Request),
-    standard("request_id", "request_id", 0, Syntax::Word, Read::Text),
-    standard("request_length", "bytes_in", 0, Syntax::Int, Read::Int),
-    standard("request_method", "method", 0, Syntax::Word, Read::Text),
-    standard("request_time", "request_time", 0, Syntax::Number, Read::Seconds(0)),
-    standard("request_uri", "url", 0, Syntax::Free, Read::Text),
-    standard("scheme", "scheme", 0, Syntax::Word, Read::Text),
-    standard("server_name", "vhost", 2, Syntax::Word, Read::Text),
-    standard("server_port", "port", 0, Syntax::Int, Read::Int),
-    standard("server_protocol", "protocol", 0, Syntax::Word, Read::Text),
-    standard("status", "status", 0, Syntax::Status, Read::Int),
-    standard("time_iso8601", "time", 2, Syntax::Time, Read::Time(TimeFormat::Iso)),
-    standard("time_iso8601_ms", "time", 0, Syntax::Time, Read::Time(TimeFormat::Iso)),
-    standard("time_local", "time", 2, Syntax::Time, Read::Time(TimeFormat::Clf)),
-    standard("upstream_addr", "upstream", 0, Syntax::Free, Read::Text),
-    standard("upstream_response_time", "upstream_time", 0, Syntax::Numbers, Read::Seconds(0)),
-    standard("upstream_status", "upstream_status", 0, Syntax::Numbers, Read::Text),
-    standard("uri", "path", 0, Syntax::Free, Read::Text),
+    standard("args", "query", 0, Syntax::Free, FieldType::Text),
+    standard("body_bytes_sent", "size", 0, Syntax::Int, FieldType::Int),
+    standard("bytes_received", "bytes_in", 1, Syntax::Int, FieldType::Int),
+    standard("bytes_sent", "bytes_out", 0, Syntax::Int, FieldType::Int),
+    standard("document_uri", "path", 1, Syntax::Free, FieldType::Text),
+    standard("host", "vhost", 0, Syntax::Word, FieldType::Text),
+    standard("http_host", "vhost", 1, Syntax::Free, FieldType::Text),
+    standard("http_referer", "referer", 0, Syntax::Free, FieldType::Text),
+    standard("http_user_agent", "agent", 0, Syntax::Free, FieldType::Text),
+    standard("http_x_forwarded_for", "xff", 0, Syntax::Free, FieldType::Text),
+    standard("msec", "time", 1, Syntax::Time, FieldType::Time(TimeFormat::Epoch(0))),
+    standard("protocol", "protocol", 1, Syntax::Word, FieldType::Text),
+    standard("proxy_add_x_forwarded_for", "xff", 1, Syntax::Free, FieldType::Text),
+    standard("query_string", "query", 1, Syntax::Free, FieldType::Text),
+    standard("remote_addr", "host", 0, Syntax::Word, FieldType::Text),
+    standard("remote_user", "user", 0, Syntax::Free, FieldType::Text),
+    standard("req_id", "request_id", 1, Syntax::Free, FieldType::Text),
+    standard("request", "request", 0, Syntax::Free, FieldType::Request),
+    standard("request_id", "request_id", 0, Syntax::Word, FieldType::Text),
+    standard("request_length", "bytes_in", 0, Syntax::Int, FieldType::Int),
+    standard("request_method", "method", 0, Syntax::Word, FieldType::Text),
+    standard("request_time", "request_time", 0, Syntax::Number, FieldType::Seconds(0)),
+    standard("request_uri", "url", 0, Syntax::Free, FieldType::Text),
+    standard("scheme", "scheme", 0, Syntax::Word, FieldType::Text),
+    standard("server_name", "vhost", 2, Syntax::Word, FieldType::Text),
+    standard("server_port", "port", 0, Syntax::Int, FieldType::Int),
+    standard("server_protocol", "protocol", 0, Syntax::Word, FieldType::Text),
+    standard("status", "status", 0, Syntax::Status, FieldType::Int),
+    standard("time_iso8601", "time", 2, Syntax::Time, FieldType::Time(TimeFormat::Iso)),
+    standard("time_iso8601_ms", "time", 0, Syntax::Time, FieldType::Time(TimeFormat::Iso)),
+    standard("time_local", "time", 2, Syntax::Time, FieldType::Time(TimeFormat::Clf)),
+    standard("upstream_addr", "upstream", 0, Syntax::Free, FieldType::Text),
+    standard("upstream_response_time", "upstream_time", 0, Syntax::Numbers, FieldType::Seconds(0)),
+    standard("upstream_status", "upstream_status", 0, Syntax::Numbers, FieldType::Text),
+    standard("uri", "path", 0, Syntax::Free, FieldType::Text),
 ];
 
 /// Variables of their own name that are more than text in which anything may be.
-const OWN: &[(Syntax, Read, &[&str])] = &[
+const OWN: &[(Syntax, FieldType, &[&str])] = &[
     (
         Syntax::Int,
-        Read::Int,
+        FieldType::Int,
         &[
             "connection",
             "connection_requests",
@@ -93,10 +93,10 @@ const OWN: &[(Syntax, Read, &[&str])] = &[
             "tcpinfo_snd_cwnd",
         ],
     ),
-    (Syntax::Number, Read::Seconds(0), &["connection_time", "session_time"]),
+    (Syntax::Number, FieldType::Seconds(0), &["connection_time", "session_time"]),
     (
         Syntax::Word,
-        Read::Text,
+        FieldType::Text,
         &[
             "geoip_city_continent_code",
             "geoip_city_country_code",
@@ -139,16 +139,16 @@ const OWN: &[(Syntax, Read, &[&str])] = &[
             "upstream_last_server_name",
         ],
     ),
-    (Syntax::Number, Read::Float, &["geoip_latitude", "geoip_longitude", "gzip_ratio"]),
-    (Syntax::Free, Read::Int, &["sent_http_content_length"]),
+    (Syntax::Number, FieldType::Float, &["geoip_latitude", "geoip_longitude", "gzip_ratio"]),
+    (Syntax::Free, FieldType::Int, &["sent_http_content_length"]),
     (
         Syntax::Numbers,
-        Read::Int,
+        FieldType::Int,
         &["upstream_bytes_received", "upstream_bytes_sent", "upstream_response_length"],
     ),
     (
         Syntax::Numbers,
-        Read::Seconds(0),
+        FieldType::Seconds(0),
         &[
             "upstream_connect_time",
             "upstream_first_byte_time",
@@ -208,7 +208,7 @@ pub(super) fn meaning(variable: &str) -> Meaning {
     if let Some((syntax, read, _)) = OWN.iter().find(|(_, _, names)| names.contains(&variable)) {
         return Meaning::own(own, *syntax, read.clone());
     }
-    match names::known(variable) {
+    match standard_fields::standard_field(variable) {
         Some(known) => {
             let read = known.read.clone();
             Meaning { standard: known.name, rank: 9, own, syntax: Syntax::Free, read }

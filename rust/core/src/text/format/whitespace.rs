@@ -2,11 +2,11 @@
 //!
 //! Where a hostile line may have many of them, 64 bytes are looked at together.
 
-use super::scan::{Bits, end_of_word, past};
+use super::scan::{BitPositions, near_word_end, past_end};
 use crate::ground::block::Block;
 
 /// Where something begins and ends.
-pub(super) type Place = (usize, usize);
+pub(super) type ByteRange = (usize, usize);
 
 /// Line ends are blanks: they may stand inside the body of a Flume event.
 pub(super) fn is_blank(byte: u8) -> bool {
@@ -28,7 +28,7 @@ pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
 
 /// The place behind one blank or more.
 #[inline]
-pub(super) fn blanks(line: &[u8], at: usize) -> Option<usize> {
+pub(super) fn after_blanks(line: &[u8], at: usize) -> Option<usize> {
     match line.get(at..)? {
         [b' ', next, ..] if *next > b' ' => Some(at + 1),
         [blank, ..] if is_blank(*blank) => Some(skip_blanks(line, at + 1)),
@@ -52,19 +52,19 @@ fn blanks_of(block: &Block) -> u64 {
 }
 
 /// The end of what stands before a place, without the blanks there.
-pub(super) fn without_blanks(line: &[u8], mut end: usize) -> usize {
+pub(super) fn trim_blanks_end(line: &[u8], mut end: usize) -> usize {
     let near = end.saturating_sub(4);
     while end > 0 && is_blank(line[end - 1]) {
         end -= 1;
         if end == near {
-            return without_many_blanks(line, end);
+            return trim_many_blanks_end(line, end);
         }
     }
     end
 }
 
 #[inline(never)]
-fn without_many_blanks(line: &[u8], mut end: usize) -> usize {
+fn trim_many_blanks_end(line: &[u8], mut end: usize) -> usize {
     while let Some(start) = end.checked_sub(Block::LEN) {
         let others = !blanks_of(&Block::at(line, start));
         if others != 0 {
@@ -78,15 +78,15 @@ fn without_many_blanks(line: &[u8], mut end: usize) -> usize {
 /// The first place at or after `from` that has a blank, or the end.
 #[inline]
 pub(super) fn word_end(line: &[u8], from: usize) -> usize {
-    match end_of_word(line, from) {
+    match near_word_end(line, from) {
         Some(end) if is_blank(line[end]) => end,
-        _ => end_of_odd_word(line, from),
+        _ => far_word_end(line, from),
     }
 }
 
 /// Of a word that is long, has control bytes, or ends near the end of the line.
 #[inline(never)]
-fn end_of_odd_word(line: &[u8], from: usize) -> usize {
+fn far_word_end(line: &[u8], from: usize) -> usize {
     for start in (from..line.len()).step_by(Block::LEN) {
         let blanks = blanks_of(&Block::at(line, start));
         if blanks != 0 {
@@ -100,7 +100,7 @@ fn end_of_odd_word(line: &[u8], from: usize) -> usize {
 ///
 /// Three words are just these. Of more, the first lone `-` with a word behind it is the ident: the
 /// host stands before it, the user is all behind it. Without one the user has the blanks.
-pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[Place; 3]> {
+pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
     let mut words = Words { line, at: start };
     let first = words.next()?;
     let second = words.next()?;
@@ -108,9 +108,9 @@ pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[Place; 3]> {
     if words.next().is_none() {
         return Some([first, second, third]);
     }
-    let end = without_blanks(line, line.len());
+    let end = trim_blanks_end(line, line.len());
     if let Some(dash) = lone_dash(&line[..end], first.1) {
-        let host = host_before(&line[..dash], start);
+        let host = host_before_dash(&line[..dash], start);
         return Some([host, (dash, dash + 1), (skip_blanks(line, dash + 1), end)]);
     }
     Some([first, second, (third.0, end)])
@@ -118,26 +118,26 @@ pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[Place; 3]> {
 
 /// The first lone `-` at or after `from` with blanks around it.
 fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
-    let mut behind_blank = from > 0 && is_blank(line[from - 1]);
+    let mut after_blank = from > 0 && is_blank(line[from - 1]);
     for start in (from..line.len()).step_by(Block::LEN) {
         let block = Block::at(line, start);
         let (dashes, blanks) = (block.places(b'-'), blanks_of(&block));
-        let before = blanks << 1 | u64::from(behind_blank);
+        let before = blanks << 1 | u64::from(after_blank);
         let next = line.get(start + Block::LEN).is_some_and(|&byte| is_blank(byte));
         let found = dashes & before & (blanks >> 1 | u64::from(next) << (Block::LEN - 1));
         if found != 0 {
             return Some(start + found.trailing_zeros() as usize);
         }
-        behind_blank = blanks >> (Block::LEN - 1) == 1;
+        after_blank = blanks >> (Block::LEN - 1) == 1;
     }
     None
 }
 
 /// The last word, with those before it that have a comma behind them: `1.1.1.1, 2.2.2.2` is one
 /// host, as X-Forwarded-For lists proxies.
-fn host_before(line: &[u8], start: usize) -> Place {
-    let last = Lists::new(line, start).filter_map(Bits::highest).last();
-    (last.unwrap_or(start), without_blanks(line, line.len()))
+fn host_before_dash(line: &[u8], start: usize) -> ByteRange {
+    let last = ListStarts::new(line, start).filter_map(BitPositions::highest).last();
+    (last.unwrap_or(start), trim_blanks_end(line, line.len()))
 }
 
 /// The end of the word that begins here, with those behind it as long as a comma is between them.
@@ -146,44 +146,44 @@ pub(super) fn list_end(line: &[u8], start: usize) -> usize {
     if !line[start..end].ends_with(b",") {
         return end;
     }
-    let next = Lists::new(line, start).flatten().find(|&begin| begin > start);
-    without_blanks(line, next.unwrap_or(line.len()))
+    let next = ListStarts::new(line, start).flatten().find(|&begin| begin > start);
+    trim_blanks_end(line, next.unwrap_or(line.len()))
 }
 
 /// Where words begin that no comma ties to the word before, block by block.
-struct Lists<'a> {
+struct ListStarts<'a> {
     line: &'a [u8],
     start: usize,
-    behind_blank: bool,
+    after_blank: bool,
     /// Whether only blanks stand between a comma and the block.
-    behind_comma: bool,
+    after_comma: bool,
 }
 
-impl<'a> Lists<'a> {
+impl<'a> ListStarts<'a> {
     fn new(line: &'a [u8], start: usize) -> Self {
-        Self { line, start, behind_blank: true, behind_comma: false }
+        Self { line, start, after_blank: true, after_comma: false }
     }
 }
 
-impl Iterator for Lists<'_> {
-    type Item = Bits;
+impl Iterator for ListStarts<'_> {
+    type Item = BitPositions;
 
-    fn next(&mut self) -> Option<Bits> {
-        let Self { line, start, behind_blank, behind_comma } = *self;
+    fn next(&mut self) -> Option<BitPositions> {
+        let Self { line, start, after_blank, after_comma } = *self;
         if start >= line.len() {
             return None;
         }
         let block = Block::at(line, start);
         let (commas, blanks) = (block.places(b','), blanks_of(&block));
-        let first = u64::from(behind_comma);
+        let first = u64::from(after_comma);
         // The sum carries what a comma begins to the end of the blanks behind it.
-        let (sum, leads_out) = ((commas << 1 | first) & blanks).overflowing_add(blanks);
+        let (sum, leaves_block) = ((commas << 1 | first) & blanks).overflowing_add(blanks);
         let tied = (sum | first) & !blanks;
-        let begins = (blanks << 1 | u64::from(behind_blank)) & !blanks & !tied;
+        let begins = (blanks << 1 | u64::from(after_blank)) & !blanks & !tied;
         self.start += Block::LEN;
-        self.behind_blank = blanks >> (Block::LEN - 1) == 1;
-        self.behind_comma = leads_out || commas >> (Block::LEN - 1) == 1;
-        Some(Bits::new(begins & !past(line, start), start))
+        self.after_blank = blanks >> (Block::LEN - 1) == 1;
+        self.after_comma = leaves_block || commas >> (Block::LEN - 1) == 1;
+        Some(BitPositions::new(begins & !past_end(line, start), start))
     }
 }
 
@@ -193,9 +193,9 @@ struct Words<'a> {
 }
 
 impl Iterator for Words<'_> {
-    type Item = Place;
+    type Item = ByteRange;
 
-    fn next(&mut self) -> Option<Place> {
+    fn next(&mut self) -> Option<ByteRange> {
         let start = skip_blanks(self.line, self.at);
         self.at = word_end(self.line, start);
         (start < self.at).then_some((start, self.at))
@@ -228,10 +228,10 @@ mod tests {
             prop_assert_eq!(skip_blanks(&line, from), end(false));
             prop_assert_eq!(word_end(&line, from), end(true));
             let last = line[..from].iter().rposition(|byte| !is_blank(*byte));
-            prop_assert_eq!(without_blanks(&line, from), last.map_or(0, |last| last + 1));
+            prop_assert_eq!(trim_blanks_end(&line, from), last.map_or(0, |last| last + 1));
             let words = naive::words(&line, from);
             prop_assert_eq!(Words { line: &line, at: from }.collect::<Vec<_>>(), words.clone());
-            let tied = |word: &Place| line[word.1 - 1] == b',';
+            let tied = |word: &ByteRange| line[word.1 - 1] == b',';
             if let Some(first) = words.first().filter(|word| word.0 == from) {
                 let list = words.iter().find(|word| !tied(word)).or(words.last());
                 prop_assert_eq!(list_end(&line, from), list.unwrap_or(first).1);

@@ -1,52 +1,56 @@
 //! The names that fields have in all formats.
 
-use super::read::Read;
+use super::field_type::FieldType;
 use super::time::TimeFormat;
 use crate::ground::Kind;
 
 /// A name that means the same in every format.
 #[derive(Debug)]
-pub struct Name {
+pub struct StandardField {
     /// As it is asked for.
     pub name: &'static str,
     /// How it is read where a format says nothing else.
-    pub(crate) read: Read,
+    pub(crate) read: FieldType,
     /// What it means, with its unit.
     pub about: &'static str,
 }
 
-impl Name {
+impl StandardField {
     /// The type of its values.
     pub fn kind(&self) -> Kind {
         self.read.kind()
     }
 }
 
-const fn text(name: &'static str, about: &'static str) -> Name {
-    Name { name, read: Read::Text, about }
+const fn text(name: &'static str, about: &'static str) -> StandardField {
+    StandardField { name, read: FieldType::Text, about }
 }
 
-const fn int(name: &'static str, about: &'static str) -> Name {
-    Name { name, read: Read::Int, about }
+const fn int(name: &'static str, about: &'static str) -> StandardField {
+    StandardField { name, read: FieldType::Int, about }
 }
 
-const fn seconds(name: &'static str, about: &'static str) -> Name {
-    Name { name, read: Read::Seconds(0), about }
+const fn seconds(name: &'static str, about: &'static str) -> StandardField {
+    StandardField { name, read: FieldType::Seconds(0), about }
 }
 
 /// All of them, in the order in which texts list them.
-pub const NAMES: &[Name] = &[
+pub const STANDARD_FIELDS: &[StandardField] = &[
     text("host", "the client: address or name"),
     text("user", "who was logged in"),
-    Name {
+    StandardField {
         name: "time",
-        read: Read::Time(TimeFormat::Any),
+        read: FieldType::Time(TimeFormat::Any),
         about: "when the request was logged, in UTC",
     },
     text("method", "the method of the request line"),
     text("url", "the target of the request line, as it was sent"),
     text("protocol", "the protocol of the request line"),
-    Name { name: "request", read: Read::Request, about: "the request line as it stands" },
+    StandardField {
+        name: "request",
+        read: FieldType::Request,
+        about: "the request line as it stands",
+    },
     text("path", "the url without query, scheme and host"),
     text("query", "what follows the first ? of the url"),
     int("status", "the status code of the answer"),
@@ -69,6 +73,6 @@ pub const NAMES: &[Name] = &[
 ];
 
 /// The name, if it is one that is the same in all formats.
-pub(super) fn known(name: &str) -> Option<&'static Name> {
-    NAMES.iter().find(|known| known.name == name)
+pub(super) fn standard_field(name: &str) -> Option<&'static StandardField> {
+    STANDARD_FIELDS.iter().find(|known| known.name == name)
 }

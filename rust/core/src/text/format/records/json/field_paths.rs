@@ -1,20 +1,20 @@
 //! Fields by the keys that lead to them.
 
-use super::super::{column, standard};
-use crate::text::format::read::Read;
+use super::super::{column, standard_type};
+use crate::text::format::field_type::FieldType;
 use crate::text::format::template::TemplateError;
 
 /// How many keys a path may have.
 pub(super) const MAX_PATH: usize = 16;
 
 /// How long a key of a path may be, in bytes.
-pub(super) const LONGEST_KEY: usize = 128;
+pub(super) const MAX_KEY_LEN: usize = 128;
 
 /// A field and where it is looked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Want {
+pub(crate) struct FieldPaths {
     pub(super) name: Box<str>,
-    pub(super) read: Read,
+    pub(super) read: FieldType,
     /// The first one with a value that is not null counts.
     pub(super) paths: Vec<Path>,
     /// What a line lacks that has none of them, if it has to have one.
@@ -25,7 +25,7 @@ pub(crate) struct Want {
 
 pub(super) type Path = Vec<Box<[u8]>>;
 
-impl Want {
+impl FieldPaths {
     /// A field `name` or `name:type` by its paths: keys with points between them, alternatives
     /// with bars, `!` at the end if a line has to have it. An element of an array has its number
     /// for a key. A backslash takes the meaning from the character behind it.
@@ -37,7 +37,7 @@ impl Want {
     /// The same, with the place of the paths in the text that they were written in.
     pub(super) fn at(
         name: &str,
-        read: Read,
+        read: FieldType,
         written: &str,
         start: usize,
     ) -> Result<Self, TemplateError> {
@@ -67,20 +67,20 @@ impl Want {
         if paths.iter().flatten().any(Vec::is_empty) {
             return Err(error("a path has a key between points, and none is empty"));
         }
-        if paths.iter().flatten().any(|key| key.len() > LONGEST_KEY) {
+        if paths.iter().flatten().any(|key| key.len() > MAX_KEY_LEN) {
             return Err(error("a key has at most 128 bytes"));
         }
         if paths.iter().any(|path| path.len() > MAX_PATH) {
             return Err(error("a path has at most 16 keys"));
         }
         let paths = paths.into_iter().map(|path| path.into_iter().map(Into::into).collect());
-        let nested = matches!(read, Read::Text | Read::Verbatim);
+        let nested = matches!(read, FieldType::Text | FieldType::Verbatim);
         Ok(Self { name: name.into(), read, paths: paths.collect(), required, nested })
     }
 
     /// A path of which every character is meant.
     pub(super) fn own(name: &str) -> Option<Self> {
-        Self::at(name, standard(name), name, 0).ok()
+        Self::at(name, standard_type(name), name, 0).ok()
     }
 }
 

@@ -5,27 +5,27 @@
 //! quotes, no blanks beside one that is a delimiter, no odd bytes at the ends of the line.
 
 use super::parsed::Span;
-use super::scan::{byte_or_blank, digits, has_blank, has_blank_from, near_byte};
+use super::scan::{find_byte_or_blank, find_near, has_blank, has_blank_from, leading_digits};
 use super::time::{read_epoch, read_leading_epoch, unit_of_epoch};
 
 /// Numbers of more digits are left to others, which tell how many may be.
-const MOST_DIGITS: usize = 18;
+const MAX_DIGITS: usize = 18;
 
 /// The columns of a line.
 #[derive(Clone, Debug)]
-pub(super) struct Columns(Box<[Column]>);
+pub(super) struct FastColumns(Box<[FastColumn]>);
 
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct FastColumn {
     /// Which of the matcher's fields it is.
     pub(super) field: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: FastColumnKind,
     /// What stands behind it, if not the end of the line. A blank is one.
     pub(super) delimiter: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FastColumnKind {
     /// A number or a time that is all digits.
     Digits,
     /// Text without blanks.
@@ -36,9 +36,9 @@ pub(super) enum Kind {
     Unquoted { up_to: u8 },
 }
 
-impl Columns {
+impl FastColumns {
     /// Of columns of which only the last one has no delimiter.
-    pub(super) fn new(columns: Vec<Column>) -> Self {
+    pub(super) fn new(columns: Vec<FastColumn>) -> Self {
         Self(columns.into())
     }
 
@@ -65,32 +65,34 @@ impl Columns {
 }
 
 #[cfg(test)]
-impl Columns {
+impl FastColumns {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
-impl Column {
+impl FastColumn {
     /// Where it ends if it begins here.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call for each column is a tenth of all")]
     fn end(&self, line: &[u8], at: usize) -> Option<usize> {
         let rest = line.get(at..)?;
         let length = match (self.kind, self.delimiter) {
-            (Kind::Digits, _) => digits(rest),
-            (Kind::Unquoted { .. }, _) if rest.first() == Some(&b'"') => return None,
-            (Kind::Word { .. }, Some(delimiter)) => byte_or_blank(rest, delimiter)?,
-            (Kind::Word { .. }, None) if has_blank(rest) => return None,
-            (Kind::Unquoted { up_to }, _) => near_byte(rest, up_to).unwrap_or(rest.len()),
-            (_, Some(delimiter)) => near_byte(rest, delimiter)?,
+            (FastColumnKind::Digits, _) => leading_digits(rest),
+            (FastColumnKind::Unquoted { .. }, _) if rest.first() == Some(&b'"') => return None,
+            (FastColumnKind::Word { .. }, Some(delimiter)) => find_byte_or_blank(rest, delimiter)?,
+            (FastColumnKind::Word { .. }, None) if has_blank(rest) => return None,
+            (FastColumnKind::Unquoted { up_to }, _) => find_near(rest, up_to).unwrap_or(rest.len()),
+            (_, Some(delimiter)) => find_near(rest, delimiter)?,
             (_, None) => rest.len(),
         };
         let fits = match self.kind {
-            Kind::Digits => (1..=MOST_DIGITS).contains(&length),
-            Kind::Word { may_be_empty } | Kind::Text { may_be_empty } => may_be_empty || length > 0,
-            Kind::Unquoted { .. } => true,
+            FastColumnKind::Digits => (1..=MAX_DIGITS).contains(&length),
+            FastColumnKind::Word { may_be_empty } | FastColumnKind::Text { may_be_empty } => {
+                may_be_empty || length > 0
+            }
+            FastColumnKind::Unquoted { .. } => true,
         };
         let ends = rest.get(length).copied() == self.delimiter;
         // More blanks may follow.
@@ -103,8 +105,8 @@ impl Column {
 ///
 /// To ask for both at once is half of the work of a reader.
 #[derive(Clone, Debug)]
-pub(crate) struct Pair {
-    columns: Columns,
+pub(crate) struct TextAndTime {
+    columns: FastColumns,
     text: usize,
     time: usize,
     power: i32,
@@ -113,17 +115,19 @@ pub(crate) struct Pair {
     only: Option<(i64, u8)>,
 }
 
-impl Pair {
+impl TextAndTime {
     /// Of columns with these fields, if both are of this kind.
     pub(super) fn new(
-        mut columns: Columns,
+        mut columns: FastColumns,
         text: usize,
         (time, power): (usize, i32),
     ) -> Option<Self> {
         let mut times = columns.0.iter_mut().filter(|column| column.field == time);
-        times.next()?.kind = Kind::Digits;
+        times.next()?.kind = FastColumnKind::Digits;
         let between = match &*columns.0 {
-            [first, Column { kind: Kind::Word { .. }, .. }] if first.field == time => {
+            [first, FastColumn { kind: FastColumnKind::Word { .. }, .. }]
+                if first.field == time =>
+            {
                 first.delimiter
             }
             _ => None,

@@ -8,7 +8,7 @@ use crate::ground::Kind;
 /// But for `Verbatim`, nothing and a lone `-` are null, and so is what cannot be read: what a
 /// line must not be is said by the matcher, which sees it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum FieldType {
     /// Text as it stands, even none.
     Verbatim,
     /// Text as it stands.
@@ -29,7 +29,7 @@ pub(crate) enum Read {
     Time(TimeFormat),
 }
 
-impl Read {
+impl FieldType {
     /// The type of what is read.
     pub(crate) fn kind(&self) -> Kind {
         match self {

@@ -5,12 +5,12 @@
 
 use super::SECOND;
 use super::digits::{blanks, exactly, fraction, literal, number, zone};
-use super::moment::Moment;
 use super::names::{day_name, month_name};
+use super::time_parts::TimeParts;
 
 /// The parts of a time that a text has, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub(super) struct Strftime {
     items: Box<[Item]>,
     is_clf: bool,
 }
@@ -94,7 +94,7 @@ const CLF: &[Item] = &[
     Zone,
 ];
 
-impl Pattern {
+impl Strftime {
     /// Compiles a text; the error says at which byte and what to write instead.
     pub(super) fn new(text: &str) -> Result<Self, (usize, String)> {
         let mut items = Vec::new();
@@ -130,54 +130,54 @@ impl Pattern {
     }
 
     /// Takes what the text says into the moment.
-    pub(super) fn read(&self, text: &[u8], moment: &mut Moment) -> Option<()> {
+    pub(super) fn read(&self, text: &[u8], parts: &mut TimeParts) -> Option<()> {
         let mut rest = text;
         for item in &self.items {
-            item.take(&mut rest, moment)?;
+            item.take(&mut rest, parts)?;
         }
         rest.is_empty().then_some(())
     }
 }
 
 impl Item {
-    fn take(self, rest: &mut &[u8], moment: &mut Moment) -> Option<()> {
+    fn take(self, rest: &mut &[u8], parts: &mut TimeParts) -> Option<()> {
         match self {
             Byte(byte) => literal(rest, byte)?,
             Blanks => return (blanks(rest) > 0).then_some(()),
-            Year => moment.year = Some(exactly::<4>(rest)?),
+            Year => parts.year = Some(exactly::<4>(rest)?),
             YearOfCentury => {
                 // As POSIX has it.
                 let year = exactly::<2>(rest)?;
-                moment.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
+                parts.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
             }
-            Month => moment.month = number(rest, 2, true)?,
-            MonthName => moment.month = month_name(rest)?,
-            Day => moment.day = number(rest, 2, true)?,
-            YearDay => moment.year_day = Some(number(rest, 3, false)?),
+            Month => parts.month = number(rest, 2, true)?,
+            MonthName => parts.month = month_name(rest)?,
+            Day => parts.day = number(rest, 2, true)?,
+            YearDay => parts.year_day = Some(number(rest, 3, false)?),
             DayName => day_name(rest)?,
-            Hour => moment.hour = Some(number(rest, 2, true)?),
-            HalfDayHour => moment.half_day_hour = Some(number(rest, 2, true)?),
+            Hour => parts.hour = Some(number(rest, 2, true)?),
+            HalfDayHour => parts.half_day_hour = Some(number(rest, 2, true)?),
             HalfDay => {
                 let (half, after) = rest.split_first_chunk::<2>()?;
-                moment.is_afternoon = half.eq_ignore_ascii_case(b"pm");
-                if !moment.is_afternoon && !half.eq_ignore_ascii_case(b"am") {
+                parts.is_afternoon = half.eq_ignore_ascii_case(b"pm");
+                if !parts.is_afternoon && !half.eq_ignore_ascii_case(b"am") {
                     return None;
                 }
                 *rest = after;
             }
-            Minute => moment.minute = number(rest, 2, false)?,
-            Second => moment.second = number(rest, 2, false)?,
+            Minute => parts.minute = number(rest, 2, false)?,
+            Second => parts.second = number(rest, 2, false)?,
             Fraction { least, most } => {
-                moment.fraction = Some(fraction(rest, least.into(), most.into())?);
+                parts.fraction = Some(fraction(rest, least.into(), most.into())?);
             }
-            Epoch => moment.epoch = Some(number(rest, 10, false)? * SECOND),
-            Zone => moment.offset = zone(rest)?,
+            Epoch => parts.epoch = Some(number(rest, 10, false)? * SECOND),
+            Zone => parts.offset = zone(rest)?,
             ZoneName => {
                 let name = [&b"UTC"[..], b"GMT", b"Z"].into_iter().find(|name| {
                     rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
                 })?;
                 *rest = &rest[name.len()..];
-                moment.offset = 0;
+                parts.offset = 0;
             }
         }
         Some(())

@@ -3,8 +3,8 @@
 //! Who looks for them says which of a block may be the right ones by what stands behind them, so
 //! that a line which is full of others costs no more than one that has none.
 
-use super::scan::{Bits, escaped};
-use super::words::is_blank;
+use super::scan::{BitPositions, escaped};
+use super::whitespace::is_blank;
 use crate::ground::block::Block;
 
 /// The places of quotes that may be the right ones, in order, and whether a backslash escapes
@@ -15,25 +15,26 @@ pub(super) struct Quotes<'a, K> {
     /// escaped.
     keep: K,
     start: usize,
-    bits: Bits,
+    bits: BitPositions,
     escaped: u64,
     carry: bool,
 }
 
 impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
     pub(super) fn new(line: &'a [u8], start: usize, keep: K) -> Self {
-        let mut this = Self { line, keep, start, bits: Bits::new(0, 0), escaped: 0, carry: false };
-        this.look();
+        let mut this =
+            Self { line, keep, start, bits: BitPositions::new(0, 0), escaped: 0, carry: false };
+        this.load_block();
         this
     }
 
     #[inline(never)]
-    fn look(&mut self) {
+    fn load_block(&mut self) {
         let block = Block::at(self.line, self.start);
         self.escaped = escaped(block.places(b'\\'), &mut self.carry);
         let quotes = block.places(b'"');
         let bits = (self.keep)(&block, self.start, quotes, self.escaped);
-        self.bits = Bits::new(bits, self.start);
+        self.bits = BitPositions::new(bits, self.start);
     }
 
     #[inline]
@@ -46,13 +47,13 @@ impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
             if self.start >= self.line.len() {
                 return None;
             }
-            self.look();
+            self.load_block();
         }
     }
 
     /// Leaves out all escaped ones of the block that is looked at.
     #[inline]
-    pub(super) fn without_escaped(&mut self) {
+    pub(super) fn drop_escaped(&mut self) {
         self.bits.left &= !self.escaped;
     }
 }
@@ -64,50 +65,50 @@ pub(super) struct Brackets<'a, K> {
     /// Of a block from this place on: those of these closing ones that may be it.
     keep: K,
     /// Whether no other bracket may stand between them.
-    bare: bool,
+    innermost_only: bool,
     start: usize,
     /// Those of the block that begin words, and all brackets that may stand between.
     opening: u64,
     between: u64,
-    closing: Bits,
-    behind_blank: bool,
+    closing: BitPositions,
+    after_blank: bool,
     /// The last opening one before the block.
     pub(super) open: Option<usize>,
 }
 
 impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
-    pub(super) fn new(line: &'a [u8], start: usize, bare: bool, keep: K) -> Self {
+    pub(super) fn new(line: &'a [u8], start: usize, innermost_only: bool, keep: K) -> Self {
         let mut this = Self {
             line,
             keep,
-            bare,
+            innermost_only,
             start,
             opening: 0,
             between: 0,
-            closing: Bits::new(0, 0),
+            closing: BitPositions::new(0, 0),
             // What begins here is another field.
-            behind_blank: false,
+            after_blank: false,
             open: None,
         };
-        this.look();
+        this.load_block();
         this
     }
 
     #[inline(never)]
-    fn look(&mut self) {
+    fn load_block(&mut self) {
         let block = Block::at(self.line, self.start);
         let opening = block.places(b'[');
         self.opening = match opening {
             0 => 0,
-            _ => opening & (block.blanks() << 1 | u64::from(self.behind_blank)),
+            _ => opening & (block.blanks() << 1 | u64::from(self.after_blank)),
         };
         let last = self.line.get(self.start + Block::LEN - 1);
-        self.behind_blank = last.is_some_and(|byte| *byte <= b' ');
+        self.after_blank = last.is_some_and(|byte| *byte <= b' ');
         let is_open = self.open.is_some() || self.opening != 0;
-        let closing = if self.bare || is_open { block.places(b']') } else { 0 };
-        self.between = if self.bare { opening | closing } else { self.opening };
+        let closing = if self.innermost_only || is_open { block.places(b']') } else { 0 };
+        self.between = if self.innermost_only { opening | closing } else { self.opening };
         let closing = if is_open { (self.keep)(&block, self.start, closing) } else { 0 };
-        self.closing = Bits::new(closing, self.start);
+        self.closing = BitPositions::new(closing, self.start);
     }
 
     /// The last opening one before a bit of the block.
@@ -128,7 +129,7 @@ impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
                 return Some(self.start + last);
             }
             self.opening ^= 1 << last;
-            if !self.bare {
+            if !self.innermost_only {
                 self.between ^= 1 << last;
             }
         }
@@ -151,7 +152,7 @@ impl<K: FnMut(&Block, usize, u64) -> u64> Iterator for Brackets<'_, K> {
             if self.start >= self.line.len() {
                 return None;
             }
-            self.look();
+            self.load_block();
         }
     }
 }

@@ -5,37 +5,37 @@
 
 use super::Reject;
 use super::combined::{self, trim};
-use super::enclosed::{Brackets, Quotes};
-use super::scan::Trails;
-use super::words::{is_blank, skip_blanks, word_end};
+use super::quotes_and_brackets::{Brackets, Quotes};
+use super::scan::FollowMask;
+use super::whitespace::{is_blank, skip_blanks, word_end};
 use crate::ground::block::Block;
 
 /// What a line should have been, where a look from the left finds nothing wrong with it.
-const ALL: &str = "host, ident, user, a time in brackets, a request in quotes, status, size";
+const WHOLE_LINE: &str = "host, ident, user, a time in brackets, a request in quotes, status, size";
 
 /// The same reject, with the place that tells a reader most and what was expected there.
 #[cold]
-pub(super) fn why(line: &[u8], reject: Reject, is_common: bool) -> Reject {
+pub(super) fn diagnose(line: &[u8], reject: Reject, is_common: bool) -> Reject {
     let (lead, line) = trim(line);
     if line.len() == lead {
         return Reject::new(0, "a line that is not empty");
     }
-    let walk = Walk { line, lead, is_common };
-    let (byte, expected) = walk.stop().unwrap_or((reject.byte(), ALL));
+    let walk = Diagnosis { line, lead, is_common };
+    let (byte, expected) = walk.mismatch().unwrap_or((reject.byte(), WHOLE_LINE));
     Reject::new(byte, expected)
 }
 
-struct Walk<'a> {
+struct Diagnosis<'a> {
     line: &'a [u8],
     lead: usize,
     is_common: bool,
 }
 
-type Stop = (usize, &'static str);
+type Mismatch = (usize, &'static str);
 
-impl Walk<'_> {
+impl Diagnosis<'_> {
     /// Where the line stops being one, if that can be told.
-    fn stop(&self) -> Option<Stop> {
+    fn mismatch(&self) -> Option<Mismatch> {
         let (open, close) = match self.brackets() {
             Ok(brackets) => brackets,
             Err(stop) => return Some(stop),
@@ -47,26 +47,30 @@ impl Walk<'_> {
         if self.line.get(request) == Some(&b'-') {
             // For a bare - all else has to be in order, the time too.
             let end = status_and_size(self.line, request + 1);
-            let stop = end.map(|end| self.behind_size(end).unwrap_or((request, REQUEST)));
+            let stop = end.map(|end| self.after_size(end).unwrap_or((request, REQUEST)));
             return Some(stop.unwrap_or_else(|stop| stop));
         }
         let close = "the quote that closes the request";
-        let levels = |behind: Trails, block: &Block, level: usize| {
+        let levels = |behind: FollowMask, block: &Block, level: usize| {
             let blanks = block.blanks();
             match level {
-                0 => behind.next(blanks),
-                1 => behind.some(blanks).status(block, 0).next(blanks),
-                _ => behind.some(blanks).status(block, 0).some(blanks).next(block.numbers()),
+                0 => behind.followed_by(blanks),
+                1 => behind.one_or_more(blanks).status(block, 0).followed_by(blanks),
+                _ => behind
+                    .one_or_more(blanks)
+                    .status(block, 0)
+                    .one_or_more(blanks)
+                    .followed_by(block.numbers()),
             }
         };
         let behind = |at| status_and_size(self.line, at);
         match self.quoted(request, REQUEST, close, levels, behind) {
-            Ok(end) => self.behind_size(end),
+            Ok(end) => self.after_size(end),
             Err(stop) => Some(stop),
         }
     }
 
-    fn behind_size(&self, end: usize) -> Option<Stop> {
+    fn after_size(&self, end: usize) -> Option<Mismatch> {
         let referer = skip_blanks(self.line, end);
         if self.line.get(referer) != Some(&b'"') {
             return None;
@@ -79,24 +83,24 @@ impl Walk<'_> {
             agent => Err((agent, "the agent in quotes")),
         };
         let close = "the quote that closes the referer";
-        let levels = |behind: Trails, block: &Block, level: usize| match level {
-            0 => behind.next(block.blanks()),
-            _ => behind.some(block.blanks()).next(block.places(b'"')),
+        let levels = |behind: FollowMask, block: &Block, level: usize| match level {
+            0 => behind.followed_by(block.blanks()),
+            _ => behind.one_or_more(block.blanks()).followed_by(block.places(b'"')),
         };
         let agent = match self.quoted(referer, "", close, levels, agent) {
             Ok(agent) => agent,
             Err(stop) => return Some(stop),
         };
-        let levels = |behind: Trails, block: &Block, _| behind.next(block.blanks());
+        let levels = |behind: FollowMask, block: &Block, _| behind.followed_by(block.blanks());
         self.quoted(agent, "", "the quote that closes the agent", levels, Ok).err()
     }
 
     /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
     /// that begins a word in front of it.
-    fn brackets(&self) -> Result<(usize, usize), Stop> {
+    fn brackets(&self) -> Result<(usize, usize), Mismatch> {
         let before_request = |block: &Block, _, closing| {
             let begins = block.places(b'"') | block.places(b'-');
-            Trails::behind(closing).some(block.blanks()).next(begins).marks()
+            FollowMask::after(closing).one_or_more(block.blanks()).followed_by(begins).matching()
         };
         let mut close = None;
         let mut brackets = Brackets::new(self.line, self.lead, false, before_request);
@@ -144,20 +148,20 @@ impl Walk<'_> {
         open: usize,
         opening: &'static str,
         closing: &'static str,
-        levels: impl Fn(Trails, &Block, usize) -> Trails,
-        behind: impl Fn(usize) -> Result<usize, Stop>,
-    ) -> Result<usize, Stop> {
+        levels: impl Fn(FollowMask, &Block, usize) -> FollowMask,
+        behind: impl Fn(usize) -> Result<usize, Mismatch>,
+    ) -> Result<usize, Mismatch> {
         const LEVELS: usize = 3;
         if self.line.get(open) != Some(&b'"') {
             return Err((open, opening));
         }
-        let mut stops: [Option<Stop>; 2] = [None; 2];
+        let mut stops: [Option<Mismatch>; 2] = [None; 2];
         let mut seen = [[false; 2]; LEVELS - 1];
         let keep = |block: &Block, _, quotes: u64, escaped: u64| {
             if quotes == 0 {
                 return 0;
             }
-            let marks = |level| levels(Trails::behind(quotes), block, level).marks();
+            let marks = |level| levels(FollowMask::after(quotes), block, level).matching();
             let mut wanted = marks(LEVELS - 1);
             for (level, seen) in seen.iter_mut().enumerate().filter(|one| *one.1 != [true; 2]) {
                 let marks = marks(level);
@@ -182,7 +186,7 @@ impl Walk<'_> {
                 Ok(end) => escaped_end = Some(end),
                 Err(stop) => {
                     let known = &mut stops[usize::from(is_escaped)];
-                    let is_further = |known: Stop| rank(stop.1) > rank(known.1);
+                    let is_further = |known: Mismatch| rank(stop.1) > rank(known.1);
                     if known.is_none_or(is_further) {
                         *known = Some(stop);
                     }
@@ -205,7 +209,7 @@ fn rank(expected: &str) -> usize {
 }
 
 /// Behind a status of three digits and a size, each of which may be `-`.
-fn status_and_size(line: &[u8], at: usize) -> Result<usize, Stop> {
+fn status_and_size(line: &[u8], at: usize) -> Result<usize, Mismatch> {
     match combined::status_and_size(line, at) {
         Ok([_, size]) => Ok(size.1),
         Err((0, at)) => Err((at, BLANK_BEFORE_STATUS)),
@@ -230,7 +234,7 @@ mod tests {
         let format = Format::new(format).unwrap();
         let mut reader = Reader::lenient(&format, &[]);
         let reject = reader.read(line.as_bytes()).unwrap_err();
-        let reject = reader.told(line.as_bytes(), reject);
+        let reject = reader.explain_reject(line.as_bytes(), reject);
         (&line[reject.byte()..], reject.expected())
     }
 
@@ -293,9 +297,9 @@ mod tests {
                 let format = Format::new(name).unwrap();
                 let mut reader = Reader::lenient(&format, &[]);
                 if let Err(reject) = reader.read(line.as_bytes()) {
-                    let reject = reader.told(line.as_bytes(), reject);
+                    let reject = reader.explain_reject(line.as_bytes(), reject);
                     prop_assert!(reject.byte() <= line.len());
-                    prop_assert_ne!(reject.expected(), super::ALL);
+                    prop_assert_ne!(reject.expected(), super::WHOLE_LINE);
                     prop_assert_ne!(reject.expected(), "");
                 }
             }

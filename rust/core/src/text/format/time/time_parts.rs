@@ -6,7 +6,7 @@ use super::{SECOND, in_range};
 
 /// A time in pieces. What two parts say is what the later one said; a time since the epoch is
 /// believed before a date.
-pub(super) struct Moment {
+pub(super) struct TimeParts {
     /// Microseconds.
     pub(super) epoch: Option<i64>,
     pub(super) year: Option<i64>,
@@ -27,7 +27,7 @@ pub(super) struct Moment {
     pub(super) offset: i64,
 }
 
-impl Default for Moment {
+impl Default for TimeParts {
     fn default() -> Self {
         Self {
             epoch: None,
@@ -46,7 +46,7 @@ impl Default for Moment {
     }
 }
 
-impl Moment {
+impl TimeParts {
     pub(super) fn micros(&self) -> Option<i64> {
         let fraction = self.fraction.unwrap_or(0);
         if let Some(epoch) = self.epoch {

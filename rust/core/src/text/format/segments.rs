@@ -1,39 +1,39 @@
 //! All of a line, piece by piece.
 
-use super::named::Made;
-use super::prefix::behind_prefix;
-use super::spec::written;
+use super::named::Definition;
+use super::prefix::prefix_end;
+use super::spec::parse_template;
 use super::template::{self, Part, Slot, Syntax, Template};
 use super::{Format, Matcher, Span};
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Segment {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    pub(crate) what: What,
+    pub(crate) what: SegmentKind,
     /// Of a field.
     pub(crate) name: Box<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum SegmentKind {
     Field,
     /// What a collector put before the line.
     Prefix,
     /// What every line of the format has there.
     Literal,
     /// What may be anything, and is no field.
-    PassedOver,
+    Skipped,
 }
 
-impl What {
+impl SegmentKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Field => "field",
             Self::Prefix => "prefix",
             Self::Literal => "literal",
-            Self::PassedOver => "passed over",
+            Self::Skipped => "passed over",
         }
     }
 }
@@ -49,15 +49,18 @@ impl Format {
 
     /// The pieces of a line that is of this format, in order. Records have no other pieces than
     /// fields.
-    pub(crate) fn pieces(&self, line: &[u8], offset: usize) -> Vec<Piece> {
+    pub(crate) fn segments(&self, line: &[u8], offset: usize) -> Vec<Segment> {
         let mut spans = vec![Span::NONE; self.0.found.len()];
         let rest = line.get(offset..).unwrap_or_default();
         if self.split(rest, &mut spans).is_err() {
             return Vec::new();
         }
-        let mut pieces = Pieces { line, offset: 0, taken: Vec::new() };
-        pieces.take(offset, What::Prefix);
-        pieces.take(offset + 3 * usize::from(rest.starts_with(b"\xef\xbb\xbf")), What::PassedOver);
+        let mut pieces = SegmentBuilder { line, offset: 0, taken: Vec::new() };
+        pieces.take(offset, SegmentKind::Prefix);
+        pieces.take(
+            offset + 3 * usize::from(rest.starts_with(b"\xef\xbb\xbf")),
+            SegmentKind::Skipped,
+        );
         let by_hand =
             matches!(self.0.matcher, Matcher::Combined | Matcher::Common | Matcher::Classic);
         let mut found: Vec<_> =
@@ -69,8 +72,9 @@ impl Format {
             if !is_record {
                 pieces.between(start, by_hand, false);
             }
-            let what = if field.name.is_empty() { What::PassedOver } else { What::Field };
-            pieces.taken.push(Piece { start, end, what, name: field.name.clone() });
+            let what =
+                if field.name.is_empty() { SegmentKind::Skipped } else { SegmentKind::Field };
+            pieces.taken.push(Segment { start, end, what, name: field.name.clone() });
             pieces.offset = end;
         }
         if !is_record {
@@ -80,40 +84,42 @@ impl Format {
     }
 
     /// What is known of a line that stops at this byte.
-    pub(crate) fn failed(&self, line: &[u8], byte: usize) -> Failed {
-        let made = Self::named().find(|named| named.name == self.spec()).map(|one| &one.made);
-        let texts = match made {
-            Some(Made::Template(text)) => vec![*text],
-            Some(Made::Either(texts)) => texts.to_vec(),
-            Some(Made::Combined) => vec![COMBINED],
+    pub(crate) fn partial_match(&self, line: &[u8], byte: usize) -> PartialMatch {
+        let definition =
+            Self::named().find(|named| named.name == self.spec()).map(|one| &one.definition);
+        let texts = match definition {
+            Some(Definition::Template(text)) => vec![*text],
+            Some(Definition::Either(texts)) => texts.to_vec(),
+            Some(Definition::Combined) => vec![COMBINED],
             Some(_) => Vec::new(),
             None => vec![self.spec()],
         };
         let is_json = matches!(self.0.matcher, Matcher::Json(_));
         let begins = line.trim_ascii_start().starts_with(b"{");
-        let mut failed = Failed { matched: if is_json && begins { BRACE } else { 0 }, part: None };
+        let mut partial =
+            PartialMatch { matched: if is_json && begins { BRACE } else { 0 }, part: None };
         for text in texts {
-            let Some(template) = written(text) else { continue };
+            let Some(template) = parse_template(text) else { continue };
             let Ok(matcher) = template::Matcher::new(&template) else { continue };
             let mut spans = vec![Span::NONE; matcher.found().len()];
-            for offset in [0, behind_prefix(line).unwrap_or(0)] {
+            for offset in [0, prefix_end(line).unwrap_or(0)] {
                 let rest = &line[offset..];
                 let split = matcher.split_traced(rest, &mut spans);
                 let Err((reject, part)) = split else { continue };
-                let told = told_by_look(&template, part, rest, &spans);
-                failed.matched = failed.matched.max(told);
-                if failed.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
-                    failed.part = Some((text.to_owned(), place_of(text, &template, part)));
+                let matched = count_typed_fields(&template, part, rest, &spans);
+                partial.matched = partial.matched.max(matched);
+                if partial.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
+                    partial.part = Some((text.to_owned(), place_of(text, &template, part)));
                 }
             }
         }
-        failed
+        partial
     }
 }
 
 /// A line that is not of a format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Failed {
+pub(crate) struct PartialMatch {
     /// How many fields that are known by their look stand in front of the place: of formats that
     /// reject a line, the likeliest has most of them.
     pub(crate) matched: usize,
@@ -128,28 +134,28 @@ const COMBINED: &str =
     r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#;
 
 /// How many of the fields in front of a part are known by their look, and have a digit.
-fn told_by_look(template: &Template, part: usize, line: &[u8], spans: &[Span]) -> usize {
+fn count_typed_fields(template: &Template, part: usize, line: &[u8], spans: &[Span]) -> usize {
     let slots = template.parts.iter().take(part).filter_map(|part| match part {
         Part::Field(slot) => Some(slot),
         Part::Literal(_) => None,
     });
-    let is_told = |slot: &Slot, span: &Span| {
+    let is_typed = |slot: &Slot, span: &Span| {
         let text = span.of(line).unwrap_or_default();
         !matches!(slot.syntax, Syntax::Word | Syntax::Free) && text.iter().any(u8::is_ascii_digit)
     };
-    slots.zip(spans).filter(|(slot, span)| is_told(slot, span)).count()
+    slots.zip(spans).filter(|(slot, span)| is_typed(slot, span)).count()
 }
 
-struct Pieces<'a> {
+struct SegmentBuilder<'a> {
     line: &'a [u8],
     offset: usize,
-    taken: Vec<Piece>,
+    taken: Vec<Segment>,
 }
 
-impl Pieces<'_> {
-    fn take(&mut self, end: usize, what: What) {
+impl SegmentBuilder<'_> {
+    fn take(&mut self, end: usize, what: SegmentKind) {
         if self.offset < end {
-            self.taken.push(Piece { start: self.offset, end, what, name: "".into() });
+            self.taken.push(Segment { start: self.offset, end, what, name: "".into() });
             self.offset = end;
         }
     }
@@ -161,18 +167,18 @@ impl Pieces<'_> {
         let start = self.offset;
         if by_hand {
             let Some(first) = between.iter().position(|byte| !is_frame(byte)) else {
-                return self.take(end, What::Literal);
+                return self.take(end, SegmentKind::Literal);
             };
             let behind = between.iter().rposition(|byte| !is_frame(byte)).unwrap_or(first) + 1;
-            self.take(start + first, What::Literal);
-            self.take(start + behind, What::PassedOver);
+            self.take(start + first, SegmentKind::Literal);
+            self.take(start + behind, SegmentKind::Skipped);
         } else if last {
             // Formats that grow have more behind a blank.
             let blank = between.iter().position(|byte| matches!(byte, b' ' | b'\t'));
-            self.take(start + blank.unwrap_or(between.len()), What::Literal);
-            self.take(end, What::PassedOver);
+            self.take(start + blank.unwrap_or(between.len()), SegmentKind::Literal);
+            self.take(end, SegmentKind::Skipped);
         }
-        self.take(end, What::Literal);
+        self.take(end, SegmentKind::Literal);
     }
 }
 
