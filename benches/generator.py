@@ -1,17 +1,31 @@
-"""Combined access logs out of a seed: the same seed gives the same bytes."""
+"""Access logs from a seed: the same seed gives the same bytes."""
 
 from __future__ import annotations
 
 import random
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import accumulate, repeat
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LINES_PER_SECOND", "write_log"]
+__all__ = [
+    "FIRST_SECOND",
+    "LINES_PER_SECOND",
+    "Record",
+    "clf_time",
+    "combined",
+    "records",
+    "write_log",
+]
 
 LINES_PER_SECOND = 1_000
+
+# 22 November 2026, 10:00:00 UTC
+FIRST_SECOND = 1_795_341_600
 
 _URLS = 20_000
 _ZIPF = 1.05
@@ -49,36 +63,63 @@ _AGENTS = {
 }
 
 
-def write_log(path: Path, seconds: int, seed: int) -> int:
-    """Write 1,000 lines for each second, in order, and return the second of the first."""
+class Record(NamedTuple):
+    """What one request leaves in a log."""
+
+    host: str
+    time: int
+    """Seconds since the epoch."""
+    method: str
+    url: str
+    protocol: str
+    status: str
+    size: int
+    referer: str
+    agent: str
+
+
+def records(seconds: int, seed: int) -> Iterator[Record]:
+    """Yield 1,000 requests for each second, in order of time."""
     rng = random.Random(seed)
     urls = [_SHAPES[n % len(_SHAPES)].format(n=n * 7_919 % 104_729) for n in range(1, _URLS + 1)]
     url_weights = list(accumulate(rank**-_ZIPF for rank in range(1, _URLS + 1)))
     hosts = [".".join(str(rng.randrange(1, 255)) for _ in range(4)) for _ in range(_HOSTS)]
-    # 22 November 2026, 10:00:00 UTC
-    first = 1_795_341_600
+    for second in range(seconds):
+        n = LINES_PER_SECOND
+        columns = zip(
+            rng.choices(hosts, k=n),
+            repeat(FIRST_SECOND + second),
+            _drawn(rng, _METHODS, n),
+            rng.choices(urls, cum_weights=url_weights, k=n),
+            _drawn(rng, _PROTOCOLS, n),
+            _drawn(rng, _STATUSES, n),
+            rng.choices(range(200, 60_000), k=n),
+            _drawn(rng, _REFERERS, n),
+            _drawn(rng, _AGENTS, n),
+            strict=False,  # the time repeats without end
+        )
+        yield from map(Record._make, columns)
+
+
+def combined(record: Record) -> str:
+    """Return the record as a line in the combined format."""
+    return (
+        f'{record.host} - - [{clf_time(record.time)}] "{record.method} {record.url} '
+        f'{record.protocol}" {record.status} {record.size} "{record.referer}" "{record.agent}"'
+    )
+
+
+@lru_cache(maxsize=4)
+def clf_time(second: int) -> str:
+    """Return a time as Apache and nginx write it."""
+    return datetime.fromtimestamp(second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def write_log(path: Path, seconds: int, seed: int) -> int:
+    """Write combined lines of 1,000 requests a second; return the time of the first."""
     with path.open("w", encoding="ascii", newline="\n") as out:
-        for second in range(seconds):
-            n = LINES_PER_SECOND
-            clock = f"{10 + second // 3_600:02}:{second // 60 % 60:02}:{second % 60:02}"
-            time = f"22/Nov/2026:{clock} +0000"
-            columns = zip(
-                rng.choices(hosts, k=n),
-                _drawn(rng, _METHODS, n),
-                rng.choices(urls, cum_weights=url_weights, k=n),
-                _drawn(rng, _PROTOCOLS, n),
-                _drawn(rng, _STATUSES, n),
-                rng.choices(range(200, 60_000), k=n),
-                _drawn(rng, _REFERERS, n),
-                _drawn(rng, _AGENTS, n),
-                strict=True,
-            )
-            out.writelines(
-                f'{host} - - [{time}] "{method} {url} {protocol}" '
-                f'{status} {size} "{referer}" "{agent}"\n'
-                for host, method, url, protocol, status, size, referer, agent in columns
-            )
-    return first
+        out.writelines(f"{combined(record)}\n" for record in records(seconds, seed))
+    return FIRST_SECOND
 
 
 def _drawn(rng: random.Random, weights: dict[str, int], n: int) -> list[str]:
