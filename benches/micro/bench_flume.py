@@ -6,13 +6,14 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from logs import Log
 
 from tailrace import _core
 from tailrace._flume.frames import FrameDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from logs import Log
 
 # As Flume cuts messages, and as a socket may hand them over.
 _BUFFER = 8_192

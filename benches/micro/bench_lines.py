@@ -25,7 +25,7 @@ def _engine(spec: str) -> _core.Engine:
         by=["url"],
         aggregates=[("count", "count", [], 0.0, 0.0)],
         time="log",
-        shape=_core.Shape(
+        settings=_core.WindowSettings(
             lengths_us=[300 * _SECOND_US],
             slide_us=_SECOND_US,
             offset_us=0,
@@ -33,7 +33,7 @@ def _engine(spec: str) -> _core.Engine:
             limit=_TOP,
             order_by=None,
             ascending=False,
-            changes=False,
+            track_ranks=False,
             max_keys=None,
         ),
         sources=1,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from logs import Log
 
 import tailrace as tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from logs import Log
 
 _FORMATS = ["combined", "caddy", "json", "ltsv", "template"]
 

@@ -40,9 +40,7 @@ class Feed:
 
     def top(self, end: int, n: int) -> list[tuple[str, int]]:
         """Return the most frequent keys of the window that ends there."""
-        counts = Counter(
-            key for keys in self.seconds[max(0, end - _LENGTH) : end] for key in keys
-        )
+        counts = Counter(key for keys in self.seconds[max(0, end - _LENGTH) : end] for key in keys)
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:n]
 
 

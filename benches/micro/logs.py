@@ -155,9 +155,8 @@ def _w3c(r: Record) -> str:
     path, _, query = r.url.partition("?")
     agent = r.agent.replace(" ", "+")
     day, clock = _iso(r.time).split("T")
-    return (
-        f"{day} {clock} {r.host} - 192.0.2.1 443 {r.method} {path} {query or '-'} {r.status} {agent}"
-    )
+    columns = (day, clock, r.host, "-", "192.0.2.1", "443", r.method, path, query or "-", r.status)
+    return f"{' '.join(columns)} {agent}"
 
 
 def _template(r: Record) -> str:
