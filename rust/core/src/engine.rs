@@ -14,21 +14,21 @@ use crate::text::filter::{Filter, FilterError};
 use crate::text::flume::BatchError;
 use crate::text::format::{Format, SpecError, UnknownField};
 use crate::text::lines::Chunk;
-use crate::windows::aggregate::{Ask, Plan, PlanError};
-use crate::windows::answer::ClosedPane;
+use crate::windows::aggregate::{AggregateSpec, Plan, PlanError};
 use crate::windows::delta::{Delta, KeyCache};
-use crate::windows::export::{Imported, Layout, Seen, Typed};
-use crate::windows::given::{Given, Piece, for_each, kinds_with};
+use crate::windows::export::{Imported, Layout, SeenKind, TypedField};
+use crate::windows::export_table::InputTable;
+use crate::windows::input_columns::{InputArray, InputColumn, for_each, merge_column_kinds};
 use crate::windows::keys::Seed;
-use crate::windows::merging::GivenTable;
 use crate::windows::settings::{Clock, Settings};
+use crate::windows::snapshot::ClosedPane;
 use crate::windows::state::State;
 
 /// So many events become one delta: few enough that what they are sorted into stays at hand.
 const EVENTS_AT_ONCE: usize = 1 << 16;
 
 /// More threads than this do not absorb at once.
-const MOST_CACHES: usize = 16;
+const MAX_CACHES: usize = 16;
 
 /// A query, the state of its windows, and what it knows of keys.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub struct Engine {
 struct Inner {
     state: State,
     /// What the fields of keys are, and the values.
-    keys: Vec<Seen>,
-    values: Vec<Seen>,
+    keys: Vec<SeenKind>,
+    values: Vec<SeenKind>,
 }
 
 /// The logs that a query is about.
@@ -131,16 +131,16 @@ impl From<UnknownField> for InputError {
 
 impl Engine {
     /// Of lines of logs. Keys and values are hashed by the random number.
-    pub fn of_logs(
+    pub fn for_logs(
         by: Vec<String>,
-        asks: Vec<Ask>,
+        aggregates: Vec<AggregateSpec>,
         settings: Settings,
         random: u64,
         logs: Logs,
     ) -> Result<Self, EngineError> {
         let Logs { formats, time, filter, sources, start } = logs;
         let seed = Seed::new(random);
-        let plan = Plan::new(asks, &seed)?;
+        let plan = Plan::new(aggregates, &seed)?;
         if let Some(filter) = &filter {
             formats.iter().try_for_each(|format| filter.check(format))?;
         }
@@ -161,14 +161,14 @@ impl Engine {
     }
 
     /// Of events that are added by columns, while the clock is moved by hand.
-    pub fn of_events(
+    pub fn for_events(
         by: Vec<String>,
-        asks: Vec<Ask>,
+        aggregates: Vec<AggregateSpec>,
         settings: Settings,
         random: u64,
     ) -> Result<Self, EngineError> {
         let seed = Seed::new(random);
-        let plan = Plan::new(asks, &seed)?;
+        let plan = Plan::new(aggregates, &seed)?;
         let panes = settings.panes;
         if panes.is_none() {
             return Err(no_window());
@@ -180,9 +180,14 @@ impl Engine {
         Ok(Self::new(query, settings, unseen, 0))
     }
 
-    fn new(query: Query, settings: Settings, [keys, values]: [Vec<Seen>; 2], start: i64) -> Self {
+    fn new(
+        query: Query,
+        settings: Settings,
+        [keys, values]: [Vec<SeenKind>; 2],
+        start: i64,
+    ) -> Self {
         let by = query.by.iter().map(ToString::to_string);
-        let names = by.chain(query.plan.asks().map(|ask| ask.name.clone()));
+        let names = by.chain(query.plan.specs().map(|spec| spec.name.clone()));
         let ranks = ["rank", "rank_change"].iter().filter(|_| settings.track_ranks);
         let names = names.chain(ranks.map(|&name| name.to_owned())).collect();
         let settings = Settings { plan: query.plan.clone(), ..settings };
@@ -217,7 +222,7 @@ impl Engine {
 
     fn keep_cache(&self, delta: Delta) -> Result<(), EngineError> {
         let mut caches = lock(&self.caches)?;
-        if caches.len() < MOST_CACHES {
+        if caches.len() < MAX_CACHES {
             caches.push(delta.into_cache());
         }
         Ok(())
@@ -225,11 +230,11 @@ impl Engine {
 
     /// Adds an event for each row, and tells which rows were late. Where there are errors, nothing
     /// is added.
-    pub fn add<P: Piece>(
+    pub fn add<P: InputArray>(
         &self,
-        keys: &[Given<P>],
-        values: &[Given<P>],
-        times: &Given<P>,
+        keys: &[InputColumn<P>],
+        values: &[InputColumn<P>],
+        times: &InputColumn<P>,
     ) -> Result<Vec<usize>, EngineError> {
         let times = times.times()?;
         for (columns, each) in [(keys, "key"), (values, "value")] {
@@ -239,7 +244,7 @@ impl Engine {
                 return Err(InputError::Value(message).into());
             }
         }
-        let seen = lock(&self.inner)?.kinds_with(keys, values)?;
+        let seen = lock(&self.inner)?.merge_column_kinds(keys, values)?;
         self.query
             .plan
             .kinds(&kinds_of(&seen[1], Kind::Int))
@@ -251,7 +256,7 @@ impl Engine {
             let mut inner = lock(&self.inner)?;
             // Another thread may have added others meanwhile.
             if start == 0 {
-                let [keys, values] = inner.kinds_with(keys, values)?;
+                let [keys, values] = inner.merge_column_kinds(keys, values)?;
                 inner.set_kinds(keys, values);
             }
             if let Some(open) = inner.state.late_before() {
@@ -265,10 +270,10 @@ impl Engine {
         Ok(late)
     }
 
-    fn delta_of<P: Piece>(
+    fn delta_of<P: InputArray>(
         &self,
-        keys: &[Given<P>],
-        values: &[Given<P>],
+        keys: &[InputColumn<P>],
+        values: &[InputColumn<P>],
         times: &[i64],
         rows: Range<usize>,
     ) -> Result<Delta, EngineError> {
@@ -282,7 +287,7 @@ impl Engine {
             events.push_texts(texts.zip(times[rows].iter().copied()));
             return Ok(events.finish());
         }
-        let columns: Vec<&Given<P>> = keys.iter().chain(values).collect();
+        let columns: Vec<&InputColumn<P>> = keys.iter().chain(values).collect();
         for_each(&columns, rows, |row, cells| {
             let (key, values) = cells.split_at(keys.len());
             events.push(key, values, times[row]);
@@ -299,7 +304,7 @@ impl Engine {
     /// the first call of [`next_pane`](Self::next_pane) on panes are handed out, and wait to be taken.
     pub fn advance(&self, now: i64) -> Result<(), EngineError> {
         self.with(|state| {
-            self.pass_by(state);
+            self.skip_unanswered(state);
             state.advance(now);
         })
     }
@@ -307,14 +312,14 @@ impl Engine {
     /// Ends the input; where the clock is moved by hand, up to the last window that holds an event.
     pub fn finish(&self) -> Result<(), EngineError> {
         self.with(|state| {
-            self.pass_by(state);
+            self.skip_unanswered(state);
             state.finish(self.clock == Clock::Manual);
         })
     }
 
     /// Lets windows go that were not answered.
-    fn pass_by(&self, state: &mut State) {
-        if self.clock == Clock::Manual && !state.hands_out() {
+    fn skip_unanswered(&self, state: &mut State) {
+        if self.clock == Clock::Manual && !state.is_handing_out() {
             state.skip();
         }
     }
@@ -336,13 +341,13 @@ impl Engine {
 
     /// All that it holds, for another engine.
     pub fn export(&self) -> Result<Vec<u8>, EngineError> {
-        let (layout, delta) = self.held()?;
+        let (layout, delta) = self.contents()?;
         Ok(layout.encode(&delta))
     }
 
     /// The same as a table, of which a row is a key in a pane.
     pub fn export_table(&self) -> Result<NamedRows, EngineError> {
-        let (layout, delta) = self.held()?;
+        let (layout, delta) = self.contents()?;
         Ok(layout.table(&delta)?)
     }
 
@@ -352,11 +357,11 @@ impl Engine {
     }
 
     /// Adds what another one holds as a table. Where there is an error, nothing is added.
-    pub fn merge_table<P: Piece>(&self, table: &GivenTable<P>) -> Result<(), EngineError> {
+    pub fn merge_table<P: InputArray>(&self, table: &InputTable<P>) -> Result<(), EngineError> {
         self.import(|layout, seed| layout.read_table(table, seed))
     }
 
-    fn held(&self) -> Result<(Layout, Delta), EngineError> {
+    fn contents(&self) -> Result<(Layout, Delta), EngineError> {
         let inner = lock(&self.inner)?;
         Ok((self.layout(&inner), inner.state.export()))
     }
@@ -377,7 +382,7 @@ impl Engine {
         Layout {
             panes: self.query.panes,
             plan: self.query.plan.clone(),
-            keys: keys.map(|(name, &kind)| Typed { name: name.to_string(), kind }).collect(),
+            keys: keys.map(|(name, &kind)| TypedField { name: name.to_string(), kind }).collect(),
             values: inner.values.clone(),
             since_start: self.since_start,
         }
@@ -386,15 +391,18 @@ impl Engine {
 
 impl Inner {
     /// What keys and values are together with those that were there before.
-    fn kinds_with<P: Piece>(
+    fn merge_column_kinds<P: InputArray>(
         &self,
-        keys: &[Given<P>],
-        values: &[Given<P>],
-    ) -> Result<[Vec<Seen>; 2], InputError> {
-        Ok([kinds_with(&self.keys, keys, "key")?, kinds_with(&self.values, values, "value")?])
+        keys: &[InputColumn<P>],
+        values: &[InputColumn<P>],
+    ) -> Result<[Vec<SeenKind>; 2], InputError> {
+        Ok([
+            merge_column_kinds(&self.keys, keys, "key")?,
+            merge_column_kinds(&self.values, values, "value")?,
+        ])
     }
 
-    fn set_kinds(&mut self, keys: Vec<Seen>, values: Vec<Seen>) {
+    fn set_kinds(&mut self, keys: Vec<SeenKind>, values: Vec<SeenKind>) {
         let raw = [&keys, &values]
             .map(|seen| seen.iter().map(|seen| seen.is_some_and(|(_, raw)| raw)).collect());
         self.state.set_kinds(kinds_of(&keys, Kind::Text), kinds_of(&values, Kind::Int), raw);
@@ -402,7 +410,7 @@ impl Inner {
     }
 }
 
-fn kinds_of(seen: &[Seen], unseen: Kind) -> Vec<Kind> {
+fn kinds_of(seen: &[SeenKind], unseen: Kind) -> Vec<Kind> {
     seen.iter().map(|seen| seen.map_or(unseen, |(kind, _)| kind)).collect()
 }
 
@@ -440,8 +448,8 @@ mod tests {
         let formats = vec![Format::new("tsv:time:epoch,key").unwrap()];
         let logs = Logs { formats, time: Time::Log, filter: None, sources: 1, start: 0 };
         let settings = Settings::of_windows(&[Some(6), Some(9), None], Some(3), 0, 0).unwrap();
-        let asks = Plan::counting().asks().cloned().collect();
-        Engine::of_logs(vec!["key".into()], asks, settings, 1, logs).unwrap()
+        let aggregates = Plan::counting().specs().cloned().collect();
+        Engine::for_logs(vec!["key".into()], aggregates, settings, 1, logs).unwrap()
     }
 
     #[test]
@@ -469,8 +477,8 @@ mod tests {
             start: 1_000,
         };
         let settings = Settings::of_windows(&[Some(10)], Some(10), 0, 0).unwrap();
-        let asks = Plan::counting().asks().cloned().collect();
-        let engine = Engine::of_logs(vec!["key".into()], asks, settings, 1, logs).unwrap();
+        let aggregates = Plan::counting().specs().cloned().collect();
+        let engine = Engine::for_logs(vec!["key".into()], aggregates, settings, 1, logs).unwrap();
         (engine, Origin { source: 0, format, now: 0, max_ahead: None })
     }
 
@@ -481,15 +489,15 @@ mod tests {
 
     fn by_hand(length: i64) -> Engine {
         let settings = Settings::of_windows(&[Some(length)], Some(10), 0, 0).unwrap();
-        let asks = Plan::counting().asks().cloned().collect();
-        Engine::of_events(vec!["key".into()], asks, settings, 1).unwrap()
+        let aggregates = Plan::counting().specs().cloned().collect();
+        Engine::for_events(vec!["key".into()], aggregates, settings, 1).unwrap()
     }
 
     /// A column of one row.
     #[derive(Debug)]
     struct One(Value<'static>);
 
-    impl Piece for One {
+    impl InputArray for One {
         fn rows(&self) -> usize {
             1
         }
@@ -504,8 +512,8 @@ mod tests {
     }
 
     fn add(engine: &Engine, time: i64) {
-        let keys = Given::new(vec![One(Value::Text(b"a"))], Some((Kind::Text, false)));
-        let times = Given::new(vec![One(Value::Time(time))], Some((Kind::Time, false)));
+        let keys = InputColumn::new(vec![One(Value::Text(b"a"))], Some((Kind::Text, false)));
+        let times = InputColumn::new(vec![One(Value::Time(time))], Some((Kind::Time, false)));
         engine.add(&[keys], &[], &times).unwrap();
     }
 

@@ -60,13 +60,15 @@ pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;
 pub use text::rows::{Output, steering, write_rows};
 pub use text::table::{Rejected, Table, TableBuilder, parse_chunk};
-pub use windows::aggregate::{Ask, Known, LIST, Plan, PlanError, Takes};
-pub use windows::answer::{ClosedPane, Snapshot};
+pub use windows::aggregate::{
+    AGGREGATES, AcceptedValues, AggregateInfo, AggregateSpec, Plan, PlanError,
+};
 pub use windows::delta::Delta;
-pub use windows::export::{ImportError, Imported, Layout, Seen, Typed};
-pub use windows::given::{Given, Piece, kinds_together};
-pub use windows::keys::{KeyBytes, Seed, number};
-pub use windows::merging::GivenTable;
+pub use windows::export::{ImportError, Imported, Layout, SeenKind, TypedField};
+pub use windows::export_table::InputTable;
+pub use windows::input_columns::{InputArray, InputColumn, merge_kinds};
+pub use windows::keys::{KeyBytes, Seed, encode_int};
 pub use windows::rank::Order;
 pub use windows::settings::{Clock, Settings};
+pub use windows::snapshot::{ClosedPane, Snapshot};
 pub use windows::state::State;

@@ -6,8 +6,8 @@ use crate::text::flume::BatchError;
 use crate::text::format::{Format, LineKind, Reader, TextAndTime};
 use crate::text::lines::{Chunk, Lines as Split, MAX_LINE_BYTES};
 use crate::windows::aggregate::{Event, Plan};
-use crate::windows::composite;
-use crate::windows::delta::{Delta, KeyCache, TOGETHER, Waiting};
+use crate::windows::delta::{Delta, KeyCache, LOOKUP_BATCH, PendingEvent};
+use crate::windows::key_encoding;
 use crate::windows::keys::Seed;
 
 /// Which time an event has.
@@ -80,8 +80,8 @@ impl Query {
     ) -> Result<Delta, BatchError> {
         let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
         let pair = lines.pair.take().map(|pair| (pair, ahead.unwrap_or(i64::MAX)));
-        let waiting = Batch::default();
-        let mut absorbing = Absorbing { query: self, origin, lines, pair, waiting, delta };
+        let waiting = PendingEvents::default();
+        let mut absorbing = Absorber { query: self, origin, lines, pair, waiting, delta };
         match chunk {
             Chunk::Lines(text) => {
                 for line in Split::new(text) {
@@ -121,15 +121,15 @@ impl Query {
         stamp: Option<&[u8]>,
         origin: &Origin,
         lines: &mut Lines,
-    ) -> Result<Option<i64>, Lost> {
+    ) -> Result<Option<i64>, Skip> {
         if line.len() > MAX_LINE_BYTES {
-            return Err(Lost::Rejected(Reason::TooLong));
+            return Err(Skip::Rejected(Reason::TooLong));
         }
         let Lines { reader, filter, time: time_field, .. } = lines;
         match reader.read(line) {
             Ok(LineKind::Fields) => {}
-            Ok(LineKind::Header) => return Err(Lost::Filtered(None)),
-            Err(_) => return Err(Lost::Rejected(Reason::NoMatch)),
+            Ok(LineKind::Header) => return Err(Skip::Filtered(None)),
+            Err(_) => return Err(Skip::Rejected(Reason::NoMatch)),
         }
         let time = match self.time {
             Time::Arrival => Some(origin.now),
@@ -138,20 +138,20 @@ impl Query {
         };
         // Without a window the time places nothing, so a line may go without.
         if time.is_none() && self.panes.is_some() {
-            return Err(Lost::Rejected(Reason::NoTime));
+            return Err(Skip::Rejected(Reason::NoTime));
         }
         if let (Some(time), Some(max_ahead)) = (time, origin.max_ahead)
             && time > origin.now.saturating_add(max_ahead)
         {
-            return Err(Lost::Rejected(Reason::Future));
+            return Err(Skip::Rejected(Reason::Future));
         }
         // Before lateness, which is about events of the query. The time of a line that is left
         // out counts all the same: it shows how far the log has come, so that answers about
         // something rare need not wait until it happens again.
         match filter.as_ref().map_or(Verdict::Keep, |filter| filter.verdict(reader, line)) {
             Verdict::Keep => Ok(time),
-            Verdict::Skip => Err(Lost::Filtered(time)),
-            Verdict::NoTime => Err(Lost::Rejected(Reason::NoTime)),
+            Verdict::Skip => Err(Skip::Filtered(time)),
+            Verdict::NoTime => Err(Skip::Rejected(Reason::NoTime)),
         }
     }
 
@@ -159,7 +159,7 @@ impl Query {
     fn reached(&self, origin: &Origin, delta: &Delta) -> Option<i64> {
         let time = match self.time {
             Time::Arrival => Some(origin.now),
-            Time::Log | Time::Header => delta.reach.newest(),
+            Time::Log | Time::Header => delta.time_bounds.newest(),
         };
         Some(self.panes?.number(time?))
     }
@@ -179,7 +179,7 @@ impl Query {
             // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
             let Some(open) = delta.pane_of(self.panes, time) else {
                 let reached = self.reached(origin, delta);
-                delta.lose(reached, |lines| lines.late += 1);
+                delta.skip_line(reached, |lines| lines.late += 1);
                 return;
             };
             pane = open;
@@ -187,7 +187,7 @@ impl Query {
         }
         let Lines { reader, key, .. } = lines;
         let mut fields = Fields { reader, line, first: 0 };
-        let key = composite::stored(&mut fields, self.by.len(), key);
+        let key = key_encoding::encode(&mut fields, self.by.len(), key);
         let entry = delta.count(pane, key, &self.seed);
         fields.first = self.by.len();
         self.plan.add(&mut delta.columns, entry, time, &mut fields);
@@ -195,17 +195,17 @@ impl Query {
 }
 
 /// A chunk on its way into a delta.
-struct Absorbing<'a> {
+struct Absorber<'a> {
     query: &'a Query,
     origin: &'a Origin,
     lines: Lines,
     /// How key and time are read in one go, and how far ahead a time may be.
     pair: Option<(TextAndTime, i64)>,
-    waiting: Batch<'a>,
+    waiting: PendingEvents<'a>,
     delta: Delta,
 }
 
-impl<'a> Absorbing<'a> {
+impl<'a> Absorber<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
     fn line(&mut self, line: &'a [u8], stamp: Option<&'a [u8]>) {
@@ -237,14 +237,14 @@ impl<'a> Absorbing<'a> {
         waiting.count(delta, &query.seed);
         match query.event(line, stamp, origin, lines) {
             Ok(time) => query.count(origin, line, lines, time, delta),
-            Err(lost) => {
-                if let (Lost::Filtered(Some(time)), Some(_)) = (lost, query.panes) {
+            Err(skipped) => {
+                if let (Skip::Filtered(Some(time)), Some(_)) = (skipped, query.panes) {
                     delta.pass_time(time);
                 }
                 let reached = query.reached(origin, delta);
-                delta.lose(reached, |lines| match lost {
-                    Lost::Rejected(reason) => lines.reject(reason),
-                    Lost::Filtered(_) => lines.filtered += 1,
+                delta.skip_line(reached, |lines| match skipped {
+                    Skip::Rejected(reason) => lines.reject(reason),
+                    Skip::Filtered(_) => lines.filtered += 1,
                 });
             }
         }
@@ -252,29 +252,29 @@ impl<'a> Absorbing<'a> {
 
     fn finish(mut self) -> Delta {
         self.waiting.count(&mut self.delta, &self.query.seed);
-        self.delta.settle();
+        self.delta.write_counts();
         self.delta
     }
 }
 
 /// Events of a pane and a key each that are counted together.
-struct Batch<'a> {
-    events: [Waiting<'a>; TOGETHER],
+struct PendingEvents<'a> {
+    events: [PendingEvent<'a>; LOOKUP_BATCH],
     len: usize,
 }
 
-impl Default for Batch<'_> {
+impl Default for PendingEvents<'_> {
     fn default() -> Self {
-        Self { events: [Waiting::default(); TOGETHER], len: 0 }
+        Self { events: [PendingEvent::default(); LOOKUP_BATCH], len: 0 }
     }
 }
 
-impl<'a> Batch<'a> {
+impl<'a> PendingEvents<'a> {
     #[inline]
     fn push(&mut self, pane: i64, key: &'a [u8], delta: &mut Delta, seed: &Seed) {
-        self.events[self.len] = Waiting { pane, key, hash: seed.half(Some(key)) };
+        self.events[self.len] = PendingEvent { pane, key, hash: seed.short_hash(Some(key)) };
         self.len += 1;
-        if self.len == TOGETHER {
+        if self.len == LOOKUP_BATCH {
             self.count(delta, seed);
         }
     }
@@ -313,7 +313,7 @@ struct Lines {
 
 /// Why a line does not get as far as a pane.
 #[derive(Clone, Copy)]
-enum Lost {
+enum Skip {
     Rejected(Reason),
     /// With its time, which has to be one that an event could have.
     Filtered(Option<i64>),
@@ -364,14 +364,14 @@ impl Events {
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         let pane = self.pane_of(time);
         let Self { delta, plan, seed, key: room, .. } = self;
-        let entry = delta.count(pane, composite::stored(&mut &*key, key.len(), room), seed);
+        let entry = delta.count(pane, key_encoding::encode(&mut &*key, key.len(), room), seed);
         plan.add(&mut delta.columns, entry, Some(time), &mut &*values);
     }
 
     /// Counts an event for each key, which is text, at its time. It brings no values.
     #[inline]
     pub fn push_texts<'a>(&mut self, events: impl Iterator<Item = (&'a [u8], i64)>) {
-        let mut waiting = Batch::default();
+        let mut waiting = PendingEvents::default();
         for (key, time) in events {
             let pane = self.pane_of(time);
             waiting.push(pane, key, &mut self.delta, &self.seed);
@@ -389,7 +389,7 @@ impl Events {
 
     /// The delta of all of them.
     pub fn finish(mut self) -> Delta {
-        self.delta.settle();
+        self.delta.write_counts();
         self.delta
     }
 }
@@ -471,7 +471,7 @@ mod tests {
             let mut delta = Delta::new(0, Vec::new());
             for time in times {
                 let number = panes.number(time);
-                let is_late = panes.is_late(number, delta.reach.newest());
+                let is_late = panes.is_late(number, delta.time_bounds.newest());
                 let expected = (!is_late).then_some(number);
                 prop_assert_eq!(delta.pane_of(Some(panes), time), expected);
                 if let Some(times) = panes.times(number) {
@@ -481,7 +481,7 @@ mod tests {
                 }
                 if !is_late || notes_late {
                     delta.note_time(time);
-                    let is_late = panes.is_late(number, delta.reach.newest());
+                    let is_late = panes.is_late(number, delta.time_bounds.newest());
                     let expected = (!is_late).then_some(number);
                     prop_assert_eq!(delta.pane_of(Some(panes), time), expected);
                 }

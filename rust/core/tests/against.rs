@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    Ask, Cell, Chunk, Clock, Counters, Delta, Engine, Format, Kind, Logs, Origin, Panes, Plan,
-    Query, Reason, SECOND, Seed, Settings, State, Time,
+    AggregateSpec, Cell, Chunk, Clock, Counters, Delta, Engine, Format, Kind, Logs, Origin, Panes,
+    Plan, Query, Reason, SECOND, Seed, Settings, State, Time,
 };
 
 fn line(seconds: i64, key: &[u8]) -> Vec<u8> {
@@ -44,10 +44,10 @@ fn origin(source: usize, format: Format) -> Origin {
 
 /// What counts by a field, and remembers keys from chunk to chunk.
 fn engine(panes: Panes, length: i64, by: &str, format: &Format) -> Engine {
-    let asks: Vec<Ask> = Plan::counting().asks().cloned().collect();
+    let aggregates: Vec<AggregateSpec> = Plan::counting().specs().cloned().collect();
     let logs =
         Logs { formats: vec![format.clone()], time: Time::Log, filter: None, sources: 1, start: 0 };
-    let engine = Engine::of_logs(vec![by.into()], asks, settings(panes, length, 1), 1, logs);
+    let engine = Engine::for_logs(vec![by.into()], aggregates, settings(panes, length, 1), 1, logs);
     engine.unwrap_or_else(|error| unreachable!("{error}"))
 }
 

@@ -4,8 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tailrace_core::{
-    Ask, Chunk, Clock, Delta, Events, Format, ImportError, Kind, LIST, Layout, Order, Origin,
-    Panes, Plan, Query, Reason, SECOND, Seed, Seen, Settings, Snapshot, State, Time, Typed, Value,
+    AGGREGATES, AggregateSpec, Chunk, Clock, Delta, Events, Format, ImportError, Kind, Layout,
+    Order, Origin, Panes, Plan, Query, Reason, SECOND, Seed, SeenKind, Settings, Snapshot, State,
+    Time, TypedField, Value,
 };
 
 type Key = [Option<Vec<u8>>; 2];
@@ -58,7 +59,7 @@ impl Shape {
 
     fn layout(&self) -> Layout {
         let names = ["host", "path"].into_iter().take(self.fields);
-        let key = |name: &str| Typed { name: name.to_owned(), kind: Some((Kind::Text, true)) };
+        let key = |name: &str| TypedField { name: name.to_owned(), kind: Some((Kind::Text, true)) };
         Layout {
             panes: Some(self.panes()),
             plan: all(),
@@ -84,9 +85,9 @@ impl Shape {
 }
 
 fn plan_of(what: &[(&str, usize)]) -> Plan {
-    let ask = |&(what, fields): &(&str, usize)| Ask {
+    let ask = |&(what, fields): &(&str, usize)| AggregateSpec {
         name: what.to_owned(),
-        what: what.to_owned(),
+        function: what.to_owned(),
         fields: vec!["size".to_owned(); fields],
         number: if what == "top_values" { 3.0 } else { 0.5 },
         error: if matches!(what, "quantile" | "approx_count_distinct") { 0.05 } else { 0.0 },
@@ -97,7 +98,7 @@ fn plan_of(what: &[(&str, usize)]) -> Plan {
 
 /// All that there are.
 fn all() -> Plan {
-    let what: Vec<_> = LIST.iter().map(|known| (known.name, known.fields)).collect();
+    let what: Vec<_> = AGGREGATES.iter().map(|known| (known.name, known.fields)).collect();
     plan_of(&[&[("count", 0)][..], &what].concat())
 }
 
@@ -122,7 +123,7 @@ fn told(snapshot: &Snapshot) -> String {
 }
 
 fn rows_told(snapshot: &Snapshot) -> String {
-    format!("{:?}", (snapshot.back, snapshot.start, snapshot.end, &snapshot.rows))
+    format!("{:?}", (snapshot.lookback, snapshot.start, snapshot.end, &snapshot.rows))
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -210,8 +211,8 @@ proptest! {
         merged.apply(&imported(&layout, &exports[0], 8));
 
         prop_assert_eq!(merged.lines(), one.lines());
-        for back in 0..shape.lengths.len() {
-            prop_assert_eq!(told(&merged.snapshot(back)), told(&one.snapshot(back)));
+        for lookback in 0..shape.lengths.len() {
+            prop_assert_eq!(told(&merged.snapshot(lookback)), told(&one.snapshot(lookback)));
         }
         let reached = history.last().and_then(|last| last.end);
         one.finish(true);
@@ -222,7 +223,7 @@ proptest! {
         prop_assert_eq!(new.iter().map(told).collect::<Vec<_>>(), rest);
         // What was answered in parts is answered once more where all of it is still there.
         for snapshot in &again {
-            let before = history.iter().find(|old| (old.back, old.end) == (snapshot.back, snapshot.end));
+            let before = history.iter().find(|old| (old.lookback, old.end) == (snapshot.lookback, snapshot.end));
             prop_assert_eq!(before.map(rows_told), Some(rows_told(snapshot)));
         }
     }
@@ -303,7 +304,7 @@ proptest! {
         let all = answers(&mut one);
         for snapshot in answers(&mut merged) {
             prop_assert!(snapshot.keys <= max_keys);
-            let same = all.iter().find(|old| (old.back, old.end) == (snapshot.back, snapshot.end));
+            let same = all.iter().find(|old| (old.lookback, old.end) == (snapshot.lookback, snapshot.end));
             prop_assert_eq!(same.map(|old| old.total), Some(snapshot.total));
         }
     }
@@ -410,8 +411,8 @@ fn order_seed(at_once: bool) -> u64 {
     u64::from(at_once)
 }
 
-fn text(name: &str) -> Typed {
-    Typed { name: name.to_owned(), kind: Some((Kind::Text, false)) }
+fn text(name: &str) -> TypedField {
+    TypedField { name: name.to_owned(), kind: Some((Kind::Text, false)) }
 }
 
 fn panes() -> Panes {
@@ -428,7 +429,7 @@ fn counting() -> Layout {
     }
 }
 
-fn summing(kind: Seen) -> Layout {
+fn summing(kind: SeenKind) -> Layout {
     Layout { plan: plan(), values: vec![kind], ..counting() }
 }
 
@@ -546,8 +547,8 @@ fn kinds_of_values_that_were_not_seen_yet_are_those_of_the_export() {
 fn another_version_is_told_from_what_is_no_export() {
     let decode = |bytes: &[u8]| counting().decode(bytes, &Seed::new(1)).map(|_| ()).err();
     assert_eq!(decode(b"tlrc\x02rest"), Some(ImportError::Version(2)));
-    assert_eq!(decode(b"PK\x03\x04\x01"), Some(ImportError::Foreign));
-    assert_eq!(decode(b""), Some(ImportError::Foreign));
+    assert_eq!(decode(b"PK\x03\x04\x01"), Some(ImportError::NotAnExport));
+    assert_eq!(decode(b""), Some(ImportError::NotAnExport));
 }
 
 #[test]

@@ -20,12 +20,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
 use pyo3_arrow::PyRecordBatchReader;
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Given, GivenTable, InputError, Kind, SECOND, Seen, Value, kinds_together};
+use tailrace_core::{
+    InputColumn, InputError, InputTable, Kind, SECOND, SeenKind, Value, merge_kinds,
+};
 
 use crate::arrow;
 use crate::convert::error;
 
-pub(crate) enum Piece {
+pub(crate) enum InputArray {
     Nulls(usize),
     Ints(ScalarBuffer<i64>, Option<NullBuffer>),
     Floats(ScalarBuffer<f64>, Option<NullBuffer>),
@@ -37,7 +39,7 @@ pub(crate) enum Piece {
     LargeBinary(LargeBinaryArray),
     BinaryView(BinaryViewArray),
     /// Places of values, by row.
-    Coded(Vec<usize>, Option<NullBuffer>, Box<Piece>),
+    Coded(Vec<usize>, Option<NullBuffer>, Box<InputArray>),
     Items(Vec<Item>, Vec<u8>),
 }
 
@@ -52,7 +54,7 @@ pub(crate) enum Item {
     Text(usize, usize),
 }
 
-impl tailrace_core::Piece for Piece {
+impl tailrace_core::InputArray for InputArray {
     fn rows(&self) -> usize {
         match self {
             Self::Nulls(len) => *len,
@@ -108,9 +110,9 @@ impl tailrace_core::Piece for Piece {
     }
 }
 
-impl Piece {
+impl InputArray {
     /// What its values are.
-    fn kind(&self) -> Seen {
+    fn kind(&self) -> SeenKind {
         match self {
             // What these are was seen value by value.
             Self::Nulls(_) | Self::Items(..) => None,
@@ -128,22 +130,22 @@ impl Piece {
 
 /// Takes a list, whole numbers or floats in a buffer, what speaks Arrow, or a tuple of a buffer of
 /// microseconds since the epoch, of which the least number is none.
-pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given<Piece>> {
+pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<InputColumn<InputArray>> {
     if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
         let micros = micros.to_vec(values.py())?;
         let valid = micros.iter().map(|&time| time != i64::MIN).collect::<BooleanBuffer>();
-        return Ok(of_pieces(vec![Piece::Times(micros.into(), Some(valid.into()))]));
+        return Ok(of_pieces(vec![InputArray::Times(micros.into(), Some(valid.into()))]));
     }
     if let Ok(list) = values.cast::<PyList>() {
         return of_list(list, what);
     }
     if let Ok(buffer) = values.extract::<PyBuffer<i64>>() {
         let values = buffer.to_vec(values.py())?;
-        return Ok(of_pieces(vec![Piece::Ints(values.into(), None)]));
+        return Ok(of_pieces(vec![InputArray::Ints(values.into(), None)]));
     }
     if let Ok(buffer) = values.extract::<PyBuffer<f64>>() {
         let values = buffer.to_vec(values.py())?;
-        return Ok(of_pieces(vec![Piece::Floats(values.into(), None)]));
+        return Ok(of_pieces(vec![InputArray::Floats(values.into(), None)]));
     }
     let arrays = values.extract::<AnyArray>()?.into_reader()?;
     let pieces = arrays.map(|array| piece(&array.map_err(arrow::error)?, what));
@@ -151,7 +153,7 @@ pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Given<Pie
 }
 
 /// Takes a table.
-pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<GivenTable<Piece>> {
+pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<InputTable<InputArray>> {
     let reader = table.into_reader()?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow::error)?;
@@ -162,15 +164,15 @@ pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<GivenTable<Piece>> {
     let columns = (0..schema.fields().len()).map(column).collect::<PyResult<_>>()?;
     let names = schema.fields().iter().map(|field| field.name().clone()).collect();
     let metadata = schema.metadata().clone().into_iter().collect();
-    Ok(GivenTable { names, columns, metadata })
+    Ok(InputTable { names, columns, metadata })
 }
 
-fn of_pieces(pieces: Vec<Piece>) -> Given<Piece> {
-    let kind = pieces.iter().find_map(Piece::kind);
-    Given::new(pieces, kind)
+fn of_pieces(pieces: Vec<InputArray>) -> InputColumn<InputArray> {
+    let kind = pieces.iter().find_map(InputArray::kind);
+    InputColumn::new(pieces, kind)
 }
 
-fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<Given<Piece>> {
+fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputArray>> {
     let (mut items, mut text) = (Vec::with_capacity(list.len()), Vec::new());
     let mut kinds = None;
     for (index, value) in list.iter().enumerate() {
@@ -190,34 +192,36 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<Given<Piece>> {
             )));
         }
         if kinds != Some((kind, raw)) {
-            kinds = kinds_together(kinds, (kind, raw), what, index).map_err(error)?;
+            kinds = merge_kinds(kinds, (kind, raw), what, index).map_err(error)?;
         }
     }
-    Ok(Given::new(vec![Piece::Items(items, text)], kinds))
+    Ok(InputColumn::new(vec![InputArray::Items(items, text)], kinds))
 }
 
-fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
+fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
         // A table of one column is that column.
         DataType::Struct(fields) if fields.len() == 1 && array.null_count() == 0 => {
             return piece(array.as_struct().column(0), what);
         }
-        DataType::Null => Piece::Nulls(array.len()),
-        DataType::Utf8 => Piece::Utf8(array.as_string().clone()),
-        DataType::LargeUtf8 => Piece::LargeUtf8(array.as_string().clone()),
-        DataType::Utf8View => Piece::Utf8View(array.as_string_view().clone()),
-        DataType::Binary => Piece::Binary(array.as_binary().clone()),
-        DataType::LargeBinary => Piece::LargeBinary(array.as_binary().clone()),
-        DataType::BinaryView => Piece::BinaryView(array.as_binary_view().clone()),
+        DataType::Null => InputArray::Nulls(array.len()),
+        DataType::Utf8 => InputArray::Utf8(array.as_string().clone()),
+        DataType::LargeUtf8 => InputArray::LargeUtf8(array.as_string().clone()),
+        DataType::Utf8View => InputArray::Utf8View(array.as_string_view().clone()),
+        DataType::Binary => InputArray::Binary(array.as_binary().clone()),
+        DataType::LargeBinary => InputArray::LargeBinary(array.as_binary().clone()),
+        DataType::BinaryView => InputArray::BinaryView(array.as_binary_view().clone()),
         DataType::Boolean => {
             let bits = array.as_boolean().values();
-            Piece::Ints(bits.iter().map(i64::from).collect(), nulls)
+            InputArray::Ints(bits.iter().map(i64::from).collect(), nulls)
         }
         DataType::Int8 => ints(array.as_primitive::<Int8Type>(), nulls),
         DataType::Int16 => ints(array.as_primitive::<Int16Type>(), nulls),
         DataType::Int32 => ints(array.as_primitive::<Int32Type>(), nulls),
-        DataType::Int64 => Piece::Ints(array.as_primitive::<Int64Type>().values().clone(), nulls),
+        DataType::Int64 => {
+            InputArray::Ints(array.as_primitive::<Int64Type>().values().clone(), nulls)
+        }
         DataType::UInt8 => ints(array.as_primitive::<UInt8Type>(), nulls),
         DataType::UInt16 => ints(array.as_primitive::<UInt16Type>(), nulls),
         DataType::UInt32 => ints(array.as_primitive::<UInt32Type>(), nulls),
@@ -228,14 +232,14 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
                 let value = if there { value } else { 0 };
                 i64::try_from(value).map_err(|_| out_of_range(what, index, "64 bits"))
             };
-            Piece::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)
+            InputArray::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)
         }
         DataType::Float32 => {
             let values = array.as_primitive::<Float32Type>().values();
-            Piece::Floats(values.iter().map(|&value| f64::from(value)).collect(), nulls)
+            InputArray::Floats(values.iter().map(|&value| f64::from(value)).collect(), nulls)
         }
         DataType::Float64 => {
-            Piece::Floats(array.as_primitive::<Float64Type>().values().clone(), nulls)
+            InputArray::Floats(array.as_primitive::<Float64Type>().values().clone(), nulls)
         }
         DataType::Timestamp(unit, _) => {
             let values: ScalarBuffer<i64> = match unit {
@@ -251,22 +255,24 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
                     values.iter().map(|value| value.div_euclid(1_000)).collect()
                 }
             };
-            Piece::Times(values, nulls)
+            InputArray::Times(values, nulls)
         }
         DataType::Date32 => {
             let values = array.as_primitive::<Date32Type>().values();
             let day = 86_400 * SECOND;
-            Piece::Times(values.iter().map(|&value| i64::from(value) * day).collect(), nulls)
+            InputArray::Times(values.iter().map(|&value| i64::from(value) * day).collect(), nulls)
         }
-        DataType::Date64 => Piece::Times(times(array.as_primitive::<Date64Type>(), 1_000), nulls),
+        DataType::Date64 => {
+            InputArray::Times(times(array.as_primitive::<Date64Type>(), 1_000), nulls)
+        }
         DataType::Dictionary(..) => {
             let coded = array.as_any_dictionary();
             let values = if coded.values().is_empty() {
-                return Ok(Piece::Nulls(array.len()));
+                return Ok(InputArray::Nulls(array.len()));
             } else {
                 piece(coded.values(), what)?
             };
-            Piece::Coded(coded.normalized_keys(), nulls, Box::new(values))
+            InputArray::Coded(coded.normalized_keys(), nulls, Box::new(values))
         }
         other => {
             return Err(PyTypeError::new_err(format!(
@@ -277,12 +283,12 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<Piece> {
     })
 }
 
-fn ints<T>(array: &PrimitiveArray<T>, nulls: Option<NullBuffer>) -> Piece
+fn ints<T>(array: &PrimitiveArray<T>, nulls: Option<NullBuffer>) -> InputArray
 where
     T: arrow_array::ArrowPrimitiveType,
     T::Native: Into<i64>,
 {
-    Piece::Ints(array.values().iter().map(|&value| value.into()).collect(), nulls)
+    InputArray::Ints(array.values().iter().map(|&value| value.into()).collect(), nulls)
 }
 
 /// What is out of reach stays so: these are checked as times.

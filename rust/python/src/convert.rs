@@ -34,10 +34,10 @@ pub(crate) fn answer<'py>(
     next: impl FnOnce(&mut State) -> Option<Snapshot> + Send,
 ) -> PyResult<Option<Answer<'py>>> {
     let Some(snapshot) = py.detach(|| engine.with(next)).map_err(error)? else { return Ok(None) };
-    let Snapshot { back, start, end, keys, total, other, rows, dropped, lines } = snapshot;
+    let Snapshot { lookback, start, end, keys, total, other, rows, dropped, lines } = snapshot;
     let table = |rows| PyTable::of_rows(engine.names(), rows);
     let (rows, dropped) = (table(rows)?, dropped.map(table).transpose()?);
-    Ok(Some((back, start, end, keys, total, other, rows, dropped, counters(py, &lines)?)))
+    Ok(Some((lookback, start, end, keys, total, other, rows, dropped, counters(py, &lines)?)))
 }
 
 /// Where a pane begins and ends, what there is of its keys, and counters.

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    Ask, Counters, Delta, Engine, Logs, Order, Origin, Reason, Settings, State, Time,
+    AggregateSpec, Counters, Delta, Engine, Logs, Order, Origin, Reason, Settings, State, Time,
 };
 
 use crate::convert::{Answer, FormatArg, Pane, answer, chunk, counters, error, lock, next_pane};
@@ -49,7 +49,7 @@ impl PyEngine {
     fn new(
         formats: Vec<FormatArg<'_>>,
         by: Vec<String>,
-        aggregates: Vec<AskArg>,
+        aggregates: Vec<AggregateArg>,
         time: &str,
         settings: PyRef<'_, WindowSettings>,
         sources: usize,
@@ -66,7 +66,7 @@ impl PyEngine {
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<_>>()?;
         let filter = filter.map(|filter| filter.0.clone());
         let logs = Logs { formats, time, filter, sources, start: start_us };
-        let engine = Engine::of_logs(by, asks(aggregates), settings.0.clone(), hash_seed, logs);
+        let engine = Engine::for_logs(by, specs(aggregates), settings.0.clone(), hash_seed, logs);
         engine.map(Self).map_err(error)
     }
 
@@ -159,10 +159,16 @@ impl PyEngine {
 }
 
 /// What an aggregate is asked: its name in answers, which it is, its fields, its number, its error.
-pub(crate) type AskArg = (String, String, Vec<String>, f64, f64);
+pub(crate) type AggregateArg = (String, String, Vec<String>, f64, f64);
 
-pub(crate) fn asks(aggregates: Vec<AskArg>) -> Vec<Ask> {
-    let ask = |(name, what, fields, number, error)| Ask { name, what, fields, number, error };
+pub(crate) fn specs(aggregates: Vec<AggregateArg>) -> Vec<AggregateSpec> {
+    let ask = |(name, function, fields, number, error)| AggregateSpec {
+        name,
+        function,
+        fields,
+        number,
+        error,
+    };
     aggregates.into_iter().map(ask).collect()
 }
 

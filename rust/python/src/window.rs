@@ -8,7 +8,7 @@ use tailrace_core::{Engine, State};
 
 use crate::columns::{given, table};
 use crate::convert::{Answer, Pane, answer, error, next_pane};
-use crate::engine::{AskArg, WindowSettings, asks};
+use crate::engine::{AggregateArg, WindowSettings, specs};
 use crate::lines::PyTable;
 
 /// Aggregates of keys in panes of their time.
@@ -21,11 +21,11 @@ impl PyWindow {
     #[pyo3(signature = (*, by, aggregates, settings, hash_seed))]
     fn new(
         by: Vec<String>,
-        aggregates: Vec<AskArg>,
+        aggregates: Vec<AggregateArg>,
         settings: PyRef<'_, WindowSettings>,
         hash_seed: u64,
     ) -> PyResult<Self> {
-        let engine = Engine::of_events(by, asks(aggregates), settings.0.clone(), hash_seed);
+        let engine = Engine::for_events(by, specs(aggregates), settings.0.clone(), hash_seed);
         engine.map(Self).map_err(error)
     }
 
@@ -73,9 +73,9 @@ impl PyWindow {
     }
 
     /// The window of the length at this place that ends with the newest open pane, as it stands.
-    #[pyo3(signature = (back, /))]
-    fn snapshot<'py>(&self, py: Python<'py>, back: usize) -> PyResult<Option<Answer<'py>>> {
-        answer(py, &self.0, |state| Some(state.snapshot(back)))
+    #[pyo3(signature = (lookback, /))]
+    fn snapshot<'py>(&self, py: Python<'py>, lookback: usize) -> PyResult<Option<Answer<'py>>> {
+        answer(py, &self.0, |state| Some(state.snapshot(lookback)))
     }
 
     /// All that it holds, for another window.

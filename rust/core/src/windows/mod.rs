@@ -1,20 +1,20 @@
 //! Keys and partials to panes, windows and ranked snapshots.
 
 pub(crate) mod aggregate;
-pub(crate) mod answer;
-mod bytes;
-pub(crate) mod composite;
 pub(crate) mod delta;
+mod delta_builder;
 pub(crate) mod export;
-mod gathered;
-pub(crate) mod given;
+pub(crate) mod export_table;
+pub(crate) mod input_columns;
+pub(crate) mod key_encoding;
 pub(crate) mod keys;
-pub(crate) mod merging;
 mod pane;
 pub(crate) mod rank;
 mod schedule;
 pub(crate) mod settings;
+pub(crate) mod snapshot;
 pub(crate) mod state;
 mod totals;
+mod varint;
 mod watermark;
 mod window;

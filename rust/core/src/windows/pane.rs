@@ -1,7 +1,7 @@
 //! The partials of one interval.
 
 use super::aggregate::Column;
-use super::keys::{KeyTable, id_of};
+use super::keys::{KeyTable, index32};
 
 /// Counts by key number, and what else there is of each. A key stands in one entry when the pane is
 /// closed, unless its count fits into none, and is held as often as it stands here.
@@ -10,12 +10,12 @@ pub(crate) struct Pane {
     entries: Vec<(u32, u32)>,
     columns: Vec<Box<dyn Column>>,
     /// Whether a key may stand in a second entry.
-    is_loose: bool,
+    is_fragmented: bool,
     /// How many entries there were when that began.
-    together: usize,
+    compacted: usize,
 }
 
-/// So few entries are put together only when the pane closes; where there is more of an entry than a
+/// So few entries are put compacted only when the pane closes; where there is more of an entry than a
 /// count, so few.
 const FEW: usize = 1_024;
 const FEW_CELLS: usize = 32;
@@ -25,7 +25,7 @@ impl Pane {
         Self { columns, ..Self::default() }
     }
 
-    /// Adds counts to keys and holds these. `parts` has the other columns of what is added; an
+    /// Adds counts to keys and holds these. `partials` has the other columns of what is added; an
     /// entry of it belongs to each key and count.
     ///
     /// Of the newest pane the table of keys knows where they stand, and is told of no other. What
@@ -35,26 +35,26 @@ impl Pane {
         &mut self,
         keys: &mut KeyTable,
         entries: impl Iterator<Item = (u32, u32, u32)>,
-        parts: &[Box<dyn Column>],
+        partials: &[Box<dyn Column>],
         is_newest: bool,
     ) {
-        if !is_newest && !self.is_loose {
-            (self.together, self.is_loose) = (self.entries.len(), true);
+        if !is_newest && !self.is_fragmented {
+            (self.compacted, self.is_fragmented) = (self.entries.len(), true);
         }
         let mut pairs = Vec::new();
         for (key, count, entry) in entries {
             let place = self.place_for(key, count, keys, is_newest);
-            if !parts.is_empty() {
+            if !partials.is_empty() {
                 pairs.push((place, entry));
             }
         }
-        for (column, parts) in self.columns.iter_mut().zip(parts) {
+        for (column, partials) in self.columns.iter_mut().zip(partials) {
             column.resize(self.entries.len());
-            column.merge(&**parts, &pairs);
+            column.merge(&**partials, &pairs);
         }
         let few = if self.columns.is_empty() { FEW } else { FEW_CELLS };
-        if self.is_loose && self.entries.len() > 2 * self.together + few {
-            self.put_together(keys);
+        if self.is_fragmented && self.entries.len() > 2 * self.compacted + few {
+            self.compact(keys);
         }
     }
 
@@ -72,7 +72,7 @@ impl Pane {
             }
             return place;
         }
-        let place = id_of(self.entries.len());
+        let place = index32(self.entries.len());
         if is_newest {
             keys.set_place(key, place);
         }
@@ -86,7 +86,7 @@ impl Pane {
     }
 
     /// Puts all entries of a key into its first one.
-    fn put_together(&mut self, keys: &mut KeyTable) {
+    fn compact(&mut self, keys: &mut KeyTable) {
         // The table says where the first one stands, as long as this takes.
         let entries = std::mem::take(&mut self.entries);
         let mut known = Vec::with_capacity(entries.len());
@@ -103,12 +103,12 @@ impl Pane {
             keys.set_place(key, place);
         }
         for column in &mut self.columns {
-            let mut together = column.fresh();
-            together.resize(self.entries.len());
-            together.merge(&**column, &pairs);
-            *column = together;
+            let mut compacted = column.fresh();
+            compacted.resize(self.entries.len());
+            compacted.merge(&**column, &pairs);
+            *column = compacted;
         }
-        self.is_loose = false;
+        self.is_fragmented = false;
     }
 
     /// Keys and counts.
@@ -139,10 +139,10 @@ impl Pane {
         *self = pane;
     }
 
-    /// Puts it together, and frees what is of use to an open pane alone.
+    /// Puts it compacted, and frees what is of use to an open pane alone.
     pub(crate) fn close(&mut self, keys: &mut KeyTable) {
-        if self.is_loose {
-            self.put_together(keys);
+        if self.is_fragmented {
+            self.compact(keys);
         }
         self.entries.shrink_to_fit();
         for column in &mut self.columns {

@@ -194,7 +194,7 @@ impl Ranking {
 
     /// How far each of these, the first in order, has moved up since the last answer; nothing
     /// where it is new. And the keys that were shown then and are not any more.
-    pub(crate) fn changes(&mut self, ids: &[u32], keys: &KeyTable) -> Changes {
+    pub(crate) fn changes(&mut self, ids: &[u32], keys: &KeyTable) -> RankChanges {
         let rank_of = |ranks: &[u32], id: u32| ranks.get(id as usize).copied().unwrap_or(0);
         let rank_changes = (1..).zip(ids).map(|(rank, &id)| match rank_of(&self.ranks, id) {
             0 => None,
@@ -210,12 +210,12 @@ impl Ranking {
         let mut dropped = std::mem::take(&mut self.shown);
         dropped.retain(|key| !now.contains(&key.as_deref()));
         self.shown = ids.iter().map(|&id| keys.key(id).map(Into::into)).collect();
-        Changes { rank_changes, dropped }
+        RankChanges { rank_changes, dropped }
     }
 }
 
 /// What is different from the last answer.
-pub(crate) struct Changes {
+pub(crate) struct RankChanges {
     pub(crate) rank_changes: Vec<Option<i64>>,
     pub(crate) dropped: Vec<Option<Box<[u8]>>>,
 }

@@ -88,8 +88,8 @@ impl Schedule {
             return passed;
         }
         // An empty window is answered once, so the end after the last event is the last.
-        let reach = self.longest.unwrap_or(0);
-        let emptied = newest.map(|number| self.ceil(number.saturating_add(reach)));
+        let time_bounds = self.longest.unwrap_or(0);
+        let emptied = newest.map(|number| self.ceil(number.saturating_add(time_bounds)));
         let line = self.line.map_or(i64::MIN, |line| self.ceil(line));
         emptied.map_or(passed, |emptied| emptied.min(passed)).max(line)
     }
@@ -101,9 +101,9 @@ impl Schedule {
     }
 
     /// Leaves out the ends whose windows begin before this pane.
-    pub(super) fn begin(&mut self, whole_from: i64) {
-        let reach = self.longest.unwrap_or(0);
-        self.earliest = Some(self.ceil(whole_from.saturating_add(reach - 1)));
+    pub(super) fn skip_before(&mut self, complete_from: i64) {
+        let time_bounds = self.longest.unwrap_or(0);
+        self.earliest = Some(self.ceil(complete_from.saturating_add(time_bounds - 1)));
     }
 
     /// Ends the input: returns the end behind its newest line, and the last end that is due. `event`
@@ -249,13 +249,13 @@ mod tests {
             step in 1..5_i64,
             length in prop::option::of(1..8_i64),
             clock in prop::sample::select(vec![Clock::Events, Clock::Manual]),
-            whole_from in prop::option::of(0..20_i64),
+            complete_from in prop::option::of(0..20_i64),
             steps in steps(),
             asks in any::<[bool; 6]>(),
         ) {
             let mut run = Run::new(&settings(clock, step, length), 0);
-            if let Some(whole_from) = whole_from {
-                run.schedule.begin(whole_from);
+            if let Some(complete_from) = complete_from {
+                run.schedule.skip_before(complete_from);
             }
             let mut answers = Vec::new();
             for (step, is_asked) in steps.iter().zip(asks) {
@@ -266,7 +266,7 @@ mod tests {
             }
             answers.extend(run.answers());
             // The first window without a pane from before.
-            let first = whole_from.map(|from| from + length.unwrap_or(0) - 1);
+            let first = complete_from.map(|from| from + length.unwrap_or(0) - 1);
             let numbers = [step, run.length, first.unwrap_or(i64::MIN), run.passed];
             prop_assert_eq!(answers, walked(numbers, &run.events, None));
         }

@@ -10,13 +10,13 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use super::answer::{Asked, ClosedPane, Snapshot};
-use super::delta::{Delta, Entry, Past, Reach};
-use super::gathered::Gathered;
+use super::delta::{Delta, Entry, Evicted, TimeBounds};
+use super::delta_builder::DeltaBuilder;
 use super::keys::KeyTable;
 use super::pane::Pane;
 use super::schedule::Schedule;
 use super::settings::{Clock, Settings};
+use super::snapshot::{ClosedPane, Snapshot, SnapshotBuilder};
 use super::totals::Totals;
 use super::watermark::Watermark;
 use super::window::Window;
@@ -29,7 +29,7 @@ pub struct State {
     keys: KeyTable,
     window: Window,
     /// How many of the look backs of the newest end were answered.
-    told: usize,
+    lengths_answered: usize,
     /// The first pane that was ever in a window.
     first: Option<i64>,
     /// Panes that are not in the window yet, by number.
@@ -39,15 +39,15 @@ pub struct State {
     /// Where all lines went.
     lines: Counters,
     /// The part of them up to the last pane that was answered.
-    settled: Counters,
+    reported: Counters,
     /// The rest, by pane.
-    unsettled: BTreeMap<i64, Counters>,
+    unreported: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
     /// What those had let go of whose panes were added, and what was handed out.
-    past: Option<Past>,
+    evicted: Option<Evicted>,
     /// Whether panes are handed out.
-    hands_out: bool,
+    is_handing_out: bool,
     /// At the end of the input, the end whose answer tells what is left of the lines.
     ended: Option<i64>,
 }
@@ -57,7 +57,7 @@ impl State {
     pub fn new(settings: Settings, start: i64) -> Self {
         let panes = settings.panes;
         let lateness = panes.map_or(0, |panes| panes.lateness);
-        // Without panes there is nothing to look back over.
+        // Without panes there is nothing to look lookback over.
         let since_start = [None];
         let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
@@ -68,19 +68,19 @@ impl State {
                 settings.max_keys,
                 panes.is_some() && (settings.limit.is_none() || settings.track_ranks),
             ),
-            told: usize::MAX,
+            lengths_answered: usize::MAX,
             first: None,
             open: BTreeMap::new(),
             watermark: Watermark::new(settings.clock, lateness, settings.sources),
             schedule: Schedule::new(&settings, panes.map(|panes| panes.number(start))),
             settings,
             lines: Counters::default(),
-            settled: Counters::default(),
-            unsettled: BTreeMap::new(),
+            reported: Counters::default(),
+            unreported: BTreeMap::new(),
             oldest: None,
             newest: None,
-            past: None,
-            hands_out: false,
+            evicted: None,
+            is_handing_out: false,
             ended: None,
         }
     }
@@ -95,8 +95,8 @@ impl State {
     /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
     pub fn apply(&mut self, delta: &Delta) {
         self.lines.add(&delta.lines);
-        self.oldest = [self.oldest, delta.reach.oldest()].into_iter().flatten().min();
-        self.newest = self.newest.max(delta.reach.newest());
+        self.oldest = [self.oldest, delta.time_bounds.oldest()].into_iter().flatten().min();
+        self.newest = self.newest.max(delta.time_bounds.newest());
         let Some(panes) = self.settings.panes else {
             self.window.enter_all(delta, &mut self.keys);
             return;
@@ -109,9 +109,9 @@ impl State {
         let seen = self.watermark.seen(delta.source);
         let reached = seen.map(|time| panes.number(time));
         let late: Vec<bool> = delta.panes.iter().map(|&pane| panes.is_late(pane, seen)).collect();
-        let unsettled = &mut self.unsettled;
+        let unreported = &mut self.unreported;
         let mut note = |pane: Option<i64>, lines: &Counters| {
-            unsettled.entry(pane.unwrap_or(i64::MIN)).or_default().add(lines);
+            unreported.entry(pane.unwrap_or(i64::MIN)).or_default().add(lines);
         };
         for (pane, entries) in delta.by_pane().into_iter().enumerate() {
             let entry = |place: &u32| delta.entries[*place as usize];
@@ -122,7 +122,7 @@ impl State {
             if late[pane] {
                 self.lines.counted -= count;
                 self.lines.late += count;
-                // Late for this chunk alone, it would have been lost by it.
+                // Late for this chunk alone, it would have been skipped by it.
                 note(reached, &Counters::of_late(count));
                 continue;
             }
@@ -133,7 +133,7 @@ impl State {
                 let known = &mut numbers[key as usize];
                 if *known == u32::MAX {
                     *known = if delta.other == Some(key) {
-                        window.make_other(keys)
+                        window.other_key(keys)
                     } else {
                         keys.number(&delta.keys, key)
                     };
@@ -147,24 +147,24 @@ impl State {
             });
             pane.add(keys, entries, &delta.columns, is_newest);
         }
-        for (pane, lines) in &delta.lost {
+        for (pane, lines) in &delta.skipped {
             note(reached.max(*pane), lines);
         }
-        if let Some(past) = delta.past {
-            self.let_go(past);
+        if let Some(evicted) = delta.evicted {
+            self.note_evicted(evicted);
         }
-        self.watermark.note(delta.source, delta.reach.newest());
+        self.watermark.note(delta.source, delta.time_bounds.newest());
     }
 
     /// Notes what is not here any more.
-    fn let_go(&mut self, past: Past) {
-        let past = self.past.map_or(past, |known| known.with(past));
-        self.past = Some(past);
-        self.schedule.begin(past.whole_from);
-        self.first = [self.first, past.first].into_iter().flatten().min();
+    fn note_evicted(&mut self, evicted: Evicted) {
+        let evicted = self.evicted.map_or(evicted, |known| known.combined_with(evicted));
+        self.evicted = Some(evicted);
+        self.schedule.skip_before(evicted.complete_from);
+        self.first = [self.first, evicted.first].into_iter().flatten().min();
     }
 
-    /// Adds a source, and returns its number. Until it tells a time it holds the watermark back; its
+    /// Adds a source, and returns its number. Until it tells a time it holds the watermark lookback; its
     /// events are late by its own times, and by panes that are closed already.
     pub fn add_source(&mut self) -> usize {
         self.watermark.add_source()
@@ -180,7 +180,7 @@ impl State {
         self.watermark.mark_idle(source);
     }
 
-    /// The source that holds the watermark back; to read it first keeps the fewest panes open.
+    /// The source that holds the watermark lookback; to read it first keeps the fewest panes open.
     pub fn slowest_source(&self) -> Option<usize> {
         self.watermark.slowest_source()
     }
@@ -203,7 +203,7 @@ impl State {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
         let newest = newest.max(self.window.newest());
-        let reached = self.unsettled.last_key_value().map(|(&number, _)| number);
+        let reached = self.unreported.last_key_value().map(|(&number, _)| number);
         let reached = reached.filter(|&number| number > i64::MIN);
         let (newest, last) = self.schedule.finish(newest, reached, drain);
         // Lines that came after the newest event belong to the last answer.
@@ -215,28 +215,32 @@ impl State {
     /// one after the other.
     pub fn next_snapshot(&mut self) -> Option<Snapshot> {
         let panes = self.settings.panes?;
-        if self.told >= self.settings.lengths.len() {
+        if self.lengths_answered >= self.settings.lengths.len() {
             let number = self.next_end(panes)?;
             self.slide_to(number);
-            self.told = 0;
+            self.lengths_answered = 0;
         }
-        let told = self.told;
-        self.told += 1;
-        Some(self.snapshot_of(panes, self.schedule.answered()?, told))
+        let lengths_answered = self.lengths_answered;
+        self.lengths_answered += 1;
+        Some(self.snapshot_of(panes, self.schedule.answered()?, lengths_answered))
     }
 
     /// Closes what the watermark has passed and answers only the last end of it.
     pub fn last_snapshot(&mut self) -> Option<Snapshot> {
         if self.skip().is_some() {
-            self.told = 0;
+            self.lengths_answered = 0;
         }
-        if self.told < self.settings.lengths.len() { self.next_snapshot() } else { None }
+        if self.lengths_answered < self.settings.lengths.len() {
+            self.next_snapshot()
+        } else {
+            None
+        }
     }
 
     /// Closes what the watermark has passed without an answer, and returns the last pane of it.
     pub fn skip(&mut self) -> Option<i64> {
         let panes = self.settings.panes?;
-        self.told = usize::MAX;
+        self.lengths_answered = usize::MAX;
         let last = self.last_end(panes)?;
         self.window.forget_answers();
         // In one step: to walk would cost every slide of a window that nobody looked at.
@@ -263,12 +267,12 @@ impl State {
         self.schedule.next(self.passed(panes)?, open)
     }
 
-    /// Whether panes are handed out: somebody has asked for one.
-    pub(crate) fn hands_out(&self) -> bool {
-        self.hands_out
+    /// Whether panes are handed out: somebody has builder for one.
+    pub(crate) fn is_handing_out(&self) -> bool {
+        self.is_handing_out
     }
 
-    /// Closes the next pane that the watermark has passed and hands out what was asked of its keys,
+    /// Closes the next pane that the watermark has passed and hands out what was builder of its keys,
     /// in ascending order, null last. At the end of the input all panes that are left come. Those
     /// without an event and without a line do not. Lines that came before any time come with the
     /// next pane; where there is none, only [`lines`](Self::lines) tells them.
@@ -279,8 +283,8 @@ impl State {
     pub fn next_pane(&mut self) -> Option<ClosedPane<Rows>> {
         let Ok(pane) = self.hand_out(|state, _, pane| {
             let bounds = (Some(pane.start), Some(pane.end));
-            let asked = Asked { settings: &state.settings, keys: &state.keys, bounds };
-            Ok::<_, Infallible>(asked.pane(pane.content, state.window.other()))
+            let builder = SnapshotBuilder { settings: &state.settings, keys: &state.keys, bounds };
+            Ok::<_, Infallible>(builder.pane(pane.content, state.window.other()))
         });
         pane
     }
@@ -298,7 +302,7 @@ impl State {
     ) -> Result<Option<ClosedPane<T>>, E> {
         self.hand_out(|state, number, pane| {
             let delta = Delta::new(0, state.settings.plan.columns());
-            let mut gathered = Gathered::new(delta, &state.keys, state.window.other());
+            let mut gathered = DeltaBuilder::new(delta, &state.keys, state.window.other());
             let counted = gathered.pane(number, pane.content);
             gathered.lines(Some(number), pane.lines.without(counted));
             form(gathered.finish())
@@ -310,17 +314,17 @@ impl State {
         show: impl FnOnce(&Self, i64, &ClosedPane<&Pane>) -> Result<T, E>,
     ) -> Result<Option<ClosedPane<T>>, E> {
         let Some(panes) = self.settings.panes else { return Ok(None) };
-        self.hands_out = true;
+        self.is_handing_out = true;
         let passed = self.watermark.time().map(|time| panes.number(time).saturating_sub(1));
         let passed = if self.ended.is_some() { Some(i64::MAX) } else { passed };
         // Every pane with an event has a line.
         let has_line = |&(&number, lines): &(&i64, &Counters)| {
             number > i64::MIN && *lines != Counters::default()
         };
-        let found = passed.and_then(|passed| self.unsettled.range(..=passed).find(has_line));
+        let found = passed.and_then(|passed| self.unreported.range(..=passed).find(has_line));
         let Some((&number, _)) = found else { return Ok(None) };
         let mut lines = Counters::default();
-        self.unsettled.range(..=number).for_each(|(_, some)| lines.add(some));
+        self.unreported.range(..=number).for_each(|(_, some)| lines.add(some));
         if let Some(pane) = self.open.get_mut(&number) {
             pane.close(&mut self.keys);
         }
@@ -328,12 +332,12 @@ impl State {
         let content = self.open.get(&number).unwrap_or(&none);
         let (start, end) = (panes.end(number.saturating_sub(1)), panes.end(number));
         let content = show(self, number, &ClosedPane { start, end, content, lines })?;
-        self.settle(number);
+        self.report_lines_up_to(number);
         if let Some(pane) = self.open.remove(&number) {
             self.window.release(&pane, &mut self.keys);
         }
-        let whole_from = number.saturating_add(1);
-        self.let_go(Past { whole_from, first: None, since_start: false });
+        let complete_from = number.saturating_add(1);
+        self.note_evicted(Evicted { complete_from, first: None, since_start: false });
         // At the end of the input it may not have come so far.
         self.watermark.raise(Some(end));
         Ok(Some(ClosedPane { start, end, content, lines }))
@@ -348,34 +352,34 @@ impl State {
         }
         self.window.leave_below(number, &mut self.keys);
         let is_last = self.open.is_empty() && self.ended.is_some_and(|last| number >= last);
-        self.settle(if is_last { i64::MAX } else { number });
+        self.report_lines_up_to(if is_last { i64::MAX } else { number });
         self.schedule.answer(number, self.window.is_empty());
     }
 
-    /// Counts the lines up to this pane among those that were told.
-    fn settle(&mut self, number: i64) {
-        while let Some(entry) = self.unsettled.first_entry().filter(|entry| *entry.key() <= number)
+    /// Counts the lines up to this pane among those that were lengths_answered.
+    fn report_lines_up_to(&mut self, number: i64) {
+        while let Some(entry) = self.unreported.first_entry().filter(|entry| *entry.key() <= number)
         {
-            self.settled.add(&entry.remove());
+            self.reported.add(&entry.remove());
         }
     }
 
-    fn snapshot_of(&mut self, panes: Panes, number: i64, back: usize) -> Snapshot {
-        // Who moves the clock by hand is told of all that there was.
+    fn snapshot_of(&mut self, panes: Panes, number: i64, lookback: usize) -> Snapshot {
+        // Who moves the clock by hand is lengths_answered of all that there was.
         let manual = self.settings.clock == Clock::Manual;
-        let lines = if manual { self.lines } else { self.settled };
-        let bounds = self.bounds(panes, number, back);
-        let asked = Asked { settings: &self.settings, keys: &self.keys, bounds };
+        let lines = if manual { self.lines } else { self.reported };
+        let bounds = self.bounds(panes, number, lookback);
+        let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
         let other = self.window.other();
-        match self.window.ranking(back) {
-            Some((totals, ranking)) => asked.answer(back, totals, other, ranking, lines),
-            None => asked.answer(back, &Totals::default(), None, None, lines),
+        match self.window.ranking(lookback) {
+            Some((totals, ranking)) => builder.answer(lookback, totals, other, ranking, lines),
+            None => builder.answer(lookback, &Totals::default(), None, None, lines),
         }
     }
 
     /// Where the window of this length begins that ends with a pane, and where it ends.
-    fn bounds(&self, panes: Panes, number: i64, back: usize) -> (Option<i64>, Option<i64>) {
-        let length = self.settings.lengths.get(back).copied().flatten();
+    fn bounds(&self, panes: Panes, number: i64, lookback: usize) -> (Option<i64>, Option<i64>) {
+        let length = self.settings.lengths.get(lookback).copied().flatten();
         let before = match length {
             Some(length) => Some(number.saturating_sub(length)),
             None => self.first.map(|first| first.saturating_sub(1)),
@@ -386,7 +390,7 @@ impl State {
     /// The windows that end with the newest open pane, or everything, as it stands.
     ///
     /// Nothing closes: what is open is counted for this answer alone.
-    pub fn snapshot(&self, back: usize) -> Snapshot {
+    pub fn snapshot(&self, lookback: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
             let none = Totals::default();
             let totals = self.window.totals(0).unwrap_or(&none);
@@ -398,36 +402,41 @@ impl State {
         let reached =
             self.last_end(panes).max(self.schedule.answered()).max(self.schedule.earliest());
         let Some(number) = newest.max(reached) else {
-            return self.answer(back, (None, None), &Totals::default());
+            return self.answer(lookback, (None, None), &Totals::default());
         };
         let mut totals = Totals::new(&self.settings.plan, true);
         let mut first = i64::MIN;
-        if let Some(length) = self.settings.lengths.get(back).copied().flatten() {
+        if let Some(length) = self.settings.lengths.get(lookback).copied().flatten() {
             first = number.saturating_sub(length - 1);
             for (number, pane) in self.window.panes_from(first) {
                 totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
             }
-        } else if let Some(all) = self.window.totals(back) {
+        } else if let Some(all) = self.window.totals(lookback) {
             totals = all.copy();
         }
         for (number, pane) in self.open.range(first..) {
             totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
         }
-        let (start, end) = self.bounds(panes, number, back);
-        let start = if self.settings.lengths.get(back).copied().flatten().is_some() {
+        let (start, end) = self.bounds(panes, number, lookback);
+        let start = if self.settings.lengths.get(lookback).copied().flatten().is_some() {
             start
         } else {
             let open = self.open.first_key_value();
             let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
             [start, open].into_iter().flatten().min()
         };
-        self.answer(back, (start, end), &totals)
+        self.answer(lookback, (start, end), &totals)
     }
 
     /// What stands now, which is no answer of a slide.
-    fn answer(&self, back: usize, bounds: (Option<i64>, Option<i64>), totals: &Totals) -> Snapshot {
-        let asked = Asked { settings: &self.settings, keys: &self.keys, bounds };
-        asked.answer(back, totals, self.window.other(), None, self.lines)
+    fn answer(
+        &self,
+        lookback: usize,
+        bounds: (Option<i64>, Option<i64>),
+        totals: &Totals,
+    ) -> Snapshot {
+        let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
+        builder.answer(lookback, totals, self.window.other(), None, self.lines)
     }
 
     /// All that it holds, as a delta for another state with the same panes, keys and aggregates.
@@ -439,39 +448,41 @@ impl State {
     pub fn export(&self) -> Delta {
         let mut delta = Delta::new(0, self.settings.plan.columns());
         delta.lines = self.lines;
-        delta.reach = Reach::new(self.oldest, self.newest);
-        let mut gathered = Gathered::new(delta, &self.keys, self.window.other());
+        delta.time_bounds = TimeBounds::new(self.oldest, self.newest);
+        let mut gathered = DeltaBuilder::new(delta, &self.keys, self.window.other());
         if self.settings.panes.is_none() {
-            let counted = self.window.past().map_or(0, |past| gathered.totals(0, past));
+            let counted = self.window.evicted().map_or(0, |evicted| gathered.totals(0, evicted));
             gathered.lines(None, self.lines.without(counted));
             return gathered.finish();
         }
-        let reach = self.settings.longest().unwrap_or(0);
-        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(reach));
+        let time_bounds = self.settings.longest().unwrap_or(0);
+        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(time_bounds));
         let mut counted = 0;
-        if let (Some(number), Some(past)) = (closed, self.window.past()) {
-            counted += gathered.totals(number, past);
+        if let (Some(number), Some(evicted)) = (closed, self.window.evicted()) {
+            counted += gathered.totals(number, evicted);
         }
         for (&number, pane) in self.window.panes_from(i64::MIN) {
             counted += gathered.pane(number, pane);
         }
         // In the pane of no time: that comes before any end is answered.
-        gathered.lines(None, self.settled.without(counted));
-        for (&number, &lines) in &self.unsettled {
+        gathered.lines(None, self.reported.without(counted));
+        for (&number, &lines) in &self.unreported {
             let open = self.open.get(&number);
             let counted = open.map_or(0, |pane| gathered.pane(number, pane));
             gathered
                 .lines(Some(number).filter(|&number| number > i64::MIN), lines.without(counted));
         }
         let since_start = self.settings.lengths.contains(&None);
-        let own = closed.map(|closed| Past {
-            whole_from: closed.saturating_add(1),
+        let own = closed.map(|closed| Evicted {
+            complete_from: closed.saturating_add(1),
             first: self.first,
             since_start,
         });
-        let past = self.past.map_or(own, |past| Some(own.map_or(past, |own| own.with(past))));
+        let evicted = self
+            .evicted
+            .map_or(own, |evicted| Some(own.map_or(evicted, |own| own.combined_with(evicted))));
         let mut delta = gathered.finish();
-        delta.past = past;
+        delta.evicted = evicted;
         delta
     }
 

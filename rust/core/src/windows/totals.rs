@@ -54,14 +54,14 @@ impl Totals {
     }
 
     pub(super) fn leave(&mut self, pane: &Pane, number: i64) {
-        let mut gone = Vec::new();
+        let mut emptied = Vec::new();
         for &(key, count) in pane.entries() {
             let sum = &mut self.counts[key as usize];
             *sum -= u64::from(count);
             self.total -= u64::from(count);
             if *sum == 0 {
                 self.keys -= 1;
-                gone.push(key);
+                emptied.push(key);
             }
         }
         if self.columns.is_empty() {
@@ -71,7 +71,7 @@ impl Totals {
             (0..).zip(pane.entries()).map(|(entry, &(key, _))| (key, entry)).collect();
         for (totals, column) in self.columns.iter_mut().zip(pane.columns()) {
             totals.leave(&**column, &pairs, number);
-            for &key in &gone {
+            for &key in &emptied {
                 totals.forget(key);
             }
         }

@@ -6,7 +6,7 @@
 //! stands with each aggregate. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window
 //! Aggregates", VLDB 2004, call it subtract-on-evict.)
 //!
-//! Several lengths look back over the same panes, each with totals of its own; one without a
+//! Several lengths look lookback over the same panes, each with totals of its own; one without a
 //! length is of everything since the start.
 
 use std::collections::VecDeque;
@@ -22,7 +22,7 @@ use super::totals::Totals;
 pub(crate) struct Window {
     /// Closed panes that have an event, with their numbers, oldest first.
     panes: VecDeque<(i64, Pane)>,
-    backs: Vec<Back>,
+    lookbacks: Vec<Lookback>,
     /// Which of them is the longest.
     longest: usize,
     /// How many keys it may hold.
@@ -31,12 +31,12 @@ pub(crate) struct Window {
     other: Option<u32>,
     /// What left all of them, where one is since the start: what it holds apart from the panes, for
     /// who takes both along.
-    past: Option<Totals>,
+    evicted: Option<Totals>,
 }
 
-/// A look back over the panes.
+/// A look lookback over the panes.
 #[derive(Debug)]
-struct Back {
+struct Lookback {
     /// Over how many; over all that there ever were without.
     length: Option<i64>,
     totals: Totals,
@@ -46,7 +46,7 @@ struct Back {
     ranking: Option<Ranking>,
 }
 
-impl Back {
+impl Lookback {
     /// Notes which keys a pane changes.
     fn note(&mut self, pane: &Pane) {
         if let Some(ranking) = &mut self.ranking {
@@ -63,7 +63,7 @@ impl Window {
         max_keys: Option<usize>,
         keeps_order: bool,
     ) -> Self {
-        let back = |&length: &Option<i64>| Back {
+        let lookback = |&length: &Option<i64>| Lookback {
             length,
             totals: Totals::new(plan, length.is_none()),
             first: i64::MIN,
@@ -72,11 +72,11 @@ impl Window {
         let longest = (0..lengths.len()).max_by_key(|&at| lengths[at].unwrap_or(i64::MAX));
         Self {
             panes: VecDeque::new(),
-            backs: lengths.iter().map(back).collect(),
+            lookbacks: lengths.iter().map(lookback).collect(),
             longest: longest.unwrap_or(0),
             max_keys: max_keys.unwrap_or(usize::MAX),
             other: None,
-            past: (lengths.contains(&None) && lengths.iter().any(Option::is_some))
+            evicted: (lengths.contains(&None) && lengths.iter().any(Option::is_some))
                 .then(|| Totals::new(plan, true)),
         }
     }
@@ -87,9 +87,14 @@ impl Window {
         self.leave_below(number, keys);
         pane.close(keys);
         self.limit_keys(&mut pane, keys);
-        for back in &mut self.backs {
-            back.totals.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
-            back.note(&pane);
+        for lookback in &mut self.lookbacks {
+            lookback.totals.enter(
+                pane.entries().iter().copied(),
+                pane.columns(),
+                number,
+                Some(keys),
+            );
+            lookback.note(&pane);
         }
         self.panes.push_back((number, pane));
     }
@@ -101,7 +106,7 @@ impl Window {
         if pane.entries().len() <= room {
             return;
         }
-        let totals = &self.backs[self.longest].totals;
+        let totals = &self.lookbacks[self.longest].totals;
         let is_new = |key| totals.count(key) == 0 && Some(key) != self.other;
         let mut new: Vec<(u32, u32, u32)> = (0..)
             .zip(pane.entries())
@@ -116,12 +121,12 @@ impl Window {
         });
         let mut refused: Vec<u32> = new[room..].iter().map(|&(_, _, entry)| entry).collect();
         refused.sort_unstable();
-        pane.rename(&refused, self.make_other(keys), keys);
+        pane.rename(&refused, self.other_key(keys), keys);
     }
 
     /// For how many more keys there is room.
     fn room(&self) -> usize {
-        let held = self.backs.get(self.longest).map_or(0, |Back { totals, .. }| {
+        let held = self.lookbacks.get(self.longest).map_or(0, |Lookback { totals, .. }| {
             totals.keys() - usize::from(self.other.is_some_and(|other| totals.count(other) > 0))
         });
         self.max_keys.saturating_sub(held)
@@ -130,23 +135,23 @@ impl Window {
     /// Subtracts what is not of the windows that end with the pane of this number.
     pub(crate) fn leave_below(&mut self, number: i64, keys: &mut KeyTable) {
         let mut needed = number.saturating_add(1);
-        for back in &mut self.backs {
-            let Some(length) = back.length else { continue };
+        for lookback in &mut self.lookbacks {
+            let Some(length) = lookback.length else { continue };
             let first = number.saturating_sub(length - 1);
             needed = needed.min(first);
-            let from = self.panes.partition_point(|&(number, _)| number < back.first);
+            let from = self.panes.partition_point(|&(number, _)| number < lookback.first);
             let upto = self.panes.partition_point(|&(number, _)| number < first);
             for (number, pane) in self.panes.range(from..upto.max(from)) {
-                back.totals.leave(pane, *number);
-                back.note(pane);
+                lookback.totals.leave(pane, *number);
+                lookback.note(pane);
             }
-            back.first = back.first.max(first);
+            lookback.first = lookback.first.max(first);
         }
         while self.panes.front().is_some_and(|&(oldest, _)| oldest < needed)
             && let Some((number, pane)) = self.panes.pop_front()
         {
-            if let Some(past) = &mut self.past {
-                past.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
+            if let Some(evicted) = &mut self.evicted {
+                evicted.enter(pane.entries().iter().copied(), pane.columns(), number, Some(keys));
             }
             self.release(&pane, keys);
         }
@@ -158,7 +163,7 @@ impl Window {
             // Keys are client addresses and paths, so there is no end of them. One that
             // was left here at zero would stay for the life of the process.
             if keys.release(key) {
-                let rankings = self.backs.iter_mut().flat_map(|back| &mut back.ranking);
+                let rankings = self.lookbacks.iter_mut().flat_map(|lookback| &mut lookback.ranking);
                 rankings.for_each(|ranking| ranking.forget(key));
             }
         }
@@ -176,7 +181,7 @@ impl Window {
                 let is_other = delta.other == Some(entry.key);
                 *known = match keys.find(&delta.keys, entry.key).filter(|_| !is_other) {
                     Some(key) => key,
-                    None if is_other || room == 0 => self.make_other(keys),
+                    None if is_other || room == 0 => self.other_key(keys),
                     None => {
                         room -= 1;
                         keys.number(&delta.keys, entry.key)
@@ -185,45 +190,47 @@ impl Window {
             }
             entries.push((*known, entry.count));
         }
-        for back in &mut self.backs {
-            back.totals.enter(entries.iter().copied(), &delta.columns, 0, Some(keys));
+        for lookback in &mut self.lookbacks {
+            lookback.totals.enter(entries.iter().copied(), &delta.columns, 0, Some(keys));
         }
     }
 
     /// The number of the key that stands for those that there was no room for, here or elsewhere.
-    pub(crate) fn make_other(&mut self, keys: &mut KeyTable) -> u32 {
+    pub(crate) fn other_key(&mut self, keys: &mut KeyTable) -> u32 {
         *self.other.get_or_insert_with(|| keys.other())
     }
 
     /// Everything since the start that is in no pane of it, where that is remembered.
-    pub(crate) fn past(&self) -> Option<&Totals> {
-        let since_start = self.backs.iter().find(|back| back.length.is_none());
-        self.past.as_ref().or(since_start.map(|back| &back.totals))
+    pub(crate) fn evicted(&self) -> Option<&Totals> {
+        let since_start = self.lookbacks.iter().find(|lookback| lookback.length.is_none());
+        self.evicted.as_ref().or(since_start.map(|lookback| &lookback.totals))
     }
 
     /// Ends pass without an answer, so the next one follows none.
     pub(crate) fn forget_answers(&mut self) {
-        for back in &mut self.backs {
-            if let Some(ranking) = &mut back.ranking {
+        for lookback in &mut self.lookbacks {
+            if let Some(ranking) = &mut lookback.ranking {
                 *ranking = Ranking::default();
             }
         }
     }
 
-    /// The totals of a look back and the order of its keys, where that is kept.
-    pub(crate) fn ranking(&mut self, back: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
-        self.backs.get_mut(back).map(|back| (&back.totals, back.ranking.as_mut()))
+    /// The totals of a look lookback and the order of its keys, where that is kept.
+    pub(crate) fn ranking(&mut self, lookback: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
+        self.lookbacks
+            .get_mut(lookback)
+            .map(|lookback| (&lookback.totals, lookback.ranking.as_mut()))
     }
 
-    /// The totals of each look back.
-    pub(crate) fn totals(&self, back: usize) -> Option<&Totals> {
-        self.backs.get(back).map(|back| &back.totals)
+    /// The totals of each look lookback.
+    pub(crate) fn totals(&self, lookback: usize) -> Option<&Totals> {
+        self.lookbacks.get(lookback).map(|lookback| &lookback.totals)
     }
 
-    /// Whether no look back of a length holds an event.
+    /// Whether no look lookback of a length holds an event.
     pub(crate) fn is_empty(&self) -> bool {
-        let mut totals = self.backs.iter().filter(|back| back.length.is_some());
-        self.panes.is_empty() && totals.all(|back| back.totals.keys() == 0)
+        let mut totals = self.lookbacks.iter().filter(|lookback| lookback.length.is_some());
+        self.panes.is_empty() && totals.all(|lookback| lookback.totals.keys() == 0)
     }
 
     /// The number of the key that stands for those that there was no room for.

@@ -9,15 +9,15 @@
 //! become a number as in Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches",
 //! 2017, algorithm 6, which holds from none to 2^64 and has no threshold.
 
-use super::values::Told;
+use super::datum::Datum;
 use super::{Cell, Input, Scope};
-use crate::windows::bytes::{get, put, take};
+use crate::windows::varint::{get_varint, put_varint, take};
 
 /// The usual error, that of 2^12 registers.
 const DEFAULT_ERROR: f64 = 1.04 / 64.0;
 
-const LEAST_PRECISION: u32 = 4;
-const MOST_PRECISION: u32 = 16;
+const MIN_PRECISION: u32 = 4;
+const MAX_PRECISION: u32 = 16;
 
 /// Counts how many registers are of each rank; a hash has 64 bits and 4 of them choose at least.
 type Ranks = [u32; 62];
@@ -28,7 +28,7 @@ const LOOKED_AT: usize = 512;
 /// The sketch, of 2^`precision` registers.
 ///
 /// Approximate: the standard error is `1.04 / sqrt(2^precision)` of the number, 1.6 % with the
-/// usual 2^12 registers, and less below some thousands. A part takes 24 bytes and 4 for each
+/// usual 2^12 registers, and less below some thousands. A partial takes 24 bytes and 4 for each
 /// different register up to a quarter of them, and then one for every register. A window takes 48
 /// bytes and 12 to 24 for each rank it keeps (of a register about the logarithm of the panes it was
 /// hit in, at most one a pane), and 248 with many of them. An event costs a hash and a search; what
@@ -45,14 +45,14 @@ pub(super) struct ApproxCountDistinct {
 
 /// The registers of a pane that are not 0.
 #[derive(Clone, Debug)]
-pub(super) enum Part {
+pub(super) enum Partial {
     /// Register and rank, in order of registers.
     Few(Vec<u32>),
     /// The rank of each register.
     All(Box<[u8]>),
 }
 
-impl Default for Part {
+impl Default for Partial {
     fn default() -> Self {
         Self::Few(Vec::new())
     }
@@ -80,8 +80,8 @@ impl ApproxCountDistinct {
     pub(super) fn new(error: f64) -> Self {
         let error = if error > 0.0 { error } else { DEFAULT_ERROR };
         let enough = |precision: &u32| 1.04 / f64::from(1 << precision).sqrt() <= error;
-        let precision = (LEAST_PRECISION..MOST_PRECISION).find(enough);
-        Self { precision: precision.unwrap_or(MOST_PRECISION) }
+        let precision = (MIN_PRECISION..MAX_PRECISION).find(enough);
+        Self { precision: precision.unwrap_or(MAX_PRECISION) }
     }
 
     fn registers(&self) -> u32 {
@@ -90,27 +90,27 @@ impl ApproxCountDistinct {
 
     /// A register as the highest of 16 bits.
     fn upper(&self, register: u32) -> u64 {
-        u64::from(register) << (MOST_PRECISION - self.precision)
+        u64::from(register) << (MAX_PRECISION - self.precision)
     }
 
     fn highest(&self) -> u8 {
         (65 - self.precision).to_le_bytes()[0]
     }
 
-    /// A part of more registers than this has them all.
+    /// A partial of more registers than this has them all.
     fn few(&self) -> usize {
         self.registers() as usize / 4
     }
 
     #[inline]
-    fn raise(&self, part: &mut Part, register: u32, rank: u8) {
-        let pairs = match part {
-            Part::All(ranks) => {
+    fn raise(&self, partial: &mut Partial, register: u32, rank: u8) {
+        let pairs = match partial {
+            Partial::All(ranks) => {
                 let held = &mut ranks[register as usize];
                 *held = rank.max(*held);
                 return;
             }
-            Part::Few(pairs) => pairs,
+            Partial::Few(pairs) => pairs,
         };
         let pair = register << 8 | u32::from(rank);
         match pairs.binary_search_by_key(&register, |pair| pair >> 8) {
@@ -118,9 +118,9 @@ impl ApproxCountDistinct {
             Err(place) if pairs.len() < self.few() => pairs.insert(place, pair),
             Err(_) => {
                 let mut ranks = vec![0; self.registers() as usize].into_boxed_slice();
-                part.each(|register, rank| ranks[register as usize] = rank);
+                partial.each(|register, rank| ranks[register as usize] = rank);
                 ranks[register as usize] = rank;
-                *part = Part::All(ranks);
+                *partial = Partial::All(ranks);
             }
         }
     }
@@ -176,58 +176,58 @@ fn tau(share: f64) -> f64 {
 }
 
 impl super::Aggregate for ApproxCountDistinct {
-    type Part = Part;
+    type Partial = Partial;
 
     #[inline]
-    fn add(&self, part: &mut Part, input: &Input<'_>) {
-        let Some(told) = Told::of(input.value) else { return };
-        let hash = told.hash();
+    fn add(&self, partial: &mut Partial, input: &Input<'_>) {
+        let Some(datum) = Datum::of(input.value) else { return };
+        let hash = datum.hash();
         // A 1 behind the last bit ends the search.
         let rest = hash << self.precision | 1 << (self.precision - 1);
         let rank = (rest.leading_zeros() + 1).to_le_bytes()[0];
         #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits are left")]
-        self.raise(part, (hash >> (64 - self.precision)) as u32, rank);
+        self.raise(partial, (hash >> (64 - self.precision)) as u32, rank);
     }
 
-    fn merge(&self, part: &mut Part, other: &Part) {
-        if let (Part::All(ranks), Part::All(others)) = (&mut *part, other) {
+    fn merge(&self, partial: &mut Partial, other: &Partial) {
+        if let (Partial::All(ranks), Partial::All(others)) = (&mut *partial, other) {
             ranks.iter_mut().zip(others).for_each(|(rank, other)| *rank = (*rank).max(*other));
             return;
         }
-        other.each(|register, rank| self.raise(part, register, rank));
+        other.each(|register, rank| self.raise(partial, register, rank));
     }
 
-    fn emit_part(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
+    fn emit_partial(&self, partial: &Partial, _scope: &Scope<'_>) -> Cell {
         let mut ranks = [0; 62];
-        part.each(|_, rank| ranks[usize::from(rank)] += 1);
+        partial.each(|_, rank| ranks[usize::from(rank)] += 1);
         ranks[0] = self.registers() - ranks.iter().sum::<u32>();
         self.estimate(&ranks)
     }
 
     /// The precision; how many registers are not 0; for few of them how far each is from the one
     /// before and its rank, for more of them all ranks.
-    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+    fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
         out.push(self.precision.to_le_bytes()[0]);
-        match part {
-            Part::Few(pairs) => {
-                put(out, pairs.len() as u64);
+        match partial {
+            Partial::Few(pairs) => {
+                put_varint(out, pairs.len() as u64);
                 let mut next = 0;
-                part.each(|register, rank| {
-                    put(out, u64::from(register - next));
+                partial.each(|register, rank| {
+                    put_varint(out, u64::from(register - next));
                     out.push(rank);
                     next = register + 1;
                 });
             }
-            Part::All(ranks) => {
-                put(out, ranks.iter().filter(|&&rank| rank > 0).count() as u64);
+            Partial::All(ranks) => {
+                put_varint(out, ranks.iter().filter(|&&rank| rank > 0).count() as u64);
                 out.extend_from_slice(ranks);
             }
         }
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
         let [precision] = take(bytes)?;
-        let count = usize::try_from(get(bytes)?).ok()?;
+        let count = usize::try_from(get_varint(bytes)?).ok()?;
         if u32::from(precision) != self.precision {
             return None;
         }
@@ -238,12 +238,12 @@ impl super::Aggregate for ApproxCountDistinct {
                 return None;
             }
             *bytes = rest;
-            return Some(Part::All(ranks.into()));
+            return Some(Partial::All(ranks.into()));
         }
         let mut pairs = Vec::new();
         let mut next = 0_u32;
         for _ in 0..count {
-            let register = next.checked_add(u32::try_from(get(bytes)?).ok()?)?;
+            let register = next.checked_add(u32::try_from(get_varint(bytes)?).ok()?)?;
             let [rank] = take(bytes)?;
             if register >= self.registers() || rank == 0 || rank > self.highest() {
                 return None;
@@ -251,19 +251,19 @@ impl super::Aggregate for ApproxCountDistinct {
             pairs.push(register << 8 | u32::from(rank));
             next = register + 1;
         }
-        Some(Part::Few(pairs))
+        Some(Partial::Few(pairs))
     }
 }
 
 impl super::Windowed for ApproxCountDistinct {
     type Total = Total;
 
-    fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
-        part.each(|register, rank| total.enter(self.upper(register), rank, pane));
+    fn enter(&self, total: &mut Total, partial: &Partial, pane: i64) {
+        partial.each(|register, rank| total.enter(self.upper(register), rank, pane));
     }
 
-    fn leave(&self, total: &mut Total, part: &Part, pane: i64) {
-        part.each(|register, _| total.leave(self.upper(register), pane));
+    fn leave(&self, total: &mut Total, partial: &Partial, pane: i64) {
+        partial.each(|register, _| total.leave(self.upper(register), pane));
         total.fit();
     }
 
@@ -274,7 +274,7 @@ impl super::Windowed for ApproxCountDistinct {
     }
 }
 
-impl Part {
+impl Partial {
     /// Calls with each register that is not 0, in order, and its rank.
     #[inline]
     fn each(&self, mut call: impl FnMut(u32, u8)) {
@@ -461,9 +461,9 @@ impl Total {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::values::testing::{
-        asks, bytes_of, merges_in_any_order, mixed, panes, part_of, reads_only_what_is_written,
-        scope, slide, survives_changes,
+    use super::super::datum::testing::{
+        bytes_of, merges_in_any_order, mixed, panes, partial_of, reads_only_what_is_written, scope,
+        slide, spec_of, survives_changes,
     };
     use super::super::{Aggregate as _, Windowed as _};
     use super::*;
@@ -475,7 +475,7 @@ mod tests {
     fn registers(sketch: &ApproxCountDistinct, values: &[Cell]) -> Vec<u8> {
         let mut all = vec![0; 1 << sketch.precision];
         for value in values {
-            part_of(sketch, std::slice::from_ref(value)).each(|register, rank| {
+            partial_of(sketch, std::slice::from_ref(value)).each(|register, rank| {
                 all[register as usize] = rank.max(all[register as usize]);
             });
         }
@@ -503,8 +503,8 @@ mod tests {
             error in prop::sample::select(&ERRORS[..]),
         ) {
             let sketch = ApproxCountDistinct::new(error);
-            let ask = asks("approx_count_distinct", 0.0, error);
-            slide(&sketch, &scope(&ask, Kind::Int), &panes, length, |cell, values| {
+            let spec = spec_of("approx_count_distinct", 0.0, error);
+            slide(&sketch, &scope(&spec, Kind::Int), &panes, length, |cell, values| {
                 assert_eq!(*cell, afresh(&sketch, values));
             });
         }
@@ -515,11 +515,11 @@ mod tests {
             stays in 0..30_usize,
         ) {
             let sketch = ApproxCountDistinct::new(0.13);
-            let parts: Vec<_> = panes.iter().map(|values| part_of(&sketch, values)).collect();
+            let partials: Vec<_> = panes.iter().map(|values| partial_of(&sketch, values)).collect();
             let mut total = Total::default();
-            (0..).zip(&parts).for_each(|(pane, part)| sketch.enter(&mut total, part, pane));
+            (0..).zip(&partials).for_each(|(pane, partial)| sketch.enter(&mut total, partial, pane));
             let left = panes.len().saturating_sub(stays);
-            (0..).zip(&parts[..left]).for_each(|(pane, part)| sketch.leave(&mut total, part, pane));
+            (0..).zip(&partials[..left]).for_each(|(pane, partial)| sketch.leave(&mut total, partial, pane));
             let pairs: Vec<_> = total.slots.iter().copied().filter(|&pair| pair != 0).collect();
             prop_assert_eq!(pairs.len(), total.len);
             if let Some(ranks) = &total.ranks {
@@ -547,8 +547,8 @@ mod tests {
         #[test]
         fn values_of_all_kinds_are_told_apart(panes in panes(mixed(), 20), length in 1..6_i64) {
             let sketch = ApproxCountDistinct::new(0.0);
-            let ask = asks("approx_count_distinct", 0.0, 0.0);
-            slide(&sketch, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
+            let spec = spec_of("approx_count_distinct", 0.0, 0.0);
+            slide(&sketch, &scope(&spec, Kind::Text), &panes, length, |cell, values| {
                 assert_eq!(*cell, afresh(&sketch, values));
             });
         }
@@ -578,16 +578,16 @@ mod tests {
 
     /// The error of the estimate of so many values, in standard errors.
     fn deviation(sketch: &ApproxCountDistinct, number: u32, seed: u64, text: bool) -> f64 {
-        let mut part = Part::default();
+        let mut partial = Partial::default();
         for value in 0..u64::from(number) {
             let value = seed << 32 | value;
             let word = format!("/item{value:08}");
             let value =
                 if text { Value::Text(word.as_bytes()) } else { Value::Int(value.cast_signed()) };
-            sketch.add(&mut part, &Input { value, second: Value::Null, time: None });
+            sketch.add(&mut partial, &Input { value, second: Value::Null, time: None });
         }
-        let ask = asks("approx_count_distinct", 0.0, 0.0);
-        let Cell::Int(estimate) = sketch.emit_part(&part, &scope(&ask, Kind::Int)) else {
+        let spec = spec_of("approx_count_distinct", 0.0, 0.0);
+        let Cell::Int(estimate) = sketch.emit_partial(&partial, &scope(&spec, Kind::Int)) else {
             panic!("no number")
         };
         let estimate = f64::from(u32::try_from(estimate).unwrap());
@@ -633,7 +633,7 @@ mod tests {
 
     #[test]
     fn what_was_written_with_another_precision_is_not_read() {
-        let bytes = bytes_of(&ApproxCountDistinct::new(0.1), &Part::default());
+        let bytes = bytes_of(&ApproxCountDistinct::new(0.1), &Partial::default());
         assert!(ApproxCountDistinct::new(0.2).decode(&mut bytes.as_slice()).is_none());
     }
 }

@@ -22,17 +22,17 @@ pub(super) enum Candidates<T> {
 
 impl<T> Candidates<T> {
     /// Takes in the value of the newest pane, which earlier ones may yield to.
-    pub(super) fn enter(&mut self, pane: i64, value: T, yields: impl Fn(&T) -> bool) {
+    pub(super) fn enter(&mut self, pane: i64, value: T, is_beaten: impl Fn(&T) -> bool) {
         match self {
             Self::Many(all)
-                if all.len() > 1 || !all.back().is_some_and(|(_, last)| yields(last)) =>
+                if all.len() > 1 || !all.back().is_some_and(|(_, last)| is_beaten(last)) =>
             {
-                if all.back().is_some_and(|(_, last)| yields(last)) {
-                    all.truncate(all.partition_point(|(_, earlier)| !yields(earlier)));
+                if all.back().is_some_and(|(_, last)| is_beaten(last)) {
+                    all.truncate(all.partition_point(|(_, earlier)| !is_beaten(earlier)));
                 }
                 all.push_back((pane, value));
             }
-            Self::One(_, earlier) if !yields(earlier) => {
+            Self::One(_, earlier) if !is_beaten(earlier) => {
                 if let Self::One(at, earlier) = std::mem::take(self) {
                     let all = VecDeque::from([(at, earlier), (pane, value)]);
                     *self = Self::Many(Box::new(all));

@@ -4,9 +4,9 @@ use std::hash::Hasher;
 
 use hashbrown::HashTable;
 
-use super::values::Told;
-use crate::windows::bytes::{get_text, put_text};
+use super::datum::Datum;
 use crate::windows::keys::Seed;
+use crate::windows::varint::{get_text, put_text};
 
 /// Values and their codes. A code means the same value as long as the value is held; in another
 /// table it means another.
@@ -18,24 +18,24 @@ use crate::windows::keys::Seed;
 pub(super) struct Codes {
     seed: Seed,
     index: HashTable<u32>,
-    values: Vec<Held>,
+    values: Vec<CodeEntry>,
     /// Codes of values that are held no more.
     free: Vec<u32>,
     /// Texts, each with its length in front.
     text: Vec<u8>,
     /// How many of these bytes are of texts that are held no more.
-    dead: usize,
+    unused: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Held {
-    value: Kept,
+struct CodeEntry {
+    value: StoredValue,
     hash: u32,
     holders: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kept {
+enum StoredValue {
     Int(i64),
     Float(u64),
     Time(i64),
@@ -50,12 +50,12 @@ const NUMBER: u32 = 1 << 31;
 pub(super) const NONE: u32 = !NUMBER;
 
 /// Fewer bytes of texts that are gone are left where they are.
-const SLACK: usize = 1_024;
+const MIN_UNUSED_BYTES: usize = 1_024;
 
 impl Codes {
     pub(super) fn new(seed: Seed) -> Self {
         let (index, values, free, text) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { seed, index, values, free, text, dead: 0 }
+        Self { seed, index, values, free, text, unused: 0 }
     }
 
     /// A table without values, of the same seed.
@@ -79,25 +79,25 @@ impl Codes {
 
     /// The value of a code.
     #[inline]
-    pub(super) fn told(&self, code: u32) -> Told<'_> {
+    pub(super) fn value(&self, code: u32) -> Datum<'_> {
         if is_number(code) {
-            return Told::Int(i64::from((code << 1).cast_signed() >> 1));
+            return Datum::Int(i64::from((code << 1).cast_signed() >> 1));
         }
-        self.values[code as usize].value.told(&self.text)
+        self.values[code as usize].value.datum(&self.text)
     }
 
     /// The code of a value, a new one if it has none.
     #[inline]
-    pub(super) fn code(&mut self, told: Told<'_>) -> u32 {
-        if let Some(code) = own_code(told) {
+    pub(super) fn code(&mut self, datum: Datum<'_>) -> u32 {
+        if let Some(code) = own_code(datum) {
             return code;
         }
-        let hash = self.hash_of(told);
-        if let Some(code) = self.find_by(told, hash) {
+        let hash = self.hash_of(datum);
+        if let Some(code) = self.find_by(datum, hash) {
             return code;
         }
-        let value = Kept::new(told, &mut self.text);
-        let held = Held { value, hash, holders: 0 };
+        let value = StoredValue::new(datum, &mut self.text);
+        let held = CodeEntry { value, hash, holders: 0 };
         let code = if let Some(code) = self.free.pop() {
             self.values[code as usize] = held;
             code
@@ -113,8 +113,8 @@ impl Codes {
 
     /// The code of a value that has one.
     #[inline]
-    pub(super) fn find(&self, told: Told<'_>) -> Option<u32> {
-        own_code(told).or_else(|| self.find_by(told, self.hash_of(told)))
+    pub(super) fn find(&self, datum: Datum<'_>) -> Option<u32> {
+        own_code(datum).or_else(|| self.find_by(datum, self.hash_of(datum)))
     }
 
     /// The codes here of all that another table has codes for, [`NONE`] where there is none.
@@ -123,24 +123,24 @@ impl Codes {
     /// some values at a time, so that they wait for memory together.
     pub(super) fn find_all(&self, other: &Self) -> Vec<u32> {
         let mut found = Vec::with_capacity(other.values.len());
-        let mut all = [(0, NONE, Kept::Int(0)); 32];
+        let mut all = [(0, NONE, StoredValue::Int(0)); 32];
         for values in other.values.chunks(all.len()) {
             for (held, (hash, ..)) in values.iter().zip(&mut all) {
-                *hash = self.hash_of(held.value.told(&other.text));
+                *hash = self.hash_of(held.value.datum(&other.text));
             }
             for (hash, code, _) in &mut all[..values.len()] {
                 *code = self.index.iter_hash(spread(*hash)).next().copied().unwrap_or(NONE);
             }
-            for (_, code, kept) in &mut all[..values.len()] {
+            for (_, code, stored) in &mut all[..values.len()] {
                 match self.values.get(*code as usize) {
-                    Some(held) => *kept = held.value,
+                    Some(held) => *stored = held.value,
                     None => *code = NONE,
                 }
             }
-            for (held, &(hash, code, kept)) in values.iter().zip(&all) {
-                let told = held.value.told(&other.text);
-                let first = code != NONE && kept.told(&self.text) == told;
-                let code = if first { Some(code) } else { self.find_by(told, hash) };
+            for (held, &(hash, code, stored)) in values.iter().zip(&all) {
+                let datum = held.value.datum(&other.text);
+                let first = code != NONE && stored.datum(&self.text) == datum;
+                let code = if first { Some(code) } else { self.find_by(datum, hash) };
                 found.push(code.unwrap_or(NONE));
             }
         }
@@ -188,63 +188,63 @@ impl Codes {
     }
 
     #[inline]
-    fn find_by(&self, told: Told<'_>, hash: u32) -> Option<u32> {
+    fn find_by(&self, datum: Datum<'_>, hash: u32) -> Option<u32> {
         let found = self.index.find(spread(hash), |&code| {
             let held = &self.values[code as usize];
-            held.hash == hash && held.value.told(&self.text) == told
+            held.hash == hash && held.value.datum(&self.text) == datum
         });
         found.copied()
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "half of its bits are enough")]
-    fn hash_of(&self, told: Told<'_>) -> u32 {
-        let number = match told {
-            Told::Int(number) | Told::Time(number) => number.cast_unsigned(),
-            Told::Float(bits) => bits,
-            Told::Text(text) => return self.seed.hash(Some(text)) as u32,
+    fn hash_of(&self, datum: Datum<'_>) -> u32 {
+        let number = match datum {
+            Datum::Int(number) | Datum::Time(number) => number.cast_unsigned(),
+            Datum::Float(bits) => bits,
+            Datum::Text(text) => return self.seed.hash(Some(text)) as u32,
         };
         self.hash(number) as u32
     }
 
-    fn remove(&mut self, code: u32, hash: u32, value: Kept) {
+    fn remove(&mut self, code: u32, hash: u32, value: StoredValue) {
         if let Ok(entry) = self.index.find_entry(spread(hash), |&other| other == code) {
             entry.remove();
         }
         self.free.push(code);
-        let Kept::Text(_) = value else { return };
+        let StoredValue::Text(_) = value else { return };
         let mut written = Vec::new();
-        if let Told::Text(text) = value.told(&self.text) {
+        if let Datum::Text(text) = value.datum(&self.text) {
             put_text(&mut written, text);
-            self.dead += written.len();
+            self.unused += written.len();
         }
-        if self.dead > SLACK + self.text.len() / 2 {
+        if self.unused > MIN_UNUSED_BYTES + self.text.len() / 2 {
             self.compact();
         }
     }
 
     /// Writes the texts that are held behind each other.
     fn compact(&mut self) {
-        let mut text = Vec::with_capacity(self.text.len() - self.dead);
+        let mut text = Vec::with_capacity(self.text.len() - self.unused);
         for &code in &self.index {
             let held = &mut self.values[code as usize];
-            if let told @ Told::Text(_) = held.value.told(&self.text) {
-                held.value = Kept::new(told, &mut text);
+            if let datum @ Datum::Text(_) = held.value.datum(&self.text) {
+                held.value = StoredValue::new(datum, &mut text);
             }
         }
         self.text = text;
-        self.dead = 0;
+        self.unused = 0;
     }
 }
 
-impl Kept {
+impl StoredValue {
     #[inline]
-    fn new(told: Told<'_>, texts: &mut Vec<u8>) -> Self {
-        match told {
-            Told::Int(number) => Self::Int(number),
-            Told::Float(bits) => Self::Float(bits),
-            Told::Time(time) => Self::Time(time),
-            Told::Text(text) => {
+    fn new(datum: Datum<'_>, texts: &mut Vec<u8>) -> Self {
+        match datum {
+            Datum::Int(number) => Self::Int(number),
+            Datum::Float(bits) => Self::Float(bits),
+            Datum::Time(time) => Self::Time(time),
+            Datum::Text(text) => {
                 let start = texts.len();
                 put_text(texts, text);
                 Self::Text(start)
@@ -253,14 +253,14 @@ impl Kept {
     }
 
     #[inline]
-    fn told(self, texts: &[u8]) -> Told<'_> {
+    fn datum(self, texts: &[u8]) -> Datum<'_> {
         match self {
-            Self::Int(number) => Told::Int(number),
-            Self::Float(bits) => Told::Float(bits),
-            Self::Time(time) => Told::Time(time),
+            Self::Int(number) => Datum::Int(number),
+            Self::Float(bits) => Datum::Float(bits),
+            Self::Time(time) => Datum::Time(time),
             Self::Text(start) => {
                 let mut rest = texts.get(start..).unwrap_or_default();
-                Told::Text(get_text(&mut rest).unwrap_or_default())
+                Datum::Text(get_text(&mut rest).unwrap_or_default())
             }
         }
     }
@@ -269,9 +269,9 @@ impl Kept {
 /// The code of a whole number of 31 bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "its bits are the lowest")]
-fn own_code(told: Told<'_>) -> Option<u32> {
-    match told {
-        Told::Int(number) if (-1 << 30..1 << 30).contains(&number) => {
+fn own_code(datum: Datum<'_>) -> Option<u32> {
+    match datum {
+        Datum::Int(number) if (-1 << 30..1 << 30).contains(&number) => {
             Some(number.cast_unsigned() as u32 | NUMBER)
         }
         _ => None,
@@ -296,25 +296,25 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::values::testing::{mixed, value_of};
+    use super::super::datum::testing::{mixed, value_of};
     use super::*;
 
     #[test]
     fn a_value_is_as_large_as_is_said() {
-        assert_eq!(size_of::<Held>(), 24);
+        assert_eq!(size_of::<CodeEntry>(), 24);
     }
 
     #[test]
     fn small_numbers_take_no_place() {
         let mut codes = Codes::new(Seed::new(1));
         for number in [0, 1, -1, (1 << 30) - 1, -1 << 30] {
-            let code = codes.code(Told::Int(number));
-            assert_eq!(codes.told(code), Told::Int(number));
+            let code = codes.code(Datum::Int(number));
+            assert_eq!(codes.value(code), Datum::Int(number));
         }
         assert_eq!(codes.len(), 0);
         for number in [1 << 30, (-1 << 30) - 1, i64::MAX, i64::MIN] {
-            let code = codes.code(Told::Int(number));
-            assert_eq!(codes.told(code), Told::Int(number));
+            let code = codes.code(Datum::Int(number));
+            assert_eq!(codes.value(code), Datum::Int(number));
         }
         assert_eq!(codes.len(), 4);
     }
@@ -323,12 +323,16 @@ mod tests {
     fn texts_that_come_and_go_leave_no_bytes() {
         let mut codes = Codes::new(Seed::new(1));
         for round in 0..10_000_u32 {
-            let code = codes.code(Told::Text(format!("{round:0100}").as_bytes()));
+            let code = codes.code(Datum::Text(format!("{round:0100}").as_bytes()));
             codes.hold(code);
             codes.release(code);
         }
         assert_eq!(codes.len(), 0);
-        assert!(codes.values.len() == 1 && codes.text.len() < 4 * SLACK, "{}", codes.text.len());
+        assert!(
+            codes.values.len() == 1 && codes.text.len() < 4 * MIN_UNUSED_BYTES,
+            "{}",
+            codes.text.len()
+        );
     }
 
     proptest! {
@@ -340,17 +344,17 @@ mod tests {
             // What is held, by how it is written.
             let mut all: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
             for (cell, comes) in &events {
-                let Some(told) = Told::of(value_of(cell)) else { continue };
+                let Some(datum) = Datum::of(value_of(cell)) else { continue };
                 let mut written = Vec::new();
-                told.encode(&mut written);
+                datum.encode(&mut written);
                 if *comes {
-                    let code = codes.code(told);
+                    let code = codes.code(datum);
                     codes.hold(code);
                     let (known, holders) = all.entry(written).or_insert((code, 0));
                     assert_eq!(*known, code);
                     *holders += 1;
                 } else if let Some((code, holders)) = all.get_mut(&written) {
-                    assert_eq!(codes.find(told), Some(*code));
+                    assert_eq!(codes.find(datum), Some(*code));
                     codes.release(*code);
                     *holders -= 1;
                     if *holders == 0 {
@@ -358,7 +362,7 @@ mod tests {
                     }
                 }
                 for (written, (code, _)) in &all {
-                    assert_eq!(Some(codes.told(*code)), Told::decode(&mut written.as_slice()));
+                    assert_eq!(Some(codes.value(*code)), Datum::decode(&mut written.as_slice()));
                 }
             }
         }

@@ -2,42 +2,42 @@
 
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
-use crate::windows::bytes::{get, put};
+use crate::windows::varint::{get_varint, put_varint};
 
-/// `count` of a field, exact: NaN and empty text are values, null is none. A part has 8 bytes, a
+/// `count` of a field, exact: NaN and empty text are values, null is none. A partial has 8 bytes, a
 /// window as many for each key; an event costs an addition.
 #[derive(Clone, Debug)]
 pub(super) struct Count;
 
 impl Aggregate for Count {
-    type Part = u64;
+    type Partial = u64;
 
     #[inline]
-    fn add(&self, part: &mut u64, input: &Input<'_>) {
-        *part += u64::from(input.value != Value::Null);
+    fn add(&self, partial: &mut u64, input: &Input<'_>) {
+        *partial += u64::from(input.value != Value::Null);
     }
 
     /// What was read from bytes may be any number, so it is added without a check.
-    fn merge(&self, part: &mut u64, other: &u64) {
-        *part = part.wrapping_add(*other);
+    fn merge(&self, partial: &mut u64, other: &u64) {
+        *partial = partial.wrapping_add(*other);
     }
 
-    fn emit_part(&self, part: &u64, _scope: &Scope<'_>) -> Cell {
-        Cell::Int((*part).into())
+    fn emit_partial(&self, partial: &u64, _scope: &Scope<'_>) -> Cell {
+        Cell::Int((*partial).into())
     }
 
-    fn encode(&self, part: &u64, out: &mut Vec<u8>) {
-        put(out, *part);
+    fn encode(&self, partial: &u64, out: &mut Vec<u8>) {
+        put_varint(out, *partial);
     }
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<u64> {
-        get(bytes)
+        get_varint(bytes)
     }
 }
 
 impl Invertible for Count {
-    fn subtract(&self, part: &mut u64, other: &u64) {
-        *part = part.wrapping_sub(*other);
+    fn subtract(&self, partial: &mut u64, other: &u64) {
+        *partial = partial.wrapping_sub(*other);
     }
 }
 
@@ -45,7 +45,7 @@ impl Invertible for Count {
 mod tests {
     use super::*;
     use crate::ground::Kind;
-    use crate::windows::aggregate::harness::{self, Held};
+    use crate::windows::aggregate::harness::{self, TestValue};
     use proptest::prelude::*;
 
     proptest! {
@@ -53,15 +53,15 @@ mod tests {
         fn values_of_the_window_are_counted(
             run in harness::runs(prop_oneof![harness::texts(), harness::numbers()].boxed()),
         ) {
-            harness::check(&Count, &harness::ask("count"), Kind::Text, &run, |events, _| {
-                let there = events.iter().filter(|event| event.value != Held::Null);
+            harness::check(&Count, &harness::spec("count"), Kind::Text, &run, |events, _| {
+                let there = events.iter().filter(|event| event.value != TestValue::Null);
                 Cell::Int(there.count() as i128)
             });
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
-            harness::check_bytes(&Count, &harness::ask("count"), &bytes);
+            harness::check_bytes(&Count, &harness::spec("count"), &bytes);
         }
     }
 }

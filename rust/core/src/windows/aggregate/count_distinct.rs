@@ -5,7 +5,7 @@ use super::Cell;
 /// The number of values of a key.
 ///
 /// Exact. What leaves is subtracted, so how often each value came has to be known: that is the
-/// column of `tally.rs`, of `top_values` too, where its cost and bytes are stated. What is many
+/// column of `value_counts.rs`, of `top_values` too, where its cost and bytes are stated. What is many
 /// values for too little memory is for `approx_count_distinct`.
 pub(super) fn emit(values: usize) -> Cell {
     Cell::Int(values as i128)
@@ -17,11 +17,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::tally::testing::Values;
-    use super::super::values::testing::{
-        asks, merges_in_any_order, mixed, panes, reads_only_what_is_written, scope, slide,
+    use super::super::datum::testing::{
+        merges_in_any_order, mixed, panes, reads_only_what_is_written, scope, slide, spec_of,
         survives_changes,
     };
+    use super::super::value_counts::testing::Values;
     use super::*;
     use crate::ground::Kind;
 
@@ -42,8 +42,8 @@ mod tests {
     proptest! {
         #[test]
         fn values_of_the_window_are_counted_once(panes in panes(mixed(), 40), length in 1..12_i64) {
-            let ask = asks("count_distinct", 0.0, 0.0);
-            slide(&Values, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
+            let spec = spec_of("count_distinct", 0.0, 0.0);
+            slide(&Values, &scope(&spec, Kind::Text), &panes, length, |cell, values| {
                 let names: BTreeSet<_> = values.iter().filter_map(name).collect();
                 assert_eq!(*cell, Cell::Int(names.len() as i128));
             });

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use super::candidates::Candidates;
 use super::number::Number;
 use super::{Aggregate, Cell, Input, Scope, Windowed};
-use crate::windows::bytes::take;
+use crate::windows::varint::take;
 
 /// `min` and `max` of numbers and times, exact. NaN is neither; without another value there is none.
 ///
-/// A part has 16 bytes. A window has 24 bytes for each key, and beside these 24 for each pane whose
+/// A partial has 16 bytes. A window has 24 bytes for each key, and beside these 24 for each pane whose
 /// extreme nothing later beats, once there are two such panes: of values in no order about the
 /// logarithm of the number of panes, at worst all of them. An event costs a comparison; a slide the
 /// same for most keys, and two logarithms for the others, never a step for each pane.
@@ -19,7 +19,7 @@ pub(super) struct Extreme {
 }
 
 impl Extreme {
-    pub(super) fn least() -> Self {
+    pub(super) fn smallest() -> Self {
         Self { wanted: Ordering::Less }
     }
 
@@ -27,43 +27,43 @@ impl Extreme {
         Self { wanted: Ordering::Greater }
     }
 
-    fn take(&self, part: &mut Option<Number>, number: Number) {
-        if part.is_none_or(|best| number.order(best) == self.wanted) {
-            *part = Some(number);
+    fn take(&self, partial: &mut Option<Number>, number: Number) {
+        if partial.is_none_or(|best| number.order(best) == self.wanted) {
+            *partial = Some(number);
         }
     }
 }
 
 impl Aggregate for Extreme {
-    type Part = Option<Number>;
+    type Partial = Option<Number>;
 
     #[inline]
-    fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
+    fn add(&self, partial: &mut Self::Partial, input: &Input<'_>) {
         match Number::of(input.value) {
             Some(Number::Float(number)) if number.is_nan() => {}
-            Some(number) => self.take(part, number),
+            Some(number) => self.take(partial, number),
             None => {}
         }
     }
 
-    fn merge(&self, part: &mut Self::Part, other: &Self::Part) {
+    fn merge(&self, partial: &mut Self::Partial, other: &Self::Partial) {
         if let Some(number) = *other {
-            self.take(part, number);
+            self.take(partial, number);
         }
     }
 
-    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
-        part.map_or(Cell::Null, |number| number.cell(scope.kind))
+    fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell {
+        partial.map_or(Cell::Null, |number| number.cell(scope.kind))
     }
 
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>) {
-        out.push(part.is_some().into());
-        if let Some(number) = part {
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<u8>) {
+        out.push(partial.is_some().into());
+        if let Some(number) = partial {
             number.encode(out);
         }
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part> {
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Partial> {
         match take(bytes)? {
             [0] => Some(None),
             [1] => match Number::decode(bytes)? {
@@ -78,13 +78,13 @@ impl Aggregate for Extreme {
 impl Windowed for Extreme {
     type Total = Candidates<Number>;
 
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
-        if let Some(number) = *part {
+    fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64) {
+        if let Some(number) = *partial {
             total.enter(pane, number, |earlier| earlier.order(number) != self.wanted);
         }
     }
 
-    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Partial, pane: i64) {
         total.leave(pane);
     }
 
@@ -98,7 +98,7 @@ impl Windowed for Extreme {
 mod tests {
     use super::*;
     use crate::ground::Kind;
-    use crate::windows::aggregate::harness::{self, Event, Held};
+    use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
     /// All values in a line, sorted by the dullest of orders.
@@ -107,12 +107,12 @@ mod tests {
             let mut cells: Vec<Cell> = events
                 .iter()
                 .filter_map(|event| match event.value {
-                    Held::Int(number) if scope.kind == Kind::Float => {
+                    TestValue::Int(number) if scope.kind == Kind::Float => {
                         Some(Cell::Float(number as f64))
                     }
-                    Held::Int(number) => Some(Cell::Int(number.into())),
-                    Held::Float(number) => (!number.is_nan()).then_some(Cell::Float(number)),
-                    Held::Time(time) => Some(Cell::Time(time)),
+                    TestValue::Int(number) => Some(Cell::Int(number.into())),
+                    TestValue::Float(number) => (!number.is_nan()).then_some(Cell::Float(number)),
+                    TestValue::Time(time) => Some(Cell::Time(time)),
                     _ => None,
                 })
                 .collect();
@@ -129,46 +129,48 @@ mod tests {
         fn extremes_of_whole_numbers_are_those_of_the_window(
             run in harness::runs(harness::ints()), largest: bool,
         ) {
-            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
-            harness::check(&aggregate, &harness::ask("max"), Kind::Int, &run, oracle(largest));
+            let aggregate = if largest { Extreme::largest() } else { Extreme::smallest() };
+            harness::check(&aggregate, &harness::spec("max"), Kind::Int, &run, oracle(largest));
         }
 
         #[test]
         fn extremes_of_numbers_of_both_kinds_are_those_of_the_window(
             run in harness::runs(harness::numbers()), largest: bool,
         ) {
-            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
-            harness::check(&aggregate, &harness::ask("max"), Kind::Float, &run, oracle(largest));
+            let aggregate = if largest { Extreme::largest() } else { Extreme::smallest() };
+            harness::check(&aggregate, &harness::spec("max"), Kind::Float, &run, oracle(largest));
         }
 
         #[test]
         fn extremes_of_times_are_times(run in harness::runs(harness::times()), largest: bool) {
-            let aggregate = if largest { Extreme::largest() } else { Extreme::least() };
-            harness::check(&aggregate, &harness::ask("max"), Kind::Time, &run, oracle(largest));
+            let aggregate = if largest { Extreme::largest() } else { Extreme::smallest() };
+            harness::check(&aggregate, &harness::spec("max"), Kind::Time, &run, oracle(largest));
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
-            harness::check_bytes(&Extreme::largest(), &harness::ask("max"), &bytes);
+            harness::check_bytes(&Extreme::largest(), &harness::spec("max"), &bytes);
         }
     }
 
     #[test]
     fn large_whole_numbers_differ_from_floats_in_the_last_digit() {
-        let mut part = None;
-        for value in [Held::Float(9_007_199_254_740_992.0), Held::Int(9_007_199_254_740_993)] {
-            Extreme::largest().add(&mut part, &Event::of(value).input());
+        let mut partial = None;
+        for value in
+            [TestValue::Float(9_007_199_254_740_992.0), TestValue::Int(9_007_199_254_740_993)]
+        {
+            Extreme::largest().add(&mut partial, &Event::of(value).input());
         }
-        assert!(matches!(part, Some(Number::Int(9_007_199_254_740_993))));
+        assert!(matches!(partial, Some(Number::Int(9_007_199_254_740_993))));
     }
 
     #[test]
     fn infinities_are_extremes_and_nan_is_none() {
-        let mut part = None;
-        Extreme::least().add(&mut part, &Event::of(Held::Float(f64::NAN)).input());
-        assert!(part.is_none());
-        Extreme::least().add(&mut part, &Event::of(Held::Float(f64::INFINITY)).input());
-        assert!(matches!(part, Some(Number::Float(f64::INFINITY))));
+        let mut partial = None;
+        Extreme::smallest().add(&mut partial, &Event::of(TestValue::Float(f64::NAN)).input());
+        assert!(partial.is_none());
+        Extreme::smallest().add(&mut partial, &Event::of(TestValue::Float(f64::INFINITY)).input());
+        assert!(matches!(partial, Some(Number::Float(f64::INFINITY))));
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! Floats as whole numbers times powers of two.
 
 /// The exponent of the smallest float.
-pub(super) const LEAST: i32 = -1074;
+pub(super) const MIN_EXPONENT: i32 = -1074;
 
 /// The exponent of the largest one.
-pub(super) const MOST: i32 = 971;
+pub(super) const MAX_EXPONENT: i32 = 971;
 
 /// A finite number as a whole one times a power of two.
 #[inline]
-pub(super) fn parts(number: f64) -> Option<(i64, i32)> {
+pub(super) fn decompose(number: f64) -> Option<(i64, i32)> {
     let bits = number.to_bits();
     let raw = i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0);
     let fraction = i64::try_from(bits & ((1 << 52) - 1)).unwrap_or(0);
     let (mantissa, exponent) = match raw {
         0x7ff => return None,
-        0 => (fraction, LEAST),
-        raw => (fraction | 1 << 52, LEAST + raw - 1),
+        0 => (fraction, MIN_EXPONENT),
+        raw => (fraction | 1 << 52, MIN_EXPONENT + raw - 1),
     };
     Some((if number.is_sign_negative() { -mantissa } else { mantissa }, exponent))
 }

@@ -8,7 +8,7 @@
 
 use proptest::prelude::*;
 
-use super::{Aggregate, Ask, Cell, Input, Scope, Windowed};
+use super::{Aggregate, AggregateSpec, Cell, Input, Scope, Windowed};
 use crate::ground::{Kind, Value};
 
 /// How long a pane is, in microseconds: short, so that times are often the same.
@@ -16,7 +16,7 @@ const PANE: i64 = 8;
 
 /// A value that is nobody else's.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Held {
+pub(super) enum TestValue {
     Null,
     Text(Vec<u8>),
     Int(i64),
@@ -24,7 +24,7 @@ pub(super) enum Held {
     Time(i64),
 }
 
-impl Held {
+impl TestValue {
     fn value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
@@ -39,14 +39,14 @@ impl Held {
 /// What an event brings.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    pub(super) value: Held,
-    pub(super) second: Held,
+    pub(super) value: TestValue,
+    pub(super) second: TestValue,
     pub(super) time: Option<i64>,
 }
 
 impl Event {
-    pub(super) fn of(value: Held) -> Self {
-        Self { value, second: Held::Null, time: None }
+    pub(super) fn of(value: TestValue) -> Self {
+        Self { value, second: TestValue::Null, time: None }
     }
 
     pub(super) fn input(&self) -> Input<'_> {
@@ -61,64 +61,64 @@ pub(super) struct Run {
     length: i64,
 }
 
-pub(super) fn ints() -> BoxedStrategy<Held> {
+pub(super) fn ints() -> BoxedStrategy<TestValue> {
     prop_oneof![
-        8 => (-5..20_i64).prop_map(Held::Int),
-        2 => any::<i64>().prop_map(Held::Int),
-        1 => prop::sample::select(vec![i64::MIN, i64::MAX]).prop_map(Held::Int),
-        1 => Just(Held::Null),
+        8 => (-5..20_i64).prop_map(TestValue::Int),
+        2 => any::<i64>().prop_map(TestValue::Int),
+        1 => prop::sample::select(vec![i64::MIN, i64::MAX]).prop_map(TestValue::Int),
+        1 => Just(TestValue::Null),
     ]
     .boxed()
 }
 
 /// Of every size, a few that are none, some that are whole, and null.
-pub(super) fn numbers() -> BoxedStrategy<Held> {
+pub(super) fn numbers() -> BoxedStrategy<TestValue> {
     prop_oneof![
-        8 => (-1_000_000..1_000_000_i32).prop_map(|number| Held::Float(f64::from(number) / 1_000.0)),
+        8 => (-1_000_000..1_000_000_i32).prop_map(|number| TestValue::Float(f64::from(number) / 1_000.0)),
         4 => ints(),
-        2 => any::<f64>().prop_map(Held::Float),
+        2 => any::<f64>().prop_map(TestValue::Float),
         2 => prop::sample::select(vec![
             1e16, -1e16, 1e16 + 2.0, 1.0, -1.0, 0.1, f64::MIN_POSITIVE, 5e-324, -5e-324, 1e299,
             -1e299, 0.0, -0.0, 9_007_199_254_740_993.0, 1.1e-308, f64::MAX, f64::MIN,
-        ]).prop_map(Held::Float),
+        ]).prop_map(TestValue::Float),
         1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
-            .prop_map(Held::Float),
+            .prop_map(TestValue::Float),
     ]
     .boxed()
 }
 
 /// Numbers of which a few never add up to more than the largest float.
-pub(super) fn medium() -> BoxedStrategy<Held> {
-    let is_medium = |held: &Held| match held {
-        Held::Float(number) => number.abs() < 1e300 || !number.is_finite(),
+pub(super) fn medium() -> BoxedStrategy<TestValue> {
+    let is_medium = |held: &TestValue| match held {
+        TestValue::Float(number) => number.abs() < 1e300 || !number.is_finite(),
         _ => true,
     };
     numbers().prop_filter("of a size that adds up", is_medium).boxed()
 }
 
-pub(super) fn times() -> BoxedStrategy<Held> {
-    prop_oneof![9 => any::<i64>().prop_map(Held::Time), 1 => Just(Held::Null)].boxed()
+pub(super) fn times() -> BoxedStrategy<TestValue> {
+    prop_oneof![9 => any::<i64>().prop_map(TestValue::Time), 1 => Just(TestValue::Null)].boxed()
 }
 
 /// Often the same few, some too long to be held without memory of their own.
-pub(super) fn texts() -> BoxedStrategy<Held> {
+pub(super) fn texts() -> BoxedStrategy<TestValue> {
     prop_oneof![
-        6 => (b'a'..b'f').prop_map(|letter| Held::Text(vec![letter])),
-        2 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Held::Text),
-        1 => Just(Held::Null),
+        6 => (b'a'..b'f').prop_map(|letter| TestValue::Text(vec![letter])),
+        2 => prop::collection::vec(any::<u8>(), 0..40).prop_map(TestValue::Text),
+        1 => Just(TestValue::Null),
     ]
     .boxed()
 }
 
 /// Runs with these values in the first field.
-pub(super) fn runs(values: BoxedStrategy<Held>) -> impl Strategy<Value = Run> {
-    runs_of_two(values, Just(Held::Null).boxed())
+pub(super) fn runs(values: BoxedStrategy<TestValue>) -> impl Strategy<Value = Run> {
+    runs_of_two(values, Just(TestValue::Null).boxed())
 }
 
 /// Runs with these values in the first and in the second field.
 pub(super) fn runs_of_two(
-    values: BoxedStrategy<Held>,
-    seconds: BoxedStrategy<Held>,
+    values: BoxedStrategy<TestValue>,
+    seconds: BoxedStrategy<TestValue>,
 ) -> impl Strategy<Value = Run> {
     let place = prop_oneof![9 => (0..PANE).prop_map(Some), 1 => Just(None)];
     let event = (values, seconds, place);
@@ -139,16 +139,22 @@ pub(super) fn runs_of_two(
     })
 }
 
-/// What is not a part of anything, more often than not.
+/// What is not a partial of anything, more often than not.
 pub(super) fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     // Small ones are often tags.
     prop::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..most)
 }
 
 /// What is asked, without fields.
-pub(super) fn ask(what: &str) -> Ask {
+pub(super) fn spec(what: &str) -> AggregateSpec {
     let name = what.to_owned();
-    Ask { name: name.clone(), what: name, fields: Vec::new(), number: 0.0, error: 0.0 }
+    AggregateSpec {
+        name: name.clone(),
+        function: name,
+        fields: Vec::new(),
+        number: 0.0,
+        error: 0.0,
+    }
 }
 
 /// Whether two answers are one; NaN is.
@@ -162,29 +168,29 @@ pub(super) fn same(one: &Cell, other: &Cell) -> bool {
 /// As [`check_by`], where there is one right answer.
 pub(super) fn check<A: Windowed>(
     aggregate: &A,
-    ask: &Ask,
+    spec: &AggregateSpec,
     kind: Kind,
     run: &Run,
     oracle: impl Fn(&[&Event], &Scope<'_>) -> Cell,
 ) {
-    check_by(aggregate, ask, kind, run, |events, scope, said| {
+    check_by(aggregate, spec, kind, run, |events, scope, said| {
         let right = oracle(events, scope);
         assert!(same(said, &right), "said {said:?} of {events:?}, which is {right:?}");
     });
 }
 
 /// Panics if an answer is not right: of any window while panes come and go in order, of one that
-/// only grows, and of parts that were merged in any order or written and read. `judge` is told all
+/// only grows, and of partials that were merged in any order or written and read. `judge` is told all
 /// events of the window, and is to panic too.
 pub(super) fn check_by<A: Windowed>(
     aggregate: &A,
-    ask: &Ask,
+    spec: &AggregateSpec,
     kind: Kind,
     run: &Run,
     judge: impl Fn(&[&Event], &Scope<'_>, &Cell),
 ) {
     let scope_of = |events: &[&Event]| Scope {
-        ask,
+        spec,
         kind,
         seconds: run.length as f64 / 4.0,
         count: events.len() as u64,
@@ -193,51 +199,55 @@ pub(super) fn check_by<A: Windowed>(
         let scope = scope_of(events);
         judge(events, &scope, &said(&scope));
     };
-    let mut parts = Vec::new();
+    let mut partials = Vec::new();
     for (number, events) in &run.panes {
-        let part =
-            part_in_any_order(aggregate, &scope_of(&events.iter().collect::<Vec<_>>()), events);
-        judge(&events.iter().collect::<Vec<_>>(), &|scope| aggregate.emit_part(&part, scope));
-        parts.push((*number, part));
+        let partial =
+            partial_in_any_order(aggregate, &scope_of(&events.iter().collect::<Vec<_>>()), events);
+        judge(&events.iter().collect::<Vec<_>>(), &|scope| aggregate.emit_partial(&partial, scope));
+        partials.push((*number, partial));
     }
-    slide(aggregate, run, &parts, &judge);
-    grow(aggregate, run, &parts, &judge);
+    slide(aggregate, run, &partials, &judge);
+    grow(aggregate, run, &partials, &judge);
 }
 
 type Judge<'a> = &'a dyn Fn(&[&Event], &dyn Fn(&Scope<'_>) -> Cell);
 
-/// The part of these events, of which it is seen that neither the order nor how they were divided
+/// The partial of these events, of which it is seen that neither the order nor how they were divided
 /// is to be seen in it.
-fn part_in_any_order<A: Aggregate>(aggregate: &A, scope: &Scope<'_>, events: &[Event]) -> A::Part {
-    let part_of = |events: &[&Event]| {
-        let mut part = A::Part::default();
+fn partial_in_any_order<A: Aggregate>(
+    aggregate: &A,
+    scope: &Scope<'_>,
+    events: &[Event],
+) -> A::Partial {
+    let partial_of = |events: &[&Event]| {
+        let mut partial = A::Partial::default();
         for event in events {
-            aggregate.add(&mut part, &event.input());
+            aggregate.add(&mut partial, &event.input());
         }
-        part
+        partial
     };
     let forward: Vec<&Event> = events.iter().collect();
-    let part = part_of(&forward);
-    let wanted = aggregate.emit_part(&part, scope);
-    let agrees = |other: &A::Part, how: &str| {
-        let said = aggregate.emit_part(other, scope);
+    let partial = partial_of(&forward);
+    let wanted = aggregate.emit_partial(&partial, scope);
+    let agrees = |other: &A::Partial, how: &str| {
+        let said = aggregate.emit_partial(other, scope);
         assert!(same(&said, &wanted), "{how}: {said:?} instead of {wanted:?} of {events:?}");
     };
     let backward: Vec<&Event> = events.iter().rev().collect();
-    agrees(&part_of(&backward), "backward");
+    agrees(&partial_of(&backward), "backward");
     for middle in 0..=forward.len() {
         let (left, right) = forward.split_at(middle);
-        let (left, right) = (part_of(left), part_of(right));
+        let (left, right) = (partial_of(left), partial_of(right));
         let mut merged = left.clone();
         aggregate.merge(&mut merged, &right);
         agrees(&merged, "merged");
-        let mut merged = A::Part::default();
+        let mut merged = A::Partial::default();
         aggregate.merge(&mut merged, &right);
         aggregate.merge(&mut merged, &left);
         agrees(&merged, "merged backward");
     }
     let mut bytes = Vec::new();
-    aggregate.encode(&part, &mut bytes);
+    aggregate.encode(&partial, &mut bytes);
     for end in 0..bytes.len() {
         assert!(aggregate.decode(&mut &bytes[..end]).is_none(), "{end} of {bytes:?}");
     }
@@ -254,16 +264,16 @@ fn part_in_any_order<A: Aggregate>(aggregate: &A, scope: &Scope<'_>, events: &[E
 }
 
 /// Panes enter in order and leave in order, until none is left.
-fn slide<A: Windowed>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge: Judge<'_>) {
-    let (Some((first, _)), Some((last, _))) = (parts.first(), parts.last()) else { return };
-    let part = |number: i64| parts.iter().find(|(of, _)| *of == number);
+fn slide<A: Windowed>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], judge: Judge<'_>) {
+    let (Some((first, _)), Some((last, _))) = (partials.first(), partials.last()) else { return };
+    let partial = |number: i64| partials.iter().find(|(of, _)| *of == number);
     let mut total = A::Total::default();
     for newest in *first..=last + run.length {
-        if let Some((_, part)) = part(newest) {
-            aggregate.enter(&mut total, part, newest);
+        if let Some((_, partial)) = partial(newest) {
+            aggregate.enter(&mut total, partial, newest);
         }
-        if let Some((_, part)) = part(newest - run.length) {
-            aggregate.leave(&mut total, part, newest - run.length);
+        if let Some((_, partial)) = partial(newest - run.length) {
+            aggregate.leave(&mut total, partial, newest - run.length);
         }
         let inside = newest - run.length + 1..=newest;
         let panes = run.panes.iter().filter(|(number, _)| inside.contains(number));
@@ -272,59 +282,65 @@ fn slide<A: Windowed>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge:
     }
 }
 
-/// Parts are merged, newest first.
-fn grow<A: Aggregate>(aggregate: &A, run: &Run, parts: &[(i64, A::Part)], judge: Judge<'_>) {
-    let mut all = A::Part::default();
-    for place in (0..parts.len()).rev() {
-        aggregate.merge(&mut all, &parts[place].1);
+/// Partials are merged, newest first.
+fn grow<A: Aggregate>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], judge: Judge<'_>) {
+    let mut all = A::Partial::default();
+    for place in (0..partials.len()).rev() {
+        aggregate.merge(&mut all, &partials[place].1);
         let events: Vec<&Event> =
             run.panes[place..].iter().flat_map(|(_, events)| events).collect();
-        judge(&events, &|scope| aggregate.emit_part(&all, scope));
+        judge(&events, &|scope| aggregate.emit_partial(&all, scope));
     }
 }
 
-/// Panics if bytes that are no part make an aggregate panic. What is read from them after all is
+/// Panics if bytes that are no partial make an aggregate panic. What is read from them after all is
 /// used; what it then says is nobody's business.
-pub(super) fn check_bytes<A: Windowed>(aggregate: &A, ask: &Ask, bytes: &[u8]) {
+pub(super) fn check_bytes<A: Windowed>(aggregate: &A, spec: &AggregateSpec, bytes: &[u8]) {
     let mut total = A::Total::default();
-    let mut all = A::Part::default();
-    let mut parts = Vec::new();
+    let mut all = A::Partial::default();
+    let mut partials = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
         let before = rest.len();
-        let Some(part) = aggregate.decode(&mut rest) else { break };
-        parts.push(part);
+        let Some(partial) = aggregate.decode(&mut rest) else { break };
+        partials.push(partial);
         if rest.len() == before {
             break;
         }
     }
-    for (part, pane) in parts.iter().zip(0..) {
-        aggregate.merge(&mut all, part);
-        aggregate.enter(&mut total, part, pane);
+    for (partial, pane) in partials.iter().zip(0..) {
+        aggregate.merge(&mut all, partial);
+        aggregate.enter(&mut total, partial, pane);
     }
     for kind in [Kind::Int, Kind::Float, Kind::Time, Kind::Text] {
-        let scope = Scope { ask, kind, seconds: 1.0, count: 1 };
-        aggregate.emit_part(&all, &scope);
+        let scope = Scope { spec, kind, seconds: 1.0, count: 1 };
+        aggregate.emit_partial(&all, &scope);
         aggregate.emit(&total, &scope);
     }
-    for (part, pane) in parts.iter().zip(0..) {
-        aggregate.leave(&mut total, part, pane);
+    for (partial, pane) in partials.iter().zip(0..) {
+        aggregate.leave(&mut total, partial, pane);
     }
 }
 
 /// What was written, with a byte of it changed: nearer to what is read than bytes at random.
-pub(super) fn check_damage<A: Windowed>(aggregate: &A, ask: &Ask, run: &Run, at: usize, to: u8) {
+pub(super) fn check_damage<A: Windowed>(
+    aggregate: &A,
+    spec: &AggregateSpec,
+    run: &Run,
+    at: usize,
+    to: u8,
+) {
     let mut bytes = Vec::new();
     for (_, events) in &run.panes {
-        let mut part = A::Part::default();
+        let mut partial = A::Partial::default();
         for event in events {
-            aggregate.add(&mut part, &event.input());
+            aggregate.add(&mut partial, &event.input());
         }
-        aggregate.encode(&part, &mut bytes);
+        aggregate.encode(&partial, &mut bytes);
     }
     let place = at % bytes.len();
     bytes[place] = to;
-    check_bytes(aggregate, ask, &bytes);
+    check_bytes(aggregate, spec, &bytes);
 }
 
 /// What an event and a slide cost: a million events of 1,000 keys, 100 panes in each window.
@@ -332,29 +348,29 @@ pub(super) fn check_damage<A: Windowed>(aggregate: &A, ask: &Ask, run: &Run, at:
 pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) {
     const KEYS: usize = 1_000;
     const PANES: i64 = 400;
-    let ask = ask(what);
-    let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 1 };
+    let spec = spec(what);
+    let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 1 };
     let mut totals: Vec<A::Total> = (0..KEYS).map(|_| A::Total::default()).collect();
     let mut panes = std::collections::VecDeque::new();
     let [mut adding, mut sliding, mut saying] = [const { Vec::new() }; 3];
     let mut all = events.iter().cycle();
     for pane in 0..PANES {
-        let mut parts: Vec<A::Part> = (0..KEYS).map(|_| A::Part::default()).collect();
+        let mut partials: Vec<A::Partial> = (0..KEYS).map(|_| A::Partial::default()).collect();
         let start = std::time::Instant::now();
         for (event, place) in all.by_ref().zip(0..10 * KEYS) {
             let time = event.time.map(|_| pane);
-            aggregate.add(&mut parts[place * 7 % KEYS], &Input { time, ..event.input() });
+            aggregate.add(&mut partials[place * 7 % KEYS], &Input { time, ..event.input() });
         }
         adding.push(start.elapsed().as_nanos());
         let start = std::time::Instant::now();
-        for (total, part) in totals.iter_mut().zip(&parts) {
-            aggregate.enter(total, part, pane);
+        for (total, partial) in totals.iter_mut().zip(&partials) {
+            aggregate.enter(total, partial, pane);
         }
-        panes.push_back(parts);
+        panes.push_back(partials);
         if panes.len() > 100 {
-            let parts = panes.pop_front().unwrap();
-            for (total, part) in totals.iter_mut().zip(&parts) {
-                aggregate.leave(total, part, pane - 100);
+            let partials = panes.pop_front().unwrap();
+            for (total, partial) in totals.iter_mut().zip(&partials) {
+                aggregate.leave(total, partial, pane - 100);
             }
         }
         sliding.push(start.elapsed().as_nanos());
@@ -371,11 +387,11 @@ pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) 
         all[all.len() / 2] as f64 / through as f64
     };
     println!(
-        "{what}: event {:.1} ns, key in and out {:.1} ns, answer {:.1} ns; part {} B, total {} B",
+        "{what}: event {:.1} ns, key in and out {:.1} ns, answer {:.1} ns; partial {} B, total {} B",
         median(adding, 10 * KEYS),
         median(sliding, KEYS),
         median(saying, KEYS),
-        size_of::<A::Part>(),
+        size_of::<A::Partial>(),
         size_of::<A::Total>(),
     );
 }

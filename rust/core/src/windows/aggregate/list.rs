@@ -1,26 +1,26 @@
 //! All aggregates.
 
 use super::approx_count_distinct::ApproxCountDistinct;
-use super::column::{Column, Parts};
+use super::column::{Column, PartialColumn};
 use super::count::Count;
-use super::ends::End;
 use super::extreme::Extreme;
+use super::first_last::FirstLast;
 use super::quantile::Quantile;
 use super::ratio::Ratio;
 use super::sum::Sum;
-use super::tally::ValueParts;
+use super::value_counts::ValueCounts;
 use super::variance::Variance;
 use crate::ground::Kind;
 use crate::windows::keys::Seed;
 
 /// What is asked of the values of a key.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ask {
+pub struct AggregateSpec {
     /// What it is called in answers.
     pub name: String,
-    /// Which aggregate: the `name` of a row in [`LIST`].
-    pub what: String,
-    /// The fields whose values it takes; none for those that an event has without a field.
+    /// Which aggregate: the `name` of a row in [`AGGREGATES`].
+    pub function: String,
+    /// The fields whose values it accepts; none for those that an event has without a field.
     pub fields: Vec<String>,
     /// What else it goes by: which quantile, how many values.
     pub number: f64,
@@ -28,9 +28,9 @@ pub struct Ask {
     pub error: f64,
 }
 
-/// Which values an aggregate takes.
+/// Which values an aggregate accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
+pub enum AcceptedValues {
     /// Numbers.
     Numbers,
     /// Numbers and times.
@@ -39,7 +39,7 @@ pub enum Takes {
     All,
 }
 
-impl Takes {
+impl AcceptedValues {
     /// Whether values of this kind are taken.
     pub fn accepts(self, kind: Kind) -> bool {
         match self {
@@ -61,51 +61,59 @@ impl Takes {
 
 /// An aggregate that there is.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct AggregateInfo {
     /// Its name.
     pub name: &'static str,
-    /// What its column is called; those that are called alike share it, if they ask the same
+    /// What its column is called; those that are called alike share it, if they spec the same
     /// fields with the same error.
     pub column: &'static str,
     /// How many fields it has.
     pub fields: usize,
-    /// Which values it takes.
-    pub takes: Takes,
+    /// Which values it accepts.
+    pub accepts: AcceptedValues,
     /// What its answers are, where the values are of a kind.
-    pub says: fn(Kind) -> Kind,
+    pub output: fn(Kind) -> Kind,
     /// Whether an answer is a list of such values, each with how often it came.
     pub lists: bool,
     /// What is hashed is hashed by a seed, for values are written by anybody.
-    pub(crate) make: fn(&Ask, &Seed) -> Box<dyn Column>,
+    pub(crate) make: fn(&AggregateSpec, &Seed) -> Box<dyn Column>,
 }
 
 /// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
 /// of a field.
-pub const LIST: &[Known] = &[
-    row("sum", "sum", Takes::Numbers, same, |_, _| Parts::column(Sum)),
-    row("mean", "sum", Takes::Numbers, float, |_, _| Parts::column(Sum)),
-    row("min", "min", Takes::Ordered, same, |_, _| Parts::column(Extreme::least())),
-    row("max", "max", Takes::Ordered, same, |_, _| Parts::column(Extreme::largest())),
-    row("first", "first", Takes::All, same, |_, _| Parts::column(End::first())),
-    row("last", "last", Takes::All, same, |_, _| Parts::column(End::last())),
-    row("rate", "sum", Takes::Numbers, float, |_, _| Parts::column(Sum)),
-    row("count", "count", Takes::All, int, |_, _| Parts::column(Count)),
-    Known {
-        fields: 2,
-        ..row("ratio", "ratio", Takes::Numbers, float, |_, _| Parts::column(Ratio))
-    },
-    row("var", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
-    row("std", "variance", Takes::Numbers, float, |_, _| Parts::column(Variance)),
-    row("count_distinct", "values", Takes::All, int, |_, seed| ValueParts::column(seed)),
-    Known {
-        lists: true,
-        ..row("top_values", "values", Takes::All, same, |_, seed| ValueParts::column(seed))
-    },
-    row("approx_count_distinct", "approx_count_distinct", Takes::All, int, |ask, _| {
-        Parts::column(ApproxCountDistinct::new(ask.error))
+pub const AGGREGATES: &[AggregateInfo] = &[
+    row("sum", "sum", AcceptedValues::Numbers, same, |_, _| PartialColumn::column(Sum)),
+    row("mean", "sum", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Sum)),
+    row("min", "min", AcceptedValues::Ordered, same, |_, _| {
+        PartialColumn::column(Extreme::smallest())
     }),
-    row("quantile", "quantile", Takes::Numbers, float, |ask, _| {
-        Parts::column(Quantile::new(ask.error))
+    row("max", "max", AcceptedValues::Ordered, same, |_, _| {
+        PartialColumn::column(Extreme::largest())
+    }),
+    row("first", "first", AcceptedValues::All, same, |_, _| {
+        PartialColumn::column(FirstLast::first())
+    }),
+    row("last", "last", AcceptedValues::All, same, |_, _| PartialColumn::column(FirstLast::last())),
+    row("rate", "sum", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Sum)),
+    row("count", "count", AcceptedValues::All, int, |_, _| PartialColumn::column(Count)),
+    AggregateInfo {
+        fields: 2,
+        ..row("ratio", "ratio", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Ratio))
+    },
+    row("var", "variance", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Variance)),
+    row("std", "variance", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Variance)),
+    row("count_distinct", "values", AcceptedValues::All, int, |_, seed| ValueCounts::column(seed)),
+    AggregateInfo {
+        lists: true,
+        ..row("top_values", "values", AcceptedValues::All, same, |_, seed| {
+            ValueCounts::column(seed)
+        })
+    },
+    row("approx_count_distinct", "approx_count_distinct", AcceptedValues::All, int, |spec, _| {
+        PartialColumn::column(ApproxCountDistinct::new(spec.error))
+    }),
+    row("quantile", "quantile", AcceptedValues::Numbers, float, |spec, _| {
+        PartialColumn::column(Quantile::new(spec.error))
     }),
 ];
 
@@ -113,11 +121,11 @@ pub const LIST: &[Known] = &[
 const fn row(
     name: &'static str,
     column: &'static str,
-    takes: Takes,
-    says: fn(Kind) -> Kind,
-    make: fn(&Ask, &Seed) -> Box<dyn Column>,
-) -> Known {
-    Known { name, column, fields: 1, takes, says, lists: false, make }
+    accepts: AcceptedValues,
+    output: fn(Kind) -> Kind,
+    make: fn(&AggregateSpec, &Seed) -> Box<dyn Column>,
+) -> AggregateInfo {
+    AggregateInfo { name, column, fields: 1, accepts, output, lists: false, make }
 }
 
 fn same(kind: Kind) -> Kind {

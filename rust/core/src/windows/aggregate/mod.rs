@@ -1,44 +1,44 @@
 //! What is computed for each key.
 //!
-//! An aggregate is one file: how an event is added to a part, how parts merge, how a window takes
-//! a pane's part in and gives it back, what it says, and how a part is written as bytes. What has
+//! An aggregate is one file: how an event is added to a partial, how partials merge, how a window takes
+//! a pane's partial in and gives it back, what it says, and how a partial is written as bytes. What has
 //! an exact inverse is [`Invertible`] and needs nothing more than to be subtracted. What has none
 //! keeps what could still become the answer ([`Windowed::Total`]), by the number of its pane.
 //!
 //! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
-//! pane. The list of all aggregates is [`LIST`]; to add one is a file and a row there.
+//! pane. The list of all aggregates is [`AGGREGATES`]; to add one is a file and a row there.
 
 mod approx_count_distinct;
+mod bigint;
 mod candidates;
+mod code_counts;
 mod codes;
 mod column;
-#[cfg(test)]
-mod costs;
 mod count;
 mod count_distinct;
-mod counts;
-mod ends;
-mod exact;
+mod datum;
+mod exact_sum;
 mod extreme;
+mod first_last;
 mod floats;
 #[cfg(test)]
 mod harness;
-mod limbs;
 mod list;
+#[cfg(test)]
+mod measure;
 mod number;
 mod plan;
 mod quantile;
 mod ratio;
 mod sum;
-mod tally;
 mod top_values;
-mod values;
+mod value_counts;
 mod variance;
 
 use std::fmt::Debug;
 
 pub(crate) use column::{Column, Totals};
-pub use list::{Ask, Known, LIST, Takes};
+pub use list::{AGGREGATES, AcceptedValues, AggregateInfo, AggregateSpec};
 pub(crate) use plan::{About, Event};
 pub use plan::{Plan, PlanError};
 
@@ -59,7 +59,7 @@ pub(crate) struct Input<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
     /// Which of the aggregates that share a column is asked.
-    pub(crate) ask: &'a Ask,
+    pub(crate) spec: &'a AggregateSpec,
     /// What the values of its field are.
     pub(crate) kind: Kind,
     /// How long the window is.
@@ -80,22 +80,22 @@ impl Scope<'_> {
 /// How values of a key become one answer.
 pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
     /// What a pane holds of a key.
-    type Part: Clone + Debug + Default + Send + Sync;
+    type Partial: Clone + Debug + Default + Send + Sync;
 
     /// Adds an event.
-    fn add(&self, part: &mut Self::Part, input: &Input<'_>);
+    fn add(&self, partial: &mut Self::Partial, input: &Input<'_>);
 
-    /// Adds what another part holds. In which order parts merge makes no odds.
-    fn merge(&self, part: &mut Self::Part, other: &Self::Part);
+    /// Adds what another partial holds. In which order partials merge makes no odds.
+    fn merge(&self, partial: &mut Self::Partial, other: &Self::Partial);
 
-    /// Says what a part holds.
-    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell;
+    /// Says what a partial holds.
+    fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell;
 
-    /// Writes a part.
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>);
+    /// Writes a partial.
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<u8>);
 
-    /// Reads a part from the front of these bytes; nothing where they are none.
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part>;
+    /// Reads a partial from the front of these bytes; nothing where they are none.
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Partial>;
 }
 
 /// What a window holds whose panes leave again.
@@ -103,11 +103,11 @@ pub(crate) trait Windowed: Aggregate {
     /// What a window holds of a key: enough to answer while panes come and go in order.
     type Total: Clone + Debug + Default + Send + Sync;
 
-    /// Takes in the part of a pane; its number is higher than that of any before.
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64);
+    /// Takes in the partial of a pane; its number is higher than that of any before.
+    fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64);
 
-    /// Gives back the part of the oldest pane that was taken in.
-    fn leave(&self, total: &mut Self::Total, part: &Self::Part, pane: i64);
+    /// Gives back the partial of the oldest pane that was taken in.
+    fn leave(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64);
 
     /// Says what the window holds.
     fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell;
@@ -116,21 +116,21 @@ pub(crate) trait Windowed: Aggregate {
 /// What can be subtracted without a trace, so that a window holds what a pane does.
 pub(crate) trait Invertible: Aggregate {
     /// Takes away what was merged.
-    fn subtract(&self, part: &mut Self::Part, other: &Self::Part);
+    fn subtract(&self, partial: &mut Self::Partial, other: &Self::Partial);
 }
 
 impl<A: Invertible> Windowed for A {
-    type Total = A::Part;
+    type Total = A::Partial;
 
-    fn enter(&self, total: &mut A::Part, part: &A::Part, _pane: i64) {
-        self.merge(total, part);
+    fn enter(&self, total: &mut A::Partial, partial: &A::Partial, _pane: i64) {
+        self.merge(total, partial);
     }
 
-    fn leave(&self, total: &mut A::Part, part: &A::Part, _pane: i64) {
-        self.subtract(total, part);
+    fn leave(&self, total: &mut A::Partial, partial: &A::Partial, _pane: i64) {
+        self.subtract(total, partial);
     }
 
-    fn emit(&self, total: &A::Part, scope: &Scope<'_>) -> Cell {
-        self.emit_part(total, scope)
+    fn emit(&self, total: &A::Partial, scope: &Scope<'_>) -> Cell {
+        self.emit_partial(total, scope)
     }
 }

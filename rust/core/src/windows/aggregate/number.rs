@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::Cell;
 use crate::ground::int_to_float;
 use crate::ground::{Kind, Value};
-use crate::windows::bytes::take;
+use crate::windows::varint::take;
 
 /// A number as it came. A field whose values were whole may turn out to have fractions, and what
 /// came before is then compared with what comes: to the last digit.

@@ -1,6 +1,6 @@
-//! Which aggregates are asked, and the columns that they share.
+//! Which aggregates are planned, and the columns that they share.
 
-use super::list::{Ask, Known, LIST};
+use super::list::{AGGREGATES, AggregateInfo, AggregateSpec};
 use super::{Cell, Column, Input, Scope, Totals};
 use crate::ground::{Kind, Value};
 use crate::windows::keys::Seed;
@@ -8,21 +8,21 @@ use crate::windows::keys::Seed;
 /// The aggregates of a query.
 #[derive(Debug, Default)]
 pub struct Plan {
-    asks: Vec<Asked>,
+    specs: Vec<Planned>,
     fields: Vec<String>,
-    columns: Vec<Shared>,
+    columns: Vec<SharedColumn>,
 }
 
 #[derive(Clone, Debug)]
-struct Asked {
-    ask: Ask,
-    known: Option<&'static Known>,
+struct Planned {
+    spec: AggregateSpec,
+    info: Option<&'static AggregateInfo>,
     /// Its column; the count of events has none.
     column: Option<usize>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedColumn {
     column: Box<dyn Column>,
     /// What tells it from others: what it is of and with which error.
     name: String,
@@ -37,66 +37,67 @@ pub struct PlanError(pub String);
 
 impl Clone for Plan {
     fn clone(&self) -> Self {
-        let columns = self.columns.iter().map(|shared| Shared {
+        let columns = self.columns.iter().map(|shared| SharedColumn {
             column: shared.column.fresh(),
             name: shared.name.clone(),
             value: shared.value,
             second: shared.second,
         });
-        Self { asks: self.asks.clone(), fields: self.fields.clone(), columns: columns.collect() }
+        Self { specs: self.specs.clone(), fields: self.fields.clone(), columns: columns.collect() }
     }
 }
 
 impl Plan {
     /// Looks each aggregate up, and which column it can share with others. Values are hashed by
     /// the seed.
-    pub fn new(asks: Vec<Ask>, seed: &Seed) -> Result<Self, PlanError> {
+    pub fn new(specs: Vec<AggregateSpec>, seed: &Seed) -> Result<Self, PlanError> {
         let mut plan = Self::default();
-        for ask in asks {
+        for spec in specs {
             // An event needs no column to be counted.
-            if ask.fields.is_empty() && COUNTS.contains(&ask.what.as_str()) {
-                plan.asks.push(Asked { ask, known: None, column: None });
+            if spec.fields.is_empty() && COUNTS.contains(&spec.function.as_str()) {
+                plan.specs.push(Planned { spec, info: None, column: None });
                 continue;
             }
-            let known = LIST.iter().find(|known| known.name == ask.what);
-            let known = known.ok_or_else(|| PlanError(format!("no aggregate {:?}", ask.what)))?;
-            if ask.fields.len() != known.fields {
-                let (has, wants) = (ask.fields.len(), known.fields);
+            let info = AGGREGATES.iter().find(|info| info.name == spec.function);
+            let info =
+                info.ok_or_else(|| PlanError(format!("no aggregate {:?}", spec.function)))?;
+            if spec.fields.len() != info.fields {
+                let (has, wants) = (spec.fields.len(), info.fields);
                 let plural = if wants == 1 { "field" } else { "fields" };
-                let message = format!("{} takes {wants} {plural}, not {has}", ask.what);
+                let message = format!("{} accepts {wants} {plural}, not {has}", spec.function);
                 return Err(PlanError(message));
             }
-            let is_alike = |asked: &&Asked| {
-                asked.known.is_some_and(|other| other.column == known.column)
-                    && asked.ask.fields == ask.fields
-                    && asked.ask.error.to_bits() == ask.error.to_bits()
+            let is_alike = |planned: &&Planned| {
+                planned.info.is_some_and(|other| other.column == info.column)
+                    && planned.spec.fields == spec.fields
+                    && planned.spec.error.to_bits() == spec.error.to_bits()
             };
-            let shared = plan.asks.iter().find(is_alike).and_then(|asked| asked.column);
+            let shared = plan.specs.iter().find(is_alike).and_then(|planned| planned.column);
             let column = shared.unwrap_or_else(|| {
-                let mut places = ask.fields.iter().map(|field| place_of(&mut plan.fields, field));
-                plan.columns.push(Shared {
-                    column: (known.make)(&ask, seed),
-                    name: name_of(known.column, &ask),
+                let mut places = spec.fields.iter().map(|field| place_of(&mut plan.fields, field));
+                plan.columns.push(SharedColumn {
+                    column: (info.make)(&spec, seed),
+                    name: name_of(info.column, &spec),
                     value: places.next().unwrap_or(0),
                     second: places.next(),
                 });
                 plan.columns.len() - 1
             });
-            plan.asks.push(Asked { ask, known: Some(known), column: Some(column) });
+            plan.specs.push(Planned { spec, info: Some(info), column: Some(column) });
         }
         Ok(plan)
     }
 
     /// The count of events and nothing else.
     pub fn counting() -> Self {
-        let ask = Ask {
+        let spec = AggregateSpec {
             name: "count".to_owned(),
-            what: "count".to_owned(),
+            function: "count".to_owned(),
             fields: Vec::new(),
             number: 0.0,
             error: 0.0,
         };
-        Self { asks: vec![Asked { ask, known: None, column: None }], ..Self::default() }
+        Self { specs: vec![Planned { spec, info: None, column: None }], ..Self::default() }
     }
 
     /// The fields whose values are wanted.
@@ -109,55 +110,55 @@ impl Plan {
         self.columns.is_empty()
     }
 
-    /// What is asked.
-    pub fn asks(&self) -> impl ExactSizeIterator<Item = &Ask> {
-        self.asks.iter().map(|asked| &asked.ask)
+    /// What is planned.
+    pub fn specs(&self) -> impl ExactSizeIterator<Item = &AggregateSpec> {
+        self.specs.iter().map(|planned| &planned.spec)
     }
 
     /// What the answers are, where the fields have values of these kinds, or which aggregate does
     /// not take its values.
     pub fn kinds(&self, of_fields: &[Kind]) -> Result<Vec<Kind>, PlanError> {
-        self.asks.iter().map(|asked| self.kind(asked, of_fields)).collect()
+        self.specs.iter().map(|planned| self.kind(planned, of_fields)).collect()
     }
 
     /// Of each answer, what there is of the field that it is of.
     pub(crate) fn of_fields(&self, there: &[bool]) -> Vec<bool> {
-        let of = |asked: &Asked| {
-            let field = asked.ask.fields.first()?;
-            there.get(self.fields.iter().position(|known| known == field)?).copied()
+        let of = |planned: &Planned| {
+            let field = planned.spec.fields.first()?;
+            there.get(self.fields.iter().position(|info| info == field)?).copied()
         };
-        self.asks.iter().map(|asked| of(asked).unwrap_or(false)).collect()
+        self.specs.iter().map(|planned| of(planned).unwrap_or(false)).collect()
     }
 
     /// Which answers are lists.
     pub(crate) fn lists(&self) -> impl Iterator<Item = bool> {
-        self.asks.iter().map(|asked| asked.known.is_some_and(|known| known.lists))
+        self.specs.iter().map(|planned| planned.info.is_some_and(|info| info.lists))
     }
 
-    fn kind(&self, asked: &Asked, of_fields: &[Kind]) -> Result<Kind, PlanError> {
-        let Some(known) = asked.known else {
-            return Ok(if asked.ask.what == RATE { Kind::Float } else { Kind::Int });
+    fn kind(&self, planned: &Planned, of_fields: &[Kind]) -> Result<Kind, PlanError> {
+        let Some(info) = planned.info else {
+            return Ok(if planned.spec.function == RATE { Kind::Float } else { Kind::Int });
         };
-        for field in &asked.ask.fields {
+        for field in &planned.spec.fields {
             let kind = self.kind_of(field, of_fields);
-            if !known.takes.accepts(kind) {
+            if !info.accepts.accepts(kind) {
                 return Err(PlanError(format!(
-                    "{} takes {}, and {field:?} is {}",
-                    asked.ask.what,
-                    known.takes.words(),
+                    "{} accepts {}, and {field:?} is {}",
+                    planned.spec.function,
+                    info.accepts.words(),
                     kind.name(),
                 )));
             }
         }
-        Ok((known.says)(self.field_kind(asked, of_fields)))
+        Ok((info.output)(self.field_kind(planned, of_fields)))
     }
 
-    fn field_kind(&self, asked: &Asked, of_fields: &[Kind]) -> Kind {
-        asked.ask.fields.first().map_or(Kind::Int, |field| self.kind_of(field, of_fields))
+    fn field_kind(&self, planned: &Planned, of_fields: &[Kind]) -> Kind {
+        planned.spec.fields.first().map_or(Kind::Int, |field| self.kind_of(field, of_fields))
     }
 
     fn kind_of(&self, field: &str, of_fields: &[Kind]) -> Kind {
-        let place = self.fields.iter().position(|known| known == field);
+        let place = self.fields.iter().position(|info| info == field);
         place.and_then(|place| of_fields.get(place)).copied().unwrap_or(Kind::Text)
     }
 
@@ -195,7 +196,7 @@ impl Plan {
         }
     }
 
-    /// What there is to say of a key, to what was asked at this place.
+    /// What there is to say of a key, to what was planned at this place.
     pub(crate) fn emit(
         &self,
         place: usize,
@@ -203,22 +204,22 @@ impl Plan {
         key: u32,
         about: &About<'_>,
     ) -> Cell {
-        let Some(asked) = self.asks.get(place) else { return Cell::Null };
+        let Some(planned) = self.specs.get(place) else { return Cell::Null };
         let scope = Scope {
-            ask: &asked.ask,
-            kind: self.field_kind(asked, about.kinds),
+            spec: &planned.spec,
+            kind: self.field_kind(planned, about.kinds),
             seconds: about.seconds,
             count: about.count,
         };
-        match asked.column.and_then(|column| totals.get(column)) {
+        match planned.column.and_then(|column| totals.get(column)) {
             Some(totals) => totals.emit(key, &scope),
-            None if asked.ask.what == RATE => scope.per_second(),
+            None if planned.spec.function == RATE => scope.per_second(),
             None => Cell::Int(scope.count.into()),
         }
     }
 }
 
-/// An event whose values are asked for.
+/// An event whose values are planned for.
 pub(crate) trait Event {
     /// The value of the field at this place.
     fn value(&mut self, place: usize) -> Value<'_>;
@@ -244,20 +245,20 @@ pub(crate) struct About<'a> {
 
 const RATE: &str = "rate";
 
-/// What can be asked of events without a field.
+/// What can be planned of events without a field.
 const COUNTS: [&str; 2] = ["count", RATE];
 
-fn name_of(column: &str, ask: &Ask) -> String {
-    let mut of = ask.fields.clone();
+fn name_of(column: &str, spec: &AggregateSpec) -> String {
+    let mut of = spec.fields.clone();
     // Most have none.
-    if ask.error > 0.0 {
-        of.push(format!("error={}", ask.error));
+    if spec.error > 0.0 {
+        of.push(format!("error={}", spec.error));
     }
     format!("{column}({})", of.join(", "))
 }
 
 fn place_of(fields: &mut Vec<String>, field: &str) -> usize {
-    fields.iter().position(|known| known == field).unwrap_or_else(|| {
+    fields.iter().position(|info| info == field).unwrap_or_else(|| {
         fields.push(field.to_owned());
         fields.len() - 1
     })

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
-use crate::windows::bytes::{get, get_signed, put, put_signed, take};
+use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
 const DEFAULT_ERROR: f64 = 0.01;
 
@@ -30,12 +30,12 @@ const MANY: usize = 1024;
 /// How many buckets a chunk has.
 const CHUNK: usize = 32;
 
-/// The sketch; all parts have the same buckets.
+/// The sketch; all partials have the same buckets.
 ///
 /// Approximate: the answer is within the stated error (1 % unless asked) of the value at rank
 /// `floor(q * (n - 1))` of the n numbers in order; below 2.2e-308, where floats have fewer digits,
 /// within that and half of the least float. Zero and infinities are themselves, and NaN is left out.
-/// Parts and totals take 40 bytes and 8 for each bucket that is not empty, up to 256 of them, and
+/// Partials and totals take 40 bytes and 8 for each bucket that is not empty, up to 256 of them, and
 /// then 9 for each bucket of those in 32 neighbours that are not all empty. Numbers from 1 to 1000
 /// with 1 % are 350 buckets, all floats 150,000. An event costs a search among them; what comes and
 /// leaves one for each bucket of the pane; an answer a walk over half of them.
@@ -52,7 +52,7 @@ pub(super) struct Quantile {
 /// Buckets are numbered in the order of their numbers: 0 is zero, those of negative numbers are
 /// negative, and the two [`INFINITE`] ones are the outermost.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct Partial {
     values: u64,
     buckets: Buckets,
 }
@@ -108,9 +108,9 @@ impl Quantile {
             (number.to_bits(), 0)
         };
         let exponent = i32::try_from(bits >> 52).unwrap_or(0) - 1023 - below;
-        let part = f64::from_bits(bits & MANTISSA | ONE) - 1.0;
+        let fraction = f64::from_bits(bits & MANTISSA | ONE) - 1.0;
         #[expect(clippy::cast_possible_truncation, reason = "there are fewer buckets")]
-        let step = ((f64::from(exponent) + cubic(part)) * self.scale).floor() as i32;
+        let step = ((f64::from(exponent) + cubic(fraction)) * self.scale).floor() as i32;
         step
     }
 
@@ -138,15 +138,15 @@ impl Quantile {
         let logarithm = f64::from(step) / self.scale;
         let exponent = logarithm.floor();
         let wanted = logarithm - exponent;
-        let mut part = wanted;
+        let mut fraction = wanted;
         // Newton's steps; the cubic is never flat, and after three there is nothing left to mend.
         for _ in 0..5 {
-            let slope = (18.0 / 35.0 * part - 6.0 / 5.0) * part + 10.0 / 7.0;
-            part -= (cubic(part) - wanted) / slope;
+            let slope = (18.0 / 35.0 * fraction - 6.0 / 5.0) * fraction + 10.0 / 7.0;
+            fraction -= (cubic(fraction) - wanted) / slope;
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 1024")]
         let exponent = exponent as i32;
-        (exponent, 1.0 + part)
+        (exponent, 1.0 + fraction)
     }
 
     /// Whether numbers can be in a bucket.
@@ -169,8 +169,8 @@ const ONE: u64 = 1023 << 52;
 /// About the logarithm to base 2 of a number from 1 to 2, less 1: right at both ends, its slope
 /// continuous where the exponent changes.
 #[inline]
-fn cubic(part: f64) -> f64 {
-    ((6.0 / 35.0 * part - 3.0 / 5.0) * part + 10.0 / 7.0) * part
+fn cubic(fraction: f64) -> f64 {
+    ((6.0 / 35.0 * fraction - 3.0 / 5.0) * fraction + 10.0 / 7.0) * fraction
 }
 
 fn power(exponent: i32) -> f64 {
@@ -178,10 +178,10 @@ fn power(exponent: i32) -> f64 {
 }
 
 impl Aggregate for Quantile {
-    type Part = Part;
+    type Partial = Partial;
 
     #[inline]
-    fn add(&self, part: &mut Part, input: &Input<'_>) {
+    fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         let number = match input.value {
             Value::Float(number) => number,
             #[expect(clippy::cast_precision_loss, reason = "far less than the error")]
@@ -189,78 +189,81 @@ impl Aggregate for Quantile {
             _ => return,
         };
         if let Some(bucket) = self.bucket(number) {
-            part.values = part.values.saturating_add(1);
-            part.buckets.add(bucket, 1);
+            partial.values = partial.values.saturating_add(1);
+            partial.buckets.add(bucket, 1);
         }
     }
 
-    fn merge(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.saturating_add(other.values);
-        other.buckets.each(|bucket, count| part.buckets.add(bucket, count));
+    fn merge(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.saturating_add(other.values);
+        other.buckets.each(|bucket, count| partial.buckets.add(bucket, count));
     }
 
-    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
-        let Some(last) = part.values.checked_sub(1) else { return Cell::Null };
+    fn emit_partial(&self, partial: &Partial, scope: &Scope<'_>) -> Cell {
+        let Some(last) = partial.values.checked_sub(1) else { return Cell::Null };
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "from 0 to the last"
         )]
-        let rank = (scope.ask.number.clamp(0.0, 1.0) * last as f64) as u64;
-        part.buckets
+        let rank = (scope.spec.number.clamp(0.0, 1.0) * last as f64) as u64;
+        partial
+            .buckets
             .at(rank.min(last), last)
             .map_or(Cell::Null, |bucket| Cell::Float(self.number(bucket)))
     }
 
     /// What the buckets are, how many there are, and for each how far it is from the one before,
     /// and its count.
-    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
+    fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.mark());
         let mut count = 0;
-        part.buckets.each(|_, _| count += 1);
-        put(out, count);
+        partial.buckets.each(|_, _| count += 1);
+        put_varint(out, count);
         let mut last = None;
-        part.buckets.each(|bucket, count| {
+        partial.buckets.each(|bucket, count| {
             let place = i64::from(bucket);
             match last {
                 None => put_signed(out, place),
-                Some(last) => put(out, place.abs_diff(last)),
+                Some(last) => put_varint(out, place.abs_diff(last)),
             }
-            put(out, count);
+            put_varint(out, count);
             last = Some(place);
         });
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
         if take(bytes)? != self.mark() {
             return None;
         }
-        let mut part = Part::default();
+        let mut partial = Partial::default();
         let mut last: Option<i64> = None;
         // Each takes bytes, so that a number that is too large ends with them.
-        for _ in 0..get(bytes)? {
+        for _ in 0..get_varint(bytes)? {
             let place = match last {
                 None => get_signed(bytes)?,
-                Some(last) => last.checked_add_unsigned(get(bytes).filter(|&step| step > 0)?)?,
+                Some(last) => {
+                    last.checked_add_unsigned(get_varint(bytes).filter(|&step| step > 0)?)?
+                }
             };
             let bucket = i32::try_from(place).ok().filter(|&bucket| self.has(bucket))?;
-            let count = get(bytes)?;
+            let count = get_varint(bytes)?;
             if count == 0 {
                 return None;
             }
-            part.values = part.values.checked_add(count)?;
-            part.buckets.add(bucket, count);
+            partial.values = partial.values.checked_add(count)?;
+            partial.buckets.add(bucket, count);
             last = Some(place);
         }
-        Some(part)
+        Some(partial)
     }
 }
 
 impl Invertible for Quantile {
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.saturating_sub(other.values);
-        other.buckets.each(|bucket, count| part.buckets.remove(bucket, count));
+    fn subtract(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.saturating_sub(other.values);
+        other.buckets.each(|bucket, count| partial.buckets.remove(bucket, count));
     }
 }
 
@@ -402,9 +405,9 @@ fn is_crowded(pairs: &[(i32, u32)]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::values::testing::{
-        asks, bytes_of, merges_in_any_order, panes, part_of, reads_only_what_is_written, scope,
-        slide, survives_changes,
+    use super::super::datum::testing::{
+        bytes_of, merges_in_any_order, panes, partial_of, reads_only_what_is_written, scope, slide,
+        spec_of, survives_changes,
     };
     use super::*;
     use crate::ground::Kind;
@@ -474,8 +477,8 @@ mod tests {
             error in prop::sample::select(&ERRORS[..]),
         ) {
             let sketch = Quantile::new(error);
-            let ask = asks("quantile", quantile, error);
-            slide(&sketch, &scope(&ask, Kind::Float), &panes, length, |cell, values| {
+            let spec = spec_of("quantile", quantile, error);
+            slide(&sketch, &scope(&spec, Kind::Float), &panes, length, |cell, values| {
                 check(cell, oracle(values, quantile), error);
             });
         }
@@ -491,12 +494,12 @@ mod tests {
                 .map(|number| Cell::Float(if negative { -number } else { number }))
                 .collect();
             let (gone, stays) = values.split_at(values.len() / 3);
-            let mut total = part_of(&sketch, stays);
-            let leaves = part_of(&sketch, gone);
+            let mut total = partial_of(&sketch, stays);
+            let leaves = partial_of(&sketch, gone);
             sketch.merge(&mut total, &leaves);
             sketch.subtract(&mut total, &leaves);
-            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &part_of(&sketch, stays)));
-            let rest = part_of(&sketch, stays);
+            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &partial_of(&sketch, stays)));
+            let rest = partial_of(&sketch, stays);
             sketch.subtract(&mut total, &rest);
             prop_assert!(matches!(&total.buckets, Buckets::Few(pairs) if pairs.is_empty()));
             prop_assert_eq!(total.values, 0);
@@ -549,17 +552,18 @@ mod tests {
     #[test]
     fn counts_beyond_32_bits_are_right() {
         let sketch = Quantile::new(0.01);
-        let mut part = part_of(&sketch, &[Cell::Float(1.0), Cell::Float(2.0), Cell::Float(2.0)]);
+        let mut partial =
+            partial_of(&sketch, &[Cell::Float(1.0), Cell::Float(2.0), Cell::Float(2.0)]);
         for _ in 0..40 {
-            let twice = part.clone();
-            sketch.merge(&mut part, &twice);
+            let twice = partial.clone();
+            sketch.merge(&mut partial, &twice);
         }
-        assert_eq!(part.values, 3 << 40);
-        let ask = asks("quantile", 0.33, 0.01);
-        check(&sketch.emit_part(&part, &scope(&ask, Kind::Float)), Some(1.0), 0.01);
-        let ask = asks("quantile", 0.34, 0.01);
-        check(&sketch.emit_part(&part, &scope(&ask, Kind::Float)), Some(2.0), 0.01);
-        let bytes = bytes_of(&sketch, &part);
+        assert_eq!(partial.values, 3 << 40);
+        let spec = spec_of("quantile", 0.33, 0.01);
+        check(&sketch.emit_partial(&partial, &scope(&spec, Kind::Float)), Some(1.0), 0.01);
+        let spec = spec_of("quantile", 0.34, 0.01);
+        check(&sketch.emit_partial(&partial, &scope(&spec, Kind::Float)), Some(2.0), 0.01);
+        let bytes = bytes_of(&sketch, &partial);
         let read = sketch.decode(&mut bytes.as_slice()).unwrap();
         assert_eq!(bytes_of(&sketch, &read), bytes);
     }

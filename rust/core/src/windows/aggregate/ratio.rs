@@ -1,6 +1,6 @@
 //! The ratio of two sums.
 
-use super::exact::ExactSum;
+use super::exact_sum::ExactSum;
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 
@@ -8,52 +8,52 @@ use crate::ground::Value;
 /// rounded once and then divided. Only events that have a number in both count. Null where the
 /// second sum is zero, so also where there is no such event.
 ///
-/// A part has 64 bytes, a window as many for each key; both sums are as in [`ExactSum`].
+/// A partial has 64 bytes, a window as many for each key; both sums are as in [`ExactSum`].
 #[derive(Clone, Debug)]
 pub(super) struct Ratio;
 
 /// Both sums.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct Partial {
     first: ExactSum,
     second: ExactSum,
 }
 
 impl Aggregate for Ratio {
-    type Part = Part;
+    type Partial = Partial;
 
-    fn add(&self, part: &mut Part, input: &Input<'_>) {
+    fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         if is_number(input.value) && is_number(input.second) {
-            part.first.add_value(input.value);
-            part.second.add_value(input.second);
+            partial.first.add_value(input.value);
+            partial.second.add_value(input.second);
         }
     }
 
-    fn merge(&self, part: &mut Part, other: &Part) {
-        part.first.merge(&other.first);
-        part.second.merge(&other.second);
+    fn merge(&self, partial: &mut Partial, other: &Partial) {
+        partial.first.merge(&other.first);
+        partial.second.merge(&other.second);
     }
 
-    fn emit_part(&self, part: &Part, _scope: &Scope<'_>) -> Cell {
+    fn emit_partial(&self, partial: &Partial, _scope: &Scope<'_>) -> Cell {
         // A sum of floats that is not zero is never rounded to zero: none is smaller than a float.
-        let second = part.second.value();
-        if second == 0.0 { Cell::Null } else { Cell::Float(part.first.value() / second) }
+        let second = partial.second.value();
+        if second == 0.0 { Cell::Null } else { Cell::Float(partial.first.value() / second) }
     }
 
-    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-        part.first.encode(out);
-        part.second.encode(out);
+    fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
+        partial.first.encode(out);
+        partial.second.encode(out);
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-        Some(Part { first: ExactSum::decode(bytes)?, second: ExactSum::decode(bytes)? })
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
+        Some(Partial { first: ExactSum::decode(bytes)?, second: ExactSum::decode(bytes)? })
     }
 }
 
 impl Invertible for Ratio {
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.first.unmerge(&other.first);
-        part.second.unmerge(&other.second);
+    fn subtract(&self, partial: &mut Partial, other: &Partial) {
+        partial.first.subtract(&other.first);
+        partial.second.subtract(&other.second);
     }
 }
 
@@ -66,15 +66,17 @@ fn is_number(value: Value<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::ground::Kind;
-    use crate::windows::aggregate::exact::fsum;
-    use crate::windows::aggregate::harness::{self, Event, Held};
+    use crate::windows::aggregate::exact_sum::fsum;
+    use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
     /// Whole numbers in halves, which are floats.
-    fn halves(held: &Held) -> Option<[f64; 2]> {
+    fn halves(held: &TestValue) -> Option<[f64; 2]> {
         match *held {
-            Held::Int(number) => Some([(number >> 32 << 32) as f64, (number & 0xffff_ffff) as f64]),
-            Held::Float(number) => Some([number, 0.0]),
+            TestValue::Int(number) => {
+                Some([(number >> 32 << 32) as f64, (number & 0xffff_ffff) as f64])
+            }
+            TestValue::Float(number) => Some([number, 0.0]),
             _ => None,
         }
     }
@@ -94,14 +96,14 @@ mod tests {
         fn sums_of_events_that_have_both_are_divided(
             run in harness::runs_of_two(harness::medium(), harness::medium()),
         ) {
-            harness::check(&Ratio, &harness::ask("ratio"), Kind::Float, &run, |events, _| {
+            harness::check(&Ratio, &harness::spec("ratio"), Kind::Float, &run, |events, _| {
                 oracle(events)
             });
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
-            harness::check_bytes(&Ratio, &harness::ask("ratio"), &bytes);
+            harness::check_bytes(&Ratio, &harness::spec("ratio"), &bytes);
         }
 
         #[test]
@@ -110,12 +112,12 @@ mod tests {
             at: usize,
             to: u8,
         ) {
-            harness::check_damage(&Ratio, &harness::ask("ratio"), &run, at, to);
+            harness::check_damage(&Ratio, &harness::spec("ratio"), &run, at, to);
         }
     }
 
     #[test]
-    fn a_part_has_the_stated_size() {
-        assert!(size_of::<Part>() <= 64);
+    fn a_partial_has_the_documented_size() {
+        assert!(size_of::<Partial>() <= 64);
     }
 }

@@ -1,68 +1,68 @@
 //! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
 
-use super::exact::ExactSum;
+use super::exact_sum::ExactSum;
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Kind;
-use crate::windows::bytes::{get, put};
+use crate::windows::varint::{get_varint, put_varint};
 
 /// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
 /// rounded once, as `math.fsum` does it, and then divided.
 ///
-/// A part has 48 bytes, a window as many for each key; see [`ExactSum`].
+/// A partial has 48 bytes, a window as many for each key; see [`ExactSum`].
 #[derive(Clone, Debug)]
 pub(super) struct Sum;
 
 /// The sum, and of how many values it is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct Partial {
     values: u64,
     sum: ExactSum,
 }
 
 impl Aggregate for Sum {
-    type Part = Part;
+    type Partial = Partial;
 
     #[inline]
-    fn add(&self, part: &mut Part, input: &Input<'_>) {
-        part.values += u64::from(part.sum.add_value(input.value));
+    fn add(&self, partial: &mut Partial, input: &Input<'_>) {
+        partial.values += u64::from(partial.sum.add_value(input.value));
     }
 
     /// What was read from bytes may be of any number, so it is added without a check.
-    fn merge(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_add(other.values);
-        part.sum.merge(&other.sum);
+    fn merge(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.wrapping_add(other.values);
+        partial.sum.merge(&other.sum);
     }
 
-    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+    fn emit_partial(&self, partial: &Partial, scope: &Scope<'_>) -> Cell {
         #[expect(clippy::cast_precision_loss, reason = "fewer values than 2^53")]
-        let values = part.values as f64;
-        match (scope.ask.what.as_str(), scope.kind) {
-            (_, _) if part.values == 0 => Cell::Null,
-            ("mean", _) => Cell::Float(part.sum.value() / values),
-            ("rate", _) if scope.seconds > 0.0 => Cell::Float(part.sum.value() / scope.seconds),
+        let values = partial.values as f64;
+        match (scope.spec.function.as_str(), scope.kind) {
+            (_, _) if partial.values == 0 => Cell::Null,
+            ("mean", _) => Cell::Float(partial.sum.value() / values),
+            ("rate", _) if scope.seconds > 0.0 => Cell::Float(partial.sum.value() / scope.seconds),
             // Where no time passes.
             ("rate", _) => Cell::Null,
             (_, Kind::Int) => {
-                part.sum.whole().map_or_else(|| Cell::Float(part.sum.value()), Cell::Int)
+                partial.sum.whole().map_or_else(|| Cell::Float(partial.sum.value()), Cell::Int)
             }
-            _ => Cell::Float(part.sum.value()),
+            _ => Cell::Float(partial.sum.value()),
         }
     }
 
-    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-        put(out, part.values);
-        part.sum.encode(out);
+    fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
+        put_varint(out, partial.values);
+        partial.sum.encode(out);
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-        Some(Part { values: get(bytes)?, sum: ExactSum::decode(bytes)? })
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
+        Some(Partial { values: get_varint(bytes)?, sum: ExactSum::decode(bytes)? })
     }
 }
 
 impl Invertible for Sum {
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_sub(other.values);
-        part.sum.unmerge(&other.sum);
+    fn subtract(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.wrapping_sub(other.values);
+        partial.sum.subtract(&other.sum);
     }
 }
 
@@ -70,15 +70,15 @@ impl Invertible for Sum {
 #[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
 mod tests {
     use super::*;
-    use crate::windows::aggregate::exact::fsum;
-    use crate::windows::aggregate::harness::{self, Event, Held};
+    use crate::windows::aggregate::exact_sum::fsum;
+    use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
     fn oracle(events: &[&Event], scope: &Scope<'_>) -> Cell {
         let ints: Vec<i128> = events
             .iter()
             .filter_map(|event| match event.value {
-                Held::Int(number) => Some(number.into()),
+                TestValue::Int(number) => Some(number.into()),
                 _ => None,
             })
             .collect();
@@ -89,12 +89,12 @@ mod tests {
             .collect();
         numbers.push((whole >> 120) as f64 * 2_f64.powi(120));
         let floats = events.iter().filter_map(|event| match event.value {
-            Held::Float(number) => Some(number),
+            TestValue::Float(number) => Some(number),
             _ => None,
         });
         numbers.extend(floats);
         let count = ints.len() + numbers.len() - 4;
-        match (scope.ask.what.as_str(), scope.kind) {
+        match (scope.spec.function.as_str(), scope.kind) {
             _ if count == 0 => Cell::Null,
             ("sum", Kind::Int) => Cell::Int(whole),
             ("sum", _) => Cell::Float(fsum(&numbers)),
@@ -111,7 +111,7 @@ mod tests {
             run in harness::runs(harness::medium()),
             what in prop::sample::select(vec!["sum", "mean", "rate"]),
         ) {
-            harness::check(&Sum, &harness::ask(what), Kind::Float, &run, oracle);
+            harness::check(&Sum, &harness::spec(what), Kind::Float, &run, oracle);
         }
 
         #[test]
@@ -119,24 +119,24 @@ mod tests {
             run in harness::runs(harness::ints()),
             what in prop::sample::select(vec!["sum", "mean", "rate"]),
         ) {
-            harness::check(&Sum, &harness::ask(what), Kind::Int, &run, oracle);
+            harness::check(&Sum, &harness::spec(what), Kind::Int, &run, oracle);
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
-            harness::check_bytes(&Sum, &harness::ask("sum"), &bytes);
+            harness::check_bytes(&Sum, &harness::spec("sum"), &bytes);
         }
 
         #[test]
         fn no_damage_makes_it_stop(
             run in harness::runs(harness::numbers()), at: usize, to: u8,
         ) {
-            harness::check_damage(&Sum, &harness::ask("sum"), &run, at, to);
+            harness::check_damage(&Sum, &harness::spec("sum"), &run, at, to);
         }
     }
 
     #[test]
-    fn a_part_has_the_stated_size() {
-        assert_eq!(size_of::<Part>(), 48);
+    fn a_partial_has_the_documented_size() {
+        assert_eq!(size_of::<Partial>(), 48);
     }
 }

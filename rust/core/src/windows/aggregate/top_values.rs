@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::codes::Codes;
-use super::values::Told;
+use super::datum::Datum;
 use super::{Cell, Scope};
 
 /// How many there are if nothing else is asked.
@@ -18,14 +18,14 @@ pub(super) fn emit(
     codes: &Codes,
     scope: &Scope<'_>,
 ) -> Cell {
-    let most = most(scope.ask.number);
-    let mut best: Vec<(Told<'_>, u64)> = Vec::new();
+    let most = most(scope.spec.number);
+    let mut best: Vec<(Datum<'_>, u64)> = Vec::new();
     let mut least = 0;
     for (code, count) in counts {
         if count < least {
             continue;
         }
-        best.push((codes.told(code), count));
+        best.push((codes.value(code), count));
         if best.len() >= most.saturating_mul(2) {
             best.select_nth_unstable_by(most - 1, order);
             best.truncate(most);
@@ -37,7 +37,7 @@ pub(super) fn emit(
     if best.is_empty() {
         return Cell::Null;
     }
-    Cell::List(best.into_iter().map(|(told, count)| (told.cell(scope.kind), count)).collect())
+    Cell::List(best.into_iter().map(|(datum, count)| (datum.cell(scope.kind), count)).collect())
 }
 
 fn most(number: f64) -> usize {
@@ -49,7 +49,7 @@ fn most(number: f64) -> usize {
     if number >= 1.0 { number as usize } else { DEFAULT }
 }
 
-fn order(one: &(Told<'_>, u64), other: &(Told<'_>, u64)) -> Ordering {
+fn order(one: &(Datum<'_>, u64), other: &(Datum<'_>, u64)) -> Ordering {
     other.1.cmp(&one.1).then_with(|| one.0.compare(other.0))
 }
 
@@ -57,8 +57,8 @@ fn order(one: &(Told<'_>, u64), other: &(Told<'_>, u64)) -> Ordering {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tally::testing::Values;
-    use super::super::values::testing::{asks, panes, scope, slide};
+    use super::super::datum::testing::{panes, scope, slide, spec_of};
+    use super::super::value_counts::testing::Values;
     use super::*;
     use crate::ground::Kind;
 
@@ -122,16 +122,16 @@ mod tests {
         fn the_most_frequent_texts_come_first(
             panes in panes(texts(), 40), length in 1..12_i64, most in 1..6_u8,
         ) {
-            let ask = asks("top_values", most.into(), 0.0);
-            slide(&Values, &scope(&ask, Kind::Text), &panes, length, |cell, values| {
+            let spec = spec_of("top_values", most.into(), 0.0);
+            slide(&Values, &scope(&spec, Kind::Text), &panes, length, |cell, values| {
                 check(cell, values, most.into());
             });
         }
 
         #[test]
         fn floats_come_back_as_floats_in_order(panes in panes(floats(), 20), length in 1..12_i64) {
-            let ask = asks("top_values", 4.0, 0.0);
-            slide(&Values, &scope(&ask, Kind::Float), &panes, length, |cell, values| {
+            let spec = spec_of("top_values", 4.0, 0.0);
+            slide(&Values, &scope(&spec, Kind::Float), &panes, length, |cell, values| {
                 check(cell, values, 4);
             });
         }
@@ -141,9 +141,9 @@ mod tests {
             numbers in panes((-9..9_i64).prop_map(|number| Cell::Int(number.into())), 20),
             times in panes((-9..9_i64).prop_map(Cell::Time), 20),
         ) {
-            let ask = asks("top_values", 0.0, 0.0);
+            let spec = spec_of("top_values", 0.0, 0.0);
             for (panes, kind) in [(numbers, Kind::Int), (times, Kind::Time)] {
-                slide(&Values, &scope(&ask, kind), &panes, 4, |cell, values| {
+                slide(&Values, &scope(&spec, kind), &panes, 4, |cell, values| {
                     check(cell, values, DEFAULT);
                 });
             }

@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU16;
 
-use super::exact::{FloatDigits, SquareDigits};
-use super::floats::{LEAST, MOST, parts};
-use super::limbs::{self, Quotient};
+use super::bigint::{self, Quotient};
+use super::exact_sum::{FloatDigits, SquareDigits};
+use super::floats::{MAX_EXPONENT, MIN_EXPONENT, decompose};
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
-use crate::windows::bytes::take;
+use crate::windows::varint::take;
 
 /// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
 ///
@@ -16,7 +16,7 @@ use crate::windows::bytes::take;
 /// (n Σx² - (Σx)²) / (n (n - 1)) in whole numbers, rounded once; its root is that of the rounded
 /// variance, less than one unit in the last place from the true one.
 ///
-/// A part has 64 bytes, a window as many for each key, as long as sums of 127 and 191 bits do: that
+/// A partial has 64 bytes, a window as many for each key, as long as sums of 127 and 191 bits do: that
 /// is so for values of all digits whose sizes are within nine or ten powers of ten of each other.
 /// With others it has 1,680 bytes more, in digits wide enough for the squares of all floats.
 #[derive(Clone, Debug)]
@@ -28,10 +28,10 @@ const SQUARES_BITS: usize = 190;
 
 /// What is known of the values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Part {
+pub(super) struct Partial {
     values: u64,
     /// How many of them are NaN or infinite: those are in no sum.
-    strange: u64,
+    non_finite: u64,
     sums: Sums,
 }
 
@@ -44,7 +44,7 @@ enum Sums {
 /// The sum is in such units, the squares are in units of the square of that.
 #[derive(Clone, Copy, Debug, Default)]
 struct Narrow {
-    sum: Signed,
+    sum: PackedI128,
     squares: [u64; 3],
     unit: Unit,
 }
@@ -57,7 +57,7 @@ struct Unit(NonZeroU16);
 /// A number of 128 bits that stands at any word, so that it costs no space around it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(Rust, packed(8))]
-struct Signed(i128);
+struct PackedI128(i128);
 
 #[derive(Clone, Debug, Default)]
 struct Wide {
@@ -80,12 +80,12 @@ impl Default for Unit {
 impl Unit {
     #[inline]
     fn of(exponent: i32) -> Option<Self> {
-        u16::try_from(exponent - LEAST + 1).ok().and_then(NonZeroU16::new).map(Self)
+        u16::try_from(exponent - MIN_EXPONENT + 1).ok().and_then(NonZeroU16::new).map(Self)
     }
 
     #[inline]
     fn exponent(self) -> i32 {
-        i32::from(self.0.get()) + LEAST - 1
+        i32::from(self.0.get()) + MIN_EXPONENT - 1
     }
 }
 
@@ -105,10 +105,10 @@ impl Narrow {
         if 2 * (bits + up) > SQUARES_BITS {
             return None;
         }
-        let square = limbs::raised(u128::from(size) * u128::from(size), 2 * up);
-        let sum = Signed({ self.sum.0 }.checked_add(i128::from(mantissa) << up)?);
-        let squares = limbs::plus(self.squares, square);
-        *self = Self { sum, squares, unit: self.unit }.checked()?;
+        let square = bigint::shl_u128(u128::from(size) * u128::from(size), 2 * up);
+        let sum = PackedI128({ self.sum.0 }.checked_add(i128::from(mantissa) << up)?);
+        let squares = bigint::wrapping_add(self.squares, square);
+        *self = Self { sum, squares, unit: self.unit }.if_it_fits()?;
         Some(())
     }
 
@@ -122,15 +122,15 @@ impl Narrow {
     fn plus(&self, other: &Self) -> Option<Self> {
         let (one, other) = self.aligned(other)?;
         let sum = { one.sum.0 }.checked_add(other.sum.0)?;
-        let squares = limbs::plus(one.squares, other.squares);
-        Self { sum: Signed(sum), squares, unit: one.unit }.checked()
+        let squares = bigint::wrapping_add(one.squares, other.squares);
+        Self { sum: PackedI128(sum), squares, unit: one.unit }.if_it_fits()
     }
 
     fn minus(&self, other: &Self) -> Option<Self> {
         let (one, other) = self.aligned(other)?;
         let sum = { one.sum.0 }.checked_sub(other.sum.0)?;
-        let squares = limbs::minus(one.squares, other.squares);
-        Self { sum: Signed(sum), squares, unit: one.unit }.checked()
+        let squares = bigint::wrapping_sub(one.squares, other.squares);
+        Self { sum: PackedI128(sum), squares, unit: one.unit }.if_it_fits()
     }
 
     fn is_zero(&self) -> bool {
@@ -159,17 +159,17 @@ impl Narrow {
         let down = u32::from(self.unit.0.get() - unit.0.get());
         let sum = self.sum.0;
         let sum_bits = 128 - sum.unsigned_abs().leading_zeros();
-        let squares_bits = limbs::bits(&self.squares);
+        let squares_bits = bigint::bit_length(&self.squares);
         let fits = sum_bits + down <= SUM_BITS && squares_bits + 2 * down as usize <= SQUARES_BITS;
         fits.then(|| Self {
-            sum: Signed(sum << down),
-            squares: limbs::shifted(self.squares, 2 * down as usize),
+            sum: PackedI128(sum << down),
+            squares: bigint::shl(self.squares, 2 * down as usize),
             unit,
         })
     }
 
     #[inline]
-    fn checked(self) -> Option<Self> {
+    fn if_it_fits(self) -> Option<Self> {
         let sum = self.sum.0;
         let fits =
             sum.unsigned_abs() >> SUM_BITS == 0 && self.squares[2] >> (SQUARES_BITS - 128) == 0;
@@ -180,10 +180,10 @@ impl Narrow {
     fn variance(&self, n: u64) -> Quotient {
         let [a, b, c] = self.squares;
         let mut all = [a, b, c, 0];
-        limbs::multiply(&mut all, n);
+        bigint::multiply(&mut all, n);
         let size = { self.sum.0 }.unsigned_abs();
-        limbs::subtract_square(&mut all, &[limbs::low(size), limbs::low(size >> 64)]);
-        limbs::through_pairs(&mut all, 2 * self.unit.exponent(), n)
+        bigint::subtract_square(&mut all, &[bigint::low_word(size), bigint::low_word(size >> 64)]);
+        bigint::divide_by_pairs(&mut all, 2 * self.unit.exponent(), n)
     }
 }
 
@@ -203,8 +203,8 @@ impl Wide {
     fn add_narrow(&mut self, narrow: &Narrow, times: i64) {
         let unit = narrow.unit.exponent();
         self.sum.add({ narrow.sum.0 } * i128::from(times), unit);
-        for (limb, place) in narrow.squares.into_iter().zip(0..) {
-            self.squares.add(i128::from(limb) * i128::from(times), 2 * unit + 64 * place);
+        for (word, place) in narrow.squares.into_iter().zip(0..) {
+            self.squares.add(i128::from(word) * i128::from(times), 2 * unit + 64 * place);
         }
     }
 
@@ -217,28 +217,28 @@ impl Wide {
     fn narrow(&self) -> Option<Narrow> {
         let (is_negative, sum) = self.sum.magnitude();
         let (_, squares) = self.squares.magnitude();
-        let Some(zeros) = limbs::zeros(&squares) else { return Some(Narrow::default()) };
+        let Some(zeros) = bigint::trailing_zeros(&squares) else { return Some(Narrow::default()) };
         // Of both sums the lowest bit counts at least one unit, of the squares one squared.
-        let skipped = limbs::zeros(&sum).unwrap_or(usize::MAX).min(zeros / 2);
-        let skipped = skipped.min(usize::try_from(MOST - LEAST).ok()?);
-        let [low, high] = limbs::without_lowest(&sum, skipped)?;
+        let skipped = bigint::trailing_zeros(&sum).unwrap_or(usize::MAX).min(zeros / 2);
+        let skipped = skipped.min(usize::try_from(MAX_EXPONENT - MIN_EXPONENT).ok()?);
+        let [low, high] = bigint::checked_shr(&sum, skipped)?;
         let size = u128::from(high) << 64 | u128::from(low);
         let sum = i128::try_from(size).ok()?;
         Narrow {
-            sum: Signed(if is_negative { -sum } else { sum }),
-            squares: limbs::without_lowest(&squares, 2 * skipped)?,
-            unit: Unit::of(LEAST + i32::try_from(skipped).ok()?)?,
+            sum: PackedI128(if is_negative { -sum } else { sum }),
+            squares: bigint::checked_shr(&squares, 2 * skipped)?,
+            unit: Unit::of(MIN_EXPONENT + i32::try_from(skipped).ok()?)?,
         }
-        .checked()
+        .if_it_fits()
     }
 
     fn variance(&self, n: u64) -> Quotient {
         let (_, sum) = self.sum.magnitude();
         let (_, mut squares) = self.squares.magnitude();
         squares.push(0);
-        limbs::multiply(&mut squares, n);
-        limbs::subtract_square(&mut squares, &sum);
-        limbs::through_pairs(&mut squares, 2 * LEAST, n)
+        bigint::multiply(&mut squares, n);
+        bigint::subtract_square(&mut squares, &sum);
+        bigint::divide_by_pairs(&mut squares, 2 * MIN_EXPONENT, n)
     }
 }
 
@@ -251,7 +251,7 @@ impl Sums {
         match self {
             Self::Narrow(narrow) => {
                 if narrow.add(mantissa, exponent).is_none() {
-                    self.widened(|wide| wide.add(mantissa, exponent));
+                    self.change_wide(|wide| wide.add(mantissa, exponent));
                 }
             }
             Self::Wide(wide) => wide.add(mantissa, exponent),
@@ -280,16 +280,16 @@ impl Sums {
         match (&mut *self, other) {
             (Self::Narrow(one), Self::Narrow(other)) => match in_few_bits(one, other) {
                 Some(sums) => *one = sums,
-                None => self.widened(|wide| wide.add_narrow(other, times)),
+                None => self.change_wide(|wide| wide.add_narrow(other, times)),
             },
-            (_, Self::Narrow(other)) => self.widened(|wide| wide.add_narrow(other, times)),
-            (_, Self::Wide(other)) => self.widened(|wide| wide.add_wide(other, times)),
+            (_, Self::Narrow(other)) => self.change_wide(|wide| wide.add_narrow(other, times)),
+            (_, Self::Wide(other)) => self.change_wide(|wide| wide.add_wide(other, times)),
         }
     }
 
     /// Changes the sums where they have digits for everything.
     #[cold]
-    fn widened(&mut self, change: impl FnOnce(&mut Wide)) {
+    fn change_wide(&mut self, change: impl FnOnce(&mut Wide)) {
         let mut wide = match std::mem::take(self) {
             Self::Narrow(narrow) => Box::new(Wide::of(&narrow)),
             Self::Wide(wide) => wide,
@@ -304,8 +304,8 @@ impl Sums {
                 out.push(0);
                 out.extend_from_slice(&narrow.unit.0.get().to_le_bytes());
                 out.extend_from_slice(&{ narrow.sum.0 }.to_le_bytes());
-                for limb in narrow.squares {
-                    out.extend_from_slice(&limb.to_le_bytes());
+                for word in narrow.squares {
+                    out.extend_from_slice(&word.to_le_bytes());
                 }
             }
             Self::Wide(wide) => {
@@ -320,13 +320,13 @@ impl Sums {
         match take(bytes)? {
             [0] => {
                 let unit = Unit(NonZeroU16::new(u16::from_le_bytes(take(bytes)?))?);
-                let sum = Signed(i128::from_le_bytes(take(bytes)?));
+                let sum = PackedI128(i128::from_le_bytes(take(bytes)?));
                 let mut squares = [0; 3];
-                for limb in &mut squares {
-                    *limb = u64::from_le_bytes(take(bytes)?);
+                for word in &mut squares {
+                    *word = u64::from_le_bytes(take(bytes)?);
                 }
-                let is_exponent = unit.exponent() <= MOST;
-                Narrow { sum, squares, unit }.checked().filter(|_| is_exponent).map(Self::Narrow)
+                let is_exponent = unit.exponent() <= MAX_EXPONENT;
+                Narrow { sum, squares, unit }.if_it_fits().filter(|_| is_exponent).map(Self::Narrow)
             }
             [1] => {
                 let (sum, squares) = (FloatDigits::decode(bytes)?, SquareDigits::decode(bytes)?);
@@ -338,61 +338,61 @@ impl Sums {
 }
 
 impl Aggregate for Variance {
-    type Part = Part;
+    type Partial = Partial;
 
     #[inline]
-    fn add(&self, part: &mut Part, input: &Input<'_>) {
+    fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         match input.value {
-            Value::Int(number) => part.sums.add(number, 0),
-            Value::Float(number) => match parts(number) {
-                Some((mantissa, exponent)) => part.sums.add(mantissa, exponent),
-                None => part.strange += 1,
+            Value::Int(number) => partial.sums.add(number, 0),
+            Value::Float(number) => match decompose(number) {
+                Some((mantissa, exponent)) => partial.sums.add(mantissa, exponent),
+                None => partial.non_finite += 1,
             },
             Value::Null | Value::Text(_) | Value::Time(_) => return,
         }
-        part.values += 1;
+        partial.values += 1;
     }
 
     /// What was read from bytes may be of any number, so it is added without a check.
-    fn merge(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_add(other.values);
-        part.strange = part.strange.wrapping_add(other.strange);
-        part.sums.merge(&other.sums);
+    fn merge(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.wrapping_add(other.values);
+        partial.non_finite = partial.non_finite.wrapping_add(other.non_finite);
+        partial.sums.merge(&other.sums);
     }
 
-    fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
-        let n = part.values;
+    fn emit_partial(&self, partial: &Partial, scope: &Scope<'_>) -> Cell {
+        let n = partial.values;
         if n < 2 {
             return Cell::Null;
         }
-        if part.strange > 0 {
+        if partial.non_finite > 0 {
             return Cell::Float(f64::NAN);
         }
-        let variance = match &part.sums {
+        let variance = match &partial.sums {
             Sums::Narrow(narrow) => narrow.variance(n),
             Sums::Wide(wide) => wide.variance(n),
         };
-        Cell::Float(if scope.ask.what == "std" { variance.root() } else { variance.rounded() })
+        Cell::Float(if scope.spec.function == "std" { variance.sqrt() } else { variance.rounded() })
     }
 
-    fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-        out.extend_from_slice(&part.values.to_le_bytes());
-        out.extend_from_slice(&part.strange.to_le_bytes());
-        part.sums.encode(out);
+    fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
+        out.extend_from_slice(&partial.values.to_le_bytes());
+        out.extend_from_slice(&partial.non_finite.to_le_bytes());
+        partial.sums.encode(out);
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
         let values = u64::from_le_bytes(take(bytes)?);
-        let strange = u64::from_le_bytes(take(bytes)?);
-        Some(Part { values, strange, sums: Sums::decode(bytes)? })
+        let non_finite = u64::from_le_bytes(take(bytes)?);
+        Some(Partial { values, non_finite, sums: Sums::decode(bytes)? })
     }
 }
 
 impl Invertible for Variance {
-    fn subtract(&self, part: &mut Part, other: &Part) {
-        part.values = part.values.wrapping_sub(other.values);
-        part.strange = part.strange.wrapping_sub(other.strange);
-        part.sums.subtract(&other.sums);
+    fn subtract(&self, partial: &mut Partial, other: &Partial) {
+        partial.values = partial.values.wrapping_sub(other.values);
+        partial.non_finite = partial.non_finite.wrapping_sub(other.non_finite);
+        partial.sums.subtract(&other.sums);
     }
 }
 
@@ -400,7 +400,7 @@ impl Invertible for Variance {
 mod tests {
     use super::*;
     use crate::ground::Kind;
-    use crate::windows::aggregate::harness::{self, Event, Held};
+    use crate::windows::aggregate::harness::{self, Event, TestValue};
     use num_bigint::BigInt;
     use proptest::prelude::*;
 
@@ -441,14 +441,14 @@ mod tests {
     }
 
     fn judge(events: &[&Event], scope: &Scope<'_>, said: &Cell) {
-        let mut strange = false;
+        let mut non_finite = false;
         let mut values = Vec::new();
         for event in events {
             match event.value {
-                Held::Int(number) => values.push(BigInt::from(number) << 1_074),
-                Held::Float(number) if number.is_finite() => values.push(whole(number)),
-                Held::Float(_) => {
-                    strange = true;
+                TestValue::Int(number) => values.push(BigInt::from(number) << 1_074),
+                TestValue::Float(number) if number.is_finite() => values.push(whole(number)),
+                TestValue::Float(_) => {
+                    non_finite = true;
                     values.push(BigInt::from(0));
                 }
                 _ => {}
@@ -456,7 +456,7 @@ mod tests {
         }
         match said {
             Cell::Null => assert!(values.len() < 2),
-            Cell::Float(said) if strange => assert!(said.is_nan()),
+            Cell::Float(said) if non_finite => assert!(said.is_nan()),
             Cell::Float(said) => {
                 assert!(values.len() >= 2);
                 assert!(is_variance(*said, &values), "{said:e} in {} of {events:?}", scope.seconds);
@@ -466,22 +466,22 @@ mod tests {
     }
 
     /// Within nine powers of ten, as what is measured mostly is.
-    fn usual() -> BoxedStrategy<Held> {
-        (0.001..1e6_f64).prop_map(Held::Float).boxed()
+    fn usual() -> BoxedStrategy<TestValue> {
+        (0.001..1e6_f64).prop_map(TestValue::Float).boxed()
     }
 
-    fn part_of(values: &[f64]) -> Part {
-        let mut part = Part::default();
+    fn partial_of(values: &[f64]) -> Partial {
+        let mut partial = Partial::default();
         for &value in values {
-            Variance.add(&mut part, &Event::of(Held::Float(value)).input());
+            Variance.add(&mut partial, &Event::of(TestValue::Float(value)).input());
         }
-        part
+        partial
     }
 
-    fn emit(part: &Part, what: &str) -> Cell {
-        let ask = harness::ask(what);
-        let scope = Scope { ask: &ask, kind: Kind::Float, seconds: 1.0, count: 0 };
-        Variance.emit_part(part, &scope)
+    fn emit(partial: &Partial, what: &str) -> Cell {
+        let spec = harness::spec(what);
+        let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 0 };
+        Variance.emit_partial(partial, &scope)
     }
 
     proptest! {
@@ -491,52 +491,52 @@ mod tests {
         fn the_variance_of_the_window_is_the_nearest_float(
             run in harness::runs(harness::numbers()),
         ) {
-            harness::check_by(&Variance, &harness::ask("var"), Kind::Float, &run, judge);
+            harness::check_by(&Variance, &harness::spec("var"), Kind::Float, &run, judge);
         }
 
         #[test]
         fn that_of_usual_values_is_too(run in harness::runs(usual())) {
-            harness::check_by(&Variance, &harness::ask("var"), Kind::Float, &run, judge);
+            harness::check_by(&Variance, &harness::spec("var"), Kind::Float, &run, judge);
         }
 
         #[test]
         fn that_of_whole_numbers_is_too(run in harness::runs(harness::ints())) {
-            harness::check_by(&Variance, &harness::ask("var"), Kind::Int, &run, judge);
+            harness::check_by(&Variance, &harness::spec("var"), Kind::Int, &run, judge);
         }
 
         #[test]
         fn usual_values_need_no_wide_sums(
             values in prop::collection::vec(0.001..1e6_f64, 1..300),
         ) {
-            prop_assert!(matches!(part_of(&values).sums, Sums::Narrow(_)));
+            prop_assert!(matches!(partial_of(&values).sums, Sums::Narrow(_)));
         }
 
         #[test]
         fn the_deviation_is_the_root_of_the_variance(
             values in prop::collection::vec(-1e6..1e6_f64, 2..30),
         ) {
-            let part = part_of(&values);
-            let Cell::Float(variance) = emit(&part, "var") else { panic!("no variance") };
-            prop_assert_eq!(emit(&part, "std"), Cell::Float(variance.sqrt()));
+            let partial = partial_of(&values);
+            let Cell::Float(variance) = emit(&partial, "var") else { panic!("no variance") };
+            prop_assert_eq!(emit(&partial, "std"), Cell::Float(variance.sqrt()));
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
-            harness::check_bytes(&Variance, &harness::ask("std"), &bytes);
+            harness::check_bytes(&Variance, &harness::spec("std"), &bytes);
         }
 
         #[test]
         fn no_damage_makes_it_stop(run in harness::runs(harness::numbers()), at: usize, to: u8) {
-            harness::check_damage(&Variance, &harness::ask("std"), &run, at, to);
+            harness::check_damage(&Variance, &harness::spec("std"), &run, at, to);
         }
     }
 
     #[test]
     fn an_outlier_that_left_leaves_no_wide_sums_behind() {
-        let mut all = part_of(&[0.1, 0.2, 0.7]);
+        let mut all = partial_of(&[0.1, 0.2, 0.7]);
         let wanted = emit(&all, "var");
         for outlier in [1e300, 1e-300, f64::NAN] {
-            let other = part_of(&[outlier, 5.0]);
+            let other = partial_of(&[outlier, 5.0]);
             Variance.merge(&mut all, &other);
             Variance.subtract(&mut all, &other);
             assert!(matches!(all.sums, Sums::Narrow(_)));
@@ -547,28 +547,28 @@ mod tests {
     #[test]
     fn deviations_whose_squares_are_no_floats_are_there() {
         for size in [1e-300, 1e300] {
-            let part = part_of(&[-size, size]);
-            let Cell::Float(deviation) = emit(&part, "std") else { panic!("no deviation") };
+            let partial = partial_of(&[-size, size]);
+            let Cell::Float(deviation) = emit(&partial, "std") else { panic!("no deviation") };
             assert!((deviation / size - 2_f64.sqrt()).abs() < 1e-15, "{deviation:e}");
         }
-        assert_eq!(emit(&part_of(&[-1e300, 1e300]), "var"), Cell::Float(f64::INFINITY));
+        assert_eq!(emit(&partial_of(&[-1e300, 1e300]), "var"), Cell::Float(f64::INFINITY));
     }
 
     #[test]
     fn very_many_values_have_a_variance_too() {
         // 2^60 times 0.1 and as often 0.3: the variance is next to 0.01.
-        let mut part = part_of(&[0.1, 0.3]);
+        let mut partial = partial_of(&[0.1, 0.3]);
         for _ in 0..60 {
-            let half = part.clone();
-            Variance.merge(&mut part, &half);
+            let half = partial.clone();
+            Variance.merge(&mut partial, &half);
         }
-        let Cell::Float(variance) = emit(&part, "var") else { panic!("no variance") };
+        let Cell::Float(variance) = emit(&partial, "var") else { panic!("no variance") };
         assert!((variance - 0.01).abs() < 1e-17, "{variance}");
     }
 
     #[test]
-    fn a_part_has_the_stated_size() {
-        assert_eq!(size_of::<Part>(), 64);
+    fn a_partial_has_the_documented_size() {
+        assert_eq!(size_of::<Partial>(), 64);
         assert!(size_of::<Wide>() <= 1_700);
     }
 }

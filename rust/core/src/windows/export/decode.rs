@@ -1,15 +1,15 @@
 //! Bytes and rows to deltas.
 
-use super::agree::{Shape, kind_by, kind_of};
+use super::compatibility::{ExportHeader, kind_by, kind_of};
 use super::{
-    COUNTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC, MOST_LINES, NEWEST,
-    NULL_KEY, OLDEST, OTHER_KEYS, PAST, REJECTED, SINCE_START, Seen, Typed, VERSION,
+    COUNTED, EVICTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC, MAX_LINES,
+    NEWEST, NULL_KEY, OLDEST, OTHER_KEYS, REJECTED, SINCE_START, SeenKind, TypedField, VERSION,
 };
 use crate::ground::{Counters, Kind, MAX_TIME, Panes, Reason, Value};
-use crate::windows::bytes::{get, get_signed, get_text, take};
-use crate::windows::composite;
-use crate::windows::delta::{Delta, Entry, Past, Reach};
+use crate::windows::delta::{Delta, Entry, Evicted, TimeBounds};
+use crate::windows::key_encoding;
 use crate::windows::keys::{KeyBytes, Seed};
+use crate::windows::varint::{get_signed, get_text, get_varint, take};
 
 impl Layout {
     /// Reads what was written and adds up: a delta for a state of this layout.
@@ -17,17 +17,17 @@ impl Layout {
         let mut rest = bytes;
         let mut importer = self.importer_of(&mut rest, bytes.len(), seed)?;
         let body = importer.body(&mut rest).filter(|()| rest.is_empty());
-        body.and_then(|()| importer.finish()).ok_or(ImportError::Broken(bytes.len() - rest.len()))
+        body.and_then(|()| importer.finish()).ok_or(ImportError::Damaged(bytes.len() - rest.len()))
     }
 
-    /// Reads a head; what is in the panes comes entry by entry.
-    pub(crate) fn importer(&self, head: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
-        let mut rest = head;
-        let importer = self.importer_of(&mut rest, head.len(), seed)?;
+    /// Reads a header; what is in the panes comes entry by entry.
+    pub(crate) fn importer(&self, header: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
+        let mut rest = header;
+        let importer = self.importer_of(&mut rest, header.len(), seed)?;
         if rest.is_empty() {
             Ok(importer)
         } else {
-            Err(ImportError::Broken(head.len() - rest.len()))
+            Err(ImportError::Damaged(header.len() - rest.len()))
         }
     }
 
@@ -38,27 +38,27 @@ impl Layout {
         seed: &Seed,
     ) -> Result<Importer, ImportError> {
         if take(bytes) != Some(MAGIC) {
-            return Err(ImportError::Foreign);
+            return Err(ImportError::NotAnExport);
         }
         match byte(bytes) {
             Some(VERSION) => {}
             Some(version) => return Err(ImportError::Version(version)),
-            None => return Err(ImportError::Foreign),
+            None => return Err(ImportError::NotAnExport),
         }
-        let shape = Shape::read(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
-        let (keys, values) = self.agree(&shape)?;
+        let header = ExportHeader::read(bytes).ok_or(ImportError::Damaged(len - bytes.len()))?;
+        let (keys, values) = self.check_compatible(&header)?;
         let mut importer = Importer {
             delta: Delta::new(0, self.plan.columns()),
             panes: self.panes,
-            places: self.places(&shape.columns)?,
+            places: self.places(&header.columns)?,
             keys,
             values,
             seed: seed.clone(),
             room: Vec::new(),
         };
-        importer.head(bytes).ok_or(ImportError::Broken(len - bytes.len()))?;
-        if self.since_start && importer.delta.past.is_some_and(|past| !past.since_start) {
-            return Err(ImportError::Differs(
+        importer.header(bytes).ok_or(ImportError::Damaged(len - bytes.len()))?;
+        if self.since_start && importer.delta.evicted.is_some_and(|evicted| !evicted.since_start) {
+            return Err(ImportError::Incompatible(
                 "the export holds what its window held and this window is about everything since \
                  the start; let that window have a length since the start too"
                     .to_owned(),
@@ -75,8 +75,8 @@ pub(crate) struct Importer {
     panes: Option<Panes>,
     /// Where the columns of the export are in the plan.
     places: Vec<usize>,
-    keys: Vec<Seen>,
-    values: Vec<Seen>,
+    keys: Vec<SeenKind>,
+    values: Vec<SeenKind>,
     seed: Seed,
     /// Room for keys of several fields.
     room: Vec<u8>,
@@ -90,7 +90,7 @@ impl Importer {
         start: i64,
         key: Option<&[Value<'_>]>,
         count: i64,
-        parts: &[&[u8]],
+        partials: &[&[u8]],
     ) -> Option<()> {
         let pane = match self.panes {
             None => 0,
@@ -98,7 +98,7 @@ impl Importer {
                 .filter(|&pane| panes.end(pane.saturating_sub(1)) == start)?,
         };
         let count = u32::try_from(count).ok().filter(|&count| count > 0)?;
-        if parts.len() != self.places.len() {
+        if partials.len() != self.places.len() {
             return None;
         }
         let key = match key {
@@ -109,8 +109,8 @@ impl Importer {
         let place = if place.is_some() { self.delta.panes.len() - 1 } else { self.pane(pane)? };
         let entry = self.delta.entries.len();
         self.delta.entries.push(Entry { pane: place, key, count });
-        for (&column, &part) in self.places.iter().zip(parts) {
-            let mut bytes = part;
+        for (&column, &partial) in self.places.iter().zip(partials) {
+            let mut bytes = partial;
             self.delta.columns.get_mut(column)?.decode(entry, &mut bytes)?;
             if !bytes.is_empty() {
                 return None;
@@ -119,8 +119,8 @@ impl Importer {
         Some(())
     }
 
-    /// Which parts a row has: as many as the export has columns of aggregates.
-    pub(crate) fn parts(&self) -> usize {
+    /// Which partials a row has: as many as the export has columns of aggregates.
+    pub(crate) fn partial_count(&self) -> usize {
         self.places.len()
     }
 
@@ -129,16 +129,16 @@ impl Importer {
         let Self { mut delta, keys, values, .. } = self;
         let counted = delta.entries.iter().map(|entry| u64::from(entry.count)).sum();
         let mut lines = Counters::of_counted(counted);
-        for (_, lost) in &delta.lost {
-            lines.add(lost);
+        for (_, skipped) in &delta.skipped {
+            lines.add(skipped);
         }
         delta.lines = lines;
-        (lines.fed <= MOST_LINES).then_some(Imported { delta, keys, values })
+        (lines.fed <= MAX_LINES).then_some(Imported { delta, keys, values })
     }
 
     /// Which key values are; these have to be of the kinds that were told.
     fn key(&mut self, values: &[Value<'_>]) -> Option<u32> {
-        let fits = |value: &Value<'_>, kind: &Seen| match value {
+        let fits = |value: &Value<'_>, kind: &SeenKind| match value {
             Value::Null => true,
             Value::Text(_) => kind_of(*kind).0 == Kind::Text,
             Value::Int(_) => kind_of(*kind).0 == Kind::Int,
@@ -151,7 +151,7 @@ impl Importer {
             return None;
         }
         let Self { delta, seed, room, .. } = self;
-        Some(delta.keys.number(composite::stored(&mut &*values, values.len(), room), seed))
+        Some(delta.keys.number(key_encoding::encode(&mut &*values, values.len(), room), seed))
     }
 
     fn other(&mut self) -> u32 {
@@ -173,38 +173,41 @@ impl Importer {
         (first..=last).contains(&pane).then_some(pane)
     }
 
-    /// Reads what a head says besides the shape.
-    fn head(&mut self, bytes: &mut &[u8]) -> Option<()> {
-        self.delta.source = usize::try_from(get(bytes)?).ok()?;
+    /// Reads what a header says besides the header.
+    fn header(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        self.delta.source = usize::try_from(get_varint(bytes)?).ok()?;
         let flags = byte(bytes)?;
-        if flags >= 2 * SINCE_START || (flags & PAST == 0 && flags >= PAST) {
+        if flags >= 2 * SINCE_START || (flags & EVICTED == 0 && flags >= EVICTED) {
             return None;
         }
         let mut next =
             |flag| if flags & flag == 0 { Some(None) } else { get_signed(bytes).map(Some) };
         let (oldest, newest) = (next(OLDEST)?, next(NEWEST)?);
-        let (whole_from, first) = (next(PAST)?, next(FIRST)?);
+        let (complete_from, first) = (next(EVICTED)?, next(FIRST)?);
         let is_time = |time: i64| (-MAX_TIME..=MAX_TIME).contains(&time);
         if ![oldest, newest].into_iter().flatten().all(is_time) {
             return None;
         }
-        for pane in [whole_from, first].into_iter().flatten() {
+        for pane in [complete_from, first].into_iter().flatten() {
             self.checked(pane)?;
         }
         let since_start = flags & SINCE_START != 0;
-        self.delta.lost = lost(bytes, |pane| self.checked(pane))?;
-        self.delta.reach = Reach::new(oldest, newest);
-        self.delta.past = whole_from.map(|whole_from| Past { whole_from, first, since_start });
+        self.delta.skipped = skipped(bytes, |pane| self.checked(pane))?;
+        self.delta.time_bounds = TimeBounds::new(oldest, newest);
+        self.delta.evicted =
+            complete_from.map(|complete_from| Evicted { complete_from, first, since_start });
         Some(())
     }
 
     fn body(&mut self, bytes: &mut &[u8]) -> Option<()> {
         let keys = self.dictionary(bytes)?;
         let mut before: Option<i64> = None;
-        for _ in 0..get(bytes)? {
+        for _ in 0..get_varint(bytes)? {
             let pane = match before {
                 None => get_signed(bytes)?,
-                Some(before) => before.checked_add_unsigned(get(bytes).filter(|&gap| gap > 0)?)?,
+                Some(before) => {
+                    before.checked_add_unsigned(get_varint(bytes).filter(|&gap| gap > 0)?)?
+                }
             };
             before = Some(pane);
             let pane = self.pane(pane)?;
@@ -218,7 +221,7 @@ impl Importer {
         let flags = byte(bytes).filter(|&flags| flags <= NULL_KEY | OTHER_KEYS)?;
         let mut keys = Vec::new();
         let mut before: KeyBytes<'_> = None;
-        for _ in 0..get(bytes)? {
+        for _ in 0..get_varint(bytes)? {
             let key = get_text(bytes)?;
             if before.is_some_and(|before| before >= key) {
                 return None;
@@ -237,11 +240,11 @@ impl Importer {
 
     fn entries(&mut self, pane: usize, keys: &[u32], bytes: &mut &[u8]) -> Option<()> {
         let first = self.delta.entries.len();
-        let count = get(bytes).filter(|&count| count > 0)?;
+        let count = get_varint(bytes).filter(|&count| count > 0)?;
         let mut last: Option<(u64, u32)> = None;
         for _ in 0..count {
-            let gap = get(bytes)?;
-            let count = u32::try_from(get(bytes)?).ok().filter(|&count| count > 0)?;
+            let gap = get_varint(bytes)?;
+            let count = u32::try_from(get_varint(bytes)?).ok().filter(|&count| count > 0)?;
             let place = last.map_or(Some(gap), |(place, _)| place.checked_add(gap))?;
             // What fits into one entry is in one.
             if last.is_some_and(|(before, sum)| before == place && sum.checked_add(count).is_some())
@@ -262,7 +265,7 @@ impl Importer {
     }
 }
 
-impl Shape {
+impl ExportHeader {
     fn read(bytes: &mut &[u8]) -> Option<Self> {
         let panes = match byte(bytes)? {
             0 => None,
@@ -271,7 +274,7 @@ impl Shape {
         };
         let (keys, values) = (fields(bytes)?, fields(bytes)?);
         let mut columns = Vec::new();
-        for _ in 0..get(bytes)? {
+        for _ in 0..get_varint(bytes)? {
             columns.push(name(bytes)?);
         }
         Some(Self { panes, keys, values, columns })
@@ -286,30 +289,30 @@ fn name(bytes: &mut &[u8]) -> Option<String> {
     str::from_utf8(get_text(bytes)?).ok().map(str::to_owned)
 }
 
-fn fields(bytes: &mut &[u8]) -> Option<Vec<Typed>> {
+fn fields(bytes: &mut &[u8]) -> Option<Vec<TypedField>> {
     let mut fields = Vec::new();
-    for _ in 0..get(bytes)? {
-        fields.push(Typed { name: name(bytes)?, kind: kind_by(byte(bytes)?)? });
+    for _ in 0..get_varint(bytes)? {
+        fields.push(TypedField { name: name(bytes)?, kind: kind_by(byte(bytes)?)? });
     }
     Some(fields)
 }
 
-fn lost(
+fn skipped(
     bytes: &mut &[u8],
     checked: impl Fn(i64) -> Option<i64>,
 ) -> Option<Vec<(Option<i64>, Counters)>> {
-    let mut lost = Vec::new();
+    let mut skipped = Vec::new();
     let mut fed = 0_u64;
-    for _ in 0..get(bytes)? {
+    for _ in 0..get_varint(bytes)? {
         let pane = match byte(bytes)? {
             0 => None,
             1 => Some(checked(get_signed(bytes)?)?),
             _ => return None,
         };
         let mut lines = Counters::default();
-        for _ in 0..get(bytes)? {
-            let (what, count) = (byte(bytes)?, get(bytes)?);
-            fed = fed.checked_add(count).filter(|&fed| fed <= MOST_LINES)?;
+        for _ in 0..get_varint(bytes)? {
+            let (what, count) = (byte(bytes)?, get_varint(bytes)?);
+            fed = fed.checked_add(count).filter(|&fed| fed <= MAX_LINES)?;
             lines.fed += count;
             match what {
                 COUNTED => lines.counted += count,
@@ -321,7 +324,7 @@ fn lost(
                 }
             }
         }
-        lost.push((pane, lines));
+        skipped.push((pane, lines));
     }
-    Some(lost)
+    Some(skipped)
 }

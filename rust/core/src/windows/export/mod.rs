@@ -48,7 +48,7 @@
 //! once, and once more where its count is beyond 32 bits. How a part is written is told where its
 //! aggregate is.
 
-mod agree;
+mod compatibility;
 mod decode;
 mod encode;
 mod order;
@@ -56,7 +56,7 @@ mod rows;
 
 use std::fmt;
 
-pub(crate) use agree::agreed;
+pub(crate) use compatibility::merged_kind;
 
 use super::aggregate::Plan;
 use super::delta::Delta;
@@ -68,11 +68,11 @@ const MAGIC: [u8; 4] = *b"tlrc";
 pub(crate) const VERSION: u8 = 1;
 
 /// More lines than this no log has; their sum fits.
-const MOST_LINES: u64 = 1 << 53;
+const MAX_LINES: u64 = 1 << 53;
 
 const OLDEST: u8 = 1;
 const NEWEST: u8 = 2;
-const PAST: u8 = 4;
+const EVICTED: u8 = 4;
 const FIRST: u8 = 8;
 const SINCE_START: u8 = 16;
 
@@ -86,15 +86,15 @@ const FILTERED: u8 = 2;
 const REJECTED: u8 = 16;
 
 /// What values are, and whether text is given as it stands; nothing as long as there was none.
-pub type Seen = Option<(Kind, bool)>;
+pub type SeenKind = Option<(Kind, bool)>;
 
 /// A field and what its values are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typed {
+pub struct TypedField {
     /// Its name.
     pub name: String,
     /// What its values are.
-    pub kind: Seen,
+    pub kind: SeenKind,
 }
 
 /// What deltas have in common that can be added to one state.
@@ -105,9 +105,9 @@ pub struct Layout {
     /// What is asked of each key.
     pub plan: Plan,
     /// The fields of keys.
-    pub keys: Vec<Typed>,
+    pub keys: Vec<TypedField>,
     /// What the values of the plan's fields are.
-    pub values: Vec<Seen>,
+    pub values: Vec<SeenKind>,
     /// Whether answers are wanted about everything since the start.
     pub since_start: bool,
 }
@@ -118,40 +118,42 @@ pub struct Imported {
     /// The delta.
     pub delta: Delta,
     /// What the fields of keys are.
-    pub keys: Vec<Seen>,
+    pub keys: Vec<SeenKind>,
     /// What the values of the plan's fields are.
-    pub values: Vec<Seen>,
+    pub values: Vec<SeenKind>,
 }
 
 /// Why something cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportError {
     /// It is no export.
-    Foreign,
+    NotAnExport,
     /// It is of a version of the format that is not known here.
     Version(u8),
     /// It ends too early or means nothing from this byte on.
-    Broken(usize),
+    Damaged(usize),
     /// It is a table in which this row means nothing.
-    Row(usize),
+    DamagedRow(usize),
     /// It is of a window of another shape: what differs, and what to do.
-    Differs(String),
+    Incompatible(String),
 }
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Foreign => f.write_str("no export of a window"),
+            Self::NotAnExport => f.write_str("no export of a window"),
             Self::Version(version) => write!(
                 f,
                 "the export is of version {version} of the format, and version {VERSION} is read \
                  here; use the same version of tailrace for both"
             ),
-            Self::Broken(byte) => {
+            Self::Damaged(byte) => {
                 write!(f, "the export is damaged at byte {byte}; export the window again")
             }
-            Self::Row(row) => write!(f, "the export is damaged in row {row}; export it again"),
-            Self::Differs(what) => f.write_str(what),
+            Self::DamagedRow(row) => {
+                write!(f, "the export is damaged in row {row}; export it again")
+            }
+            Self::Incompatible(what) => f.write_str(what),
         }
     }
 }

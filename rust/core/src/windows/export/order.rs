@@ -2,20 +2,20 @@
 
 use super::{NULL_KEY, OTHER_KEYS};
 use crate::windows::aggregate::Column;
-use crate::windows::bytes::{put, put_text};
 use crate::windows::delta::Delta;
-use crate::windows::keys::id_of;
+use crate::windows::keys::index32;
 use crate::windows::rank::by_key;
+use crate::windows::varint::{put_text, put_varint};
 
 /// The keys of a delta in order.
-pub(super) struct Ranked {
+pub(super) struct SortedKeys {
     /// Numbers in the dictionary.
     pub(super) ids: Vec<u32>,
     /// Places among these, by number.
     ranks: Vec<u32>,
 }
 
-impl Ranked {
+impl SortedKeys {
     pub(super) fn new(delta: &Delta) -> Self {
         let mut ids: Vec<u32> = (0..).take(delta.keys.len()).collect();
         let is_other = |id: u32| delta.other == Some(id);
@@ -35,7 +35,7 @@ impl Ranked {
         let other = u8::from(delta.other.is_some());
         let null = u8::from(self.ids.len() > texts.len() + usize::from(other));
         out.push(null * NULL_KEY + other * OTHER_KEYS);
-        put(out, texts.len() as u64);
+        put_varint(out, texts.len() as u64);
         for text in texts {
             put_text(out, text);
         }
@@ -43,10 +43,10 @@ impl Ranked {
 }
 
 /// The entries of a delta by pane and key.
-pub(super) struct Sorted {
+pub(super) struct SortedEntries {
     /// Numbers of panes, ascending.
     pub(super) panes: Vec<i64>,
-    pub(super) entries: Vec<Ranks>,
+    pub(super) entries: Vec<SortedEntry>,
     /// Which entry of the delta each is.
     places: Vec<u32>,
     /// The parts of each, where several entries of the delta are one.
@@ -55,14 +55,14 @@ pub(super) struct Sorted {
 
 /// An entry by the places of its pane and key in their order.
 #[derive(Clone, Copy)]
-pub(super) struct Ranks {
+pub(super) struct SortedEntry {
     pub(super) pane: u32,
     pub(super) key: u32,
     pub(super) count: u32,
 }
 
-impl Sorted {
-    pub(super) fn new(delta: &Delta, keys: &Ranked) -> Self {
+impl SortedEntries {
+    pub(super) fn new(delta: &Delta, keys: &SortedKeys) -> Self {
         let mut panes = delta.panes.clone();
         panes.sort_unstable();
         panes.dedup();
@@ -74,11 +74,11 @@ impl Sorted {
         let places = sorted(&places, keys.ids.len(), |place| of_key(place) as usize);
         let places = sorted(&places, panes.len(), of_pane);
 
-        let mut entries: Vec<Ranks> = Vec::with_capacity(places.len());
+        let mut entries: Vec<SortedEntry> = Vec::with_capacity(places.len());
         let mut pairs = Vec::with_capacity(places.len());
         let mut first = 0;
         for &place in &places {
-            let (pane, key) = (id_of(of_pane(place)), of_key(place));
+            let (pane, key) = (index32(of_pane(place)), of_key(place));
             let count = delta.entries[place as usize].count;
             let same = entries.last_mut().filter(|last| (last.pane, last.key) == (pane, key));
             if let Some(last) = same {
@@ -87,11 +87,11 @@ impl Sorted {
                 last.count = u32::try_from(sum).unwrap_or(u32::MAX);
                 let over = u32::try_from(sum - u64::from(last.count)).unwrap_or(u32::MAX);
                 if over > 0 {
-                    entries.push(Ranks { pane, key, count: over });
+                    entries.push(SortedEntry { pane, key, count: over });
                 }
             } else {
-                first = id_of(entries.len());
-                entries.push(Ranks { pane, key, count });
+                first = index32(entries.len());
+                entries.push(SortedEntry { pane, key, count });
             }
             pairs.push((first, place));
         }
@@ -109,7 +109,7 @@ impl Sorted {
     }
 
     /// The entries of each pane.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &[Ranks]> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[SortedEntry]> {
         self.entries.chunk_by(|one, other| one.pane == other.pane)
     }
 
@@ -118,7 +118,7 @@ impl Sorted {
     }
 
     /// Where the part of an entry stands in these columns.
-    pub(super) fn part(&self, entry: usize) -> usize {
+    pub(super) fn partial_at(&self, entry: usize) -> usize {
         if self.merged.is_some() { entry } else { self.places[entry] as usize }
     }
 }

@@ -1,46 +1,47 @@
 //! Deltas to tables.
 
-use super::agree::kind_of;
-use super::order::{Ranked, Ranks, Sorted};
-use super::{Layout, Typed};
+use super::compatibility::kind_of;
+use super::order::{SortedEntries, SortedEntry, SortedKeys};
+use super::{Layout, TypedField};
 use crate::ground::{Bits, Column, Kind, Rows, Values};
-use crate::windows::answer::Builder;
-use crate::windows::composite;
 use crate::windows::delta::Delta;
+use crate::windows::key_encoding;
+use crate::windows::snapshot::ColumnBuilder;
 
 impl Layout {
     /// A delta as a table: where each pane begins, the fields of the key, the count, and for each
     /// column of the plan a part; last, where there are such rows, whether they are of the keys
     /// that there was no room for. Nothing where the parts of a column are longer than 31 bits tell.
     pub(crate) fn rows(&self, delta: &Delta) -> Option<Rows> {
-        let keys = Ranked::new(delta);
-        let sorted = Sorted::new(delta, &keys);
+        let keys = SortedKeys::new(delta);
+        let sorted = SortedEntries::new(delta, &keys);
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();
-        let builder = |key: &Typed| {
+        let builder = |key: &TypedField| {
             let (kind, raw) = kind_of(key.kind);
-            Builder::new(kind, false, raw)
+            ColumnBuilder::new(kind, false, raw)
         };
-        let mut cells: Vec<Builder> = self.keys.iter().map(builder).collect();
+        let mut cells: Vec<ColumnBuilder> = self.keys.iter().map(builder).collect();
         for entry in &sorted.entries {
             let key = delta.keys.key(keys.ids[entry.key as usize]);
-            composite::cells(key, &kinds, |place, cell| cells[place].push(cell));
+            key_encoding::decode(key, &kinds, |place, cell| cells[place].push(cell));
         }
-        let start = |entry: &Ranks| {
+        let start = |entry: &SortedEntry| {
             let pane = sorted.panes[entry.pane as usize];
             self.panes.map_or(0, |panes| panes.end(pane.saturating_sub(1)))
         };
         let times = sorted.entries.iter().map(start).collect();
         let counts = sorted.entries.iter().map(|entry| entry.count.into()).collect();
-        let is_other = |entry: &Ranks| i64::from(delta.other == Some(keys.ids[entry.key as usize]));
+        let is_other =
+            |entry: &SortedEntry| i64::from(delta.other == Some(keys.ids[entry.key as usize]));
         let rows = sorted.entries.len();
         let full = |values| Column { valid: Bits { len: rows, ..Bits::default() }, values };
         let mut columns = vec![full(Values::Time(times))];
-        columns.extend(cells.into_iter().map(Builder::finish));
+        columns.extend(cells.into_iter().map(ColumnBuilder::finish));
         columns.push(full(Values::Int(counts)));
         for column in sorted.columns(delta) {
             let (mut offsets, mut data) = (vec![0], Vec::new());
             for place in 0..rows {
-                column.encode(sorted.part(place), &mut data);
+                column.encode(sorted.partial_at(place), &mut data);
                 offsets.push(i32::try_from(data.len()).ok()?);
             }
             columns.push(full(Values::Bytes { offsets, data }));

@@ -22,7 +22,7 @@ impl Seed {
 
     /// Half of a hash, which is what is stored of one.
     #[inline]
-    pub(crate) fn half(&self, key: KeyBytes<'_>) -> u32 {
+    pub(crate) fn short_hash(&self, key: KeyBytes<'_>) -> u32 {
         // Of a product the upper half is the better one.
         u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
     }
@@ -44,7 +44,7 @@ impl Seed {
 
 /// Half a hash as tables take it: these look at its lowest bits and at its highest.
 #[inline]
-pub(super) fn whole(half: u32) -> u64 {
+pub(super) fn full_hash(half: u32) -> u64 {
     u64::from(half) << 32 | u64::from(half)
 }
 

@@ -2,9 +2,9 @@
 
 use hashbrown::HashTable;
 
-use super::seed::whole;
-use super::text::Text;
-use super::{Dictionary, KeyBytes, grow, id_of};
+use super::arena::Arena;
+use super::seed::full_hash;
+use super::{Dictionary, KeyBytes, grow, index32};
 
 /// The keys of all panes. Each entry of a pane holds its key once; a key that nothing holds is
 /// forgotten and its number given to the next new one.
@@ -15,7 +15,7 @@ pub(crate) struct KeyTable {
     /// Of each slot. Panes ask for these alone, and so many more of them stay in a cache.
     uses: Vec<Use>,
     free: Vec<u32>,
-    text: Text,
+    text: Arena,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl KeyTable {
     /// The table's number for a dictionary's key, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
-        self.index.find(whole(hash), |&id| self.is(id, hash, key)).copied()
+        self.index.find(full_hash(hash), |&id| self.is(id, hash, key)).copied()
     }
 
     fn is(&self, id: u32, hash: u32, key: KeyBytes<'_>) -> bool {
@@ -63,7 +63,7 @@ impl KeyTable {
     ///
     /// What a look waits for is memory. Here no look waits for the one before.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
-        let first = |(hash, _)| self.index.find(whole(hash), |_| true).copied();
+        let first = |(hash, _)| self.index.find(full_hash(hash), |_| true).copied();
         let mut numbers: Vec<u32> =
             dictionary.all().map(|key| first(key).unwrap_or(u32::MAX)).collect();
         for (number, (hash, _)) in numbers.iter_mut().zip(dictionary.all()) {
@@ -89,12 +89,14 @@ impl KeyTable {
         let slot = match key {
             None => Slot { hash, len: NULL, at: 0 },
             // No line and no text of a program has so many bytes.
-            Some(key) => Slot { hash, len: id_of(key.len()).min(NONE - 1), at: self.text.put(key) },
+            Some(key) => {
+                Slot { hash, len: index32(key.len()).min(NONE - 1), at: self.text.put(key) }
+            }
         };
         let id = self.add(slot, 0);
         self.make_room();
         let Self { index, slots, .. } = self;
-        index.insert_unique(whole(hash), id, |&id| whole(slots[id as usize].hash));
+        index.insert_unique(full_hash(hash), id, |&id| full_hash(slots[id as usize].hash));
         id
     }
 
@@ -106,7 +108,7 @@ impl KeyTable {
             return;
         }
         let mut fresh = HashTable::with_capacity(most);
-        let hash = |&id: &u32| whole(slots[id as usize].hash);
+        let hash = |&id: &u32| full_hash(slots[id as usize].hash);
         for id in index.iter() {
             fresh.insert_unique(hash(id), *id, hash);
         }
@@ -129,7 +131,7 @@ impl KeyTable {
         self.slots.push(slot);
         grow(&mut self.uses, 1);
         self.uses.push(new);
-        id_of(self.slots.len() - 1)
+        index32(self.slots.len() - 1)
     }
 
     pub(crate) fn hold(&mut self, id: u32) {
@@ -155,7 +157,7 @@ impl KeyTable {
             return false;
         }
         let slot = &mut self.slots[id as usize];
-        if let Ok(entry) = self.index.find_entry(whole(slot.hash), |&known| known == id) {
+        if let Ok(entry) = self.index.find_entry(full_hash(slot.hash), |&known| known == id) {
             entry.remove();
         }
         if slot.len < NONE {
@@ -163,7 +165,7 @@ impl KeyTable {
         }
         slot.len = NONE;
         self.free.push(id);
-        if self.text.is_loose() {
+        if self.text.is_fragmented() {
             self.pack();
         }
         true
@@ -171,7 +173,7 @@ impl KeyTable {
 
     /// Puts the text of all keys together.
     fn pack(&mut self) {
-        let mut text = Text::default();
+        let mut text = Arena::default();
         text.words.reserve(self.text.words.len() - self.text.unused);
         for slot in self.slots.iter_mut().filter(|slot| slot.len < NONE) {
             slot.at = self.text.get(slot.at, slot.len).map_or(0, |key| text.put(key));
@@ -197,7 +199,7 @@ impl KeyTable {
 #[cfg(test)]
 mod tests {
     use super::super::Seed;
-    use super::super::text::WORD;
+    use super::super::arena::WORD;
     use super::*;
     use proptest::prelude::*;
 

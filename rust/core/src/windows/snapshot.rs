@@ -1,7 +1,7 @@
 //! What is answered: ranked rows as columns.
 
 use super::aggregate::About;
-use super::composite;
+use super::key_encoding;
 use super::keys::KeyTable;
 use super::pane::Pane;
 use super::rank::{Order, Ranker, Ranking};
@@ -16,7 +16,7 @@ const OTHER: &[u8] = b"(other)";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Which of the lengths it is of, by place.
-    pub back: usize,
+    pub lookback: usize,
     /// Where the window begins, in microseconds since the epoch; the oldest time without one.
     pub start: Option<i64>,
     /// Where it ends; the newest time without a window.
@@ -25,13 +25,13 @@ pub struct Snapshot {
     pub keys: usize,
     /// How many events it holds.
     pub total: u64,
-    /// The first keys in order: the fields of the key, then what was asked of it, then rank and
-    /// how far up it has come, where that was asked. Behind them stands the row of the keys that
+    /// The first keys in order: the fields of the key, then what was builder of it, then rank and
+    /// how far up it has come, where that was builder. Behind them stands the row of the keys that
     /// there was no room for.
     pub rows: Rows,
     /// How many events that row is of, where there is one.
     pub other: Option<u64>,
-    /// Where it was asked how keys moved, those that were rows of the last answer and are not of
+    /// Where it was builder how keys moved, those that were rows of the last answer and are not of
     /// this one.
     pub dropped: Option<Rows>,
     /// Where all lines up to the end of the window went.
@@ -52,17 +52,17 @@ pub struct ClosedPane<T> {
 }
 
 /// What an answer is made by.
-pub(super) struct Asked<'a> {
+pub(super) struct SnapshotBuilder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) keys: &'a KeyTable,
     /// Where the window begins and ends.
     pub(super) bounds: (Option<i64>, Option<i64>),
 }
 
-impl Asked<'_> {
+impl SnapshotBuilder<'_> {
     pub(super) fn answer(
         &self,
-        back: usize,
+        lookback: usize,
         totals: &Totals,
         other: Option<u32>,
         mut ranking: Option<&mut Ranking>,
@@ -97,7 +97,7 @@ impl Asked<'_> {
             rows.columns.extend(ranks(ids.len(), other.is_some(), rank_changes));
         }
         Snapshot {
-            back,
+            lookback,
             start,
             end,
             keys: totals.keys() - usize::from(other.is_some()),
@@ -109,7 +109,7 @@ impl Asked<'_> {
         }
     }
 
-    /// What was asked of the keys of a pane, in their order.
+    /// What was builder of the keys of a pane, in their order.
     pub(super) fn pane(&self, pane: &Pane, other: Option<u32>) -> Rows {
         let mut totals = Totals::new(&self.settings.plan, true);
         totals.enter(pane.entries().iter().copied(), pane.columns(), 0, None);
@@ -121,7 +121,7 @@ impl Asked<'_> {
         self.rows(&ranker.top(None), except, |place, id| cell(place, id, totals.count(id)))
     }
 
-    /// What there is to say of a key, to what was asked at a place.
+    /// What there is to say of a key, to what was builder at a place.
     fn cells(&self, totals: &Totals) -> impl Fn(usize, u32, u64) -> Cell {
         let Settings { plan, values, .. } = self.settings;
         let (start, end) = self.bounds;
@@ -136,7 +136,7 @@ impl Asked<'_> {
         let Settings { plan, keys: kinds, values, raw, .. } = self.settings;
         let mut columns = self.key_columns();
         for &id in ids {
-            composite::cells(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
+            key_encoding::decode(self.keys.key(id), kinds, |place, cell| columns[place].push(cell));
         }
         if other.is_some() {
             for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
@@ -148,13 +148,13 @@ impl Asked<'_> {
         let says = plan.kinds(values).unwrap_or_default();
         let raw = plan.of_fields(&raw[1]);
         for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
-            let mut column = Builder::new(kind, lists, raw[place]);
+            let mut column = ColumnBuilder::new(kind, lists, raw[place]);
             for &id in ids.iter().chain(&other) {
                 column.push(cell(place, id));
             }
             columns.push(column);
         }
-        let columns = columns.into_iter().map(Builder::finish).collect();
+        let columns = columns.into_iter().map(ColumnBuilder::finish).collect();
         Rows { columns, len: ids.len() + usize::from(other.is_some()) }
     }
 
@@ -162,22 +162,22 @@ impl Asked<'_> {
         let mut columns = self.key_columns();
         for key in keys {
             let kinds = &self.settings.keys;
-            composite::cells(key.as_deref(), kinds, |place, cell| columns[place].push(cell));
+            key_encoding::decode(key.as_deref(), kinds, |place, cell| columns[place].push(cell));
         }
-        let columns = columns.into_iter().map(Builder::finish).collect();
+        let columns = columns.into_iter().map(ColumnBuilder::finish).collect();
         Rows { columns, len: keys.len() }
     }
 
-    fn key_columns(&self) -> Vec<Builder> {
+    fn key_columns(&self) -> Vec<ColumnBuilder> {
         let Settings { keys, raw, .. } = self.settings;
         let raw = raw[0].iter().copied().chain(std::iter::repeat(false));
-        keys.iter().zip(raw).map(|(&kind, raw)| Builder::new(kind, false, raw)).collect()
+        keys.iter().zip(raw).map(|(&kind, raw)| ColumnBuilder::new(kind, false, raw)).collect()
     }
 }
 
 /// Columns of ranks from 1, and of how far up each has come.
 fn ranks(rows: usize, has_other: bool, rank_changes: &[Option<i64>]) -> [Column; 2] {
-    let mut columns = [0, 1].map(|_| Builder::new(Kind::Int, false, false));
+    let mut columns = [0, 1].map(|_| ColumnBuilder::new(Kind::Int, false, false));
     for (place, rank) in (0..rows).zip(1_i128..) {
         columns[0].push(Cell::Int(rank));
         let change = rank_changes.get(place).copied().flatten();
@@ -188,19 +188,19 @@ fn ranks(rows: usize, has_other: bool, rank_changes: &[Option<i64>]) -> [Column;
             column.push(Cell::Null);
         }
     }
-    columns.map(Builder::finish)
+    columns.map(ColumnBuilder::finish)
 }
 
 /// Makes a column of cells.
 #[derive(Debug)]
-pub(crate) struct Builder {
+pub(crate) struct ColumnBuilder {
     kind: Kind,
     lists: bool,
     raw: bool,
     cells: Vec<Cell>,
 }
 
-impl Builder {
+impl ColumnBuilder {
     /// Of cells of this kind, or of lists of them; text that is `raw` may be other than UTF-8.
     pub(crate) fn new(kind: Kind, lists: bool, raw: bool) -> Self {
         Self { kind, lists, raw, cells: Vec::new() }
@@ -256,7 +256,7 @@ fn ints(cells: &[Cell]) -> Values {
 fn counted(cells: Vec<Cell>, kind: Kind, raw: bool) -> Values {
     let mut offsets = vec![0];
     let mut counts = Vec::new();
-    let mut values = Builder::new(kind, false, raw);
+    let mut values = ColumnBuilder::new(kind, false, raw);
     for cell in cells {
         if let Cell::List(list) = cell {
             for (value, count) in list {

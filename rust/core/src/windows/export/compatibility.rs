@@ -1,14 +1,14 @@
-//! Whether an export and a window are of one shape, and in words what differs.
+//! Whether an export and a window are of one header, and in words what differs.
 
-use super::{ImportError, Layout, Seen, Typed};
+use super::{ImportError, Layout, SeenKind, TypedField};
 use crate::ground::Kind;
 use crate::windows::aggregate::PlanError;
 
 /// What an export is of.
-pub(super) struct Shape {
+pub(super) struct ExportHeader {
     pub(super) panes: Option<(i64, i64)>,
-    pub(super) keys: Vec<Typed>,
-    pub(super) values: Vec<Typed>,
+    pub(super) keys: Vec<TypedField>,
+    pub(super) values: Vec<TypedField>,
     pub(super) columns: Vec<String>,
 }
 
@@ -26,53 +26,59 @@ impl Layout {
     }
 
     /// What keys and values are, here and there.
-    pub(super) fn agree(&self, shape: &Shape) -> Result<(Vec<Seen>, Vec<Seen>), ImportError> {
+    pub(super) fn check_compatible(
+        &self,
+        header: &ExportHeader,
+    ) -> Result<(Vec<SeenKind>, Vec<SeenKind>), ImportError> {
         let own = self.panes.map(|panes| (panes.width, panes.offset));
-        if shape.panes != own {
+        if header.panes != own {
             let what = "give both windows lengths, slides and offsets with the same panes";
             return Err(differs(
                 "panes of",
-                &panes_in_words(shape.panes),
+                &panes_in_words(header.panes),
                 &panes_in_words(own),
                 what,
             ));
         }
-        let names =
-            |fields: &[Typed]| fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
-        let (there, here) = (names(&shape.keys), names(&self.keys));
+        let names = |fields: &[TypedField]| {
+            fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+        };
+        let (there, here) = (names(&header.keys), names(&self.keys));
         if there != here {
             let what = "give both windows the same fields in the same order";
             return Err(differs("keys of", &words(&there), &words(&here), what));
         }
-        let both = |name: &str, there: Seen, here: Seen, key| {
-            agreed(there, here, key).ok_or_else(|| {
+        let both = |name: &str, there: SeenKind, here: SeenKind, key| {
+            merged_kind(there, here, key).ok_or_else(|| {
                 let what = if key { "key" } else { "value" };
                 let (there, here) = (kind_in_words(there), kind_in_words(here));
-                ImportError::Differs(format!(
+                ImportError::Incompatible(format!(
                     "the {what} {name:?} is {there} in the export and {here} in this window; \
                      convert one of them before it is added"
                 ))
             })
         };
-        let keys = shape.keys.iter().zip(&self.keys);
+        let keys = header.keys.iter().zip(&self.keys);
         let keys = keys.map(|(there, here)| both(&here.name, there.kind, here.kind, true));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let values = self.plan.fields().iter().zip(&self.values).map(|(name, &here)| {
             // Of other aggregates it may have other fields, and then that is what differs.
-            let there = shape.values.iter().find(|field| field.name == *name);
+            let there = header.values.iter().find(|field| field.name == *name);
             both(name, there.and_then(|field| field.kind), here, false)
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         // The aggregates do not take everything.
         let kinds: Vec<Kind> =
             values.iter().map(|kind| kind.map_or(Kind::Int, |kind| kind.0)).collect();
-        self.plan.kinds(&kinds).map_err(|PlanError(what)| ImportError::Differs(what))?;
+        self.plan.kinds(&kinds).map_err(|PlanError(what)| ImportError::Incompatible(what))?;
         Ok((keys, values))
     }
 }
 
 fn differs(what: &str, there: &str, here: &str, mend: &str) -> ImportError {
-    ImportError::Differs(format!("the export has {what} {there} and this window {here}; {mend}"))
+    ImportError::Incompatible(format!(
+        "the export has {what} {there} and this window {here}; {mend}"
+    ))
 }
 
 fn words<T: AsRef<str>>(names: &[T]) -> String {
@@ -97,7 +103,7 @@ fn seconds(micros: i64) -> String {
     format!("{}s", micros as f64 / 1e6)
 }
 
-const KINDS: [Seen; 6] = [
+const KINDS: [SeenKind; 6] = [
     None,
     Some((Kind::Text, false)),
     Some((Kind::Text, true)),
@@ -106,24 +112,24 @@ const KINDS: [Seen; 6] = [
     Some((Kind::Time, false)),
 ];
 
-pub(super) fn code_of(kind: Seen) -> u8 {
+pub(super) fn code_of(kind: SeenKind) -> u8 {
     // Only text is ever raw.
     let kind = kind.map(|(kind, raw)| (kind, raw && kind == Kind::Text));
     (0..).zip(KINDS).find(|&(_, known)| known == kind).map_or(0, |(code, _)| code)
 }
 
-pub(super) fn kind_by(code: u8) -> Option<Seen> {
+pub(super) fn kind_by(code: u8) -> Option<SeenKind> {
     KINDS.get(usize::from(code)).copied()
 }
 
 /// Keys of which none was seen are text as well as anything.
-pub(super) fn kind_of(seen: Seen) -> (Kind, bool) {
+pub(super) fn kind_of(seen: SeenKind) -> (Kind, bool) {
     seen.unwrap_or((Kind::Text, false))
 }
 
 /// What two kinds are together, as when values are added: whole numbers among floats are floats,
 /// but in keys, where they would be others.
-pub(crate) fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
+pub(crate) fn merged_kind(one: SeenKind, other: SeenKind, key: bool) -> Option<SeenKind> {
     match (one, other) {
         (None, kind) | (kind, None) => Some(kind),
         (one, other) if one == other => Some(one),
@@ -134,7 +140,7 @@ pub(crate) fn agreed(one: Seen, other: Seen, key: bool) -> Option<Seen> {
     }
 }
 
-fn kind_in_words(kind: Seen) -> &'static str {
+fn kind_in_words(kind: SeenKind) -> &'static str {
     match kind {
         None => "null",
         Some((_, true)) => "bytes",

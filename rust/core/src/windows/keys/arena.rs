@@ -1,11 +1,11 @@
 //! Bytes that come and go.
 
-use super::{grow, id_of};
+use super::{grow, index32};
 
 /// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
 /// as many words.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(super) struct Arena {
     pub(super) words: Vec<[u8; WORD]>,
     /// Free blocks by how many words they have.
     free: Vec<Vec<u32>>,
@@ -14,11 +14,11 @@ pub(super) struct Text {
 }
 
 /// So few words are not worth to be put together.
-const FEW_WORDS: usize = 4_096;
+const MIN_UNUSED_WORDS: usize = 4_096;
 
 pub(super) const WORD: usize = 8;
 
-impl Text {
+impl Arena {
     pub(super) fn put(&mut self, key: &[u8]) -> u32 {
         let (words, rest) = key.as_chunks::<WORD>();
         let mut last = [0; WORD];
@@ -26,7 +26,7 @@ impl Text {
         let all = words.iter().copied().chain((!rest.is_empty()).then_some(last));
         let len = key.len().div_ceil(WORD);
         let Some(at) = self.free.get_mut(len).and_then(Vec::pop) else {
-            let at = id_of(self.words.len());
+            let at = index32(self.words.len());
             grow(&mut self.words, len);
             self.words.extend(all);
             return at;
@@ -39,8 +39,8 @@ impl Text {
     }
 
     /// Whether a fifth of the words are of no use, as where keys are longer than they were.
-    pub(super) fn is_loose(&self) -> bool {
-        self.unused > self.words.len() / 5 + FEW_WORDS
+    pub(super) fn is_fragmented(&self) -> bool {
+        self.unused > self.words.len() / 5 + MIN_UNUSED_WORDS
     }
 
     pub(super) fn free(&mut self, at: u32, len: u32) {

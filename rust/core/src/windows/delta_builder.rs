@@ -1,13 +1,13 @@
 //! All that a state holds, as one delta.
 
 use super::delta::{Delta, Entry};
-use super::keys::{KeyTable, id_of};
+use super::keys::{KeyTable, index32};
 use super::pane::Pane;
 use super::totals::Totals;
 use crate::ground::Counters;
 
 /// Makes a delta of what a state holds, with its keys hashed as they are there.
-pub(crate) struct Gathered<'a> {
+pub(crate) struct DeltaBuilder<'a> {
     delta: Delta,
     table: &'a KeyTable,
     /// Numbers of the delta's dictionary by those of the table.
@@ -15,7 +15,7 @@ pub(crate) struct Gathered<'a> {
     other: Option<u32>,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> DeltaBuilder<'a> {
     /// Starts empty; `other` is the number of the key that stands for those without room.
     pub(crate) fn new(delta: Delta, table: &'a KeyTable, other: Option<u32>) -> Self {
         Self { delta, table, numbers: vec![u32::MAX; table.capacity()], other }
@@ -31,11 +31,11 @@ impl<'a> Gathered<'a> {
             events += u64::from(count);
         }
         let pairs: Vec<(u32, u32)> =
-            (0..pane.entries().len()).map(|at| (id_of(first + at), id_of(at))).collect();
+            (0..pane.entries().len()).map(|at| (index32(first + at), index32(at))).collect();
         let entries = self.delta.entries.len();
-        for (column, parts) in self.delta.columns.iter_mut().zip(pane.columns()) {
+        for (column, partials) in self.delta.columns.iter_mut().zip(pane.columns()) {
             column.resize(entries);
-            column.merge(&**parts, &pairs);
+            column.merge(&**partials, &pairs);
         }
         events
     }
@@ -46,7 +46,7 @@ impl<'a> Gathered<'a> {
         let mut events = 0;
         self.delta.panes.push(number);
         for (key, &count) in (0..).zip(totals.counts()).filter(|&(_, &count)| count > 0) {
-            pairs.push((id_of(self.delta.entries.len()), key));
+            pairs.push((index32(self.delta.entries.len()), key));
             let mut rest = count;
             while rest > 0 {
                 let some = u32::try_from(rest).unwrap_or(u32::MAX);
@@ -58,7 +58,7 @@ impl<'a> Gathered<'a> {
         let entries = self.delta.entries.len();
         for (column, totals) in self.delta.columns.iter_mut().zip(totals.columns()) {
             column.resize(entries);
-            totals.give(&mut **column, &pairs);
+            totals.merge_into(&mut **column, &pairs);
         }
         events
     }
@@ -66,7 +66,7 @@ impl<'a> Gathered<'a> {
     /// Counts lines that are in no pane.
     pub(crate) fn lines(&mut self, reached: Option<i64>, lines: Counters) {
         if lines != Counters::default() {
-            self.delta.lost.push((reached, lines));
+            self.delta.skipped.push((reached, lines));
         }
     }
 

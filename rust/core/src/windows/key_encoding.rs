@@ -5,11 +5,11 @@
 //! can look like a border between two fields.
 
 use super::aggregate::Event;
-use super::keys::{KeyBytes, float, number, to_float, to_number};
+use super::keys::{KeyBytes, decode_float, decode_int, encode_float, encode_int};
 use crate::ground::{Cell, Kind, Value};
 
 /// Before a value, and before null.
-const THERE: u8 = 1;
+const PRESENT: u8 = 1;
 const NULL: u8 = 2;
 
 /// A zero byte within text, and the end of text: what is a beginning of other text sorts first.
@@ -18,7 +18,7 @@ const END: [u8; 2] = [0, 1];
 
 /// The stored form of a key whose fields are the first values of an event; `room` is overwritten.
 #[inline]
-pub(crate) fn stored<'a>(
+pub(crate) fn encode<'a>(
     event: &'a mut impl Event,
     fields: usize,
     room: &'a mut Vec<u8>,
@@ -28,8 +28,8 @@ pub(crate) fn stored<'a>(
         match event.value(0) {
             Value::Null => return None,
             Value::Text(text) => return Some(text),
-            Value::Int(value) | Value::Time(value) => room.extend_from_slice(&number(value)),
-            Value::Float(value) => room.extend_from_slice(&float(value)),
+            Value::Int(value) | Value::Time(value) => room.extend_from_slice(&encode_int(value)),
+            Value::Float(value) => room.extend_from_slice(&encode_float(value)),
         }
         return Some(room);
     }
@@ -41,7 +41,7 @@ pub(crate) fn stored<'a>(
 
 /// Writes the next field of a key.
 fn push(out: &mut Vec<u8>, value: Value<'_>) {
-    out.push(if matches!(value, Value::Null) { NULL } else { THERE });
+    out.push(if matches!(value, Value::Null) { NULL } else { PRESENT });
     match value {
         Value::Null => {}
         Value::Text(text) => {
@@ -54,13 +54,13 @@ fn push(out: &mut Vec<u8>, value: Value<'_>) {
             }
             out.extend_from_slice(&END);
         }
-        Value::Int(value) | Value::Time(value) => out.extend_from_slice(&number(value)),
-        Value::Float(value) => out.extend_from_slice(&float(value)),
+        Value::Int(value) | Value::Time(value) => out.extend_from_slice(&encode_int(value)),
+        Value::Float(value) => out.extend_from_slice(&encode_float(value)),
     }
 }
 
 /// Reads a key whose fields are of these kinds, a cell for each.
-pub(crate) fn cells(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usize, Cell)) {
+pub(crate) fn decode(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usize, Cell)) {
     let [kind] = kinds else {
         let mut rest = key.unwrap_or_default();
         for (place, &kind) in kinds.iter().enumerate() {
@@ -74,9 +74,9 @@ pub(crate) fn cells(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usiz
 fn cell(bytes: &[u8], kind: Kind) -> Cell {
     let cell = match kind {
         Kind::Text => Some(Cell::Text(bytes.into())),
-        Kind::Int => to_number(bytes).map(|value| Cell::Int(value.into())),
-        Kind::Float => to_float(bytes).map(Cell::Float),
-        Kind::Time => to_number(bytes).map(Cell::Time),
+        Kind::Int => decode_int(bytes).map(|value| Cell::Int(value.into())),
+        Kind::Float => decode_float(bytes).map(Cell::Float),
+        Kind::Time => decode_int(bytes).map(Cell::Time),
     };
     cell.unwrap_or(Cell::Null)
 }
@@ -84,7 +84,7 @@ fn cell(bytes: &[u8], kind: Kind) -> Cell {
 fn next(rest: &mut &[u8], kind: Kind) -> Option<Cell> {
     let (&there, bytes) = rest.split_first()?;
     *rest = bytes;
-    if there != THERE {
+    if there != PRESENT {
         return None;
     }
     if kind != Kind::Text {
@@ -132,7 +132,7 @@ mod tests {
             prop_assert_eq!(stored(&one).cmp(&stored(&other)), order(&one).cmp(&order(&other)));
             let mut read = Vec::new();
             let kinds = [Kind::Text, Kind::Text];
-            cells(Some(&stored(&one)), &kinds, |_, cell| read.push(cell));
+            decode(Some(&stored(&one)), &kinds, |_, cell| read.push(cell));
             let wanted = one.map(|field| field.map_or(Cell::Null, |text| Cell::Text(text.into())));
             prop_assert_eq!(read, wanted);
         }
@@ -147,7 +147,7 @@ mod tests {
         push(&mut key, Value::Text(b"a\0b"));
         let mut read = Vec::new();
         let kinds = [Kind::Int, Kind::Float, Kind::Time, Kind::Text];
-        cells(Some(&key), &kinds, |_, cell| read.push(cell));
+        decode(Some(&key), &kinds, |_, cell| read.push(cell));
         let text = Cell::Text(b"a\0b"[..].into());
         assert_eq!(read, [Cell::Int(-5), Cell::Float(0.5), Cell::Null, text]);
     }

@@ -6,7 +6,7 @@ use super::candidates::Candidates;
 use super::number::Number;
 use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::ground::Value;
-use crate::windows::bytes::take;
+use crate::windows::varint::take;
 
 /// How much text is held without memory of its own.
 const SHORT: usize = 22;
@@ -15,32 +15,32 @@ const SHORT: usize = 22;
 /// Of events of one time `first` is the least value and `last` the greatest, so the order in which
 /// they come makes no odds. An event without a time, or with null for a value, is passed over.
 ///
-/// A part has 32 bytes, and text of more than 22 bytes is held beside these. A window has 40 bytes
+/// A partial has 32 bytes, and text of more than 22 bytes is held beside these. A window has 40 bytes
 /// for each key, and for `first` 40 more for each of its panes, once there are two: the next one in
 /// line is the answer when the oldest has left. For `last` it has no more while times rise with
 /// panes. An event costs a comparison, a slide the copy of a value. Both are the selections of
 /// [`Candidates`], by time.
 #[derive(Clone, Debug)]
-pub(super) struct End {
+pub(super) struct FirstLast {
     wanted: Ordering,
 }
 
 /// A value and its time.
 #[derive(Clone, Debug)]
-pub(super) struct At {
+pub(super) struct TimedValue {
     time: i64,
-    value: Held,
+    value: OwnedValue,
 }
 
 #[derive(Clone, Debug)]
-enum Held {
+enum OwnedValue {
     Number(Number),
     Time(i64),
     Short(u8, [u8; SHORT]),
     Long(Box<[u8]>),
 }
 
-impl End {
+impl FirstLast {
     pub(super) fn first() -> Self {
         Self { wanted: Ordering::Less }
     }
@@ -50,21 +50,21 @@ impl End {
     }
 }
 
-impl At {
+impl TimedValue {
     fn order(&self, other: &Self) -> Ordering {
         self.time.cmp(&other.time).then_with(|| self.value.order(&other.value))
     }
 
     fn cell(&self, scope: &Scope<'_>) -> Cell {
         match &self.value {
-            Held::Number(number) => number.cell(scope.kind),
-            Held::Time(time) => Cell::Time(*time),
+            OwnedValue::Number(number) => number.cell(scope.kind),
+            OwnedValue::Time(time) => Cell::Time(*time),
             text => Cell::Text(text.text().into()),
         }
     }
 }
 
-impl Held {
+impl OwnedValue {
     fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Null => None,
@@ -142,64 +142,64 @@ impl Held {
     }
 }
 
-impl Aggregate for End {
-    type Part = Option<At>;
+impl Aggregate for FirstLast {
+    type Partial = Option<TimedValue>;
 
-    fn add(&self, part: &mut Self::Part, input: &Input<'_>) {
+    fn add(&self, partial: &mut Self::Partial, input: &Input<'_>) {
         let Some(time) = input.time else { return };
         // Text is copied only where it may be kept.
-        let order = part.as_ref().map_or(self.wanted, |best| time.cmp(&best.time));
+        let order = partial.as_ref().map_or(self.wanted, |best| time.cmp(&best.time));
         if order == self.wanted.reverse() {
             return;
         }
-        let Some(value) = Held::of(input.value) else { return };
-        let at = At { time, value };
-        if part.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
-            *part = Some(at);
+        let Some(value) = OwnedValue::of(input.value) else { return };
+        let at = TimedValue { time, value };
+        if partial.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+            *partial = Some(at);
         }
     }
 
-    fn merge(&self, part: &mut Self::Part, other: &Self::Part) {
+    fn merge(&self, partial: &mut Self::Partial, other: &Self::Partial) {
         let Some(at) = other else { return };
-        if part.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
-            *part = Some(at.clone());
+        if partial.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+            *partial = Some(at.clone());
         }
     }
 
-    fn emit_part(&self, part: &Self::Part, scope: &Scope<'_>) -> Cell {
-        part.as_ref().map_or(Cell::Null, |at| at.cell(scope))
+    fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell {
+        partial.as_ref().map_or(Cell::Null, |at| at.cell(scope))
     }
 
-    fn encode(&self, part: &Self::Part, out: &mut Vec<u8>) {
-        out.push(part.is_some().into());
-        if let Some(at) = part {
+    fn encode(&self, partial: &Self::Partial, out: &mut Vec<u8>) {
+        out.push(partial.is_some().into());
+        if let Some(at) = partial {
             out.extend_from_slice(&at.time.to_le_bytes());
             at.value.encode(out);
         }
     }
 
-    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Part> {
+    fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Partial> {
         match take(bytes)? {
             [0] => Some(None),
             [1] => {
                 let time = i64::from_le_bytes(take(bytes)?);
-                Some(Some(At { time, value: Held::decode(bytes)? }))
+                Some(Some(TimedValue { time, value: OwnedValue::decode(bytes)? }))
             }
             _ => None,
         }
     }
 }
 
-impl Windowed for End {
-    type Total = Candidates<At>;
+impl Windowed for FirstLast {
+    type Total = Candidates<TimedValue>;
 
-    fn enter(&self, total: &mut Self::Total, part: &Self::Part, pane: i64) {
-        if let Some(at) = part {
+    fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64) {
+        if let Some(at) = partial {
             total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.wanted);
         }
     }
 
-    fn leave(&self, total: &mut Self::Total, _part: &Self::Part, pane: i64) {
+    fn leave(&self, total: &mut Self::Total, _part: &Self::Partial, pane: i64) {
         total.leave(pane);
     }
 
@@ -213,19 +213,19 @@ impl Windowed for End {
 mod tests {
     use super::*;
     use crate::ground::Kind;
-    use crate::windows::aggregate::harness::{self, Event, Held as Given};
+    use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
     /// All that count, sorted by time and then by value.
     fn oracle(last: bool) -> impl Fn(&[&Event], &Scope<'_>) -> Cell {
         move |events, scope| {
-            let cell = |held: &Given| match (held, scope.kind) {
-                (Given::Int(number), Kind::Float) => Cell::Float(*number as f64),
-                (Given::Int(number), _) => Cell::Int((*number).into()),
-                (Given::Float(number), _) => Cell::Float(*number),
-                (Given::Time(time), _) => Cell::Time(*time),
-                (Given::Text(text), _) => Cell::Text(text.as_slice().into()),
-                (Given::Null, _) => Cell::Null,
+            let cell = |held: &TestValue| match (held, scope.kind) {
+                (TestValue::Int(number), Kind::Float) => Cell::Float(*number as f64),
+                (TestValue::Int(number), _) => Cell::Int((*number).into()),
+                (TestValue::Float(number), _) => Cell::Float(*number),
+                (TestValue::Time(time), _) => Cell::Time(*time),
+                (TestValue::Text(text), _) => Cell::Text(text.as_slice().into()),
+                (TestValue::Null, _) => Cell::Null,
             };
             // NaN is the greatest here, and the least where cells are ranked.
             let is_nan = |cell: &Cell| matches!(cell, Cell::Float(number) if number.is_nan());
@@ -251,21 +251,21 @@ mod tests {
         fn ends_are_those_of_the_window_for_numbers(
             run in harness::runs(harness::numbers()), last: bool,
         ) {
-            let aggregate = if last { End::last() } else { End::first() };
-            harness::check(&aggregate, &harness::ask("last"), Kind::Float, &run, oracle(last));
+            let aggregate = if last { FirstLast::last() } else { FirstLast::first() };
+            harness::check(&aggregate, &harness::spec("last"), Kind::Float, &run, oracle(last));
         }
 
         #[test]
         fn ends_are_those_of_the_window_for_text(
             run in harness::runs(harness::texts()), last: bool,
         ) {
-            let aggregate = if last { End::last() } else { End::first() };
-            harness::check(&aggregate, &harness::ask("last"), Kind::Text, &run, oracle(last));
+            let aggregate = if last { FirstLast::last() } else { FirstLast::first() };
+            harness::check(&aggregate, &harness::spec("last"), Kind::Text, &run, oracle(last));
         }
 
         #[test]
         fn no_bytes_make_it_stop(bytes in harness::bytes(60)) {
-            harness::check_bytes(&End::first(), &harness::ask("first"), &bytes);
+            harness::check_bytes(&FirstLast::first(), &harness::spec("first"), &bytes);
         }
     }
 
@@ -273,12 +273,12 @@ mod tests {
     fn text_of_any_length_comes_back_as_it_was() {
         for length in [0, 1, 21, 22, 23, 300] {
             let text = vec![b'\xff'; length];
-            let event = Event { time: Some(1), ..Event::of(Given::Text(text.clone())) };
-            let mut part = None;
-            End::last().add(&mut part, &event.input());
+            let event = Event { time: Some(1), ..Event::of(TestValue::Text(text.clone())) };
+            let mut partial = None;
+            FirstLast::last().add(&mut partial, &event.input());
             let mut bytes = Vec::new();
-            End::last().encode(&part, &mut bytes);
-            let read = End::last().decode(&mut &bytes[..]).unwrap().unwrap();
+            FirstLast::last().encode(&partial, &mut bytes);
+            let read = FirstLast::last().decode(&mut &bytes[..]).unwrap().unwrap();
             assert_eq!(read.value.text(), text);
         }
     }
@@ -288,12 +288,12 @@ mod tests {
         let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 2];
         bytes.extend_from_slice(&u64::MAX.to_le_bytes());
         bytes.extend_from_slice(b"text");
-        assert!(End::last().decode(&mut &bytes[..]).is_none());
+        assert!(FirstLast::last().decode(&mut &bytes[..]).is_none());
     }
 
     #[test]
     fn parts_and_totals_have_the_stated_size() {
-        assert_eq!(size_of::<Option<At>>(), 32);
-        assert_eq!(size_of::<Candidates<At>>(), 40);
+        assert_eq!(size_of::<Option<TimedValue>>(), 32);
+        assert_eq!(size_of::<Candidates<TimedValue>>(), 40);
     }
 }

@@ -1,30 +1,30 @@
 //! What a window holds as a table, for other windows.
 //!
 //! A row is a key in a pane: where the pane begins, the fields of the key, the count, and each
-//! aggregate's part as bytes. What belongs to no row is in the metadata: under `tailrace` the head
+//! aggregate's partial as bytes. What belongs to no row is in the metadata: under `tailrace` the header
 //! of the same export as bytes, in hexadecimal digits.
 
 use std::iter::once;
 
 use super::delta::Delta;
 use super::export::{ImportError, Imported, Layout, VERSION};
-use super::given::{Given, Piece, for_each};
+use super::input_columns::{InputArray, InputColumn, for_each};
 use super::keys::Seed;
 use crate::ground::{InputError, NamedRows, Value};
 
-/// Where the head is.
-const HEAD: &str = "tailrace";
+/// Where the header is.
+const HEADER: &str = "tailrace";
 
 /// The name of the column that tells the row of keys without room from the null key.
 const OTHER: &str = "other";
 
 /// A table that somebody gave.
 #[derive(Debug)]
-pub struct GivenTable<P> {
+pub struct InputTable<P> {
     /// The names of its columns.
     pub names: Vec<String>,
     /// Its columns.
-    pub columns: Vec<Given<P>>,
+    pub columns: Vec<InputColumn<P>>,
     /// What its metadata has under a name.
     pub metadata: Vec<(String, String)>,
 }
@@ -41,7 +41,7 @@ impl Layout {
         }
         let aggregates: Vec<_> = self.plan.column_names().collect();
         let mut metadata = vec![
-            (HEAD.to_owned(), to_hex(&self.head(delta))),
+            (HEADER.to_owned(), to_hex(&self.header(delta))),
             ("tailrace.version".to_owned(), VERSION.to_string()),
             ("tailrace.aggregates".to_owned(), aggregates.join(", ")),
         ];
@@ -60,21 +60,21 @@ impl Layout {
     }
 
     /// Reads a table and adds up: a delta for a state of this layout.
-    pub(crate) fn read_table<P: Piece>(
+    pub(crate) fn read_table<P: InputArray>(
         &self,
-        table: &GivenTable<P>,
+        table: &InputTable<P>,
         seed: &Seed,
     ) -> Result<Imported, InputError> {
-        let head = table.metadata.iter().find(|(name, _)| name == HEAD);
-        let head = head.and_then(|(_, hex)| of_hex(hex)).ok_or_else(|| {
+        let header = table.metadata.iter().find(|(name, _)| name == HEADER);
+        let header = header.and_then(|(_, hex)| of_hex(hex)).ok_or_else(|| {
             InputError::value(
                 "the table has no metadata of a window's export; what does not keep the metadata \
                  of a schema, such as a polars data frame, cannot carry it",
             )
         })?;
-        let mut importer = self.importer(&head, seed)?;
+        let mut importer = self.importer(&header, seed)?;
         let keys = 1..1 + self.keys.len();
-        let parts = keys.end + 1..keys.end + 1 + importer.parts();
+        let partials = keys.end + 1..keys.end + 1 + importer.partial_count();
         let mut wanted = self.table_names();
         let shown = wanted.join(", ");
         let columns = table.columns.len();
@@ -87,16 +87,16 @@ impl Layout {
                  where a window has a limit"
             )));
         }
-        let rows = table.columns.first().map_or(0, Given::rows);
+        let rows = table.columns.first().map_or(0, InputColumn::rows);
         let mut broken = None;
         let mut room = Vec::new();
         for_each(&table.columns.iter().collect::<Vec<_>>(), 0..rows, |row, cells| {
             room.clear();
-            room.extend(cells[parts.clone()].iter().map_while(|part| match *part {
-                Value::Text(part) => Some(part),
+            room.extend(cells[partials.clone()].iter().map_while(|partial| match *partial {
+                Value::Text(partial) => Some(partial),
                 _ => None,
             }));
-            let is_other = matches!(cells.get(parts.end), Some(Value::Int(1)));
+            let is_other = matches!(cells.get(partials.end), Some(Value::Int(1)));
             let key = (!is_other).then_some(&cells[keys.clone()]);
             let done = match (cells[0], cells[keys.end]) {
                 (Value::Time(start), Value::Int(count)) => importer.push(start, key, count, &room),
@@ -108,7 +108,7 @@ impl Layout {
         });
         match (broken, importer.finish()) {
             (None, Some(read)) => Ok(read),
-            (row, _) => Err(ImportError::Row(row.unwrap_or(rows)).into()),
+            (row, _) => Err(ImportError::DamagedRow(row.unwrap_or(rows)).into()),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! What the aggregates cost: run with `--release -- --ignored --nocapture costs`.
+//! What the aggregates cost: run with `--release -- --ignored --nocapture measure_aggregates`.
 
 #![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "any numbers do")]
 
 use super::Windowed;
 use super::candidates::Candidates;
 use super::count::Count;
-use super::ends::End;
 use super::extreme::Extreme;
-use super::harness::{Event, Held, measure};
+use super::first_last::FirstLast;
+use super::harness::{Event, TestValue, measure};
 use super::number::Number;
 use super::ratio::Ratio;
 use super::sum::Sum;
 use super::variance::Variance;
 
 /// The same numbers every time.
-fn numbers(of: impl Fn(f64) -> Held) -> Vec<Event> {
+fn numbers(of: impl Fn(f64) -> TestValue) -> Vec<Event> {
     let mut state = 1_u64;
     let mut next = || {
         state =
@@ -27,20 +27,20 @@ fn numbers(of: impl Fn(f64) -> Held) -> Vec<Event> {
 
 #[test]
 #[ignore = "it measures"]
-fn costs() {
-    let floats = numbers(|number| Held::Float((number * 1e6).round() / 1e3));
-    let ints = numbers(|number| Held::Int((number * 1e6) as i64));
-    let texts = numbers(|number| Held::Text(format!("{number}").into_bytes()));
-    let huge = numbers(|number| Held::Float((number * 600.0).exp2()));
+fn measure_aggregates() {
+    let floats = numbers(|number| TestValue::Float((number * 1e6).round() / 1e3));
+    let ints = numbers(|number| TestValue::Int((number * 1e6) as i64));
+    let texts = numbers(|number| TestValue::Text(format!("{number}").into_bytes()));
+    let huge = numbers(|number| TestValue::Float((number * 600.0).exp2()));
     measure(&Count, "count", &floats);
     measure(&Sum, "sum", &floats);
     measure(&Sum, "sum of whole numbers", &ints);
     measure(&Extreme::largest(), "max", &floats);
     measure(&Extreme::largest(), "max of whole numbers", &ints);
     worst_slide_of_max();
-    measure(&End::first(), "first", &floats);
-    measure(&End::last(), "last", &floats);
-    measure(&End::last(), "last of text", &texts);
+    measure(&FirstLast::first(), "first", &floats);
+    measure(&FirstLast::last(), "last", &floats);
+    measure(&FirstLast::last(), "last of text", &texts);
     measure(&Ratio, "ratio", &floats);
     measure(&Variance, "var", &floats);
     measure(&Variance, "std", &floats);

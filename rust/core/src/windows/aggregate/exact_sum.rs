@@ -7,10 +7,10 @@
 //! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
 //! it is what Python's `math.fsum` says of the same numbers.
 
-use super::floats::{LEAST, MOST, parts, scaled};
-use super::limbs;
+use super::bigint;
+use super::floats::{MAX_EXPONENT, MIN_EXPONENT, decompose, scaled};
 use crate::ground::Value;
-use crate::windows::bytes::{get, get_signed, put, put_signed, take};
+use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
 /// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
 const DIGITS: usize = 72;
@@ -18,16 +18,16 @@ const DIGITS: usize = 72;
 const DIGIT_BITS: i32 = 32;
 
 /// So many additions never overflow a digit's 63 bits.
-const MOST_ADDED: u32 = 1 << 29;
+const MAX_ADDITIONS: u32 = 1 << 29;
 
 /// Wide enough for any sum of floats.
-pub(super) type FloatDigits = Digits<DIGITS, LEAST>;
+pub(super) type FloatDigits = Digits<DIGITS, MIN_EXPONENT>;
 
 /// Wide enough for any sum of squares of floats.
-pub(super) type SquareDigits = Digits<138, { 2 * LEAST }>;
+pub(super) type SquareDigits = Digits<138, { 2 * MIN_EXPONENT }>;
 
 /// Sums of more bits are written digit by digit.
-const MOST_BITS: u32 = 126;
+const MAX_NARROW_BITS: u32 = 126;
 
 /// What stands for these where the length of shorter ones stands.
 const LONG: u8 = 0xff;
@@ -39,12 +39,12 @@ pub(super) struct ExactSum {
     sum: i128,
     /// What the lowest bit of it stands for, as a power of two.
     unit: i16,
-    rest: Option<Box<Rest>>,
+    overflow: Option<Box<Overflow>>,
 }
 
 /// What does not fit into 128 bits, and what is no number.
 #[derive(Clone, Debug, Default)]
-struct Rest {
+struct Overflow {
     digits: FloatDigits,
     nans: u64,
     /// Positive and negative ones.
@@ -68,7 +68,7 @@ impl ExactSum {
     /// Adds a number.
     #[inline]
     pub(super) fn add(&mut self, number: f64) {
-        let Some((mantissa, exponent)) = parts(number) else {
+        let Some((mantissa, exponent)) = decompose(number) else {
             self.count(number, 1);
             return;
         };
@@ -95,7 +95,7 @@ impl ExactSum {
     /// Takes away a number that was added.
     #[cfg(test)]
     pub(super) fn remove(&mut self, number: f64) {
-        let Some((mantissa, exponent)) = parts(number) else {
+        let Some((mantissa, exponent)) = decompose(number) else {
             self.count(number, u64::MAX);
             return;
         };
@@ -108,14 +108,14 @@ impl ExactSum {
     }
 
     /// Takes away what another sum holds, all of which was added.
-    pub(super) fn unmerge(&mut self, other: &Self) {
+    pub(super) fn subtract(&mut self, other: &Self) {
         self.add_all(other, -1);
     }
 
     /// The float that is nearest to the sum, of two the even one. Infinite beyond the largest one;
     /// not a number with any of these, or with infinities of both signs.
     pub(super) fn value(&self) -> f64 {
-        let Some(rest) = &self.rest else { return scaled(self.sum, i32::from(self.unit)) };
+        let Some(rest) = &self.overflow else { return scaled(self.sum, i32::from(self.unit)) };
         match (rest.nans, rest.infinities) {
             (0, [0, 0]) => {}
             (0, [_, 0]) => return f64::INFINITY,
@@ -129,8 +129,8 @@ impl ExactSum {
 
     /// The sum as it is, where it is whole and has no more than 127 bits.
     pub(super) fn whole(&self) -> Option<i128> {
-        let unit = u32::try_from(self.unit).ok().filter(|_| self.rest.is_none());
-        if self.sum == 0 && self.rest.is_none() {
+        let unit = u32::try_from(self.unit).ok().filter(|_| self.overflow.is_none());
+        if self.sum == 0 && self.overflow.is_none() {
             return Some(0);
         }
         unit.filter(|&unit| unit + 1 < self.sum.unsigned_abs().leading_zeros())
@@ -140,10 +140,13 @@ impl ExactSum {
     /// Writes it; sums of the same numbers alike, whatever came and left besides.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let mut all = self.clone();
-        all.settle();
+        all.normalize();
         let zeros = if all.sum == 0 { 0 } else { all.sum.trailing_zeros() };
         let (sum, unit) = (all.sum >> zeros, i32::from(all.unit) + zeros.cast_signed());
-        if all.rest.is_none() && sum.unsigned_abs() >> MOST_BITS == 0 && unit <= MOST {
+        if all.overflow.is_none()
+            && sum.unsigned_abs() >> MAX_NARROW_BITS == 0
+            && unit <= MAX_EXPONENT
+        {
             let unit = if sum == 0 { 0 } else { unit };
             let len = shortest(sum);
             out.push(u8::try_from(len).unwrap_or(LONG));
@@ -151,11 +154,11 @@ impl ExactSum {
             out.extend_from_slice(&sum.to_le_bytes()[..len]);
             return;
         }
-        let mut rest = all.rest.unwrap_or_default();
+        let mut rest = all.overflow.unwrap_or_default();
         rest.digits.add(all.sum, all.unit.into());
         out.push(LONG);
         for count in [rest.nans, rest.infinities[0], rest.infinities[1]] {
-            put(out, count);
+            put_varint(out, count);
         }
         rest.digits.encode(out);
     }
@@ -164,12 +167,12 @@ impl ExactSum {
     pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let [len] = take(bytes)?;
         if len == LONG {
-            let mut rest = Rest { nans: get(bytes)?, ..Rest::default() };
+            let mut rest = Overflow { nans: get_varint(bytes)?, ..Overflow::default() };
             for count in &mut rest.infinities {
-                *count = get(bytes)?;
+                *count = get_varint(bytes)?;
             }
             rest.digits = FloatDigits::decode(bytes)?;
-            return Some(Self { sum: 0, unit: 0, rest: Some(Box::new(rest)) });
+            return Some(Self { sum: 0, unit: 0, overflow: Some(Box::new(rest)) });
         }
         let unit = get_signed(bytes)?;
         let (digits, rest) = bytes.split_at_checked(len.into())?;
@@ -179,10 +182,10 @@ impl ExactSum {
         all.get_mut(..digits.len())?.copy_from_slice(digits);
         let sum = i128::from_le_bytes(all);
         let is_shortest = shortest(sum) == digits.len() && (sum & 1 == 1 || sum == 0 && unit == 0);
-        let fits = sum.unsigned_abs() >> MOST_BITS == 0;
-        let in_range = (i64::from(LEAST)..=i64::from(MOST)).contains(&unit);
+        let fits = sum.unsigned_abs() >> MAX_NARROW_BITS == 0;
+        let in_range = (i64::from(MIN_EXPONENT)..=i64::from(MAX_EXPONENT)).contains(&unit);
         let unit = i16::try_from(unit).ok()?;
-        (is_shortest && fits && in_range).then_some(Self { sum, unit, rest: None })
+        (is_shortest && fits && in_range).then_some(Self { sum, unit, overflow: None })
     }
 
     #[inline]
@@ -197,7 +200,7 @@ impl ExactSum {
         // Its opposite has to fit too.
         match added.and_then(|number| self.sum.checked_add(number)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().digits.add(mantissa.into(), exponent),
+            _ => self.overflow.get_or_insert_default().digits.add(mantissa.into(), exponent),
         }
     }
 
@@ -224,11 +227,11 @@ impl ExactSum {
 
     fn add_all(&mut self, other: &Self, sign: i32) {
         self.add_large(if sign < 0 { -other.sum } else { other.sum }, other.unit.into());
-        if self.rest.is_none() && other.rest.is_none() {
+        if self.overflow.is_none() && other.overflow.is_none() {
             return;
         }
-        if let Some(others) = &other.rest {
-            let rest = self.rest.get_or_insert_default();
+        if let Some(others) = &other.overflow {
+            let rest = self.overflow.get_or_insert_default();
             rest.digits.add_all(&others.digits, sign.into());
             let add = |to: &mut u64, count: u64| {
                 *to = to.wrapping_add(if sign < 0 { count.wrapping_neg() } else { count });
@@ -237,9 +240,9 @@ impl ExactSum {
             add(&mut rest.infinities[0], others.infinities[0]);
             add(&mut rest.infinities[1], others.infinities[1]);
         }
-        self.let_go();
+        self.drop_empty_overflow();
         if sign < 0 {
-            self.settle();
+            self.normalize();
         }
     }
 
@@ -252,57 +255,60 @@ impl ExactSum {
         let added = self.shift_for(exponent).filter(|shift| bits + shift < 127);
         match added.and_then(|shift| self.sum.checked_add(number << shift)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
-            _ => self.rest.get_or_insert_default().digits.add(number, exponent),
+            _ => self.overflow.get_or_insert_default().digits.add(number, exponent),
         }
     }
 
     /// Does without the rest where sum and rest together are of the usual size. What came while
     /// something was there that is far larger or smaller is in the rest, and leaves from the sum.
-    fn settle(&mut self) {
-        let Some(rest) = self.rest.as_ref().filter(|rest| !rest.is_strange()) else { return };
+    fn normalize(&mut self) {
+        let Some(rest) = self.overflow.as_ref().filter(|rest| !rest.has_non_finite()) else {
+            return;
+        };
         let mut all = rest.digits.clone();
         all.add(self.sum, self.unit.into());
-        let (is_negative, limbs) = all.magnitude();
-        let zeros = limbs::zeros(&limbs).unwrap_or(0);
-        let exponent = i32::try_from(zeros).ok().map(|zeros| LEAST + zeros);
-        let unit =
-            exponent.filter(|&exponent| exponent <= MOST).and_then(|unit| unit.try_into().ok());
-        let Some(([low, high], unit)) = limbs::without_lowest(&limbs, zeros).zip(unit) else {
+        let (is_negative, words) = all.magnitude();
+        let zeros = bigint::trailing_zeros(&words).unwrap_or(0);
+        let exponent = i32::try_from(zeros).ok().map(|zeros| MIN_EXPONENT + zeros);
+        let unit = exponent
+            .filter(|&exponent| exponent <= MAX_EXPONENT)
+            .and_then(|unit| unit.try_into().ok());
+        let Some(([low, high], unit)) = bigint::checked_shr(&words, zeros).zip(unit) else {
             return;
         };
         if high >> 62 == 0 {
             let sum = i128::from(high) << 64 | i128::from(low);
-            *self = Self { sum: if is_negative { -sum } else { sum }, unit, rest: None };
+            *self = Self { sum: if is_negative { -sum } else { sum }, unit, overflow: None };
         }
     }
 
     /// Counts what is no finite number.
     #[cold]
     fn count(&mut self, number: f64, count: u64) {
-        let rest = self.rest.get_or_insert_default();
+        let rest = self.overflow.get_or_insert_default();
         let place = match number {
             f64::INFINITY => &mut rest.infinities[0],
             f64::NEG_INFINITY => &mut rest.infinities[1],
             _ => &mut rest.nans,
         };
         *place = place.wrapping_add(count);
-        self.let_go();
+        self.drop_empty_overflow();
     }
 
     /// Does without the rest once it holds nothing.
-    fn let_go(&mut self) {
-        if let Some(rest) = &mut self.rest {
+    fn drop_empty_overflow(&mut self) {
+        if let Some(rest) = &mut self.overflow {
             rest.digits.carry();
-            if !rest.is_strange() && rest.digits.is_zero() {
-                self.rest = None;
+            if !rest.has_non_finite() && rest.digits.is_zero() {
+                self.overflow = None;
             }
         }
     }
 }
 
-impl Rest {
+impl Overflow {
     /// Whether something is in it that is no number.
-    fn is_strange(&self) -> bool {
+    fn has_non_finite(&self) -> bool {
         self.nans != 0 || self.infinities != [0; 2]
     }
 }
@@ -316,13 +322,13 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         let mut left = number.unsigned_abs();
         let mut carried = 0_u64;
         for digit in self.digits.iter_mut().skip(first).take(6) {
-            let bits = (limbs::low(left) & 0xffff_ffff) << shift | carried;
+            let bits = (bigint::low_word(left) & 0xffff_ffff) << shift | carried;
             *digit += sign * i64::try_from(bits & 0xffff_ffff).unwrap_or(0);
             carried = bits >> DIGIT_BITS;
             left >>= DIGIT_BITS;
         }
         self.added += 1;
-        if self.added == MOST_ADDED {
+        if self.added == MAX_ADDITIONS {
             self.carry();
         }
     }
@@ -342,13 +348,13 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         self.digits.iter().all(|&digit| digit == 0)
     }
 
-    /// Whether it is negative, and without its sign, in limbs of 64 bits.
+    /// Whether it is negative, and without its sign, in words of 64 bits.
     pub(super) fn magnitude(&self) -> (bool, Vec<u64>) {
         let mut all = self.clone();
         let negative = all.make_positive();
-        let limb =
-            |pair: &[i64]| pair.iter().rfold(0, |limb, &digit| limb << 32 | digit.cast_unsigned());
-        (negative, all.digits.chunks(2).map(limb).collect())
+        let word =
+            |pair: &[i64]| pair.iter().rfold(0, |word, &digit| word << 32 | digit.cast_unsigned());
+        (negative, all.digits.chunks(2).map(word).collect())
     }
 
     /// Carries and drops the sign, which it returns.
@@ -427,7 +433,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Shewchuk's sum, as `math.fsum` has it: parts that do not overlap, the largest last, and the
+    /// Shewchuk's sum, as `math.fsum` has it: terms that do not overlap, the largest last, and the
     /// correction of the last rounding.
     pub(in crate::windows::aggregate) fn fsum(numbers: &[f64]) -> f64 {
         let count = |wanted: f64| numbers.iter().filter(|&&number| number == wanted).count();
@@ -438,13 +444,13 @@ mod tests {
             (false, 0, _) => return f64::NEG_INFINITY,
             _ => return f64::NAN,
         }
-        let mut parts: Vec<f64> = Vec::new();
+        let mut terms: Vec<f64> = Vec::new();
         for &number in numbers {
             let mut high = number;
             let mut kept = Vec::new();
-            for &part in &parts {
+            for &term in &terms {
                 let (large, small) =
-                    if high.abs() < part.abs() { (part, high) } else { (high, part) };
+                    if high.abs() < term.abs() { (term, high) } else { (high, term) };
                 let sum = large + small;
                 let error = small - (sum - large);
                 if error != 0.0 {
@@ -453,19 +459,19 @@ mod tests {
                 high = sum;
             }
             kept.push(high);
-            parts = kept;
+            terms = kept;
         }
-        let Some(mut high) = parts.pop() else { return 0.0 };
+        let Some(mut high) = terms.pop() else { return 0.0 };
         let mut low = 0.0;
-        while let Some(part) = parts.pop() {
-            let sum = high + part;
-            low = part - (sum - high);
+        while let Some(term) = terms.pop() {
+            let sum = high + term;
+            low = term - (sum - high);
             high = sum;
             if low != 0.0 {
                 break;
             }
         }
-        if parts.last().is_some_and(|part| (low < 0.0) == (*part < 0.0) && low != 0.0) {
+        if terms.last().is_some_and(|term| (low < 0.0) == (*term < 0.0) && low != 0.0) {
             let twice = low * 2.0;
             let sum = high + twice;
             if sum - high == twice {
@@ -475,7 +481,7 @@ mod tests {
         high
     }
 
-    /// Below 1e300, so that the parts of the oracle do not overflow.
+    /// Below 1e300, so that the terms of the oracle do not overflow.
     fn numbers() -> impl Strategy<Value = f64> {
         prop_oneof![
             4 => (-1_000_000..1_000_000_i32).prop_map(|number| f64::from(number) / 1_000.0),
@@ -517,8 +523,8 @@ mod tests {
         }
 
         #[test]
-        fn sums_of_parts_merge_and_come_apart(
-            parts in prop::collection::vec(prop::collection::vec(numbers(), 0..10), 1..6),
+        fn sums_of_groups_merge_and_subtract(
+            groups in prop::collection::vec(prop::collection::vec(numbers(), 0..10), 1..6),
         ) {
             let sum_of = |numbers: &[f64]| {
                 let mut sum = ExactSum::default();
@@ -527,12 +533,12 @@ mod tests {
                 }
                 sum
             };
-            let sums: Vec<_> = parts.iter().map(|part| sum_of(part)).collect();
+            let sums: Vec<_> = groups.iter().map(|group| sum_of(group)).collect();
             let mut all = ExactSum::default();
-            sums.iter().rev().for_each(|part| all.merge(part));
-            prop_assert!(same(all.value(), fsum(&parts.concat())));
-            sums[1..].iter().for_each(|part| all.unmerge(part));
-            prop_assert!(same(all.value(), fsum(&parts[0])));
+            sums.iter().rev().for_each(|group| all.merge(group));
+            prop_assert!(same(all.value(), fsum(&groups.concat())));
+            sums[1..].iter().for_each(|group| all.subtract(group));
+            prop_assert!(same(all.value(), fsum(&groups[0])));
         }
     }
 
@@ -591,7 +597,7 @@ mod tests {
         for number in [0.001, 0.3, 123_456.7] {
             all.merge(&sum_of(number));
         }
-        assert!(all.rest.is_none());
+        assert!(all.overflow.is_none());
     }
 
     #[test]
@@ -604,12 +610,12 @@ mod tests {
         for outlier in [1e300, -1e-300, f64::NAN] {
             let mut all = sum_of(outlier);
             all.merge(&sum_of(0.1));
-            all.unmerge(&sum_of(outlier));
+            all.subtract(&sum_of(outlier));
             for _ in 0..10 {
                 all.merge(&sum_of(0.1));
-                all.unmerge(&sum_of(0.1));
+                all.subtract(&sum_of(0.1));
             }
-            assert!(all.rest.is_none(), "{outlier:e}");
+            assert!(all.overflow.is_none(), "{outlier:e}");
             assert_eq!(all.value(), 0.1);
         }
     }
@@ -618,7 +624,7 @@ mod tests {
     fn numbers_of_a_size_need_no_more_than_what_is_there() {
         let mut sum = ExactSum::default();
         (0..1_000_000).for_each(|number| sum.add(f64::from(number % 1_000) / 1_000.0));
-        assert!(sum.rest.is_none());
+        assert!(sum.overflow.is_none());
         assert_eq!(sum.value(), 499_500.0);
         assert!(size_of::<ExactSum>() <= 32);
     }

@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use super::Cell;
 use super::number::Number;
 use crate::ground::{Kind, Value};
-use crate::windows::bytes::{get, get_signed, put, put_signed, take};
+use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
 /// A value: the whole number 1 and the float 1.0 are one value and the text `1` another, the two
 /// zeros are one, and so are all that are not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Told<'a> {
+pub(super) enum Datum<'a> {
     Int(i64),
     /// The bits of a float that is no whole number of 64 bits.
     Float(u64),
@@ -23,7 +23,7 @@ const FLOAT: u64 = 1;
 const TIME: u64 = 2;
 const TEXT: u64 = 3;
 
-impl<'a> Told<'a> {
+impl<'a> Datum<'a> {
     /// The value of a field; nothing of null.
     #[inline]
     pub(super) fn of(value: Value<'a>) -> Option<Self> {
@@ -79,7 +79,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// A hash that never changes, as it is part of what is written. It spreads well, but whoever
+    /// A hash that never changes, as it is partial of what is written. It spreads well, but whoever
     /// knows it can find values whose hashes are alike.
     #[inline]
     pub(super) fn hash(self) -> u64 {
@@ -96,35 +96,34 @@ impl<'a> Told<'a> {
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         match self {
             Self::Int(number) => {
-                put(out, INT);
+                put_varint(out, INT);
                 put_signed(out, number);
             }
             Self::Float(bits) => {
-                put(out, FLOAT);
+                put_varint(out, FLOAT);
                 out.extend_from_slice(&bits.to_le_bytes());
             }
             Self::Time(time) => {
-                put(out, TIME);
+                put_varint(out, TIME);
                 put_signed(out, time);
             }
             Self::Text(text) => {
-                put(out, (text.len() as u64) << 2 | TEXT);
+                put_varint(out, (text.len() as u64) << 2 | TEXT);
                 out.extend_from_slice(text);
             }
         }
     }
 
     /// Reads one from the front; nothing where there is none, or where it is not written as
-    /// [`Told::encode`] does it.
+    /// [`Datum::encode`] does it.
     #[inline]
     pub(super) fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
-        let head = get(bytes)?;
+        let head = get_varint(bytes)?;
         match head & 3 {
             INT if head == INT => Some(Self::Int(get_signed(bytes)?)),
             TIME if head == TIME => Some(Self::Time(get_signed(bytes)?)),
-            FLOAT if head == FLOAT => {
-                Some(Self::Float(u64::from_le_bytes(take(bytes)?))).filter(|told| told.is_told())
-            }
+            FLOAT if head == FLOAT => Some(Self::Float(u64::from_le_bytes(take(bytes)?)))
+                .filter(|datum| datum.is_canonical()),
             TEXT => {
                 let (text, rest) = bytes.split_at_checked(usize::try_from(head >> 2).ok()?)?;
                 *bytes = rest;
@@ -134,8 +133,8 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Whether these bits are of a float that is not told in another way.
-    fn is_told(self) -> bool {
+    /// Whether these bits are of a float that is not datum in another way.
+    fn is_canonical(self) -> bool {
         match self {
             Self::Float(bits) => Self::of_float(f64::from_bits(bits)) == self,
             _ => true,
@@ -185,7 +184,7 @@ pub(super) mod testing {
 
     use proptest::prelude::*;
 
-    use super::super::{Aggregate, Ask, Cell, Input, Scope, Windowed};
+    use super::super::{Aggregate, AggregateSpec, Cell, Input, Scope, Windowed};
     use crate::ground::{Kind, Value};
 
     /// What a pane brings: how many panes after the one before, its values, how it came together.
@@ -200,13 +199,13 @@ pub(super) mod testing {
         prop::collection::vec((gap, prop::collection::vec(value, 0..most), any::<u8>()), 0..25)
     }
 
-    pub(crate) fn asks(what: &str, number: f64, error: f64) -> Ask {
+    pub(crate) fn spec_of(function: &str, number: f64, error: f64) -> AggregateSpec {
         let (name, fields) = ("x".to_owned(), vec!["x".to_owned()]);
-        Ask { name, what: what.to_owned(), fields, number, error }
+        AggregateSpec { name, function: function.to_owned(), fields, number, error }
     }
 
-    pub(crate) fn scope(ask: &Ask, kind: Kind) -> Scope<'_> {
-        Scope { ask, kind, seconds: 1.0, count: 1 }
+    pub(crate) fn scope(spec: &AggregateSpec, kind: Kind) -> Scope<'_> {
+        Scope { spec, kind, seconds: 1.0, count: 1 }
     }
 
     pub(crate) fn value_of(cell: &Cell) -> Value<'_> {
@@ -219,18 +218,18 @@ pub(super) mod testing {
         }
     }
 
-    pub(crate) fn part_of<A: Aggregate>(aggregate: &A, values: &[Cell]) -> A::Part {
-        let mut part = A::Part::default();
+    pub(crate) fn partial_of<A: Aggregate>(aggregate: &A, values: &[Cell]) -> A::Partial {
+        let mut partial = A::Partial::default();
         for value in values {
             let input = Input { value: value_of(value), second: Value::Null, time: None };
-            aggregate.add(&mut part, &input);
+            aggregate.add(&mut partial, &input);
         }
-        part
+        partial
     }
 
-    pub(crate) fn bytes_of<A: Aggregate>(aggregate: &A, part: &A::Part) -> Vec<u8> {
+    pub(crate) fn bytes_of<A: Aggregate>(aggregate: &A, partial: &A::Partial) -> Vec<u8> {
         let mut bytes = Vec::new();
-        aggregate.encode(part, &mut bytes);
+        aggregate.encode(partial, &mut bytes);
         bytes
     }
 
@@ -244,34 +243,34 @@ pub(super) mod testing {
         check: impl Fn(&Cell, &[Cell]),
     ) {
         let mut total = A::Total::default();
-        let mut held: VecDeque<(i64, Vec<Cell>, A::Part)> = VecDeque::new();
-        let (mut all, mut grown) = (Vec::new(), A::Part::default());
+        let mut held: VecDeque<(i64, Vec<Cell>, A::Partial)> = VecDeque::new();
+        let (mut all, mut grown) = (Vec::new(), A::Partial::default());
         let mut now = -7;
         for (gap, values, how) in panes {
             now += gap;
-            let part = assemble(aggregate, values, *how);
+            let partial = assemble(aggregate, values, *how);
             if how & 4 == 0 {
                 expire(aggregate, &mut total, &mut held, now - length);
             }
             if !values.is_empty() {
-                aggregate.enter(&mut total, &part, now);
-                aggregate.merge(&mut grown, &part);
-                held.push_back((now, values.clone(), part));
+                aggregate.enter(&mut total, &partial, now);
+                aggregate.merge(&mut grown, &partial);
+                held.push_back((now, values.clone(), partial));
                 all.extend_from_slice(values);
             }
             expire(aggregate, &mut total, &mut held, now - length);
             let window: Vec<_> = held.iter().flat_map(|(_, values, _)| values.clone()).collect();
             check(&aggregate.emit(&total, scope), &window);
-            check(&aggregate.emit_part(&grown, scope), &all);
+            check(&aggregate.emit_partial(&grown, scope), &all);
         }
         expire(aggregate, &mut total, &mut held, now);
         check(&aggregate.emit(&total, scope), &[]);
     }
 
-    /// Two parts in either order, one of them written and read.
-    fn assemble<A: Aggregate>(aggregate: &A, values: &[Cell], how: u8) -> A::Part {
+    /// Two partials in either order, one of them written and read.
+    fn assemble<A: Aggregate>(aggregate: &A, values: &[Cell], how: u8) -> A::Partial {
         let (one, other) = values.split_at(values.len() * usize::from(how) / 256);
-        let (one, other) = (part_of(aggregate, one), part_of(aggregate, other));
+        let (one, other) = (partial_of(aggregate, one), partial_of(aggregate, other));
         let bytes = bytes_of(aggregate, &one);
         let read = aggregate.decode(&mut bytes.as_slice()).unwrap();
         let (mut into, from) = if how & 1 == 0 { (read, other) } else { (other, read) };
@@ -282,27 +281,27 @@ pub(super) mod testing {
     fn expire<A: Windowed>(
         aggregate: &A,
         total: &mut A::Total,
-        held: &mut VecDeque<(i64, Vec<Cell>, A::Part)>,
+        held: &mut VecDeque<(i64, Vec<Cell>, A::Partial)>,
         last: i64,
     ) {
         while held.front().is_some_and(|(number, ..)| *number <= last) {
-            let (number, _, part) = held.pop_front().unwrap();
-            aggregate.leave(total, &part, number);
+            let (number, _, partial) = held.pop_front().unwrap();
+            aggregate.leave(total, &partial, number);
         }
     }
 
-    /// However values are divided and in whatever order parts merge, the same bytes are written,
+    /// However values are divided and in whatever order partials merge, the same bytes are written,
     /// and they are read as the same.
     pub(crate) fn merges_in_any_order<A: Aggregate>(aggregate: &A, groups: &[Vec<Cell>]) {
-        let whole = part_of(aggregate, &groups.concat());
-        let parts: Vec<_> = groups.iter().map(|values| part_of(aggregate, values)).collect();
-        let mut forth = A::Part::default();
-        for part in &parts {
-            aggregate.merge(&mut forth, part);
+        let whole = partial_of(aggregate, &groups.concat());
+        let partials: Vec<_> = groups.iter().map(|values| partial_of(aggregate, values)).collect();
+        let mut forth = A::Partial::default();
+        for partial in &partials {
+            aggregate.merge(&mut forth, partial);
         }
-        let mut back = A::Part::default();
-        for part in parts.iter().rev() {
-            aggregate.merge(&mut back, part);
+        let mut back = A::Partial::default();
+        for partial in partials.iter().rev() {
+            aggregate.merge(&mut back, partial);
         }
         let bytes = bytes_of(aggregate, &whole);
         assert_eq!(bytes, bytes_of(aggregate, &forth));
@@ -316,21 +315,21 @@ pub(super) mod testing {
     /// What is read at all is written again as the same bytes.
     pub(crate) fn reads_only_what_is_written<A: Aggregate>(aggregate: &A, bytes: &[u8])
     where
-        A::Part: Debug,
+        A::Partial: Debug,
     {
         let mut rest = bytes;
-        let Some(part) = aggregate.decode(&mut rest) else { return };
+        let Some(partial) = aggregate.decode(&mut rest) else { return };
         let read = &bytes[..bytes.len() - rest.len()];
-        assert_eq!(bytes_of(aggregate, &part), read);
+        assert_eq!(bytes_of(aggregate, &partial), read);
     }
 
-    /// Bytes that are almost right: those of a part, with some others in their place.
+    /// Bytes that are almost right: those of a partial, with some others in their place.
     pub(crate) fn survives_changes<A: Aggregate>(
         aggregate: &A,
         values: &[Cell],
         changes: &[(prop::sample::Index, u8)],
     ) {
-        let mut bytes = bytes_of(aggregate, &part_of(aggregate, values));
+        let mut bytes = bytes_of(aggregate, &partial_of(aggregate, values));
         for (place, byte) in changes {
             let place = place.index(bytes.len());
             bytes[place] = *byte;
@@ -363,35 +362,35 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn told(value: Value<'_>) -> Told<'_> {
-        Told::of(value).unwrap()
+    fn datum(value: Value<'_>) -> Datum<'_> {
+        Datum::of(value).unwrap()
     }
 
     #[test]
     fn values_are_one_where_a_person_says_so() {
-        assert_eq!(told(Value::Int(1)), told(Value::Float(1.0)));
-        assert_eq!(told(Value::Float(0.0)), told(Value::Float(-0.0)));
-        assert_eq!(told(Value::Float(f64::NAN)), told(Value::Float(-f64::NAN)));
-        assert_ne!(told(Value::Int(1)), told(Value::Text(b"1")));
-        assert_ne!(told(Value::Int(1)), told(Value::Time(1)));
-        assert_ne!(told(Value::Float(1.5)), told(Value::Int(1)));
-        let above = told(Value::Float(9_223_372_036_854_775_808.0));
-        assert_ne!(above, told(Value::Int(i64::MAX)));
-        assert_eq!(told(Value::Int(i64::MAX)).compare(above), Ordering::Less);
-        assert!(Told::of(Value::Null).is_none());
+        assert_eq!(datum(Value::Int(1)), datum(Value::Float(1.0)));
+        assert_eq!(datum(Value::Float(0.0)), datum(Value::Float(-0.0)));
+        assert_eq!(datum(Value::Float(f64::NAN)), datum(Value::Float(-f64::NAN)));
+        assert_ne!(datum(Value::Int(1)), datum(Value::Text(b"1")));
+        assert_ne!(datum(Value::Int(1)), datum(Value::Time(1)));
+        assert_ne!(datum(Value::Float(1.5)), datum(Value::Int(1)));
+        let above = datum(Value::Float(9_223_372_036_854_775_808.0));
+        assert_ne!(above, datum(Value::Int(i64::MAX)));
+        assert_eq!(datum(Value::Int(i64::MAX)).compare(above), Ordering::Less);
+        assert!(Datum::of(Value::Null).is_none());
     }
 
     #[test]
     fn hashes_never_change() {
         let hashes = [
-            told(Value::Int(0)),
-            told(Value::Int(-1)),
-            told(Value::Float(0.5)),
-            told(Value::Time(0)),
-            told(Value::Text(b"")),
-            told(Value::Text(b"/index.html")),
+            datum(Value::Int(0)),
+            datum(Value::Int(-1)),
+            datum(Value::Float(0.5)),
+            datum(Value::Time(0)),
+            datum(Value::Text(b"")),
+            datum(Value::Text(b"/index.html")),
         ]
-        .map(Told::hash);
+        .map(Datum::hash);
         let expected = [
             18_294_939_719_463_855_128,
             12_372_494_987_763_252_548,
@@ -429,7 +428,7 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_of_different_kinds_are_in_order(one: i64, other: f64) {
-            let order = told(Value::Int(one)).compare(told(Value::Float(other)));
+            let order = datum(Value::Int(one)).compare(datum(Value::Float(other)));
             let cut = other.floor();
             let expected = if other.is_nan() || cut >= 9_223_372_036_854_775_808.0 {
                 Ordering::Less

@@ -4,9 +4,9 @@ use super::codes::NONE;
 
 /// A number of 64 bits in two halves, so that what holds it is no larger than it has to be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Count([u32; 2]);
+pub(super) struct PackedCount([u32; 2]);
 
-impl Count {
+impl PackedCount {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "these are the two halves")]
     pub(super) fn new(count: u64) -> Self {
@@ -27,23 +27,23 @@ impl Count {
 /// A table of codes and how often they came, never 0 times.
 ///
 /// Each stands in the first free place from that of its hash on, so that mostly one look at memory
-/// finds it; of four places one is free. Whoever asks tells the hash, and how others are hashed.
+/// finds it; of four places one is free. Whoever spec tells the hash, and how others are hashed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
-    places: Box<[Counted]>,
+pub(super) struct CodeCounts {
+    places: Box<[Slot]>,
     len: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Counted {
+struct Slot {
     code: u32,
-    count: Count,
+    count: PackedCount,
 }
 
 /// A table of as many places is not made smaller.
 const SMALL: usize = 16;
 
-impl Counts {
+impl CodeCounts {
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
@@ -53,7 +53,7 @@ impl Counts {
         all.map(|counted| (counted.code, counted.count.get()))
     }
 
-    /// What stands where a code of this hash would. To ask for some before they are counted lets
+    /// What stands where a code of this hash would. To spec for some before they are counted lets
     /// them wait for memory together.
     #[inline]
     pub(super) fn touch(&self, hash: u64) -> u32 {
@@ -78,7 +78,7 @@ impl Counts {
             counted.count.add(times);
             return false;
         }
-        *counted = Counted { code, count: Count::new(times) };
+        *counted = Slot { code, count: PackedCount::new(times) };
         self.len += 1;
         true
     }
@@ -101,7 +101,7 @@ impl Counts {
             return false;
         }
         let left = counted.count.get().saturating_sub(times);
-        counted.count = Count::new(left);
+        counted.count = PackedCount::new(left);
         if left > 0 {
             return false;
         }
@@ -150,7 +150,7 @@ impl Counts {
 
     /// Moves to a table of as many places, a power of two.
     fn move_to(&mut self, places: usize, hash_of: impl Fn(u32) -> u64) {
-        let free = Counted { code: NONE, count: Count::new(0) };
+        let free = Slot { code: NONE, count: PackedCount::new(0) };
         let old = std::mem::replace(&mut self.places, vec![free; places].into());
         for counted in old.iter().filter(|counted| counted.code != NONE) {
             let place = self.find(counted.code, hash_of(counted.code));
@@ -169,14 +169,14 @@ mod tests {
 
     #[test]
     fn what_is_held_is_as_large_as_is_said() {
-        assert_eq!(size_of::<Counted>(), 12);
-        assert_eq!(size_of::<Counts>(), 24);
+        assert_eq!(size_of::<Slot>(), 12);
+        assert_eq!(size_of::<CodeCounts>(), 24);
     }
 
     #[test]
     fn a_table_that_was_large_is_small_again() {
         let hash = |code: u32| u64::from(code).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        let mut counts = Counts::default();
+        let mut counts = CodeCounts::default();
         (0..1_000).for_each(|code| assert!(counts.add(code, hash(code), 300, hash)));
         assert!(counts.places.len() == 2_048);
         (3..1_000).for_each(|code| assert!(counts.remove(code, hash(code), 300, hash)));
@@ -192,7 +192,7 @@ mod tests {
         ) {
             // Few bits make all stand behind each other, over the end of the table too.
             let hash = |code: u32| u64::from(code % (1 << bits)).wrapping_sub(3);
-            let mut counts = Counts::default();
+            let mut counts = CodeCounts::default();
             let mut wanted: BTreeMap<u32, u64> = BTreeMap::new();
             for (code, times, comes) in events {
                 let before = wanted.get(&code).copied().unwrap_or(0);

@@ -10,7 +10,7 @@ pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 
 /// Writes a number, seven bits a byte, the lowest first.
 #[inline]
-pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
@@ -20,7 +20,7 @@ pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
 
 /// Reads a number; of several ways to write it only the shortest is one.
 #[inline]
-pub(crate) fn get(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn get_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let [byte] = take(bytes)?;
@@ -36,26 +36,26 @@ pub(crate) fn get(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Writes a number that may be negative: small ones for those near zero.
+/// Writes a number that may be negative: small ones for those last_pane zero.
 #[inline]
 pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put(out, (number << 1 ^ number >> 63).cast_unsigned());
+    put_varint(out, (number << 1 ^ number >> 63).cast_unsigned());
 }
 
 #[inline]
 pub(crate) fn get_signed(bytes: &mut &[u8]) -> Option<i64> {
-    let number = get(bytes)?;
+    let number = get_varint(bytes)?;
     Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 }
 
 /// Writes how long a text is, then the text.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    put(out, text.len() as u64);
+    put_varint(out, text.len() as u64);
     out.extend_from_slice(text);
 }
 
 pub(crate) fn get_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize::try_from(get(bytes)?).ok()?;
+    let len = usize::try_from(get_varint(bytes)?).ok()?;
     let (text, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;
     Some(text)
@@ -70,8 +70,8 @@ mod tests {
         #[test]
         fn numbers_are_read_as_written(number: u64, signed: i64) {
             let mut bytes = Vec::new();
-            put(&mut bytes, number);
-            prop_assert_eq!(get(&mut bytes.as_slice()), Some(number));
+            put_varint(&mut bytes, number);
+            prop_assert_eq!(get_varint(&mut bytes.as_slice()), Some(number));
             let mut bytes = Vec::new();
             put_signed(&mut bytes, signed);
             prop_assert_eq!(get_signed(&mut bytes.as_slice()), Some(signed));

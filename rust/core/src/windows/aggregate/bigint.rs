@@ -1,51 +1,51 @@
-//! The little arithmetic of large whole numbers that an exact variance needs: limbs of 64 bits, the
+//! The little arithmetic of large whole numbers that an exact variance needs: words of 64 bits, the
 //! lowest first, never negative.
 
-use super::floats::{LEAST, scaled};
+use super::floats::{MIN_EXPONENT, scaled};
 
 /// How many bits there are up to the highest that is set.
-pub(super) fn bits(limbs: &[u64]) -> usize {
-    let last = limbs.iter().rposition(|&limb| limb != 0);
-    last.map_or(0, |last| 64 * (last + 1) - limbs[last].leading_zeros() as usize)
+pub(super) fn bit_length(words: &[u64]) -> usize {
+    let last = words.iter().rposition(|&word| word != 0);
+    last.map_or(0, |last| 64 * (last + 1) - words[last].leading_zeros() as usize)
 }
 
 /// How many bits below the lowest that is set; nothing for zero.
-pub(super) fn zeros(limbs: &[u64]) -> Option<usize> {
-    let first = limbs.iter().position(|&limb| limb != 0)?;
-    Some(64 * first + limbs[first].trailing_zeros() as usize)
+pub(super) fn trailing_zeros(words: &[u64]) -> Option<usize> {
+    let first = words.iter().position(|&word| word != 0)?;
+    Some(64 * first + words[first].trailing_zeros() as usize)
 }
 
 /// The number without its lowest bits, if the rest fits.
-pub(super) fn without_lowest<const N: usize>(limbs: &[u64], count: usize) -> Option<[u64; N]> {
-    if bits(limbs) > count + 64 * N {
+pub(super) fn checked_shr<const N: usize>(words: &[u64], count: usize) -> Option<[u64; N]> {
+    if bit_length(words) > count + 64 * N {
         return None;
     }
-    let limb = |place: usize| limbs.get(place).copied().unwrap_or(0);
+    let word = |place: usize| words.get(place).copied().unwrap_or(0);
     let (first, shift) = (count / 64, count % 64);
     Some(std::array::from_fn(|place| {
-        let pair = u128::from(limb(first + place + 1)) << 64 | u128::from(limb(first + place));
-        low(pair >> shift)
+        let pair = u128::from(word(first + place + 1)) << 64 | u128::from(word(first + place));
+        low_word(pair >> shift)
     }))
 }
 
 /// The number times a power of two, without what does not fit.
 #[inline]
-pub(super) fn shifted<const N: usize>(limbs: [u64; N], by: usize) -> [u64; N] {
+pub(super) fn shl<const N: usize>(words: [u64; N], by: usize) -> [u64; N] {
     let (skip, shift) = (by / 64, by % 64);
     std::array::from_fn(|place| {
         let Some(from) = place.checked_sub(skip) else { return 0 };
-        let below = if from == 0 { 0 } else { limbs[from - 1] };
-        let pair = u128::from(limbs[from]) << 64 | u128::from(below);
-        low(pair << shift >> 64)
+        let below = if from == 0 { 0 } else { words[from - 1] };
+        let pair = u128::from(words[from]) << 64 | u128::from(below);
+        low_word(pair << shift >> 64)
     })
 }
 
 /// A number times a power of two, all of which fits.
 #[inline]
-pub(super) fn raised(number: u128, by: usize) -> [u64; 3] {
+pub(super) fn shl_u128(number: u128, by: usize) -> [u64; 3] {
     let (skip, shift) = (by / 64, by % 64);
     let (most, over) = (number << shift, number >> 64 >> (64 - shift));
-    let (a, b, c) = (low(most), low(most >> 64), low(over));
+    let (a, b, c) = (low_word(most), low_word(most >> 64), low_word(over));
     match skip {
         0 => [a, b, c],
         1 => [0, a, b],
@@ -55,7 +55,7 @@ pub(super) fn raised(number: u128, by: usize) -> [u64; 3] {
 
 /// The sum, without what does not fit.
 #[inline]
-pub(super) fn plus<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
+pub(super) fn wrapping_add<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
     let mut carried = false;
     std::array::from_fn(|place| {
         let (sum, over) = one[place].overflowing_add(other[place]);
@@ -67,7 +67,7 @@ pub(super) fn plus<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
 
 /// The difference of a number and one that is not larger.
 #[inline]
-pub(super) fn minus<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
+pub(super) fn wrapping_sub<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
     let mut borrowed = false;
     std::array::from_fn(|place| {
         let (rest, under) = one[place].overflowing_sub(other[place]);
@@ -78,38 +78,38 @@ pub(super) fn minus<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] 
 }
 
 /// Multiplies; the product fits.
-pub(super) fn multiply(limbs: &mut [u64], factor: u64) {
+pub(super) fn multiply(words: &mut [u64], factor: u64) {
     let mut carried = 0;
-    for limb in limbs {
-        let product = u128::from(*limb) * u128::from(factor) + carried;
-        *limb = low(product);
+    for word in words {
+        let product = u128::from(*word) * u128::from(factor) + carried;
+        *word = low_word(product);
         carried = product >> 64;
     }
 }
 
 /// Takes away the square of a number, which is not larger.
-pub(super) fn subtract_square(limbs: &mut [u64], root: &[u64]) {
+pub(super) fn subtract_square(words: &mut [u64], root: &[u64]) {
     for (place, &factor) in root.iter().enumerate().filter(|(_, factor)| **factor != 0) {
         let mut carried = 0;
         let mut borrowed = false;
         let factors = root.iter().copied().chain(std::iter::repeat(0));
-        for (limb, other) in limbs.iter_mut().skip(place).zip(factors) {
+        for (word, other) in words.iter_mut().skip(place).zip(factors) {
             let product = u128::from(other) * u128::from(factor) + carried;
             carried = product >> 64;
-            let (rest, under) = limb.overflowing_sub(low(product));
+            let (rest, under) = word.overflowing_sub(low_word(product));
             let (rest, again) = rest.overflowing_sub(borrowed.into());
             borrowed = under || again;
-            *limb = rest;
+            *word = rest;
         }
     }
 }
 
 /// Divides, and says whether something remains.
-fn divide(limbs: &mut [u64], divisor: u64) -> bool {
+fn divide(words: &mut [u64], divisor: u64) -> bool {
     let mut left = 0;
-    for limb in limbs.iter_mut().rev() {
-        let all = left << 64 | u128::from(*limb);
-        *limb = low(all / u128::from(divisor));
+    for word in words.iter_mut().rev() {
+        let all = left << 64 | u128::from(*word);
+        *word = low_word(all / u128::from(divisor));
         left = all % u128::from(divisor);
     }
     left != 0
@@ -120,30 +120,30 @@ fn divide(limbs: &mut [u64], divisor: u64) -> bool {
 pub(super) struct Quotient {
     number: u128,
     exponent: i32,
-    and_more: bool,
+    has_remainder: bool,
 }
 
 /// A number times a power of two through n (n - 1).
-pub(super) fn through_pairs(limbs: &mut [u64], exponent: i32, n: u64) -> Quotient {
-    let (mut divisor, mut and_more) = (u128::from(n) * u128::from(n - 1), false);
+pub(super) fn divide_by_pairs(words: &mut [u64], exponent: i32, n: u64) -> Quotient {
+    let (mut divisor, mut has_remainder) = (u128::from(n) * u128::from(n - 1), false);
     // The quotient of 128 bits through it would have too few.
     if divisor >> 72 != 0 {
-        and_more = divide(limbs, n);
+        has_remainder = divide(words, n);
         divisor = u128::from(n - 1);
     }
     // All bits that count stand in the highest 128: through any whole number, less than one more
     // makes a quotient that is less than one larger.
-    let length = bits(limbs);
+    let length = bit_length(words);
     let skipped = length.saturating_sub(128);
-    let [below, above] = without_lowest(limbs, skipped).unwrap_or_default();
+    let [below, above] = checked_shr(words, skipped).unwrap_or_default();
     let mut number = u128::from(above) << 64 | u128::from(below);
-    and_more |= zeros(limbs).is_some_and(|zeros| zeros < skipped);
+    has_remainder |= trailing_zeros(words).is_some_and(|zeros| zeros < skipped);
     let up = number.leading_zeros();
     number = number.checked_shl(up).unwrap_or(0);
     // What was left by the first division is less than one, and so are any bits shifted in.
-    and_more |= number % divisor != 0;
+    has_remainder |= number % divisor != 0;
     let exponent = exponent + exponent_of(skipped) - up.cast_signed();
-    Quotient { number: number / divisor, exponent, and_more }
+    Quotient { number: number / divisor, exponent, has_remainder }
 }
 
 impl Quotient {
@@ -157,19 +157,19 @@ impl Quotient {
             return f64::INFINITY;
         }
         // Small floats have fewer bits.
-        let dropped = (length - 53).max(LEAST - self.exponent);
+        let dropped = (length - 53).max(MIN_EXPONENT - self.exponent);
         if dropped > length {
             return 0.0;
         }
         let kept = self.number.checked_shr(dropped.cast_unsigned()).unwrap_or(0);
         let half = 1 << (dropped - 1);
         let rest = self.number & (half | (half - 1));
-        let is_up = rest > half || rest == half && (self.and_more || kept & 1 == 1);
+        let is_up = rest > half || rest == half && (self.has_remainder || kept & 1 == 1);
         scaled((kept + u128::from(is_up)).cast_signed(), self.exponent + dropped)
     }
 
     /// The root of the nearest float, also where that is beyond the largest or the smallest.
-    pub(super) fn root(self) -> f64 {
+    pub(super) fn sqrt(self) -> f64 {
         let odd = self.exponent & 1;
         let near = Self { exponent: odd, ..self }.rounded();
         let half = (self.exponent - odd) / 2;
@@ -187,8 +187,8 @@ fn exponent_of(place: usize) -> i32 {
     i32::try_from(place).unwrap_or(i32::MAX)
 }
 
-/// The lower limb of two.
+/// The lower word of two.
 #[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
-pub(super) fn low(pair: u128) -> u64 {
+pub(super) fn low_word(pair: u128) -> u64 {
     pair as u64
 }

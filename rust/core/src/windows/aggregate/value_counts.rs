@@ -4,21 +4,21 @@ use std::any::Any;
 
 use hashbrown::HashTable;
 
+use super::code_counts::{CodeCounts, PackedCount};
 use super::codes::{self, Codes};
 use super::column::{Column, Totals};
-use super::counts::{Count, Counts};
-use super::values::{Told, hash_text};
+use super::datum::{Datum, hash_text};
 use super::{Cell, Input, Scope, count_distinct, top_values};
 use crate::ground::Value;
-use crate::windows::bytes::{get, put};
-use crate::windows::keys::{Seed, id_of};
+use crate::windows::keys::{Seed, index32};
+use crate::windows::varint::{get_varint, put_varint};
 
 /// The values of the entries of a pane or of a delta, and how often each came.
 ///
 /// Each pair of an entry and a value is a record of 20 bytes, which takes 5 to 10 more to be found
 /// until the pane is closed; an entry takes 4 bytes, and a value what [`Codes`] says.
 #[derive(Clone, Debug)]
-pub(super) struct ValueParts {
+pub(super) struct ValueCounts {
     codes: Codes,
     records: Vec<Record>,
     /// The last record of each entry.
@@ -33,13 +33,13 @@ struct Record {
     code: u32,
     /// The record of the same entry that was before this.
     before: u32,
-    count: Count,
+    count: PackedCount,
 }
 
 /// No record.
 const NONE: u32 = u32::MAX;
 
-impl ValueParts {
+impl ValueCounts {
     pub(super) fn column(seed: &Seed) -> Box<dyn Column> {
         Box::new(Self::with(Codes::new(seed.clone())))
     }
@@ -74,9 +74,9 @@ impl ValueParts {
             return;
         }
         // As many do not fit into memory.
-        let at = id_of(records.len());
+        let at = index32(records.len());
         let last = &mut last[entry as usize];
-        records.push(Record { entry, code, before: *last, count: Count::new(times) });
+        records.push(Record { entry, code, before: *last, count: PackedCount::new(times) });
         *last = at;
         index.insert_unique(hash, at, |&at| hash_of(codes, &records[at as usize]));
     }
@@ -101,7 +101,7 @@ impl ValueParts {
         for &(into, from) in pairs {
             self.grow(into as usize + 1);
             for record in other.of(from) {
-                let at = id_of(self.records.len());
+                let at = index32(self.records.len());
                 let before = std::mem::replace(&mut self.last[into as usize], at);
                 self.records.push(Record { entry: into, before, ..*record });
             }
@@ -125,7 +125,7 @@ fn hash_of(codes: &Codes, record: &Record) -> u64 {
     codes.hash(pair(record.entry, record.code))
 }
 
-fn parts_of(column: &dyn Column) -> Option<&ValueParts> {
+fn partials_of(column: &dyn Column) -> Option<&ValueCounts> {
     let column: &dyn Any = column;
     column.downcast_ref()
 }
@@ -137,30 +137,30 @@ struct Translation {
 
 impl Translation {
     /// For so many of the entries: if they are few, nothing is to be done for all codes.
-    fn new(into: &Codes, from: &ValueParts, entries: usize) -> Self {
+    fn new(into: &Codes, from: &ValueCounts, entries: usize) -> Self {
         let all = from.last.len() / 2 <= entries;
         Self { known: if all { into.find_all(&from.codes) } else { Vec::new() } }
     }
 
     /// The code, which is looked up if it is not known; what is found is known from then on.
     #[inline]
-    fn get(&mut self, from: &Codes, code: u32, find: impl FnOnce(Told<'_>) -> u32) -> u32 {
+    fn get(&mut self, from: &Codes, code: u32, find: impl FnOnce(Datum<'_>) -> u32) -> u32 {
         if codes::is_number(code) {
             return code;
         }
         match self.known.get_mut(code as usize) {
             Some(known) => {
                 if *known == codes::NONE {
-                    *known = find(from.told(code));
+                    *known = find(from.value(code));
                 }
                 *known
             }
-            None => find(from.told(code)),
+            None => find(from.value(code)),
         }
     }
 }
 
-impl Column for ValueParts {
+impl Column for ValueCounts {
     fn fresh(&self) -> Box<dyn Column> {
         Box::new(Self::with(self.codes.fresh()))
     }
@@ -173,15 +173,15 @@ impl Column for ValueParts {
         if input.value == Value::Null {
             return;
         }
-        let Some(told) = Told::of(input.value) else { return };
+        let Some(datum) = Datum::of(input.value) else { return };
         self.restore();
         self.grow(entry + 1);
-        let code = self.codes.code(told);
-        self.count(id_of(entry), code, 1);
+        let code = self.codes.code(datum);
+        self.count(index32(entry), code, 1);
     }
 
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
-        let Some(other) = parts_of(other) else { return };
+        let Some(other) = partials_of(other) else { return };
         // Where two entries become one, a value of both is to be one record.
         let apart = || pairs.is_sorted_by(|one, next| one.0 < next.0);
         if self.records.is_empty() && pairs.len() == other.last.len() && apart() {
@@ -193,7 +193,7 @@ impl Column for ValueParts {
         for &(into, from) in pairs {
             self.grow(into as usize + 1);
             for record in other.of(from) {
-                let find = |told: Told<'_>| self.codes.code(told);
+                let find = |datum: Datum<'_>| self.codes.code(datum);
                 let code = translation.get(&other.codes, record.code, find);
                 self.count(into, code, record.count.get());
             }
@@ -204,11 +204,11 @@ impl Column for ValueParts {
         // Behind each other as they will be read.
         let mut records = Vec::with_capacity(self.records.len());
         let mut last = Vec::with_capacity(self.last.len());
-        for entry in 0..id_of(self.last.len()) {
+        for entry in 0..index32(self.last.len()) {
             let mut before = NONE;
             for record in self.of(entry) {
                 records.push(Record { before, ..*record });
-                before = id_of(records.len() - 1);
+                before = index32(records.len() - 1);
             }
             last.push(before);
         }
@@ -219,13 +219,13 @@ impl Column for ValueParts {
 
     /// Writes how many values there are, and each with its count, in an order of their own.
     fn encode(&self, entry: usize, out: &mut Vec<u8>) {
-        let told = |record: &Record| (order(self.codes.told(record.code)), record.count.get());
-        let mut all: Vec<_> = self.of(id_of(entry)).map(told).collect();
+        let datum = |record: &Record| (order(self.codes.value(record.code)), record.count.get());
+        let mut all: Vec<_> = self.of(index32(entry)).map(datum).collect();
         all.sort_unstable();
-        put(out, all.len() as u64);
-        for ((_, told), count) in all {
-            told.encode(out);
-            put(out, count);
+        put_varint(out, all.len() as u64);
+        for ((_, datum), count) in all {
+            datum.encode(out);
+            put_varint(out, count);
         }
     }
 
@@ -233,9 +233,9 @@ impl Column for ValueParts {
         let all = decode(bytes)?;
         self.restore();
         self.grow(entry + 1);
-        for (told, count) in all {
-            let code = self.codes.code(told);
-            self.count(id_of(entry), code, count);
+        for (datum, count) in all {
+            let code = self.codes.code(datum);
+            self.count(index32(entry), code, count);
         }
         Some(())
     }
@@ -246,31 +246,31 @@ impl Column for ValueParts {
 }
 
 /// Reads what was written; nothing where the bytes are not that.
-fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Told<'a>, u64)>> {
+fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Datum<'a>, u64)>> {
     let mut all = Vec::new();
     let mut last = None;
     // Each takes bytes, so that a number that is too large ends with them.
-    for _ in 0..get(bytes)? {
-        let told = Told::decode(bytes)?;
-        let count = get(bytes)?;
-        let place = Some(order(told));
+    for _ in 0..get_varint(bytes)? {
+        let datum = Datum::decode(bytes)?;
+        let count = get_varint(bytes)?;
+        let place = Some(order(datum));
         if count == 0 || last >= place {
             return None;
         }
         last = place;
-        all.push((told, count));
+        all.push((datum, count));
     }
     Some(all)
 }
 
 /// In which order values are written: text comes last, by some bits of its hash first.
-fn order(told: Told<'_>) -> (Option<u32>, Told<'_>) {
+fn order(datum: Datum<'_>) -> (Option<u32>, Datum<'_>) {
     #[expect(clippy::cast_possible_truncation, reason = "some of its bits are enough")]
-    let bits = match told {
-        Told::Text(text) => Some(hash_text(text) as u32),
+    let bits = match datum {
+        Datum::Text(text) => Some(hash_text(text) as u32),
         _ => None,
     };
-    (bits, told)
+    (bits, datum)
 }
 
 /// The values of each key of a window, and how often each came.
@@ -280,7 +280,7 @@ fn order(told: Told<'_>) -> (Option<u32>, Told<'_>) {
 #[derive(Clone, Debug)]
 struct ValueTotals {
     codes: Codes,
-    keys: Vec<Counts>,
+    keys: Vec<CodeCounts>,
     grows: bool,
 }
 
@@ -289,32 +289,32 @@ struct ValueTotals {
 struct Change {
     key: usize,
     code: u32,
-    count: Count,
+    count: PackedCount,
     hash: u64,
 }
 
 /// As many changes wait for memory together.
-const TOGETHER: usize = 32;
+const LOOKUP_BATCH: usize = 32;
 
 impl ValueTotals {
     /// Calls with the changes that a pane makes, some at a time.
     fn change(
         &mut self,
-        parts: &ValueParts,
+        partials: &ValueCounts,
         entries: &[(u32, u32)],
-        code_of: impl Fn(&mut Codes, Told<'_>) -> u32,
-        change: impl Fn(&mut Codes, &mut Counts, Change),
+        code_of: impl Fn(&mut Codes, Datum<'_>) -> u32,
+        change: impl Fn(&mut Codes, &mut CodeCounts, Change),
     ) {
         let Self { codes, keys, .. } = self;
-        let mut translation = Translation::new(codes, parts, entries.len());
+        let mut translation = Translation::new(codes, partials, entries.len());
         let mut all = entries.iter().flat_map(|&(key, entry)| {
-            parts.of(entry).map(move |record| (key as usize, record.code, record.count))
+            partials.of(entry).map(move |record| (key as usize, record.code, record.count))
         });
-        let mut some = Vec::with_capacity(TOGETHER);
+        let mut some = Vec::with_capacity(LOOKUP_BATCH);
         loop {
-            some.extend(all.by_ref().take(TOGETHER).map(|(key, code, count)| {
-                let find = |told: Told<'_>| code_of(codes, told);
-                let code = translation.get(&parts.codes, code, find);
+            some.extend(all.by_ref().take(LOOKUP_BATCH).map(|(key, code, count)| {
+                let find = |datum: Datum<'_>| code_of(codes, datum);
+                let code = translation.get(&partials.codes, code, find);
                 Change { key, code, count, hash: codes.hash(code.into()) }
             }));
             if some.is_empty() {
@@ -323,7 +323,7 @@ impl ValueTotals {
             if let Some(most) = some.iter().map(|change| change.key).max()
                 && most >= keys.len()
             {
-                keys.resize_with(most + 1, Counts::default);
+                keys.resize_with(most + 1, CodeCounts::default);
             }
             let touch = |change: &Change| keys[change.key].touch(change.hash);
             std::hint::black_box(some.iter().map(touch).fold(0, |all, code| all ^ code));
@@ -340,9 +340,9 @@ impl Totals for ValueTotals {
     }
 
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
-        let Some(parts) = parts_of(column) else { return };
+        let Some(partials) = partials_of(column) else { return };
         self.change(
-            parts,
+            partials,
             entries,
             Codes::code,
             |codes, counts, Change { code, count, hash, .. }| {
@@ -354,9 +354,9 @@ impl Totals for ValueTotals {
     }
 
     fn leave(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
-        let Some(parts) = parts_of(column).filter(|_| !self.grows) else { return };
-        let find = |codes: &mut Codes, told: Told<'_>| codes.find(told).unwrap_or(codes::NONE);
-        self.change(parts, entries, find, |codes, counts, Change { code, count, hash, .. }| {
+        let Some(partials) = partials_of(column).filter(|_| !self.grows) else { return };
+        let find = |codes: &mut Codes, datum: Datum<'_>| codes.find(datum).unwrap_or(codes::NONE);
+        self.change(partials, entries, find, |codes, counts, Change { code, count, hash, .. }| {
             if counts.remove(code, hash, count.get(), |code| codes.hash(code.into())) {
                 codes.release(code);
             }
@@ -370,32 +370,33 @@ impl Totals for ValueTotals {
         }
     }
 
-    fn give(&self, column: &mut dyn Column, pairs: &[(u32, u32)]) {
+    fn merge_into(&self, column: &mut dyn Column, pairs: &[(u32, u32)]) {
         let column: &mut dyn Any = column;
-        let Some(parts) = column.downcast_mut::<ValueParts>().filter(|_| self.grows) else {
+        let Some(partials) = column.downcast_mut::<ValueCounts>().filter(|_| self.grows) else {
             return;
         };
-        parts.restore();
+        partials.restore();
         for &(entry, key) in pairs {
-            parts.grow(entry as usize + 1);
-            for (code, count) in self.keys.get(key as usize).into_iter().flat_map(Counts::iter) {
-                let code = parts.codes.code(self.codes.told(code));
-                parts.count(entry, code, count);
+            partials.grow(entry as usize + 1);
+            for (code, count) in self.keys.get(key as usize).into_iter().flat_map(CodeCounts::iter)
+            {
+                let code = partials.codes.code(self.codes.value(code));
+                partials.count(entry, code, count);
             }
         }
     }
 
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
-        let none = Counts::default();
+        let none = CodeCounts::default();
         let counts = self.keys.get(key as usize).unwrap_or(&none);
-        match scope.ask.what.as_str() {
+        match scope.spec.function.as_str() {
             "top_values" => top_values::emit(counts.iter(), &self.codes, scope),
             _ => count_distinct::emit(counts.len()),
         }
     }
 }
 
-/// A part and a total of one key, as other aggregates have them.
+/// A partial and a total of one key, as other aggregates have them.
 #[cfg(test)]
 pub(super) mod testing {
     use super::super::{Aggregate, Windowed};
@@ -405,14 +406,14 @@ pub(super) mod testing {
     pub(in super::super) struct Values;
 
     #[derive(Clone, Debug)]
-    pub(in super::super) struct Part(ValueParts);
+    pub(in super::super) struct Partial(ValueCounts);
 
     #[derive(Clone, Debug)]
     pub(in super::super) struct Total(ValueTotals);
 
-    impl Default for Part {
+    impl Default for Partial {
         fn default() -> Self {
-            Self(ValueParts::with(Codes::new(Seed::new(1))))
+            Self(ValueCounts::with(Codes::new(Seed::new(1))))
         }
     }
 
@@ -424,42 +425,42 @@ pub(super) mod testing {
     }
 
     impl Aggregate for Values {
-        type Part = Part;
+        type Partial = Partial;
 
-        fn add(&self, part: &mut Part, input: &Input<'_>) {
-            part.0.add(0, input);
+        fn add(&self, partial: &mut Partial, input: &Input<'_>) {
+            partial.0.add(0, input);
         }
 
-        fn merge(&self, part: &mut Part, other: &Part) {
-            part.0.merge(&other.0, &[(0, 0)]);
+        fn merge(&self, partial: &mut Partial, other: &Partial) {
+            partial.0.merge(&other.0, &[(0, 0)]);
         }
 
-        fn emit_part(&self, part: &Part, scope: &Scope<'_>) -> Cell {
+        fn emit_partial(&self, partial: &Partial, scope: &Scope<'_>) -> Cell {
             let mut total = Total::default();
-            self.enter(&mut total, part, 0);
+            self.enter(&mut total, partial, 0);
             self.emit(&total, scope)
         }
 
-        fn encode(&self, part: &Part, out: &mut Vec<u8>) {
-            part.0.encode(0, out);
+        fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
+            partial.0.encode(0, out);
         }
 
-        fn decode(&self, bytes: &mut &[u8]) -> Option<Part> {
-            let mut part = Part::default();
-            part.0.decode(0, bytes)?;
-            Some(part)
+        fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
+            let mut partial = Partial::default();
+            partial.0.decode(0, bytes)?;
+            Some(partial)
         }
     }
 
     impl Windowed for Values {
         type Total = Total;
 
-        fn enter(&self, total: &mut Total, part: &Part, pane: i64) {
-            total.0.enter(&part.0, &[(0, 0)], pane);
+        fn enter(&self, total: &mut Total, partial: &Partial, pane: i64) {
+            total.0.enter(&partial.0, &[(0, 0)], pane);
         }
 
-        fn leave(&self, total: &mut Total, part: &Part, pane: i64) {
-            total.0.leave(&part.0, &[(0, 0)], pane);
+        fn leave(&self, total: &mut Total, partial: &Partial, pane: i64) {
+            total.0.leave(&partial.0, &[(0, 0)], pane);
         }
 
         fn emit(&self, total: &Total, scope: &Scope<'_>) -> Cell {
@@ -474,7 +475,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::values::testing::{asks, mixed, scope, value_of};
+    use super::super::datum::testing::{mixed, scope, spec_of, value_of};
     use super::*;
     use crate::ground::Kind;
 
@@ -486,8 +487,8 @@ mod tests {
         ValueTotals { codes: Codes::new(Seed::new(3)), keys: Vec::new(), grows: false }
     }
 
-    fn parts() -> ValueParts {
-        ValueParts::with(Codes::new(Seed::new(1)))
+    fn partials() -> ValueCounts {
+        ValueCounts::with(Codes::new(Seed::new(1)))
     }
 
     #[test]
@@ -497,7 +498,7 @@ mod tests {
 
     #[test]
     fn what_a_key_had_is_gone() {
-        let (mut many, mut few) = (parts(), parts());
+        let (mut many, mut few) = (partials(), partials());
         (1..1_000).for_each(|number| many.add(0, &input(Value::Int(number << 40))));
         (1..4).for_each(|number| few.add(0, &input(Value::Int(number << 40))));
         let mut totals = totals();
@@ -513,30 +514,30 @@ mod tests {
     #[test]
     fn counts_beyond_32_bits_are_kept() {
         let mut bytes = Vec::new();
-        put(&mut bytes, 1);
-        Told::Text(b"a").encode(&mut bytes);
-        put(&mut bytes, u64::from(u32::MAX));
-        let mut parts = parts();
+        put_varint(&mut bytes, 1);
+        Datum::Text(b"a").encode(&mut bytes);
+        put_varint(&mut bytes, u64::from(u32::MAX));
+        let mut partials = partials();
         for _ in 0..3 {
-            parts.decode(0, &mut bytes.as_slice()).unwrap();
+            partials.decode(0, &mut bytes.as_slice()).unwrap();
         }
         let mut totals = totals();
-        totals.enter(&parts, &[(0, 0)], 0);
-        totals.enter(&parts, &[(0, 0)], 1);
-        let ask = asks("top_values", 1.0, 0.0);
+        totals.enter(&partials, &[(0, 0)], 0);
+        totals.enter(&partials, &[(0, 0)], 1);
+        let spec = spec_of("top_values", 1.0, 0.0);
         let expected = Cell::List(vec![(Cell::Text((*b"a").into()), 6 * u64::from(u32::MAX))]);
-        assert_eq!(totals.emit(0, &scope(&ask, Kind::Text)), expected);
-        totals.leave(&parts, &[(0, 0)], 0);
-        totals.leave(&parts, &[(0, 0)], 1);
+        assert_eq!(totals.emit(0, &scope(&spec, Kind::Text)), expected);
+        totals.leave(&partials, &[(0, 0)], 0);
+        totals.leave(&partials, &[(0, 0)], 1);
         assert_eq!(totals.codes.len(), 0);
     }
 
     #[test]
     fn bytes_that_promise_more_values_than_they_have_are_none() {
         let mut bytes = Vec::new();
-        put(&mut bytes, u64::MAX);
-        Told::Int(1).encode(&mut bytes);
-        put(&mut bytes, 1);
+        put_varint(&mut bytes, u64::MAX);
+        Datum::Int(1).encode(&mut bytes);
+        put_varint(&mut bytes, 1);
         assert!(decode(&mut bytes.as_slice()).is_none());
     }
 
@@ -549,12 +550,12 @@ mod tests {
 
     /// A pane of two deltas; the entry of a key is not that in the deltas. Some are closed before
     /// the second comes, and some after.
-    fn assemble(events: &[(u8, Cell)], how: u8) -> (ValueParts, Vec<(u32, u32)>) {
-        let mut pane = parts();
+    fn assemble(events: &[(u8, Cell)], how: u8) -> (ValueCounts, Vec<(u32, u32)>) {
+        let mut pane = partials();
         let place = |key| if how & 2 == 0 { key } else { key / 2 + 3 * (key % 2) };
         let (one, other) = events.split_at(events.len() * usize::from(how) / 256);
         for events in [one, other] {
-            let mut delta = parts();
+            let mut delta = partials();
             for (key, cell) in events {
                 delta.add(5 - usize::from(*key), &input(value_of(cell)));
             }
@@ -576,7 +577,7 @@ mod tests {
         fn each_key_has_its_own_values(
             panes in prop::collection::vec(pane(), 0..12), length in 1..6_usize,
         ) {
-            let ask = asks("count_distinct", 0.0, 0.0);
+            let spec = spec_of("count_distinct", 0.0, 0.0);
             let (mut totals, mut held) = (totals(), VecDeque::new());
             for (number, (events, how)) in (0..).zip(&panes) {
                 let (pane, entries) = assemble(events, *how);
@@ -588,19 +589,19 @@ mod tests {
                 }
                 let mut wanted: BTreeMap<u8, BTreeSet<_>> = BTreeMap::new();
                 for (key, cell) in held.iter().flat_map(|(events, ..)| *events) {
-                    let told = Told::of(value_of(cell));
-                    wanted.entry(*key).or_default().extend(told);
+                    let datum = Datum::of(value_of(cell));
+                    wanted.entry(*key).or_default().extend(datum);
                 }
                 for key in 0..6 {
                     let values = wanted.get(&key).map_or(0, BTreeSet::len);
-                    let said = totals.emit(key.into(), &scope(&ask, Kind::Text));
+                    let said = totals.emit(key.into(), &scope(&spec, Kind::Text));
                     assert_eq!(said, Cell::Int(values as i128), "{key}");
                 }
                 let all: BTreeSet<_> = wanted.values().flatten().collect();
-                let small = |told: &Told<'_>| {
-                    matches!(told, Told::Int(number) if (-1 << 30..1 << 30).contains(number))
+                let small = |datum: &Datum<'_>| {
+                    matches!(datum, Datum::Int(number) if (-1 << 30..1 << 30).contains(number))
                 };
-                let coded = all.iter().filter(|told| !small(told)).count();
+                let coded = all.iter().filter(|datum| !small(datum)).count();
                 assert_eq!(totals.codes.len(), coded);
             }
             for (_, pane, entries, number) in held {

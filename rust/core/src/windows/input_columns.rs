@@ -1,15 +1,15 @@
 //! Columns of values from outside: keys and values of events, or a table.
 //!
-//! Whoever has values says how to get at them, in pieces as they come ([`Piece`]). What they are,
+//! Whoever has values says how to get at them, in arrays as they come ([`InputArray`]). What they are,
 //! whether they fit what was given before and how they become times is worked out here.
 
 use std::ops::Range;
 
-use super::export::{Seen, agreed};
+use super::export::{SeenKind, merged_kind};
 use crate::ground::{InputError, Kind, MAX_TIME, SECOND, Value};
 
 /// Values in a row.
-pub trait Piece {
+pub trait InputArray {
     /// How many there are.
     fn rows(&self) -> usize;
 
@@ -22,17 +22,17 @@ pub trait Piece {
 
 /// Values of one name.
 #[derive(Debug)]
-pub struct Given<P> {
-    pieces: Vec<P>,
+pub struct InputColumn<P> {
+    arrays: Vec<P>,
     rows: usize,
-    kind: Seen,
+    kind: SeenKind,
 }
 
-impl<P: Piece> Given<P> {
+impl<P: InputArray> InputColumn<P> {
     /// Of values of this kind.
-    pub fn new(pieces: Vec<P>, kind: Seen) -> Self {
-        let rows = pieces.iter().map(Piece::rows).sum();
-        Self { pieces, rows, kind }
+    pub fn new(arrays: Vec<P>, kind: SeenKind) -> Self {
+        let rows = arrays.iter().map(InputArray::rows).sum();
+        Self { arrays, rows, kind }
     }
 
     /// How many values there are.
@@ -40,14 +40,14 @@ impl<P: Piece> Given<P> {
         self.rows
     }
 
-    /// The piece that has this row, and the place in it.
-    fn part(&self, start: usize) -> Option<(&P, usize)> {
+    /// The array that has this row, and the place in it.
+    fn locate(&self, start: usize) -> Option<(&P, usize)> {
         let mut row = start;
-        for piece in &self.pieces {
-            if row < piece.rows() {
-                return Some((piece, row));
+        for array in &self.arrays {
+            if row < array.rows() {
+                return Some((array, row));
             }
-            row -= piece.rows();
+            row -= array.rows();
         }
         None
     }
@@ -55,10 +55,10 @@ impl<P: Piece> Given<P> {
     /// Microseconds since the epoch of each row: of times, or of seconds.
     pub(crate) fn times(&self) -> Result<Vec<i64>, InputError> {
         let mut times = Vec::with_capacity(self.rows);
-        for piece in &self.pieces {
-            for row in 0..piece.rows() {
+        for array in &self.arrays {
+            for row in 0..array.rows() {
                 let index = times.len();
-                let time = match piece.value(row) {
+                let time = match array.value(row) {
                     Value::Time(time) => Some(time),
                     Value::Int(seconds) => seconds.checked_mul(SECOND),
                     #[expect(
@@ -85,29 +85,29 @@ impl<P: Piece> Given<P> {
         Ok(times)
     }
 
-    /// Some rows, where all of it is text in one piece without nulls.
+    /// Some rows, where all of it is text in one array without nulls.
     pub(crate) fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
-        if let [piece] = &self.pieces[..] { piece.texts(rows) } else { None }
+        if let [array] = &self.arrays[..] { array.texts(rows) } else { None }
     }
 }
 
 /// Rows of several columns of the same length.
-pub(crate) fn for_each<'a, P: Piece>(
-    columns: &[&'a Given<P>],
+pub(crate) fn for_each<'a, P: InputArray>(
+    columns: &[&'a InputColumn<P>],
     rows: Range<usize>,
     mut take: impl FnMut(usize, &[Value<'a>]),
 ) {
     let mut row = rows.start;
     let mut values = vec![Value::Null; columns.len()];
     while row < rows.end {
-        // As far as no piece of any column ends.
-        let parts: Option<Vec<_>> = columns.iter().map(|column| column.part(row)).collect();
-        let Some(parts) = parts else { return };
-        let most = parts.iter().map(|&(piece, at)| piece.rows() - at).min();
+        // As far as no array of any column ends.
+        let arrays: Option<Vec<_>> = columns.iter().map(|column| column.locate(row)).collect();
+        let Some(arrays) = arrays else { return };
+        let most = arrays.iter().map(|&(array, at)| array.rows() - at).min();
         let run = most.unwrap_or(rows.end - row).min(rows.end - row);
         for step in 0..run {
-            for (value, &(piece, at)) in values.iter_mut().zip(&parts) {
-                *value = piece.value(at + step);
+            for (value, &(array, at)) in values.iter_mut().zip(&arrays) {
+                *value = array.value(at + step);
             }
             take(row + step, &values);
         }
@@ -116,24 +116,24 @@ pub(crate) fn for_each<'a, P: Piece>(
 }
 
 /// What values of two kinds are together: whole numbers among floats are floats.
-pub fn kinds_together(
-    known: Seen,
+pub fn merge_kinds(
+    known: SeenKind,
     found: (Kind, bool),
     what: &str,
     index: usize,
-) -> Result<Seen, InputError> {
-    agreed(known, Some(found), what == "key").ok_or_else(|| {
+) -> Result<SeenKind, InputError> {
+    merged_kind(known, Some(found), what == "key").ok_or_else(|| {
         let of = if what == "key" { "; a window has text, bytes or integers" } else { "" };
         InputError::Type(format!("{what} {index} is of another type than the {what}s before{of}"))
     })
 }
 
 /// What columns are together with what was given before.
-pub(crate) fn kinds_with<P: Piece>(
-    known: &[Seen],
-    given: &[Given<P>],
+pub(crate) fn merge_column_kinds<P: InputArray>(
+    known: &[SeenKind],
+    given: &[InputColumn<P>],
     what: &str,
-) -> Result<Vec<Seen>, InputError> {
+) -> Result<Vec<SeenKind>, InputError> {
     let kinds = known.iter().zip(given).map(|(&known, given)| {
         let Some(found) = given.kind else { return Ok(known) };
         if what == "key" && matches!(found.0, Kind::Float | Kind::Time) {
@@ -142,7 +142,7 @@ pub(crate) fn kinds_with<P: Piece>(
                 found.0.name()
             )));
         }
-        kinds_together(known, found, what, 0)
+        merge_kinds(known, found, what, 0)
     });
     kinds.collect()
 }
