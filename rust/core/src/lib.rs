@@ -58,7 +58,7 @@ pub use text::format::{
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;
-pub use text::rows::{Output, steering, write_rows};
+pub use text::rows::{Output, terminal_controls, write_rows};
 pub use text::table::{Rejected, Table, TableBuilder, parse_chunk};
 pub use windows::aggregate::{
     AGGREGATES, AcceptedValues, AggregateInfo, AggregateSpec, Plan, PlanError,

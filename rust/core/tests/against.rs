@@ -487,5 +487,5 @@ fn a_chunk_that_is_malformed_gives_nothing() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let chunk = Chunk::Batch(b"\x02\x00\x0aab");
     let error = query(panes, 4).absorb(chunk, &origin(0, combined())).unwrap_err();
-    assert_eq!(error.to_string(), "events end too early, at byte 5");
+    assert_eq!(error.to_string(), "events are cut off at byte 5");
 }

@@ -56,7 +56,7 @@ mod _core {
         let detected = tailrace_core::Format::named().filter(|named| named.detected);
         let detected: Vec<_> = detected.map(|named| named.name).collect();
         module.add("DETECTED", detected)?;
-        module.add("STEERING", tailrace_core::steering())?;
+        module.add("STEERING", tailrace_core::terminal_controls())?;
         module.add("_debug_build", cfg!(debug_assertions))
     }
 }

@@ -1,24 +1,24 @@
-//! What a log is of: how many of its first lines each format accepts.
+//! Format detection: how many of a log's first lines each format matches.
 
 use super::flume::BatchError;
 use super::format::{Format, Reader};
 use super::lines::{Chunk, MAX_LINE_BYTES};
 
-/// How many lines were looked at, and how many of them each format accepts.
+/// How many lines were tried, and how many of them each format matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchCounts {
-    /// Lines that are not blank, up to the limit.
+    /// Lines tried: those that are not blank, up to the limit.
     pub lines: usize,
-    /// A number for each format, in the order in which they were given.
+    /// How many lines each format matches, in the order of the formats.
     pub matched: Vec<usize>,
-    /// For each format, how many of the lines that it does not accept each of the others does.
+    /// For each format and each other format: how many lines only the other one matches.
     pub matched_elsewhere: Vec<Vec<usize>>,
 }
 
-/// Tries formats on the first lines of a chunk.
+/// Tries each format on the first lines of a chunk.
 ///
-/// A blank line is passed over: it is of no format, and says nothing about the others. One that
-/// is too long to be parsed is looked at and agrees with none.
+/// Blank lines are skipped: they match no format, and say nothing about the other lines. A line
+/// that is too long to be parsed counts as tried and matches no format.
 pub fn count_matches(
     chunk: Chunk<'_>,
     formats: &[Format],
@@ -34,14 +34,14 @@ pub fn count_matches(
         }
         lines += 1;
         if line.len() <= MAX_LINE_BYTES {
-            let accepts: Vec<_> =
+            let matches: Vec<_> =
                 readers.iter_mut().map(|reader| reader.read(line).is_ok()).collect();
-            for (one, _) in accepts.iter().enumerate().filter(|(_, accepts)| **accepts) {
-                matched[one] += 1;
-                for (_, matched_elsewhere) in
-                    accepts.iter().zip(&mut matched_elsewhere).filter(|other| !other.0)
+            for (format, _) in matches.iter().enumerate().filter(|(_, matches)| **matches) {
+                matched[format] += 1;
+                for (_, elsewhere) in
+                    matches.iter().zip(&mut matched_elsewhere).filter(|other| !other.0)
                 {
-                    matched_elsewhere[one] += 1;
+                    elsewhere[format] += 1;
                 }
             }
         }
@@ -66,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn each_format_is_asked_about_each_line() {
+    fn each_format_is_tried_on_each_line() {
         let text = format!("{COMMON}\n{COMMON} \"-\" \"ua\"\nno line\n");
         assert_eq!(found(&text, 10), (3, vec![1, 2, 1]));
     }
 
     #[test]
-    fn of_the_lines_that_a_format_does_not_accept_it_is_told_which_others_do() {
+    fn lines_that_only_another_format_matches_are_counted() {
         let combined = format!("{COMMON} \"-\" \"ua\"");
         let text = format!("{COMMON}\n{combined}\n{combined}\nno line\n");
         let found = count_matches(Chunk::Lines(text.as_bytes()), &all(), 10).unwrap();
@@ -80,26 +80,26 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_looked_at_beyond_the_limit() {
+    fn no_line_is_tried_beyond_the_limit() {
         let text = format!("no line\n{COMMON}\n{COMMON}\n{COMMON}\n");
         assert_eq!(found(&text, 2), (2, vec![1, 1, 0]));
         assert_eq!(found(&text, 0), (0, vec![0, 0, 0]));
     }
 
     #[test]
-    fn a_blank_line_is_none() {
+    fn blank_lines_are_skipped() {
         assert_eq!(found(&format!("\n \t\r\n{COMMON}\n\n"), 1), (1, vec![1, 1, 0]));
     }
 
     #[test]
-    fn a_line_that_is_too_long_agrees_with_none() {
+    fn a_line_that_is_too_long_matches_no_format() {
         let line = format!("{COMMON} {}", "x".repeat(MAX_LINE_BYTES - COMMON.len() - 1));
         assert_eq!(found(&line, 10), (1, vec![1, 1, 0]));
         assert_eq!(found(&format!("{line}x"), 10), (1, vec![0, 0, 0]));
     }
 
     #[test]
-    fn the_bodies_of_a_batch_are_lines() {
+    fn the_event_bodies_of_a_batch_are_lines() {
         let mut batch = vec![4];
         for body in [COMMON, "no line"] {
             // No headers, and the length as a varint of one byte.

@@ -1,29 +1,29 @@
-//! Newline text to the parameters of Flume's `appendBatch`: the way back of `flume`.
+//! Encodes newline-separated text as parameters of Flume's `appendBatch`; `flume` decodes them.
 //!
-//! A batch is written in Java's form, an array of one block with a positive count. The text may
-//! be cut anywhere: an unfinished line and a batch that is not full are carried on, so every batch
-//! but the last has the same number of events, however the text came. Which headers an event has
-//! is told with the text, because a line is stamped when it is read.
+//! A batch is written as Java writes it: an array of one block with a positive count. The text may
+//! be cut anywhere: an unfinished line and an unfinished batch are carried over, so every batch but
+//! the last has the same number of events, however the text was cut. The headers of events are
+//! given with each piece of text, because a line is stamped when it is read.
 
 use memchr::memchr_iter;
 
 use super::lines::MAX_LINE_BYTES;
 
-/// What an integer of 64 bits can take as a varint.
+/// The longest varint of a 64-bit integer.
 const MAX_VARINT: usize = 10;
 
-/// What an array has besides its items: a count, and the zero that ends it.
+/// The bytes around the items of an array: a count, and the zero that ends it.
 const AROUND_EVENTS: usize = MAX_VARINT + 1;
 
-/// The headers of events, encoded once for many of them.
+/// The headers of events, encoded once for many events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers(Vec<u8>);
 
 impl Headers {
-    /// Encodes names and values, in their order.
+    /// Encodes names and values, in order.
     pub fn new<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut out = Vec::new();
-        // A map without entries is its end alone: a block of none would be that end.
+        // An empty map is only its end: a block of zero entries would be that end too.
         if pairs.len() > 0 {
             write_length(&mut out, pairs.len());
         }
@@ -41,27 +41,28 @@ impl Headers {
 pub struct Batch {
     /// An Avro array of events.
     pub parameter: Vec<u8>,
-    /// How many there are.
+    /// The number of events.
     pub events: usize,
 }
 
-/// Cuts newline text into batches of events.
+/// Cuts newline-separated text into batches of events.
 #[derive(Debug)]
 pub struct Batcher {
     size: usize,
     max_bytes: usize,
     events: Vec<u8>,
     count: usize,
-    /// The start of a line whose end has not come.
+    /// The start of an unfinished line.
     line: Vec<u8>,
-    /// That line is over the limit already; nothing of it is held.
+    /// Whether the unfinished line is over the limit; nothing of it is held then.
     skipping: bool,
     long: u64,
     unsendable: u64,
 }
 
 impl Batcher {
-    /// Batches of `size` events, and of fewer where they would have more than `max_bytes`.
+    /// Creates a batcher for batches of `size` events, or fewer where they would exceed
+    /// `max_bytes`.
     pub fn new(size: usize, max_bytes: usize) -> Self {
         Self {
             size: size.max(1),
@@ -75,9 +76,8 @@ impl Batcher {
         }
     }
 
-    /// Takes lines up to the end of the text, or of the line that completes a batch.
-    ///
-    /// Says how far that was.
+    /// Takes lines up to the end of the text, or of the line that completes a batch. Returns how
+    /// many bytes it took, and that batch.
     pub fn take(&mut self, text: &[u8], headers: &Headers) -> (usize, Option<Batch>) {
         let mut start = 0;
         for end in memchr_iter(b'\n', text) {
@@ -91,18 +91,19 @@ impl Batcher {
         (text.len(), None)
     }
 
-    /// Ends the text: its last line needs no newline. A batch may go on with another text.
+    /// Ends the text, whose last line needs no newline. An unfinished batch continues with the next
+    /// text.
     pub fn end_text(&mut self, headers: &Headers) -> Option<Batch> {
         if self.line.is_empty() && !self.skipping { None } else { self.end_line(b"", headers) }
     }
 
-    /// Forgets the line whose end has not come, where it will not come any more.
+    /// Drops the unfinished line, if its end will never arrive.
     pub fn drop_line(&mut self) {
         self.line.clear();
         self.skipping = false;
     }
 
-    /// The events that wait for more, as a batch that is not full.
+    /// Returns the pending events as a batch that is not full.
     pub fn flush(&mut self) -> Option<Batch> {
         if self.count == 0 {
             return None;
@@ -115,17 +116,17 @@ impl Batcher {
         Some(Batch { parameter, events: std::mem::take(&mut self.count) })
     }
 
-    /// How many events wait for more.
+    /// The number of events that wait for a full batch.
     pub fn pending(&self) -> usize {
         self.count
     }
 
-    /// How many lines became events although they are longer than [`MAX_LINE_BYTES`].
+    /// The number of events longer than [`MAX_LINE_BYTES`], which a tailrace receiver rejects.
     pub fn long(&self) -> u64 {
         self.long
     }
 
-    /// How many lines became no event, because no batch can hold them.
+    /// The number of lines dropped because no batch can hold them.
     pub fn unsendable(&self) -> u64 {
         self.unsendable
     }
@@ -150,7 +151,7 @@ impl Batcher {
         }
         let mut line = std::mem::take(&mut self.line);
         let batch = self.push(&line, headers);
-        // Its memory is used again, unless that was an exception.
+        // The buffer is reused, unless the line was exceptionally long.
         if line.capacity() <= 2 * MAX_LINE_BYTES {
             line.clear();
             self.line = line;
@@ -158,7 +159,7 @@ impl Batcher {
         batch
     }
 
-    /// Adds an event, and returns the batch that is full with it or would be too large with it.
+    /// Adds an event. Returns the batch that it completes, or the one it would make too large.
     fn push(&mut self, body: &[u8], headers: &Headers) -> Option<Batch> {
         let event = headers.0.len() + MAX_VARINT + body.len();
         if event + AROUND_EVENTS > self.max_bytes {
@@ -166,7 +167,7 @@ impl Batcher {
             return None;
         }
         let too_large = self.events.len() + event + AROUND_EVENTS > self.max_bytes;
-        // With one event a batch, none waits here, so there are never two to return.
+        // With one event per batch none is pending here, so there are never two to return.
         let before = if too_large { self.flush() } else { None };
         self.long += u64::from(body.len() > MAX_LINE_BYTES);
         self.events.extend_from_slice(&headers.0);
@@ -181,11 +182,11 @@ fn write_sized(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// A length or count as a zig-zag varint.
+/// Writes a length or count as a zig-zag varint.
 fn write_length(out: &mut Vec<u8>, length: usize) {
     let mut rest = (length as u64) << 1;
     while rest >= 0x80 {
-        // The low seven bits, and the mark that more follow.
+        // The low seven bits, and the bit that says more follow.
         out.push(rest.to_le_bytes()[0] | 0x80);
         rest >>= 7;
     }
@@ -204,7 +205,7 @@ mod tests {
         Headers::new(pairs.iter().copied())
     }
 
-    /// Every batch of a text that comes in pieces.
+    /// All batches of a text that arrives in pieces.
     fn batches(mut batcher: Batcher, pieces: &[&[u8]]) -> (Vec<Batch>, Batcher) {
         let none = headers(&[]);
         let mut all = Vec::new();
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_breaks_off_is_no_event_when_it_is_dropped() {
+    fn a_dropped_unfinished_line_is_no_event() {
         let none = headers(&[]);
         let mut batcher = Batcher::new(3, ROOM);
         assert_eq!(batcher.take(b"a\nbro", &none), (5, None));
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_the_limit_of_lines_is_sent_whole_and_counted() {
+    fn a_line_over_the_line_limit_is_sent_whole_and_counted() {
         let text = [vec![b'x'; MAX_LINE_BYTES], vec![b'y'; MAX_LINE_BYTES + 1]].join(&b'\n');
         let (all, batcher) = batches(Batcher::new(10, ROOM), &[&text]);
         assert_eq!(bodies(&all).concat().len(), 2 * MAX_LINE_BYTES + 1);
@@ -300,7 +301,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_walk_finds_every_line_however_the_text_is_cut(
+        fn every_line_is_an_event_however_the_text_is_cut(
             text in "[ab\r\n\u{e9}]{0,80}",
             size in 1_usize..5,
             cuts in proptest::collection::vec(0_usize..90, 0..6),

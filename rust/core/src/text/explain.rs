@@ -1,25 +1,25 @@
-//! How a line was read, piece by piece, or why it was not: for people who try a format.
+//! Explains how a line was parsed, piece by piece, or why it was rejected.
 
 use super::flume::BatchError;
 use super::format::{Format, LineKind, PartialMatch, Reader, Segment, SegmentKind, write_iso};
 use super::lines::{Chunk, MAX_LINE_BYTES};
-use super::rejects::{explain_reject, read};
+use super::rejects::{RejectInfo, explain_reject, read};
 use crate::ground::{Reason, Value, lossy};
 
-/// A line that was rejected, for people.
+/// A rejected line, to show to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectSample {
-    /// Which line of its chunk it is, from 1.
+    /// The number of the line in its chunk, from 1.
     pub number: usize,
-    /// From which of its bytes on it is not of the format.
+    /// The byte at which it stops matching the format.
     pub byte: usize,
     /// What was expected there.
     pub expected: &'static str,
-    /// The line, or as much of it as may be read.
+    /// The line, cut where it is too long.
     pub line: Vec<u8>,
 }
 
-/// The first lines of a chunk that are not of the format, up to a number.
+/// Returns the first lines of a chunk that do not match the format, at most `most` of them.
 pub fn sample_rejects(
     chunk: Chunk<'_>,
     format: &Format,
@@ -31,10 +31,10 @@ pub fn sample_rejects(
     chunk.for_each(|line| {
         number += 1;
         if samples.len() < most
-            && let Err(lost) = read(&mut reader, line)
+            && let Err(info) = read(&mut reader, line)
         {
-            let (byte, _, expected) = explain_reject(&mut reader, line, lost);
-            // One byte more shows that it is too long.
+            let RejectInfo { byte, expected, .. } = explain_reject(&mut reader, line, info);
+            // One byte above the limit shows that the line is too long.
             let line = line[..line.len().min(MAX_LINE_BYTES + 1)].to_vec();
             samples.push(RejectSample { number, byte, expected, line });
         }
@@ -45,19 +45,19 @@ pub fn sample_rejects(
 /// A value of an explanation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExplainValue {
-    /// A field's value that is not there.
+    /// A missing value.
     Null,
-    /// Yes or no.
+    /// True or false.
     Flag(bool),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number.
+    /// A float.
     Float(f64),
     /// Text, or a time in ISO 8601.
     Text(String),
-    /// Several values.
+    /// A list of values.
     List(Vec<Self>),
-    /// Values by their names, in their order.
+    /// Named values, in order.
     Object(Object),
 }
 
@@ -91,22 +91,27 @@ impl From<Value<'_>> for ExplainValue {
     }
 }
 
-/// How the first line of newline text is read. Lines in front of it that say what its columns are
-/// belong to it.
+/// Explains how the first line of a text is parsed. Header lines before it, which name its columns,
+/// are read first.
 ///
-/// Its `outcome` is `fields` with `pieces`, the `derived` fields and those that are `absent`;
-/// `reject` with `byte`, `reason`, `expected`, how much was `matched` before that, to tell which of
-/// several formats is likely, and, of a format that is a `template`, where the part stands that does
-/// not fit (`part_start`, `part_end`); or `header` with `columns`, where no other line follows. `number` is which line it is, from 1.
+/// The keys depend on `outcome`:
+///
+/// - `fields`: the `pieces` of the line, the `derived` fields, and the names of the `absent` ones;
+/// - `reject`: `byte`, `reason`, `expected`, and `matched`, a score of how much of the line matched,
+///   by which several formats can be compared; for a template also its text (`template`) and the
+///   range in it of the part that did not match (`part_start`, `part_end`);
+/// - `header`: the `columns`, where the text has no line after the header.
+///
+/// `number` is the number of the explained line, from 1.
 pub fn explain(format: &Format, text: &[u8]) -> Object {
     let mut format = format.clone();
     let mut lines = text.split(|&byte| byte == b'\n').enumerate().peekable();
     while let Some((place, line)) = lines.next() {
-        let one = of_line(&format, line);
+        let one = closest_alternative(&format, line);
         let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut reader = Reader::lenient(&one, &names);
-        let found = read(&mut reader, line).map_err(|lost| explain_reject(&mut reader, line, lost));
+        let found = read(&mut reader, line).map_err(|info| explain_reject(&mut reader, line, info));
         if found == Ok(LineKind::Header) {
             format = format.with_header(line).unwrap_or(format);
             if lines.peek().is_some_and(|(_, next)| !next.is_empty()) {
@@ -122,7 +127,7 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
                 explained.push(("outcome", "header".into()));
                 explained.push(("columns", ExplainValue::List(columns)));
             }
-            Err((byte, reason, expected)) => {
+            Err(RejectInfo { byte, reason, expected }) => {
                 let partial = match reason {
                     Reason::NoMatch => one.partial_match(line, byte),
                     _ => PartialMatch::default(),
@@ -148,8 +153,8 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
     Vec::new()
 }
 
-/// The format itself; of several the first that accepts the line, or comes furthest.
-fn of_line(format: &Format, line: &[u8]) -> Format {
+/// The format, or the alternative of it that matches the line first, or else matches most of it.
+fn closest_alternative(format: &Format, line: &[u8]) -> Format {
     let mut furthest: Option<(usize, &Format)> = None;
     for one in format.alternatives() {
         match Reader::lenient(one, &[]).read(line) {
@@ -178,7 +183,7 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
         if *what == SegmentKind::Field {
             piece.push(("name", (&**name).into()));
             let place = reader.names().position(|known| known == &**name);
-            // Of several fields of a name the first is meant, but those of a time are parts of it.
+            // The first of several fields with one name counts, but all fields named `time` do.
             if let Some(place) = place
                 && (!seen.contains(&&**name) || &**name == "time")
             {
@@ -246,7 +251,7 @@ mod tests {
         }
     }
 
-    /// The pieces as `name=value` or, of what is no field, their texts.
+    /// The pieces: fields as `name=value`, others as their kind and text.
     fn pieces(spec: &str, text: &str) -> Vec<String> {
         let found = explained(spec, text);
         let shown = |piece: &serde_json::Value| match piece["what"].as_str().unwrap() {
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn every_piece_of_a_line_is_told() {
+    fn every_piece_of_a_line_is_listed() {
         assert_eq!(
             pieces("combined", LINE),
             [
@@ -292,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worked_out_of_the_pieces_is_told() {
+    fn derived_and_absent_fields_are_listed() {
         let names = ["method=\"GET\"", "url=\"/a?b\"", "protocol=\"HTTP/1.1\"", "path=\"/a\""];
         assert_eq!(derived("combined", LINE)[..4], names);
         assert_eq!(derived("combined", LINE)[4..], ["query=\"b\"", "status_class=2"]);
@@ -301,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_and_what_is_passed_over_are_told() {
+    fn a_prefix_and_skipped_text_are_listed() {
         let line = "web-1  | [2016-04-15T20:17:00.310Z] x 7 more";
         assert_eq!(
             pieces(concat!("[{time:iso}] {} {n", ":int}{...}"), line),
@@ -319,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reject_has_the_part_of_the_format_that_does_not_fit() {
+    fn a_reject_has_the_part_of_the_format_that_does_not_match() {
         let line = LINE.replace(" 200 ", " OK ");
         let pasted =
             r#"$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer""#;
@@ -337,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_format_of_a_broken_line_matches_most_of_it() {
+    fn the_closest_format_of_a_broken_line_matches_most_of_it() {
         let alb = Format::named().find(|named| named.name == "alb").unwrap().example;
         let (cut, _) = alb.split_once(" \"GET").unwrap();
         assert_eq!(explained("alb", cut)["matched"], 8);
@@ -347,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_name_the_columns_belong_to_the_line_behind_them() {
+    fn header_lines_name_the_columns_of_the_explained_line() {
         let text =
             "#Version: 1.0\n#Fields: date time c-ip sc-status\n2002-05-02 17:42:15 1.2.3.4 200";
         assert_eq!(
@@ -365,14 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn of_several_formats_that_is_told_which_the_line_is_of() {
+    fn the_matching_one_of_several_formats_is_reported() {
         assert_eq!(explained("json,combined", LINE)["format"], "combined");
         assert_eq!(explained("json,combined", "{\"status\":\"200\"}")["format"], "json");
         assert_eq!(explained("json,combined", "h - - [t] x")["format"], "combined");
     }
 
     #[test]
-    fn the_first_rejected_lines_of_a_chunk_are_handed_over() {
+    fn the_first_rejected_lines_of_a_chunk_are_returned() {
         let text = format!("no\n{LINE}\n\nx y z\n");
         let format = Format::new("combined").unwrap();
         let found = sample_rejects(Chunk::Lines(text.as_bytes()), &format, 2).unwrap();
@@ -382,7 +387,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_pieces_of_any_line_stand_in_order_and_within_it(
+        fn the_pieces_of_any_line_are_in_order_and_within_it(
             name in prop::sample::select(Format::named().map(|one| one.name).collect::<Vec<_>>()),
             cut in any::<prop::sample::Index>(),
             byte in any::<u8>(),
@@ -393,13 +398,13 @@ mod tests {
             text[place] = byte;
             let found = explain(&Format::new(name).unwrap(), &text);
             let found = json(&ExplainValue::Object(found));
-            let mut behind = 0;
+            let mut previous = 0;
             for piece in found["pieces"].as_array().into_iter().flatten() {
                 let start = piece["start"].as_u64().unwrap();
-                prop_assert!(start >= behind && piece["end"].as_u64().unwrap() >= start);
-                behind = start;
+                prop_assert!(start >= previous && piece["end"].as_u64().unwrap() >= start);
+                previous = start;
             }
-            prop_assert!(usize::try_from(behind).unwrap() <= text.len());
+            prop_assert!(usize::try_from(previous).unwrap() <= text.len());
         }
     }
 }

@@ -1,15 +1,15 @@
-//! The events of one Flume call, walked in place.
+//! Reads the events of one Flume call, in place.
 //!
 //! `appendBatch` carries an Avro `array<AvroFlumeEvent>`, an event being
 //! `{map<string> headers; bytes body}` (flume-ng-sdk, `flume.avdl`). Arrays and maps come in
 //! blocks: a count and that many items, or a negative count, the size of the block in bytes and
 //! the items; a count of zero ends them (Avro specification, "Arrays"). Java writes one block
-//! with a positive count; all forms are read. Nothing is copied and nothing is allocated, so a
-//! count that claims 2⁶³ events costs nothing.
+//! with a positive count; all forms are read. Nothing is copied or allocated, so a count that
+//! claims 2⁶³ events costs nothing.
 
 use std::fmt;
 
-/// Why the bytes of a call are not what their protocol says, and where.
+/// The bytes of a call are malformed: how, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchError {
     kind: Kind,
@@ -21,13 +21,13 @@ enum Kind {
     Truncated,
     LongVarint,
     NegativeLength(i64),
-    BlockSize { said: i64, found: usize },
+    BlockSize { declared: i64, found: usize },
     BlockCount(i64),
     Trailing(usize),
 }
 
 impl BatchError {
-    /// Offset of the offending byte in the parameter.
+    /// The offset of the offending byte in the parameter.
     pub fn byte(self) -> usize {
         self.byte
     }
@@ -37,14 +37,23 @@ impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let byte = self.byte;
         match self.kind {
-            Kind::Truncated => write!(f, "events end too early, at byte {byte}"),
-            Kind::LongVarint => write!(f, "a number of more than 64 bits at byte {byte}"),
-            Kind::NegativeLength(n) => write!(f, "a length of {n} at byte {byte}"),
-            Kind::BlockSize { said, found } => {
-                write!(f, "a block of {found} bytes that is said to have {said}, at byte {byte}")
+            Kind::Truncated => write!(f, "events are cut off at byte {byte}"),
+            Kind::LongVarint => {
+                write!(
+                    f,
+                    "expected an integer of at most 64 bits, found a longer one at byte {byte}"
+                )
             }
-            Kind::BlockCount(n) => write!(f, "a block of {n} items at byte {byte}"),
-            Kind::Trailing(n) => write!(f, "{n} bytes after the last event, at byte {byte}"),
+            Kind::NegativeLength(n) => write!(f, "expected a length, found {n} at byte {byte}"),
+            Kind::BlockSize { declared, found } => {
+                write!(f, "expected a block of {declared} bytes, found {found} at byte {byte}")
+            }
+            Kind::BlockCount(n) => {
+                write!(f, "expected a number of items, found {n} at byte {byte}")
+            }
+            Kind::Trailing(n) => {
+                write!(f, "expected the end of the events, found {n} more bytes at byte {byte}")
+            }
         }
     }
 }
@@ -54,15 +63,15 @@ impl std::error::Error for BatchError {}
 /// The header in which Flume's timestamp interceptor writes milliseconds since the epoch.
 const TIMESTAMP: &[u8] = b"timestamp";
 
-/// One event, as far as it is asked for.
+/// The parts of an event that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event<'a> {
     pub(crate) body: &'a [u8],
-    /// The text of the header `timestamp`.
+    /// The text of the `timestamp` header.
     pub(crate) timestamp: Option<&'a [u8]>,
 }
 
-/// Hands over every event of an `appendBatch` parameter, in order.
+/// Calls `event` for every event of an `appendBatch` parameter, in order.
 pub(crate) fn for_each_event<'a>(
     bytes: &'a [u8],
     mut event: impl FnMut(Event<'a>),
@@ -75,7 +84,7 @@ pub(crate) fn for_each_event<'a>(
     walk.end()
 }
 
-/// The single event that an `append` parameter holds.
+/// Reads the single event of an `append` parameter.
 pub(crate) fn event(bytes: &[u8]) -> Result<Event<'_>, BatchError> {
     let mut walk = Walk { bytes, at: 0 };
     let event = walk.event()?;
@@ -94,7 +103,7 @@ impl<'a> Walk<'a> {
         self.blocks(|walk| {
             let name = walk.sized()?;
             let value = walk.sized()?;
-            // Of a name that stands twice the last one counts, as in the map that Java makes.
+            // The last one of two headers with the same name counts, as in Java's map.
             if name == TIMESTAMP {
                 timestamp = Some(value);
             }
@@ -103,7 +112,7 @@ impl<'a> Walk<'a> {
         Ok(Event { body: self.sized()?, timestamp })
     }
 
-    /// Reads the blocks of an array or a map up to and with the zero count that ends them.
+    /// Reads the blocks of an array or a map, including the zero count that ends them.
     fn blocks(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), BatchError>,
@@ -114,10 +123,10 @@ impl<'a> Walk<'a> {
             if count == 0 {
                 return Ok(());
             }
-            let said = if count < 0 { Some(self.long()?) } else { None };
+            let declared = if count < 0 { Some(self.long()?) } else { None };
             let items = self.at;
-            // An item has at least two bytes, so a false count runs into the end of the bytes;
-            // `i64::MIN` has no positive counterpart and is no count at all.
+            // An item has at least two bytes, so a wrong count runs into the end of the bytes;
+            // `i64::MIN` has no positive counterpart, so it is no count.
             if count == i64::MIN {
                 return Err(Self::error(Kind::BlockCount(count), start));
             }
@@ -125,16 +134,16 @@ impl<'a> Walk<'a> {
                 item(self)?;
             }
             let found = self.at - items;
-            match said {
-                Some(said) if u64::try_from(said) != Ok(found as u64) => {
-                    return Err(Self::error(Kind::BlockSize { said, found }, start));
+            match declared {
+                Some(declared) if u64::try_from(declared) != Ok(found as u64) => {
+                    return Err(Self::error(Kind::BlockSize { declared, found }, start));
                 }
                 _ => {}
             }
         }
     }
 
-    /// A string or bytes: a length and that many bytes.
+    /// Reads a string or bytes: a length and that many bytes.
     fn sized(&mut self) -> Result<&'a [u8], BatchError> {
         let start = self.at;
         let length = self.long()?;
@@ -149,7 +158,7 @@ impl<'a> Walk<'a> {
         Ok(&rest[..length])
     }
 
-    /// A zig-zag varint of at most ten bytes.
+    /// Reads a zig-zag varint of at most ten bytes.
     fn long(&mut self) -> Result<i64, BatchError> {
         let start = self.at;
         let mut value = 0_u64;
@@ -192,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timestamp_is_that_of_its_header_and_the_last_one_of_two() {
+    fn the_timestamp_is_the_last_header_of_that_name() {
         let read = |bytes| event(bytes).unwrap().timestamp;
         assert_eq!(read(b"\x02\x12timestamp\x0415\x00\x00"), Some(&b"15"[..]));
         assert_eq!(read(b"\x04\x12timestamp\x0415\x12timestamp\x0416\x00\x00"), Some(&b"16"[..]));
@@ -224,24 +233,24 @@ mod tests {
     }
 
     #[test]
-    fn the_message_says_what_is_wrong_and_where() {
-        for (bytes, said) in [
-            (&b""[..], "events end too early, at byte 0"),
-            (b"\x02\x00\x0aab", "events end too early, at byte 5"),
-            (b"\x02\x00\x01", "a length of -1 at byte 2"),
-            (b"\x01\x08\x00\x02b\x00", "a block of 3 bytes that is said to have 4, at byte 0"),
-            (b"\x00\x00", "1 bytes after the last event, at byte 1"),
+    fn the_message_says_what_was_expected_and_where() {
+        for (bytes, message) in [
+            (&b""[..], "events are cut off at byte 0"),
+            (b"\x02\x00\x0aab", "events are cut off at byte 5"),
+            (b"\x02\x00\x01", "expected a length, found -1 at byte 2"),
+            (b"\x01\x08\x00\x02b\x00", "expected a block of 4 bytes, found 3 at byte 0"),
+            (b"\x00\x00", "expected the end of the events, found 1 more bytes at byte 1"),
             (
                 b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
-                "a number of more than 64 bits at byte 0",
+                "expected an integer of at most 64 bits, found a longer one at byte 0",
             ),
             (
                 b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
-                "a block of -9223372036854775808 items at byte 0",
+                "expected a number of items, found -9223372036854775808 at byte 0",
             ),
-            (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", "events end too early, at byte 11"),
+            (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", "events are cut off at byte 11"),
         ] {
-            assert_eq!(bodies(bytes).unwrap_err(), said, "{bytes:02x?}");
+            assert_eq!(bodies(bytes).unwrap_err(), message, "{bytes:02x?}");
         }
     }
 }

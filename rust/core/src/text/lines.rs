@@ -1,35 +1,35 @@
-//! Chunks to lines.
+//! Splits chunks into lines.
 //!
-//! A chunk holds whole lines: newline text, or the events of one Flume call.
-//! Cutting a stream at its newlines is the source's work, so nothing here keeps a rest.
+//! A chunk holds whole lines: newline-separated text, or the events of one Flume call. The source
+//! cuts its stream at newlines, so nothing here carries an unfinished line to the next chunk.
 
 use super::flume::{self, BatchError};
 use crate::ground::block::Block;
 
-/// The longest line that is parsed, in bytes; a longer one is rejected as `too-long`.
+/// The longest line that is parsed, in bytes; longer ones are rejected as `too-long`.
 ///
-/// 64 KiB: web servers cut a request line at 8 KiB (Apache, nginx) and log it with up to four
-/// bytes for one, so a real line stays below 40 KiB; Flume's own default is 2,048 characters.
+/// 64 KiB: web servers cut a request line at 8 KiB (Apache, nginx) and log each byte as up to four
+/// (`\xHH`), so a real line stays below 40 KiB; Flume's own default is 2,048 characters.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// The bytes of one crossing.
+/// The bytes that Python hands to the core in one call.
 #[derive(Clone, Copy, Debug)]
 pub enum Chunk<'a> {
-    /// Newline-terminated lines; the last one needs no newline.
+    /// Newline-terminated lines; the newline of the last one is optional.
     Lines(&'a [u8]),
-    /// The undecoded parameter of Flume's `appendBatch`: an Avro array of events.
+    /// The encoded parameter of Flume's `appendBatch`: an Avro array of events.
     Batch(&'a [u8]),
-    /// The undecoded parameter of Flume's `append`: one event.
+    /// The encoded parameter of Flume's `append`: one event.
     Event(&'a [u8]),
 }
 
 impl<'a> Chunk<'a> {
-    /// Hands over every line in order; an error means that the chunk is malformed as a whole.
+    /// Calls `line` for every line in order; an error means that the whole chunk is malformed.
     pub fn for_each(self, mut line: impl FnMut(&'a [u8])) -> Result<(), BatchError> {
         self.for_each_stamped(|body, _| line(body))
     }
 
-    /// Hands over every line with the text of its event's header `timestamp`, where it has one.
+    /// Calls `line` for every line, with the text of its event's `timestamp` header if it has one.
     pub(crate) fn for_each_stamped(
         self,
         mut line: impl FnMut(&'a [u8], Option<&'a [u8]>),
@@ -51,16 +51,17 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// What stands before, between and behind newlines; behind the last, if it is not empty.
+/// The lines of a text, without their newlines. What follows the last newline is a line unless it
+/// is empty.
 ///
-/// A call of memchr for each line costs as much as a short line.
+/// It compares 64 bytes at a time: a memchr call per line costs as much as a short line.
 pub(crate) struct Lines<'a> {
     text: &'a [u8],
     /// Where the next line begins.
     start: usize,
-    /// Where the next block of bytes begins.
+    /// Where the next block begins.
     next: usize,
-    /// The newlines of the block before it.
+    /// The newlines of the current block that are still to come, one bit each.
     ends: u64,
 }
 
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_line_is_a_line_and_an_empty_text_has_none() {
+    fn an_empty_line_is_a_line_but_an_empty_text_has_none() {
         assert_eq!(lines(b"\n\nx"), [&b""[..], b"", b"x"]);
         assert!(lines(b"").is_empty());
     }

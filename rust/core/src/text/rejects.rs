@@ -1,19 +1,19 @@
-//! Which lines are accepted, and what becomes of those that are not.
+//! Reads lines, and writes those that were rejected.
 
 use super::filter::{BoundFilter, Verdict};
 use super::format::{LineKind, Reader, Reject};
 use super::lines::MAX_LINE_BYTES;
 use crate::ground::Reason;
 
-/// The lines that were not accepted, each with its number, the byte from which on it was not of
-/// the format, and the reason; tabs between them.
+/// The rejected lines as text: number, byte at which the line stops matching, reason and the line,
+/// separated by tabs.
 #[derive(Debug, Default)]
 pub struct Rejects {
-    /// Stands before each line, where there are several sources.
+    /// Written before each line, to name its source where there are several.
     pub prefix: Vec<u8>,
     /// How many lines of the source came before the chunk.
     pub before: u64,
-    /// What was written.
+    /// The text.
     pub out: Vec<u8>,
 }
 
@@ -21,12 +21,12 @@ impl Rejects {
     pub(crate) fn write(&mut self, number: u64, byte: usize, reason: Reason, line: &[u8]) {
         let out = &mut self.out;
         out.extend_from_slice(&self.prefix);
-        let place = format!("{}\t{byte}\t{}\t", self.before + number, reason.name());
-        out.extend_from_slice(place.as_bytes());
-        // Sources hold no more than this of a line that is too long, some of them.
+        let columns = format!("{}\t{byte}\t{}\t", self.before + number, reason.name());
+        out.extend_from_slice(columns.as_bytes());
+        // Some sources keep only this much of a line that is too long; so all are cut here.
         let held = &line[..line.len().min(MAX_LINE_BYTES)];
-        for (place, part) in held.split(|&byte| byte == b'\n').enumerate() {
-            if place > 0 {
+        for (number, part) in held.split(|&byte| byte == b'\n').enumerate() {
+            if number > 0 {
                 out.extend_from_slice(b"\\n");
             }
             out.extend_from_slice(part);
@@ -35,13 +35,13 @@ impl Rejects {
     }
 }
 
-/// Reads a line and says whether it is one to keep, or as `read` why there is no telling.
+/// Reads a line and returns whether the filter keeps it. A header is not kept.
 #[inline]
 pub(crate) fn read_filtered(
     reader: &mut Reader,
     filter: Option<&BoundFilter>,
     line: &[u8],
-) -> Result<bool, (usize, Reason, &'static str)> {
+) -> Result<bool, RejectInfo> {
     if read(reader, line)? == LineKind::Header {
         return Ok(false);
     }
@@ -50,32 +50,45 @@ pub(crate) fn read_filtered(
         Verdict::Keep => Ok(true),
         Verdict::Skip => Ok(false),
         Verdict::NoTime => {
-            Err((filter.time_offset(reader), Reason::NoTime, "a time that can be read"))
+            let byte = filter.time_offset(reader);
+            Err(RejectInfo { byte, reason: Reason::NoTime, expected: "a valid time" })
         }
     }
 }
 
-/// Reads a line, or says from which byte on it has no fields, why, and what was expected there.
+/// Reads a line.
 #[inline]
-pub(crate) fn read(
-    reader: &mut Reader,
-    line: &[u8],
-) -> Result<LineKind, (usize, Reason, &'static str)> {
+pub(crate) fn read(reader: &mut Reader, line: &[u8]) -> Result<LineKind, RejectInfo> {
     if line.len() > MAX_LINE_BYTES {
-        return Err((MAX_LINE_BYTES, Reason::TooLong, "the end of the line"));
+        return Err(RejectInfo {
+            byte: MAX_LINE_BYTES,
+            reason: Reason::TooLong,
+            expected: "the end of the line",
+        });
     }
-    reader.read(line).map_err(|reject| (reject.byte(), Reason::NoMatch, reject.expected()))
+    reader.read(line).map_err(|reject| RejectInfo {
+        byte: reject.byte(),
+        reason: Reason::NoMatch,
+        expected: reject.expected(),
+    })
 }
 
-/// Why a line has no fields, for whoever reads it: by another look at it, where that tells more.
-pub(crate) fn explain_reject(reader: &mut Reader, line: &[u8], lost: Lost) -> Lost {
-    let (byte, reason, expected) = lost;
-    if reason != Reason::NoMatch {
-        return lost;
+/// Finds the best explanation of a reject, by another pass over the line where the format's
+/// matcher gives up too early to tell.
+pub(crate) fn explain_reject(reader: &mut Reader, line: &[u8], info: RejectInfo) -> RejectInfo {
+    if info.reason != Reason::NoMatch {
+        return info;
     }
-    let told = reader.explain_reject(line, Reject::new(byte, expected));
-    (told.byte(), reason, told.expected())
+    let reject = reader.explain_reject(line, Reject::new(info.byte, info.expected));
+    RejectInfo { byte: reject.byte(), expected: reject.expected(), ..info }
 }
 
-/// From which byte on, why, and what was expected there.
-pub(crate) type Lost = (usize, Reason, &'static str);
+/// Why a line was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RejectInfo {
+    /// The byte at which it stops matching.
+    pub(crate) byte: usize,
+    pub(crate) reason: Reason,
+    /// What was expected there.
+    pub(crate) expected: &'static str,
+}

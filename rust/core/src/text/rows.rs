@@ -1,7 +1,7 @@
-//! Lines to rows for a pipe: JSON lines, CSV, or tabs between the fields.
+//! Parses lines and writes them as text: JSON lines, CSV, or tab-separated fields.
 //!
-//! Whatever could steer a terminal leaves here as an escape, in each of them. The only bytes of
-//! a log that are handed on as they are stand in `Rejects`, which are for a file.
+//! All three escape every character that could control a terminal. Only `Rejects`, which are
+//! written to a file, hold bytes of a log unchanged.
 
 use std::ops::RangeInclusive;
 
@@ -12,26 +12,25 @@ use super::lines::Chunk;
 use super::rejects::{Rejects, explain_reject, read_filtered};
 use crate::ground::{Counters, Value, lossy};
 
-/// What a row looks like.
+/// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// An object with the names of the fields; missing values are null.
+    /// One object per row, by field name; missing values are null.
     Json,
-    /// Commas, quoted after RFC 4180; missing values are empty, empty text is `""`.
+    /// CSV, quoted as in RFC 4180; missing values are empty, empty text is `""`.
     ///
-    /// In a table of one column a missing value is `""` too: an empty line is no row to most
-    /// readers.
+    /// In a table of one column a missing value is `""` too: most readers skip empty lines.
     Csv,
-    /// Tabs; missing values are `-`.
+    /// Tab-separated; missing values are `-`.
     Text,
 }
 
 impl Output {
-    /// Every output by the name it is asked for.
+    /// All outputs by name.
     pub const NAMES: [(&'static str, Self); 3] =
         [("jsonl", Self::Json), ("csv", Self::Csv), ("text", Self::Text)];
 
-    /// Writes the first fields of the reader.
+    /// Writes the first `fields` fields of the line that was read last.
     fn write(self, reader: &mut Reader, fields: usize, line: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Json => {
@@ -69,8 +68,7 @@ impl Output {
     }
 }
 
-/// Writes a row for each accepted line that the filter keeps, in order, and counts where the lines
-/// went.
+/// Writes a row for each line that the filter keeps, in order, and counts what became of each line.
 pub fn write_rows(
     reader: &mut Reader,
     filter: Option<&BoundFilter>,
@@ -89,11 +87,11 @@ pub fn write_rows(
                 output.write(reader, columns, line, out);
             }
             Ok(false) => lines.filtered += 1,
-            Err(lost) => {
-                lines.reject(lost.1);
+            Err(info) => {
+                lines.reject(info.reason);
                 if let Some(rejects) = &mut rejects {
-                    let (byte, reason, _) = explain_reject(reader, line, lost);
-                    rejects.write(lines.fed, byte, reason, line);
+                    let info = explain_reject(reader, line, info);
+                    rejects.write(lines.fed, info.byte, info.reason, line);
                 }
             }
         }
@@ -119,7 +117,7 @@ fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
     if is_plain(text, [b'"', b'\\']) {
         out.extend_from_slice(text);
     } else {
-        let escaped = |character| matches!(character, '"' | '\\') || steers(character);
+        let escaped = |character| matches!(character, '"' | '\\') || controls_terminal(character);
         write_escaped(&lossy(text), escaped, write_json_escape, out);
     }
     out.push(b'"');
@@ -129,15 +127,15 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
     if is_plain(text, [b'\t'; 2]) {
         out.extend_from_slice(text);
     } else {
-        write_escaped(&lossy(text), steers, write_seen, out);
+        write_escaped(&lossy(text), controls_terminal, write_python_escape, out);
     }
 }
 
-/// Whether text stands as it is: it prints, is ASCII, and has neither of two characters.
+/// Whether text needs no escapes: it is printable ASCII without either of two special characters.
 ///
-/// Nearly all does, and to see that takes a small part of what it takes to walk over characters.
+/// Nearly all text is, and this check costs a small part of a walk over its characters.
 fn is_plain(text: &[u8], special: [u8; 2]) -> bool {
-    // Counted, not searched: a loop without a way out of it takes many bytes at a time.
+    // Counted, not searched: a loop without an early exit is vectorized.
     let [one, other] = special;
     let is_odd = |&&byte: &&u8| !(b' '..=b'~').contains(&byte) || byte == one || byte == other;
     text.iter().filter(is_odd).count() == 0
@@ -150,25 +148,25 @@ fn write_csv_text(text: &[u8], out: &mut Vec<u8>) {
     }
     let text = lossy(text);
     if !text.is_empty() && !text.contains([',', '"']) {
-        write_escaped(&text, steers, write_seen, out);
+        write_escaped(&text, controls_terminal, write_python_escape, out);
         return;
     }
     out.push(b'"');
-    let escaped = |character| character == '"' || steers(character);
+    let escaped = |character| character == '"' || controls_terminal(character);
     let write = |character, out: &mut Vec<u8>| match character {
         '"' => out.extend_from_slice(b"\"\""),
-        _ => write_seen(character, out),
+        _ => write_python_escape(character, out),
     };
     write_escaped(&text, escaped, write, out);
     out.push(b'"');
 }
 
-/// What has digits: numbers and times, which need no escape.
+/// Writes a number or a time, which need no escapes.
 fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Time(micros) => write_iso(micros, out),
-        // The shortest text that reads as the same number.
+        // The shortest text that parses to the same number.
         Value::Float(number) => out.extend_from_slice(format!("{number:?}").as_bytes()),
         Value::Null | Value::Text(_) => {}
     }
@@ -189,9 +187,9 @@ fn write_escaped(
     out.extend_from_slice(&text.as_bytes()[done..]);
 }
 
-/// What would steer a terminal: controls, the marks that turn the direction of text or are not
-/// seen, the separators of lines.
-const STEERING: [RangeInclusive<char>; 7] = [
+/// The characters that could control a terminal: control characters, bidirectional and invisible
+/// marks, and line separators.
+const TERMINAL_CONTROLS: [RangeInclusive<char>; 7] = [
     '\0'..='\x1f',
     '\x7f'..='\u{9f}',
     '\u{61c}'..='\u{61c}',
@@ -201,18 +199,18 @@ const STEERING: [RangeInclusive<char>; 7] = [
     '\u{feff}'..='\u{feff}',
 ];
 
-/// The same as the inside of a class in a regular expression.
-pub fn steering() -> String {
-    STEERING.iter().flat_map(|range| [*range.start(), '-', *range.end()]).collect()
+/// These characters as the inside of a character class of a regular expression.
+pub fn terminal_controls() -> String {
+    TERMINAL_CONTROLS.iter().flat_map(|range| [*range.start(), '-', *range.end()]).collect()
 }
 
-fn steers(character: char) -> bool {
-    STEERING.iter().any(|range| range.contains(&character))
+fn controls_terminal(character: char) -> bool {
+    TERMINAL_CONTROLS.iter().any(|range| range.contains(&character))
 }
 
-/// The escape that Python's literals have. A backslash of the log stays as it is: servers write
-/// such escapes themselves.
-fn write_seen(character: char, out: &mut Vec<u8>) {
+/// Writes the escape that Python uses in literals. Backslashes of the log stay as they are: servers
+/// write such escapes themselves.
+fn write_python_escape(character: char, out: &mut Vec<u8>) {
     match character {
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
@@ -236,7 +234,7 @@ fn write_json_escape(character: char, out: &mut Vec<u8>) {
 }
 
 fn write_unicode_escape(character: char, out: &mut Vec<u8>) {
-    // All that is escaped is in the basic plane.
+    // All characters that are escaped are in the basic multilingual plane.
     out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
 }
 
@@ -285,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_steer_a_terminal_is_escaped_in_every_output() {
+    fn characters_that_control_a_terminal_are_escaped_in_every_output() {
         let text = "a,\x1b\x7f\u{9b}31m \u{202e}x\té".as_bytes();
         for (output, row) in [
             (Output::Json, "{\"request\":\"a,\\u001b\\u007f\\u009b31m \\u202ex\\té\"}\n"),
@@ -297,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_backslashes_are_those_of_the_output() {
+    fn quotes_and_backslashes_are_escaped_as_the_output_requires() {
         assert_eq!(text_as(Output::Json, br#"\"b\\"#), "{\"request\":\"\\\\\\\"b\\\\\\\\\"}\n");
         assert_eq!(text_as(Output::Csv, br#"\"b\\"#), "\"\\\"\"b\\\\\"\n");
         assert_eq!(text_as(Output::Csv, br"a\\b"), "a\\\\b\n");
     }
 
     #[test]
-    fn csv_tells_a_missing_value_from_an_empty_one_and_has_no_empty_line() {
+    fn csv_distinguishes_missing_from_empty_and_has_no_empty_line() {
         let mut out = Vec::new();
         write_csv_text(b"", &mut out);
         assert_eq!(out, b"\"\"");
@@ -313,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_are_numbered_from_one_and_hold_the_bytes_as_they_were() {
+    fn rejects_are_numbered_from_one_and_hold_the_bytes_unchanged() {
         let long = vec![b'x'; MAX_LINE_BYTES + 10];
         let text = [LINE, b"\nno\t\xff line\r\n", LINE, b"\n", &long, b"\n\n"].concat();
         let (mut out, mut rejects) = (Vec::new(), Rejects { before: 10, ..Rejects::default() });
@@ -328,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_within_an_event_tears_no_line_of_the_rejects() {
+    fn a_newline_within_an_event_does_not_split_a_rejected_line() {
         let mut rejects = Rejects { prefix: b"one\t".to_vec(), ..Rejects::default() };
         let chunk = Chunk::Event(b"\x00\x06a\nb");
         write_rows(&mut reader(&[]), None, Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))

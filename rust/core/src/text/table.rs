@@ -1,73 +1,74 @@
-//! Lines to columns, for a library's user.
+//! Parses lines into columns, for the Python library.
 
 use super::filter::{BoundFilter, Filter};
 use super::flume::BatchError;
 use super::format::{Format, LineBlock, Reader, UnknownField};
 use super::lines::Chunk;
-use super::rejects::{Rejects, explain_reject, read_filtered};
+use super::rejects::{RejectInfo, Rejects, explain_reject, read_filtered};
 use crate::ground::{Bits, Column, Counters, Kind, Reason, Rows, Value, Values, lossy};
 
-/// To keep lines is no gain where fewer columns than these wait for their values.
+/// Buffering lines does not pay with fewer deferred columns than this.
 const MIN_DEFERRED: usize = 4;
 
-/// A batch ends behind a line with which its text could not be told by 31 bits any more: text that
-/// is not UTF-8 grows threefold.
+/// A batch ends before its text could outgrow offsets of 31 bits: replacing invalid UTF-8 makes
+/// text up to three times as long.
 const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
 
-/// For no more values than these room is made in advance.
+/// The most values of a column for which memory is reserved in advance.
 const MAX_RESERVED: usize = 1 << 22;
 
-/// A line that was not accepted.
+/// A rejected line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Which line it was, from 0.
+    /// The number of the line, from 0.
     pub line: usize,
-    /// From which of its bytes on it was not of the format.
+    /// The byte at which it stops matching the format.
     pub byte: usize,
-    /// Why.
+    /// Why it was rejected.
     pub reason: Reason,
-    /// What should have been there.
+    /// What was expected at that byte.
     pub expected: &'static str,
 }
 
-/// The fields of lines.
+/// The fields of lines as columns.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// The name of each column, and the type of its values.
+    /// The name and the value type of each column.
     pub fields: Vec<(String, Kind)>,
-    /// What was accepted, in order, and cut where a column became too long.
+    /// The rows, in order; a new batch begins before a column becomes too long.
     pub batches: Vec<Rows>,
-    /// How many lines were accepted.
+    /// The number of rows.
     pub rows: usize,
-    /// How many were left out: headers, comments, and what a filter does not keep.
+    /// The number of skipped lines: headers, comments, and lines that the filter does not keep.
     pub filtered: usize,
-    /// Those that were not accepted.
+    /// The rejected lines.
     pub rejects: Vec<Rejected>,
 }
 
-/// Makes a table, line by line.
+/// Builds a table, line by line.
 #[derive(Debug)]
 pub struct TableBuilder {
     reader: Reader,
     filter: Option<BoundFilter>,
-    /// The first column of times: its neighbours are often the same, which the reader remembers.
+    /// The first column of times: consecutive lines often have the same time, which the reader
+    /// caches for one column.
     times: Option<usize>,
-    /// Which columns get their values line by line, and which when enough lines were kept.
+    /// The columns that are filled line by line, and those that are filled block by block.
     immediate: Vec<usize>,
     deferred: Vec<usize>,
     block: LineBlock,
     table: Table,
     line: usize,
-    /// How long all lines are together, where that is known.
+    /// The length of all lines together, where that is known.
     expected: usize,
-    /// How long the lines of the last batch are together, and how long they may be.
+    /// The length of the lines in the last batch, and its limit.
     bytes: usize,
     max_bytes: usize,
 }
 
 impl TableBuilder {
-    /// Of the fields that this reader reads, without what the filter looks at besides, and of the
-    /// lines that it keeps.
+    /// Creates a table of the reader's fields, for the lines that the filter keeps. Fields that only
+    /// the filter needs have no column.
     pub fn from_reader(reader: Reader, filter: Option<BoundFilter>) -> Self {
         let columns = filter.as_ref().map_or(reader.names().len(), BoundFilter::columns);
         let fields =
@@ -75,10 +76,10 @@ impl TableBuilder {
         Self::with_fields(reader, filter, fields)
     }
 
-    /// Of these fields, or of all that the format gives unless others are asked for.
+    /// Creates a table of these fields, or of all that the format has by default.
     ///
-    /// Where headers say what the columns are, `text` is looked at for all of them: a table has
-    /// the columns of the whole.
+    /// Where headers name the columns, `text` is scanned for headers: the table has the columns of
+    /// all of them.
     pub fn new(
         format: &Format,
         text: &[u8],
@@ -88,7 +89,7 @@ impl TableBuilder {
         let mut formats = vec![format.clone()];
         if format.has_header() {
             formats.extend(format.sections(text).into_iter().map(|(_, section)| section));
-            // Of one that waits for its header nothing is known.
+            // A format whose header has not been read yet has no fields.
             if formats.iter().any(|one| !one.fields().is_empty()) {
                 formats.retain(|one| !one.fields().is_empty());
             }
@@ -149,7 +150,7 @@ impl TableBuilder {
         }
     }
 
-    /// Takes the next line.
+    /// Adds the next line.
     pub fn push(&mut self, line: &[u8]) {
         let number = self.line;
         self.line += 1;
@@ -159,8 +160,9 @@ impl TableBuilder {
                 self.table.filtered += 1;
                 return;
             }
-            Err(lost) => {
-                let (byte, reason, expected) = explain_reject(&mut self.reader, line, lost);
+            Err(info) => {
+                let RejectInfo { byte, reason, expected } =
+                    explain_reject(&mut self.reader, line, info);
                 self.table.rejects.push(Rejected { line: number, byte, reason, expected });
                 return;
             }
@@ -183,7 +185,7 @@ impl TableBuilder {
         self.table.rows += 1;
         if self.deferred.is_empty() {
             if batch.len == 1 {
-                self.make_room();
+                self.reserve();
             }
             return;
         }
@@ -193,7 +195,7 @@ impl TableBuilder {
         }
     }
 
-    /// Gives the columns that wait the values of the lines that were kept.
+    /// Fills the deferred columns from the buffered lines.
     fn flush(&mut self) {
         let Some(batch) = self.table.batches.last_mut() else { return };
         let is_first = batch.len == self.block.len;
@@ -203,22 +205,22 @@ impl TableBuilder {
         let is_any = self.block.len > 0;
         self.block.clear();
         if is_first && is_any {
-            self.make_room();
+            self.reserve();
         }
     }
 
-    /// Makes room for all lines of a batch, of which some are there: columns that grow together
+    /// Reserves memory for all lines of a batch, once it has some: columns that grow step by step
     /// are copied each time.
-    fn make_room(&mut self) {
+    fn reserve(&mut self) {
         let Some(batch) = self.table.batches.last_mut() else { return };
-        // All will be much like the first ones; room that is not used costs nothing.
+        // The estimate assumes lines like the first ones; memory that is not used costs nothing.
         let bytes = self.expected.min(self.max_bytes);
         let lines = bytes.saturating_mul(batch.len) / (self.bytes + batch.len).max(1);
         let lines = (lines + lines / 8).min(MAX_RESERVED);
         batch.columns.iter_mut().for_each(|column| column.reserve(lines, batch.len));
     }
 
-    /// The table of all of them.
+    /// Returns the table.
     pub fn finish(mut self) -> Table {
         self.flush();
         for column in self.table.batches.iter_mut().flat_map(|batch| &mut batch.columns) {
@@ -250,39 +252,39 @@ impl Column {
         Self { valid: Bits::default(), values }
     }
 
-    /// Makes room for so many values like the few that are there.
-    fn reserve(&mut self, values: usize, there: usize) {
+    /// Reserves memory for `values` values that are like the `existing` ones.
+    fn reserve(&mut self, values: usize, existing: usize) {
         match &mut self.values {
             Values::Text { offsets, data } => {
                 offsets.reserve(values);
-                data.reserve((data.len().saturating_mul(values) / there).min(MAX_BATCH_BYTES));
+                data.reserve((data.len().saturating_mul(values) / existing).min(MAX_BATCH_BYTES));
             }
             Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
             Values::Float(numbers) => numbers.reserve(values),
-            // Of answers, never of lines.
+            // Only snapshots have these.
             Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. } => {}
         }
     }
 
-    /// Appends what the lines that were kept have in a field.
+    /// Appends the values that the buffered lines have in a field.
     fn extend(&mut self, reader: &Reader, block: &LineBlock, field: usize) {
         let mut valid = 0_u64;
-        let mut place = 0;
-        let mut note = |is_there: bool| {
-            valid |= u64::from(is_there) << place;
-            place += 1;
+        let mut bit = 0;
+        let mut push_bit = |is_valid: bool| {
+            valid |= u64::from(is_valid) << bit;
+            bit += 1;
         };
         match &mut self.values {
             Values::Text { offsets, data } => reader.block_values(block, field, |value| {
                 if let Value::Text(text) = value {
                     data.extend_from_slice(text);
                 }
-                note(matches!(value, Value::Text(_)));
+                push_bit(matches!(value, Value::Text(_)));
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
             }),
             Values::Int(values) => reader.block_values(block, field, |value| {
                 let number = if let Value::Int(number) = value { Some(number) } else { None };
-                note(number.is_some());
+                push_bit(number.is_some());
                 values.push(number.unwrap_or_default());
             }),
             Values::Float(_)
@@ -296,16 +298,16 @@ impl Column {
 
     #[inline]
     fn push(&mut self, value: Value<'_>) {
-        let is_there = match (&mut self.values, value) {
+        let is_valid = match (&mut self.values, value) {
             (Values::Text { offsets, data }, value) => {
-                let there = if let Value::Text(text) = value {
+                let is_text = if let Value::Text(text) = value {
                     data.extend_from_slice(text);
                     true
                 } else {
                     false
                 };
                 offsets.push(i32::try_from(data.len()).unwrap_or(i32::MAX));
-                there
+                is_text
             }
             (Values::Int(values), Value::Int(value))
             | (Values::Time(values), Value::Time(value)) => {
@@ -326,13 +328,13 @@ impl Column {
                 false
             }
         };
-        self.valid.push(is_there);
+        self.valid.push(is_valid);
     }
 }
 
-/// Whether each value is UTF-8. To look at them one by one was an eighth of a full parse.
+/// Whether every value is UTF-8. Checking them one by one took an eighth of a full parse.
 fn is_text(offsets: &[i32], data: &[u8]) -> bool {
-    // A character of several bytes may not be of several values.
+    // A character of several bytes must not span two values.
     let begins = |offset: &i32| {
         let byte = usize::try_from(*offset).ok().and_then(|at| data.get(at));
         byte.is_none_or(|byte| byte & 0xc0 != 0x80)
@@ -340,11 +342,11 @@ fn is_text(offsets: &[i32], data: &[u8]) -> bool {
     std::str::from_utf8(data).is_ok() && (data.is_ascii() || offsets.iter().all(begins))
 }
 
-/// Replaces what is not UTF-8.
+/// Replaces invalid UTF-8.
 fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
     let raw = std::mem::take(data);
     let mut start = 0;
-    // The first is where the first value begins.
+    // The first offset is the start of the first value.
     for offset in offsets.iter_mut().skip(1) {
         let end = usize::try_from(*offset).unwrap_or(start);
         data.extend_from_slice(lossy(raw.get(start..end).unwrap_or_default()).as_bytes());
@@ -353,7 +355,7 @@ fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
     }
 }
 
-/// The fields of a chunk's lines, and where all of them went.
+/// Parses the lines of a chunk into a table, and counts what became of each line.
 pub fn parse_chunk(
     reader: Reader,
     filter: Option<BoundFilter>,
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_name_line_and_byte() {
+    fn rejects_have_line_and_byte() {
         let table = table(&["url"], &[b"x", b""]);
         assert_eq!(table.rows, 0);
         let places: Vec<_> =
@@ -402,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_has_a_place_for_each_line_and_a_bit_where_it_has_a_value() {
+    fn a_column_has_a_value_and_a_validity_bit_for_each_line() {
         let line = |status: &str| {
             format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" {status} 5"#)
         };
@@ -425,7 +427,7 @@ mod tests {
         };
         let agents: [&[u8]; 8] =
             [b"a", b"\xc3", b"\xa9", "\u{e9}".as_bytes(), b"", b"x\xff\xffy", b"\xf0\x9f", b"z"];
-        // Every two and all of them, so that a character stands across values too.
+        // All pairs and all values together, so that characters also span values.
         let pairs = agents.iter().flat_map(|&one| agents.iter().map(move |&two| vec![one, two]));
         for some in pairs.chain([agents.to_vec()]) {
             let lines: Vec<_> = some.iter().map(|agent| line(agent)).collect();
@@ -440,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_those_that_were_pushed() {
+    fn validity_bits_are_those_that_were_pushed() {
         for len in 0..40 {
             for first_zero in 0..=len {
                 let pushed: Vec<_> = (0..len).map(|at| at < first_zero || at % 3 == 1).collect();
@@ -452,7 +454,7 @@ mod tests {
                 assert_eq!((bits.len, bits.zeros), (len, zeros));
                 let found: Vec<_> = (0..len).map(|at| bits.get(at)).collect();
                 assert_eq!(found, pushed);
-                // What stands behind the last bit is zero, as what reads it by bytes may want it.
+                // The bits after the last one are zero, as readers of whole bytes may require.
                 let ones: u32 = bits.bytes.iter().map(|byte| byte.count_ones()).sum();
                 assert_eq!(ones as usize, if zeros == 0 { 0 } else { len - zeros });
             }
@@ -479,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_ends_before_its_lines_are_too_long_together() {
+    fn a_batch_ends_before_its_text_is_too_long() {
         let format = Format::new("combined").unwrap();
         let reader = Reader::new(&format, &["host", "status"]).unwrap();
         let mut builder =
