@@ -376,23 +376,23 @@ def test_a_line_without_a_time_is_rejected_where_a_range_is_asked_for() -> None:
 WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
     (
         lambda query: query.where("status > x"),
-        """where: status is a number, and "x" is none; write one, such as 500 or 0.5
+        """where: expected a number for status, such as 500 or 0.5, found "x"
   status > x
            ^""",
     ),
     (
         lambda query: query.where("é == é and é é"),
-        """where: no operator; write ==, !=, <, <=, >, >=, in, contains, startswith or endswith
+        """where: expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith
   é == é and é é
                ^""",
     ),
     (
         lambda query: query.where(""),
-        "where: nothing is asked here; write a condition, such as status >= 500",
+        "where: the condition is empty; write one, such as status >= 500",
     ),
     (
         lambda query: query.where("agent == '\x1b[31m' x"),
-        """where: and/or is missing before this, or quotes around the text
+        """where: expected and/or before this, or quotes around the text
   agent == '\\x1b[31m' x
                       ^""",
     ),
@@ -464,7 +464,7 @@ def test_only_a_format_that_can_be_asked_is_chosen(monkeypatch: pytest.MonkeyPat
 
 def test_a_step_behind_a_field_is_no_unknown_field_of_a_format_that_is_detected() -> None:
     assert counted(tr.from_lines([LINE]).where("path:1 == /a"))["counted"] == 1
-    with pytest.raises(ValueError, match="status is a number, and"):
+    with pytest.raises(ValueError, match="expected a number for status"):
         tr.from_lines([LINE]).where("path:1 == /a and status == x")
 
 

@@ -34,12 +34,12 @@ pub fn count_matches(
         }
         lines += 1;
         if line.len() <= MAX_LINE_BYTES {
-            let matches: Vec<_> =
+            let accepts: Vec<_> =
                 readers.iter_mut().map(|reader| reader.read(line).is_ok()).collect();
-            for (format, _) in matches.iter().enumerate().filter(|(_, matches)| **matches) {
+            for (format, _) in accepts.iter().enumerate().filter(|(_, matches)| **matches) {
                 matched[format] += 1;
                 for (_, elsewhere) in
-                    matches.iter().zip(&mut matched_elsewhere).filter(|other| !other.0)
+                    accepts.iter().zip(&mut matched_elsewhere).filter(|other| !other.0)
                 {
                     elsewhere[format] += 1;
                 }

@@ -1,4 +1,4 @@
-//! One condition on one field.
+//! A condition on one field.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use super::{FilterError, SourceRange};
 use crate::ground::{Kind, Value, int_to_float};
 use crate::text::format::time_of;
 
-/// A condition as it is written.
+/// A condition as it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
-    /// Which of the filter's fields it is about.
+    /// The index of its field in the filter.
     pub(super) field: usize,
-    /// Where that stands.
-    pub(super) place: SourceRange,
+    /// Where the field name is in the expression.
+    pub(super) range: SourceRange,
     pub(super) predicate: Predicate,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Predicate {
     Compare(Comparison, Literal),
-    /// Ordered by their texts.
+    /// Sorted by text.
     OneOf(Arc<[Literal]>),
     Text(TextMatch, Literal),
 }
@@ -34,15 +34,15 @@ impl Predicate {
     }
 }
 
-/// A value as it is written.
+/// A value as it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Literal {
     pub(super) text: Box<[u8]>,
     pub(super) quoted: bool,
-    pub(super) place: SourceRange,
+    pub(super) range: SourceRange,
 }
 
-/// How a value has to stand to another.
+/// A comparison of two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
     Equal,
@@ -64,7 +64,7 @@ impl Comparison {
     }
 }
 
-/// Where in a text another one has to be.
+/// Where in a field's text another text has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextMatch {
     Contains,
@@ -72,27 +72,27 @@ pub(super) enum TextMatch {
     EndsWith,
 }
 
-/// A number of a literal, exactly.
+/// The exact number of a literal.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
     Int(i64),
     Float(f64),
 }
 
-/// A condition whose field has a type.
+/// A condition on a field whose type is known.
 #[derive(Clone, Debug)]
 pub(super) enum TypedPredicate {
-    /// As of a missing value.
+    /// Never true.
     Never,
     Missing,
     Number(Comparison, Number),
     Text(Comparison, Box<[u8]>),
     Time(Comparison, i64),
     OneOfNumbers(Vec<Number>),
-    /// Ordered by their texts.
+    /// Sorted by text.
     OneOfTexts(Arc<[Literal]>),
     OneOfTimes(Vec<i64>),
-    /// One of these, or missing.
+    /// True of a missing value, or if the other condition is.
     OrMissing(Box<TypedPredicate>),
     Contains(Box<Finder<'static>>),
     StartsWith(Box<[u8]>),
@@ -110,7 +110,7 @@ impl Literal {
 
     fn number(&self) -> Option<Number> {
         let text = std::str::from_utf8(&self.text).ok()?;
-        // Not `inf` and `nan`, which Rust reads too.
+        // Rust also parses `inf` and `nan`, which are not numbers here.
         let is_number =
             |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
         if !text.bytes().all(is_number) {
@@ -128,29 +128,32 @@ impl Literal {
                 [digit @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] if name == "status" => Some(digit),
                 _ => None,
             };
-            let mend = class.map_or_else(
-                || "write one, such as 500 or 0.5".to_owned(),
-                |&digit| format!("write status_class == {}", char::from(digit)),
-            );
-            let message = format!("{name} is a number, and {} is none; {mend}", self.shown());
-            FilterError::new(self.place, message)
+            let found = self.shown();
+            let message = match class {
+                Some(&digit) => format!(
+                    "expected a number for {name}, found {found}; write status_class == {}",
+                    char::from(digit)
+                ),
+                None => format!("expected a number for {name}, such as 500 or 0.5, found {found}"),
+            };
+            FilterError::new(self.range, message)
         })
     }
 
-    fn as_time(&self, name: &str) -> Result<i64, FilterError> {
+    fn as_time(&self) -> Result<i64, FilterError> {
         time_of(&self.text).ok_or_else(|| {
             let message = format!(
-                "{name} is a point in time, and {} is none; write one, such as \
-                 '2015-05-17 10:05:03' (UTC) or 2015-05-17T10:05:03+02:00",
+                "expected a time, such as '2015-05-17 10:05:03' (UTC) or \
+                 2015-05-17T10:05:03+02:00, found {}",
                 self.shown()
             );
-            FilterError::new(self.place, message)
+            FilterError::new(self.range, message)
         })
     }
 }
 
 impl Condition {
-    /// What it asks of a field of this name and type.
+    /// Checks the condition against the type of its field.
     pub(super) fn check(&self, name: &str, kind: Kind) -> Result<TypedPredicate, FilterError> {
         match &self.predicate {
             Predicate::Compare(_, value) if value.is_null() => Ok(TypedPredicate::Missing),
@@ -164,11 +167,9 @@ impl Condition {
                 TextMatch::EndsWith => TypedPredicate::EndsWith(value.text.clone()),
             }),
             Predicate::Text(..) => {
-                let what = if kind == Kind::Time { "a point in time" } else { "a number" };
-                let message = format!(
-                    "{name} is {what}, which has no text to look into; compare it: ==, <, >"
-                );
-                Err(FilterError::new(self.place, message))
+                let what = if kind == Kind::Time { "a time" } else { "a number" };
+                let message = format!("{name} is {what}, not text; compare it with ==, < or >");
+                Err(FilterError::new(self.range, message))
             }
         }
     }
@@ -182,13 +183,13 @@ fn compare(
 ) -> Result<TypedPredicate, FilterError> {
     match kind {
         Kind::Int | Kind::Float => Ok(TypedPredicate::Number(order, value.as_number(name)?)),
-        Kind::Time => Ok(TypedPredicate::Time(order, value.as_time(name)?)),
+        Kind::Time => Ok(TypedPredicate::Time(order, value.as_time()?)),
         Kind::Text if order != Comparison::Equal && !value.quoted && value.number().is_some() => {
             let message = format!(
-                "{name} is text here, which has no order among numbers; write == or !=, or quotes \
-                 to compare texts"
+                "{name} is text, which has no numeric order; use == or !=, or quote the value to \
+                 compare it as text"
             );
-            Err(FilterError::new(value.place, message))
+            Err(FilterError::new(value.range, message))
         }
         Kind::Text => Ok(TypedPredicate::Text(order, value.text.clone())),
     }
@@ -201,9 +202,9 @@ fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<TypedPredic
             let found = others().map(|value| value.as_number(name));
             TypedPredicate::OneOfNumbers(all_or_first_error(found)?)
         }
-        Kind::Time => TypedPredicate::OneOfTimes(all_or_first_error(
-            others().map(|value| value.as_time(name)),
-        )?),
+        Kind::Time => {
+            TypedPredicate::OneOfTimes(all_or_first_error(others().map(Literal::as_time))?)
+        }
         Kind::Text if others().count() == values.len() => {
             TypedPredicate::OneOfTexts(values.clone())
         }
@@ -213,7 +214,8 @@ fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<TypedPredic
     Ok(if has_null { TypedPredicate::OrMissing(Box::new(check)) } else { check })
 }
 
-/// The values stand in another order than in the expression, whose first mistake is told.
+/// Returns all values, or the error that comes first in the expression: the values are sorted, so
+/// they are in another order.
 fn all_or_first_error<T>(
     found: impl Iterator<Item = Result<T, FilterError>>,
 ) -> Result<Vec<T>, FilterError> {
@@ -232,8 +234,8 @@ fn all_or_first_error<T>(
 }
 
 impl TypedPredicate {
-    /// Whether it is true of a value. One of another type than the check is for, as a format
-    /// within several may have it, is equal to none.
+    /// Whether the condition is true of a value. It is false for a value of another type, which an
+    /// alternative of the format may have.
     #[inline]
     pub(super) fn holds(&self, value: Value<'_>) -> bool {
         match (self, value) {
@@ -260,7 +262,7 @@ impl TypedPredicate {
 }
 
 impl Number {
-    /// How a value stands to it, exactly, however large they are.
+    /// Compares a value with the number, exactly, however large they are.
     fn compared(self, value: Value<'_>) -> Option<Ordering> {
         match (value, self) {
             (Value::Int(value), Self::Int(wanted)) => Some(value.cmp(&wanted)),

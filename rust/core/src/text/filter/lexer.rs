@@ -1,15 +1,15 @@
-//! An expression to its words and signs.
+//! Splits a condition into tokens.
 
 use super::{FilterError, SourceRange};
 
-/// A word or a sign.
+/// A word, a quoted text, an operator or punctuation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// Without quotes: a name, a value or a word of the language.
+    /// Unquoted: a field name, a value or a keyword.
     Word(&'a str),
-    /// In quotes, without them and their escapes.
+    /// A quoted text, without the quotes and with escapes undone.
     Quoted(String),
-    /// In backquotes: a name whatever it is made of.
+    /// A field name in backquotes, which may have any characters.
     Name(&'a str),
     Operator(Operator),
     And,
@@ -21,7 +21,7 @@ pub(super) enum Token<'a> {
     End,
 }
 
-/// A sign between a field and a value.
+/// A comparison operator between a field and a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
     Equal,
@@ -32,7 +32,8 @@ pub(super) enum Operator {
     GreaterOrEqual,
 }
 
-/// What signs are made of, longest first: a sign that begins another one comes behind it.
+/// All operators and punctuation. An operator comes before its own prefixes, so that the first
+/// match is the longest.
 const OPERATORS: [(&str, Token<'_>); 16] = [
     ("==", Token::Operator(Operator::Equal)),
     ("!=", Token::Operator(Operator::NotEqual)),
@@ -53,17 +54,17 @@ const OPERATORS: [(&str, Token<'_>); 16] = [
 ];
 
 pub(super) const NO_REGEX: &str =
-    "there are no regular expressions; write contains, startswith or endswith";
+    "regular expressions are not supported; use contains, startswith or endswith";
 
-/// What ends a word besides blanks.
-fn is_sign(byte: u8) -> bool {
+/// Whether a byte ends a word, as whitespace does.
+fn is_delimiter(byte: u8) -> bool {
     matches!(
         byte,
         b'(' | b')' | b',' | b'"' | b'\'' | b'`' | b'&' | b'|' | b'<' | b'>' | b'=' | b'!'
     )
 }
 
-/// The token at a byte or behind the blanks there, and where it stands.
+/// Returns the first token at or after a byte, and its range.
 pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, SourceRange), FilterError> {
     let bytes = text.as_bytes();
     let blanks = bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -78,21 +79,21 @@ pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, SourceRange), 
         return Err(FilterError::new(upto(start + 2), NO_REGEX));
     }
     if let Some((sign, token)) = OPERATORS.into_iter().find(|(sign, _)| rest.starts_with(sign)) {
-        let place = upto(start + sign.len());
+        let range = upto(start + sign.len());
         if matches!(sign, "&" | "|") {
             let word = if sign == "&" { "and" } else { "or" };
-            let message = format!("{sign:?} is none of the signs here; write {word}");
-            return Err(FilterError::new(place, message));
+            let message = format!("unknown operator {sign:?}; write {word}");
+            return Err(FilterError::new(range, message));
         }
-        return Ok((token, place));
+        return Ok((token, range));
     }
     let length =
-        rest.bytes().take_while(|&byte| !byte.is_ascii_whitespace() && !is_sign(byte)).count();
+        rest.bytes().take_while(|&byte| !byte.is_ascii_whitespace() && !is_delimiter(byte)).count();
     Ok((Token::Word(&rest[..length]), upto(start + length)))
 }
 
-/// What stands in quotes. A backslash is one unless the quote or another backslash follows: logs
-/// are full of them.
+/// Returns a quoted token. A backslash escapes only the quote and another backslash, and is literal
+/// otherwise: logs are full of backslashes.
 fn quoted(text: &str, start: usize) -> Result<(Token<'_>, SourceRange), FilterError> {
     let bytes = text.as_bytes();
     let quote = bytes[start];
@@ -104,17 +105,17 @@ fn quoted(text: &str, start: usize) -> Result<(Token<'_>, SourceRange), FilterEr
         at += 1 + usize::from(skipped);
     }
     if at >= bytes.len() {
-        let place = SourceRange { start, end: bytes.len() };
+        let range = SourceRange { start, end: bytes.len() };
         let held = bytes.last() == Some(&quote) && bytes.len() > start + 1;
-        let mend = if held { "; a backslash before it is written \\\\" } else { "" };
-        return Err(FilterError::new(place, format!("this quote has no end{mend}")));
+        let hint = if held { "; write \\\\ for a backslash before the closing quote" } else { "" };
+        return Err(FilterError::new(range, format!("unclosed quote{hint}")));
     }
     let inside = &text[start + 1..at];
-    let place = SourceRange { start, end: at + 1 };
+    let range = SourceRange { start, end: at + 1 };
     if quote == b'`' {
         return match inside {
-            "" => Err(FilterError::new(place, "a name is missing between the backquotes")),
-            name => Ok((Token::Name(name), place)),
+            "" => Err(FilterError::new(range, "expected a field name between the backquotes")),
+            name => Ok((Token::Name(name), range)),
         };
     }
     let mut plain = String::with_capacity(inside.len());
@@ -124,5 +125,5 @@ fn quoted(text: &str, start: usize) -> Result<(Token<'_>, SourceRange), FilterEr
             .then(|| rest.next_if(|&next| next == '\\' || next == char::from(quote)));
         plain.push(escaped.flatten().unwrap_or(character));
     }
-    Ok((Token::Quoted(plain), place))
+    Ok((Token::Quoted(plain), range))
 }

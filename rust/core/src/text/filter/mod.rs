@@ -1,16 +1,16 @@
-//! Which lines are meant: conditions on their fields, and a range of time.
+//! Filters lines by conditions on their fields and by a time range.
 //!
 //! ```text
 //! status >= 500 and (method == POST or url startswith "/api/")
 //! ```
 //!
-//! An expression is parsed once and bound to a reader, where the types of the fields are known
-//! and every literal becomes a value of theirs. What it costs to ask a line is bounded by the
-//! literals times the bytes of the fields that they are compared with; there are no patterns, and
-//! no way to write one that costs more.
+//! An expression is parsed once and bound to a reader. Then the types of its fields are known, and
+//! every literal is converted to the type of its field. The cost for a line is at most the number
+//! of literals times the bytes of the fields that they are compared with; there are no regular
+//! expressions, and no condition that costs more.
 //!
-//! A condition is true or false, never unknown: of a missing value only `== null` is true, and
-//! what negates another condition (`!=`, `not`).
+//! A condition is true or false, never unknown. For a missing value only `== null` and negations
+//! (`!=`, `not`) are true.
 
 mod condition;
 mod lexer;
@@ -19,37 +19,37 @@ mod parser;
 use crate::text::format::{Format, Reader, UnknownField};
 use condition::{Condition, TypedPredicate};
 
-/// The longest expression, in bytes: as many as a line may have.
+/// The longest expression, in bytes; the same as for a line.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// How deep an expression may be nested.
+/// How deep parentheses and `not` may be nested.
 const MAX_DEPTH: usize = 64;
 
-/// What is wrong with an expression, from one of its bytes up to another.
+/// An error in an expression, with its range in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
-    /// Where it begins.
+    /// The byte where it begins.
     pub start: usize,
-    /// Where it ends.
+    /// The byte where it ends.
     pub end: usize,
-    /// In words, with what to write instead.
+    /// The message, which says what to write instead.
     pub message: String,
 }
 
 impl FilterError {
-    fn new(place: SourceRange, message: impl Into<String>) -> Self {
-        Self { start: place.start, end: place.end, message: message.into() }
+    fn new(range: SourceRange, message: impl Into<String>) -> Self {
+        Self { start: range.start, end: range.end, message: message.into() }
     }
 }
 
-/// A piece of the expression.
+/// A range of bytes of the expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SourceRange {
     start: usize,
     end: usize,
 }
 
-/// Conditions and how they go together.
+/// Conditions, and how they are combined.
 #[derive(Clone, Debug)]
 enum Node<T> {
     And(Vec<Node<T>>),
@@ -59,7 +59,7 @@ enum Node<T> {
 }
 
 impl<T> Node<T> {
-    /// The same with other conditions.
+    /// Converts every condition.
     fn try_map<U>(
         &self,
         bind: &impl Fn(&T) -> Result<U, FilterError>,
@@ -74,25 +74,25 @@ impl<T> Node<T> {
         })
     }
 
-    /// Whether it is true; no condition is asked whose answer makes no odds.
-    fn holds(&self, ask: &mut impl FnMut(&T) -> bool) -> bool {
+    /// Whether the expression is true. Evaluation stops as soon as the result is known.
+    fn holds(&self, evaluate: &mut impl FnMut(&T) -> bool) -> bool {
         match self {
-            Self::And(nodes) => nodes.iter().all(|node| node.holds(ask)),
-            Self::Or(nodes) => nodes.iter().any(|node| node.holds(ask)),
-            Self::Not(node) => !node.holds(ask),
-            Self::Leaf(condition) => ask(condition),
+            Self::And(nodes) => nodes.iter().all(|node| node.holds(evaluate)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.holds(evaluate)),
+            Self::Not(node) => !node.holds(evaluate),
+            Self::Leaf(condition) => evaluate(condition),
         }
     }
 }
 
-/// The field that a range of time is about.
+/// The field that a time range applies to.
 const TIME: &str = "time";
 
-/// Which lines are meant; by default all of them.
+/// A filter for lines; by default it keeps all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     root: Option<Node<Condition>>,
-    /// The fields in order of appearance, and where each appears first.
+    /// The fields in order of appearance, and the range of the first appearance of each.
     names: Vec<(Box<str>, SourceRange)>,
     since: Option<i64>,
     until: Option<i64>,
@@ -105,7 +105,8 @@ impl Filter {
         Ok(Self { root: Some(root), names, since: None, until: None })
     }
 
-    /// The same for lines from one time on and before another, in microseconds since the epoch.
+    /// Adds a time range: from `since` up to, but not including, `until`, in microseconds since the
+    /// epoch.
     #[must_use]
     pub fn between(mut self, since: Option<i64>, until: Option<i64>) -> Self {
         (self.since, self.until) = (since, until);
@@ -116,20 +117,21 @@ impl Filter {
         self.since.is_some() || self.until.is_some()
     }
 
-    /// The fields that it looks at.
+    /// The fields that the filter needs.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let named = self.names.iter().map(|(name, _)| &**name);
         let time = self.has_range() && named.clone().all(|name| name != TIME);
         named.chain(time.then_some(TIME))
     }
 
-    /// Where a field appears first, from one byte of the expression up to another.
+    /// The range of the first appearance of a field in the expression, in bytes.
     pub fn field_range(&self, field: &str) -> Option<(usize, usize)> {
         let found = self.names.iter().find(|(name, _)| &**name == field);
-        found.map(|(_, place)| (place.start, place.end))
+        found.map(|(_, range)| (range.start, range.end))
     }
 
-    /// These names, and those of the fields that it looks at besides: what a reader has to read.
+    /// These names, followed by those of other fields that the filter needs: all that a reader has
+    /// to read.
     pub fn required_fields<'a>(&'a self, names: &[&'a str]) -> Vec<&'a str> {
         let mut all = names.to_vec();
         for field in self.fields() {
@@ -140,7 +142,7 @@ impl Filter {
         all
     }
 
-    /// Sees that a format has its fields, of types that can be compared as it says.
+    /// Checks that a format has the filter's fields, with types that the conditions allow.
     pub fn check(&self, format: &Format) -> Result<(), FilterError> {
         let reader = Reader::lenient(format, &self.required_fields(&[]));
         if let Some(name) = self.fields().find(|name| format.kind(name).is_none()) {
@@ -149,10 +151,10 @@ impl Filter {
         self.bind(&reader, 0).map(|_| ())
     }
 
-    /// A reader of these fields and those that it looks at itself, and how to ask its lines.
+    /// Returns a reader of these fields and the filter's own, and the filter bound to it.
     ///
-    /// The format has to have the fields. What else it has not is null: one whose columns are
-    /// named by the log was checked before they were known.
+    /// The format has to have the fields in `names`. Other fields that it lacks are null: where a
+    /// header names the columns, the filter was checked before they were known.
     pub fn reader(
         &self,
         format: &Format,
@@ -164,14 +166,14 @@ impl Filter {
         Ok(self.lenient_reader(format, names))
     }
 
-    /// As `reader`, but all that the format has not is null.
+    /// As `reader`, but every field that the format lacks is null.
     pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, BoundFilter) {
         let reader = Reader::lenient(format, &self.required_fields(names));
         let never = |condition: &Condition, field: usize| {
             let check = condition.check(reader.name(field), reader.kind(field));
             Ok(check.unwrap_or(TypedPredicate::Never))
         };
-        // Nothing is wrong where a wrong condition is never true, and every field is read.
+        // This cannot fail: invalid conditions are never true, and every field is read.
         let bound = self.bind_by(&reader, names.len(), &never).unwrap_or_else(|_| BoundFilter {
             root: Some(Node::Or(Vec::new())),
             range: None,
@@ -180,8 +182,7 @@ impl Filter {
         (reader, bound)
     }
 
-    /// For the lines of a reader that reads what is `wanted`, of which the first `columns` were
-    /// asked for besides.
+    /// Binds the filter to a reader of `required_fields`, of which the first `columns` are output.
     pub fn bind(&self, reader: &Reader, columns: usize) -> Result<BoundFilter, FilterError> {
         self.bind_by(reader, columns, &|condition, field| {
             condition.check(reader.name(field), reader.kind(field))
@@ -194,18 +195,18 @@ impl Filter {
         columns: usize,
         check: &impl Fn(&Condition, usize) -> Result<TypedPredicate, FilterError>,
     ) -> Result<BoundFilter, FilterError> {
-        let place = |name: &str| {
+        let position = |name: &str| {
             let field = reader.names().position(|read| read == name);
             field.ok_or_else(|| self.no_field(name))
         };
         let bind = |condition: &Condition| {
-            let field = place(&self.names[condition.field].0)?;
+            let field = position(&self.names[condition.field].0)?;
             Ok((field, check(condition, field)?))
         };
         let root = self.root.as_ref().map(|root| root.try_map(&bind)).transpose()?;
         let since = self.since.unwrap_or(i64::MIN);
         let until = self.until.unwrap_or(i64::MAX);
-        let range = self.has_range().then(|| Ok(Range { field: place(TIME)?, since, until }));
+        let range = self.has_range().then(|| Ok(Range { field: position(TIME)?, since, until }));
         Ok(BoundFilter { root, range: range.transpose()?, columns })
     }
 
@@ -215,16 +216,16 @@ impl Filter {
     }
 }
 
-/// A filter for the lines of one reader.
+/// A filter bound to a reader.
 #[derive(Clone, Debug)]
 pub struct BoundFilter {
-    /// Conditions, each with the place of its field in the reader.
+    /// Conditions, each with the index of its field in the reader.
     root: Option<Node<(usize, TypedPredicate)>>,
     range: Option<Range>,
     columns: usize,
 }
 
-/// From one time on and before another.
+/// A time range: from `since` up to, but not including, `until`.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     field: usize,
@@ -232,24 +233,25 @@ struct Range {
     until: i64,
 }
 
-/// What becomes of a line.
+/// What a filter does with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is meant.
+    /// Keep it.
     Keep,
-    /// It is not.
+    /// Skip it.
     Skip,
-    /// There is no telling: it has no time that can be read, and a range of time is asked for.
+    /// Reject it: there is a time range, and the line has no valid time.
     NoTime,
 }
 
 impl BoundFilter {
-    /// How many of the reader's fields were asked for besides its own; they come first.
+    /// How many of the reader's fields are output; they come first. The others are only for the
+    /// filter.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Judges the line that was read last.
+    /// Decides about the line that was read last.
     #[inline]
     pub fn verdict(&self, reader: &mut Reader, line: &[u8]) -> Verdict {
         if let Some(range) = self.range {
@@ -262,15 +264,15 @@ impl BoundFilter {
         if self.holds(reader, line) { Verdict::Keep } else { Verdict::Skip }
     }
 
-    /// Whether the conditions hold for the line that was read last, whatever its time.
+    /// Whether the conditions are true of the line that was read last, whatever its time.
     #[inline]
     pub fn holds(&self, reader: &mut Reader, line: &[u8]) -> bool {
-        let mut ask =
+        let mut evaluate =
             |(field, check): &(usize, TypedPredicate)| check.holds(reader.value(line, *field));
-        self.root.as_ref().is_none_or(|root| root.holds(&mut ask))
+        self.root.as_ref().is_none_or(|root| root.holds(&mut evaluate))
     }
 
-    /// Where the time stands that a range of time is asked for, in the line that was read last.
+    /// The offset of the time that the range applies to, in the line that was read last.
     pub(crate) fn time_offset(&self, reader: &Reader) -> usize {
         self.range.map_or(0, |range| reader.field_start(range.field))
     }

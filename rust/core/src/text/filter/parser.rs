@@ -1,4 +1,4 @@
-//! Words and signs to conditions.
+//! Parses tokens into conditions.
 
 use super::condition::{Comparison, Condition, Literal, Predicate, TextMatch};
 use super::lexer::{self, NO_REGEX, Operator, Token};
@@ -6,34 +6,34 @@ use super::{FilterError, MAX_BYTES, MAX_DEPTH, Node, SourceRange};
 
 type FieldNames = Vec<(Box<str>, SourceRange)>;
 
-/// The conditions of an expression, and the fields that they are about.
+/// Parses an expression into its conditions and the fields that they use.
 pub(super) fn parse(text: &str) -> Result<(Node<Condition>, FieldNames), FilterError> {
     if text.len() > MAX_BYTES {
-        let place = SourceRange { start: MAX_BYTES, end: text.len() };
+        let range = SourceRange { start: MAX_BYTES, end: text.len() };
         return Err(FilterError::new(
-            place,
-            format!("longer than {MAX_BYTES} bytes; ask for less"),
+            range,
+            format!("the condition is longer than {MAX_BYTES} bytes; shorten it"),
         ));
     }
-    let (token, place) = lexer::next(text, 0)?;
-    let mut parser = Parser { text, token, place, previous_end: 0, depth: 0, names: Vec::new() };
+    let (token, range) = lexer::next(text, 0)?;
+    let mut parser = Parser { text, token, range, previous_end: 0, depth: 0, names: Vec::new() };
     if parser.token == Token::End {
-        return parser.error("nothing is asked here; write a condition, such as status >= 500");
+        return parser.error("the condition is empty; write one, such as status >= 500");
     }
     let root = parser.or_expression()?;
     match parser.token {
         Token::End => Ok((root, parser.names)),
-        Token::Close => parser.error("no parenthesis is open here; leave this one out"),
-        _ => parser.error("and/or is missing before this"),
+        Token::Close => parser.error("unmatched closing parenthesis; remove it"),
+        _ => parser.error("expected and/or before this"),
     }
 }
 
 struct Parser<'a> {
     text: &'a str,
-    /// What comes next.
+    /// The next token and its range.
     token: Token<'a>,
-    place: SourceRange,
-    /// Where what came last ends.
+    range: SourceRange,
+    /// Where the previous token ends.
     previous_end: usize,
     depth: usize,
     names: FieldNames,
@@ -41,17 +41,17 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn error<T>(&self, message: impl Into<String>) -> Result<T, FilterError> {
-        Err(FilterError::new(self.place, message))
+        Err(FilterError::new(self.range, message))
     }
 
     fn advance(&mut self) -> Result<(Token<'a>, SourceRange), FilterError> {
-        let (token, place) = lexer::next(self.text, self.place.end)?;
-        self.previous_end = self.place.end;
-        let place = std::mem::replace(&mut self.place, place);
-        Ok((std::mem::replace(&mut self.token, token), place))
+        let (token, range) = lexer::next(self.text, self.range.end)?;
+        self.previous_end = self.range.end;
+        let range = std::mem::replace(&mut self.range, range);
+        Ok((std::mem::replace(&mut self.token, token), range))
     }
 
-    /// Whether this word of the language comes next.
+    /// Whether the next token is this keyword.
     fn is_word(&self, word: &str) -> bool {
         matches!(self.token, Token::Word(found) if found.eq_ignore_ascii_case(word))
     }
@@ -94,47 +94,50 @@ impl<'a> Parser<'a> {
         let node = self.or_expression()?;
         match self.token {
             Token::Close => self.advance()?,
-            Token::End => return Err(FilterError::new(open, "this parenthesis is never closed")),
-            _ => return self.error("and/or or a closing parenthesis is missing before this"),
+            Token::End => return Err(FilterError::new(open, "unclosed parenthesis")),
+            _ => return self.error("expected and/or or a closing parenthesis before this"),
         };
         self.depth -= 1;
         Ok(node)
     }
 
-    /// Parsing, binding and asking go down as deep as the expression does.
+    /// Enters a level of nesting. Parsing, binding and evaluating recurse as deep as the expression
+    /// is nested, so the depth is limited.
     fn nest(&mut self) -> Result<(), FilterError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self
-                .error(format!("nested deeper than {MAX_DEPTH} levels; leave parentheses out"));
+                .error(format!("nested deeper than {MAX_DEPTH} levels; remove parentheses"));
         }
         Ok(())
     }
 
     fn condition(&mut self) -> Result<Node<Condition>, FilterError> {
-        let (field, name, place) = self.field()?;
+        let (field, name, range) = self.field()?;
         let negated = self.is_word("not");
         if negated {
             self.advance()?;
         }
         let ends = matches!(self.token, Token::End | Token::And | Token::Or | Token::Close);
         if !negated && (ends || self.at_joiner()) {
-            let message = format!("what of {name}? To ask whether there is one: {name} != null");
-            return Err(FilterError::new(place, message));
+            let message = format!(
+                "expected an operator after {name}; to test for any value, write {name} != null"
+            );
+            return Err(FilterError::new(range, message));
         }
         let (not, predicate) = match self.token {
             Token::Operator(operator) if !negated => self.comparison(operator)?,
             Token::Word(word) => (negated, self.word_operator(word, name)?),
             _ if negated => {
-                return self.error("behind not comes in, contains, startswith or endswith");
+                return self.error("expected in, contains, startswith or endswith after not");
             }
             _ => {
                 return self
-                    .error(format!("a sign is missing between {name} and this, such as =="));
+                    .error(format!("expected an operator between {name} and this, such as =="));
             }
         };
         self.expect_end()?;
-        let node = Node::Leaf(Condition { field, place, predicate });
+        let node = Node::Leaf(Condition { field, range, predicate });
         Ok(if not { Node::Not(Box::new(node)) } else { node })
     }
 
@@ -142,7 +145,7 @@ impl<'a> Parser<'a> {
         let name = match self.token {
             Token::Name(name) => name,
             Token::Word(word) if self.at_joiner() => {
-                return self.error(format!("a condition is missing before {word}"));
+                return self.error(format!("expected a condition before {word}"));
             }
             Token::Word(word) => word,
             Token::Quoted(ref text) => {
@@ -153,29 +156,29 @@ impl<'a> Parser<'a> {
                     format!("`{text}`")
                 };
                 return self.error(format!(
-                    "a condition begins with a field, which has no quotes: {field} == ..."
+                    "a condition begins with a field name, without quotes: {field} == ..."
                 ));
             }
-            _ => return self.error("a field is missing here, such as status"),
+            _ => return self.error("expected a field name, such as status"),
         };
-        let (token, place) = self.advance()?;
+        let (token, range) = self.advance()?;
         if let (Token::Word(word), Token::Operator(_)) = (&token, &self.token)
             && word.parse::<f64>().is_ok()
         {
-            let message = format!("the field comes first: status >= {word}");
-            return Err(FilterError::new(place, message));
+            let message = format!("the field comes first; write status >= {word}");
+            return Err(FilterError::new(range, message));
         }
         let known = self.names.iter().position(|(known, _)| &**known == name);
         let field = known.unwrap_or(self.names.len());
         if known.is_none() {
-            self.names.push((name.into(), place));
+            self.names.push((name.into(), range));
         }
-        Ok((field, name, place))
+        Ok((field, name, range))
     }
 
     fn comparison(&mut self, operator: Operator) -> Result<(bool, Predicate), FilterError> {
-        let (_, place) = self.advance()?;
-        let value = self.literal("behind the sign")?;
+        let (_, range) = self.advance()?;
+        let value = self.literal("after the operator")?;
         let (not, order) = match operator {
             Operator::Equal => (false, Comparison::Equal),
             Operator::NotEqual => (true, Comparison::Equal),
@@ -186,7 +189,7 @@ impl<'a> Parser<'a> {
         };
         if value.is_null() && order != Comparison::Equal {
             let message = "null has no order; write == null or != null";
-            return Err(FilterError::new(place, message));
+            return Err(FilterError::new(range, message));
         }
         Ok((not, Predicate::Compare(order, value)))
     }
@@ -198,18 +201,17 @@ impl<'a> Parser<'a> {
             "startswith" => TextMatch::StartsWith,
             "endswith" => TextMatch::EndsWith,
             "matches" | "like" | "regex" | "~" | "~*" => return self.error(NO_REGEX),
-            "is" => return self.error("write == null or != null"),
+            "is" => return self.error("unknown operator is; write == null or != null"),
             _ => {
-                return self.error(
-                    "no operator; write ==, !=, <, <=, >, >=, in, contains, startswith or endswith",
-                );
+                return self
+                    .error("expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith");
             }
         };
         self.advance()?;
-        let value = self.literal(&format!("behind {word}"))?;
+        let value = self.literal(&format!("after {word}"))?;
         if value.is_null() {
-            let message = format!("null has no text; write {name} == null, or quotes around it");
-            return Err(FilterError::new(value.place, message));
+            let message = format!("null is not text; write {name} == null, or put it in quotes");
+            return Err(FilterError::new(value.range, message));
         }
         Ok(Predicate::Text(part, value))
     }
@@ -217,7 +219,7 @@ impl<'a> Parser<'a> {
     fn list(&mut self) -> Result<Predicate, FilterError> {
         self.advance()?;
         if self.token != Token::Open {
-            return self.error("a list stands in parentheses: in (404, 410)");
+            return self.error("expected a list in parentheses, such as in (404, 410)");
         }
         let (_, open) = self.advance()?;
         let mut values = Vec::new();
@@ -230,61 +232,60 @@ impl<'a> Parser<'a> {
                     break;
                 }
                 Token::End => {
-                    return Err(FilterError::new(open, "this parenthesis is never closed"));
+                    return Err(FilterError::new(open, "unclosed parenthesis"));
                 }
-                _ => return self.error("a comma or a closing parenthesis is missing before this"),
+                _ => return self.error("expected a comma or a closing parenthesis before this"),
             };
         }
         Ok(Predicate::one_of(values))
     }
 
     fn literal(&mut self, whereabouts: &str) -> Result<Literal, FilterError> {
-        let place = self.place;
+        let range = self.range;
         let (text, quoted) = match &self.token {
             Token::Word(word) if is_reserved(word) => {
                 return self.error(format!(
-                    "a value is missing {whereabouts}; if {word} is meant, put it in quotes"
+                    "expected a value {whereabouts}; to compare with the text {word}, put it in \
+                     quotes"
                 ));
             }
             Token::Word("-") => {
-                let message = "- stands for a missing value; write null, or quotes around it";
+                let message = "- means a missing value; write null, or put it in quotes";
                 return self.error(message);
             }
             Token::Word(word) => ((*word).to_owned(), false),
             Token::Quoted(text) => (text.clone(), true),
             Token::Name(name) => {
                 let message =
-                    format!("a field is compared with a value; write '{name}' if it is one");
+                    format!("expected a value, found a field name; for the text write '{name}'");
                 return self.error(message);
             }
-            _ => return self.error(format!("a value is missing {whereabouts}")),
+            _ => return self.error(format!("expected a value {whereabouts}")),
         };
         self.advance()?;
-        Ok(Literal { text: text.into_bytes().into(), quoted, place })
+        Ok(Literal { text: text.into_bytes().into(), quoted, range })
     }
 
-    /// Whether a word that joins conditions comes next.
+    /// Whether the next token is a keyword that joins conditions.
     fn at_joiner(&self) -> bool {
         self.is_word("and") || self.is_word("or")
     }
 
-    /// Sees that what follows a condition is no more of it.
+    /// Checks that a condition ends before the next token.
     fn expect_end(&self) -> Result<(), FilterError> {
         if matches!(self.token, Token::End | Token::And | Token::Or | Token::Close)
             || self.at_joiner()
         {
             return Ok(());
         }
-        let adjacent = self.previous_end == self.place.start;
+        let adjacent = self.previous_end == self.range.start;
         match self.token {
             Token::Operator(_) if !adjacent => {
-                self.error("one comparison at a time; write status >= 400 and status < 500")
+                self.error("comparisons cannot be chained; write status >= 400 and status < 500")
             }
-            Token::Word(_) => {
-                self.error("and/or is missing before this, or quotes around the text")
-            }
-            _ if adjacent => self.error("text with such a sign in it stands in quotes"),
-            _ => self.error("and/or is missing before this"),
+            Token::Word(_) => self.error("expected and/or before this, or quotes around the text"),
+            _ if adjacent => self.error("text with this character has to be quoted"),
+            _ => self.error("expected and/or before this"),
         }
     }
 }
@@ -302,7 +303,7 @@ fn single_or(
     }
 }
 
-/// Words that are no values unless they stand in quotes.
+/// Whether a word is a keyword, which is a value only in quotes.
 fn is_reserved(word: &str) -> bool {
     ["and", "or", "not", "in"].iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
 }

@@ -6,7 +6,7 @@ fn combined() -> Format {
     Format::new("combined").unwrap()
 }
 
-fn judged(filter: &Filter, format: &Format, line: &[u8]) -> Verdict {
+fn verdict(filter: &Filter, format: &Format, line: &[u8]) -> Verdict {
     let mut reader = Reader::new(format, &filter.required_fields(&["host"])).unwrap();
     let bound = filter.bind(&reader, 1).unwrap();
     reader.read(line).unwrap();
@@ -14,10 +14,10 @@ fn judged(filter: &Filter, format: &Format, line: &[u8]) -> Verdict {
 }
 
 fn holds(text: &str) -> bool {
-    judged(&Filter::parse(text).unwrap(), &combined(), LINE) == Verdict::Keep
+    verdict(&Filter::parse(text).unwrap(), &combined(), LINE) == Verdict::Keep
 }
 
-/// The expression from where the mistake is, up to where it ends, and what is said of it.
+/// The part of the expression that has the error, and the message.
 fn mistake(text: &str) -> (&str, String) {
     let error = match Filter::parse(text) {
         Ok(filter) => filter.check(&combined()).unwrap_err(),
@@ -69,7 +69,7 @@ fn a_condition_compares_a_field_with_a_value() {
 }
 
 #[test]
-fn of_a_missing_value_only_null_is_true_and_what_negates() {
+fn only_null_and_negations_are_true_of_a_missing_value() {
     for (text, expected) in [
         ("referer == null", true),
         ("referer != null", false),
@@ -94,7 +94,7 @@ fn of_a_missing_value_only_null_is_true_and_what_negates() {
 }
 
 #[test]
-fn and_goes_before_or_and_not_before_both() {
+fn not_binds_tighter_than_and_and_and_tighter_than_or() {
     for (text, expected) in [
         ("status == 1 and status == 2 or status == 503", true),
         ("status == 1 and (status == 2 or status == 503)", false),
@@ -111,7 +111,7 @@ fn and_goes_before_or_and_not_before_both() {
 }
 
 #[test]
-fn a_backslash_is_one_unless_a_quote_or_another_one_follows() {
+fn a_backslash_is_literal_unless_a_quote_or_a_backslash_follows() {
     for (text, expected) in [
         (r#"agent contains '\"x\"'"#, true),
         (r#"agent contains "\\\"x""#, true),
@@ -126,14 +126,13 @@ fn a_backslash_is_one_unless_a_quote_or_another_one_follows() {
 }
 
 #[test]
-fn a_mistake_is_shown_with_its_place_and_mend() {
-    let list = "no operator; write ==, !=, <, <=, >, >=, in, contains, startswith or endswith";
-    let number = |text: &str| {
-        format!("status is a number, and {text:?} is none; write one, such as 500 or 0.5")
-    };
-    for (text, place, message) in [
-        ("", "", "nothing is asked here; write a condition, such as status >= 500"),
-        ("  ", "", "nothing is asked here; write a condition, such as status >= 500"),
+fn an_error_has_a_range_and_says_what_to_write_instead() {
+    let list = "expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith";
+    let number =
+        |text: &str| format!("expected a number for status, such as 500 or 0.5, found {text:?}");
+    for (text, range, message) in [
+        ("", "", "the condition is empty; write one, such as status >= 500"),
+        ("  ", "", "the condition is empty; write one, such as status >= 500"),
         ("status > \"abc\"", "\"abc\"", &number("abc")),
         ("status == 500ms", "500ms", &number("500ms")),
         ("status in (500, b, a)", "b", &number("b")),
@@ -141,91 +140,103 @@ fn a_mistake_is_shown_with_its_place_and_mend() {
         (
             "status == 5xx",
             "5xx",
-            "status is a number, and \"5xx\" is none; write status_class == 5",
+            "expected a number for status, found \"5xx\"; write status_class == 5",
         ),
         (
             "agent < 5",
             "5",
-            "agent is text here, which has no order among numbers; write == or !=, or quotes to \
-             compare texts",
+            "agent is text, which has no numeric order; use == or !=, or quote the value to compare \
+             it as text",
         ),
         (
             "time > yesterday",
             "yesterday",
-            "time is a point in time, and \"yesterday\" is none; write one, such as '2015-05-17 \
-             10:05:03' (UTC) or 2015-05-17T10:05:03+02:00",
+            "expected a time, such as '2015-05-17 10:05:03' (UTC) or \
+             2015-05-17T10:05:03+02:00, found \"yesterday\"",
+        ),
+        ("status contains 5", "status", "status is a number, not text; compare it with ==, < or >"),
+        ("uri == /", "uri", "no field \"uri\" in this format"),
+        (
+            "status",
+            "status",
+            "expected an operator after status; to test for any value, write status != null",
         ),
         (
-            "status contains 5",
-            "status",
-            "status is a number, which has no text to look into; compare it: ==, <, >",
+            "user and status",
+            "user",
+            "expected an operator after user; to test for any value, write user != null",
         ),
-        ("uri == /", "uri", "no field \"uri\" in this format"),
-        ("status", "status", "what of status? To ask whether there is one: status != null"),
-        ("user and status", "user", "what of user? To ask whether there is one: user != null"),
         ("status 500", "500", list),
-        ("status == ", "", "a value is missing behind the sign"),
+        ("status == ", "", "expected a value after the operator"),
         (
             "status == and",
             "and",
-            "a value is missing behind the sign; if and is meant, put it in quotes",
+            "expected a value after the operator; to compare with the text and, put it in quotes",
         ),
         ("status > null", ">", "null has no order; write == null or != null"),
-        ("url contains null", "null", "null has no text; write url == null, or quotes around it"),
+        ("url contains null", "null", "null is not text; write url == null, or put it in quotes"),
         (
             "url =~ x",
             "=~",
-            "there are no regular expressions; write contains, startswith or endswith",
+            "regular expressions are not supported; use contains, startswith or endswith",
         ),
         (
             "url matches x",
             "matches",
-            "there are no regular expressions; write contains, startswith or endswith",
+            "regular expressions are not supported; use contains, startswith or endswith",
         ),
-        ("user is null", "is", "write == null or != null"),
-        ("500 <= status", "500", "the field comes first: status >= 500"),
+        ("user is null", "is", "unknown operator is; write == null or != null"),
+        ("500 <= status", "500", "the field comes first; write status >= 500"),
         (
             "'a-b' == 5",
             "'a-b'",
-            "a condition begins with a field, which has no quotes: `a-b` == ...",
+            "a condition begins with a field name, without quotes: `a-b` == ...",
         ),
-        ("url == `path`", "`path`", "a field is compared with a value; write 'path' if it is one"),
+        (
+            "url == `path`",
+            "`path`",
+            "expected a value, found a field name; for the text write 'path'",
+        ),
         (
             "status >= 400 < 500",
             "<",
-            "one comparison at a time; write status >= 400 and status < 500",
+            "comparisons cannot be chained; write status >= 400 and status < 500",
         ),
-        ("url == /a?x=1", "=", "text with such a sign in it stands in quotes"),
+        ("url == /a?x=1", "=", "text with this character has to be quoted"),
         (
             "agent == Mozilla Firefox",
             "Firefox",
-            "and/or is missing before this, or quotes around the text",
+            "expected and/or before this, or quotes around the text",
         ),
-        ("status in 404", "404", "a list stands in parentheses: in (404, 410)"),
-        ("status in ()", ")", "a value is missing in this list"),
-        ("status in (404", "(", "this parenthesis is never closed"),
-        ("status in (404 410)", "410", "a comma or a closing parenthesis is missing before this"),
-        ("(status == 1", "(", "this parenthesis is never closed"),
-        ("(status == 1, status == 2)", ",", "text with such a sign in it stands in quotes"),
-        ("status == 1)", ")", "no parenthesis is open here; leave this one out"),
-        ("status not == 1", "==", "behind not comes in, contains, startswith or endswith"),
-        ("status == 1 and", "", "a field is missing here, such as status"),
-        ("and status == 1", "and", "a condition is missing before and"),
-        ("status == 1 & status == 2", "&", "\"&\" is none of the signs here; write and"),
-        ("url == 'a", "'a", "this quote has no end"),
-        ("url == 'a\\'", "'a\\'", "this quote has no end; a backslash before it is written \\\\"),
-        ("`` == 1", "``", "a name is missing between the backquotes"),
+        ("status in 404", "404", "expected a list in parentheses, such as in (404, 410)"),
+        ("status in ()", ")", "expected a value in this list"),
+        ("status in (404", "(", "unclosed parenthesis"),
+        ("status in (404 410)", "410", "expected a comma or a closing parenthesis before this"),
+        ("(status == 1", "(", "unclosed parenthesis"),
+        ("(status == 1, status == 2)", ",", "text with this character has to be quoted"),
+        ("status == 1)", ")", "unmatched closing parenthesis; remove it"),
+        ("status not == 1", "==", "expected in, contains, startswith or endswith after not"),
+        ("status == 1 and", "", "expected a field name, such as status"),
+        ("and status == 1", "and", "expected a condition before and"),
+        ("status == 1 & status == 2", "&", "unknown operator \"&\"; write and"),
+        ("url == 'a", "'a", "unclosed quote"),
+        (
+            "url == 'a\\'",
+            "'a\\'",
+            "unclosed quote; write \\\\ for a backslash before the closing quote",
+        ),
+        ("`` == 1", "``", "expected a field name between the backquotes"),
     ] {
-        assert_eq!(mistake(text), (place, message.to_owned()), "{text}");
+        assert_eq!(mistake(text), (range, message.to_owned()), "{text}");
     }
 }
 
 #[test]
-fn an_expression_has_a_limit_in_depth_and_length() {
+fn an_expression_has_a_maximum_depth_and_length() {
     let nested = |depth: usize| format!("{}status == 503{}", "(".repeat(depth), ")".repeat(depth));
     assert!(holds(&nested(MAX_DEPTH)));
     let error = Filter::parse(&nested(MAX_DEPTH + 1)).unwrap_err();
-    assert_eq!(error.message, "nested deeper than 64 levels; leave parentheses out");
+    assert_eq!(error.message, "nested deeper than 64 levels; remove parentheses");
     assert_eq!((error.start, error.end), (MAX_DEPTH, MAX_DEPTH + 1));
     assert!(holds(&format!("{}status == 503", "not ".repeat(MAX_DEPTH))));
     assert!(Filter::parse(&format!("{}status == 503", "not ".repeat(MAX_DEPTH + 1))).is_err());
@@ -233,25 +244,25 @@ fn an_expression_has_a_limit_in_depth_and_length() {
 
     let long = format!("status in (503{}", ",1".repeat(MAX_BYTES / 2));
     let error = Filter::parse(&long).unwrap_err();
-    assert_eq!(error.message, "longer than 65536 bytes; ask for less");
+    assert_eq!(error.message, "the condition is longer than 65536 bytes; shorten it");
     let width = "status == 503 and ".len();
     let most = format!("{}status == 503", "status == 503 and ".repeat(MAX_BYTES / width - 1));
     assert!(holds(&most));
 }
 
 #[test]
-fn a_range_of_time_begins_with_its_first_moment_and_ends_before_its_last() {
+fn a_time_range_includes_its_start_and_not_its_end() {
     let at = time_of_line();
-    let verdict =
-        |since, until| judged(&Filter::default().between(since, until), &combined(), LINE);
-    assert_eq!(verdict(Some(at), Some(at + 1)), Verdict::Keep);
-    assert_eq!(verdict(Some(at + 1), None), Verdict::Skip);
-    assert_eq!(verdict(None, Some(at)), Verdict::Skip);
-    assert_eq!(verdict(None, Some(at + 1)), Verdict::Keep);
-    assert_eq!(verdict(None, None), Verdict::Keep);
+    let between =
+        |since, until| verdict(&Filter::default().between(since, until), &combined(), LINE);
+    assert_eq!(between(Some(at), Some(at + 1)), Verdict::Keep);
+    assert_eq!(between(Some(at + 1), None), Verdict::Skip);
+    assert_eq!(between(None, Some(at)), Verdict::Skip);
+    assert_eq!(between(None, Some(at + 1)), Verdict::Keep);
+    assert_eq!(between(None, None), Verdict::Keep);
 
     let other = Filter::parse("status == 1").unwrap().between(Some(at), None);
-    assert_eq!(judged(&other, &combined(), LINE), Verdict::Skip);
+    assert_eq!(verdict(&other, &combined(), LINE), Verdict::Skip);
 }
 
 fn time_of_line() -> i64 {
@@ -259,10 +270,10 @@ fn time_of_line() -> i64 {
 }
 
 #[test]
-fn a_line_without_a_time_is_in_no_range_and_not_out_of_it() {
+fn a_line_without_a_time_is_neither_in_a_range_nor_outside() {
     let line = br#"h - - [yesterday] "GET / HTTP/1.1" 200 5 "-" "-""#;
     let filter = Filter::default().between(Some(0), None);
-    assert_eq!(judged(&filter, &combined(), line), Verdict::NoTime);
+    assert_eq!(verdict(&filter, &combined(), line), Verdict::NoTime);
     let mut reader = Reader::new(&combined(), &filter.required_fields(&[])).unwrap();
     let bound = filter.bind(&reader, 0).unwrap();
     reader.read(line).unwrap();
@@ -270,7 +281,7 @@ fn a_line_without_a_time_is_in_no_range_and_not_out_of_it() {
 }
 
 #[test]
-fn the_fields_asked_for_come_first_and_each_once() {
+fn output_fields_come_first_and_every_field_once() {
     let filter = Filter::parse("url == / or status == 1 or url == /a").unwrap();
     assert_eq!(filter.fields().collect::<Vec<_>>(), ["url", "status"]);
     assert_eq!(filter.required_fields(&["status", "host"]), ["status", "host", "url"]);
@@ -281,7 +292,7 @@ fn the_fields_asked_for_come_first_and_each_once() {
 }
 
 #[test]
-fn what_a_format_has_not_is_missing_where_it_was_checked_before() {
+fn fields_that_a_format_lacks_are_null_if_it_was_not_checked() {
     let common = Format::new("common").unwrap();
     let plain: &[u8] = br#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 503 5"#;
     let classic = Format::new("classic").unwrap();
@@ -301,13 +312,13 @@ fn what_a_format_has_not_is_missing_where_it_was_checked_before() {
 }
 
 #[test]
-fn a_format_has_the_fields_in_types_that_can_be_compared() {
+fn a_format_is_checked_for_fields_and_their_types() {
     let classic = Format::new("classic").unwrap();
     let filter = Filter::parse("status >= 500").unwrap();
     assert!(filter.check(&combined()).is_ok());
-    assert!(filter.check(&classic).unwrap_err().message.starts_with("status is text here"));
+    assert!(filter.check(&classic).unwrap_err().message.starts_with("status is text, which"));
     assert!(Filter::parse("status == 503").unwrap().check(&classic).is_ok());
-    assert_eq!(judged(&Filter::parse("status == 503").unwrap(), &classic, LINE), Verdict::Keep);
+    assert_eq!(verdict(&Filter::parse("status == 503").unwrap(), &classic, LINE), Verdict::Keep);
     let common = Format::new("common").unwrap();
     let error = Filter::parse("agent == x").unwrap().check(&common).unwrap_err();
     assert_eq!(error.message, "no field \"agent\" in this format");

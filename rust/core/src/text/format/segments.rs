@@ -106,8 +106,8 @@ impl Format {
                 let rest = &line[offset..];
                 let split = matcher.split_traced(rest, &mut spans);
                 let Err((reject, part)) = split else { continue };
-                let matched = count_typed_fields(&template, part, rest, &spans);
-                partial.matched = partial.matched.max(matched);
+                let typed = count_typed_fields(&template, part, rest, &spans);
+                partial.matched = partial.matched.max(typed);
                 if partial.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
                     partial.part = Some((text.to_owned(), place_of(text, &template, part)));
                 }
