@@ -1,4 +1,4 @@
-"""What aggregates have to say: each in its dullest form, over the values of one key in a window."""
+"""Naive versions of the aggregates, each over the values of one key in a window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AGGREGATES", "check_values"]
 
-# Every so many slides are looked at, for each of which the events of a whole window are.
+# Every 90th slide is checked, against the events of its whole window.
 _STEP = 90
 
 Values = list[float]
@@ -48,7 +48,7 @@ def _quantile(values: Values) -> float:
     return sorted(values)[int(Fraction(99, 100) * (len(values) - 1))]
 
 
-# By name: what it is, and how far it may be off.
+# By name: the naive version, and the relative error that is allowed.
 AGGREGATES: dict[str, tuple[Callable[[Values], Any], float]] = {
     "sum": (math.fsum, 0.0),
     # Rounded once or twice.
@@ -68,25 +68,25 @@ AGGREGATES: dict[str, tuple[Callable[[Values], Any], float]] = {
 
 
 def check_values(name: str, found: Path, events: Events, values: Any, length: int) -> None:  # noqa: ANN401
-    """See that what an aggregate said of the keys of some slides is right."""
-    what, error = AGGREGATES[name]
-    # Of several at one time the least is the first.
+    """Check the values of an aggregate for the keys of some slides."""
+    naive, error = AGGREGATES[name]
+    # Of several values at the same time, the smallest is the first.
     order = np.lexsort((values, events.times))
     seconds, numbers, values = events.times // 1_000, events.keys[order], values[order]
     for line in found.read_text().splitlines()[::_STEP]:
         end, ranked = json.loads(line)
         part = slice(*np.searchsorted(seconds, [end - length, end]))
         keys, held = numbers[part], values[part]
-        for key, said in ranked:
+        for key, found_value in ranked:
             number = int(key[-11:-5])
             if key_text(number) != key:
                 wrong(f"{name}: the key {key}")
-            right = what(held[keys == number].tolist())
-            if not _agrees(said, right, error):
-                wrong(f"{name}: window that ends at {end}, {key}: {said}, not {right}")
+            right = naive(held[keys == number].tolist())
+            if not _agrees(found_value, right, error):
+                wrong(f"{name}: window that ends at {end}, {key}: {found_value}, not {right}")
 
 
-def _agrees(said: Any, right: Any, error: float) -> bool:  # noqa: ANN401 - any value
-    if not error or said is None or right is None:
-        return bool(said == right)
-    return bool(abs(said - right) <= error * abs(right))
+def _agrees(value: Any, right: Any, error: float) -> bool:  # noqa: ANN401 - any value
+    if not error or value is None or right is None:
+        return bool(value == right)
+    return bool(abs(value - right) <= error * abs(right))

@@ -1,4 +1,4 @@
-"""Lines that cost a backtracking matcher a power of their length, and some that are ours."""
+"""Lines on which a backtracking matcher spends a power of their length, and some for our own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Attack:
     own: bool = False
 
     def ends(self) -> Iterator[tuple[str, bytes]]:
-        """Yield what may stand last: a quote, and of the named ones no quote too."""
+        """Yield the endings of the line: a quote, and for named attacks also none."""
         yield "closed", b'"'
         if not self.own:
             yield "open", b""
@@ -48,7 +48,7 @@ NAMED = [
     Attack('T: `" 200 5 "-" "`', _AGENT, b'" 200 5 "-" "'),
     Attack('R1: `" 1 ] "x`', _AGENT, b'" 1 ] "x'),
     Attack('D: `" 1 ] " `', _AGENT, b'" 1 ] " '),
-    Attack("R6: D, fields behind it", _AGENT, b'" 1 ] " ', b'" 1 "router" "url'),
+    Attack("R6: D, fields after it", _AGENT, b'" 1 ] " ', b'" 1 "router" "url'),
 ]
 
 OWN = [
@@ -71,8 +71,8 @@ OWN = [
     Attack("`€` in the host", b"h", "€".encode(), b" - u [t] " + _REQUEST + b'"-" "x', own=True),
 ]
 
-# What is tried at every place of a line of every format: what closes a field with near misses of
-# what has to follow, and what formats that are no template have to look at twice.
+# Tried at every place of a line of every format: endings of a field followed by almost what must
+# come next, and bytes that a format without a template has to look at twice.
 UNITS = [
     *(b'" ', b'] "a" ', b'" 1 1 " ', b'" 200 5 "-" "', b'" 1 ] "x', b'" 1 ] " ', b'" " '),
     *(b"[", b"]", b"[1", b" [", b" ] ", b'] "', b"] -", b"] - 200 5 ", b'"', b"\\", b'\\"'),
@@ -85,11 +85,11 @@ UNITS = [
     # delimited text, LTSV, W3C
     *(b'""', b'",', b'"",', b'a"', b"a:", b"\ta:1", b"\tstatus:2", b"\thost:", b"\t:", b"+"),
     *(b"%", b"%25", b"%2520", b'" "-" ', b"#"),
-    # what collectors write
+    # prefixes that collectors write
     *(b"<190>", b"2025-01-02T03:04:05Z ", b"May  6 07:08:09 ", b"x: ", b"x | ", b'[a b="', b"]["),
 ]
 
-# In front of a line, besides its own beginning.
+# Before a line, in addition to its own beginning.
 BEFORE = [
     b"<190>",
     b"<190>May  6 07:08:09 ",
@@ -164,16 +164,16 @@ _PASTED = [
 
 
 def examples() -> Iterator[tuple[str, str, bytes]]:
-    """Yield name, spec and example of every format that is attacked."""
+    """Yield the name, spec and example of every format to attack."""
     for name in _core.FORMATS:
-        told = _core.about(name)
-        if told is not None:
-            yield name, name, told[1].encode()
+        about = _core.about(name)
+        if about is not None:
+            yield name, name, about[1].encode()
     for name, spec, example in _PASTED:
         yield name, spec, example
 
 
-# Head, unit and tail of texts that should be formats.
+# Head, unit and tail of texts to compile as formats.
 SPECS = [
     *(
         ("", unit, "")

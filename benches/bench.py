@@ -1,14 +1,15 @@
 """
-Ratios against rivals, every answer checked before a time is printed; see README.md.
+Compare tailrace with other programs; every answer is checked before a time is printed.
 
-bench.py [--rounds N] [--seed N] [--only main|flat|hostile|formats|size|receive|follow|start ...]
+README.md explains the parts.
+
+bench.py [--rounds N] [--seed N] [--only PART ...]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import re
 import sys
@@ -25,6 +26,7 @@ import hostile
 import parse
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
+from machine import cpu
 from measure import Cost, Runner, Verdicts, ratio, wrong
 from receive import Receivers
 from rivals.classic import CLASSIC
@@ -51,7 +53,7 @@ Rows = list[tuple[str, int]]
 
 
 class Bench:
-    """One run of all that was asked for."""
+    """One run of the chosen parts."""
 
     def __init__(self, work: Path, rounds: int, seed: int) -> None:
         self.work = work
@@ -61,7 +63,7 @@ class Bench:
         self.verdicts = Verdicts()
         self.empty = work / "empty.log"
         self.empty.touch()
-        # Once each, so that all they import is compiled.
+        # Run each once, so that the modules they import are compiled.
         for log_format in _BAR_HOSTILE:
             self.runner.run(_top(str(self.empty), window=300, log_format=log_format))
         for rival in ("plain", "splitting", "expression"):
@@ -92,12 +94,12 @@ class Bench:
             "re": _rival("expression", log, 300),
         }
         costs, answers = self.runner.take_turns(commands, self.rounds)
-        expected = _of_rival(answers["bytes.split"])
+        expected = _rival_rows(answers["bytes.split"])
         self._check_ends(expected)
         for name in ("re", "str.split"):
-            _same(name, expected, _of_rival(answers[name]))
+            _same(name, expected, _rival_rows(answers[name]))
         for name in ("tailrace", "tailrace, classic"):
-            _same(name, expected, _of_tailrace(answers[name]))
+            _same(name, expected, _tailrace_rows(answers[name]))
             self._check_totals(name, answers[name], 300)
 
         _title("main job: top 10 of the last 300 s, answered every second, 600 answers")
@@ -117,7 +119,7 @@ class Bench:
             print(f"  {name:<34}{self.verdicts.at_least(name, value, bar)}")
             value = ratio(rivals, _cpu(costs["tailrace, classic"]))
             print(f"  {name + ', classic':<34}{value:7.2f}x")
-        # The same program with every step tuned has no bar, but belongs here.
+        # The same program with every step tuned has no bar; it is the least that Python needs.
         for name in ("tailrace", "tailrace, classic"):
             value = ratio(_cpu(costs["bytes.split"]), _cpu(costs[name]))
             print(f"  {'bytes.split / ' + name:<34}{value:7.2f}x")
@@ -125,12 +127,12 @@ class Bench:
     def _check_ends(self, answers: list[tuple[int, Rows]]) -> None:
         ends = [end for end, _ in answers]
         if ends != list(range(self._first + 1, self._first + _SECONDS + 1)):
-            wrong("bytes.split: the ends are not those of the log's seconds")
+            wrong("bytes.split: the ends of its windows are not the seconds of the log")
 
     def _check_totals(self, name: str, answer: bytes, window: int) -> None:
         totals = [json.loads(line)["total"] for line in answer.splitlines()]
         if totals != [LINES_PER_SECOND * min(n, window) for n in range(1, _SECONDS + 1)]:
-            wrong(f"{name}: totals are not those of the seconds in the window")
+            wrong(f"{name}: the totals are not those of the seconds in the window")
 
     # The window's length.
 
@@ -142,8 +144,8 @@ class Bench:
         costs, answers = self.runner.take_turns(commands, self.rounds)
         for length in lengths:
             name = f"window of {length} s"
-            expected = _of_rival(self.runner.run(_rival("splitting", log, length))[1])
-            _same(name, expected, _of_tailrace(answers[str(length)]))
+            expected = _rival_rows(self.runner.run(_rival("splitting", log, length))[1])
+            _same(name, expected, _tailrace_rows(answers[str(length)]))
             self._check_totals(name, answers[str(length)], length)
 
         _title("flat: the same log, windows of 1 s, 300 s and 600 s, slide 1 s")
@@ -160,24 +162,24 @@ class Bench:
     # Hostile lines.
 
     def hostile(self) -> None:
-        """Time both formats on lines made to be slow."""
+        """Time two formats on lines that are made to be slow."""
         self._check_matches()
         benign = self.work / "benign.log"
         write_log(benign, _FILE_BYTES // 218_000 + 1, self.seed)
         _title(
             f"hostile lines: CPU per byte over that of benign lines in the same format; "
-            f"{_FILE_BYTES * _REPEATS // 10**6} MB each, start-up taken off"
+            f"{_FILE_BYTES * _REPEATS // 10**6} MB each, start-up subtracted"
         )
         print(f"{'':<54}ns/byte")
         for attacks in (NAMED[:4], NAMED[4:], OWN):
             self._attacks(attacks, benign)
 
     def formats(self) -> None:
-        """Time every format on lines made to be slow, and texts that should be formats."""
+        """Time every format on lines that are made to be slow, and format texts of that kind."""
         hostile.measure(self.rounds, self.verdicts)
 
     def _check_matches(self) -> None:
-        """See that short forms are matched, and named, as the expression has it."""
+        """Check that short forms match, and give the URL, as with the classic expression."""
         attacks = NAMED + OWN
         lines = [attack.line(240, end) for attack in attacks for _, end in attack.ends()]
         short = self.work / "short.log"
@@ -191,7 +193,7 @@ class Bench:
         if Counter({row["url"]: row["count"] for row in answer["rows"]}) != expected:
             wrong(f"hostile lines, short: {answer['rows']} is not {expected}")
         if sum(answer["lines"]["rejected"].values()) != len(lines) - expected.total():
-            wrong("hostile lines, short: others were rejected than do not match")
+            wrong("hostile lines, short: the rejected lines are not those that do not match")
 
     def _attacks(self, attacks: list[Attack], benign: Path) -> None:
         """Time some attacks in turns with benign lines, and print a row for each form."""
@@ -199,7 +201,7 @@ class Bench:
         commands: dict[str, list[str]] = {}
         for name in _BAR_HOSTILE:
             commands[f"{name} empty"] = _top(str(self.empty), log_format=name)
-            # In front and behind, so that a slow spell falls on both.
+            # Before and after the attacks, so that a slow moment of the machine affects both.
             commands[f"{name} before"] = _top(*[str(benign)] * _REPEATS, log_format=name)
             for _, path in rows:
                 commands[f"{name} {path}"] = _top(*[str(path)] * _REPEATS, log_format=name)
@@ -222,7 +224,7 @@ class Bench:
             path.unlink()
 
     def _forms(self, attack: Attack) -> list[tuple[str, Path]]:
-        """Write a file for each form of an attack, of one line over and over."""
+        """Write a file for each form of an attack; it repeats one line."""
         forms = []
         for size in (65_500,) if attack.own else (2_048, 65_500):
             for end, text in attack.ends():
@@ -233,10 +235,10 @@ class Bench:
                 forms.append((f"{name:<31}{size // 1_024:>4} KB {end:<7}", path))
         return forms
 
-    # What it weighs.
+    # Size and import.
 
     def size(self) -> None:
-        """Weigh the wheel, and time the import."""
+        """Measure the size of the wheel, and time the import."""
         wheels = self.work / "wheels"
         build = [str(_BIN / "maturin"), "build", "--release", "--quiet", "--out", str(wheels)]
         self.runner.run([*build, "--manifest-path", str(_HERE.parent / "rust/python/Cargo.toml")])
@@ -261,9 +263,9 @@ class Bench:
     # Flume events.
 
     def receive(self) -> None:
-        """Time the receiver beside Flume's own."""
+        """Time the receiver in turns with Flume's own."""
         _title(
-            "receive: `tailrace top flume://...`, window 300 s, beside Flume's AvroSource "
+            "receive: `tailrace top flume://...`, window 300 s, and Flume's AvroSource "
             "(memory channel, null sink); events of 200 bytes for a CPU second of the receiver"
         )
         Receivers(self.work, self.runner.environment, _TAILRACE).measure(self.rounds, self.verdicts)
@@ -271,25 +273,25 @@ class Bench:
     # Files that grow.
 
     def follow(self) -> None:
-        """Time following a file beside reading it once."""
+        """Time following a file, and reading it once."""
         _title("follow: a file that grows by 200,000 lines a second, and one that does not grow")
         follow.measure(self.work, self.runner, self.rounds, self.seed, self.verdicts)
 
     # Fields.
 
     def parse(self) -> None:
-        """Time a full parse beside other ways to get at the fields."""
+        """Time a full parse, and other ways to get the fields."""
         parse.measure(self.work, self.rounds, self.seed, self.verdicts)
 
-    # What starting costs.
+    # Start-up.
 
     def start(self) -> None:
         """Time the version, and the first output of a small log."""
         start(self.runner, self.verdicts, _TAILRACE, self.work)
 
 
-# One file is read several times over by one process: enough bytes that the start-up's noise is
-# small, few enough that they stay in memory.
+# One process reads a file several times: enough bytes that the noise of the start-up is small,
+# few enough that they stay in memory.
 _FILE_BYTES = 8_000_000
 _REPEATS = 5
 
@@ -309,7 +311,7 @@ def _cpu(runs: list[Cost]) -> list[float]:
 
 def _per_byte(seconds: list[float], base: float, path: Path) -> list[float]:
     size = path.stat().st_size * _REPEATS
-    # Less than nothing is noise of the start-up.
+    # A negative cost is noise of the start-up.
     return [max(cpu - base, 1e-9) / size for cpu in seconds]
 
 
@@ -317,8 +319,8 @@ def _snapshots(answer: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.splitlines()]
 
 
-def _of_tailrace(answer: bytes) -> list[tuple[int, Rows]]:
-    """Return ends and rows, without what the rivals do not say."""
+def _tailrace_rows(answer: bytes) -> list[tuple[int, Rows]]:
+    """Return ends and rows, without what the rivals do not write."""
     return [
         (
             int(datetime.fromisoformat(snapshot["end"]).timestamp()),
@@ -328,7 +330,7 @@ def _of_tailrace(answer: bytes) -> list[tuple[int, Rows]]:
     ]
 
 
-def _of_rival(answer: bytes) -> list[tuple[int, Rows]]:
+def _rival_rows(answer: bytes) -> list[tuple[int, Rows]]:
     return [
         (end, [(url, count) for url, count in rows])
         for end, rows in map(json.loads, answer.splitlines())
@@ -344,7 +346,7 @@ def _same(name: str, expected: list[tuple[int, Rows]], found: list[tuple[int, Ro
 
 
 def _check_lines(answer: bytes, path: Path) -> None:
-    """See that every line was counted or rejected."""
+    """Check that every line was counted or rejected."""
     fed = path.read_bytes().count(b"\n") * _REPEATS
     (snapshot,) = _snapshots(answer)
     lines = snapshot["lines"]
@@ -356,18 +358,11 @@ def _title(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def _machine() -> str:
-    try:
-        info = Path("/proc/cpuinfo").read_text()
-        models = re.findall(r"model name\s*:\s*(.+)", info)
-    except OSError:
-        models = []
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
-
-
 def main() -> int:
-    """Run what was asked for; 1 if a bar was missed."""
-    parser = argparse.ArgumentParser(description="Ratios against rivals, every answer checked.")
+    """Run the chosen parts; return 1 if a bar was missed."""
+    parser = argparse.ArgumentParser(
+        description="Ratios against other programs, every answer checked."
+    )
     parts = [
         "main",
         "flat",
@@ -384,8 +379,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     arguments = parser.parse_args()
     if _core._debug_build:  # noqa: SLF001 - it is there for this
-        sys.exit("benches: tailrace is a debug build; `make build` first")
-    print(f"machine: {_machine()}")
+        sys.exit("benches: tailrace is a debug build; run `make build` first")
+    print(f"machine: {cpu()}")
     print(f"Python {platform.python_version()}, tailrace {tailrace.__version__}")
     print(f"{datetime.now(UTC):%Y-%m-%d}, {arguments.rounds} rounds, seed {arguments.seed}")
     with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as work:

@@ -1,4 +1,4 @@
-"""Who counts keys in windows beside tailrace: how each is installed, run and checked."""
+"""Programs that count keys in windows, to compare with: how each is installed, run and checked."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = ["Contest", "Data", "Sample"]
 _HERE = Path(__file__).parent
 _JOBS = str(_HERE / "window_jobs.py")
 
-# A contestant that is not done by then has no figure.
+# A contestant that takes longer has no figure.
 _TIMEOUT_S = 400
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some events: a workload, or its first ones, or all of them in another order."""
+    """A selection of events: a workload, its first events, or all of them in another order."""
 
     workload: str
     first: int | None = None
@@ -47,16 +47,16 @@ class Sample:
 
     @property
     def stem(self) -> str:
-        """The name of its files."""
+        """The name of its files, without the suffix."""
         return f"{self.workload}{self.first or ''}{'-late' if self.late else ''}"
 
 
-# A tenth of the events comes up to this late.
+# A tenth of the events is up to this late.
 LATE_SHARE, LATE_MS = 0.1, 30_000
 
 
 class Data:
-    """Files of events and of their right answers, written once."""
+    """Files of events and of their right answers, each written once."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -71,7 +71,7 @@ class Data:
         return self._events[sample]
 
     def path(self, sample: Sample, form: str) -> Path:
-        """Return a file of them: `tsv`, `ndjson` or `arrow`."""
+        """Return a file of the events: `tsv`, `ndjson` or `arrow`."""
         path = self.directory / f"{sample.stem}.{form}"
         if not path.exists():
             unfinished = path.with_suffix(".part")
@@ -94,7 +94,7 @@ class Data:
 
     def answers(self, sample: Sample, length: int) -> Path:
         """Return a file of the right top ten of every slide."""
-        # They are those of the events in order.
+        # Lateness does not change them.
         ordered = Sample(sample.workload, sample.first)
         path = self.directory / f"{ordered.stem}.{length}.answers"
         if not path.exists():
@@ -136,24 +136,24 @@ def _write_arrow(events: Events, values: Any, path: Path) -> None:  # noqa: ANN4
 @dataclass(frozen=True)
 class _Contestant:
     script: str
-    """Below `rivals/windows`, or what tailrace does."""
+    """The name of a script in `rivals/windows`, or of a job of tailrace."""
     sample: Sample | None = None
-    """What it gets, if it is too slow for what the others do."""
+    """Fewer events, for one that is too slow for those of the others."""
     packages: tuple[str, ...] = ()
-    """What its own environment holds, the first with the version that names it."""
+    """What is installed in its environment, which is named after the first."""
     reads: str = "tsv"
     emits_rows: bool = False
-    """Whether every pair of a key and a window comes out, not the top ten alone."""
+    """Whether it writes every pair of a key and a window, not only the top ten."""
     at_least: float | None = None
-    """How many of its events tailrace takes for one, from text."""
+    """The bar: events for a CPU second of tailrace, from text, over its own."""
     needs: str = ""
-    """A program without which it does not run."""
+    """A program that it needs."""
     by_default: bool = True
 
 
 _PREFIX = Sample("S", 10_000)
 
-# The slow ones get little, for events of the same window cost them what they cost.
+# The slow ones get fewer events; the cost of an event depends on the window, not on their number.
 _CONTESTANTS = {
     "tailrace": _Contestant("text"),
     "tailrace, columns": _Contestant("columns", reads="arrow"),
@@ -181,7 +181,7 @@ _CONTESTANTS = {
     ),
 }
 
-# What an absolute bar is held against, in events for a CPU second.
+# Absolute bars, in events for a CPU second.
 _BARS = {"tailrace": 12e6, "tailrace, columns": 30e6}
 
 
@@ -190,7 +190,7 @@ class _Result:
     events: int
     costs: list[TreeCost] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
-    """CPU seconds without start-up and imports, where the contestant can tell."""
+    """CPU seconds without start-up and imports, where the contestant reports them."""
 
     @cached_property
     def rates(self) -> list[float]:
@@ -202,7 +202,7 @@ class _Result:
 
 
 class Contest:
-    """Contestants in turns on a window of some length that slides by a second."""
+    """Runs contestants in turns on a window that slides by a second."""
 
     names = tuple(_CONTESTANTS)
     usual = tuple(name for name, contestant in _CONTESTANTS.items() if contestant.by_default)
@@ -216,7 +216,7 @@ class Contest:
         self.environment = environment
 
     def run(self, names: Sequence[str], length: int, rounds: int, verdicts: Verdicts) -> None:
-        """Print events for a CPU second of each, and of tailrace for one of each."""
+        """Print events for a CPU second of each, and the ratio of tailrace's to them."""
         pythons = {name: python for name in names if (python := self._python(name))}
         results = {name: _Result(len(self.data.events(self._sample(name)))) for name in pythons}
         for _ in range(rounds):
@@ -242,7 +242,7 @@ class Contest:
         data = str(self.data.path(sample, contestant.reads))
         script = str(_HERE / "rivals" / "windows" / f"{contestant.script}.py")
         head = [_JOBS, contestant.script] if name.startswith("tailrace") else [script]
-        cost, said = run_tree(
+        cost, output = run_tree(
             [python, *head, data, str(length), str(out)],
             environment=self.environment,
             timeout=_TIMEOUT_S,
@@ -255,8 +255,8 @@ class Contest:
             _check_rows(name, out, expected, counts)
         elif out.read_bytes() != expected.read_bytes():
             wrong(f"{name}: {_difference(out, expected)}")
-        told = [json.loads(line) for line in said.splitlines() if line.startswith(b'{"cpu"')]
-        return cost, told[-1]["cpu"] if told else None
+        reports = [json.loads(line) for line in output.splitlines() if line.startswith(b'{"cpu"')]
+        return cost, reports[-1]["cpu"] if reports else None
 
     def _print(self, results: dict[str, _Result], verdicts: Verdicts) -> None:
         print(
@@ -292,7 +292,7 @@ class Contest:
     # Installing.
 
     def _python(self, name: str) -> str | None:
-        """Return the interpreter with all it needs, which is installed if it is not there."""
+        """Return the interpreter of its environment, which is installed first if it is missing."""
         contestant = _CONTESTANTS[name]
         if contestant.needs and shutil.which(contestant.needs) is None:
             print(f"{name}: not run: it needs {contestant.needs}")
@@ -334,11 +334,11 @@ def _difference(found: Path, expected: Path) -> str:
         for line, right in zip(one, other, strict=False):
             if line != right:
                 return f"{line}is not {right}"
-    return "another number of slides"
+    return "the number of slides differs"
 
 
 def _check_rows(name: str, found: Path, expected: Path, counts: tuple[int, int]) -> None:
-    """See that all rows are there, add up, and have the right ten of every window."""
+    """Check that all rows are there, add up, and have the right ten of every window."""
     seen = total = 0
     windows: dict[int, list[tuple[int, str]]] = defaultdict(list)
     with found.open() as lines:

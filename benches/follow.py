@@ -1,7 +1,7 @@
 """
-What following a log costs over reading it once, and what it costs while nothing comes.
+Measure what following a log costs more than reading it once, and its cost while nothing comes.
 
-Run by `bench.py --only follow`; bars and figures are explained in README.md.
+Run by `bench.py --only follow`; README.md explains bars and figures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tailrace as tr
 
 _LINES_A_SECOND = 200_000
 
-# As a server that buffers: some twenty lines a write, ten thousand writes a second.
+# Like a server that buffers: about twenty lines a write, ten thousand writes a second.
 _WRITE_BYTES = 4_096
 _TICK_S = 0.01
 
@@ -35,13 +35,13 @@ _BAR_GROWING = 15
 _BAR_IDLE = 0.5
 
 
-# What runs as a process of its own.
+# Runs in a process of its own.
 
 
 def read(kind: str, path: str, lines: int) -> None:
-    """Count the keys of a file, and print them when all lines have come."""
+    """Count the keys of a file, and print them when all lines have arrived."""
     follow = kind == "follow"
-    # By arrival a file that is followed is read from where it ended at the start, which is nothing.
+    # By arrival time a followed file is read from its end at the start; here it is empty.
     query = tr.from_files(path, format="combined", follow=follow)
     query = query.window("300s", every="1s", time="arrival").count(by="url").top(10)
     rows, counted = [], 0
@@ -54,7 +54,7 @@ def read(kind: str, path: str, lines: int) -> None:
 
 
 def idle(path: str, seconds: int) -> None:
-    """Follow a file that does not grow, and print what a second costs."""
+    """Follow a file that does not grow, and print the CPU seconds for each second."""
     import asyncio  # noqa: PLC0415 - as above
 
     from tailrace._sources.follow import Follow  # noqa: PLC0415 - as above
@@ -62,11 +62,11 @@ def idle(path: str, seconds: int) -> None:
     async def wait() -> None:
         follow = Follow([path], from_end=True)
         await follow.open()
-        # As the driver asks: once a second.
+        # The driver asks once a second too.
         begin, used = time.monotonic(), time.process_time()
         while time.monotonic() < begin + seconds:
             if await follow.receive(1.0):
-                wrong("idle: something was read")
+                wrong("idle: the file did not grow, but lines were read")
         print((time.process_time() - used) / (time.monotonic() - begin))
         await follow.close()
 
@@ -74,7 +74,7 @@ def idle(path: str, seconds: int) -> None:
 
 
 def grow(source: str, path: str) -> None:
-    """Append a file to another at the rate of the bench."""
+    """Append a file to another at the rate of the benchmark."""
     data = Path(source).read_bytes()
     lines = data.count(b"\n")
     tick_bytes = int(len(data) / lines * _LINES_A_SECOND * _TICK_S)
@@ -90,7 +90,7 @@ def grow(source: str, path: str) -> None:
     print(time.monotonic() - begin)
 
 
-# What measures them.
+# Measures them.
 
 
 def measure(work: Path, runner: Runner, rounds: int, seed: int, verdicts: Verdicts) -> None:
@@ -100,7 +100,7 @@ def measure(work: Path, runner: Runner, rounds: int, seed: int, verdicts: Verdic
     write_log(log, lines // LINES_PER_SECOND, seed)
     empty = work / "empty.log"
     empty.touch()
-    # Once, so that all it imports is compiled.
+    # Run it once, so that the modules it imports are compiled.
     runner.run(_child("once", str(empty), "0"))
     print(f"{'':<8}{'once':>14}{'followed':>14}")
     extra = []
@@ -116,7 +116,7 @@ def measure(work: Path, runner: Runner, rounds: int, seed: int, verdicts: Verdic
         if answer != expected or json.loads(answer)[0] != lines:
             wrong(f"follow: {answer!r} is not {expected!r}")
         if took > _GROWING_S * 1.1:
-            wrong(f"the writer took {took:.1f} s: this machine is too busy to tell")
+            wrong(f"the writer took {took:.1f} s: this machine is too busy for a figure")
         extra.append((followed.cpu - once.cpu) / took * 100)
         print(f"{'':<8}{once.cpu:10.3f} CPU{followed.cpu:10.3f} CPU  {extra[-1]:6.2f} % more")
     end = verdicts.at_most("following", median(extra), _BAR_GROWING, " %")

@@ -1,9 +1,9 @@
 """
-Hostile lines for every format, and hostile texts for the languages of formats.
+Time hostile lines for every format, and hostile texts for the format languages.
 
-In one process: a line over and over, read into all columns of its format. For each format all units
-are tried at all places of its example, at 64 KB; those that cost most a byte are then measured at
-every size, in turns with the example itself.
+One process parses a repeated line into all columns of its format. For each format, all units are
+tried at all places of its example, at 64 KB; the most expensive ones per byte are then measured at
+every size, in turns with the example.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["measure"]
 _SIZES = (1_024, 8_192, 65_500, 1_000_000)
 _BAR = 3
 _BAR_CLASSIC = 6
-# How many bytes are parsed at a time, to find the worst and to measure them.
+# How many bytes are parsed at a time, when searching the worst and when measuring them.
 _SEARCHED = 70_000
 _MEASURED = 1_000_000
 _WORST = 3
@@ -40,7 +40,7 @@ _BAR_SPEC_MS = 20
 
 @dataclass(frozen=True)
 class Spot:
-    """A unit at a place of a line."""
+    """A unit to repeat at a place of a line."""
 
     head: bytes
     unit: bytes
@@ -53,12 +53,12 @@ class Spot:
 
     def __str__(self) -> str:
         end = "" if self.tail else ", open"
-        return f"{self.unit!r} behind {self.head[-24:]!r}{end}"
+        return f"{self.unit!r} after {self.head[-24:]!r}{end}"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A format, its columns, and a line of it."""
+    """A format, its columns, and a line that matches it."""
 
     name: str
     format: _core.Format
@@ -67,7 +67,7 @@ class Subject:
 
     @classmethod
     def of(cls, name: str, spec: str, example: bytes) -> Subject:
-        """Return a subject; of an example with a header the format is the one behind that."""
+        """Return a subject; a header in the example gives the columns of its format."""
         compiled = _core.Format(spec)
         header, _, line = example.rpartition(b"\n")
         if header:
@@ -76,7 +76,7 @@ class Subject:
         return cls(name, compiled, _core.columns(compiled), line)
 
     def seconds(self, line: bytes, total: int) -> float:
-        """Return the CPU seconds that a byte of this line costs."""
+        """Return the CPU seconds for a byte of this line."""
         count = max(1, total // (len(line) + 1))
         text = (line + b"\n") * count
         begin = time.process_time()
@@ -87,7 +87,7 @@ class Subject:
         return taken / len(text)
 
     def attacks(self) -> Iterator[Spot]:
-        """Yield each unit behind each place of the line, with and without the line's rest."""
+        """Yield each unit after each place of the line, with and without the rest of the line."""
         edges = {place + 1 for place, byte in enumerate(self.line) if byte in b'"[]{}:,\t ='}
         inside = {place + 3 for place, byte in enumerate(self.line) if byte in b'"[\t'}
         places = sorted(place for place in {0} | edges | inside if place <= len(self.line))
@@ -95,13 +95,13 @@ class Subject:
         for unit in UNITS:
             for head in heads + BEFORE:
                 if self.format.has_header and (head + unit).strip(b"\xef\xbb\xbf").startswith(b"#"):
-                    continue  # a comment is no line
+                    continue  # a comment, not a line
                 yield Spot(head, unit, b"")
                 yield Spot(head, unit, self.line.removeprefix(head))
 
 
 def measure(rounds: int, verdicts: Verdicts, only: list[str] | None = None) -> None:
-    """Print what the worst lines of each format cost, and the worst texts."""
+    """Print the cost of the worst lines of each format, and of the worst texts."""
     print("\nhostile lines, every format: the worst of all units at all places, per byte")
     print(f"{'':<20}{'benign':>9}" + "".join(f"{size // 1000:>9} KB" for size in _SIZES))
     gc.disable()

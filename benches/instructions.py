@@ -1,12 +1,12 @@
-"""What a byte of a hostile line costs, as a multiple of one of a benign line, in instructions.
+"""Count the instructions for a byte of a hostile line, as a multiple of those for a benign one.
 
     CARGO_PROFILE_RELEASE_STRIP=none cargo build --release -p tailrace-core --example lines
     python benches/instructions.py target/release/examples/lines [FORMAT ...]
 
-A FORMAT is a name, or a pasted format and an example of it with a tab between them. Callgrind
-counts; so the figures are the same on every machine of a kind, however busy it is. All attacks
-are tried at every delimiter of a format's example in lines of 1 and 8 KB, and those that cost
-most, or that grew most, in lines of 64 KB and 1 MB.
+A FORMAT is a name, or a pasted format and an example line with a tab between them. Callgrind
+counts, so the figures do not depend on how busy the machine is. All attacks are tried at every
+delimiter of a format's example in lines of 1 and 8 KB, and the most expensive ones in lines of
+64 KB and 1 MB.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ UNITS = [
 
 Case = tuple[str, str, str]
 
-# How much of a pasted format is printed.
+# How many characters of a pasted format are printed.
 _WIDTH = 40
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format and a benign line of it."""
+    """A format and a benign line that matches it."""
 
     spec: str
     example: str
 
     def cases(self) -> list[Case]:
-        """Return what stands before each attack, its unit, and what stands behind."""
+        """Return the head, the unit and the tail of each attack."""
         places = [match.end() for match in re.finditer(r'[" \[\]:]', self.example)]
         found = []
         for place in places:
-            before, behind = self.example[:place], self.example[place:]
-            found += [(before, unit, end) for unit in UNITS for end in ("", behind)]
+            head, tail = self.example[:place], self.example[place:]
+            found += [(head, unit, end) for unit in UNITS for end in ("", tail)]
         return found
 
 
 def line(case: Case, size: int) -> str:
     """Return a hostile line of about this size."""
-    before, unit, behind = case
-    return before + unit * (size // len(unit)) + behind
+    head, unit, tail = case
+    return head + unit * (size // len(unit)) + tail
 
 
 def instructions(program: Path, spec: str, lines: list[str]) -> list[int]:
-    """Return what each of the lines costs."""
+    """Return the instructions for each of the lines."""
     text = "".join(f"{spec}\n{line}\n" for line in lines)
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(
@@ -77,7 +77,7 @@ def instructions(program: Path, spec: str, lines: list[str]) -> list[int]:
 
 
 def totals(dump: Path) -> int:
-    """Return the instructions that a dump counts."""
+    """Return the number of instructions in a dump."""
     found = re.search(r"^(?:totals|summary): (\d+)", dump.read_text(), re.MULTILINE)
     if found is None:
         raise ValueError(dump)
@@ -85,7 +85,7 @@ def totals(dump: Path) -> int:
 
 
 def report(program: Path, format: Format, most: int) -> None:
-    """Print what a benign line costs, and the worst attacks of each size."""
+    """Print the cost of a benign line, and the worst attack of each size."""
     benign = instructions(program, format.spec, [format.example])[0]
     per_byte = benign / len(format.example)
     name = format.spec if len(format.spec) < _WIDTH else format.spec[: _WIDTH - 3] + "..."
@@ -103,12 +103,12 @@ def report(program: Path, format: Format, most: int) -> None:
             for case, count, text in zip(cases, counts, lines, strict=True)
         }
         case = max(ratios, key=lambda case: ratios[case])
-        print(f"  {size:8} {ratios[case]:6.2f}x  {case[1]!r} behind {case[0]!r}, then {case[2]!r}")
+        print(f"  {size:8} {ratios[case]:6.2f}x  {case[1]!r} after {case[0]!r}, then {case[2]!r}")
         before = ratios
 
 
 def worst(ratios: dict[Case, float], count: int) -> list[Case]:
-    """Return those that cost most, no more than three with the same unit."""
+    """Return the most expensive attacks, with only a few of the same unit."""
     found: list[Case] = []
     seen: dict[str, int] = {}
     for case in sorted(ratios, key=lambda case: -ratios[case]):
@@ -120,7 +120,7 @@ def worst(ratios: dict[Case, float], count: int) -> list[Case]:
 
 
 def main() -> None:
-    """Measure the formats that were named, or all."""
+    """Measure the named formats, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=Path)
     parser.add_argument("formats", nargs="*")

@@ -1,4 +1,4 @@
-"""Whole processes in turns, what they cost, and the bars they have to hold."""
+"""Run whole processes in turns, measure their cost, and compare it with bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Cost", "Runner", "Verdicts", "ratio", "wrong"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process cost."""
+    """The cost of one process."""
 
     cpu: float
     """User and system seconds."""
@@ -32,7 +32,7 @@ class Runner:
     def __init__(self, work: Path) -> None:
         self._out = work / "out"
         self._err = work / "err"
-        # As where it is installed: modules are compiled once, whatever the caller's shell says.
+        # As in an installation: modules are compiled once, whatever the caller's environment is.
         self.environment = {
             name: value
             for name, value in os.environ.items()
@@ -40,33 +40,33 @@ class Runner:
         } | {"PYTHONPYCACHEPREFIX": str(work / "compiled")}
 
     def run(self, command: Sequence[str]) -> tuple[Cost, bytes]:
-        """Return what the command cost and what it said on standard output."""
+        """Run a command; return its cost and its standard output."""
         with self._out.open("wb") as out, self._err.open("wb") as err:
             begin = time.perf_counter()
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.environment
             )
-            # The usage of this child alone, which has no children.
+            # The usage of this child alone; it has no children.
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said = self._err.read_text(errors="replace")
-            wrong(f"{' '.join(command)}: exit code {process.returncode}\n{said}")
+            errors = self._err.read_text(errors="replace")
+            wrong(f"{' '.join(command)}: exit code {process.returncode}\n{errors}")
         return Cost(usage.ru_utime + usage.ru_stime, wall), self._out.read_bytes()
 
     def take_turns(
         self, commands: Mapping[str, Sequence[str]], rounds: int
     ) -> tuple[dict[str, list[Cost]], dict[str, bytes]]:
-        """Run A, B, C, A, B, C; return the costs, and the answer that each gave every time."""
+        """Run A, B, C, A, B, C; return the costs, and the answer that each gave in every round."""
         costs: dict[str, list[Cost]] = {name: [] for name in commands}
         answers: dict[str, bytes] = {}
         for _ in range(rounds):
             for name, command in commands.items():
-                cost, said = self.run(command)
+                cost, answer = self.run(command)
                 costs[name].append(cost)
-                if answers.setdefault(name, said) != said:
-                    wrong(f"{name}: another answer than in the round before")
+                if answers.setdefault(name, answer) != answer:
+                    wrong(f"{name}: the answer differs from that of the round before")
         return costs, answers
 
 
@@ -74,23 +74,23 @@ def ratio(dividends: Sequence[float], divisors: Sequence[float]) -> float:
     """
     Return the median of the rounds' ratios.
 
-    A slow spell of the machine lasts longer than a round and falls on both sides of it.
+    A slow moment of the machine lasts longer than a round, so it affects both sides of a ratio.
     """
     return median(a / b for a, b in zip(dividends, divisors, strict=True))
 
 
 class Verdicts:
-    """Which bars were missed."""
+    """Compares values with bars, and keeps the names of those that were missed."""
 
     def __init__(self) -> None:
         self.missed: list[str] = []
 
     def at_least(self, name: str, value: float, bar: float) -> str:
-        """Return the end of a row for what has to reach a bar."""
+        """Return the end of a row for a value that has to reach a bar."""
         return f"{value:7.2f}x  >= {bar:5.2f}x  {self._word(name, value >= bar)}"
 
     def at_most(self, name: str, value: float, bar: float, unit: str = "x") -> str:
-        """Return the end of a row for what must not pass a bar."""
+        """Return the end of a row for a value that must not exceed a bar."""
         return f"{value:7.2f}{unit}  <= {bar:5.2f}{unit}  {self._word(name, value <= bar)}"
 
     def _word(self, name: str, holds: bool) -> str:  # noqa: FBT001 - the verdict itself
@@ -100,6 +100,6 @@ class Verdicts:
 
 
 def wrong(what: str) -> NoReturn:
-    """End everything: a wrong answer has no speed."""
+    """End the run: a wrong answer has no speed."""
     sys.stdout.flush()
     sys.exit(f"benches: a wrong answer has no speed\n{what}")

@@ -1,8 +1,8 @@
 """
-Full parses in one process, in CPU seconds: lines at hand, columns or dictionaries in the end.
+Time full parses in one process, in CPU seconds: from lines in memory to columns or dictionaries.
 
-A contestant is a function from the log to its answer, and one from the answer to rows, which is
-not timed. To add one: a row in `_contestants`.
+A contestant has a function from the log to its answer, and one from the answer to rows, which is
+not timed. To add one, add a row in `_contestants`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ __all__ = ["measure"]
 
 _LINES = 200_000
 
-# Of a line, as in the logs of many a small site; the generator's have 218.
+# The length of a line, as in the logs of many small sites; the generator's have 218.
 _BYTES = 140
 
-# Those of the classic expression and the URL, which its program splits off.
+# The fields of the classic expression, and the URL, which its program takes from the request.
 _FIELDS = ["host", "user", "time", "request", "url", "status", "size", "referer", "agent"]
 
 Row = dict[str, Any]
@@ -45,12 +45,12 @@ class _Contestant(NamedTuple):
     rows: Callable[[Any], Iterable[Row]]
     fields: list[str] = _FIELDS
     at_least: float | None = None
-    """By how much tailrace has to be faster, or this one than tailrace for one of its own."""
+    """The bar: tailrace over this one, or this one over a full parse if it is tailrace too."""
     own: bool = False
 
 
 def measure(work: Path, rounds: int, seed: int, verdicts: Verdicts) -> None:
-    """Time a full parse of combined lines beside other ways to get at their fields."""
+    """Time a full parse of combined lines, and other ways to get their fields."""
     data = _log(work, seed)
     contestants = _contestants(data)
     expected: list[Row] = []
@@ -122,7 +122,7 @@ def _contestants(data: bytes) -> dict[str, _Contestant]:
 
 
 def _log(work: Path, seed: int) -> bytes:
-    """Return combined lines whose agents are cut so that most lines are equally long."""
+    """Return combined lines whose user agents are cut so that most lines have the same length."""
     path = work / "parse.log"
     write_log(path, _LINES // LINES_PER_SECOND, seed)
     out = []
@@ -133,7 +133,7 @@ def _log(work: Path, seed: int) -> bytes:
 
 
 def _comparable(row: Row) -> Row:
-    """Return types where the rival has text, and one form of a time."""
+    """Return typed values where the rival has text, and times in one form."""
     typed = {name: None if value == "-" else value for name, value in row.items()}
     for name in ("status", "size"):
         if isinstance(typed.get(name), str):

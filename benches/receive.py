@@ -1,7 +1,8 @@
 """
-Receivers of Flume events beside each other: tailrace, and Flume's own AvroSource.
+Compare receivers of Flume events: tailrace, and Flume's own AvroSource.
 
-The AvroSource drops what it takes, so it is the least that receiving costs a JVM; tailrace counts.
+The AvroSource drops what it receives, so it shows the least that receiving costs a JVM. tailrace
+counts.
 """
 
 from __future__ import annotations
@@ -38,11 +39,10 @@ T = TypeVar("T")
 
 _FLUME = "1.11.0"
 
-# An AvroSource takes events at a seventh of its speed at first.
+# An AvroSource that has just started receives events at a seventh of its speed.
 _WARM_UP = (Load(1_000, 1, 8, 3_000), Load(100, 1, 8, 5_000))
 
-# What is sent in a round, and the least that tailrace has to take for a CPU second, in what the
-# AvroSource takes.
+# The load of a round, and its bar: events for a CPU second, tailrace over the AvroSource.
 _LOADS = (
     (Load(1_000, 1, 8, 1_000), 1.0),
     (Load(1_000, 4, 1, 1_000), 1.0),
@@ -76,7 +76,7 @@ class _Receiver:
     port: int
 
     def costs(self, load: Load) -> float:
-        """Send a load to it and return its CPU seconds."""
+        """Send it a load and return the CPU seconds that it used."""
         try:
             return max(send(self.port, load, self._cpu), 0.01)
         except ValueError as problem:
@@ -121,7 +121,7 @@ class Receivers:
         ours: list[float] = []
         theirs: list[float] = []
         with self._counting(load, rounds) as tailrace:
-            # A round of the one, a round of the other, so that a slow spell falls on both.
+            # In turns, so that a slow moment of the machine affects both.
             for _ in range(rounds):
                 ours.append(tailrace.costs(load))
                 if source is not None:
@@ -135,7 +135,7 @@ class Receivers:
 
     @contextmanager
     def _counting(self, load: Load, times: int) -> Iterator[_Receiver]:
-        """Run tailrace, and see at the end that it has counted a load so many times."""
+        """Run tailrace, and check at the end that it has counted a load so many times."""
         out, err = self._work / "receive.out", self._work / "receive.err"
         command = [self._tailrace, "top", "flume://127.0.0.1:0", "--window", "300s"]
         command += ["--log-format", "combined", "--format", "jsonl"]
@@ -166,7 +166,7 @@ class Receivers:
 
     @contextmanager
     def _avro_source(self) -> Iterator[Callable[[Load], float]]:
-        """Run Flume's receiver, warm, and see after each load that it has accepted all of it."""
+        """Run Flume's receiver, warm, and check after each load that it has accepted all of it."""
         port, counters = _free_port(), _free_port()
         java = (
             "-Xmx1g",
@@ -195,7 +195,7 @@ class Receivers:
 
 
 def _missing() -> str | None:
-    """Say why Flume cannot run here."""
+    """Return why Flume cannot run here, or None."""
     missing = flume_agent.missing()
     if missing is None:
         try:
@@ -211,7 +211,7 @@ def _accepted(port: int) -> int:
 
 
 def _until(condition: Callable[[], T | None], process: subprocess.Popen[bytes]) -> T:
-    """Return what the condition gives once that is true."""
+    """Return the value of the condition once it is true."""
     deadline = time.monotonic() + _TIMEOUT_S
     while not (value := condition()):
         if process.poll() is not None or time.monotonic() > deadline:

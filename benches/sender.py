@@ -1,8 +1,8 @@
 """
-Load for a receiver of Flume events: what many Avro sinks send, as fast as it is taken.
+Send load to a receiver of Flume events, like many Avro sinks, as fast as it is accepted.
 
 Requests are encoded beforehand, each connection is a process of its own, and every answer is
-looked at; so what is measured is the receiver. It shares nothing with what it measures.
+checked, so the receiver is what is measured. The encoding shares no code with tailrace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Load", "send"]
 
-# What Flume's clients say of themselves, and the answer that they are known.
+# The handshake of Flume's clients, and the answer to a known one.
 _HASH = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
 _HANDSHAKE = _HASH + b"\x00" + _HASH + b"\x02\x00"
 _GREETED = b"\x00\x00\x00\x00"
@@ -30,14 +30,14 @@ _CALL = b"\x00\x16appendBatch"
 _OK = b"\x00\x00\x00"
 
 _LINE_BYTES = 200
-# Requests that differ, so that none is in the processor's cache from the last time.
+# Different requests, so that the processor's cache does not still hold one.
 _DISTINCT = 50
 _TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
 class Load:
-    """How events are sent."""
+    """How many events are sent, and how."""
 
     batch: int
     connections: int
@@ -48,11 +48,11 @@ class Load:
 
     @property
     def events(self) -> int:
-        """How many events that are."""
+        """The number of events."""
         return self.batch * self.batches
 
     def keys(self) -> Counter[str]:
-        """Count by URL what is sent."""
+        """Count the sent events by URL."""
         counts: Counter[str] = Counter()
         for connection in range(self.connections):
             for at in range(_DISTINCT):
@@ -65,12 +65,12 @@ class Load:
 
 def send(port: int, load: Load, used: Callable[[], float]) -> float:
     """
-    Send all of it to this port; return what *used* grew by from the first byte to the last answer.
+    Send all of it to this port; return how much *used* grew from the first byte to the last answer.
 
     Raises:
-        ValueError: Something was answered otherwise than it should be, or not in time.
+        ValueError: An answer was wrong or did not come in time.
     """
-    # So that no sender has to do it.
+    # Encode once here, rather than in each sender.
     _requests(load.batch)
     context = multiprocessing.get_context("fork")
     go = context.Event()
@@ -96,9 +96,9 @@ def send(port: int, load: Load, used: Callable[[], float]) -> float:
 
 
 def _expect(reader: Connection, wanted: str) -> None:
-    said = reader.recv() if reader.poll(2 * _TIMEOUT_S) else "no answer in time"
-    if said != wanted:
-        raise ValueError(said)
+    message = reader.recv() if reader.poll(2 * _TIMEOUT_S) else "no answer in time"
+    if message != wanted:
+        raise ValueError(message)
 
 
 def _run(port: int, load: Load, number: int, go: Event, pipe: Connection) -> None:
@@ -132,7 +132,7 @@ def _drive(connection: socket.socket, load: Load, number: int) -> None:
         connection.sendall(start + events)
         waiting.add(serial)
         if not at:
-            # Nothing may follow the handshake before its answer.
+            # The handshake must be answered before the next request.
             take(_GREETED + _OK)
         elif len(waiting) == load.depth:
             take(_OK)
@@ -141,13 +141,13 @@ def _drive(connection: socket.socket, load: Load, number: int) -> None:
 
 
 def _answers(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
-    """Yield serials and messages; Flume's own receiver answers in no order."""
+    """Yield serials and messages; Flume's own receiver answers in any order."""
     with connection.makefile("rb") as stream:
 
         def read(size: int) -> bytes:
             data = stream.read(size)
             if len(data) < size:
-                _refuse("the receiver closed it")
+                _refuse("the receiver closed the connection")
             return data
 
         while True:
@@ -161,13 +161,13 @@ def _refuse(problem: str) -> NoReturn:
 
 
 def _share(load: Load, number: int) -> int:
-    """How many of the batches go over this connection."""
+    """Return how many of the batches go over this connection."""
     return len(range(number, load.batches, load.connections))
 
 
 @cache
 def _requests(batch: int) -> list[bytes]:
-    """Encode the parameters of all calls that differ."""
+    """Encode the parameters of the different calls."""
     numbers = (range(at * batch, (at + 1) * batch) for at in range(_DISTINCT))
     return [_long(batch) + b"".join(map(_event, some)) + b"\x00" for some in numbers]
 

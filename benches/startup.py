@@ -1,4 +1,4 @@
-"""What starting costs: until the version, and the first output of a small log, are there."""
+"""Time the start: until the version, and the first output for a small log, are written."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def start(runner: Runner, verdicts: Verdicts, command: str, work: Path) -> None:
         b"count  url\n   10  /a\n",
     }
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    # The first round compiles what is imported, and warms the system's cache.
+    # The first round compiles the imported modules and warms the page cache.
     for turn in range(_ROUNDS + 1):
         for name, words in commands.items():
-            cost, said = _until_output(runner, words)
-            if said != expected[name]:
-                wrong(f"{name}: {said!r}")
+            cost, output = _until_output(runner, words)
+            if output != expected[name]:
+                wrong(f"{name}: {output!r}")
             if turn:
                 costs[name].append(cost)
 
@@ -62,7 +62,7 @@ def start(runner: Runner, verdicts: Verdicts, command: str, work: Path) -> None:
 
 
 def _until_output(runner: Runner, command: Sequence[str]) -> tuple[Cost, bytes]:
-    """Return all of a process's CPU time, the wall time to its first output, and the output."""
+    """Return the CPU time of a process, the wall time to its first output, and the output."""
     begin = time.perf_counter()
     with subprocess.Popen(
         command,
@@ -74,12 +74,12 @@ def _until_output(runner: Runner, command: Sequence[str]) -> tuple[Cost, bytes]:
     ) as process:
         if process.stdout is None:
             wrong("no output to read")
-        said = process.stdout.read(65_536)
+        output = process.stdout.read(65_536)
         wall = time.perf_counter() - begin
         while more := process.stdout.read(65_536):
-            said += more
+            output += more
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         wrong(f"{' '.join(command)}: exit code {process.returncode}")
-    return Cost(usage.ru_utime + usage.ru_stime, wall), said
+    return Cost(usage.ru_utime + usage.ru_stime, wall), output

@@ -1,4 +1,4 @@
-"""Trees of processes: what all of them cost, and how much memory they held at once."""
+"""Measure trees of processes: the CPU time of all, and the most memory they held at once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["TreeCost", "TreeFailedError", "run_tree"]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = resource.getpagesize()
 
-# Often enough to see what a child did that nobody waits for, such as Spark's JVM.
+# Often enough to measure a child that no process waits for, such as Spark's JVM.
 _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class TreeCost:
-    """What a process and all below it cost."""
+    """The cost of a process and all its descendants."""
 
     cpu: float
     """User and system seconds."""
@@ -37,7 +37,7 @@ class TreeCost:
 
 
 class TreeFailedError(Exception):
-    """A process that ended otherwise than well."""
+    """A process failed or did not finish in time."""
 
 
 def run_tree(
@@ -47,7 +47,7 @@ def run_tree(
     Run a command in a session of its own; return its cost and its standard output.
 
     Raises:
-        TreeFailedError: It failed, or was not done in time.
+        TreeFailedError: It failed, or did not finish in time.
     """
     out = log.with_suffix(".out")
     with out.open("wb") as to, log.open("wb") as err:
@@ -64,7 +64,7 @@ def run_tree(
         timer = threading.Timer(timeout, watch.kill)
         timer.start()
         watch.start()
-        # `wait4` would reap it, and its session's other processes may live on: look first.
+        # `wait4` reaps it while other processes of its session may live on: measure them first.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         wall = time.perf_counter() - begin
         timer.cancel()
@@ -73,15 +73,15 @@ def run_tree(
         process.returncode = os.waitstatus_to_exitcode(status)
         watch.kill()
     if process.returncode:
-        why = f"not done after {timeout:.0f} s" if watch.late else f"exit {process.returncode}"
+        why = f"not finished after {timeout:.0f} s" if watch.late else f"exit {process.returncode}"
         raise TreeFailedError(f"{why}\n{log.read_text(errors='replace')[-2_000:]}")
     cpu = max(usage.ru_utime + usage.ru_stime, watch.cpu)
-    # Not the usage's own peak: that of this process, before it became another, is in it.
+    # Not the peak of the usage, which includes that of this process before its exec.
     return TreeCost(cpu, wall, watch.peak), out.read_bytes()
 
 
 class _Watch(threading.Thread):
-    """Looks at a session's processes now and then."""
+    """Measures the processes of a session at intervals."""
 
     def __init__(self, session: int) -> None:
         super().__init__(daemon=True)
@@ -97,15 +97,15 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(_POLL_S):
-            self._look()
+            self._measure()
 
     def stop(self) -> None:
         self._over.set()
         self.join()
-        self._look()
+        self._measure()
 
     def kill(self) -> None:
-        """End what is left of the session."""
+        """Kill the processes of the session that are left."""
         self.late = not self._over.is_set()
         for pid, _ in self._members():
             try:
@@ -113,12 +113,12 @@ class _Watch(threading.Thread):
             except ProcessLookupError:
                 continue
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         resident = 0
         for pid, fields in self._members():
             self._ticks[pid, fields[19]] = int(fields[11]) + int(fields[12])
             resident += int(fields[21]) * _PAGE
-            # What it held between two looks.
+            # Its peak may fall between two measurements.
             self.peak = max(self.peak, _peak(pid))
         self.peak = max(self.peak, resident)
 
@@ -126,7 +126,7 @@ class _Watch(threading.Thread):
         found = []
         for directory in Path("/proc").glob("[0-9]*"):
             try:
-                # Behind the name, which may hold anything.
+                # After the name, which may hold any bytes.
                 fields = (directory / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue

@@ -1,7 +1,7 @@
 """
-What tailrace does in the window benches, each job a process: window_jobs.py JOB ARGUMENTS.
+The jobs of tailrace in the window benchmarks, each a process: window_jobs.py JOB ARGUMENTS.
 
-A job writes its answers where it is told to and says on standard output what it cost, as JSON.
+A job writes its answers to a file, and its cost to standard output as JSON.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 _TOP = 10
 _FORMAT = "{time:epoch_ms}\t{key}"
 
-# Rows of an `add`: enough that a call costs nothing, few enough to stay in the cache.
+# Rows of an `add`: enough that the call itself does not count, few enough to stay in the cache.
 _BATCH = 65_536
 
 
-def _say(**what: Any) -> None:  # noqa: ANN401 - figures and lists of them
+def _report(**what: Any) -> None:  # noqa: ANN401 - figures and lists of them
     sys.stdout.write(json.dumps(what) + "\n")
 
 
@@ -61,27 +61,27 @@ def text(data: str, length: str, out: str, lateness: str = "0", jobs: str = "1")
     begin, wall = time.process_time(), time.perf_counter()
     with Path(out).open("w") as answers:
         answers.writelines(map(_line, _query(data, length, lateness).run(jobs=int(jobs))))
-    _say(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
+    _report(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
 
 
 def columns(data: str, length: str, out: str, lateness: str = "0", aggregate: str = "") -> None:
     """Count the keys of Arrow columns that are in memory."""
     table = _table(data)
-    window = asked_for(aggregate, length, lateness)
+    window = make_window(aggregate, length, lateness)
     begin, wall = time.process_time(), time.perf_counter()
     with Path(out).open("w") as answers:
         answers.writelines(map(_line, _slides(window, table, with_values=bool(aggregate))))
-    _say(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
+    _report(cpu=time.process_time() - begin, wall=time.perf_counter() - wall)
 
 
 def slides(data: str, length: str, out: str, aggregate: str = "") -> None:
     """
     Time every slide of columns: the events of a second, the watermark, the ranked rows.
 
-    Beside the answers what the aggregate says goes to a file of its own.
+    The values of the aggregate go to a file of their own.
     """
     table = _table(data)
-    window = asked_for(aggregate, length)
+    window = make_window(aggregate, length)
     spent = []
     with Path(out).open("w") as answers, Path(out + ".values").open("w") as values:
         for second in _seconds(table):
@@ -92,11 +92,11 @@ def slides(data: str, length: str, out: str, aggregate: str = "") -> None:
             answers.write(_line(snapshot))
             if aggregate and ranked:
                 values.write(_answer(snapshot, aggregate))
-    _say(spent=spent)
+    _report(spent=spent)
 
 
 def rows(data: str, length: str, out: str) -> None:
-    """Count all rows of all windows, those that end after the last event included."""
+    """Count all rows of all windows, including those that end after the last event."""
     window = tr.Window(f"{length}s", every="1s")
     found = total = keys = 0
     with Path(out).open("w") as answers:
@@ -105,11 +105,11 @@ def rows(data: str, length: str, out: str) -> None:
             total += sum(row["count"] for row in snapshot.rows)
             keys += snapshot.keys
             answers.write(_line(snapshot))
-    _say(rows=found, total=total, keys=keys)
+    _report(rows=found, total=total, keys=keys)
 
 
-def asked_for(aggregate: str = "", length: str = "300", lateness: str = "0") -> tr.Window:
-    """Make a window that counts, with an aggregate beside that."""
+def make_window(aggregate: str = "", length: str = "300", lateness: str = "0") -> tr.Window:
+    """Return a window that counts, and computes an aggregate if one is named."""
     aggregates = {"count": tr.count()}
     if aggregate:
         make = getattr(tr, aggregate)
@@ -140,7 +140,7 @@ def _batches(table: Any) -> Iterator[tuple[Any, Any, Any, float]]:  # noqa: ANN4
 
 
 def _slides(window: tr.Window, table: Any, *, with_values: bool = False) -> Iterator[tr.Snapshot]:  # noqa: ANN401
-    """Add batch by batch; the last window answered is that which ends after the newest event."""
+    """Add batch by batch; the last answer is the window that ends after the newest event."""
     newest = 0.0
     for keys, times, values, newest in _batches(table):
         if with_values:
@@ -148,7 +148,7 @@ def _slides(window: tr.Window, table: Any, *, with_values: bool = False) -> Iter
         else:
             window.add(keys, times=times)
         yield from window.advance(newest)
-    lateness = 3_600  # More than any here.
+    lateness = 3_600  # more than any job uses
     end = newest // 1 + 1
     for snapshot in window.advance(end + lateness):
         if snapshot.end is None or snapshot.end.timestamp() > end:
@@ -164,7 +164,7 @@ def _all_slides(window: tr.Window, table: Any) -> Iterator[tr.Snapshot]:  # noqa
 
 
 def _seconds(table: Any) -> Iterator[tuple[Any, Any, Any, int]]:  # noqa: ANN401
-    """Yield the events of each second and its end."""
+    """Yield the events of each second, and the end of the second."""
     import numpy as np  # noqa: PLC0415 - as above
 
     keys, times, values = (table[name].chunk(0) for name in ("key", "time", "value"))
@@ -197,9 +197,9 @@ def _slide(
 
 def latency(keys: str, rate: str, length: str, measured: str, drawn: str) -> None:
     """
-    Time slides from the watermark's move to the ranked ten in Python, once the window is full.
+    Time slides from `advance` to the ten ranked rows in Python, once the window is full.
 
-    Keys are drawn by rank**-1.05 (`zipf`) or come in turn (`turns`), which keeps all of them alive.
+    Keys are drawn by rank**-1.05 (`zipf`) or used in turn (`turns`), which keeps all of them alive.
     """
     import numpy as np  # noqa: PLC0415 - as above
 
@@ -232,14 +232,14 @@ def latency(keys: str, rate: str, length: str, measured: str, drawn: str) -> Non
             live.append(snapshot.keys)
         if slide % 50 == 0:
             _check_slide(ranked, np.concatenate(past), snapshot.keys)
-    _say(adds=adds, walls=walls, cpus=cpus, live=median(live))
+    _report(adds=adds, walls=walls, cpus=cpus, live=median(live))
 
 
 def _check_slide(ranked: list[dict[str, Any]], held: Any, keys: int) -> None:  # noqa: ANN401
     import numpy as np  # noqa: PLC0415 - as above
 
     found, counts = np.unique(held, return_counts=True)
-    # Stable, and `unique` sorts: ties by key.
+    # A stable sort of the sorted output of `unique`, so ties are in the order of keys.
     best = np.argsort(-counts, kind="stable")[:_TOP]
     expected = [{"key": _key(found[n]), "count": int(counts[n])} for n in best]
     if ranked != expected or keys != len(found):
@@ -250,11 +250,11 @@ def _check_slide(ranked: list[dict[str, Any]], held: Any, keys: int) -> None:  #
 
 
 def memory(keys: str, panes: str) -> None:
-    """Say how many bytes are resident for so many keys in each of so many panes."""
+    """Report how many bytes are resident for so many keys in each of so many panes."""
     count, length = int(keys), int(panes)
     column = _key_column(range(count))
     stamp = _arrow_times([0] * count)
-    # All that is loaded and kept at the first use.
+    # Load what is loaded once, at the first use.
     window = tr.Window("1s", every="1s", top=_TOP)
     window.add(column.slice(0, 10), times=_shifted(stamp.slice(0, 10), 0))
     list(window.finish())
@@ -265,11 +265,11 @@ def memory(keys: str, panes: str) -> None:
         snapshot = list(window.advance(pane + 1))[-1]
     if (snapshot.keys, snapshot.total) != (count, count * length):
         sys.exit(f"{snapshot.keys} keys, {snapshot.total} events: not {count}, {count * length}")
-    _say(bytes=_resident() - before)
+    _report(bytes=_resident() - before)
 
 
 def churn(keys: str, length: str, rate: str) -> None:
-    """Let keys come and go that never come again; say what is resident after every slide."""
+    """Add keys that occur once; report the resident bytes after every slide."""
     count, seconds, per_second = int(keys), int(length), int(rate)
     window = tr.Window(f"{seconds}s", every="1s", top=_TOP)
     stamp = _arrow_times([0] * per_second)
@@ -285,20 +285,20 @@ def churn(keys: str, length: str, rate: str) -> None:
             sys.exit(f"slide {slide}: {snapshot.keys} keys, {ranked}: not {held} from {first}")
         del column
         resident.append(_resident())
-    _say(resident=resident)
+    _report(resident=resident)
 
 
-# Beside other Python.
+# Together with other Python code.
 
 
 def beside(data: str, length: str, out: str, kind: str, turns: str) -> None:
-    """Say how fast a thread counts beside tailrace, nothing, and what needs no Python, in turns."""
+    """Report how fast a thread counts while tailrace, nothing, or hashing runs, in turns."""
     table = _table(data) if kind == "columns" else None
 
     def work() -> Iterable[tr.Snapshot]:
         if table is None:
             return _query(data, length, "0").run(jobs=1)
-        return _slides(asked_for(length=length), table)
+        return _slides(make_window(length=length), table)
 
     def busy() -> None:
         with Path(out).open("w") as answers:
@@ -310,18 +310,18 @@ def beside(data: str, length: str, out: str, kind: str, turns: str) -> None:
         speeds["tailrace"].append(speed)
         speeds["nothing"].append(_counted(partial(time.sleep, spent))[0])
         speeds["hashing"].append(_counted(partial(_hash_for, spent))[0])
-    _say(**speeds)
+    _report(**speeds)
 
 
 def _hash_for(seconds: float) -> None:
-    """Keep a core busy without ever needing the interpreter, but for a moment now and then."""
+    """Keep a core busy, and use the interpreter only for a moment now and then."""
     over = time.perf_counter() + seconds
     while time.perf_counter() < over:
         hashlib.pbkdf2_hmac("sha256", b"tail", b"race", 20_000)
 
 
 def _counted(work: Callable[[], object]) -> tuple[float, float]:
-    """Return how far a thread counts in a second beside some work, and how long that took."""
+    """Return how far a thread counts in a second during some work, and how long the work took."""
     over = threading.Event()
     reached = 0
 
@@ -380,7 +380,7 @@ _PAGE = resource.getpagesize()
 
 def _resident() -> int:
     gc.collect()
-    # What the allocators keep for later is not what the window holds.
+    # Memory that allocators keep for later does not belong to the window.
     import pyarrow as pa  # noqa: PLC0415 - as above
 
     pa.default_memory_pool().release_unused()

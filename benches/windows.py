@@ -1,5 +1,7 @@
 """
-Windows of keys against rivals, every answer checked before a figure is printed; see README.md.
+Compare windows of keys with other engines; every answer is checked before a figure is printed.
+
+README.md explains the parts.
 
 windows.py [--only PART ...] [--rounds N] [--data DIR] [--length S] [--contestants NAME ...]
 """
@@ -20,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from aggregates import AGGREGATES, check_values
 from contestants import Contest, Data, Sample
+from machine import cpu
 from measure import Verdicts, ratio, wrong
 from trees import TreeFailedError, run_tree
-from window_jobs import asked_for
+from window_jobs import make_window
 from workloads import GATES, WORKLOADS
 
 import tailrace as tr
@@ -38,22 +41,22 @@ _TIMEOUT_S = 500
 _L = Sample("L")
 _LONG = Sample("long")
 
-# The whole of the costs of a window of 300 s over those of one of a second; of a day's.
+# CPU of a window of 300 s, and of a day, over that of a window of a second.
 _BAR_FLAT = {300: 1 / 0.9, 86_400: 1 / 0.8}
 _BAR_ENTRY, _BAR_KEY = 10, 48
-# A hash table that is full of graves doubles once.
+# A hash table that is full of tombstones doubles once.
 _BAR_CHURN = 1.1
 _BAR_DISORDER = 1 / 0.85
 _BAR_THREADS = 1.7
 _BAR_BESIDE = 0.95
 
-# Shares of count's rate; the worst slide in median slides.
+# The rate as a share of count's; the worst slide over the median one.
 _BAR_SHARES = {"sum": 0.5, "min": 0.5, "max": 0.5, "distinct": 0.1, "quantile": 0.1}
 _BAR_WORST_SLIDE = 3
 
 
 class Windows:
-    """One run of all that was asked for."""
+    """One run of the chosen parts."""
 
     def __init__(self, data: Path, work: Path, arguments: argparse.Namespace) -> None:
         self.data = Data(data)
@@ -69,15 +72,15 @@ class Windows:
             if not name.startswith(("PYTHON", "TAILRACE_"))
         } | {"PYTHONPYCACHEPREFIX": str(work / "compiled")}
 
-    # Against rivals.
+    # Other engines.
 
     def rivals(self) -> None:
-        """Time everyone on the same window."""
+        """Time all contestants on the same window."""
         _title(f"rivals: top 10 of the last {self.length} s, answered every second")
         contest = Contest(self.data, self.work, self.environment, self.workload)
         contest.run(self.contestants, self.length, self.rounds, self.verdicts)
 
-    # What is right.
+    # Right answers.
 
     def gates(self) -> None:
         """Count all rows of all windows."""
@@ -86,13 +89,13 @@ class Windows:
             sample = Sample(workload, first)
             out = self.work / "rows"
             self.data.rows(sample, length)
-            said = self._job("rows", self._arrow(sample), length, out)
+            report = self._job("rows", self._arrow(sample), length, out)
             total = len(self.data.events(sample)) * length
-            if (said["rows"], said["keys"], said["total"]) != (expected, expected, total):
-                wrong(f"{sample}, {length} s: {said}, not {expected} rows that add up to {total}")
+            if (report["rows"], report["keys"], report["total"]) != (expected, expected, total):
+                wrong(f"{sample}, {length} s: {report}, not {expected} rows that add up to {total}")
             right = self.data.answers(sample, length).read_text().splitlines()
             if out.read_text().splitlines()[: len(right)] != right:
-                wrong(f"{sample}, {length} s: not the right top tens")
+                wrong(f"{sample}, {length} s: the top tens are wrong")
             print(
                 f"{sample!s:<18} {length:>4} s {expected:>12,} rows, {total:>14,} events",
                 flush=True,
@@ -119,7 +122,7 @@ class Windows:
                     rate = len(self.data.events(sample)) / median(costs[str(length)])
                     print(f"{name:<20}{rate:14,.0f} events/CPU-s {end}", flush=True)
 
-    # What a slide takes.
+    # Latency of a slide.
 
     def latency(self) -> None:
         """Time slides one by one."""
@@ -130,8 +133,8 @@ class Windows:
             ("1 M keys, by rank", 1_000_000, "zipf", (None, 10_000)),
             ("1 M keys, in turn", 1_000_000, "turns", (None, None)),
         ):
-            said = self._job("latency", keys, 10_000, 300, 600, drawn)
-            walls, cpus = _micros(said["walls"]), _micros(said["cpus"])
+            report = self._job("latency", keys, 10_000, 300, 600, drawn)
+            walls, cpus = _micros(report["walls"]), _micros(report["cpus"])
             p50, p99 = _quantile(walls, 0.5), _quantile(walls, 0.99)
             ends = [
                 self.verdicts.at_most(f"{name}, {which}", value, bar, " us")
@@ -139,16 +142,16 @@ class Windows:
                 if bar is not None
             ]
             print(
-                f"{name:<22}{said['live']:10,.0f}{p50:9.1f}{p99:9.1f}{max(walls):10.1f}"
+                f"{name:<22}{report['live']:10,.0f}{p50:9.1f}{p99:9.1f}{max(walls):10.1f}"
                 f"   {_quantile(cpus, 0.5):.1f}, {_quantile(cpus, 0.99):.1f};"
-                f" {_quantile(_micros(said['adds']), 0.5):.1f} {' '.join(ends)}",
+                f" {_quantile(_micros(report['adds']), 0.5):.1f} {' '.join(ends)}",
                 flush=True,
             )
 
-    # What it holds.
+    # Memory.
 
     def memory(self) -> None:
-        """Weigh entries and keys."""
+        """Measure the size of entries and keys."""
         _title("memory: resident bytes, all keys in every pane; a key without its text of 26 bytes")
         print(f"{'keys':>10}{'panes':>7}{'MB':>9}  bytes an entry; bytes a key")
         for keys, panes in ((1_000, 300), (10_000, 300), (100_000, 100), (1_000_000, 20)):
@@ -163,10 +166,10 @@ class Windows:
             print(f"{keys:10,}{panes:7}{many / 1e6:9.1f}  {'; '.join(ends)}", flush=True)
 
     def churn(self) -> None:
-        """Let ten million keys come and go."""
-        _title("churn: 10,000,000 keys of which none comes again, 100,000 a second, window 10 s")
+        """Add and evict ten million keys."""
+        _title("churn: 10,000,000 different keys, 100,000 a second, window 10 s")
         resident = self._job("churn", 10_000_000, 10, 100_000)["resident"]
-        # Twice the window, so that there is nothing that is not full; then as many, and the last.
+        # After two lengths of the window everything is full; then as many again, and the last.
         full, later, last = (
             max(part) / 1e6 for part in (resident[10:20], resident[20:30], resident[-10:])
         )
@@ -176,7 +179,7 @@ class Windows:
     # Order, threads.
 
     def disorder(self) -> None:
-        """Time events that come too late, and see that they are counted as if they did not."""
+        """Time late events, and check that they are counted as if they were in order."""
         _title("disorder: L, a tenth of the events up to 30 s late, lateness 30 s; CPU over sorted")
         for job in ("text", "columns"):
             jobs = {
@@ -197,43 +200,45 @@ class Windows:
                 print(f"{row:<30}{9e6 / median(spent):14,.0f} events/CPU-s {end}", flush=True)
 
     def threads(self) -> None:
-        """Time one thread and two, by the clock."""
+        """Time one thread and two, in wall time."""
         _title("threads: L from text, window 300 s; wall time of one thread over that of two")
         jobs = {str(n): self._throughput("text", _L, self.length, 0, n) for n in (1, 2)}
-        # The clock is less steady than CPU time.
-        said = self._turns(jobs, self.rounds * 3)
-        walls = {name: [each["wall"] for each in runs] for name, runs in said.items()}
+        # Wall time is less steady than CPU time.
+        report = self._turns(jobs, self.rounds * 3)
+        walls = {name: [each["wall"] for each in runs] for name, runs in report.items()}
         for name, spent in walls.items():
             print(f"{name} thread{'s' * (name != '1')}: {median(spent):.3f} s")
         value = ratio(walls["1"], walls["2"])
         print(f"{'speed-up':<20}{self.verdicts.at_least('threads', value, _BAR_THREADS)}")
 
     def beside(self) -> None:
-        """See how much of its speed a thread that counts in Python keeps."""
-        _title("beside: a thread that counts in Python, beside tailrace over alone")
+        """Measure how much of its speed a thread that counts in Python keeps."""
+        _title("beside: speed of a thread that counts in Python, while tailrace runs over alone")
         for kind in ("text", "columns"):
             path = self._arrow(_L) if kind == "columns" else self.data.path(_L, "tsv")
             out = self.work / "beside"
-            said = self._job("beside", path, self.length, out, kind, self.rounds * 3)
+            report = self._job("beside", path, self.length, out, kind, self.rounds * 3)
             self._check("beside", out, _L, self.length)
-            value = ratio(said["tailrace"], said["nothing"])
+            value = ratio(report["tailrace"], report["nothing"])
             end = self.verdicts.at_least(f"beside {kind}", value, _BAR_BESIDE)
-            # On a machine with other things to do a second thread alone takes some of its core.
-            fair = ratio(said["tailrace"], said["hashing"])
-            print(f"{kind:<12}{end}   over beside a thread that hashes: {fair:.2f}x", flush=True)
+            # On a busy machine any second thread takes some of its core.
+            fair = ratio(report["tailrace"], report["hashing"])
+            print(
+                f"{kind:<12}{end}   over its speed while a thread hashes: {fair:.2f}x", flush=True
+            )
 
     # Other aggregates.
 
     def aggregates(self) -> None:
-        """Time each aggregate beside count, whole and slide by slide."""
+        """Time each aggregate together with count, in total and slide by slide."""
         _title("aggregates: M from columns, 300 s, ranked by count; rate over that of count alone")
         sample, length = Sample("M"), 300
         path = self._arrow(sample)
-        missing = [name for name in AGGREGATES if not _is_there(name)]
+        missing = [name for name in AGGREGATES if not _is_supported(name)]
         if missing:
             print(f"not in this version: {', '.join(missing)}")
         jobs = {
-            name: self._checked("columns", sample, path, length, 0, *_wanted(name))
+            name: self._checked("columns", sample, path, length, 0, *_arguments(name))
             for name in ("count", *AGGREGATES)
             if name not in missing
         }
@@ -250,7 +255,7 @@ class Windows:
             out = self.work / "slides"
             # The machine's own worst moment is in another slide each time.
             runs = [
-                self._job("slides", path, length, out, *_wanted(name))["spent"][length:]
+                self._job("slides", path, length, out, *_arguments(name))["spent"][length:]
                 for _ in range(max(3, self.rounds))
             ]
             self._check(name, out, sample, length)
@@ -277,62 +282,62 @@ class Windows:
     def _checked(
         self, job: str, sample: Sample, path: Path, length: int, lateness: int, *more: str
     ) -> Callable[[], dict[str, Any]]:
-        """Return a job that is right whenever it is called."""
+        """Return a job whose answer is checked at every call."""
         self.data.answers(sample, length)
 
         def once() -> dict[str, Any]:
             out = self.work / "answer"
             out.unlink(missing_ok=True)
-            said = self._job(job, path, length, out, lateness, *more)
+            report = self._job(job, path, length, out, lateness, *more)
             self._check(f"{job}, {sample}, {length} s", out, sample, length)
-            return said
+            return report
 
         return once
 
     def _check(self, name: str, out: Path, sample: Sample, length: int) -> None:
         if out.read_bytes() != self.data.answers(sample, length).read_bytes():
-            wrong(f"{name}: other top tens than the oracle's")
+            wrong(f"{name}: the top tens differ from the oracle's")
 
     def _turns(
         self, jobs: dict[str, Callable[[], dict[str, Any]]], rounds: int | None = None
     ) -> dict[str, list[dict[str, Any]]]:
         """Run A, B, C, A, B, C."""
-        said: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
+        report: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
         for _ in repeat(None, rounds or self.rounds):
             for name, job in jobs.items():
-                said[name].append(job())
-        return said
+                report[name].append(job())
+        return report
 
     def _job(self, job: str, *arguments: object) -> dict[str, Any]:
         command = [sys.executable, _JOBS, job, *map(str, arguments)]
         log = self.work / "job.log"
         try:
-            _, said = run_tree(command, environment=self.environment, timeout=_TIMEOUT_S, log=log)
+            _, report = run_tree(command, environment=self.environment, timeout=_TIMEOUT_S, log=log)
         except TreeFailedError as error:
             wrong(f"{job}: {error}")
-        found: dict[str, Any] = json.loads(said)
+        found: dict[str, Any] = json.loads(report)
         return found
 
     def _at_most(self, name: str, value: float, bar: float) -> str:
         return self.verdicts.at_most(name, value, bar)
 
 
-def _is_there(aggregate: str) -> bool:
+def _is_supported(aggregate: str) -> bool:
     try:
-        asked_for(aggregate)
+        make_window(aggregate)
     except (AttributeError, ValueError):
         return False
     return True
 
 
-def _wanted(name: str) -> tuple[str, ...]:
-    """Return what a job is told of an aggregate beside count."""
+def _arguments(name: str) -> tuple[str, ...]:
+    """Return the argument that names an aggregate to a job."""
     return () if name == "count" else (name,)
 
 
-def _cpu(said: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:
+def _cpu(report: dict[str, list[dict[str, Any]]]) -> dict[str, list[float]]:
     """Return CPU seconds without start-up, imports and reading Arrow files."""
-    return {name: [each["cpu"] for each in runs] for name, runs in said.items()}
+    return {name: [each["cpu"] for each in runs] for name, runs in report.items()}
 
 
 def _micros(nanoseconds: list[int]) -> list[float]:
@@ -362,22 +367,27 @@ _PARTS = (
 
 
 def main() -> int:
-    """Run what was asked for; 1 if a bar was missed."""
+    """Run the chosen parts; return 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description="Windows of keys, every answer checked.")
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--length", type=int, default=300, help="the window's seconds")
-    parser.add_argument("--data", type=Path, help="where the events are kept for the next run")
+    parser.add_argument(
+        "--length", type=int, default=300, help="length of the window in seconds (default 300)"
+    )
+    parser.add_argument("--data", type=Path, help="keep the events in this folder for the next run")
     parser.add_argument(
         "--contestants", nargs="+", choices=Contest.names, default=list(Contest.usual)
     )
     parser.add_argument(
-        "--workload", choices=("S", "M", "L"), default="L", help="what the fast contestants get"
+        "--workload",
+        choices=("S", "M", "L"),
+        default="L",
+        help="events for the fast contestants (default L)",
     )
     arguments = parser.parse_args()
     if _core._debug_build:  # noqa: SLF001 - it is there for this
-        sys.exit("benches: tailrace is a debug build; `make build` first")
-    print(f"Python {platform.python_version()}, tailrace {tr.__version__}, {os.cpu_count()} cores")
+        sys.exit("benches: tailrace is a debug build; run `make build` first")
+    print(f"Python {platform.python_version()}, tailrace {tr.__version__}, {cpu()}")
     print(f"{datetime.now(UTC):%Y-%m-%d}, {arguments.rounds} rounds, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="tailrace-windows-") as work:
         windows = Windows(arguments.data or Path(work) / "data", Path(work), arguments)

@@ -1,9 +1,9 @@
 """
-The window workloads, their answers, and how many rows they have.
+The workloads of the window benchmarks, their answers, and the number of their rows.
 
 `workloads.py NAME` writes a workload to standard output: `milliseconds<TAB>key`, in order of time.
 
-The answers come from whole tables of seconds and keys, with nothing that slides in them.
+The answers come from whole tables of seconds and keys, not from a sliding window.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EPOCH_MS = 1_700_000_000_000
 
 @dataclass(frozen=True)
 class Workload:
-    """Events of which each has a key that is drawn by rank**-1.05."""
+    """Events whose keys are drawn by rank**-1.05."""
 
     seed: int
     rate: int
@@ -35,7 +35,7 @@ class Workload:
     seconds: int = 900
 
 
-# `long` is what a window of a day is measured on: twice as long as it and more.
+# `long` is for a window of a day; it covers more than two.
 WORKLOADS = {
     "S": Workload(1, 100, 1_000),
     "M": Workload(2, 2_000, 5_000),
@@ -43,9 +43,9 @@ WORKLOADS = {
     "long": Workload(4, 50, 1_000, 200_000),
 }
 
-# By workload, number of events (None for all) and seconds of the window: how many pairs of a key
-# and a window with at least one event there are with a slide of a second, the windows that end
-# after the last event included.
+# By workload, number of events (None for all) and length of the window in seconds: the number of
+# pairs of a key and a window that holds an event of it, with a slide of a second, including windows
+# that end after the last event.
 GATES = {
     ("S", None, 1): 52_830,
     ("S", None, 300): 1_110_379,
@@ -62,14 +62,14 @@ GATES = {
 
 @dataclass(frozen=True)
 class Events:
-    """Times in milliseconds since the epoch, ascending unless said otherwise, and key numbers."""
+    """Times in milliseconds since the epoch, ascending unless noted, and key numbers."""
 
     times: np.ndarray[Any, np.dtype[np.int64]]
     keys: np.ndarray[Any, np.dtype[np.int64]]
 
     @classmethod
     def of(cls, name: str, first: int | None = None) -> Events:
-        """Make a workload, or its first events."""
+        """Return the events of a workload, or the first ones."""
         work = WORKLOADS[name]
         random = np.random.default_rng(work.seed)
         weights = np.arange(1, work.keys + 1, dtype=float) ** -1.05
@@ -82,7 +82,7 @@ class Events:
         return len(self.times)
 
     def disordered(self, share: float, most_ms: int, seed: int = 5) -> Events:
-        """Return the same events in an order in which a share of them comes too late."""
+        """Return the same events in an order in which a share of them is late."""
         random = np.random.default_rng(seed)
         late = random.random(len(self)) < share
         delays = np.where(late, random.integers(0, most_ms, len(self)), 0)
@@ -90,7 +90,7 @@ class Events:
         return Events(self.times[order], self.keys[order])
 
     def write(self, out: TextIO) -> None:
-        """Write the text."""
+        """Write them as text."""
         texts = np.array([key_text(key) for key in range(int(self.keys.max()) + 1)], dtype=object)
         for begin in range(0, len(self), 1_000_000):
             part = slice(begin, begin + 1_000_000)
@@ -99,7 +99,7 @@ class Events:
 
 
 def key_text(key: int) -> str:
-    """Return a key as the text has it; texts are ordered as their numbers are."""
+    """Return the text of a key; texts have the order of their numbers."""
     return f"/path/to/item{key:06d}.html"
 
 
@@ -107,10 +107,10 @@ def answers(events: Events, length: int, top: int = TOP) -> Iterator[str]:
     """
     Yield a line for each second: `[end, [[key, count], ...]]`, largest count first, then by key.
 
-    The first end is that after the oldest event, the last that after the newest.
+    The first end is the one after the oldest event, the last the one after the newest.
     """
     keys = int(events.keys.max()) + 1
-    # Blocks of ends, each with a table of its own, for tables that fit into memory.
+    # In blocks of ends, so that the table of a block fits into memory.
     seconds = events.times // 1_000
     first, last = int(seconds.min()), int(seconds.max())
     texts = [key_text(key) for key in range(keys)]
@@ -120,14 +120,14 @@ def answers(events: Events, length: int, top: int = TOP) -> Iterator[str]:
     for begin in range(first + 1, last + 2, ends):
         end = min(begin + ends, last + 2)
         part = slice(*np.searchsorted(sorted_seconds, [begin - length, end - 1]))
-        # What happened before the block began is in its first row.
+        # Events before the block are in its first row.
         cells = (np.maximum(sorted_seconds[part] - begin + 1, 0)) * keys + sorted_keys[part]
-        come = np.bincount(cells, minlength=(end - begin) * keys).reshape(-1, keys)
-        gone_at = sorted_seconds[part] + length - begin + 1
-        leaving = gone_at < end - begin
-        cells = gone_at[leaving] * keys + sorted_keys[part][leaving]
-        gone = np.bincount(cells, minlength=(end - begin) * keys).reshape(-1, keys)
-        counts = np.cumsum(come[: end - begin] - gone[: end - begin], axis=0)
+        entering = np.bincount(cells, minlength=(end - begin) * keys).reshape(-1, keys)
+        leaves_at = sorted_seconds[part] + length - begin + 1
+        in_block = leaves_at < end - begin
+        cells = leaves_at[in_block] * keys + sorted_keys[part][in_block]
+        leaving = np.bincount(cells, minlength=(end - begin) * keys).reshape(-1, keys)
+        counts = np.cumsum(entering[: end - begin] - leaving[: end - begin], axis=0)
         for row, second in zip(counts, range(begin, end), strict=True):
             yield _line(second, row, texts, top)
 
@@ -137,7 +137,7 @@ def _line(end: int, counts: np.ndarray[Any, Any], texts: list[str], top: int) ->
     if len(alive) > top:
         least = np.partition(counts[alive], -top)[-top]
         alive = alive[counts[alive] >= least]
-    # Stable, and by number as by text.
+    # A stable sort, so ties are in the order of numbers, which is that of texts.
     ranked = alive[np.argsort(-counts[alive], kind="stable")][:top]
     return json.dumps([end, [[texts[key], int(counts[key])] for key in ranked]]) + "\n"
 

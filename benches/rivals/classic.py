@@ -1,4 +1,4 @@
-"""The expression of the classic program, as it stands in many a copy of it."""
+"""The regular expression of the classic program, as many copies of it have it."""
 
 CLASSIC = (
     r"(?P<host>\S+)\s+\S+\s+(?P<user>\S+)\s+\[(?P<time>.+)\]\s+"

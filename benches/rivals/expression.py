@@ -1,4 +1,4 @@
-"""The top ten by the classic program's expression: expression.py FILE PANES."""
+"""Count with the regular expression of the classic program: expression.py FILE PANES."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window of both rivals: pane dicts, added when they close, subtracted when they leave."""
+"""The window of two rivals: a dict for each pane, added at its end, subtracted when it leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Window:
         self.best: list[tuple[int, Any]] = []
 
     def close(self, second: int, pane: dict[Any, int]) -> None:
-        """Add the pane of a second, subtract the one that leaves, answer."""
+        """Add the pane of a second, subtract the one that leaves, write the answer."""
         totals = self.totals
         get = totals.get
         for key, count in pane.items():
@@ -34,8 +34,8 @@ class Window:
                     totals[key] = left
                 else:
                     del totals[key]
-        # The last top ten's totals of now bound the tenth from below, so that one pass over
-        # the totals leaves little to sort. Faster here than heapq in any form.
+        # The new totals of the last top ten are a lower bound for the tenth, so one pass over the
+        # totals leaves little to sort. Faster here than heapq in any form.
         bound = min((get(key, 0) for _, key in self.best), default=0) if self._full else 0
         self.best = sorted([(-count, key) for key, count in totals.items() if count >= bound])[:TOP]
         rows = [[key if isinstance(key, str) else key.decode(), -n] for n, key in self.best]
@@ -47,5 +47,5 @@ class Window:
 
 
 def seconds(time: str) -> int:
-    """Return the seconds since the epoch; called once a second of the log."""
+    """Return the seconds since the epoch; called once for each second of the log."""
     return int(datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").timestamp())

@@ -1,8 +1,8 @@
 """
-The top ten by str.split, as one writes it: plain.py FILE PANES.
+Count with str.split, as people write it: plain.py FILE PANES.
 
-Pane dicts that are added and subtracted, and `heapq` for the ten largest: twenty lines that many
-people have written. `splitting.py` is what becomes of it when every step is tuned.
+A dict for each pane is added and subtracted, and `heapq` finds the ten largest: twenty lines that
+many people have written. `splitting.py` is the same with every step tuned.
 """
 
 from __future__ import annotations

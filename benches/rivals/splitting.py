@@ -1,9 +1,9 @@
 """
-The top ten by bytes.split: splitting.py FILE PANES.
+Count with bytes.split: splitting.py FILE PANES.
 
-The fastest of those tried: `for line in file` with `line.split` and a dict, with a list and a
-Counter, split at quotes first, and this one, whose loop never leaves C. It trusts the lines to be
-well-formed and in order, and every time to be in UTC.
+The fastest of four versions. The others were `for line in file` with `line.split` and a dict, the
+same with a list and a Counter, and splitting at quotes first; the loop of this one never leaves C.
+It trusts the lines to be well-formed and in order, and every time to be in UTC.
 """
 
 from __future__ import annotations

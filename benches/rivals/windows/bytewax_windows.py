@@ -1,4 +1,4 @@
-"""Bytewax: `count_window` of a `SlidingWindower`; every pair of a key and a window comes out."""
+"""Bytewax: `count_window` of a `SlidingWindower`; it writes every pair of a key and a window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     source = TestingSource(
         [(_EPOCH + timedelta(milliseconds=time), key) for time, key in events()], batch_size=1_000
     )
-    # Its clock runs on with the wall's while it works: with less to wait for, events are late
+    # Its clock follows the wall clock while it works: with a shorter wait, events are late
     # because it is slow, and its answer changes from run to run.
     clock = win.EventClock(
         ts_getter=lambda event: event[0], wait_for_system_duration=timedelta(seconds=60)

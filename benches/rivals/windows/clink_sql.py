@@ -1,4 +1,4 @@
-"""clink: `HOP` in SQL, in this process; every pair of a key and a window comes out as Arrow."""
+"""clink: `HOP` in SQL, in this process; it writes every pair of a key and a window as Arrow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""csp: a `csp.stats.count` for each key, all known beforehand, and a sort of them every second."""
+"""csp: a `csp.stats.count` for each key, all known beforehand, and a sort of all every second."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 from lines import DATA, LENGTH, TOP, timed, write_tops
 
-# A frame of a range answers where events are; only with a row for every second does each
-# second have an answer.
+# A range frame answers only at seconds with events; a row for every second gives each second
+# an answer.
 _SQL = f"""
     with counted as materialized (
         select time // 1000 as second, key, count(*) as n

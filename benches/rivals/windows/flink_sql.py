@@ -1,4 +1,4 @@
-"""Flink SQL: the `HOP` table function; every pair of a key and a window comes out as CSV."""
+"""Flink SQL: the `HOP` table function; it writes every pair of a key and a window as CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A precision of two digits is all that seconds have.
+# Seconds have a precision of two digits only.
 _INTERVAL = f"'{LENGTH // 60}' MINUTE" if LENGTH % 60 == 0 else f"'{LENGTH}' SECOND"
 
 _SOURCE = f"""
@@ -41,7 +41,7 @@ def main() -> None:
     config = environment.get_config()
     config.set("parallelism.default", "2")
     config.set("table.local-time-zone", "UTC")
-    # What its sink wrote becomes a file with a checkpoint; the last one comes with the end.
+    # The sink finishes a file at a checkpoint; the last one comes at the end.
     config.set("execution.checkpointing.interval", "1 h")
     with tempfile.TemporaryDirectory() as out:
         environment.execute_sql(_SOURCE)

@@ -1,4 +1,4 @@
-"""What the rivals share: their arguments, and the form of their answers."""
+"""Arguments and answers of the rivals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA, LENGTH, OUT = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 
 
 def events() -> Iterator[tuple[int, str]]:
-    """Yield time in milliseconds and key."""
+    """Yield the time in milliseconds and the key of each event."""
     with Path(DATA).open(encoding="utf-8") as lines:
         for line in lines:
             time_ms, key = line.rstrip("\n").split("\t")
@@ -27,7 +27,7 @@ def events() -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def timed() -> Iterator[None]:
-    """Say what is within cost, without start-up and imports; children are not counted."""
+    """Report the CPU time of the block, without start-up, imports and child processes."""
     begin = time.process_time()
     yield
     sys.stdout.write(json.dumps({"cpu": time.process_time() - begin}) + "\n")

@@ -20,7 +20,7 @@ with timed():
     )
     last = seconds.select(pl.col("second").max())
     counted = seconds.sort("second").collect()
-    # Windows begin with each key's first event unless they are told to begin a length before.
+    # By default windows begin with each key's first event; the offset moves that a length back.
     windows = (
         counted.lazy()
         .group_by_dynamic(

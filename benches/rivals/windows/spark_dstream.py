@@ -12,8 +12,8 @@ from lines import LENGTH, TOP, events, write_tops
 from pyspark import RDD, SparkConf, SparkContext
 from pyspark.streaming import StreamingContext
 
-# A batch is a second of the events. It is begun as soon as the one before it is done, so a
-# tenth of a second stands for it: what a slide costs does not depend on that.
+# A batch has the events of a second. The next one starts as soon as the one before is finished, so
+# the interval is a tenth of a second: the cost of a slide does not depend on it.
 _BATCH_S = 0.1
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     context = SparkContext(conf=conf)
     context.setLogLevel("ERROR")
     streaming = StreamingContext(context, _BATCH_S)
-    # A checkpoint holds all that `answer` names, so that is little, and no lock.
+    # A checkpoint stores everything that `answer` refers to: little, and no lock.
     tops: list[tuple[int, list[Any]]] = []
     ends = [second + 1 for second, _ in seconds]
 

@@ -19,7 +19,7 @@ def main() -> None:
     tops: list[tuple[int, list[Any]]] = []
     counts: Any = frames.window(f"{LENGTH}s").groupby("key").hit.count().stream
     counts.sink(lambda held: tops.append((second + 1, ranked(held))))
-    # Its window reaches back from the newest index, so an event stands at its second's begin.
+    # Its window reaches back from the newest index, so an event gets the begin of its second.
     for second, group in groupby(events(), lambda event: event[0] // 1_000):
         keys = [key for _, key in group]
         index = pd.DatetimeIndex([pd.Timestamp(second, unit="s")] * len(keys))
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def ranked(held: Any) -> list[Any]:  # noqa: ANN401 - a series without types
-    """Return the ten largest, ties by key, which `nlargest` alone leaves to chance."""
+    """Return the ten largest, ties in the order of keys, which `nlargest` alone does not define."""
     largest = held.nlargest(TOP, keep="all")
     rows = [(key, int(count)) for key, count in largest.items() if count > 0]
     return sorted(rows, key=lambda row: (-row[1], row[0]))[:TOP]
