@@ -16,7 +16,7 @@ from tailrace._runtime.pump import StopRequest
 from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
 from tailrace._shape import shape
-from tailrace._sources import as_live, at_hand
+from tailrace._sources import as_live, finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -165,9 +165,9 @@ def _sources(
                 ahead_us = None if is_replay else max_ahead_us
                 ahead_us = ahead_us if stated_us is None else stated_us
                 origins.append(Origin(name, known, ahead_us, is_live=is_live))
-    finite = [part for source in sources if (part := at_hand(source)) is not None]
-    if len(finite) == len(sources):
-        return Feeds(finite), origins
+    readable = [part for source in sources if (part := finite(source)) is not None]
+    if len(readable) == len(sources):
+        return Feeds(readable), origins
     from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - asyncio
 
     return LiveFeeds(sources), origins

@@ -114,7 +114,7 @@ class SourceSpec(NamedTuple):
                 if waited_for and LiveInput.is_waited_for(path):
                     yield LiveInput(path), [name], False
                 else:
-                    yield File(path, of=of), [name], path != STDIN
+                    yield File(path, sharing=of), [name], path != STDIN
 
     @property
     def _header(self) -> Header | None:

@@ -268,7 +268,7 @@ def test_a_timeout_ends_the_run_and_closes_its_source():
     ("make", "said"),
     [
         (lambda: tr.from_lines(None), "a list of lines is wanted"),
-        (lambda: list(tr.from_lines([1]).count(by="url").run()), "each is text or bytes"),
+        (lambda: list(tr.from_lines([1]).count(by="url").run()), "expected str or bytes"),
         (lambda: tr.from_flume(9092), "an address is text"),
         (lambda: tr.merge("access.log"), "merge takes queries"),
         (lambda: tr.from_files("a").count(by=3), "the name of a field, such as .url., or several"),

@@ -127,8 +127,8 @@ def _notified(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 def lost(log: Path) -> str:
     return (
-        f"{log}: was truncated, and no copy of it was found (looked for beside it); it is read "
-        "from its beginning, and lines that were written just before may be lost"
+        f"{log}: truncated, and no copy was found in its directory; reading continues from its "
+        "beginning, and lines written just before the truncation may be lost"
     )
 
 
@@ -654,10 +654,13 @@ def test_what_can_never_be_followed_is_refused(tmp_path: Path):
     with pytest.raises(TailraceError, match=r"pipe: is no file .*; a pipe is read as it comes"):
         check_followed(str(tmp_path / "pipe"))
     (tmp_path / "packed").write_bytes(gzip.compress(b"a\n"))
-    with pytest.raises(TailraceError, match="is compressed; nothing is appended to it; leave out"):
+    with pytest.raises(
+        TailraceError,
+        match="a compressed file cannot be followed; nothing is appended to it; leave out",
+    ):
         check_followed(str(tmp_path / "packed"))
     (tmp_path / "packed").write_bytes(bz2.compress(b"a\n"))
-    with pytest.raises(TailraceError, match="is compressed"):
+    with pytest.raises(TailraceError, match="a compressed file"):
         check_followed(str(tmp_path / "packed"))
     with pytest.raises(TailraceError, match="standard input"):
         check_followed("-")
@@ -670,7 +673,7 @@ def test_what_can_never_be_followed_is_refused(tmp_path: Path):
 async def test_one_file_by_two_names_is_refused(log: Path, tmp_path: Path):
     log.touch()
     (tmp_path / "link").symlink_to(log)
-    with pytest.raises(TailraceError, match=r"access.log and .*link: the same file twice"):
+    with pytest.raises(TailraceError, match=r"access.log and .*link: the same file is given twice"):
         async with following(log, tmp_path / "link"):
             pass
 

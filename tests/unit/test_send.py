@@ -509,7 +509,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path):
     assert ran.returncode == 1
     absent, broken, summary = said(ran)
     assert absent == f"tailrace: {tmp_path}/none: no such file; check the name"
-    assert broken == f"tailrace: {cut}: ends too early, it was cut off; see gzip -t"
+    assert broken == f"tailrace: {cut}: truncated compressed data; check it with gzip -t"
     # Whole lines, and not the one that breaks off.
     assert bodies[:-1] == [b"%d" % n for n in range(len(bodies) - 1)]
     assert bodies[-1] == b"last"
@@ -528,7 +528,7 @@ def test_compressed_bytes_in_a_pipe_are_unpacked_as_far_as_they_are_whole():
     assert [first["body"], second["body"]] == [b"a", b"b"]
     assert cut.returncode == 1
     message, summary = said(cut)
-    assert message == "tailrace: standard input: ends too early, it was cut off; see zstd -t"
+    assert message == "tailrace: standard input: truncated compressed data; check it with zstd -t"
     assert summary == "tailrace: sent 0 lines in 0 batches"
 
 

@@ -1,4 +1,4 @@
-"""Where bytes come from: each source turns its own into chunks of whole messages."""
+"""Sources: each turns its bytes into chunks of whole messages."""
 
 from __future__ import annotations
 
@@ -15,102 +15,102 @@ __all__ = [
     "LiveSource",
     "Source",
     "as_live",
-    "at_hand",
     "end_of",
+    "finite",
 ]
 
 
 class FilePosition(NamedTuple):
-    """The end of a chunk in the content of a file; what follows it was not delivered before."""
+    """Where a chunk ends in a file's content; no byte after it has been delivered yet."""
 
     path: str
-    """As the source was given it; the file may have been renamed since."""
+    """The path as it was given; the file may have been renamed since."""
     identity: bytes
     """
-    The BLAKE2b digest, 16 bytes, of the first 4 KiB of the content.
+    The BLAKE2b digest, 16 bytes, of the content's first `min(4096, offset)` bytes.
 
-    Before that, of what is before the offset: a file is the one that was read if its first
-    `min(4096, offset)` bytes have this digest, whatever its name and inode.
+    A file whose first bytes have this digest is the one that was read, whatever its name and
+    inode.
     """
     offset: int
-    """Of the byte after the last line, in the unpacked content."""
+    """The offset of the byte after the last line, in the decompressed content."""
 
 
 class Chunk(NamedTuple):
-    """Bytes of whole messages, for one crossing into the core; without any, a source has ended."""
+    """Bytes of whole messages, for one call into the core; an empty chunk ends its source."""
 
     data: bytes
     span: tuple[int, int]
-    """The part of the bytes that belongs to it."""
+    """The start and end of its part of `data`."""
     kind: Kind = "lines"
     source: int = 0
-    """Which of several sources it is from, by number."""
+    """The number of its source, from 0."""
     answer: Callable[[Outcome, str], None] | None = None
-    """Tells the sender what became of the chunk and, unless it is counted, why."""
+    """Sends the outcome to the sender, with the reason unless the chunk was counted."""
     is_wanted: Callable[[], bool] | None = None
-    """Tells whether the sender still waits; one that went away sends the chunk again."""
+    """Returns whether the sender still waits; a sender that disconnected sends it again."""
     position: FilePosition | tuple[int, int] | None = None
-    """Where it ends in a file, or which it is of those of an agent (`AgentPosition`)."""
+    """Where it ends in a file, or an agent's connection and batch number (`AgentPosition`)."""
 
 
 def end_of(source: int) -> Chunk:
-    """Return the chunk that says that a source has ended."""
+    """Return the chunk that marks the end of a source."""
     return Chunk(b"", (0, 0), source=source)
 
 
 class Source(Protocol):
-    """What has its bytes at hand: files, a list, a pipe that is read to its end."""
+    """A source that is read without waiting: files, a list, a pipe read to its end."""
 
     count: int
-    """How many sources it is, each with a watermark of its own."""
+    """The number of sources in it, each with its own watermark."""
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """
-        Return for each of its sources the chunks in the order of their bytes.
+        Return one generator of chunks per source, in byte order.
 
-        Nothing is opened before the first of them is asked for. To read one raises `OSError` or
-        `TailraceError` where it cannot be read.
+        A file is opened when its first chunk is requested. The generator raises `OSError` or
+        `TailraceError` if the file cannot be read.
         """
         ...
 
     def progress(self) -> tuple[int, int | None]:
-        """Return how many bytes were read, and of how many where that is known."""
+        """Return the number of bytes read and the total, if known."""
         ...
 
 
 class LiveSource(Protocol):
-    """What has to be waited for."""
+    """A source that is waited for: a socket, a followed file, a pipe."""
 
     count: int
-    """How many sources it is, each with a watermark of its own."""
+    """The number of sources in it, each with its own watermark."""
 
     async def open(self) -> str:
         """
-        Begin, and return in words where chunks come from.
+        Start receiving, and return a description of the source for the start-up line.
 
         Raises:
-            OSError: It cannot begin.
+            OSError: The source cannot be opened.
         """
         ...
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
-        """Return what has come, an empty list after the timeout, nothing at the end."""
+        """Return the chunks that have arrived: `[]` after the timeout, `None` at the end."""
         ...
 
     def wake(self) -> None:
-        """Let `receive` return now."""
+        """Make `receive` return now."""
         ...
 
     async def close(self) -> None:
-        """Stop taking in, answer what is open, let go."""
+        """Stop receiving, answer open batches, and release all resources."""
         ...
 
 
-def at_hand(source: Source | LiveSource) -> Source | None:
-    """Return the source if it has its bytes at hand; a class tells by its methods which it is."""
+def finite(source: Source | LiveSource) -> Source | None:
+    """Return the source if it is read without waiting; its methods show which kind it is."""
     return cast("Source", source) if hasattr(source, "parts") else None
 
 
 def as_live(source: Source | LiveSource) -> LiveSource | None:
-    """Return the source if it has to be waited for."""
+    """Return the source if it is waited for."""
     return None if hasattr(source, "parts") else source

@@ -1,8 +1,8 @@
 """
-Says that something has changed in a directory or in a file, where the system says so.
+Change notification for directories and files, where the system offers it.
 
-What it was is not told: who is woken looks at everything, so an event that is lost costs time and
-never a line.
+Notification only wakes the reader, which then checks every file. So a lost event costs time, never
+a line.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _DRAINED_BYTES = 65_536
 
 
 class Changes:
-    """The system's change notification, inotify; it has none where `begin` says no."""
+    """The system's change notification (inotify); without it, nothing is ever reported."""
 
     def __init__(self) -> None:
         self._inotify: Any = None
         self.complete = False
-        """Whether everything that was asked for is watched."""
+        """Whether every file and directory passed to `watch_*` is watched."""
 
     def begin(self) -> None:
-        """Ask the system for notification."""
+        """Open the notification channel."""
         if sys.platform != "linux":
             return
-        # 25 ms that only a follow needs: ctypes, and a look for the C library.
+        # Loads ctypes and searches for the C library: 25 ms that only following needs.
         from inotify_simple import INotify  # noqa: PLC0415 - as the comment says
 
-        # The limit of instances a user may have is 128 on many systems.
+        # Many systems limit a user to 128 instances.
         with suppress(OSError):
             self._inotify = INotify(nonblocking=True)
             self.complete = True
 
     @property
     def descriptor(self) -> int | None:
-        """What becomes readable when something has changed."""
+        """The descriptor that becomes readable when something has changed."""
         return None if self._inotify is None else self._inotify.fileno()
 
     def watch_directory(self, path: str) -> None:
-        """Tell when a name comes or goes; asked again it changes nothing."""
+        """Report names that are created, renamed or deleted in a directory; idempotent."""
         if self._inotify is not None:
             try:
                 self._inotify.add_watch(path, _DIRECTORY)
@@ -58,10 +58,10 @@ class Changes:
                 self.complete = False
 
     def watch_file(self, descriptor: int) -> int | None:
-        """Tell when the open file grows or shrinks; the number returned is for `forget`."""
+        """Report that the open file grows or shrinks; return the watch number for `forget`."""
         if self._inotify is not None:
             try:
-                # Not its name, which may be another file's by now.
+                # Not by name: the name may belong to another file by now.
                 watch: int = self._inotify.add_watch(f"/proc/self/fd/{descriptor}", _FILE)
             except OSError:
                 self.complete = False
@@ -70,14 +70,14 @@ class Changes:
         return None
 
     def forget(self, watch: int | None) -> None:
-        """Watch a file no more."""
+        """Stop watching a file."""
         if self._inotify is not None and watch is not None:
-            # The system forgets files that are gone by itself.
+            # The system removes watches of deleted files itself.
             with suppress(OSError):
                 self._inotify.rm_watch(watch)
 
     def drain(self) -> None:
-        """Take what was told, so that the descriptor tells of what comes next."""
+        """Discard pending events, so that the descriptor becomes readable for new ones only."""
         if self._inotify is None:
             return
         with suppress(BlockingIOError):
@@ -85,7 +85,7 @@ class Changes:
                 pass
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Stop watching everything."""
         if self._inotify is not None:
             self._inotify.close()
             self._inotify = None

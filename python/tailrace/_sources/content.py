@@ -1,4 +1,4 @@
-"""What is known of a content: how far it was read, and by what it is recognized again."""
+"""Fingerprints of file contents: how far each was read, and how to recognize it again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BEFORE_BYTES", "HEAD_BYTES", "Fingerprint"]
 
-# So much of the beginning is kept, and of what stands before the offset. Some logs begin with the
-# same few hundred bytes of comments each time.
+# Bytes kept from the beginning of a content, and from before the offset. 4 KiB, because some logs
+# begin with the same few hundred bytes of comments each time.
 HEAD_BYTES = 4096
 BEFORE_BYTES = 256
 
-# By what a part of a content is recognized: what stands before each of these places, which lie
-# closer together than an eighth of what is before them. They go further than any file.
+# A part of a content is recognized by the 32 bytes before each of these offsets. Each offset is at
+# most an eighth larger than the one before it, and the last is larger than any file.
 _SAMPLE_BYTES = 32
 _MARKS = [HEAD_BYTES]
 while _MARKS[-1] < 2**63:
@@ -27,7 +27,7 @@ while _MARKS[-1] < 2**63:
 
 
 class Fingerprint:
-    """The head, the offset up to which it was read, what stands before that, and samples."""
+    """A content's first bytes, the offset read so far, the bytes before that, and samples."""
 
     __slots__ = ("_identity", "before", "head", "offset", "samples")
 
@@ -41,9 +41,10 @@ class Fingerprint:
     @classmethod
     def of(cls, descriptor: int, offset: int, *, sampled: bool = True) -> Fingerprint:
         """
-        Return that of a plain file, as if it had been read up to an offset.
+        Return the fingerprint of an uncompressed file, as if read up to an offset.
 
-        Without samples a part of it is not recognized: hundreds of files are not sampled at once.
+        Without samples, a truncated copy is not recognized; sampling hundreds of files at once
+        would take too long.
         """
         content = cls()
         content.head = os.pread(descriptor, min(HEAD_BYTES, offset), 0)
@@ -55,7 +56,7 @@ class Fingerprint:
         return content
 
     def add(self, data: bytes) -> None:
-        """Note what was read next."""
+        """Add the bytes read next."""
         missing = HEAD_BYTES - len(self.head)
         if missing > 0:
             self.head += data[:missing]
@@ -68,37 +69,37 @@ class Fingerprint:
         self.before = (self.before + data[-BEFORE_BYTES:])[-BEFORE_BYTES:]
 
     def position(self, path: str, offset: int) -> FilePosition:
-        """Return the position of an offset up to which it was read, or of one before."""
+        """Return the position of an offset that is at most the offset read so far."""
         if offset < HEAD_BYTES:
             return FilePosition(path, _digest(self.head[:offset]), offset)
         self._identity = self._identity or _digest(self.head)
         return FilePosition(path, self._identity, offset)
 
-    def ends_in(self, descriptor: int) -> bool:
-        """Tell whether a plain file has the same bytes before the offset."""
+    def end_matches(self, descriptor: int) -> bool:
+        """Return whether an uncompressed file has the same bytes before the offset."""
         size = len(self.before)
         return os.pread(descriptor, size, self.offset - size) == self.before
 
-    def found_in(self, descriptor: int) -> Literal["all", "part"] | None:
-        """Tell whether a plain file has all of it, or ends before the offset and has a part."""
+    def match_in(self, descriptor: int) -> Literal["all", "part"] | None:
+        """Return whether an uncompressed file has all of this content, or only a first part."""
         size = os.fstat(descriptor).st_size
         if size < self.offset:
             return "part" if self.begins_with(Fingerprint.of(descriptor, size)) else None
-        same = self.ends_in(descriptor) and os.pread(descriptor, len(self.head), 0) == self.head
+        same = self.end_matches(descriptor) and os.pread(descriptor, len(self.head), 0) == self.head
         return "all" if same else None
 
     def begins_with(self, part: Fingerprint) -> bool:
-        """Tell whether another one, which is shorter, is a part of it."""
+        """Return whether a shorter content is the first part of this one."""
         return self.head.startswith(part.head) and self.samples.startswith(part.samples)
 
-    def agrees(self, part: Fingerprint) -> bool:
-        """Tell the same where this one may have no samples, so that it is not ruled out."""
+    def may_begin_with(self, part: Fingerprint) -> bool:
+        """Like `begins_with`, but compare only the samples that both contents have."""
         size = min(len(self.samples), len(part.samples))
         return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
 
 
 def _digest(head: bytes) -> bytes:
-    # What hashlib has; but that loads OpenSSL, 3 ms of the 60 that a start takes.
+    # The same function as in hashlib, which loads OpenSSL: 3 ms of the 60 ms of a start.
     from _blake2 import blake2b  # noqa: PLC0415 - only files need it
 
     return blake2b(head, digest_size=16).digest()

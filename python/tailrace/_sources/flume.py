@@ -1,4 +1,4 @@
-"""A Flume agent's Avro sink, taken in by a socket that stands in for Flume's AvroSource."""
+"""Receive from the Avro sinks of Flume agents, in place of Flume's AvroSource."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ __all__ = ["AgentPosition", "Flume"]
 
 _log = logging.getLogger(__name__)
 
-# A sink keeps one connection; Flume's own source has a backlog of 1,024 and no limit.
+# A sink keeps one connection open. Flume's own source has a backlog of 1,024 and no limit.
 MAX_CONNECTIONS = 1_024
 
-# Descriptors that the process needs besides: its own files, and one to refuse a connection with.
+# Descriptors reserved for other use: the process's files, and one to refuse a connection.
 _OTHER_DESCRIPTORS = 32
 
-# What may wait to be applied before connections are not read any more. A frame may have 64 MiB,
-# so this is a mark, not a bound: each connection may be one frame above it.
+# Above this many unapplied bytes, connections are not read. A frame may have 64 MiB, so this is a
+# high-water mark: each connection may exceed it by one frame.
 PENDING_BYTES = 64 * 1024 * 1024
 
-# What a batch costs besides its bytes, so that many small ones count as well.
+# The memory of a batch besides its bytes, so that many small batches count as well.
 _BATCH_BYTES = 600
 
-# How many batches are handed over at a time.
+# The maximum number of batches that one `receive` returns.
 _ROUND = 256
 
-# How much is read at a time: several batches of 1,000 lines, so that most frames come whole and are
-# copied once. One buffer serves all connections, as nothing of a read is left in it.
+# The size of a read: several batches of 1,000 lines, so that most frames arrive whole and are
+# copied once. One buffer serves all connections, because each read is consumed at once.
 _READ_BYTES = 1024 * 1024
 
-# How much later than asked a wait may end.
+# How much later than requested a wait may end.
 _TIMER_SLACK_S = 0.001
 
 _STATUS = {"ok": Status.OK, "failed": Status.FAILED}
 
-# How many turns of asyncio's loop there are from an accepted socket to its connection.
+# The number of asyncio's loop iterations from an accepted socket to its connection.
 _ACCEPT_TURNS = 3
 
-# How long a sender may take at the end to read its answers and to close. Agents close at once.
+# At shutdown, how long a sender may take to read its answers and close. Agents close at once.
 _LINGER_S = 1.0
 
-# How long a sender may take to write down an answer before it is left alone. Agents give up on
-# a batch after 20 s.
+# At shutdown, how long the remaining bytes may take to be sent before a connection is aborted.
+# Agents give up on a batch after 20 s.
 _CLOSE_TIMEOUT_S = 5.0
 
 
 class AgentPosition(NamedTuple):
-    """The batch that a chunk is, and the connection by which it came."""
+    """A chunk's batch number and connection number."""
 
     connection: int
-    """Counted from 0 for each address that is listened at."""
+    """Counted from 0 for each listening address."""
     batch: int
     """Counted from 0 for each connection."""
 
 
 class Flume:
-    """Listens for Flume's Avro sinks (`append` and `appendBatch`, plain)."""
+    """A listener for Flume's Avro sinks (`append` and `appendBatch`, uncompressed, no TLS)."""
 
     count = 1
 
@@ -80,23 +80,23 @@ class Flume:
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._chunks: deque[Chunk] = deque()
-        # Ends the wait for a chunk; none while nobody waits.
+        # Ends the wait for a chunk; None unless `receive` waits.
         self._waiting: asyncio.Future[None] | None = None
         self._woken = False
         self._timer: asyncio.TimerHandle | None = None
-        # Chunks that were handed over and not answered, and who has answers to be written.
-        self._taken = 0
-        self._answered: dict[_Connection, None] = {}
-        self._gone = asyncio.Event()
+        # Chunks that were handed over and not answered, and connections with unsent answers.
+        self._handed_over = 0
+        self._to_flush: dict[_Connection, None] = {}
+        self._all_closed = asyncio.Event()
         self._pending_bytes = 0
         self._limit = MAX_CONNECTIONS
-        self._numbered = 0
+        self._opened_count = 0
         self._full = False
         self.buffer = memoryview(bytearray(_READ_BYTES))
 
     async def open(self) -> str:
-        """Listen."""
-        # Over the system's own limit nothing could be accepted, and so nothing be refused.
+        """Start listening, and return the addresses for the start-up line."""
+        # At the system's limit no connection can be accepted, and so none can be refused.
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._limit = max(1, min(MAX_CONNECTIONS, descriptors - _OTHER_DESCRIPTORS))
         loop = asyncio.get_running_loop()
@@ -108,30 +108,30 @@ class Flume:
             )
         except socket.gaierror as error:
             # Every other error names the address.
-            where = f"flume://{_name((self._host, self._port))}"
+            where = f"flume://{_address((self._host, self._port))}"
             raise socket.gaierror(error.errno, f"{where}: {error.strerror}") from error
-        names = [_name(each.getsockname()) for each in self._server.sockets]
+        names = [_address(each.getsockname()) for each in self._server.sockets]
         return "listening for Flume on " + " and ".join(names)
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
-        """Return the batches that have come."""
-        # For a driver that keeps some chunks while it asks for more.
+        """Return the batches that have arrived."""
+        # For a caller that keeps some chunks while it requests more.
         self._write_answers()
         if self._chunks:
-            # Let the loop read and write between two rounds also when there is always more.
+            # Let the loop read and write between two rounds even under constant load.
             await asyncio.sleep(0)
         elif not self._woken:
             await self._wait(timeout_s)
         self._woken = False
-        # Not all at once: between two rounds the clock is looked at and the loop runs.
+        # Not all at once: between two rounds the clock is read and the loop runs.
         count = min(len(self._chunks), _ROUND)
-        self._taken += count
+        self._handed_over += count
         return [self._chunks.popleft() for _ in range(count)]
 
     async def _wait(self, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
-        # Batches end most waits. A timer for each, as `asyncio.timeout` has it, would cost as much
-        # as counting a dozen lines, so one is left to run until it is due.
+        # Most waits end with a batch. A timer for each wait, as with `asyncio.timeout`, would cost
+        # as much as counting a dozen lines, so one timer runs until it is due.
         due = loop.time() + timeout_s
         if self._timer is None or self._timer.when() > due + _TIMER_SLACK_S:
             self._stop_timer()
@@ -156,21 +156,21 @@ class Flume:
             self._waiting.set_result(None)
 
     def wake(self) -> None:
-        """Let `receive` return now."""
+        """Make `receive` return now."""
         self._woken = True
         self._end_wait()
 
     async def close(self) -> None:
         """
-        Stop listening, and close every connection once its answers are written and read.
+        Stop listening, and close every connection after its answers were sent and read.
 
-        A batch that was not taken by then gets no answer: its sender keeps it.
+        A batch that was not handed over by then gets no answer, so its sender keeps it.
         """
         if self._server is not None:
             loop = asyncio.get_running_loop()
             for each in self._server.sockets:
                 loop.remove_reader(each.fileno())
-            # What is accepted already needs the server until it is a connection.
+            # An accepted socket needs the server until its connection is made.
             for _ in range(_ACCEPT_TURNS):
                 await asyncio.sleep(0)
             self._server.close()
@@ -184,29 +184,29 @@ class Flume:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    await self._gone.wait()
+                    await self._all_closed.wait()
         for connection in list(self._connections):
             connection.abort()
 
-    # What a connection asks and tells its source.
+    # Called by the connections.
 
     def number(self) -> int:
         """Return the number of the next connection."""
-        self._numbered += 1
-        return self._numbered - 1
+        self._opened_count += 1
+        return self._opened_count - 1
 
     def opened(self, connection: _Connection) -> bool:
-        """Take a connection in, or say that there are too many."""
+        """Register a connection; return False if there are too many."""
         if len(self._connections) >= self._limit:
             return False
         self._connections.add(connection)
-        self._gone.clear()
+        self._all_closed.clear()
         if self._full:
             connection.pause()
         return True
 
     def received(self, connection: _Connection, batches: list[Batch]) -> None:
-        """Keep batches until the driver takes them."""
+        """Queue batches until `receive` returns them."""
         for batch in batches:
             kind: Kind = "event" if batch.single else "batch"
             size = len(batch.message)
@@ -224,10 +224,10 @@ class Flume:
                 each.pause()
 
     def closed(self, connection: _Connection) -> None:
-        """Forget a connection and what it sent that was not taken: it will be sent again."""
+        """Remove a connection and its queued batches, which its sender will send again."""
         self._connections.discard(connection)
         if not self._connections:
-            self._gone.set()
+            self._all_closed.set()
         kept = deque(chunk for chunk in self._chunks if _sender(chunk) is not connection)
         lost = [chunk for chunk in self._chunks if _sender(chunk) is connection]
         self._chunks = kept
@@ -237,16 +237,16 @@ class Flume:
     def _answer(self, connection: _Connection, batch: Batch, outcome: Outcome, reason: str) -> None:
         connection.answer(batch, outcome, reason)
         self._settled(len(batch.message))
-        self._answered[connection] = None
-        self._taken -= 1
-        # One write for all that a connection is answered in a round.
-        if not self._taken:
+        self._to_flush[connection] = None
+        self._handed_over -= 1
+        # One write per connection for all answers of a round.
+        if not self._handed_over:
             self._write_answers()
 
     def _write_answers(self) -> None:
-        for connection in self._answered:
+        for connection in self._to_flush:
             connection.write_answers()
-        self._answered.clear()
+        self._to_flush.clear()
 
     def _settled(self, size: int) -> None:
         self._pending_bytes -= size + _BATCH_BYTES
@@ -270,19 +270,19 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._peer = "?"
         self._paused = False
-        self._unread = False
+        self._write_blocked = False
         self._ending = False
         self._refused = False
         self._ended = False
-        # Batches that get no answer.
+        # The number of batches that get no answer.
         self._unanswered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not asserted: uvloop's is of no asyncio class.
+        # A cast, not an assertion: uvloop's transport derives from no asyncio class.
         self._transport = cast("asyncio.Transport", transport)
-        self._peer = _name(transport.get_extra_info("peername"))
+        self._peer = _address(transport.get_extra_info("peername"))
         if not self._source.opened(self):
-            _log.warning("%s: refused: as many connections are open as may be", self._peer)
+            _log.warning("%s: connection refused: the limit of connections is reached", self._peer)
             self._transport.abort()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
@@ -301,7 +301,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._flush()
 
     def eof_received(self) -> bool:
-        """Keep the way back open while there are batches to answer."""
+        """Keep the sending side open while there are batches to answer."""
         if self._ended:
             return False
         try:
@@ -312,13 +312,13 @@ class _Connection(asyncio.BufferedProtocol):
         return self._session.open_batches > self._unanswered
 
     def pause_writing(self) -> None:
-        """Take nothing in from a peer that does not read its answers."""
-        self._unread = True
-        self._read_or_not()
+        """Stop reading from a peer that does not read its answers."""
+        self._write_blocked = True
+        self._update_reading()
 
     def resume_writing(self) -> None:
-        self._unread = False
-        self._read_or_not()
+        self._write_blocked = False
+        self._update_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
@@ -327,11 +327,11 @@ class _Connection(asyncio.BufferedProtocol):
         self._source.closed(self)
 
     def is_open(self) -> bool:
-        """Tell whether answers can still be written."""
+        """Return whether answers can still be sent."""
         return self._transport is not None
 
     def answer(self, batch: Batch, outcome: Outcome, reason: str) -> None:
-        """Put down the answer to a batch, or end the connection without one."""
+        """Queue the answer to a batch, or end the connection without one."""
         if self._transport is None:
             return
         if outcome == "close":
@@ -341,48 +341,48 @@ class _Connection(asyncio.BufferedProtocol):
             self._session.answer(batch, _STATUS[outcome])
 
     def write_answers(self) -> None:
-        """Write the answers put down, and close if they were the last."""
+        """Send the queued answers, and close if they were the last."""
         if self._transport is None:
             return
         self._flush()
-        # What else it sent is applied, so it is answered before the end.
+        # Batches that it sent earlier are applied, so they are answered before the end.
         if self._ending and self._session.open_batches <= self._unanswered:
             self._transport.close()
 
     def pause(self) -> None:
         self._paused = True
-        self._read_or_not()
+        self._update_reading()
 
     def resume(self) -> None:
         self._paused = False
-        self._read_or_not()
+        self._update_reading()
 
-    def _read_or_not(self) -> None:
+    def _update_reading(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        # Both may be called again in the same state.
-        if self._paused or self._unread:
+        # Both calls are idempotent.
+        if self._paused or self._write_blocked:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
 
     def end(self) -> None:
         """
-        Write what is written already, and wait for the peer to close.
+        Send the buffered bytes, and wait for the peer to close.
 
-        What it has on the way is read, though nobody looks at it: to close before bytes that were
-        not read resets the connection, and that takes from the peer the answers that it has not
-        read yet. It would send again what was counted.
+        Bytes in flight are read and discarded. Closing a socket with unread bytes resets the
+        connection, and the peer would lose answers that it has not read yet; it would send counted
+        batches again.
         """
         self._ending = self._ended = True
         if self._transport is not None and not self._transport.is_closing():
-            # It may be gone already, which the loop has not seen.
+            # The connection may already be lost, which the loop has not noticed.
             with suppress(OSError):
                 self._transport.write_eof()
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """Write what is written already, and close."""
+        """Send the buffered bytes, and close."""
         if self._transport is not None:
             self._transport.close()
 
@@ -391,7 +391,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _refuse(self, problem: str) -> None:
-        """Say once why this connection ends; what it sent before is still answered."""
+        """Log once why this connection ends; earlier batches are still answered."""
         if self._refused or self._transport is None:
             return
         _log.warning("%s: connection closed: %s", self._peer, problem)
@@ -407,7 +407,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._transport.write(data)
 
 
-def _name(address: tuple[object, ...] | None) -> str:
+def _address(address: tuple[object, ...] | None) -> str:
     if not address:
         return "a closed connection"
     host, port = address[:2]

@@ -1,9 +1,9 @@
 """
-Log files followed by name, as `tail -F` does, but through every rotation without a gap.
+Log files followed by name, as with `tail -F`, but through every rotation without a gap.
 
-What a rotation is, and what cannot be known, stands in `rotation`; how the system's notification
-is used, in `changes`. Where that tells nothing (other systems, network file systems, a limit of
-the system) the files are looked at a few times a second.
+`rotation` describes rotations and the cases that are not detected, `changes` the use of the
+system's notification. Without notification (other systems, network file systems, a limit of the
+system), the files are polled a few times a second.
 """
 
 from __future__ import annotations
@@ -29,54 +29,54 @@ if TYPE_CHECKING:
 
 __all__ = ["Follow", "check_followed"]
 
-# What one call of `receive` returns is a chunk above this at most, so that the clock is looked at
-# a hundred times a second while a large file is read.
+# One call of `receive` returns at most this and a chunk, so that the clock is read a hundred times
+# a second while a large file is read.
 _ROUND_BYTES = 4 * 1024 * 1024
 
-# What a step without lines counts as: a compressed file is passed over a MiB at a time.
+# What a step without lines counts as: a compressed file is skipped 1 MiB at a time.
 _STEP_BYTES = 512 * 1024
 
-# The least time between reaching the end and looking again: a writer of a thousand small writes
-# a second costs 20 looks, and one of 200,000 lines fills a chunk or two each time.
+# The minimum pause between reaching the end and the next scan: a writer with a thousand small
+# writes a second costs 20 scans, and one with 200,000 lines fills a chunk or two each time.
 _PAUSE_S = 0.05
 
-# How often files are looked at: where the system tells of changes, because it may miss some (not
-# those of other machines), and where it does not.
+# How often files are polled: with notification, because it may miss changes (such as those of
+# other machines), and without.
 _SLOW_POLL_S = 1.0
 _POLL_S = 0.25
 
-# How many names the start-up line has room for.
+# The number of names shown in the start-up line.
 _MOST_NAMED = 3
 
 
 def check_followed(path: str) -> None:
     """
-    See whether a path could be that of a followed log; it need not exist yet.
+    Check that a path can be followed; it need not exist yet.
 
     Raises:
-        OSError: It is a directory.
-        TailraceError: It is empty, standard input, a pipe or a device, or compressed.
+        OSError: The path is a directory.
+        TailraceError: The path is empty, standard input, a pipe or a device, or compressed.
     """
     if path == STDIN:
-        raise TailraceError("-: standard input has no name to follow; leave out the following")
+        raise TailraceError("-: standard input cannot be followed by name; leave out --follow (-F)")
     if not path:
-        mend = "see that the variable it came from is set"
-        raise TailraceError(f"an empty name is none that could be followed; {mend}")
+        hint = "if it comes from a variable, check that the variable is set"
+        raise TailraceError(f"expected the name of a file to follow, found an empty name; {hint}")
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - names stay text
     except (FileNotFoundError, PermissionError):
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        mend = "a pipe is read as it comes without being followed: tailrace … - < FILE"
-        raise TailraceError(f"{path}: is no file that could be followed; {mend}")
-    # What may not be read now may be read later.
+        hint = "a pipe is read live without --follow: tailrace … - < FILE"
+        raise TailraceError(f"{path}: not a regular file, so it cannot be followed; {hint}")
+    # A file without read permission may get it later.
     with suppress(PermissionError):
         check_log(path)
         with open(path, "rb") as file:  # noqa: PTH123 - names stay text
             found = packing(file.read(LONGEST_MAGIC))
         if found is not None:
-            mend = "nothing is appended to it; leave out the following (-F)"
-            raise TailraceError(f"{path}: is compressed; {mend}")
+            hint = "nothing is appended to it; leave out --follow (-F)"
+            raise TailraceError(f"{path}: a compressed file cannot be followed; {hint}")
 
 
 def _check(paths: Sequence[str]) -> None:
@@ -86,12 +86,12 @@ def _check(paths: Sequence[str]) -> None:
         real = os.path.realpath(path)
         if real in places:
             both = path if places[real] == path else f"{places[real]} and {path}"
-            raise TailraceError(f"{both}: the same file twice; name it once")
+            raise TailraceError(f"{both}: the same file is given twice; give it once")
         places[real] = path
 
 
 class Follow:
-    """Reads what is and what will be in log files, whatever rotates them; never ends by itself."""
+    """Log files read to their end and then followed through rotation; never ends by itself."""
 
     def __init__(
         self, paths: Sequence[str], *, from_end: bool, header: Header | None = None
@@ -99,11 +99,11 @@ class Follow:
         self.count = len(paths)
         self._paths = paths
         self._from_end = from_end
-        # What names the columns is read also where it stands before the end.
+        # The header that names the columns is read even when reading starts at the end.
         self._header = header
         self._changes = Changes()
         self._logs: list[FollowedLog] = []
-        # Those that this look is not through with, in turn.
+        # The logs that the current scan has not finished, in turn.
         self._busy: deque[FollowedLog] = deque()
         self._steps: dict[FollowedLog, Generator[list[Chunk] | None, None, None]] = {}
         self._changed = asyncio.Event()
@@ -114,11 +114,11 @@ class Follow:
 
     async def open(self) -> str:
         """
-        Begin, and say what is followed and what is waited for.
+        Open the files; return what is followed, and which files do not exist yet.
 
         Raises:
-            OSError: A path is that of a directory.
-            TailraceError: A path can never be followed, or two are of the same file.
+            OSError: A path is a directory.
+            TailraceError: A path can never be followed, or two paths are the same file.
         """
         _check(self._paths)
         self._changes.begin()
@@ -141,12 +141,12 @@ class Follow:
         return words
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
-        """Return the lines that have come."""
+        """Return the lines that have arrived."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
             if self._busy:
-                # There is more at hand; the loop runs all the same.
+                # More can be read at once; let the event loop run in between.
                 await asyncio.sleep(0)
             elif not await self._wait(deadline):
                 break
@@ -160,12 +160,12 @@ class Follow:
         return []
 
     def wake(self) -> None:
-        """Let `receive` return now."""
+        """Make `receive` return now."""
         self._woken = True
         self._changed.set()
 
     async def close(self) -> None:
-        """Let go of every file. A last line without newline is not complete, and stays unread."""
+        """Close every file. A last line without newline is incomplete, so it is not delivered."""
         for steps in self._steps.values():
             steps.close()
         for log in self._logs:
@@ -173,7 +173,7 @@ class Follow:
         self._changes.close()
 
     async def _wait(self, deadline: float) -> bool:
-        """Wait until a look is due, and tell whether it is so before the deadline."""
+        """Wait until a scan is due; return whether it is due before the deadline."""
         loop = asyncio.get_running_loop()
         self._changed.clear()
         if self._woken:
@@ -200,11 +200,11 @@ class Follow:
         return True
 
     def _look(self, now: float) -> list[Chunk]:
-        """Go on with this look, or begin the next one."""
+        """Continue the current scan, or begin the next one."""
         if not self._busy:
             self._changes.drain()
             if now >= self._poll_at:
-                # Also where a directory came to be, or is another one now.
+                # Again each time: a directory may have been created or replaced.
                 for log in self._logs:
                     log.watch()
             self._busy.extend(self._logs)

@@ -1,4 +1,4 @@
-"""Names with `*`, `?` and `[…]`, for where no shell has seen them."""
+"""File patterns with `*`, `?` and `[…]`, for names that no shell has expanded."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _SPECIAL = re.compile(r"[*?]|\[.+\]", re.DOTALL)
 
 
 def is_pattern(name: str) -> bool:
-    """Tell whether it has the form of a pattern, and is the name of nothing."""
+    """Return whether a name has the form of a pattern and no such file exists."""
     return _SPECIAL.search(name) is not None and not os.path.lexists(name)
 
 
 def matching(name: str) -> list[str]:
     """
-    Return the files that a pattern stands for, sorted; `**` stands for any folders.
+    Return the files that match a pattern, sorted; `**` matches any number of folders.
 
-    What is the name of something, or no pattern, stands for itself. As in a shell, what begins
-    with a dot is matched by what begins with one only.
+    A name that exists, or that is no pattern, is returned as it is. As in a shell, names that
+    begin with a dot are matched only by patterns that begin with one.
 
     Raises:
-        FileNotFoundError: It is a pattern, and no file is of it.
+        FileNotFoundError: No file matches the pattern.
 
     >>> matching("access.log")
     ['access.log']

@@ -1,4 +1,4 @@
-"""The lines in front of the place where a followed log is begun that say what its columns are."""
+"""The header lines before the place where a followed log starts, which name its columns."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Literal
 __all__ = ["Header", "header_before"]
 
 Header = Literal["fields", "first line"]
-"""What says which columns a file has: the last `#Fields:` line, or else its first line."""
+"""Which lines name the columns: the last `#Fields:` line, or else the first line."""
 
 _READ_BYTES = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = b"#fields:"
 
-# No line that names fields is longer.
+# The longest header line that is found.
 _LONGEST_HEADER = 64 * 1024
 
 
 def header_before(descriptor: int, end: int, header: Header) -> bytes:
-    """Return the lines in front of an offset, where a line ends, that say what the columns are."""
+    """Return the lines before an offset that name the columns; a line ends at the offset."""
     head = os.pread(descriptor, min(_READ_BYTES, end), 0)
     lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
     comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
@@ -32,10 +32,10 @@ def header_before(descriptor: int, end: int, header: Header) -> bytes:
 
 
 def _last_fields(descriptor: int, end: int) -> bytes:
-    """Return the last line in front of an offset that names fields; a header may come again."""
+    """Return the last `#Fields:` line before an offset; a header may be repeated."""
     step = _READ_BYTES
     for start in range(end - step, -step, -step):
-        # With what a line may have on both sides of the boundary.
+        # Overlap by the longest header, which may cross the boundary.
         data = os.pread(descriptor, min(step + _LONGEST_HEADER, end - max(start, 0)), max(start, 0))
         place = data.lower().rfind(b"\n" + _FIELDS)
         if place >= 0:

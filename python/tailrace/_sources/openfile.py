@@ -1,4 +1,4 @@
-"""An open file of a followed log, plain or in gzip, and how far it was read."""
+"""An open file of a followed log, uncompressed or gzip, and how far it was read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["READ_BYTES", "OpenFile"]
 
-# As much as one chunk has.
+# The size of a chunk.
 READ_BYTES = 1024 * 1024
 
 
@@ -26,23 +26,23 @@ class OpenFile:
     An open file, and how far it was read.
 
     Raises:
-        OSError: It cannot be opened, or is no file.
+        OSError: It cannot be opened, or is not a regular file.
     """
 
     def __init__(self, path: str, cutter: Cutter) -> None:
         self.path = path
         self.cutter = cutter
         self.watch: int | None = None
-        self.was_cut = False
-        # When it had been written last, as of the last look at its siblings while it was empty.
+        self.was_truncated_once = False
+        # Its modification time at the last scan of its siblings while it was empty.
         self.examined_ns = 0
-        # When it last had something, by the clock of who looks.
-        self.heard = 0.0
-        # Something that nobody writes to any more.
+        # When it last had new bytes, on the caller's clock.
+        self.active_at = 0.0
+        # Whether it is a copy, to which nobody writes any more.
         self.is_copy = False
-        # Its size when a compressed one was found unfinished.
+        # Its size when it was found to be incompletely compressed.
         self.unfinished: int | None = None
-        # Not blocking: what is no file any more may be a pipe without a writer.
+        # Non-blocking: the path may have become a pipe without a writer.
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(self.descriptor)
@@ -55,21 +55,21 @@ class OpenFile:
         self.gunzip = Unpacked.of_file(self.descriptor, GZIP) if packed else None
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
         os.close(self.descriptor)
 
     @property
     def content(self) -> Fingerprint:
-        """What was read of it."""
+        """The fingerprint of what was read."""
         return self.cutter.content
 
     def read(self) -> bytes:
         """
-        Return what follows, at most a chunk; ask again when the cutter was fed with it.
+        Return the next bytes, at most a chunk; feed them to the cutter before the next call.
 
         Raises:
-            EOFError: It is compressed, and cut short.
-            DamagedError: It is compressed, and damaged.
+            EOFError: The file is compressed and truncated.
+            DamagedError: The file is compressed and damaged.
         """
         if self.gunzip is not None:
             return self.gunzip.read(READ_BYTES)
@@ -77,24 +77,24 @@ class OpenFile:
         if size <= 0:
             return b""
         data = os.pread(self.descriptor, size, self.content.offset)
-        # Looked at after the read: what was read is of the same content then.
-        return data if self.content.ends_in(self.descriptor) else b""
+        # Compared after the read: if it still matches, the bytes are from the same content.
+        return data if self.content.end_matches(self.descriptor) else b""
 
     @property
     def size(self) -> int:
-        """How many bytes it has now, packed if it is so."""
+        """Its size in bytes, compressed if it is."""
         return os.fstat(self.descriptor).st_size
 
     def was_truncated(self) -> bool:
-        """Tell whether what was read no longer stands where it stood."""
+        """Return whether the bytes before the offset have changed or are missing."""
         if self.gunzip is not None:
             return False
-        return self.size < self.content.offset or not self.content.ends_in(self.descriptor)
+        return self.size < self.content.offset or not self.content.end_matches(self.descriptor)
 
     def skip_hole(self) -> None:
-        """Pass over the zeros that a writer leaves who went on where it was before truncation."""
+        """Skip the zeros of a writer that kept its old offset after the truncation."""
         try:
-            # Where a system cannot tell, there is no hole.
+            # A system without SEEK_DATA raises here.
             start = os.lseek(self.descriptor, 0, os.SEEK_DATA)
         except OSError:
             start = 0
@@ -107,12 +107,12 @@ class OpenFile:
             self.cutter.content = Fingerprint.of(self.descriptor, start)
 
     def first(self, size: int) -> bytes:
-        """Return so much of the beginning, or what there is."""
+        """Return the first `size` bytes, decompressed, or fewer if the file is shorter."""
         if self.gunzip is None:
             return os.pread(self.descriptor, size, 0)
         first = b""
         gunzip = Unpacked.of_file(self.descriptor, GZIP)
-        # One that is being written may end anywhere.
+        # A file that is being written may end anywhere.
         with suppress(EOFError):
             while len(first) < size and (data := gunzip.read(size - len(first))):
                 first += data
@@ -123,4 +123,4 @@ def _refuse_odd(mode: int, path: str) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "Is no file", path)
+        raise OSError(errno.EINVAL, "Not a regular file", path)

@@ -1,4 +1,4 @@
-"""Which files stand beside a log, and what their names say: which were rotated, in which order."""
+"""The files beside a log, and what their names show: which were rotated, and in which order."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["Ident", "Sibling", "changed_ns", "listed", "oldest_first", "places",
 Ident = tuple[int, int]
 """The device and the inode."""
 
-# What rotation adds to a name: a number, a date, a word for what is old. `access.log-ssl` is
-# another log, and `access.log.1.tmp` is not finished.
+# What rotation adds to a name: a number, a date, or a word such as "old". `access.log-ssl` is
+# another log, and `access.log.1.tmp` is not complete yet.
 _ROTATED = re.compile(r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.gz)?", re.ASCII)
 _UNFINISHED = re.compile(r".*[.\-_](?:tmp|temp|part|partial|swp|lock)", re.ASCII)
 _LONGEST_NUMBER = 4
 
-# The same before the extension, as `access.1.log`. `app-2.log` may be that of a second server.
+# The same before the extension, as in `access.1.log`. `app-2.log` may be a second server's log.
 _KEEPS_EXTENSION = re.compile(r"\.\d{1,4}|[.\-_]\d[\d.\-_T:]{6,}\d", re.ASCII)
 
-# How often the siblings are listed until two lists agree: a directory is not read at one instant.
+# The directory is listed until two lists agree, at most this often: a list is no atomic snapshot.
 MAX_LISTINGS = 20
 
 
 class Sibling(NamedTuple):
-    """A file beside the log whose name is the log's with something added."""
+    """A file beside the log whose name extends the log's name."""
 
     path: str
     suffix: str
@@ -41,18 +41,18 @@ class Sibling(NamedTuple):
 
     @property
     def is_rotated(self) -> bool:
-        """Whether it is named as rotation does."""
+        """Whether its name has the form that rotation gives."""
         return bool(_ROTATED.fullmatch(self.suffix) and not _UNFINISHED.fullmatch(self.suffix))
 
     @property
     def stamp(self) -> str:
-        """The number or the date in its name."""
+        """The number or date in its name."""
         found = _ROTATED.fullmatch(self.suffix)
         return (found and found["stamp"]) or ""
 
 
 def oldest_first(rotated: Iterable[Sibling]) -> list[Sibling]:
-    """Sort by number if all have one, the oldest highest, or else by time."""
+    """Sort by number, highest first, if all names have one, else by modification time."""
     ordered = sorted(rotated, key=lambda each: (each.modified_ns, each.suffix))
     # Dates have more digits.
     if all(each.stamp.isdigit() and len(each.stamp) <= _LONGEST_NUMBER for each in ordered):
@@ -61,7 +61,7 @@ def oldest_first(rotated: Iterable[Sibling]) -> list[Sibling]:
 
 
 def places(path: Path) -> set[tuple[str, str]]:
-    """Return the directories where siblings may be, and how their names begin."""
+    """Return the directories that may hold siblings, each with the prefix of their names."""
     found = {(str(path.parent), path.name)}
     if path.is_symlink():
         found.add(os.path.split(os.path.realpath(path)))
@@ -69,7 +69,7 @@ def places(path: Path) -> set[tuple[str, str]]:
 
 
 def changed_ns(places: Iterable[tuple[str, str]]) -> list[int]:
-    """Return when a name came or went last in each directory."""
+    """Return the modification time of each directory."""
     times = []
     for directory, _ in places:
         try:
@@ -80,7 +80,7 @@ def changed_ns(places: Iterable[tuple[str, str]]) -> list[int]:
 
 
 def listed(places: Iterable[tuple[str, str]]) -> list[Sibling]:
-    """Return the siblings in all of these places, twice the same; one may be in two of them."""
+    """Return the siblings in all places, once two lists agree; duplicates are removed."""
     last = None
     for _ in range(MAX_LISTINGS):
         found = [each for place in places for each in siblings(*place)]
@@ -92,7 +92,7 @@ def listed(places: Iterable[tuple[str, str]]) -> list[Sibling]:
 
 
 def siblings(directory: str, name: str) -> list[Sibling]:
-    """Return the siblings in a directory, as far as they can be seen."""
+    """Return the readable siblings in a directory."""
     found = []
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
@@ -107,7 +107,7 @@ def siblings(directory: str, name: str) -> list[Sibling]:
 
 
 def _suffix(entry: str, name: str) -> str:
-    """Return what rotation may have added to a name, or nothing."""
+    """Return what rotation may have added to a name, or an empty string."""
     if entry.startswith(name):
         return entry[len(name) :]
     stem, extension = os.path.splitext(name)  # noqa: PTH122 - names stay text

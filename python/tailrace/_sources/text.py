@@ -29,15 +29,15 @@ __all__ = [
     "unpacker",
 ]
 
-# Large enough that a crossing costs nothing, small enough to stay in a core's cache.
+# Large enough that the cost of a call into the core vanishes, small enough for a CPU cache.
 _CHUNK_BYTES = 1024 * 1024
 
-# What is held of all files together that are merged: a chunk of each. Below 64 KiB reading would
-# cost more than counting, so of more than 512 files more is held.
+# The memory for chunks of files that are merged, a chunk of each. Below 64 KiB a chunk, reading
+# would cost more than counting, so more than 512 files take more.
 _MERGED_BYTES = 32 * 1024 * 1024
 _LEAST_CHUNK_BYTES = 64 * 1024
 
-# How many lines of an iterable make a chunk.
+# The number of lines from an iterable in one chunk.
 _CHUNK_LINES = 10_000
 
 STDIN = "-"
@@ -46,20 +46,21 @@ STDIN = "-"
 
 class Cutter:
     """
-    Cuts a stream into chunks at its newlines, and knows how far it was fed.
+    Cut a stream into chunks at its newlines.
 
-    It holds at most one line, and of a line that is too long no more than shows that it is.
+    A cutter buffers at most one incomplete line, and of a line over the limit only enough to show
+    that it is too long.
     """
 
     def __init__(self, source: int = 0, path: str | None = None) -> None:
         self.content = Fingerprint()
         self._source = source
-        # Where a chunk has a position.
+        # The path in the chunks' positions; None for none.
         self._path = path
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Yield what the data completes."""
+        """Yield the chunks that the data completes."""
         self.content.add(data)
         end = data.rfind(b"\n") + 1
         start = 0
@@ -68,7 +69,7 @@ class Cutter:
             self._hold(data[:start])
             yield self._held(len(data) - start)
         if start < end:
-            # A part of what was read, so that nothing is copied.
+            # A span of the data as it was read, so that nothing is copied.
             yield self._chunk(data, (start, end), len(data) - end)
         if end < len(data):
             self._hold(data[end:])
@@ -80,7 +81,7 @@ class Cutter:
 
     def _hold(self, part: bytes) -> None:
         room = MAX_LINE_BYTES + 1 - len(self._rest)
-        # What is cut off may be the newline; the line is too long with it or without.
+        # The newline may be cut off; the line is too long either way.
         self._rest += part[: max(room, 0)]
 
     def _held(self, left: int) -> Chunk:
@@ -89,14 +90,14 @@ class Cutter:
         return self._chunk(line, (0, len(line)), left)
 
     def _chunk(self, data: bytes, span: tuple[int, int], left: int) -> Chunk:
-        """Return a chunk after which so many of the bytes are left that were fed."""
+        """Return a chunk that ends `left` bytes before the end of the bytes fed."""
         path, offset = self._path, self.content.offset - left
         position = None if path is None else self.content.position(path, offset)
         return Chunk(data, span, source=self._source, position=position)
 
 
 def size_of(path: str) -> int | None:
-    """Return how many bytes a file has; nothing for what is no file, such as a pipe."""
+    """Return the size of a file in bytes, or `None` if it is not a regular file."""
     try:
         status = os.fstat(0) if path == STDIN else os.stat(path)  # noqa: PTH116 - names stay text
     except OSError:
@@ -106,13 +107,13 @@ def size_of(path: str) -> int | None:
 
 def check_log(path: str) -> None:
     """
-    See whether a log can be read; `-` is standard input.
+    Check that a log can be read; `-` is standard input.
 
     Raises:
         OSError: It cannot be opened, or is a directory.
-        TailraceError: It is compressed, and a package for that is missing.
+        TailraceError: It is compressed, and the package to decompress it is not installed.
     """
-    # A named pipe is left alone: to open and close it would end its writer.
+    # A named pipe is not opened: opening and closing it would end its writer.
     if path == STDIN:
         os.fstat(0)
     elif stat.S_IFMT(os.stat(path).st_mode) in {stat.S_IFREG, stat.S_IFDIR}:  # noqa: PTH116 - names stay text
@@ -120,7 +121,7 @@ def check_log(path: str) -> None:
 
 
 def _open(path: str) -> int:
-    """Return a descriptor of a log; see `check_log`."""
+    """Open a log; see `check_log`."""
     if path == STDIN:
         return os.dup(0)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -145,7 +146,7 @@ def _read(descriptor: int, size: int) -> bytes:
         try:
             return os.read(descriptor, size)
         except BlockingIOError:
-            # Inherited so from another program; wait as it would have.
+            # A non-blocking descriptor inherited from another program: wait for data.
             import select  # noqa: PLC0415 - rarely needed
 
             waiting = select.poll()
@@ -155,32 +156,32 @@ def _read(descriptor: int, size: int) -> bytes:
 
 def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacker | None:
     """
-    Return what unpacks a stream that begins so; nothing where it is plain.
+    Return the decompressor for a stream with these first bytes; `None` if it is not compressed.
 
     Raises:
-        TailraceError: It is compressed, and a package for that is missing.
+        TailraceError: The package to decompress it is not installed.
     """
     found = packing(head)
     return None if found is None else Unpacker(found, name, piece_bytes)
 
 
 class File:
-    """A file, or standard input, that is read to its end; what is compressed is unpacked."""
+    """A file, or standard input, read to its end and decompressed if it is compressed."""
 
     count = 1
 
-    def __init__(self, path: str, *, of: int = 1) -> None:
+    def __init__(self, path: str, *, sharing: int = 1) -> None:
         self._path = path
         self._done = 0
-        # As one of so many that may be read at a time.
-        self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // of, _LEAST_CHUNK_BYTES))
+        # The number of files that are read at the same time.
+        self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // sharing, _LEAST_CHUNK_BYTES))
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return its chunks."""
         return [self._chunks()]
 
     def progress(self) -> tuple[int, int | None]:
-        """Return how many bytes were read, and the size unless it is a pipe."""
+        """Return the number of bytes read, and the size unless it is a pipe."""
         try:
             status = os.fstat(0) if self._path == STDIN else os.stat(self._path)  # noqa: PTH116 - names stay text
         except OSError:
@@ -190,7 +191,7 @@ class File:
     def _chunks(self) -> Generator[Chunk, None, None]:
         descriptor = _open_one_of_many(self._path)
         try:
-            # What a pipe gave, or standard input from wherever it stood, is not found again.
+            # A pipe, or standard input from an arbitrary offset, has no position to return to.
             is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
             cutter = Cutter(path=self._path if is_file else None)
             for data in self._data(descriptor):
@@ -200,9 +201,9 @@ class File:
             os.close(descriptor)
 
     def _data(self, descriptor: int) -> Iterator[bytes]:
-        """Yield what the file says, unpacked."""
+        """Yield the content of the file, decompressed."""
         head = b""
-        # A pipe may give less than it takes to see what it is.
+        # A pipe may return fewer bytes than it takes to detect a compression.
         while may_be(head) and (data := self._read(descriptor)):
             head += data
         unpacked = unpacker(head, self._path, self._piece_bytes)
@@ -224,13 +225,13 @@ class File:
 
 
 def _open_one_of_many(path: str) -> int:
-    """Open a file beside maybe very many others, as far as the system's hard limit allows."""
+    """Open a file; raise the limit on open files if needed, up to the system's hard limit."""
     try:
         return _open(path)
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-    import resource  # noqa: PLC0415 - for hundreds of files
+    import resource  # noqa: PLC0415 - needed only for hundreds of files
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     more = 2 * soft if hard == resource.RLIM_INFINITY else hard
@@ -239,7 +240,7 @@ def _open_one_of_many(path: str) -> int:
 
 
 class Memory:
-    """Lines that the program has already."""
+    """Lines in memory."""
 
     count = 1
 
@@ -247,11 +248,11 @@ class Memory:
         self._lines = lines
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
-        """Return the chunks, of many lines each."""
+        """Return the chunks, each with many lines."""
         return [self._chunks()]
 
     def progress(self) -> tuple[int, int | None]:
-        """Nothing is known of it."""
+        """Return zero bytes of an unknown total: the size of the lines is not known."""
         return 0, None
 
     def _chunks(self) -> Generator[Chunk, None, None]:
@@ -263,17 +264,17 @@ class Memory:
 
 def _line(line: str | bytes) -> bytes:
     if not isinstance(line, str | bytes):
-        raise TypeError(f"lines: each is text or bytes, not {line!r:.80}")
+        raise TypeError(f"lines: expected str or bytes, found {line!r:.80}")
     data = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
     if data.endswith(b"\n"):
         data = data[:-1]
     if b"\n" in data:
-        raise ValueError(f"a line has a newline within it: {line[:80]!r}")
+        raise ValueError(f"lines: expected one line each, found a newline in {line[:80]!r}")
     return data
 
 
 class LiveInput:
-    """A pipe, a socket or a terminal that is waited for; standard input by default."""
+    """A live pipe, socket or terminal; standard input by default."""
 
     count = 1
 
@@ -282,7 +283,7 @@ class LiveInput:
         self._name = "standard input" if path == STDIN else path
         self._descriptor = 0
         self._cutter = Cutter()
-        # What came of a beginning that does not tell yet whether it is compressed.
+        # The first bytes, while they do not show yet whether the stream is compressed.
         self._head: bytes | None = b""
         self._unpacker: Unpacker | None = None
         self._ended = False
@@ -292,7 +293,7 @@ class LiveInput:
 
     @staticmethod
     def is_waited_for(path: str = STDIN) -> bool:
-        """Tell whether this is a pipe, a socket or a terminal."""
+        """Return whether a path is a pipe, a socket or a terminal."""
         try:
             mode = (os.fstat(0) if path == STDIN else os.stat(path)).st_mode  # noqa: PTH116 - names stay text
         except OSError:
@@ -302,14 +303,14 @@ class LiveInput:
         return path == STDIN and os.isatty(0)
 
     async def open(self) -> str:
-        """Begin; a named pipe may have no writer yet."""
+        """Open the input; a named pipe may have no writer yet."""
         if self._path != STDIN:
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
             self._descriptor = os.open(self._path, flags)
         return f"reading {self._name}"
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
-        """Return the lines that have come."""
+        """Return the lines that have arrived."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
         if self._problem is not None:
@@ -320,8 +321,8 @@ class LiveInput:
         self._readable = readable = asyncio.Event()
         if self._woken:
             readable.set()
-        # Standard input stays blocking: it may be shared with a shell. It is read when it has
-        # something, and then returns at once.
+        # Standard input stays blocking, because it may be shared with a shell. It is read only
+        # when data is available, and then returns at once.
         loop.add_reader(self._descriptor, readable.set)
         try:
             async with asyncio.timeout(timeout_s):
@@ -340,7 +341,7 @@ class LiveInput:
             if self._ended and self._unpacker is not None:
                 self._unpacker.finish()
         except TailraceError as error:
-            # What came before it counts, but for the line that it cut.
+            # The lines before the damage count, except the incomplete last one.
             self._problem = error
             self._ended = True
         if self._ended and self._problem is None:
@@ -348,7 +349,7 @@ class LiveInput:
         return chunks
 
     def _at_hand(self) -> bytes:
-        """Read what there is at once, so that a full pipe costs one round and not sixteen."""
+        """Read all available data at once, so that a full pipe costs one round, not sixteen."""
         import select  # noqa: PLC0415 - asyncio has loaded it
 
         pieces = []
@@ -375,13 +376,13 @@ class LiveInput:
         return self._unpacker.feed(data) if self._unpacker is not None else iter([data])
 
     def wake(self) -> None:
-        """Let `receive` return now."""
+        """Make `receive` return now."""
         self._woken = True
         if self._readable is not None:
             self._readable.set()
 
     async def close(self) -> None:
-        """Let go of what was opened."""
+        """Close the input."""
         if self._descriptor:
             os.close(self._descriptor)
             self._descriptor = 0

@@ -1,9 +1,9 @@
 """
-Compressed text unpacked piece by piece: from a file that may still be written, or as it comes.
+Decompress text piece by piece, from a file that may still be written or from a stream.
 
-gzip, bzip2, xz and zstd are told by how they begin, whatever a file is called. Each may consist of
-several members (streams, frames) behind one another. However much a piece unpacks to, no more of
-it is held than was asked for, beside the window that the compression itself needs.
+gzip, bzip2, xz and zstd are detected by their first bytes, whatever a file's name is. Each may
+consist of several concatenated members (streams, frames). However much a piece decompresses to,
+only the requested size is held, plus the window that the compression itself needs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class _Member(Protocol):
-        """What unpacks one member, as `bz2`, `lzma` and `compression.zstd` have it."""
+        """The decompressor of one member, as in `bz2`, `lzma` and `compression.zstd`."""
 
         @property
         def eof(self) -> bool: ...
@@ -45,33 +45,33 @@ __all__ = [
 
 _READ_BYTES = 256 * 1024
 
-# zlib: the largest window, in gzip's wrapping.
+# zlib's `wbits`: the largest window, with a gzip header.
 _GZIP = 31
 
-# What `xz -9` needs is 65 MiB. A header may ask for gigabytes.
+# `xz -9` needs 65 MiB. A header may request gigabytes.
 _XZ_BYTES = 256 * 1024 * 1024
 
 
 class DamagedError(Exception):
-    """What is no whole compressed text, in the words of who unpacks it."""
+    """Invalid compressed data; the message is the decompressor's."""
 
 
 class Packing(NamedTuple):
-    """A way of compressing."""
+    """A compression format."""
 
     name: str
-    """Also that of the program that tests it."""
+    """Its name, which is also that of the program that tests such files."""
     magics: tuple[bytes, ...]
-    """How it begins, each of its forms."""
+    """The first bytes of its files, in each variant."""
     member: Callable[[], tuple[Callable[[], _Member], type[Exception]]]
-    """Loads what unpacks it, and what that raises where it is damaged."""
+    """Loads the decompressor, and the error that it raises for damaged data."""
 
 
 class _GzipMember:
-    """A member of gzip, in the manner of the others."""
+    """A gzip member with the interface of the other decompressors."""
 
     def __init__(self) -> None:
-        import zlib  # noqa: PLC0415 - only for what is compressed
+        import zlib  # noqa: PLC0415 - only for compressed input
 
         self._member = zlib.decompressobj(_GZIP)
         self.needs_input = True
@@ -86,13 +86,13 @@ class _GzipMember:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         text = self._member.decompress(self._member.unconsumed_tail + data, max_length)
-        # Where it gave all that was asked for, some may be left within.
+        # If it returned the full length, more may be buffered in it.
         self.needs_input = len(text) < max_length and not self._member.unconsumed_tail
         return text
 
 
 def _gzip() -> tuple[Callable[[], _Member], type[Exception]]:
-    import zlib  # noqa: PLC0415 - only for what is compressed
+    import zlib  # noqa: PLC0415 - only for compressed input
 
     return _GzipMember, zlib.error
 
@@ -118,15 +118,15 @@ def _zstd() -> tuple[Callable[[], _Member], type[Exception]]:
     return zstd.ZstdDecompressor, zstd.ZstdError
 
 
-# A log line may begin with BZh and a digit. What follows in a file of bzip2 is pi, of which the
-# first digits begin a block, or the root of pi, which ends an empty one.
+# A log line may begin with BZh and a digit, so six more bytes are compared. In a bzip2 file these
+# are the first digits of pi, which begin a block, or of its square root, which end an empty file.
 _BZIP2 = tuple(
     b"BZh%d%b" % (level, block)
     for level in range(1, 10)
     for block in (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
 )
 
-# A frame, or one that is skipped, with which what several threads packed begins.
+# A frame, or a skippable frame, which is the first one when several threads compressed the file.
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + low, 0x2A, 0x4D, 0x18]) for low in range(16)))
 
 GZIP = Packing("gzip", (b"\x1f\x8b\x08",), _gzip)
@@ -139,25 +139,25 @@ _PACKINGS = (
 )
 
 LONGEST_MAGIC = max(len(magic) for each in _PACKINGS for magic in each.magics)
-"""So many bytes tell for certain."""
+"""The number of first bytes that are always enough to detect the compression."""
 
 
 def packing(head: bytes) -> Packing | None:
-    """Tell how a text is compressed that begins so."""
+    """Return the compression that the first bytes of a text show, or `None`."""
     return next((each for each in _PACKINGS if head.startswith(each.magics)), None)
 
 
 def may_be(head: bytes) -> bool:
-    """Tell whether a text that begins so, but is not all there yet, could be compressed."""
+    """Return whether a text, of which these bytes have arrived, may turn out to be compressed."""
     return any(magic.startswith(head) for each in _PACKINGS for magic in each.magics)
 
 
 def check(head: bytes, name: str) -> None:
     """
-    See that what begins so can be unpacked, or is not compressed.
+    Check that a text with these first bytes can be decompressed, or is not compressed.
 
     Raises:
-        TailraceError: A package for it is missing.
+        TailraceError: The package to decompress it is not installed.
     """
     found = packing(head)
     if found is not None:
@@ -168,35 +168,39 @@ def _load(found: Packing, name: str) -> tuple[Callable[[], _Member], type[Except
     try:
         return found.member()
     except ImportError:
-        mend = "pip install 'tailrace[zst]'" if found.name == "zstd" else "a Python that has it"
+        hint = (
+            "pip install 'tailrace[zst]'"
+            if found.name == "zstd"
+            else "use a Python that was built with it"
+        )
         raise TailraceError(
-            f"{name}: is compressed by {found.name}, for which a package is missing: {mend}"
+            f"{name}: cannot decompress {found.name}: the module is not installed; {hint}"
         ) from None
 
 
 class Unpacked:
     """
-    The text in one or several members; holds one piece of them.
+    The decompressed text of one or several members; buffers one piece of compressed data.
 
     Args:
-        refill: Returns the next piece, nothing where there is none at the moment.
-        found: How it is compressed.
-        name: What it is, for messages.
+        refill: Returns the next piece of compressed data, empty if none is available now.
+        found: The compression.
+        name: The name of the input, for messages.
 
     Raises:
-        TailraceError: A package for it is missing.
+        TailraceError: The package to decompress it is not installed.
     """
 
     def __init__(self, refill: Callable[[], bytes], found: Packing, name: str = "") -> None:
         self._refill = refill
         self._open, self._error = _load(found, name)
-        self._packed = b""
+        self._input = b""
         self._member: _Member | None = None
         self._members = 0
 
     @classmethod
     def of_file(cls, descriptor: int, found: Packing) -> Unpacked:
-        """Unpack an open file from its beginning, wherever it stands."""
+        """Decompress an open file from its beginning, whatever its file offset is."""
         position = 0
 
         def refill() -> bytes:
@@ -209,47 +213,47 @@ class Unpacked:
 
     def read(self, size: int) -> bytes:
         """
-        Return at most *size* bytes, none at the end.
+        Return at most *size* bytes, empty at the end.
 
         Raises:
-            EOFError: It ends before its last member does; ask again when there is more.
-            DamagedError: It is damaged.
+            EOFError: The input ends inside a member; call again when there is more.
+            DamagedError: The input is damaged.
         """
         while True:
             if self._member is None:
                 if self._members:
-                    # What stands between members, or after the last one, may be padded.
-                    self._packed = self._packed.lstrip(b"\0")
-                if not self._packed:
-                    self._packed = self._refill()
-                    if self._packed:
+                    # Members may be padded with zeros.
+                    self._input = self._input.lstrip(b"\0")
+                if not self._input:
+                    self._input = self._refill()
+                    if self._input:
                         continue
                     if self._members:
                         return b""
                     raise EOFError
                 self._member = self._open()
-            elif self._member.needs_input and not self._packed:
-                self._packed = self._refill()
-                if not self._packed:
+            elif self._member.needs_input and not self._input:
+                self._input = self._refill()
+                if not self._input:
                     raise EOFError
             if data := self._unpack(self._member, size):
                 return data
 
     def _unpack(self, member: _Member, size: int) -> bytes:
-        packed, self._packed = self._packed, b""
+        compressed, self._input = self._input, b""
         try:
-            data = member.decompress(packed, size)
+            data = member.decompress(compressed, size)
         except self._error as error:
             raise DamagedError(str(error)) from error
         if member.eof:
-            self._packed = member.unused_data
+            self._input = member.unused_data
             self._member = None
             self._members += 1
         return data
 
 
 class Unpacker:
-    """Unpacks what it is fed, in pieces of a size; its errors name where that is from."""
+    """A decompressor that is fed a stream; its errors name the input."""
 
     def __init__(self, found: Packing, name: str, piece_bytes: int) -> None:
         self._name = name
@@ -264,24 +268,26 @@ class Unpacker:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        Yield what the data holds, in pieces.
+        Yield the decompressed data, in pieces.
 
         Raises:
-            TailraceError: It is damaged.
+            TailraceError: The data is damaged.
         """
         self._fed = data
         try:
             while text := self._unpacked.read(self._piece_bytes):
                 yield text
         except EOFError:
-            # There is more to come.
+            # More data will follow.
             return
         except DamagedError as error:
-            raise TailraceError(f"{self._name}: is damaged ({error}); see {self._test}") from error
+            raise TailraceError(
+                f"{self._name}: damaged compressed data ({error}); check it with {self._test}"
+            ) from error
 
     def finish(self) -> None:
         """
-        See that the last member is whole.
+        Check that the last member is complete.
 
         Raises:
             TailraceError: It is not.
@@ -290,5 +296,5 @@ class Unpacker:
             self._unpacked.read(1)
         except EOFError:
             raise TailraceError(
-                f"{self._name}: ends too early, it was cut off; see {self._test}"
+                f"{self._name}: truncated compressed data; check it with {self._test}"
             ) from None

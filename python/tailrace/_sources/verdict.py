@@ -1,7 +1,7 @@
 """
-What the siblings of a followed log are, by what is known of the contents that the log has had.
+Classify the siblings of a followed log by the contents that the log has had.
 
-A file that was renamed, copied or compressed is told by its content; see `rotation`.
+A file that was renamed, copied or compressed is recognized by its content; see `rotation`.
 """
 
 from __future__ import annotations
@@ -28,100 +28,100 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
     Steps: TypeAlias = Generator[list[Chunk], None, _T]
 
-__all__ = ["Known", "Search", "Truncated"]
+__all__ = ["LogHistory", "SiblingScan", "Truncation"]
 
 _log = logging.getLogger(__name__)
 
-# How much of a compressed file that may be a copy of one that is read now is compared each time.
+# The number of decompressed bytes compared when a compressed file may be a copy of an open one.
 _FIRST_BYTES = 64 * 1024
 
-# How many contents are remembered, newest first: 256 that stood there at the start, and as many
-# that were read. Each of these is below 8 KiB as long as it is of less than a GiB.
+# The number of contents remembered, newest first: 256 found at the start, and as many that were
+# read. A fingerprint takes less than 8 KiB for a content of less than 1 GiB.
 _MAX_REMEMBERED = 256
 
-# What zstd, bzip2 and xz begin with.
+# The first bytes of zstd, bzip2 and xz files.
 _OTHER_COMPRESSION = (b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
 
-# What a sibling is: the rest of what was truncated, or what will be when it is finished; never
-# seen before; read already or of no concern, the same as long as it stays as it is; or to be told
-# later.
+# rest: holds the unread rest of a truncated content. unfinished: will hold it once it is complete.
+# missed: never seen before. known: already read, or irrelevant. part: the same, as long as the
+# file does not change. pending: cannot be classified yet.
 Verdict = Literal["rest", "unfinished", "missed", "known", "part", "pending"]
 
 
-class Truncated:
-    """What was being read when it was truncated: its rest stands elsewhere, if anywhere."""
+class Truncation:
+    """A content that was truncated while it was read; its unread rest may be in a copy."""
 
-    def __init__(self, cutter: Cutter, *, said: bool = False) -> None:
+    def __init__(self, cutter: Cutter, *, reported: bool = False) -> None:
         self.cutter = cutter
-        # Whether its last line was delivered as it is, and no copy is looked for any more.
-        self.said = said
-        # Whether there is a copy that has less than was read.
+        # Whether the truncation was reported: the last line was delivered, the search has ended.
+        self.reported = reported
+        # Whether there is a copy that is shorter than what was read.
         self.copied = False
 
 
 class KnownFile(NamedTuple):
-    """A sibling that needs no look, as long as it is still the same."""
+    """A sibling that is skipped as long as it does not change."""
 
     size: int
     modified_ns: int
     head: bytes = b""
     content: Fingerprint | None = None
-    """How far it was read here."""
+    """How far it was read."""
 
 
-class Known:
-    """The contents and the files that one followed name has met."""
+class LogHistory:
+    """The contents and files that one followed name has had."""
 
     def __init__(self, path: str, source: int) -> None:
         self._path = path
         self._source = source
         self.contents: deque[Fingerprint] = deque(maxlen=2 * _MAX_REMEMBERED)
-        self.truncated: deque[Truncated] = deque(maxlen=8)
+        self.truncated: deque[Truncation] = deque(maxlen=8)
         self.files: dict[Ident, KnownFile] = {}
-        # When the file under the name had been written last, as of the last look at which it was
-        # under it; what was missed came to be after that. Not as of now: it may have been
-        # truncated, or renamed and written to, since.
+        # The modification time of the file under the name when it was last seen there; a missed
+        # file is newer. Not its current time: it may have been truncated, or renamed and written
+        # to, since.
         self.modified_ns = 0
 
     def cutter(self) -> Cutter:
-        """Return what cuts a content from its beginning, or from where a line begins."""
+        """Return a cutter for a content, from its beginning or the beginning of a line."""
         return Cutter(self._source, self._path)
 
     def open(self, path: str) -> OpenFile:
-        """Open a file that may be one of the log's."""
+        """Open a file that may belong to the log."""
         return OpenFile(path, self.cutter())
 
     def remember(self, content: Fingerprint) -> None:
-        """Know copies of a content that was read."""
+        """Recognize copies of a content that was read."""
         if content.offset:
             self.contents.append(content)
 
     def know(self, file: OpenFile, content: Fingerprint | None = None) -> None:
-        """Leave a file alone as long as it stays as it is."""
+        """Skip a file as long as it does not change."""
         status = os.fstat(file.descriptor)
         head = os.pread(file.descriptor, HEAD_BYTES, 0)
         self.files[file.ident] = KnownFile(status.st_size, status.st_mtime_ns, head, content)
 
     def leave(self, sibling: Sibling) -> None:
-        """Leave a file alone of which nothing was read; its inode may not be its for long."""
+        """Skip a file that was not read; its inode may soon belong to another file."""
         self.files[sibling.ident] = KnownFile(sibling.size, sibling.modified_ns)
 
     def note(self, siblings: Iterable[Sibling], holds: Callable[[Ident], bool]) -> None:
-        """Take siblings as known: they were there before."""
+        """Mark siblings as known, because they existed before the start."""
         rotated = [each for each in siblings if each.is_rotated]
         rotated.sort(key=lambda each: each.modified_ns)
         for each in rotated[-_MAX_REMEMBERED:]:
             with suppress(OSError), closing(self.open(each.path)) as file:
                 if not holds(file.ident):
                     self.know(file)
-                    # Of compressed ones nothing is compressed again.
+                    # A compressed file is not compressed again.
                     if file.gunzip is None:
                         self.remember(Fingerprint.of(file.descriptor, file.size, sampled=False))
         for each in rotated[:-_MAX_REMEMBERED]:
             self.leave(each)
 
     def has(self, sibling: Sibling) -> bool:
-        """Tell whether a sibling is known, also where it has grown."""
+        """Return whether a sibling is known, even if it has grown."""
         known = self.files.get(sibling.ident)
         if known is None:
             return False
@@ -135,58 +135,58 @@ class Known:
                 if (
                     content is None
                     or sibling.size <= content.offset
-                    or content.found_in(file.descriptor) != "all"
+                    or content.match_in(file.descriptor) != "all"
                 ):
                     self.know(file, content)
                     return True
-                # Written to after it was let go, or another one that begins so: what follows is
-                # new either way.
+                # Either it was written to after it was closed, or it is another file with the same
+                # beginning: what follows is new in both cases.
                 file.cutter.content = content
-                self.truncated.append(Truncated(file.cutter, said=True))
+                self.truncated.append(Truncation(file.cutter, reported=True))
             del self.files[sibling.ident]
         return False
 
 
-class Search:
-    """What one look at the siblings that are not known has found so far."""
+class SiblingScan:
+    """One scan of the unknown siblings, and what it has found so far."""
 
     def __init__(
         self,
-        known: Known,
+        history: LogHistory,
         is_open: Callable[[Ident], bool],
         newest: Sequence[OpenFile],
         held: Sequence[OpenFile],
     ) -> None:
-        self._known = known
+        self._history = history
         self._is_open = is_open
-        # What is under the name, and what was last; what no longer is.
+        # The newest files are the one under the name and its predecessor; the older ones are held.
         self._newest = newest
         self._held = held
         self._looked_at = {file.ident for file in newest}
         self._missed: dict[Sibling, OpenFile] = {}
         self.rests: list[OpenFile] = []
-        """The rests of what was truncated."""
+        """The files with the unread rest of a truncated content."""
         self.unfinished: set[tuple[Ident, int]] = set()
-        """Those that are still being compressed, each with its size."""
+        """The files that are still being compressed, each with its size."""
         self.pending = False
-        """Whether there are some of which it cannot be said yet what they are."""
+        """Whether there are siblings that cannot be classified yet."""
 
     def missed(self) -> list[OpenFile]:
         """Return the files that were missed, oldest first."""
         return [self._missed[sibling] for sibling in oldest_first(self._missed)]
 
     def forget_missed(self) -> None:
-        """Close the files that were missed, to be looked at again."""
+        """Close the missed files, to be examined again."""
         for file in self._missed.values():
             self._looked_at.discard(file.ident)
             file.close()
         self._missed.clear()
 
     def run(self, places: Iterable[tuple[str, str]]) -> Steps[None]:
-        """Look at the siblings in these places."""
+        """Examine the siblings in these places."""
         try:
             for _ in range(MAX_LISTINGS):
-                # What was renamed meanwhile has another number: their order would be lost.
+                # Files renamed meanwhile have other numbers, so their order would be wrong.
                 self.forget_missed()
                 if (yield from self._look_through(listed(places))):
                     break
@@ -197,123 +197,123 @@ class Search:
             raise
 
     def _look_through(self, siblings: list[Sibling]) -> Steps[bool]:
-        """Look at siblings as they were listed, and tell whether all were still there."""
-        known = self._known
-        for ident in known.files.keys() - {each.ident for each in siblings}:
-            del known.files[ident]
+        """Examine listed siblings, and return whether all of them still exist."""
+        history = self._history
+        for ident in history.files.keys() - {each.ident for each in siblings}:
+            del history.files[ident]
         complete = True
-        # Plain ones first: a compressed one may be a copy of one of them.
+        # Uncompressed files first: a compressed one may be a copy of one of them.
         for sibling in sorted(siblings, key=lambda each: each.suffix.endswith(".gz")):
             ident = sibling.ident
-            if ident in self._looked_at or self._is_open(ident) or known.has(sibling):
+            if ident in self._looked_at or self._is_open(ident) or history.has(sibling):
                 continue
             if not sibling.size:
-                # A copy that is begun, or one that was rotated before anything was in it.
+                # A copy that has just begun, or a log that was rotated while it was empty.
                 self.pending |= sibling.is_rotated
                 continue
             try:
-                file = known.open(sibling.path)
+                file = history.open(sibling.path)
             except FileNotFoundError:
                 complete = False
             except OSError as error:
                 _log.warning("%s: %s; lines in it may be missed", sibling.path, error.strerror)
-                known.leave(sibling)
+                history.leave(sibling)
             else:
                 if file.ident == ident:
                     self._looked_at.add(ident)
-                    yield from self._sort_in(file, sibling)
+                    yield from self._add(file, sibling)
                 else:
                     file.close()
                     complete = False
         return complete
 
-    def _sort_in(self, file: OpenFile, sibling: Sibling) -> Steps[None]:
-        """Keep a sibling that is to be read, and close any other."""
+    def _add(self, file: OpenFile, sibling: Sibling) -> Steps[None]:
+        """Classify a sibling; keep it open if it is to be read, else close it."""
         live = [*self._newest, *self._held, *self.rests, *self._missed.values()]
         verdict: Verdict = "pending"
         try:
-            verdict = yield from _judge(file, sibling, self._known, live, self._held)
+            verdict = yield from _classify(file, sibling, self._history, live, self._held)
             match verdict:
                 case "rest":
                     self.rests.append(file)
                 case "missed":
                     self._missed[sibling] = file
                 case "known":
-                    self._known.know(file)
+                    self._history.know(file)
                 case "part":
-                    self._known.leave(sibling)
+                    self._history.leave(sibling)
                 case "unfinished":
                     self.unfinished.add((sibling.ident, sibling.size))
                 case "pending":
                     self.pending |= sibling.is_rotated
         except DamagedError as error:
-            _log.warning("%s: is damaged: %s; it is left alone", file.path, error)
-            self._known.know(file)
+            _log.warning("%s: damaged file: %s; it is skipped", file.path, error)
+            self._history.know(file)
         finally:
             if verdict not in {"rest", "missed"}:
                 file.close()
 
 
-def _judge(
+def _classify(
     file: OpenFile,
     sibling: Sibling,
-    known: Known,
+    history: LogHistory,
     live: Iterable[OpenFile],
     held: Sequence[OpenFile],
 ) -> Steps[Verdict]:
     """
-    Say what a sibling is beside the files that are read now, or will be; a rest stands at it then.
+    Classify a sibling, given the files that are read now or will be; position a rest at its start.
 
     Raises:
-        DamagedError: It is compressed, and damaged.
+        DamagedError: The sibling is compressed and damaged.
     """
     head = file.first(HEAD_BYTES)
     if not head:
         return "pending"
-    of_truncated = yield from _of_truncated(file, head, known.truncated)
-    if of_truncated is not None and of_truncated != "part":
-        return of_truncated
+    truncated_verdict = yield from _match_truncation(file, head, history.truncated)
+    if truncated_verdict is not None and truncated_verdict != "part":
+        return truncated_verdict
     for other in live:
-        if _copies(file, head, other):
-            # One of the current file is needed when that is truncated, and whether a compressed
-            # one is the same to its end is seen when that is at its.
+        if _is_copy_of(file, head, other):
+            # A copy of the current file is needed if that is truncated. A compressed copy can be
+            # compared to its end only when the original is complete.
             plain = file.gunzip is None and other.gunzip is None
             return "part" if plain and other in held else "pending"
-    verdict = of_truncated or (yield from _of_known(file, head, sibling, known))
+    verdict = truncated_verdict or (yield from _match_history(file, head, sibling, history))
     return verdict or ("missed" if sibling.is_rotated else "pending")
 
 
-def _of_truncated(
-    file: OpenFile, head: bytes, truncated: deque[Truncated]
+def _match_truncation(
+    file: OpenFile, head: bytes, truncated: deque[Truncation]
 ) -> Steps[Literal["rest", "unfinished", "part"] | None]:
     part: Literal["part"] | None = None
-    for cut in [each for each in truncated if _alike(head, each.cutter.content.head)]:
+    for truncation in [each for each in truncated if _same_start(head, each.cutter.content.head)]:
         try:
-            found, gunzip = yield from _compare(file, cut.cutter.content)
+            found, gunzip = yield from _compare(file, truncation.cutter.content)
         except EOFError:
             return "unfinished"
         if found == "all":
             file.gunzip = gunzip
-            file.cutter = cut.cutter
+            file.cutter = truncation.cutter
             file.is_copy = True
-            truncated.remove(cut)
+            truncated.remove(truncation)
             return "rest"
         if found == "part":
-            # Another copy may have more, and this one be of a later cut.
-            cut.copied = True
+            # Another copy may be longer, and this one may belong to a later truncation.
+            truncation.copied = True
             part = found
     return part
 
 
-def _of_known(
-    file: OpenFile, head: bytes, sibling: Sibling, known: Known
+def _match_history(
+    file: OpenFile, head: bytes, sibling: Sibling, history: LogHistory
 ) -> Steps[Literal["known", "part"] | None]:
-    # Of another compression nothing can be told.
-    if sibling.modified_ns < known.modified_ns or head.startswith(_OTHER_COMPRESSION):
+    # Other compressions are not decompressed, so they cannot be compared.
+    if sibling.modified_ns < history.modified_ns or head.startswith(_OTHER_COMPRESSION):
         return "known"
-    for content in [each for each in reversed(known.contents) if _alike(head, each.head)]:
+    for content in [each for each in reversed(history.contents) if _same_start(head, each.head)]:
         try:
-            if _seems_to_be(file, content):
+            if _same_gzip(file, content):
                 return "known"
             found, gunzip = yield from _compare(file, content)
             if found == "part":
@@ -321,7 +321,7 @@ def _of_known(
             if found == "all" and not (gunzip.read(1) if gunzip else file.size > content.offset):
                 return "known"
         except EOFError:
-            # Being written; most likely no other content begins as this one does.
+            # Still being written; it is unlikely that another content has the same beginning.
             return "part"
     return None
 
@@ -330,16 +330,16 @@ def _compare(
     file: OpenFile, content: Fingerprint
 ) -> Steps[tuple[Literal["all", "part"] | None, Unpacked | None]]:
     """
-    Tell whether a file has all of a content, or a part and no more.
+    Compare a file with a content: it may have all of it, only a first part, or none.
 
     Returns:
-        What it has, and what unpacks the rest if it has all.
+        "all", "part" or None, and for "all" the decompressor at the end of the content.
 
     Raises:
-        EOFError: It is compressed, and unfinished.
+        EOFError: The file is compressed and incomplete.
     """
     if file.gunzip is None:
-        return content.found_in(file.descriptor), None
+        return content.match_in(file.descriptor), None
     gunzip = Unpacked.of_file(file.descriptor, GZIP)
     passed = Fingerprint()
     while missing := content.offset - passed.offset:
@@ -347,33 +347,33 @@ def _compare(
         if not data:
             return "part" if content.begins_with(passed) else None, None
         passed.add(data)
-        if not content.agrees(passed):
+        if not content.may_begin_with(passed):
             return None, None
         yield []
     return "all" if passed.before == content.before else None, gunzip
 
 
-def _alike(head: bytes, other: bytes) -> bool:
+def _same_start(head: bytes, other: bytes) -> bool:
     size = min(len(head), len(other))
     return head[:size] == other[:size]
 
 
-def _seems_to_be(file: OpenFile, content: Fingerprint) -> bool:
-    """Tell whether a large compressed file is as long as a content, without unpacking all of it."""
+def _same_gzip(file: OpenFile, content: Fingerprint) -> bool:
+    """Return whether a large gzip file matches a content, from its size and first bytes."""
     if file.gunzip is None or content.offset <= READ_BYTES:
         return False
-    # What the last member says of its size.
+    # The size field at the end of the last gzip member.
     size = os.pread(file.descriptor, 4, max(file.size - 4, 0))
     if int.from_bytes(size, "little") != content.offset % 2**32:
         return False
     passed = Fingerprint()
     passed.add(Unpacked.of_file(file.descriptor, GZIP).read(READ_BYTES))
-    return content.agrees(passed)
+    return content.may_begin_with(passed)
 
 
-def _copies(file: OpenFile, head: bytes, other: OpenFile) -> bool:
-    """Tell whether a file is, so far, a copy of what another one has."""
-    # What it is a copy of has at least as much.
+def _is_copy_of(file: OpenFile, head: bytes, other: OpenFile) -> bool:
+    """Return whether a file is, so far, a copy of another one."""
+    # The original is at least as long.
     if not other.first(HEAD_BYTES).startswith(head):
         return False
     if file.gunzip is not None or other.gunzip is not None:
