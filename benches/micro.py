@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from machine import machine
 from recording import RECORD, record, stem
 
 _SUITE = Path(__file__).parent / "micro"
@@ -32,7 +33,7 @@ def main() -> int:
         return subprocess.call([*command, "--benchmark-disable"])
     if arguments.compare:
         last = _last()
-        print(f"beside {last.relative_to(RECORD)}", flush=True)
+        _print_differences(last)
         return subprocess.call([*command, f"--benchmark-compare={last}"])
     if arguments.record:
         keep = f"--benchmark-save={stem('micro')}"
@@ -46,6 +47,17 @@ def _last() -> Path:
     if not runs:
         sys.exit("benches: no recorded run to compare with; make bench-micro RECORD=1 records one")
     return runs[max(runs)]
+
+
+def _print_differences(run: Path) -> None:
+    """Print which run it is, and how the machine and the versions differ from those here."""
+    recorded = json.loads(run.read_text())
+    print(f"compared with {run.relative_to(RECORD)}, commit {recorded['commit_info']['id'][:8]}")
+    there, here = recorded["machine_info"], machine()
+    for fact in here:
+        if there.get(fact) != here[fact]:
+            print(f"{fact}: {there.get(fact)} there, {here[fact]} here")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

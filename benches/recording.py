@@ -52,7 +52,7 @@ def record(name: str, command: Sequence[str], shown: str | None = None) -> int:
         f"load average (1, 5, 15 min): {before} before, {_load()} after",
         f"Python: {facts['python']}",
         f"packages: {packages}",
-        *(f"rustc: {line}" for line in facts["rustc"]),
+        f"rustc -vV: {'; '.join(facts['rustc'])}",
         f"commit: {revision()}",
         f"command: {shown or shlex.join(command)}",
         f"exit code: {code}",
