@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from places import ROOT
@@ -18,7 +19,7 @@ def test_every_step_that_is_timed_gives_the_right_answer():
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
-def test_a_recorded_run_names_no_host_and_no_folder_of_its_machine(path):
+def test_a_recorded_run_names_no_host_and_no_folder_of_its_machine(path: Path):
     text = path.read_text()
 
     assert not re.search(r"/(home|root|tmp|work|Users|var)/", text)
