@@ -113,3 +113,11 @@ def test_a_job_gets_no_rights_but_those_it_names(path: Path):
     for job in found["jobs"].values():
         assert "permissions" in job
         assert "timeout-minutes" in job
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_file_that_a_workflow_names_exists(path: Path):
+    named = re.findall(r"\b(?:tests|benches|rust)/[\w./]+", path.read_text())
+    files = [name for name in named if "/found/" not in name and name != "rust/"]
+
+    assert [name for name in files if not (ROOT / name.rstrip(".")).exists()] == []
