@@ -1,54 +1,59 @@
-//! About how many different values there are, in bounded memory: `HyperLogLog`.
+//! Approximate count of distinct values in bounded memory: `HyperLogLog`.
 //!
 //! Flajolet, Fusy, Gandouet and Meunier, "`HyperLogLog`: the analysis of a near-optimal cardinality
-//! estimation algorithm", 2007. Each value is hashed; some bits of the hash choose a register, and
-//! the register keeps the highest rank, which is the place of the first 1 in the others. A maximum
-//! has no inverse, so a window keeps for each register what can still become it: the ranks of panes
-//! after which no higher one came, with the number of the pane (Chabchoub and Hébrail, "Sliding
-//! `HyperLogLog`", 2010). It says what a sketch of its values alone would say, to the bit. Ranks
-//! become a number as in Ertl, "New cardinality estimation algorithms for `HyperLogLog` sketches",
-//! 2017, algorithm 6, which holds from none to 2^64 and has no threshold.
+//! estimation algorithm", 2007. Each value is hashed. Some bits of the hash select a register,
+//! which keeps the highest rank: the position of the first 1 in the remaining bits. A maximum has
+//! no inverse. So a window keeps, for each register, the ranks that can still become the maximum:
+//! those of panes after which no higher rank came, each with the number of its pane (Chabchoub and
+//! Hébrail, "Sliding `HyperLogLog`", 2010). The result is bit for bit that of a sketch of the
+//! window's values alone. The estimate is computed as in Ertl, "New cardinality estimation
+//! algorithms for `HyperLogLog` sketches", 2017, algorithm 6, which holds from 0 to 2^64 without a
+//! threshold.
 
 use super::datum::Datum;
 use super::{Cell, Input, Scope};
 use crate::windows::varint::{get_varint, put_varint, take};
 
-/// The usual error, that of 2^12 registers.
+/// The default error, that of 2^12 registers.
 const DEFAULT_ERROR: f64 = 1.04 / 64.0;
 
 const MIN_PRECISION: u32 = 4;
 const MAX_PRECISION: u32 = 16;
 
-/// Counts how many registers are of each rank; a hash has 64 bits and 4 of them choose at least.
+/// The number of registers of each rank. A hash has 64 bits, of which at least 4 select the
+/// register.
 type Ranks = [u32; 62];
 
-/// Up to as many slots are looked at for an answer; for more of them ranks are counted all along.
+/// With at most this many slots, the registers of each rank are counted when the result is
+/// computed. With more, the counts are maintained as panes enter and leave.
 const LOOKED_AT: usize = 512;
 
-/// The sketch, of 2^`precision` registers.
+/// The sketch, with 2^`precision` registers.
 ///
-/// Approximate: the standard error is `1.04 / sqrt(2^precision)` of the number, 1.6 % with the
-/// usual 2^12 registers, and less below some thousands. A partial takes 24 bytes and 4 for each
-/// different register up to a quarter of them, and then one for every register. A window takes 48
-/// bytes and 12 to 24 for each rank it keeps (of a register about the logarithm of the panes it was
-/// hit in, at most one a pane), and 248 with many of them. An event costs a hash and a search; what
-/// comes and leaves costs one place in memory for each register of the pane; an answer is a sum
-/// over ranks, with few of them after a look at all. Values chosen to crowd some registers make a
-/// search longer, but never than the pairs there are, which their number bounds.
+/// Approximate: the relative standard error is `1.04 / sqrt(2^precision)`, which is 1.6 % with the
+/// default of 2^12 registers, and less below some thousand values. A partial takes 24 bytes and 4
+/// for each nonzero register, up to a quarter of the registers; beyond that, one byte for every
+/// register. A window takes 48 bytes and 12 to 24 for each rank it keeps (per register about the
+/// logarithm of the number of panes that hit it, at most one per pane), and 248 more once it keeps
+/// many. An event costs a hash and a search. A pane that enters or leaves costs one memory access
+/// for each of its registers. A result is a sum over ranks, after a scan of the slots if they are
+/// few. Values chosen to crowd some registers make a search longer, but never longer than the
+/// number of stored pairs.
 ///
-/// The hash has no secret, as sketches of several processes merge. Who chooses values to that end
-/// can make their number look larger or smaller; where that matters, `count_distinct` is exact.
+/// The hash has no secret, because sketches from several processes merge. Whoever chooses the
+/// values can therefore make the estimate too high or too low. Use the exact `count_distinct` where
+/// that matters.
 #[derive(Clone, Debug)]
 pub(super) struct ApproxCountDistinct {
     precision: u32,
 }
 
-/// The registers of a pane that are not 0.
+/// The nonzero registers of a pane.
 #[derive(Clone, Debug)]
 pub(super) enum Partial {
-    /// Register and rank, in order of registers.
+    /// Register and rank, in the order of registers.
     Few(Vec<u32>),
-    /// The rank of each register.
+    /// The rank of every register.
     All(Box<[u8]>),
 }
 
@@ -58,25 +63,26 @@ impl Default for Partial {
     }
 }
 
-/// What may still become the highest rank of a register, with the numbers of panes.
+/// The ranks that can still become the maximum of a register, with the numbers of their panes.
 ///
-/// Pairs stand in order of registers, and of one register the oldest and highest first. Each has a
-/// home, which is where it would be if registers were spread evenly; hashes see to it that they are
-/// nearly so. It stands there or behind it, with no empty slot between.
+/// Pairs are sorted by register, and for one register oldest and highest first. Each pair has a
+/// home: the slot where it would be if registers were spread evenly, which the hash nearly ensures.
+/// A pair is stored in its home or after it, with no empty slot between.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Total {
-    /// Pairs, and 0 where there is none.
+    /// The pairs; 0 marks an empty slot.
     slots: Vec<u64>,
     /// There are 2^`bits` homes.
     bits: u32,
-    /// How many pairs there are.
+    /// The number of pairs.
     len: usize,
-    /// Of how many registers which rank is the highest, if that is not counted when it is asked.
+    /// The number of registers by their highest rank, if it is maintained.
     ranks: Option<Box<Ranks>>,
 }
 
 impl ApproxCountDistinct {
-    /// With at most this error, as far as 2^4 to 2^16 registers go; the usual one if it is none.
+    /// Creates a sketch with at most this error, within the limits of 2^4 to 2^16 registers. The
+    /// default error applies if `error` is not positive.
     pub(super) fn new(error: f64) -> Self {
         let error = if error > 0.0 { error } else { DEFAULT_ERROR };
         let enough = |precision: &u32| 1.04 / f64::from(1 << precision).sqrt() <= error;
@@ -88,7 +94,7 @@ impl ApproxCountDistinct {
         1 << self.precision
     }
 
-    /// A register as the highest of 16 bits.
+    /// Shifts a register number into the high bits of 16.
     fn upper(&self, register: u32) -> u64 {
         u64::from(register) << (MAX_PRECISION - self.precision)
     }
@@ -97,7 +103,7 @@ impl ApproxCountDistinct {
         (65 - self.precision).to_le_bytes()[0]
     }
 
-    /// A partial of more registers than this has them all.
+    /// The number of nonzero registers above which a partial stores all of them.
     fn few(&self) -> usize {
         self.registers() as usize / 4
     }
@@ -125,7 +131,7 @@ impl ApproxCountDistinct {
         }
     }
 
-    /// How many values registers of these ranks tell of.
+    /// Estimates the number of distinct values from the number of registers of each rank.
     fn estimate(&self, ranks: &Ranks) -> Cell {
         let registers = f64::from(self.registers());
         let highest = usize::from(self.highest());
@@ -136,7 +142,7 @@ impl ApproxCountDistinct {
         }
         sum += registers * sigma(count(0) / registers);
         let estimate = registers / (2.0 * std::f64::consts::LN_2) * registers / sum;
-        #[expect(clippy::cast_possible_truncation, reason = "far from the largest")]
+        #[expect(clippy::cast_possible_truncation, reason = "far below the maximum")]
         Cell::Int(estimate.round() as i128)
     }
 }
@@ -158,7 +164,7 @@ fn sigma(share: f64) -> f64 {
     }
 }
 
-/// Ertl's correction for registers that can rise no further.
+/// Ertl's correction for saturated registers.
 fn tau(share: f64) -> f64 {
     if share <= 0.0 || share >= 1.0 {
         return 0.0;
@@ -182,7 +188,7 @@ impl super::Aggregate for ApproxCountDistinct {
     fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         let Some(datum) = Datum::of(input.value) else { return };
         let hash = datum.hash();
-        // A 1 behind the last bit ends the search.
+        // A 1 after the last bit ends the search.
         let rest = hash << self.precision | 1 << (self.precision - 1);
         let rank = (rest.leading_zeros() + 1).to_le_bytes()[0];
         #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits are left")]
@@ -204,8 +210,8 @@ impl super::Aggregate for ApproxCountDistinct {
         self.estimate(&ranks)
     }
 
-    /// The precision; how many registers are not 0; for few of them how far each is from the one
-    /// before and its rank, for more of them all ranks.
+    /// Encodes the precision, the number of nonzero registers, and then either the gap to the
+    /// previous register and the rank of each, or the ranks of all registers.
     fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
         out.push(self.precision.to_le_bytes()[0]);
         match partial {
@@ -233,8 +239,8 @@ impl super::Aggregate for ApproxCountDistinct {
         }
         if count > self.few() {
             let (ranks, rest) = bytes.split_at_checked(self.registers() as usize)?;
-            let there = ranks.iter().filter(|&&rank| rank > 0).count();
-            if there != count || ranks.iter().any(|&rank| rank > self.highest()) {
+            let nonzero = ranks.iter().filter(|&&rank| rank > 0).count();
+            if nonzero != count || ranks.iter().any(|&rank| rank > self.highest()) {
                 return None;
             }
             *bytes = rest;
@@ -275,7 +281,7 @@ impl super::Windowed for ApproxCountDistinct {
 }
 
 impl Partial {
-    /// Calls with each register that is not 0, in order, and its rank.
+    /// Calls `call` with each nonzero register, in order, and its rank.
     #[inline]
     fn each(&self, mut call: impl FnMut(u32, u8)) {
         match self {
@@ -293,8 +299,8 @@ impl Partial {
     }
 }
 
-/// A register, as the highest of 16 bits, a rank in the lowest 8 bits, and between them as much of
-/// the pane's number as tells the panes of a window apart. Never 0, as no rank is.
+/// Packs a register into the high 16 bits, a rank into the low 8 bits, and enough bits of the
+/// pane's number between them to distinguish the panes of a window. Never 0, because no rank is 0.
 fn pair(register: u64, rank: u8, pane: i64) -> u64 {
     register << 48 | pane_bits(pane) | u64::from(rank)
 }
@@ -315,7 +321,8 @@ fn is_of(pair: u64, pane: i64) -> bool {
     pair & 0xffff_ffff_ff00 == pane_bits(pane)
 }
 
-/// How many slots there are for 2^`bits` homes; the last ones are for what is crowded out there.
+/// The number of slots for 2^`bits` homes. The extra slots at the end hold pairs that do not fit at
+/// their home.
 fn slots_for(bits: u32) -> usize {
     let homes = 1_usize << bits;
     homes + homes / 8 + 3
@@ -326,7 +333,7 @@ impl Total {
         (register << self.bits >> 16) as usize
     }
 
-    /// Where the pairs of a register begin, or would.
+    /// Returns the first slot of a register's pairs, or where it would be.
     #[inline]
     fn first(&self, register: u64) -> usize {
         let mut place = self.home(register);
@@ -354,7 +361,7 @@ impl Total {
         }
         let new = pair(register, rank, pane);
         if self.has(place, register) {
-            // What is not higher and leaves earlier never is the highest again.
+            // A rank that is not higher and leaves earlier can never become the maximum again.
             self.slots[place] = new;
             while self.has(place + 1, register) {
                 self.remove(place + 1);
@@ -376,31 +383,32 @@ impl Total {
         self.note(before, self.rank_at(first, register));
     }
 
-    /// The rank of a register whose pairs begin here.
+    /// Returns the rank of the register whose pairs begin at `first`.
     fn rank_at(&self, first: usize, register: u64) -> u8 {
         if self.has(first, register) { rank_of(self.slots[first]) } else { 0 }
     }
 
-    /// Says whether there was room: others move up to the next empty slot.
+    /// Inserts a pair and moves others up to the next empty slot. Returns false if there is no
+    /// room.
     fn insert(&mut self, place: usize, new: u64) -> bool {
         if (self.len + 1) * 3 > self.slots.len() * 2 {
             return false;
         }
-        let behind = self.slots.get(place..).unwrap_or(&[]);
-        let Some(empty) = behind.iter().position(|&pair| pair == 0) else { return false };
+        let after = self.slots.get(place..).unwrap_or(&[]);
+        let Some(empty) = after.iter().position(|&pair| pair == 0) else { return false };
         self.slots.copy_within(place..place + empty, place + 1);
         self.slots[place] = new;
         self.len += 1;
         true
     }
 
-    /// Those behind it that are not at home move down.
+    /// Removes a pair and moves the following pairs down, except those in their home.
     fn remove(&mut self, place: usize) {
-        let behind = &self.slots[place + 1..];
+        let after = &self.slots[place + 1..];
         let moved = (place + 1..)
-            .zip(behind)
+            .zip(after)
             .position(|(slot, &pair)| pair == 0 || self.home(register_of(pair)) == slot)
-            .unwrap_or(behind.len());
+            .unwrap_or(after.len());
         self.slots.copy_within(place + 1..=place + moved, place);
         self.slots[place + moved] = 0;
         self.len -= 1;
@@ -409,7 +417,7 @@ impl Total {
     fn note(&mut self, before: u8, after: u8) {
         let Some(ranks) = &mut self.ranks else { return };
         if before != after {
-            // Of those that are 0 no account is kept.
+            // Registers with rank 0 are not counted.
             ranks[usize::from(before)] -= u32::from(before > 0);
             ranks[usize::from(after)] += u32::from(after > 0);
         }
@@ -433,7 +441,7 @@ impl Total {
         self.ranks = (self.slots.len() > LOOKED_AT).then(|| Box::new(self.count()));
     }
 
-    /// Of how many registers which rank is the highest.
+    /// Counts the registers by their highest rank.
     fn count(&self) -> Ranks {
         let mut ranks = [0; 62];
         let mut last = None;
@@ -447,7 +455,7 @@ impl Total {
         ranks
     }
 
-    /// Gives slots back where most are empty.
+    /// Shrinks the table if most slots are empty.
     fn fit(&mut self) {
         if self.len == 0 {
             *self = Self::default();
@@ -462,8 +470,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::datum::testing::{
-        bytes_of, merges_in_any_order, mixed, panes, partial_of, reads_only_what_is_written, scope,
-        slide, spec_of, survives_changes,
+        bytes_of, decodes_only_what_is_encoded, merges_in_any_order, mixed, panes, partial_of,
+        scope, slide, spec_of, survives_changes,
     };
     use super::super::{Aggregate as _, Windowed as _};
     use super::*;
@@ -471,7 +479,7 @@ mod tests {
 
     const ERRORS: [f64; 4] = [0.5, 0.13, DEFAULT_ERROR, 0.0082];
 
-    /// The highest ranks, with no thought of memory.
+    /// The highest ranks, computed without regard to memory.
     fn registers(sketch: &ApproxCountDistinct, values: &[Cell]) -> Vec<u8> {
         let mut all = vec![0; 1 << sketch.precision];
         for value in values {
@@ -498,7 +506,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_window_says_what_a_sketch_of_its_values_says(
+        fn a_window_equals_a_sketch_of_its_values(
             panes in panes(ints(), 300), length in 1..12_i64,
             error in prop::sample::select(&ERRORS[..]),
         ) {
@@ -510,15 +518,15 @@ mod tests {
         }
 
         #[test]
-        fn a_window_keeps_of_each_register_what_can_still_become_its_rank(
+        fn a_window_keeps_the_ranks_that_can_still_be_the_maximum(
             panes in prop::collection::vec(prop::collection::vec(ints(), 0..100), 1..30),
-            stays in 0..30_usize,
+            kept in 0..30_usize,
         ) {
             let sketch = ApproxCountDistinct::new(0.13);
             let partials: Vec<_> = panes.iter().map(|values| partial_of(&sketch, values)).collect();
             let mut total = Total::default();
             (0..).zip(&partials).for_each(|(pane, partial)| sketch.enter(&mut total, partial, pane));
-            let left = panes.len().saturating_sub(stays);
+            let left = panes.len().saturating_sub(kept);
             (0..).zip(&partials[..left]).for_each(|(pane, partial)| sketch.leave(&mut total, partial, pane));
             let pairs: Vec<_> = total.slots.iter().copied().filter(|&pair| pair != 0).collect();
             prop_assert_eq!(pairs.len(), total.len);
@@ -545,7 +553,7 @@ mod tests {
         }
 
         #[test]
-        fn values_of_all_kinds_are_told_apart(panes in panes(mixed(), 20), length in 1..6_i64) {
+        fn values_of_all_kinds_are_distinguished(panes in panes(mixed(), 20), length in 1..6_i64) {
             let sketch = ApproxCountDistinct::new(0.0);
             let spec = spec_of("approx_count_distinct", 0.0, 0.0);
             slide(&sketch, &scope(&spec, Kind::Text), &panes, length, |cell, values| {
@@ -554,7 +562,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_merging_makes_no_odds(
+        fn merging_is_commutative_and_associative(
             groups in prop::collection::vec(prop::collection::vec(ints(), 0..600), 0..5),
             error in prop::sample::select(&ERRORS[..]),
         ) {
@@ -562,7 +570,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_no_part_are_told(
+        fn invalid_bytes_are_detected(
             mut bytes in prop::collection::vec(any::<u8>(), 1..60),
             values in prop::collection::vec(ints(), 0..20),
             changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
@@ -570,13 +578,13 @@ mod tests {
         ) {
             let sketch = ApproxCountDistinct::new(error);
             survives_changes(&sketch, &values, &changes);
-            reads_only_what_is_written(&sketch, &bytes);
+            decodes_only_what_is_encoded(&sketch, &bytes);
             bytes[0] = sketch.precision.to_le_bytes()[0];
-            reads_only_what_is_written(&sketch, &bytes);
+            decodes_only_what_is_encoded(&sketch, &bytes);
         }
     }
 
-    /// The error of the estimate of so many values, in standard errors.
+    /// The error of an estimate, in standard errors.
     fn deviation(sketch: &ApproxCountDistinct, number: u32, seed: u64, text: bool) -> f64 {
         let mut partial = Partial::default();
         for value in 0..u64::from(number) {
@@ -608,7 +616,7 @@ mod tests {
                     reason = "small"
                 )]
                 let deviation = deviation(&sketch, number as u32, seed.into(), seed % 4 == 0);
-                // Of a few values, one that is missed may be more.
+                // For a few values, missing a single one may exceed four standard errors.
                 let few = f64::from(sketch.registers()).sqrt() / 1.04 / number;
                 assert!(deviation.abs() < 4.0 + few, "{number} {error}: {deviation}");
                 if number >= 2_000.0 {
@@ -622,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_how_many_registers_there_are() {
+    fn the_error_determines_the_number_of_registers() {
         let precision = |error| ApproxCountDistinct::new(error).precision;
         assert_eq!(precision(DEFAULT_ERROR), 12);
         assert_eq!(precision(0.016_25), 12);
@@ -632,7 +640,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_with_another_precision_is_not_read() {
+    fn another_precision_is_not_decoded() {
         let bytes = bytes_of(&ApproxCountDistinct::new(0.1), &Partial::default());
         assert!(ApproxCountDistinct::new(0.2).decode(&mut bytes.as_slice()).is_none());
     }

@@ -1,21 +1,21 @@
-//! The little arithmetic of large whole numbers that an exact variance needs: words of 64 bits, the
-//! lowest first, never negative.
+//! The arithmetic of large integers that an exact variance needs. A number is a slice of 64-bit
+//! words, lowest first, and never negative.
 
 use super::floats::{MIN_EXPONENT, scaled};
 
-/// How many bits there are up to the highest that is set.
+/// Returns the position of the highest set bit, counted from 1.
 pub(super) fn bit_length(words: &[u64]) -> usize {
     let last = words.iter().rposition(|&word| word != 0);
     last.map_or(0, |last| 64 * (last + 1) - words[last].leading_zeros() as usize)
 }
 
-/// How many bits below the lowest that is set; nothing for zero.
+/// Returns the number of zero bits below the lowest set bit; `None` for zero.
 pub(super) fn trailing_zeros(words: &[u64]) -> Option<usize> {
     let first = words.iter().position(|&word| word != 0)?;
     Some(64 * first + words[first].trailing_zeros() as usize)
 }
 
-/// The number without its lowest bits, if the rest fits.
+/// Shifts right by `count` bits; `None` if the result does not fit.
 pub(super) fn checked_shr<const N: usize>(words: &[u64], count: usize) -> Option<[u64; N]> {
     if bit_length(words) > count + 64 * N {
         return None;
@@ -28,7 +28,7 @@ pub(super) fn checked_shr<const N: usize>(words: &[u64], count: usize) -> Option
     }))
 }
 
-/// The number times a power of two, without what does not fit.
+/// Shifts left and drops the bits that do not fit.
 #[inline]
 pub(super) fn shl<const N: usize>(words: [u64; N], by: usize) -> [u64; N] {
     let (skip, shift) = (by / 64, by % 64);
@@ -40,7 +40,7 @@ pub(super) fn shl<const N: usize>(words: [u64; N], by: usize) -> [u64; N] {
     })
 }
 
-/// A number times a power of two, all of which fits.
+/// Shifts a number left. The result has to fit.
 #[inline]
 pub(super) fn shl_u128(number: u128, by: usize) -> [u64; 3] {
     let (skip, shift) = (by / 64, by % 64);
@@ -53,7 +53,7 @@ pub(super) fn shl_u128(number: u128, by: usize) -> [u64; 3] {
     }
 }
 
-/// The sum, without what does not fit.
+/// Adds and drops the carry.
 #[inline]
 pub(super) fn wrapping_add<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
     let mut carried = false;
@@ -65,7 +65,7 @@ pub(super) fn wrapping_add<const N: usize>(one: [u64; N], other: [u64; N]) -> [u
     })
 }
 
-/// The difference of a number and one that is not larger.
+/// Subtracts a number that is not larger.
 #[inline]
 pub(super) fn wrapping_sub<const N: usize>(one: [u64; N], other: [u64; N]) -> [u64; N] {
     let mut borrowed = false;
@@ -77,7 +77,7 @@ pub(super) fn wrapping_sub<const N: usize>(one: [u64; N], other: [u64; N]) -> [u
     })
 }
 
-/// Multiplies; the product fits.
+/// Multiplies. The product has to fit.
 pub(super) fn multiply(words: &mut [u64], factor: u64) {
     let mut carried = 0;
     for word in words {
@@ -87,7 +87,7 @@ pub(super) fn multiply(words: &mut [u64], factor: u64) {
     }
 }
 
-/// Takes away the square of a number, which is not larger.
+/// Subtracts the square of a number, which is not larger.
 pub(super) fn subtract_square(words: &mut [u64], root: &[u64]) {
     for (place, &factor) in root.iter().enumerate().filter(|(_, factor)| **factor != 0) {
         let mut carried = 0;
@@ -104,7 +104,7 @@ pub(super) fn subtract_square(words: &mut [u64], root: &[u64]) {
     }
 }
 
-/// Divides, and says whether something remains.
+/// Divides and returns whether there is a remainder.
 fn divide(words: &mut [u64], divisor: u64) -> bool {
     let mut left = 0;
     for word in words.iter_mut().rev() {
@@ -115,7 +115,7 @@ fn divide(words: &mut [u64], divisor: u64) -> bool {
     left != 0
 }
 
-/// A number of at least 55 bits times a power of two, and perhaps something less than its last bit.
+/// A number of at least 55 bits times a power of two, plus a remainder of less than its last bit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quotient {
     number: u128,
@@ -123,16 +123,16 @@ pub(super) struct Quotient {
     has_remainder: bool,
 }
 
-/// A number times a power of two through n (n - 1).
+/// Divides a number times a power of two by n (n - 1).
 pub(super) fn divide_by_pairs(words: &mut [u64], exponent: i32, n: u64) -> Quotient {
     let (mut divisor, mut has_remainder) = (u128::from(n) * u128::from(n - 1), false);
-    // The quotient of 128 bits through it would have too few.
+    // Otherwise a quotient of 128 bits would have too few significant bits.
     if divisor >> 72 != 0 {
         has_remainder = divide(words, n);
         divisor = u128::from(n - 1);
     }
-    // All bits that count stand in the highest 128: through any whole number, less than one more
-    // makes a quotient that is less than one larger.
+    // The highest 128 bits are enough: dividing a number that is less than one larger gives a
+    // quotient that is less than one larger.
     let length = bit_length(words);
     let skipped = length.saturating_sub(128);
     let [below, above] = checked_shr(words, skipped).unwrap_or_default();
@@ -140,14 +140,14 @@ pub(super) fn divide_by_pairs(words: &mut [u64], exponent: i32, n: u64) -> Quoti
     has_remainder |= trailing_zeros(words).is_some_and(|zeros| zeros < skipped);
     let up = number.leading_zeros();
     number = number.checked_shl(up).unwrap_or(0);
-    // What was left by the first division is less than one, and so are any bits shifted in.
+    // The remainder of the first division is less than one, and so are the bits shifted in.
     has_remainder |= number % divisor != 0;
     let exponent = exponent + exponent_of(skipped) - up.cast_signed();
     Quotient { number: number / divisor, exponent, has_remainder }
 }
 
 impl Quotient {
-    /// The nearest float, of two the even one.
+    /// Rounds to the nearest float, ties to even.
     pub(super) fn rounded(self) -> f64 {
         let length = 128 - self.number.leading_zeros().cast_signed();
         if length == 0 {
@@ -156,7 +156,7 @@ impl Quotient {
         if length + self.exponent > 1024 {
             return f64::INFINITY;
         }
-        // Small floats have fewer bits.
+        // Subnormal floats have fewer bits.
         let dropped = (length - 53).max(MIN_EXPONENT - self.exponent);
         if dropped > length {
             return 0.0;
@@ -168,7 +168,7 @@ impl Quotient {
         scaled((kept + u128::from(is_up)).cast_signed(), self.exponent + dropped)
     }
 
-    /// The root of the nearest float, also where that is beyond the largest or the smallest.
+    /// Returns the square root of the nearest float, even if that float is out of range.
     pub(super) fn sqrt(self) -> f64 {
         let odd = self.exponent & 1;
         let near = Self { exponent: odd, ..self }.rounded();
@@ -177,7 +177,7 @@ impl Quotient {
     }
 }
 
-/// In two steps, for the power may be smaller than any float.
+/// In two steps, because the power can be smaller than the smallest float.
 fn times_power(number: f64, exponent: i32) -> f64 {
     let half = exponent / 2;
     number * scaled(1, half) * scaled(1, exponent - half)
@@ -187,8 +187,8 @@ fn exponent_of(place: usize) -> i32 {
     i32::try_from(place).unwrap_or(i32::MAX)
 }
 
-/// The lower word of two.
-#[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+/// Returns the low 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "only the low half is needed")]
 pub(super) fn low_word(pair: u128) -> u64 {
     pair as u64
 }

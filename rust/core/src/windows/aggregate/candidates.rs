@@ -1,27 +1,28 @@
-//! What could still become the answer of a window of which one value is the answer.
+//! The values that can still become the result of a window, for aggregates that select one value.
 //!
-//! A value that is beaten by one of a later pane will never be the answer: that one stays longer.
-//! So only those are kept which nothing later beats: the first is the answer, and each is beaten by
-//! the one before. A pane that leaves takes the first with it, if that is its own (`SlickDeque`:
-//! Shein, Chrysanthis and Labrinidis, EDBT 2018; the worst cases of such queues: Tangwongsan,
-//! Hirzel and Schneider, "Optimal and general out-of-order sliding-window aggregation", VLDB 2019).
-//! Since they are sorted, what a new value beats is found by halving and dropped at once.
+//! A value that is beaten by one from a later pane can never become the result, because the later
+//! one kept longer. So only values that nothing later beats are kept. The first of them is the
+//! result, and each is beaten by the one before it. A pane that leaves removes the first value if
+//! it belongs to that pane (`SlickDeque`: Shein, Chrysanthis and Labrinidis, EDBT 2018; the worst
+//! cases of such queues: Tangwongsan, Hirzel and Schneider, "Optimal and general out-of-order
+//! sliding-window aggregation", VLDB 2019). Because the values are sorted, a binary search finds
+//! all that a new value beats, and they are dropped at once.
 
 use std::collections::VecDeque;
 
-/// The candidates of a key, each with the number of its pane, oldest first. Most keys are in few
-/// panes and have one, which needs no memory of its own.
+/// The candidates of a key, oldest first, each with the number of its pane. Most keys appear in few
+/// panes and have one candidate, which needs no allocation.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Candidates<T> {
     #[default]
     None,
     One(i64, T),
-    #[expect(clippy::box_collection, reason = "a key with one candidate shall not be larger")]
+    #[expect(clippy::box_collection, reason = "keeps a key with one candidate small")]
     Many(Box<VecDeque<(i64, T)>>),
 }
 
 impl<T> Candidates<T> {
-    /// Takes in the value of the newest pane, which earlier ones may yield to.
+    /// Adds the value of the newest pane. `is_beaten` tells which earlier values it beats.
     pub(super) fn enter(&mut self, pane: i64, value: T, is_beaten: impl Fn(&T) -> bool) {
         match self {
             Self::Many(all)
@@ -42,7 +43,7 @@ impl<T> Candidates<T> {
         }
     }
 
-    /// Drops what the oldest pane brought.
+    /// Removes the candidate of the oldest pane.
     pub(super) fn leave(&mut self, pane: i64) {
         let is_empty = match self {
             Self::None => return,
@@ -50,7 +51,8 @@ impl<T> Candidates<T> {
             Self::Many(all) => {
                 if all.front().is_some_and(|(at, _)| *at == pane) {
                     all.pop_front();
-                    // Not where many are dropped: that slide has enough to do.
+                    // Only when a single candidate leaves: a slide that drops many does enough work
+                    // already.
                     if all.capacity() > 8 * (all.len() + 4) {
                         all.shrink_to(2 * (all.len() + 4));
                     }
@@ -63,7 +65,7 @@ impl<T> Candidates<T> {
         }
     }
 
-    /// The answer.
+    /// Returns the current result.
     pub(super) fn best(&self) -> Option<&T> {
         match self {
             Self::None => None,
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_beats_many_leaves_little_memory() {
+    fn a_value_that_beats_many_frees_their_memory() {
         let beaten = || {
             let mut candidates = Candidates::default();
             for pane in 0..10_000 {

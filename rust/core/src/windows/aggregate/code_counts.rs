@@ -1,14 +1,14 @@
-//! How often each code came, of one key.
+//! Counts of the codes of one key.
 
 use super::codes::NONE;
 
-/// A number of 64 bits in two halves, so that what holds it is no larger than it has to be.
+/// A 64-bit number in two halves, so that the structs that contain it have no padding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackedCount([u32; 2]);
 
 impl PackedCount {
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "these are the two halves")]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     pub(super) fn new(count: u64) -> Self {
         Self([count as u32, (count >> 32) as u32])
     }
@@ -24,10 +24,11 @@ impl PackedCount {
     }
 }
 
-/// A table of codes and how often they came, never 0 times.
+/// A hash table of codes with their counts, which are never 0.
 ///
-/// Each stands in the first free place from that of its hash on, so that mostly one look at memory
-/// finds it; of four places one is free. Whoever spec tells the hash, and how others are hashed.
+/// Linear probing: a code is in the first free slot from its hash on, so that one memory access
+/// mostly finds it. At least a quarter of the slots are free. The caller passes the hash of a code
+/// and a function that hashes the others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CodeCounts {
     places: Box<[Slot]>,
@@ -40,7 +41,7 @@ struct Slot {
     count: PackedCount,
 }
 
-/// A table of as many places is not made smaller.
+/// A table of at most this many slots does not shrink.
 const SMALL: usize = 16;
 
 impl CodeCounts {
@@ -53,14 +54,14 @@ impl CodeCounts {
         all.map(|counted| (counted.code, counted.count.get()))
     }
 
-    /// What stands where a code of this hash would. To spec for some before they are counted lets
-    /// them wait for memory together.
+    /// Returns the code in the home slot of this hash. Touching the slots of several codes before
+    /// they are counted lets their memory accesses overlap.
     #[inline]
     pub(super) fn touch(&self, hash: u64) -> u32 {
         self.places.get(self.home(hash)).map_or(NONE, |counted| counted.code)
     }
 
-    /// Counts a code as many times more, and says whether it is new.
+    /// Adds to the count of a code. Returns whether the code is new.
     #[inline]
     pub(super) fn add(
         &mut self,
@@ -83,7 +84,7 @@ impl CodeCounts {
         true
     }
 
-    /// Takes back what was counted, and says whether nothing is left.
+    /// Subtracts from the count of a code. Returns whether nothing is left of it.
     #[inline]
     pub(super) fn remove(
         &mut self,
@@ -113,7 +114,7 @@ impl CodeCounts {
         true
     }
 
-    /// The place of a code, or the free one where it would stand. There is a free one.
+    /// Returns the slot of a code, or the free slot where it belongs. There always is a free one.
     #[inline]
     fn find(&self, code: u32, hash: u64) -> usize {
         let mut place = self.home(hash);
@@ -123,7 +124,7 @@ impl CodeCounts {
         place
     }
 
-    /// Frees a place, and moves up what would not be found behind it.
+    /// Frees a slot and moves up the codes that would not be found after it.
     fn close_up(&mut self, mut free: usize, hash_of: impl Fn(u32) -> u64) {
         let mask = self.places.len() - 1;
         let mut next = free;
@@ -143,12 +144,12 @@ impl CodeCounts {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked")]
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits are needed")]
     fn home(&self, hash: u64) -> usize {
         hash as usize & self.places.len().wrapping_sub(1)
     }
 
-    /// Moves to a table of as many places, a power of two.
+    /// Moves to a table of this many slots, a power of two.
     fn move_to(&mut self, places: usize, hash_of: impl Fn(u32) -> u64) {
         let free = Slot { code: NONE, count: PackedCount::new(0) };
         let old = std::mem::replace(&mut self.places, vec![free; places].into());
@@ -168,13 +169,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_is_as_large_as_is_said() {
+    fn sizes_match_the_documentation() {
         assert_eq!(size_of::<Slot>(), 12);
         assert_eq!(size_of::<CodeCounts>(), 24);
     }
 
     #[test]
-    fn a_table_that_was_large_is_small_again() {
+    fn a_large_table_shrinks_again() {
         let hash = |code: u32| u64::from(code).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let mut counts = CodeCounts::default();
         (0..1_000).for_each(|code| assert!(counts.add(code, hash(code), 300, hash)));
@@ -186,31 +187,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn codes_are_counted_however_they_are_hashed(
+        fn codes_are_counted_with_any_hash(
             bits in 0..6_u32,
             events in prop::collection::vec((0..40_u32, 1..4_u64, any::<bool>()), 0..400),
         ) {
-            // Few bits make all stand behind each other, over the end of the table too.
+            // With few bits all codes collide, also across the end of the table.
             let hash = |code: u32| u64::from(code % (1 << bits)).wrapping_sub(3);
             let mut counts = CodeCounts::default();
-            let mut wanted: BTreeMap<u32, u64> = BTreeMap::new();
-            for (code, times, comes) in events {
-                let before = wanted.get(&code).copied().unwrap_or(0);
-                if comes {
+            let mut expected: BTreeMap<u32, u64> = BTreeMap::new();
+            for (code, times, is_added) in events {
+                let before = expected.get(&code).copied().unwrap_or(0);
+                if is_added {
                     prop_assert_eq!(counts.add(code, hash(code), times, hash), before == 0);
-                    wanted.insert(code, before + times);
+                    expected.insert(code, before + times);
                 } else {
-                    let gone = before > 0 && before <= times;
-                    prop_assert_eq!(counts.remove(code, hash(code), times, hash), gone);
+                    let removed = before > 0 && before <= times;
+                    prop_assert_eq!(counts.remove(code, hash(code), times, hash), removed);
                     if before > times {
-                        wanted.insert(code, before - times);
+                        expected.insert(code, before - times);
                     } else {
-                        wanted.remove(&code);
+                        expected.remove(&code);
                     }
                 }
                 let held: BTreeMap<u32, u64> = counts.iter().collect();
-                prop_assert_eq!(&held, &wanted);
-                prop_assert_eq!(counts.len(), wanted.len());
+                prop_assert_eq!(&held, &expected);
+                prop_assert_eq!(counts.len(), expected.len());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Short numbers for values, so that a value is stored once however many keys have it.
+//! Short codes for values, so that each value is stored once, however many keys have it.
 
 use std::hash::Hasher;
 
@@ -8,22 +8,21 @@ use super::datum::Datum;
 use crate::windows::keys::Seed;
 use crate::windows::varint::{get_text, put_text};
 
-/// Values and their codes. A code means the same value as long as the value is held; in another
-/// table it means another.
+/// A table of values and their codes. A code stands for one value as long as the value is held.
+/// Another table has other codes.
 ///
-/// A small whole number is its own code. Any other value takes 24 bytes here, 5 to 10 to be found,
-/// and its text. What is found by hash is found with a seed from outside: values are written by
-/// anybody.
+/// A small integer is its own code. Any other value takes 24 bytes here, 5 to 10 in the index, and
+/// its text. Hashes use a seed that the caller passes, because anyone can choose the values.
 #[derive(Clone, Debug)]
 pub(super) struct Codes {
     seed: Seed,
     index: HashTable<u32>,
     values: Vec<CodeEntry>,
-    /// Codes of values that are held no more.
+    /// Codes of values that are no longer held.
     free: Vec<u32>,
-    /// Texts, each with its length in front.
+    /// Texts, each preceded by its length.
     text: Vec<u8>,
-    /// How many of these bytes are of texts that are held no more.
+    /// The number of bytes of texts that are no longer held.
     unused: usize,
 }
 
@@ -39,17 +38,17 @@ enum StoredValue {
     Int(i64),
     Float(u64),
     Time(i64),
-    /// Where its text starts.
+    /// Where the text starts.
     Text(usize),
 }
 
-/// The bit of codes that are numbers themselves, by their other bits.
+/// The flag of a code that is an integer itself; the other bits hold the integer.
 const NUMBER: u32 = 1 << 31;
 
-/// No code.
+/// Not a code.
 pub(super) const NONE: u32 = !NUMBER;
 
-/// Fewer bytes of texts that are gone are left where they are.
+/// With fewer unused bytes, compaction does not pay.
 const MIN_UNUSED_BYTES: usize = 1_024;
 
 impl Codes {
@@ -58,12 +57,12 @@ impl Codes {
         Self { seed, index, values, free, text, unused: 0 }
     }
 
-    /// A table without values, of the same seed.
+    /// Returns an empty table with the same seed.
     pub(super) fn fresh(&self) -> Self {
         Self::new(self.seed.clone())
     }
 
-    /// Hashes numbers, such as codes, which anybody can choose too.
+    /// Hashes a number, such as a code. Anyone can choose those, too.
     #[inline]
     pub(super) fn hash(&self, number: u64) -> u64 {
         let mut hasher = self.seed.hasher();
@@ -71,13 +70,13 @@ impl Codes {
         hasher.finish()
     }
 
-    /// How many values have a code that is no number itself.
+    /// Returns the number of values with a code, except small integers.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.values.len() - self.free.len()
     }
 
-    /// The value of a code.
+    /// Returns the value of a code.
     #[inline]
     pub(super) fn value(&self, code: u32) -> Datum<'_> {
         if is_number(code) {
@@ -86,7 +85,7 @@ impl Codes {
         self.values[code as usize].value.datum(&self.text)
     }
 
-    /// The code of a value, a new one if it has none.
+    /// Returns the code of a value, and assigns a new one if it has none.
     #[inline]
     pub(super) fn code(&mut self, datum: Datum<'_>) -> u32 {
         if let Some(code) = own_code(datum) {
@@ -103,7 +102,7 @@ impl Codes {
             code
         } else {
             self.values.push(held);
-            // As many do not fit into memory.
+            // So many values do not fit into memory.
             u32::try_from(self.values.len() - 1).unwrap_or(NONE)
         };
         let values = &self.values;
@@ -111,16 +110,17 @@ impl Codes {
         code
     }
 
-    /// The code of a value that has one.
+    /// Returns the code of a value, if it has one.
     #[inline]
     pub(super) fn find(&self, datum: Datum<'_>) -> Option<u32> {
         own_code(datum).or_else(|| self.find_by(datum, self.hash_of(datum)))
     }
 
-    /// The codes here of all that another table has codes for, [`NONE`] where there is none.
+    /// Looks up the values of another table, in the order of their codes there; [`NONE`] for each
+    /// that has no code here.
     ///
-    /// A value is a few steps away, and a table of many is in no cache: each step is made for
-    /// some values at a time, so that they wait for memory together.
+    /// A value is a few memory accesses away, and a large table is in no cache. Each step is made
+    /// for several values at a time, so that their accesses overlap.
     pub(super) fn find_all(&self, other: &Self) -> Vec<u32> {
         let mut found = Vec::with_capacity(other.values.len());
         let mut all = [(0, NONE, StoredValue::Int(0)); 32];
@@ -147,7 +147,7 @@ impl Codes {
         found
     }
 
-    /// Notes that somebody has a value.
+    /// Adds a holder of a value.
     #[inline]
     pub(super) fn hold(&mut self, code: u32) {
         if let Some(held) = self.values.get_mut(code as usize) {
@@ -155,7 +155,7 @@ impl Codes {
         }
     }
 
-    /// Notes that somebody has it no more. With the last its code is free.
+    /// Removes a holder of a value. The last one frees its code.
     #[inline]
     pub(super) fn release(&mut self, code: u32) {
         let Some(held) = self.values.get_mut(code as usize) else { return };
@@ -166,15 +166,14 @@ impl Codes {
         }
     }
 
-    /// Forgets how to find codes, for as long as no value comes. It is for tables from which no
-    /// value goes.
+    /// Drops the index until the next value is added. For tables from which no value is removed.
     pub(super) fn shrink(&mut self) {
         self.index = HashTable::new();
         self.values.shrink_to_fit();
         self.text.shrink_to_fit();
     }
 
-    /// Has to come before values, where there was a [`Codes::shrink`] since.
+    /// Rebuilds the index. Has to be called before values are added after a [`Codes::shrink`].
     #[inline]
     pub(super) fn restore(&mut self) {
         if self.index.is_empty() && !self.values.is_empty() {
@@ -197,7 +196,7 @@ impl Codes {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "half of its bits are enough")]
+    #[expect(clippy::cast_possible_truncation, reason = "half of the bits are enough")]
     fn hash_of(&self, datum: Datum<'_>) -> u32 {
         let number = match datum {
             Datum::Int(number) | Datum::Time(number) => number.cast_unsigned(),
@@ -223,7 +222,7 @@ impl Codes {
         }
     }
 
-    /// Writes the texts that are held behind each other.
+    /// Rewrites the texts that are held, without gaps.
     fn compact(&mut self) {
         let mut text = Vec::with_capacity(self.text.len() - self.unused);
         for &code in &self.index {
@@ -266,7 +265,7 @@ impl StoredValue {
     }
 }
 
-/// The code of a whole number of 31 bits.
+/// Returns the code of an integer of 31 bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "its bits are the lowest")]
 fn own_code(datum: Datum<'_>) -> Option<u32> {
@@ -278,13 +277,13 @@ fn own_code(datum: Datum<'_>) -> Option<u32> {
     }
 }
 
-/// Whether a code is a number itself, in every table the same.
+/// Returns whether a code is an integer itself. Such a code is the same in every table.
 #[inline]
 pub(super) fn is_number(code: u32) -> bool {
     code & NUMBER != 0
 }
 
-/// A table looks at the highest bits and at the lowest.
+/// The table uses the highest and the lowest bits of a hash.
 #[inline]
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
@@ -300,12 +299,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_as_large_as_is_said() {
+    fn sizes_match_the_documentation() {
         assert_eq!(size_of::<CodeEntry>(), 24);
     }
 
     #[test]
-    fn small_numbers_take_no_place() {
+    fn small_integers_take_no_memory() {
         let mut codes = Codes::new(Seed::new(1));
         for number in [0, 1, -1, (1 << 30) - 1, -1 << 30] {
             let code = codes.code(Datum::Int(number));
@@ -320,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_come_and_go_leave_no_bytes() {
+    fn removed_texts_free_their_bytes() {
         let mut codes = Codes::new(Seed::new(1));
         for round in 0..10_000_u32 {
             let code = codes.code(Datum::Text(format!("{round:0100}").as_bytes()));
@@ -337,17 +336,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_keeps_its_code_until_nobody_holds_it(
+        fn a_value_keeps_its_code_while_it_is_held(
             events in prop::collection::vec((mixed(), any::<bool>()), 0..300),
         ) {
             let mut codes = Codes::new(Seed::new(1));
-            // What is held, by how it is written.
+            // The values that are held, by their encoding.
             let mut all: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
-            for (cell, comes) in &events {
+            for (cell, is_added) in &events {
                 let Some(datum) = Datum::of(value_of(cell)) else { continue };
                 let mut written = Vec::new();
                 datum.encode(&mut written);
-                if *comes {
+                if *is_added {
                     let code = codes.code(datum);
                     codes.hold(code);
                     let (known, holders) = all.entry(written).or_insert((code, 0));

@@ -1,56 +1,58 @@
-//! An aggregate's state as columns: partials beside the entries of panes, totals beside keys.
+//! The state of an aggregate as columns: partials next to the entries of panes, totals next to
+//! keys.
 
 use std::any::Any;
 use std::fmt::Debug;
 
 use super::{Aggregate, Cell, Input, Scope, Windowed};
 
-/// The partials of a pane or of a delta, one for each of its entries.
+/// The partials of a pane or a delta, one for each of its entries.
 pub(crate) trait Column: Any + Debug + Send + Sync {
-    /// A column of the same aggregate without a partial.
+    /// Returns an empty column of the same aggregate.
     fn fresh(&self) -> Box<dyn Column>;
 
-    /// Makes room for as many entries; new ones hold nothing.
+    /// Resizes to this many entries; new ones are empty.
     fn resize(&mut self, len: usize);
 
     /// Adds an event to an entry.
     fn add(&mut self, entry: usize, input: &Input<'_>);
 
-    /// Merges partials of another column of the same aggregate: each into the entry named first, the
-    /// partial of the entry named second.
+    /// Merges partials of another column of the same aggregate. Each pair names an entry here and
+    /// the entry of `other` to merge into it.
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]);
 
-    /// Frees what was reserved for entries that did not come.
+    /// Frees memory that was reserved for more entries.
     fn shrink(&mut self);
 
-    /// Writes the partial of an entry.
+    /// Encodes the partial of an entry.
     fn encode(&self, entry: usize, out: &mut Vec<u8>);
 
-    /// Reads a partial and merges it into that of an entry; nothing where the bytes are none.
+    /// Decodes a partial and merges it into an entry; `None` if the bytes do not begin with a
+    /// partial.
     fn decode(&mut self, entry: usize, bytes: &mut &[u8]) -> Option<()>;
 
-    /// Totals for a window whose panes leave again, or for one that only grows.
+    /// Returns empty totals, for a window that drops panes or for one that only grows.
     fn totals(&self, grows: bool) -> Box<dyn Totals>;
 }
 
-/// What a window holds, one for each key number.
+/// What a window stores, by key number.
 pub(crate) trait Totals: Debug + Send + Sync {
-    /// The same totals again.
+    /// Returns a copy of these totals.
     fn copy(&self) -> Box<dyn Totals>;
 
-    /// Takes a pane in. Pairs are of a key and an entry of the column.
+    /// Adds a pane. Each pair is a key and an entry of the column.
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
 
-    /// Gives back the oldest pane.
+    /// Removes the oldest pane.
     fn leave(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
 
-    /// Forgets a key that holds no event any more.
+    /// Resets a key that has no events left.
     fn forget(&mut self, key: u32);
 
-    /// Merges what only grows into a column. Pairs are of an entry and a key.
+    /// Merges totals that only grow into a column. Each pair is an entry and a key.
     fn merge_into(&self, column: &mut dyn Column, pairs: &[(u32, u32)]);
 
-    /// What there is to say of a key.
+    /// Computes the result of a key.
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell;
 }
 
@@ -69,7 +71,8 @@ impl<A: Windowed> PartialColumn<A> {
 
 fn partials_of<A: Aggregate>(column: &dyn Column) -> &[A::Partial] {
     let column: &dyn Any = column;
-    // All columns at one place are of one aggregate; of another one there is nothing to take.
+    // Columns at the same place belong to the same aggregate. There is nothing to merge from a
+    // column of another one.
     column.downcast_ref::<PartialColumn<A>>().map_or(&[], |column| &column.partials)
 }
 
@@ -119,7 +122,7 @@ impl<A: Windowed> Column for PartialColumn<A> {
     }
 }
 
-/// Totals of panes that come and go.
+/// Totals of panes that enter and leave.
 #[derive(Clone, Debug)]
 struct SlidingTotals<A: Windowed> {
     aggregate: A,
@@ -151,7 +154,7 @@ impl<A: Windowed> Totals for SlidingTotals<A> {
         *at(&mut self.totals, key as usize) = A::Total::default();
     }
 
-    /// What leaves again is in panes.
+    /// Panes store everything that can still leave.
     fn merge_into(&self, _column: &mut dyn Column, _pairs: &[(u32, u32)]) {}
 
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
@@ -159,7 +162,7 @@ impl<A: Windowed> Totals for SlidingTotals<A> {
     }
 }
 
-/// Totals of everything since the start are partials beside keys.
+/// Totals since the start are partials next to keys.
 impl<A: Windowed> Totals for PartialColumn<A> {
     fn copy(&self) -> Box<dyn Totals> {
         Box::new(self.clone())
@@ -169,7 +172,7 @@ impl<A: Windowed> Totals for PartialColumn<A> {
         self.merge(column, entries);
     }
 
-    /// Nothing ever leaves.
+    /// Nothing leaves totals since the start.
     fn leave(&mut self, _column: &dyn Column, _entries: &[(u32, u32)], _pane: i64) {}
 
     fn forget(&mut self, key: u32) {
@@ -186,7 +189,7 @@ impl<A: Windowed> Totals for PartialColumn<A> {
     }
 }
 
-/// What stands at a place, which is made if there is none so far.
+/// Returns the item at a place, and creates it if it does not exist.
 #[inline]
 fn at<T: Default>(all: &mut Vec<T>, place: usize) -> &mut T {
     if place >= all.len() {

@@ -1,11 +1,12 @@
-//! How many events have a value in a field.
+//! Counts the events that have a value in a field.
 
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 use crate::windows::varint::{get_varint, put_varint};
 
-/// `count` of a field, exact: NaN and empty text are values, null is none. A partial has 8 bytes, a
-/// window as many for each key; an event costs an addition.
+/// `count` of a field. Exact: NaN and empty text are values, null is not.
+///
+/// A partial takes 8 bytes, a window 8 bytes per key; an event costs an addition.
 #[derive(Clone, Debug)]
 pub(super) struct Count;
 
@@ -17,7 +18,7 @@ impl Aggregate for Count {
         *partial += u64::from(input.value != Value::Null);
     }
 
-    /// What was read from bytes may be any number, so it is added without a check.
+    /// A decoded partial can hold any number, so the addition is unchecked.
     fn merge(&self, partial: &mut u64, other: &u64) {
         *partial = partial.wrapping_add(*other);
     }
@@ -54,13 +55,13 @@ mod tests {
             run in harness::runs(prop_oneof![harness::texts(), harness::numbers()].boxed()),
         ) {
             harness::check(&Count, &harness::spec("count"), Kind::Text, &run, |events, _| {
-                let there = events.iter().filter(|event| event.value != TestValue::Null);
-                Cell::Int(there.count() as i128)
+                let present = events.iter().filter(|event| event.value != TestValue::Null);
+                Cell::Int(present.count() as i128)
             });
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(40)) {
             harness::check_bytes(&Count, &harness::spec("count"), &bytes);
         }
     }

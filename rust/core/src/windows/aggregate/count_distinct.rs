@@ -1,12 +1,12 @@
-//! How many different values there are, exactly.
+//! Exact count of distinct values.
 
 use super::Cell;
 
-/// The number of values of a key.
+/// Returns the number of distinct values of a key.
 ///
-/// Exact. What leaves is subtracted, so how often each value came has to be known: that is the
-/// column of `value_counts.rs`, of `top_values` too, where its cost and bytes are stated. What is many
-/// values for too little memory is for `approx_count_distinct`.
+/// Exact. Values that leave are subtracted, so the window has to know how often each of them
+/// occurred. It shares the column of `top_values`; `value_counts.rs` documents its cost and
+/// encoding. Use `approx_count_distinct` if the values do not fit into memory.
 pub(super) fn emit(values: usize) -> Cell {
     Cell::Int(values as i128)
 }
@@ -18,14 +18,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::datum::testing::{
-        merges_in_any_order, mixed, panes, reads_only_what_is_written, scope, slide, spec_of,
+        decodes_only_what_is_encoded, merges_in_any_order, mixed, panes, scope, slide, spec_of,
         survives_changes,
     };
     use super::super::value_counts::testing::Values;
     use super::*;
     use crate::ground::Kind;
 
-    /// What a value is called, in words of its own.
+    /// Returns an independent name for each distinct value.
     fn name(cell: &Cell) -> Option<String> {
         match cell {
             Cell::Null | Cell::List(_) => None,
@@ -34,14 +34,14 @@ mod tests {
             Cell::Int(number) => Some(format!("number {number}")),
             Cell::Float(number) if number.is_nan() => Some("nan".to_owned()),
             Cell::Float(number) if number.is_infinite() => Some(format!("number {number}")),
-            // Display writes all digits of a float, and no fraction where there is none.
+            // Display writes all digits of a float, and no fraction if there is none.
             Cell::Float(number) => Some(format!("number {}", number + 0.0)),
         }
     }
 
     proptest! {
         #[test]
-        fn values_of_the_window_are_counted_once(panes in panes(mixed(), 40), length in 1..12_i64) {
+        fn each_value_of_the_window_counts_once(panes in panes(mixed(), 40), length in 1..12_i64) {
             let spec = spec_of("count_distinct", 0.0, 0.0);
             slide(&Values, &scope(&spec, Kind::Text), &panes, length, |cell, values| {
                 let names: BTreeSet<_> = values.iter().filter_map(name).collect();
@@ -50,19 +50,19 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_merging_makes_no_odds(
+        fn merging_is_commutative_and_associative(
             groups in prop::collection::vec(prop::collection::vec(mixed(), 0..60), 0..5),
         ) {
             merges_in_any_order(&Values, &groups);
         }
 
         #[test]
-        fn bytes_that_are_no_part_are_told(
+        fn invalid_bytes_are_detected(
             bytes in prop::collection::vec(any::<u8>(), 0..60),
             values in prop::collection::vec(mixed(), 0..20),
             changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
         ) {
-            reads_only_what_is_written(&Values, &bytes);
+            decodes_only_what_is_encoded(&Values, &bytes);
             survives_changes(&Values, &values, &changes);
         }
     }

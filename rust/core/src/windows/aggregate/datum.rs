@@ -1,4 +1,4 @@
-//! Values as aggregates tell them apart, as bytes, and as a hash that is the same everywhere.
+//! Values as aggregates compare them, with an encoding and a hash that is the same everywhere.
 
 use std::cmp::Ordering;
 
@@ -7,12 +7,12 @@ use super::number::Number;
 use crate::ground::{Kind, Value};
 use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
-/// A value: the whole number 1 and the float 1.0 are one value and the text `1` another, the two
-/// zeros are one, and so are all that are not a number.
+/// A value to be counted. The integer 1 and the float 1.0 are the same datum, the text `1` is
+/// another. The two zeros are the same, and so are all NaNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Datum<'a> {
     Int(i64),
-    /// The bits of a float that is no whole number of 64 bits.
+    /// The bits of a float that is not an integer of 64 bits.
     Float(u64),
     Time(i64),
     Text(&'a [u8]),
@@ -24,7 +24,7 @@ const TIME: u64 = 2;
 const TEXT: u64 = 3;
 
 impl<'a> Datum<'a> {
-    /// The value of a field; nothing of null.
+    /// Returns the datum of a value; `None` for null.
     #[inline]
     pub(super) fn of(value: Value<'a>) -> Option<Self> {
         match value {
@@ -37,24 +37,27 @@ impl<'a> Datum<'a> {
     }
 
     fn of_float(number: f64) -> Self {
-        // The first float above all whole numbers of 64 bits.
+        // The first float above all integers of 64 bits.
         const ABOVE: f64 = 9_223_372_036_854_775_808.0;
         if number.is_nan() {
             return Self::Float(f64::NAN.to_bits());
         }
-        #[expect(clippy::float_cmp, reason = "whether there is a fraction")]
+        #[expect(clippy::float_cmp, reason = "exact test for a fraction")]
         let whole = number.trunc() == number;
         if whole && (-ABOVE..ABOVE).contains(&number) {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+            #[expect(clippy::cast_possible_truncation, reason = "it is integral and in range")]
             return Self::Int(number as i64);
         }
         Self::Float(number.to_bits())
     }
 
-    /// What it is in a field of this kind.
+    /// Converts to a cell of a field of this kind.
     pub(super) fn cell(self, kind: Kind) -> Cell {
         match self {
-            #[expect(clippy::cast_precision_loss, reason = "of this kind it was a float")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "in a field of this kind it was a float"
+            )]
             Self::Int(number) if kind == Kind::Float => Cell::Float(number as f64),
             Self::Int(number) => Cell::Int(number.into()),
             Self::Float(bits) => Cell::Float(f64::from_bits(bits)),
@@ -63,7 +66,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// Which is smaller; what is no number comes after all numbers.
+    /// Compares two data. Everything else sorts after numbers.
     pub(super) fn compare(self, other: Self) -> Ordering {
         match (self.number(), other.number()) {
             (Some(one), Some(other)) => one.order(other),
@@ -79,8 +82,8 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// A hash that never changes, as it is partial of what is written. It spreads well, but whoever
-    /// knows it can find values whose hashes are alike.
+    /// Returns a hash that must never change, because it is part of the encoding. It spreads well,
+    /// but whoever knows it can construct collisions.
     #[inline]
     pub(super) fn hash(self) -> u64 {
         match self {
@@ -91,7 +94,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// Writes it: what it is, and for text how long, in a number; then the value.
+    /// Encodes a tag, which includes the length of a text, and then the value.
     #[inline]
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         match self {
@@ -114,8 +117,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// Reads one from the front; nothing where there is none, or where it is not written as
-    /// [`Datum::encode`] does it.
+    /// Decodes a datum from the front; `None` if the bytes are not what [`Datum::encode`] writes.
     #[inline]
     pub(super) fn decode(bytes: &mut &'a [u8]) -> Option<Self> {
         let head = get_varint(bytes)?;
@@ -133,7 +135,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// Whether these bits are of a float that is not datum in another way.
+    /// Whether these bits are a float that has no other datum.
     fn is_canonical(self) -> bool {
         match self {
             Self::Float(bits) => Self::of_float(f64::from_bits(bits)) == self,
@@ -142,21 +144,21 @@ impl<'a> Datum<'a> {
     }
 }
 
-/// An odd number whose bits look like any.
+/// An odd constant with irregular bits.
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Another one.
+/// A second one.
 const STEP: u64 = 0xd6e8_feb8_6659_fd93;
 
-/// Both halves of a product, which spreads every bit both ways.
+/// Folds a product in half, which spreads every bit in both directions.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "these are the two halves")]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
 fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Makes every bit depend on every other, as the last step of `MurmurHash3` does.
+/// Makes every bit depend on every other, like the last step of `MurmurHash3`.
 #[inline]
 fn finish(mut hash: u64) -> u64 {
     hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -176,7 +178,7 @@ pub(super) fn hash_text(text: &[u8]) -> u64 {
     finish(fold(hash ^ u64::from_le_bytes(last), STEP))
 }
 
-/// How aggregates are held against an oracle.
+/// Compares aggregates with an oracle.
 #[cfg(test)]
 pub(super) mod testing {
     use std::collections::VecDeque;
@@ -187,10 +189,10 @@ pub(super) mod testing {
     use super::super::{Aggregate, AggregateSpec, Cell, Input, Scope, Windowed};
     use crate::ground::{Kind, Value};
 
-    /// What a pane brings: how many panes after the one before, its values, how it came together.
+    /// The distance to the previous pane, the values, and how the partial is assembled.
     pub(crate) type Pane = (i64, Vec<Cell>, u8);
 
-    /// Panes of these values, some far apart, some empty.
+    /// Generates panes of these values, with gaps and empty panes.
     pub(crate) fn panes(
         value: impl Strategy<Value = Cell> + 'static,
         most: usize,
@@ -233,8 +235,8 @@ pub(super) mod testing {
         bytes
     }
 
-    /// Slides a window of as many panes, and checks every answer, that since the start too, with
-    /// the values it is of.
+    /// Slides a window of `length` panes and checks each result against the values of the window,
+    /// and the result since the start against all values.
     pub(crate) fn slide<A: Windowed>(
         aggregate: &A,
         scope: &Scope<'_>,
@@ -244,7 +246,7 @@ pub(super) mod testing {
     ) {
         let mut total = A::Total::default();
         let mut held: VecDeque<(i64, Vec<Cell>, A::Partial)> = VecDeque::new();
-        let (mut all, mut grown) = (Vec::new(), A::Partial::default());
+        let (mut all, mut since_start) = (Vec::new(), A::Partial::default());
         let mut now = -7;
         for (gap, values, how) in panes {
             now += gap;
@@ -254,20 +256,20 @@ pub(super) mod testing {
             }
             if !values.is_empty() {
                 aggregate.enter(&mut total, &partial, now);
-                aggregate.merge(&mut grown, &partial);
+                aggregate.merge(&mut since_start, &partial);
                 held.push_back((now, values.clone(), partial));
                 all.extend_from_slice(values);
             }
             expire(aggregate, &mut total, &mut held, now - length);
             let window: Vec<_> = held.iter().flat_map(|(_, values, _)| values.clone()).collect();
             check(&aggregate.emit(&total, scope), &window);
-            check(&aggregate.emit_partial(&grown, scope), &all);
+            check(&aggregate.emit_partial(&since_start, scope), &all);
         }
         expire(aggregate, &mut total, &mut held, now);
         check(&aggregate.emit(&total, scope), &[]);
     }
 
-    /// Two partials in either order, one of them written and read.
+    /// Merges two partials in either order, one of them encoded and decoded.
     fn assemble<A: Aggregate>(aggregate: &A, values: &[Cell], how: u8) -> A::Partial {
         let (one, other) = values.split_at(values.len() * usize::from(how) / 256);
         let (one, other) = (partial_of(aggregate, one), partial_of(aggregate, other));
@@ -290,8 +292,8 @@ pub(super) mod testing {
         }
     }
 
-    /// However values are divided and in whatever order partials merge, the same bytes are written,
-    /// and they are read as the same.
+    /// Checks that the encoding does not depend on how values are grouped and in which order the
+    /// partials merge, and that it decodes to the same partial.
     pub(crate) fn merges_in_any_order<A: Aggregate>(aggregate: &A, groups: &[Vec<Cell>]) {
         let whole = partial_of(aggregate, &groups.concat());
         let partials: Vec<_> = groups.iter().map(|values| partial_of(aggregate, values)).collect();
@@ -306,14 +308,14 @@ pub(super) mod testing {
         let bytes = bytes_of(aggregate, &whole);
         assert_eq!(bytes, bytes_of(aggregate, &forth));
         assert_eq!(bytes, bytes_of(aggregate, &back));
-        reads_only_what_is_written(aggregate, &bytes);
+        decodes_only_what_is_encoded(aggregate, &bytes);
         for len in 0..bytes.len().min(200) {
             assert!(aggregate.decode(&mut &bytes[..len]).is_none(), "cut to {len}");
         }
     }
 
-    /// What is read at all is written again as the same bytes.
-    pub(crate) fn reads_only_what_is_written<A: Aggregate>(aggregate: &A, bytes: &[u8])
+    /// Checks that bytes which decode encode to the same bytes again.
+    pub(crate) fn decodes_only_what_is_encoded<A: Aggregate>(aggregate: &A, bytes: &[u8])
     where
         A::Partial: Debug,
     {
@@ -323,7 +325,7 @@ pub(super) mod testing {
         assert_eq!(bytes_of(aggregate, &partial), read);
     }
 
-    /// Bytes that are almost right: those of a partial, with some others in their place.
+    /// Decodes an encoded partial with some bytes changed.
     pub(crate) fn survives_changes<A: Aggregate>(
         aggregate: &A,
         values: &[Cell],
@@ -334,10 +336,10 @@ pub(super) mod testing {
             let place = place.index(bytes.len());
             bytes[place] = *byte;
         }
-        reads_only_what_is_written(aggregate, &bytes);
+        decodes_only_what_is_encoded(aggregate, &bytes);
     }
 
-    /// Values of all kinds, many of them more than once.
+    /// Values of all kinds, with many repetitions.
     pub(crate) fn mixed() -> impl Strategy<Value = Cell> {
         prop_oneof![
             1 => Just(Cell::Null),
@@ -367,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_one_where_a_person_says_so() {
+    fn equal_values_are_one_datum() {
         assert_eq!(datum(Value::Int(1)), datum(Value::Float(1.0)));
         assert_eq!(datum(Value::Float(0.0)), datum(Value::Float(-0.0)));
         assert_eq!(datum(Value::Float(f64::NAN)), datum(Value::Float(-f64::NAN)));
@@ -420,14 +422,14 @@ mod tests {
                     changed[place] += u32::from(difference >> place & 1 == 1);
                 });
             }
-            // Half of 400, give or take five standard deviations.
+            // Half of 400, within five standard deviations.
             assert!(changed.iter().all(|count| (150..250).contains(count)), "{bit}: {changed:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn numbers_of_different_kinds_are_in_order(one: i64, other: f64) {
+        fn integers_and_floats_have_one_order(one: i64, other: f64) {
             let order = datum(Value::Int(one)).compare(datum(Value::Float(other)));
             let cut = other.floor();
             let expected = if other.is_nan() || cut >= 9_223_372_036_854_775_808.0 {
@@ -435,7 +437,7 @@ mod tests {
             } else if cut < -9_223_372_036_854_775_808.0 {
                 Ordering::Greater
             } else {
-                #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+                #[expect(clippy::cast_possible_truncation, reason = "it is integral and in range")]
                 one.cmp(&(cut as i64)).then(cut.partial_cmp(&other).unwrap())
             };
             prop_assert_eq!(order, expected);

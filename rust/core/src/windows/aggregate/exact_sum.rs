@@ -1,23 +1,23 @@
-//! Sums of floats without any error, whatever comes and goes.
+//! Sums of floats without rounding errors, whatever is added and subtracted.
 //!
-//! A float is a whole number of 53 bits times a power of two, so floats of about the same size add
-//! up exactly in one wide whole number: 128 bits, of which the lowest stands for 2^`unit`. What does
-//! not fit there (1e300 beside 1e-300) is added in a number that is wide enough for all floats at
-//! once, as Kulisch proposed ("Computer Arithmetic and Validity", 2008). To take something away is
-//! to add its opposite, and leaves nothing behind. The sum is rounded once, when it is asked for:
-//! it is what Python's `math.fsum` says of the same numbers.
+//! A float is an integer of 53 bits times a power of two. So floats of similar size add up exactly
+//! in one integer of 128 bits, whose lowest bit stands for 2^`unit`. A number that does not fit
+//! (1e300 and 1e-300 together) goes into an accumulator that is wide enough for all floats at once,
+//! as Kulisch proposed ("Computer Arithmetic and Validity", 2008). Subtracting adds the opposite
+//! number and leaves no trace. The sum is rounded once, when it is read: it equals Python's
+//! `math.fsum` of the same numbers.
 
 use super::bigint;
 use super::floats::{MAX_EXPONENT, MIN_EXPONENT, decompose, scaled};
 use crate::ground::Value;
 use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
-/// As many digits of 32 bits as 128 bits of the largest exponent need, and two for the carries.
+/// Enough digits of 32 bits for 128 bits at the largest exponent, and two for the carries.
 const DIGITS: usize = 72;
 
 const DIGIT_BITS: i32 = 32;
 
-/// So many additions never overflow a digit's 63 bits.
+/// This many additions never overflow the 63 bits of a digit.
 const MAX_ADDITIONS: u32 = 1 << 29;
 
 /// Wide enough for any sum of floats.
@@ -26,32 +26,32 @@ pub(super) type FloatDigits = Digits<DIGITS, MIN_EXPONENT>;
 /// Wide enough for any sum of squares of floats.
 pub(super) type SquareDigits = Digits<138, { 2 * MIN_EXPONENT }>;
 
-/// Sums of more bits are written digit by digit.
+/// Sums of more bits are encoded digit by digit.
 const MAX_NARROW_BITS: u32 = 126;
 
-/// What stands for these where the length of shorter ones stands.
+/// The tag of an encoding digit by digit, in place of the length of a short one.
 const LONG: u8 = 0xff;
 
-/// The sum of floats.
+/// An exact sum of floats.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExactSum {
-    /// All that has the usual size.
+    /// The sum of all numbers of the usual size.
     sum: i128,
-    /// What the lowest bit of it stands for, as a power of two.
+    /// The exponent of its lowest bit.
     unit: i16,
     overflow: Option<Box<Overflow>>,
 }
 
-/// What does not fit into 128 bits, and what is no number.
+/// Numbers that do not fit into 128 bits, NaNs and infinities.
 #[derive(Clone, Debug, Default)]
 struct Overflow {
     digits: FloatDigits,
     nans: u64,
-    /// Positive and negative ones.
+    /// Positive and negative infinities.
     infinities: [u64; 2],
 }
 
-/// A number of `N` digits, of which the lowest bit stands for 2^`LOW`.
+/// A number of `N` digits, whose lowest bit stands for 2^`LOW`.
 #[derive(Clone, Debug)]
 pub(super) struct Digits<const N: usize, const LOW: i32> {
     digits: [i64; N],
@@ -75,13 +75,13 @@ impl ExactSum {
         self.add_scaled(mantissa, exponent);
     }
 
-    /// Adds a whole number.
+    /// Adds an integer.
     #[inline]
     pub(super) fn add_int(&mut self, number: i64) {
         self.add_scaled(number, 0);
     }
 
-    /// Adds what is a number, and says whether it is.
+    /// Adds a value if it is a number. Returns whether it is one.
     #[inline]
     pub(super) fn add_value(&mut self, value: Value<'_>) -> bool {
         match value {
@@ -92,7 +92,7 @@ impl ExactSum {
         true
     }
 
-    /// Takes away a number that was added.
+    /// Subtracts a number that was added.
     #[cfg(test)]
     pub(super) fn remove(&mut self, number: f64) {
         let Some((mantissa, exponent)) = decompose(number) else {
@@ -102,18 +102,18 @@ impl ExactSum {
         self.add_scaled(-mantissa, exponent);
     }
 
-    /// Adds what another sum holds.
+    /// Adds another sum.
     pub(super) fn merge(&mut self, other: &Self) {
         self.add_all(other, 1);
     }
 
-    /// Takes away what another sum holds, all of which was added.
+    /// Subtracts another sum, all of which was added before.
     pub(super) fn subtract(&mut self, other: &Self) {
         self.add_all(other, -1);
     }
 
-    /// The float that is nearest to the sum, of two the even one. Infinite beyond the largest one;
-    /// not a number with any of these, or with infinities of both signs.
+    /// Rounds the sum to the nearest float, ties to even. Returns an infinity if the sum is out of
+    /// range or contains one, and NaN if it contains NaN or infinities of both signs.
     pub(super) fn value(&self) -> f64 {
         let Some(rest) = &self.overflow else { return scaled(self.sum, i32::from(self.unit)) };
         match (rest.nans, rest.infinities) {
@@ -127,7 +127,7 @@ impl ExactSum {
         all.value()
     }
 
-    /// The sum as it is, where it is whole and has no more than 127 bits.
+    /// Returns the sum if it is an integer of at most 127 bits.
     pub(super) fn whole(&self) -> Option<i128> {
         let unit = u32::try_from(self.unit).ok().filter(|_| self.overflow.is_none());
         if self.sum == 0 && self.overflow.is_none() {
@@ -137,7 +137,8 @@ impl ExactSum {
             .map(|unit| self.sum << unit)
     }
 
-    /// Writes it; sums of the same numbers alike, whatever came and left besides.
+    /// Encodes the sum. Equal sums have equal bytes, whatever was added and subtracted to get
+    /// there.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let mut all = self.clone();
         all.normalize();
@@ -163,7 +164,7 @@ impl ExactSum {
         rest.digits.encode(out);
     }
 
-    /// Reads what was written.
+    /// Decodes a sum.
     pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let [len] = take(bytes)?;
         if len == LONG {
@@ -197,14 +198,14 @@ impl ExactSum {
             let bits = 64 - mantissa.unsigned_abs().leading_zeros();
             (bits + shift < 127).then(|| i128::from(mantissa) << shift)
         });
-        // Its opposite has to fit too.
+        // Its opposite has to fit, too.
         match added.and_then(|number| self.sum.checked_add(number)) {
             Some(sum) if sum != i128::MIN => self.sum = sum,
             _ => self.overflow.get_or_insert_default().digits.add(mantissa.into(), exponent),
         }
     }
 
-    /// How far to the left a number of this exponent is added, after the unit was made as small.
+    /// Returns how far to shift a number of this exponent left, and lowers the unit if necessary.
     #[inline]
     fn shift_for(&mut self, exponent: i32) -> Option<u32> {
         if self.sum == 0 {
@@ -216,7 +217,7 @@ impl ExactSum {
             return Some(shift);
         }
         let down = u32::try_from(unit - exponent).ok()?;
-        // A bit for the sign, and one for the carry.
+        // One bit for the sign, one for the carry.
         if down + 2 > self.sum.unsigned_abs().leading_zeros() {
             return None;
         }
@@ -246,7 +247,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds what another sum has without its rest.
+    /// Adds another sum without its overflow.
     fn add_large(&mut self, number: i128, exponent: i32) {
         if number == 0 {
             return;
@@ -259,8 +260,8 @@ impl ExactSum {
         }
     }
 
-    /// Does without the rest where sum and rest together are of the usual size. What came while
-    /// something was there that is far larger or smaller is in the rest, and leaves from the sum.
+    /// Drops the overflow if the whole sum has the usual size. Numbers that were added next to a
+    /// far larger or smaller one are in the overflow, but they are subtracted from the sum.
     fn normalize(&mut self) {
         let Some(rest) = self.overflow.as_ref().filter(|rest| !rest.has_non_finite()) else {
             return;
@@ -282,7 +283,7 @@ impl ExactSum {
         }
     }
 
-    /// Counts what is no finite number.
+    /// Counts a number that is not finite.
     #[cold]
     fn count(&mut self, number: f64, count: u64) {
         let rest = self.overflow.get_or_insert_default();
@@ -295,7 +296,7 @@ impl ExactSum {
         self.drop_empty_overflow();
     }
 
-    /// Does without the rest once it holds nothing.
+    /// Drops the overflow if it is empty.
     fn drop_empty_overflow(&mut self) {
         if let Some(rest) = &mut self.overflow {
             rest.digits.carry();
@@ -307,7 +308,7 @@ impl ExactSum {
 }
 
 impl Overflow {
-    /// Whether something is in it that is no number.
+    /// Returns whether it contains NaN or infinities.
     fn has_non_finite(&self) -> bool {
         self.nans != 0 || self.infinities != [0; 2]
     }
@@ -333,7 +334,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         }
     }
 
-    /// Adds what another number is, so many times.
+    /// Adds another number, this many times.
     pub(super) fn add_all(&mut self, other: &Self, times: i64) {
         let mut other = other.clone();
         other.carry();
@@ -348,7 +349,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         self.digits.iter().all(|&digit| digit == 0)
     }
 
-    /// Whether it is negative, and without its sign, in words of 64 bits.
+    /// Returns whether the number is negative, and its magnitude in words of 64 bits.
     pub(super) fn magnitude(&self) -> (bool, Vec<u64>) {
         let mut all = self.clone();
         let negative = all.make_positive();
@@ -357,7 +358,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         (negative, all.digits.chunks(2).map(word).collect())
     }
 
-    /// Carries and drops the sign, which it returns.
+    /// Normalizes the digits and removes the sign, which it returns.
     fn make_positive(&mut self) -> bool {
         self.carry();
         let negative = self.digits[N - 1] < 0;
@@ -368,7 +369,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         negative
     }
 
-    /// Writes it.
+    /// Encodes the number.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let mut all = self.clone();
         all.carry();
@@ -377,7 +378,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         }
     }
 
-    /// Reads what was written.
+    /// Decodes a number.
     pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let mut read = Self::default();
         for digit in &mut read.digits {
@@ -389,7 +390,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
         Some(read)
     }
 
-    /// Makes every digit but the last one less than 2^32 and not negative.
+    /// Normalizes every digit except the last one to 0..2^32.
     fn carry(&mut self) {
         let mut carried = 0;
         for digit in &mut self.digits[..N - 1] {
@@ -404,7 +405,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
     fn value(mut self) -> f64 {
         let negative = self.make_positive();
         let Some(last) = self.digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
-        // The highest digits, as many as 126 bits hold for sure, and a bit for all below these.
+        // The highest digits that fit into 126 bits, and one bit for all digits below them.
         let first = last.saturating_sub(2);
         let below = self.digits[..first].iter().any(|&digit| digit != 0);
         let mut sum = 0_i128;
@@ -418,7 +419,7 @@ impl<const N: usize, const LOW: i32> Digits<N, LOW> {
     }
 }
 
-/// How many bytes tell a number, sign included.
+/// Returns how many bytes a number needs, including its sign.
 fn shortest(number: i128) -> usize {
     let bits = 128 - (number ^ number >> 127).leading_zeros();
     if number == 0 { 0 } else { bits as usize / 8 + 1 }
@@ -433,10 +434,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Shewchuk's sum, as `math.fsum` has it: terms that do not overlap, the largest last, and the
+    /// Shewchuk's sum, as in `math.fsum`: terms that do not overlap, the largest last, and a
     /// correction of the last rounding.
     pub(in crate::windows::aggregate) fn fsum(numbers: &[f64]) -> f64 {
-        let count = |wanted: f64| numbers.iter().filter(|&&number| number == wanted).count();
+        let count = |expected: f64| numbers.iter().filter(|&&number| number == expected).count();
         let nans = numbers.iter().any(|number| number.is_nan());
         match (nans, count(f64::INFINITY), count(f64::NEG_INFINITY)) {
             (false, 0, 0) => {}
@@ -502,24 +503,24 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         #[test]
-        fn what_stays_is_summed_as_if_nothing_else_had_come(
-            gone in prop::collection::vec(numbers(), 0..30),
-            stays in prop::collection::vec(numbers(), 0..30),
+        fn subtracted_numbers_leave_no_trace(
+            removed in prop::collection::vec(numbers(), 0..30),
+            kept in prop::collection::vec(numbers(), 0..30),
             order in any::<prop::sample::Index>(),
         ) {
             let mut sum = ExactSum::default();
-            let mut all: Vec<_> = gone.iter().chain(&stays).collect();
+            let mut all: Vec<_> = removed.iter().chain(&kept).collect();
             let middle = order.index(all.len() + 1);
             all.rotate_left(middle);
             for &&number in &all {
                 sum.add(number);
             }
             prop_assert!(same(sum.value(), fsum(&all.iter().map(|&&n| n).collect::<Vec<_>>())));
-            for &number in &gone {
+            for &number in &removed {
                 sum.remove(number);
             }
             let value = sum.value();
-            prop_assert!(same(value, fsum(&stays)), "{value:e} {:e}", fsum(&stays));
+            prop_assert!(same(value, fsum(&kept)), "{value:e} {:e}", fsum(&kept));
         }
 
         #[test]
@@ -544,9 +545,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_of_the_same_are_written_alike_and_read_back(
-            gone in prop::collection::vec(numbers(), 0..10),
-            stays in prop::collection::vec(numbers(), 0..10),
+        fn equal_sums_have_equal_bytes_and_decode(
+            removed in prop::collection::vec(numbers(), 0..10),
+            kept in prop::collection::vec(numbers(), 0..10),
         ) {
             let bytes = |sum: &ExactSum| {
                 let mut out = Vec::new();
@@ -554,14 +555,14 @@ mod tests {
                 out
             };
             let mut plain = ExactSum::default();
-            for &number in stays.iter().rev() {
+            for &number in kept.iter().rev() {
                 plain.add(number);
             }
             let mut sum = ExactSum::default();
-            for &number in gone.iter().chain(&stays) {
+            for &number in removed.iter().chain(&kept) {
                 sum.add(number);
             }
-            for &number in &gone {
+            for &number in &removed {
                 sum.remove(number);
             }
             prop_assert_eq!(bytes(&sum), bytes(&plain));
@@ -574,7 +575,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_beyond_floats_are_infinite_and_come_back() {
+    fn sums_above_the_largest_float_are_infinite_and_reversible() {
         let mut sum = ExactSum::default();
         (0..1_000).for_each(|_| sum.add(f64::MAX));
         assert_eq!(sum.value(), f64::INFINITY);
@@ -587,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_whose_smallest_bits_differ_merge_without_more_than_what_is_there() {
+    fn sums_of_different_units_merge_without_overflow() {
         let sum_of = |number: f64| {
             let mut sum = ExactSum::default();
             (0..1_000).for_each(|_| sum.add(number));
@@ -601,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outlier_that_came_first_and_left_leaves_nothing_behind() {
+    fn a_subtracted_outlier_leaves_no_overflow() {
         let sum_of = |number: f64| {
             let mut sum = ExactSum::default();
             sum.add(number);
@@ -621,7 +622,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_size_need_no_more_than_what_is_there() {
+    fn numbers_of_similar_size_need_no_overflow() {
         let mut sum = ExactSum::default();
         (0..1_000_000).for_each(|number| sum.add(f64::from(number % 1_000) / 1_000.0));
         assert!(sum.overflow.is_none());

@@ -1,4 +1,4 @@
-//! The least and the largest value.
+//! The smallest and the largest value.
 
 use std::cmp::Ordering;
 
@@ -7,28 +7,30 @@ use super::number::Number;
 use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::windows::varint::take;
 
-/// `min` and `max` of numbers and times, exact. NaN is neither; without another value there is none.
+/// `min` and `max` of numbers and times. Exact. NaN is ignored; the result is null if there is no
+/// other value.
 ///
-/// A partial has 16 bytes. A window has 24 bytes for each key, and beside these 24 for each pane whose
-/// extreme nothing later beats, once there are two such panes: of values in no order about the
-/// logarithm of the number of panes, at worst all of them. An event costs a comparison; a slide the
-/// same for most keys, and two logarithms for the others, never a step for each pane.
+/// A partial takes 16 bytes. A window takes 24 bytes per key. Once two panes hold candidates for a
+/// key, it takes 24 more for each pane whose extreme no later pane beats: about the logarithm of
+/// the number of panes for values in random order, all panes at worst. An event costs a comparison.
+/// A slide costs a comparison for most keys and two binary searches for the others, never a step
+/// per pane.
 #[derive(Clone, Debug)]
 pub(super) struct Extreme {
-    wanted: Ordering,
+    better: Ordering,
 }
 
 impl Extreme {
     pub(super) fn smallest() -> Self {
-        Self { wanted: Ordering::Less }
+        Self { better: Ordering::Less }
     }
 
     pub(super) fn largest() -> Self {
-        Self { wanted: Ordering::Greater }
+        Self { better: Ordering::Greater }
     }
 
     fn take(&self, partial: &mut Option<Number>, number: Number) {
-        if partial.is_none_or(|best| number.order(best) == self.wanted) {
+        if partial.is_none_or(|best| number.order(best) == self.better) {
             *partial = Some(number);
         }
     }
@@ -80,7 +82,7 @@ impl Windowed for Extreme {
 
     fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64) {
         if let Some(number) = *partial {
-            total.enter(pane, number, |earlier| earlier.order(number) != self.wanted);
+            total.enter(pane, number, |earlier| earlier.order(number) != self.better);
         }
     }
 
@@ -94,14 +96,14 @@ impl Windowed for Extreme {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the aggregate does")]
 mod tests {
     use super::*;
     use crate::ground::Kind;
     use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
-    /// All values in a line, sorted by the dullest of orders.
+    /// Sorts all values and takes the first or the last one.
     fn oracle(largest: bool) -> impl Fn(&[&Event], &Scope<'_>) -> Cell {
         move |events, scope| {
             let mut cells: Vec<Cell> = events
@@ -126,7 +128,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn extremes_of_whole_numbers_are_those_of_the_window(
+        fn extremes_of_integers_match_the_window(
             run in harness::runs(harness::ints()), largest: bool,
         ) {
             let aggregate = if largest { Extreme::largest() } else { Extreme::smallest() };
@@ -134,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn extremes_of_numbers_of_both_kinds_are_those_of_the_window(
+        fn extremes_of_integers_and_floats_match_the_window(
             run in harness::runs(harness::numbers()), largest: bool,
         ) {
             let aggregate = if largest { Extreme::largest() } else { Extreme::smallest() };
@@ -148,13 +150,13 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(40)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(40)) {
             harness::check_bytes(&Extreme::largest(), &harness::spec("max"), &bytes);
         }
     }
 
     #[test]
-    fn large_whole_numbers_differ_from_floats_in_the_last_digit() {
+    fn large_integers_and_floats_are_compared_exactly() {
         let mut partial = None;
         for value in
             [TestValue::Float(9_007_199_254_740_992.0), TestValue::Int(9_007_199_254_740_993)]
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn infinities_are_extremes_and_nan_is_none() {
+    fn infinities_can_be_extremes_and_nan_cannot() {
         let mut partial = None;
         Extreme::smallest().add(&mut partial, &Event::of(TestValue::Float(f64::NAN)).input());
         assert!(partial.is_none());

@@ -1,4 +1,4 @@
-//! The first and the last value, by the time of their events.
+//! The first and the last value, by event time.
 
 use std::cmp::Ordering;
 
@@ -8,21 +8,22 @@ use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::ground::Value;
 use crate::windows::varint::take;
 
-/// How much text is held without memory of its own.
+/// Texts up to this length need no allocation.
 const SHORT: usize = 22;
 
-/// `first` and `last` of values of any kind, exact: that of the earliest and of the latest event.
-/// Of events of one time `first` is the least value and `last` the greatest, so the order in which
-/// they come makes no odds. An event without a time, or with null for a value, is passed over.
+/// `first` and `last` of values of any kind. Exact: the value of the earliest or of the latest
+/// event. If several events have that time, `first` is their smallest value and `last` their
+/// largest, so the result does not depend on the order of arrival. Events without a time or with a
+/// null value are skipped.
 ///
-/// A partial has 32 bytes, and text of more than 22 bytes is held beside these. A window has 40 bytes
-/// for each key, and for `first` 40 more for each of its panes, once there are two: the next one in
-/// line is the answer when the oldest has left. For `last` it has no more while times rise with
-/// panes. An event costs a comparison, a slide the copy of a value. Both are the selections of
-/// [`Candidates`], by time.
+/// A partial takes 32 bytes, and a text of more than 22 bytes is allocated separately. A window
+/// takes 40 bytes per key. Once there are two panes, `first` takes 40 more for each of them,
+/// because the next pane holds the result when the oldest leaves; `last` takes no more as long as
+/// times rise with panes. An event costs a comparison, a slide the copy of a value. Both select
+/// from [`Candidates`], by time.
 #[derive(Clone, Debug)]
 pub(super) struct FirstLast {
-    wanted: Ordering,
+    better: Ordering,
 }
 
 /// A value and its time.
@@ -42,11 +43,11 @@ enum OwnedValue {
 
 impl FirstLast {
     pub(super) fn first() -> Self {
-        Self { wanted: Ordering::Less }
+        Self { better: Ordering::Less }
     }
 
     pub(super) fn last() -> Self {
-        Self { wanted: Ordering::Greater }
+        Self { better: Ordering::Greater }
     }
 }
 
@@ -86,7 +87,7 @@ impl OwnedValue {
         }
     }
 
-    /// What is no text has none.
+    /// Returns the text; empty for other values.
     fn text(&self) -> &[u8] {
         match self {
             Self::Number(_) | Self::Time(_) => &[],
@@ -95,7 +96,8 @@ impl OwnedValue {
         }
     }
 
-    /// Numbers before times before text; in practice a field has values of one kind.
+    /// Numbers sort before times and times before text. In practice all values of a field have one
+    /// kind.
     fn order(&self, other: &Self) -> Ordering {
         let kind = |held: &Self| match held {
             Self::Number(_) => 0,
@@ -147,21 +149,21 @@ impl Aggregate for FirstLast {
 
     fn add(&self, partial: &mut Self::Partial, input: &Input<'_>) {
         let Some(time) = input.time else { return };
-        // Text is copied only where it may be kept.
-        let order = partial.as_ref().map_or(self.wanted, |best| time.cmp(&best.time));
-        if order == self.wanted.reverse() {
+        // Copy the text only if it may be kept.
+        let order = partial.as_ref().map_or(self.better, |best| time.cmp(&best.time));
+        if order == self.better.reverse() {
             return;
         }
         let Some(value) = OwnedValue::of(input.value) else { return };
         let at = TimedValue { time, value };
-        if partial.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+        if partial.as_ref().is_none_or(|best| at.order(best) == self.better) {
             *partial = Some(at);
         }
     }
 
     fn merge(&self, partial: &mut Self::Partial, other: &Self::Partial) {
         let Some(at) = other else { return };
-        if partial.as_ref().is_none_or(|best| at.order(best) == self.wanted) {
+        if partial.as_ref().is_none_or(|best| at.order(best) == self.better) {
             *partial = Some(at.clone());
         }
     }
@@ -195,7 +197,7 @@ impl Windowed for FirstLast {
 
     fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64) {
         if let Some(at) = partial {
-            total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.wanted);
+            total.enter(pane, at.clone(), |earlier| earlier.order(at) != self.better);
         }
     }
 
@@ -209,14 +211,14 @@ impl Windowed for FirstLast {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the aggregate does")]
 mod tests {
     use super::*;
     use crate::ground::Kind;
     use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
-    /// All that count, sorted by time and then by value.
+    /// Sorts all values by time and then by value.
     fn oracle(last: bool) -> impl Fn(&[&Event], &Scope<'_>) -> Cell {
         move |events, scope| {
             let cell = |held: &TestValue| match (held, scope.kind) {
@@ -227,7 +229,7 @@ mod tests {
                 (TestValue::Text(text), _) => Cell::Text(text.as_slice().into()),
                 (TestValue::Null, _) => Cell::Null,
             };
-            // NaN is the greatest here, and the least where cells are ranked.
+            // NaN is the largest value here and the smallest where cells are ranked.
             let is_nan = |cell: &Cell| matches!(cell, Cell::Float(number) if number.is_nan());
             let mut all: Vec<(i64, Cell)> = events
                 .iter()
@@ -248,7 +250,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn ends_are_those_of_the_window_for_numbers(
+        fn first_and_last_number_of_the_window(
             run in harness::runs(harness::numbers()), last: bool,
         ) {
             let aggregate = if last { FirstLast::last() } else { FirstLast::first() };
@@ -256,7 +258,7 @@ mod tests {
         }
 
         #[test]
-        fn ends_are_those_of_the_window_for_text(
+        fn first_and_last_text_of_the_window(
             run in harness::runs(harness::texts()), last: bool,
         ) {
             let aggregate = if last { FirstLast::last() } else { FirstLast::first() };
@@ -264,13 +266,13 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(60)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(60)) {
             harness::check_bytes(&FirstLast::first(), &harness::spec("first"), &bytes);
         }
     }
 
     #[test]
-    fn text_of_any_length_comes_back_as_it_was() {
+    fn texts_of_any_length_round_trip() {
         for length in [0, 1, 21, 22, 23, 300] {
             let text = vec![b'\xff'; length];
             let event = Event { time: Some(1), ..Event::of(TestValue::Text(text.clone())) };
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn text_longer_than_the_bytes_that_are_there_is_none() {
+    fn a_text_longer_than_the_bytes_is_not_decoded() {
         let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 2];
         bytes.extend_from_slice(&u64::MAX.to_le_bytes());
         bytes.extend_from_slice(b"text");
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_and_totals_have_the_stated_size() {
+    fn sizes_match_the_documentation() {
         assert_eq!(size_of::<Option<TimedValue>>(), 32);
         assert_eq!(size_of::<Candidates<TimedValue>>(), 40);
     }

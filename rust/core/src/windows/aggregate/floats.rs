@@ -1,12 +1,12 @@
-//! Floats as whole numbers times powers of two.
+//! Floats as integers times powers of two.
 
 /// The exponent of the smallest float.
 pub(super) const MIN_EXPONENT: i32 = -1074;
 
-/// The exponent of the largest one.
+/// The exponent of the largest float.
 pub(super) const MAX_EXPONENT: i32 = 971;
 
-/// A finite number as a whole one times a power of two.
+/// Splits a finite number into an integer and a power of two.
 #[inline]
 pub(super) fn decompose(number: f64) -> Option<(i64, i32)> {
     let bits = number.to_bits();
@@ -20,10 +20,10 @@ pub(super) fn decompose(number: f64) -> Option<(i64, i32)> {
     Some((if number.is_sign_negative() { -mantissa } else { mantissa }, exponent))
 }
 
-/// The nearest float of a whole number times a power of two.
+/// Returns the float nearest to `number` times 2^`exponent`.
 pub(super) fn scaled(number: i128, exponent: i32) -> f64 {
-    // To round to 53 bits and to scale are one rounding: what has more bits than these is far above
-    // where floats get fewer.
+    // Rounding to 53 bits and scaling round only once: a number with more than 53 bits is far above
+    // the range where floats have fewer bits.
     #[expect(clippy::cast_precision_loss, reason = "this is the rounding")]
     let rounded = number as f64;
     let half = exponent / 2;

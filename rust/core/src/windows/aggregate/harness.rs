@@ -1,9 +1,10 @@
-//! Drives an aggregate through a window beside an oracle that is told all values of the window.
+//! Runs an aggregate through a window and compares it with an oracle that sees all values of the
+//! window.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::float_cmp,
-    reason = "answers are exact, measures rough"
+    reason = "results are exact, measurements are rough"
 )]
 
 use proptest::prelude::*;
@@ -11,10 +12,10 @@ use proptest::prelude::*;
 use super::{Aggregate, AggregateSpec, Cell, Input, Scope, Windowed};
 use crate::ground::{Kind, Value};
 
-/// How long a pane is, in microseconds: short, so that times are often the same.
+/// The width of a pane in microseconds: small, so that times often coincide.
 const PANE: i64 = 8;
 
-/// A value that is nobody else's.
+/// An owned value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TestValue {
     Null,
@@ -36,7 +37,7 @@ impl TestValue {
     }
 }
 
-/// What an event brings.
+/// An event to add.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) value: TestValue,
@@ -54,7 +55,7 @@ impl Event {
     }
 }
 
-/// Panes with what came in them, by number, with gaps; and how many of them a window has.
+/// Numbered panes with their events, with gaps between them, and the number of panes in a window.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     panes: Vec<(i64, Vec<Event>)>,
@@ -71,7 +72,7 @@ pub(super) fn ints() -> BoxedStrategy<TestValue> {
     .boxed()
 }
 
-/// Of every size, a few that are none, some that are whole, and null.
+/// Numbers of every size, including NaN, infinities, integers and null.
 pub(super) fn numbers() -> BoxedStrategy<TestValue> {
     prop_oneof![
         8 => (-1_000_000..1_000_000_i32).prop_map(|number| TestValue::Float(f64::from(number) / 1_000.0)),
@@ -87,7 +88,7 @@ pub(super) fn numbers() -> BoxedStrategy<TestValue> {
     .boxed()
 }
 
-/// Numbers of which a few never add up to more than the largest float.
+/// Numbers of which a few never sum up to more than the largest float.
 pub(super) fn medium() -> BoxedStrategy<TestValue> {
     let is_medium = |held: &TestValue| match held {
         TestValue::Float(number) => number.abs() < 1e300 || !number.is_finite(),
@@ -100,7 +101,7 @@ pub(super) fn times() -> BoxedStrategy<TestValue> {
     prop_oneof![9 => any::<i64>().prop_map(TestValue::Time), 1 => Just(TestValue::Null)].boxed()
 }
 
-/// Often the same few, some too long to be held without memory of their own.
+/// Few distinct texts, and some that are too long to be stored inline.
 pub(super) fn texts() -> BoxedStrategy<TestValue> {
     prop_oneof![
         6 => (b'a'..b'f').prop_map(|letter| TestValue::Text(vec![letter])),
@@ -115,7 +116,7 @@ pub(super) fn runs(values: BoxedStrategy<TestValue>) -> impl Strategy<Value = Ru
     runs_of_two(values, Just(TestValue::Null).boxed())
 }
 
-/// Runs with these values in the first and in the second field.
+/// Runs with these values in the first and the second field.
 pub(super) fn runs_of_two(
     values: BoxedStrategy<TestValue>,
     seconds: BoxedStrategy<TestValue>,
@@ -139,13 +140,13 @@ pub(super) fn runs_of_two(
     })
 }
 
-/// What is not a partial of anything, more often than not.
+/// Arbitrary bytes, which rarely are a valid encoding.
 pub(super) fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
-    // Small ones are often tags.
+    // Small bytes are often tags.
     prop::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..most)
 }
 
-/// What is asked, without fields.
+/// Returns a spec without fields.
 pub(super) fn spec(what: &str) -> AggregateSpec {
     let name = what.to_owned();
     AggregateSpec {
@@ -157,7 +158,7 @@ pub(super) fn spec(what: &str) -> AggregateSpec {
     }
 }
 
-/// Whether two answers are one; NaN is.
+/// Returns whether two results are equal; NaN equals NaN.
 pub(super) fn same(one: &Cell, other: &Cell) -> bool {
     match (one, other) {
         (Cell::Float(one), Cell::Float(other)) => one == other || one.is_nan() && other.is_nan(),
@@ -165,7 +166,7 @@ pub(super) fn same(one: &Cell, other: &Cell) -> bool {
     }
 }
 
-/// As [`check_by`], where there is one right answer.
+/// Like [`check_by`], for aggregates with one correct result.
 pub(super) fn check<A: Windowed>(
     aggregate: &A,
     spec: &AggregateSpec,
@@ -173,15 +174,15 @@ pub(super) fn check<A: Windowed>(
     run: &Run,
     oracle: impl Fn(&[&Event], &Scope<'_>) -> Cell,
 ) {
-    check_by(aggregate, spec, kind, run, |events, scope, said| {
+    check_by(aggregate, spec, kind, run, |events, scope, result| {
         let right = oracle(events, scope);
-        assert!(same(said, &right), "said {said:?} of {events:?}, which is {right:?}");
+        assert!(same(result, &right), "{result:?} instead of {right:?} for {events:?}");
     });
 }
 
-/// Panics if an answer is not right: of any window while panes come and go in order, of one that
-/// only grows, and of partials that were merged in any order or written and read. `judge` is told all
-/// events of the window, and is to panic too.
+/// Panics if a result is wrong: of any window while panes enter and leave in order, of a window
+/// that only grows, and of partials that were merged in any order or encoded and decoded. `judge`
+/// gets all events of the window and has to panic, too.
 pub(super) fn check_by<A: Windowed>(
     aggregate: &A,
     spec: &AggregateSpec,
@@ -195,9 +196,9 @@ pub(super) fn check_by<A: Windowed>(
         seconds: run.length as f64 / 4.0,
         count: events.len() as u64,
     };
-    let judge = |events: &[&Event], said: &dyn Fn(&Scope<'_>) -> Cell| {
+    let judge = |events: &[&Event], result: &dyn Fn(&Scope<'_>) -> Cell| {
         let scope = scope_of(events);
-        judge(events, &scope, &said(&scope));
+        judge(events, &scope, &result(&scope));
     };
     let mut partials = Vec::new();
     for (number, events) in &run.panes {
@@ -212,8 +213,8 @@ pub(super) fn check_by<A: Windowed>(
 
 type Judge<'a> = &'a dyn Fn(&[&Event], &dyn Fn(&Scope<'_>) -> Cell);
 
-/// The partial of these events, of which it is seen that neither the order nor how they were divided
-/// is to be seen in it.
+/// Returns the partial of these events, after checking that it does not depend on their order and
+/// grouping.
 fn partial_in_any_order<A: Aggregate>(
     aggregate: &A,
     scope: &Scope<'_>,
@@ -228,10 +229,10 @@ fn partial_in_any_order<A: Aggregate>(
     };
     let forward: Vec<&Event> = events.iter().collect();
     let partial = partial_of(&forward);
-    let wanted = aggregate.emit_partial(&partial, scope);
+    let expected = aggregate.emit_partial(&partial, scope);
     let agrees = |other: &A::Partial, how: &str| {
-        let said = aggregate.emit_partial(other, scope);
-        assert!(same(&said, &wanted), "{how}: {said:?} instead of {wanted:?} of {events:?}");
+        let result = aggregate.emit_partial(other, scope);
+        assert!(same(&result, &expected), "{how}: {result:?} instead of {expected:?} for {events:?}");
     };
     let backward: Vec<&Event> = events.iter().rev().collect();
     agrees(&partial_of(&backward), "backward");
@@ -263,7 +264,7 @@ fn partial_in_any_order<A: Aggregate>(
     read
 }
 
-/// Panes enter in order and leave in order, until none is left.
+/// Lets panes enter and leave in order until none is left.
 fn slide<A: Windowed>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], judge: Judge<'_>) {
     let (Some((first, _)), Some((last, _))) = (partials.first(), partials.last()) else { return };
     let partial = |number: i64| partials.iter().find(|(of, _)| *of == number);
@@ -282,7 +283,7 @@ fn slide<A: Windowed>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], 
     }
 }
 
-/// Partials are merged, newest first.
+/// Merges partials, newest first.
 fn grow<A: Aggregate>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], judge: Judge<'_>) {
     let mut all = A::Partial::default();
     for place in (0..partials.len()).rev() {
@@ -293,8 +294,8 @@ fn grow<A: Aggregate>(aggregate: &A, run: &Run, partials: &[(i64, A::Partial)], 
     }
 }
 
-/// Panics if bytes that are no partial make an aggregate panic. What is read from them after all is
-/// used; what it then says is nobody's business.
+/// Panics if bytes that are not a partial make the aggregate panic. If they decode after all, the
+/// partial is used; its result is arbitrary.
 pub(super) fn check_bytes<A: Windowed>(aggregate: &A, spec: &AggregateSpec, bytes: &[u8]) {
     let mut total = A::Total::default();
     let mut all = A::Partial::default();
@@ -322,7 +323,8 @@ pub(super) fn check_bytes<A: Windowed>(aggregate: &A, spec: &AggregateSpec, byte
     }
 }
 
-/// What was written, with a byte of it changed: nearer to what is read than bytes at random.
+/// Checks an encoding with one byte changed, which is more often almost valid than random bytes
+/// are.
 pub(super) fn check_damage<A: Windowed>(
     aggregate: &A,
     spec: &AggregateSpec,
@@ -343,8 +345,8 @@ pub(super) fn check_damage<A: Windowed>(
     check_bytes(aggregate, spec, &bytes);
 }
 
-/// What an event and a slide cost: a million events of 1,000 keys, 100 panes in each window.
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures")]
+/// Measures an event and a slide: a million events of 1,000 keys, 100 panes in each window.
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement")]
 pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) {
     const KEYS: usize = 1_000;
     const PANES: i64 = 400;
@@ -380,7 +382,7 @@ pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) 
         }
         saying.push(start.elapsed().as_nanos());
     }
-    // Medians, for the machine does other things too.
+    // Medians, because the machine is not idle.
     let median = |mut all: Vec<u128>, through: usize| {
         all.drain(..150);
         all.sort_unstable();

@@ -1,4 +1,4 @@
-//! All aggregates.
+//! The list of all aggregates.
 
 use super::approx_count_distinct::ApproxCountDistinct;
 use super::column::{Column, PartialColumn};
@@ -13,34 +13,34 @@ use super::variance::Variance;
 use crate::ground::Kind;
 use crate::windows::keys::Seed;
 
-/// What is asked of the values of a key.
+/// An aggregate that a query asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AggregateSpec {
-    /// What it is called in answers.
+    /// The name of its column in the results.
     pub name: String,
-    /// Which aggregate: the `name` of a row in [`AGGREGATES`].
+    /// The aggregate function: the `name` of a row in [`AGGREGATES`].
     pub function: String,
-    /// The fields whose values it accepts; none for those that an event has without a field.
+    /// The fields that it reads; empty if it needs only the event itself.
     pub fields: Vec<String>,
-    /// What else it goes by: which quantile, how many values.
+    /// Its numeric parameter: which quantile, or how many values.
     pub number: f64,
-    /// How far it may be off, of those that are not exact.
+    /// The error allowed, for approximate aggregates.
     pub error: f64,
 }
 
-/// Which values an aggregate accepts.
+/// The values that an aggregate accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptedValues {
     /// Numbers.
     Numbers,
     /// Numbers and times.
     Ordered,
-    /// Any.
+    /// All values.
     All,
 }
 
 impl AcceptedValues {
-    /// Whether values of this kind are taken.
+    /// Returns whether values of this kind are accepted.
     pub fn accepts(self, kind: Kind) -> bool {
         match self {
             Self::Numbers => matches!(kind, Kind::Int | Kind::Float),
@@ -49,7 +49,7 @@ impl AcceptedValues {
         }
     }
 
-    /// These values in words for people.
+    /// Describes these values in error messages.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Numbers => "numbers",
@@ -59,28 +59,28 @@ impl AcceptedValues {
     }
 }
 
-/// An aggregate that there is.
+/// The definition of an aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct AggregateInfo {
     /// Its name.
     pub name: &'static str,
-    /// What its column is called; those that are called alike share it, if they spec the same
-    /// fields with the same error.
+    /// The name of its column. Aggregates with the same column name share one column if they read
+    /// the same fields with the same error.
     pub column: &'static str,
-    /// How many fields it has.
+    /// How many fields it reads.
     pub fields: usize,
     /// Which values it accepts.
     pub accepts: AcceptedValues,
-    /// What its answers are, where the values are of a kind.
+    /// The kind of its results for values of a given kind.
     pub output: fn(Kind) -> Kind,
-    /// Whether an answer is a list of such values, each with how often it came.
+    /// Whether a result is a list of values, each with its count.
     pub lists: bool,
-    /// What is hashed is hashed by a seed, for values are written by anybody.
+    /// Creates its column. Values are hashed with the seed, because anyone can choose them.
     pub(crate) make: fn(&AggregateSpec, &Seed) -> Box<dyn Column>,
 }
 
-/// All aggregates but the count of events, which every pane has anyway: `count` is that of the values
-/// of a field.
+/// All aggregates except the count of events, which every pane stores anyway. The `count` here
+/// counts the values of a field.
 pub const AGGREGATES: &[AggregateInfo] = &[
     row("sum", "sum", AcceptedValues::Numbers, same, |_, _| PartialColumn::column(Sum)),
     row("mean", "sum", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Sum)),
@@ -117,7 +117,7 @@ pub const AGGREGATES: &[AggregateInfo] = &[
     }),
 ];
 
-/// An aggregate of one field whose answers are no lists.
+/// An aggregate of one field whose results are not lists.
 const fn row(
     name: &'static str,
     column: &'static str,

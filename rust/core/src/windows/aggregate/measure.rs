@@ -1,6 +1,11 @@
-//! What the aggregates cost: run with `--release -- --ignored --nocapture measure_aggregates`.
+//! Measures the cost of each aggregate: run with `--release -- --ignored --nocapture
+//! measure_aggregates`.
 
-#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "any numbers do")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "arbitrary numbers"
+)]
 
 use super::Windowed;
 use super::candidates::Candidates;
@@ -13,7 +18,7 @@ use super::ratio::Ratio;
 use super::sum::Sum;
 use super::variance::Variance;
 
-/// The same numbers every time.
+/// Returns the same numbers on every run.
 fn numbers(of: impl Fn(f64) -> TestValue) -> Vec<Event> {
     let mut state = 1_u64;
     let mut next = || {
@@ -48,8 +53,8 @@ fn measure_aggregates() {
     measure(&Variance, "var of all sizes", &huge);
 }
 
-/// Every pane of 100 could still be the answer, until one beats all at once.
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures")]
+/// Every pane of 100 could still hold the maximum, until one new value beats them all.
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement")]
 fn worst_slide_of_max() {
     const KEYS: usize = 1_000;
     let max = Extreme::largest();

@@ -1,12 +1,13 @@
-//! What is computed for each key.
+//! The aggregates that are computed for each key.
 //!
-//! An aggregate is one file: how an event is added to a partial, how partials merge, how a window takes
-//! a pane's partial in and gives it back, what it says, and how a partial is written as bytes. What has
-//! an exact inverse is [`Invertible`] and needs nothing more than to be subtracted. What has none
-//! keeps what could still become the answer ([`Windowed::Total`]), by the number of its pane.
+//! Each aggregate is one file. It defines how an event is added to a partial, how partials merge,
+//! how a window adds and removes the partial of a pane, how the result is computed, and how a
+//! partial is encoded. An aggregate with an exact inverse is [`Invertible`] and only needs to
+//! implement subtraction. Any other aggregate keeps the values that can still become the result
+//! ([`Windowed::Total`]), each with the number of its pane.
 //!
-//! Panes, windows and deltas know aggregates only as columns, and one call of a column handles a
-//! pane. The list of all aggregates is [`AGGREGATES`]; to add one is a file and a row there.
+//! Panes, windows and deltas see aggregates only as columns; one call of a column handles a whole
+//! pane. [`AGGREGATES`] lists all aggregates. To add one, add a file and a row there.
 
 mod approx_count_distinct;
 mod bigint;
@@ -44,32 +45,32 @@ pub use plan::{Plan, PlanError};
 
 use crate::ground::{Cell, Kind, Value};
 
-/// What an event brings to an aggregate.
+/// What an event contributes to an aggregate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    /// The value of its field; null without one.
+    /// The value of its field; null if the aggregate has no field.
     pub(crate) value: Value<'a>,
-    /// The number in its second field, of the aggregates that have two.
+    /// The value of its second field, for the aggregates that take two.
     pub(crate) second: Value<'a>,
-    /// When the event was, in microseconds, where that is known.
+    /// The time of the event in microseconds, if it is known.
     pub(crate) time: Option<i64>,
 }
 
-/// What an answer is about.
+/// The context in which a result is computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
-    /// Which of the aggregates that share a column is asked.
+    /// The aggregate to compute, of those that share the column.
     pub(crate) spec: &'a AggregateSpec,
-    /// What the values of its field are.
+    /// The kind of the field's values.
     pub(crate) kind: Kind,
-    /// How long the window is.
+    /// The length of the window.
     pub(crate) seconds: f64,
-    /// How many events of the key there are.
+    /// The number of events of the key.
     pub(crate) count: u64,
 }
 
 impl Scope<'_> {
-    /// How many events a second there are.
+    /// Returns the number of events per second.
     pub(crate) fn per_second(&self) -> Cell {
         #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
         let count = self.count as f64;
@@ -77,45 +78,46 @@ impl Scope<'_> {
     }
 }
 
-/// How values of a key become one answer.
+/// Computes one result from the values of a key.
 pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
-    /// What a pane holds of a key.
+    /// What a pane stores for a key.
     type Partial: Clone + Debug + Default + Send + Sync;
 
     /// Adds an event.
     fn add(&self, partial: &mut Self::Partial, input: &Input<'_>);
 
-    /// Adds what another partial holds. In which order partials merge makes no odds.
+    /// Adds another partial. Merging is commutative and associative.
     fn merge(&self, partial: &mut Self::Partial, other: &Self::Partial);
 
-    /// Says what a partial holds.
+    /// Computes the result of a partial.
     fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell;
 
-    /// Writes a partial.
+    /// Encodes a partial.
     fn encode(&self, partial: &Self::Partial, out: &mut Vec<u8>);
 
-    /// Reads a partial from the front of these bytes; nothing where they are none.
+    /// Decodes a partial from the front of `bytes`; `None` if they do not begin with one.
     fn decode(&self, bytes: &mut &[u8]) -> Option<Self::Partial>;
 }
 
-/// What a window holds whose panes leave again.
+/// An aggregate over a window that drops its oldest panes.
 pub(crate) trait Windowed: Aggregate {
-    /// What a window holds of a key: enough to answer while panes come and go in order.
+    /// What a window stores for a key: enough to compute the result while panes enter and leave in
+    /// order.
     type Total: Clone + Debug + Default + Send + Sync;
 
-    /// Takes in the partial of a pane; its number is higher than that of any before.
+    /// Adds the partial of a pane. Its number is higher than that of every pane before it.
     fn enter(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64);
 
-    /// Gives back the partial of the oldest pane that was taken in.
+    /// Removes the partial of the oldest pane in the window.
     fn leave(&self, total: &mut Self::Total, partial: &Self::Partial, pane: i64);
 
-    /// Says what the window holds.
+    /// Computes the result of the window.
     fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell;
 }
 
-/// What can be subtracted without a trace, so that a window holds what a pane does.
+/// An aggregate with an exact inverse, so that a window stores the same as a pane.
 pub(crate) trait Invertible: Aggregate {
-    /// Takes away what was merged.
+    /// Removes a partial that was merged before.
     fn subtract(&self, partial: &mut Self::Partial, other: &Self::Partial);
 }
 

@@ -1,4 +1,4 @@
-//! Numbers, whole and with a fraction, in one order.
+//! Integers and floats in one order.
 
 use std::cmp::Ordering;
 
@@ -7,8 +7,8 @@ use crate::ground::int_to_float;
 use crate::ground::{Kind, Value};
 use crate::windows::varint::take;
 
-/// A number as it came. A field whose values were whole may turn out to have fractions, and what
-/// came before is then compared with what comes: to the last digit.
+/// A number as it was read. A field that has held only integers may later hold floats. Both are
+/// then compared exactly.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
     Int(i64),
@@ -16,7 +16,7 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// The number that a value is; of a time its microseconds.
+    /// Returns the number of a value; for a time, its microseconds.
     pub(super) fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Int(number) | Value::Time(number) => Some(Self::Int(number)),
@@ -25,8 +25,8 @@ impl Number {
         }
     }
 
-    /// The order of what they are worth, with NaN above all. Of equals the whole one comes first,
-    /// so that it makes no odds which came first.
+    /// Compares by value, with NaN above all others. An integer is_added before an equal float, so
+    /// that the result does not depend on which of them arrived first.
     pub(super) fn order(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => one.cmp(&other),
@@ -38,10 +38,10 @@ impl Number {
         }
     }
 
-    /// The number as values of this kind are said.
+    /// Converts the number to a cell of a field of this kind.
     pub(super) fn cell(self, kind: Kind) -> Cell {
         match (self, kind) {
-            #[expect(clippy::cast_precision_loss, reason = "the nearest float is what is said")]
+            #[expect(clippy::cast_precision_loss, reason = "the result is the nearest float")]
             (Self::Int(number), Kind::Float) => Cell::Float(number as f64),
             (Self::Int(number), Kind::Time) => Cell::Time(number),
             (Self::Int(number), _) => Cell::Int(number.into()),
@@ -79,7 +79,7 @@ mod tests {
     use super::Number::{Float, Int};
 
     #[test]
-    fn numbers_of_both_kinds_stand_in_one_order() {
+    fn integers_and_floats_have_one_order() {
         let sorted = [
             Float(f64::NEG_INFINITY),
             Float(f64::MIN),

@@ -1,4 +1,4 @@
-//! Which aggregates are planned, and the columns that they share.
+//! The aggregates of a query and the columns that they share.
 
 use super::list::{AGGREGATES, AggregateInfo, AggregateSpec};
 use super::{Cell, Column, Input, Scope, Totals};
@@ -24,14 +24,14 @@ struct Planned {
 #[derive(Debug)]
 struct SharedColumn {
     column: Box<dyn Column>,
-    /// What tells it from others: what it is of and with which error.
+    /// Identifies the column: the aggregate, its fields and its error.
     name: String,
-    /// The places of its fields.
+    /// The places of its fields in the plan.
     value: usize,
     second: Option<usize>,
 }
 
-/// An aggregate that cannot be.
+/// An aggregate that cannot be computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanError(pub String);
 
@@ -48,12 +48,11 @@ impl Clone for Plan {
 }
 
 impl Plan {
-    /// Looks each aggregate up, and which column it can share with others. Values are hashed by
-    /// the seed.
+    /// Looks up each aggregate and finds a column to share. Values are hashed with the seed.
     pub fn new(specs: Vec<AggregateSpec>, seed: &Seed) -> Result<Self, PlanError> {
         let mut plan = Self::default();
         for spec in specs {
-            // An event needs no column to be counted.
+            // Counting events needs no column.
             if spec.fields.is_empty() && COUNTS.contains(&spec.function.as_str()) {
                 plan.specs.push(Planned { spec, info: None, column: None });
                 continue;
@@ -88,7 +87,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The count of events and nothing else.
+    /// Returns a plan that only counts events.
     pub fn counting() -> Self {
         let spec = AggregateSpec {
             name: "count".to_owned(),
@@ -100,37 +99,37 @@ impl Plan {
         Self { specs: vec![Planned { spec, info: None, column: None }], ..Self::default() }
     }
 
-    /// The fields whose values are wanted.
+    /// Returns the fields that the aggregates read.
     pub fn fields(&self) -> &[String] {
         &self.fields
     }
 
-    /// Whether events are counted and nothing else.
+    /// Returns whether the plan only counts events.
     pub(crate) fn is_count(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// What is planned.
+    /// Returns the aggregates in order.
     pub fn specs(&self) -> impl ExactSizeIterator<Item = &AggregateSpec> {
         self.specs.iter().map(|planned| &planned.spec)
     }
 
-    /// What the answers are, where the fields have values of these kinds, or which aggregate does
-    /// not take its values.
+    /// Returns the kind of each result, given the kinds of the plan's fields. Fails if an aggregate
+    /// does not accept the values of its field.
     pub fn kinds(&self, of_fields: &[Kind]) -> Result<Vec<Kind>, PlanError> {
         self.specs.iter().map(|planned| self.kind(planned, of_fields)).collect()
     }
 
-    /// Of each answer, what there is of the field that it is of.
-    pub(crate) fn of_fields(&self, there: &[bool]) -> Vec<bool> {
+    /// Returns, for each result, the flag of the field that it reads.
+    pub(crate) fn of_fields(&self, flags: &[bool]) -> Vec<bool> {
         let of = |planned: &Planned| {
             let field = planned.spec.fields.first()?;
-            there.get(self.fields.iter().position(|info| info == field)?).copied()
+            flags.get(self.fields.iter().position(|info| info == field)?).copied()
         };
         self.specs.iter().map(|planned| of(planned).unwrap_or(false)).collect()
     }
 
-    /// Which answers are lists.
+    /// Returns which results are lists.
     pub(crate) fn lists(&self) -> impl Iterator<Item = bool> {
         self.specs.iter().map(|planned| planned.info.is_some_and(|info| info.lists))
     }
@@ -162,22 +161,22 @@ impl Plan {
         place.and_then(|place| of_fields.get(place)).copied().unwrap_or(Kind::Text)
     }
 
-    /// The names of its columns: `sum(size)`, or with the error that an answer may have.
+    /// Returns the names of the columns, such as `sum(size)`, with the error if there is one.
     pub fn column_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.columns.iter().map(|shared| shared.name.as_str())
     }
 
-    /// Empty columns for a pane or a delta.
+    /// Returns empty columns for a pane or a delta.
     pub(crate) fn columns(&self) -> Vec<Box<dyn Column>> {
         self.columns.iter().map(|shared| shared.column.fresh()).collect()
     }
 
-    /// Empty totals, of panes that leave again or of what only grows.
+    /// Returns empty totals. With `grows` no pane ever leaves them.
     pub(crate) fn totals(&self, grows: bool) -> Vec<Box<dyn Totals>> {
         self.columns.iter().map(|shared| shared.column.totals(grows)).collect()
     }
 
-    /// Adds an event to an entry of columns.
+    /// Adds an event to an entry of the columns.
     pub(crate) fn add(
         &self,
         columns: &mut [Box<dyn Column>],
@@ -186,7 +185,7 @@ impl Plan {
         event: &mut impl Event,
     ) {
         for (shared, column) in self.columns.iter().zip(columns) {
-            // Aggregates of two fields are of numbers, and a number does not borrow the event.
+            // Aggregates of two fields read numbers, and a number does not borrow the event.
             let second = match shared.second.map(|place| event.value(place)) {
                 Some(Value::Int(number)) => Value::Int(number),
                 Some(Value::Float(number)) => Value::Float(number),
@@ -196,7 +195,7 @@ impl Plan {
         }
     }
 
-    /// What there is to say of a key, to what was planned at this place.
+    /// Computes the result of the aggregate at `place` for a key.
     pub(crate) fn emit(
         &self,
         place: usize,
@@ -219,9 +218,9 @@ impl Plan {
     }
 }
 
-/// An event whose values are planned for.
+/// An event that gives its values by the place of their field.
 pub(crate) trait Event {
-    /// The value of the field at this place.
+    /// Returns the value of the field at this place.
     fn value(&mut self, place: usize) -> Value<'_>;
 }
 
@@ -232,25 +231,25 @@ impl Event for &[Value<'_>] {
     }
 }
 
-/// The window that an answer is of, and the key.
+/// The window and the key that a result is computed for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
-    /// What the values of the plan's fields are.
+    /// The kinds of the plan's fields.
     pub(crate) kinds: &'a [Kind],
-    /// How long the window is.
+    /// The length of the window.
     pub(crate) seconds: f64,
-    /// How many events of the key there are.
+    /// The number of events of the key.
     pub(crate) count: u64,
 }
 
 const RATE: &str = "rate";
 
-/// What can be planned of events without a field.
+/// The aggregates that need no field.
 const COUNTS: [&str; 2] = ["count", RATE];
 
 fn name_of(column: &str, spec: &AggregateSpec) -> String {
     let mut of = spec.fields.clone();
-    // Most have none.
+    // Most aggregates have no error.
     if spec.error > 0.0 {
         of.push(format!("error={}", spec.error));
     }

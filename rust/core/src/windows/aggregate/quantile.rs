@@ -1,13 +1,13 @@
-//! Quantiles of numbers with a stated relative error: `DDSketch`.
+//! Quantiles of numbers with a guaranteed relative error: `DDSketch`.
 //!
 //! Masson, Rim and Lee, "`DDSketch`: a fast and fully-mergeable quantile sketch with relative-error
-//! guarantees", VLDB 2019. A number is counted in the bucket of its logarithm; the bounds of a bucket
-//! are so near that one number stands for all in it. Buckets are never joined, so that a pane that
-//! leaves is subtracted and nothing of it is left.
+//! guarantees", VLDB 2019. Each number is counted in the bucket of its logarithm. The bounds of a
+//! bucket are so close that one number represents all in it. Buckets are never merged, so a pane
+//! that leaves is subtracted without a trace.
 //!
-//! The logarithm is one that needs no library function, whose last bit differs from machine to
-//! machine: the exponent of the float and a cubic of its mantissa, as in Datadog's sketches. It
-//! needs 1 % more buckets than the true one.
+//! The logarithm does not come from a library, whose last bit may differ between machines. It is
+//! the exponent of the float plus a cubic polynomial of its mantissa, as in Datadog's sketches,
+//! which needs 1 % more buckets than the true logarithm.
 
 use std::collections::BTreeMap;
 
@@ -17,40 +17,41 @@ use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, tak
 
 const DEFAULT_ERROR: f64 = 0.01;
 
-/// With a smaller one there are more buckets than 32 bits can tell apart, with a larger one a
-/// bucket has more than a power of two.
+/// With a smaller error, 32 bits cannot number the buckets. With a larger error, a bucket would be
+/// wider than a power of two.
 const ERRORS: (f64, f64) = (1e-6, 0.3);
 
-/// Up to as many buckets are kept as pairs.
+/// Up to this many buckets are stored as pairs.
 const FEW: usize = 256;
 
-/// More are kept in chunks, if these are filled, and in any case from here on.
+/// Above `FEW`, buckets are stored in chunks if the chunks are well filled; from this number on,
+/// always.
 const MANY: usize = 1024;
 
-/// How many buckets a chunk has.
+/// The number of buckets in a chunk.
 const CHUNK: usize = 32;
 
-/// The sketch; all partials have the same buckets.
+/// The sketch; all its partials have the same buckets.
 ///
-/// Approximate: the answer is within the stated error (1 % unless asked) of the value at rank
-/// `floor(q * (n - 1))` of the n numbers in order; below 2.2e-308, where floats have fewer digits,
-/// within that and half of the least float. Zero and infinities are themselves, and NaN is left out.
-/// Partials and totals take 40 bytes and 8 for each bucket that is not empty, up to 256 of them, and
-/// then 9 for each bucket of those in 32 neighbours that are not all empty. Numbers from 1 to 1000
-/// with 1 % are 350 buckets, all floats 150,000. An event costs a search among them; what comes and
-/// leaves one for each bucket of the pane; an answer a walk over half of them.
+/// Approximate: the result is within the given error (1 % by default) of the value at rank `floor(q
+/// * (n - 1))` of the n sorted numbers. Below 2.2e-308, where floats have fewer digits, half of the
+/// smallest float is added to the error. Zero and infinities are exact, and NaN is ignored.
+/// Partials and totals take 40 bytes and 8 for each nonempty bucket, up to 256 buckets; beyond
+/// that, 9 for each bucket of each chunk of 32 that is not empty. With 1 %, numbers from 1 to 1000
+/// need 350 buckets and all floats 150,000. An event costs a search among the buckets, a pane that
+/// enters or leaves one search for each of its buckets, and a result a walk over half of them.
 #[derive(Clone, Debug)]
 pub(super) struct Quantile {
-    /// How many buckets a power of two has.
+    /// The number of buckets per power of two.
     scale: f64,
-    /// The bucket of the least float.
+    /// The bucket of the smallest float.
     first: i32,
 }
 
-/// How many numbers there are in each bucket.
+/// The count of numbers in each bucket.
 ///
-/// Buckets are numbered in the order of their numbers: 0 is zero, those of negative numbers are
-/// negative, and the two [`INFINITE`] ones are the outermost.
+/// Buckets are numbered in the order of their numbers: 0 is zero, negative numbers have negative
+/// buckets, and the two [`INFINITE`] ones are outermost.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
     values: u64,
@@ -72,15 +73,17 @@ impl Default for Buckets {
 }
 
 impl Quantile {
-    /// With at most this error, the usual one if it is none.
+    /// Creates a sketch with at most this error; the default error applies if `error` is not
+    /// positive.
     pub(super) fn new(error: f64) -> Self {
         let error = if error > 0.0 { error } else { DEFAULT_ERROR };
         let error = error.clamp(ERRORS.0, ERRORS.1);
-        // Where the cubic is steepest, a step of it is 10/7 ln 2 times one of the logarithm.
+        // Where the polynomial is steepest, a step of it is 10/7 ln 2 times a step of the
+        // logarithm.
         let steepest = 10.0 / 7.0 * std::f64::consts::LN_2;
         let least = 1.0 / ((1.0 + error) / (1.0 - error)).log2() / steepest;
-        // A millionth more makes good for what is rounded; with fewer digits all machines agree.
-        #[expect(clippy::cast_possible_truncation, reason = "fewer digits are meant")]
+        // A millionth more compensates for rounding; with fewer digits all machines agree.
+        #[expect(clippy::cast_possible_truncation, reason = "fewer digits on purpose")]
         let scale = f64::from((least * (1.0 + 1e-6)) as f32);
         let mut sketch = Self { scale, first: 0 };
         sketch.first = sketch.step(5e-324);
@@ -99,7 +102,7 @@ impl Quantile {
         Some(if number < 0.0 { -bucket } else { bucket })
     }
 
-    /// How many buckets above 1 a positive number is.
+    /// Returns the bucket of a positive number, relative to the bucket of 1.
     #[inline]
     fn step(&self, number: f64) -> i32 {
         let (bits, below) = if number < f64::MIN_POSITIVE {
@@ -114,7 +117,7 @@ impl Quantile {
         step
     }
 
-    /// The number that is as far from both bounds of a bucket, in proportion.
+    /// Returns the number with the same relative distance to both bounds of a bucket.
     fn number(&self, bucket: i32) -> f64 {
         let size = match bucket.abs() {
             0 => return 0.0,
@@ -125,7 +128,7 @@ impl Quantile {
                 let (next, high) = self.bound(step + 1);
                 let high = high * power(next - exponent);
                 let middle = 2.0 * low * high / (low + high);
-                // At no time is a factor beyond the floats; what is, was rounded up.
+                // No factor exceeds the range of floats; a result above it was rounded up.
                 let half = exponent / 2;
                 (middle * power(half) * power(exponent - half)).min(f64::MAX)
             }
@@ -133,30 +136,30 @@ impl Quantile {
         if bucket < 0 { -size } else { size }
     }
 
-    /// The lower bound of a bucket, as a power of two and what it is times, from 1 to 2.
+    /// Returns the lower bound of a bucket, as an exponent of two and a factor from 1 to 2.
     fn bound(&self, step: i32) -> (i32, f64) {
         let logarithm = f64::from(step) / self.scale;
         let exponent = logarithm.floor();
-        let wanted = logarithm - exponent;
-        let mut fraction = wanted;
-        // Newton's steps; the cubic is never flat, and after three there is nothing left to mend.
+        let expected = logarithm - exponent;
+        let mut fraction = expected;
+        // Newton's method. The polynomial is never flat, and three steps are exact enough.
         for _ in 0..5 {
             let slope = (18.0 / 35.0 * fraction - 6.0 / 5.0) * fraction + 10.0 / 7.0;
-            fraction -= (cubic(fraction) - wanted) / slope;
+            fraction -= (cubic(fraction) - expected) / slope;
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 1024")]
         let exponent = exponent as i32;
         (exponent, 1.0 + fraction)
     }
 
-    /// Whether numbers can be in a bucket.
+    /// Returns whether a bucket can contain numbers.
     fn has(&self, bucket: i32) -> bool {
         let most = self.step(f64::MAX) - self.first + 1;
         bucket.unsigned_abs() <= most.unsigned_abs() || bucket == INFINITE || bucket == -INFINITE
     }
 
     fn mark(&self) -> [u8; 4] {
-        #[expect(clippy::cast_possible_truncation, reason = "it was made with so many digits")]
+        #[expect(clippy::cast_possible_truncation, reason = "it was created with that many digits")]
         let scale = self.scale as f32;
         scale.to_le_bytes()
     }
@@ -166,8 +169,8 @@ const TWO_54: f64 = 18_014_398_509_481_984.0;
 const MANTISSA: u64 = (1 << 52) - 1;
 const ONE: u64 = 1023 << 52;
 
-/// About the logarithm to base 2 of a number from 1 to 2, less 1: right at both ends, its slope
-/// continuous where the exponent changes.
+/// Approximates log2 of a number from 1 to 2, minus 1: exact at both ends, with a continuous slope
+/// where the exponent changes.
 #[inline]
 fn cubic(fraction: f64) -> f64 {
     ((6.0 / 35.0 * fraction - 3.0 / 5.0) * fraction + 10.0 / 7.0) * fraction
@@ -184,7 +187,7 @@ impl Aggregate for Quantile {
     fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         let number = match input.value {
             Value::Float(number) => number,
-            #[expect(clippy::cast_precision_loss, reason = "far less than the error")]
+            #[expect(clippy::cast_precision_loss, reason = "far smaller than the error")]
             Value::Int(number) => number as f64,
             _ => return,
         };
@@ -214,8 +217,8 @@ impl Aggregate for Quantile {
             .map_or(Cell::Null, |bucket| Cell::Float(self.number(bucket)))
     }
 
-    /// What the buckets are, how many there are, and for each how far it is from the one before,
-    /// and its count.
+    /// Encodes the scale of the buckets, their number, and the gap to the previous bucket and the
+    /// count of each.
     fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.mark());
         let mut count = 0;
@@ -239,7 +242,7 @@ impl Aggregate for Quantile {
         }
         let mut partial = Partial::default();
         let mut last: Option<i64> = None;
-        // Each takes bytes, so that a number that is too large ends with them.
+        // Each bucket takes bytes, so a number that is too large ends with them.
         for _ in 0..get_varint(bytes)? {
             let place = match last {
                 None => get_signed(bytes)?,
@@ -271,7 +274,7 @@ impl Buckets {
     #[inline]
     fn add(&mut self, bucket: i32, more: u64) {
         if let Self::Few(pairs) = self {
-            // What is new is often the largest yet.
+            // A new bucket is often the largest so far.
             match pairs.binary_search_by_key(&bucket, |pair| pair.0) {
                 Ok(place) => {
                     let count = u64::from(pairs[place].1).saturating_add(more);
@@ -324,7 +327,7 @@ impl Buckets {
         }
     }
 
-    /// Puts pairs into chunks.
+    /// Moves the pairs into chunks.
     #[cold]
     fn divide(&mut self) {
         let mut chunks: BTreeMap<i32, Box<[u64; CHUNK]>> = BTreeMap::new();
@@ -335,7 +338,7 @@ impl Buckets {
         *self = Self::Many(chunks);
     }
 
-    /// Calls with each bucket that is not empty, in order, and its count.
+    /// Calls `call` with each nonempty bucket, in order, and its count.
     #[inline]
     fn each(&self, mut call: impl FnMut(i32, u64)) {
         match self {
@@ -352,7 +355,7 @@ impl Buckets {
         }
     }
 
-    /// The bucket of the number at a rank, counted from 0; looked for from the nearer end.
+    /// Returns the bucket at a rank, counted from 0; searches from the nearer end.
     fn at(&self, rank: u64, last: u64) -> Option<i32> {
         let forward = rank <= last / 2;
         let rank = if forward { rank } else { last - rank };
@@ -392,7 +395,7 @@ fn counts_of(
         .map(move |(place, &count)| (chunk << 5 | i32::try_from(place).unwrap_or(0), count))
 }
 
-/// Whether chunks would be better: pairs are many, and next to each other.
+/// Returns whether chunks take less memory: many pairs, next to each other.
 fn is_crowded(pairs: &[(i32, u32)]) -> bool {
     if pairs.len() < FEW {
         return false;
@@ -406,8 +409,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::datum::testing::{
-        bytes_of, merges_in_any_order, panes, partial_of, reads_only_what_is_written, scope, slide,
-        spec_of, survives_changes,
+        bytes_of, decodes_only_what_is_encoded, merges_in_any_order, panes, partial_of, scope,
+        slide, spec_of, survives_changes,
     };
     use super::*;
     use crate::ground::Kind;
@@ -416,14 +419,14 @@ mod tests {
 
     fn number_of(cell: &Cell) -> Option<f64> {
         match cell {
-            #[expect(clippy::cast_precision_loss, reason = "as the sketch has it")]
+            #[expect(clippy::cast_precision_loss, reason = "as the sketch converts it")]
             Cell::Int(number) => Some(*number as f64),
             Cell::Float(number) => Some(*number).filter(|number| !number.is_nan()),
             _ => None,
         }
     }
 
-    /// The number at the rank, of all in order.
+    /// The number at this rank when all are sorted.
     fn oracle(values: &[Cell], quantile: f64) -> Option<f64> {
         let mut numbers: Vec<_> = values.iter().filter_map(number_of).collect();
         numbers.sort_by(f64::total_cmp);
@@ -432,7 +435,7 @@ mod tests {
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "few"
+            reason = "few values"
         )]
         numbers.get((quantile * last as f64).floor() as usize).copied()
     }
@@ -484,7 +487,7 @@ mod tests {
         }
 
         #[test]
-        fn all_buckets_of_many_numbers_come_and_go(
+        fn all_buckets_of_many_numbers_are_added_and_removed(
             spread in prop::sample::select(vec![0.000_1_f64, 0.01, 1.0, 300.0]),
             start in -1.0..1.0_f64, count in 1..6_000_u32, negative: bool,
         ) {
@@ -493,32 +496,32 @@ mod tests {
                 .map(|place| 10_f64.powf(start + spread * f64::from(place) / f64::from(count)))
                 .map(|number| Cell::Float(if negative { -number } else { number }))
                 .collect();
-            let (gone, stays) = values.split_at(values.len() / 3);
-            let mut total = partial_of(&sketch, stays);
-            let leaves = partial_of(&sketch, gone);
+            let (removed, kept) = values.split_at(values.len() / 3);
+            let mut total = partial_of(&sketch, kept);
+            let leaves = partial_of(&sketch, removed);
             sketch.merge(&mut total, &leaves);
             sketch.subtract(&mut total, &leaves);
-            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &partial_of(&sketch, stays)));
-            let rest = partial_of(&sketch, stays);
+            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &partial_of(&sketch, kept)));
+            let rest = partial_of(&sketch, kept);
             sketch.subtract(&mut total, &rest);
             prop_assert!(matches!(&total.buckets, Buckets::Few(pairs) if pairs.is_empty()));
             prop_assert_eq!(total.values, 0);
         }
 
         #[test]
-        fn a_number_is_near_what_its_bucket_says(
+        fn a_number_is_close_to_its_bucket(
             bits: u64, error in prop::sample::select(&ERRORS[..]),
         ) {
             let sketch = Quantile::new(error);
             let number = f64::from_bits(bits);
             if number.is_normal() {
-                let said = sketch.number(sketch.bucket(number).unwrap());
-                check(&Cell::Float(said), Some(number), error);
+                let result = sketch.number(sketch.bucket(number).unwrap());
+                check(&Cell::Float(result), Some(number), error);
             }
         }
 
         #[test]
-        fn buckets_are_in_the_order_of_numbers(
+        fn buckets_have_the_order_of_numbers(
             one: f64, other: f64, error in prop::sample::select(&ERRORS[..]),
         ) {
             let sketch = Quantile::new(error);
@@ -529,28 +532,28 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_merging_makes_no_odds(
+        fn merging_is_commutative_and_associative(
             groups in prop::collection::vec(prop::collection::vec(numbers(), 0..300), 0..6),
         ) {
             merges_in_any_order(&Quantile::new(0.001), &groups);
         }
 
         #[test]
-        fn bytes_that_are_no_part_are_told(
+        fn invalid_bytes_are_detected(
             bytes in prop::collection::vec(any::<u8>(), 0..60),
             values in prop::collection::vec(numbers(), 0..20),
             changes in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4),
         ) {
             let sketch = Quantile::new(0.01);
             survives_changes(&sketch, &values, &changes);
-            reads_only_what_is_written(&sketch, &bytes);
+            decodes_only_what_is_encoded(&sketch, &bytes);
             let marked = [&sketch.mark()[..], &bytes].concat();
-            reads_only_what_is_written(&sketch, &marked);
+            decodes_only_what_is_encoded(&sketch, &marked);
         }
     }
 
     #[test]
-    fn counts_beyond_32_bits_are_right() {
+    fn counts_above_32_bits_are_correct() {
         let sketch = Quantile::new(0.01);
         let mut partial =
             partial_of(&sketch, &[Cell::Float(1.0), Cell::Float(2.0), Cell::Float(2.0)]);
@@ -569,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_error_has_room_for_all_floats() {
+    fn the_smallest_error_has_buckets_for_all_floats() {
         let sketch = Quantile::new(0.0);
         assert_eq!(sketch.mark(), Quantile::new(0.01).mark());
         let sketch = Quantile::new(1e-300);

@@ -4,11 +4,11 @@ use super::exact_sum::ExactSum;
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 
-/// `ratio` of two fields: the exact sum of the first through the exact sum of the second, each
-/// rounded once and then divided. Only events that have a number in both count. Null where the
-/// second sum is zero, so also where there is no such event.
+/// `ratio` of two fields: the exact sum of the first divided by the exact sum of the second. Each
+/// sum is rounded once before the division. Only events with a number in both fields count. Null if
+/// the second sum is zero, so also if there is no such event.
 ///
-/// A partial has 64 bytes, a window as many for each key; both sums are as in [`ExactSum`].
+/// A partial takes 64 bytes, a window 64 bytes per key; see [`ExactSum`] for both sums.
 #[derive(Clone, Debug)]
 pub(super) struct Ratio;
 
@@ -35,7 +35,8 @@ impl Aggregate for Ratio {
     }
 
     fn emit_partial(&self, partial: &Partial, _scope: &Scope<'_>) -> Cell {
-        // A sum of floats that is not zero is never rounded to zero: none is smaller than a float.
+        // A nonzero sum of floats never rounds to zero, because no sum is smaller than the smallest
+        // float.
         let second = partial.second.value();
         if second == 0.0 { Cell::Null } else { Cell::Float(partial.first.value() / second) }
     }
@@ -62,7 +63,7 @@ fn is_number(value: Value<'_>) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the aggregate does")]
 mod tests {
     use super::*;
     use crate::ground::Kind;
@@ -70,7 +71,7 @@ mod tests {
     use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
 
-    /// Whole numbers in halves, which are floats.
+    /// Splits an integer into two floats without rounding.
     fn halves(held: &TestValue) -> Option<[f64; 2]> {
         match *held {
             TestValue::Int(number) => {
@@ -93,7 +94,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
         #[test]
-        fn sums_of_events_that_have_both_are_divided(
+        fn sums_of_events_with_both_fields_are_divided(
             run in harness::runs_of_two(harness::medium(), harness::medium()),
         ) {
             harness::check(&Ratio, &harness::spec("ratio"), Kind::Float, &run, |events, _| {
@@ -102,12 +103,12 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(200)) {
             harness::check_bytes(&Ratio, &harness::spec("ratio"), &bytes);
         }
 
         #[test]
-        fn no_damage_makes_it_stop(
+        fn damaged_bytes_do_not_panic(
             run in harness::runs_of_two(harness::numbers(), harness::numbers()),
             at: usize,
             to: u8,

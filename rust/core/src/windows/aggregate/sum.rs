@@ -1,18 +1,18 @@
-//! The sum of values, their mean, and what they add up to in a second: exact, whatever came and left.
+//! The exact sum of values, their mean, and the sum per second.
 
 use super::exact_sum::ExactSum;
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Kind;
 use crate::windows::varint::{get_varint, put_varint};
 
-/// `sum`, `mean` and `rate` of a field, exact: sums of whole numbers are whole; those of others are
-/// rounded once, as `math.fsum` does it, and then divided.
+/// `sum`, `mean` and `rate` of a field. Exact: a sum of integers is an integer. Any other sum is
+/// rounded once, as `math.fsum` rounds it, and then divided.
 ///
-/// A partial has 48 bytes, a window as many for each key; see [`ExactSum`].
+/// A partial takes 48 bytes, a window 48 bytes per key; see [`ExactSum`].
 #[derive(Clone, Debug)]
 pub(super) struct Sum;
 
-/// The sum, and of how many values it is.
+/// The sum and the number of values in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
     values: u64,
@@ -27,7 +27,7 @@ impl Aggregate for Sum {
         partial.values += u64::from(partial.sum.add_value(input.value));
     }
 
-    /// What was read from bytes may be of any number, so it is added without a check.
+    /// A decoded partial can hold any number, so the addition is unchecked.
     fn merge(&self, partial: &mut Partial, other: &Partial) {
         partial.values = partial.values.wrapping_add(other.values);
         partial.sum.merge(&other.sum);
@@ -40,7 +40,7 @@ impl Aggregate for Sum {
             (_, _) if partial.values == 0 => Cell::Null,
             ("mean", _) => Cell::Float(partial.sum.value() / values),
             ("rate", _) if scope.seconds > 0.0 => Cell::Float(partial.sum.value() / scope.seconds),
-            // Where no time passes.
+            // A window of no length has no rate.
             ("rate", _) => Cell::Null,
             (_, Kind::Int) => {
                 partial.sum.whole().map_or_else(|| Cell::Float(partial.sum.value()), Cell::Int)
@@ -67,7 +67,7 @@ impl Invertible for Sum {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the answer does")]
+#[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the aggregate does")]
 mod tests {
     use super::*;
     use crate::windows::aggregate::exact_sum::fsum;
@@ -82,7 +82,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        // The sum of whole numbers, in pieces that floats hold.
+        // Sums integers in pieces that floats represent exactly.
         let whole: i128 = ints.iter().sum();
         let mut numbers: Vec<f64> = (0..3)
             .map(|piece| (whole >> (40 * piece) & 0xff_ffff_ffff) as f64 * 2_f64.powi(40 * piece))
@@ -107,7 +107,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
         #[test]
-        fn numbers_of_the_window_add_up(
+        fn numbers_in_the_window_are_summed(
             run in harness::runs(harness::medium()),
             what in prop::sample::select(vec!["sum", "mean", "rate"]),
         ) {
@@ -115,7 +115,7 @@ mod tests {
         }
 
         #[test]
-        fn whole_numbers_of_the_window_add_up(
+        fn integers_in_the_window_are_summed(
             run in harness::runs(harness::ints()),
             what in prop::sample::select(vec!["sum", "mean", "rate"]),
         ) {
@@ -123,12 +123,12 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(200)) {
             harness::check_bytes(&Sum, &harness::spec("sum"), &bytes);
         }
 
         #[test]
-        fn no_damage_makes_it_stop(
+        fn damaged_bytes_do_not_panic(
             run in harness::runs(harness::numbers()), at: usize, to: u8,
         ) {
             harness::check_damage(&Sum, &harness::spec("sum"), &run, at, to);

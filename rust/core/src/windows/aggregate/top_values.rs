@@ -6,13 +6,14 @@ use super::codes::Codes;
 use super::datum::Datum;
 use super::{Cell, Scope};
 
-/// How many there are if nothing else is asked.
+/// The default number of values.
 const DEFAULT: usize = 3;
 
-/// The values that came most often, each with its count, ties by value.
+/// Returns the most frequent values of a key, each with its count, ties by value.
 ///
-/// Exact, over the column of `count_distinct`, where its cost and bytes are stated. To say it takes one
-/// look at every value of the key, and memory for twice as many as are asked.
+/// Exact. Shares the column of `count_distinct`; `value_counts.rs` documents its cost and encoding.
+/// A result takes a scan of all values of the key, and memory for twice the number of values asked
+/// for.
 pub(super) fn emit(
     counts: impl Iterator<Item = (u32, u64)>,
     codes: &Codes,
@@ -44,7 +45,7 @@ fn most(number: f64) -> usize {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "what is too large is as many as there are"
+        reason = "a number that is too large means all values"
     )]
     if number >= 1.0 { number as usize } else { DEFAULT }
 }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
     use crate::ground::Kind;
 
-    #[expect(clippy::float_cmp, reason = "values that come back are the same to the bit")]
+    #[expect(clippy::float_cmp, reason = "the values are bit for bit the same")]
     fn same(one: &Cell, other: &Cell) -> bool {
         match (one, other) {
             (Cell::Float(one), Cell::Float(other)) => {
@@ -72,7 +73,7 @@ mod tests {
         }
     }
 
-    /// Finds them by looking at all pairs.
+    /// Counts by comparing all pairs.
     fn oracle(values: &[Cell], most: usize) -> Cell {
         let mut counts: Vec<(Cell, u64)> = Vec::new();
         for value in values.iter().filter(|value| **value != Cell::Null) {
@@ -82,7 +83,7 @@ mod tests {
             }
         }
         counts.sort_by(|(one, count), (other, others)| {
-            // Ascending: of what can be ranked, and then what is no number.
+            // Ascending: numbers first, then NaN.
             others.cmp(count).then(other.is_there().cmp(&one.is_there())).then(one.rank(other))
         });
         counts.truncate(most);
@@ -129,7 +130,7 @@ mod tests {
         }
 
         #[test]
-        fn floats_come_back_as_floats_in_order(panes in panes(floats(), 20), length in 1..12_i64) {
+        fn floats_round_trip_in_order(panes in panes(floats(), 20), length in 1..12_i64) {
             let spec = spec_of("top_values", 4.0, 0.0);
             slide(&Values, &scope(&spec, Kind::Float), &panes, length, |cell, values| {
                 check(cell, values, 4);
@@ -137,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn whole_numbers_and_times_come_back_as_what_they_were(
+        fn integers_and_times_keep_their_kind(
             numbers in panes((-9..9_i64).prop_map(|number| Cell::Int(number.into())), 20),
             times in panes((-9..9_i64).prop_map(Cell::Time), 20),
         ) {

@@ -1,4 +1,4 @@
-//! How often each value of each key came.
+//! How often each value of each key occurred.
 
 use std::any::Any;
 
@@ -13,10 +13,10 @@ use crate::ground::Value;
 use crate::windows::keys::{Seed, index32};
 use crate::windows::varint::{get_varint, put_varint};
 
-/// The values of the entries of a pane or of a delta, and how often each came.
+/// The values of the entries of a pane or a delta, with their counts.
 ///
-/// Each pair of an entry and a value is a record of 20 bytes, which takes 5 to 10 more to be found
-/// until the pane is closed; an entry takes 4 bytes, and a value what [`Codes`] says.
+/// Each pair of an entry and a value is a record of 20 bytes, plus 5 to 10 in the index until the
+/// pane closes. An entry takes 4 bytes, and a value the memory that [`Codes`] documents.
 #[derive(Clone, Debug)]
 pub(super) struct ValueCounts {
     codes: Codes,
@@ -31,7 +31,7 @@ pub(super) struct ValueCounts {
 struct Record {
     entry: u32,
     code: u32,
-    /// The record of the same entry that was before this.
+    /// The previous record of the same entry.
     before: u32,
     count: PackedCount,
 }
@@ -48,7 +48,7 @@ impl ValueCounts {
         Self { codes, records: Vec::new(), last: Vec::new(), index: HashTable::new() }
     }
 
-    /// The records of an entry, the last first.
+    /// Returns the records of an entry, the last one first.
     #[inline]
     fn of(&self, entry: u32) -> impl Iterator<Item = &Record> {
         let first = self.last.get(entry as usize).copied().unwrap_or(NONE);
@@ -60,7 +60,7 @@ impl ValueCounts {
         })
     }
 
-    /// Counts a value of an entry as many times more.
+    /// Adds to the count of a value of an entry.
     #[inline]
     fn count(&mut self, entry: u32, code: u32, times: u64) {
         let Self { codes, records, last, index } = self;
@@ -73,7 +73,7 @@ impl ValueCounts {
             records[at as usize].count.add(times);
             return;
         }
-        // As many do not fit into memory.
+        // So many records do not fit into memory.
         let at = index32(records.len());
         let last = &mut last[entry as usize];
         records.push(Record { entry, code, before: *last, count: PackedCount::new(times) });
@@ -81,7 +81,7 @@ impl ValueCounts {
         index.insert_unique(hash, at, |&at| hash_of(codes, &records[at as usize]));
     }
 
-    /// Has to come before what counts, for a closed pane cannot find anything.
+    /// Rebuilds the index, which a closed pane does not have. Has to be called before counting.
     fn restore(&mut self) {
         self.codes.restore();
         if self.index.is_empty() && !self.records.is_empty() {
@@ -94,7 +94,7 @@ impl ValueCounts {
         }
     }
 
-    /// Merges all that another column has into this one, which is empty.
+    /// Copies another column into this one, which has to be empty.
     fn copy(&mut self, other: &Self, pairs: &[(u32, u32)]) {
         self.codes = other.codes.clone();
         self.records.reserve(other.records.len());
@@ -130,19 +130,19 @@ fn partials_of(column: &dyn Column) -> Option<&ValueCounts> {
     column.downcast_ref()
 }
 
-/// What the codes of one table are in another.
+/// The codes of one table, translated to another.
 struct Translation {
     known: Vec<u32>,
 }
 
 impl Translation {
-    /// For so many of the entries: if they are few, nothing is to be done for all codes.
+    /// For few of the entries, translating all codes in advance does not pay.
     fn new(into: &Codes, from: &ValueCounts, entries: usize) -> Self {
         let all = from.last.len() / 2 <= entries;
         Self { known: if all { into.find_all(&from.codes) } else { Vec::new() } }
     }
 
-    /// The code, which is looked up if it is not known; what is found is known from then on.
+    /// Translates a code. Looks it up if it is not known yet, and remembers the result.
     #[inline]
     fn get(&mut self, from: &Codes, code: u32, find: impl FnOnce(Datum<'_>) -> u32) -> u32 {
         if codes::is_number(code) {
@@ -182,7 +182,7 @@ impl Column for ValueCounts {
 
     fn merge(&mut self, other: &dyn Column, pairs: &[(u32, u32)]) {
         let Some(other) = partials_of(other) else { return };
-        // Where two entries become one, a value of both is to be one record.
+        // If two entries become one, a value of both has to become one record.
         let apart = || pairs.is_sorted_by(|one, next| one.0 < next.0);
         if self.records.is_empty() && pairs.len() == other.last.len() && apart() {
             self.copy(other, pairs);
@@ -201,7 +201,7 @@ impl Column for ValueCounts {
     }
 
     fn shrink(&mut self) {
-        // Behind each other as they will be read.
+        // Group the records by entry, in the order in which they will be read.
         let mut records = Vec::with_capacity(self.records.len());
         let mut last = Vec::with_capacity(self.last.len());
         for entry in 0..index32(self.last.len()) {
@@ -217,7 +217,7 @@ impl Column for ValueCounts {
         self.codes.shrink();
     }
 
-    /// Writes how many values there are, and each with its count, in an order of their own.
+    /// Encodes the number of values, and then each value with its count, in a fixed order.
     fn encode(&self, entry: usize, out: &mut Vec<u8>) {
         let datum = |record: &Record| (order(self.codes.value(record.code)), record.count.get());
         let mut all: Vec<_> = self.of(index32(entry)).map(datum).collect();
@@ -245,11 +245,11 @@ impl Column for ValueCounts {
     }
 }
 
-/// Reads what was written; nothing where the bytes are not that.
+/// Decodes values and counts; `None` if the bytes are not an encoding.
 fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Datum<'a>, u64)>> {
     let mut all = Vec::new();
     let mut last = None;
-    // Each takes bytes, so that a number that is too large ends with them.
+    // Each value takes bytes, so a number that is too large ends with them.
     for _ in 0..get_varint(bytes)? {
         let datum = Datum::decode(bytes)?;
         let count = get_varint(bytes)?;
@@ -263,7 +263,7 @@ fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Datum<'a>, u64)>> {
     Some(all)
 }
 
-/// In which order values are written: text comes last, by some bits of its hash first.
+/// The order in which values are encoded: text is_added last, sorted by some bits of its hash first.
 fn order(datum: Datum<'_>) -> (Option<u32>, Datum<'_>) {
     #[expect(clippy::cast_possible_truncation, reason = "some of its bits are enough")]
     let bits = match datum {
@@ -273,10 +273,10 @@ fn order(datum: Datum<'_>) -> (Option<u32>, Datum<'_>) {
     (bits, datum)
 }
 
-/// The values of each key of a window, and how often each came.
+/// The values of each key of a window, with their counts.
 ///
-/// A key takes 24 bytes, each of its values 16 to 32, and a value what [`Codes`] says, once for all
-/// keys. An event that enters, and one that leaves, costs a look at both.
+/// A key takes 24 bytes, each of its values 16 to 32, and a value the memory that [`Codes`]
+/// documents, once for all keys. An event that enters or leaves costs a lookup in both.
 #[derive(Clone, Debug)]
 struct ValueTotals {
     codes: Codes,
@@ -284,7 +284,7 @@ struct ValueTotals {
     grows: bool,
 }
 
-/// What comes to a key, or goes.
+/// A count to add to a key or to subtract from it.
 #[derive(Clone, Copy)]
 struct Change {
     key: usize,
@@ -293,11 +293,11 @@ struct Change {
     hash: u64,
 }
 
-/// As many changes wait for memory together.
+/// The number of changes whose memory accesses overlap.
 const LOOKUP_BATCH: usize = 32;
 
 impl ValueTotals {
-    /// Calls with the changes that a pane makes, some at a time.
+    /// Calls `change` for every count of a pane, in batches.
     fn change(
         &mut self,
         partials: &ValueCounts,
@@ -396,7 +396,7 @@ impl Totals for ValueTotals {
     }
 }
 
-/// A partial and a total of one key, as other aggregates have them.
+/// The partial and the total of one key, with the interface of other aggregates.
 #[cfg(test)]
 pub(super) mod testing {
     use super::super::{Aggregate, Windowed};
@@ -492,12 +492,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_as_large_as_is_said() {
+    fn sizes_match_the_documentation() {
         assert_eq!(size_of::<Record>(), 20);
     }
 
     #[test]
-    fn what_a_key_had_is_gone() {
+    fn a_key_that_is_reset_frees_its_values() {
         let (mut many, mut few) = (partials(), partials());
         (1..1_000).for_each(|number| many.add(0, &input(Value::Int(number << 40))));
         (1..4).for_each(|number| few.add(0, &input(Value::Int(number << 40))));
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_beyond_32_bits_are_kept() {
+    fn counts_above_32_bits_are_kept() {
         let mut bytes = Vec::new();
         put_varint(&mut bytes, 1);
         Datum::Text(b"a").encode(&mut bytes);
@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_promise_more_values_than_they_have_are_none() {
+    fn fewer_values_than_announced_are_not_decoded() {
         let mut bytes = Vec::new();
         put_varint(&mut bytes, u64::MAX);
         Datum::Int(1).encode(&mut bytes);
@@ -541,15 +541,15 @@ mod tests {
         assert!(decode(&mut bytes.as_slice()).is_none());
     }
 
-    /// Events by key, and how their pane comes together.
+    /// The events by key, and how the pane is assembled.
     type Pane = (Vec<(u8, Cell)>, u8);
 
     fn pane() -> impl Strategy<Value = Pane> {
         (prop::collection::vec((0..6_u8, mixed()), 0..60), any::<u8>())
     }
 
-    /// A pane of two deltas; the entry of a key is not that in the deltas. Some are closed before
-    /// the second comes, and some after.
+    /// Assembles a pane from two deltas, which number their entries differently. Some panes are
+    /// closed before the second delta, some after it.
     fn assemble(events: &[(u8, Cell)], how: u8) -> (ValueCounts, Vec<(u32, u32)>) {
         let mut pane = partials();
         let place = |key| if how & 2 == 0 { key } else { key / 2 + 3 * (key % 2) };
@@ -561,7 +561,7 @@ mod tests {
             }
             let pairs: Vec<_> = (0..6).map(|key| (place(key), 5 - key)).collect();
             let turn = usize::from(how) % pairs.len();
-            // As a delta of several panes does it.
+            // As for a delta of several panes.
             pane.merge(&delta, &pairs[..turn]);
             pane.merge(&delta, &pairs[turn..]);
             if how & 1 == 0 {
@@ -587,17 +587,17 @@ mod tests {
                     let (_, pane, entries, number) = held.pop_front().unwrap();
                     totals.leave(&pane, &entries, number);
                 }
-                let mut wanted: BTreeMap<u8, BTreeSet<_>> = BTreeMap::new();
+                let mut expected: BTreeMap<u8, BTreeSet<_>> = BTreeMap::new();
                 for (key, cell) in held.iter().flat_map(|(events, ..)| *events) {
                     let datum = Datum::of(value_of(cell));
-                    wanted.entry(*key).or_default().extend(datum);
+                    expected.entry(*key).or_default().extend(datum);
                 }
                 for key in 0..6 {
-                    let values = wanted.get(&key).map_or(0, BTreeSet::len);
-                    let said = totals.emit(key.into(), &scope(&spec, Kind::Text));
-                    assert_eq!(said, Cell::Int(values as i128), "{key}");
+                    let values = expected.get(&key).map_or(0, BTreeSet::len);
+                    let result = totals.emit(key.into(), &scope(&spec, Kind::Text));
+                    assert_eq!(result, Cell::Int(values as i128), "{key}");
                 }
-                let all: BTreeSet<_> = wanted.values().flatten().collect();
+                let all: BTreeSet<_> = expected.values().flatten().collect();
                 let small = |datum: &Datum<'_>| {
                     matches!(datum, Datum::Int(number) if (-1 << 30..1 << 30).contains(number))
                 };

@@ -1,4 +1,4 @@
-//! The variance of values and its root: exact, whatever came and left.
+//! The exact variance of values and its square root.
 
 use std::num::NonZeroU16;
 
@@ -9,28 +9,30 @@ use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 use crate::windows::varint::take;
 
-/// `var` and `std` of a sample, null below two values; NaN while a NaN or an infinity is among them.
+/// `var` and `std` of a sample. Null for fewer than two values; NaN while there is a NaN or an
+/// infinity among them.
 ///
-/// Both sums, of the values and of their squares, are whole numbers times a power of two, and have
-/// no error: what was added and taken away leaves nothing behind. The variance is
-/// (n Σx² - (Σx)²) / (n (n - 1)) in whole numbers, rounded once; its root is that of the rounded
-/// variance, less than one unit in the last place from the true one.
+/// The sum of the values and the sum of their squares are integers times a power of two and have no
+/// error, so subtraction leaves no trace. The variance is (n Σx² - (Σx)²) / (n (n - 1)), computed
+/// in integers and rounded once. The deviation is the square root of the rounded variance, less
+/// than one unit in the last place from the true one.
 ///
-/// A partial has 64 bytes, a window as many for each key, as long as sums of 127 and 191 bits do: that
-/// is so for values of all digits whose sizes are within nine or ten powers of ten of each other.
-/// With others it has 1,680 bytes more, in digits wide enough for the squares of all floats.
+/// A partial takes 64 bytes, a window 64 bytes per key, as long as 127 and 191 bits are enough for
+/// the sums. They are enough for full-precision values whose sizes are within nine or ten powers of
+/// ten of each other. Otherwise 1,680 bytes are added, with digits wide enough for the squares of
+/// all floats.
 #[derive(Clone, Debug)]
 pub(super) struct Variance;
 
-/// How many bits sums have at most where there are few.
+/// The maximum number of bits of narrow sums.
 const SUM_BITS: u32 = 126;
 const SQUARES_BITS: usize = 190;
 
-/// What is known of the values.
+/// The number and the sums of the values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
     values: u64,
-    /// How many of them are NaN or infinite: those are in no sum.
+    /// How many of them are NaN or infinite. Those are not in the sums.
     non_finite: u64,
     sums: Sums,
 }
@@ -41,7 +43,7 @@ enum Sums {
     Wide(Box<Wide>),
 }
 
-/// The sum is in such units, the squares are in units of the square of that.
+/// The sum in units of `unit`, and the squares in units of its square.
 #[derive(Clone, Copy, Debug, Default)]
 struct Narrow {
     sum: PackedI128,
@@ -49,12 +51,12 @@ struct Narrow {
     unit: Unit,
 }
 
-/// A power of two, of which the smallest is held as 1: what is never 0 leaves room to say which of
-/// the [`Sums`] there are.
+/// A power of two, where 1 stands for the smallest. A value that is never 0 leaves room for the tag
+/// of [`Sums`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Unit(NonZeroU16);
 
-/// A number of 128 bits that stands at any word, so that it costs no space around it.
+/// A 128-bit number with the alignment of a word, so that it needs no padding.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(Rust, packed(8))]
 struct PackedI128(i128);
@@ -90,7 +92,7 @@ impl Unit {
 }
 
 impl Narrow {
-    /// Adds a value, if it fits.
+    /// Adds a value; `None` if it does not fit.
     #[inline]
     fn add(&mut self, mantissa: i64, exponent: i32) -> Option<()> {
         let size = mantissa.unsigned_abs();
@@ -99,7 +101,7 @@ impl Narrow {
             self.refine(Unit::of(exponent)?)?;
             up = 0;
         }
-        // So many bits a square has at most; half of them are fewer than a sum has.
+        // The maximum number of bits of the square. Half of that fits into the sum.
         let up = usize::try_from(up).ok()?;
         let bits = 64 - size.leading_zeros() as usize;
         if 2 * (bits + up) > SQUARES_BITS {
@@ -137,7 +139,7 @@ impl Narrow {
         self.squares == [0; 3]
     }
 
-    /// Both in the smaller of their units.
+    /// Returns both in the smaller of the two units.
     #[inline]
     fn aligned(&self, other: &Self) -> Option<(Self, Self)> {
         if self.unit == other.unit {
@@ -153,7 +155,7 @@ impl Narrow {
         Some((self.in_unit(other.unit)?, *other))
     }
 
-    /// The same in a unit that is not larger.
+    /// Converts to a unit that is not larger.
     #[inline]
     fn in_unit(&self, unit: Unit) -> Option<Self> {
         let down = u32::from(self.unit.0.get() - unit.0.get());
@@ -213,12 +215,13 @@ impl Wide {
         self.squares.add_all(&other.squares, times);
     }
 
-    /// The same in few bits, if these do.
+    /// Converts to narrow sums, if they fit.
     fn narrow(&self) -> Option<Narrow> {
         let (is_negative, sum) = self.sum.magnitude();
         let (_, squares) = self.squares.magnitude();
         let Some(zeros) = bigint::trailing_zeros(&squares) else { return Some(Narrow::default()) };
-        // Of both sums the lowest bit counts at least one unit, of the squares one squared.
+        // The lowest bit of the sum is at least one unit, that of the squares at least one unit
+        // squared.
         let skipped = bigint::trailing_zeros(&sum).unwrap_or(usize::MAX).min(zeros / 2);
         let skipped = skipped.min(usize::try_from(MAX_EXPONENT - MIN_EXPONENT).ok()?);
         let [low, high] = bigint::checked_shr(&sum, skipped)?;
@@ -287,7 +290,7 @@ impl Sums {
         }
     }
 
-    /// Changes the sums where they have digits for everything.
+    /// Applies a change to wide sums.
     #[cold]
     fn change_wide(&mut self, change: impl FnOnce(&mut Wide)) {
         let mut wide = match std::mem::take(self) {
@@ -353,7 +356,7 @@ impl Aggregate for Variance {
         partial.values += 1;
     }
 
-    /// What was read from bytes may be of any number, so it is added without a check.
+    /// A decoded partial can hold any number, so the addition is unchecked.
     fn merge(&self, partial: &mut Partial, other: &Partial) {
         partial.values = partial.values.wrapping_add(other.values);
         partial.non_finite = partial.non_finite.wrapping_add(other.non_finite);
@@ -404,7 +407,8 @@ mod tests {
     use num_bigint::BigInt;
     use proptest::prelude::*;
 
-    /// A float that is finite, or the power of two behind the largest, times 2^1074.
+    /// A finite float times 2^1074, or the power of two after the largest float instead of
+    /// infinity.
     fn whole(float: f64) -> BigInt {
         if float.is_infinite() {
             return BigInt::from(1) << 2_098;
@@ -418,9 +422,9 @@ mod tests {
         if float < 0.0 { -size } else { size }
     }
 
-    /// Whether `said` is the float nearest to the variance: between the middles of itself and its
-    /// neighbours, or on one of these if it is even.
-    fn is_variance(said: f64, values: &[BigInt]) -> bool {
+    /// Whether `result` is the float nearest to the variance: between the midpoints to its
+    /// neighbours, or on one of them if it is even.
+    fn is_variance(result: f64, values: &[BigInt]) -> bool {
         let n = BigInt::from(values.len());
         let sum: BigInt = values.iter().sum();
         let squares: BigInt = values.iter().map(|value| value * value).sum();
@@ -428,19 +432,19 @@ mod tests {
         let middle = |one: f64, other: f64| {
             ((whole(one) + whole(other)) << 1_074) * &n * (&n - BigInt::from(1))
         };
-        let even = said.to_bits() & 1 == 0;
-        let above = said == f64::INFINITY || {
-            let middle = middle(said, said.next_up());
+        let even = result.to_bits() & 1 == 0;
+        let above = result == f64::INFINITY || {
+            let middle = middle(result, result.next_up());
             twice < middle || even && twice == middle
         };
-        let below = said == 0.0 && twice >= BigInt::from(0) || {
-            let middle = middle(said.next_down(), said);
+        let below = result == 0.0 && twice >= BigInt::from(0) || {
+            let middle = middle(result.next_down(), result);
             twice > middle || even && twice == middle
         };
-        said >= 0.0 && above && below
+        result >= 0.0 && above && below
     }
 
-    fn judge(events: &[&Event], scope: &Scope<'_>, said: &Cell) {
+    fn judge(events: &[&Event], scope: &Scope<'_>, result: &Cell) {
         let mut non_finite = false;
         let mut values = Vec::new();
         for event in events {
@@ -454,18 +458,22 @@ mod tests {
                 _ => {}
             }
         }
-        match said {
+        match result {
             Cell::Null => assert!(values.len() < 2),
-            Cell::Float(said) if non_finite => assert!(said.is_nan()),
-            Cell::Float(said) => {
+            Cell::Float(result) if non_finite => assert!(result.is_nan()),
+            Cell::Float(result) => {
                 assert!(values.len() >= 2);
-                assert!(is_variance(*said, &values), "{said:e} in {} of {events:?}", scope.seconds);
+                assert!(
+                    is_variance(*result, &values),
+                    "{result:e} in {} of {events:?}",
+                    scope.seconds
+                );
             }
-            _ => panic!("{said:?}"),
+            _ => panic!("{result:?}"),
         }
     }
 
-    /// Within nine powers of ten, as what is measured mostly is.
+    /// Within nine powers of ten, like most measurements.
     fn usual() -> BoxedStrategy<TestValue> {
         (0.001..1e6_f64).prop_map(TestValue::Float).boxed()
     }
@@ -495,12 +503,12 @@ mod tests {
         }
 
         #[test]
-        fn that_of_usual_values_is_too(run in harness::runs(usual())) {
+        fn the_variance_of_usual_values_is_the_nearest_float(run in harness::runs(usual())) {
             harness::check_by(&Variance, &harness::spec("var"), Kind::Float, &run, judge);
         }
 
         #[test]
-        fn that_of_whole_numbers_is_too(run in harness::runs(harness::ints())) {
+        fn the_variance_of_integers_is_the_nearest_float(run in harness::runs(harness::ints())) {
             harness::check_by(&Variance, &harness::spec("var"), Kind::Int, &run, judge);
         }
 
@@ -521,31 +529,31 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_stop(bytes in harness::bytes(200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in harness::bytes(200)) {
             harness::check_bytes(&Variance, &harness::spec("std"), &bytes);
         }
 
         #[test]
-        fn no_damage_makes_it_stop(run in harness::runs(harness::numbers()), at: usize, to: u8) {
+        fn damaged_bytes_do_not_panic(run in harness::runs(harness::numbers()), at: usize, to: u8) {
             harness::check_damage(&Variance, &harness::spec("std"), &run, at, to);
         }
     }
 
     #[test]
-    fn an_outlier_that_left_leaves_no_wide_sums_behind() {
+    fn a_subtracted_outlier_leaves_no_wide_sums() {
         let mut all = partial_of(&[0.1, 0.2, 0.7]);
-        let wanted = emit(&all, "var");
+        let expected = emit(&all, "var");
         for outlier in [1e300, 1e-300, f64::NAN] {
             let other = partial_of(&[outlier, 5.0]);
             Variance.merge(&mut all, &other);
             Variance.subtract(&mut all, &other);
             assert!(matches!(all.sums, Sums::Narrow(_)));
-            assert_eq!(emit(&all, "var"), wanted);
+            assert_eq!(emit(&all, "var"), expected);
         }
     }
 
     #[test]
-    fn deviations_whose_squares_are_no_floats_are_there() {
+    fn deviations_exist_where_the_squares_overflow() {
         for size in [1e-300, 1e300] {
             let partial = partial_of(&[-size, size]);
             let Cell::Float(deviation) = emit(&partial, "std") else { panic!("no deviation") };
@@ -555,8 +563,8 @@ mod tests {
     }
 
     #[test]
-    fn very_many_values_have_a_variance_too() {
-        // 2^60 times 0.1 and as often 0.3: the variance is next to 0.01.
+    fn very_many_values_have_a_variance() {
+        // 2^60 times 0.1 and 2^60 times 0.3: the variance is close to 0.01.
         let mut partial = partial_of(&[0.1, 0.3]);
         for _ in 0..60 {
             let half = partial.clone();
