@@ -1,9 +1,9 @@
-//! What one chunk adds, before it is added.
+//! What one chunk adds to a state.
 //!
-//! `absorb` makes a delta out of a chunk on any thread and changes nothing; `apply` adds it to
-//! the state, one step for each key and pane. What a chunk cannot know, because it depends on
-//! what came before, is left to `apply`: whether a pane was closed already, and how far its
-//! source had come when a line was skipped.
+//! `absorb` turns a chunk into a delta on any thread, without changing anything. `apply` adds the
+//! delta to the state, in one step per key and pane. `apply` also decides what depends on earlier
+//! chunks: whether a pane is closed already, and how far the source had read when a line was
+//! skipped.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ use super::aggregate::Column;
 use super::keys::{Dictionary, KeyBytes, LastEntry, Seed, encode_int};
 use crate::ground::{Counters, Panes};
 
-/// So many events are looked up together.
+/// The number of events whose key lookups overlap.
 pub(crate) const LOOKUP_BATCH: usize = 32;
 
-/// So many panes can be told from each other.
+/// The maximum number of panes that can be numbered.
 const MAX_PANES: usize = 1 << 30;
 
-/// An event that is counted together with others.
+/// An event that waits to be counted together with others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PendingEvent<'a> {
     pub(crate) pane: i64,
@@ -28,34 +28,34 @@ pub(crate) struct PendingEvent<'a> {
     pub(crate) hash: u32,
 }
 
-/// The partials of one chunk by pane and key, and where its lines went.
+/// The partials of one chunk, by pane and key, and its line counters.
 #[derive(Debug)]
 pub struct Delta {
     pub(crate) source: usize,
     pub(crate) keys: Dictionary,
-    /// Numbers of the panes in order of appearance; an entry names one by its place here.
+    /// The numbers of the panes in order of appearance; an entry refers to an index here.
     pub(crate) panes: Vec<i64>,
-    /// Counts by pane and key. A pair may stand here more than once.
+    /// Counts by pane and key. The same pair can have several entries.
     pub(crate) entries: Vec<Entry>,
-    /// What else there is of each entry.
+    /// The partials of each entry.
     pub(crate) columns: Vec<Box<dyn Column>>,
-    /// Where all its lines went.
+    /// The counters of all its lines.
     pub(crate) lines: Counters,
-    /// Lines that are in no pane, by the pane to which the chunk had come when they came.
+    /// The lines that are in no pane, by the pane that the chunk had reached.
     pub(crate) skipped: Vec<(Option<i64>, Counters)>,
     pub(crate) time_bounds: TimeBounds,
-    /// The number that stands for keys that there was no room for where they come from.
+    /// The number of the key that collects the keys above the limit of their window.
     pub(crate) other: Option<u32>,
-    /// What there was before, of a delta that is all that a state holds.
+    /// What was evicted before, if the delta is an export of a state.
     pub(crate) evicted: Option<Evicted>,
     pane: usize,
     places: HashTable<usize>,
     last_pane: LastPane,
-    /// How many panes there were in chunks whose keys are remembered.
+    /// The number of panes in the earlier chunks whose keys are remembered.
     panes_before: usize,
 }
 
-/// How far the times of events go.
+/// The oldest and the newest event time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeBounds {
     oldest: i64,
@@ -88,19 +88,20 @@ impl TimeBounds {
     }
 }
 
-/// What a delta knew of keys: a chunk has mostly those of the one before.
+/// The key lookups of an applied delta, to be reused. Most keys of a chunk also occur in the chunk
+/// before it.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache {
     keys: Dictionary,
     panes_before: usize,
 }
 
-/// The pane that was asked for last: most events are of the pane of the one before.
+/// The pane of the last lookup. Most events are in the same pane as the event before them.
 #[derive(Clone, Debug)]
 struct LastPane {
     number: i64,
     times: Range<i64>,
-    /// When the newest event is as new as this, the pane is closed.
+    /// The pane is closed once the newest event has this time.
     until: i64,
 }
 
@@ -111,19 +112,19 @@ pub(crate) struct Entry {
     pub(crate) count: u32,
 }
 
-/// What a state has let go of.
+/// What a state has evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Evicted {
-    /// From this pane on nothing is missing.
+    /// All panes from this one on are complete.
     pub(crate) complete_from: i64,
-    /// The first pane that there ever was.
+    /// The first pane that ever existed.
     pub(crate) first: Option<i64>,
-    /// Whether what was before is there, as one pane.
+    /// Whether the evicted panes are contained as one pane.
     pub(crate) since_start: bool,
 }
 
 impl Evicted {
-    /// What two states together have let go of.
+    /// Combines what two states have evicted.
     pub(crate) fn combined_with(self, other: Self) -> Self {
         Self {
             complete_from: self.complete_from.max(other.complete_from),
@@ -153,8 +154,8 @@ impl Delta {
         }
     }
 
-    /// The number of the pane that a time falls into; nothing where that is closed by what the
-    /// delta has seen. Without panes there is one.
+    /// Returns the number of the pane that contains a time, or `None` if later events in this delta
+    /// have closed it. Without panes, all events are in pane 0.
     #[inline]
     pub(crate) fn pane_of(&mut self, panes: Option<Panes>, time: i64) -> Option<i64> {
         let LastPane { number, times, until } = &self.last_pane;
@@ -176,34 +177,34 @@ impl Delta {
         (!panes.is_late(number, self.time_bounds.newest())).then_some(number)
     }
 
-    /// Where the chunk's lines went, as far as the chunk alone tells.
+    /// Returns the counters of the chunk's lines, as far as they depend on the chunk alone.
     pub fn lines(&self) -> &Counters {
         &self.lines
     }
 
-    /// Whether it tells how far its source has come.
+    /// Returns whether the delta knows how far its source has read.
     pub fn has_time(&self) -> bool {
         self.time_bounds.newest().is_some()
     }
 
-    /// Says which of the sources of a query it is of.
+    /// Assigns the delta to a source of the query.
     #[must_use]
     pub fn of_source(self, source: usize) -> Self {
         Self { source, ..self }
     }
 
-    /// Notes the time of an event that counts.
+    /// Records the time of an event that counts.
     #[inline]
     pub(crate) fn note_time(&mut self, time: i64) {
         self.time_bounds.add(time);
     }
 
-    /// Notes the time of a line that is no event: the source has come so far.
+    /// Records the time of a line that is not an event: the source has reached it.
     pub(crate) fn pass_time(&mut self, time: i64) {
         self.time_bounds.newest = self.time_bounds.newest.max(time);
     }
 
-    /// Counts a line that is in no pane, where the chunk has come to this pane.
+    /// Counts a line that is in no pane, at the pane that the chunk has reached.
     pub(crate) fn skip_line(&mut self, reached: Option<i64>, how: impl Fn(&mut Counters)) {
         self.lines.fed += 1;
         how(&mut self.lines);
@@ -216,8 +217,8 @@ impl Delta {
         }
     }
 
-    /// Counts one event of this key in the pane of this number, and says in which entry. Its count
-    /// stands there when all are counted (`settle`).
+    /// Counts an event of a key in a pane and returns its entry. The count of the entry is written
+    /// by `write_counts`.
     #[inline]
     pub(crate) fn count(&mut self, pane: i64, key: KeyBytes<'_>, seed: &Seed) -> usize {
         self.lines.fed += 1;
@@ -227,12 +228,13 @@ impl Delta {
         self.count_at(pane, at)
     }
 
-    /// Counts events that are no more than are looked up together.
+    /// Counts at most [`LOOKUP_BATCH`] events.
     #[inline(never)]
     pub(crate) fn count_all(&mut self, events: &[PendingEvent<'_>], seed: &Seed) {
         self.lines.fed += events.len() as u64;
         self.lines.counted += events.len() as u64;
-        // What a look waits for is memory. Here no look waits for the one before.
+        // Lookups wait for memory. The loops below keep them independent, so that the waits
+        // overlap.
         let mut candidates = [u32::MAX; LOOKUP_BATCH];
         for (first_candidate, event) in candidates.iter_mut().zip(events) {
             *first_candidate = self.keys.first_candidate(event.hash);
@@ -257,12 +259,11 @@ impl Delta {
         }
     }
 
-    /// Counts an event of the key at a place of the dictionary in a pane by its place.
+    /// Counts an event, given the place of its key in the dictionary and of its pane.
     #[inline]
     fn count_at(&mut self, pane: usize, at: u32) -> usize {
-        // Neighbours in a log are mostly of one pane, so what is noted with the key finds nearly
-        // all that belongs together, and waits for no other place in memory. What it does not find
-        // is an entry more.
+        // Neighboring events of a log are mostly in the same pane. The entry cached with the key
+        // finds nearly all of them without another memory access; any other event gets a new entry.
         let last_entry = self.keys.last_entry(at);
         if last_entry.is_in(self.panes_before + pane) {
             last_entry.count += 1;
@@ -271,7 +272,7 @@ impl Delta {
         self.begin_entry(pane, at)
     }
 
-    /// Begins an entry.
+    /// Starts a new entry.
     #[inline(never)]
     fn begin_entry(&mut self, pane: usize, at: u32) -> usize {
         let key = self.keys.number_at(at);
@@ -279,13 +280,14 @@ impl Delta {
         let place = self.entries.len();
         let newest = *last_entry;
         let last = self.entries.get_mut(newest.entry as usize);
-        // What is behind the others does not take their place: the next one will be of theirs.
+        // An entry of an older pane does not replace the cached one, because the next event is
+        // likely in the newer pane.
         let is_older = last.as_ref().is_some_and(|last| self.panes[pane] < self.panes[last.pane]);
         if !is_older {
             if let Some(last) = last {
                 last.count = newest.count;
             }
-            // As many panes and entries as there are events, which 32 bits can count.
+            // There are at most as many panes and entries as events, which 32 bits can number.
             let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX - 1);
             let pane = number(self.panes_before + pane);
             *last_entry = LastEntry { pane, entry: number(place), count: 1 };
@@ -294,7 +296,7 @@ impl Delta {
         place
     }
 
-    /// Ends the counting of events.
+    /// Writes the cached counts to their entries.
     pub(crate) fn write_counts(&mut self) {
         for last_entry in self.keys.last_entries() {
             if let Some(entry) = self.entries.get_mut(last_entry.entry as usize) {
@@ -303,7 +305,8 @@ impl Delta {
         }
     }
 
-    /// Starts empty, but with what an earlier one knew of keys. Both have to hash alike.
+    /// Creates a delta that reuses the key lookups of an earlier one. Both have to use the same
+    /// seed.
     pub(crate) fn with_cache(
         cache: Option<KeyCache>,
         source: usize,
@@ -314,10 +317,11 @@ impl Delta {
         Self { keys, panes_before, ..fresh }
     }
 
-    /// Keeps what is of use to the next one when all of it was added.
+    /// Keeps the key lookups for the next delta, once this one is applied.
     pub(crate) fn into_cache(self) -> KeyCache {
         let Self { mut keys, panes, panes_before, .. } = self;
-        // By their panes last_entries are known that are of chunks before.
+        // Pane numbers continue from chunk to chunk, so that entries of earlier chunks are
+        // recognized.
         let panes_before = panes_before + panes.len();
         if panes_before > MAX_PANES {
             return KeyCache::default();
@@ -326,12 +330,12 @@ impl Delta {
         KeyCache { keys, panes_before }
     }
 
-    /// The places of entries, pane by pane, each in order.
+    /// Returns the entries of each pane, in order.
     pub(crate) fn by_pane(&self) -> Vec<Vec<u32>> {
         let mut counts = vec![0; self.panes.len()];
         self.entries.iter().for_each(|entry| counts[entry.pane] += 1);
         let mut places: Vec<_> = counts.into_iter().map(Vec::with_capacity).collect();
-        // As many entries as keys and panes; 32 bits number them.
+        // There are at most as many entries as keys times panes, which 32 bits can number.
         for (place, entry) in (0_u32..).zip(&self.entries) {
             places[entry.pane].push(place);
         }

@@ -1,4 +1,4 @@
-//! All that a state holds, as one delta.
+//! Exports the contents of a state as one delta.
 
 use super::delta::{Delta, Entry};
 use super::keys::{KeyTable, index32};
@@ -6,22 +6,23 @@ use super::pane::Pane;
 use super::totals::Totals;
 use crate::ground::Counters;
 
-/// Makes a delta of what a state holds, with its keys hashed as they are there.
+/// Builds a delta from the contents of a state. The delta reuses the hashes of its keys.
 pub(crate) struct DeltaBuilder<'a> {
     delta: Delta,
     table: &'a KeyTable,
-    /// Numbers of the delta's dictionary by those of the table.
+    /// The number of each key in the delta's dictionary, by its number in the table.
     numbers: Vec<u32>,
     other: Option<u32>,
 }
 
 impl<'a> DeltaBuilder<'a> {
-    /// Starts empty; `other` is the number of the key that stands for those without room.
+    /// Creates an empty builder; `other` is the number of the key that collects keys above the
+    /// limit.
     pub(crate) fn new(delta: Delta, table: &'a KeyTable, other: Option<u32>) -> Self {
         Self { delta, table, numbers: vec![u32::MAX; table.capacity()], other }
     }
 
-    /// Adds a pane, and says of how many events it is.
+    /// Adds a pane and returns its number of events.
     pub(crate) fn pane(&mut self, number: i64, pane: &Pane) -> u64 {
         let first = self.delta.entries.len();
         let mut events = 0;
@@ -40,7 +41,7 @@ impl<'a> DeltaBuilder<'a> {
         events
     }
 
-    /// Adds totals that only grow as one pane, and says of how many events it is.
+    /// Adds totals that only grow as one pane, and returns their number of events.
     pub(crate) fn totals(&mut self, number: i64, totals: &Totals) -> u64 {
         let mut pairs = Vec::new();
         let mut events = 0;

@@ -1,8 +1,8 @@
-//! What a window holds as a table, for other windows.
+//! Exports of windows as Arrow tables.
 //!
-//! A row is a key in a pane: where the pane begins, the fields of the key, the count, and each
-//! aggregate's partial as bytes. What belongs to no row is in the metadata: under `tailrace` the header
-//! of the same export as bytes, in hexadecimal digits.
+//! A row is a key in a pane: the start of the pane, the fields of the key, the count, and the
+//! encoded partial of each aggregate. The metadata holds the rest: under `tailrace`, the header of
+//! the binary export in hexadecimal.
 
 use std::iter::once;
 
@@ -12,25 +12,26 @@ use super::input_columns::{InputArray, InputColumn, for_each};
 use super::keys::Seed;
 use crate::ground::{InputError, NamedRows, Value};
 
-/// Where the header is.
+/// The metadata name of the header.
 const HEADER: &str = "tailrace";
 
-/// The name of the column that tells the row of keys without room from the null key.
+/// The column that marks the row of the keys above the limit, which otherwise looks like the null
+/// key.
 const OTHER: &str = "other";
 
-/// A table that somebody gave.
+/// A table to import.
 #[derive(Debug)]
 pub struct InputTable<P> {
     /// The names of its columns.
     pub names: Vec<String>,
     /// Its columns.
     pub columns: Vec<InputColumn<P>>,
-    /// What its metadata has under a name.
+    /// Its metadata, as names and values.
     pub metadata: Vec<(String, String)>,
 }
 
 impl Layout {
-    /// A delta as a table.
+    /// Converts a delta to a table.
     pub(crate) fn table(&self, delta: &Delta) -> Result<NamedRows, InputError> {
         let rows = self.rows(delta).ok_or_else(|| {
             InputError::value("more than a table of Arrow holds in a column; export it as bytes")
@@ -52,14 +53,14 @@ impl Layout {
         Ok(NamedRows { names, rows, metadata })
     }
 
-    /// The names of the columns that there always are.
+    /// Returns the names of the columns that every table has.
     fn table_names(&self) -> Vec<String> {
         let keys = self.keys.iter().map(|key| key.name.as_str());
         let names = once("pane").chain(keys).chain(once("count"));
         names.chain(self.plan.column_names()).map(str::to_owned).collect()
     }
 
-    /// Reads a table and adds up: a delta for a state of this layout.
+    /// Reads a table into a delta for a state of this layout.
     pub(crate) fn read_table<P: InputArray>(
         &self,
         table: &InputTable<P>,

@@ -1,26 +1,26 @@
-//! Columns of values from outside: keys and values of events, or a table.
+//! Columns of input values: keys and values of events, or a table to import.
 //!
-//! Whoever has values says how to get at them, in arrays as they come ([`InputArray`]). What they are,
-//! whether they fit what was given before and how they become times is worked out here.
+//! The caller provides arrays of values ([`InputArray`]). This module determines their type, checks
+//! it against earlier columns, and converts times.
 
 use std::ops::Range;
 
 use super::export::{SeenKind, merged_kind};
 use crate::ground::{InputError, Kind, MAX_TIME, SECOND, Value};
 
-/// Values in a row.
+/// An array of values.
 pub trait InputArray {
-    /// How many there are.
+    /// Returns the number of values.
     fn rows(&self) -> usize;
 
-    /// The value of a row.
+    /// Returns the value of a row.
     fn value(&self, row: usize) -> Value<'_>;
 
-    /// Some rows, where all of them are UTF-8 text and none is null.
+    /// Returns a range of rows, if the array is UTF-8 text without nulls.
     fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>>;
 }
 
-/// Values of one name.
+/// A column of values, in one or more arrays.
 #[derive(Debug)]
 pub struct InputColumn<P> {
     arrays: Vec<P>,
@@ -29,18 +29,18 @@ pub struct InputColumn<P> {
 }
 
 impl<P: InputArray> InputColumn<P> {
-    /// Of values of this kind.
+    /// Creates a column of values of this kind.
     pub fn new(arrays: Vec<P>, kind: SeenKind) -> Self {
         let rows = arrays.iter().map(InputArray::rows).sum();
         Self { arrays, rows, kind }
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The array that has this row, and the place in it.
+    /// Returns the array that contains a row, and the row's index in it.
     fn locate(&self, start: usize) -> Option<(&P, usize)> {
         let mut row = start;
         for array in &self.arrays {
@@ -52,7 +52,7 @@ impl<P: InputArray> InputColumn<P> {
         None
     }
 
-    /// Microseconds since the epoch of each row: of times, or of seconds.
+    /// Converts each row to microseconds since the epoch, from times or seconds.
     pub(crate) fn times(&self) -> Result<Vec<i64>, InputError> {
         let mut times = Vec::with_capacity(self.rows);
         for array in &self.arrays {
@@ -63,7 +63,7 @@ impl<P: InputArray> InputColumn<P> {
                     Value::Int(seconds) => seconds.checked_mul(SECOND),
                     #[expect(
                         clippy::cast_possible_truncation,
-                        reason = "too large is out of range"
+                        reason = "numbers that are too large are out of range"
                     )]
                     Value::Float(seconds) => {
                         (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
@@ -85,13 +85,13 @@ impl<P: InputArray> InputColumn<P> {
         Ok(times)
     }
 
-    /// Some rows, where all of it is text in one array without nulls.
+    /// Returns a range of rows, if the column is one array of UTF-8 text without nulls.
     pub(crate) fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
         if let [array] = &self.arrays[..] { array.texts(rows) } else { None }
     }
 }
 
-/// Rows of several columns of the same length.
+/// Calls `take` with each row of several columns of the same length.
 pub(crate) fn for_each<'a, P: InputArray>(
     columns: &[&'a InputColumn<P>],
     rows: Range<usize>,
@@ -100,7 +100,7 @@ pub(crate) fn for_each<'a, P: InputArray>(
     let mut row = rows.start;
     let mut values = vec![Value::Null; columns.len()];
     while row < rows.end {
-        // As far as no array of any column ends.
+        // Up to the next end of an array in any column.
         let arrays: Option<Vec<_>> = columns.iter().map(|column| column.locate(row)).collect();
         let Some(arrays) = arrays else { return };
         let most = arrays.iter().map(|&(array, at)| array.rows() - at).min();
@@ -115,7 +115,7 @@ pub(crate) fn for_each<'a, P: InputArray>(
     }
 }
 
-/// What values of two kinds are together: whole numbers among floats are floats.
+/// Returns the common kind of two kinds of values: integers and floats become floats.
 pub fn merge_kinds(
     known: SeenKind,
     found: (Kind, bool),
@@ -128,7 +128,7 @@ pub fn merge_kinds(
     })
 }
 
-/// What columns are together with what was given before.
+/// Returns the common kinds of columns and of the columns before them.
 pub(crate) fn merge_column_kinds<P: InputArray>(
     known: &[SeenKind],
     given: &[InputColumn<P>],

@@ -1,22 +1,23 @@
-//! Keys as bytes.
+//! The encoding of keys as bytes.
 //!
-//! A key of no field is null, one of one field is stored as that field is. Of several, each field is written behind the
-//! one before it, so that the bytes sort field by field as the values do, null last, and no text
-//! can look like a border between two fields.
+//! A key without fields is null, and a key of one field is stored like that field. The fields of a
+//! longer key are concatenated so that the bytes sort field by field like the values, with null
+//! last, and no text can be mistaken for a field boundary.
 
 use super::aggregate::Event;
 use super::keys::{KeyBytes, decode_float, decode_int, encode_float, encode_int};
 use crate::ground::{Cell, Kind, Value};
 
-/// Before a value, and before null.
+/// The tags of a value and of null.
 const PRESENT: u8 = 1;
 const NULL: u8 = 2;
 
-/// A zero byte within text, and the end of text: what is a beginning of other text sorts first.
+/// The escapes of a zero byte within text and of the end of a text. A prefix of another text sorts
+/// first.
 const ZERO: [u8; 2] = [0, 2];
 const END: [u8; 2] = [0, 1];
 
-/// The stored form of a key whose fields are the first values of an event; `room` is overwritten.
+/// Encodes the first fields of an event as a key, using `room` as a buffer.
 #[inline]
 pub(crate) fn encode<'a>(
     event: &'a mut impl Event,
@@ -39,7 +40,7 @@ pub(crate) fn encode<'a>(
     (fields > 0).then_some(room)
 }
 
-/// Writes the next field of a key.
+/// Appends a field of a key.
 fn push(out: &mut Vec<u8>, value: Value<'_>) {
     out.push(if matches!(value, Value::Null) { NULL } else { PRESENT });
     match value {
@@ -59,7 +60,7 @@ fn push(out: &mut Vec<u8>, value: Value<'_>) {
     }
 }
 
-/// Reads a key whose fields are of these kinds, a cell for each.
+/// Decodes a key and calls `take` with the cell of each field.
 pub(crate) fn decode(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usize, Cell)) {
     let [kind] = kinds else {
         let mut rest = key.unwrap_or_default();
@@ -123,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_sort_field_by_field_null_last_and_come_back(
+        fn keys_sort_field_by_field_null_last_and_round_trip(
             one in [text(), text()], other in [text(), text()],
         ) {
             let order = |fields: &[Option<Vec<u8>>; 2]| {
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_among_texts() {
+    fn keys_of_mixed_kinds_round_trip() {
         let mut key = Vec::new();
         push(&mut key, Value::Int(-5));
         push(&mut key, Value::Float(0.5));

@@ -1,4 +1,4 @@
-//! Keys and partials to panes, windows and ranked snapshots.
+//! Turns keys and partials into panes, windows and ranked snapshots.
 
 pub(crate) mod aggregate;
 pub(crate) mod delta;

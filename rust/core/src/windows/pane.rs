@@ -1,36 +1,36 @@
-//! The partials of one interval.
+//! The partials of one interval of time.
 
 use super::aggregate::Column;
 use super::keys::{KeyTable, index32};
 
-/// Counts by key number, and what else there is of each. A key stands in one entry when the pane is
-/// closed, unless its count fits into none, and is held as often as it stands here.
+/// Counts and partials by key number. In a closed pane a key has one entry, unless its count does
+/// not fit into one. Each entry holds its key once.
 #[derive(Debug, Default)]
 pub(crate) struct Pane {
     entries: Vec<(u32, u32)>,
     columns: Vec<Box<dyn Column>>,
-    /// Whether a key may stand in a second entry.
+    /// Whether a key can have more than one entry.
     is_fragmented: bool,
-    /// How many entries there were when that began.
-    compacted: usize,
+    /// The number of entries when that began.
+    compact_len: usize,
 }
 
-/// So few entries are put compacted only when the pane closes; where there is more of an entry than a
-/// count, so few.
-const FEW: usize = 1_024;
-const FEW_CELLS: usize = 32;
+/// Fewer late entries are compacted only when the pane closes: fewer than `COMPACT_AFTER`, or than
+/// `COMPACT_COLUMNS_AFTER` if entries have partials.
+const COMPACT_AFTER: usize = 1_024;
+const COMPACT_COLUMNS_AFTER: usize = 32;
 
 impl Pane {
     pub(crate) fn new(columns: Vec<Box<dyn Column>>) -> Self {
         Self { columns, ..Self::default() }
     }
 
-    /// Adds counts to keys and holds these. `partials` has the other columns of what is added; an
-    /// entry of it belongs to each key and count.
+    /// Adds counts to keys and holds the keys. Each key and count comes with an entry of
+    /// `partials`, which has the columns of what is added.
     ///
-    /// Of the newest pane the table of keys knows where they stand, and is told of no other. What
-    /// comes late to an older one is put at its end: to look for each key there would cost more than
-    /// all others do.
+    /// The table of keys caches the entries of the newest pane only. Late counts for an older pane
+    /// are appended to it instead: looking up each of their keys there would cost more than
+    /// counting all other events.
     pub(crate) fn add(
         &mut self,
         keys: &mut KeyTable,
@@ -39,7 +39,7 @@ impl Pane {
         is_newest: bool,
     ) {
         if !is_newest && !self.is_fragmented {
-            (self.compacted, self.is_fragmented) = (self.entries.len(), true);
+            (self.compact_len, self.is_fragmented) = (self.entries.len(), true);
         }
         let mut pairs = Vec::new();
         for (key, count, entry) in entries {
@@ -52,13 +52,13 @@ impl Pane {
             column.resize(self.entries.len());
             column.merge(&**partials, &pairs);
         }
-        let few = if self.columns.is_empty() { FEW } else { FEW_CELLS };
-        if self.is_fragmented && self.entries.len() > 2 * self.compacted + few {
+        let limit = if self.columns.is_empty() { COMPACT_AFTER } else { COMPACT_COLUMNS_AFTER };
+        if self.is_fragmented && self.entries.len() > 2 * self.compact_len + limit {
             self.compact(keys);
         }
     }
 
-    /// Counts a key, and says which entry has all else of it.
+    /// Counts a key and returns the entry of its partials.
     #[inline]
     fn place_for(&mut self, key: u32, count: u32, keys: &mut KeyTable, is_newest: bool) -> u32 {
         let place = keys.place(key);
@@ -67,7 +67,8 @@ impl Pane {
         {
             match sum.checked_add(count) {
                 Some(more) => *sum = more,
-                // What does not fit stands apart; all else of the key stays in its first entry.
+                // A count that does not fit gets another entry; the partials of the key stay in its
+                // first one.
                 None => self.push(key, count, keys),
             }
             return place;
@@ -85,9 +86,9 @@ impl Pane {
         keys.hold(key);
     }
 
-    /// Puts all entries of a key into its first one.
+    /// Merges all entries of a key into its first one.
     fn compact(&mut self, keys: &mut KeyTable) {
-        // The table says where the first one stands, as long as this takes.
+        // Meanwhile the table caches the first entries.
         let entries = std::mem::take(&mut self.entries);
         let mut known = Vec::with_capacity(entries.len());
         let mut pairs = Vec::with_capacity(if self.columns.is_empty() { 0 } else { entries.len() });
@@ -111,17 +112,17 @@ impl Pane {
         self.is_fragmented = false;
     }
 
-    /// Keys and counts.
+    /// Returns keys and counts.
     pub(crate) fn entries(&self) -> &[(u32, u32)] {
         &self.entries
     }
 
-    /// What else there is of each entry.
+    /// Returns the partials of the entries.
     pub(crate) fn columns(&self) -> &[Box<dyn Column>] {
         &self.columns
     }
 
-    /// Counts these entries, in ascending order, for another key, `other`.
+    /// Moves these entries, in ascending order, to the key `other`.
     pub(crate) fn rename(&mut self, renamed: &[u32], other: u32, keys: &mut KeyTable) {
         let mut pane = Self::new(self.columns.iter().map(|column| column.fresh()).collect());
         let entries = std::mem::take(&mut self.entries);
@@ -139,7 +140,7 @@ impl Pane {
         *self = pane;
     }
 
-    /// Puts it compacted, and frees what is of use to an open pane alone.
+    /// Compacts the pane and frees memory that only an open pane needs.
     pub(crate) fn close(&mut self, keys: &mut KeyTable) {
         if self.is_fragmented {
             self.compact(keys);
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn many_small_additions_stand_in_one_entry_for_each_key() {
+    fn many_additions_to_a_key_are_one_entry() {
         let seed = Seed::new(1);
         let mut dictionary = Dictionary::default();
         let mut keys = KeyTable::default();
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_is_put_together_and_the_newest_pane_notices_nothing() {
+    fn late_counts_are_compacted_without_affecting_the_newest_pane() {
         let seed = Seed::new(1);
         let mut dictionary = Dictionary::default();
         let mut keys = KeyTable::default();
@@ -207,7 +208,8 @@ mod tests {
                 keys.number(&dictionary, key)
             };
             let (old, new) = (number(round % 3), number(2 - round % 3));
-            // For a third of the time there is one; then the newer one has them the other way round.
+            // For a third of the rounds there is one pane. After that, a newer pane has the keys in
+            // reverse.
             let has_newer = round >= 3_333;
             if has_newer {
                 panes[1].add(&mut keys, std::iter::once((new, 2, 0)), &[], true);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_would_not_fit_stays_apart_when_it_comes_late() {
+    fn a_late_count_that_does_not_fit_gets_its_own_entry() {
         let (mut keys, key) = one_key();
         let mut pane = Pane::default();
         for count in [u32::MAX, 1, 1, u32::MAX - 1] {
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_would_not_fit_stays_apart() {
+    fn a_count_that_does_not_fit_gets_its_own_entry() {
         let (mut keys, key) = one_key();
         let mut pane = Pane::default();
         add(&mut pane, key, u32::MAX, &mut keys);

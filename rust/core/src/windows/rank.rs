@@ -1,10 +1,9 @@
-//! Totals to ranked keys: by count or by what else was asked, ties by key in ascending bytes, the
-//! null key last.
+//! Ranks keys by count or by another aggregate, ties by key in ascending bytes, the null key last.
 //!
-//! The largest counts are found in one pass over the dense totals with a running threshold. For
-//! the ten largest of 20,000 keys nearly every key is turned away by one comparison, so that a
-//! heap or an order kept up to date has nothing to save. The order of all keys is kept from one
-//! answer to the next: only those whose panes came or left are sorted, and merged into the rest.
+//! The largest counts are found in one pass over the dense totals with a running threshold. For the
+//! top ten of 20,000 keys, one comparison rejects nearly every key, so maintaining a heap or an
+//! order would save nothing. The order of all keys is kept from one snapshot to the next: only the
+//! keys of panes that entered or left are sorted, and merged into the rest.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
@@ -13,28 +12,28 @@ use super::keys::{KeyBytes, KeyTable};
 use super::totals::Totals;
 use crate::ground::Cell;
 
-/// By what keys are ranked.
+/// How keys are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The place of an aggregate; the count of events without.
+    /// The place of the aggregate to rank by; `None` for the count of events.
     pub by: Option<usize>,
-    /// The smallest first instead of the largest.
+    /// Whether the smallest comes first.
     pub ascending: bool,
 }
 
-/// What of a totals' keys ranks before what.
+/// Compares the keys of totals by rank.
 pub(crate) struct Ranker<'a, F> {
     pub(crate) totals: &'a Totals,
     pub(crate) keys: &'a KeyTable,
     pub(crate) ascending: bool,
-    /// The key that stands for others, which has no rank.
+    /// The key that collects keys above the limit; it has no rank.
     pub(crate) except: Option<u32>,
-    /// What a key is ranked by, where that is not its count from the largest down.
+    /// Computes the cell to rank by, unless keys are ranked by descending count.
     pub(crate) cell: Option<F>,
 }
 
 impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
-    /// The first `limit` keys, or all of them.
+    /// Returns the first `limit` keys, or all.
     pub(crate) fn top(&self, limit: Option<usize>) -> Vec<u32> {
         let limit = limit.unwrap_or(usize::MAX);
         if limit < self.totals.keys() && self.cell.is_none() {
@@ -72,14 +71,14 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
         best.into_sorted_vec().into_iter().map(|Reverse(row)| row.id).collect()
     }
 
-    /// Sorts keys and keeps the first of them.
+    /// Sorts keys and truncates them to the first `limit`.
     fn sort(&self, ids: &mut Vec<u32>, limit: usize) {
         let Some(cell) = &self.cell else {
             ids.sort_unstable_by(|&one, &other| self.before(one, other));
             ids.truncate(limit);
             return;
         };
-        // What a key is ranked by costs more than to compare it.
+        // Computing a cell costs more than comparing two.
         let mut rows: Vec<_> =
             ids.iter().map(|&id| (cell(id, self.totals.count(id)), id)).collect();
         let before = |one: &(Cell, u32), other: &(Cell, u32)| {
@@ -96,12 +95,12 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
     fn by_cell(&self, one: &Cell, other: &Cell) -> Ordering {
         match (one.is_there(), other.is_there(), self.ascending) {
             (true, true, true) => one.rank(other),
-            // What does not rank comes last in either direction.
+            // Null and NaN come last in either direction.
             _ => other.rank(one),
         }
     }
 
-    /// Which of two keys comes first.
+    /// Compares two keys by rank.
     fn before(&self, one: u32, other: u32) -> Ordering {
         let counts = (self.totals.count(one), self.totals.count(other));
         let by_what = match &self.cell {
@@ -115,7 +114,8 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
         by_key(self.keys.key(one), self.keys.key(other))
     }
 
-    /// All keys, from their order at the last answer and those that changed since.
+    /// Returns all keys in order, given their order in the last snapshot and the keys that changed
+    /// since.
     fn reorder(&self, order: Vec<u32>, changed: &[u32]) -> Vec<u32> {
         if order.is_empty() || changed.len() >= order.len() / 2 {
             return self.top(None);
@@ -146,21 +146,21 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
     }
 }
 
-/// The order of all keys at the last answer.
+/// The order of all keys in the last snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Ranking {
     order: Vec<u32>,
     changed: Vec<u32>,
-    /// Places by key number, from 1; 0 where there was none.
+    /// Ranks by key number, from 1; 0 for a key without a rank.
     ranks: Vec<u32>,
-    /// What the last answer showed.
+    /// The keys that the last snapshot showed.
     shown: Vec<Option<Box<[u8]>>>,
 }
 
 impl Ranking {
-    /// Notes that a pane with this key came or left.
+    /// Records that a pane with this key entered or left.
     pub(crate) fn note(&mut self, key: u32) {
-        // Without an order all keys are sorted, and with so many changes too.
+        // Without an order, or after this many changes, all keys are sorted anyway.
         if self.order.is_empty() {
             return;
         }
@@ -172,7 +172,7 @@ impl Ranking {
         self.changed.push(key);
     }
 
-    /// Notes that a key's number may become that of another key.
+    /// Records that the number of a key may be reused for another key.
     pub(crate) fn forget(&mut self, key: u32) {
         if let Some(rank) = self.ranks.get_mut(key as usize) {
             *rank = 0;
@@ -180,7 +180,7 @@ impl Ranking {
         self.note(key);
     }
 
-    /// The first `limit` keys, or all of them.
+    /// Returns the first `limit` keys, or all.
     pub(crate) fn top<F>(&mut self, ranker: &Ranker<'_, F>, limit: Option<usize>) -> Vec<u32>
     where
         F: Fn(u32, u64) -> Cell,
@@ -192,8 +192,8 @@ impl Ranking {
         self.order[..limit].to_vec()
     }
 
-    /// How far each of these, the first in order, has moved up since the last answer; nothing
-    /// where it is new. And the keys that were shown then and are not any more.
+    /// Compares `ids`, the first keys in order, with the last snapshot: how far each has moved up
+    /// (`None` for a new key), and which keys were shown then but are not shown now.
     pub(crate) fn changes(&mut self, ids: &[u32], keys: &KeyTable) -> RankChanges {
         let rank_of = |ranks: &[u32], id: u32| ranks.get(id as usize).copied().unwrap_or(0);
         let rank_changes = (1..).zip(ids).map(|(rank, &id)| match rank_of(&self.ranks, id) {
@@ -214,13 +214,13 @@ impl Ranking {
     }
 }
 
-/// What is different from the last answer.
+/// The differences from the last snapshot.
 pub(crate) struct RankChanges {
     pub(crate) rank_changes: Vec<Option<i64>>,
     pub(crate) dropped: Vec<Option<Box<[u8]>>>,
 }
 
-/// A key and its count; the greater of two ranks before the other.
+/// A key and its count; the greater of two ranks first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ranked<'a> {
     count: u64,
@@ -240,7 +240,7 @@ impl PartialOrd for Ranked<'_> {
     }
 }
 
-/// Which of two keys comes first: ascending bytes, the null key last.
+/// Compares two keys: ascending bytes, the null key last.
 pub(crate) fn by_key(one: KeyBytes<'_>, other: KeyBytes<'_>) -> std::cmp::Ordering {
     match (one, other) {
         (Some(one), Some(other)) => one.cmp(other),

@@ -1,32 +1,32 @@
-//! Which ends are answered next.
+//! Decides for which window ends a snapshot is returned.
 //!
-//! A window ends with a pane, and that pane's number stands for the end. Of every `step` panes one
-//! is an end. By arrival every end is answered, but of those that passed while nobody asked only
-//! one window's worth. Otherwise an empty window is answered once, and ends are skipped from there
-//! to the next event.
+//! A window ends with a pane, and the number of that pane identifies the end. Every `step`-th pane
+//! is an end. With [`Clock::Arrival`] every end is answered, but of the ends that passed between
+//! two calls only those of one window length. Otherwise an empty window is answered once, and the
+//! following ends are skipped until the next event.
 
 use super::settings::{Clock, Settings};
 
-/// What was answered, and which ends follow from it.
+/// The ends answered so far, and the ends that follow from them.
 #[derive(Debug)]
 pub(super) struct Schedule {
     clock: Clock,
     step: i64,
-    /// The longest lookback that ends.
+    /// The longest lookback that is not unlimited.
     longest: Option<i64>,
-    /// The last end that was answered, or by arrival the one before the first.
+    /// The last end that was answered; by arrival, initially the end before the first.
     answered: Option<i64>,
-    /// An empty window was answered, so ends are skipped until there is an event.
+    /// Whether an empty window was answered, so that ends are skipped until the next event.
     idle: bool,
-    /// Before this end an answer would lack what others have let go of.
+    /// The first end whose window is complete, if panes were evicted or handed out before.
     earliest: Option<i64>,
-    /// At the end of the input, the pane of its newest line where that is no event.
+    /// At the end of the input, the pane of the newest line if that line is not an event.
     line: Option<i64>,
 }
 
 impl Schedule {
-    /// By arrival, `start` is the pane of the clock: the first end that is not before it is the
-    /// first answer.
+    /// Creates a schedule. By arrival, `start` is the current pane of the clock, and the first end
+    /// at or after it is answered first.
     pub(super) fn new(settings: &Settings, start: Option<i64>) -> Self {
         let mut schedule = Self {
             clock: settings.clock,
@@ -43,28 +43,28 @@ impl Schedule {
         schedule
     }
 
-    /// The last end up to this pane.
+    /// Returns the last end at or before this pane.
     pub(super) fn floor(&self, number: i64) -> i64 {
         number.saturating_sub(number.saturating_add(1).rem_euclid(self.step))
     }
 
-    /// The first end from this pane on.
+    /// Returns the first end at or after this pane.
     pub(super) fn ceil(&self, number: i64) -> i64 {
         self.floor(number.saturating_add(self.step - 1))
     }
 
-    /// The last end that was answered, or by arrival the one before the first.
+    /// Returns the last end that was answered; by arrival, initially the end before the first.
     pub(super) fn answered(&self) -> Option<i64> {
         self.answered
     }
 
-    /// The first end that may be answered, where others have let go of what was before it.
+    /// Returns the first end whose window is complete, if panes were evicted or handed out before.
     pub(super) fn earliest(&self) -> Option<i64> {
         self.earliest
     }
 
-    /// The end to answer next. The watermark has passed all ends up to `passed`; `open` is the
-    /// oldest pane that no window has taken in.
+    /// Returns the end to answer next. The watermark has passed all ends up to `passed`; `open` is
+    /// the oldest pane that is not in the window yet.
     pub(super) fn next(&self, passed: i64, open: Option<i64>) -> Option<i64> {
         let next = match (self.clock, self.answered) {
             (Clock::Arrival, answered) => {
@@ -81,34 +81,34 @@ impl Schedule {
         (next <= passed).then_some(next)
     }
 
-    /// The last end to answer, where there is a next one. `newest` is the newest pane with an event
-    /// up to `passed`.
+    /// Returns the last end to answer, if there is a next one. `newest` is the newest pane with an
+    /// event up to `passed`.
     pub(super) fn last(&self, passed: i64, newest: Option<i64>) -> i64 {
         if self.clock == Clock::Arrival {
             return passed;
         }
         // An empty window is answered once, so the end after the last event is the last.
-        let time_bounds = self.longest.unwrap_or(0);
-        let emptied = newest.map(|number| self.ceil(number.saturating_add(time_bounds)));
+        let lookback = self.longest.unwrap_or(0);
+        let emptied = newest.map(|number| self.ceil(number.saturating_add(lookback)));
         let line = self.line.map_or(i64::MIN, |line| self.ceil(line));
         emptied.map_or(passed, |emptied| emptied.min(passed)).max(line)
     }
 
-    /// Notes that an end was answered, or passed without, and whether its window is empty.
+    /// Records that an end was answered or skipped, and whether its window is empty.
     pub(super) fn answer(&mut self, end: i64, is_empty: bool) {
         self.answered = Some(end);
         self.idle = is_empty;
     }
 
-    /// Leaves out the ends whose windows begin before this pane.
+    /// Skips the ends whose windows begin before this pane.
     pub(super) fn skip_before(&mut self, complete_from: i64) {
-        let time_bounds = self.longest.unwrap_or(0);
-        self.earliest = Some(self.ceil(complete_from.saturating_add(time_bounds - 1)));
+        let lookback = self.longest.unwrap_or(0);
+        self.earliest = Some(self.ceil(complete_from.saturating_add(lookback - 1)));
     }
 
-    /// Ends the input: returns the end behind its newest line, and the last end that is due. `event`
-    /// is the pane of the newest event, `line` that of the newest line; with `drain` each window
-    /// that still holds the event is due.
+    /// Ends the input. Returns the end after its newest line and the last end to answer. `event` is
+    /// the pane of the newest event, `line` that of the newest line. With `drain`, every window
+    /// that still contains the event is answered.
     pub(super) fn finish(
         &mut self,
         event: Option<i64>,
@@ -116,8 +116,8 @@ impl Schedule {
         drain: bool,
     ) -> (Option<i64>, Option<i64>) {
         if self.clock == Clock::Events {
-            // Of lines that a filter left out the log may go on beyond the newest event. The last
-            // answer is that at its end, so that it has the counters of all of them.
+            // The log can continue after the newest event with filtered lines. The last snapshot is
+            // taken at the end of the log, so that its counters include them.
             self.line = line.filter(|_| line > event);
         }
         let newest = event.max(self.line).map(|number| self.ceil(number));
@@ -136,11 +136,11 @@ mod tests {
     use crate::ground::Kind;
     use proptest::prelude::*;
 
-    /// The numbers of panes in all tests are between these.
+    /// The range of pane numbers in all tests.
     const PANES: std::ops::Range<i64> = -20..80;
 
-    /// What an input did: events of a pane, whose number is that far ahead of what passed, and
-    /// how many panes passed.
+    /// One step of an input: events, as the distance of their pane from the last passed one, and
+    /// the number of panes that pass.
     type Step = (Vec<i64>, i64);
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -153,7 +153,7 @@ mod tests {
         Settings { step, lengths: vec![length, None], ..plain }
     }
 
-    /// A schedule, and the panes that a state would have.
+    /// A schedule with the panes of a state.
     struct Run {
         schedule: Schedule,
         length: i64,
@@ -182,7 +182,7 @@ mod tests {
         fn last(&self) -> Option<i64> {
             self.next()?;
             let passed = self.schedule.floor(self.passed);
-            // What a window does not hold any more is forgotten.
+            // Panes that left the window are unknown.
             let is_kept =
                 |pane| self.schedule.answered().is_none_or(|end| pane > end - self.length);
             let newest = self.events.iter().rfind(|&&pane| pane <= passed && is_kept(pane));
@@ -207,13 +207,13 @@ mod tests {
         (number + 1) % step == 0
     }
 
-    /// Whether the window that ends here has an event.
+    /// Returns whether the window with this end contains an event.
     fn holds(events: &BTreeSet<i64>, end: i64, length: i64) -> bool {
         events.iter().any(|&pane| end - length < pane && pane <= end)
     }
 
-    /// Walks over all panes and answers each end with something new before it, and each behind
-    /// one whose window held an event.
+    /// Walks over all panes and answers each end after a new event or line, and each end after a
+    /// window with an event.
     fn walked(
         [step, length, earliest, passed]: [i64; 4],
         events: &BTreeSet<i64>,
@@ -236,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_end_is_one_of_so_many_panes(step in 1..7_i64, number in PANES) {
+        fn every_step_th_pane_is_an_end(step in 1..7_i64, number in PANES) {
             let schedule = Schedule::new(&settings(Clock::Events, step, None), None);
             let floor = (number - step..=number).rfind(|&number| is_end(number, step));
             prop_assert_eq!(Some(schedule.floor(number)), floor);
@@ -245,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn by_events_ends_are_those_of_a_walk_whenever_one_asks(
+        fn by_events_the_ends_are_those_of_a_walk(
             step in 1..5_i64,
             length in prop::option::of(1..8_i64),
             clock in prop::sample::select(vec![Clock::Events, Clock::Manual]),
@@ -265,7 +265,7 @@ mod tests {
                 }
             }
             answers.extend(run.answers());
-            // The first window without a pane from before.
+            // The first window without an evicted pane.
             let first = complete_from.map(|from| from + length.unwrap_or(0) - 1);
             let numbers = [step, run.length, first.unwrap_or(i64::MIN), run.passed];
             prop_assert_eq!(answers, walked(numbers, &run.events, None));
@@ -294,7 +294,7 @@ mod tests {
         }
 
         #[test]
-        fn the_last_end_is_the_last_of_all_that_would_be_answered(
+        fn the_last_end_is_the_last_of_all_ends_to_answer(
             step in 1..5_i64,
             length in prop::option::of(1..8_i64),
             steps in steps(),
@@ -314,7 +314,7 @@ mod tests {
         }
 
         #[test]
-        fn the_end_of_the_input_answers_all_that_is_left(
+        fn the_end_of_the_input_answers_all_remaining_ends(
             step in 1..5_i64,
             length in prop::option::of(1..8_i64),
             steps in steps(),
@@ -330,8 +330,8 @@ mod tests {
             let mut answers = run.answers();
             let (newest, last) = run.schedule.finish(event, line, drain);
 
-            let behind = |pane: i64| (pane..pane + step).find(|&end| is_end(end, step)).unwrap();
-            prop_assert_eq!(newest, event.max(line).map(behind));
+            let end_after = |pane: i64| (pane..pane + step).find(|&end| is_end(end, step)).unwrap();
+            prop_assert_eq!(newest, event.max(line).map(end_after));
             let window = length.unwrap_or(step);
             let holds = |&end: &i64| event.is_some_and(|event| end - window < event);
             let held = PANES.filter(|&end| drain && is_end(end, step)).rfind(holds);

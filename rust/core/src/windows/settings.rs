@@ -1,56 +1,57 @@
-//! What a state is made by.
+//! The settings of a state.
 
 use super::aggregate::Plan;
 use super::rank::Order;
 use crate::ground::{InputError, Kind, Panes};
 
-/// What moves the watermark, and with it which ends are answered.
+/// What moves the watermark, and with it the ends to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// `advance`, the clock of the machine: every end is answered.
+    /// The clock of the machine, through `advance`. Every end is answered.
     Arrival,
-    /// The events of the sources: empty windows are answered once, then jumped.
+    /// The events of the sources. An empty window is answered once, then ends are skipped.
     Events,
-    /// `advance`, minus lateness: as by event time.
+    /// `advance`, minus the lateness, with the rules of event time.
     Manual,
 }
 
-/// What is kept of the past, and how it is answered.
+/// Which windows a state keeps, and what their snapshots contain.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The panes, or nothing for one answer of everything.
+    /// The panes; `None` for one snapshot of everything.
     pub panes: Option<Panes>,
-    /// How far each answer looks back, in panes; nothing is since the start.
+    /// The lookbacks, in panes; `None` for everything since the start.
     pub lengths: Vec<Option<i64>>,
-    /// How many panes there are from one answer to the next.
+    /// The number of panes from one end to the next.
     pub step: i64,
     /// What moves the watermark.
     pub clock: Clock,
-    /// How many sources there are.
+    /// The number of sources.
     pub sources: usize,
-    /// How many rows a snapshot has at most.
+    /// The maximum number of rows in a snapshot.
     pub limit: Option<usize>,
-    /// By what rows are ranked.
+    /// How rows are ranked.
     pub order: Order,
-    /// Whether answers say how keys moved since the last one.
+    /// Whether snapshots contain ranks and their changes.
     pub track_ranks: bool,
-    /// How many keys a window has at most; the others are one row.
+    /// The maximum number of keys in a window; all others share one row.
     pub max_keys: Option<usize>,
-    /// What is asked of each key.
+    /// The aggregates of each key.
     pub plan: Plan,
-    /// What the fields of keys are.
+    /// The kinds of the key fields.
     pub keys: Vec<Kind>,
-    /// What the values of the plan's fields are.
+    /// The kinds of the plan's fields.
     pub values: Vec<Kind>,
-    /// Which of the fields of keys, and of the plan, are bytes and no text.
+    /// Which key fields and which fields of the plan are bytes instead of text.
     pub raw: [Vec<bool>; 2],
 }
 
 impl Settings {
-    /// How windows of these lengths look back that are answered every slide, all in microseconds.
-    /// A length that is none is since the start; without a slide there is one window of everything.
+    /// Creates settings for windows of these lengths with a snapshot every `slide`, all in
+    /// microseconds. A length of `None` means since the start. Without a slide, everything is one
+    /// window.
     ///
-    /// All keys come, the most frequent first; what is asked of them is left open.
+    /// Snapshots contain all keys, most frequent first. The plan is empty.
     pub fn of_windows(
         lengths: &[Option<i64>],
         slide: Option<i64>,
@@ -85,7 +86,7 @@ impl Settings {
         })
     }
 
-    /// Counts of keys of one field, largest first.
+    /// Creates settings that count the keys of one field, largest count first.
     pub fn counting(panes: Option<Panes>, length: i64, clock: Clock, kind: Kind) -> Self {
         Self {
             panes,
@@ -104,7 +105,7 @@ impl Settings {
         }
     }
 
-    /// The longest look back that ends.
+    /// Returns the longest lookback that is not unlimited.
     pub(super) fn longest(&self) -> Option<i64> {
         self.lengths.iter().copied().flatten().max()
     }
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panes_are_as_long_as_what_divides_all_lengths_and_the_slide() {
+    fn the_pane_width_divides_all_lengths_and_the_slide() {
         let of = |lengths: &[Option<i64>], slide| {
             let settings = Settings::of_windows(lengths, slide, 1, 2).unwrap();
             let width = settings.panes.map(|panes| panes.width);

@@ -1,4 +1,4 @@
-//! What is answered: ranked rows as columns.
+//! Snapshots: ranked rows as columns.
 
 use super::aggregate::About;
 use super::key_encoding;
@@ -9,58 +9,57 @@ use super::settings::Settings;
 use super::totals::Totals;
 use crate::ground::{Bits, Cell, Column, Counters, Kind, Rows, Values, lossy};
 
-/// What stands for the keys that there was no room for.
+/// The name of the row that collects keys above the limit.
 const OTHER: &[u8] = b"(other)";
 
-/// A ranked answer.
+/// A ranked result of a window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// Which of the lengths it is of, by place.
+    /// The index of its lookback in the settings.
     pub lookback: usize,
-    /// Where the window begins, in microseconds since the epoch; the oldest time without one.
+    /// The start of the window in microseconds since the epoch; without windows, the oldest time.
     pub start: Option<i64>,
-    /// Where it ends; the newest time without a window.
+    /// The end of the window; without windows, the newest time.
     pub end: Option<i64>,
-    /// How many keys it holds.
+    /// The number of keys in the window.
     pub keys: usize,
-    /// How many events it holds.
+    /// The number of events in the window.
     pub total: u64,
-    /// The first keys in order: the fields of the key, then what was builder of it, then rank and
-    /// how far up it has come, where that was builder. Behind them stands the row of the keys that
-    /// there was no room for.
+    /// The first keys in order. The columns are the fields of the key, the aggregates, and if ranks
+    /// are tracked the rank and its change. The row of the keys above the limit comes last.
     pub rows: Rows,
-    /// How many events that row is of, where there is one.
+    /// The number of events in the row of the keys above the limit, if there is one.
     pub other: Option<u64>,
-    /// Where it was builder how keys moved, those that were rows of the last answer and are not of
-    /// this one.
+    /// If ranks are tracked, the keys of the last snapshot's rows that are not in the rows of this
+    /// one.
     pub dropped: Option<Rows>,
-    /// Where all lines up to the end of the window went.
+    /// The counters of all lines up to the end of the window.
     pub lines: Counters,
 }
 
 /// A pane that was handed out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClosedPane<T> {
-    /// Where it begins, in microseconds since the epoch.
+    /// Its start in microseconds since the epoch.
     pub start: i64,
-    /// Where it ends.
+    /// Its end.
     pub end: i64,
-    /// What there is of its keys.
+    /// The values of its keys.
     pub content: T,
-    /// Where the lines up to its end went that no pane before it has told.
+    /// The counters of the lines up to its end that no earlier pane has reported.
     pub lines: Counters,
 }
 
-/// What an answer is made by.
+/// Builds snapshots.
 pub(super) struct SnapshotBuilder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) keys: &'a KeyTable,
-    /// Where the window begins and ends.
+    /// The start and the end of the window.
     pub(super) bounds: (Option<i64>, Option<i64>),
 }
 
 impl SnapshotBuilder<'_> {
-    pub(super) fn answer(
+    pub(super) fn snapshot(
         &self,
         lookback: usize,
         totals: &Totals,
@@ -109,19 +108,19 @@ impl SnapshotBuilder<'_> {
         }
     }
 
-    /// What was builder of the keys of a pane, in their order.
+    /// Returns the aggregates of the keys of a pane, sorted by key.
     pub(super) fn pane(&self, pane: &Pane, other: Option<u32>) -> Rows {
         let mut totals = Totals::new(&self.settings.plan, true);
         totals.enter(pane.entries().iter().copied(), pane.columns(), 0, None);
         let except = other.filter(|&id| totals.count(id) > 0);
-        // Where nothing tells keys apart they are in their own order.
+        // Equal cells leave keys in their own order.
         let cell = Some(|_: u32, _: u64| Cell::Null);
         let ranker = Ranker { totals: &totals, keys: self.keys, ascending: false, except, cell };
         let cell = self.cells(&totals);
         self.rows(&ranker.top(None), except, |place, id| cell(place, id, totals.count(id)))
     }
 
-    /// What there is to say of a key, to what was builder at a place.
+    /// Returns a function that computes the cell of an aggregate for a key.
     fn cells(&self, totals: &Totals) -> impl Fn(usize, u32, u64) -> Cell {
         let Settings { plan, values, .. } = self.settings;
         let (start, end) = self.bounds;
@@ -144,7 +143,7 @@ impl SnapshotBuilder<'_> {
                 column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
             }
         }
-        // A plan that does not fit its values was turned away when it was made.
+        // A plan that does not accept its values was rejected when it was created.
         let says = plan.kinds(values).unwrap_or_default();
         let raw = plan.of_fields(&raw[1]);
         for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
@@ -175,7 +174,7 @@ impl SnapshotBuilder<'_> {
     }
 }
 
-/// Columns of ranks from 1, and of how far up each has come.
+/// Returns columns of ranks from 1 and of their changes.
 fn ranks(rows: usize, has_other: bool, rank_changes: &[Option<i64>]) -> [Column; 2] {
     let mut columns = [0, 1].map(|_| ColumnBuilder::new(Kind::Int, false, false));
     for (place, rank) in (0..rows).zip(1_i128..) {
@@ -191,7 +190,7 @@ fn ranks(rows: usize, has_other: bool, rank_changes: &[Option<i64>]) -> [Column;
     columns.map(ColumnBuilder::finish)
 }
 
-/// Makes a column of cells.
+/// Builds a column from cells.
 #[derive(Debug)]
 pub(crate) struct ColumnBuilder {
     kind: Kind,
@@ -201,7 +200,8 @@ pub(crate) struct ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// Of cells of this kind, or of lists of them; text that is `raw` may be other than UTF-8.
+    /// Creates a builder for cells of this kind, or for lists of them. With `raw`, text may be
+    /// invalid UTF-8.
     pub(crate) fn new(kind: Kind, lists: bool, raw: bool) -> Self {
         Self { kind, lists, raw, cells: Vec::new() }
     }
@@ -244,7 +244,7 @@ fn text(cells: &[Cell], raw: bool) -> Values {
 }
 
 fn ints(cells: &[Cell]) -> Values {
-    // A sum that is beyond whole numbers of 128 bits is a float, and so are all beside it then.
+    // An integer sum that exceeds 128 bits is a float, and then the whole column is.
     if cells.iter().any(|cell| matches!(cell, Cell::Float(_))) {
         return Values::Float(cells.iter().map(Cell::number).collect());
     }

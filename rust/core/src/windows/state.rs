@@ -1,11 +1,11 @@
-//! Deltas to snapshots: the open panes, the window, where all lines went.
+//! Turns deltas into snapshots: keeps the open panes, the window and the line counters.
 //!
-//! `apply` adds a delta. `next_snapshot` closes panes up to the watermark, one slide a call, and
-//! answers; a caller that does not ask pays nothing until it asks again.
+//! `apply` adds a delta. `next_snapshot` closes panes up to the watermark, one slide per call, and
+//! returns a snapshot. Without calls, nothing is computed.
 //!
-//! Every line has a pane, also one that is counted in none: that to which its source had come.
-//! The counters of a snapshot are those of the panes up to the end of its window, so they tell no
-//! more than its rows do of how far the input happened to be read.
+//! Every line belongs to a pane, even if it is counted in none: the pane that its source had
+//! reached. The counters of a snapshot cover the panes up to the end of its window. So, like its
+//! rows, they do not depend on how far the input happens to have been read.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -22,42 +22,43 @@ use super::watermark::Watermark;
 use super::window::Window;
 use crate::ground::{Counters, Kind, Panes, Rows};
 
-/// Everything that is remembered between chunks.
+/// Everything that is kept between chunks.
 #[derive(Debug)]
 pub struct State {
     settings: Settings,
     keys: KeyTable,
     window: Window,
-    /// How many of the look backs of the newest end were answered.
+    /// The number of lookbacks of the newest end that were answered.
     lengths_answered: usize,
     /// The first pane that was ever in a window.
     first: Option<i64>,
-    /// Panes that are not in the window yet, by number.
+    /// The panes that are not in the window yet, by number.
     open: BTreeMap<i64, Pane>,
     watermark: Watermark,
     schedule: Schedule,
-    /// Where all lines went.
+    /// The counters of all lines.
     lines: Counters,
-    /// The part of them up to the last pane that was answered.
+    /// Those of the lines up to the last answered pane.
     reported: Counters,
-    /// The rest, by pane.
+    /// Those of all other lines, by pane.
     unreported: BTreeMap<i64, Counters>,
     oldest: Option<i64>,
     newest: Option<i64>,
-    /// What those had let go of whose panes were added, and what was handed out.
+    /// What imported states had evicted, and the panes that were handed out.
     evicted: Option<Evicted>,
     /// Whether panes are handed out.
     is_handing_out: bool,
-    /// At the end of the input, the end whose answer tells what is left of the lines.
+    /// At the end of the input, the end whose snapshot reports all remaining lines.
     ended: Option<i64>,
 }
 
 impl State {
-    /// Starts empty. By arrival, `start` is the clock: the first end after it is the first answer.
+    /// Creates an empty state. By arrival, `start` is the current time: the first end after it is
+    /// the first to be answered.
     pub fn new(settings: Settings, start: i64) -> Self {
         let panes = settings.panes;
         let lateness = panes.map_or(0, |panes| panes.lateness);
-        // Without panes there is nothing to look lookback over.
+        // Without panes, the only lookback is unlimited.
         let since_start = [None];
         let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
@@ -85,14 +86,14 @@ impl State {
         }
     }
 
-    /// Says what keys and values are, where that shows only with the first of them.
+    /// Sets the kinds of keys and values, for input that reveals them only with its first values.
     pub fn set_kinds(&mut self, keys: Vec<Kind>, values: Vec<Kind>, raw: [Vec<bool>; 2]) {
         self.settings.keys = keys;
         self.settings.values = values;
         self.settings.raw = raw;
     }
 
-    /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
+    /// Adds a delta. The deltas of a source have to come in the order of its bytes.
     pub fn apply(&mut self, delta: &Delta) {
         self.lines.add(&delta.lines);
         self.oldest = [self.oldest, delta.time_bounds.oldest()].into_iter().flatten().min();
@@ -122,7 +123,7 @@ impl State {
             if late[pane] {
                 self.lines.counted -= count;
                 self.lines.late += count;
-                // Late for this chunk alone, it would have been skipped by it.
+                // If it were late by this chunk alone, the chunk would have skipped it.
                 note(reached, &Counters::of_late(count));
                 continue;
             }
@@ -156,7 +157,7 @@ impl State {
         self.watermark.note(delta.source, delta.time_bounds.newest());
     }
 
-    /// Notes what is not here any more.
+    /// Records what is no longer available.
     fn note_evicted(&mut self, evicted: Evicted) {
         let evicted = self.evicted.map_or(evicted, |known| known.combined_with(evicted));
         self.evicted = Some(evicted);
@@ -164,41 +165,42 @@ impl State {
         self.first = [self.first, evicted.first].into_iter().flatten().min();
     }
 
-    /// Adds a source, and returns its number. Until it tells a time it holds the watermark lookback; its
-    /// events are late by its own times, and by panes that are closed already.
+    /// Adds a source and returns its number. Until it has an event time, it holds the watermark
+    /// back. Its events are late by its own times and by the panes that are closed already.
     pub fn add_source(&mut self) -> usize {
         self.watermark.add_source()
     }
 
-    /// Leaves a source that has ended out of the watermark.
+    /// Removes a source that has ended from the watermark.
     pub fn end_source(&mut self, source: usize) {
         self.watermark.end_source(source);
     }
 
-    /// Leaves a source that was silent for too long out of the watermark, until it tells a time.
+    /// Excludes an idle source from the watermark until it has a new event time.
     pub fn mark_idle(&mut self, source: usize) {
         self.watermark.mark_idle(source);
     }
 
-    /// The source that holds the watermark lookback; to read it first keeps the fewest panes open.
+    /// Returns the source that holds the watermark back. Reading it first keeps the fewest panes
+    /// open.
     pub fn slowest_source(&self) -> Option<usize> {
         self.watermark.slowest_source()
     }
 
-    /// Before which time events are late, where the clock is moved by hand.
+    /// Returns the time before which events are late, for a clock that is moved by hand.
     pub fn late_before(&self) -> Option<i64> {
         let (panes, watermark) = self.settings.panes.zip(self.watermark.time())?;
-        // The pane of the watermark is the first that is open.
+        // The pane of the watermark is the first open one.
         Some(panes.end(panes.number(watermark).saturating_sub(1)))
     }
 
-    /// Moves the clock: the watermark is there at once.
+    /// Moves the clock, and the watermark with it.
     pub fn advance(&mut self, now: i64) {
         self.watermark.advance(now);
     }
 
-    /// Ends the input: closes the open panes, up to the window that ends behind the newest
-    /// event, or with `drain` up to the last window that still holds it.
+    /// Ends the input and closes the open panes: up to the window that ends after the newest event,
+    /// or with `drain` up to the last window that still contains it.
     pub fn finish(&mut self, drain: bool) {
         let Some(panes) = self.settings.panes else { return };
         let newest = self.open.last_key_value().map(|(&number, _)| number);
@@ -206,13 +208,13 @@ impl State {
         let reached = self.unreported.last_key_value().map(|(&number, _)| number);
         let reached = reached.filter(|&number| number > i64::MIN);
         let (newest, last) = self.schedule.finish(newest, reached, drain);
-        // Lines that came after the newest event belong to the last answer.
+        // Lines after the newest event belong to the last snapshot.
         self.ended = Some(newest.unwrap_or(i64::MAX));
         self.watermark.raise(last.map(|number| panes.end(number)));
     }
 
-    /// Answers the next end that the watermark has reached, if there is one; of several lengths
-    /// one after the other.
+    /// Returns the snapshot of the next end that the watermark has reached, if there is one. With
+    /// several lookbacks, each call returns one of them.
     pub fn next_snapshot(&mut self) -> Option<Snapshot> {
         let panes = self.settings.panes?;
         if self.lengths_answered >= self.settings.lengths.len() {
@@ -220,12 +222,12 @@ impl State {
             self.slide_to(number);
             self.lengths_answered = 0;
         }
-        let lengths_answered = self.lengths_answered;
+        let lookback = self.lengths_answered;
         self.lengths_answered += 1;
-        Some(self.snapshot_of(panes, self.schedule.answered()?, lengths_answered))
+        Some(self.snapshot_of(panes, self.schedule.answered()?, lookback))
     }
 
-    /// Closes what the watermark has passed and answers only the last end of it.
+    /// Closes what the watermark has passed and returns only the snapshot of the last end.
     pub fn last_snapshot(&mut self) -> Option<Snapshot> {
         if self.skip().is_some() {
             self.lengths_answered = 0;
@@ -237,23 +239,23 @@ impl State {
         }
     }
 
-    /// Closes what the watermark has passed without an answer, and returns the last pane of it.
+    /// Closes what the watermark has passed without a snapshot, and returns the last end.
     pub fn skip(&mut self) -> Option<i64> {
         let panes = self.settings.panes?;
         self.lengths_answered = usize::MAX;
         let last = self.last_end(panes)?;
         self.window.forget_answers();
-        // In one step: to walk would cost every slide of a window that nobody looked at.
+        // In one step: a walk would compute every slide of a window that nobody reads.
         self.slide_to(last);
         Some(last)
     }
 
-    /// The last end that the watermark has passed, answered or not.
+    /// Returns the last end that the watermark has passed, answered or not.
     fn passed(&self, panes: Panes) -> Option<i64> {
         Some(self.schedule.floor(panes.number(self.watermark.time()?) - 1))
     }
 
-    /// The last pane whose end the watermark has passed without an answer.
+    /// Returns the last end to answer that the watermark has passed.
     fn last_end(&self, panes: Panes) -> Option<i64> {
         self.next_end(panes)?;
         let passed = self.passed(panes)?;
@@ -261,25 +263,25 @@ impl State {
         Some(self.schedule.last(passed, newest.max(self.window.newest())))
     }
 
-    /// The number of the pane whose end is to be answered next.
+    /// Returns the next end to answer.
     fn next_end(&self, panes: Panes) -> Option<i64> {
         let open = self.open.first_key_value().map(|(&number, _)| number);
         self.schedule.next(self.passed(panes)?, open)
     }
 
-    /// Whether panes are handed out: somebody has builder for one.
+    /// Returns whether panes are handed out, which begins with the first request for one.
     pub(crate) fn is_handing_out(&self) -> bool {
         self.is_handing_out
     }
 
-    /// Closes the next pane that the watermark has passed and hands out what was builder of its keys,
-    /// in ascending order, null last. At the end of the input all panes that are left come. Those
-    /// without an event and without a line do not. Lines that came before any time come with the
-    /// next pane; where there is none, only [`lines`](Self::lines) tells them.
+    /// Closes the next pane that the watermark has passed and hands it out, with the aggregates of
+    /// its keys in ascending order, null last. At the end of the input, all remaining panes are
+    /// handed out. A pane without events and lines is skipped. Lines from before the first event
+    /// time are reported with the next pane; without one, only [`lines`](Self::lines) reports them.
     ///
-    /// It goes into no window, and its keys are let go of: there is no answer of a window that
-    /// would hold it. So who takes panes does not ask for snapshots as well. Nothing is limited:
-    /// neither rows nor, by `max_keys`, keys.
+    /// A pane that is handed out goes into no window, and its keys are released. No snapshot can
+    /// contain it, so a caller that takes panes does not call for snapshots as well. Neither the
+    /// row limit nor `max_keys` applies.
     pub fn next_pane(&mut self) -> Option<ClosedPane<Rows>> {
         let Ok(pane) = self.hand_out(|state, _, pane| {
             let bounds = (Some(pane.start), Some(pane.end));
@@ -289,23 +291,25 @@ impl State {
         pane
     }
 
-    /// The same, but what the pane holds of its keys, for states that add it to their own.
+    /// Like [`next_pane`](Self::next_pane), but hands out the partials of the pane, for states that
+    /// merge them.
     pub fn next_partials(&mut self) -> Option<ClosedPane<Delta>> {
         let Ok(pane) = self.next_partials_as(Ok::<_, Infallible>);
         pane
     }
 
-    /// The same in a form that they can be brought into; where they cannot, the pane stays.
+    /// Like [`next_partials`](Self::next_partials), but converts them first. If the conversion
+    /// fails, the pane stays.
     pub(crate) fn next_partials_as<T, E>(
         &mut self,
         form: impl FnOnce(Delta) -> Result<T, E>,
     ) -> Result<Option<ClosedPane<T>>, E> {
         self.hand_out(|state, number, pane| {
             let delta = Delta::new(0, state.settings.plan.columns());
-            let mut gathered = DeltaBuilder::new(delta, &state.keys, state.window.other());
-            let counted = gathered.pane(number, pane.content);
-            gathered.lines(Some(number), pane.lines.without(counted));
-            form(gathered.finish())
+            let mut builder = DeltaBuilder::new(delta, &state.keys, state.window.other());
+            let counted = builder.pane(number, pane.content);
+            builder.lines(Some(number), pane.lines.without(counted));
+            form(builder.finish())
         })
     }
 
@@ -338,12 +342,12 @@ impl State {
         }
         let complete_from = number.saturating_add(1);
         self.note_evicted(Evicted { complete_from, first: None, since_start: false });
-        // At the end of the input it may not have come so far.
+        // At the end of the input the watermark may not have reached this pane.
         self.watermark.raise(Some(end));
         Ok(Some(ClosedPane { start, end, content, lines }))
     }
 
-    /// Moves the window so that it ends with this pane.
+    /// Slides the window so that it ends with this pane.
     fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
             let (closed, pane) = entry.remove_entry();
@@ -356,7 +360,7 @@ impl State {
         self.schedule.answer(number, self.window.is_empty());
     }
 
-    /// Counts the lines up to this pane among those that were lengths_answered.
+    /// Reports the lines up to this pane.
     fn report_lines_up_to(&mut self, number: i64) {
         while let Some(entry) = self.unreported.first_entry().filter(|entry| *entry.key() <= number)
         {
@@ -365,19 +369,19 @@ impl State {
     }
 
     fn snapshot_of(&mut self, panes: Panes, number: i64, lookback: usize) -> Snapshot {
-        // Who moves the clock by hand is lengths_answered of all that there was.
+        // A caller that moves the clock by hand gets the counters of all lines so far.
         let manual = self.settings.clock == Clock::Manual;
         let lines = if manual { self.lines } else { self.reported };
         let bounds = self.bounds(panes, number, lookback);
         let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
         let other = self.window.other();
         match self.window.ranking(lookback) {
-            Some((totals, ranking)) => builder.answer(lookback, totals, other, ranking, lines),
-            None => builder.answer(lookback, &Totals::default(), None, None, lines),
+            Some((totals, ranking)) => builder.snapshot(lookback, totals, other, ranking, lines),
+            None => builder.snapshot(lookback, &Totals::default(), None, None, lines),
         }
     }
 
-    /// Where the window of this length begins that ends with a pane, and where it ends.
+    /// Returns the start and the end of the window of this lookback that ends with a pane.
     fn bounds(&self, panes: Panes, number: i64, lookback: usize) -> (Option<i64>, Option<i64>) {
         let length = self.settings.lengths.get(lookback).copied().flatten();
         let before = match length {
@@ -387,14 +391,15 @@ impl State {
         (before.map(|number| panes.end(number)), Some(panes.end(number)))
     }
 
-    /// The windows that end with the newest open pane, or everything, as it stands.
+    /// Returns the current snapshot: of the window that ends with the newest open pane, or of
+    /// everything.
     ///
-    /// Nothing closes: what is open is counted for this answer alone.
+    /// Closes nothing. Open panes are counted for this snapshot alone.
     pub fn snapshot(&self, lookback: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
             let none = Totals::default();
             let totals = self.window.totals(0).unwrap_or(&none);
-            return self.answer(0, (self.oldest, self.newest), totals);
+            return self.current_snapshot(0, (self.oldest, self.newest), totals);
         };
         let passed = self.watermark.time().map(|time| panes.number(time));
         let newest = self.open.last_key_value().map(|(&number, _)| self.schedule.ceil(number));
@@ -402,7 +407,7 @@ impl State {
         let reached =
             self.last_end(panes).max(self.schedule.answered()).max(self.schedule.earliest());
         let Some(number) = newest.max(reached) else {
-            return self.answer(lookback, (None, None), &Totals::default());
+            return self.current_snapshot(lookback, (None, None), &Totals::default());
         };
         let mut totals = Totals::new(&self.settings.plan, true);
         let mut first = i64::MIN;
@@ -425,52 +430,52 @@ impl State {
             let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
             [start, open].into_iter().flatten().min()
         };
-        self.answer(lookback, (start, end), &totals)
+        self.current_snapshot(lookback, (start, end), &totals)
     }
 
-    /// What stands now, which is no answer of a slide.
-    fn answer(
+    /// Builds a snapshot that is not the answer of an end.
+    fn current_snapshot(
         &self,
         lookback: usize,
         bounds: (Option<i64>, Option<i64>),
         totals: &Totals,
     ) -> Snapshot {
         let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
-        builder.answer(lookback, totals, self.window.other(), None, self.lines)
+        builder.snapshot(lookback, totals, self.window.other(), None, self.lines)
     }
 
-    /// All that it holds, as a delta for another state with the same panes, keys and aggregates.
+    /// Exports the contents as a delta for another state with the same panes, keys and aggregates.
     ///
-    /// Whoever adds the deltas of several states, in whatever order, answers as one that saw all
-    /// of it, from the last end on that any of them answered: what was before it has been let go
-    /// of. What answers about everything since the start need of that is in one pane before the
-    /// others. States that add it as it is have to hash alike; others take it as bytes.
+    /// A state that adds the deltas of several states, in any order, answers as if it had seen all
+    /// of their input, beginning with the last end that any of them answered: what came before has
+    /// been evicted. For snapshots since the start, the evicted panes are exported as one pane
+    /// before the others. A state can only apply the delta itself if it uses the same seed;
+    /// otherwise encode and decode it.
     pub fn export(&self) -> Delta {
         let mut delta = Delta::new(0, self.settings.plan.columns());
         delta.lines = self.lines;
         delta.time_bounds = TimeBounds::new(self.oldest, self.newest);
-        let mut gathered = DeltaBuilder::new(delta, &self.keys, self.window.other());
+        let mut builder = DeltaBuilder::new(delta, &self.keys, self.window.other());
         if self.settings.panes.is_none() {
-            let counted = self.window.evicted().map_or(0, |evicted| gathered.totals(0, evicted));
-            gathered.lines(None, self.lines.without(counted));
-            return gathered.finish();
+            let counted = self.window.evicted().map_or(0, |evicted| builder.totals(0, evicted));
+            builder.lines(None, self.lines.without(counted));
+            return builder.finish();
         }
-        let time_bounds = self.settings.longest().unwrap_or(0);
-        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(time_bounds));
+        let longest = self.settings.longest().unwrap_or(0);
+        let closed = self.schedule.answered().map(|answered| answered.saturating_sub(longest));
         let mut counted = 0;
         if let (Some(number), Some(evicted)) = (closed, self.window.evicted()) {
-            counted += gathered.totals(number, evicted);
+            counted += builder.totals(number, evicted);
         }
         for (&number, pane) in self.window.panes_from(i64::MIN) {
-            counted += gathered.pane(number, pane);
+            counted += builder.pane(number, pane);
         }
-        // In the pane of no time: that comes before any end is answered.
-        gathered.lines(None, self.reported.without(counted));
+        // In the pane before all times, which is reported with the first answer.
+        builder.lines(None, self.reported.without(counted));
         for (&number, &lines) in &self.unreported {
             let open = self.open.get(&number);
-            let counted = open.map_or(0, |pane| gathered.pane(number, pane));
-            gathered
-                .lines(Some(number).filter(|&number| number > i64::MIN), lines.without(counted));
+            let counted = open.map_or(0, |pane| builder.pane(number, pane));
+            builder.lines(Some(number).filter(|&number| number > i64::MIN), lines.without(counted));
         }
         let since_start = self.settings.lengths.contains(&None);
         let own = closed.map(|closed| Evicted {
@@ -481,18 +486,18 @@ impl State {
         let evicted = self
             .evicted
             .map_or(own, |evicted| Some(own.map_or(evicted, |own| own.combined_with(evicted))));
-        let mut delta = gathered.finish();
+        let mut delta = builder.finish();
         delta.evicted = evicted;
         delta
     }
 
-    /// Where all lines so far went.
+    /// Returns the counters of all lines so far.
     pub fn lines(&self) -> &Counters {
         &self.lines
     }
 
-    /// How many keys are or were in memory at once: numbers are used again, so this is flat
-    /// when keys come and go.
+    /// Returns the largest number of keys that were in memory at once. Key numbers are reused, so
+    /// it stays flat while keys come and go.
     pub fn key_capacity(&self) -> usize {
         self.keys.capacity()
     }

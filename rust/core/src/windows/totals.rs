@@ -1,4 +1,4 @@
-//! What all panes of a window come to.
+//! The totals of all panes of a window.
 
 use super::aggregate::{Column, Plan, Totals as ColumnTotals};
 use super::keys::{KeyTable, grow};
@@ -11,7 +11,7 @@ pub(crate) struct Totals {
     columns: Vec<Box<dyn ColumnTotals>>,
     keys: usize,
     total: u64,
-    /// Nothing leaves, so a key is held here and by no pane.
+    /// Whether nothing ever leaves, so that these totals hold the keys instead of the panes.
     grows: bool,
 }
 
@@ -20,7 +20,7 @@ impl Totals {
         Self { columns: plan.totals(grows), grows, ..Self::default() }
     }
 
-    /// Takes in counts by key, and the parts that belong to them.
+    /// Adds counts by key and the partials of their entries.
     pub(crate) fn enter(
         &mut self,
         entries: impl Iterator<Item = (u32, u32)>,
@@ -77,7 +77,7 @@ impl Totals {
         }
     }
 
-    /// The same again, to go on with for an answer of its own.
+    /// Returns a copy to extend for a single snapshot.
     pub(crate) fn copy(&self) -> Self {
         let Self { counts, columns, keys, total, grows } = self;
         Self {
@@ -89,7 +89,7 @@ impl Totals {
         }
     }
 
-    /// Counts by key number, zero where the number is not in use.
+    /// Returns counts by key number; 0 for numbers not in use.
     pub(crate) fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -98,17 +98,17 @@ impl Totals {
         self.counts.get(key as usize).copied().unwrap_or(0)
     }
 
-    /// What there is besides.
+    /// Returns the totals of the aggregates.
     pub(crate) fn columns(&self) -> &[Box<dyn ColumnTotals>] {
         &self.columns
     }
 
-    /// How many keys have an event.
+    /// Returns the number of keys with an event.
     pub(crate) fn keys(&self) -> usize {
         self.keys
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }

@@ -1,14 +1,14 @@
-//! What exports and the parts of aggregates are written with, one behind the other, and read with
-//! from the front. What was not written so is read as nothing.
+//! The variable-length encoding of exports and partials. Readers take values from the front and
+//! return `None` for bytes that the writers do not produce.
 
-/// Takes as many bytes.
+/// Takes `N` bytes.
 pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*taken)
 }
 
-/// Writes a number, seven bits a byte, the lowest first.
+/// Writes a number as LEB128: seven bits per byte, lowest first.
 #[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -18,7 +18,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Reads a number; of several ways to write it only the shortest is one.
+/// Reads a number; only its shortest encoding is valid.
 #[inline]
 pub(crate) fn get_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
@@ -36,7 +36,7 @@ pub(crate) fn get_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Writes a number that may be negative: small ones for those last_pane zero.
+/// Writes a signed number, zigzag-encoded so that numbers near zero are short.
 #[inline]
 pub(crate) fn put_signed(out: &mut Vec<u8>, number: i64) {
     put_varint(out, (number << 1 ^ number >> 63).cast_unsigned());
@@ -48,7 +48,7 @@ pub(crate) fn get_signed(bytes: &mut &[u8]) -> Option<i64> {
     Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 }
 
-/// Writes how long a text is, then the text.
+/// Writes the length of a text and the text.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text);
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_read_as_written(number: u64, signed: i64) {
+        fn numbers_round_trip(number: u64, signed: i64) {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, number);
             prop_assert_eq!(get_varint(&mut bytes.as_slice()), Some(number));

@@ -1,11 +1,11 @@
-//! How far time has come.
+//! The watermark: how far time has advanced.
 //!
-//! The watermark is the clock (by arrival), or the oldest of the sources' newest event times minus
-//! lateness (by event time), or what the caller says (`Clock::Manual`). It never goes back.
+//! It is the clock (by arrival), the oldest of the sources' newest event times minus the lateness
+//! (by event time), or set by the caller (`Clock::Manual`). It never goes back.
 
 use super::settings::Clock;
 
-/// The watermark, and the sources that move it.
+/// The watermark and the sources that move it.
 #[derive(Debug)]
 pub(super) struct Watermark {
     clock: Clock,
@@ -17,33 +17,34 @@ pub(super) struct Watermark {
 #[derive(Clone, Copy, Debug, Default)]
 struct Source {
     newest: Option<i64>,
-    /// Whether the watermark does without it until it tells a time again.
+    /// Whether the watermark ignores it until it has a new event time.
     idle: bool,
     ended: bool,
 }
 
 impl Watermark {
-    /// Starts before any time.
+    /// Creates a watermark before any time.
     pub(super) fn new(clock: Clock, lateness: i64, sources: usize) -> Self {
         Self { clock, lateness, sources: vec![Source::default(); sources], time: None }
     }
 
-    /// Adds a source that has shown nothing yet, and returns its number.
+    /// Adds a source without an event time and returns its number.
     pub(super) fn add_source(&mut self) -> usize {
         self.sources.push(Source::default());
         self.sources.len() - 1
     }
 
-    /// Where it stands.
+    /// Returns the watermark, once there is one.
     pub(super) fn time(&self) -> Option<i64> {
         self.time
     }
 
-    /// The time by which events of a source are late, before lateness is taken off.
+    /// Returns the time that decides which events of a source are late, before the lateness is
+    /// subtracted.
     pub(super) fn seen(&self, source: usize) -> Option<i64> {
         let newest = self.sources.get(source).and_then(|source| source.newest);
-        // `is_late` takes the lateness off; the watermark has it off already. It is ahead of a
-        // source that was idle.
+        // `is_late` subtracts the lateness, which the watermark already contains. The watermark can
+        // be ahead of a source that was idle.
         let passed = self.time.map(|time| time.saturating_add(self.lateness));
         match self.clock {
             Clock::Events => newest.max(passed),
@@ -51,7 +52,7 @@ impl Watermark {
         }
     }
 
-    /// Notes the newest time of a part of a source, if it tells one.
+    /// Records the newest event time of a part of a source, if it has one.
     pub(super) fn note(&mut self, source: usize, newest: Option<i64>) {
         if let Some(source) = self.sources.get_mut(source) {
             source.newest = source.newest.max(newest);
@@ -60,7 +61,7 @@ impl Watermark {
         self.follow_sources();
     }
 
-    /// Leaves a source that has ended out.
+    /// Removes a source that has ended.
     pub(super) fn end_source(&mut self, source: usize) {
         if let Some(source) = self.sources.get_mut(source) {
             source.ended = true;
@@ -68,7 +69,7 @@ impl Watermark {
         self.follow_sources();
     }
 
-    /// Leaves a source that was silent for too long out, until it tells a time.
+    /// Excludes an idle source until it has a new event time.
     pub(super) fn mark_idle(&mut self, source: usize) {
         if let Some(source) = self.sources.get_mut(source) {
             source.idle = true;
@@ -81,9 +82,9 @@ impl Watermark {
             return;
         }
         let remaining = || self.sources.iter().filter(|source| !source.ended);
-        // A source that has shown nothing yet holds all back. With all of them idle it is no
-        // matter which was last, and those that have ended count too; with none left `finish` is
-        // due.
+        // A source without an event time holds the watermark back. If all remaining sources are
+        // idle, the newest time of any source counts, even of one that has ended. If no source
+        // remains, `finish` follows.
         let oldest = if remaining().next().is_some() && remaining().all(|source| source.idle) {
             self.sources.iter().filter_map(|source| source.newest).max()
         } else {
@@ -92,20 +93,20 @@ impl Watermark {
         self.raise(oldest.map(|time| time.saturating_sub(self.lateness)));
     }
 
-    /// The source that holds it back.
+    /// Returns the source that holds the watermark back.
     pub(super) fn slowest_source(&self) -> Option<usize> {
         let running = self.sources.iter().enumerate().filter(|(_, source)| !source.ended);
         running.min_by_key(|(_, source)| source.newest).map(|(number, _)| number)
     }
 
-    /// Moves the clock, unless sources do.
+    /// Moves the clock, unless the sources do.
     pub(super) fn advance(&mut self, now: i64) {
         if self.clock != Clock::Events {
             self.raise(Some(now.saturating_sub(self.lateness)));
         }
     }
 
-    /// Moves it to a time, if that is ahead.
+    /// Raises the watermark to a time, if that is later.
     pub(super) fn raise(&mut self, time: Option<i64>) {
         self.time = self.time.max(time);
     }

@@ -1,13 +1,13 @@
 //! Running totals over the last panes.
 //!
-//! A pane is added to the totals when it closes and subtracted when it leaves, so a slide costs
-//! the two panes at the edges however long the window is. That works because counting has an
-//! exact inverse. It would not for a maximum, and a float sum would drift: what these do instead
-//! stands with each aggregate. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window
+//! A pane is added to the totals when it closes and subtracted when it leaves. So a slide costs the
+//! two panes at the edges, however long the window is. That works because counting has an exact
+//! inverse. It would not work for a maximum, and a float sum would drift; each aggregate documents
+//! what it does instead. (Arasu and Widom, "Resource Sharing in Continuous Sliding-Window
 //! Aggregates", VLDB 2004, call it subtract-on-evict.)
 //!
-//! Several lengths look lookback over the same panes, each with totals of its own; one without a
-//! length is of everything since the start.
+//! Several lookbacks share the same panes, each with its own totals. A lookback without a length
+//! covers everything since the start.
 
 use std::collections::VecDeque;
 
@@ -20,34 +20,34 @@ use super::totals::Totals;
 
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// Closed panes that have an event, with their numbers, oldest first.
+    /// The closed panes with events and their numbers, oldest first.
     panes: VecDeque<(i64, Pane)>,
     lookbacks: Vec<Lookback>,
-    /// Which of them is the longest.
+    /// The index of the longest lookback.
     longest: usize,
-    /// How many keys it may hold.
+    /// The maximum number of keys.
     max_keys: usize,
-    /// The number of the key that stands for those that there was no room for, here or elsewhere.
+    /// The number of the key that collects keys above the limit, here or in an imported state.
     other: Option<u32>,
-    /// What left all of them, where one is since the start: what it holds apart from the panes, for
-    /// who takes both along.
+    /// The totals of the panes that left all other lookbacks, if one is unlimited. An export writes
+    /// them in addition to the panes.
     evicted: Option<Totals>,
 }
 
-/// A look lookback over the panes.
+/// A lookback over the panes.
 #[derive(Debug)]
 struct Lookback {
-    /// Over how many; over all that there ever were without.
+    /// Its length in panes; `None` for all panes since the start.
     length: Option<i64>,
     totals: Totals,
-    /// The pane from which on they are in its totals.
+    /// The first pane in its totals.
     first: i64,
-    /// The order of its keys, where that is kept.
+    /// The order of its keys, if it is kept.
     ranking: Option<Ranking>,
 }
 
 impl Lookback {
-    /// Notes which keys a pane changes.
+    /// Records the keys that a pane changes.
     fn note(&mut self, pane: &Pane) {
         if let Some(ranking) = &mut self.ranking {
             pane.entries().iter().for_each(|&(key, _)| ranking.note(key));
@@ -56,7 +56,7 @@ impl Lookback {
 }
 
 impl Window {
-    /// Starts empty. Each length is in panes; none is everything since the start.
+    /// Creates an empty window. Each length is in panes; `None` means since the start.
     pub(crate) fn new(
         plan: &Plan,
         lengths: &[Option<i64>],
@@ -81,8 +81,8 @@ impl Window {
         }
     }
 
-    /// Moves to the window that ends with the pane of this number and adds that pane, whose number
-    /// is higher than that of any before.
+    /// Slides to the window that ends with this pane and adds the pane. Its number is higher than
+    /// that of every pane before it.
     pub(crate) fn enter(&mut self, number: i64, mut pane: Pane, keys: &mut KeyTable) {
         self.leave_below(number, keys);
         pane.close(keys);
@@ -99,8 +99,8 @@ impl Window {
         self.panes.push_back((number, pane));
     }
 
-    /// Counts keys that there is no room for as the other ones. Of new keys those with the most
-    /// events come first, so that their order in the input makes no odds.
+    /// Moves the counts of keys above the limit to the key that collects them. New keys with the
+    /// most events are admitted first, so the result does not depend on the order of the input.
     fn limit_keys(&mut self, pane: &mut Pane, keys: &mut KeyTable) {
         let room = self.room();
         if pane.entries().len() <= room {
@@ -124,7 +124,7 @@ impl Window {
         pane.rename(&refused, self.other_key(keys), keys);
     }
 
-    /// For how many more keys there is room.
+    /// Returns how many more keys fit.
     fn room(&self) -> usize {
         let held = self.lookbacks.get(self.longest).map_or(0, |Lookback { totals, .. }| {
             totals.keys() - usize::from(self.other.is_some_and(|other| totals.count(other) > 0))
@@ -132,7 +132,7 @@ impl Window {
         self.max_keys.saturating_sub(held)
     }
 
-    /// Subtracts what is not of the windows that end with the pane of this number.
+    /// Subtracts the panes before the windows that end with this pane.
     pub(crate) fn leave_below(&mut self, number: i64, keys: &mut KeyTable) {
         let mut needed = number.saturating_add(1);
         for lookback in &mut self.lookbacks {
@@ -157,11 +157,11 @@ impl Window {
         }
     }
 
-    /// Lets go of the keys of a pane that is in no window, or in none any more.
+    /// Releases the keys of a pane that is no longer in any window.
     pub(crate) fn release(&mut self, pane: &Pane, keys: &mut KeyTable) {
         for &(key, _) in pane.entries() {
-            // Keys are client addresses and paths, so there is no end of them. One that
-            // was left here at zero would stay for the life of the process.
+            // Keys are client addresses and paths, so their number is unbounded. A key kept here at
+            // zero would stay for the life of the process.
             if keys.release(key) {
                 let rankings = self.lookbacks.iter_mut().flat_map(|lookback| &mut lookback.ranking);
                 rankings.for_each(|ranking| ranking.forget(key));
@@ -169,8 +169,7 @@ impl Window {
         }
     }
 
-    /// Takes in all that a delta holds, without panes. Where there is no room for more keys, those
-    /// that came first have it.
+    /// Adds a whole delta without panes. If keys are above the limit, the first ones are admitted.
     pub(crate) fn enter_all(&mut self, delta: &Delta, keys: &mut KeyTable) {
         let mut room = self.room();
         let mut numbers = vec![u32::MAX; delta.keys.len()];
@@ -195,18 +194,19 @@ impl Window {
         }
     }
 
-    /// The number of the key that stands for those that there was no room for, here or elsewhere.
+    /// Returns the number of the key that collects keys above the limit, and creates it if
+    /// necessary.
     pub(crate) fn other_key(&mut self, keys: &mut KeyTable) -> u32 {
         *self.other.get_or_insert_with(|| keys.other())
     }
 
-    /// Everything since the start that is in no pane of it, where that is remembered.
+    /// Returns the totals since the start of the panes that are no longer stored, if they are kept.
     pub(crate) fn evicted(&self) -> Option<&Totals> {
         let since_start = self.lookbacks.iter().find(|lookback| lookback.length.is_none());
         self.evicted.as_ref().or(since_start.map(|lookback| &lookback.totals))
     }
 
-    /// Ends pass without an answer, so the next one follows none.
+    /// Discards the last answer after skipped ends, so that the next one has no predecessor.
     pub(crate) fn forget_answers(&mut self) {
         for lookback in &mut self.lookbacks {
             if let Some(ranking) = &mut lookback.ranking {
@@ -215,35 +215,35 @@ impl Window {
         }
     }
 
-    /// The totals of a look lookback and the order of its keys, where that is kept.
+    /// Returns the totals of a lookback and the order of its keys, if it is kept.
     pub(crate) fn ranking(&mut self, lookback: usize) -> Option<(&Totals, Option<&mut Ranking>)> {
         self.lookbacks
             .get_mut(lookback)
             .map(|lookback| (&lookback.totals, lookback.ranking.as_mut()))
     }
 
-    /// The totals of each look lookback.
+    /// Returns the totals of a lookback.
     pub(crate) fn totals(&self, lookback: usize) -> Option<&Totals> {
         self.lookbacks.get(lookback).map(|lookback| &lookback.totals)
     }
 
-    /// Whether no look lookback of a length holds an event.
+    /// Returns whether every lookback with a length is empty.
     pub(crate) fn is_empty(&self) -> bool {
         let mut totals = self.lookbacks.iter().filter(|lookback| lookback.length.is_some());
         self.panes.is_empty() && totals.all(|lookback| lookback.totals.keys() == 0)
     }
 
-    /// The number of the key that stands for those that there was no room for.
+    /// Returns the number of the key that collects keys above the limit.
     pub(crate) fn other(&self) -> Option<u32> {
         self.other
     }
 
-    /// The panes from this number on.
+    /// Returns the panes from this number on.
     pub(crate) fn panes_from(&self, first: i64) -> impl Iterator<Item = (&i64, &Pane)> {
         self.panes.iter().filter(move |(number, _)| *number >= first).map(|(n, pane)| (n, pane))
     }
 
-    /// The number of the newest pane in it.
+    /// Returns the number of the newest pane.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.panes.back().map(|&(number, _)| number)
     }

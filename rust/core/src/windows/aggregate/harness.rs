@@ -232,7 +232,10 @@ fn partial_in_any_order<A: Aggregate>(
     let expected = aggregate.emit_partial(&partial, scope);
     let agrees = |other: &A::Partial, how: &str| {
         let result = aggregate.emit_partial(other, scope);
-        assert!(same(&result, &expected), "{how}: {result:?} instead of {expected:?} for {events:?}");
+        assert!(
+            same(&result, &expected),
+            "{how}: {result:?} instead of {expected:?} for {events:?}"
+        );
     };
     let backward: Vec<&Event> = events.iter().rev().collect();
     agrees(&partial_of(&backward), "backward");
