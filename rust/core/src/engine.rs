@@ -1,8 +1,8 @@
-//! A query and all that is remembered for it, in one: what the bindings hold.
+//! A query together with its state, for the bindings.
 //!
-//! It is about logs, whose chunks it absorbs, or about events that somebody adds by columns and a
-//! clock that is moved by hand. Threads may share it: any number of them absorb at once, without
-//! the lock on what is remembered; what they have absorbed is added one after the other.
+//! The input is chunks of logs, or events that are added in columns with a clock that is moved by
+//! hand. Threads can share an engine: any number of them absorb at once, without holding the lock
+//! on the state. What they have absorbed is added one delta at a time.
 
 use std::fmt;
 use std::ops::Range;
@@ -24,59 +24,59 @@ use crate::windows::settings::{Clock, Settings};
 use crate::windows::snapshot::ClosedPane;
 use crate::windows::state::State;
 
-/// So many events become one delta: few enough that what they are sorted into stays at hand.
+/// The number of events per delta: few enough that the delta stays in the cache.
 const EVENTS_AT_ONCE: usize = 1 << 16;
 
 /// More threads than this do not absorb at once.
 const MAX_CACHES: usize = 16;
 
-/// A query, the state of its windows, and what it knows of keys.
+/// A query, the state of its windows, and its cached key lookups.
 #[derive(Debug)]
 pub struct Engine {
     query: Query,
-    /// Of the columns of answers.
+    /// The names of the columns of snapshots.
     names: Vec<String>,
     clock: Clock,
-    /// Whether an answer is about everything since the start.
+    /// Whether a snapshot covers everything since the start.
     since_start: bool,
     inner: Mutex<Inner>,
-    /// Of deltas that were applied, for those that come next.
+    /// The caches of applied deltas, for the next ones.
     caches: Mutex<Vec<KeyCache>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     state: State,
-    /// What the fields of keys are, and the values.
+    /// The kinds of the key fields and of the values.
     keys: Vec<SeenKind>,
     values: Vec<SeenKind>,
 }
 
-/// The logs that a query is about.
+/// The logs that a query reads.
 #[derive(Debug)]
 pub struct Logs {
-    /// What their lines look like; a field is of one type in all of them.
+    /// The formats of their lines. Each field has the same type in all of them.
     pub formats: Vec<Format>,
-    /// Which time events have.
+    /// The time that events have.
     pub time: Time,
-    /// Which lines are events.
+    /// The lines to select.
     pub filter: Option<Filter>,
-    /// How many there are.
+    /// The number of logs.
     pub sources: usize,
-    /// When it begins, in microseconds since the epoch.
+    /// The start time, in microseconds since the epoch.
     pub start: i64,
 }
 
-/// Why something cannot be asked, or what was given cannot be taken.
+/// Why a query is invalid or an input is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineError {
-    /// Something is of a type or a value that cannot be.
+    /// An input has an invalid type or value.
     Input(InputError),
-    /// The filter cannot be asked of these lines.
+    /// The filter does not apply to these formats.
     Filter(FilterError),
     /// The chunk is malformed as a whole.
     Batch(BatchError),
-    /// A panic left it half changed.
+    /// A panic left the state half changed.
     Unusable,
 }
 
@@ -130,7 +130,7 @@ impl From<UnknownField> for InputError {
 }
 
 impl Engine {
-    /// Of lines of logs. Keys and values are hashed by the random number.
+    /// Creates an engine for logs. `random` seeds the hashes of keys and values.
     pub fn for_logs(
         by: Vec<String>,
         aggregates: Vec<AggregateSpec>,
@@ -160,7 +160,7 @@ impl Engine {
         Ok(Self::new(query, settings, [known(keys), known(values)], start))
     }
 
-    /// Of events that are added by columns, while the clock is moved by hand.
+    /// Creates an engine for events that are added in columns, with a clock that is moved by hand.
     pub fn for_events(
         by: Vec<String>,
         aggregates: Vec<AggregateSpec>,
@@ -198,23 +198,23 @@ impl Engine {
         Self { query, names, clock, since_start, inner: Mutex::new(inner), caches }
     }
 
-    /// The names of the columns of answers.
+    /// Returns the names of the columns of snapshots.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The fields whose values are wanted.
+    /// Returns the fields that the aggregates read.
     pub fn fields(&self) -> &[String] {
         self.query.plan.fields()
     }
 
-    /// Works out what a chunk adds, on any thread.
+    /// Computes the delta of a chunk, on any thread.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, EngineError> {
         let cache = lock(&self.caches)?.pop();
         Ok(self.query.absorb_with(cache, chunk, origin)?)
     }
 
-    /// Adds what a chunk holds. Chunks of one source come in the order of their bytes.
+    /// Adds a delta. The deltas of a source have to come in the order of its bytes.
     pub fn apply(&self, delta: Delta) -> Result<(), EngineError> {
         self.with(|state| state.apply(&delta))?;
         self.keep_cache(delta)
@@ -228,8 +228,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds an event for each row, and tells which rows were late. Where there are errors, nothing
-    /// is added.
+    /// Adds an event for each row, and returns the rows that were late. On an error, nothing is
+    /// added.
     pub fn add<P: InputArray>(
         &self,
         keys: &[InputColumn<P>],
@@ -254,7 +254,7 @@ impl Engine {
             let end = times.len().min(start + EVENTS_AT_ONCE);
             let delta = self.delta_of(keys, values, &times, start..end)?;
             let mut inner = lock(&self.inner)?;
-            // Another thread may have added others meanwhile.
+            // Another thread may have added events in the meantime.
             if start == 0 {
                 let [keys, values] = inner.merge_column_kinds(keys, values)?;
                 inner.set_kinds(keys, values);
@@ -295,13 +295,13 @@ impl Engine {
         Ok(events.finish())
     }
 
-    /// Does something with the state.
+    /// Calls a function with the state.
     pub fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> Result<T, EngineError> {
         Ok(run(&mut lock(&self.inner)?.state))
     }
 
-    /// Moves the clock. Where that is done by hand, what was not answered until now never is. From
-    /// the first call of [`next_pane`](Self::next_pane) on panes are handed out, and wait to be taken.
+    /// Moves the clock. If it is moved by hand, ends without a snapshot until now are skipped.
+    /// After the first call of [`next_pane`](Self::next_pane), panes wait to be handed out instead.
     pub fn advance(&self, now: i64) -> Result<(), EngineError> {
         self.with(|state| {
             self.skip_unanswered(state);
@@ -309,7 +309,8 @@ impl Engine {
         })
     }
 
-    /// Ends the input; where the clock is moved by hand, up to the last window that holds an event.
+    /// Ends the input. If the clock is moved by hand, the last window that contains an event ends,
+    /// too.
     pub fn finish(&self) -> Result<(), EngineError> {
         self.with(|state| {
             self.skip_unanswered(state);
@@ -317,15 +318,16 @@ impl Engine {
         })
     }
 
-    /// Lets windows go that were not answered.
+    /// Skips ends without a snapshot.
     fn skip_unanswered(&self, state: &mut State) {
         if self.clock == Clock::Manual && !state.is_handing_out() {
             state.skip();
         }
     }
 
-    /// Hands out the next pane that is closed ([`State::next_pane`]), with what was asked of its keys,
-    /// or with `partials` as a table that another engine merges; a pane that fits into none stays.
+    /// Hands out the next closed pane ([`State::next_pane`]), with the aggregates of its keys, or
+    /// with `partials` as a table to merge into another engine. A pane that does not fit into a
+    /// table stays.
     pub fn next_pane(&self, partials: bool) -> Result<Option<ClosedPane<NamedRows>>, EngineError> {
         let mut inner = lock(&self.inner)?;
         if partials {
@@ -339,24 +341,24 @@ impl Engine {
         Ok(Some(ClosedPane { start, end, content, lines }))
     }
 
-    /// All that it holds, for another engine.
+    /// Exports the contents for another engine.
     pub fn export(&self) -> Result<Vec<u8>, EngineError> {
         let (layout, delta) = self.contents()?;
         Ok(layout.encode(&delta))
     }
 
-    /// The same as a table, of which a row is a key in a pane.
+    /// Exports the contents as a table, with one row per key and pane.
     pub fn export_table(&self) -> Result<NamedRows, EngineError> {
         let (layout, delta) = self.contents()?;
         Ok(layout.table(&delta)?)
     }
 
-    /// Adds what another one holds. Where there is an error, nothing is added.
+    /// Merges an export of another engine. On an error, nothing is added.
     pub fn merge(&self, bytes: &[u8]) -> Result<(), EngineError> {
         self.import(|layout, seed| Ok(layout.decode(bytes, seed)?))
     }
 
-    /// Adds what another one holds as a table. Where there is an error, nothing is added.
+    /// Merges an export table of another engine. On an error, nothing is added.
     pub fn merge_table<P: InputArray>(&self, table: &InputTable<P>) -> Result<(), EngineError> {
         self.import(|layout, seed| layout.read_table(table, seed))
     }
@@ -390,7 +392,7 @@ impl Engine {
 }
 
 impl Inner {
-    /// What keys and values are together with those that were there before.
+    /// Returns the common kinds of these columns and of the ones before.
     fn merge_column_kinds<P: InputArray>(
         &self,
         keys: &[InputColumn<P>],
@@ -414,7 +416,7 @@ fn kinds_of(seen: &[SeenKind], unseen: Kind) -> Vec<Kind> {
     seen.iter().map(|seen| seen.map_or(unseen, |(kind, _)| kind)).collect()
 }
 
-/// What the values of a field are; the same in all formats.
+/// Returns the kind of a field, which has to be the same in all formats.
 fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputError> {
     let unknown = || UnknownField { name: field.to_owned() };
     let kinds = formats.iter().map(|format| format.kind(field).ok_or_else(unknown));
@@ -453,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_absorbed_while_the_state_is_in_use() {
+    fn chunks_are_absorbed_while_the_state_is_locked() {
         let engine = engine();
         let origin = Origin {
             source: 0,
@@ -517,7 +519,7 @@ mod tests {
         engine.add(&[keys], &[], &times).unwrap();
     }
 
-    /// Where each pane begins that is handed out, how many rows it has, and its lines.
+    /// The start, the number of rows and the lines of each pane that is handed out.
     fn taken(engine: &Engine) -> Vec<(i64, usize, Counters)> {
         let panes = std::iter::from_fn(|| engine.next_pane(false).unwrap());
         panes.map(|pane| (pane.start, pane.content.rows.len, pane.lines)).collect()
@@ -535,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pane_is_handed_out_behind_all_that_were() {
+    fn panes_are_handed_out_after_answered_ends() {
         let (engine, origin) = by_arrival();
         feed(&engine, &origin, 1_005, b"a\t1\n");
         engine.advance(1_010).unwrap();
@@ -560,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn panes_tell_the_same_lines_whenever_one_asks() {
+    fn panes_report_the_same_lines_whenever_they_are_taken() {
         for asks in 0..8 {
             let (engine, origin) = by_arrival();
             let mut found = Vec::new();
@@ -595,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_from_before_any_time_come_with_the_first_pane() {
+    fn lines_before_any_time_are_reported_with_the_first_pane() {
         let engine = engine();
         let format = Format::new("tsv:time:epoch,key").unwrap();
         let origin = Origin { source: 0, format, now: 0, max_ahead: None };
@@ -615,7 +617,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_answer_tells_lines_behind_the_newest_event() {
+    fn the_last_snapshot_reports_lines_after_the_newest_event() {
         for asks in [false, true] {
             let (engine, origin) = by_arrival();
             feed(&engine, &origin, 1_005, b"a\t1\n");
@@ -631,7 +633,7 @@ mod tests {
     }
 
     #[test]
-    fn panes_wait_to_be_taken_once_one_was_asked_for() {
+    fn panes_wait_once_one_was_requested() {
         for (length, takes) in [(10, 1), (10, 2), (60, 1), (60, 2)] {
             let engine = by_hand(length);
             for time in [1, 15, 25, 45] {
@@ -646,7 +648,7 @@ mod tests {
             found.extend(std::iter::from_fn(pane));
             assert_eq!(found, [0, 10, 20, 40, 70], "{length} {takes}");
         }
-        // Nobody has asked for a pane: what was not answered is gone.
+        // No pane was requested, so unanswered ends are skipped.
         let engine = by_hand(10);
         add(&engine, 1);
         engine.advance(30).unwrap();
@@ -655,7 +657,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pane_that_cannot_be_brought_into_form_stays() {
+    fn a_pane_that_cannot_be_converted_stays() {
         let engine = by_hand(10);
         add(&engine, 1);
         add(&engine, 2);
@@ -668,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_panic_it_is_unusable() {
+    fn after_a_panic_the_engine_is_unusable() {
         let engine = engine();
         let panicked = std::thread::scope(|scope| {
             let thread = scope.spawn(|| engine.with(|_| panic!("half way")));

@@ -1,12 +1,12 @@
-//! The pure core of tailrace: bytes to lines, fields, panes, windows and ranked snapshots.
+//! The pure core of tailrace: turns bytes into lines, fields, panes, windows and ranked snapshots.
 //!
 //! ```text
 //! chunk → Query::absorb → Delta → State::apply → State::next_snapshot → Snapshot
 //! ```
 //!
-//! [`Engine`] has all of that in one, for whoever shares it among threads.
+//! [`Engine`] combines these steps and can be shared by threads.
 //!
-//! It knows no clock, file, socket or random number: time and the hash seed are arguments.
+//! The core uses no clock, file, socket or random number: time and the hash seed are arguments.
 //!
 //! ```
 //! use tailrace_core::{

@@ -1,4 +1,4 @@
-//! Chunks to deltas: which time, which key, which pane.
+//! Turns chunks into deltas: finds the time, the key and the pane of each line.
 
 use crate::ground::{MAX_TIME, Panes, Reason, Value};
 use crate::text::filter::{BoundFilter, Filter, Verdict};
@@ -10,57 +10,57 @@ use crate::windows::delta::{Delta, KeyCache, LOOKUP_BATCH, PendingEvent};
 use crate::windows::key_encoding;
 use crate::windows::keys::Seed;
 
-/// Which time an event has.
+/// The time that an event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
-    /// That at which its chunk was received; windows follow the clock.
+    /// The time at which its chunk was received; windows follow the clock.
     Arrival,
-    /// That of the line itself.
+    /// The time in the line.
     Log,
-    /// That in the header `timestamp` of the Flume event which the line is the body of.
+    /// The time in the header `timestamp` of the Flume event that contains the line.
     Header,
 }
 
-/// Where a chunk is from, and what is known of it besides its bytes.
+/// Where a chunk comes from.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// Which of the query's sources it is from, by number.
+    /// The number of its source in the query.
     pub source: usize,
-    /// What its lines look like.
+    /// The format of its lines.
     pub format: Format,
-    /// When it was received.
+    /// The time at which it was received.
     pub now: i64,
-    /// How far ahead of that a time may be before it is rejected, where that is checked.
+    /// How far ahead of `now` a time can be before its line is rejected; `None` for no limit.
     pub max_ahead: Option<i64>,
 }
 
-/// What is asked of every line. Absorbing changes nothing, so threads may share it.
+/// What to compute from each line. Absorbing changes nothing, so threads can share a query.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The fields of keys; with none there is one key, the null key.
+    /// The key fields; without any, all lines have the null key.
     pub by: Vec<Box<str>>,
-    /// What is asked of each key.
+    /// The aggregates of each key.
     pub plan: Plan,
-    /// Which time events have.
+    /// The time that events have.
     pub time: Time,
-    /// The panes to sort events into, or nothing for one count of everything.
+    /// The panes to assign events to; `None` for one count of everything.
     pub panes: Option<Panes>,
-    /// Which lines are events of it, where not all are.
+    /// The lines to select; `None` for all.
     pub filter: Option<Filter>,
-    /// How keys are hashed.
+    /// The seed of all hashes.
     pub seed: Seed,
 }
 
 impl Query {
-    /// Works out what a chunk adds.
+    /// Computes the delta of a chunk. A field that the format does not have is null.
     ///
-    /// An error means that the chunk is malformed as a whole; nothing of it counts. What a format
-    /// does not have is null.
+    /// Fails if the chunk is malformed as a whole; then none of it counts.
     pub fn absorb(&self, chunk: Chunk<'_>, origin: &Origin) -> Result<Delta, BatchError> {
         self.absorb_with(None, chunk, origin)
     }
 
-    /// The same, and sooner, with what a delta of this query knew of keys.
+    /// Like [`absorb`](Self::absorb), but faster, by reusing the key lookups of an earlier delta of
+    /// this query.
     pub(crate) fn absorb_with(
         &self,
         cache: Option<KeyCache>,
@@ -93,7 +93,8 @@ impl Query {
         Ok(absorbing.finish())
     }
 
-    /// Reads key, values and time, if it goes by that of the line, and what the filter looks at.
+    /// Prepares to read the key, the values, the time if it comes from the line, and the fields of
+    /// the filter.
     fn lines_of(&self, format: &Format) -> Lines {
         let mut names: Vec<&str> = self.by.iter().map(|name| &**name).collect();
         names.extend(self.plan.fields().iter().map(String::as_str));
@@ -136,7 +137,7 @@ impl Query {
             Time::Log => reader.time(line, *time_field),
             Time::Header => stamp.and_then(millis),
         };
-        // Without a window the time places nothing, so a line may go without.
+        // Without a window the time has no effect, so a line can lack it.
         if time.is_none() && self.panes.is_some() {
             return Err(Skip::Rejected(Reason::NoTime));
         }
@@ -145,9 +146,9 @@ impl Query {
         {
             return Err(Skip::Rejected(Reason::Future));
         }
-        // Before lateness, which is about events of the query. The time of a line that is left
-        // out counts all the same: it shows how far the log has come, so that answers about
-        // something rare need not wait until it happens again.
+        // Before the lateness check, which only concerns selected lines. The time of a filtered
+        // line still counts: it shows how far the log has advanced, so that snapshots of rare
+        // events need not wait for the next one.
         match filter.as_ref().map_or(Verdict::Keep, |filter| filter.verdict(reader, line)) {
             Verdict::Keep => Ok(time),
             Verdict::Skip => Err(Skip::Filtered(time)),
@@ -155,7 +156,7 @@ impl Query {
         }
     }
 
-    /// The pane to which the source has come, as far as the chunk tells.
+    /// Returns the pane that the source has reached, as far as the chunk shows.
     fn reached(&self, origin: &Origin, delta: &Delta) -> Option<i64> {
         let time = match self.time {
             Time::Arrival => Some(origin.now),
@@ -175,8 +176,8 @@ impl Query {
     ) {
         let mut pane = 0;
         if let Some(time) = time {
-            // Against what the chunk itself has shown so far. What came before the chunk is
-            // looked at by `apply`, for whole panes; so the borders of chunks make no odds.
+            // Compared with the chunk so far. `apply` compares whole panes with earlier chunks, so
+            // chunk boundaries have no effect.
             let Some(open) = delta.pane_of(self.panes, time) else {
                 let reached = self.reached(origin, delta);
                 delta.skip_line(reached, |lines| lines.late += 1);
@@ -194,12 +195,12 @@ impl Query {
     }
 }
 
-/// A chunk on its way into a delta.
+/// A chunk that is being absorbed.
 struct Absorber<'a> {
     query: &'a Query,
     origin: &'a Origin,
     lines: Lines,
-    /// How key and time are read in one go, and how far ahead a time may be.
+    /// Reads key and time together, and the limit of the time.
     pair: Option<(TextAndTime, i64)>,
     waiting: PendingEvents<'a>,
     delta: Delta,
@@ -207,7 +208,7 @@ struct Absorber<'a> {
 
 impl<'a> Absorber<'a> {
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
+    #[expect(clippy::inline_always, reason = "a call per line costs a tenth of a short line")]
     fn line(&mut self, line: &'a [u8], stamp: Option<&'a [u8]>) {
         match self.pair_of(line) {
             Some((pane, key)) => self.waiting.push(pane, key, &mut self.delta, &self.query.seed),
@@ -215,10 +216,10 @@ impl<'a> Absorber<'a> {
         }
     }
 
-    /// The pane and the key of a line of which no more is asked, where key and time are at hand and
-    /// it is not late; all others are left to `any_line`.
+    /// Returns the pane and the key of a line, if both can be read directly, the query needs
+    /// nothing else, and the line is not late. All other lines are left to `any_line`.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
+    #[expect(clippy::inline_always, reason = "a call per line costs a tenth of a short line")]
     fn pair_of(&mut self, line: &'a [u8]) -> Option<(i64, &'a [u8])> {
         let (pair, last) = self.pair.as_ref()?;
         let (key, time) = pair.read(line)?;
@@ -233,7 +234,7 @@ impl<'a> Absorber<'a> {
     #[inline(never)]
     fn any_line(&mut self, line: &[u8], stamp: Option<&[u8]>) {
         let Self { query, origin, lines, waiting, delta, .. } = self;
-        // In the order of the lines: which key came first may matter.
+        // Keep the order of the lines: which key came first can matter.
         waiting.count(delta, &query.seed);
         match query.event(line, stamp, origin, lines) {
             Ok(time) => query.count(origin, line, lines, time, delta),
@@ -257,7 +258,7 @@ impl<'a> Absorber<'a> {
     }
 }
 
-/// Events of a pane and a key each that are counted together.
+/// Events that are counted together, each with its pane and key.
 struct PendingEvents<'a> {
     events: [PendingEvent<'a>; LOOKUP_BATCH],
     len: usize,
@@ -279,14 +280,14 @@ impl<'a> PendingEvents<'a> {
         }
     }
 
-    /// Counts those that are there.
+    /// Counts the pending events.
     fn count(&mut self, delta: &mut Delta, seed: &Seed) {
         delta.count_all(&self.events[..self.len], seed);
         self.len = 0;
     }
 }
 
-/// The values of a line, from that of this field on.
+/// The values of a line, starting at the field `first`.
 struct Fields<'a> {
     reader: &'a mut Reader,
     line: &'a [u8],
@@ -299,30 +300,30 @@ impl Event for Fields<'_> {
     }
 }
 
-/// How lines are read, and which of them are events.
+/// How to read lines, and which of them to select.
 struct Lines {
     reader: Reader,
     filter: Option<BoundFilter>,
-    /// Which of the reader's fields the time is.
+    /// The index of the time in the reader's fields.
     time: usize,
-    /// Room for keys of several fields.
+    /// Buffer for keys of several fields.
     key: Vec<u8>,
-    /// Key and time in one go, where nothing else is asked of a line.
+    /// Reads key and time together, if the query needs nothing else.
     pair: Option<TextAndTime>,
 }
 
-/// Why a line does not get as far as a pane.
+/// Why a line is in no pane.
 #[derive(Clone, Copy)]
 enum Skip {
     Rejected(Reason),
-    /// With its time, which has to be one that an event could have.
+    /// With its time, if that is the time of an event.
     Filtered(Option<i64>),
 }
 
-/// Milliseconds in decimal, as Java writes them, in microseconds.
+/// Parses milliseconds in decimal, as Java writes them, and returns microseconds.
 fn millis(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    // What is longer than this is no time that can be had.
+    // A longer number is out of range.
     if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -332,7 +333,7 @@ fn millis(text: &[u8]) -> Option<i64> {
     (micros.abs() <= MAX_TIME).then_some(micros)
 }
 
-/// Makes a delta of events that are no lines: a key, a time and values each.
+/// Builds a delta from events that are not lines: each has a key, a time and values.
 #[derive(Debug)]
 pub struct Events {
     delta: Delta,
@@ -343,12 +344,13 @@ pub struct Events {
 }
 
 impl Events {
-    /// Starts without an event.
+    /// Creates an empty builder.
     pub fn new(panes: Panes, plan: Plan, seed: Seed) -> Self {
         Self::with_cache(None, panes, plan, seed)
     }
 
-    /// The same, and sooner, with what a delta of events with this seed knew of keys.
+    /// Like [`new`](Self::new), but faster, by reusing the key lookups of an earlier delta with
+    /// this seed.
     pub(crate) fn with_cache(
         cache: Option<KeyCache>,
         panes: Panes,
@@ -359,7 +361,7 @@ impl Events {
         Self { delta, panes, plan, seed, key: Vec::new() }
     }
 
-    /// Counts an event. It has as many values as the plan has fields.
+    /// Counts an event, with one value for each field of the plan.
     #[inline]
     pub fn push(&mut self, key: &[Value<'_>], values: &[Value<'_>], time: i64) {
         let pane = self.pane_of(time);
@@ -368,7 +370,7 @@ impl Events {
         plan.add(&mut delta.columns, entry, Some(time), &mut &*values);
     }
 
-    /// Counts an event for each key, which is text, at its time. It brings no values.
+    /// Counts an event without values for each text key and its time.
     #[inline]
     pub fn push_texts<'a>(&mut self, events: impl Iterator<Item = (&'a [u8], i64)>) {
         let mut waiting = PendingEvents::default();
@@ -382,12 +384,12 @@ impl Events {
     #[inline]
     fn pane_of(&mut self, time: i64) -> i64 {
         self.delta.note_time(time);
-        // None of them is late by what came with it.
+        // Events that are added together cannot make each other late.
         let panes = Panes { lateness: i64::MAX, ..self.panes };
         self.delta.pane_of(Some(panes), time).unwrap_or_else(|| panes.number(time))
     }
 
-    /// The delta of all of them.
+    /// Returns the delta of all events.
     pub fn finish(mut self) -> Delta {
         self.delta.write_counts();
         self.delta
@@ -400,7 +402,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Short lines of which most are columns.
+    /// Short lines, most of which have columns.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let time = prop_oneof![
             8 => (1_700_000_000_000..1_700_000_009_000_u64).prop_map(|time| time.to_string()),
@@ -421,7 +423,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn key_and_time_in_one_go_are_those_of_the_reader(
+        fn key_and_time_read_together_match_the_reader(
             text in lines(),
             max_ahead in prop::option::of(0..9_000_000_i64),
             windowed in any::<bool>(),
@@ -461,7 +463,7 @@ mod tests {
         }
 
         #[test]
-        fn the_times_of_a_pane_are_those_that_fall_into_it(
+        fn the_times_of_a_pane_fall_into_it(
             width in prop_oneof![1..1_000_i64, 1..i64::MAX],
             offset in prop_oneof![-1_000..1_000_i64, any::<i64>()],
             times in prop::collection::vec(prop_oneof![-3_000..3_000_i64, any::<i64>()], 1..8),
@@ -490,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read_as_java_writes_a_long_and_as_nothing_else() {
+    fn a_header_is_parsed_only_as_java_writes_a_long() {
         assert_eq!(millis(b"1500000000123"), Some(1_500_000_000_123_000));
         assert_eq!(millis(b"-1"), Some(-1_000));
         assert_eq!(millis(b"9000000000000"), Some(MAX_TIME));

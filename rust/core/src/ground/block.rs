@@ -1,17 +1,17 @@
-//! Bytes that are looked at together.
+//! Blocks of bytes for SIMD comparisons.
 
 use wide::u8x16;
 
 pub(crate) const LANES: usize = 16;
 
-/// Bytes of a line that are looked at together, zeros behind its end.
+/// A block of a line; bytes after the end of the line are zero.
 pub(crate) struct Block([u8x16; 4]);
 
 impl Block {
-    /// How many these are.
+    /// The length of a block.
     pub(crate) const LEN: usize = 4 * LANES;
 
-    /// Those from this place on.
+    /// Returns the block that starts at this place.
     #[inline]
     pub(crate) fn at(line: &[u8], start: usize) -> Self {
         let rest = line.get(start..).unwrap_or_default();
@@ -34,27 +34,27 @@ impl Block {
         Self::of(&bytes)
     }
 
-    /// The places of a byte, as bits, the first place lowest.
+    /// Returns the places of a byte as a bit mask, the first place in the lowest bit.
     pub(crate) fn places(&self, byte: u8) -> u64 {
         self.bits(|part| part.cmp_eq(u8x16::splat(byte)))
     }
 
-    /// The places of blanks, of control bytes, and of all behind the line's end.
+    /// Returns the places of spaces, control bytes, and all bytes after the end of the line.
     pub(crate) fn blanks(&self) -> u64 {
         self.bits(blanks)
     }
 
-    /// The places of bytes with which a number may begin, and of slashes.
+    /// Returns the places of bytes that can begin a number, and of slashes.
     pub(crate) fn numbers(&self) -> u64 {
         self.range(b'-', b'9')
     }
 
-    /// The places of digits.
+    /// Returns the places of digits.
     pub(crate) fn digits(&self) -> u64 {
         self.range(b'0', b'9')
     }
 
-    /// The places of letters.
+    /// Returns the places of letters.
     pub(crate) fn letters(&self) -> u64 {
         let (least, most) = (u8x16::splat(b'a'), u8x16::splat(b'z'));
         let small = u8x16::splat(b'a' ^ b'A');

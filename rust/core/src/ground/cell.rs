@@ -1,27 +1,27 @@
-//! What an aggregate says of a key.
+//! The results of aggregates.
 
 use std::cmp::Ordering;
 
-/// One answer.
+/// A single result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// There is none.
+    /// There is no result.
     Null,
-    /// A whole number, which may need more than 64 bits.
+    /// An integer, possibly of more than 64 bits.
     Int(i128),
-    /// A number.
+    /// A float.
     Float(f64),
     /// Microseconds since the epoch.
     Time(i64),
-    /// Text, not always UTF-8.
+    /// Text, possibly not UTF-8.
     Text(Box<[u8]>),
-    /// Values, each with how often it came, the most frequent first.
+    /// Values with their counts, most frequent first.
     List(Vec<(Cell, u64)>),
 }
 
 impl Cell {
-    /// Which of two ranks higher, and where there is no telling, equal. What is no number is below
-    /// all that are, and null below that.
+    /// Compares two cells by rank; cells that cannot be ranked are equal. NaN ranks below all
+    /// numbers, and null below NaN.
     pub(crate) fn rank(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => one.cmp(other),
@@ -30,7 +30,7 @@ impl Cell {
             (Self::Float(one), Self::Float(other)) => {
                 one.partial_cmp(other).unwrap_or_else(|| other.is_nan().cmp(&one.is_nan()))
             }
-            // A sum that is too large for a whole number.
+            // An integer sum that overflowed.
             (Self::Int(_), Self::Float(_)) | (Self::Float(_), Self::Int(_)) => {
                 self.number().total_cmp(&other.number())
             }
@@ -38,8 +38,8 @@ impl Cell {
         }
     }
 
-    /// The number that it is, if it is one.
-    #[expect(clippy::cast_precision_loss, reason = "as near as a float gets")]
+    /// Returns the cell as a float; NaN if it is not a number.
+    #[expect(clippy::cast_precision_loss, reason = "the nearest float")]
     pub(crate) fn number(&self) -> f64 {
         match self {
             Self::Int(number) => *number as f64,
@@ -48,7 +48,7 @@ impl Cell {
         }
     }
 
-    /// Whether this ranks at all: what is null or no number comes last, up or down.
+    /// Returns whether the cell can be ranked. Null and NaN come last in either direction.
     pub(crate) fn is_there(&self) -> bool {
         match self {
             Self::Null => false,

@@ -1,14 +1,14 @@
-//! Values as columns, laid out as Arrow lays them out
-//! (<https://arrow.apache.org/docs/format/Columnar.html>), so that they leave without being copied.
+//! Columns of values in the layout of Arrow (<https://arrow.apache.org/docs/format/Columnar.html>),
+//! so that they can be exported without a copy.
 
 use super::cell::Cell;
 
-/// The values of one field, a place for each accepted line.
+/// The values of one field, one for each accepted line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// Which of them there are.
+    /// Which of the values are not null.
     pub valid: Bits,
-    /// What they are; where there is none, anything.
+    /// The values; arbitrary where they are null.
     pub values: Values,
 }
 
@@ -17,39 +17,39 @@ pub struct Column {
 pub enum Values {
     /// UTF-8 text.
     Text {
-        /// Where each begins, and where the last one ends.
+        /// The start of each text, and the end of the last one.
         offsets: Vec<i32>,
-        /// All of them in a row.
+        /// All texts, concatenated.
         data: Vec<u8>,
     },
-    /// Whole numbers.
+    /// Integers.
     Int(Vec<i64>),
-    /// Numbers.
+    /// Floats.
     Float(Vec<f64>),
     /// Microseconds since the epoch.
     Time(Vec<i64>),
     /// Bytes.
     Bytes {
-        /// Where each begins, and where the last one ends.
+        /// The start of each value, and the end of the last one.
         offsets: Vec<i32>,
-        /// All of them in a row.
+        /// All values, concatenated.
         data: Vec<u8>,
     },
-    /// Whole numbers of which some need more than 64 bits.
+    /// Integers, some of more than 64 bits.
     Large(Vec<i128>),
-    /// Lists of values, each with how often it came.
+    /// Lists of values with their counts.
     Counted {
-        /// Where each list begins, and where the last one ends.
+        /// The start of each list, and the end of the last one.
         offsets: Vec<i32>,
-        /// The values of all of them.
+        /// The values of all lists.
         values: Box<Column>,
-        /// How often each came.
+        /// The count of each value.
         counts: Vec<u64>,
     },
 }
 
 impl Column {
-    /// The value at this place.
+    /// Returns the value at this place.
     pub fn cell(&self, place: usize) -> Cell {
         if !self.valid.get(place) {
             return Cell::Null;
@@ -77,28 +77,28 @@ impl Column {
     }
 }
 
-/// A bit for each value, the lowest of a byte first.
+/// A bitmap, lowest bit of each byte first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
-    /// The bits, eight in a byte; none as long as all of them are one.
+    /// The bits, eight per byte; empty as long as all of them are one.
     pub bytes: Vec<u8>,
-    /// How many bits there are.
+    /// The number of bits.
     pub len: usize,
-    /// How many of them are zero.
+    /// The number of zero bits.
     pub zeros: usize,
 }
 
 impl Bits {
     #[inline]
     pub(crate) fn push(&mut self, bit: bool) {
-        // Most columns have every value, and need no bits to say so.
+        // Most columns have no nulls and need no bits.
         if !bit || self.zeros > 0 {
             self.push_bit(bit);
         }
         self.len += 1;
     }
 
-    /// Up to 64 of them, the first one lowest.
+    /// Appends up to 64 bits, lowest first.
     pub(crate) fn extend(&mut self, bits: u64, len: usize) {
         if self.zeros == 0 && bits.trailing_ones() as usize >= len {
             self.len += len;
@@ -123,29 +123,29 @@ impl Bits {
         self.zeros += usize::from(!bit);
     }
 
-    /// Whether the value at this place is there.
+    /// Returns whether the bit at this place is set.
     pub fn get(&self, place: usize) -> bool {
         let bit = |byte: &u8| byte >> (place % 8) & 1 == 1;
         place < self.len && (self.zeros == 0 || self.bytes.get(place / 8).is_some_and(bit))
     }
 }
 
-/// A table by itself.
+/// A table with column names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedRows {
     /// The names of its columns.
     pub names: Vec<String>,
-    /// What they hold.
+    /// Its columns.
     pub rows: Rows,
-    /// What there is to say of all of it, by names.
+    /// Its metadata, as names and values.
     pub metadata: Vec<(String, String)>,
 }
 
-/// Some of the accepted lines.
+/// A batch of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
-    /// A column for each field that was asked for.
+    /// One column for each requested field.
     pub columns: Vec<Column>,
-    /// How many lines these are.
+    /// The number of rows.
     pub len: usize,
 }

@@ -1,20 +1,20 @@
-//! Where every line went.
+//! Counters of lines.
 
-/// Why a line was not counted; each has a counter.
+/// Why a line was rejected; each reason has a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is not of the format.
+    /// It does not match the format.
     NoMatch,
     /// It is longer than `MAX_LINE_BYTES`.
     TooLong,
-    /// Its time is missing or cannot be read, and the query goes by it.
+    /// Its time is missing or invalid, and the query needs it.
     NoTime,
-    /// Its time is further ahead of the clock than is plausible.
+    /// Its time is too far ahead of the clock.
     Future,
 }
 
 impl Reason {
-    /// Every reason by its name in snapshots.
+    /// Every reason with its name in snapshots.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("no-match", Self::NoMatch),
         ("too-long", Self::TooLong),
@@ -22,22 +22,22 @@ impl Reason {
         ("future", Self::Future),
     ];
 
-    /// The reason's name in snapshots.
+    /// Returns the reason's name in snapshots.
     pub fn name(self) -> &'static str {
         Self::NAMES[self as usize].0
     }
 }
 
-/// Where every line went: `fed = counted + late + filtered + Σ rejected`.
+/// What happened to every line: `fed = counted + late + filtered + Σ rejected`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Lines seen.
+    /// All lines.
     pub fed: u64,
-    /// Lines that count.
+    /// Lines that were counted.
     pub counted: u64,
-    /// Lines of a pane that was closed already.
+    /// Lines whose pane was closed already.
     pub late: u64,
-    /// Lines that the query did not ask for.
+    /// Lines that the query does not select.
     pub filtered: u64,
     rejected: [u64; Reason::NAMES.len()],
 }
@@ -51,12 +51,12 @@ impl Counters {
         Self { fed: count, late: count, ..Self::default() }
     }
 
-    /// How many lines were rejected for this reason.
+    /// Returns the number of lines rejected for this reason.
     pub fn rejected(&self, reason: Reason) -> u64 {
         self.rejected[reason as usize]
     }
 
-    /// Counts a line that was rejected.
+    /// Counts a rejected line.
     pub fn reject(&mut self, reason: Reason) {
         self.reject_all(reason, 1);
     }
@@ -65,7 +65,7 @@ impl Counters {
         self.rejected[reason as usize] += count;
     }
 
-    /// Adds the counters of other lines. Those of an import may be anything.
+    /// Adds other counters. Those of an import can have any value.
     pub fn add(&mut self, other: &Self) {
         self.fed = self.fed.saturating_add(other.fed);
         self.counted = self.counted.saturating_add(other.counted);
@@ -76,7 +76,7 @@ impl Counters {
         }
     }
 
-    /// The same but for as many that count.
+    /// Returns these counters without `counted` counted lines.
     pub(crate) fn without(mut self, counted: u64) -> Self {
         self.fed = self.fed.saturating_sub(counted);
         self.counted = self.counted.saturating_sub(counted);

@@ -1,13 +1,13 @@
-//! What is wrong with something that was given.
+//! Errors in input values.
 
 use std::fmt;
 
-/// Something that was given and cannot be taken.
+/// An input value that is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputError {
-    /// It is of a type that is not taken, or not of that of what came before.
+    /// Its type is not accepted, or differs from the values before it.
     Type(String),
-    /// It is none of the values that there can be.
+    /// Its value is not valid.
     Value(String),
 }
 
@@ -16,12 +16,12 @@ impl InputError {
         Self::Value(message.into())
     }
 
-    /// A number or a time that is too far from zero.
+    /// A number or a time that is out of range.
     pub fn out_of_range(what: &str, index: usize, range: &str) -> Self {
         Self::Value(format!("{what} {index} is out of range ({range})"))
     }
 
-    /// What is given as a time and is none.
+    /// A value that is not a time.
     pub fn no_time(index: usize) -> Self {
         Self::Type(format!(
             "time {index} is no aware datetime and no number of seconds since the epoch"

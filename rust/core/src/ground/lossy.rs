@@ -1,8 +1,8 @@
-//! Bytes of a log as text for people and for JSON.
+//! Conversion of log bytes to text for display and JSON.
 
 use std::borrow::Cow;
 
-/// The text with each run of bytes that is not UTF-8 as one U+FFFD.
+/// Returns the text with each run of invalid UTF-8 replaced by a single U+FFFD.
 pub fn lossy(text: &[u8]) -> Cow<'_, str> {
     if let Ok(valid) = std::str::from_utf8(text) {
         return Cow::Borrowed(valid);
@@ -18,7 +18,7 @@ pub fn lossy(text: &[u8]) -> Cow<'_, str> {
             in_run = true;
         }
         let behind = &rest[part.valid().len() + part.invalid().len()..];
-        // What begins no character belongs to the run, if there is one.
+        // Bytes that never begin a character extend the run.
         let never = |byte: &&u8| in_run && matches!(byte, 0x80..=0xc1 | 0xf5..);
         rest = &behind[behind.iter().take_while(never).count()..];
     }
@@ -31,7 +31,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_run_is_one_replacement_however_many_sequences_it_breaks() {
+    fn a_run_of_invalid_bytes_is_one_replacement() {
         assert_eq!(lossy(b"\xff"), "\u{fffd}");
         assert_eq!(lossy(b"a\xff\xfe\xe2\x80b\x80"), "a\u{fffd}b\u{fffd}");
         assert_eq!(lossy("é".as_bytes()), "é");
@@ -39,7 +39,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_but_runs_is_kept(text in prop::collection::vec(prop::sample::select(
+        fn only_invalid_runs_are_replaced(text in prop::collection::vec(prop::sample::select(
             b"a\x80\xbf\xc1\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xf4\xf5\xff".to_vec()), 0..30)) {
             let mut expected = String::new();
             for character in String::from_utf8_lossy(&text).chars() {

@@ -1,4 +1,4 @@
-//! What both wings stand on: values, cells and columns of them, counters, panes of time.
+//! Types that `text` and `windows` share: values, cells and columns, counters, panes of time.
 
 pub(crate) mod block;
 mod cell;

@@ -1,37 +1,37 @@
-//! The panes of time.
+//! Panes: the intervals of time that windows consist of.
 
 use std::ops::Range;
 
-/// The panes that events fall into.
+/// The panes that events are assigned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panes {
-    /// How long a pane is, in microseconds.
+    /// The width of a pane in microseconds.
     pub width: i64,
-    /// How far from the epoch one begins.
+    /// The start of a pane, relative to the epoch.
     pub offset: i64,
-    /// How long a pane stays open behind the newest event.
+    /// How long a pane stays open after the newest event, in microseconds.
     pub lateness: i64,
 }
 
 impl Panes {
-    /// The number of the pane that a time falls into.
+    /// Returns the number of the pane that contains a time.
     pub(crate) fn number(self, time: i64) -> i64 {
         time.saturating_sub(self.offset).div_euclid(self.width)
     }
 
-    /// Where the pane of this number ends.
+    /// Returns the end of a pane.
     pub(crate) fn end(self, number: i64) -> i64 {
         number.saturating_add(1).saturating_mul(self.width).saturating_add(self.offset)
     }
 
-    /// The times of the pane of this number, where they are far from what can be told.
+    /// Returns the times in a pane; `None` if they exceed 64 bits.
     pub(crate) fn times(self, number: i64) -> Option<Range<i64>> {
         let start = number.checked_mul(self.width)?;
         let end = start.checked_add(self.width)?;
         Some(start.checked_add(self.offset)?..end.checked_add(self.offset)?)
     }
 
-    /// Whether a source that has come to `newest` is past the pane of this number.
+    /// Returns whether a source that has reached `newest` has closed a pane.
     pub(crate) fn is_late(self, number: i64, newest: Option<i64>) -> bool {
         newest.is_some_and(|newest| newest.saturating_sub(self.lateness) >= self.end(number))
     }

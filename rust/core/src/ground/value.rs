@@ -1,14 +1,14 @@
-//! What fields are: kinds of values, and values.
+//! Values of fields and their kinds.
 
 use std::cmp::Ordering;
 
-/// Microseconds in a second, the unit of every time in the core.
+/// Microseconds in a second, the unit of all times in the core.
 pub const SECOND: i64 = 1_000_000;
 
-/// The furthest from the epoch that a time may be, in microseconds: years 1684 to 2255.
+/// The largest distance of a time from the epoch, in microseconds: years 1684 to 2255.
 ///
-/// Up to here a float of seconds has whole microseconds, and windows of any length end within
-/// the years that a calendar has. A log time beyond it is no time.
+/// Within this range, seconds as a float are exact to the microsecond, and windows of any length
+/// end in a year that calendars support. A log time beyond it is invalid.
 pub const MAX_TIME: i64 = 9_000_000_000_000_000;
 
 /// The type of a field's values.
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind's name in texts for people.
+    /// Returns the kind's name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -36,22 +36,22 @@ impl Kind {
     }
 }
 
-/// A typed value of a field, borrowed from the line or from what it was decoded into.
+/// A typed value of a field, borrowed from the line or from a decode buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// There is none.
+    /// There is no value.
     Null,
-    /// Text, not always UTF-8.
+    /// Text, possibly not UTF-8.
     Text(&'a [u8]),
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A number, never infinite and never NaN.
+    /// A float, never infinite and never NaN.
     Float(f64),
     /// Microseconds since the epoch.
     Time(i64),
 }
 
-/// Without the loss of digits that comes with turning a large whole number into a float.
+/// Compares exactly. Converting a large integer to a float would lose digits.
 pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
     const END: f64 = 9_223_372_036_854_775_808.0;
     if float >= END {
@@ -60,7 +60,7 @@ pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
     if float < -END {
         return Ordering::Greater;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the fraction is looked at apart")]
+    #[expect(clippy::cast_possible_truncation, reason = "the fraction is compared separately")]
     let other = float.trunc() as i64;
     let fraction = 0.0.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal);
     whole.cmp(&other).then(fraction)
@@ -71,8 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_and_floats_are_compared_to_the_last_digit() {
-        let large = 9_007_199_254_740_993; // 2^53 + 1, which no float is.
+    fn integers_and_floats_are_compared_exactly() {
+        let large = 9_007_199_254_740_993; // 2^53 + 1 is not a float.
         assert_eq!(int_to_float(large, 9_007_199_254_740_992.0), Ordering::Greater);
         assert_eq!(int_to_float(large, 9_007_199_254_740_994.0), Ordering::Less);
         for (whole, float, order) in [

@@ -51,8 +51,7 @@ impl<T> Candidates<T> {
             Self::Many(all) => {
                 if all.front().is_some_and(|(at, _)| *at == pane) {
                     all.pop_front();
-                    // Only when a single candidate leaves: a slide that drops many does enough work
-                    // already.
+                    // Here and not in `enter`: a slide that drops many does enough work already.
                     if all.capacity() > 8 * (all.len() + 4) {
                         all.shrink_to(2 * (all.len() + 4));
                     }

@@ -1,10 +1,10 @@
-//! Whether an export and a window are of one header, and in words what differs.
+//! Checks whether an export fits a window, and describes what differs.
 
 use super::{ImportError, Layout, SeenKind, TypedField};
 use crate::ground::Kind;
 use crate::windows::aggregate::PlanError;
 
-/// What an export is of.
+/// The header of an export.
 pub(super) struct ExportHeader {
     pub(super) panes: Option<(i64, i64)>,
     pub(super) keys: Vec<TypedField>,
@@ -13,7 +13,7 @@ pub(super) struct ExportHeader {
 }
 
 impl Layout {
-    /// Where each column of an export is in this plan.
+    /// Returns the place of each column of an export in this plan.
     pub(super) fn places(&self, columns: &[String]) -> Result<Vec<usize>, ImportError> {
         let own: Vec<&str> = self.plan.column_names().collect();
         let place = |name: &String| own.iter().position(|known| known == name);
@@ -25,7 +25,7 @@ impl Layout {
         })
     }
 
-    /// What keys and values are, here and there.
+    /// Checks panes, keys and values, and returns the common kinds of keys and values.
     pub(super) fn check_compatible(
         &self,
         header: &ExportHeader,
@@ -62,12 +62,13 @@ impl Layout {
         let keys = keys.map(|(there, here)| both(&here.name, there.kind, here.kind, true));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let values = self.plan.fields().iter().zip(&self.values).map(|(name, &here)| {
-            // Of other aggregates it may have other fields, and then that is what differs.
+            // An export with other aggregates can have other fields; then the aggregates are
+            // reported.
             let there = header.values.iter().find(|field| field.name == *name);
             both(name, there.and_then(|field| field.kind), here, false)
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        // The aggregates do not take everything.
+        // The aggregates do not accept every kind.
         let kinds: Vec<Kind> =
             values.iter().map(|kind| kind.map_or(Kind::Int, |kind| kind.0)).collect();
         self.plan.kinds(&kinds).map_err(|PlanError(what)| ImportError::Incompatible(what))?;
@@ -98,7 +99,7 @@ fn panes_in_words(panes: Option<(i64, i64)>) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people")]
+#[expect(clippy::cast_precision_loss, reason = "for an error message")]
 fn seconds(micros: i64) -> String {
     format!("{}s", micros as f64 / 1e6)
 }
@@ -113,7 +114,7 @@ const KINDS: [SeenKind; 6] = [
 ];
 
 pub(super) fn code_of(kind: SeenKind) -> u8 {
-    // Only text is ever raw.
+    // Only text can be raw.
     let kind = kind.map(|(kind, raw)| (kind, raw && kind == Kind::Text));
     (0..).zip(KINDS).find(|&(_, known)| known == kind).map_or(0, |(code, _)| code)
 }
@@ -122,13 +123,13 @@ pub(super) fn kind_by(code: u8) -> Option<SeenKind> {
     KINDS.get(usize::from(code)).copied()
 }
 
-/// Keys of which none was seen are text as well as anything.
+/// Without a value, a field is treated as text.
 pub(super) fn kind_of(seen: SeenKind) -> (Kind, bool) {
     seen.unwrap_or((Kind::Text, false))
 }
 
-/// What two kinds are together, as when values are added: whole numbers among floats are floats,
-/// but in keys, where they would be others.
+/// Returns the common kind of two kinds of values: integers and floats become floats, except in
+/// keys, where they would become different keys.
 pub(crate) fn merged_kind(one: SeenKind, other: SeenKind, key: bool) -> Option<SeenKind> {
     match (one, other) {
         (None, kind) | (kind, None) => Some(kind),

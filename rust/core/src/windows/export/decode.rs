@@ -1,4 +1,4 @@
-//! Bytes and rows to deltas.
+//! Decodes deltas from bytes and rows.
 
 use super::compatibility::{ExportHeader, kind_by, kind_of};
 use super::{
@@ -12,7 +12,7 @@ use crate::windows::keys::{KeyBytes, Seed};
 use crate::windows::varint::{get_signed, get_text, get_varint, take};
 
 impl Layout {
-    /// Reads what was written and adds up: a delta for a state of this layout.
+    /// Decodes an export into a delta for a state of this layout.
     pub fn decode(&self, bytes: &[u8], seed: &Seed) -> Result<Imported, ImportError> {
         let mut rest = bytes;
         let mut importer = self.importer_of(&mut rest, bytes.len(), seed)?;
@@ -20,7 +20,7 @@ impl Layout {
         body.and_then(|()| importer.finish()).ok_or(ImportError::Damaged(bytes.len() - rest.len()))
     }
 
-    /// Reads a header; what is in the panes comes entry by entry.
+    /// Decodes a header; the entries of the panes follow one by one.
     pub(crate) fn importer(&self, header: &[u8], seed: &Seed) -> Result<Importer, ImportError> {
         let mut rest = header;
         let importer = self.importer_of(&mut rest, header.len(), seed)?;
@@ -68,23 +68,23 @@ impl Layout {
     }
 }
 
-/// Makes a delta of entries that were written.
+/// Builds a delta from the entries of an export.
 #[derive(Debug)]
 pub(crate) struct Importer {
     delta: Delta,
     panes: Option<Panes>,
-    /// Where the columns of the export are in the plan.
+    /// The place of each column of the export in the plan.
     places: Vec<usize>,
     keys: Vec<SeenKind>,
     values: Vec<SeenKind>,
     seed: Seed,
-    /// Room for keys of several fields.
+    /// Buffer for keys of several fields.
     room: Vec<u8>,
 }
 
 impl Importer {
-    /// Adds a row of a table; `key` is nothing for the keys that there was no room for. Parts are
-    /// in the order of the export's columns. What is out of place is nothing.
+    /// Adds a row of a table. `key` is `None` for the keys above the limit, and the partials are in
+    /// the order of the export's columns. Returns `None` if the row is invalid.
     pub(crate) fn push(
         &mut self,
         start: i64,
@@ -119,12 +119,12 @@ impl Importer {
         Some(())
     }
 
-    /// Which partials a row has: as many as the export has columns of aggregates.
+    /// Returns the number of partials in a row, which is the number of columns of the export.
     pub(crate) fn partial_count(&self) -> usize {
         self.places.len()
     }
 
-    /// The delta of all of them; nothing where there are more lines than there can be.
+    /// Returns the delta; `None` if it has more lines than possible.
     pub(crate) fn finish(self) -> Option<Imported> {
         let Self { mut delta, keys, values, .. } = self;
         let counted = delta.entries.iter().map(|entry| u64::from(entry.count)).sum();
@@ -136,7 +136,7 @@ impl Importer {
         (lines.fed <= MAX_LINES).then_some(Imported { delta, keys, values })
     }
 
-    /// Which key values are; these have to be of the kinds that were told.
+    /// Returns the number of a key, whose values have to be of the announced kinds.
     fn key(&mut self, values: &[Value<'_>]) -> Option<u32> {
         let fits = |value: &Value<'_>, kind: &SeenKind| match value {
             Value::Null => true,
@@ -159,21 +159,21 @@ impl Importer {
         *other.get_or_insert_with(|| keys.other())
     }
 
-    /// Begins a pane.
+    /// Starts a pane.
     fn pane(&mut self, pane: i64) -> Option<usize> {
         self.delta.panes.push(self.checked(pane)?);
         Some(self.delta.panes.len() - 1)
     }
 
-    /// The number of a pane that there can be.
+    /// Returns the number of a pane, if it is in range.
     fn checked(&self, pane: i64) -> Option<i64> {
         let Some(panes) = self.panes else { return (pane == 0).then_some(0) };
-        // A window may be longer ago than any time.
+        // A window can start before the earliest time.
         let (first, last) = (panes.number(-2 * MAX_TIME), panes.number(2 * MAX_TIME));
         (first..=last).contains(&pane).then_some(pane)
     }
 
-    /// Reads what a header says besides the header.
+    /// Decodes the rest of the header.
     fn header(&mut self, bytes: &mut &[u8]) -> Option<()> {
         self.delta.source = usize::try_from(get_varint(bytes)?).ok()?;
         let flags = byte(bytes)?;
@@ -216,7 +216,7 @@ impl Importer {
         Some(())
     }
 
-    /// Reads keys; they get numbers of the delta, which is seldom that of their place.
+    /// Decodes the keys. Their numbers in the delta mostly differ from their places in the export.
     fn dictionary(&mut self, bytes: &mut &[u8]) -> Option<Vec<u32>> {
         let flags = byte(bytes).filter(|&flags| flags <= NULL_KEY | OTHER_KEYS)?;
         let mut keys = Vec::new();
@@ -246,7 +246,7 @@ impl Importer {
             let gap = get_varint(bytes)?;
             let count = u32::try_from(get_varint(bytes)?).ok().filter(|&count| count > 0)?;
             let place = last.map_or(Some(gap), |(place, _)| place.checked_add(gap))?;
-            // What fits into one entry is in one.
+            // Counts that fit into one entry have to be in one.
             if last.is_some_and(|(before, sum)| before == place && sum.checked_add(count).is_some())
             {
                 return None;

@@ -1,4 +1,4 @@
-//! Deltas to bytes.
+//! Encodes deltas as bytes.
 
 use super::compatibility::code_of;
 use super::order::{SortedEntries, SortedKeys};
@@ -11,7 +11,7 @@ use crate::windows::delta::Delta;
 use crate::windows::varint::{put_signed, put_text, put_varint};
 
 impl Layout {
-    /// Writes a delta, which is of this layout.
+    /// Encodes a delta of this layout.
     pub fn encode(&self, delta: &Delta) -> Vec<u8> {
         let mut out = self.header(delta);
         let keys = SortedKeys::new(delta);
@@ -44,7 +44,7 @@ impl Layout {
         out
     }
 
-    /// Writes all of a delta but what is in its panes.
+    /// Encodes everything except the panes.
     pub(crate) fn header(&self, delta: &Delta) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.push(VERSION);
@@ -88,7 +88,7 @@ impl Layout {
     }
 }
 
-/// Lines that are in no pane, those of one pane together.
+/// Encodes the counters of lines in no pane, summed by the pane that was reached.
 fn put_lost(out: &mut Vec<u8>, skipped: &[(Option<i64>, Counters)]) {
     let mut by_pane = std::collections::BTreeMap::<Option<i64>, Counters>::new();
     for (pane, lines) in skipped {

@@ -1,52 +1,52 @@
-//! Deltas as bytes, for other processes and for later.
+//! Exports: deltas as bytes, for other processes and for later.
 //!
-//! What a chunk adds, or all that a state holds ([`State::export`](crate::State::export)), is
-//! written so that whoever reads it can add it: counts and the parts of aggregates by pane and key,
-//! and where lines went that are in no pane. It says of itself which panes, keys and aggregates it
-//! is of, and what does not fit is one error that says what differs. Deltas that hold the same give
-//! the same bytes, as far as the parts of their aggregates do.
+//! An export holds what a chunk adds, or all that a state holds
+//! ([`State::export`](crate::State::export)), in a form that another state can add: counts and
+//! partials by pane and key, and the counters of lines that are in no pane. Its header describes
+//! the panes, keys and aggregates. Importing it into a state that does not match is an error that
+//! names the difference. Equal deltas have equal bytes if their partials do.
 //!
 //! # The format, version 1
 //!
-//! A *number* is LEB128: seven bits a byte, lowest first, the highest bit set but in the last. A
-//! *signed* one is the number 2n where n is not negative, else -2n - 1. A *text* is the number of
-//! its bytes, then these. A *list* is the number of its items, then these.
+//! A *number* is LEB128: seven bits per byte, lowest first, with the high bit set in all bytes but
+//! the last. A *signed* number is the number 2n if n is not negative, else -2n - 1. A *text* is its
+//! length in bytes as a number, then the bytes. A *list* is its length as a number, then the items.
 //!
-//! The head:
+//! The header:
 //!
-//! | what | how |
+//! | content | encoding |
 //! |---|---|
 //! | `tlrc` | 4 bytes |
 //! | version | 1 byte |
-//! | whether there are panes | 1 byte, 0 or 1; with them the width as a number and the offset as a signed one, both in microseconds |
-//! | fields of keys | list of: name as text, kind as 1 byte |
-//! | fields of values | the same |
-//! | columns of aggregates | list of texts, such as `sum(size)` |
+//! | whether there are panes | 1 byte, 0 or 1; if 1, their width and offset in microseconds, both signed |
+//! | key fields | list of: name as text, kind as 1 byte |
+//! | value fields | list of: name as text, kind as 1 byte |
+//! | aggregate columns | list of texts, such as `sum(size)` |
 //! | source | number |
-//! | what follows | 1 byte: 1 oldest time, 2 newest time, 4 past, 8 first pane, 16 since the start |
-//! | oldest time, newest time | signed, microseconds since the epoch, each where it is there |
-//! | past: from which pane on nothing is missing | signed |
-//! | first pane that there ever was | signed |
-//! | lines in no pane | list of: 0, or 1 and the pane that was reached as signed; list of: 1 byte for what became of them, how many as a number |
+//! | flags | 1 byte: 1 oldest time, 2 newest time, 4 evicted, 8 first pane, 16 since the start |
+//! | oldest time, newest time | signed, microseconds since the epoch, each if its flag is set |
+//! | evicted: the first complete pane | signed, if its flag is set |
+//! | the first pane that ever existed | signed, if its flag is set |
+//! | lines in no pane | list of: 0, or 1 and the pane that was reached as a signed number; list of: outcome as 1 byte, count as a number |
 //!
-//! Kinds are 0 none seen, 1 text, 2 bytes, 3 whole numbers, 4 floats, 5 times. Lines are 0 counted,
-//! in panes that have left since; 1 late; 2 filtered; rejected as 16 no-match, 17 too-long, 18
-//! no-time, 19 future. "Since the start" says that the panes before that from which on nothing is
-//! missing are there too, as one.
+//! Kinds are 0 unknown, 1 text, 2 bytes, 3 integer, 4 float, 5 time. Outcomes of lines are 0
+//! counted, in panes that were evicted; 1 late; 2 filtered; and rejected as 16 no-match, 17
+//! too-long, 18 no-time, 19 future. The flag "since the start" means that the panes before the
+//! first complete one are contained as one pane.
 //!
 //! The body:
 //!
-//! | what | how |
+//! | content | encoding |
 //! |---|---|
-//! | other keys | 1 byte: 1 the null key, 2 those that there was no room for |
-//! | keys | list of texts in their stored form, ascending; the null key and the others come after them |
-//! | panes | list of: number, the first signed, then by how much it is higher than the last; list of entries; for each column the parts of these entries |
-//! | an entry | by how much the place of its key is higher than the last, the first than 0; its count, both numbers |
+//! | special keys | 1 byte: 1 the null key, 2 the keys above the limit |
+//! | keys | list of texts in their stored form, ascending; the null key and the keys above the limit follow them |
+//! | panes | list of: number, the first one signed, then the distance from the previous one; list of entries; for each column the partials of these entries |
+//! | an entry | the distance of its key's place from the previous one (the first from 0) and its count, both as numbers |
 //!
-//! The stored form of a key of one field is the text, or for numbers 8 bytes, highest first, that
-//! sort as they do (`keys`); of several fields, what `composite.rs` says. A key stands in a pane
-//! once, and once more where its count is beyond 32 bits. How a part is written is told where its
-//! aggregate is.
+//! The stored form of a key of one field is its text, or for numbers 8 bytes, highest first, that
+//! sort like them (`keys`). `key_encoding.rs` documents the form of several fields. A key has one
+//! entry in a pane, and another one if its count exceeds 32 bits. Each aggregate documents the
+//! encoding of its partials.
 
 mod compatibility;
 mod decode;
@@ -64,10 +64,11 @@ use crate::ground::{Kind, Panes};
 
 const MAGIC: [u8; 4] = *b"tlrc";
 
-/// Of the format. It changes whenever bytes would mean something else, here or in a part.
+/// The version of the format. It changes whenever the meaning of bytes changes, here or in a
+/// partial.
 pub(crate) const VERSION: u8 = 1;
 
-/// More lines than this no log has; their sum fits.
+/// The maximum number of lines. No log has more, and sums of them do not overflow.
 const MAX_LINES: u64 = 1 << 53;
 
 const OLDEST: u8 = 1;
@@ -82,59 +83,60 @@ const OTHER_KEYS: u8 = 2;
 const COUNTED: u8 = 0;
 const LATE: u8 = 1;
 const FILTERED: u8 = 2;
-/// Plus the place of the reason.
+/// Plus the index of the reason.
 const REJECTED: u8 = 16;
 
-/// What values are, and whether text is given as it stands; nothing as long as there was none.
+/// The kind of values, and whether text is given as raw bytes; `None` until there is a value.
 pub type SeenKind = Option<(Kind, bool)>;
 
-/// A field and what its values are.
+/// A field and the kind of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedField {
     /// Its name.
     pub name: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: SeenKind,
 }
 
-/// What deltas have in common that can be added to one state.
+/// What deltas must have in common to be added to one state.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// The panes, or nothing for one count of everything.
+    /// The panes; `None` for one count of everything.
     pub panes: Option<Panes>,
-    /// What is asked of each key.
+    /// The aggregates of each key.
     pub plan: Plan,
-    /// The fields of keys.
+    /// The key fields.
     pub keys: Vec<TypedField>,
-    /// What the values of the plan's fields are.
+    /// The kinds of the plan's fields.
     pub values: Vec<SeenKind>,
-    /// Whether answers are wanted about everything since the start.
+    /// Whether snapshots cover everything since the start.
     pub since_start: bool,
 }
 
-/// A delta that was read, and what its keys and values are together with those that were known.
+/// A decoded delta, and the common kinds of its values and those of the state.
 #[derive(Debug)]
 pub struct Imported {
     /// The delta.
     pub delta: Delta,
-    /// What the fields of keys are.
+    /// The kinds of the key fields.
     pub keys: Vec<SeenKind>,
-    /// What the values of the plan's fields are.
+    /// The kinds of the plan's fields.
     pub values: Vec<SeenKind>,
 }
 
-/// Why something cannot be imported.
+/// Why an import failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportError {
-    /// It is no export.
+    /// The bytes are not an export.
     NotAnExport,
-    /// It is of a version of the format that is not known here.
+    /// The format has a version that is not supported.
     Version(u8),
-    /// It ends too early or means nothing from this byte on.
+    /// The export is truncated, or invalid from this byte on.
     Damaged(usize),
-    /// It is a table in which this row means nothing.
+    /// This row of the table is invalid.
     DamagedRow(usize),
-    /// It is of a window of another shape: what differs, and what to do.
+    /// The export belongs to a different window. The message names the difference and how to
+    /// resolve it.
     Incompatible(String),
 }
 

@@ -1,4 +1,4 @@
-//! The order in which a delta is written.
+//! The order in which a delta is encoded.
 
 use super::{NULL_KEY, OTHER_KEYS};
 use crate::windows::aggregate::Column;
@@ -7,11 +7,11 @@ use crate::windows::keys::index32;
 use crate::windows::rank::by_key;
 use crate::windows::varint::{put_text, put_varint};
 
-/// The keys of a delta in order.
+/// The keys of a delta in sorted order.
 pub(super) struct SortedKeys {
-    /// Numbers in the dictionary.
+    /// Their numbers in the dictionary.
     pub(super) ids: Vec<u32>,
-    /// Places among these, by number.
+    /// The place of each number in that order.
     ranks: Vec<u32>,
 }
 
@@ -42,18 +42,18 @@ impl SortedKeys {
     }
 }
 
-/// The entries of a delta by pane and key.
+/// The entries of a delta, sorted by pane and key.
 pub(super) struct SortedEntries {
-    /// Numbers of panes, ascending.
+    /// The numbers of the panes, ascending.
     pub(super) panes: Vec<i64>,
     pub(super) entries: Vec<SortedEntry>,
-    /// Which entry of the delta each is.
+    /// The entry of the delta for each entry here.
     places: Vec<u32>,
-    /// The parts of each, where several entries of the delta are one.
+    /// The merged partials, if entries of the delta were merged.
     merged: Option<Vec<Box<dyn Column>>>,
 }
 
-/// An entry by the places of its pane and key in their order.
+/// An entry with the places of its pane and key in sorted order.
 #[derive(Clone, Copy)]
 pub(super) struct SortedEntry {
     pub(super) pane: u32,
@@ -82,7 +82,7 @@ impl SortedEntries {
             let count = delta.entries[place as usize].count;
             let same = entries.last_mut().filter(|last| (last.pane, last.key) == (pane, key));
             if let Some(last) = same {
-                // The most that fits comes first, so that equal contents are written alike.
+                // The first entry is filled up, so that equal deltas have equal bytes.
                 let sum = u64::from(last.count) + u64::from(count);
                 last.count = u32::try_from(sum).unwrap_or(u32::MAX);
                 let over = u32::try_from(sum - u64::from(last.count)).unwrap_or(u32::MAX);
@@ -108,7 +108,7 @@ impl SortedEntries {
         Self { panes, entries, places, merged }
     }
 
-    /// The entries of each pane.
+    /// Returns the entries of each pane.
     pub(super) fn runs(&self) -> impl Iterator<Item = &[SortedEntry]> {
         self.entries.chunk_by(|one, other| one.pane == other.pane)
     }
@@ -117,13 +117,13 @@ impl SortedEntries {
         self.merged.as_deref().unwrap_or(&delta.columns)
     }
 
-    /// Where the part of an entry stands in these columns.
+    /// Returns the place of an entry's partial in [`columns`](Self::columns).
     pub(super) fn partial_at(&self, entry: usize) -> usize {
         if self.merged.is_some() { entry } else { self.places[entry] as usize }
     }
 }
 
-/// Sorts by buckets; what is of one bucket stays in order.
+/// Sorts stably by bucket.
 fn sorted(places: &[u32], buckets: usize, of: impl Fn(u32) -> usize) -> Vec<u32> {
     let mut starts = vec![0; buckets + 1];
     for &place in places {

@@ -1,4 +1,4 @@
-//! Deltas to tables.
+//! Converts deltas to tables.
 
 use super::compatibility::kind_of;
 use super::order::{SortedEntries, SortedEntry, SortedKeys};
@@ -9,9 +9,9 @@ use crate::windows::key_encoding;
 use crate::windows::snapshot::ColumnBuilder;
 
 impl Layout {
-    /// A delta as a table: where each pane begins, the fields of the key, the count, and for each
-    /// column of the plan a part; last, where there are such rows, whether they are of the keys
-    /// that there was no room for. Nothing where the parts of a column are longer than 31 bits tell.
+    /// Converts a delta to a table: the start of the pane, the fields of the key, the count, and
+    /// the partial of each column of the plan. If some rows collect keys above the limit, a last
+    /// column marks them. Returns `None` if the partials of a column exceed 2^31 bytes.
     pub(crate) fn rows(&self, delta: &Delta) -> Option<Rows> {
         let keys = SortedKeys::new(delta);
         let sorted = SortedEntries::new(delta, &keys);

@@ -1,19 +1,19 @@
-//! Bytes that come and go.
+//! Memory for the bytes of keys.
 
 use super::{grow, index32};
 
-/// The bytes of keys, in blocks of whole words. A block that is free is given to the next key of
-/// as many words.
+/// The bytes of keys, in blocks of whole words. A free block is reused for the next key of the same
+/// number of words.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     pub(super) words: Vec<[u8; WORD]>,
-    /// Free blocks by how many words they have.
+    /// Free blocks by their number of words.
     free: Vec<Vec<u32>>,
-    /// How many words these have together.
+    /// The number of words in free blocks.
     pub(super) unused: usize,
 }
 
-/// So few words are not worth to be put together.
+/// With fewer unused words, compaction does not pay.
 const MIN_UNUSED_WORDS: usize = 4_096;
 
 pub(super) const WORD: usize = 8;
@@ -38,7 +38,7 @@ impl Arena {
         at
     }
 
-    /// Whether a fifth of the words are of no use, as where keys are longer than they were.
+    /// Returns whether a fifth of the words is unused, for example because keys became longer.
     pub(super) fn is_fragmented(&self) -> bool {
         self.unused > self.words.len() / 5 + MIN_UNUSED_WORDS
     }

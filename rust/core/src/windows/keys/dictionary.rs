@@ -7,15 +7,15 @@ use hashbrown::HashTable;
 use super::seed::full_hash;
 use super::{KeyBytes, KeyTable, Seed, index32};
 
-/// How long a key may be that is stored where its hash is.
+/// Keys up to this length are stored next to their hash.
 const SHORT: usize = 42;
 
-/// A key of a chunk beside its hash: to compare it waits for no other place in memory.
+/// A key next to its hash: comparing a short one needs no other memory access.
 #[derive(Debug)]
 enum StoredKey {
     Null,
     Short(u8, [u8; SHORT]),
-    /// Where it stands among the keys that are not short.
+    /// The range of a key that is not short, in the text of all of them.
     Long(Range<usize>),
 }
 
@@ -32,7 +32,7 @@ impl StoredKey {
         }
     }
 
-    /// Whether it is this key.
+    /// Returns whether it equals a key.
     #[inline]
     fn is(&self, key: KeyBytes<'_>, long: &[u8]) -> bool {
         match (self, key) {
@@ -55,7 +55,7 @@ impl StoredKey {
     }
 }
 
-/// Whether two short keys are one, sixteen bytes at a time: to call for so few costs more.
+/// Compares two short keys, sixteen bytes at a time. A call to memcmp costs more for so few bytes.
 #[inline]
 fn bytes_equal(one: &[u8], other: &[u8]) -> bool {
     const LANES: usize = 16;
@@ -71,22 +71,22 @@ fn bytes_equal(one: &[u8], other: &[u8]) -> bool {
 
 /// The keys of a chunk, numbered from 0 in order of appearance.
 ///
-/// Chunks that follow each other have mostly the same keys. So it may remember those of chunks
-/// remembered, which have no number until they are met again.
+/// Successive chunks have mostly the same keys. So the dictionary can remember the keys of earlier
+/// chunks, which have no number until they appear again.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
-    /// By hash, the place among the entries.
+    /// The index of each key's entry, by hash.
     index: HashTable<u32>,
     entries: Vec<Entry>,
-    /// The keys that are not short.
+    /// The text of the keys that are not short.
     text: Vec<u8>,
-    /// The places of those that the chunk has, by number.
+    /// The entries of the chunk's keys, by number.
     numbered: Vec<u32>,
-    /// How many were known remembered the chunk.
+    /// The number of keys from earlier chunks.
     remembered: usize,
 }
 
-/// As long as a line of a processor's cache.
+/// Fills one cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Entry {
@@ -97,8 +97,7 @@ struct Entry {
     key: StoredKey,
 }
 
-/// What a delta notes with a key: the pane of its newest entry, where that stands, and how often the
-/// key came there.
+/// The newest entry of a key in the delta: its pane, its place, and its count so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastEntry {
     pub(crate) pane: u32,
@@ -107,28 +106,28 @@ pub(crate) struct LastEntry {
 }
 
 impl LastEntry {
-    /// Of a key without an entry.
+    /// The key has no entry.
     const NONE: Self = Self { pane: u32::MAX, entry: u32::MAX, count: 0 };
 
-    /// Whether the newest entry is of this pane and has room for an event more.
+    /// Returns whether the entry is in this pane and its count can grow.
     #[inline]
     pub(crate) fn is_in(self, pane: usize) -> bool {
         self.pane as usize == pane && self.count < u32::MAX
     }
 }
 
-/// So many keys are remembered from chunk to chunk: a megabyte, and half of one for those that are not
-/// short. When they are more, all of them are forgotten; those that come often are back at once.
+/// The maximum number of keys to remember: one megabyte, and half of that for keys that are not
+/// short. Beyond that, all keys are forgotten; frequent ones return at once.
 const MAX_REMEMBERED: usize = 16_384;
 
-/// So few new keys of a chunk say nothing about the next one.
+/// With at most this many new keys, a chunk says nothing about the next one.
 const MIN_NEW_KEYS: usize = 64;
 
 impl Dictionary {
-    /// Makes ready for another chunk, and forgets keys if remembering them did not help.
+    /// Prepares for the next chunk. Forgets all keys if remembering them did not pay.
     pub(crate) fn start_chunk(&mut self) {
         let (all, numbered) = (self.entries.len(), self.numbered.len());
-        // Where few keys come again, to remember them is to look for them in more memory.
+        // If few keys repeat, remembering them only makes lookups touch more memory.
         let is_mostly_new =
             self.remembered > 0 && all - self.remembered > numbered / 4 * 3 + MIN_NEW_KEYS;
         let is_too_large = all > MAX_REMEMBERED || self.text.len() > MAX_REMEMBERED * SHORT;
@@ -139,31 +138,31 @@ impl Dictionary {
         self.remembered = self.entries.len();
     }
 
-    /// The number of this key, a new one if the chunk has not had it.
+    /// Returns the number of a key, and assigns one if it is new to the chunk.
     pub(crate) fn number(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
         let at = self.place_of(seed.short_hash(key), key);
         self.number_at(at)
     }
 
-    /// The place of this key.
+    /// Returns the place of a key.
     #[inline]
     pub(crate) fn place(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
         self.place_of(seed.short_hash(key), key)
     }
 
-    /// The first place where a key of this hash may stand, `u32::MAX` if there is none.
+    /// Returns the first place that a key with this hash can have; `u32::MAX` if there is none.
     #[inline]
     pub(crate) fn first_candidate(&self, hash: u32) -> u32 {
         self.index.find(full_hash(hash), |_| true).copied().unwrap_or(u32::MAX)
     }
 
-    /// Whether the key at a place has this hash.
+    /// Returns whether the key at a place has this hash.
     #[inline]
     pub(crate) fn has_hash(&self, at: u32, hash: u32) -> bool {
         self.entries.get(at as usize).is_some_and(|entry| entry.hash == hash)
     }
 
-    /// What is noted with the key at a place, if it is this one.
+    /// Returns the newest entry of the key at a place, if it is this key.
     #[inline]
     pub(crate) fn last_entry_of(&mut self, at: u32, key: &[u8]) -> Option<&mut LastEntry> {
         let Self { entries, text, .. } = self;
@@ -171,7 +170,7 @@ impl Dictionary {
         entry.key.is(Some(key), text).then_some(&mut entry.last_entry)
     }
 
-    /// The place of a key with this hash.
+    /// Returns the place of a key with this hash.
     #[inline(never)]
     pub(crate) fn place_of(&mut self, hash: u32, key: KeyBytes<'_>) -> u32 {
         let Self { index, entries, text, .. } = self;
@@ -184,8 +183,8 @@ impl Dictionary {
         }
         let at = self.push(hash, key);
         let Self { index, entries, .. } = self;
-        // A chunk's keys come at once, and every growth hashes all of them into a new place: four
-        // times as many do for a batch of 1,000 in three steps instead of eight.
+        // The keys of a chunk arrive at once, and each growth rehashes all of them. Growing
+        // fourfold takes three steps for a batch of 1,000 keys instead of eight.
         if index.len() == index.capacity() {
             index.reserve(3 * index.len() + 60, |&at| full_hash(entries[at as usize].hash));
         }
@@ -193,7 +192,7 @@ impl Dictionary {
         at
     }
 
-    /// The number of the key at this place.
+    /// Returns the number of the key at a place.
     #[inline]
     pub(crate) fn number_at(&mut self, at: u32) -> u32 {
         let Self { entries, numbered, .. } = self;
@@ -206,14 +205,14 @@ impl Dictionary {
         entry.number
     }
 
-    /// A key of a table, hashed as it is there. It must not be numbered yet, and `number` does not find
-    /// it.
+    /// Adds a key of a table with the hash that it has there. The key must be new, and `number`
+    /// does not find it.
     pub(crate) fn take(&mut self, table: &KeyTable, id: u32) -> u32 {
         let at = self.push(table.hash(id), table.key(id));
         self.number_at(at)
     }
 
-    /// A new number that no key finds.
+    /// Returns a new number that no key has.
     pub(crate) fn other(&mut self) -> u32 {
         let at = self.push(0, None);
         self.number_at(at)
@@ -229,34 +228,35 @@ impl Dictionary {
         index32(entries.len() - 1)
     }
 
-    /// The key of this number.
+    /// Returns the key of a number.
     pub(crate) fn key(&self, number: u32) -> KeyBytes<'_> {
         self.get(number).1
     }
 
-    /// What a delta notes with the key at this place. It is of this chunk if the key has a number.
+    /// Returns the newest entry of the key at a place. It belongs to this chunk only if the key has
+    /// a number.
     #[inline]
     pub(crate) fn last_entry(&mut self, at: u32) -> &mut LastEntry {
         &mut self.entries[at as usize].last_entry
     }
 
-    /// What is noted with all keys that have a number.
+    /// Returns the newest entries of all keys that have a number.
     pub(crate) fn last_entries(&self) -> impl Iterator<Item = LastEntry> {
         self.numbered.iter().map(|&at| self.entries[at as usize].last_entry)
     }
 
-    /// How many keys the chunk has.
+    /// Returns the number of keys in the chunk.
     pub(crate) fn len(&self) -> usize {
         self.numbered.len()
     }
 
-    /// The hash and the key of this number.
+    /// Returns the hash and the key of a number.
     pub(super) fn get(&self, number: u32) -> (u32, KeyBytes<'_>) {
         let entry = &self.entries[self.numbered[number as usize] as usize];
         (entry.hash, entry.key.get(&self.text))
     }
 
-    /// The hashes and the keys of all, by number.
+    /// Returns the hashes and keys of all numbers, in order.
     pub(super) fn all(&self) -> impl Iterator<Item = (u32, KeyBytes<'_>)> {
         let entries = self.numbered.iter().map(|&at| &self.entries[at as usize]);
         entries.map(|entry| (entry.hash, entry.key.get(&self.text)))
@@ -270,7 +270,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stored_key_is_itself_and_no_other(
+        fn a_stored_key_equals_only_itself(
             one in prop::collection::vec(97..99_u8, 0..60),
             other in prop::collection::vec(97..99_u8, 0..60),
             cut in 0..60_usize,
@@ -294,7 +294,7 @@ mod tests {
         }
 
         #[test]
-        fn a_chunk_numbers_its_own_keys_whatever_is_known_of_others(
+        fn a_chunk_numbers_its_keys_independently_of_remembered_ones(
             chunks in prop::collection::vec(
                 prop::collection::vec(prop_oneof![0..9_u32, 0..60_000_u32], 0..40), 1..9,
             ),
@@ -304,7 +304,7 @@ mod tests {
             let mut dictionary = Dictionary::default();
             let text = |key: u32| key.to_be_bytes().repeat(if key.is_multiple_of(7) { 20 } else { 1 });
             for (turn, chunk) in (0..).zip(chunks) {
-                // More than are remembered.
+                // More keys than are remembered.
                 let rest = if many { 0..index32(MAX_REMEMBERED) / 3 } else { 0..0 };
                 let keys = chunk.into_iter().chain(rest.map(|key| key + turn * 1_000));
                 let mut numbers = std::collections::BTreeMap::new();

@@ -1,4 +1,4 @@
-//! How keys are hashed.
+//! Hashing of keys.
 
 use std::hash::Hasher;
 
@@ -7,7 +7,7 @@ use foldhash::fast::FoldHasher;
 
 use super::KeyBytes;
 
-/// How keys are hashed; equal seeds hash alike.
+/// The seed of all hashes; equal seeds give equal hashes.
 #[derive(Clone, Debug)]
 pub struct Seed {
     shared: SharedSeed,
@@ -15,15 +15,15 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// Takes a random number, which must not be known to those who choose the keys.
+    /// Creates a seed from a random number, which must not be known to those who choose the keys.
     pub fn new(random: u64) -> Self {
         Self { shared: SharedSeed::from_u64(random), own: random.rotate_left(32) }
     }
 
-    /// Half of a hash, which is what is stored of one.
+    /// Returns half of the hash, the part that is stored.
     #[inline]
     pub(crate) fn short_hash(&self, key: KeyBytes<'_>) -> u32 {
-        // Of a product the upper half is the better one.
+        // The hash comes from a product, whose upper half is better mixed.
         u32::try_from(self.hash(key) >> 32).unwrap_or(u32::MAX)
     }
 
@@ -42,7 +42,7 @@ impl Seed {
     }
 }
 
-/// Half a hash as tables take it: these look at its lowest bits and at its highest.
+/// Expands a stored hash for a hash table, which uses the lowest and the highest bits.
 #[inline]
 pub(super) fn full_hash(half: u32) -> u64 {
     u64::from(half) << 32 | u64::from(half)
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_seed_hashes_otherwise() {
+    fn another_seed_gives_other_hashes() {
         assert_ne!(Seed::new(1).hash(Some(b"/")), Seed::new(2).hash(Some(b"/")));
     }
 }

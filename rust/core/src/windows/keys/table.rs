@@ -1,4 +1,4 @@
-//! Keys that come and go.
+//! The keys of a state.
 
 use hashbrown::HashTable;
 
@@ -6,13 +6,13 @@ use super::arena::Arena;
 use super::seed::full_hash;
 use super::{Dictionary, KeyBytes, grow, index32};
 
-/// The keys of all panes. Each entry of a pane holds its key once; a key that nothing holds is
-/// forgotten and its number given to the next new one.
+/// The keys of all panes. Each entry of a pane holds its key once. A key that nothing holds is
+/// forgotten, and its number is reused.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     index: HashTable<u32>,
     slots: Vec<Slot>,
-    /// Of each slot. Panes ask for these alone, and so many more of them stay in a cache.
+    /// The uses of each slot. Panes access only these, so more of them fit into the cache.
     uses: Vec<Use>,
     free: Vec<u32>,
     text: Arena,
@@ -21,27 +21,27 @@ pub(crate) struct KeyTable {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
-    /// How long the key is; `NULL` and `NONE` are none.
+    /// The length of the key, or one of the markers `NULL` and `NONE`.
     len: u32,
-    /// Where it stands.
+    /// Where its text starts.
     at: u32,
 }
 
-/// The null key.
+/// Marks the null key.
 const NULL: u32 = u32::MAX;
 
-/// No key at all.
+/// Marks a slot without a key.
 const NONE: u32 = u32::MAX - 1;
 
 #[derive(Debug)]
 struct Use {
     holds: u32,
-    /// Where in the newest pane that has the key its entry stands, if that is still open.
+    /// The entry of the key in the newest pane that contains it, if that pane is still open.
     place: u32,
 }
 
 impl KeyTable {
-    /// The table's number for a dictionary's key, if it has one.
+    /// Returns the table's number for a key of a dictionary, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
         self.index.find(full_hash(hash), |&id| self.is(id, hash, key)).copied()
@@ -58,10 +58,10 @@ impl KeyTable {
             }
     }
 
-    /// The table's numbers for a dictionary's keys, `u32::MAX` where it has none or a second look
-    /// is due.
+    /// Returns the table's numbers for all keys of a dictionary; `u32::MAX` if a key has none or
+    /// needs a second lookup.
     ///
-    /// What a look waits for is memory. Here no look waits for the one before.
+    /// Lookups wait for memory. The loops below keep them independent, so that the waits overlap.
     pub(crate) fn numbers(&self, dictionary: &Dictionary) -> Vec<u32> {
         let first = |(hash, _)| self.index.find(full_hash(hash), |_| true).copied();
         let mut numbers: Vec<u32> =
@@ -80,7 +80,7 @@ impl KeyTable {
         numbers
     }
 
-    /// The table's number for a dictionary's key, held by nothing yet if it is new.
+    /// Returns the table's number for a key of a dictionary. A new key is not held by anything yet.
     pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
         if let Some(id) = self.find(dictionary, id) {
             return id;
@@ -88,7 +88,7 @@ impl KeyTable {
         let (hash, key) = dictionary.get(id);
         let slot = match key {
             None => Slot { hash, len: NULL, at: 0 },
-            // No line and no text of a program has so many bytes.
+            // No line and no text of a program is that long.
             Some(key) => {
                 Slot { hash, len: index32(key.len()).min(NONE - 1), at: self.text.put(key) }
             }
@@ -100,7 +100,7 @@ impl KeyTable {
         id
     }
 
-    /// A table that is full of keys that left would grow where it needs not.
+    /// Rebuilds the index if it is full of removed keys; otherwise it would grow without need.
     fn make_room(&mut self) {
         let Self { index, slots, .. } = self;
         let most = index.num_buckets() / 8 * 7;
@@ -115,7 +115,7 @@ impl KeyTable {
         *index = fresh;
     }
 
-    /// A new number that no key finds; it is held for ever.
+    /// Returns a new number that no key has. It is held forever.
     pub(crate) fn other(&mut self) -> u32 {
         self.add(Slot { hash: 0, len: NONE, at: 0 }, 1)
     }
@@ -138,7 +138,7 @@ impl KeyTable {
         self.uses[id as usize].holds += 1;
     }
 
-    /// Where the key was said to stand, in whatever pane.
+    /// The cached entry of the key, in whichever pane.
     #[inline]
     pub(crate) fn place(&self, id: u32) -> u32 {
         self.uses[id as usize].place
@@ -149,7 +149,7 @@ impl KeyTable {
         self.uses[id as usize].place = place;
     }
 
-    /// Lets go of a key, and says whether nothing holds it any more.
+    /// Releases a key, and returns whether nothing holds it any more.
     pub(crate) fn release(&mut self, id: u32) -> bool {
         let holds = &mut self.uses[id as usize].holds;
         *holds -= 1;
@@ -171,7 +171,7 @@ impl KeyTable {
         true
     }
 
-    /// Puts the text of all keys together.
+    /// Compacts the text of all keys.
     fn pack(&mut self) {
         let mut text = Arena::default();
         text.words.reserve(self.text.words.len() - self.text.unused);
@@ -190,7 +190,7 @@ impl KeyTable {
         if slot.len < NONE { self.text.get(slot.at, slot.len) } else { None }
     }
 
-    /// How many numbers were ever in use at once.
+    /// Returns the largest number of keys that were ever in use at once.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nothing_holds_gives_its_number_away() {
+    fn a_key_that_nothing_holds_releases_its_number() {
         let seed = Seed::new(1);
         let mut dictionary = Dictionary::default();
         let (a, b) = (dictionary.number(Some(b"a"), &seed), dictionary.number(Some(b"b"), &seed));
@@ -236,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_of_all_keys_are_those_of_each(
+        fn batched_lookups_match_single_ones(
             old in prop::collection::vec(0..40_u32, 0..40),
             new in prop::collection::vec(0..60_u32, 0..40),
         ) {
@@ -262,12 +262,12 @@ mod tests {
                 prop_assert!(number == u32::MAX || Some(number) == found);
                 missed += usize::from(number == u32::MAX && found.is_some());
             }
-            // Where two keys look alike at first.
+            // Where the first candidates of two keys coincide.
             prop_assert!(missed <= 5, "{} of {}", missed, new.len());
         }
 
         #[test]
-        fn keys_that_come_and_go_are_what_they_were_and_leave_their_room(
+        fn keys_that_are_added_and_removed_free_their_memory(
             steps in prop::collection::vec((0..40_u8, any::<bool>()), 1..200),
         ) {
             let seed = Seed::new(1);
