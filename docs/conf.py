@@ -1,0 +1,47 @@
+"""How the site is built: Markdown pages and the docstrings, to HTML that loads nothing from outside."""
+
+import re
+from typing import Any
+
+import tailrace
+
+project = "tailrace"
+copyright = "the tailrace maintainers, Apache License 2.0"
+version = release = tailrace.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_heading_anchors = 4
+# An unresolved reference is a warning, and `make docs` turns warnings into errors.
+nitpicky = True
+# Types in signatures are text for readers, not links.
+nitpick_ignore_regex = [("py:.*", ".*")]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True}
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = f"tailrace {release}"
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"footer_icons": [], "source_repository": ""}
+
+# Inline code of Markdown, which docstrings use, outside of doctests.
+_CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)(\w?)")
+
+
+def _as_rest(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+    """Rewrite Markdown's inline code as that of reStructuredText, which autodoc expects."""
+    text, doctest = [], False
+    for line in "\n".join(lines).split("\n\n"):
+        doctest = line.lstrip().startswith(">>>")
+        # In reStructuredText a letter must not follow inline code directly.
+        text.append(line if doctest else _CODE.sub(lambda m: f"``{m[1]}``" + (rf"\ {m[2]}" if m[2] else ""), line))
+    lines[:] = "\n\n".join(text).split("\n")
+
+
+def setup(app: Any) -> None:
+    """Register the hook; it runs before Google-style sections are read."""
+    app.connect("autodoc-process-docstring", _as_rest, priority=400)

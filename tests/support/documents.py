@@ -1,0 +1,121 @@
+"""The pages of the documentation, and the blocks of code in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from places import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["PAGES", "Block", "blocks", "commands", "excerpt", "printed", "shown"]
+
+PAGES = sorted(
+    [
+        *(ROOT / name for name in ("README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+    ]
+)
+PAGES = [page for page in PAGES if page.exists()]
+
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<note>[^\n]*?) -->\n)?(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
+)
+_SOURCE = re.compile(r"from (?P<path>\S+): (?P<start>.+) \.\. (?P<end>.+)")
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    """In the page, from 1."""
+    language: str
+    text: str
+    note: str
+    """The comment in the line before it: why it does not run, or where it is from."""
+    span: tuple[int, int]
+    """Of its text, in the page."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(*languages: str, pages: list[Path] = PAGES) -> list[Block]:
+    """Return the blocks in these languages, of all by default."""
+    found = []
+    for page in pages:
+        text = page.read_text()
+        for match in _BLOCK.finditer(text):
+            if languages and match["language"] not in languages:
+                continue
+            line = text.count("\n", 0, match.start("language")) + 1
+            note = match["note"] or ""
+            found.append(
+                Block(page, line, match["language"], match["text"], note, match.span("text"))
+            )
+    return found
+
+
+def commands(block: Block) -> str:
+    """Return the script of a console block."""
+    return "\n".join(line[2:] for line in block.text.splitlines() if line.startswith(("$ ", "> ")))
+
+
+def shown(block: Block) -> str:
+    """Return the output that a console block shows."""
+    lines = block.text.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("$ ", "> ")))
+
+
+def printed(script: str, cwd: Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a script with the command that is installed beside this interpreter."""
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120 - not resolved
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path},
+        timeout=timeout_s,
+    )
+
+
+def excerpt(block: Block) -> str:
+    """
+    Return the part of a source file that the note of a block names.
+
+    The note is `from PATH: START .. END`. The part begins at the first line that contains START
+    (`A / B`: at a line with A before one with B) and ends with the next line that, stripped, is END
+    or begins with it, or before the one that contains it (`before END`).
+    """
+    found = _SOURCE.fullmatch(block.note)
+    if not found:
+        raise AssertionError(f"{block.name}: no line says which file this is from")
+    lines = (ROOT / found["path"]).read_text().splitlines(keepends=True)
+    starts = found["start"].split(" / ")
+    first = next(
+        number
+        for number in range(len(lines))
+        if all(part in line for part, line in zip(starts, lines[number:], strict=False))
+    )
+    if found["end"].startswith("before "):
+        end = found["end"].removeprefix("before ")
+        last = next(number for number in range(first, len(lines)) if end in lines[number])
+        return "".join(lines[first:last]).rstrip("\n") + "\n"
+    end = found["end"]
+    last = next(
+        number for number in range(first, len(lines)) if lines[number].strip().startswith(end)
+    )
+    return "".join(lines[first : last + 1])
