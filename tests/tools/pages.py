@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,23 +20,37 @@ from places import LOG
 _SECONDS = re.compile(r"[0-9.]+ s$", re.MULTILINE)
 
 
-def written(block: Block) -> str:
-    """Return the text that a block should have."""
-    if block.language != "console":
+def written(block: Block, before: Block | None) -> str | None:
+    """Return the text that a block should have, if it shows something else; `before` is another."""
+    if block.note.startswith("from "):
         return excerpt(block)
-    parts = []
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "access.log").write_bytes(gzip.decompress(LOG.read_bytes()))
-        script = []
-        for group in groups(block):
-            # Each command's own output ends at a mark.
-            script += ["\n".join(line[2:] for line in group), "echo '--8<--'"]
-        outputs = printed("\n".join(script), Path(folder)).stdout.split("--8<--\n")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "access.log").write_bytes(gzip.decompress(LOG.read_bytes()))
+        if block.language == "console":
+            return console(block, folder)
+        if block.note == "prints" and before is not None:
+            run = [sys.executable, "-c", before.text]
+            ran = subprocess.run(run, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+            if ran.returncode == 0:
+                return ran.stdout
+            print(f"{before.name}: it failed; the output that the page shows is kept")
+    return None
+
+
+def console(block: Block, folder: Path) -> str:
+    """Return a session with the outputs that its commands have now."""
+    parts, script = [], []
+    for group in groups(block):
+        # Each command's own output ends at a mark.
+        script += ["\n".join(line[2:] for line in group), "echo '--8<--'"]
+    outputs = printed("\n".join(script), folder).stdout.split("--8<--\n")
     for group, output in zip(groups(block), outputs, strict=False):
         parts += [*(f"{line}\n" for line in group), output]
-    text = "".join(parts)
-    # How long something took differs at each run.
-    return block.text if _SECONDS.sub("", text) == _SECONDS.sub("", block.text) else text
+    # How long something took differs at each run, so a line that differs in that alone is kept.
+    old = {_SECONDS.sub("", line): line for line in block.text.splitlines(keepends=True)}
+    lines = "".join(parts).splitlines(keepends=True)
+    return "".join(old.get(_SECONDS.sub("", line), line) for line in lines)
 
 
 def groups(block: Block) -> list[list[str]]:
@@ -54,10 +69,12 @@ def main() -> None:
     wanted = [Path(name).resolve() for name in sys.argv[1:]] or PAGES
     for page in wanted:
         text = page.read_text()
-        for block in reversed(blocks(pages=[page])):
-            if block.language == "console" or block.note.startswith("from "):
+        found = blocks(pages=[page])
+        for before, block in reversed([*zip([None, *found], found, strict=False)]):
+            new = written(block, before)
+            if new is not None:
                 start, end = block.span
-                text = text[:start] + written(block) + text[end:]
+                text = text[:start] + new + text[end:]
         page.write_text(text)
 
 
