@@ -169,7 +169,7 @@ def test_the_reference_has_every_public_name():
 
 
 def test_there_are_examples_to_run():
-    assert len(blocks("python")) > 20
+    assert len(blocks("python")) >= 12
     assert len(blocks("console")) > 25
     assert len(ENDLESS) >= 2
     assert len(blocks("rust")) == 3
