@@ -1,4 +1,4 @@
-"""How the site is built: Markdown pages and the docstrings, to HTML that loads nothing from outside."""
+"""Configure the site: Markdown pages and docstrings become HTML that loads nothing from outside."""
 
 import re
 from typing import Any
@@ -34,12 +34,16 @@ _CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)(\w?)")
 
 def _as_rest(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
     """Rewrite Markdown's inline code as that of reStructuredText, which autodoc expects."""
-    text, doctest = [], False
-    for line in "\n".join(lines).split("\n\n"):
-        doctest = line.lstrip().startswith(">>>")
-        # In reStructuredText a letter must not follow inline code directly.
-        text.append(line if doctest else _CODE.sub(lambda m: f"``{m[1]}``" + (rf"\ {m[2]}" if m[2] else ""), line))
-    lines[:] = "\n\n".join(text).split("\n")
+
+    def rest(match: re.Match[str]) -> str:
+        # In reStructuredText no letter may follow inline code directly.
+        return f"``{match[1]}``" + (rf"\ {match[2]}" if match[2] else "")
+
+    paragraphs = "\n".join(lines).split("\n\n")
+    lines[:] = "\n\n".join(
+        paragraph if paragraph.lstrip().startswith(">>>") else _CODE.sub(rest, paragraph)
+        for paragraph in paragraphs
+    ).split("\n")
 
 
 def setup(app: Any) -> None:

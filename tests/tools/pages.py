@@ -1,8 +1,8 @@
 """
-Writes what the documentation shows of other things: outputs of commands, parts of source files.
+Write the outputs of commands and the excerpts of source files into the documentation.
 
-`make texts` runs it. The tests compare; a block whose commands fail is written as it failed, so
-look at the difference before it is committed. With names of pages, only these are written.
+`make texts` runs it, and `tests/unit/test_docs.py` compares. The output of a command that fails is
+written too, so look at the difference before you commit it. Arguments limit it to these pages.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def written(block: Block, before: Block | None) -> str | None:
             ran = subprocess.run(run, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
             if ran.returncode == 0:
                 return ran.stdout
-            print(f"{before.name}: it failed; the output that the page shows is kept")
+            sys.stderr.write(f"{before.name} failed; its output on the page is kept\n")
     return None
 
 

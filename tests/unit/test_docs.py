@@ -47,7 +47,10 @@ def folder(tmp_path: Path, log: bytes) -> Path:
 
 
 def free_ports() -> dict[str, str]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         free = [str(server.getsockname()[1]) for server in (one, two)]
     return dict(zip(PORTS, free, strict=True))
 
@@ -77,9 +80,7 @@ def python_blocks() -> list[object]:
     found = []
     for page in PAGES:
         blocks_here = blocks(pages=[page])
-        for block, following in zip(
-            blocks_here, [*blocks_here[1:], None], strict=False
-        ):
+        for block, following in zip(blocks_here, [*blocks_here[1:], None], strict=False):
             if block.language == "python" and not block.note.startswith("not run: "):
                 is_output = following is not None and following.note == "prints"
                 output = following.text if is_output and following else None
@@ -234,7 +235,9 @@ WORDS = """
 
 
 def test_the_glossary_has_each_word_once():
-    rows = re.findall(r"^\| ([a-z ,]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| ([a-z ,]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE
+    )
     words = [row for row in rows if row != "word"]
 
     assert len(words) == len(set(words))

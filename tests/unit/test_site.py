@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -42,7 +41,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     strict = ["--fail-on-warning", "--nitpicky", "--keep-going", "--quiet"]
     ran = subprocess.run(
@@ -52,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,8 @@ def pages(site: Path) -> dict[Path, Page]:
 
 def test_every_page_is_there(site: Path, pages: dict[Path, Page]):
     sources = {
-        path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")
+        path.relative_to(ROOT / "docs").with_suffix(".html")
+        for path in (ROOT / "docs").rglob("*.md")
     }
 
     assert sources <= {path.relative_to(site) for path in pages}
