@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tailrace._filters import LineFilter
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.live import LiveFeeds
-    from tailrace._runtime.rows import Made, RowOptions, Rows
+    from tailrace._runtime.rows import ChunkRows, RowOptions, Rows
     from tailrace._snapshot import Snapshot
     from tailrace._sources import LiveSource, Source
     from tailrace._specs import QuerySpec, SourceSpec, WindowSpec
@@ -115,7 +115,7 @@ def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | 
 
 
 def row_run(
-    make: Callable[[Made], T],
+    make: Callable[[ChunkRows], T],
     places: Sequence[SourceSpec],
     asked: LineFilter,
     fields: list[str] | None,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tailrace._core import Table
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.counting import Counting
-    from tailrace._runtime.rows import Made, RowOptions, Rows
+    from tailrace._runtime.rows import ChunkRows, RowOptions, Rows
     from tailrace._runtime.run import Run
     from tailrace._snapshot import Snapshot
 
@@ -388,7 +388,7 @@ class Query:
 
     def rows(
         self,
-        make: Callable[[Made], T],
+        make: Callable[[ChunkRows], T],
         fields: list[str] | None,
         options: RowOptions,
         *,
@@ -416,7 +416,7 @@ class Query:
         )
 
 
-def _batch(made: Made) -> Batch:
+def _batch(made: ChunkRows) -> Batch:
     return Batch(cast("Table", made.rows), source=made.source, first_line=made.first_line)
 
 

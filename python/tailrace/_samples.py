@@ -37,18 +37,18 @@ class Samples:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = list(names)
-        self._before = [0] * len(names)
+        self._lines_before = [0] * len(names)
         self.kept: list[Sample] = []
 
     def add(self, name: str) -> None:
         """Expect chunks of one source more, whose number is the next one."""
         self._names.append(name)
-        self._before.append(0)
+        self._lines_before.append(0)
 
     def look(self, chunk: Chunk, log_format: _core.Format, fed: int, rejected: int) -> None:
         """Take note of a chunk, of how many lines it had, and how many are not of its format."""
-        before = self._before[chunk.source]
-        self._before[chunk.source] += fed
+        before = self._lines_before[chunk.source]
+        self._lines_before[chunk.source] += fed
         room = _MOST - len(self.kept)
         if not rejected or not room:
             return

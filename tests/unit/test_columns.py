@@ -123,7 +123,7 @@ def test_sources_of_other_columns_ask_for_fields(tmp_path: Path):
     files = [str(tmp_path / name) for name in ("common", "combined")]
     ran = run(*files, "--format", "arrow")
     assert ran.returncode == 1
-    assert b"has other fields than the lines before; say which to give" in ran.stderr
+    assert b"has other fields than the earlier lines; choose the fields" in ran.stderr
     # What came before is whole.
     assert read("arrow", ran.stdout).num_rows == 1
 

@@ -150,7 +150,7 @@ def test_live_sources_of_two_formats_do_not_end_in_one_table():
         parsing.closed()
 
     assert len(parsing.printed) == 1_001
-    assert "has other fields than the lines before; say which to give" in parsing.said[-2]
+    assert "has other fields than the earlier lines; choose the fields" in parsing.said[-2]
 
 
 # --- a snapshot in a program ----------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tailrace._runtime.run import Run
-    from tailrace._runtime.stage import Taken
+    from tailrace._runtime.stage import StampedChunk
 
 
 class Ledger(Commit):
@@ -38,14 +38,14 @@ class Ledger(Commit):
 
     def __init__(self, *, blocks: bool = True) -> None:
         self.blocks = blocks
-        self.groups: list[list[Taken]] = []
+        self.groups: list[list[StampedChunk]] = []
         self.begun = 0
         self.failure: Exception | None = None
         self.free = threading.Event()
         self.free.set()
         self._runs = threading.Lock()
 
-    def commit(self, group: Sequence[tuple[Taken, Any]]) -> None:
+    def commit(self, group: Sequence[tuple[StampedChunk, Any]]) -> None:
         assert self._runs.acquire(blocking=False), "two commits at once"
         try:
             self.begun += 1
@@ -56,7 +56,7 @@ class Ledger(Commit):
         finally:
             self._runs.release()
 
-    def kept(self) -> list[Taken]:
+    def kept(self) -> list[StampedChunk]:
         return [taken for group in self.groups for taken in group if taken.log_format is not None]
 
 

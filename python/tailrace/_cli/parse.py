@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tailrace._cli.parser import Parser
     from tailrace._outputs.rejects import RejectsFile
     from tailrace._query import Query
-    from tailrace._runtime.rows import Made, Rows
+    from tailrace._runtime.rows import ChunkRows, Rows
     from tailrace._runtime.run import Run
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
@@ -187,7 +187,7 @@ def _run(
     return ended(code, run, strict=given.strict, failed=failed)
 
 
-def _as_made(made: Made) -> Made:
+def _as_made(made: ChunkRows) -> ChunkRows:
     return made
 
 
@@ -200,7 +200,7 @@ def _no_prefix(_name: str) -> bytes:
     return b""
 
 
-async def _serve(run: Run[Rows[Made], Made], writer: _Writer) -> None:
+async def _serve(run: Run[Rows[ChunkRows], ChunkRows], writer: _Writer) -> None:
     async for made in run.serve():
         say_formats(run.intake)
         if made is None:
@@ -215,7 +215,7 @@ class _Writer:
 
     def __init__(
         self,
-        rows: Rows[Made],
+        rows: Rows[ChunkRows],
         file: arrow.ArrowFile | None,
         rejects: RejectsFile | None,
         *,
@@ -226,7 +226,7 @@ class _Writer:
         self._rejects = rejects
         self._headed = headed
 
-    def write(self, made: Made) -> None:
+    def write(self, made: ChunkRows) -> None:
         """Write what a chunk gave."""
         if made.rejected and self._rejects is not None:
             self._rejects.write(made.rejected)

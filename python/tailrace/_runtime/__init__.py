@@ -1,7 +1,7 @@
 """
-From sources to answers: one loop for whatever is made of lines.
+From sources to answers: one loop for every kind of result.
 
-Chunks are received, worked on, committed, settled and acknowledged, in this order (`pump`). What
-is made of them is a stage's affair (`stage`): counts (`counting`) or rows (`rows`). It stands
-above the sources and knows no output.
+Chunks are received, worked on, committed, settled and acknowledged, in this order (`pump`). A
+processor (`stage`) turns them into counts (`counting`) or rows (`rows`). This package imports the
+sources and no output.
 """

@@ -1,4 +1,4 @@
-"""The clock, and what is measured by it; nothing else in the package reads one."""
+"""The clock, and the silence measured with it; no other module of the package reads a clock."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Silence"]
 
-# Longer work than this between two looks at the sources is not their silence.
+# Work between two reads of the sources that takes longer than this does not count as silence.
 _WORK_US = 100_000
 
 
 class Clock:
-    """The wall clock, read once and carried forward by the monotonic one: it never goes back."""
+    """The wall clock, read once and carried forward by the monotonic clock; never goes back."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Clock:
 
 class Silence:
     """
-    How long each live source has told no time, by a clock that runs while they are listened to.
+    How long each live source has sent no event time, measured while the sources are listened to.
 
-    Work in between counts as far as it is short: being slow makes no source silent.
+    Only short work in between counts, so that a slow process makes no source silent.
     """
 
     def __init__(self, live: Iterable[int], timeout_us: int) -> None:
@@ -44,31 +44,31 @@ class Silence:
         self.listened_us = 0
 
     def begin(self, now_us: int) -> None:
-        """Begin to listen."""
+        """Start listening."""
         if self._at_us is not None and now_us - self._at_us < _WORK_US:
             self.listened_us += now_us - self._at_us
         self._at_us = now_us
 
     def end(self, now_us: int) -> None:
-        """Have listened."""
+        """Stop listening."""
         if self._at_us is not None:
             self.listened_us += now_us - self._at_us
         self._at_us = now_us
 
     def add(self, source: int) -> None:
-        """Watch one source more from now on."""
+        """Add a source, which is not silent now."""
         self._since[source] = self.listened_us
 
-    def broken(self, source: int) -> None:
-        """Note that a source has told a time."""
+    def observe(self, source: int) -> None:
+        """Record that a source has sent an event time."""
         if source in self._since:
             self._since[source] = self.listened_us
 
     def remove(self, source: int) -> None:
-        """Forget a source."""
+        """Remove a source."""
         self._since.pop(source, None)
 
-    def too_long(self, listened_us: int) -> list[int]:
-        """Return the sources that are silent for too long, after listening for so long."""
+    def silent_sources(self, listened_us: int) -> list[int]:
+        """Return the sources whose silence exceeds the timeout after `listened_us`."""
         oldest_us = listened_us - self._timeout_us
         return [source for source, since in self._since.items() if since < oldest_us]

@@ -1,4 +1,4 @@
-"""What keeps the work on chunks before it takes effect."""
+"""The commit: makes the results of chunks durable before they take effect."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from tailrace._errors import TailraceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace._runtime.stage import Taken
+    from tailrace._runtime.stage import StampedChunk
 
 __all__ = ["Commit", "CommitError"]
 
 
 class CommitError(TailraceError):
-    """A group could not be kept; what comes after it may be."""
+    """A group could not be made durable; later groups may succeed."""
 
 
 class Commit:
     """
-    Keeps what was made of chunks before it takes effect; this one keeps nothing.
+    Makes the results of chunks durable before they take effect; this one stores nothing.
 
-    The pump sees to this, whatever a commit does and however long it takes:
+    The pump guarantees the following, whatever a commit does and however long it takes:
 
-    - One commit runs at a time, and takes all that waits then, in the order in which it was taken
-      in; chunks whose bytes were malformed are not among it.
-    - Nothing is settled before its commit has returned, and all is settled in that same order.
-    - The clock of the stage moves to a time only when all that was stamped before it is settled.
-    - What could not be kept is never settled, and its sender is told `failed`. After a
-      `CommitError` the run goes on, unless a chunk of the group has no sender that could be told,
-      as those of files; after any other exception it ends, and raises that. The end of a source is
-      settled all the same.
-    - When the end is asked for, what was taken in is committed and settled before the run ends. A
-      run that is abandoned waits for the commit that runs, and settles nothing more.
+    - One commit runs at a time. It takes every chunk that waits, in the order in which the chunks
+      were received; chunks with malformed bytes are left out.
+    - No chunk is settled before its commit has returned, and chunks are settled in that same order.
+    - The processor's clock moves to a time only after every chunk stamped before it is settled.
+    - A chunk that could not be made durable is never settled, and its sender gets `failed`. After a
+      `CommitError` the run continues, unless a chunk of the group has no sender, as with files.
+      After any other exception the run ends and raises it. The end of a source is settled anyway.
+    - After a stop request, every received chunk is committed and settled before the run ends. An
+      abandoned run waits for the current commit, and settles nothing more.
     """
 
     blocks = False
-    """Whether it may take long: then it runs on a thread of its own, beside all else."""
+    """Whether a commit may take long: then it runs on a thread of its own."""
 
-    def commit(self, group: Sequence[tuple[Taken, Any]]) -> None:
+    def commit(self, group: Sequence[tuple[StampedChunk, Any]]) -> None:
         """
-        Keep chunks, each with what the work made of it; nothing for the end of a source.
+        Make chunks durable, each with its result; `None` for the end of a source.
 
         Raises:
-            CommitError: They are not kept.
+            CommitError: The group is not durable.
         """

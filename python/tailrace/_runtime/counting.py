@@ -1,4 +1,4 @@
-"""Chunks to snapshots: what a query with a count asks."""
+"""Chunks to snapshots: the processor of queries that aggregate."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     from tailrace._core import Delta, Engine, Format
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.pump import StopRequest
-    from tailrace._runtime.stage import Origin, Taken
+    from tailrace._runtime.stage import Origin, StampedChunk
     from tailrace._types import Answer
 
 __all__ = ["Counting", "Status"]
 
-# Over how many looks at the clock the rate is taken.
+# The number of ticks over which the rate is measured.
 _RATE_TICKS = 6
 
 
 class Status(NamedTuple):
-    """How a run is getting on."""
+    """The progress of a run."""
 
     lines: dict[str, Any]
-    """Where all lines went so far."""
+    """The line counters so far."""
     per_second: float
-    """How many came in a second, of late."""
+    """The recent rate in lines per second."""
     lag_us: int | None
-    """How far the end of the last answer is behind the clock; nothing before the first."""
+    """The time from the end of the last answered window to now; None before the first answer."""
     lateness_us: int
-    """How much of the log follows a window before it is answered."""
+    """The query's lateness: how long after its end a window is answered."""
 
 
 class Counting(Processor["Delta", Snapshot]):
     """
-    Counts what chunks hold, and answers windows.
+    Counts the lines of chunks, and answers windows.
 
     Args:
-        engine: Counts.
-        clock: What the status is told by.
-        stop: Asks for the end; no window is answered after that.
+        engine: The core's engine.
+        clock: The clock for the status.
+        stop: The stop request; no window is answered after it.
         by: The fields of keys.
         windowed: Whether there is more than one answer.
-        sources: How many sources there are.
-        silence: Which of them may be left out of the watermark, and when.
-        lateness_us: How much of the log follows a window before it is answered.
+        sources: The number of sources.
+        silence: Detects idle sources, which the watermark ignores.
+        lateness_us: How long after its end a window is answered.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Counting(Processor["Delta", Snapshot]):
         self._lateness_us = lateness_us
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
-        # Whether to answer after a look at the clock only, and of all ends that have passed then
-        # the last one alone; for who draws one answer over the other.
+        # Whether to answer only after a tick, and then only the newest window; for a live display,
+        # which overwrites each answer with the next.
         self.newest_only = False
-        self._note_rate()
+        self._record_rate()
 
-    def work(self, taken: Taken, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
-        """Return what a chunk adds."""
+    def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
+        """Return the delta of a chunk."""
         chunk, log_format, now_us, max_ahead_us = taken
         return self._engine.absorb(
             chunk.data,
@@ -91,18 +91,18 @@ class Counting(Processor["Delta", Snapshot]):
             max_ahead_us=max_ahead_us,
         )
 
-    def settle(self, taken: Taken, result: Delta) -> tuple[int, None]:
-        """Count what a chunk holds."""
+    def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
+        """Apply the delta of a chunk."""
         self._engine.apply(result)
         fed, rejected = result.lines
         if self.samples is not None and taken.log_format is not None:
             self.samples.look(taken.chunk, taken.log_format, fed, rejected)
         if self._silence is not None and result.has_time:
-            self._silence.broken(taken.chunk.source)
+            self._silence.observe(taken.chunk.source)
         return fed, None
 
     def add_source(self, origin: Origin) -> None:
-        """Expect chunks of one source more, whose number is the next one."""
+        """Add a source, which gets the next number."""
         super().add_source(origin)
         number = self._engine.add_source()
         self._sources += 1
@@ -110,32 +110,32 @@ class Counting(Processor["Delta", Snapshot]):
             self._silence.add(number)
 
     def end_source(self, source: int) -> None:
-        """Expect no more of a source."""
+        """Mark a source as ended."""
         self._engine.end_source(source)
         if self._silence is not None:
             self._silence.remove(source)
 
     def slowest(self) -> int | None:
         """
-        Return the source whose lines are the oldest, as far as they were counted.
+        Return the source with the oldest event time so far.
 
-        The answers do not depend on it.
+        Reading it next keeps few panes open; the answers do not depend on it.
         """
         return self._engine.slowest_source() if self._windowed and self._sources > 1 else None
 
-    def leave_out(self, listened_us: int) -> None:
-        """Leave sources that were silent for too long out of the watermark."""
+    def mark_idle(self, listened_us: int) -> None:
+        """Exclude sources whose silence exceeds the timeout from the watermark."""
         if self._silence is not None:
-            for source in self._silence.too_long(listened_us):
+            for source in self._silence.silent_sources(listened_us):
                 self._engine.mark_idle(source)
 
     def tick(self, now_us: int) -> None:
-        """Move the clock."""
+        """Advance the clock."""
         self._engine.advance(now_us)
-        self._note_rate()
+        self._record_rate()
 
     def answers(self, *, ticked: bool) -> Iterator[Snapshot]:
-        """Yield the windows whose end the watermark has reached, unless the end is asked for."""
+        """Yield the windows whose end the watermark has reached, unless a stop is requested."""
         if self.newest_only:
             if ticked:
                 yield from self._newest()
@@ -144,7 +144,7 @@ class Counting(Processor["Delta", Snapshot]):
             yield self._snapshot(answer)
 
     def finish(self) -> Iterator[Snapshot]:
-        """End the input where it is and yield what is still to be answered."""
+        """End the input, and yield the remaining answers."""
         if not self._windowed:
             yield self._snapshot(self._engine.snapshot())
             return
@@ -152,7 +152,7 @@ class Counting(Processor["Delta", Snapshot]):
         yield from self.answers(ticked=True)
 
     def stop(self) -> Iterator[Snapshot]:
-        """End the input where it is and yield the last snapshot alone."""
+        """End the input, and yield only the last snapshot."""
         if not self._windowed:
             yield from self.finish()
             return
@@ -160,11 +160,11 @@ class Counting(Processor["Delta", Snapshot]):
         yield from self._newest()
 
     def lines(self) -> dict[str, Any]:
-        """Return where all lines went so far."""
+        """Return the line counters so far."""
         return self._engine.lines()
 
     def status(self) -> Status:
-        """Return how it is getting on."""
+        """Return the progress of the run."""
         lines = self.lines()
         now_us = self._clock.now_us()
         since_us, fed = self._fed[0]
@@ -173,7 +173,7 @@ class Counting(Processor["Delta", Snapshot]):
         return Status(lines, rate, lag_us, self._lateness_us)
 
     def _newest(self) -> Iterator[Snapshot]:
-        """Yield the last of the windows whose end the watermark has reached."""
+        """Yield the newest window whose end the watermark has reached."""
         answer = self._engine.last_snapshot()
         if answer is not None:
             yield self._snapshot(answer)
@@ -182,5 +182,5 @@ class Counting(Processor["Delta", Snapshot]):
         self._answered_us = answer[1]
         return Snapshot.of(answer, self._by)
 
-    def _note_rate(self) -> None:
+    def _record_rate(self) -> None:
         self._fed.append((self._clock.now_us(), self.lines()["fed"]))

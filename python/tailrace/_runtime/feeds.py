@@ -1,4 +1,4 @@
-"""What has its bytes at hand, read a chunk at a time; see `live` for what has to be waited for."""
+"""Reads finite sources, a chunk at a time; `live` reads the sources that are waited for."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Feeds"]
 
 
 class Feeds:
-    """Several sources, each with a number; one that cannot be read ends, the others go on."""
+    """Several sources, each with a number; if one cannot be read, it ends and the others go on."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        # By the number of the first part.
+        # By the number of their first part.
         self._sources: dict[int, Source] = {}
         self._parts: dict[int, Generator[Chunk, None, None]] = {}
-        # Those that were removed, until that was passed on.
+        # Removed sources whose end was not returned yet.
         self._removed: list[int] = []
         self.count = 0
         self.problems: list[Exception] = []
@@ -31,7 +31,7 @@ class Feeds:
             self.add(source)
 
     def add(self, source: Source) -> range:
-        """Read one source more, and return the numbers of its parts."""
+        """Add a source, and return the numbers of its parts."""
         numbers = range(self.count, self.count + source.count)
         self._parts.update(zip(numbers, source.parts(), strict=True))
         self._sources[numbers.start] = source
@@ -39,14 +39,14 @@ class Feeds:
         return numbers
 
     def remove(self, number: int) -> None:
-        """Let go of a source, unless it has ended already; what was read of it counts."""
+        """Close a source, unless it has ended; its lines read so far count."""
         if (part := self._parts.pop(number, None)) is not None:
             part.close()
             self._sources.pop(number)
             self._removed.append(number)
 
     def progress(self) -> tuple[int, int | None]:
-        """Return how many bytes were read, and of how many where that is known."""
+        """Return the number of bytes read and the total, if known."""
         all_of_them = [source.progress() for source in self._sources.values()]
         totals = [total for _, total in all_of_them]
         total = None if None in totals else sum(cast("list[int]", totals))
@@ -54,11 +54,11 @@ class Feeds:
 
     def read(self, stop: StopRequest, slowest: int | None) -> list[Chunk] | None:
         """
-        Return what comes next, nothing when all has come or the end was asked for.
+        Return the next chunks, or `None` at the end or after a stop request.
 
         Args:
-            stop: Breaks a read off.
-            slowest: From which of the parts, if that is running; else from the first that is.
+            stop: The stop request, which interrupts a read.
+            slowest: The part to read, if it has not ended; otherwise the first open part is read.
         """
         if self._removed:
             removed, self._removed = self._removed, []

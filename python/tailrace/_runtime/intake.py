@@ -1,11 +1,11 @@
-"""What happens to a chunk first: it gets a time and a format."""
+"""The first stage: gives each chunk its time and its format."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
 from tailrace._core import Format
-from tailrace._runtime.stage import StageCounts, Taken
+from tailrace._runtime.stage import StageCounts, StampedChunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,56 +17,57 @@ if TYPE_CHECKING:
 
 __all__ = ["HOLD_US", "Intake"]
 
-# How long the first lines of a live source may be held to see what they look like.
+# How long the first lines of a live source may be held to detect their format.
 HOLD_US = 200_000
 
-# From more sources than these a choice of format is said once, unless there is doubt.
+# With more sources than this, each detected format is reported once, unless it is in doubt.
 _MAX_NOTICES = 8
 
 
 class Intake:
     """
-    Stamps chunks, and finds out what the lines of a source look like.
+    Stamps chunks with the time, and detects the format of each source.
 
-    Until that is known the first chunks of a source are held: 1,000 lines, or for 200 ms.
+    Until the format is detected, the first chunks of a source are held: up to 1,000 lines or
+    200 ms.
     """
 
     def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
         self._clock = clock
         self._origins: list[Origin] = []
-        # Of what comes next of each source, once that is known.
+        # The format of the next lines of each source, once it is known.
         self._formats: list[Format | None] = []
         self.counts = StageCounts()
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
         self._notices: list[tuple[Choice, str]] = []
-        # What all lines of a source agreed on, where there are many sources.
+        # The formats that matched every line of a source, when there are many sources.
         self._agreed: set[str] = set()
         for origin in origins:
             self.add(origin)
 
     def add(self, origin: Origin) -> None:
-        """Expect chunks of one source more, whose number is the next one."""
+        """Add a source, which gets the next number."""
         known = origin.log_format
         self._formats.append(Format(known) if isinstance(known, str) else None)
         self._origins.append(origin)
 
     @property
     def names(self) -> list[str]:
-        """The sources, as people know them."""
+        """The names of the sources, for people."""
         return [origin.name for origin in self._origins]
 
     def spec(self, source: int) -> str:
-        """Return the format of a source, as far as is known what its lines look like."""
+        """Return the format of a source, or the best match of the lines seen so far."""
         known = self._origins[source].log_format
         return known if isinstance(known, str) else known.choose().format
 
-    def take(self, chunk: Chunk) -> list[Taken]:
-        """Return what can be worked on now that this chunk has come."""
+    def take(self, chunk: Chunk) -> list[StampedChunk]:
+        """Return the chunks that can be worked on now that this chunk has arrived."""
         if not self._is_wanted(chunk):
             return []
         now_us = self._clock.now_us()
         if not chunk.data:
-            return [*self._settle(chunk.source), Taken(chunk, None, now_us, None)]
+            return [*self._settle(chunk.source), StampedChunk(chunk, None, now_us, None)]
         counts = self.counts
         counts.batches += 1
         counts.bytes += chunk.span[1] - chunk.span[0]
@@ -76,33 +77,33 @@ class Intake:
         detector = cast("Detector", self._origins[chunk.source].log_format)
         detector.look(chunk)
         if not detector.lines:
-            # Blank lines are of no format, so they are not worth holding.
+            # Blank lines match no format, so holding them is useless.
             return self._taken(chunk, Format(detector.choose().format), now_us)
         self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
     @property
     def due_us(self) -> int | None:
-        """When something that is held must not be held any longer."""
+        """When the oldest held chunk was received, or None if none is held."""
         return min((held[0][1] for held in self._held.values()), default=None)
 
-    def overdue(self) -> list[Taken]:
-        """Return what was held for long enough."""
+    def overdue(self) -> list[StampedChunk]:
+        """Return the chunks that were held for the maximum time."""
         oldest_us = self._clock.now_us() - HOLD_US
         due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
         return [taken for source in due for taken in self._settle(source)]
 
-    def flush(self) -> list[Taken]:
-        """Return all that is held."""
+    def flush(self) -> list[StampedChunk]:
+        """Return all held chunks."""
         return [taken for source in list(self._held) for taken in self._settle(source)]
 
     def take_notices(self) -> list[tuple[Choice, str]]:
-        """Return what is new to say to people: which formats were chosen for which sources."""
+        """Return the formats chosen since the last call, each with the name of its source."""
         notices, self._notices = self._notices, []
         return notices
 
-    def _settle(self, source: int) -> list[Taken]:
-        """Choose a format for what is held and all that comes after it."""
+    def _settle(self, source: int) -> list[StampedChunk]:
+        """Choose the format of a source, and return its held chunks."""
         held = self._held.pop(source, [])
         if not held:
             return []
@@ -121,23 +122,23 @@ class Intake:
             for taken in self._taken(chunk, cast("Format", self._formats[source]), now_us)
         ]
 
-    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[Taken]:
-        """Return a chunk with its format, in parts where its lines name other columns."""
+    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[StampedChunk]:
+        """Return a chunk with its format, split where its lines name other columns."""
         max_ahead_us = self._origins[chunk.source].max_ahead_us
         if not log_format.has_header:
-            return [Taken(chunk, log_format, now_us, max_ahead_us)]
+            return [StampedChunk(chunk, log_format, now_us, max_ahead_us)]
         sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
         if self._formats[chunk.source] is not None:
             self._formats[chunk.source] = after
-        # Only the last of them ends where the chunk does.
+        # Only the last part ends where the chunk ends.
         ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
-            Taken(chunk._replace(span=span, position=end), section, now_us, max_ahead_us)
+            StampedChunk(chunk._replace(span=span, position=end), section, now_us, max_ahead_us)
             for (span, section), end in zip(sections, ends, strict=True)
         ]
 
     def _is_wanted(self, chunk: Chunk) -> bool:
-        """Tell whether a chunk is to be counted; one whose sender went away comes again."""
+        """Return whether a chunk counts; a disconnected sender will send it again."""
         if chunk.is_wanted is None or chunk.is_wanted():
             return True
         self.counts.fail("abandoned")

@@ -1,4 +1,4 @@
-"""What has to be waited for, one source or several at once."""
+"""Receives from live sources, one or several at once."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveFeeds"]
 
-# As long as nobody has to look at the clock.
+# A timeout for waits that do not depend on the clock.
 _LONG_S = 3_600.0
 
 
-class _Part:
-    """A part that has its bytes at hand, beside sources that have to be waited for."""
+class _FinitePart:
+    """A part of a finite source, read beside live sources."""
 
     count = 1
 
@@ -28,42 +28,41 @@ class _Part:
         self._part = part
 
     async def open(self) -> str:
-        """Begin."""
-        return "reading what is there"
+        """Do nothing; the file is opened with its first chunk."""
+        return "reading to the end"
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the next chunk."""
-        del timeout_s  # there is nothing to wait for
+        del timeout_s  # it never waits
         await asyncio.sleep(0)
         chunk = next(self._part, None)
         return None if chunk is None else [chunk]
 
     def wake(self) -> None:
-        """Nothing is waited for."""
+        """Do nothing; it never waits."""
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._part.close()
 
 
 class LiveFeeds:
     """
-    Several sources, each with a number; one that breaks off ends, the others go on.
+    Several sources, each with a number; if one fails, it ends and the others go on.
 
-    Where there are several, each is asked by a task of its own, which holds what came until it is
-    taken; so no source waits for another one, and each holds back its own sender while nobody
-    takes.
+    Each of several sources has a task of its own, which holds its chunks until they are returned.
+    So no source waits for another, and each applies backpressure to its own sender.
     """
 
     def __init__(self, sources: Sequence[Source | LiveSource]) -> None:
-        # Those that have not ended, by the number of the first part; of these, those that are to be
-        # opened and those that are to end; all that are to be closed, and those that close now.
+        # Sources that have not ended, by the number of their first part; of these, the ones to be
+        # opened and the ones to be removed; then all that must be closed, and those closing now.
         self._sources: dict[int, LiveSource] = {}
         self._unopened: set[int] = set()
         self._removed: list[int] = []
         self._opened: dict[int, LiveSource] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._asked: dict[asyncio.Task[list[Chunk] | None], int] = {}
+        self._tasks: dict[asyncio.Task[list[Chunk] | None], int] = {}
         self.count = 0
         self.problems: list[Exception] = []
         for source in sources:
@@ -71,31 +70,31 @@ class LiveFeeds:
 
     def add(self, source: Source | LiveSource) -> range:
         """
-        Take one source more, and return the numbers of its parts.
+        Add a source, and return the numbers of its parts.
 
-        If others are being served, it is opened when they are asked for chunks the next time.
+        During a run, it is opened by the next `receive`.
         """
         begin = self.count
         for live in _live(source):
             self._unopened.add(self.count)
             self._sources[self.count] = live
             self.count += live.count
-        # Whoever waits for the others waits for this one too from then on.
+        # So that a running `receive` returns and the next one includes this source.
         self.wake()
         return range(begin, self.count)
 
     def remove(self, number: int) -> None:
         """
-        End the source whose first part has this number, unless it has ended already.
+        End the source whose first part has this number, unless it has ended.
 
-        What was received of it counts, and is acknowledged before it is closed.
+        Its chunks received so far count, and are acknowledged before it is closed.
         """
         if number in self._sources:
             self._removed.append(number)
             self.wake()
 
     def ended(self, number: int) -> None:
-        """Close a source of which all is settled, beside the others."""
+        """Close a source whose chunks are all settled; the others go on meanwhile."""
         if (source := self._opened.pop(number, None)) is not None:
             task = asyncio.ensure_future(self._close(source))
             self._closing.add(task)
@@ -109,54 +108,54 @@ class LiveFeeds:
 
     async def open(self) -> str:
         """
-        Open all of them, or none, and say where chunks come from.
+        Open all sources, or none; return a description for the start-up line.
 
         Raises:
-            OSError: One of them cannot begin.
+            OSError: A source cannot be opened.
         """
-        said = []
+        descriptions = []
         for first, source in list(self._sources.items()):
             try:
-                said.append(await self._open(first, source))
+                descriptions.append(await self._open(first, source))
             except BaseException:
                 await self.close()
                 raise
-        return "; ".join(dict.fromkeys(said))
+        return "; ".join(dict.fromkeys(descriptions))
 
     async def _open(self, first: int, source: LiveSource) -> str:
-        said = await source.open()
+        description = await source.open()
         self._unopened.discard(first)
         self._opened[first] = source
-        return said
+        return description
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
-        """Return what has come from any of them, nothing when all have ended."""
+        """Return the chunks that have arrived, or `None` when all sources have ended."""
         if self._removed:
             return await self._remove(self._removed.pop())
         if not self._sources:
             return None
-        if len(self._sources) == 1 and not self._asked and not self._unopened:
-            return await self._receive_from_one(timeout_s)
-        for first in self._sources.keys() - self._asked.values():
-            task = asyncio.ensure_future(self._ask(first, self._sources[first]))
-            self._asked[task] = first
+        if len(self._sources) == 1 and not self._tasks and not self._unopened:
+            return await self._receive_directly(timeout_s)
+        for first in self._sources.keys() - self._tasks.values():
+            task = asyncio.ensure_future(self._receive(first, self._sources[first]))
+            self._tasks[task] = first
         done, _ = await asyncio.wait(
-            self._asked, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            self._tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
         return [chunk for task in done for chunk in self._taken(task)]
 
-    async def _ask(self, first: int, source: LiveSource) -> list[Chunk] | None:
+    async def _receive(self, first: int, source: LiveSource) -> list[Chunk] | None:
         if first in self._unopened:
             await self._open(first, source)
         return await source.receive(_LONG_S)
 
     async def _remove(self, first: int) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for task in [task for task, asked in self._asked.items() if asked == first]:
+        for task in [task for task, number in self._tasks.items() if number == first]:
             if first in self._unopened:
                 task.cancel()
             else:
-                # It may have been opened since it was to be removed.
+                # It may have been opened after its removal was requested.
                 self._sources[first].wake()
             await asyncio.wait([task])
             chunks += self._taken(task)
@@ -164,30 +163,30 @@ class LiveFeeds:
         source = self._sources.pop(first, None)
         return chunks if source is None else chunks + _ends(first, source)
 
-    async def _receive_from_one(self, timeout_s: float) -> list[Chunk] | None:
-        """Ask the only one: a task for each round would cost as much as counting a dozen lines."""
+    async def _receive_directly(self, timeout_s: float) -> list[Chunk] | None:
+        """Receive from the only source: a task per round would cost as much as a dozen lines."""
         ((first, source),) = self._sources.items()
         try:
             chunks = await source.receive(timeout_s)
         except (OSError, TailraceError) as error:
-            # What came before is counted and answered.
+            # Earlier chunks are counted and answered.
             self._note(error)
             return None
         if chunks is None or not first:
             return chunks
-        return _numbered(chunks, first)
+        return _renumber(chunks, first)
 
     def _taken(self, task: asyncio.Task[list[Chunk] | None]) -> list[Chunk]:
-        """Return what a task has received."""
-        first = self._asked.pop(task)
+        """Return the chunks of a completed task."""
+        first = self._tasks.pop(task)
         try:
             received = [] if task.cancelled() else task.result()
         except (OSError, TailraceError) as error:
-            # The others go on, maybe for ever: so it is said now.
+            # The others may go on forever, so this is reported now.
             self._note(error)
             received = None
         if received is not None:
-            return _numbered(received, first)
+            return _renumber(received, first)
         self._unopened.discard(first)
         return _ends(first, self._sources.pop(first))
 
@@ -196,24 +195,24 @@ class LiveFeeds:
         self.problems.append(error)
 
     def wake(self) -> None:
-        """Let `receive` return now."""
+        """Make `receive` return now."""
         for source in self._opened.values():
             source.wake()
 
     async def close(self) -> None:
-        """End the tasks and close all of them."""
-        for task in self._asked:
+        """Cancel the tasks and close all sources."""
+        for task in self._tasks:
             task.cancel()
-        if self._asked:
-            await asyncio.wait(self._asked)
-        self._asked.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._tasks.clear()
         opened, self._opened = [*self._opened.values()], {}
         await _close(opened)
         if self._closing:
             await asyncio.wait(self._closing)
 
 
-def _numbered(chunks: Iterable[Chunk], first: int) -> list[Chunk]:
+def _renumber(chunks: Iterable[Chunk], first: int) -> list[Chunk]:
     return [chunk._replace(source=first + chunk.source) for chunk in chunks]
 
 
@@ -222,13 +221,15 @@ def _ends(first: int, source: LiveSource) -> list[Chunk]:
 
 
 def _live(source: Source | LiveSource) -> Sequence[LiveSource]:
-    """Return a source, or each of its parts, as what has to be waited for."""
+    """Return a live source as it is, or each part of a finite one as a live source."""
     live = as_live(source)
-    return [_Part(part) for part in cast("Source", source).parts()] if live is None else [live]
+    return (
+        [_FinitePart(part) for part in cast("Source", source).parts()] if live is None else [live]
+    )
 
 
 async def _close(sources: Iterable[LiveSource]) -> None:
-    """Close all at once, as each may wait for its peers, and each whatever befalls another."""
+    """Close all sources concurrently, because each may wait for its peers; raise an error last."""
     for closed in await asyncio.gather(
         *(source.close() for source in sources), return_exceptions=True
     ):

@@ -1,16 +1,16 @@
 """
 The loop: receive, work, commit, settle, acknowledge.
 
-It does no I/O and waits for nothing itself: where it needs chunks, or that something moves, it
-yields a `Wait`, and whoever drives it (`run`) reads, sleeps or looks at sockets meanwhile. So one
-loop serves files without an event loop and sockets with one.
+The loop does no I/O and never waits itself. When it needs chunks or progress, it yields a `Wait`,
+and its driver (`run`) reads, sleeps or serves sockets meanwhile. So one loop serves files without
+an event loop and sockets with one.
 
-Each stage has a limit: what is received and not taken, that of its source; what is held to find
-out its format, that of `intake`; what is worked on, `2 * jobs` chunks; what waits for a commit,
-`COMMIT_BYTES`; answers that are not written, that of the source. Over it nothing is received.
+Each stage has a limit, above which nothing is received: the source's limit for received chunks,
+`intake`'s for chunks held to detect a format, `2 * jobs` chunks for work, `COMMIT_BYTES` for chunks
+that wait for a commit, and the source's limit for unsent answers.
 
-Ticks of the clock go through the stages as chunks do. So the clock moves when all that was stamped
-before is settled, however long that takes, and what is received meanwhile comes after it.
+Clock ticks go through the stages as chunks do. So the clock advances after every chunk stamped
+before the tick is settled, however long that takes; chunks received meanwhile follow the tick.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.intake import Intake
-    from tailrace._runtime.stage import Processor, Taken
+    from tailrace._runtime.stage import Processor, StampedChunk
     from tailrace._sources import Chunk
     from tailrace._types import Outcome
 
 __all__ = ["COMMIT_BYTES", "Pump", "StopRequest", "Wait"]
 
 R = TypeVar("R")
-O = TypeVar("O")  # noqa: E741 - what is handed out
+O = TypeVar("O")  # noqa: E741 - a result
 
-# What may be worked on or wait for a commit before nothing more is received.
+# Above this many bytes in work or waiting for a commit, nothing is received.
 COMMIT_BYTES = 64 * 1024 * 1024
 
-# What a chunk costs besides its bytes, so that many small ones count as well.
+# The memory of a chunk besides its bytes, so that many small chunks count as well.
 _CHUNK_BYTES = 6_000
 
-# Only a tick that waits for a commit is waited for so long; whatever moves ends the wait.
+# The timeout of a wait for a commit; any progress ends the wait earlier.
 _LONG_S = 3_600.0
 
 
@@ -65,32 +65,32 @@ class StopRequest:
         """Request the stop."""
         self.is_requested = True
         if self._is_reading:
-            raise _BrokenOffError
+            raise _ReadInterrupted
 
     def read(self, chunks: Generator[Chunk, None, None]) -> Chunk | None:
         """Return the next chunk, or None at the end or once a stop is requested."""
         try:
             self._is_reading = True
             return None if self.is_requested else next(chunks, None)
-        except _BrokenOffError:
+        except _ReadInterrupted:
             return None
         finally:
             self._is_reading = False
 
 
-class _BrokenOffError(BaseException):
-    """A read was broken off."""
+class _ReadInterrupted(BaseException):
+    """A stop request interrupted a read."""
 
 
 class Wait:
-    """The loop is to be sent chunks: what comes until the timeout, nothing at the end of input."""
+    """A request to send chunks into the loop within the timeout, or `None` at the end of input."""
 
     __slots__ = ("receives", "timeout_s")
 
     def __init__(self, timeout_s: float, *, receives: bool) -> None:
         self.timeout_s = timeout_s
         self.receives = receives
-        """Else a limit is reached: no chunk may be sent, only `[]` when something has moved."""
+        """If false, a limit is reached: send no chunk, only `[]` after progress."""
 
 
 if TYPE_CHECKING:
@@ -98,15 +98,15 @@ if TYPE_CHECKING:
 
 
 class _Item:
-    """What goes through the stages: a chunk, the end of a source, or a tick of the clock."""
+    """An item in the stages: a chunk, the end of a source, or a clock tick."""
 
     __slots__ = ("future", "now_us", "result", "size", "taken")
 
-    def __init__(self, taken: Taken | None, now_us: int) -> None:
+    def __init__(self, taken: StampedChunk | None, now_us: int) -> None:
         self.taken = taken
-        """Nothing for a tick."""
+        """None for a tick."""
         self.now_us = now_us
-        # Of a chunk what the work makes of it, of a tick how long the sources were listened to.
+        # For a chunk the result of the work, for a tick how long the sources were listened to.
         self.result: Any = None
         self.future: Future[Any] | None = None
         self.size = 0
@@ -120,16 +120,16 @@ class Pump(Generic[R, O]):
     One loop over the chunks of all sources.
 
     Args:
-        processor: What is made of chunks.
-        intake: Stamps them.
-        clock: What they are stamped with.
-        stop: Asks for the end.
-        commit: Keeps what was made of them before it takes effect.
-        silence: Is told when the sources are listened to, if that matters.
-        jobs: How many threads work on them; with one the loop itself does.
-        batch_interval_us: How often the clock is looked at, counted from the epoch as the ends of
-            windows are, so that ticks do not drift. Nothing for sources that have their bytes at
-            hand: then it is looked at with every chunk.
+        processor: Turns chunks into results.
+        intake: Stamps the chunks.
+        clock: The clock for stamps and ticks.
+        stop: The stop request.
+        commit: Makes results durable before they take effect.
+        silence: Measures how long each source is silent, if an idle timeout is set.
+        jobs: The number of worker threads; with one, the loop itself works.
+        batch_interval_us: The interval between ticks, aligned to the epoch like the ends of
+            windows, so that ticks do not drift. None for finite sources: every chunk is followed
+            by a tick.
     """
 
     def __init__(
@@ -151,16 +151,16 @@ class Pump(Generic[R, O]):
         self._commit = Commit() if commit is None else commit
         self._jobs = jobs
         self._interval_us = batch_interval_us
-        # Nothing is kept and nobody else works, so what is worked on can be settled at once.
-        is_kept = type(self._commit) is not Commit
-        self._is_direct = jobs == 1 and not is_kept and batch_interval_us is not None
+        # Without a commit and without worker threads, a chunk can be settled at once.
+        has_commit = type(self._commit) is not Commit
+        self._is_direct = jobs == 1 and not has_commit and batch_interval_us is not None
         self._silence = silence
-        # The stages: worked on, waiting for a commit, being committed.
+        # The stages: in work, waiting for a commit, being committed, to be settled.
         self._working: deque[_Item] = deque()
         self._waiting: list[_Item] = []
         self._committing: tuple[list[_Item], Future[None]] | None = None
         self._settling: deque[_Item] = deque()
-        # What is to be acknowledged when the next is asked for.
+        # The item to acknowledge when the next result is requested.
         self._handed_out: tuple[_Item, int] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._committer: ThreadPoolExecutor | None = None
@@ -168,10 +168,10 @@ class Pump(Generic[R, O]):
         self._pending_bytes = 0
         self._is_ticking = False
         self._due_us = self._next_tick()
-        # Is called, by any thread, when something has moved that the loop may wait for.
-        self.moved: Callable[[], object] = _nothing
-        # Is called when all that came of a source is settled.
-        self.ended: Callable[[int], object] = _nothing
+        # Called by any thread after progress that the loop may wait for.
+        self.on_progress: Callable[[], object] = _ignore
+        # Called when every chunk of an ended source is settled.
+        self.on_source_end: Callable[[int], object] = _ignore
         self._malformed = 0
         self._groups = StageCounts()
         self._settled = StageCounts()
@@ -179,11 +179,10 @@ class Pump(Generic[R, O]):
 
     def loop(self) -> _Loop[O]:
         """
-        Yield a `Wait` where chunks are to be sent, what is handed out, and nothing after a tick.
+        Yield a `Wait` when chunks are needed, each result, and `None` after each tick.
 
-        A chunk is acknowledged when what it hands out was taken and the next is asked for. An
-        exception that is thrown in where chunks are wanted is raised again when all that came
-        before is settled.
+        A chunk is acknowledged when its result was taken and the next result is requested. An
+        exception thrown into a `Wait` is raised again after every earlier chunk is settled.
         """
         try:
             while not self._stop.is_requested:
@@ -200,9 +199,9 @@ class Pump(Generic[R, O]):
                     silence.end(self._clock.now_us())
                 if chunks is None:
                     break
-                work_on = self._work_at_once if self._is_direct else self._work_on
+                work_on = self._run_directly if self._is_direct else self._work_on
                 yield from work_on(self._taken(chunks))
-                yield from self._look_at_clock()
+                yield from self._check_clock()
             yield from self._work_on(self._intake.flush())
             yield from self._drain()
         finally:
@@ -211,7 +210,7 @@ class Pump(Generic[R, O]):
                     pool.shutdown(cancel_futures=True)
 
     def counts(self) -> dict[str, StageCounts]:
-        """Return what has gone through each stage after the first, by its name."""
+        """Return the counters of each stage after the first, by its name."""
         worked = StageCounts()
         failed = self._acknowledged.errors.get("failed", 0)
         worked.events, worked.bytes = self._settled.events, self._settled.bytes
@@ -226,7 +225,7 @@ class Pump(Generic[R, O]):
         }
 
     def block(self) -> None:
-        """Wait for something to move where no event loop can."""
+        """Wait for progress without an event loop."""
         from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - with a pool alone
 
         futures = [item.future for item in self._working if item.future is not None][:1]
@@ -237,14 +236,14 @@ class Pump(Generic[R, O]):
     def _wait(self) -> Wait:
         is_full = self._jobs_open > 2 * self._jobs or self._pending_bytes > COMMIT_BYTES
         if self._due_us is None:
-            # What comes through a pipe takes effect before the next is waited for.
+            # A chunk from a pipe takes effect before the next read waits.
             return Wait(0, receives=not is_full and not (self._jobs == 1 and self._in_flight))
         if is_full:
             return Wait(_LONG_S, receives=False)
         held_us = self._intake.due_us
         if held_us is None and self._is_ticking:
             return Wait(_LONG_S, receives=True)
-        # While something is held that came before, no window is closed.
+        # While an earlier chunk is held, no window is closed.
         due_us = self._due_us if held_us is None else held_us + HOLD_US
         return Wait(max(due_us - self._clock.now_us(), 0) / 1e6, receives=True)
 
@@ -256,8 +255,8 @@ class Pump(Generic[R, O]):
         interval = self._interval_us
         return None if interval is None else (self._clock.now_us() // interval + 1) * interval
 
-    def _look_at_clock(self) -> _Loop[O]:
-        """Send a tick through the stages where one is due, and answer what can be answered."""
+    def _check_clock(self) -> _Loop[O]:
+        """Start a tick if one is due, and yield the answers that are ready."""
         is_due = False
         if self._due_us is not None and not self._is_ticking and self._intake.due_us is None:
             now_us = self._clock.now_us()
@@ -265,18 +264,18 @@ class Pump(Generic[R, O]):
             if is_due:
                 self._due_us = self._next_tick()
                 self._tick(now_us)
-        while (results := self._move_on()) is not None:
+        while (results := self._advance()) is not None:
             yield from results
         if self._due_us is not None and not is_due:
             if self._silence is not None and not self._in_flight:
-                self._processor.leave_out(self._silence.listened_us)
+                self._processor.mark_idle(self._silence.listened_us)
             yield from self._processor.answers(ticked=False)
 
-    def _taken(self, chunks: Iterable[Chunk]) -> list[Taken]:
+    def _taken(self, chunks: Iterable[Chunk]) -> list[StampedChunk]:
         some = [taken for chunk in chunks for taken in self._intake.take(chunk)]
         return some if self._interval_us is None else some + self._intake.overdue()
 
-    def _work_on(self, some: Iterable[Taken]) -> _Loop[O]:
+    def _work_on(self, some: Iterable[StampedChunk]) -> _Loop[O]:
         processor = self._processor
         for taken in some:
             item = _Item(taken, taken.now_us)
@@ -294,15 +293,15 @@ class Pump(Generic[R, O]):
             self._working.append(item)
             if self._interval_us is None:
                 self._tick(taken.now_us)
-            while (results := self._move_on()) is not None:
+            while (results := self._advance()) is not None:
                 yield from results
 
-    def _work_at_once(self, some: Iterable[Taken]) -> _Loop[O]:
+    def _run_directly(self, some: Iterable[StampedChunk]) -> _Loop[O]:
         """
-        Take chunks through all stages, one after the other, where nothing holds them up.
+        Run each chunk through all stages at once, when no commit or thread delays it.
 
-        With small batches the way through the stages would cost a tenth of counting them. Answers
-        are written when a round has all of its own, so one look at the clock is enough.
+        With small batches, queueing in the stages would add a tenth to the cost. Answers are sent
+        at the end of a round, so one clock read per round is enough.
         """
         processor, settled, acknowledged = self._processor, self._settled, self._acknowledged
         count, stamps_us, first_us = 0, 0, 0
@@ -317,7 +316,7 @@ class Pump(Generic[R, O]):
                 item.result = result
                 self._pending_bytes += size + _CHUNK_BYTES
                 self._settling.append(item)
-                while (results := self._move_on()) is not None:
+                while (results := self._advance()) is not None:
                     yield from results
                 continue
             lines, handed_out = processor.settle(taken, result)
@@ -339,24 +338,24 @@ class Pump(Generic[R, O]):
             acknowledged.delay_us += count * now_us - stamps_us
             acknowledged.max_delay_us = max(acknowledged.max_delay_us, now_us - first_us)
 
-    def _worked(self, taken: Taken, plan: Any) -> R | BatchError:  # noqa: ANN401 - the processor's
+    def _worked(self, taken: StampedChunk, plan: Any) -> R | BatchError:  # noqa: ANN401 - the processor's
         try:
             return self._processor.work(taken, plan)
         except BatchError as error:
             return error
 
-    def _submitted(self, taken: Taken, plan: Any) -> Future[R | BatchError]:  # noqa: ANN401 - as above
+    def _submitted(self, taken: StampedChunk, plan: Any) -> Future[R | BatchError]:  # noqa: ANN401 - as above
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
 
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._jobs)
         self._jobs_open += 1
         future = self._pool.submit(self._worked, taken, plan)
-        future.add_done_callback(self._has_moved)
+        future.add_done_callback(self._report_progress)
         return future
 
-    def _has_moved(self, _: object) -> None:
-        self.moved()
+    def _report_progress(self, _: object) -> None:
+        self.on_progress()
 
     def _tick(self, now_us: int) -> None:
         item = _Item(None, now_us)
@@ -365,22 +364,22 @@ class Pump(Generic[R, O]):
         self._working.append(item)
 
     def _drain(self) -> _Loop[O]:
-        """Wait until all that was taken in is acknowledged."""
+        """Wait until every received chunk is acknowledged."""
         while True:
-            while (results := self._move_on()) is not None:
+            while (results := self._advance()) is not None:
                 yield from results
             if not self._in_flight:
                 return
             yield Wait(_LONG_S, receives=False)
 
-    def _move_on(self) -> Iterable[O | None] | None:
+    def _advance(self) -> Iterable[O | None] | None:
         """
-        Move on what can be moved on without waiting.
+        Advance every item that can advance without waiting.
 
-        Return what is to be handed out before it goes on, or nothing when all is moved on.
+        Return results to hand out before the next call, or `None` when nothing can advance.
         """
         if self._handed_out is not None:
-            # Whoever took it came back.
+            # The caller has taken the result and requests the next.
             item, lines = self._handed_out
             self._handed_out = None
             self._acknowledge(item, "ok", "", lines)
@@ -388,11 +387,14 @@ class Pump(Generic[R, O]):
             while self._settling:
                 if results := self._settle(self._settling.popleft()):
                     return results
-            if not (self._working or self._waiting or self._committing) or not self._commit_more():
+            if (
+                not (self._working or self._waiting or self._committing)
+                or not self._advance_commit()
+            ):
                 return None
 
-    def _commit_more(self) -> bool:
-        """Commit what waits, and tell whether anything has moved by that."""
+    def _advance_commit(self) -> bool:
+        """Commit the waiting items; return whether any item has advanced."""
         while self._working and self._is_done(self._working[0]):
             self._waiting.append(self._working.popleft())
         if self._committing is not None:
@@ -405,7 +407,7 @@ class Pump(Generic[R, O]):
         if not self._waiting:
             return False
         group, self._waiting = self._waiting, []
-        if not (kept := _kept(group)):
+        if not (kept := _to_commit(group)):
             self._settling.extend(group)
             return True
         self._groups.batches += 1
@@ -428,17 +430,17 @@ class Pump(Generic[R, O]):
             self._jobs_open -= 1
         return True
 
-    def _in_background(self, kept: Sequence[tuple[Taken, Any]]) -> Future[None]:
+    def _in_background(self, kept: Sequence[tuple[StampedChunk, Any]]) -> Future[None]:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
 
         if self._committer is None:
             self._committer = ThreadPoolExecutor(1)
         future = self._committer.submit(self._commit.commit, kept)
-        future.add_done_callback(self._has_moved)
+        future.add_done_callback(self._report_progress)
         return future
 
     def _committed(self, group: Iterable[_Item], error: BaseException | None) -> None:
-        """Go on with what was committed; if it was not, tell senders, or end the run."""
+        """Continue with a committed group; after an error, fail its senders or end the run."""
         if error is None:
             self._settling.extend(group)
             return
@@ -457,18 +459,18 @@ class Pump(Generic[R, O]):
             raise error
 
     def _settle(self, item: _Item) -> Iterable[O | None]:
-        """Let what was committed take effect, and return what that hands out."""
+        """Apply a committed item, and return its results."""
         taken, result = item.taken, item.result
         if taken is None:
             self._is_ticking = False
-            self._processor.leave_out(result)
+            self._processor.mark_idle(result)
             self._processor.tick(item.now_us)
             answers = self._processor.answers(ticked=True)
             return answers if self._interval_us is None else chain(answers, (None,))
         self._pending_bytes -= item.size + _CHUNK_BYTES
         if taken.log_format is None:
             self._processor.end_source(taken.chunk.source)
-            self.ended(taken.chunk.source)
+            self.on_source_end(taken.chunk.source)
             return ()
         if isinstance(result, BatchError):
             self._malformed += 1
@@ -485,7 +487,7 @@ class Pump(Generic[R, O]):
         return (handed_out,)
 
     def _acknowledge(self, item: _Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
-        answer = cast("Taken", item.taken).chunk.answer
+        answer = cast("StampedChunk", item.taken).chunk.answer
         if answer is None:
             return
         counts = self._acknowledged
@@ -498,8 +500,8 @@ class Pump(Generic[R, O]):
         answer(outcome, reason)
 
 
-def _kept(group: Iterable[_Item]) -> list[tuple[Taken, Any]]:
-    """Return what is to be committed of a group."""
+def _to_commit(group: Iterable[_Item]) -> list[tuple[StampedChunk, Any]]:
+    """Return the chunks and results of a group to commit."""
     return [
         (item.taken, item.result)
         for item in group
@@ -507,5 +509,5 @@ def _kept(group: Iterable[_Item]) -> list[tuple[Taken, Any]]:
     ]
 
 
-def _nothing(*_: object) -> None:
-    """Nobody has to know."""
+def _ignore(*_: object) -> None:
+    """Do nothing."""

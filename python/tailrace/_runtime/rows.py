@@ -11,25 +11,25 @@ from tailrace._runtime.stage import Processor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tailrace._runtime.stage import Origin, Taken
+    from tailrace._runtime.stage import Origin, StampedChunk
     from tailrace._types import Output
 
-__all__ = ["Made", "RowOptions", "Rows"]
+__all__ = ["ChunkRows", "RowOptions", "Rows"]
 
-O = TypeVar("O")  # noqa: E741 - what is handed out
+O = TypeVar("O")  # noqa: E741 - a result
 
 
-class Made(NamedTuple):
-    """What a chunk gave."""
+class ChunkRows(NamedTuple):
+    """The rows of a chunk."""
 
     rows: bytes | _core.Table
     rejected: bytes
-    """The lines that were not accepted, where they are kept."""
+    """The rejected lines, if they are kept."""
     log_format: _core.Format
     source: str
-    """As people know it."""
+    """The name of the source, for people."""
     first_line: int
-    """How many lines of its source came before it."""
+    """The number of earlier lines of the source."""
 
 
 # Rows or columns, rejected lines, counters.
@@ -37,50 +37,50 @@ _Done: TypeAlias = tuple[bytes | _core.Table, bytes, dict[str, Any]]
 
 
 class RowOptions(NamedTuple):
-    """How rows are made."""
+    """Options for rows."""
 
     output: Output | None = None
-    """How they are written; by default they are columns."""
+    """The text format of rows; by default, rows are columns."""
     one_table: bool = False
-    """Whether all sources have to give the same columns."""
+    """Whether all sources must have the same columns."""
     reject_prefix: Callable[[str], bytes] | None = None
     """
-    Returns what stands before the rejected lines of a source, if these are kept. Their numbers are
-    known when the lines before them are, so one thread has to do the work.
+    Returns the prefix of the rejected lines of a source, if these are kept. Line numbers depend on
+    all earlier lines, so only one thread may work.
     """
 
 
 class Rows(Processor[_Done, O]):
     """
-    Makes rows of chunks, in the order of their lines.
+    Parses chunks into rows, in the order of their lines.
 
     Args:
-        make: What is handed out for what a chunk gave.
-        names: The sources, as people know them.
-        fields: Which fields to give; by default the columns of each format.
-        asked: Which lines are meant, if not all.
-        options: How rows are made.
+        make: Converts the rows of a chunk into the result that is handed out.
+        names: The names of the sources, for people.
+        fields: The fields of a row; by default the columns of each format.
+        line_filter: Selects lines; None selects all.
+        options: Options for rows.
     """
 
     def __init__(
         self,
-        make: Callable[[Made], O],
+        make: Callable[[ChunkRows], O],
         names: Sequence[str],
         fields: list[str] | None,
-        asked: _core.Filter | None,
+        line_filter: _core.Filter | None,
         options: RowOptions,
     ) -> None:
         self._make = make
         self._names = list(names)
-        self._asked = asked
+        self._filter = line_filter
         self._fields = fields
         self._checked = fields is None
         self._options = options
-        # How many lines each source had so far: those that were handed out, and for the numbers of
-        # rejected ones, those that were worked on.
-        self._before = [0] * len(names)
-        self._numbered = [0] * len(names)
-        # Those that were asked for, or those of the first source, where all give the same.
+        # Lines of each source so far: those handed out, and, for the numbers of rejected lines,
+        # those parsed.
+        self._lines_before = [0] * len(names)
+        self._line_numbers = [0] * len(names)
+        # The requested fields, or the columns of the first source if all must have the same.
         self.columns = fields
         rejected: dict[str, int] = {}
         self._lines: dict[str, Any] = {
@@ -91,23 +91,23 @@ class Rows(Processor[_Done, O]):
             "rejected": rejected,
         }
 
-    def prepare(self, taken: Taken) -> list[str]:
+    def prepare(self, taken: StampedChunk) -> list[str]:
         """
-        Return the columns to give; which these are in a table is for its first lines to say.
+        Return the columns of a row; the first lines of a table determine them.
 
         Raises:
-            TailraceError: They are not those of the sources before it, or lack a field.
+            TailraceError: They differ from those of earlier sources, or lack a field.
         """
         return self._columns(taken)
 
-    def work(self, taken: Taken, plan: list[str]) -> _Done:
-        """Return the rows of a chunk, its rejected lines and counters."""
+    def work(self, taken: StampedChunk, plan: list[str]) -> _Done:
+        """Return the rows of a chunk, its rejected lines and its counters."""
         log_format, columns = cast("_core.Format", taken.log_format), plan
         chunk = taken.chunk
         rejects = None
         if self._options.reject_prefix is not None:
             prefix = self._options.reject_prefix(self._names[chunk.source])
-            rejects = prefix, self._numbered[chunk.source]
+            rejects = prefix, self._line_numbers[chunk.source]
         done: _Done
         if self._options.output is None:
             done = _core.tabulate(
@@ -117,7 +117,7 @@ class Rows(Processor[_Done, O]):
                 format=log_format,
                 fields=columns,
                 rejects=rejects,
-                filter=self._asked,
+                filter=self._filter,
             )
         else:
             done = _core.write_rows(
@@ -128,13 +128,13 @@ class Rows(Processor[_Done, O]):
                 fields=columns,
                 output=self._options.output,
                 rejects=rejects,
-                filter=self._asked,
+                filter=self._filter,
             )
         if rejects is not None:
-            self._numbered[chunk.source] += done[2]["fed"]
+            self._line_numbers[chunk.source] += done[2]["fed"]
         return done
 
-    def settle(self, taken: Taken, result: _Done) -> tuple[int, O]:
+    def settle(self, taken: StampedChunk, result: _Done) -> tuple[int, O]:
         """Count the lines of a chunk, and hand out its rows."""
         rows, rejected, lines = result
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
@@ -145,23 +145,23 @@ class Rows(Processor[_Done, O]):
             self._lines[name] += lines[name]
         for reason, count in lines["rejected"].items():
             self._lines["rejected"][reason] = self._lines["rejected"].get(reason, 0) + count
-        first_line = self._before[source]
-        self._before[source] += fed
-        made = Made(rows, rejected, log_format, self._names[source], first_line)
+        first_line = self._lines_before[source]
+        self._lines_before[source] += fed
+        made = ChunkRows(rows, rejected, log_format, self._names[source], first_line)
         return fed, self._make(made)
 
     def add_source(self, origin: Origin) -> None:
-        """Expect chunks of one source more, whose number is the next one."""
+        """Add a source, which gets the next number."""
         super().add_source(origin)
         self._names.append(origin.name)
-        self._before.append(0)
-        self._numbered.append(0)
+        self._lines_before.append(0)
+        self._line_numbers.append(0)
 
     def lines(self) -> dict[str, Any]:
-        """Return where all lines went so far."""
+        """Return the line counters so far."""
         return self._lines
 
-    def _columns(self, taken: Taken) -> list[str]:
+    def _columns(self, taken: StampedChunk) -> list[str]:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
         if self._fields is not None:
             self._check(source, log_format, self._fields)
@@ -174,13 +174,13 @@ class Rows(Processor[_Done, O]):
         if columns != self.columns:
             shared = ",".join(name for name in self.columns if name in columns)
             raise TailraceError(
-                f"{self._names[source]}: format {log_format.spec} has other fields than the lines "
-                f"before; say which to give, such as --fields {shared}"
+                f"{self._names[source]}: format {log_format.spec} has other fields than the "
+                f"earlier lines; choose the fields, for example --fields {shared}"
             )
         return columns
 
     def _check(self, source: int, log_format: _core.Format, fields: list[str]) -> None:
-        """See that the first columns that a header names have the fields; later ones may not."""
+        """Check that the columns of the first header include the fields; later headers may not."""
         if self._checked or not (columns := _core.columns(log_format)):
             return
         try:

@@ -1,4 +1,4 @@
-"""Drives a pump: from the first chunk of its sources to the last thing that it hands out."""
+"""Drives a pump from the first chunk of its sources to its last result."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 P = TypeVar("P", bound="Processor[Any, Any]")
-O = TypeVar("O")  # noqa: E741 - what is handed out
+O = TypeVar("O")  # noqa: E741 - a result
 
-# For how long results are handed out before sockets are looked at.
+# How long results are handed out before sockets are served again.
 _REST_S = 0.005
 
 
@@ -31,8 +31,8 @@ class Run(Generic[P, O]):
     """
     One run over all lines of some sources.
 
-    Iterating it gives what the processor hands out. What has to be waited for is served while the
-    next is being waited for, and stands still while the caller works on the last one.
+    Iteration yields the processor's results. Live sources are served only while the next result is
+    awaited, not while the caller works on the last one.
     """
 
     def __init__(
@@ -66,29 +66,29 @@ class Run(Generic[P, O]):
 
     @property
     def live(self) -> LiveFeeds | None:
-        """The sources, if there is one that has to be waited for."""
+        """The sources, if at least one is live."""
         return None if isinstance(self._feeds, Feeds) else self._feeds
 
     @property
     def finite(self) -> Feeds | None:
-        """The sources, if all have their bytes at hand."""
+        """The sources, if all are finite."""
         return self._feeds if isinstance(self._feeds, Feeds) else None
 
     @property
     def problems(self) -> list[Exception]:
-        """What went wrong with single sources."""
+        """The errors of single sources."""
         return self._feeds.problems
 
     def counts(self) -> dict[str, StageCounts]:
-        """Return what has gone through each stage, by its name."""
+        """Return the counters of each stage, by its name."""
         return {"receive": self.intake.counts, **self.pump.counts()}
 
     def __iter__(self) -> Iterator[O]:
-        """Yield everything that is handed out."""
+        """Yield every result."""
         return self.results()
 
     def results(self) -> Generator[O, None, None]:
-        """Yield everything that is handed out."""
+        """Yield every result."""
         feeds = self._feeds
         return self._replay(feeds) if isinstance(feeds, Feeds) else self._wait(feeds)
 
@@ -120,20 +120,20 @@ class Run(Generic[P, O]):
             yield from self._end()
 
     def _end(self) -> Iterator[O]:
-        """Yield what is still to be answered, and raise what went wrong with one of the sources."""
+        """Yield the remaining answers, then raise the first error of a source."""
         yield from self.processor.finish()
         for problem in self.problems:
             raise problem
 
     async def awaited(self) -> AsyncGenerator[O, None]:
-        """Yield everything that is handed out, in a loop that runs already."""
+        """Yield every result, in a running event loop."""
         import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
         live = self.live
         if live is None:
             for result in self.results():
                 yield result
-                # Others have their turn also where nothing is waited for.
+                # Give other tasks a turn, because nothing else here waits.
                 await asyncio.sleep(0)
             return
         await live.open()
@@ -148,9 +148,9 @@ class Run(Generic[P, O]):
 
     async def serve(self) -> AsyncGenerator[O | None, None]:
         """
-        Feed opened sources until they end or the end is asked for, and yield what is handed out.
+        Serve opened sources until they end or a stop is requested, and yield every result.
 
-        After each tick of the clock nothing is yielded, for who shows how it is getting on.
+        `None` is yielded after each tick, so that a caller can show the progress.
         """
         import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
@@ -162,8 +162,8 @@ class Run(Generic[P, O]):
             moved.set()
             feeds.wake()
 
-        self.pump.moved = partial(running.call_soon_threadsafe, move)
-        self.pump.ended = feeds.ended
+        self.pump.on_progress = partial(running.call_soon_threadsafe, move)
+        self.pump.on_source_end = feeds.ended
         loop = self.pump.loop()
         rested = running.time()
         try:
@@ -172,7 +172,7 @@ class Run(Generic[P, O]):
                 if not isinstance(step, Wait):
                     yield step
                     if running.time() > rested + _REST_S:
-                        # Sockets are served also where there is much to hand out.
+                        # Serve sockets even while many results are handed out.
                         await asyncio.sleep(0)
                         rested = running.time()
                     step = next(loop)
@@ -194,7 +194,7 @@ class Run(Generic[P, O]):
             loop.close()
 
     def _wait(self, live: LiveFeeds) -> Generator[O, None, None]:
-        """Run an event loop for as long as the next result takes."""
+        """Run an event loop until the next result, again and again."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
         with asyncio.Runner() as runner:
@@ -214,23 +214,25 @@ class Run(Generic[P, O]):
 
     def add(self, source: Any, origin: Origin) -> int:  # noqa: ANN401 - as the others are
         """
-        Take one source more, of the kind of the others, and return its number.
+        Add a source of the same kind as the others, and return its number.
 
-        It is called where the run is iterated: in the same thread, or the same event loop.
-        By event time the others wait for it from then on.
+        Call it where the run is iterated: in the same thread or event loop. With event time, the
+        watermark includes the new source from then on.
 
         Raises:
-            ValueError: It is several, of an unknown format, or the run has ended.
+            ValueError: It has several parts or an unknown format, or the run has ended.
         """
-        if self._has_ended or source.count != 1:
-            raise ValueError("one source is added at a time, to a run that has not ended")
+        if self._has_ended:
+            raise ValueError("add: the run has ended; add a source while it is running")
+        if source.count != 1:
+            raise ValueError(f"add: expected one source, found {source.count}; add each by itself")
         self.intake.add(origin)
         self.processor.add_source(origin)
         (number,) = self._feeds.add(source)
         return number
 
     def remove(self, number: int) -> None:
-        """Let go of a source: what was received of it counts, and the others go on without it."""
+        """End a source: its chunks received so far count, and the others go on without it."""
         self._feeds.remove(number)
 
 

@@ -1,4 +1,4 @@
-"""What goes through the stages of a pump, who does the work, and what each of them counts."""
+"""The parts of a pump's stages: stamped chunks, processors and counters."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
 
-__all__ = ["Origin", "Processor", "StageCounts", "Taken"]
+__all__ = ["Origin", "Processor", "StageCounts", "StampedChunk"]
 
 R = TypeVar("R")
-O = TypeVar("O")  # noqa: E741 - what is handed out
+O = TypeVar("O")  # noqa: E741 - a result
 
 
 class Origin:
     """
-    What is known beforehand of one of a query's sources.
+    What is known in advance about one of a query's sources.
 
     Args:
-        name: For people.
-        log_format: What its lines look like, or who finds out.
-        max_ahead_us: How far ahead of the clock the time of a line may be, where that is checked.
-        is_live: Whether it has to be waited for.
+        name: The name, for people.
+        log_format: The format, or the detector that finds it.
+        max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
+        is_live: Whether the source is live.
     """
 
     def __init__(
@@ -43,29 +43,29 @@ class Origin:
         self.is_live = is_live
 
 
-class Taken(NamedTuple):
-    """A chunk with all that it takes to work on it."""
+class StampedChunk(NamedTuple):
+    """A chunk with its format and its time."""
 
     chunk: Chunk
     log_format: Format | None
-    """Of the chunk's lines; nothing for the end of a source."""
+    """The format of the lines; None for the end of a source."""
     now_us: int
     max_ahead_us: int | None
 
 
 class StageCounts:
-    """What has gone through one stage of a pump since it began."""
+    """The counters of one stage of a pump since its start."""
 
     def __init__(self) -> None:
         self.events = 0
-        """Lines, where the stage knows how many."""
+        """Lines, if the stage knows their number."""
         self.batches = 0
-        """Chunks; for the stage that commits, groups of them, and none where nothing is kept."""
+        """Chunks; for the commit stage, groups of chunks, and zero without a commit."""
         self.bytes = 0
         self.errors: dict[str, int] = {}
-        """How many chunks met an error, by what it was."""
+        """The number of chunks with an error, by reason."""
         self.delay_us = 0
-        """How long after they were received chunks were acknowledged, all delays added up."""
+        """The sum of the delays from receiving a chunk to acknowledging it."""
         self.max_delay_us = 0
 
     def add(self, events: int, size: int) -> None:
@@ -75,68 +75,68 @@ class StageCounts:
         self.bytes += size
 
     def fail(self, reason: str) -> None:
-        """Count a chunk that met an error."""
+        """Count a chunk with an error."""
         self.errors[reason] = self.errors.get(reason, 0) + 1
 
 
 class Processor(Generic[R, O]):
     """
-    Makes something of chunks: counts, or rows.
+    Turns chunks into results: counts or rows.
 
-    All but the work is done by one thread, in the order of the chunks.
+    One thread calls all methods except `work`, in the order of the chunks.
     """
 
-    # Where somebody wants to see the first rejected lines.
+    # Collects the first rejected lines, if they are to be shown.
     samples: Samples | None = None
 
-    def prepare(self, taken: Taken) -> Any:  # noqa: ANN401, ARG002 - what `work` wants
+    def prepare(self, taken: StampedChunk) -> Any:  # noqa: ANN401, ARG002 - what `work` wants
         """
-        Return what the work on a chunk has to know.
+        Return the plan that `work` gets for a chunk.
 
         Raises:
-            TailraceError: The run cannot go on with this chunk.
+            TailraceError: The run cannot continue with this chunk.
         """
         return None
 
-    def work(self, taken: Taken, plan: Any) -> R:  # noqa: ANN401 - of `prepare`
+    def work(self, taken: StampedChunk, plan: Any) -> R:  # noqa: ANN401 - of `prepare`
         """
-        Return what is made of a chunk; any thread may ask.
+        Return the result of a chunk; any thread may call this.
 
         Raises:
-            BatchError: The bytes are malformed; nothing of them takes effect.
+            BatchError: The bytes are malformed; none of its lines count.
         """
         raise NotImplementedError
 
-    def settle(self, taken: Taken, result: R) -> tuple[int, O | None]:
-        """Let what was made of a chunk take effect; return its lines and what to hand out."""
+    def settle(self, taken: StampedChunk, result: R) -> tuple[int, O | None]:
+        """Apply the result of a chunk; return the number of lines and the result to hand out."""
         raise NotImplementedError
 
     def lines(self) -> dict[str, Any]:
-        """Return where all lines went so far."""
+        """Return the line counters so far."""
         raise NotImplementedError
 
     def add_source(self, origin: Origin) -> None:
-        """Expect chunks of one source more, whose number is the next one."""
+        """Add a source, which gets the next number."""
         if self.samples is not None:
             self.samples.add(origin.name)
 
     def end_source(self, source: int) -> None:
-        """Expect no more of a source."""
+        """Mark a source as ended."""
 
     def slowest(self) -> int | None:
-        """Return the source to read next, where it matters."""
+        """Return the source to read next, if it matters."""
         return None
 
-    def leave_out(self, listened_us: int) -> None:
-        """Do without sources that were silent for too long, after listening for so long."""
+    def mark_idle(self, listened_us: int) -> None:
+        """Mark sources as idle whose silence exceeds the timeout after `listened_us`."""
 
     def tick(self, now_us: int) -> None:
-        """Move the clock."""
+        """Advance the clock."""
 
     def answers(self, *, ticked: bool) -> Iterator[O]:  # noqa: ARG002 - for those that answer
-        """Yield what can be answered now."""
+        """Yield the answers that are ready."""
         return iter(())
 
     def finish(self) -> Iterator[O]:
-        """End the input where it is and yield what is still to be answered."""
+        """End the input, and yield the remaining answers."""
         return iter(())
