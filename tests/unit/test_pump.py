@@ -600,7 +600,7 @@ def test_a_run_ends_with_its_last_source_also_where_a_tick_waits_for_a_commit(
         running._thread.join(10)
         assert not running._thread.is_alive()
     assert running.error is None
-    with pytest.raises(ValueError, match="has not ended"):
+    with pytest.raises(ValueError, match="the run has ended"):
         running.run.add(Flume("127.0.0.1", 0), Origin("late", "combined"))
 
 
