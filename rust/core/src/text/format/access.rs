@@ -1,4 +1,4 @@
-//! From the spans of a line to the value of one field.
+//! Converts the spans of a line to the value of a field.
 
 use super::field_type::{Encoding, FieldType};
 use super::parsed::FoundField;
@@ -7,55 +7,56 @@ use super::time::{TimeFormat, TimeParser, read_epoch};
 use super::{Span, combined, python_whitespace, standard_fields};
 use crate::ground::{Kind, Value};
 
-/// How to get at the value of one field.
+/// Reads the value of one field.
 #[derive(Clone, Debug)]
 pub(super) struct Accessor {
     source: FieldSource,
     encoding: Encoding,
     transforms: Vec<Transform>,
-    /// Where to look if there is nothing: a part of the request line that a line may have instead.
+    /// The accessor to use if the value is missing: a part of the request line, which a line may
+    /// have instead.
     fallback: Option<Box<Accessor>>,
 }
 
-/// How to get at a value without many questions: nearly all values of nearly all logs.
+/// Direct access to the value of a field, for the common kinds of fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FastAccess {
-    /// The text of a span as it stands.
+    /// The text of a span, never null.
     Verbatim(usize),
-    /// The text of a span, or nothing.
+    /// The text of a span.
     Text(usize),
-    /// The name of a user in a span, or nothing.
+    /// The name of a user in a span.
     User(usize),
-    /// The number in a span.
+    /// The integer in a span.
     Int(usize),
-    /// The time in a span that is a number of seconds times ten to a power.
+    /// The time in a span, as a number of seconds times ten to a power.
     Epoch(usize, i32),
     /// A part of the request line in a span.
     Part(usize, usize),
-    /// Through the accessor.
+    /// No direct access: use the accessor.
     None,
 }
 
 /// Where the text of a field comes from.
 #[derive(Clone, Debug)]
 enum FieldSource {
-    /// A format that will have it in some of its lines, but not in these.
+    /// The format has the field in some lines, but not in these.
     Missing(Kind),
-    /// A piece of the line.
+    /// A span of the line.
     Span(usize, FieldType),
-    /// A user's name in a piece of the line.
+    /// A user's name in a span of the line.
     User(usize),
-    /// A time, in one piece or several.
+    /// A time, in one span or several.
     Time(Vec<usize>, TimeParser),
     /// A part of the request line.
     Request(usize, RequestPart),
-    /// The second word of the request line, as `str.split()` sees it.
+    /// The second word of the request line, as `str.split()` splits it.
     SecondWord(usize),
-    /// A path and a query that stand apart, and whether the query has its `?` in front.
+    /// A path and a query in separate spans, and whether the query begins with its `?`.
     PathAndQuery(usize, Option<(usize, bool)>),
 }
 
-/// The first three in the order in which `combined::request` gives them.
+/// A part of the request line; the first three in the order of `combined::request`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RequestPart {
     Method,
@@ -77,7 +78,7 @@ impl RequestPart {
 }
 
 impl FieldSource {
-    /// A field that has a place of its own; all that is called `time` is one.
+    /// The source of a field that has a span of its own; all spans called `time` are one source.
     fn of(name: &str, found: &[FoundField]) -> Option<Self> {
         let is_part =
             |field: &FoundField| &*field.name == name && matches!(field.read, FieldType::Time(_));
@@ -93,7 +94,7 @@ impl FieldSource {
     }
 }
 
-/// Reads the times of this name.
+/// Creates the parser for the time of this name.
 pub(super) fn time_parser(
     name: &str,
     found: &[FoundField],
@@ -109,47 +110,47 @@ pub(super) fn time_parser(
     TimeParser::new(&formats)
 }
 
-/// What is decoded of a line, and what was decoded last: several fields come from one request.
+/// Holds decoded text, and which span was decoded last: several fields come from one request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     of: Option<usize>,
-    /// What is put together of several pieces, until it is `bytes`.
+    /// Holds text that is joined from several spans, until it becomes `bytes`.
     whole: Vec<u8>,
 }
 
 impl Buffer {
-    /// For the next line.
+    /// Prepares for the next line.
     #[inline]
     pub(super) fn invalidate(&mut self) {
         self.of = None;
     }
 }
 
-/// What is made of the text of a field.
+/// A transformation of the text of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transform {
-    /// Without scheme and host, query and fragment.
+    /// Removes scheme, host, query and fragment.
     Path,
-    /// What follows the first `?`.
+    /// Keeps what follows the first `?`.
     Query,
-    /// Without what follows the first `?`.
+    /// Removes the first `?` and what follows it.
     NoQuery,
-    /// The first so many segments of the path.
+    /// Keeps this many segments of the path.
     Depth(usize),
-    /// With `%HH` as the bytes that they stand for.
+    /// Decodes `%HH`.
     Percent,
-    /// With `\xHH` and the like as the bytes that they stand for.
+    /// Decodes `\xHH` and similar escapes.
     Unescape,
-    /// The first digit of three.
+    /// Keeps the first of three digits.
     Class,
 }
 
 impl Accessor {
-    /// The way to the field of this name. A name may have steps behind it: `url:noquery`,
+    /// Creates the accessor of a field. A name may be followed by transformations: `url:noquery`,
     /// `path:2`, `agent:unescape`.
     pub(super) fn new(name: &str, found: &[FoundField], classic: bool) -> Option<Self> {
-        let place = |name: &str| found.iter().position(|found| &*found.name == name);
+        let index = |name: &str| found.iter().position(|found| &*found.name == name);
         let plain = |source| Self {
             source,
             encoding: Encoding::Raw,
@@ -157,10 +158,10 @@ impl Accessor {
             fallback: None,
         };
         if classic && name == "url" {
-            return place("request").map(|request| plain(FieldSource::SecondWord(request)));
+            return index("request").map(|request| plain(FieldSource::SecondWord(request)));
         }
-        let request = place("request").filter(|&at| found[at].read == FieldType::Request);
-        if let Some(at) = place(name) {
+        let request = index("request").filter(|&at| found[at].read == FieldType::Request);
+        if let Some(at) = index(name) {
             let FoundField { read, encoding, .. } = &found[at];
             let mut accessor = Self { encoding: *encoding, ..plain(FieldSource::of(name, found)?) };
             let of_url = |transform| Self::new("url", found, classic)?.with(transform);
@@ -169,8 +170,8 @@ impl Accessor {
                     encoding: *encoding,
                     ..plain(FieldSource::Request(at, part))
                 }),
-                (None, "path") if place("url").or(request).is_some() => of_url(Transform::Path),
-                (None, "query") if place("url").or(request).is_some() => of_url(Transform::Query),
+                (None, "path") if index("url").or(request).is_some() => of_url(Transform::Path),
+                (None, "query") if index("url").or(request).is_some() => of_url(Transform::Query),
                 _ => None,
             }
             .map(Box::new);
@@ -188,25 +189,25 @@ impl Accessor {
         let derived = |base: &str, transform| Self::new(base, found, classic)?.with(transform);
         match name {
             "url" => {
-                let path = place("path")?;
+                let path = index("path")?;
                 let encoding = found[path].encoding;
-                let query = place("query").map(|at| (at, found[at].read == FieldType::Query));
+                let query = index("query").map(|at| (at, found[at].read == FieldType::Query));
                 Some(Self { encoding, ..plain(FieldSource::PathAndQuery(path, query)) })
             }
-            "path" if place("path").is_none() => derived("url", Transform::Path),
-            "query" if place("query").is_none() => derived("url", Transform::Query),
+            "path" if index("path").is_none() => derived("url", Transform::Path),
+            "query" if index("query").is_none() => derived("url", Transform::Query),
             "status_class" => derived("status", Transform::Class),
             _ => {
                 let (base, transform) = name.rsplit_once(':')?;
                 let accessor = derived(base, Transform::from_name(transform)?)?;
-                // Steps are for text.
+                // Only text can be transformed.
                 let text = Self::new(base, found, classic)?.kind() == Kind::Text;
                 text.then_some(accessor)
             }
         }
     }
 
-    /// The same with one more step.
+    /// Adds a transformation.
     fn with(mut self, transform: Transform) -> Option<Self> {
         self.transforms.push(transform);
         self.fallback = match self.fallback {
@@ -216,7 +217,7 @@ impl Accessor {
         Some(self)
     }
 
-    /// A field that a format has in other lines than these.
+    /// The accessor of a field that the format does not have in these lines.
     pub(super) fn missing(name: &str) -> Self {
         let kind =
             standard_fields::standard_field(name).map_or(Kind::Text, |known| known.read.kind());
@@ -237,7 +238,7 @@ impl Accessor {
         }
     }
 
-    /// The one piece of the line whose text says it all, where there is one.
+    /// The index of the span, if the value depends on a single one.
     pub(super) fn single_span(&self) -> Option<usize> {
         match &self.source {
             FieldSource::Span(at, _) => Some(*at),
@@ -246,7 +247,7 @@ impl Accessor {
         }
     }
 
-    /// The short way to the value, if there is one.
+    /// The direct access to the value.
     pub(super) fn fast_access(&self) -> FastAccess {
         if !self.is_plain() || self.fallback.is_some() {
             return FastAccess::None;
@@ -271,13 +272,13 @@ impl Accessor {
         self.transforms.is_empty() && self.encoding == Encoding::Raw
     }
 
-    /// Whether a text without a quote before it is what it says.
+    /// Whether an unquoted text is the value without decoding.
     fn is_column(&self) -> bool {
         let is_bare = matches!(self.encoding, Encoding::Raw | Encoding::Csv);
         is_bare && self.transforms.is_empty() && self.fallback.is_none()
     }
 
-    /// Which of the matcher's fields has the text that it is, where it is one as it stands.
+    /// The index of the matcher's field, if that is a text that needs no decoding.
     pub(super) fn column_of_text(&self) -> Option<usize> {
         match &self.source {
             FieldSource::Span(at, FieldType::Text) if self.is_column() => Some(*at),
@@ -285,7 +286,8 @@ impl Accessor {
         }
     }
 
-    /// The same of a number since the epoch, with the power of ten that counts seconds.
+    /// The index of the matcher's field, if that is a number since the epoch, with the power of ten
+    /// of its unit in seconds.
     pub(super) fn column_of_epoch(&self) -> Option<(usize, i32)> {
         match &self.source {
             FieldSource::Time(parts, time_parser) if self.is_column() => {
@@ -296,7 +298,7 @@ impl Accessor {
         }
     }
 
-    /// Which of the matcher's fields it needs.
+    /// The indexes of the matcher's fields that the value depends on.
     pub(super) fn needs(&self) -> Vec<usize> {
         let mut needs = match &self.source {
             FieldSource::Missing(_) => Vec::new(),
@@ -313,7 +315,7 @@ impl Accessor {
         needs
     }
 
-    /// The value in a line; the buffer is for what has to be decoded.
+    /// The value in a line; the buffer holds decoded text.
     #[inline]
     pub(super) fn value<'a>(
         &self,
@@ -332,7 +334,7 @@ impl Accessor {
         self.decoded(line, spans, buffer)
     }
 
-    /// Whether there is something in its own place.
+    /// Whether its own span has a value.
     fn is_there(&self, line: &[u8], spans: &[Span]) -> bool {
         let text = self.single_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
         text.is_some_and(is_present)
@@ -358,7 +360,7 @@ impl Accessor {
         }
     }
 
-    /// A path with its query, if there is one.
+    /// The path, with the query if there is one.
     fn whole<'a>(
         &self,
         line: &'a [u8],
@@ -392,7 +394,7 @@ impl Accessor {
         Some(TextRef::Buffer(0, buffer.bytes.len()))
     }
 
-    /// As `plain`, for what has to be decoded first, or has steps behind it.
+    /// As `plain`, for values that have to be decoded or transformed.
     fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let mut text = match &self.source {
             FieldSource::Missing(_) => return Value::Null,
@@ -407,7 +409,7 @@ impl Accessor {
                 if buffer.of == Some(*at) {
                     TextRef::Buffer(0, buffer.bytes.len())
                 } else {
-                    // What stands in the line as it is meant is not copied.
+                    // Text that needs no decoding is not copied.
                     let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
                     if std::ptr::eq(text, raw) {
                         TextRef::Line(raw)
@@ -439,8 +441,8 @@ impl Accessor {
             if part == RequestPart::Flag {
                 return part_of(text.of(&buffer.bytes), part);
             }
-            let Some(place) = place_of(text.of(&buffer.bytes), part) else { return Value::Null };
-            text = text.cut(place);
+            let Some(range) = range_of(text.of(&buffer.bytes), part) else { return Value::Null };
+            text = text.cut(range);
         }
         for transform in &self.transforms {
             match transform {
@@ -457,8 +459,8 @@ impl Accessor {
                     }
                     text = TextRef::Buffer(0, len);
                 }
-                slice => match slice.place(text.of(&buffer.bytes)) {
-                    Some(place) => text = text.cut(place),
+                slice => match slice.range(text.of(&buffer.bytes)) {
+                    Some(range) => text = text.cut(range),
                     None => return Value::Null,
                 },
             }
@@ -480,7 +482,7 @@ impl Accessor {
     }
 }
 
-/// Text that stands in the line, or from one place of the buffer up to another.
+/// Text in the line, or a range of the buffer.
 #[derive(Clone, Copy)]
 enum TextRef<'a> {
     Line(&'a [u8]),
@@ -519,8 +521,8 @@ impl Transform {
         })
     }
 
-    /// What is left of a text, for the steps that only cut.
-    fn place(self, text: &[u8]) -> Option<(usize, usize)> {
+    /// The range of the text that is left, for transformations that only cut.
+    fn range(self, text: &[u8]) -> Option<(usize, usize)> {
         let find = |from: usize, wanted: &[u8]| {
             let found = text[from..].iter().position(|byte| wanted.contains(byte));
             found.map(|offset| from + offset)
@@ -544,7 +546,7 @@ impl Transform {
     }
 }
 
-/// Where the path of a url begins: behind scheme and host, where they are.
+/// The start of the path of a URL, after scheme and host if it has them.
 fn path_start(url: &[u8]) -> usize {
     if url.first() == Some(&b'/') {
         return 0;
@@ -561,7 +563,7 @@ fn is_present(text: &[u8]) -> bool {
     !text.is_empty() && text != b"-"
 }
 
-/// The value of a raw text.
+/// Converts a raw text to a value.
 #[inline]
 fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
     match how {
@@ -571,23 +573,23 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         FieldType::Int => int(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
         FieldType::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
-        // Read by a timer.
+        // A `TimeParser` reads these.
         FieldType::Time(_) => Value::Null,
     }
 }
 
-/// A query without the `?` in front of it, if that is there.
+/// The query without a leading `?`.
 fn without_question_mark(query: &[u8]) -> &[u8] {
     query.strip_prefix(b"?").unwrap_or(query)
 }
 
-/// A time as a number of seconds times ten to a power.
+/// Parses a time written as a number of seconds times ten to a power.
 #[inline]
 pub(super) fn epoch(text: &[u8], power: i32) -> Value<'_> {
     read_epoch(text, power).map_or(Value::Null, Value::Time)
 }
 
-/// Text, unless it says that there is none.
+/// Text, or null for the empty text and `-`.
 #[inline]
 pub(super) fn present(text: &[u8]) -> Value<'_> {
     match text {
@@ -596,13 +598,13 @@ pub(super) fn present(text: &[u8]) -> Value<'_> {
     }
 }
 
-/// The name of a user; Apache writes `""` for one who gave none.
+/// The name of a user; Apache writes `""` for an empty name.
 #[inline]
 pub(super) fn user(text: &[u8]) -> Value<'_> {
     if text == b"\"\"" { Value::Null } else { present(text) }
 }
 
-/// Decimal digits with a minus or without; what does not fit into 18 of them is null.
+/// A decimal integer with an optional minus; null if it has more than 18 digits.
 #[inline]
 pub(super) fn int(text: &[u8]) -> Value<'_> {
     let (digits, sign) = match text {
@@ -623,7 +625,7 @@ pub(super) fn int(text: &[u8]) -> Value<'_> {
     Value::Int(sign * sum)
 }
 
-/// A number as Rust and JSON write it, and no infinity.
+/// A finite number in the notation of Rust and JSON.
 fn float(text: &[u8]) -> Option<f64> {
     let is_number =
         |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
@@ -633,7 +635,7 @@ fn float(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// The sum of a list of durations, of which those below zero and `-` are none.
+/// The sum of a list of durations, without negative ones and `-`.
 fn seconds(text: &[u8], power: i8) -> Option<f64> {
     let mut sum = None;
     for part in text.split(|byte| matches!(byte, b',' | b':' | b' ')) {
@@ -648,7 +650,7 @@ fn seconds(text: &[u8], power: i8) -> Option<f64> {
     sum
 }
 
-/// Divided, not multiplied by a fraction, so that 120 ms are 0.12 s to the last bit.
+/// Divides instead of multiplying by a fraction, so that 120 ms is 0.12 s to the last bit.
 fn scaled(number: f64, power: i8) -> f64 {
     if power == 0 {
         return number;
@@ -675,7 +677,7 @@ fn part_of(request: &[u8], part: RequestPart) -> Value<'_> {
     text.map_or(Value::Null, Value::Text)
 }
 
-/// Where method, url and protocol of a request line stand in a line.
+/// The spans of method, URL and protocol of a request line.
 #[inline]
 pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
     let Some(text) = request.of(line) else { return [Span::NONE; 3] };
@@ -687,7 +689,7 @@ pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
     })
 }
 
-fn place_of(request: &[u8], part: RequestPart) -> Option<(usize, usize)> {
+fn range_of(request: &[u8], part: RequestPart) -> Option<(usize, usize)> {
     let Value::Text(text) = part_of(request, part) else { return None };
     let start = text.as_ptr().addr().checked_sub(request.as_ptr().addr())?;
     Some((start, start + text.len()))

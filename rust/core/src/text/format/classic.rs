@@ -1,16 +1,16 @@
-//! The format of the classic Python program, to the letter and in linear time.
+//! The format of the classic Python program, matched exactly and in linear time.
 //!
-//! The program matches every line against
+//! The program matches every line against this regular expression:
 //!
 //! ```text
 //! (?P<host>\S+)\s+\S+\s+(?P<user>\S+)\s+\[(?P<time>.+)\]\s+"(?P<request>.+)"
 //!     \s+(?P<status>[0-9]+)\s+(?P<size>\S+)\s+"(?P<referer>.*)"\s+"(?P<agent>.*)"\s*\Z
 //! ```
 //!
-//! A backtracking matcher has four places to choose from, so that a hostile line costs it the
-//! fourth power of its length. But each choice is "the last one from which the rest still
-//! matches", and whether the rest matches depends on the place alone. So the places are found
-//! from the end of the line backwards, each once:
+//! A backtracking matcher has four positions to choose, so a hostile line costs it the fourth power
+//! of its length. But each choice is "the last position from which the rest still matches", and
+//! whether the rest matches depends on that position alone. So the positions are found once each,
+//! from the end of the line backwards:
 //!
 //! - the agent closes at the last character that is not blank, which must be a quote;
 //! - the referer closes at the last quote that is followed by blanks and the agent's quote;
@@ -19,9 +19,9 @@
 //! - the time closes at the last `]` that is followed by blanks and a quote from which the
 //!   request's end can be reached.
 //!
-//! `.` stops at a newline, which only the body of a Flume event can hold. What may not span a
-//! newline has to end in the *run* between two newlines in which it begins, so the last places
-//! are kept for each run.
+//! `.` stops at a newline, which only the body of a Flume event can contain. A field that must not
+//! span newlines ends in the same *run* between two newlines in which it begins, so the last
+//! positions are stored for each run.
 
 use memchr::memchr_iter;
 
@@ -30,8 +30,8 @@ use super::scan::rfind_all;
 use super::whitespace::ByteRange;
 use super::{Reject, Span};
 
-/// Splits a line precisely as the expression does.
-pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
+/// Splits a line exactly as the regular expression does.
+pub(super) fn split(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
     let mut at = 0;
     let host = word(line, &mut at)?;
     word(line, &mut at)?;
@@ -48,7 +48,7 @@ pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let newlines: Vec<usize> =
         memchr_iter(b'\n', &line[open..close]).map(|offset| open + offset).collect();
     let tail = Tail { line, open, close, newlines: &newlines };
-    // A line with one run, that is any line but an odd event's, needs no memory for this.
+    // A line with a single run, which is any line but an odd event body, needs no allocation.
     let tail = if newlines.is_empty() {
         tail.split(&mut [None])
     } else {
@@ -57,18 +57,18 @@ pub(super) fn split(line: &[u8], places: &mut [Span]) -> Result<(), Reject> {
     let expected = "[time] \"request\" status size \"referer\" \"agent\"";
     let [time, request, status, size, referer, agent] = tail.ok_or(Reject::new(open, expected))?;
     let found = [host, user, time, request, status, size, referer, agent];
-    places.copy_from_slice(&found.map(Span::from));
+    spans.copy_from_slice(&found.map(Span::from));
     Ok(())
 }
 
-/// Takes a word and the blanks behind it, of which there must be one.
+/// Takes a word and the blanks after it, of which there must be one.
 fn word(line: &[u8], at: &mut usize) -> Result<ByteRange, Reject> {
     let start = *at;
     let end = word_end(line, start);
     *at = skip(line, end);
     match (end == start, *at == end) {
         (true, _) => Err(Reject::new(end, "a word")),
-        (_, true) => Err(Reject::new(end, "a blank")),
+        (_, true) => Err(Reject::new(end, "a space")),
         _ => Ok((start, end)),
     }
 }
@@ -81,7 +81,7 @@ struct Tail<'a, 'n> {
     newlines: &'n [usize],
 }
 
-/// Where a request closes, and what stands between it and the referer.
+/// Where a request closes, and the fields between it and the referer.
 #[derive(Clone, Copy)]
 struct Request {
     close: usize,
@@ -90,7 +90,7 @@ struct Request {
     referer: usize,
 }
 
-/// What is known of a run: where the last referer and the last request in it close.
+/// Where the last referer of a run closes.
 type LastClose = Option<usize>;
 
 impl Tail<'_, '_> {
@@ -108,14 +108,14 @@ impl Tail<'_, '_> {
         self.last_time(&requests, ends)
     }
 
-    /// Where this run begins and ends.
+    /// The start and the end of a run.
     fn run(&self, run: usize) -> (usize, usize) {
         let start = if run == 0 { self.open + 1 } else { self.newlines[run - 1] + 1 };
         (start, self.newlines.get(run).copied().unwrap_or(self.close))
     }
 
-    fn run_of(&self, place: usize) -> usize {
-        self.newlines.partition_point(|&newline| newline < place)
+    fn run_of(&self, position: usize) -> usize {
+        self.newlines.partition_point(|&newline| newline < position)
     }
 
     fn last_referer(&self, run: usize) -> Option<usize> {
@@ -135,7 +135,7 @@ impl Tail<'_, '_> {
             .find_map(|close| self.request_at(close, referers))
     }
 
-    /// The request that closes here, if a status, a size and a referer follow.
+    /// The request that closes at this quote, if a status, a size and a referer follow.
     fn request_at(&self, close: usize, referers: &[LastClose]) -> Option<Request> {
         let line = self.line;
         let status = skip(line, close + 1);
@@ -144,7 +144,7 @@ impl Tail<'_, '_> {
         }
         let digits = line[status..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let status = (status, status + digits);
-        // A digit is no blank, so blanks in front of a size that begins at once are missing.
+        // The blanks before the size are missing if it begins right after the status.
         let size = skip(line, status.1);
         if digits == 0 || size == status.1 {
             return None;
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_place_that_fits_is_taken() {
+    fn the_last_position_that_matches_is_taken() {
         let line = br#"h - u [t] "GET /real" 200 5 "r" "x] "GET /fake" 200 1 "-" "y""#;
         let fields = found(line).unwrap();
         assert_eq!(fields[2], r#"t] "GET /real" 200 5 "r" "x"#);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_between_fields_may_be_newlines_but_fields_end_at_them() {
+    fn newlines_may_separate_fields_but_not_be_in_them() {
         assert!(found(b"h\n-\nu\n[t]\n\"r\"\n200\n5\n\"\"\n\"\"\n").is_ok());
         assert!(found(b"h - u [t\nt] \"r\" 200 5 \"\" \"\"").is_err());
         assert!(found(b"h - u [t] \"r\nr\" 200 5 \"\" \"\"").is_err());
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reject_names_the_byte_where_it_went_wrong() {
+    fn a_reject_has_the_byte_where_the_line_stops_matching() {
         assert_eq!(found(b"").unwrap_err().byte(), 0);
         assert_eq!(found(b"host").unwrap_err().byte(), 4);
         assert_eq!(found(b"h - u x").unwrap_err().byte(), 6);

@@ -1,7 +1,7 @@
-//! Why a line is neither of the combined format nor of the common one: where it stops, in words.
+//! Explains why a line matches neither the combined format nor the common one.
 //!
-//! What splits lines has no time to remember where it was turned away, so a line that was is looked
-//! at again, from the left, each of its bytes a bounded number of times.
+//! The matcher keeps no record of where it failed, which would slow it down. So a rejected line is
+//! parsed again, from the left; each of its bytes is visited a bounded number of times.
 
 use super::Reject;
 use super::combined::{self, trim};
@@ -10,10 +10,10 @@ use super::scan::FollowMask;
 use super::whitespace::{is_blank, skip_blanks, word_end};
 use crate::ground::block::Block;
 
-/// What a line should have been, where a look from the left finds nothing wrong with it.
+/// What is expected of the whole line, if the second pass finds no error.
 const WHOLE_LINE: &str = "host, ident, user, a time in brackets, a request in quotes, status, size";
 
-/// The same reject, with the place that tells a reader most and what was expected there.
+/// Returns the reject with the most helpful position, and what was expected there.
 #[cold]
 pub(super) fn diagnose(line: &[u8], reject: Reject, is_common: bool) -> Reject {
     let (lead, line) = trim(line);
@@ -34,39 +34,39 @@ struct Diagnosis<'a> {
 type Mismatch = (usize, &'static str);
 
 impl Diagnosis<'_> {
-    /// Where the line stops being one, if that can be told.
+    /// Where the line stops matching, if that can be found.
     fn mismatch(&self) -> Option<Mismatch> {
         let (open, close) = match self.brackets() {
             Ok(brackets) => brackets,
-            Err(stop) => return Some(stop),
+            Err(mismatch) => return Some(mismatch),
         };
         if self.words(open) < 3 {
-            return Some((open, "host, ident and user in front of the time"));
+            return Some((open, "host, ident and user before the time"));
         }
         let request = skip_blanks(self.line, close + 1);
         if self.line.get(request) == Some(&b'-') {
-            // For a bare - all else has to be in order, the time too.
+            // A bare - counts as the request only if everything else matches, including the time.
             let end = status_and_size(self.line, request + 1);
-            let stop = end.map(|end| self.after_size(end).unwrap_or((request, REQUEST)));
-            return Some(stop.unwrap_or_else(|stop| stop));
+            let mismatch = end.map(|end| self.after_size(end).unwrap_or((request, REQUEST)));
+            return Some(mismatch.unwrap_or_else(|mismatch| mismatch));
         }
         let close = "the quote that closes the request";
-        let levels = |behind: FollowMask, block: &Block, level: usize| {
+        let levels = |follow: FollowMask, block: &Block, level: usize| {
             let blanks = block.blanks();
             match level {
-                0 => behind.followed_by(blanks),
-                1 => behind.one_or_more(blanks).status(block, 0).followed_by(blanks),
-                _ => behind
+                0 => follow.followed_by(blanks),
+                1 => follow.one_or_more(blanks).status(block, 0).followed_by(blanks),
+                _ => follow
                     .one_or_more(blanks)
                     .status(block, 0)
                     .one_or_more(blanks)
                     .followed_by(block.numbers()),
             }
         };
-        let behind = |at| status_and_size(self.line, at);
-        match self.quoted(request, REQUEST, close, levels, behind) {
+        let after_quote = |at| status_and_size(self.line, at);
+        match self.quoted(request, REQUEST, close, levels, after_quote) {
             Ok(end) => self.after_size(end),
-            Err(stop) => Some(stop),
+            Err(mismatch) => Some(mismatch),
         }
     }
 
@@ -76,27 +76,27 @@ impl Diagnosis<'_> {
             return None;
         }
         if self.is_common {
-            return Some((referer, "the end of the line, or a field without quotes"));
+            return Some((referer, "the end of the line or an unquoted field"));
         }
         let agent = |at| match skip_blanks(self.line, at) {
             agent if self.line.get(agent) == Some(&b'"') => Ok(agent),
             agent => Err((agent, "the agent in quotes")),
         };
         let close = "the quote that closes the referer";
-        let levels = |behind: FollowMask, block: &Block, level: usize| match level {
-            0 => behind.followed_by(block.blanks()),
-            _ => behind.one_or_more(block.blanks()).followed_by(block.places(b'"')),
+        let levels = |follow: FollowMask, block: &Block, level: usize| match level {
+            0 => follow.followed_by(block.blanks()),
+            _ => follow.one_or_more(block.blanks()).followed_by(block.places(b'"')),
         };
         let agent = match self.quoted(referer, "", close, levels, agent) {
             Ok(agent) => agent,
-            Err(stop) => return Some(stop),
+            Err(mismatch) => return Some(mismatch),
         };
-        let levels = |behind: FollowMask, block: &Block, _| behind.followed_by(block.blanks());
+        let levels = |follow: FollowMask, block: &Block, _| follow.followed_by(block.blanks());
         self.quoted(agent, "", "the quote that closes the agent", levels, Ok).err()
     }
 
-    /// The brackets around the time: the first `]` behind which a request begins, and the last `[`
-    /// that begins a word in front of it.
+    /// The brackets around the time: the first `]` that is followed by a request, and the last `[`
+    /// before it that begins a word.
     fn brackets(&self) -> Result<(usize, usize), Mismatch> {
         let before_request = |block: &Block, _, closing| {
             let begins = block.places(b'"') | block.places(b'-');
@@ -104,15 +104,15 @@ impl Diagnosis<'_> {
         };
         let mut close = None;
         let mut brackets = Brackets::new(self.line, self.lead, false, before_request);
-        for (open, place) in brackets.by_ref() {
-            let request = skip_blanks(self.line, place + 1);
+        for (open, closing) in brackets.by_ref() {
+            let request = skip_blanks(self.line, closing + 1);
             match self.line.get(request) {
-                Some(b'"') if request > place + 1 => return Ok((open, place)),
-                Some(b'-') if request > place + 1 => close = close.or(Some((open, place))),
+                Some(b'"') if request > closing + 1 => return Ok((open, closing)),
+                Some(b'-') if request > closing + 1 => close = close.or(Some((open, closing))),
                 _ => {}
             }
         }
-        // A bare - stands for a missing request, if nothing else can be one.
+        // A bare - is a missing request if nothing else can be the request.
         if let Some(brackets) = close {
             return Ok(brackets);
         }
@@ -125,37 +125,38 @@ impl Diagnosis<'_> {
             None => Err((open, "a time in brackets, closed by ]")),
             Some(length) => match open + length + 1 {
                 at if self.line.get(at).is_some_and(|byte| !is_blank(*byte)) => {
-                    Err((at, "a blank"))
+                    Err((at, "a space"))
                 }
                 at => Err((skip_blanks(self.line, at), REQUEST)),
             },
         }
     }
 
-    /// How many words stand in front of a place, up to three.
+    /// The number of words before a position, up to three.
     fn words(&self, end: usize) -> usize {
         let head = &self.line[self.lead..end];
         head.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty()).take(3).count()
     }
 
-    /// A field in quotes from this place on: what is behind the first quote that closes it, or
-    /// the stop that came furthest behind one which may.
+    /// Parses a quoted field that opens here. Returns the position after what follows the first
+    /// quote that closes it, or the mismatch that is furthest after a candidate quote.
     ///
-    /// `levels` are the quotes behind which more and more fits: of all levels but the last, which
-    /// only a size that is none can stop, the first quote says what the others say.
+    /// `levels` selects the quotes after which more and more of what follows matches. For all levels
+    /// but the last, the first quote of a level represents the others: they would stop at the same
+    /// point. At the last level only an invalid size can cause a mismatch.
     fn quoted(
         &self,
         open: usize,
         opening: &'static str,
         closing: &'static str,
         levels: impl Fn(FollowMask, &Block, usize) -> FollowMask,
-        behind: impl Fn(usize) -> Result<usize, Mismatch>,
+        after_quote: impl Fn(usize) -> Result<usize, Mismatch>,
     ) -> Result<usize, Mismatch> {
         const LEVELS: usize = 3;
         if self.line.get(open) != Some(&b'"') {
             return Err((open, opening));
         }
-        let mut stops: [Option<Mismatch>; 2] = [None; 2];
+        let mut mismatches: [Option<Mismatch>; 2] = [None; 2];
         let mut seen = [[false; 2]; LEVELS - 1];
         let keep = |block: &Block, _, quotes: u64, escaped: u64| {
             if quotes == 0 {
@@ -181,40 +182,40 @@ impl Diagnosis<'_> {
             if !ends || is_escaped && escaped_end.is_some() {
                 continue;
             }
-            match behind(quote + 1) {
+            match after_quote(quote + 1) {
                 Ok(end) if !is_escaped => return Ok(end),
                 Ok(end) => escaped_end = Some(end),
-                Err(stop) => {
-                    let known = &mut stops[usize::from(is_escaped)];
-                    let is_further = |known: Mismatch| rank(stop.1) > rank(known.1);
+                Err(mismatch) => {
+                    let known = &mut mismatches[usize::from(is_escaped)];
+                    let is_further = |known: Mismatch| rank(mismatch.1) > rank(known.1);
                     if known.is_none_or(is_further) {
-                        *known = Some(stop);
+                        *known = Some(mismatch);
                     }
                 }
             }
         }
-        let stop = stops[0].or(stops[1]).unwrap_or((self.line.len(), closing));
-        escaped_end.ok_or(stop)
+        let mismatch = mismatches[0].or(mismatches[1]).unwrap_or((self.line.len(), closing));
+        escaped_end.ok_or(mismatch)
     }
 }
 
 const REQUEST: &str = "a request in quotes";
-const BLANK_BEFORE_STATUS: &str = "a blank and the status";
+const BLANK_BEFORE_STATUS: &str = "a space and the status";
 const STATUS: &str = "a status of three digits";
 const SIZE: &str = "a size in digits";
 
-/// How far behind a quote a stop is; of equals the first tells more.
+/// How far after a quote a mismatch is; of equal ones the first is more helpful.
 fn rank(expected: &str) -> usize {
     [BLANK_BEFORE_STATUS, STATUS, SIZE].iter().position(|known| *known == expected).unwrap_or(0)
 }
 
-/// Behind a status of three digits and a size, each of which may be `-`.
+/// The position after a status of three digits and a size, each of which may be `-`.
 fn status_and_size(line: &[u8], at: usize) -> Result<usize, Mismatch> {
     match combined::status_and_size(line, at) {
         Ok([_, size]) => Ok(size.1),
         Err((0, at)) => Err((at, BLANK_BEFORE_STATUS)),
         Err((1, at)) => Err((at, STATUS)),
-        // Something that is no blank belongs to the status.
+        // A byte that is not a blank belongs to the status.
         Err((2, end)) if end < line.len() => Err((skip_blanks(line, at), STATUS)),
         Err((_, at)) => Err((at, SIZE)),
     }
@@ -229,8 +230,8 @@ mod tests {
 
     const HEAD: &str = "1.2.3.4 - - [17/May/2015:10:05:03 +0000] ";
 
-    /// The line behind the place where it stops, and what was expected there.
-    fn stop<'a>(format: &str, line: &'a str) -> (&'a str, &'static str) {
+    /// The rest of the line from where it stops matching, and what was expected there.
+    fn mismatch<'a>(format: &str, line: &'a str) -> (&'a str, &'static str) {
         let format = Format::new(format).unwrap();
         let mut reader = Reader::lenient(&format, &[]);
         let reject = reader.read(line.as_bytes()).unwrap_err();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_shown_where_it_stops() {
+    fn a_reject_is_where_the_line_stops_matching() {
         for (line, rest, expected) in [
             ("", "", "a line that is not empty"),
             ("no log line", "", "a time in brackets"),
@@ -247,10 +248,10 @@ mod tests {
             (
                 "h - [t] \"GET /\" 200 5",
                 "[t] \"GET /\" 200 5",
-                "host, ident and user in front of the time",
+                "host, ident and user before the time",
             ),
             ("h - - [t \"GET /\" 200 5", "[t \"GET /\" 200 5", "a time in brackets, closed by ]"),
-            ("h - - [t]\"GET /\" 200 5", "\"GET /\" 200 5", "a blank"),
+            ("h - - [t]\"GET /\" 200 5", "\"GET /\" 200 5", "a space"),
             ("h - - [t] GET / 200 5", "GET / 200 5", "a request in quotes"),
             ("h - - [t]", "", "a request in quotes"),
             ("h - - [t] \"GET / 200 5", "", "the quote that closes the request"),
@@ -268,22 +269,22 @@ mod tests {
             ("h - - [t] \"GET /\" 200 5 \"-\" \"ua", "", "the quote that closes the agent"),
             ("h - - [t] \"GET /\" 200 5 \"-\" ua", "ua", "the agent in quotes"),
         ] {
-            assert_eq!(stop("combined", line), (rest, expected), "{line}");
+            assert_eq!(mismatch("combined", line), (rest, expected), "{line}");
         }
     }
 
     #[test]
     fn common_ends_before_a_quoted_field() {
         let line = "h - - [t] \"GET /\" 200 5 \"-\" \"ua\"";
-        let expected = "the end of the line, or a field without quotes";
-        assert_eq!(stop("common", line), ("\"-\" \"ua\"", expected));
+        let expected = "the end of the line or an unquoted field";
+        assert_eq!(mismatch("common", line), ("\"-\" \"ua\"", expected));
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn every_rejected_line_has_a_place_and_words(
+        fn every_rejected_line_has_a_position_and_an_explanation(
             pieces in prop::collection::vec(
                 prop::sample::select(&[
                     HEAD, "\"GET /\" ", "200 5", " \"-\"", " \"ua\"", "[", "]", "\"", "\\", " ", "-", "x",

@@ -1,14 +1,14 @@
-//! A short way through lines that are columns and nothing else, one byte between two of them.
+//! A fast matcher for lines that consist only of columns with one byte between them.
 //!
-//! It finds what a matcher would where columns are as they mostly are, and leaves all other lines
-//! to that. So a column is known by its first look: digits where there has to be a number, and no
-//! quotes, no blanks beside one that is a delimiter, no odd bytes at the ends of the line.
+//! It finds what the full matcher finds in lines of the usual form, and leaves all other lines to
+//! that. So it decides by a quick check: digits where there has to be a number, no quotes, no blanks
+//! next to a blank delimiter, no odd bytes at the ends of the line.
 
 use super::parsed::Span;
 use super::scan::{find_byte_or_blank, find_near, has_blank, has_blank_from, leading_digits};
 use super::time::{read_epoch, read_leading_epoch, unit_of_epoch};
 
-/// Numbers of more digits are left to others, which tell how many may be.
+/// Longer numbers are left to the full matcher, which knows how many digits are allowed.
 const MAX_DIGITS: usize = 18;
 
 /// The columns of a line.
@@ -17,32 +17,33 @@ pub(super) struct FastColumns(Box<[FastColumn]>);
 
 #[derive(Clone, Debug)]
 pub(super) struct FastColumn {
-    /// Which of the matcher's fields it is.
+    /// The index of the matcher's field.
     pub(super) field: usize,
     pub(super) kind: FastColumnKind,
-    /// What stands behind it, if not the end of the line. A blank is one.
+    /// The byte after the column, or none for the end of the line. For a blank it is a single one.
     pub(super) delimiter: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FastColumnKind {
-    /// A number or a time that is all digits.
+    /// A number or a time of digits only.
     Digits,
     /// Text without blanks.
     Word { may_be_empty: bool },
     /// Any text.
     Text { may_be_empty: bool },
-    /// Any text or none that does not begin with a quote; this byte ends it, or the line does.
+    /// Any text, also empty, that does not begin with a quote, up to this byte or the end of the
+    /// line.
     Unquoted { up_to: u8 },
 }
 
 impl FastColumns {
-    /// Of columns of which only the last one has no delimiter.
+    /// Creates a matcher; only the last column has no delimiter.
     pub(super) fn new(columns: Vec<FastColumn>) -> Self {
         Self(columns.into())
     }
 
-    /// Finds the fields of a line, if it is the columns as they mostly are.
+    /// Finds the fields of a line, if it has the usual form.
     #[inline]
     pub(super) fn split(&self, line: &[u8], spans: &mut [Span]) -> bool {
         self.each(line, |field, span| spans[field] = span).is_some()
@@ -50,7 +51,7 @@ impl FastColumns {
 
     #[inline]
     fn each(&self, line: &[u8], mut found: impl FnMut(usize, Span)) -> Option<()> {
-        // What has to be taken off its ends is left to others. No byte-order mark is ASCII.
+        // Lines that have to be trimmed are left to the full matcher. A byte-order mark is not ASCII.
         if !(b'!'..0x80).contains(line.first()?) || *line.last()? <= b' ' {
             return None;
         }
@@ -66,14 +67,14 @@ impl FastColumns {
 
 #[cfg(test)]
 impl FastColumns {
-    /// How many there are.
+    /// The number of columns.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
 impl FastColumn {
-    /// Where it ends if it begins here.
+    /// The end of the column, if it begins at `at`.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call for each column is a tenth of all")]
     fn end(&self, line: &[u8], at: usize) -> Option<usize> {
@@ -95,28 +96,28 @@ impl FastColumn {
             FastColumnKind::Unquoted { .. } => true,
         };
         let ends = rest.get(length).copied() == self.delimiter;
-        // More blanks may follow.
+        // More than one blank is left to the full matcher.
         let is_clear = self.delimiter != Some(b' ') || rest.get(length + 1) > Some(&b' ');
         (fits && ends && is_clear).then_some(at + length)
     }
 }
 
-/// Two columns: a text, and a time that is a number of seconds times ten to a power.
+/// Reads two columns: a text, and a time as a number of seconds times ten to a power.
 ///
-/// To ask for both at once is half of the work of a reader.
+/// Reading both at once is half the work of a reader.
 #[derive(Clone, Debug)]
 pub(crate) struct TextAndTime {
     columns: FastColumns,
     text: usize,
     time: usize,
     power: i32,
-    /// Where a line is no more than a time and a word: the time's unit in microseconds, and what
-    /// stands between them.
+    /// If a line consists of a time and a word: the time's unit in microseconds, and the byte
+    /// between them.
     only: Option<(i64, u8)>,
 }
 
 impl TextAndTime {
-    /// Of columns with these fields, if both are of this kind.
+    /// Creates a reader of these two fields, if both are among the columns.
     pub(super) fn new(
         mut columns: FastColumns,
         text: usize,
@@ -137,7 +138,7 @@ impl TextAndTime {
         (has_text && text != time).then_some(Self { columns, text, time, power, only })
     }
 
-    /// Text and time of a line; nothing where a reader may find others, or none.
+    /// The text and the time of a line, or nothing if only a full reader can tell.
     #[inline]
     pub(crate) fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], i64)> {
         match self.only.and_then(|only| time_and_word(line, only)) {
@@ -156,7 +157,7 @@ impl TextAndTime {
                 time = span;
             }
         })?;
-        // A collector may have put something before it.
+        // The line may have a syslog priority.
         if line.starts_with(b"<") {
             return None;
         }
@@ -165,7 +166,7 @@ impl TextAndTime {
     }
 }
 
-/// What `each` finds in a line of two columns that is neither short nor odd.
+/// As `each` for a time and a word, for lines that are neither short nor odd.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a call for each line is a tenth of a short one")]
 fn time_and_word(line: &[u8], (unit, between): (i64, u8)) -> Option<(&[u8], i64)> {

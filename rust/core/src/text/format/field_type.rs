@@ -1,36 +1,36 @@
-//! How the text of a field becomes a value.
+//! The types of fields, and how their text is encoded.
 
 use super::time::TimeFormat;
 use crate::ground::Kind;
 
-/// How the text of a field is read.
+/// The type of a field: how its text becomes a value.
 ///
-/// But for `Verbatim`, nothing and a lone `-` are null, and so is what cannot be read: what a
-/// line must not be is said by the matcher, which sees it first.
+/// Except for `Verbatim`, empty text and a lone `-` are null, and so is text that cannot be
+/// converted: rejecting lines is up to the matcher, which sees them first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FieldType {
-    /// Text as it stands, even none.
+    /// Text, never null.
     Verbatim,
-    /// Text as it stands.
+    /// Text.
     Text,
-    /// A request line, of which method, url and protocol are parts.
+    /// A request line, from which method, url and protocol are derived.
     Request,
-    /// A whole number in decimal.
+    /// A decimal integer.
     Int,
-    /// A number in decimal.
+    /// A decimal number.
     Float,
-    /// A query behind its `?`, as Apache writes it.
+    /// A query after its `?`, as Apache writes it.
     Query,
-    /// A duration in seconds times ten to this power: 0 for seconds, -3 for milliseconds. Below
-    /// zero it is null (load balancers write -1 for none). Of a list, as nginx writes it for
-    /// several upstreams, it is the sum.
+    /// A duration in seconds times ten to this power: 0 for seconds, -3 for milliseconds. Negative
+    /// durations are null (load balancers write -1 for none). A list, which nginx writes for several
+    /// upstreams, is added up.
     Seconds(i8),
-    /// A point in time. Where several fields of a line are called `time`, each is a part of it.
+    /// A time. Where several fields of a line are called `time`, each is a part of one time.
     Time(TimeFormat),
 }
 
 impl FieldType {
-    /// The type of what is read.
+    /// The type of its values.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Verbatim | Self::Text | Self::Request | Self::Query => Kind::Text,
@@ -41,18 +41,18 @@ impl FieldType {
     }
 }
 
-/// How the text of a field is written in its line.
+/// How the text of a field is encoded in its line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// As it is.
+    /// Unchanged.
     #[default]
     Raw,
-    /// As JSON: what stands behind a quote is a string's inside, with its escapes.
+    /// JSON: text after a quote is the inside of a string, with escapes.
     Json,
-    /// As CSV: what stands behind a quote has its own quotes doubled.
+    /// CSV: text after a quote has its own quotes doubled.
     Csv,
-    /// With `+` for a blank, as IIS writes it.
+    /// `+` for a space, as IIS writes it.
     Plus,
-    /// With `%HH`, as CloudFront writes it, some of it twice.
+    /// `%HH`, as CloudFront writes it, some of it escaped twice.
     Percent,
 }

@@ -1,8 +1,8 @@
-//! Lines to fields.
+//! Parses lines into fields.
 //!
-//! A *matcher* finds where the fields of a line stand, and allocates nothing. A field becomes a
-//! value when it is asked for, by an *accessor*, not before. A *reader* is a format and the
-//! fields that are wanted of it. To add a format: a row in `named`.
+//! A *matcher* finds the spans of the fields in a line, without allocating. An *accessor* converts
+//! a span to a value when the value is requested. A *reader* is a format with the fields to read.
+//! To add a format, add a row to `named`.
 
 mod access;
 mod classic;
@@ -52,25 +52,25 @@ use field_type::{Encoding, FieldType};
 use parsed::{FoundField, Span};
 use records::Ltsv;
 
-/// A time as a person writes it, in any form that tells itself from the others.
+/// Parses a time as people write it, in any form that can be recognized.
 pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
     let time_parser = time::TimeParser::new(&[time::TimeFormat::Any]).ok()?;
     time_parser.read(std::iter::once(Some(text)))
 }
 
-/// What a line looks like, compiled once; a clone is cheap.
+/// A compiled log format; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Format(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// What it was made from: a name, or a pasted text.
+    /// What the user wrote: a name or a pasted text.
     spec: Box<str>,
     matcher: Matcher,
     found: Vec<FoundField>,
 }
 
-/// How the fields of a line are found.
+/// Finds the fields of a line.
 #[derive(Debug)]
 enum Matcher {
     Classic,
@@ -81,29 +81,29 @@ enum Matcher {
     Ltsv(records::Ltsv),
     Delimited(records::Delimited),
     W3c(records::W3c),
-    /// One format after the other, until one accepts the line.
+    /// Tries the formats in order until one matches the line.
     Either(Vec<Format>),
 }
 
-/// A field that a format gives.
+/// A field of a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// What it is asked for by.
+    /// The name.
     pub name: Box<str>,
     /// The type of its values.
     pub kind: Kind,
-    /// Whether it is given only where it is asked for.
+    /// Whether it is read only if it is requested by name.
     pub on_demand: bool,
 }
 
-/// The parts of a request line, given wherever there is one.
+/// The parts of a request line, which are fields of every format with a request line.
 const REQUEST_PARTS: [&str; 3] = ["method", "url", "protocol"];
 
-/// What can be worked out of other fields.
+/// Fields that can be derived from other fields.
 const DERIVED: [&str; 5] = ["request", "path", "query", "status_class", "request_flag"];
 
 impl Format {
-    /// The spec that it was made from.
+    /// The spec that the format was compiled from.
     pub fn spec(&self) -> &str {
         &self.0.spec
     }
@@ -113,8 +113,7 @@ impl Format {
         Self(Arc::new(Inner { spec: spec.into(), matcher, found }))
     }
 
-    /// The fields that it gives, in the order in which it gives them, those last that are given
-    /// only where they are asked for.
+    /// The fields of the format, in order; those that are only read on demand come last.
     pub fn fields(&self) -> Vec<Field> {
         let mut seen = BTreeSet::new();
         let mut names = self.own_names();
@@ -124,24 +123,24 @@ impl Format {
         names
             .iter()
             .enumerate()
-            .filter(|&(place, name)| {
-                place < given || (!names[..given].contains(name) && self.accessor(name).is_some())
+            .filter(|&(index, name)| {
+                index < given || (!names[..given].contains(name) && self.accessor(name).is_some())
             })
-            .filter_map(|(place, &name)| {
+            .filter_map(|(index, &name)| {
                 let kind = self.kind(name)?;
-                Some(Field { name: name.into(), kind, on_demand: place >= given })
+                Some(Field { name: name.into(), kind, on_demand: index >= given })
             })
             .collect()
     }
 
-    /// Names of what stands in its lines, the parts of a request instead of the request.
+    /// The names of the fields in its lines, with the parts of a request instead of the request.
     fn own_names(&self) -> Vec<&str> {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().flat_map(Self::own_names).collect(),
             Matcher::Classic => self.found_names().chain(["url"]).collect(),
             _ => {
                 let mut names = Vec::new();
-                let has_url = self.place_of("url").is_some() || self.place_of("request").is_some();
+                let has_url = self.index_of("url").is_some() || self.index_of("request").is_some();
                 for name in self.found_names() {
                     match name {
                         "request" => names.extend(REQUEST_PARTS),
@@ -158,7 +157,7 @@ impl Format {
         self.0.found.iter().map(|found| &*found.name).filter(|name| !name.is_empty())
     }
 
-    /// The type of a field's values, if it has the field.
+    /// The type of a field's values, if the format has the field.
     pub fn kind(&self, name: &str) -> Option<Kind> {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
@@ -170,7 +169,8 @@ impl Format {
         }
     }
 
-    /// Whether it is sure to have a field; `kind` also has one of those that it may have.
+    /// Whether the format certainly has a field; `kind` also returns types of fields that it may
+    /// have.
     pub fn has(&self, name: &str) -> bool {
         if let Matcher::Either(formats) = &self.0.matcher {
             return formats.iter().any(|format| format.has(name));
@@ -181,28 +181,28 @@ impl Format {
             || (named_later && standard_fields::standard_field(of).is_some())
     }
 
-    /// Where its matcher says that a field of this name stands, the first of several.
-    fn place_of(&self, name: &str) -> Option<usize> {
+    /// The index of the first field with this name among those of the matcher.
+    fn index_of(&self, name: &str) -> Option<usize> {
         self.0.found.iter().position(|found| &*found.name == name)
     }
 
-    /// How to get at a field, if there is one of this name.
+    /// The accessor of the field with this name, if there is one.
     fn accessor(&self, name: &str) -> Option<Accessor> {
         Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
     }
 
-    /// Whether lines of the log may say from now on what its columns are.
+    /// Whether a header in the log can change the columns from now on.
     pub fn has_header(&self) -> bool {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().any(Self::has_header),
-            // Its first line names them, once.
+            // The first line names them, once.
             Matcher::Delimited(_) => self.0.found.is_empty(),
             Matcher::W3c(_) => true,
             _ => false,
         }
     }
 
-    /// The same format with the columns that this line names, if it names other ones.
+    /// The format with the columns that this line names, if it is a header.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         let matcher = match &self.0.matcher {
             Matcher::Either(formats) => {
@@ -220,18 +220,18 @@ impl Format {
         Some(Self::of(self.spec(), matcher))
     }
 
-    /// Whether its lines may have fields of any name.
+    /// Whether its lines can have fields of any name.
     pub(crate) fn is_open(&self) -> bool {
         match &self.0.matcher {
             Matcher::Json(json) => json.is_any(),
             Matcher::Ltsv(_) => true,
-            // Until a line names the columns they may have any.
+            // Before the header is read, any column may appear.
             Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
             _ => false,
         }
     }
 
-    /// The same format, looking only for what these fields need.
+    /// The format restricted to what these fields need.
     fn narrowed(&self, names: &[&str]) -> Self {
         let needed = || {
             let mut needed: Vec<&str> = Vec::new();
@@ -255,12 +255,12 @@ impl Format {
         Self::of(self.spec(), matcher)
     }
 
-    /// The parts of newline text that have the same columns, each from one byte on, and the format
-    /// of each. What follows the text has that of the last one.
+    /// Splits a text where its columns change. Returns the offset of each section and its format;
+    /// whatever follows the text has the format of the last one.
     pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
         let mut sections = vec![(0, self.clone())];
         let mut start = 0;
-        // What W3C says of itself in front of the columns has none of its own.
+        // The lines of a W3C header before #Fields have no columns.
         let has_columns = !matches!(self.0.matcher, Matcher::W3c(_));
         let mut has_lines = has_columns;
         while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
@@ -282,7 +282,7 @@ impl Format {
         sections
     }
 
-    /// The format of what follows a chunk of this one.
+    /// The format of what follows a chunk.
     pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
         let mut format = self.clone();
         chunk
@@ -290,7 +290,7 @@ impl Format {
         Ok(format)
     }
 
-    /// The short way through its lines, if they are columns and nothing else.
+    /// A fast matcher, if the lines consist of plain columns.
     fn columns(&self) -> Option<FastColumns> {
         match &self.0.matcher {
             Matcher::Template(template) => template.columns().cloned(),
@@ -310,7 +310,7 @@ impl Format {
             Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
             Matcher::Delimited(delimited) => return delimited.split(line, spans),
             Matcher::W3c(w3c) => return w3c.split(line, spans),
-            // A reader tries them one by one.
+            // A reader tries the alternatives one by one.
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
         }
         Ok(LineKind::Fields)
@@ -318,7 +318,7 @@ impl Format {
 }
 
 impl Matcher {
-    /// Its fields, in the order of its spans. Each of several formats has its own.
+    /// Its fields, in the order of its spans. Alternatives have their own.
     fn found(&self) -> Vec<FoundField> {
         match self {
             Self::Classic => builtin_fields(true),
@@ -338,7 +338,7 @@ impl Matcher {
     }
 }
 
-/// The fields of the formats that are written by hand.
+/// The fields of the formats with a hand-written matcher.
 fn builtin_fields(classic: bool) -> Vec<FoundField> {
     let typed = |read: FieldType| if classic { FieldType::Verbatim } else { read };
     [

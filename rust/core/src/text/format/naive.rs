@@ -1,6 +1,6 @@
-//! Pieces of a line found byte by byte, for tests that hold the quick code against them.
+//! A naive implementation that works byte by byte, which tests compare with the fast code.
 //!
-//! Nothing here calls what it is compared with.
+//! Nothing here calls the code that it is compared with.
 
 use super::whitespace::ByteRange;
 
@@ -8,19 +8,19 @@ pub(super) fn is_blank(byte: u8) -> bool {
     b" \t\r\n".contains(&byte)
 }
 
-/// The first place at or after `at` without a blank, or the end.
+/// The first position at or after `at` without a blank, or the end.
 pub(super) fn after_blanks(line: &[u8], at: usize) -> usize {
     (at..line.len()).find(|&at| !is_blank(line[at])).unwrap_or(line.len())
 }
 
-/// The words from a place on.
+/// The words from a position on.
 pub(super) fn words(line: &[u8], start: usize) -> Vec<ByteRange> {
     let is_start = |&at: &usize| !is_blank(line[at]) && (at == start || is_blank(line[at - 1]));
     let end = |at| (at..line.len()).find(|&end| is_blank(line[end])).unwrap_or(line.len());
     (start..line.len()).filter(is_start).map(|at| (at, end(at))).collect()
 }
 
-/// Host, ident and user out of the words from a place on.
+/// Finds host, ident and user in the words from a position on.
 pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
     let words = words(line, start);
     let [first, second, third, .., last] = words[..] else {
@@ -37,16 +37,16 @@ pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3
     })
 }
 
-/// The places of closing brackets, each with the last opening one before it that begins a word.
-/// What begins at `start` is no opening bracket.
+/// The positions of closing brackets, each with the last opening one before it that begins a word.
+/// A bracket at `start` is no opening bracket.
 pub(super) fn brackets(line: &[u8], start: usize) -> Vec<(usize, usize)> {
     let opens = |&at: &usize| line[at] == b'[' && is_blank(line[at - 1]);
     let pair = |close: usize| Some(((start + 1..close).rev().find(opens)?, close));
     (start..line.len()).filter(|&at| line[at] == b']').filter_map(pair).collect()
 }
 
-/// The quotes from `start` on that no backslash escapes, and then those that one does: of two
-/// backslashes the first escapes the second.
+/// The unescaped quotes from `start` on, followed by the escaped ones. The first of two backslashes
+/// escapes the second.
 pub(super) fn quotes(line: &[u8], start: usize) -> Vec<usize> {
     let is_escaped = |&at: &usize| {
         let run = line[start..at].iter().rev().take_while(|&&byte| byte == b'\\');
@@ -57,7 +57,7 @@ pub(super) fn quotes(line: &[u8], start: usize) -> Vec<usize> {
     [plain, escaped].concat()
 }
 
-/// Where the line begins and ends without a byte-order mark and these bytes around it.
+/// The range of the line without a byte-order mark and these bytes at its ends.
 pub(super) fn trimmed(line: &[u8], blanks: &[u8]) -> ByteRange {
     let mark = if line.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
     let others = |&at: &usize| !blanks.contains(&line[at]);

@@ -1,54 +1,54 @@
-//! The formats that have a name, and all of those whose lines are a template.
+//! The definitions of named formats, and the list of those for text lines.
 
-/// A format that has a name, and all there is to say about it.
+/// A named format.
 #[derive(Debug)]
 pub struct NamedFormat {
-    /// What it is asked for by.
+    /// The name.
     pub name: &'static str,
     /// What writes it, in one line.
     pub about: &'static str,
-    /// A line of it.
+    /// An example line.
     pub example: &'static str,
-    /// What it is made of.
+    /// How it is compiled.
     pub(crate) definition: Definition,
-    /// Whether it is told by its lines. The order of the list is the order in which formats are
-    /// preferred that accept as many lines: the more specific first.
+    /// Whether it takes part in detection. Of formats that match equally many lines the first in the
+    /// list is chosen, so more specific formats come first.
     pub detected: bool,
     /// Where it is documented.
     pub source: &'static str,
 }
 
-/// What a named format is made of.
+/// How a named format is compiled.
 #[derive(Debug)]
 pub(crate) enum Definition {
     Classic,
     Common,
     Combined,
-    /// Fields in braces.
+    /// A template with fields in braces.
     Template(&'static str),
-    /// Fields in braces; a line is of the first of these that fits.
+    /// Several templates with fields in braces, tried in order.
     Either(&'static [&'static str]),
-    /// A JSON object a line: names of fields and the paths where they are; a path may have
-    /// alternatives behind bars. Those with a `!` have to be there.
+    /// One JSON object per line: names of fields and their paths. A path may have alternatives,
+    /// separated by bars. Those with a `!` are required.
     Json(&'static [(&'static str, &'static str)]),
-    /// Any JSON object, by the usual names of its fields.
+    /// Any JSON object, with fields found by their usual names.
     AnyJson,
     Ltsv,
     /// Columns named by a `#Fields:` line.
     W3c,
     CloudFront,
-    /// Columns named by the first line, with this between them.
+    /// Columns named by the first line, separated by this byte.
     Delimited(u8),
 }
 
 const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
 const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
 
-/// The formats of text, the more specific first; those of records are listed where they are made.
+/// The formats for text lines, the more specific first; `records` lists the others.
 pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     NamedFormat {
         name: "k8s-ingress",
-        about: "ingress-nginx of Kubernetes",
+        about: "Kubernetes ingress-nginx",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 79 0.003 [default-web-80] [] 10.244.0.7:8080 612 0.002 200 4b1f0e7a2c9d8b6f5e3a1c0d9e8f7a6b"#,
         definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
@@ -61,7 +61,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "traefik",
-        about: "Traefik's CLF",
+        about: "Traefik, Common Log Format",
         example: r#"10.0.0.1 - Client [10/Nov/2009:23:00:00 +0000] "GET /foo http" 123 132 "referer" "agent" - "foo" "http://10.0.0.2/toto" 123000ms"#,
         definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
@@ -72,7 +72,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "combinedio",
-        about: "Apache: combined, and the bytes received and sent",
+        about: "Apache: combined plus bytes received and sent",
         example: r#"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)" 302 2590"#,
         definition: Definition::Template(concat!(
             r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
@@ -83,7 +83,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "main-rt",
-        about: "nginx: main or combined, and times with names, as nginx advises",
+        about: "nginx: main or combined plus named times (rt=, uct=, uht=, urt=)",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" rt=0.012 uct="0.001" uht="0.010" urt="0.010""#,
         definition: Definition::Either(&[
             concat!(
@@ -102,7 +102,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "main-timed",
-        about: "nginx: main, and the times of the request and upstream",
+        about: "nginx: main plus request and upstream time",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" 0.012 "0.010""#,
         definition: Definition::Either(&[
             concat!(
@@ -123,7 +123,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "combined-timed",
-        about: "nginx: combined, and the times of the request and upstream",
+        about: "nginx: combined plus request and upstream time",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 0.012 "0.010""#,
         definition: Definition::Either(&[
             concat!(
@@ -140,7 +140,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "main",
-        about: "nginx as it is packaged: combined and X-Forwarded-For",
+        about: "nginx packages: combined plus X-Forwarded-For",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9""#,
         definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
@@ -151,7 +151,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "vhost_combined",
-        about: "Apache of Debian and Ubuntu: virtual host, its port or none, combined",
+        about: "Apache on Debian and Ubuntu: virtual host with optional port, then combined",
         example: r#"www.example.com:80 127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
         definition: Definition::Either(&[
             concat!(
@@ -168,7 +168,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "alb",
-        about: "Application Load Balancer of AWS",
+        about: "AWS Application Load Balancer",
         example: r#"http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234abcd5678ef90 "-" "-" "-""#,
         definition: Definition::Template(concat!(
             "{type} {time:iso} {elb} {host}:{client_port:int} {upstream} ",
@@ -187,7 +187,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "elb",
-        about: "Classic Load Balancer of AWS",
+        about: "AWS Classic Load Balancer",
         example: r#"2015-05-13T23:39:43.945958Z my-loadbalancer 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -"#,
         definition: Definition::Template(concat!(
             "{time:iso} {elb} {host}:{client_port:int} {upstream} {request_processing_time:s} ",
@@ -200,7 +200,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "s3",
-        about: "server access log of Amazon S3",
+        about: "Amazon S3 server access log",
         example: r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be 3E57427F3EXAMPLE REST.GET.VERSIONING - "GET /amzn-s3-demo-bucket1?versioning HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" - s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes"#,
         definition: Definition::Template(concat!(
             "{bucket_owner} {bucket} [{time}] {host} {user:word} {request_id} {operation} {key} ",
@@ -214,7 +214,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "envoy",
-        about: "Envoy's default",
+        about: "Envoy, default text format",
         example: r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#,
         definition: Definition::Template(concat!(
             r#"[{time:iso}] "{request}" {status:int} {response_flags} {bytes_in} {bytes_out} "#,
@@ -257,7 +257,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "squid",
-        about: "Squid's native log",
+        about: "Squid native log",
         example: "979992041.366    502 192.168.1.160 TCP_IMS_HIT/304 216 GET http://example.com/home2.html - NONE/- text/html",
         definition: Definition::Template(concat!(
             "{time:epoch} {request_time:ms} {host} {cache_result}/{status} {bytes_out} {method} ",
@@ -268,7 +268,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "common",
-        about: "what Apache writes unless told otherwise, and many servers after it",
+        about: "Common Log Format: the default of Apache and many other servers",
         example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512"#,
         definition: Definition::Common,
         detected: true,
@@ -276,7 +276,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "combined",
-        about: "common with referer and agent: what nginx writes, and most set-ups of Apache",
+        about: "common plus referer and agent: the default of nginx and most Apache setups",
         example: r#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "http://example.com/" "Mozilla/5.0 (X11)""#,
         definition: Definition::Combined,
         detected: true,
@@ -284,7 +284,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "classic",
-        about: "what the classic Python program's regular expression accepts, as raw text",
+        about: "the regular expression of the classic Python program, with values as raw text",
         example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
         definition: Definition::Classic,
         detected: false,

@@ -1,6 +1,6 @@
-//! Where a number that begins at a place ends, or a dash that stands for none.
+//! Finds the end of a number, or of the dash that means a missing one.
 //!
-//! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
+//! Each function stops at the first byte that cannot be part of the number, so the cost is linear.
 
 use super::whitespace::{ByteRange, after_blanks, skip_blanks};
 
@@ -18,8 +18,8 @@ pub(super) fn status(line: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Status and size, from a blank on; or how many of blank, status, blank and size are there, and
-/// where the next should be.
+/// The ranges of status and size, from the blank before the status. An error says how many of blank,
+/// status, blank and size were found, and where the next was expected.
 #[inline]
 pub(super) fn status_and_size(
     line: &[u8],
@@ -32,7 +32,7 @@ pub(super) fn status_and_size(
     Ok([(start, end), (size, size_end(line, size).ok_or((3, size))?)])
 }
 
-/// Digits, perhaps behind a minus, or `-`.
+/// Digits, optionally after a minus, or `-`.
 pub(super) fn int(line: &[u8], at: usize) -> Option<usize> {
     let start = at + usize::from(line.get(at) == Some(&b'-'));
     let end = digits(line, start);
@@ -43,18 +43,18 @@ pub(super) fn int(line: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Digits with a point, perhaps behind a minus, perhaps with an exponent, or `-`.
+/// A decimal number, optionally with a minus and an exponent, or `-`.
 pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
     let end = decimal(line, at)?;
     if end == at + 1 && line[at] == b'-' || !matches!(line.get(end), Some(b'e' | b'E')) {
         return Some(end);
     }
     let signed = end + 1 + usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
-    let behind = digits(line, signed);
-    Some(if behind > signed { behind } else { end })
+    let exponent_end = digits(line, signed);
+    Some(if exponent_end > signed { exponent_end } else { end })
 }
 
-/// Numbers with commas and colons between them, blanks around these.
+/// Numbers separated by commas and colons, with optional blanks around these.
 pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
     let mut end = decimal(line, at)?;
     loop {
@@ -69,7 +69,7 @@ pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// As `skip_blanks`, where there mostly is none.
+/// As `skip_blanks`, optimized for no blanks.
 #[inline]
 fn skip_few_blanks(line: &[u8], at: usize) -> usize {
     match line.get(at) {
@@ -87,7 +87,7 @@ fn decimal(line: &[u8], at: usize) -> Option<usize> {
     if some { Some(end) } else { (start > at).then_some(start) }
 }
 
-/// No more of them than can be a number, and one.
+/// The end of the digits, at most one more than a number can have.
 #[inline]
 fn digits(line: &[u8], from: usize) -> usize {
     let mut at = from;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_end_where_they_stop_to_be_numbers() {
+    fn a_number_ends_at_the_first_other_byte() {
         for (text, expected) in [
             ("200 5", Some("200")),
             ("-", Some("-")),

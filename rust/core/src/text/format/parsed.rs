@@ -1,9 +1,9 @@
-//! Where the fields of a line stand, and where it stops being one.
+//! The result of matching a line: the spans of its fields, or where it stops matching.
 
 use super::field_type::{Encoding, FieldType};
 use super::whitespace::ByteRange;
 
-/// A piece of a line, or none.
+/// A range of bytes of a line, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -11,37 +11,37 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// No piece at all, which is not the same as an empty one.
+    /// No range at all, which is not the same as an empty one.
     pub(crate) const NONE: Self = Self { start: u32::MAX, end: 0 };
 
-    /// From one byte up to another; lines are shorter than four billion bytes.
+    /// Creates a span; lines are shorter than four billion bytes.
     #[expect(clippy::cast_possible_truncation, reason = "lines have a limit far below")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 
-    /// The same piece in a text that has the line from this place on.
+    /// The span in a text that contains the line at this offset.
     #[inline]
     pub(crate) fn moved(self, offset: u32) -> Self {
         Self { start: self.start.saturating_add(offset), end: self.end + offset }
     }
 
-    /// Whether there is one.
+    /// Whether this is a range.
     pub(crate) fn is_some(self) -> bool {
         self.start <= self.end
     }
 
-    /// Where it begins.
+    /// The first byte.
     pub(crate) fn start(self) -> usize {
         self.start as usize
     }
 
-    /// Where it ends.
+    /// The byte after the last.
     pub(crate) fn end(self) -> usize {
         self.end as usize
     }
 
-    /// The piece of this line.
+    /// The bytes of the span in this line.
     pub(crate) fn of(self, line: &[u8]) -> Option<&[u8]> {
         line.get(self.start as usize..self.end as usize)
     }
@@ -53,7 +53,7 @@ impl From<ByteRange> for Span {
     }
 }
 
-/// A line that is not of its format: from which byte on, and what was expected there.
+/// Why a line does not match a format: the byte where it stops matching, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject {
     byte: usize,
@@ -61,7 +61,7 @@ pub struct Reject {
 }
 
 impl Reject {
-    /// What was expected is a noun for people: `"a status of three digits"`.
+    /// `expected` is a noun phrase for people, such as `"a status of three digits"`.
     pub(crate) fn new(byte: usize, expected: &'static str) -> Self {
         Self { byte, expected }
     }
@@ -70,34 +70,34 @@ impl Reject {
         Self { byte, expected: "" }
     }
 
-    /// Offset in the line.
+    /// The offset in the line.
     pub fn byte(self) -> usize {
         self.byte
     }
 
-    /// What should have been there.
+    /// What was expected there.
     pub fn expected(self) -> &'static str {
         self.expected
     }
 }
 
-/// What a line turned out to be.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
-    /// A line of the log; its spans are set.
+    /// A log entry; its spans are set.
     Fields,
-    /// A line about the log: a comment, or one that names the columns.
+    /// A comment, or a line that names the columns.
     Header,
 }
 
-/// A field that a matcher finds, in the order of its spans.
+/// A field that a matcher finds; its index is that of its span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundField {
-    /// One of the names that are the same in all formats, or its own; empty for what is passed
-    /// over. Several called `time` are parts of one.
+    /// A standard name or the format's own; empty for text that is skipped. Several fields called
+    /// `time` are parts of one time.
     pub(crate) name: Box<str>,
-    /// How its text is read.
+    /// The type as which its text is read.
     pub(crate) read: FieldType,
-    /// How its text is written.
+    /// How its text is encoded.
     pub(crate) encoding: Encoding,
 }

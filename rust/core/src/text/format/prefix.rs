@@ -1,29 +1,29 @@
-//! What collectors write in front of a line: container runtimes, docker compose, syslog.
+//! Skips the prefixes that log collectors add: container runtimes, docker compose, syslog.
 
-/// Longer words are no names of hosts and programs.
+/// Longer words are not names of hosts or programs.
 const MAX_WORD_LEN: usize = 255;
 
 const MONTHS: [&[u8]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
-/// Where the line of the program begins, if a collector's prefix stands in front of it.
+/// The end of a collector's prefix, where the original line begins, if there is one.
 pub(crate) fn prefix_end(line: &[u8]) -> Option<usize> {
     let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let rest = &line[start..];
-    let behind = after_cri(rest)
+    let end = after_cri(rest)
         .or_else(|| after_syslog(rest))
         .or_else(|| after_compose(rest))
-        .filter(|behind| *behind < rest.len())?;
-    Some(start + behind)
+        .filter(|end| *end < rest.len())?;
+    Some(start + end)
 }
 
-/// `2025-01-02T03:04:05.123456789Z stdout F `, as the Container Runtime Interface has it.
+/// `2025-01-02T03:04:05.123456789Z stdout F `, the format of the Container Runtime Interface.
 fn after_cri(line: &[u8]) -> Option<usize> {
     let mut rest = Cursor { line, at: 0 };
     is_iso(rest.word()?).then_some(())?;
     matches!(rest.word()?, b"stdout" | b"stderr").then_some(())?;
-    // F for a full line, P for a part of one; tags may follow behind colons.
+    // F for a full line, P for a partial one; tags may follow after colons.
     matches!(rest.word()?, [b'F' | b'P'] | [b'F' | b'P', b':', ..]).then_some(())?;
     Some(rest.at)
 }
@@ -37,7 +37,7 @@ fn after_compose(line: &[u8]) -> Option<usize> {
     (rest.word()? == b"|").then_some(rest.at)
 }
 
-/// Both kinds of syslog, with a priority in front or without.
+/// RFC 3164 and RFC 5424 syslog, with or without a priority.
 fn after_syslog(line: &[u8]) -> Option<usize> {
     let after = after_priority(line);
     let mut rest = Cursor { line, at: after.unwrap_or(0) };
@@ -49,7 +49,7 @@ fn after_syslog(line: &[u8]) -> Option<usize> {
             is_clock(rest.word()?).then_some(())?;
             after_tag(rest)
         }
-        // What rsyslog writes unless told to write the old form.
+        // The default of rsyslog.
         time if is_iso(time) => after_tag(rest),
         _ => None,
     }
@@ -62,7 +62,7 @@ fn after_priority(line: &[u8]) -> Option<usize> {
     (!inside.is_empty() && inside.iter().all(u8::is_ascii_digit)).then_some(end + 1)
 }
 
-/// A host, which nginx can be told to leave out, and `nginx: ` or `nginx[12]: `.
+/// A host, which nginx can be configured to omit, and `nginx: ` or `nginx[12]: `.
 fn after_tag(mut rest: Cursor<'_>) -> Option<usize> {
     for _ in 0..2 {
         if rest.word()?.ends_with(b":") {
@@ -72,7 +72,7 @@ fn after_tag(mut rest: Cursor<'_>) -> Option<usize> {
     None
 }
 
-/// `TIME HOST APP PROCESS MESSAGE [id name="value"] `, or a `-` for what is in brackets.
+/// `TIME HOST APP PROCESS MESSAGE [id name="value"] `, with `-` for missing structured data.
 fn after_rfc5424(line: &[u8], start: usize) -> Option<usize> {
     let mut rest = Cursor { line, at: start };
     let time = rest.word()?;
@@ -85,7 +85,7 @@ fn after_rfc5424(line: &[u8], start: usize) -> Option<usize> {
     Some(if line[at..].starts_with(b"\xef\xbb\xbf") { at + 3 } else { at })
 }
 
-/// Behind structured data; a quoted value may have brackets, and quotes behind a backslash.
+/// Structured data; a quoted value may contain brackets and escaped quotes.
 fn after_structured_data(line: &[u8], start: usize) -> Option<usize> {
     if line.get(start) == Some(&b'-') {
         return Some(start + 1);
@@ -110,7 +110,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The next word, if a blank ends it, and goes on behind that.
+    /// Takes the next word and the blanks after it, of which there must be one.
     fn word(&mut self) -> Option<&'a [u8]> {
         let rest = &self.line[self.at..];
         let near = &rest[..rest.len().min(MAX_WORD_LEN + 1)];
@@ -127,14 +127,14 @@ fn is_iso(word: &[u8]) -> bool {
     word.len() >= 19 && like(word, b"0000-00-00T00:00:00")
 }
 
-/// `07:08:09`, perhaps with a fraction.
+/// `07:08:09`, optionally with a fraction.
 fn is_clock(word: &[u8]) -> bool {
     word.len() >= 8 && like(word, b"00:00:00")
 }
 
-/// Whether a text begins with digits and other bytes as the pattern does.
-fn like(text: &[u8], pattern: &[u8]) -> bool {
-    text.iter().zip(pattern).all(|(byte, like)| match like {
+/// Whether a text begins like an example, in which `0` means any digit.
+fn like(text: &[u8], example: &[u8]) -> bool {
+    text.iter().zip(example).all(|(byte, like)| match like {
         b'0' => byte.is_ascii_digit(),
         other => byte == other,
     })
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_begins_behind_what_a_collector_wrote() {
-        // The forms of https://kubernetes.io/docs/concepts/cluster-administration/logging/,
+    fn the_line_begins_after_the_prefix_of_a_collector() {
+        // The formats of https://kubernetes.io/docs/concepts/cluster-administration/logging/,
         // docker compose logs, https://nginx.org/en/docs/syslog.html, and both RFCs.
         for prefix in [
             "2025-01-02T03:04:05.123456789Z stdout F ",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_looked_at_without_a_panic() {
+    fn no_bytes_cause_a_panic() {
         let pieces: [&[u8]; 12] = [
             b"<190>",
             b"1 ",
@@ -208,7 +208,7 @@ mod tests {
             let line: Vec<u8> = (0..4)
                 .flat_map(|place| pieces[number / 12_usize.pow(place) % 12].iter().copied())
                 .collect();
-            assert!(prefix_end(&line).is_none_or(|behind| behind < line.len()));
+            assert!(prefix_end(&line).is_none_or(|end| end < line.len()));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! White space as Python sees it, on UTF-8 bytes.
+//! Whitespace as Python defines it, on UTF-8 bytes.
 //!
 //! Python's `\s` and `str.split()` know 29 characters (`str.isspace` in `unicodedata`). Rust's
-//! `char::is_whitespace` lacks four of them, U+001C to U+001F. Each of them begins with a byte
-//! that no other character continues with, so a look at the bytes on the spot decides, also
-//! beside bytes that are not UTF-8, which decode to ordinary characters (surrogateescape).
+//! `char::is_whitespace` lacks four of them, U+001C to U+001F. Each of them begins with a byte that
+//! never continues another character, so the bytes at a position decide, even next to bytes that
+//! are not UTF-8, which Python decodes to ordinary characters (surrogateescape).
 
-/// How many bytes the white-space character at `at` has; 0 where there is none.
+/// The length of the whitespace character at `at` in bytes, or 0 if there is none.
 pub(super) fn len_at(text: &[u8], at: usize) -> usize {
     match text.get(at) {
         Some(b' ' | 0x09..=0x0d | 0x1c..=0x1f) => 1,
@@ -15,7 +15,7 @@ pub(super) fn len_at(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// How many bytes the white-space character that ends before `end` has; 0 where there is none.
+/// The length of the whitespace character before `end` in bytes, or 0 if there is none.
 fn len_before(text: &[u8], end: usize) -> usize {
     (1..=end.min(3)).find(|&n| len_at(&text[..end], end - n) == n).unwrap_or(0)
 }
@@ -32,7 +32,7 @@ fn is_wide(character: Option<&[u8]>) -> bool {
     )
 }
 
-/// The first place at or after `at` that is not white space.
+/// The first position at or after `at` that is not whitespace.
 pub(super) fn skip(text: &[u8], mut at: usize) -> usize {
     loop {
         match len_at(text, at) {
@@ -42,12 +42,12 @@ pub(super) fn skip(text: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// The first place at or after `at` that is white space, or the end.
+/// The first position at or after `at` that is whitespace, or the end.
 pub(super) fn word_end(text: &[u8], at: usize) -> usize {
     (at..text.len()).find(|&i| len_at(text, i) > 0).unwrap_or(text.len())
 }
 
-/// The end of the text without its trailing white space.
+/// The end of the text without trailing whitespace.
 pub(super) fn trimmed_end(text: &[u8]) -> usize {
     let mut end = text.len();
     loop {
@@ -58,7 +58,7 @@ pub(super) fn trimmed_end(text: &[u8]) -> usize {
     }
 }
 
-/// The word with this number, from 0, of `text.split()`.
+/// The word of `text.split()` with this index.
 pub(super) fn word(text: &[u8], number: usize) -> Option<&[u8]> {
     let mut at = skip(text, 0);
     for _ in 0..number {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_rusts_white_space_and_four_separators() {
+    fn whitespace_is_that_of_rust_and_four_separators() {
         for code in 0..=0x0010_ffff {
             let Some(character) = char::from_u32(code) else { continue };
             let text = character.to_string();
@@ -84,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_is_not_utf_8_is_no_white_space() {
+    fn a_byte_that_is_not_utf_8_is_no_whitespace() {
         for text in [&b"\x85"[..], b"\xa0", b"\xc2", b"\xe2\x80", b"\xe3\x80x"] {
             assert_eq!(word(text, 0), Some(text));
         }
     }
 
     #[test]
-    fn words_are_those_of_split() {
+    fn words_are_those_of_str_split() {
         assert_eq!(word(b" GET\xc2\xa0 /a\x1cb ", 1), Some(&b"/a"[..]));
         assert_eq!(word(b"GET ", 1), None);
         assert_eq!(word(b"", 0), None);

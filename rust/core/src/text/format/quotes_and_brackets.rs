@@ -1,18 +1,17 @@
-//! Quotes and brackets around a field, 64 bytes at a time.
+//! Finds the quotes and brackets around a field, 64 bytes at a time.
 //!
-//! Who looks for them says which of a block may be the right ones by what stands behind them, so
-//! that a line which is full of others costs no more than one that has none.
+//! The caller passes a filter that drops candidates of a block by the bytes that follow them, so a
+//! line that is full of quotes costs no more than one without any.
 
 use super::scan::{BitPositions, escaped};
 use super::whitespace::is_blank;
 use crate::ground::block::Block;
 
-/// The places of quotes that may be the right ones, in order, and whether a backslash escapes
-/// them.
+/// Iterates over the positions of candidate quotes, in order, and whether a backslash escapes them.
 pub(super) struct Quotes<'a, K> {
     line: &'a [u8],
-    /// Of a block from this place on: those of these quotes that may be it, of which these are
-    /// escaped.
+    /// The filter: returns which quotes of a block are candidates, from the block, its start, its
+    /// quotes, and its escaped bytes.
     keep: K,
     start: usize,
     bits: BitPositions,
@@ -40,8 +39,8 @@ impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<(usize, bool)> {
         loop {
-            if let Some(place) = self.bits.next() {
-                return Some((place, self.escaped >> (place - self.start) & 1 == 1));
+            if let Some(position) = self.bits.next() {
+                return Some((position, self.escaped >> (position - self.start) & 1 == 1));
             }
             self.start += Block::LEN;
             if self.start >= self.line.len() {
@@ -51,28 +50,30 @@ impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
         }
     }
 
-    /// Leaves out all escaped ones of the block that is looked at.
+    /// Drops the remaining escaped quotes of the current block.
     #[inline]
     pub(super) fn drop_escaped(&mut self) {
         self.bits.left &= !self.escaped;
     }
 }
 
-/// Brackets that enclose something: a closing one that may be the right one, and the opening one
-/// before it that begins a word.
+/// Iterates over pairs of brackets: a candidate closing bracket, and the last opening bracket before
+/// it that begins a word.
 pub(super) struct Brackets<'a, K> {
     line: &'a [u8],
-    /// Of a block from this place on: those of these closing ones that may be it.
+    /// The filter: returns which closing brackets of a block are candidates, from the block, its
+    /// start and its closing brackets.
     keep: K,
-    /// Whether no other bracket may stand between them.
+    /// Whether only pairs without other brackets between them count.
     innermost_only: bool,
     start: usize,
-    /// Those of the block that begin words, and all brackets that may stand between.
+    /// The opening brackets of the block that begin words, and all brackets that can invalidate a
+    /// pair.
     opening: u64,
     between: u64,
     closing: BitPositions,
     after_blank: bool,
-    /// The last opening one before the block.
+    /// The last opening bracket before the block.
     pub(super) open: Option<usize>,
 }
 
@@ -86,7 +87,7 @@ impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
             opening: 0,
             between: 0,
             closing: BitPositions::new(0, 0),
-            // What begins here is another field.
+            // A bracket at the very start belongs to another field.
             after_blank: false,
             open: None,
         };
@@ -111,7 +112,7 @@ impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
         self.closing = BitPositions::new(closing, self.start);
     }
 
-    /// The last opening one before a bit of the block.
+    /// The last opening bracket before a bit of the block.
     #[inline]
     fn open_before(&mut self, bit: usize) -> Option<usize> {
         let before = if bit < Block::LEN { (1 << bit) - 1 } else { u64::MAX };
@@ -124,7 +125,7 @@ impl<'a, K: FnMut(&Block, usize, u64) -> u64> Brackets<'a, K> {
             if self.opening >> last & 1 == 0 {
                 return None;
             }
-            // A control byte is no blank.
+            // `Block::blanks` includes control bytes, which are not blanks.
             if is_blank(self.line[self.start + last - 1]) {
                 return Some(self.start + last);
             }
@@ -142,9 +143,9 @@ impl<K: FnMut(&Block, usize, u64) -> u64> Iterator for Brackets<'_, K> {
     #[inline]
     fn next(&mut self) -> Option<(usize, usize)> {
         loop {
-            while let Some(place) = self.closing.next() {
-                if let Some(open) = self.open_before(place - self.start) {
-                    return Some((open, place));
+            while let Some(position) = self.closing.next() {
+                if let Some(open) = self.open_before(position - self.start) {
+                    return Some((open, position));
                 }
             }
             self.open = self.open_before(Block::LEN);

@@ -1,4 +1,4 @@
-//! A format and the fields that are wanted of it.
+//! Reads requested fields of lines.
 
 use super::access::{Accessor, Buffer, FastAccess, epoch, int, parts_of_request, present, user};
 use super::diagnose::diagnose;
@@ -8,47 +8,47 @@ use super::prefix::prefix_end;
 use super::time::read_epoch;
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
-/// Reads the wanted fields of lines, one line after the other.
+/// Reads requested fields of lines, one line at a time.
 #[derive(Clone, Debug)]
 pub struct Reader {
     format: Format,
     names: Vec<Box<str>>,
     accessors: Vec<Accessor>,
-    /// Of each accessor.
+    /// The fast access of each accessor.
     fast: Vec<FastAccess>,
     spans: Vec<Span>,
-    /// How much of the line a collector put before it.
+    /// The length of a collector's prefix.
     offset: usize,
-    /// The parts of the request line, once one of them was asked for.
+    /// The parts of the request line, once one of them was requested.
     parts: Option<[Span; 3]>,
-    /// Where the request is, if one of its parts is wanted.
+    /// The index of the request line, if one of its parts is a field.
     request: Option<usize>,
-    /// What has to be decoded is decoded here.
+    /// Holds decoded text.
     buffer: Buffer,
-    /// Where there are several formats, a reader for each, and which of them accepted the line.
+    /// A reader for each alternative of the format, and the one that matched the line.
     alternatives: Vec<Reader>,
     matched: usize,
-    /// Neighbours in a log mostly have the same time, which need not be read twice.
+    /// A cache: consecutive lines mostly have the same time.
     last_text: Vec<u8>,
     last_time: Option<i64>,
 }
 
-/// Lines that were read, whose values are asked for later: of one field after the other, which is
-/// half the work of line after line.
+/// A block of lines whose values are read field by field, which is half the work of reading them
+/// line by line.
 #[derive(Debug, Default)]
 pub(crate) struct LineBlock {
     text: Vec<u8>,
-    /// Of each line the spans of all fields, and the parts of the request if a field needs them.
+    /// The spans of all fields of each line, and the parts of the request if a field needs them.
     spans: Vec<Span>,
-    /// How many lines there are.
+    /// The number of lines.
     pub(crate) len: usize,
 }
 
 impl LineBlock {
-    /// So many lines stay in the nearest cache.
+    /// This many lines stay in the L1 cache.
     pub(crate) const CAPACITY: usize = 64;
 
-    /// Without any line.
+    /// Removes all lines.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.spans.clear();
@@ -64,7 +64,7 @@ impl LineBlock {
     }
 }
 
-/// A format has no field of this name.
+/// The format has no field of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField {
     /// The name.
@@ -72,7 +72,7 @@ pub struct UnknownField {
 }
 
 impl Reader {
-    /// For these fields, which are told by their place from here on.
+    /// Creates a reader of these fields, which are referred to by index from here on.
     pub fn new(format: &Format, names: &[&str]) -> Result<Self, UnknownField> {
         match names.iter().find(|name| format.kind(name).is_none()) {
             Some(&name) => Err(UnknownField { name: name.to_owned() }),
@@ -80,7 +80,7 @@ impl Reader {
         }
     }
 
-    /// As `new`, but what the format has not is null.
+    /// As `new`, but a field that the format lacks is null.
     pub fn lenient(format: &Format, names: &[&str]) -> Self {
         if let Matcher::Either(formats) = &format.0.matcher {
             let alternatives = formats.iter().map(|one| Self::lenient(one, names)).collect();
@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// Goes on with other columns, because a line of the log says so.
+    /// Continues with other columns, after a header.
     fn switch_to(&mut self, format: &Format) {
         let names: Vec<_> = self.names.iter().map(|name| &**name).collect();
         *self = Self::lenient(format, &names);
@@ -136,7 +136,7 @@ impl Reader {
         }
     }
 
-    /// Reads a line; its values can be asked for until the next one is read.
+    /// Reads a line; its values are available until the next one is read.
     #[inline]
     pub fn read(&mut self, line: &[u8]) -> Result<LineKind, Reject> {
         if self.alternatives.is_empty() {
@@ -158,10 +158,10 @@ impl Reader {
             return Ok(found);
         }
         let mut furthest: Option<Reject> = None;
-        for (place, other) in self.alternatives.iter_mut().enumerate() {
+        for (index, other) in self.alternatives.iter_mut().enumerate() {
             match other.read(line) {
                 Ok(found) => {
-                    self.matched = place;
+                    self.matched = index;
                     return Ok(found);
                 }
                 Err(reject) if furthest.is_none_or(|known| known.byte() < reject.byte()) => {
@@ -173,16 +173,16 @@ impl Reader {
         Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
     }
 
-    /// Reads a line of an access log behind the priority and the rest that syslog wrote, if both
-    /// are there.
+    /// Reads a line of an access log after a syslog priority and header, if it has both.
     ///
-    /// It fits without, too: of `<190>1 TIME HOST nginx - - - 1.2.3.4 - - [` a host may be `nginx`.
+    /// Such a line would also match as a whole: in `<190>1 TIME HOST nginx - - - 1.2.3.4 - - [` the
+    /// host could be `nginx`.
     #[cold]
     fn read_after_priority(&mut self, line: &[u8]) -> bool {
         let inner = &self.format.0;
         let by_words =
             matches!(inner.matcher, Matcher::Common | Matcher::Combined | Matcher::Template(_));
-        if !by_words || ["host", "time"].iter().any(|name| self.format.place_of(name).is_none()) {
+        if !by_words || ["host", "time"].iter().any(|name| self.format.index_of(name).is_none()) {
             return false;
         }
         let Some(offset) = prefix_end(line) else { return false };
@@ -193,10 +193,10 @@ impl Reader {
         found.is_ok()
     }
 
-    /// Reads a line that did not fit, without what a collector may have put before it.
+    /// Reads a line that did not match, without the prefix that a collector may have added.
     #[cold]
     fn read_after_prefix(&mut self, line: &[u8], reject: Reject) -> Result<LineKind, Reject> {
-        // What equals a program takes lines as that does.
+        // The classic format accepts exactly what the classic program accepts.
         if matches!(self.format.0.matcher, Matcher::Classic) {
             return Err(reject);
         }
@@ -211,8 +211,8 @@ impl Reader {
         }
     }
 
-    /// What was expected in a line that was rejected, where that takes another look at it: who only
-    /// counts has no use for it, and a hostile line would cost him several times as much.
+    /// Finds what was expected in a rejected line, where that takes another pass over it. Counting
+    /// does not need it, and hostile lines would cost several times as much.
     pub(crate) fn explain_reject(&mut self, line: &[u8], reject: Reject) -> Reject {
         for other in &mut self.alternatives {
             if other.read(line) == Err(reject) {
@@ -226,11 +226,11 @@ impl Reader {
         };
         let offset = prefix_end(line).unwrap_or(0);
         let reject = Reject::at(reject.byte().saturating_sub(offset));
-        let told = diagnose(&line[offset..], reject, is_common);
-        Reject::new(offset + told.byte(), told.expected())
+        let reject = diagnose(&line[offset..], reject, is_common);
+        Reject::new(offset + reject.byte(), reject.expected())
     }
 
-    /// How much of the line that was read last a collector put before it.
+    /// The length of a collector's prefix in the line that was read last.
     pub(crate) fn offset(&self) -> usize {
         self.offset
     }
@@ -267,14 +267,14 @@ impl Reader {
         self.accessors[field].value(own, &self.spans, &mut self.buffer)
     }
 
-    /// A short way to two of its fields, a text and a time, where lines are columns.
+    /// A fast reader of two fields, a text and a time, where lines consist of plain columns.
     pub(crate) fn text_and_time(&self, text: usize, time: usize) -> Option<TextAndTime> {
         let (text, time) = (self.accessors.get(text)?, self.accessors.get(time)?);
         let columns = self.format.columns().filter(|_| self.alternatives.is_empty())?;
         TextAndTime::new(columns, text.column_of_text()?, time.column_of_epoch()?)
     }
 
-    /// Whether the values of a field may be asked for later.
+    /// Whether the values of a field can be read later, from a block.
     pub(crate) fn can_defer(&self, field: usize) -> bool {
         let is_quick = self
             .fast
@@ -283,7 +283,7 @@ impl Reader {
         is_quick && self.alternatives.is_empty() && !self.format.has_header()
     }
 
-    /// Keeps the line that was read last.
+    /// Appends the line that was read last to a block.
     pub(crate) fn push_to(&mut self, line: &[u8], block: &mut LineBlock) {
         let own = &line[self.offset..];
         // A line is at most 64 KiB long.
@@ -297,7 +297,7 @@ impl Reader {
         block.len += 1;
     }
 
-    /// Takes the values of a field, if it can wait, in the lines that were kept.
+    /// Calls `take` for the value of a deferrable field in each line of a block.
     #[inline]
     pub(crate) fn block_values(
         &self,
@@ -317,7 +317,7 @@ impl Reader {
         }
     }
 
-    /// Where a field begins in the line that was read last; 0 where it has no place of its own.
+    /// Where a field begins in the line that was read last, or 0 if it has no span of its own.
     pub(crate) fn field_start(&self, field: usize) -> usize {
         if let Some(other) = self.alternatives.get(self.matched) {
             return other.field_start(field);
@@ -326,10 +326,10 @@ impl Reader {
         span.filter(|span| span.is_some()).map_or(0, |span| self.offset + span.start())
     }
 
-    /// The time in the line that was read last, where this field is one.
+    /// The time in the line that was read last, if the field is a time.
     #[inline]
     pub(crate) fn time(&mut self, line: &[u8], field: usize) -> Option<i64> {
-        // A number is read in the time that it would take to compare it.
+        // Parsing a number takes no longer than comparing it with the cached text.
         if let FastAccess::Epoch(at, power) = self.fast[field]
             && self.alternatives.is_empty()
         {
@@ -352,7 +352,7 @@ impl Reader {
         }
         let time = match self.value(line, field) {
             Value::Time(time) => Some(time),
-            // Of the classic format the time is text like all else.
+            // In the classic format the time is text like every field.
             Value::Text(text) => super::time::parse(text),
             _ => None,
         };

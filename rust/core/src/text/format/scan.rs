@@ -1,18 +1,18 @@
-//! Search for delimiters that stays cheap where a hostile line has nothing else.
+//! Searches for delimiters, at a cost that hostile lines cannot raise.
 //!
-//! Many bytes are compared at once, and the places of those that were looked for become the bits
-//! of a number. So a block that has none of them costs as much as one that is full of them, and
-//! what tells which of them matter (is a blank behind it, is it escaped) is asked of all at once.
+//! Many bytes are compared at once, and the positions of matching bytes become the bits of a number.
+//! So a block without matches costs as much as one that is full of them, and conditions on the
+//! matches (is a blank after it, is it escaped) are evaluated for all of them at once.
 
 use memchr::memrchr;
 use wide::u8x16;
 
 use crate::ground::block::{Block, LANES, bits, blanks};
 
-/// How many bytes are looked at one by one in front of a call of memrchr.
+/// How many bytes are compared one by one before memrchr is called.
 const NEAR: usize = 8;
 
-/// The bits of a block that are behind the line's end.
+/// The bits of a block after the end of the line.
 pub(super) fn past_end(line: &[u8], start: usize) -> u64 {
     match line.len().saturating_sub(start) {
         left if left < Block::LEN => u64::MAX << left,
@@ -20,7 +20,7 @@ pub(super) fn past_end(line: &[u8], start: usize) -> u64 {
     }
 }
 
-/// The places of bits of a block, lowest first.
+/// Iterates over the positions of the bits of a block, lowest first.
 #[derive(Debug)]
 pub(super) struct BitPositions {
     pub(super) left: u64,
@@ -28,12 +28,12 @@ pub(super) struct BitPositions {
 }
 
 impl BitPositions {
-    /// Of a block that begins at this place of the line.
+    /// Creates an iterator over the bits of the block that begins at `start`.
     pub(super) fn new(bits: u64, start: usize) -> Self {
         Self { left: bits, start }
     }
 
-    /// The last one.
+    /// The last position.
     pub(super) fn highest(self) -> Option<usize> {
         let last = (Block::LEN - 1).checked_sub(self.left.leading_zeros() as usize)?;
         Some(self.start + last)
@@ -45,76 +45,77 @@ impl Iterator for BitPositions {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        let place = self.start + self.left.trailing_zeros() as usize;
+        let position = self.start + self.left.trailing_zeros() as usize;
         let found = self.left != 0;
         self.left &= self.left.wrapping_sub(1);
-        found.then_some(place)
+        found.then_some(position)
     }
 }
 
-/// What follows the marks of a block, for all of them at once.
+/// Tests what follows the marks of a block, for all marks at once.
 ///
-/// Between a mark and what is asked for behind it no other mark may stand, so that the last mark
-/// before a place is the one that led there. A trail that leads out of the block is kept.
+/// Each mark starts a match that advances over the bytes after it. No other mark may lie within a
+/// match, so the last mark before a position is the one that reached it. A match that leaves the
+/// block counts as successful.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FollowMask {
     marks: u64,
-    /// How far each of them goes.
+    /// The positions that the matches have reached.
     at: u64,
     leaves_block: bool,
 }
 
 impl FollowMask {
-    /// Those that begin behind these marks.
+    /// Starts a match after each of these marks.
     pub(super) fn after(marks: u64) -> Self {
         Self { marks, at: marks << 1, leaves_block: marks >> (Block::LEN - 1) == 1 }
     }
 
-    /// Goes on over one of these bytes.
+    /// Advances over one of these bytes.
     pub(super) fn one(self, bytes: u64) -> Self {
         let at = self.at & bytes;
         let leaves_block = self.leaves_block || at >> (Block::LEN - 1) == 1;
         Self { at: at << 1, leaves_block, ..self }
     }
 
-    /// Goes on over all of these bytes, of which there has to be one.
+    /// Advances over a run of these bytes, which must not be empty.
     pub(super) fn one_or_more(self, bytes: u64) -> Self {
-        // The sum carries each of the trails to the end of its run, and clears that.
+        // The addition carries the bit of each match to the end of its run, and clears the run.
         let (sum, leaves_block) = (self.at & bytes).overflowing_add(bytes);
         Self { at: sum & !bytes, leaves_block: self.leaves_block || leaves_block, ..self }
     }
 
-    /// The same where there may be none.
+    /// Advances over a run of these bytes, which may be empty.
     pub(super) fn zero_or_more(self, bytes: u64) -> Self {
-        let there = self.at & !bytes;
-        let gone_on = self.one_or_more(bytes);
-        Self { at: gone_on.at | there, ..gone_on }
+        let stayed = self.at & !bytes;
+        let advanced = self.one_or_more(bytes);
+        Self { at: advanced.at | stayed, ..advanced }
     }
 
-    /// Three digits, of which each may be another byte of a number, or a dash.
+    /// Advances over a status: three bytes of a number, or a dash.
     pub(super) fn status(self, block: &Block, past_end: u64) -> Self {
         let numbers = block.numbers() | past_end;
         let dash = self.one(block.places(b'-') | past_end);
         self.one(numbers).one(numbers).one(numbers).or(dash)
     }
 
-    /// Those that went on in one of two ways.
+    /// The matches of either of two masks.
     pub(super) fn or(self, other: Self) -> Self {
         let leaves_block = self.leaves_block || other.leaves_block;
         Self { at: self.at | other.at, leaves_block, ..self }
     }
 
-    /// Keeps those that have one of these bytes next.
+    /// Keeps the matches that are followed by one of these bytes.
     pub(super) fn followed_by(self, bytes: u64) -> Self {
         Self { at: self.at & bytes, ..self }
     }
 
-    /// Whether none goes on in the block.
+    /// Whether no match is left within the block.
     pub(super) fn is_empty(self) -> bool {
         self.at == 0
     }
 
-    /// The marks from which a trail was followed all the way, or out of the block.
+    /// The marks whose matches succeeded or left the block.
     pub(super) fn matching(self) -> u64 {
         let mut ends = self.at;
         let mut found = 0;
@@ -130,12 +131,13 @@ impl FollowMask {
     }
 }
 
-/// Which bytes a backslash escapes, of those from the bits of all backslashes.
+/// The bytes that a backslash escapes, from the bits of all backslashes.
 ///
-/// Each backslash escapes the next byte unless it is escaped itself. To subtract the first of a
-/// run from a pattern of odd places carries through the run, so that no run has to be walked
+/// Each backslash escapes the next byte unless it is escaped itself. Subtracting the first bit of a
+/// run from a pattern of odd positions carries through the run, so no run has to be walked
 /// (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019). `carry` says whether the
-/// first byte is escaped by the block before, and then whether this one escapes that behind it.
+/// previous block escapes the first byte, and is set to whether this block escapes the first byte of
+/// the next.
 pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
     const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
     let first = u64::from(*carry);
@@ -145,7 +147,7 @@ pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
     ends ^ (backslashes | first)
 }
 
-/// The first quote or backslash at or after a place, if there is one.
+/// The first quote or backslash at or after a position, if there is one.
 pub(super) fn find_quote_or_backslash(line: &[u8], from: usize) -> Option<usize> {
     let found = |bytes: &[u8; LANES]| {
         let bytes = u8x16::new(*bytes);
@@ -160,16 +162,16 @@ pub(super) fn find_quote_or_backslash(line: &[u8], from: usize) -> Option<usize>
             return Some(from + number * 2 * LANES + both.trailing_zeros() as usize);
         }
     }
-    // The last bytes once more, which are cheaper together than the new ones of them alone.
+    // Compares the last 32 bytes again, which is cheaper than the new ones among them one by one.
     let last = line.last_chunk::<{ 2 * LANES }>()?;
     let (one, two) = (found(last.first_chunk()?), found(last.last_chunk()?));
     let both = u64::from(bits(one)) | u64::from(bits(two)) << LANES;
-    let behind = rest.len() % (2 * LANES);
-    let found = both >> (2 * LANES - behind);
-    (found != 0).then(|| line.len() - behind + found.trailing_zeros() as usize)
+    let left = rest.len() % (2 * LANES);
+    let found = both >> (2 * LANES - left);
+    (found != 0).then(|| line.len() - left + found.trailing_zeros() as usize)
 }
 
-/// The first blank or control byte of a word that begins at a place, if it is near.
+/// The first blank or control byte at or after a position, if it is within 48 bytes.
 pub(super) fn near_word_end(line: &[u8], from: usize) -> Option<usize> {
     let bytes = line.get(from..)?;
     let (parts, _) = bytes.as_chunks::<LANES>();
@@ -182,14 +184,14 @@ pub(super) fn near_word_end(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The first place of a byte, or of any blank or control byte.
+/// The first position of a byte, or of any blank or control byte.
 #[inline]
 pub(super) fn find_byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
     let wanted = u8x16::splat(byte);
     find_first(text, |part| part.cmp_eq(wanted) | blanks(part))
 }
 
-/// The first place of a byte that is mostly near.
+/// The first position of a byte that is usually near.
 #[inline]
 pub(super) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
     let wanted = u8x16::splat(byte);
@@ -208,7 +210,7 @@ fn find_first(text: &[u8], found: impl Fn(u8x16) -> u8x16) -> Option<usize> {
     if rest.is_empty() {
         return None;
     }
-    // The last bytes with those before them, which is one look for all of them.
+    // Compares the last 16 bytes at once, including some that were already compared.
     if let Some(last) = text.last_chunk::<LANES>() {
         let found = bits(found(u8x16::new(*last))) >> (LANES - rest.len());
         return (found != 0).then(|| text.len() - rest.len() + lowest(found));
@@ -225,7 +227,7 @@ pub(super) fn has_blank(text: &[u8]) -> bool {
     if text.len() < LANES { text.iter().any(|byte| *byte <= b' ') } else { has_blank_from(text, 0) }
 }
 
-/// Whether there is one from a place of a line on that has as many bytes as are looked at together.
+/// Whether there is one at or after a position; also true of a line shorter than a vector.
 #[inline]
 pub(super) fn has_blank_from(line: &[u8], start: usize) -> bool {
     let (Some(last), Some(text)) = (line.last_chunk::<LANES>(), line.get(start..)) else {
@@ -236,21 +238,21 @@ pub(super) fn has_blank_from(line: &[u8], start: usize) -> bool {
         return u32::from(bits(blanks(lowest))) >> (LANES - text.len()) != 0;
     }
     let mut rest = text;
-    while let Some((part, behind)) = rest.split_first_chunk::<LANES>() {
+    while let Some((part, after)) = rest.split_first_chunk::<LANES>() {
         lowest = lowest.min(u8x16::new(*part));
-        rest = behind;
+        rest = after;
     }
     bits(blanks(lowest)) != 0
 }
 
-/// With how many digits a text begins.
+/// The number of digits at the start of a text.
 #[inline]
 pub(super) fn leading_digits(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     let (words, rest) = text.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
-        // Digits become 0 to 9, all else more. What is more gets its highest bit, and from the
-        // lowest byte up no byte is touched by a carry before the first of these is found.
+        // Digits become 0 to 9, other bytes more. Adding sets the highest bit of the others; carries
+        // cannot affect a byte below the first of them.
         let values = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
         let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
         if others != 0 {
@@ -260,7 +262,7 @@ pub(super) fn leading_digits(text: &[u8]) -> usize {
     words.len() * 8 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Whether there is a bracket among these bytes; `Y` and `_` may be taken for one.
+/// Whether there may be a bracket among these bytes; `Y` and `_` count as brackets.
 pub(super) fn may_have_bracket(bytes: &[u8; LANES]) -> bool {
     const DIFFERENT: u8 = b'[' ^ b']';
     let bytes = u8x16::new(*bytes) | u8x16::splat(DIFFERENT);
@@ -271,7 +273,7 @@ fn lowest(bits: u16) -> usize {
     bits.trailing_zeros() as usize
 }
 
-/// The places of a byte in `start..end`, last first.
+/// The positions of a byte in `start..end`, last first.
 pub(super) fn rfind_all(
     line: &[u8],
     byte: u8,
@@ -300,7 +302,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Short lines of few bytes, so that all kinds of neighbours occur.
+    /// Short lines of few different bytes, so that all combinations occur.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop::sample::select(br#""\\[]Y_ x0189:/@azAZ`{"#.to_vec());
         prop::collection::vec(byte, 0..300)
@@ -314,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bits_are_the_places_of_bytes(line in lines(), start in 0..100_usize) {
+        fn bits_are_the_positions_of_bytes(line in lines(), start in 0..100_usize) {
             let block = Block::at(&line, start);
             for byte in *br#""\[] "# {
                 prop_assert_eq!(block.places(byte), bits_of(&line, start, |at| line[at] == byte));
@@ -330,7 +332,7 @@ mod tests {
         }
 
         #[test]
-        fn escaped_is_what_a_walk_finds(line in lines(), start in 0..100_usize) {
+        fn escaped_bytes_are_those_of_a_sequential_scan(line in lines(), start in 0..100_usize) {
             let mut walked = vec![false; line.len() + 1];
             let mut at = start;
             while at < line.len() {
@@ -347,11 +349,11 @@ mod tests {
         }
 
         #[test]
-        fn the_first_delimiter_is_found_from_every_place(line in lines(), from in 0..301_usize) {
+        fn the_first_delimiter_is_found_from_every_position(line in lines(), from in 0..301_usize) {
             let first = |is_it: fn(u8) -> bool| {
                 line.iter().skip(from).position(|&byte| is_it(byte)).map(|offset| from + offset)
             };
-            // Lines shorter than two vectors are left to others.
+            // Lines shorter than two vectors are left to the callers.
             if line.len() >= 2 * LANES && from < line.len() {
                 let expected = first(|byte| matches!(byte, b'"' | b'\\'));
                 prop_assert_eq!(find_quote_or_backslash(&line, from), expected);
@@ -362,10 +364,10 @@ mod tests {
             if let Some(end) = near_word_end(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
             }
-            let behind = |place: usize| from + place;
-            prop_assert_eq!(find_near(rest, b'"').map(behind), first(|byte| byte == b'"'));
+            let absolute = |offset: usize| from + offset;
+            prop_assert_eq!(find_near(rest, b'"').map(absolute), first(|byte| byte == b'"'));
             let expected = first(|byte| byte == b'"' || byte <= b' ');
-            prop_assert_eq!(find_byte_or_blank(rest, b'"').map(behind), expected);
+            prop_assert_eq!(find_byte_or_blank(rest, b'"').map(absolute), expected);
             prop_assert_eq!(has_blank(rest), first(|byte| byte <= b' ').is_some());
             if line.len() >= LANES && from <= line.len() {
                 prop_assert_eq!(has_blank_from(&line, from), has_blank(rest));
@@ -380,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_is_found_backwards_whatever_lies_between() {
+    fn every_position_is_found_backwards_whatever_the_gaps() {
         for gap in 0..40 {
             let mut line = vec![b'x'; 200];
             let places: Vec<_> = (3..200).step_by(gap + 1).collect();

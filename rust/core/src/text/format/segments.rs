@@ -1,4 +1,4 @@
-//! All of a line, piece by piece.
+//! Splits a line into labeled segments, to explain how it was parsed.
 
 use super::named::Definition;
 use super::prefix::prefix_end;
@@ -6,24 +6,24 @@ use super::spec::parse_template;
 use super::template::{self, Part, Slot, Syntax, Template};
 use super::{Format, Matcher, Span};
 
-/// A piece of a line.
+/// A segment of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) what: SegmentKind,
-    /// Of a field.
+    /// The name of a field, else empty.
     pub(crate) name: Box<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SegmentKind {
     Field,
-    /// What a collector put before the line.
+    /// The prefix of a log collector.
     Prefix,
-    /// What every line of the format has there.
+    /// Text that every line of the format has there.
     Literal,
-    /// What may be anything, and is no field.
+    /// Any text that is not a field.
     Skipped,
 }
 
@@ -39,7 +39,7 @@ impl SegmentKind {
 }
 
 impl Format {
-    /// Those of which a line is of one.
+    /// The alternatives, of which a line matches one.
     pub(crate) fn alternatives(&self) -> &[Self] {
         match &self.0.matcher {
             Matcher::Either(formats) => formats,
@@ -47,8 +47,7 @@ impl Format {
         }
     }
 
-    /// The pieces of a line that is of this format, in order. Records have no other pieces than
-    /// fields.
+    /// The segments of a line that matches the format, in order. Records have only fields.
     pub(crate) fn segments(&self, line: &[u8], offset: usize) -> Vec<Segment> {
         let mut spans = vec![Span::NONE; self.0.found.len()];
         let rest = line.get(offset..).unwrap_or_default();
@@ -83,7 +82,7 @@ impl Format {
         pieces.taken
     }
 
-    /// What is known of a line that stops at this byte.
+    /// How much of a line matches the format, if it stops matching at this byte.
     pub(crate) fn partial_match(&self, line: &[u8], byte: usize) -> PartialMatch {
         let definition =
             Self::named().find(|named| named.name == self.spec()).map(|one| &one.definition);
@@ -109,7 +108,7 @@ impl Format {
                 let typed = count_typed_fields(&template, part, rest, &spans);
                 partial.matched = partial.matched.max(typed);
                 if partial.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
-                    partial.part = Some((text.to_owned(), place_of(text, &template, part)));
+                    partial.part = Some((text.to_owned(), part_range(text, &template, part)));
                 }
             }
         }
@@ -117,23 +116,23 @@ impl Format {
     }
 }
 
-/// A line that is not of a format.
+/// How much of a line matches a format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartialMatch {
-    /// How many fields that are known by their look stand in front of the place: of formats that
-    /// reject a line, the likeliest has most of them.
+    /// A score: the number of typed fields before the byte. The format with the highest score is the
+    /// closest.
     pub(crate) matched: usize,
-    /// Where the format is a template, its text, and the place in it of what does not fit.
+    /// The text of a template, and the range in it of the part that does not match.
     pub(crate) part: Option<(String, (usize, usize))>,
 }
 
-/// What the brace of JSON is worth: few lines of other formats begin with one.
+/// The score of an opening brace for JSON: few lines of other formats begin with one.
 const BRACE: usize = 3;
 
 const COMBINED: &str =
     r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#;
 
-/// How many of the fields in front of a part are known by their look, and have a digit.
+/// Counts the fields before a part that have a typed syntax and contain a digit.
 fn count_typed_fields(template: &Template, part: usize, line: &[u8], spans: &[Span]) -> usize {
     let slots = template.parts.iter().take(part).filter_map(|part| match part {
         Part::Field(slot) => Some(slot),
@@ -160,7 +159,7 @@ impl SegmentBuilder<'_> {
         }
     }
 
-    /// What stands between two fields, or behind the last.
+    /// Adds the segments between two fields, or after the last.
     fn between(&mut self, end: usize, by_hand: bool, last: bool) {
         let between = self.line.get(self.offset..end).unwrap_or_default();
         let is_frame = |byte: &u8| byte.is_ascii_whitespace() || b"\"[]".contains(byte);
@@ -169,11 +168,11 @@ impl SegmentBuilder<'_> {
             let Some(first) = between.iter().position(|byte| !is_frame(byte)) else {
                 return self.take(end, SegmentKind::Literal);
             };
-            let behind = between.iter().rposition(|byte| !is_frame(byte)).unwrap_or(first) + 1;
+            let after = between.iter().rposition(|byte| !is_frame(byte)).unwrap_or(first) + 1;
             self.take(start + first, SegmentKind::Literal);
-            self.take(start + behind, SegmentKind::Skipped);
+            self.take(start + after, SegmentKind::Skipped);
         } else if last {
-            // Formats that grow have more behind a blank.
+            // Lines of an open-ended format continue after a blank.
             let blank = between.iter().position(|byte| matches!(byte, b' ' | b'\t'));
             self.take(start + blank.unwrap_or(between.len()), SegmentKind::Literal);
             self.take(end, SegmentKind::Skipped);
@@ -182,20 +181,20 @@ impl SegmentBuilder<'_> {
     }
 }
 
-/// Where in its text a part of a template was written; behind all of them where it is the end.
-fn place_of(text: &str, template: &Template, part: usize) -> (usize, usize) {
+/// The range of a template part in the template's text; the end of the text for the end of the line.
+fn part_range(text: &str, template: &Template, part: usize) -> (usize, usize) {
     let slot = |at: usize| match template.parts.get(at) {
         Some(Part::Field(slot)) => Some(slot.written),
         _ => None,
     };
-    if let Some(place) = slot(part) {
-        return place;
+    if let Some(range) = slot(part) {
+        return range;
     }
     let start = part.checked_sub(1).and_then(slot).map_or(0, |before| before.1);
-    let end = slot(part + 1).map_or(text.len(), |behind| behind.0).max(start);
+    let end = slot(part + 1).map_or(text.len(), |after| after.0).max(start);
     match template.parts.get(part) {
         Some(Part::Literal(literal)) => {
-            // Around it may be quotes that are not part of the format.
+            // The quotes around a pasted text are not part of the format.
             let between = text.as_bytes().get(start..end).unwrap_or_default();
             if part > 0 && between.starts_with(literal) {
                 (start, start + literal.len())
@@ -207,7 +206,7 @@ fn place_of(text: &str, template: &Template, part: usize) -> (usize, usize) {
         }
         _ => match template.parts.len().checked_sub(1) {
             Some(last) => {
-                let (_, end) = place_of(text, template, last);
+                let (_, end) = part_range(text, template, last);
                 (end, end)
             }
             None => (end, end),

@@ -1,4 +1,4 @@
-//! Texts to formats: names, field maps, and what is pasted out of a server's configuration.
+//! Compiles format specs: names, field maps, and texts pasted from a server's configuration.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,21 @@ use super::template::{self, Part, Template, TemplateError, is_combined};
 use super::template::{apache, braces, goaccess, nginx};
 use super::{Format, Matcher, access};
 
-/// What is wrong with a text that should be a format.
+/// An invalid format spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecError {
-    /// In words, with what to write instead; where that helps, with the place in the text.
+    /// The message, which says what to write instead and, where that helps, shows the error in the
+    /// spec.
     pub message: String,
 }
 
 impl Format {
-    /// Every format that has a name.
+    /// All named formats.
     pub fn named() -> impl Iterator<Item = &'static NamedFormat> {
         TEXT_FORMATS.iter().chain(super::records::RECORD_FORMATS)
     }
 
-    /// Compiles a format: a name, several names with commas between them, of which each line is of
+    /// Compiles a format spec: a name, several names separated by commas, of which each line matches
     /// one, or a text.
     pub fn new(spec: &str) -> Result<Self, SpecError> {
         if let Some(named) = Self::named().find(|named| named.name == spec) {
@@ -49,12 +50,13 @@ impl Format {
             return Self::alternatives_of(spec, &names);
         }
         if names.len() > 1 && names.iter().all(|name| name.is_empty() || is_word(name)) {
-            let message = format!("{spec:?} names no format beside a comma; leave the comma out");
+            let message =
+                format!("{spec:?}: expected a format name beside each comma; remove extra commas");
             return Err(SpecError { message });
         }
         if is_word(spec) {
             let message =
-                format!("{spec:?} is no format; tailrace formats lists those with a name");
+                format!("unknown format {spec:?}; tailrace formats lists the named formats");
             return Err(SpecError { message });
         }
         Self::from_pasted(spec).map_err(|error| with_caret(spec, &error))
@@ -133,7 +135,7 @@ impl Format {
         Self::with_checked_times(spec, Matcher::Delimited(format))
     }
 
-    /// With times that can be read.
+    /// Creates a format, and checks that its times can be parsed.
     fn with_checked_times(spec: &str, matcher: Matcher) -> Result<Self, SpecError> {
         let format = Self::of(spec, matcher);
         for name in times(&format.0.found) {
@@ -146,17 +148,17 @@ impl Format {
 
     fn alternatives_of(spec: &str, names: &[&str]) -> Result<Self, SpecError> {
         let formats = names.iter().map(|name| Self::new(name)).collect::<Result<Vec<_>, _>>()?;
-        for (place, format) in formats.iter().enumerate() {
+        for (index, format) in formats.iter().enumerate() {
             for field in format.fields() {
-                let other = formats[..place]
+                let other = formats[..index]
                     .iter()
                     .find(|other| other.kind(&field.name).is_some_and(|kind| kind != field.kind));
                 if let Some(other) = other {
                     let (one, other) = (other.spec(), format.spec());
                     return Err(SpecError {
                         message: format!(
-                            "{spec:?}: {} is of another type in {one} than in {other}; mix formats \
-                             with the same types",
+                            "{spec:?}: {} has different types in {one} and {other}; combine formats \
+                             with equal types",
                             field.name
                         ),
                     });
@@ -167,13 +169,13 @@ impl Format {
     }
 }
 
-/// The names of times, each once: what several fields are parts of is one.
+/// The names of times, without duplicates: several fields can be parts of one time.
 fn times(found: &[FoundField]) -> BTreeSet<&str> {
     let times = found.iter().filter(|field| matches!(field.read, FieldType::Time(_)));
     times.map(|field| &*field.name).collect()
 }
 
-/// A text in one of the languages in which formats are written.
+/// Parses a text in any of the format languages.
 fn parse_pasted(text: &str) -> Result<Pasted, TemplateError> {
     match language(text)? {
         Language::Nginx => nginx::paste(text),
@@ -183,7 +185,7 @@ fn parse_pasted(text: &str) -> Result<Pasted, TemplateError> {
     }
 }
 
-/// The template that a text is, if it is one.
+/// Parses a text as a template, if it is one.
 pub(super) fn parse_template(text: &str) -> Option<Template> {
     match parse_pasted(text) {
         Ok(Pasted::Template(template)) => Some(template),
@@ -196,14 +198,14 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// An error in a part of a spec, with the place in the whole of it.
+/// Converts an error in a part of a spec to one in the whole spec.
 fn error_in_part(spec: &str, part: &str, error: &TemplateError) -> SpecError {
     let offset = spec.len() - part.len();
     let (start, end) = (offset + error.start, offset + error.end);
     with_caret(spec, &TemplateError { start, end, message: error.message.clone() })
 }
 
-/// What is wrong, and below it where.
+/// The message, and below it the spec with a caret at the error.
 fn with_caret(text: &str, error: &TemplateError) -> SpecError {
     let caret = caret(text, error.start, error.end).replace('\n', "\n  ");
     SpecError { message: format!("{}\n  {caret}", error.message) }

@@ -1,5 +1,5 @@
-//! What all formats have in common; what each accepts is tested in its own file and, against
-//! Python's own expression, in the Python tests.
+//! Tests that concern all formats; what each format matches is tested in its own file and, against
+//! Python's regular expression, in the Python tests.
 
 use super::*;
 use crate::ground::SECOND;
@@ -7,7 +7,7 @@ use crate::ground::SECOND;
 const LINE: &[u8] =
     br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 - "-" "ua \"x\"""#;
 
-/// The same without referer and agent.
+/// The line without referer and agent.
 const COMMON_LINE: &[u8] =
     br#"1.2.3.4 - joe [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 -"#;
 
@@ -15,7 +15,7 @@ fn format(name: &str) -> Format {
     Format::new(name).unwrap()
 }
 
-/// Every field that the format gives, by name, as text for people.
+/// Every field of the format by name, as readable text.
 fn values(name: &str, line: &[u8]) -> Vec<(String, String)> {
     let fields = format(name).fields();
     fields.iter().map(|field| (field.name.to_string(), value(name, line, &field.name))).collect()
@@ -42,7 +42,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn classic_gives_raw_text() {
+fn classic_fields_are_raw_text() {
     let expected = [
         ("host", r#""1.2.3.4""#),
         ("user", r#""joe""#),
@@ -58,7 +58,7 @@ fn classic_gives_raw_text() {
 }
 
 #[test]
-fn combined_gives_types() {
+fn combined_fields_have_types() {
     let expected = [
         ("host", r#""1.2.3.4""#),
         ("user", r#""joe""#),
@@ -80,7 +80,7 @@ fn combined_gives_types() {
 }
 
 #[test]
-fn common_gives_what_combined_gives_up_to_the_size() {
+fn common_has_the_fields_of_combined_up_to_the_size() {
     let mut expected = values("combined", LINE);
     expected.retain(|(name, _)| !["referer", "agent"].contains(&name.as_str()));
     assert_eq!(values("common", COMMON_LINE), expected);
@@ -88,7 +88,7 @@ fn common_gives_what_combined_gives_up_to_the_size() {
 }
 
 #[test]
-fn a_quote_behind_the_size_is_where_a_line_stops_to_be_common() {
+fn a_quote_after_the_size_does_not_match_common() {
     assert_eq!(reject("common", LINE), COMMON_LINE.len() + 1);
     // An unquoted field may follow, and then quoted ones may.
     let more = [COMMON_LINE, br#" 0.012 "ua""#].concat();
@@ -96,7 +96,7 @@ fn a_quote_behind_the_size_is_where_a_line_stops_to_be_common() {
 }
 
 #[test]
-fn a_step_is_taken_of_the_field_before_it() {
+fn transformations_apply_to_the_field_before_the_colon() {
     let line = |url: &str| {
         format!(r#"h - - [t] "GET {url} HTTP/1.1" 404 5 "http://r.example/x?y" "a""#).into_bytes()
     };
@@ -127,7 +127,7 @@ fn a_step_is_taken_of_the_field_before_it() {
 }
 
 #[test]
-fn what_stands_instead_of_a_request_has_a_flag() {
+fn an_invalid_request_line_has_a_flag() {
     for (request, flag) in [
         (r#""""#, r#""empty""#),
         (r#""-""#, r#""missing""#),
@@ -144,7 +144,7 @@ fn what_stands_instead_of_a_request_has_a_flag() {
 }
 
 #[test]
-fn every_value_is_of_the_kind_that_the_format_says() {
+fn every_value_has_the_kind_that_the_format_declares() {
     for name in ["common", "combined", "classic"] {
         let line = if name == "common" { COMMON_LINE } else { LINE };
         for field in format(name).fields() {
@@ -163,15 +163,15 @@ fn every_value_is_of_the_kind_that_the_format_says() {
 }
 
 #[test]
-fn what_a_client_writes_moves_no_field_to_its_left() {
+fn text_of_a_client_changes_no_field_to_its_left() {
     let forged = br#"h - - [17/May/2015:10:05:03 +0000] "GET /real HTTP/1.1" 200 5 "-" "x] "GET /fake HTTP/1.1" 200 1 "-" "y""#;
     assert_eq!(value("combined", forged, "url"), r#""/real""#);
-    // The classic program believes the client.
+    // The classic program is fooled by the client.
     assert_eq!(value("classic", forged, "url"), r#""/fake""#);
 }
 
 #[test]
-fn a_number_that_fits_into_eighteen_digits_is_exact() {
+fn a_number_of_at_most_eighteen_digits_is_exact() {
     let line = b"h - - [t] \"GET /\" 007 999999999999999999";
     assert_eq!(value("combined", line, "status"), "7");
     assert_eq!(value("combined", line, "size"), "999999999999999999");
@@ -179,7 +179,7 @@ fn a_number_that_fits_into_eighteen_digits_is_exact() {
 }
 
 #[test]
-fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
+fn the_fast_path_of_combined_finds_the_same_spans() {
     let usual = br#"h - joe [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 - "-" "ua""#;
     for line in
         [&usual[..], b"\xef\xbb\xbf h - - [17/May/2015:10:05:03 +0000] \"\" 400 0 \"r\" \"\" 7\r"]
@@ -187,12 +187,12 @@ fn the_short_way_to_the_spans_of_combined_is_that_to_its_fields() {
         assert_eq!(combined::typical(line), combined::any_line(line).ok());
         assert!(combined::any_line(line).is_ok());
     }
-    assert_eq!(combined::typical(LINE), None, "a backslash is not usual");
+    assert_eq!(combined::typical(LINE), None, "a backslash is not typical");
 }
 
-/// Of a fuzzer: without the prefix in front of it the line fits too, and `nginx` is its host.
+/// Found by a fuzzer: the line also matches with the prefix, with `nginx` as the host.
 #[test]
-fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
+fn a_line_with_a_syslog_prefix_is_read_without_it() {
     for prefix in [
         "<190>May  6 07:08:09 web nginx: ",
         "<190>1 2003-10-11T22:14:15.003Z web nginx - - - ",
@@ -208,10 +208,10 @@ fn a_line_behind_a_syslogs_priority_is_read_behind_it() {
     }
 }
 
-/// `main-rt` is two templates: the short way through the first one once went on behind what both
-/// begin with, and the second one took the rest for its own.
+/// `main-rt` is two templates: the fast path of the first one once continued after their common
+/// prefix, and the second one matched the rest.
 #[test]
-fn no_alternative_goes_on_where_another_one_stopped() {
+fn no_alternative_continues_where_another_one_stopped() {
     let line = concat!(
         r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 612 "-" "curl" "203.01"#,
         r#" uct="0.001" uht="0.010" urt="0.""#,
@@ -220,13 +220,13 @@ fn no_alternative_goes_on_where_another_one_stopped() {
 }
 
 #[test]
-fn a_url_of_path_and_query_says_what_they_say() {
+fn a_url_is_joined_from_path_and_query() {
     let json = br#"{"u":"/a\u0041","q":"b\"c=?"}"#;
     assert_eq!(value("json:path=u,query=q", json, "url"), r#""/aA?b\"c=?""#);
     assert_eq!(value("json:path=u,query=q", json, "url:noquery"), r#""/aA""#);
     assert_eq!(value("json:path=u,query=q", br#"{"u":"/\u0041"}"#, "url"), r#""/A""#);
     assert_eq!(value("csv:path,query", br#""/a""b","x=""1""""#, "url"), r#""/a\"b?x=\"1\"""#);
-    // Apache writes the mark in front of a query, and nothing where there is none.
+    // Apache writes the question mark before a query, and nothing if there is no query.
     for (line, url, query) in [
         (&br#"h "GET" "/x" "?a=1" 200"#[..], r#""/x?a=1""#, r#""a=1""#),
         (br#"h "GET" "/x" "" 200"#, r#""/x""#, "null"),
@@ -238,7 +238,7 @@ fn a_url_of_path_and_query_says_what_they_say() {
 }
 
 #[test]
-fn what_proxies_write_where_there_was_no_answer_is_a_status() {
+fn proxies_write_a_status_without_a_response() {
     let envoy =
         br#"[2016-04-15T20:17:00.310Z] "POST /a HTTP/2" 0 DC 154 0 226 - "-" "-" "-" "-" "-""#;
     assert_eq!(value("envoy", envoy, "status"), "0");
@@ -247,7 +247,7 @@ fn what_proxies_write_where_there_was_no_answer_is_a_status() {
 }
 
 #[test]
-fn a_reject_behind_a_prefix_is_shown_at_its_place() {
+fn a_reject_after_a_prefix_has_its_offset_in_the_line() {
     let own = "1.2.3.4 - joe [17/May/2015:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 5\r12";
     for prefix in ["", "web-1  | ", "2025-01-02T03:04:05.123Z stdout F "] {
         let line = [prefix, own].concat();
@@ -255,15 +255,15 @@ fn a_reject_behind_a_prefix_is_shown_at_its_place() {
             let format = Format::new(name).unwrap();
             let mut reader = Reader::new(&format, &[]).unwrap();
             let reject = reader.read(line.as_bytes()).unwrap_err();
-            let told = reader.explain_reject(line.as_bytes(), reject);
-            assert_eq!(&line[told.byte()..], "5\r12", "{name} behind {prefix:?}");
-            assert_eq!(told.expected(), "a size in digits");
+            let reject = reader.explain_reject(line.as_bytes(), reject);
+            assert_eq!(&line[reject.byte()..], "5\r12", "{name} after {prefix:?}");
+            assert_eq!(reject.expected(), "a size in digits");
         }
     }
 }
 
 #[test]
-fn what_a_log_says_of_itself_has_the_columns_that_it_names() {
+fn header_lines_belong_to_the_columns_that_they_name() {
     let text = b"#Version: 1.0\n\n#Fields: a b\n1 2\n#Date: x\n#Fields: c\n3\n";
     let sections = Format::new("w3c").unwrap().sections(text);
     let names = |format: &Format| -> Vec<String> {
@@ -275,7 +275,7 @@ fn what_a_log_says_of_itself_has_the_columns_that_it_names() {
 }
 
 #[test]
-fn a_part_of_a_time_may_have_blanks() {
+fn a_part_of_a_time_may_contain_blanks() {
     for (format, line, text) in [
         ("%h %{%d %B %Y}t %s", &b"h 20 May 2015 200"[..], "20 May 2015"),
         ("%h %{%j %Y}t %s", b"h 137 2015 200", "137 2015"),
@@ -287,10 +287,11 @@ fn a_part_of_a_time_may_have_blanks() {
 }
 
 #[test]
-fn a_comma_with_no_format_beside_it_is_told() {
+fn an_extra_comma_between_formats_is_an_error() {
     for spec in ["combined,", ",common", "combined,,json", ","] {
         let message = Format::new(spec).unwrap_err().message;
-        let expected = format!("{spec:?} names no format beside a comma; leave the comma out");
+        let expected =
+            format!("{spec:?}: expected a format name beside each comma; remove extra commas");
         assert_eq!(message, expected);
     }
 }

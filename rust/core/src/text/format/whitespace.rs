@@ -1,19 +1,19 @@
-//! Words of a line: host, ident and user, and lists of addresses.
+//! Blanks and the words between them: host, ident and user, and lists of addresses.
 //!
-//! Where a hostile line may have many of them, 64 bytes are looked at together.
+//! Where a hostile line may have many words, 64 bytes are compared at a time.
 
 use super::scan::{BitPositions, near_word_end, past_end};
 use crate::ground::block::Block;
 
-/// Where something begins and ends.
+/// A range of bytes: its start and its end.
 pub(super) type ByteRange = (usize, usize);
 
-/// Line ends are blanks: they may stand inside the body of a Flume event.
+/// Line ends are blanks: the body of a Flume event may contain them.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// The first place at or after `from` that has no blank, or the end.
+/// The first position at or after `from` without a blank, or the end.
 #[inline]
 pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
     let near = from + 4;
@@ -26,7 +26,7 @@ pub(super) fn skip_blanks(line: &[u8], mut from: usize) -> usize {
     from
 }
 
-/// The place behind one blank or more.
+/// The position after one or more blanks.
 #[inline]
 pub(super) fn after_blanks(line: &[u8], at: usize) -> Option<usize> {
     match line.get(at..)? {
@@ -51,7 +51,7 @@ fn blanks_of(block: &Block) -> u64 {
     b" \t\r\n".iter().fold(0, |bits, byte| bits | block.places(*byte))
 }
 
-/// The end of what stands before a place, without the blanks there.
+/// The position after the last byte before `end` that is not a blank.
 pub(super) fn trim_blanks_end(line: &[u8], mut end: usize) -> usize {
     let near = end.saturating_sub(4);
     while end > 0 && is_blank(line[end - 1]) {
@@ -75,7 +75,7 @@ fn trim_many_blanks_end(line: &[u8], mut end: usize) -> usize {
     line[..end].iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1)
 }
 
-/// The first place at or after `from` that has a blank, or the end.
+/// The first position at or after `from` with a blank, or the end.
 #[inline]
 pub(super) fn word_end(line: &[u8], from: usize) -> usize {
     match near_word_end(line, from) {
@@ -84,7 +84,7 @@ pub(super) fn word_end(line: &[u8], from: usize) -> usize {
     }
 }
 
-/// Of a word that is long, has control bytes, or ends near the end of the line.
+/// The end of a word that is long, has control bytes, or ends near the end of the line.
 #[inline(never)]
 fn far_word_end(line: &[u8], from: usize) -> usize {
     for start in (from..line.len()).step_by(Block::LEN) {
@@ -96,10 +96,11 @@ fn far_word_end(line: &[u8], from: usize) -> usize {
     line.len()
 }
 
-/// Host, ident and user out of the words before the time.
+/// Finds host, ident and user in the text before the time.
 ///
-/// Three words are just these. Of more, the first lone `-` with a word behind it is the ident: the
-/// host stands before it, the user is all behind it. Without one the user has the blanks.
+/// Three words are exactly these. Of more words, the first lone `-` that is followed by a word is the
+/// ident: the host is the word before it, the user is everything after it. Without such a `-`, the
+/// user contains the blanks.
 pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
     let mut words = Words { line, at: start };
     let first = words.next()?;
@@ -133,14 +134,14 @@ fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The last word, with those before it that have a comma behind them: `1.1.1.1, 2.2.2.2` is one
-/// host, as X-Forwarded-For lists proxies.
+/// The last word, with the words before it that end with a comma: `1.1.1.1, 2.2.2.2` is one host, as
+/// X-Forwarded-For lists proxies.
 fn host_before_dash(line: &[u8], start: usize) -> ByteRange {
     let last = ListStarts::new(line, start).filter_map(BitPositions::highest).last();
     (last.unwrap_or(start), trim_blanks_end(line, line.len()))
 }
 
-/// The end of the word that begins here, with those behind it as long as a comma is between them.
+/// The end of the word that begins here, including the words after it while a comma separates them.
 pub(super) fn list_end(line: &[u8], start: usize) -> usize {
     let end = word_end(line, start);
     if !line[start..end].ends_with(b",") {
@@ -150,12 +151,12 @@ pub(super) fn list_end(line: &[u8], start: usize) -> usize {
     trim_blanks_end(line, next.unwrap_or(line.len()))
 }
 
-/// Where words begin that no comma ties to the word before, block by block.
+/// The starts of words that do not follow a comma, block by block.
 struct ListStarts<'a> {
     line: &'a [u8],
     start: usize,
     after_blank: bool,
-    /// Whether only blanks stand between a comma and the block.
+    /// Whether only blanks are between a comma and the block.
     after_comma: bool,
 }
 
@@ -176,7 +177,7 @@ impl Iterator for ListStarts<'_> {
         let block = Block::at(line, start);
         let (commas, blanks) = (block.places(b','), blanks_of(&block));
         let first = u64::from(after_comma);
-        // The sum carries what a comma begins to the end of the blanks behind it.
+        // The addition carries the bit after a comma to the end of the blanks that follow it.
         let (sum, leaves_block) = ((commas << 1 | first) & blanks).overflowing_add(blanks);
         let tied = (sum | first) & !blanks;
         let begins = (blanks << 1 | u64::from(after_blank)) & !blanks & !tied;
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Lines of few bytes, so that all kinds of neighbours occur.
+    /// Lines of few different bytes, so that all combinations occur.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop::sample::select(b"  \t\n\x01x,,,--".to_vec());
         let runs = prop::collection::vec((byte, prop_oneof![1..4_usize, 1..150_usize]), 0..40);
@@ -219,7 +220,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn words_end_where_a_walk_ends(line in lines(), from in 0..400_usize) {
+        fn words_end_where_the_naive_code_ends_them(line in lines(), from in 0..400_usize) {
             let from = from.min(line.len());
             let end = |blank| {
                 let offset = line[from..].iter().position(|byte| is_blank(*byte) == blank);
@@ -239,7 +240,7 @@ mod tests {
         }
 
         #[test]
-        fn host_ident_and_user_are_what_a_walk_finds(line in lines(), start in 0..400_usize) {
+        fn host_ident_and_user_are_those_of_the_naive_code(line in lines(), start in 0..400_usize) {
             let start = start.min(line.len());
             let expected = naive::host_ident_user(&line, start);
             prop_assert_eq!(host_ident_user(&line, start), expected);

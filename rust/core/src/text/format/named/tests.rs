@@ -1,4 +1,4 @@
-//! The example of each format, and more lines of its vendor's documentation, field by field.
+//! Tests of the example of each format, and of more lines from vendors' documentation.
 
 use super::*;
 use crate::text::format::parsed::Span;
@@ -15,7 +15,7 @@ fn matcher(name: &str) -> Matcher {
     Matcher::either(&templates).unwrap()
 }
 
-/// Fields and their texts, as `name=text` in lines; nothing of those that are absent.
+/// The fields of a line as `name=text`, without absent ones.
 fn split(name: &str, line: &str) -> Vec<String> {
     let matcher = matcher(name);
     let mut spans = vec![Span::NONE; matcher.found().len()];
@@ -36,14 +36,14 @@ fn check(name: &str, line: &str, expected: &str) {
     let lines = expected.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut expected: Vec<_> = lines.collect();
     let mut found = split(name, line);
-    // Of alternatives the fields that not all have come last.
+    // Fields that not all alternatives have come last.
     expected.sort_unstable();
     found.sort_unstable();
     assert_eq!(found, expected, "{line}");
 }
 
 #[test]
-fn every_example_is_a_line_of_its_format() {
+fn every_example_matches_its_format() {
     for named in TEXT_FORMATS {
         assert!(named.source.starts_with("https://"), "{}", named.name);
         if matches!(named.definition, Definition::Template(_) | Definition::Either(_)) {
@@ -52,9 +52,9 @@ fn every_example_is_a_line_of_its_format() {
     }
 }
 
-/// Of formats of which one accepts the other's lines, the narrower comes first.
+/// If a format matches the lines of another one, the more specific format comes first.
 #[test]
-fn no_example_is_a_line_of_a_format_before_its_own() {
+fn no_example_matches_a_format_before_its_own() {
     for (place, named) in TEXT_FORMATS.iter().enumerate() {
         for before in &TEXT_FORMATS[..place] {
             if !matches!(before.definition, Definition::Template(_) | Definition::Either(_)) {
@@ -63,7 +63,7 @@ fn no_example_is_a_line_of_a_format_before_its_own() {
             let matcher = matcher(before.name);
             let mut spans = vec![Span::NONE; matcher.found().len()];
             let found = matcher.split(named.example.as_bytes(), &mut spans);
-            assert!(found.is_err(), "{} is {}", named.name, before.name);
+            assert!(found.is_err(), "{} matches {}", named.name, before.name);
         }
     }
 }
@@ -152,7 +152,7 @@ fn main_with_times() {
     ",
     );
     let start = r#"h - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "ua""#;
-    for (behind, fields) in [
+    for (suffix, fields) in [
         (
             r#" rt=0.012 uct="-" uht="-" urt="-""#,
             "request_time=0.012 upstream_connect_time=- upstream_header_time=- upstream_time=-",
@@ -168,10 +168,10 @@ fn main_with_times() {
         (r" 0.012", "request_time=0.012"),
         (r" 0.640 0.640 .", "request_time=0.640 upstream_time=0.640 pipe=."),
     ] {
-        let line = format!("{start}{behind}");
-        let name = match behind {
-            _ if behind.contains("rt=") => "main-rt",
-            _ if behind.contains("10.0.0.1") => "main-timed",
+        let line = format!("{start}{suffix}");
+        let name = match suffix {
+            _ if suffix.contains("rt=") => "main-rt",
+            _ if suffix.contains("10.0.0.1") => "main-timed",
             _ => "combined-timed",
         };
         let rest = split(name, &line).into_iter().filter(|field| {
@@ -320,13 +320,13 @@ fn alb() {
         request_transform_status=-
     ",
     );
-    // A request that the balancer could not read, and a column that is not documented yet.
+    // A request that the load balancer could not parse, and a column that is not documented yet.
     let bad = r#"https 2018-07-02T22:23:00.186641Z app/x/5 192.168.131.39:2817 - -1 -1 -1 400 - 0 272 "- http://x.example:80- -" "-" - - - "-" "-" "-" - 2018-07-02T22:22:48.364000Z "-" "-" "-" "-" "-" "-" "-" TID_1 "-" "-" "-" new"#;
     let found = split("alb", bad);
     for field in ["request=- http://x.example:80- -", "upstream_time=-1", "conn_trace_id=TID_1"] {
         assert!(found.iter().any(|found| found == field), "{field}: {found:?}");
     }
-    // As it was in 2016, with the columns up to the trace.
+    // The format of 2016, with the columns up to the trace.
     let old = r#"h2 2016-08-10T00:10:33.145057Z app/x/5 10.0.1.252:48160 10.0.0.66:9000 0.000 0.002 0.000 200 200 5 257 "GET https://10.0.2.105:773/ HTTP/2.0" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:x "Root=1-58337327-72bd00b0343d75b906739c42""#;
     assert_eq!(split("alb", old).len(), 19);
 }
@@ -396,7 +396,7 @@ fn s3() {
         acl_required=Yes
     ",
     );
-    // As it was in 2014.
+    // The format of 2014.
     let old = r#"79a5 mybucket [06/Feb/2014:00:00:38 +0000] 192.0.2.3 79a5 3E57427F3EXAMPLE REST.GET.VERSIONING - "GET /mybucket?versioning HTTP/1.1" 200 - 113 - 7 - "-" "S3Console/0.4" -"#;
     let found = split("s3", old);
     assert_eq!(found.last().unwrap(), "version_id=-");

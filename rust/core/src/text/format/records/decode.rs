@@ -1,11 +1,11 @@
-//! The text of a field as its writer meant it.
+//! Decodes the text of fields.
 
 use memchr::memchr;
 
 use super::super::field_type::Encoding;
 
-/// What a piece of a line that begins at `start` says. The buffer is used where that is not what
-/// stands there.
+/// Decodes a span of a line that begins at `start`. The buffer is used only if the decoded text
+/// differs from the raw text.
 pub(crate) fn decoded<'a>(
     encoding: Encoding,
     raw: &'a [u8],
@@ -23,8 +23,8 @@ pub(crate) fn decoded<'a>(
     }
 }
 
-/// Without the escapes that Apache and nginx write: `\xHH`, `\"`, `\\` and those of C. What is none
-/// of them stays.
+/// Decodes the escapes that Apache and nginx write: `\xHH`, `\"`, `\\` and those of C. Other
+/// backslashes stay.
 pub(crate) fn unescape<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
@@ -52,12 +52,12 @@ pub(crate) fn unescape<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
-/// Without `%HH`. What is no such escape stays.
+/// Decodes `%HH`. Other percent signs stay.
 pub(crate) fn percent<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     percents(raw, false, buffer)
 }
 
-/// `twice` takes `%25HH` for `%HH` that was escaped again.
+/// Decodes `%HH`; with `twice` also `%25HH`, which is `%HH` escaped again.
 fn percents<'a>(raw: &'a [u8], twice: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
@@ -85,7 +85,7 @@ fn plus<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
-/// The inside of a quoted field, where a quote is two.
+/// Decodes the inside of a quoted field, in which quotes are doubled.
 fn doubled<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     replaced(
         raw,
@@ -98,21 +98,20 @@ fn doubled<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     )
 }
 
-/// The inside of a JSON string.
+/// Decodes the inside of a JSON string.
 fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     if memchr(b'\\', raw).is_none() {
         return raw;
     }
     buffer.clear();
     buffer.resize(raw.len(), 0);
-    // What an escape stands for is shorter than that.
+    // A decoded escape is shorter than the escape.
     let length = json_into(raw, buffer).unwrap_or_default();
     buffer.truncate(length);
     buffer
 }
 
-/// Writes what the inside of a JSON string says into a buffer, and says how long it is, if it is
-/// no longer than that.
+/// Decodes the inside of a JSON string into a buffer. Returns the length, if it fits.
 pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut length = 0;
     while let Some(&byte) = raw.first() {
@@ -133,8 +132,7 @@ pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     Some(length)
 }
 
-/// The character of the escape that begins here, and how long that is. Half a surrogate pair is
-/// U+FFFD.
+/// The character and the length of the escape that begins here. A lone surrogate is U+FFFD.
 fn json_escape(text: &[u8]) -> Option<(char, usize)> {
     let [b'\\', escape, ..] = text else { return None };
     let character = match escape {
@@ -180,16 +178,16 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-/// The first place of a byte. A call of memchr costs as much as looking at a dozen bytes, and a
-/// hostile text is full of them.
+/// The first position of a byte. Calling memchr costs as much as comparing a dozen bytes, and a
+/// hostile text has a match at nearly every byte.
 fn near(byte: u8, text: &[u8]) -> Option<usize> {
     const NEAR: usize = 8;
     let first = text.iter().take(NEAR).position(|found| *found == byte);
     first.or_else(|| memchr(byte, text.get(NEAR..)?).map(|offset| NEAR + offset))
 }
 
-/// The text with something else where `find` finds something: `replace` appends that and says how
-/// many bytes it stands for, or nothing where the text is to stay.
+/// Replaces parts of a text. `find` returns the position of the next candidate; `replace` appends
+/// the replacement and returns the length of the replaced text, or nothing to keep the text.
 fn replaced<'a>(
     raw: &'a [u8],
     buffer: &'a mut Vec<u8>,

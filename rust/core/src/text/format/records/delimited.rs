@@ -1,8 +1,8 @@
-//! Delimited text: CSV, TSV and whatever else has one byte between its columns.
+//! Delimited text: CSV, TSV, and other formats with one byte between columns.
 //!
-//! Fields are quoted as RFC 4180 has it: one that begins with a quote goes up to the next lone
-//! quote, and two quotes in it are one. Blanks belong to their field. A quoted newline cannot
-//! occur, for a line ends there.
+//! Fields are quoted as in RFC 4180: a field that begins with a quote ends at the next single quote,
+//! and two quotes in it are one. Blanks are part of their field. Quoted newlines are not supported,
+//! as a line ends there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::super::template::TemplateError;
 use super::find::find_either;
 use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
 
-/// The format, with its columns as far as they are known.
+/// The format, with its columns if they are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Delimited {
     delimiter: u8,
@@ -21,25 +21,25 @@ pub(crate) struct Delimited {
     names: ColumnNames,
 }
 
-/// Who names the columns.
+/// Where the names of the columns come from.
 #[derive(Clone, Debug)]
 enum ColumnNames {
-    /// The line that comes first.
+    /// The first line, which has not been read yet.
     Unknown,
-    /// This line; where it occurs again it is a header again.
+    /// This header; the same line is a header wherever it occurs again.
     Header(Box<[u8]>),
-    /// Whoever made the format; there is no header.
+    /// The format spec; there is no header.
     Given,
 }
 
 impl Delimited {
-    /// With columns that the first line names.
+    /// The format of logs whose first line names the columns.
     pub(crate) fn new(delimiter: u8) -> Self {
         Self { delimiter, found: Vec::new(), names: ColumnNames::Unknown }
     }
 
-    /// With these columns and no header: names with commas between them, each with a type behind
-    /// a colon or without.
+    /// The format of logs with these columns and no header. `columns` are names separated by commas,
+    /// each optionally followed by a colon and a type.
     pub(crate) fn with_columns(delimiter: u8, columns: &str) -> Result<Self, TemplateError> {
         let mut all = Vec::new();
         let mut names = UniqueNames::default();
@@ -47,7 +47,8 @@ impl Delimited {
         for written in columns.split(',') {
             let (name, read) = column(written, start)?;
             if !names.take(name.trim()) {
-                let message = format!("two columns `{}`; give each a name of its own", name.trim());
+                let message =
+                    format!("duplicate column `{}`; give each column its own name", name.trim());
                 return Err(TemplateError { start, end: start + written.len(), message });
             }
             all.push(found(name.trim(), read, Encoding::Csv));
@@ -56,7 +57,7 @@ impl Delimited {
         Ok(Self { delimiter, found: all, names: ColumnNames::Given })
     }
 
-    /// The same format with the columns that this line names, if it is the first one.
+    /// The format with the columns that this line names, if it is the first line.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         let ColumnNames::Unknown = self.names else { return None };
         let line = trimmed(line);
@@ -79,14 +80,12 @@ impl Delimited {
         Some(Self { delimiter: self.delimiter, found: all, names: ColumnNames::Header(header) })
     }
 
-    /// The fields, in the order of the spans; none as long as no line named them.
+    /// The fields, in the order of the spans; none before the header.
     pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
-    /// The short way through its lines, once their columns are known.
-    ///
-    /// It takes the header for a line like others.
+    /// A fast matcher, if the columns are known. It does not recognize the header.
     pub(crate) fn columns(&self) -> Option<fast_columns::FastColumns> {
         let last = self.found.len().checked_sub(1)?;
         let column = |field| FastColumn {
@@ -97,7 +96,7 @@ impl Delimited {
         Some(fast_columns::FastColumns::new((0..=last).map(column).collect()))
     }
 
-    /// Finds the fields of a line, or sees that it is a header.
+    /// Finds the fields of a line, unless it is a header.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         let line = trimmed(line);
         if is_blank(line) {
@@ -112,15 +111,15 @@ impl Delimited {
             ColumnNames::Header(header) if line[bom_len(line)..] == **header => {
                 return Ok(LineKind::Header);
             }
-            ColumnNames::Header(_) => "the end of the line: the header has no more columns",
-            ColumnNames::Given => "the end of the line: no more columns were named",
+            ColumnNames::Header(_) => "the end of the line (the header has no more columns)",
+            ColumnNames::Given => "the end of the line (the format has no more columns)",
         };
         for place in spans {
             *place = columns.next()?.ok_or(Reject::new(
                 line.len(),
                 match self.names {
-                    ColumnNames::Given => "as many columns as were named",
-                    _ => "as many columns as the header has",
+                    ColumnNames::Given => "as many columns as in the format",
+                    _ => "as many columns as in the header",
                 },
             ))?;
         }
@@ -131,22 +130,22 @@ impl Delimited {
     }
 }
 
-/// Names of columns, each given once; there may be very many.
+/// The names of columns, without duplicates; there may be very many.
 #[derive(Default)]
 struct UniqueNames {
     names: BTreeSet<String>,
-    /// The last number that was put behind a name.
+    /// The last number that was appended to each name.
     numbers: BTreeMap<String, usize>,
 }
 
 impl UniqueNames {
-    /// Whether nobody had the name before.
+    /// Adds a name. Returns whether it is new.
     fn take(&mut self, name: &str) -> bool {
         self.names.insert(name.to_owned())
     }
 
-    /// The name, with a number behind it if somebody had it before; the column's number is that of
-    /// one without.
+    /// Returns a unique name: the name, with a number appended if it is a duplicate, or the number of
+    /// the column if the name is empty.
     fn distinct(&mut self, name: &str, column: usize) -> String {
         let name = if name.is_empty() { format!("column_{column}") } else { name.to_owned() };
         let mut own = name.clone();
@@ -159,7 +158,7 @@ impl UniqueNames {
     }
 }
 
-/// Blanks at the end may be a column's, or columns.
+/// The line without line ends. Blanks stay: they may be part of a column, or delimiters.
 fn trimmed(mut line: &[u8]) -> &[u8] {
     while let [rest @ .., b'\r' | b'\n'] = line {
         line = rest;
@@ -167,16 +166,16 @@ fn trimmed(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// The columns of a line, one by one.
+/// Iterates over the columns of a line.
 struct Columns<'a> {
     line: &'a [u8],
     delimiter: u8,
-    /// Where the next one begins, if there is one.
+    /// Where the next column begins, if there is one.
     at: Option<usize>,
 }
 
 impl Columns<'_> {
-    /// The next column, if there is one; it is no piece of the line where it is empty.
+    /// The next column, if there is one; `Span::NONE` if it is empty and unquoted.
     fn next(&mut self) -> Result<Option<Span>, Reject> {
         let Some(start) = self.at else { return Ok(None) };
         let (span, end) = if self.line.get(start) == Some(&b'"') {
@@ -189,7 +188,7 @@ impl Columns<'_> {
         self.at = match self.line.get(end) {
             None => None,
             Some(&byte) if byte == self.delimiter => Some(end + 1),
-            Some(_) => return Err(Reject::new(end, "the next column behind the closing quote")),
+            Some(_) => return Err(Reject::new(end, "a delimiter after the closing quote")),
         };
         Ok(Some(span))
     }

@@ -1,21 +1,21 @@
-//! Search in short pieces of text, and for one of a few words that are known beforehand.
+//! Searches short texts, and finds which of a set of known prefixes a text has.
 //!
-//! Values are a dozen bytes long, and a call of memchr costs as much as looking at thirty. So the
-//! first blocks of sixteen bytes are looked at here.
+//! Values are about a dozen bytes long, and calling memchr costs as much as comparing thirty. So the
+//! first blocks of sixteen bytes are searched inline.
 
 use memchr::memchr2;
 use wide::u8x16;
 
-/// How many bytes a block has.
+/// The length of a block.
 const BLOCK: usize = 16;
 
-/// How many blocks are looked at before memchr is called.
+/// How many blocks are searched before memchr is called.
 const BLOCKS: usize = 3;
 
-/// The first place at or after this one where either byte stands, or the end of the text.
+/// The first position at or after this one with either byte, or the end of the text.
 #[inline]
 pub(super) fn find_either(text: &[u8], mut at: usize, one: u8, two: u8) -> usize {
-    // A hostile line has a hit at nearly every byte, which must not cost a block each.
+    // A hostile line has a match at nearly every byte, which must not cost a block each.
     match text.get(at) {
         Some(&byte) if byte != one && byte != two => at += 1,
         _ => return at.min(text.len()),
@@ -46,28 +46,28 @@ fn near_end(text: &[u8], at: usize, one: u8, two: u8) -> usize {
         .map_or(text.len(), |offset| at + offset)
 }
 
-/// A bit for each byte that is either of the two.
+/// One bit per byte: whether it is either of the two.
 #[inline]
 fn hits(block: [u8; BLOCK], one: u8, two: u8) -> u32 {
     let block = u8x16::new(block);
     (block.cmp_eq(u8x16::splat(one)) | block.cmp_eq(u8x16::splat(two))).move_mask().cast_unsigned()
 }
 
-/// Words that a text may begin with, each with the byte behind it; none of them is the beginning
-/// of another. They are sorted by their first bytes, so that few are looked at for each text.
+/// A set of prefixes that a text may have. Each includes its delimiter, so none is a prefix of
+/// another. They are grouped by their first byte, so only few are compared with each text.
 #[derive(Clone, Debug)]
 pub(super) struct PrefixSet {
     words: Vec<PrefixEntry>,
-    /// Where those of a group begin.
+    /// The start of each group.
     groups: [u32; GROUPS + 1],
 }
 
-/// As many as there are small letters and their neighbours.
+/// Enough for all lowercase letters to be in different groups.
 const GROUPS: usize = 32;
 
 #[derive(Clone, Debug)]
 struct PrefixEntry {
-    /// Its first eight bytes, or as many as it has.
+    /// Up to eight first bytes.
     head: u64,
     mask: u64,
     text: Box<[u8]>,
@@ -81,7 +81,7 @@ impl Default for PrefixSet {
 }
 
 impl PrefixSet {
-    /// Adds a word with a number; of those that are the same the first one counts.
+    /// Adds a prefix with a number; the first of equal prefixes counts.
     pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
         let group = group_of(text.first());
         let place = self.groups[group + 1] as usize;
@@ -96,7 +96,7 @@ impl PrefixSet {
         self.groups[group + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
     }
 
-    /// The number of the word that the text begins with, and how long that is.
+    /// The number and the length of the prefix that the text has.
     #[inline]
     pub(super) fn match_prefix(&self, text: &[u8]) -> Option<(usize, usize)> {
         let group = group_of(text.first());
@@ -129,7 +129,7 @@ mod tests {
             for place in 0..=length {
                 for byte in [b'"', b'\\'] {
                     let mut text = vec![b'!'; length];
-                    // Bytes that differ from the ones sought in one bit, and ones behind the hit.
+                    // Bytes that differ from the searched ones in one bit, and more matches later.
                     text.iter_mut().step_by(3).for_each(|byte| *byte = b'#');
                     text.iter_mut().skip(place).for_each(|found| *found = byte);
                     for from in 0..=length {
@@ -142,15 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_begins_with_the_word_that_it_begins_with() {
+    fn the_prefix_of_a_text_is_found() {
         let names = ["", "a", "ab", "status", "duration", "duration2", "RequestHost", "a\0"];
         let mut words = PrefixSet::default();
         for (number, name) in names.iter().enumerate() {
             words.push(number, [name, "\""].concat().into());
         }
         for (number, name) in names.iter().enumerate() {
-            for behind in ["", ":1", ":12345678"] {
-                let text = [name, "\"", behind].concat();
+            for suffix in ["", ":1", ":12345678"] {
+                let text = [name, "\"", suffix].concat();
                 let found = words.match_prefix(text.as_bytes());
                 assert_eq!(found, Some((number, name.len() + 1)), "{text}");
             }

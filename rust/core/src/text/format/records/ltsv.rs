@@ -1,9 +1,9 @@
-//! LTSV: `label:value` with tabs between them (ltsv.org).
+//! LTSV: `label:value` pairs separated by tabs (ltsv.org).
 //!
-//! The labels that ltsv.org recommends have the names that are the same in all formats, and so
-//! have the usual nginx variables; any other label is a field of its own name. Of a label that
-//! occurs twice the last one counts. Every piece has a label, for other logs have tabs and colons
-//! too; and that of a line's only piece is one of the known.
+//! The labels that ltsv.org recommends and the usual nginx variables are mapped to standard fields;
+//! any other label is a field with its own name. The last of two equal labels counts. A line without
+//! a label before every value is rejected, because other logs have tabs and colons too; for the same
+//! reason the label of a line with a single pair has to be a known one.
 
 use std::ops::Range;
 
@@ -12,34 +12,34 @@ use super::super::parsed::{FoundField, Reject, Span};
 use super::find::{PrefixSet, find_either};
 use super::{bom_len, empty_line, found, is_blank, standard_type};
 
-/// How many labels' values are kept on the stack.
+/// How many values are stored on the stack.
 const MANY: usize = 128;
 
-/// The format with the labels that are looked for.
+/// The format, with the labels to find.
 #[derive(Clone, Debug)]
 pub(crate) struct Ltsv {
     found: Vec<FoundField>,
     fields: Vec<Field>,
-    /// How many labels there are, and they with their colons.
+    /// The number of labels, and the labels with their colons.
     count: usize,
     labels: PrefixSet,
 }
 
 #[derive(Clone, Debug)]
 struct Field {
-    /// Which labels it may have; the first one with a value counts.
+    /// The labels that it may have; the first one with a value counts.
     labels: Range<usize>,
-    /// Whether it may stand in brackets.
+    /// Whether it is a time, which may be in brackets.
     time: bool,
 }
 
 impl Ltsv {
-    /// With all labels that have a name which is the same in all formats.
+    /// The format with all standard fields.
     pub(crate) fn new() -> Self {
         Self::of(LABELS.iter().map(|known| known.0))
     }
 
-    /// With these fields only; a name that is not the same in all formats is a label.
+    /// The format with only these fields; a name that is not a standard field is a label.
     pub(crate) fn with_fields(names: &[&str]) -> Self {
         Self::of(names.iter().copied())
     }
@@ -128,8 +128,8 @@ impl Ltsv {
     }
 }
 
-/// Whether what stands in front of this colon is a label: letters, digits, `_`, `.` and `-`. Times
-/// and addresses of pages have colons too, in logs that have tabs and no labels.
+/// Whether the text before this colon is a label: letters, digits, `_`, `.` and `-`. Times and URLs
+/// have colons too, in other logs with tabs.
 fn is_labelled(text: &[u8], colon: usize) -> bool {
     let (label, value) = text.split_at(colon);
     let first = label.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
@@ -149,7 +149,8 @@ fn without_brackets(line: &[u8], value: Span) -> Span {
     }
 }
 
-/// The labels of ltsv.org and those that nginx and Apache users take instead.
+/// The standard fields with their labels: those of ltsv.org, and those that nginx and Apache users
+/// use instead.
 const LABELS: &[(&str, &str)] = &[
     ("host", "host|remote_addr|client_ip|remote_host"),
     ("ident", "ident"),

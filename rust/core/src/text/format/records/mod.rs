@@ -1,4 +1,4 @@
-//! Formats whose lines name their fields, or whose files do: JSON, LTSV, CSV, W3C.
+//! Formats whose lines or files name their fields: JSON, LTSV, CSV, W3C.
 
 pub(crate) mod decode;
 mod delimited;
@@ -23,7 +23,7 @@ pub(crate) use ltsv::Ltsv;
 pub(crate) use named::RECORD_FORMATS;
 pub(crate) use w3c::W3c;
 
-/// The types that a column may be given, as `name:type`.
+/// The types of columns, as written in `name:type`.
 const TYPES: &[(&str, FieldType)] = &[
     ("text", FieldType::Text),
     ("int", FieldType::Int),
@@ -38,7 +38,7 @@ const TYPES: &[(&str, FieldType)] = &[
     ("clf", FieldType::Time(TimeFormat::Clf)),
 ];
 
-/// Name and type of a column that was written as `name` or `name:type`, at this place of a text.
+/// Parses a column written as `name` or `name:type` at this offset of a text.
 fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateError> {
     let error =
         |start: usize, end: usize, message: String| Err(TemplateError { start, end, message });
@@ -46,7 +46,7 @@ fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateErro
     let (name, read) = if let Some((name, of_type)) = written.rsplit_once(':') {
         let Some((_, read)) = TYPES.iter().find(|known| known.0 == of_type) else {
             let types: Vec<_> = TYPES.iter().map(|known| known.0).collect();
-            let message = format!("no type `{of_type}`; there are {}", types.join(", "));
+            let message = format!("unknown type `{of_type}`; known are {}", types.join(", "));
             return error(start + name.len() + 1, end, message);
         };
         (name, read.clone())
@@ -57,13 +57,13 @@ fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateErro
         return error(
             start,
             end,
-            "a column needs a name; write one, or leave a comma out".to_owned(),
+            "expected a column name; write one, or remove a comma".to_owned(),
         );
     }
     Ok((name, read))
 }
 
-/// The type of a name that is the same in all formats; all else is text.
+/// The type of a standard field; other fields are text.
 fn standard_type(name: &str) -> FieldType {
     standard_fields::standard_field(name).map_or(FieldType::Text, |known| known.read.clone())
 }
@@ -72,12 +72,12 @@ fn found(name: &str, read: FieldType, encoding: Encoding) -> FoundField {
     FoundField { name: name.into(), read, encoding }
 }
 
-/// How many bytes a byte-order mark at the beginning has.
+/// The length of a byte-order mark at the start.
 fn bom_len(line: &[u8]) -> usize {
     if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }
 }
 
-/// Whether there is nothing but blanks.
+/// Whether the line has only blanks.
 fn is_blank(line: &[u8]) -> bool {
     line[bom_len(line)..].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }

@@ -1,8 +1,8 @@
-//! The formats of records that have a name.
+//! The list of named formats for records.
 
 use super::super::named::{Definition, NamedFormat};
 
-/// The more specific ones first.
+/// The formats for records, the more specific first.
 pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     NamedFormat {
         name: "caddy",
@@ -57,7 +57,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "envoy-json",
-        about: "Envoy, JSON as Istio and Envoy Gateway have it by default",
+        about: "Envoy, JSON as Istio and Envoy Gateway write it by default",
         example: r#"{":authority":"10.224.0.5","bytes_received":0,"bytes_sent":896,"connection_termination_details":null,"downstream_local_address":"10.244.1.10:10080","downstream_remote_address":"10.224.0.7:49916","duration":1,"method":"GET","protocol":"HTTP/1.1","requested_server_name":null,"response_code":200,"response_code_details":"via_upstream","response_flags":"-","route_name":"httproute/demo/nginx-route/rule/0/match/0/*","start_time":"2026-05-08T04:08:52.539Z","upstream_cluster":"httproute/demo/nginx-route/rule/0","upstream_host":"10.244.1.95:80","upstream_local_address":"10.244.1.10:60448","upstream_transport_failure_reason":null,"user-agent":"curl/8.5.0","x-envoy-origin-path":"/","x-envoy-upstream-service-time":null,"x-forwarded-for":"10.224.0.7","x-request-id":"8046a128-142c-455e-af0a-cd6c64823e95"}"#,
         definition: Definition::Json(&[
             ("host", "downstream_remote_address"),
@@ -83,7 +83,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "json",
-        about: "any JSON object a line, by the usual names of its fields (nginx with escape=json)",
+        about: "one JSON object per line, fields found by common names (nginx with escape=json)",
         example: r#"{"time_local":"06/Nov/2026:10:00:01 +0000","remote_addr":"192.0.2.1","remote_user":"","request":"GET /a?b=1 HTTP/1.1","status":"200","body_bytes_sent":"612","request_time":"0.005","http_referrer":"","http_user_agent":"curl/8.5.0"}"#,
         definition: Definition::AnyJson,
         detected: true,
@@ -91,7 +91,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "cloudfront",
-        about: "Amazon CloudFront, standard logs",
+        about: "Amazon CloudFront standard log",
         example: "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t200\t-\tMozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20AppleWebKit/537.36%20(KHTML,%20like%20Gecko)%20Chrome/78.0.3904.108%20Safari/537.36\t-\t-\tHit\tSOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\td111111abcdef8.cloudfront.net\thttps\t23\t0.001\t-\tTLSv1.2\tECDHE-RSA-AES128-GCM-SHA256\tHit\tHTTP/2.0\t-\t-\t11040\t0.001\tHit\ttext/html\t78\t-\t-",
         definition: Definition::CloudFront,
         detected: true,
@@ -101,7 +101,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     w3c("iis"),
     NamedFormat {
         name: "ltsv",
-        about: "labels and values with tabs between them",
+        about: "labeled tab-separated values (LTSV)",
         example: "host:127.0.0.1\tident:-\tuser:frank\ttime:[10/Oct/2000:13:55:36 -0700]\treq:GET /apache_pb.gif HTTP/1.0\tstatus:200\tsize:2326\treferer:http://www.example.com/start.html\tua:Mozilla/4.08 [en] (Win98; I ;Nav)",
         definition: Definition::Ltsv,
         detected: true,
@@ -109,7 +109,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "csv",
-        about: "columns with commas between them, named by the first line or by csv:NAME,NAME",
+        about: "comma-separated columns, named by the first line or by csv:NAME,NAME",
         example: "time,device,temperature\n2026-11-06T10:00:01Z,cellar,11.5",
         definition: Definition::Delimited(b','),
         detected: false,
@@ -117,7 +117,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "tsv",
-        about: "columns with tabs between them, named by the first line or by tsv:NAME,NAME",
+        about: "tab-separated columns, named by the first line or by tsv:NAME,NAME",
         example: "time\tdevice\ttemperature\n2026-11-06T10:00:01Z\tcellar\t11.5",
         definition: Definition::Delimited(b'\t'),
         detected: false,
@@ -128,10 +128,10 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
 const fn w3c(name: &'static str) -> NamedFormat {
     NamedFormat {
         name,
-        about: "IIS and others, columns named by #Fields: lines",
+        about: "W3C extended log of IIS and others, columns named by #Fields: lines",
         example: "#Fields: date time c-ip cs-username s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n2002-05-02 17:42:15 172.22.255.255 - 172.30.255.255 80 GET /images/picture.jpg - 200 Mozilla/4.0+(compatible;MSIE+5.5;+Windows+2000+Server)",
         definition: Definition::W3c,
-        // Once only: what w3c accepts, iis does.
+        // Only one of the two names takes part: w3c and iis match the same lines.
         detected: name.len() == 3 && name.as_bytes()[0] == b'w',
         source: "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-server-2003/cc738725(v=ws.10)",
     }

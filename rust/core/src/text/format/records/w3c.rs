@@ -1,9 +1,9 @@
-//! The extended log file format of the W3C, as IIS and CloudFront write it.
+//! The W3C extended log file format, as IIS and CloudFront write it.
 //!
-//! A line `#Fields:` names the columns of those behind it, and may come again with others. All
-//! other lines with a `#` say nothing that is needed. IIS has blanks between columns and writes
-//! `+` for a blank in a value; others quote such values. CloudFront has tabs between them and
-//! escapes with `%HH`; its durations are seconds, those of IIS are milliseconds.
+//! A `#Fields:` line names the columns of the lines after it, and can be repeated with other columns.
+//! Other lines that begin with `#` are ignored. IIS separates columns by blanks and writes `+` for a
+//! space in a value; others quote such values. CloudFront separates columns by tabs and escapes with
+//! `%HH`; its durations are in seconds, those of IIS in milliseconds.
 
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
@@ -13,7 +13,7 @@ use super::find::find_either;
 use super::{bom_len, empty_line, found, is_blank};
 use crate::ground::Kind;
 
-/// The columns of a standard log of CloudFront, in their order. New ones came at the end.
+/// The columns of a CloudFront standard log, in order. New ones were added at the end.
 /// (docs.aws.amazon.com, "Standard logging reference")
 pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem \
     sc-status cs(Referer) cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type \
@@ -22,10 +22,10 @@ pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-
     c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len \
     sc-range-start sc-range-end";
 
-/// How many columns the oldest logs of CloudFront had.
+/// The number of columns in the oldest CloudFront logs.
 const MIN_COLUMNS: usize = 12;
 
-/// The format, with its columns as far as they are known.
+/// The format, with its columns if they are known.
 #[derive(Clone, Debug)]
 pub(crate) struct W3c {
     found: Vec<FoundField>,
@@ -41,27 +41,27 @@ enum Producer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnSource {
-    /// No line named them.
+    /// No header has named them.
     Unknown,
-    /// None did, but they are those that the writer documents.
+    /// They are those that CloudFront documents, as no header has named them.
     Default,
-    /// A line named them.
+    /// A header named them.
     Named,
 }
 
 impl W3c {
-    /// Logs in which a line names the columns before there is anything else.
+    /// The format of logs in which a header comes first.
     pub(crate) fn new() -> Self {
         Self { found: Vec::new(), producer: Producer::Iis, columns: ColumnSource::Unknown }
     }
 
-    /// Logs of CloudFront, with its columns where no line names them.
+    /// The format of CloudFront logs, which have default columns if there is no header.
     pub(crate) fn cloudfront() -> Self {
         let found = columns(Producer::CloudFront, CLOUDFRONT.as_bytes());
         Self { found, producer: Producer::CloudFront, columns: ColumnSource::Default }
     }
 
-    /// The same format with the columns that this line names, if it names any.
+    /// The format with the columns that this line names, if it names any.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         let text = &line[bom_len(line)..];
         let (directive, names) = text.split_at_checked(b"#Fields:".len())?;
@@ -74,12 +74,12 @@ impl W3c {
         (!found.is_empty()).then_some(Self { found, producer, columns: ColumnSource::Named })
     }
 
-    /// The fields, in the order of the spans; none as long as no line named them.
+    /// The fields, in the order of the spans; none before the header.
     pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
-    /// Finds the fields of a line, or sees that it is one about the log.
+    /// Finds the fields of a line, unless it is a comment.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         if is_blank(line) {
             return Err(empty_line());
@@ -101,7 +101,7 @@ impl W3c {
     }
 }
 
-/// Columns with a tab between them.
+/// Splits columns separated by tabs.
 fn between_tabs(
     line: &[u8],
     start: usize,
@@ -119,10 +119,10 @@ fn between_tabs(
         count += 1;
     }
     match (columns, next) {
-        // What was not named is from older times or from newer ones.
+        // Without a header, older and newer logs may have other numbers of columns.
         (ColumnSource::Default, _) if count >= MIN_COLUMNS => Ok(()),
         (ColumnSource::Default, _) => {
-            Err(Reject::new(line.len(), "the columns of CloudFront, with tabs"))
+            Err(Reject::new(line.len(), "the tab-separated columns of CloudFront"))
         }
         (_, Some(at)) => Err(Reject::new(at - 1, NO_MORE)),
         (_, None) if count < spans.len() => Err(Reject::new(line.len(), AS_MANY)),
@@ -130,13 +130,13 @@ fn between_tabs(
     }
 }
 
-const NO_MORE: &str = "the end of the line: #Fields: names no more columns";
-const AS_MANY: &str = "as many columns as #Fields: names";
+const NO_MORE: &str = "the end of the line (#Fields has no more columns)";
+const AS_MANY: &str = "as many columns as in #Fields";
 
-/// Columns with blanks between them.
+/// Splits columns separated by blanks.
 ///
-/// IIS quotes nothing, so a quote may be anything there. Where others quote a value that has
-/// blanks, words are more than columns; only then quotes keep words together.
+/// IIS quotes nothing, so its quotes have no meaning. If others quote a value with blanks, there are
+/// more words than columns; only then quotes join words.
 fn between_blanks(line: &[u8], start: usize, spans: &mut [Span]) -> Result<(), Reject> {
     let (count, surplus) = split_words(line, start, spans, false);
     if surplus.is_none() && count == spans.len() {
@@ -152,8 +152,8 @@ fn between_blanks(line: &[u8], start: usize, spans: &mut [Span]) -> Result<(), R
     }
 }
 
-/// Sets the spans to the words of the line: how many there are, and where the first one begins
-/// that is too many.
+/// Sets the spans to the words of the line. Returns how many there are, and where the first surplus
+/// word begins.
 fn split_words(
     line: &[u8],
     start: usize,
@@ -161,7 +161,7 @@ fn split_words(
     quotes: bool,
 ) -> (usize, Option<usize>) {
     let mut at = skip_blanks(line, start);
-    // Behind this no quote closes anything, so nobody has to look again.
+    // After this position no quote closes a value, so the search is not repeated.
     let mut closable = line.len();
     for (count, span) in spans.iter_mut().enumerate() {
         if at == line.len() {
@@ -184,8 +184,8 @@ fn split_words(
     (spans.len(), (at < line.len()).then_some(at))
 }
 
-/// The place behind the quote that closes a value whose inside begins here: one with a blank
-/// behind it. Two quotes are one and close nothing.
+/// The position after the quote that closes a value whose inside begins here: one that a blank
+/// follows. Two quotes are an escaped quote and close nothing.
 fn closing(line: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let quote = find_either(line, at, b'"', b'"');
@@ -216,7 +216,7 @@ fn columns(producer: Producer, names: &[u8]) -> Vec<FoundField> {
     let date = words(names).any(|name| name.eq_ignore_ascii_case(b"date"));
     let of_name = |name| {
         let name = String::from_utf8_lossy(name);
-        // The domain of the distribution is no virtual host where the Host header is there too.
+        // If there is a Host header, the domain of the distribution is not the virtual host.
         if host && name.eq_ignore_ascii_case("cs(Host)") {
             return found(&name, FieldType::Text, Encoding::Percent);
         }
@@ -225,7 +225,7 @@ fn columns(producer: Producer, names: &[u8]) -> Vec<FoundField> {
     words(names).map(of_name).collect()
 }
 
-/// A column by the name that a `#Fields:` line gives it.
+/// The field of a column with this name in a `#Fields:` line.
 fn column(producer: Producer, written: &str, date: bool) -> FoundField {
     let lower = written.to_ascii_lowercase();
     let name = match lower.as_str() {
@@ -264,7 +264,7 @@ fn column(producer: Producer, written: &str, date: bool) -> FoundField {
         _ => standard_fields::standard_field(name)
             .map_or(FieldType::Text, |known| known.read.clone()),
     };
-    // Paths, queries and addresses of pages are as they were sent, as in all formats.
+    // Paths, queries and URLs stay as they were sent, as in all formats.
     let sent = matches!(name, "path" | "query" | "url" | "referer") || read.kind() != Kind::Text;
     let encoding = match producer {
         _ if sent => Encoding::Raw,

@@ -1,4 +1,4 @@
-//! Dates and days since the epoch, and the one form in which times are written.
+//! Converts dates to days since the epoch, and writes times.
 
 use super::SECOND;
 
@@ -10,23 +10,23 @@ pub(super) fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from the epoch to this date of the years 0 to 9999.
+/// Days from the epoch to this date, for years 0 to 9999.
 ///
-/// The year is taken to begin in March, so that the day of a leap year is its last.
+/// The year is taken to begin in March, so that the leap day is its last.
 #[inline]
 pub(super) fn days_before(year: i64, month: i64, day: i64) -> i64 {
     // Counted from March.
     const BEFORE_MONTH: [u64; 12] = [306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275];
     let before = usize::try_from(month - 1).ok().and_then(|month| BEFORE_MONTH.get(month));
-    // Not below zero, so that a division is a shift or a multiplication: the year 0 has its
-    // January in the year before, of another cycle of the calendar.
+    // Shifted by 400 years, one cycle of the calendar, to be never negative (January of the year 0
+    // belongs to the year before): unsigned division is a shift or a multiplication.
     let year = (year + 400 - i64::from(month <= 2)).cast_unsigned();
     let centuries = year / 100;
     let days = year * 365 + year / 4 - centuries + centuries / 4 + before.unwrap_or(&0);
     days.cast_signed() + day - 1 - 719_468 - 146_097
 }
 
-/// Writes a time as `2015-05-17T10:05:03Z`, with a fraction only where there is one.
+/// Writes a time as `2015-05-17T10:05:03Z`, with a fraction only if it is not zero.
 pub fn write_iso(micros: i64, out: &mut Vec<u8>) {
     let days = micros.div_euclid(86_400 * SECOND);
     let of_day = micros.rem_euclid(86_400 * SECOND);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_comes_back() {
+    fn every_day_of_ten_centuries_round_trips() {
         for day in -200_000..200_000 {
             let mut out = Vec::new();
             write_iso(day * 86_400 * SECOND, &mut out);

@@ -1,9 +1,9 @@
-//! The time of an access-log line.
+//! Parses the times of access logs.
 //!
-//! `17/May/2015:10:05:03 +0000`, read as Python's `%d/%b/%Y:%H:%M:%S %z` with English month
-//! names whatever the locale. What `strptime` allows besides (one digit for a day, several
-//! blanks, `Z`, `+HH:MM:SS`) is read too. A leap second is the first second of the next minute,
-//! as POSIX counts, where Python's `datetime` gives up.
+//! `17/May/2015:10:05:03 +0000` is parsed like Python's `%d/%b/%Y:%H:%M:%S %z`, with English month
+//! names whatever the locale. Variants that `strptime` allows (one digit for a day, several blanks,
+//! `Z`, `+HH:MM:SS`) are accepted too. A leap second is the first second of the next minute, as in
+//! POSIX, where Python's `datetime` fails.
 
 use super::calendar::{days_before, days_in};
 use super::digits::{
@@ -12,17 +12,17 @@ use super::digits::{
 use super::names::{month_at, month_of};
 use super::{SECOND, in_range};
 
-/// Microseconds since the epoch, or nothing where the text is no time.
+/// Parses a time to microseconds since the epoch.
 pub(in super::super) fn parse(text: &[u8]) -> Option<i64> {
-    match as_usual(text) {
+    match parse_fixed(text) {
         Some(micros) => Some(micros),
-        None => in_any_form(text),
+        None => parse_any_form(text),
     }
 }
 
-/// The form that servers write, all of it at fixed places.
+/// Parses the form that servers write, with every part at a fixed position.
 #[inline]
-pub(super) fn as_usual(text: &[u8]) -> Option<i64> {
+pub(super) fn parse_fixed(text: &[u8]) -> Option<i64> {
     let text: &[u8; 26] = text.try_into().ok()?;
     let &[
         d1,
@@ -75,9 +75,9 @@ pub(super) fn as_usual(text: &[u8]) -> Option<i64> {
     in_range((days_before(year, month, day) * 86_400 + time + zone) * SECOND)
 }
 
-/// What `strptime` would read besides.
+/// Parses all other forms that `strptime` accepts.
 #[cold]
-pub(super) fn in_any_form(text: &[u8]) -> Option<i64> {
+pub(super) fn parse_any_form(text: &[u8]) -> Option<i64> {
     let mut rest = text;
     let day = number(&mut rest, 2, true)?;
     literal(&mut rest, b'/')?;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn zones_move_it() {
+    fn zones_are_converted_to_utc() {
         let utc = 1_431_857_103 * SECOND;
         assert_eq!(parse(b"17/May/2015:13:35:03 +0330"), Some(utc));
         assert_eq!(parse(b"17/May/2015:02:05:03 -08:00"), Some(utc));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_strptime_takes_is_taken() {
+    fn forms_that_strptime_accepts_are_accepted() {
         let time = parse(b"07/May/2015:01:02:03 +0000");
         assert!(time.is_some());
         for text in [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_nothing() {
+    fn invalid_times_are_none() {
         for text in [
             "",
             "hello",

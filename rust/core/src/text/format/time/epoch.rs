@@ -1,24 +1,24 @@
-//! A number since the epoch, exactly.
+//! Parses a number since the epoch, exactly.
 
 use super::SECOND;
 use super::digits::{digit, leading_number, long_number};
 
-/// More digits than this a number in range cannot have before its microseconds end.
+/// The most significant digits down to the microsecond that a number in range can have.
 const MAX_DIGITS: u32 = 19;
 
-/// The microseconds that a decimal number is, in seconds times ten to this power. What is finer is
-/// cut off.
+/// Parses a decimal number in seconds times ten to this power to microseconds. Digits below a
+/// microsecond are cut off.
 #[inline]
 pub(crate) fn read(text: &[u8], power: i32) -> Option<i64> {
-    // Most are a whole number of such a unit.
+    // Most numbers are integers in one of these units.
     let Some(unit) = unit_of(power) else { return read_any(text, power) };
     let Some(number) = long_number(text) else { return read_any(text, power) };
     let micros = i64::try_from(number).ok()?.checked_mul(unit)?;
     super::in_range(micros)
 }
 
-/// The microseconds that the digits are with which a text begins, in units of so many, and how many
-/// digits these are, where they are as many as in our days.
+/// Parses the digits at the start of a text, in units of `unit` microseconds, if there are as many
+/// as in present-day times. Returns the microseconds and the number of digits.
 #[inline]
 pub(crate) fn read_leading(text: &[u8], unit: i64) -> Option<(i64, usize)> {
     let (number, digits) = leading_number(text)?;
@@ -26,7 +26,7 @@ pub(crate) fn read_leading(text: &[u8], unit: i64) -> Option<(i64, usize)> {
     Some((super::in_range(micros)?, digits))
 }
 
-/// How many microseconds a second times ten to this power is.
+/// The microseconds of a second times ten to this power, if they are an integer that is in use.
 pub(crate) fn unit_of(power: i32) -> Option<i64> {
     match power {
         0 => Some(SECOND),
@@ -59,7 +59,8 @@ fn read_any(text: &[u8], power: i32) -> Option<i64> {
     super::in_range(if negative { -micros } else { micros })
 }
 
-/// A bare number: seconds, or by its number of digits milli-, micro- or nanoseconds.
+/// Parses a bare number: its number of digits determines whether it is seconds, milliseconds,
+/// microseconds or nanoseconds.
 pub(super) fn by_length(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let power = match digits.len() {
@@ -72,7 +73,7 @@ pub(super) fn by_length(text: &[u8]) -> Option<i64> {
     read(text, if whole { power } else { 0 })
 }
 
-/// What digits say, times ten to the scale.
+/// The number of the digits, times ten to the scale.
 struct Number {
     digits: u64,
     kept: u32,
@@ -81,7 +82,7 @@ struct Number {
 }
 
 impl Number {
-    /// Takes the digits that are next, each of which moves the scale by so much.
+    /// Takes the next digits; each of them adds `step` to the scale.
     fn add(&mut self, rest: &mut &[u8], step: i32) {
         while let Some((value, after)) =
             rest.split_first().and_then(|(&byte, after)| Some((digit(byte)?, after)))
@@ -89,7 +90,7 @@ impl Number {
             *rest = after;
             self.any = true;
             if self.kept == MAX_DIGITS {
-                // Not held: it is below a microsecond, or the number out of range.
+                // Dropped: it is below a microsecond, or the number is out of range.
                 self.scale = self.scale.saturating_add(step + 1);
                 continue;
             }
@@ -107,14 +108,14 @@ impl Number {
         let value = if self.scale >= 0 {
             self.digits.checked_mul(ten(self.scale)?)?
         } else {
-            // Where there is no such power, all of it is cut off.
+            // If the power is too large for an integer, all digits are cut off.
             ten(self.scale.saturating_neg()).map_or(0, |unit| self.digits / unit)
         };
         i64::try_from(value).ok()
     }
 }
 
-/// An exponent; one beyond any reason stays so.
+/// An exponent, saturating.
 fn whole(text: &[u8]) -> Option<i32> {
     let (negative, digits) = match text {
         [sign @ (b'-' | b'+'), digits @ ..] => (*sign == b'-', digits),
@@ -137,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whole_numbers_are_read_as_any(
+        fn the_fast_path_for_integers_agrees_with_the_general_one(
             text in "[+-]?[0-9]{0,20}[.e/:]?[0-9]{0,2}",
             power in prop::sample::select(vec![0, -3, -6, -9]),
         ) {
@@ -145,7 +146,7 @@ mod tests {
         }
 
         #[test]
-        fn digits_are_one_number(number in any::<u64>(), width in 8..=16_usize) {
+        fn eight_to_sixteen_digits_are_one_number(number in any::<u64>(), width in 8..=16_usize) {
             let number = number % 10_u64.pow(u32::try_from(width).unwrap());
             let text = format!("{number:0width$}");
             prop_assert_eq!(long_number(text.as_bytes()), Some(number));
@@ -159,7 +160,7 @@ mod tests {
         }
 
         #[test]
-        fn leading_digits_are_read_as_a_number_of_so_many(
+        fn leading_digits_are_read_as_the_number_they_form(
             text in "[0-9]{0,20}[^0-9]{0,3}[0-9]{0,12}",
             power in prop::sample::select(vec![0, -3, -6]),
         ) {

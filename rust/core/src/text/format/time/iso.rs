@@ -1,9 +1,9 @@
-//! ISO 8601, as RFC 3339 has it and programs write it.
+//! Parses ISO 8601 times as RFC 3339 defines them and programs write them.
 
 use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal, zone};
 use super::time_parts::TimeParts;
 
-/// Takes a date, a time of day, or both into the moment.
+/// Parses a date, a time of day, or both.
 pub(super) fn read(text: &[u8], parts: &mut TimeParts) -> Option<()> {
     let mut rest = text;
     if text.get(2) != Some(&b':') {
@@ -27,7 +27,7 @@ pub(super) fn read(text: &[u8], parts: &mut TimeParts) -> Option<()> {
     rest.is_empty().then_some(())
 }
 
-/// `hh:mm`, `hh:mm:ss`, and that with a fraction.
+/// `hh:mm`, or `hh:mm:ss` with an optional fraction.
 fn time_of_day(rest: &mut &[u8], parts: &mut TimeParts) -> Option<()> {
     if let Some((&text, after)) = rest.split_first_chunk::<8>()
         && let Some(time) = clock(text)
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_a_date_and_what_is_left_out_is_midnight_in_utc() {
+    fn the_default_is_midnight_in_utc_but_a_date_is_required() {
         let noon = 1_431_864_000 * SECOND;
         for text in [
             "2015-05-17T12:00:00Z",
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_nothing() {
+    fn invalid_times_are_none() {
         for text in [
             "",
             "2015",

@@ -1,9 +1,9 @@
-//! The times of log lines, to the microsecond.
+//! Parses the times of log lines, to the microsecond.
 //!
-//! A form is compiled once, into a `Timer`, and then read off each line: in one pass, without
-//! allocating, and into whole numbers all the way, so that no digit is lost to a float. Names of
-//! months and days are English ones, in any case, whatever the locale. A leap second is the first
-//! second of the next minute. What has no zone is UTC: nothing here knows where the server stood.
+//! A time format is compiled once, into a `TimeParser`. It parses each line in one pass, without
+//! allocating, and with integers only, so no digit is lost to a float. Names of months and days are
+//! English, in any case, whatever the locale. A leap second is the first second of the next minute.
+//! A time without a zone is UTC: the zone of the server is not known.
 
 mod calendar;
 mod clf;
@@ -30,24 +30,24 @@ fn in_range(micros: i64) -> Option<i64> {
     (-MAX_TIME..=MAX_TIME).contains(&micros).then_some(micros)
 }
 
-/// How a time is written.
+/// The format of a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TimeFormat {
-    /// As access logs do: `17/May/2015:10:05:03 +0000`.
+    /// The format of access logs: `17/May/2015:10:05:03 +0000`.
     Clf,
-    /// ISO 8601 (RFC 3339): `2015-05-17T10:05:03.120Z`, with a blank for the T, a comma for the
-    /// point, `+0200`, `+02:00` or `+02` for the zone. UTC where no zone is given, midnight where
-    /// there is only a date. Of several parts of a time one may be the time of day alone.
+    /// ISO 8601 (RFC 3339): `2015-05-17T10:05:03.120Z`; a space may replace the T, a comma the dot,
+    /// and `+0200`, `+02:00` or `+02` the zone. UTC without a zone, midnight without a time of day.
+    /// One of several parts of a time may be only a time of day.
     Iso,
-    /// A number since the epoch, in seconds times ten to this power; it may have a fraction and
-    /// an exponent. What is finer than a microsecond is cut off.
+    /// A number since the epoch, in seconds times ten to this power, optionally with a fraction and
+    /// an exponent. Digits below a microsecond are cut off.
     Epoch(i8),
-    /// What `strptime` would read with this text; several fields of a line may be parts of one
-    /// time. Besides the usual directives there are `%f` for a fraction of 1 to 9 digits, `%3f`,
-    /// `%6f` and `%9f` for one of exactly so many (also `%L`, and `%N` with or without its
-    /// digits), and `%s` for seconds since the epoch.
+    /// A format of `strptime`; several fields of a line may be parts of one time. Additional
+    /// directives are `%f` for a fraction of 1 to 9 digits, `%3f`, `%6f` and `%9f` for one of exactly
+    /// that many digits (also `%L`, and `%N` with or without digits), and `%s` for seconds since the
+    /// epoch.
     Strftime(Box<str>),
-    /// Any of the first three, seen by its look. A bare number is seconds since the epoch, but a
-    /// whole one of 13 digits is milliseconds, of 16 microseconds, of 19 nanoseconds.
+    /// Any of the first three, recognized by its form. A bare number is seconds since the epoch, but
+    /// an integer of 13 digits is milliseconds, of 16 microseconds, of 19 nanoseconds.
     Any,
 }

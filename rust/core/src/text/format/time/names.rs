@@ -1,4 +1,4 @@
-//! The English names of months and days, whatever the locale and the case.
+//! Parses the English names of months and days, in any case, whatever the locale.
 
 const MONTHS: [&[u8]; 12] = [
     b"january",
@@ -18,7 +18,7 @@ const MONTHS: [&[u8]; 12] = [
 const DAYS: [&[u8]; 7] =
     [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
 
-/// The months by their first three letters, each where `place` has it.
+/// A hash table of the months by their first three letters; `place` is the hash function.
 const BY_PLACE: [(u32, i64); 32] = {
     let mut table = [(0, 0); 32];
     let mut month = 0;
@@ -33,7 +33,7 @@ const BY_PLACE: [(u32, i64); 32] = {
     table
 };
 
-/// Second and third letter tell the months apart, by the last five bits of their sum.
+/// The last five bits of the sum of the second and third letter, which differ for all months.
 const fn place(key: u32) -> usize {
     (((key >> 8) + (key >> 16)) & 31) as usize
 }

@@ -1,14 +1,14 @@
-//! What `strptime` reads, compiled once: a list of items that each take what is theirs.
+//! Compiles `strptime` formats to lists of items, each of which consumes its part of the text.
 //!
-//! No item looks back and none tries another length, so a hostile text costs what any other does.
-//! Hence digits are taken as many as there are, up to those that the item has.
+//! No item backtracks or tries several lengths, so a hostile text costs the same as any other. So an
+//! item takes as many digits as there are, up to its maximum.
 
 use super::SECOND;
 use super::digits::{blanks, exactly, fraction, literal, number, zone};
 use super::names::{day_name, month_name};
 use super::time_parts::TimeParts;
 
-/// The parts of a time that a text has, in order.
+/// A compiled format.
 #[derive(Clone, Debug)]
 pub(super) struct Strftime {
     items: Box<[Item]>,
@@ -42,7 +42,7 @@ use Item::{
     MonthName, Second, Year, YearDay, YearOfCentury, Zone, ZoneName,
 };
 
-/// What each letter behind a `%` stands for.
+/// The items of each directive letter.
 const DIRECTIVES: &[(u8, &[Item])] = &[
     (b'%', &[Byte(b'%')]),
     (b'A', &[DayName]),
@@ -77,7 +77,7 @@ const DIRECTIVES: &[(u8, &[Item])] = &[
     (b'z', &[Zone]),
 ];
 
-/// What most logs have, which is read in one go.
+/// The format of most logs, which has a fast path.
 const CLF: &[Item] = &[
     Day,
     Byte(b'/'),
@@ -95,14 +95,15 @@ const CLF: &[Item] = &[
 ];
 
 impl Strftime {
-    /// Compiles a text; the error says at which byte and what to write instead.
+    /// Compiles a format. An error is its byte in the text, and a message that says what to write
+    /// instead.
     pub(super) fn new(text: &str) -> Result<Self, (usize, String)> {
         let mut items = Vec::new();
         let mut rest = text;
         while let Some(byte) = rest.bytes().next() {
             if byte == b'%' {
                 let (found, after) =
-                    directive(&rest[1..]).map_err(|mend| (text.len() - rest.len(), mend))?;
+                    directive(&rest[1..]).map_err(|message| (text.len() - rest.len(), message))?;
                 items.extend(found);
                 rest = after;
             } else if byte.is_ascii_whitespace() {
@@ -116,20 +117,20 @@ impl Strftime {
             }
         }
         if items.iter().all(|item| matches!(item, Byte(_) | Blanks)) {
-            let mend = "write one as for strptime, such as %Y-%m-%d %H:%M:%S";
-            return Err((0, format!("no part of a time; {mend}")));
+            let message = "expected a time format as for strptime, such as %Y-%m-%d %H:%M:%S";
+            return Err((0, message.to_owned()));
         }
-        // Blanks take all there are, so that what is told twice would find none.
+        // The first of two `Blanks` takes all of them and would leave none for the second.
         items.dedup_by(|next, item| (*next, *item) == (Blanks, Blanks));
         Ok(Self { is_clf: items == CLF, items: items.into() })
     }
 
-    /// Whether its times are those of an access log.
+    /// Whether this is the format of access logs.
     pub(super) fn is_clf(&self) -> bool {
         self.is_clf
     }
 
-    /// Takes what the text says into the moment.
+    /// Parses a text into the parts of a time.
     pub(super) fn read(&self, text: &[u8], parts: &mut TimeParts) -> Option<()> {
         let mut rest = text;
         for item in &self.items {
@@ -146,7 +147,7 @@ impl Item {
             Blanks => return (blanks(rest) > 0).then_some(()),
             Year => parts.year = Some(exactly::<4>(rest)?),
             YearOfCentury => {
-                // As POSIX has it.
+                // As POSIX defines it.
                 let year = exactly::<2>(rest)?;
                 parts.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
             }
@@ -184,11 +185,12 @@ impl Item {
     }
 }
 
-/// What the text behind a `%` begins with, and what follows that; or what to write instead.
+/// Parses the directive after a `%`. Returns its items and the rest of the text, or what to write
+/// instead.
 fn directive(text: &str) -> Result<(Vec<Item>, &str), String> {
     let mut letters = text.chars();
     let Some(letter) = letters.next() else {
-        return Err("nothing follows the %; write %% for a percent sign".to_owned());
+        return Err("expected a directive after %; write %% for a percent sign".to_owned());
     };
     let after = letters.as_str();
     if let Some(&(_, items)) = DIRECTIVES.iter().find(|(byte, _)| char::from(*byte) == letter) {
@@ -201,22 +203,22 @@ fn directive(text: &str) -> Result<(Vec<Item>, &str), String> {
     }
     Err(match (letter, next) {
         ('0'..='9', _) => {
-            format!("%{letter} has to go on with f, as in %{letter}f: digits of a fraction")
+            format!("expected f after %{letter}, as in %{letter}f for the digits of a fraction")
         }
-        (':', Some('z')) => "%:z is unknown; write %z, it reads +02:00 too".to_owned(),
+        (':', Some('z')) => "unknown directive %:z; write %z, which also reads +02:00".to_owned(),
         ('-' | '_' | '^' | '#' | 'E' | 'O', Some(next)) => {
-            format!("%{letter}{next} is unknown; write %{next}, it reads all of its forms")
+            format!("unknown directive %{letter}{next}; write %{next}, which reads all its forms")
         }
         ('c' | 'x' | 'X' | 'r' | '+', _) => {
-            format!("%{letter} differs from system to system; write out its parts, such as %F %T")
+            format!("%{letter} depends on the system; write out its parts, such as %F %T")
         }
         ('C' | 'G' | 'U' | 'V' | 'W' | 'g' | 'u' | 'w', _) => {
-            format!("%{letter} tells no day by itself; %Y, %m and %d or %j do")
+            format!("%{letter} does not determine a date; use %Y, %m and %d, or %Y and %j")
         }
         _ => {
             let known: String =
                 DIRECTIVES.iter().flat_map(|&(byte, _)| ['%', char::from(byte), ' ']).collect();
-            format!("%{} is unknown; known are {}", letter.escape_debug(), known.trim_end())
+            format!("unknown directive %{}; known are {}", letter.escape_debug(), known.trim_end())
         }
     })
 }

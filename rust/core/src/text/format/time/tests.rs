@@ -19,7 +19,7 @@ fn in_parts(formats: &[TimeFormat], parts: &[&str]) -> Option<i64> {
 }
 
 #[test]
-fn times_are_those_that_python_reads() {
+fn times_are_parsed_as_python_parses_them() {
     let table = include_str!("cases.tsv");
     for row in table.lines() {
         let [form, text, expected] = row.split('\t').collect::<Vec<_>>()[..] else {
@@ -38,7 +38,7 @@ fn times_are_those_that_python_reads() {
 }
 
 #[test]
-fn a_zone_may_be_of_hours_alone_and_of_any_case() {
+fn a_zone_may_have_only_hours_and_any_case() {
     let expected = Some(1_431_857_103 * SECOND);
     for text in [
         "2015-05-17 12:05:03 +02",
@@ -73,7 +73,7 @@ fn fractions_are_cut_to_microseconds() {
 }
 
 #[test]
-fn a_time_may_stand_in_several_parts() {
+fn a_time_may_have_several_parts() {
     let expected = Some(1_431_857_103_120_000);
     let iso = || TimeFormat::Iso;
     for (formats, parts) in [
@@ -98,7 +98,7 @@ fn a_time_may_stand_in_several_parts() {
 }
 
 #[test]
-fn a_part_that_is_missing_makes_it_no_time() {
+fn a_time_with_a_missing_part_is_none() {
     let time_parser = time_parser(&[TimeFormat::Iso, TimeFormat::Iso]);
     let date: Option<&[u8]> = Some(b"2015-05-17");
     assert_eq!(time_parser.read([date, None].into_iter()), None);
@@ -108,7 +108,7 @@ fn a_part_that_is_missing_makes_it_no_time() {
 }
 
 #[test]
-fn without_a_year_there_is_no_time() {
+fn a_time_without_a_year_is_none() {
     assert_eq!(one(pattern("%H:%M"), "10:05"), None);
 }
 
@@ -127,29 +127,29 @@ fn a_leap_second_is_the_next_minute_in_every_form() {
 }
 
 #[test]
-fn what_cannot_be_compiled_says_where_and_what_to_write() {
-    for (text, byte, mend) in [
-        ("%d/%Q", 3, "%Q is unknown; known are %% %A"),
-        ("%d %", 3, "nothing follows the %; write %% for a percent sign"),
-        ("%é", 0, "%é is unknown"),
-        ("ü%\n", 2, "%\\n is unknown"),
-        ("%-d.%m", 0, "%-d is unknown; write %d, it reads all of its forms"),
-        ("%H%:z", 2, "%:z is unknown; write %z"),
-        ("%T.%3S", 3, "%3 has to go on with f, as in %3f"),
-        ("%T.%0f", 3, "%0 has to go on with f"),
-        ("%c", 0, "%c differs from system to system; write out its parts"),
-        ("%G-W%V", 0, "%G tells no day by itself"),
-        ("yyyy-MM-dd", 0, "no part of a time; write one as for strptime, such as %Y-%m-%d"),
-        ("", 0, "no part of a time"),
+fn an_invalid_format_says_where_and_what_to_write() {
+    for (text, byte, expected) in [
+        ("%d/%Q", 3, "unknown directive %Q; known are %% %A"),
+        ("%d %", 3, "expected a directive after %; write %% for a percent sign"),
+        ("%é", 0, "unknown directive %é"),
+        ("ü%\n", 2, "unknown directive %\\n"),
+        ("%-d.%m", 0, "unknown directive %-d; write %d, which reads all its forms"),
+        ("%H%:z", 2, "unknown directive %:z; write %z"),
+        ("%T.%3S", 3, "expected f after %3, as in %3f"),
+        ("%T.%0f", 3, "expected f after %0"),
+        ("%c", 0, "%c depends on the system; write out its parts"),
+        ("%G-W%V", 0, "%G does not determine a date"),
+        ("yyyy-MM-dd", 0, "expected a time format as for strptime, such as %Y-%m-%d"),
+        ("", 0, "expected a time format"),
     ] {
         let (part, at, message) = TimeParser::new(&[TimeFormat::Clf, pattern(text)]).unwrap_err();
         assert_eq!((part, at), (1, byte), "{text:?}");
-        assert!(message.starts_with(mend), "{text:?}: {message}");
+        assert!(message.starts_with(expected), "{text:?}: {message}");
     }
 }
 
 #[test]
-fn every_month_and_day_has_its_name_in_any_case() {
+fn names_of_months_and_days_are_read_in_any_case() {
     let months =
         "January February March April May June July August September October November December";
     for (number, name) in (1..).zip(months.split(' ')) {
@@ -169,7 +169,7 @@ fn every_month_and_day_has_its_name_in_any_case() {
     assert_eq!(one(pattern("%a %Y"), "day 2015"), None);
 }
 
-fn any_timer() -> impl Strategy<Value = TimeFormat> {
+fn any_format() -> impl Strategy<Value = TimeFormat> {
     prop_oneof![
         Just(TimeFormat::Clf),
         Just(TimeFormat::Iso),
@@ -179,8 +179,8 @@ fn any_timer() -> impl Strategy<Value = TimeFormat> {
     ]
 }
 
-/// A time as servers write it, and with a byte or two that do not belong.
-fn nearly_usual() -> impl Strategy<Value = Vec<u8>> {
+/// A time as servers write it, with one or two bytes changed.
+fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
     let spoil = prop::collection::vec((0..26_usize, any::<u8>()), 0..3);
     (0..99_u8, 0..12_usize, 0..9999_u16, 0..26_u8, 0..62_u8, 0..62_u8, 0..2500_u16, spoil).prop_map(
         |(day, month, year, hour, minute, second, zone, spoil)| {
@@ -200,21 +200,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn the_usual_form_is_read_as_any_form_is(text in nearly_usual()) {
-        if let Some(micros) = clf::as_usual(&text) {
-            prop_assert_eq!(clf::in_any_form(&text), Some(micros));
+    fn the_fast_path_agrees_with_the_general_one(text in nearly_valid()) {
+        if let Some(micros) = clf::parse_fixed(&text) {
+            prop_assert_eq!(clf::parse_any_form(&text), Some(micros));
         } else if text[0].is_ascii_digit()
             && text[19].is_ascii_digit()
             && text[20] == b' '
             && text[22..].iter().all(u8::is_ascii_digit)
         {
-            // Without one of these it may be a rarer form, with another blank in front of the zone.
-            prop_assert_eq!(clf::in_any_form(&text), None);
+            // Other texts may be of a rarer form, such as one with another blank before the zone.
+            prop_assert_eq!(clf::parse_any_form(&text), None);
         }
     }
 
     #[test]
-    fn what_is_written_as_iso_comes_back(micros in -MAX_TIME..=MAX_TIME) {
+    fn a_time_written_as_iso_round_trips(micros in -MAX_TIME..=MAX_TIME) {
         let mut text = Vec::new();
         write_iso(micros, &mut text);
         for format in [TimeFormat::Iso, TimeFormat::Any] {
@@ -232,8 +232,8 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_read_beyond_the_bounds(
-        formats in prop::collection::vec(any_timer(), 1..3),
+    fn times_stay_within_the_bounds(
+        formats in prop::collection::vec(any_format(), 1..3),
         texts in prop::collection::vec("[ -~]{0,30}|[0-9:/TZ.,+ -]{0,30}", 2),
     ) {
         if let Ok(time_parser) = TimeParser::new(&formats) {
@@ -243,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_of_any_kind_are_read_or_not(format in any_timer(), text in any::<Vec<u8>>()) {
+    fn no_bytes_cause_a_panic(format in any_format(), text in any::<Vec<u8>>()) {
         if let Ok(time_parser) = TimeParser::new(&[format]) {
             let read = time_parser.read([Some(&text[..])].into_iter());
             prop_assert!(read.is_none_or(|micros| micros.abs() <= MAX_TIME));

@@ -1,4 +1,4 @@
-//! Times as a format tells how they are written, in one part or several.
+//! Parses times of known formats, in one part or several.
 
 use super::TimeFormat;
 use super::clf;
@@ -7,7 +7,7 @@ use super::iso;
 use super::strftime::Strftime;
 use super::time_parts::TimeParts;
 
-/// Reads times whose parts are written in certain forms.
+/// Parses times whose parts have these formats.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeParser {
     parts: Box<[PartParser]>,
@@ -23,17 +23,17 @@ enum PartParser {
 }
 
 impl TimeParser {
-    /// Compiles the forms of the parts. The error is of a part, at a byte of its text, and says
-    /// what to write instead.
+    /// Compiles the formats of the parts. An error has the index of the part, the byte in its
+    /// format, and a message that says what to write instead.
     pub(crate) fn new(formats: &[TimeFormat]) -> Result<Self, (usize, usize, String)> {
         let compiled = |(part, format): (usize, &TimeFormat)| {
-            PartParser::new(format).map_err(|(byte, mend)| (part, byte, mend))
+            PartParser::new(format).map_err(|(byte, message)| (part, byte, message))
         };
         let parts = formats.iter().enumerate().map(compiled).collect::<Result<_, _>>()?;
         Ok(Self { parts })
     }
 
-    /// Where it is one number, to which power of ten that counts seconds.
+    /// The power of ten of its unit in seconds, if the time is a single number.
     pub(crate) fn epoch(&self) -> Option<i32> {
         match *self.parts {
             [PartParser::Epoch(power)] => Some(power),
@@ -41,8 +41,8 @@ impl TimeParser {
         }
     }
 
-    /// Microseconds since the epoch, or nothing where a part is missing or unreadable, or all of
-    /// them are no time in range.
+    /// Parses a time to microseconds since the epoch. Returns nothing if a part is missing or
+    /// invalid, or the time is out of range.
     pub(crate) fn read<'a>(
         &self,
         mut texts: impl Iterator<Item = Option<&'a [u8]>>,
@@ -69,26 +69,26 @@ impl PartParser {
         })
     }
 
-    /// The time of a text that is all of it.
+    /// Parses a text that is the whole time.
     fn parse(&self, text: &[u8]) -> Option<i64> {
-        let mut usual = None;
+        let mut fast = None;
         match self {
             Self::Clf => return clf::parse(text),
             Self::Epoch(power) => return epoch::read(text, *power),
-            // What most logs have, at once.
-            Self::Any => usual = clf::as_usual(text),
-            Self::Strftime(strftime) if strftime.is_clf() => usual = clf::as_usual(text),
+            // The format of most logs has a fast path.
+            Self::Any => fast = clf::parse_fixed(text),
+            Self::Strftime(strftime) if strftime.is_clf() => fast = clf::parse_fixed(text),
             Self::Iso | Self::Strftime(_) => {}
         }
-        if usual.is_some() {
-            return usual;
+        if fast.is_some() {
+            return fast;
         }
         let mut parts = TimeParts::default();
         self.add(text, &mut parts)?;
         parts.micros()
     }
 
-    /// Takes what a text says into the moment.
+    /// Parses a text into the parts of a time.
     fn add(&self, text: &[u8], parts: &mut TimeParts) -> Option<()> {
         match self {
             Self::Clf => parts.epoch = Some(clf::parse(text)?),

@@ -1,29 +1,29 @@
-//! What the parts of a time have said so far.
+//! The parts of a time that have been parsed so far.
 
 use super::calendar::{days_before, days_in};
 use super::digits::of_day;
 use super::{SECOND, in_range};
 
-/// A time in pieces. What two parts say is what the later one said; a time since the epoch is
-/// believed before a date.
+/// The parts of a time. A later value replaces an earlier one; a time since the epoch takes
+/// precedence over a date.
 pub(super) struct TimeParts {
     /// Microseconds.
     pub(super) epoch: Option<i64>,
     pub(super) year: Option<i64>,
     pub(super) month: i64,
     pub(super) day: i64,
-    /// The day of the year, from one, where month and day are not told.
+    /// The day of the year, from 1; takes precedence over month and day.
     pub(super) year_day: Option<i64>,
-    /// Of twenty-four.
+    /// The hour on the 24-hour clock.
     pub(super) hour: Option<i64>,
-    /// Of twelve, where there is no other.
+    /// The hour on the 12-hour clock, used if there is no other.
     pub(super) half_day_hour: Option<i64>,
     pub(super) is_afternoon: bool,
     pub(super) minute: i64,
     pub(super) second: i64,
     /// Microseconds within the second.
     pub(super) fraction: Option<i64>,
-    /// Microseconds by which the zone's clocks are ahead.
+    /// The offset of the zone from UTC in microseconds.
     pub(super) offset: i64,
 }
 
@@ -50,7 +50,7 @@ impl TimeParts {
     pub(super) fn micros(&self) -> Option<i64> {
         let fraction = self.fraction.unwrap_or(0);
         if let Some(epoch) = self.epoch {
-            // Servers that are asked for both write it twice: microseconds, and the fraction.
+            // A log may have the fraction twice: in the microseconds, and on its own.
             let whole = epoch % SECOND == 0;
             return in_range(if whole { epoch + fraction } else { epoch });
         }

@@ -1,9 +1,9 @@
-//! The names that fields of JSON logs have.
+//! The usual names of fields in JSON logs.
 
-/// The usual names: those of nginx variables, of Caddy, Traefik and Envoy, of Elastic's common
-/// schema, of LTSV, and of what frameworks write.
+/// The standard fields with their usual names: nginx variables, Caddy, Traefik, Envoy, the Elastic
+/// Common Schema, LTSV, and common frameworks.
 ///
-/// Durations are in seconds here, so Envoy's and Traefik's are left to their own formats.
+/// Durations are in seconds here, so those of Envoy and Traefik are left to their own formats.
 pub(super) const ALIASES: &[(&str, &str)] = &[
     (
         "host",

@@ -1,23 +1,23 @@
-//! Fields by the keys that lead to them.
+//! Fields and the paths to their values.
 
 use super::super::{column, standard_type};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::template::TemplateError;
 
-/// How many keys a path may have.
+/// The most keys in a path.
 pub(super) const MAX_PATH: usize = 16;
 
-/// How long a key of a path may be, in bytes.
+/// The longest key of a path, in bytes.
 pub(super) const MAX_KEY_LEN: usize = 128;
 
-/// A field and where it is looked for.
+/// A field and the paths to its value.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldPaths {
     pub(super) name: Box<str>,
     pub(super) read: FieldType,
-    /// The first one with a value that is not null counts.
+    /// The first path to a value that is not null counts.
     pub(super) paths: Vec<Path>,
-    /// What a line lacks that has none of them, if it has to have one.
+    /// If the field is required: what is expected in a line without it.
     pub(super) required: Option<&'static str>,
     /// Whether an object or an array is a value.
     pub(super) nested: bool,
@@ -26,15 +26,15 @@ pub(crate) struct FieldPaths {
 pub(super) type Path = Vec<Box<[u8]>>;
 
 impl FieldPaths {
-    /// A field `name` or `name:type` by its paths: keys with points between them, alternatives
-    /// with bars, `!` at the end if a line has to have it. An element of an array has its number
-    /// for a key. A backslash takes the meaning from the character behind it.
+    /// Parses a field `name` or `name:type` and its paths: keys separated by dots, alternatives
+    /// separated by bars, and `!` at the end if the field is required. The key of an array element is
+    /// its index. A backslash escapes the next character.
     pub(crate) fn new(name: &str, paths: &str) -> Result<Self, TemplateError> {
         let (name, read) = column(name, 0)?;
         Self::at(name, read, paths, 0)
     }
 
-    /// The same, with the place of the paths in the text that they were written in.
+    /// As `new`, for paths at this offset of a text.
     pub(super) fn at(
         name: &str,
         read: FieldType,
@@ -59,34 +59,35 @@ impl FieldPaths {
                 b'.' => path.push(Vec::new()),
                 _ => {
                     let byte = if byte == b'\\' { bytes.next() } else { Some(byte) };
-                    let byte = byte.ok_or_else(|| error("nothing behind the backslash"))?;
+                    let byte =
+                        byte.ok_or_else(|| error("expected a character after the backslash"))?;
                     path.last_mut().into_iter().for_each(|key| key.push(byte));
                 }
             }
         }
         if paths.iter().flatten().any(Vec::is_empty) {
-            return Err(error("a path has a key between points, and none is empty"));
+            return Err(error("expected a key, found none; separate keys by single dots"));
         }
         if paths.iter().flatten().any(|key| key.len() > MAX_KEY_LEN) {
-            return Err(error("a key has at most 128 bytes"));
+            return Err(error("expected keys of at most 128 bytes"));
         }
         if paths.iter().any(|path| path.len() > MAX_PATH) {
-            return Err(error("a path has at most 16 keys"));
+            return Err(error("expected a path of at most 16 keys"));
         }
         let paths = paths.into_iter().map(|path| path.into_iter().map(Into::into).collect());
         let nested = matches!(read, FieldType::Text | FieldType::Verbatim);
         Ok(Self { name: name.into(), read, paths: paths.collect(), required, nested })
     }
 
-    /// A path of which every character is meant.
+    /// A field whose name is its path.
     pub(super) fn own(name: &str) -> Option<Self> {
         Self::at(name, standard_type(name), name, 0).ok()
     }
 }
 
-/// What is expected where none of these paths leads to a value.
+/// What is expected in a line without a value at any of these paths.
 ///
-/// A reject's words are made before there is a line, so those of the named formats are listed.
+/// The text has to be static, so those of the named formats are listed.
 fn missing(paths: &str) -> &'static str {
     match paths {
         "request.uri" => "the key request.uri",

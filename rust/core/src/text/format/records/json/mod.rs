@@ -1,10 +1,10 @@
-//! JSON: one object a line.
+//! JSON: one object per line.
 //!
-//! The line is checked to be JSON as RFC 8259 has it, and the places of the wanted values are
-//! noted on the way; what nobody wants is looked at no more than that needs. Bytes that are not
-//! UTF-8 and bare control bytes in strings are taken as they are: no byte is a reason to reject a
-//! line. Objects and arrays may be `MAX_DEPTH` deep. Of a key that occurs twice the last one
-//! counts, as in Python's `json`. Keys are compared by what their escapes say.
+//! A line is checked to be valid JSON (RFC 8259), and the positions of the requested values are
+//! recorded on the way; other values are only skipped. Bytes that are not UTF-8 and control bytes in
+//! strings are accepted: no byte alone is a reason to reject a line. Objects and arrays may be nested
+//! `MAX_DEPTH` deep. The last of two equal keys counts, as in Python's `json`. Keys are compared
+//! after decoding their escapes.
 
 mod aliases;
 pub(super) mod field_paths;
@@ -21,7 +21,7 @@ use super::super::template::TemplateError;
 use super::find::{PrefixSet, find_either};
 use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
 
-/// How many wanted places are kept on the stack; twice, for few and for many.
+/// How many positions are stored on the stack: two sizes, for few and for many.
 const FEW: usize = 32;
 const MANY: usize = 320;
 
@@ -29,66 +29,66 @@ const MANY: usize = 320;
 #[derive(Clone, Debug)]
 pub(crate) struct Json {
     field_paths: Vec<FieldPaths>,
-    /// Whether names that are not among these are paths.
+    /// Whether other names are paths.
     any: bool,
     found: Vec<FoundField>,
     fields: Vec<Field>,
-    /// The keys that lead to wanted values. The first node is the line's object.
+    /// The tree of the keys that lead to requested values. The first node is the object of the line.
     nodes: Vec<Node>,
-    /// How many different paths there are.
+    /// The number of different paths.
     places: usize,
 }
 
-/// Which places a field may have its value in.
+/// The positions where a field may have its value.
 #[derive(Clone, Debug)]
 struct Field {
     places: Vec<usize>,
     required: Option<&'static str>,
     nested: bool,
-    /// Whether it is the client, which some write with its port.
+    /// Whether it is the client's address, which may have a port.
     host: bool,
 }
 
-/// Where some path leads to.
+/// A node of the tree of keys.
 #[derive(Clone, Debug, Default)]
 struct Node {
     edges: Vec<Edge>,
-    /// Their keys as they stand in a line, behind the first quote.
+    /// Their keys as they are in a line, after the first quote.
     keys: PrefixSet,
-    /// The numbers of the edges whose keys never stand in a line as they are.
+    /// The indexes of the edges whose keys are always escaped in a line.
     special: Vec<usize>,
-    /// Its own place, if it is a value that is wanted.
+    /// The index of its value, if that is requested.
     place: Option<usize>,
-    /// Whether it is wanted too if it is an object or an array.
+    /// Whether its value may be an object or an array.
     nested: bool,
-    /// The places of it and of all below it; they are neighbours.
+    /// The range of the indexes of the values in its subtree.
     subtree: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
 struct Edge {
     key: Box<[u8]>,
-    /// The key as the number of an element.
+    /// The key as the index of an array element.
     number: Option<u32>,
     node: usize,
 }
 
 impl Json {
-    /// Objects with these fields.
+    /// The format of objects with these fields.
     #[cfg(test)]
     pub(crate) fn new(fields: &[FieldPaths]) -> Self {
         Self::of(fields.to_vec(), false)
     }
 
-    /// Fields as named formats list them: names and paths.
+    /// The format of a list of names and paths, as in the definitions of named formats.
     pub(crate) fn listed(fields: &[(&str, &str)]) -> Result<Self, TemplateError> {
         let field_paths: Result<_, _> =
             fields.iter().map(|(name, paths)| FieldPaths::new(name, paths)).collect();
         Ok(Self::of(field_paths?, false))
     }
 
-    /// A field map as people write it: `name=paths` with commas between them, or `name` alone
-    /// where the path is called the same; a name may have a type behind a colon.
+    /// Parses a field map: `name=paths` separated by commas, or `name` alone if the path is the same;
+    /// a name may be followed by a colon and a type.
     pub(crate) fn written(map: &str) -> Result<Self, TemplateError> {
         let mut field_paths = Vec::new();
         let mut start = 0;
@@ -104,18 +104,18 @@ impl Json {
         Ok(Self::of(field_paths, false))
     }
 
-    /// Any object, by the usual names of its fields. Other names that `narrowed` is asked for are
-    /// paths.
+    /// The format of any object, with fields found by their usual names. Other names passed to
+    /// `narrowed` are paths.
     pub(crate) fn any() -> Self {
         let field_paths = ALIASES.iter().filter_map(|(name, paths)| {
             let field = FieldPaths::at(name, standard_type(name), paths, 0).ok()?;
-            // `"request": {...}` is no request line.
+            // `"request": {...}` is not a request line.
             Some(FieldPaths { nested: false, ..field })
         });
         Self::of(field_paths.collect(), true)
     }
 
-    /// Fields with the keys that lead to each.
+    /// The format of fields with the keys that lead to each.
     pub(crate) fn pasted(fields: Vec<(String, Vec<String>, FieldType)>) -> Self {
         let field = |(name, path, read): (String, Vec<String>, FieldType)| {
             let path = path.into_iter().map(|key| key.into_bytes().into()).collect();
@@ -124,12 +124,12 @@ impl Json {
         Self::of(fields.into_iter().map(field).collect(), false)
     }
 
-    /// Whether any name is a path.
+    /// Whether fields of any name may be requested, as paths.
     pub(crate) fn is_any(&self) -> bool {
         self.any
     }
 
-    /// The same format with only these fields and those that a line has to have.
+    /// The format with only these fields and those that are required.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
         let asked = |field: &&FieldPaths| field.required.is_some() || names.contains(&&*field.name);
         let mut field_paths: Vec<_> = self.field_paths.iter().filter(asked).cloned().collect();
@@ -218,13 +218,14 @@ impl Json {
         Ok(())
     }
 
-    /// Goes through the line, sets the places of what is wanted, and says where its object ends.
+    /// Walks the line, records the positions of the requested values, and returns the end of its
+    /// object.
     fn walk(&self, line: &[u8], places: &mut [Span]) -> StepResult {
         let mut at = blanks(line, bom_len(line));
         if line.get(at) != Some(&b'{') {
             return Err(SyntaxError::new(at, Expected::Line));
         }
-        // Only keys that lead somewhere have a frame, so no line can ask for more than these.
+        // Only keys of the tree have a frame, so no line can need more than these.
         let mut outer = [Frame::default(); MAX_PATH];
         let mut depth = 0;
         let mut frame = Frame { node: 0, start: at, end: b'}', elements: 0 };
@@ -258,7 +259,7 @@ impl Json {
             };
             let reached = &self.nodes[node];
             if !reached.edges.is_empty() {
-                // What an earlier key of this name had below it counts no more.
+                // The values of an earlier key with this name no longer count.
                 places[reached.subtree.0..reached.subtree.1].fill(Span::NONE);
                 if let Some(open @ (b'{' | b'[')) = line.get(at) {
                     let inner = Frame { node, start: at, end: open + 2, elements: 0 };
@@ -277,7 +278,7 @@ impl Json {
         }
     }
 
-    /// Where the member or the element that begins here leads to, and where its value begins.
+    /// The node of the member or element that begins here, and where its value begins.
     #[inline]
     fn member(
         &self,
@@ -309,7 +310,7 @@ impl Json {
 }
 
 impl Node {
-    /// Where a key leads to that is written with escapes.
+    /// The node of a key with escapes.
     #[cold]
     fn escaped(&self, key: &[u8]) -> Option<usize> {
         let mut unescaped = [0; MAX_KEY_LEN + 1];
@@ -329,7 +330,7 @@ impl Node {
     }
 }
 
-/// An object or array whose insides are looked at.
+/// An object or array that is being walked.
 #[derive(Clone, Copy, Default)]
 struct Frame {
     node: usize,
@@ -339,7 +340,7 @@ struct Frame {
     elements: u32,
 }
 
-/// The node that a path leads to.
+/// Adds a path to the tree, and returns its node.
 fn insert_path(nodes: &mut Vec<Node>, path: &Path) -> usize {
     let mut at = 0;
     for key in path {
@@ -362,12 +363,12 @@ fn insert_path(nodes: &mut Vec<Node>, path: &Path) -> usize {
     at
 }
 
-/// The number of an element, if this is how one is written.
+/// The index of an array element, if the key is one.
 fn element(key: &str) -> Option<u32> {
     key.parse().ok().filter(|number: &u32| number.to_string() == key)
 }
 
-/// Numbers the places of a node and all below it.
+/// Numbers the values of a node and its subtree.
 fn number(nodes: &mut [Node], node: usize, places: &mut usize) {
     let first = *places;
     if nodes[node].place.is_some() {
@@ -380,13 +381,13 @@ fn number(nodes: &mut [Node], node: usize, places: &mut usize) {
     nodes[node].subtree = (first, *places);
 }
 
-/// How deep one is inside this many frames and the line's object.
+/// The depth inside this many frames and the object of the line.
 #[expect(clippy::cast_possible_truncation, reason = "there are at most 16 frames")]
 fn depth_of(frames: usize) -> u32 {
     frames as u32 + 1
 }
 
-/// What a value that was passed is for a field.
+/// The span of a value that was skipped.
 #[inline]
 fn value(line: &[u8], start: usize, end: usize, nested: bool) -> Span {
     match line[start] {
@@ -397,7 +398,7 @@ fn value(line: &[u8], start: usize, end: usize, nested: bool) -> Span {
     }
 }
 
-/// Whether the value whose place begins here is an object or an array.
+/// Whether the value that begins here is an object or an array.
 fn is_nested(line: &[u8], start: usize) -> bool {
     matches!(line[start - 1..], [before, b'{' | b'[', ..] if before != b'"')
 }
@@ -413,7 +414,7 @@ fn without_port(line: &[u8], value: Span) -> Span {
         [b'[', address @ .., b']'] => {
             Span::new(value.start() + 1, value.start() + 1 + address.len())
         }
-        // The last part of an address of version 6 is no port.
+        // The last group of an IPv6 address is not a port.
         address if address.contains(&b':') => value,
         address => Span::new(value.start(), value.start() + address.len()),
     }

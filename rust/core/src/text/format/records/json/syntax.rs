@@ -1,16 +1,17 @@
-//! A walk over JSON that checks it and keeps nothing.
+//! Skips JSON values, checking their syntax.
 
 use super::super::find::find_either;
 use crate::text::format::parsed::Reject;
 
-/// How deep objects and arrays may be, the object that is the line included. Python's own parser
-/// ends at about 1,000, serde's at 128; access logs have five.
+/// How deep objects and arrays may be nested, including the object of the line. Python's parser stops
+/// at about 1,000, serde's at 128; access logs have about five levels.
 const MAX_DEPTH: u32 = 64;
 
-/// A step through the line: the place behind something, if it is there.
+/// The position after something that was skipped, or an error.
 pub(super) type StepResult = Result<usize, SyntaxError>;
 
-/// What was expected at which place, as one number: a step then comes back in two registers.
+/// A syntax error: a position and what was expected there, packed into one number so that a
+/// `StepResult` is returned in two registers.
 #[derive(Clone, Copy)]
 pub(super) struct SyntaxError(u64);
 
@@ -44,17 +45,17 @@ pub(super) enum Expected {
 }
 
 const EXPECTED: &[(Expected, &str)] = &[
-    (Expected::Line, "a JSON object, which begins with {"),
+    (Expected::Line, "a JSON object"),
     (Expected::Key, "a key in quotes"),
-    (Expected::Colon, "the colon behind the key"),
+    (Expected::Colon, "a colon after the key"),
     (Expected::Value, "a JSON value"),
-    (Expected::Member, "a comma or the }"),
-    (Expected::Element, "a comma or the ]"),
+    (Expected::Member, "a comma or }"),
+    (Expected::Element, "a comma or ]"),
     (Expected::Quote, "the quote that closes the string"),
-    (Expected::Escape, "an escape that JSON has"),
+    (Expected::Escape, "a valid JSON escape"),
     (Expected::Digit, "a digit"),
     (Expected::NoZero, "a number without leading zeros"),
-    (Expected::Depth, "at most 64 objects and arrays in each other"),
+    (Expected::Depth, "at most 64 nested objects and arrays"),
     (Expected::End, "the end of the line"),
 ];
 
@@ -71,13 +72,13 @@ fn some_blanks(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Nothing but blanks may follow the line's object, which ends here.
+/// Checks that only blanks follow the object of the line, which ends here.
 pub(super) fn expect_end(line: &[u8], end: usize) -> StepResult {
     let at = blanks(line, end);
     if at < line.len() { Err(SyntaxError::new(at, Expected::End)) } else { Ok(end) }
 }
 
-/// Passes a comma and the blanks behind it.
+/// Skips a comma and the blanks after it.
 #[inline]
 pub(super) fn comma(line: &[u8], at: usize, end: u8) -> StepResult {
     if line.get(at) == Some(&b',') {
@@ -87,7 +88,7 @@ pub(super) fn comma(line: &[u8], at: usize, end: u8) -> StepResult {
     Err(SyntaxError::new(at, if object { Expected::Member } else { Expected::Element }))
 }
 
-/// Passes the colon behind a key and the blanks around it.
+/// Skips the colon after a key and the blanks around it.
 #[inline]
 pub(super) fn colon(line: &[u8], at: usize) -> StepResult {
     let at = blanks(line, at);
@@ -98,7 +99,7 @@ pub(super) fn colon(line: &[u8], at: usize) -> StepResult {
     }
 }
 
-/// Passes a key and its colon.
+/// Skips a key and its colon.
 #[inline]
 fn key(line: &[u8], at: usize) -> StepResult {
     if line.get(at) != Some(&b'"') {
@@ -107,14 +108,14 @@ fn key(line: &[u8], at: usize) -> StepResult {
     colon(line, string(line, at)?)
 }
 
-/// Passes a string, from its first quote on.
+/// Skips a string, starting at its first quote.
 #[inline]
 fn string(line: &[u8], at: usize) -> StepResult {
     let end = find_either(line, at + 1, b'"', b'\\');
     if line.get(end) == Some(&b'"') { Ok(end + 1) } else { escaped(line, end) }
 }
 
-/// Passes the rest of a string, from an escape on.
+/// Skips the rest of a string, starting at an escape.
 #[inline(never)]
 pub(super) fn escaped(line: &[u8], mut at: usize) -> StepResult {
     loop {
@@ -137,7 +138,7 @@ fn four_digits(line: &[u8], at: usize) -> bool {
     line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Passes a value.
+/// Skips a value.
 #[inline]
 pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> StepResult {
     match line.get(at) {
@@ -148,9 +149,9 @@ pub(super) fn skip(line: &[u8], at: usize, depth: u32) -> StepResult {
     }
 }
 
-/// Passes an object or an array with this many around it.
+/// Skips an object or an array that is nested in this many others.
 fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> StepResult {
-    // A bit for each that is open, the innermost lowest: whether it is an object.
+    // One bit per open object or array, the innermost lowest: whether it is an object.
     let mut objects = 0_u64;
     let mut depth = outer;
     loop {
@@ -173,7 +174,7 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> StepResult {
             }
             _ => at = word(line, at)?,
         }
-        // Behind a value, or at the end of what has none.
+        // After a value, or at the end of an empty object or array.
         loop {
             at = blanks(line, at);
             if line.get(at) != Some(&end_of(objects)) {
@@ -193,7 +194,7 @@ fn skip_nested(line: &[u8], mut at: usize, outer: u32) -> StepResult {
     }
 }
 
-/// Passes `true`, `false` or `null`.
+/// Skips `true`, `false` or `null`.
 fn word(line: &[u8], at: usize) -> StepResult {
     let rest = line.get(at..).unwrap_or_default();
     let words: [&[u8]; 3] = [b"true", b"false", b"null"];
@@ -201,7 +202,7 @@ fn word(line: &[u8], at: usize) -> StepResult {
     found.map(|word| at + word.len()).ok_or(SyntaxError::new(at, Expected::Value))
 }
 
-/// Passes a number.
+/// Skips a number.
 #[inline]
 fn numeral(line: &[u8], start: usize) -> StepResult {
     let start = start + usize::from(line.get(start) == Some(&b'-'));
@@ -219,7 +220,7 @@ fn numeral(line: &[u8], start: usize) -> StepResult {
     Ok(at)
 }
 
-/// Passes at least one digit.
+/// Skips at least one digit.
 #[inline]
 fn digits(line: &[u8], start: usize) -> StepResult {
     let mut at = start;
@@ -229,7 +230,7 @@ fn digits(line: &[u8], start: usize) -> StepResult {
     if at == start { Err(SyntaxError::new(at, Expected::Digit)) } else { Ok(at) }
 }
 
-/// The byte that ends the innermost one.
+/// The byte that ends the innermost object or array.
 fn end_of(objects: u64) -> u8 {
     if objects & 1 == 1 { b'}' } else { b']' }
 }

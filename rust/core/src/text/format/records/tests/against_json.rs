@@ -1,8 +1,8 @@
-//! JSON against `serde_json`, on whatever is and is not JSON.
+//! Compares the JSON matcher with `serde_json`, on valid and invalid JSON.
 //!
-//! Differences that are meant, and taken out before comparing: bytes that are not UTF-8 and bare
-//! control bytes in strings are accepted, depth ends at 64, only an object is a line. Half a
-//! surrogate pair is accepted, a number has no size.
+//! Intended differences, which are removed before the comparison: the matcher accepts bytes that are
+//! not UTF-8, control bytes in strings, lone surrogates and numbers of any size; it limits the depth
+//! to 64 and accepts only objects as lines.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn matcher() -> Matcher {
     Matcher::Json(Json::written(&map.join(",")).unwrap())
 }
 
-/// Whether the line is a JSON object but for the differences that are meant.
+/// Whether the line is a JSON object, apart from the intended differences.
 fn is_object(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let plain: Vec<_> = line
@@ -55,7 +55,7 @@ fn is_object(line: &[u8]) -> bool {
     first == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(&plain).is_ok()
 }
 
-/// What stands at the end of a path, by the dullest walk.
+/// The value at the end of a path, found naively.
 fn at<'a>(mut value: &'a Value, path: &str) -> Option<&'a Value> {
     for key in path.replace(r"\.", "\0").split('.') {
         let key = key.replace('\0', ".");
@@ -68,7 +68,7 @@ fn at<'a>(mut value: &'a Value, path: &str) -> Option<&'a Value> {
     (!value.is_null()).then_some(value)
 }
 
-/// Holds the matcher against the oracle; says whether the line was JSON.
+/// Compares the matcher with the oracle; returns whether the line is JSON.
 fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
     let found = matcher.texts(line);
     let shown = String::from_utf8_lossy(line);
@@ -96,7 +96,7 @@ fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
     true
 }
 
-/// A character of a string, in one of the ways to write it.
+/// A character of a string, in one of its notations.
 fn character() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(vec!["a", "b", "/", "é", "😀", " ", ":", ",", "{", "]"]).prop_map(String::from),
@@ -159,15 +159,15 @@ fn object(values: impl Strategy<Value = String>) -> impl Strategy<Value = String
     vec((key(), blanks(), values, blanks()), 0..6).prop_map(|members| {
         let members: Vec<_> = members
             .into_iter()
-            .map(|(key, before, value, behind)| {
-                format!("{before}{key}{behind}:{before}{value}{behind}")
+            .map(|(key, before, value, after)| {
+                format!("{before}{key}{after}:{before}{value}{after}")
             })
             .collect();
         format!("{{{}}}", members.join(","))
     })
 }
 
-/// A change of a line: where, which bytes instead of how many.
+/// A change of a line: a position, the new bytes, and the number of bytes that they replace.
 fn change() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
     let byte = prop_oneof![
         4 => select(b"\"\\{}[]:,0123456789.eE+-ntfu/ \t\n".to_vec()),
@@ -180,12 +180,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn what_is_json_is_read_as_json(line in object(value())) {
+    fn generated_json_is_accepted(line in object(value())) {
         prop_assert!(agrees(&matcher(), line.as_bytes()), "{}", line);
     }
 
     #[test]
-    fn what_was_json_before_it_was_changed_is_judged_alike(
+    fn changed_json_has_the_result_of_the_oracle(
         line in object(value()),
         changes in vec(change(), 1..4),
     ) {
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_do_harm(line in vec(any::<u8>(), 0..200)) {
+    fn any_bytes_have_the_result_of_the_oracle(line in vec(any::<u8>(), 0..200)) {
         agrees(&matcher(), &line);
         agrees(&matcher(), &[b"{\"a\":", &line[..], b"}"].concat());
     }
@@ -213,17 +213,17 @@ const LINES: [&str; 4] = [
 ];
 
 #[test]
-fn every_beginning_of_a_line_is_judged_alike() {
+fn every_prefix_of_a_line_has_the_result_of_the_oracle() {
     let matcher = matcher();
     for line in LINES {
         let accepted = (0..=line.len()).filter(|&end| agrees(&matcher, &line.as_bytes()[..end]));
-        // The whole line, and what lacks a blank at its end.
+        // Only the whole line is JSON, with or without blanks at its end.
         assert_eq!(accepted.count(), 1 + line.len() - line.trim_end().len());
     }
 }
 
 #[test]
-fn every_change_of_one_byte_is_judged_alike() {
+fn every_change_of_one_byte_has_the_result_of_the_oracle() {
     let matcher = matcher();
     for line in LINES {
         let mut line = line.as_bytes().to_vec();
@@ -245,7 +245,7 @@ fn objects_and_arrays_may_be_sixty_four_deep() {
     let matcher = matcher();
     for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"x\":", "}]")] {
         let each = open.matches(['[', '{']).count();
-        // The object that is the line is one of them.
+        // The object of the line counts too.
         for count in [1, 62 / each, 63 / each] {
             let line = format!("{{\"a\":{}0{}}}", open.repeat(count), close.repeat(count));
             assert!(agrees(&matcher, line.as_bytes()), "{line}");
@@ -253,22 +253,22 @@ fn objects_and_arrays_may_be_sixty_four_deep() {
         let count = 63 / each + 1;
         let line = format!("{{\"a\":{}0{}}}", open.repeat(count), close.repeat(count));
         let (byte, expected) = super::rejected(matcher.texts(line.as_bytes()));
-        assert_eq!(expected, "at most 64 objects and arrays in each other");
+        assert_eq!(expected, "at most 64 nested objects and arrays");
         assert!(matches!(line.as_bytes()[byte], b'[' | b'{'));
         assert_eq!(line[..byte].matches(['[', '{']).count(), 64);
     }
 }
 
 #[test]
-fn a_reject_names_place_and_mend() {
+fn a_reject_says_where_and_what_was_expected() {
     let matcher = matcher();
     for (line, byte, expected) in [
-        ("GET /", 0, "a JSON object, which begins with {"),
-        ("[1]", 0, "a JSON object, which begins with {"),
+        ("GET /", 0, "a JSON object"),
+        ("[1]", 0, "a JSON object"),
         ("{", 1, "a key in quotes"),
         ("{'a':1}", 1, "a key in quotes"),
         ("{\"a\":1,}", 7, "a key in quotes"),
-        ("{\"a\" 1}", 5, "the colon behind the key"),
+        ("{\"a\" 1}", 5, "a colon after the key"),
         ("{\"a\":}", 5, "a JSON value"),
         ("{\"a\":nul}", 5, "a JSON value"),
         ("{\"a\":NaN}", 5, "a JSON value"),
@@ -277,11 +277,11 @@ fn a_reject_names_place_and_mend() {
         ("{\"a\":1.}", 7, "a digit"),
         ("{\"a\":-}", 6, "a digit"),
         ("{\"a\":\"x", 7, "the quote that closes the string"),
-        ("{\"a\":\"\\x22\"}", 6, "an escape that JSON has"),
-        ("{\"a\":\"\\u12g4\"}", 6, "an escape that JSON has"),
-        ("{\"a\":1 \"b\":2}", 7, "a comma or the }"),
-        ("{\"x\":[1 2]}", 8, "a comma or the ]"),
-        ("{\"a\":1", 6, "a comma or the }"),
+        ("{\"a\":\"\\x22\"}", 6, "a valid JSON escape"),
+        ("{\"a\":\"\\u12g4\"}", 6, "a valid JSON escape"),
+        ("{\"a\":1 \"b\":2}", 7, "a comma or }"),
+        ("{\"x\":[1 2]}", 8, "a comma or ]"),
+        ("{\"a\":1", 6, "a comma or }"),
         ("{} x", 3, "the end of the line"),
         ("{}{}", 2, "the end of the line"),
     ] {

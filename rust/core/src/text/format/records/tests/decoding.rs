@@ -1,4 +1,4 @@
-//! Texts as their writers meant them.
+//! Tests of decoding.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,14 +20,14 @@ fn bare(encoding: Encoding, text_of: &str) -> String {
 }
 
 #[test]
-fn json_strings_say_what_their_escapes_say() {
+fn escapes_of_json_strings_are_decoded() {
     for (written, said) in [
         ("plain", "plain"),
         (r#"a\"b\\c\/d"#, "a\"b\\c/d"),
         (r"\b\f\n\r\t", "\u{8}\u{c}\n\r\t"),
         (r"\u00e9\u00E9\u0000", "éé\0"),
         (r"\ud83d\ude00!", "😀!"),
-        // Halves of pairs.
+        // Lone surrogates.
         (r"\ud83d", "\u{fffd}"),
         (r"\ud83d\u0061", "\u{fffd}a"),
         (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
@@ -35,20 +35,20 @@ fn json_strings_say_what_their_escapes_say() {
     ] {
         assert_eq!(quoted(Encoding::Json, written), said, "{written}");
     }
-    // What stands behind no quote is no string.
+    // A text that does not follow a quote is not a string.
     assert_eq!(bare(Encoding::Json, r#"["\n"]"#), r#"["\n"]"#);
     assert_eq!(text(Encoding::Json, b"\"\xff\\n\"", 1, 4), b"\xff\n");
 }
 
 #[test]
-fn doubled_quotes_are_one_where_a_quote_stands_before() {
+fn doubled_quotes_are_decoded_after_a_quote() {
     assert_eq!(quoted(Encoding::Csv, r#"a ""b"" c"#), r#"a "b" c"#);
     assert_eq!(bare(Encoding::Csv, r#"a ""b"#), r#"a ""b"#);
     assert_eq!(quoted(Encoding::Plus, r#"a+""b"""#), r#"a+"b""#);
 }
 
 #[test]
-fn a_plus_is_a_blank_and_percents_are_bytes() {
+fn plus_signs_and_percent_escapes_are_decoded() {
     assert_eq!(bare(Encoding::Plus, "Mozilla/5.0+(Windows+NT)"), "Mozilla/5.0 (Windows NT)");
     assert_eq!(bare(Encoding::Percent, "a%20b%2520c%2Bd+%zz%2"), "a b c+d+%zz%2");
     assert_eq!(bare(Encoding::Percent, "100%25"), "100%");
@@ -57,11 +57,11 @@ fn a_plus_is_a_blank_and_percents_are_bytes() {
 }
 
 #[test]
-fn escapes_of_servers_are_bytes() {
+fn escapes_of_servers_are_decoded() {
     for (written, said) in [
         (&br"plain"[..], &b"plain"[..]),
         (br#"\x22\xE9\xe9 \"a\" \\ \n\t\r\b\v\f\a"#, b"\"\xe9\xe9 \"a\" \\ \n\t\r\x08\x0b\x0c\x07"),
-        // What is no escape stays.
+        // Other backslashes stay.
         (br"\q \xg1 \x2", br"\q \xg1 \x2"),
         (br"a\", br"a\"),
         (br"\\x41", br"\x41"),
@@ -72,7 +72,7 @@ fn escapes_of_servers_are_bytes() {
 
 proptest! {
     #[test]
-    fn what_is_escaped_comes_back(bytes in vec(any::<u8>(), 0..40), text in ".*") {
+    fn escaped_text_round_trips(bytes in vec(any::<u8>(), 0..40), text in ".*") {
         let mut buffer = b"left over".to_vec();
         let hex: Vec<_> = bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect();
         let hex = hex.concat();
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_do_harm(bytes in vec(proptest::sample::select(b"\"\\%+x20ud8de\xffn".to_vec()), 0..30)) {
+    fn no_bytes_cause_a_panic(bytes in vec(proptest::sample::select(b"\"\\%+x20ud8de\xffn".to_vec()), 0..30)) {
         let line = [b"\"", &bytes[..]].concat();
         for encoding in
             [Encoding::Raw, Encoding::Json, Encoding::Csv, Encoding::Plus, Encoding::Percent]

@@ -1,4 +1,4 @@
-//! Delimited text, against a parser that looks at one byte after the other.
+//! Compares the matcher for delimited text with a naive parser that reads byte by byte.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use super::super::super::time::TimeFormat;
 use super::super::{Delimited, decode};
 use super::{Matcher, pairs, rejected};
 
-/// RFC 4180 for one line: each column's text, and whether it was quoted.
+/// RFC 4180 for one line: the text of each column, and whether it was quoted.
 fn naive(line: &[u8], delimiter: u8) -> Option<Vec<(Vec<u8>, bool)>> {
     let mut columns = vec![(Vec::new(), false)];
     let mut bytes = line.iter().copied().peekable();
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_quoted_comes_back(columns in vec("[^\n\r]*", 2..6)) {
+    fn quoted_text_round_trips(columns in vec("[^\n\r]*", 2..6)) {
         let quoted: Vec<_> =
             columns.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
         let matcher = Matcher::Delimited(with_columns(b',', columns.len()));
@@ -94,7 +94,7 @@ fn the_first_line_names_the_columns() {
     assert_eq!(csv.found(), []);
     assert_eq!(csv.split(b"time,device", &mut []), Ok(LineKind::Header));
     assert!(csv.with_header(b"\r").is_none());
-    // A header that is none is a reject, and the next line may be one.
+    // An invalid header is rejected, and the next line may be the header.
     assert_eq!(rejected(csv.split(b"time,\"device", &mut [])).0, 12);
     assert!(csv.with_header(b"time,\"device").is_none());
 
@@ -103,7 +103,7 @@ fn the_first_line_names_the_columns() {
     let names: Vec<_> = csv.found().iter().map(|found| &*found.name).collect();
     assert_eq!(names, ["time", "a \"b\"", "status"]);
     assert_eq!(csv.found()[2].read, FieldType::Int);
-    // The same line again is a header again, and changes nothing.
+    // A repetition of the header is a header too, and changes nothing.
     let mut spans = [Span::NONE; 3];
     assert_eq!(csv.split(&header[3..], &mut spans), Ok(LineKind::Header));
     assert!(csv.with_header(b"other,columns").is_none());
@@ -129,22 +129,23 @@ fn given_columns_have_types_and_no_header() {
     let error = Delimited::with_columns(b',', "time,,x").unwrap_err();
     assert_eq!(
         (error.start, error.end, &*error.message),
-        (5, 5, "a column needs a name; write one, or leave a comma out")
+        (5, 5, "expected a column name; write one, or remove a comma")
     );
 }
 
 #[test]
-fn a_line_with_another_number_of_columns_says_so() {
+fn a_line_with_another_number_of_columns_is_rejected() {
     let given = Delimited::with_columns(b',', "a,b").unwrap();
     let named = Delimited::new(b',').with_header(b"a,b").unwrap();
     let split = |csv: &Delimited, line: &[u8]| rejected(csv.split(line, &mut [Span::NONE; 2]));
-    assert_eq!(split(&given, b"x"), (1, "as many columns as were named"));
-    assert_eq!(split(&named, b"x\r"), (1, "as many columns as the header has"));
-    let surplus = "the end of the line: the header has no more columns";
+    assert_eq!(split(&given, b"x"), (1, "as many columns as in the format"));
+    assert_eq!(split(&named, b"x\r"), (1, "as many columns as in the header"));
+    let surplus = "the end of the line (the header has no more columns)";
     assert_eq!(split(&named, b"x,y,"), (3, surplus));
-    assert_eq!(split(&given, b"x,\"y\",z"), (5, "the end of the line: no more columns were named"));
+    let surplus = "the end of the line (the format has no more columns)";
+    assert_eq!(split(&given, b"x,\"y\",z"), (5, surplus));
     assert_eq!(split(&given, b"x,\"y"), (4, "the quote that closes the field"));
-    assert_eq!(split(&given, b"\"x\"y,z"), (3, "the next column behind the closing quote"));
+    assert_eq!(split(&given, b"\"x\"y,z"), (3, "a delimiter after the closing quote"));
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn empty_columns_at_the_end_are_columns() {
 }
 
 #[test]
-fn every_column_has_a_name_of_its_own() {
+fn every_column_has_a_unique_name() {
     for (header, names) in [
         (&b"id,value,value,value"[..], &["id", "value", "value_2", "value_3"][..]),
         (b"a,,", &["a", "column_2", "column_3"]),
@@ -167,7 +168,7 @@ fn every_column_has_a_name_of_its_own() {
     }
     for columns in ["a,a", "time,device,time", "a, a:int"] {
         let error = Delimited::with_columns(b',', columns).unwrap_err();
-        assert!(error.message.starts_with("two columns `"), "{}", error.message);
+        assert!(error.message.starts_with("duplicate column `"), "{}", error.message);
         assert_eq!(error.end, columns.len());
     }
 }

@@ -1,4 +1,4 @@
-//! LTSV, against a split at tabs and colons.
+//! Compares the LTSV matcher with a split at tabs and colons.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn is_ltsv(line: &str) -> bool {
     };
     let pieces: Vec<_> = line.split('\t').filter(|piece| !piece.is_empty()).collect();
     let all = pieces.iter().all(|piece| piece.split_once(':').is_some_and(is_labelled));
-    // Of those that are made here.
+    // The known labels among those that are generated here.
     all && (pieces.len() > 1
         || pieces
             .iter()
@@ -64,7 +64,7 @@ proptest! {
 }
 
 #[test]
-fn labels_have_the_names_that_are_the_same_everywhere() {
+fn labels_are_mapped_to_standard_fields() {
     let line = b"uri:/a\tvhost:v\treqtime:0.5\tapptime:0.25\tforwardedfor:1.1.1.1\treqsize:9\t\
         method:GET\tprotocol:HTTP/1.1\ttime:2026-11-06T10:00:00Z\tcache:HIT";
     assert_eq!(
@@ -86,7 +86,7 @@ fn labels_have_the_names_that_are_the_same_everywhere() {
 }
 
 #[test]
-fn a_value_may_have_colons_blanks_and_nothing() {
+fn a_value_may_contain_colons_and_blanks_and_be_empty() {
     let line = b"ua:a: b\thost:\treferer:http://x/\t\tuser::\t";
     assert_eq!(
         Matcher::named("ltsv").texts(line).unwrap(),
@@ -95,7 +95,7 @@ fn a_value_may_have_colons_blanks_and_nothing() {
 }
 
 #[test]
-fn every_piece_has_a_label() {
+fn every_value_needs_a_label() {
     let ltsv = Matcher::named("ltsv");
     let combined = br#"::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua""#;
     let cloudfront = b"2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\thttps://x/";
@@ -115,13 +115,13 @@ fn every_piece_has_a_label() {
 }
 
 #[test]
-fn the_label_of_the_only_piece_is_a_known_one() {
+fn the_label_of_a_single_value_has_to_be_known() {
     let ltsv = Matcher::named("ltsv");
     assert_eq!(ltsv.texts(b"uri:/a").unwrap(), pairs(&[("url", "/a")]));
     for line in [&b"error: no such file"[..], b"cache:HIT\t"] {
         assert_eq!(rejected(ltsv.texts(line)), (0, "a label, a colon and a value"));
     }
-    // What is looked for makes no label known.
+    // Requesting a label does not make it a known one.
     let own = Matcher::Ltsv(Ltsv::with_fields(&["cache"]));
     assert_eq!(rejected(own.texts(b"cache:HIT")).0, 0);
 }

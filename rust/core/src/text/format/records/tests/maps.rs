@@ -1,4 +1,4 @@
-//! Field maps: how they are written, and what they find.
+//! Tests of field maps: how they are written, and what they find.
 
 use super::super::super::field_type::FieldType;
 use super::super::super::parsed::Span;
@@ -24,7 +24,7 @@ fn a_path_leads_through_objects_and_arrays() {
 }
 
 #[test]
-fn of_alternatives_the_first_with_a_value_counts_wherever_it_stands() {
+fn the_first_alternative_with_a_value_counts_wherever_it_is_in_the_line() {
     for line in [r#"{"b":"second","a":"first"}"#, r#"{"a":"first","b":"second"}"#] {
         assert_eq!(texts("x=a|b", line), pairs(&[("x", "first")]));
     }
@@ -33,7 +33,7 @@ fn of_alternatives_the_first_with_a_value_counts_wherever_it_stands() {
 }
 
 #[test]
-fn of_a_key_that_occurs_twice_the_last_one_counts_with_all_below_it() {
+fn the_last_of_two_equal_keys_counts_with_its_subtree() {
     assert_eq!(texts("a", r#"{"a":1,"a":2}"#), pairs(&[("a", "2")]));
     assert_eq!(texts("a", r#"{"a":1,"a":null}"#), []);
     assert_eq!(texts("x=a|b", r#"{"b":"b","a":1,"a":null}"#), pairs(&[("x", "b")]));
@@ -43,20 +43,20 @@ fn of_a_key_that_occurs_twice_the_last_one_counts_with_all_below_it() {
 }
 
 #[test]
-fn objects_and_arrays_are_texts_but_no_numbers_and_times() {
+fn objects_and_arrays_are_text_but_not_numbers_or_times() {
     let line = r#"{"a": {"b" : [1] } ,"c":[ ]}"#;
     assert_eq!(
         texts("a,c,d=a.b", line),
         pairs(&[("a", r#"{"b" : [1] }"#), ("c", "[ ]"), ("d", "[1]"),])
     );
     assert_eq!(texts("a:int,c:iso", line), []);
-    // The same value as a text and as no number.
+    // The same value is text, but not a number.
     assert_eq!(texts("a:int,b=a", line), pairs(&[("b", r#"{"b" : [1] }"#)]));
     assert_eq!(texts("a:int", r#"{"a":"[1]"}"#), pairs(&[("a", "[1]")]));
 }
 
 #[test]
-fn keys_are_compared_by_what_they_say() {
+fn keys_are_compared_after_decoding() {
     let line = r#"{"\u0061":1,"q\"\\":2,"\ud83d\ude00":3,"b\n":4}"#;
     let found = texts("a,q=q\"\\\\,smile=😀,n=b\n", line);
     assert_eq!(found, pairs(&[("a", "1"), ("q", "2"), ("smile", "3"), ("n", "4")]));
@@ -64,7 +64,7 @@ fn keys_are_compared_by_what_they_say() {
 }
 
 #[test]
-fn a_line_needs_the_keys_that_are_marked() {
+fn a_line_needs_the_required_keys() {
     let matcher = map("url=a|b!,status:int=s");
     assert_eq!(matcher.texts(br#"{"b":"/"}"#).unwrap(), pairs(&[("url", "/")]));
     for line in [r#"{"s":1}"#, r#"{"s":1,"a":null} "#] {
@@ -76,7 +76,7 @@ fn a_line_needs_the_keys_that_are_marked() {
 }
 
 #[test]
-fn every_key_that_a_named_format_requires_has_its_words() {
+fn every_required_key_of_a_named_format_has_its_message() {
     for row in super::RECORD_FORMATS {
         let super::Definition::Json(fields) = row.definition else { continue };
         let all = Json::listed(fields).unwrap();
@@ -87,7 +87,7 @@ fn every_key_that_a_named_format_requires_has_its_words() {
 }
 
 #[test]
-fn a_narrowed_format_finds_what_is_asked_for_and_rejects_the_same_lines() {
+fn a_narrowed_format_finds_the_requested_fields_and_rejects_the_same_lines() {
     let Matcher::Json(json) = Matcher::named("caddy") else { unreachable!() };
     let narrowed = json.narrowed(&["agent", "nonsense"]);
     let names: Vec<_> = narrowed.found().iter().map(|found| &*found.name).collect();
@@ -102,7 +102,7 @@ fn a_narrowed_format_finds_what_is_asked_for_and_rejects_the_same_lines() {
 }
 
 #[test]
-fn any_json_takes_no_object_for_a_request_line_and_no_machine_for_a_client() {
+fn an_object_is_no_request_line_and_a_host_name_no_client() {
     let any = Matcher::named("json");
     let line =
         br#"{"request":{"uri":"/","method":"GET"},"host":"example.com","remote_addr":"::1"}"#;
@@ -132,7 +132,7 @@ fn an_address_loses_its_port_and_nothing_else() {
 }
 
 #[test]
-fn types_are_those_written_or_those_of_the_name() {
+fn types_are_those_given_or_those_of_the_standard_field() {
     let Matcher::Json(json) = map("status,x=a,took:us=d,ts:epoch,time") else { unreachable!() };
     let reads: Vec<_> = json.found().iter().map(|found| found.read.clone()).collect();
     let expected = [
@@ -146,14 +146,14 @@ fn types_are_those_written_or_those_of_the_name() {
 }
 
 #[test]
-fn what_is_wrong_with_a_map_is_said_with_its_place() {
+fn an_error_in_a_map_has_its_range() {
     for (written, place, words) in [
-        ("a:number=b", (2, 8), "no type `number`; there are text, int, "),
-        ("a=b,=c", (4, 4), "a column needs a name"),
-        ("a=b..c", (2, 6), "a path has a key between points"),
-        ("a=", (2, 2), "a path has a key between points"),
-        ("a=b\\", (2, 4), "nothing behind the backslash"),
-        ("a=1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17", (2, 43), "a path has at most 16 keys"),
+        ("a:number=b", (2, 8), "unknown type `number`; known are text, int, "),
+        ("a=b,=c", (4, 4), "expected a column name"),
+        ("a=b..c", (2, 6), "expected a key, found none; separate keys by single dots"),
+        ("a=", (2, 2), "expected a key, found none; separate keys by single dots"),
+        ("a=b\\", (2, 4), "expected a character after the backslash"),
+        ("a=1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17", (2, 43), "expected a path of at most 16"),
     ] {
         let error = Json::written(written).unwrap_err();
         assert_eq!((error.start, error.end), place, "{written}");
@@ -162,7 +162,7 @@ fn what_is_wrong_with_a_map_is_said_with_its_place() {
 }
 
 #[test]
-fn as_many_paths_as_anybody_wants() {
+fn there_may_be_any_number_of_paths() {
     for count in [1, 32, 33, 320, 321, 1_000] {
         let names: Vec<_> = (0..count).map(|number| format!("k{number}")).collect();
         let wants: Vec<_> = names.iter().map(|name| FieldPaths::new(name, name).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! What the matchers of records have in common, on the examples of those who write such lines.
+//! Tests that concern all matchers for records, with examples of real servers.
 
 mod against_json;
 mod decoding;
@@ -51,7 +51,7 @@ impl Matcher {
         }
     }
 
-    /// Names and decoded texts of all that a line has, in the order of the fields.
+    /// The names and decoded texts of the fields of a line, in order.
     pub(super) fn texts(&self, line: &[u8]) -> Result<Vec<(String, String)>, Reject> {
         let mut spans = vec![Span::new(0, 0); self.found().len()];
         assert_eq!(self.split(line, &mut spans)?, LineKind::Fields);
@@ -65,13 +65,13 @@ impl Matcher {
         Ok(texts)
     }
 
-    /// How a field is read.
+    /// The type of a field.
     fn read(&self, name: &str) -> &FieldType {
         &self.found().iter().find(|found| &*found.name == name).expect(name).read
     }
 }
 
-/// The place and the words of a reject.
+/// The byte of a reject, and what was expected there.
 pub(super) fn rejected<T: std::fmt::Debug>(found: Result<T, Reject>) -> (usize, &'static str) {
     let reject = found.unwrap_err();
     (reject.byte(), reject.expected())
@@ -81,7 +81,7 @@ pub(super) fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// What the other lines of an example are about.
+/// The last line of an example; the lines before it are headers.
 fn last_line(row: &crate::text::format::NamedFormat) -> &'static [u8] {
     row.example.lines().next_back().unwrap().as_bytes()
 }
@@ -92,7 +92,7 @@ fn example(name: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_example_is_of_its_format_and_what_is_put_in_front_or_behind_is_trimmed() {
+fn every_example_matches_its_format_with_blanks_and_a_byte_order_mark_around() {
     for row in RECORD_FORMATS {
         let matcher = match Matcher::named(row.name) {
             Matcher::Delimited(_) => Matcher::Delimited(
@@ -117,7 +117,7 @@ fn every_example_is_of_its_format_and_what_is_put_in_front_or_behind_is_trimmed(
 }
 
 #[test]
-fn caddys_fields() {
+fn fields_of_caddy() {
     assert_eq!(
         example("caddy"),
         pairs(&[
@@ -138,7 +138,7 @@ fn caddys_fields() {
 }
 
 #[test]
-fn caddys_headers_are_lists_and_its_address_may_have_a_port() {
+fn headers_of_caddy_are_lists_and_its_address_may_have_a_port() {
     let line = br#"{"ts":"2023-10-27T10:00:00Z","request":{"remote_addr":"[2001:db8::1]:54321","uri":"/a","headers":{"X-Forwarded-For":["1.1.1.1","2.2.2.2"],"Referer":["http://e/?a=\"b\""]}}}"#;
     assert_eq!(
         Matcher::named("caddy").texts(line).unwrap(),
@@ -153,7 +153,7 @@ fn caddys_headers_are_lists_and_its_address_may_have_a_port() {
 }
 
 #[test]
-fn traefiks_fields() {
+fn fields_of_traefik() {
     assert_eq!(
         example("traefik-json"),
         pairs(&[
@@ -190,7 +190,7 @@ fn traefiks_fields() {
 }
 
 #[test]
-fn envoys_fields_as_gateway_and_istio_call_them() {
+fn fields_of_envoy_as_gateway_and_istio_name_them() {
     assert_eq!(
         example("envoy-json"),
         pairs(&[
@@ -239,7 +239,7 @@ fn nginx_with_json_escapes() {
 }
 
 #[test]
-fn ltsvs_fields() {
+fn fields_of_ltsv() {
     assert_eq!(
         example("ltsv"),
         pairs(&[
@@ -257,11 +257,11 @@ fn ltsvs_fields() {
 }
 
 #[test]
-fn each_format_that_is_told_by_its_lines_refuses_the_lines_of_the_others() {
+fn each_detected_format_rejects_the_examples_of_the_others() {
     let lines = RECORD_FORMATS.iter().filter(|row| row.detected);
     for line in lines {
         for row in RECORD_FORMATS.iter().filter(|row| row.detected && row.name != line.name) {
-            // Any JSON object is JSON, and W3C needs a header before all.
+            // Any JSON object matches json, and w3c needs a header first.
             let matcher = Matcher::named(row.name);
             let mut spans = vec![Span::NONE; matcher.found().len()];
             let accepted = matcher.split(last_line(line), &mut spans).is_ok();

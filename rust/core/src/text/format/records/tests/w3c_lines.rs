@@ -1,4 +1,4 @@
-//! W3C's extended format, as IIS and CloudFront write it.
+//! Tests of the W3C extended format, as IIS and CloudFront write it.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use super::super::super::time::TimeFormat;
 use super::super::{RECORD_FORMATS, W3c};
 use super::{Matcher, pairs, rejected};
 
-/// Of Microsoft's example, which is also that of the named format.
+/// The header of Microsoft's example, which is also the example of the named format.
 pub(super) const FIELDS: &[u8] = b"#Fields: date time c-ip cs-username s-ip s-port cs-method \
     cs-uri-stem cs-uri-query sc-status cs(User-Agent)";
 
@@ -46,7 +46,7 @@ fn fields_of_iis() {
 }
 
 #[test]
-fn all_columns_of_iis_have_their_names_and_types() {
+fn columns_of_iis_have_standard_names_and_types() {
     let header = b"#fields: sc-bytes cs-bytes time-taken cs-host cs(Host) cs-version \
         cs(Referer) X-Forwarded-For sc-substatus cs(Cookie) cs-uri\r";
     let w3c = W3c::new().with_header(header).unwrap();
@@ -70,7 +70,7 @@ fn all_columns_of_iis_have_their_names_and_types() {
 }
 
 #[test]
-fn a_timestamp_is_the_time_where_there_is_no_date() {
+fn a_timestamp_is_the_time_if_there_is_no_date() {
     for (header, name, read) in [
         ("timestamp", "time", FieldType::Time(TimeFormat::Epoch(0))),
         ("timestamp(ms)", "time", FieldType::Time(TimeFormat::Epoch(-3))),
@@ -82,7 +82,7 @@ fn a_timestamp_is_the_time_where_there_is_no_date() {
 }
 
 #[test]
-fn a_line_needs_names_before_it_and_other_comments_say_nothing() {
+fn a_line_needs_a_header_before_it_and_other_comments_are_ignored() {
     let w3c = W3c::new();
     let words = "a #Fields: line before this one";
     assert_eq!(rejected(w3c.split(example("w3c"), &mut [])), (0, words));
@@ -96,7 +96,7 @@ fn a_line_needs_names_before_it_and_other_comments_say_nothing() {
 }
 
 #[test]
-fn columns_may_change_in_mid_file() {
+fn columns_may_change_within_a_file() {
     let first = W3c::new().with_header(b"#Fields: c-ip sc-status").unwrap();
     let second = first.with_header(b"#Fields: sc-status\tcs-method c-ip").unwrap();
     let found = Matcher::W3c(first).texts(b"::1 200").unwrap();
@@ -106,25 +106,25 @@ fn columns_may_change_in_mid_file() {
 }
 
 #[test]
-fn values_in_quotes_have_blanks_and_quotes_alone_mean_nothing() {
+fn quoted_values_may_have_blanks_and_lone_quotes_have_no_meaning() {
     let w3c = W3c::new().with_header(b"#Fields: c-ip cs(User-Agent) sc-status").unwrap();
     let texts = |line: &str| Matcher::W3c(w3c.clone()).texts(line.as_bytes()).unwrap()[1].1.clone();
     assert_eq!(texts("::1 \"a b+c\" 200"), "a b+c");
     assert_eq!(texts("::1 \"say \"\"a b\"\" twice\" 200"), "say \"a b\" twice");
     assert_eq!(texts("::1 \"a\" 200"), "a");
     assert_eq!(texts("::1 \"\" 200"), "");
-    // IIS quotes nothing: these are what a client sent.
+    // IIS quotes nothing: these quotes were sent by a client.
     assert_eq!(texts("::1 \"a+b 200"), "\"a b");
     assert_eq!(texts("::1 a\"b+c 200"), "a\"b c");
     let split = |line: &[u8]| rejected(w3c.split(line, &mut [Span::NONE; 3]));
-    assert_eq!(split(b"::1 ua"), (6, "as many columns as #Fields: names"));
-    assert_eq!(split(b"::1 \"a b c\""), (11, "as many columns as #Fields: names"));
-    let surplus = "the end of the line: #Fields: names no more columns";
+    assert_eq!(split(b"::1 ua"), (6, "as many columns as in #Fields"));
+    assert_eq!(split(b"::1 \"a b c\""), (11, "as many columns as in #Fields"));
+    let surplus = "the end of the line (#Fields has no more columns)";
     assert_eq!(split(b"::1 \"a b\" 200 x"), (14, surplus));
     assert_eq!(split(b"::1 a b 200"), (8, surplus));
 }
 
-/// Words at blanks, and quoted ones kept together.
+/// Splits at blanks, but not within quotes.
 fn naive(line: &str, quotes: bool) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start_matches([' ', '\t']);
@@ -223,14 +223,14 @@ fn fields_of_cloudfront() {
     ]);
     assert_eq!(cloudfront.texts(example("cloudfront")).unwrap(), expected);
     assert_eq!(*cloudfront.read("request_time"), FieldType::Seconds(0));
-    // Any W3C format takes it for what it is by its columns, which are those of the default.
+    // Any W3C format recognizes CloudFront by its columns, which are its default columns.
     let header = [b"#Fields: ", super::super::w3c::CLOUDFRONT.as_bytes()].concat();
     let named = W3c::new().with_header(&header).unwrap();
     assert_eq!(Matcher::W3c(named).texts(example("cloudfront")).unwrap(), expected);
 }
 
 #[test]
-fn what_cloudfront_escaped_twice_is_read_and_addresses_of_pages_stay() {
+fn text_that_cloudfront_escaped_twice_is_decoded_and_urls_stay() {
     let header = b"#Fields: x-edge-location cs(User-Agent) cs(Referer) cs-uri-stem";
     let w3c = Matcher::W3c(W3c::new().with_header(header).unwrap());
     let found = w3c.texts(b"X\tMozilla/5.0%2520(a)%20b\thttp://e/%2520\t/a%20b").unwrap();
@@ -242,8 +242,8 @@ fn what_cloudfront_escaped_twice_is_read_and_addresses_of_pages_stay() {
     );
     let Matcher::W3c(w3c) = w3c else { unreachable!() };
     let split = |line: &[u8]| rejected(w3c.split(line, &mut [Span::NONE; 4]));
-    assert_eq!(split(b"X\ta\tb"), (5, "as many columns as #Fields: names"));
-    let surplus = "the end of the line: #Fields: names no more columns";
+    assert_eq!(split(b"X\ta\tb"), (5, "as many columns as in #Fields"));
+    let surplus = "the end of the line (#Fields has no more columns)";
     assert_eq!(split(b"X\ta\tb\tc\t"), (7, surplus));
 }
 
@@ -258,5 +258,5 @@ fn without_a_header_cloudfront_may_have_older_and_newer_columns() {
     let newer = [example("cloudfront"), b"\tnew"].concat();
     assert_eq!(cloudfront.texts(&newer).unwrap().len(), 33);
     let (_, words) = rejected(cloudfront.texts(&columns[..11].join(&b'\t')));
-    assert_eq!(words, "the columns of CloudFront, with tabs");
+    assert_eq!(words, "the tab-separated columns of CloudFront");
 }
