@@ -1,18 +1,17 @@
-//! Our own templates: the text of a line, with its fields in braces.
+//! tailrace's own format syntax: the text of a line, with its fields in braces.
 //!
 //! `{host} {ident} {user} [{time}] "{request}" {status} {size}`
 //!
-//! `{name}` is a field of the type that the name has in all formats, or else a word of text;
-//! `{name:TYPE}` says it. `{}` is passed over, `{:text}` too, with its blanks. At `{?}` a line may
-//! end, and `{...}` at the end lets more follow behind a blank. Two braces of a kind are one that
-//! stands in the line.
+//! `{name}` is a field. Its type is the one that the name has in all formats, or else a word;
+//! `{name:TYPE}` sets it. `{}` skips a word, `{:text}` any text. A line may end at `{?}`, and
+//! `{...}` at the end allows a blank and more text. `{{` and `}}` are literal braces.
 
 use super::{Part, Slot, Syntax, Template, TemplateError};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::standard_fields;
 use crate::text::format::time::TimeFormat;
 
-/// The types that a field can be said to have.
+/// The types that `{name:TYPE}` accepts.
 const TYPES: [&str; 13] = [
     "word",
     "text",
@@ -42,7 +41,8 @@ struct Compiler<'a> {
     text: &'a str,
     at: usize,
     template: Template,
-    /// Fields of text without a type: whether they are words is known when all is read.
+    /// Text fields without a type. Whether they are words depends on the literals around them, so
+    /// it is decided at the end.
     untyped: Vec<usize>,
 }
 
@@ -55,7 +55,7 @@ impl Compiler<'_> {
         } else if rest.starts_with('{') {
             return self.braces();
         } else if rest.starts_with('}') {
-            return Err(self.error(1, "this brace closes nothing; write }} for one in the line"));
+            return Err(self.error(1, "unexpected }: no { is open; write }} for a literal }"));
         } else {
             let end = rest.find(['{', '}']).unwrap_or(rest.len());
             self.literal(&rest[..end]);
@@ -77,17 +77,16 @@ impl Compiler<'_> {
         let rest = &self.text[start..];
         let Some(length) = rest.find('}').map(|end| end + 1) else {
             let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            return Err(self.error(
-                length,
-                "this brace is not closed; write } behind the name, or {{ for one in the line",
-            ));
+            return Err(
+                self.error(length, "unclosed brace: write } after the name, or {{ for a literal {")
+            );
         };
         match &rest[1..length - 1] {
             "..." if start + length < self.text.len() => {
-                return Err(self.error(length, "{...} stands at the end, or nowhere"));
+                return Err(self.error(length, "{...} must be at the end of the format"));
             }
             "..." => {
-                self.template.open = true;
+                self.template.open_ended = true;
                 self.trim();
             }
             "?" => self.mark_end(),
@@ -100,7 +99,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// What follows `{...}` begins with a blank of its own.
+    /// Drops the blanks before `{...}`, which matches a blank itself.
     fn trim(&mut self) {
         if let Some(Part::Literal(text)) = self.template.parts.last_mut() {
             text.truncate(text.trim_ascii_end().len());
@@ -108,13 +107,13 @@ impl Compiler<'_> {
         self.template.parts.pop_if(|part| matches!(part, Part::Literal(text) if text.is_empty()));
     }
 
-    /// A line may end before the next literal. With a literal on both sides it is one part, of
-    /// which the quote before the mark belongs to its field.
+    /// Lets a line end before the next literal. With a literal on both sides of `{?}`, both are
+    /// one part: the matcher keeps a quote at its start with the field before it.
     fn mark_end(&mut self) {
         let parts = &self.template.parts;
         let within = matches!(parts.last(), Some(Part::Literal(_)));
         let part = parts.len() - usize::from(within);
-        self.template.ends.push(part);
+        self.template.may_end_before.push(part);
     }
 
     fn slot(&mut self, inside: &str, length: usize) -> Result<Slot, TemplateError> {
@@ -126,12 +125,13 @@ impl Compiler<'_> {
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         if !name.bytes().all(is_plain) {
             let message = format!(
-                "{name:?} is no name of a field; a name has letters, digits, and - _ . in it"
+                "invalid field name {name:?}: a name has only letters, digits, \"-\", \"_\" and \".\""
             );
             return Err(self.error(length, &message));
         }
         if !name.is_empty() && name != "time" && self.has(name) {
-            let message = format!("{name} is there already; name one of them otherwise, or {{}}");
+            let message =
+                format!("duplicate field {name}; rename one of them, or write {{}} to skip it");
             return Err(self.error(length, &message));
         }
         let (syntax, read) = match kind {
@@ -187,19 +187,22 @@ impl Compiler<'_> {
                 FieldType::Time(TimeFormat::Strftime(text.into()))
             }
             (_, Some(Some(_))) => {
-                return Err(
-                    self.error(length, "a time's form has a % before each letter: time(%d/%b/%Y)")
-                );
+                return Err(self.error(
+                    length,
+                    "expected a strftime format in time(...); write for example time(%d/%b/%Y)",
+                ));
             }
             (_, Some(None)) => {
-                return Err(self.error(length, "the parenthesis of time( is not closed"));
+                return Err(
+                    self.error(length, "unclosed parenthesis in time(...): add the closing )")
+                );
             }
             _ => return Err(self.error(length, &unknown_type(kind))),
         };
         Ok((syntax_of(name, &read), read))
     }
 
-    /// Text between quotes may have blanks.
+    /// Text between quotes may contain blanks.
     fn finish(mut self) -> Result<Template, TemplateError> {
         let parts = &mut self.template.parts;
         for &at in &self.untyped {
@@ -218,7 +221,7 @@ impl Compiler<'_> {
             return Ok(self.template);
         }
         self.at = 0;
-        Err(self.error(self.text.len(), "a format needs a field at least, as in {host}"))
+        Err(self.error(self.text.len(), "a format needs at least one field, such as {host}"))
     }
 
     fn error(&self, length: usize, message: &str) -> TemplateError {
@@ -226,11 +229,11 @@ impl Compiler<'_> {
     }
 }
 
-/// What a field looks like by its type.
+/// The syntax of a field with this name and type.
 fn syntax_of(name: &str, read: &FieldType) -> Syntax {
     match read {
         FieldType::Time(_) => Syntax::Time,
-        // Of several upstreams nginx lists each.
+        // nginx lists one value for each upstream that it tried.
         FieldType::Int | FieldType::Float | FieldType::Seconds(_)
             if name.starts_with("upstream_") =>
         {
@@ -252,12 +255,12 @@ fn unknown_type(kind: &str) -> String {
         .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
         .min();
     match near {
-        Some((_, near)) => format!("there is no type {kind:?}; did you mean {near}?"),
-        None => format!("there is no type {kind:?}; there are {}", TYPES.join(", ")),
+        Some((_, near)) => format!("unknown type {kind:?}; did you mean {near}?"),
+        None => format!("unknown type {kind:?}; expected one of {}", TYPES.join(", ")),
     }
 }
 
-/// How many characters have to be changed to make one word of another.
+/// The Levenshtein distance between two words, in bytes.
 fn edit_distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (count, from) in one.bytes().enumerate() {
@@ -285,7 +288,7 @@ mod tests {
         Part::Field(Slot { name: name.to_owned(), syntax, read, written })
     }
 
-    /// Shape and type of a template's only field.
+    /// The syntax and type of a template's only field.
     fn only(text: &str) -> (Syntax, FieldType) {
         let template = compile(text).unwrap();
         let mut slots = template.parts.into_iter().filter_map(|part| match part {
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_literals_and_fields() {
+    fn a_template_has_literals_and_fields() {
         let template = compile(r#"{host} "{request}"{?} {{{x:ms}}}{...}"#).unwrap();
         let parts = [
             field("host", Syntax::Word, FieldType::Text, (0, 6)),
@@ -308,11 +311,14 @@ mod tests {
             field("x", Syntax::Number, FieldType::Seconds(-3), (24, 30)),
             literal("}"),
         ];
-        assert_eq!(template, Template { parts: parts.into(), open: true, ends: vec![3] });
+        assert_eq!(
+            template,
+            Template { parts: parts.into(), open_ended: true, may_end_before: vec![3] }
+        );
     }
 
     #[test]
-    fn a_name_has_its_usual_type_and_others_are_words() {
+    fn known_names_have_their_type_and_others_are_words() {
         for (text, expected) in [
             ("{host}", (Syntax::Word, FieldType::Text)),
             ("{whatever}", (Syntax::Word, FieldType::Text)),
@@ -332,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_can_be_said() {
+    fn a_field_may_have_a_type() {
         for (text, expected) in [
             ("{x:word}", (Syntax::Word, FieldType::Text)),
             ("{x:text}", (Syntax::Free, FieldType::Text)),
@@ -358,38 +364,46 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place_and_a_mend() {
+    fn an_error_has_its_position_and_a_fix() {
         for (text, place, message) in [
             (
                 "{host} {user",
                 (7, 12),
-                "this brace is not closed; write } behind the name, or {{ for one in the line",
+                "unclosed brace: write } after the name, or {{ for a literal {",
             ),
             (
                 "{host} {user [{time}]",
                 (7, 20),
-                "\"user [{time\" is no name of a field; a name has letters, digits, and - _ . in it",
+                "invalid field name \"user [{time\": a name has only letters, digits, \"-\", \"_\" and \".\"",
             ),
-            ("{host} }x", (7, 8), "this brace closes nothing; write }} for one in the line"),
-            ("{x:itn}", (0, 7), "there is no type \"itn\"; did you mean int?"),
-            ("{x:tim(%d)}", (0, 11), "there is no type \"tim(%d)\"; did you mean time(...)?"),
-            ("{x:time}", (0, 8), "there is no type \"time\"; did you mean time(...)?"),
+            ("{host} }x", (7, 8), "unexpected }: no { is open; write }} for a literal }"),
+            ("{x:itn}", (0, 7), "unknown type \"itn\"; did you mean int?"),
+            ("{x:tim(%d)}", (0, 11), "unknown type \"tim(%d)\"; did you mean time(...)?"),
+            ("{x:time}", (0, 8), "unknown type \"time\"; did you mean time(...)?"),
             (
                 "{x:millis}",
                 (0, 10),
-                "there is no type \"millis\"; there are word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
+                "unknown type \"millis\"; expected one of word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
             ),
-            ("{x:time(%d}", (0, 11), "the parenthesis of time( is not closed"),
-            ("{x:time(dd)}", (0, 12), "a time's form has a % before each letter: time(%d/%b/%Y)"),
-            ("{...} {host}", (0, 5), "{...} stands at the end, or nowhere"),
-            ("{host} {host}", (7, 13), "host is there already; name one of them otherwise, or {}"),
-            ("host", (0, 4), "a format needs a field at least, as in {host}"),
-            ("", (0, 0), "a format needs a field at least, as in {host}"),
+            ("{x:time(%d}", (0, 11), "unclosed parenthesis in time(...): add the closing )"),
+            (
+                "{x:time(dd)}",
+                (0, 12),
+                "expected a strftime format in time(...); write for example time(%d/%b/%Y)",
+            ),
+            ("{...} {host}", (0, 5), "{...} must be at the end of the format"),
+            (
+                "{host} {host}",
+                (7, 13),
+                "duplicate field host; rename one of them, or write {} to skip it",
+            ),
+            ("host", (0, 4), "a format needs at least one field, such as {host}"),
+            ("", (0, 0), "a format needs at least one field, such as {host}"),
         ] {
             let error = compile(text).unwrap_err();
             assert_eq!(((error.start, error.end), &*error.message), (place, message), "{text}");
         }
-        // Parts of a time may share the name.
+        // The parts of a time share the name `time`.
         assert!(compile("{time:time(%F)} {time:time(%T)}").is_ok());
     }
 }

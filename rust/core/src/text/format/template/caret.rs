@@ -1,14 +1,15 @@
-//! Where in a text something is, for people.
+//! Shows the position of an error in a text.
 
-/// How many characters of a long line are shown in front of the place.
+/// The most characters of a line that are shown before the error.
 const BEFORE: usize = 60;
 
-/// How many are shown from the place on.
+/// The most characters that are shown from its start on.
 const AFTER: usize = 60;
 
-/// The line of the text in which the bytes from `start` up to `end` begin, and carets below them.
+/// Returns the line that contains byte `start`, and a second line with carets under the bytes up
+/// to `end`.
 ///
-/// Control characters are escaped, and of a long line only what is around the place is shown.
+/// Escapes control characters and shortens a long line around the error.
 pub(crate) fn caret(text: &str, start: usize, end: usize) -> String {
     let start = boundary(text, start);
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -29,7 +30,7 @@ pub(crate) fn caret(text: &str, start: usize, end: usize) -> String {
     format!("{dots}{before}{marked}{after}{more}\n{blanks}{carets}")
 }
 
-/// The place itself, or the next one in front of it that is between two characters.
+/// The nearest character boundary at or before this byte.
 fn boundary(text: &str, place: usize) -> usize {
     let place = place.min(text.len());
     (0..=place).rev().find(|&place| text.is_char_boundary(place)).unwrap_or(0)
@@ -67,31 +68,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_carets_stand_below_the_place() {
+    fn the_carets_are_below_the_error() {
         assert_eq!(caret("%h %y %t", 3, 5), "%h %y %t\n   ^^");
         assert_eq!(caret("", 0, 0), "\n^");
         assert_eq!(caret("%h %", 4, 4), "%h %\n    ^");
     }
 
     #[test]
-    fn only_the_line_of_the_place_is_shown() {
+    fn only_the_line_with_the_error_is_shown() {
         assert_eq!(caret("first\nsecond $\r\nthird", 13, 14), "second $\n       ^");
         assert_eq!(caret("a 'b\nc", 2, 6), "a 'b\n  ^^");
     }
 
     #[test]
-    fn control_characters_are_escaped_and_the_carets_move_with_them() {
+    fn control_characters_are_escaped_and_the_carets_follow() {
         assert_eq!(caret("a\tb\x1bc", 2, 3), "a\\tb\\x1bc\n   ^");
         assert_eq!(caret("a\x07b", 1, 2), "a\\x07b\n ^^^^");
     }
 
     #[test]
-    fn a_place_inside_a_character_is_that_of_the_character() {
+    fn a_byte_inside_a_character_marks_the_character() {
         assert_eq!(caret("é%y", 1, 4), "é%y\n^^^");
     }
 
     #[test]
-    fn of_a_long_line_the_surroundings_are_shown() {
+    fn a_long_line_is_shortened_around_the_error() {
         let text = format!("{}%y{}", "a".repeat(1_000), "b".repeat(1_000));
         let shown = caret(&text, 1_000, 1_002);
         let (line, below) = shown.split_once('\n').unwrap();
@@ -101,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_place_of_any_text_has_two_lines_of_a_bounded_length(
+        fn any_position_in_any_text_gives_two_lines_of_bounded_length(
             text in "(?s).{0,200}", start in 0_usize..900, length in 0_usize..900,
         ) {
             let shown = caret(&text, start, start + length);

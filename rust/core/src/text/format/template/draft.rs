@@ -1,4 +1,4 @@
-//! A template while it is compiled out of a pasted format.
+//! A template under construction from a pasted format.
 
 use super::super::field_type::FieldType;
 use super::super::time::TimeFormat;
@@ -6,24 +6,33 @@ use super::caret::printable;
 use super::meaning::{self, Meaning};
 use super::{Part, Slot, Syntax, Template, TemplateError};
 
-/// What a pasted format turned out to be.
+/// The result of compiling a pasted format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pasted {
     /// Literals and fields.
     Template(Template),
-    /// A JSON object a line: the names of its fields, the paths where they are, how they are read.
+    /// One JSON object a line: the name, the path and the type of each field.
     Json(Vec<(String, Vec<String>, FieldType)>),
 }
 
-/// More fields than anybody logs; names are given to each by a look at all others.
+/// More fields than any real format has. A limit, because naming them takes quadratic time.
 pub(super) const MAX_FIELDS: usize = 256;
 
 pub(super) fn error(place: (usize, usize), message: impl Into<String>) -> TemplateError {
-    // What was found is quoted, and may have control characters in it.
+    // The message may quote control characters of the format.
     TemplateError { start: place.0, end: place.1, message: printable(&message.into()) }
 }
 
-/// What follows the comments with which a piece of a configuration begins.
+/// The character at this byte, in quotes.
+pub(super) fn quoted_char(text: &str, at: usize) -> String {
+    match text.get(at..).and_then(|rest| rest.chars().next()) {
+        Some('"') => "'\"'".to_owned(),
+        Some(other) => format!("\"{other}\""),
+        None => "the end of the text".to_owned(),
+    }
+}
+
+/// The text after leading comments.
 pub(super) fn skip_comments(text: &str) -> &str {
     let mut text = text.trim_start();
     while text.starts_with('#') {
@@ -32,15 +41,22 @@ pub(super) fn skip_comments(text: &str) -> &str {
     text
 }
 
-/// Refuses whatever but comments follows a directive.
-pub(super) fn reject_trailing(text: &str, start: usize, alone: &str) -> Result<(), TemplateError> {
+/// Rejects text after a directive, except comments.
+pub(super) fn reject_trailing(
+    text: &str,
+    start: usize,
+    directive: &str,
+) -> Result<(), TemplateError> {
     let rest = skip_comments(&text[start..]);
     if rest.is_empty() {
         return Ok(());
     }
     let start = text.len() - rest.len();
     let end = start + rest.find('\n').unwrap_or(rest.len());
-    Err(error((start, end), format!("something follows the directive; paste one {alone} alone")))
+    Err(error(
+        (start, end),
+        format!("unexpected text after the directive; paste only one {directive}"),
+    ))
 }
 
 /// A parameter of a directive.
@@ -51,16 +67,16 @@ pub(super) struct Word {
     pub(super) end: usize,
 }
 
-/// A format without the quotes and escapes of the configuration in which it was written.
+/// The text of a format, without the quotes and escapes of the configuration around it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    /// Where each byte is in what was pasted.
+    /// The position of each byte in the pasted text.
     places: Vec<(usize, usize)>,
 }
 
 impl Body {
-    /// A piece of a text as it stands.
+    /// A piece of a text, unchanged.
     pub(super) fn verbatim(text: &str, start: usize, end: usize) -> Self {
         let mut body = Self::default();
         for (at, &byte) in text.as_bytes()[start..end].iter().enumerate() {
@@ -79,15 +95,15 @@ impl Body {
         self.places.extend_from_slice(&other.places);
     }
 
-    /// From where to where in what was pasted these bytes were written.
+    /// The start and end of these bytes in the pasted text.
     pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
-        let behind = self.places.last().map_or(0, |place| place.1);
-        let first = self.places.get(start).map_or(behind, |place| place.0);
+        let end_of_all = self.places.last().map_or(0, |place| place.1);
+        let first = self.places.get(start).map_or(end_of_all, |place| place.0);
         let last = end.checked_sub(1).and_then(|last| self.places.get(last));
         (first, last.map_or(first, |place| place.1).max(first))
     }
 
-    /// A part of it.
+    /// The bytes from `start` up to `end`, with their positions.
     pub(super) fn slice(&self, start: usize, end: usize) -> Self {
         Self { bytes: self.bytes[start..end].to_vec(), places: self.places[start..end].to_vec() }
     }
@@ -96,7 +112,7 @@ impl Body {
         self.bytes.get(at).copied()
     }
 
-    /// The text between two places that are not inside a character.
+    /// The text between two character boundaries.
     pub(super) fn text(&self, start: usize, end: usize) -> String {
         String::from_utf8_lossy(&self.bytes[start..end.min(self.bytes.len())]).into_owned()
     }
@@ -107,7 +123,7 @@ impl Body {
         (at + 1 + more).min(self.bytes.len())
     }
 
-    /// Drops blanks at both ends, which belong to the paste.
+    /// Drops blanks at both ends, which come from pasting.
     pub(super) fn trimmed(mut self) -> Self {
         let end = self.bytes.trim_ascii_end().len();
         self.bytes.truncate(end);
@@ -119,7 +135,7 @@ impl Body {
     }
 }
 
-/// Parts in the making, whose fields have no names yet.
+/// The parts of a template whose fields have no names yet.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     parts: Vec<DraftPart>,
@@ -143,7 +159,7 @@ impl Draft {
         }
     }
 
-    /// Adds a field; one part of a time right behind another makes one time of both.
+    /// Adds a field. Adjacent parts of a time become one field.
     pub(super) fn field(&mut self, meaning: Meaning, written: (usize, usize)) {
         if let Some(DraftPart::Field(before, place)) = self.parts.last_mut()
             && let Some(joined) = joined(before, &meaning)
@@ -155,7 +171,7 @@ impl Draft {
         self.parts.push(DraftPart::Field(meaning, written));
     }
 
-    /// Whether what comes next stands behind a blank.
+    /// Whether the last part ends with a space.
     pub(super) fn ends_blank(&self) -> bool {
         matches!(self.parts.last(), Some(DraftPart::Literal(literal)) if literal.ends_with(b" "))
     }
@@ -167,7 +183,8 @@ impl Draft {
         })
     }
 
-    /// The template, if its fields can be told apart.
+    /// Names the fields and returns the template, unless the border of adjacent fields is
+    /// ambiguous.
     pub(super) fn finish(mut self, text: &str) -> Result<Template, TemplateError> {
         self.trim_end();
         self.check(text)?;
@@ -188,7 +205,7 @@ impl Draft {
         Ok(Template { parts: parts.collect(), ..Template::default() })
     }
 
-    /// Blanks at the end of a line are trimmed before it is matched, so none can be asked for.
+    /// Drops blanks at the end, because lines are trimmed before they are matched.
     fn trim_end(&mut self) {
         if let Some(DraftPart::Literal(literal)) = self.parts.last_mut() {
             literal.truncate(literal.trim_ascii_end().len());
@@ -198,7 +215,7 @@ impl Draft {
         }
     }
 
-    /// Two fields side by side can be told apart only if the first has a fixed length.
+    /// Rejects adjacent fields, unless the first has a fixed length.
     fn check(&self, text: &str) -> Result<(), TemplateError> {
         for pair in self.parts.windows(2) {
             let [DraftPart::Field(first, left), DraftPart::Field(_, right)] = pair else {
@@ -211,13 +228,13 @@ impl Draft {
             let (first, second) = (write(left), write(right));
             let why = if left.1 < right.0 {
                 format!(
-                    "the pieces are joined without a blank, so {first} and {second} stand side by \
-                     side; end the first piece with a blank"
+                    "{first} and {second} are adjacent, because the quoted strings are joined \
+                     without a space; end the first string with a space"
                 )
             } else {
                 format!(
-                    "{first} and {second} stand side by side, and nothing tells where the first \
-                     ends; write a blank or another byte between them"
+                    "{first} and {second} are adjacent, so the end of {first} is ambiguous; put a \
+                     space or another character between them"
                 )
             };
             return Err(error((left.0, right.1), why));
@@ -227,26 +244,26 @@ impl Draft {
 }
 
 pub(super) fn too_many(place: (usize, usize)) -> TemplateError {
-    error(place, format!("these are more than {MAX_FIELDS} fields, which is the limit"))
+    error(place, format!("too many fields: the limit is {MAX_FIELDS}"))
 }
 
-/// One meaning for two parts of a time without anything between them.
+/// The meaning of two adjacent parts of a time, if they can be parsed as one.
 fn joined(first: &Meaning, second: &Meaning) -> Option<Meaning> {
-    let (FieldType::Time(before), FieldType::Time(behind)) = (&first.read, &second.read) else {
+    let (FieldType::Time(before), FieldType::Time(after)) = (&first.read, &second.read) else {
         return None;
     };
     if first.standard != second.standard || first.syntax != second.syntax {
         return None;
     }
-    let format = match (before, behind) {
+    let format = match (before, after) {
         (TimeFormat::Epoch(0), TimeFormat::Strftime(fraction)) if &**fraction == "%3f" => {
             TimeFormat::Epoch(-3)
         }
         (TimeFormat::Epoch(0), TimeFormat::Strftime(fraction)) if &**fraction == "%6f" => {
             TimeFormat::Epoch(-6)
         }
-        (TimeFormat::Strftime(before), TimeFormat::Strftime(behind)) => {
-            TimeFormat::Strftime(format!("{before}{behind}").into())
+        (TimeFormat::Strftime(before), TimeFormat::Strftime(after)) => {
+            TimeFormat::Strftime(format!("{before}{after}").into())
         }
         _ => return None,
     };

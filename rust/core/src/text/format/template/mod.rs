@@ -1,7 +1,7 @@
-//! Formats that are a sequence of literal bytes and fields.
+//! Templates: formats that are a sequence of literal bytes and fields.
 //!
-//! What an nginx `log_format`, an Apache `LogFormat`, a GoAccess string and our own `{field}`
-//! templates compile to, and what most named formats are made of.
+//! An nginx `log_format`, an Apache `LogFormat`, a GoAccess `log-format` and our own `{field}`
+//! syntax compile to a template, and most named formats are templates.
 
 pub(super) mod apache;
 pub(super) mod braces;
@@ -21,21 +21,23 @@ pub(crate) use matcher::{Matcher, is_combined};
 
 use super::field_type::FieldType;
 
-/// A format as a sequence of parts, whatever language it was written in.
+/// A format as a sequence of parts, independent of the language it was written in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Template {
-    /// Literals and fields, in the order of the line. No two literals stand side by side.
+    /// Literals and fields, in the order of the line. No two literals are adjacent.
     pub(crate) parts: Vec<Part>,
-    /// Whether more may follow at the end of a line, behind a blank: formats that grow columns.
-    pub(crate) open: bool,
-    /// The literals before which a line may end: columns that older lines lack.
-    pub(crate) ends: Vec<usize>,
+    /// Whether a blank and more text may follow at the end of a line, for formats that add columns
+    /// over time.
+    pub(crate) open_ended: bool,
+    /// The indices of the literals before which a line may end, because older lines lack the
+    /// columns after them.
+    pub(crate) may_end_before: Vec<usize>,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Bytes that stand there. A blank stands for one blank or more.
+    /// Bytes that match themselves. A blank matches one or more blanks.
     Literal(Vec<u8>),
     /// A field.
     Field(Slot),
@@ -44,43 +46,42 @@ pub(crate) enum Part {
 /// A field of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// Its name: one of the names that are the same in all formats, or its own.
-    /// Empty for what is passed over.
+    /// One of the names that all formats share, or a name of its own. Empty for a skipped field.
     pub(crate) name: String,
-    /// What its text may look like.
+    /// The syntax of its text.
     pub(crate) syntax: Syntax,
-    /// How its text is read.
+    /// How its text is parsed.
     pub(crate) read: FieldType,
-    /// Where in the text of the template it was written, in bytes: start and end.
+    /// Its start and end in the text of the format, in bytes.
     pub(crate) written: (usize, usize),
 }
 
-/// What the text of a field may look like. Which bytes end it is for the literal behind it.
+/// The syntax of a field's text. The literal after the field determines which bytes end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Syntax {
-    /// No blanks, at least one byte.
+    /// At least one byte, no blanks.
     Word,
-    /// Anything, blanks and nothing included. Between quotes a backslash escapes.
+    /// Any text, also with blanks or empty. Between quotes a backslash escapes.
     Free,
-    /// A status of three digits, or `-`.
+    /// A three-digit status, or `-`.
     Status,
-    /// Digits, at most eighteen, with a minus in front or none; or `-`.
+    /// At most eighteen digits with an optional minus sign, or `-`.
     Int,
-    /// Digits with a point, a minus, an exponent; or `-`.
+    /// A decimal number with an optional minus sign and exponent, or `-`.
     Number,
-    /// Numbers or `-`, with commas, colons and blanks between them, as nginx lists upstreams.
+    /// Numbers or `-`, separated by commas, colons and blanks, as nginx lists upstreams.
     Numbers,
-    /// A time: no more than 64 bytes, and none that cannot be in a time of its format.
+    /// A time: at most 64 bytes, all of them possible in its time format.
     Time,
 }
 
-/// What is wrong with a text that should be a format.
+/// An error in the text of a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TemplateError {
-    /// From which byte of the text on.
+    /// The byte at which the error starts.
     pub(crate) start: usize,
-    /// Up to which.
+    /// The byte at which it ends.
     pub(crate) end: usize,
-    /// In words, with what to write instead.
+    /// The error in one clause, and how to fix it.
     pub(crate) message: String,
 }

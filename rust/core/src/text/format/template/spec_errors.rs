@@ -1,5 +1,4 @@
-//! Format strings that are wrong, and what is said of them: `spec_errors.txt`, in the form in which
-//! people see it.
+//! Invalid format specs and their messages: the cases in `spec_errors.txt`, as users see them.
 
 use super::caret::caret;
 use super::language::{Language, language};
@@ -7,7 +6,7 @@ use super::{TemplateError, apache, goaccess, nginx};
 
 const CASES: &str = include_str!("spec_errors.txt");
 
-/// A case: the format, a line `--`, what is shown of it, a line `====`.
+/// A case: the format, a line `--`, the expected error, a line `====`.
 fn cases() -> Vec<(&'static str, &'static str)> {
     let cases = CASES.split("\n====\n").filter(|case| !case.trim().is_empty());
     cases.map(|case| case.split_once("\n--\n").unwrap()).collect()
@@ -24,21 +23,21 @@ fn compile(text: &str) -> Result<(), TemplateError> {
 
 fn answer(text: &str) -> String {
     match compile(text) {
-        Ok(()) => "nothing is wrong".to_owned(),
+        Ok(()) => "no error".to_owned(),
         Err(found) => format!("{}\n{}", caret(text, found.start, found.end), found.message),
     }
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place_and_its_mend() {
+fn an_error_has_its_position_and_a_fix() {
     assert!(cases().len() >= 20);
-    let said: Vec<_> = cases()
+    let found: Vec<_> = cases()
         .into_iter()
         .map(|(text, _)| format!("{text}\n--\n{}\n====\n", answer(text)))
         .collect();
     let expected: Vec<_> =
         cases().into_iter().map(|(text, shown)| format!("{text}\n--\n{shown}\n====\n")).collect();
-    for (said, expected) in said.iter().zip(&expected) {
-        assert_eq!(said, expected, "\n{said}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected, "\n{found}");
     }
 }

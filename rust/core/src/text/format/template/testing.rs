@@ -1,20 +1,20 @@
-//! What the tests of the compilers share.
+//! Helpers for the tests of the format compilers.
 
 use super::super::field_type::FieldType;
 use super::super::time::TimeFormat;
 use super::{Part, Slot, Template, TemplateError};
 
-/// A template as one line: literals in quotes, fields as `name:Shape:type`.
+/// A template as one line: literals in quotes, fields as `name:Syntax:type`.
 pub(super) fn shown(template: &Template) -> String {
     let parts = template.parts.iter().map(|part| match part {
         Part::Literal(literal) => format!("{:?}", String::from_utf8_lossy(literal)),
         Part::Field(slot) => field(slot),
     });
-    let open = template.open.then(|| "...".to_owned());
-    parts.chain(open).collect::<Vec<_>>().join(" ")
+    let open_ended = template.open_ended.then(|| "...".to_owned());
+    parts.chain(open_ended).collect::<Vec<_>>().join(" ")
 }
 
-/// A field as `name:Shape:type`.
+/// A field as `name:Syntax:type`.
 pub(super) fn field(slot: &Slot) -> String {
     format!("{}:{:?}:{}", slot.name, slot.syntax, read(&slot.read))
 }
@@ -43,7 +43,7 @@ pub(super) fn only(template: &Template) -> String {
     field(slots[0])
 }
 
-/// What holds of every answer, whatever the text was.
+/// Checks what holds for any text: parts, positions and messages are well formed.
 pub(super) fn check(text: &str, answer: &Result<Template, TemplateError>) {
     match answer {
         Ok(template) => {

@@ -1,9 +1,9 @@
-//! The directives `LogFormat` and `CustomLog` as they stand in a configuration.
+//! Parses the directives `LogFormat` and `CustomLog` of a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, Word, error, reject_trailing, skip_comments};
+use super::super::draft::{Body, Word, error, quoted_char, reject_trailing, skip_comments};
 
-/// The nicknames that the configuration which comes with Apache, or Debian's, defines.
+/// The nicknames that Apache's and Debian's default configurations define.
 const NICKNAMES: &[(&str, &str)] = &[
     ("common", r#"%h %l %u %t "%r" %>s %b"#),
     ("combined", r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#),
@@ -17,30 +17,30 @@ const NICKNAMES: &[(&str, &str)] = &[
 const DIRECTIVES: [&str; 5] =
     ["LogFormat", "CustomLog", "GlobalLog", "TransferLog", "ErrorLogFormat"];
 
-/// Whether the text is a directive of Apache and not only a format.
+/// Whether the text is a whole directive, not only a format string.
 pub(in super::super) fn is_directive(text: &str) -> bool {
     directive(text).is_some()
 }
 
-/// The directive with which the text begins.
+/// The directive at the start of the text.
 fn directive(text: &str) -> Option<&'static str> {
     let first = skip_comments(text).split(|next: char| next.is_ascii_whitespace()).next()?;
     DIRECTIVES.into_iter().find(|name| first.eq_ignore_ascii_case(name))
 }
 
-/// Where a later line begins with a directive.
+/// The start of a later line that begins with a directive.
 fn later_directive(text: &str) -> Option<usize> {
     let ends = text.match_indices('\n').map(|(at, _)| at + 1);
     ends.filter(|at| !text[*at..].trim_start().starts_with('#'))
         .find(|at| directive(&text[*at..]).is_some())
 }
 
-/// The format that a text says: with or without quotes around it, or a whole directive.
+/// Extracts the format string of a text, with or without quotes, or of a whole directive.
 pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     let Some(name) = directive(text) else {
         return match later_directive(text) {
             Some(at) => {
-                let message = "something stands in front of the directive; paste it alone";
+                let message = "unexpected text before the directive; paste only the directive";
                 Err(error((0, at), message))
             }
             None => Ok(bare(text)),
@@ -53,8 +53,10 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
         "CustomLog" | "GlobalLog" => words.get(2),
         other => {
             let message = match other {
-                "TransferLog" => "TransferLog only names a file; paste the LogFormat it goes by",
-                _ => "ErrorLogFormat is for the error log; paste the LogFormat of the access log",
+                "TransferLog" => "TransferLog only names a file; paste the LogFormat it uses",
+                _ => {
+                    "ErrorLogFormat describes the error log; paste the LogFormat of the access log"
+                }
             };
             return Err(error(directive_place, message));
         }
@@ -64,14 +66,14 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
             "LogFormat" => "LogFormat \"%h %l %u %t ...\" name",
             _ => "CustomLog file \"%h %l %u %t ...\"",
         };
-        let message = format!("{name} has no format; it reads {reads}");
+        let message = format!("expected a format after {name}; write {reads}");
         return Err(error((directive_place.0, text.trim_end().len()), message));
     };
     if name == "LogFormat"
         && let Some(more) = words.get(3)
     {
-        let message = "LogFormat has one format and one name, and more follows; a quote inside \
-                       the format is written \\\"";
+        let message = "unexpected text after the name of the LogFormat; write \\\" for a quote \
+                       inside the format";
         return Err(error((more.start, more.end), message));
     }
     if format.body.bytes.contains(&b'%') {
@@ -80,7 +82,8 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     nickname(format)
 }
 
-/// A format outside a configuration; quotes around all of it are the configuration's.
+/// The format string of a text that is not a directive. Quotes around all of it are not part of
+/// the format.
 fn bare(text: &str) -> Body {
     let body = Body::verbatim(text, 0, text.len()).trimmed();
     let Some(quote) = body.get(0).filter(|quote| matches!(quote, b'"' | b'\'')) else {
@@ -98,8 +101,8 @@ fn nickname(word: &Word) -> Result<Body, TemplateError> {
     let known = NICKNAMES.iter().find(|known| known.0 == name);
     let Some((_, format)) = known else {
         let message = format!(
-            "{name} is the name of a format that is defined elsewhere; paste the LogFormat line \
-             that ends with {name}"
+            "{name} is a nickname that is defined elsewhere; paste the LogFormat line that ends \
+             with {name}"
         );
         return Err(error((word.start, word.end), message));
     };
@@ -110,8 +113,8 @@ fn nickname(word: &Word) -> Result<Body, TemplateError> {
     Ok(body)
 }
 
-/// The directive and its arguments, with quotes and escapes undone. A backslash at the end of a
-/// line continues it.
+/// The directive and its arguments, unquoted and unescaped. A backslash at the end of a line
+/// continues it.
 fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
     let bytes = text.as_bytes();
     let mut at = text.len() - skip_comments(text).len();
@@ -139,7 +142,7 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
     }
 }
 
-/// How many bytes the end of a line takes that a backslash here makes a blank of.
+/// The length of a line continuation here: a backslash and a newline.
 fn continuation(bytes: &[u8], at: usize) -> usize {
     match bytes.get(at..) {
         Some([b'\\', b'\n', ..]) => 2,
@@ -159,7 +162,7 @@ fn quoted(text: &str, start: usize, quote: u8) -> Result<Word, TemplateError> {
             body.push(quote, at, at + 2);
             at += 2;
         } else if byte == b'\\' && bytes.get(at + 1) == Some(&b'\\') {
-            // The format has escapes of its own, which are undone after those of the quotes.
+            // The format string has escapes of its own, which are processed later.
             body.push(b'\\', at, at + 2);
             at += 2;
         } else {
@@ -169,14 +172,15 @@ fn quoted(text: &str, start: usize, quote: u8) -> Result<Word, TemplateError> {
     }
     let shown = char::from(quote);
     if bytes.get(at) != Some(&quote) {
-        let message = format!("this {shown} is not closed; write {shown} where the format ends");
+        let message = format!("unclosed quote: add the closing {shown} at the end of the format");
         return Err(error((start, at), message));
     }
     let end = at + 1;
     if !matches!(bytes.get(end), None | Some(b' ' | b'\t' | b'\r' | b'\n')) {
+        let found = quoted_char(text, end);
         let message = format!(
-            "this {shown} closes the format, so a blank has to follow; a {shown} inside the \
-             format is written \\{shown}"
+            "expected a space after the closing {shown}, found {found}; write \\{shown} for a \
+             {shown} inside the format"
         );
         return Err(error((at, end), message));
     }

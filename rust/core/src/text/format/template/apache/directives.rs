@@ -1,4 +1,4 @@
-//! The directives of `LogFormat` but `%t`: those of `mod_log_config`, `mod_logio` and `mod_ssl`.
+//! The directives of `LogFormat` except `%t`: those of `mod_log_config`, `mod_logio` and `mod_ssl`.
 //!
 //! <https://httpd.apache.org/docs/current/mod/mod_log_config.html#formats>
 
@@ -8,15 +8,15 @@ use super::super::{Syntax, TemplateError};
 use super::{Directive, if_present};
 use crate::text::format::field_type::FieldType;
 
-/// Directives of three bytes.
+/// The directives that are three bytes long.
 pub(super) const LONG: [&str; 4] = ["^FB", "^FU", "^ti", "^to"];
 
-/// What is in the table of directives for one of them.
+/// An entry of the table of directives.
 struct DirectiveInfo {
     letter: &'static str,
-    /// What it stands for, in a few words.
+    /// What it logs, in a few words.
     about: &'static str,
-    /// What has to stand in its braces, with an example; empty where nothing has to.
+    /// The argument that it needs in braces, with an example; empty if it needs none.
     needs: (&'static str, &'static str),
 }
 
@@ -43,17 +43,17 @@ const KNOWN: &[DirectiveInfo] = &[
     known("D", "the duration in microseconds"),
     needs("e", "an environment variable", "the name of an environment variable", "%{UNIQUE_ID}e"),
     known("f", "the file name"),
-    known("F", "whether the answer was flushed"),
+    known("F", "whether the response was flushed"),
     known("h", "the client"),
     known("H", "the protocol"),
-    needs("i", "a header of the request", "the name of a header", "%{Referer}i"),
+    needs("i", "a request header", "the name of a header", "%{Referer}i"),
     known("I", "the bytes received"),
-    known("k", "the number of requests before on the connection"),
+    known("k", "the number of earlier requests on the connection"),
     known("l", "the client's logname"),
     known("L", "the id in the error log"),
     known("m", "the method"),
     needs("n", "a note", "the name of a note", "%{ratio}n"),
-    needs("o", "a header of the answer", "the name of a header", "%{Content-Type}o"),
+    needs("o", "a response header", "the name of a header", "%{Content-Type}o"),
     known("O", "the bytes sent"),
     known("p", "the port"),
     known("P", "the process id"),
@@ -72,18 +72,18 @@ const KNOWN: &[DirectiveInfo] = &[
     known("X", "the state of the connection"),
     known("^FB", "the time to the first byte"),
     known("^FU", "the time to the end of the upload"),
-    needs("^ti", "a trailer of the request", "the name of a trailer", "%{Checksum}^ti"),
-    needs("^to", "a trailer of the answer", "the name of a trailer", "%{Checksum}^to"),
+    needs("^ti", "a request trailer", "the name of a trailer", "%{Checksum}^ti"),
+    needs("^to", "a response trailer", "the name of a trailer", "%{Checksum}^to"),
 ];
 
-/// Whether a directive is one of Apache's.
+/// Whether Apache has this directive.
 pub(in super::super) fn is_known(letter: &str) -> bool {
     KNOWN.iter().any(|known| known.letter == letter)
 }
 
-/// What to say of a letter that is no directive.
+/// The message for a letter that is not a directive.
 pub(super) fn unknown(letter: &str) -> String {
-    let found = format!("%{letter} is no directive of LogFormat");
+    let found = format!("unknown LogFormat directive %{letter}");
     let other: String = if letter.chars().all(char::is_lowercase) {
         letter.to_uppercase()
     } else {
@@ -91,9 +91,9 @@ pub(super) fn unknown(letter: &str) -> String {
     };
     match letter {
         "d" | "Y" | "y" | "M" | "Z" | "z" | "j" => {
-            format!("{found}; %t is the time, and a part of it is written %{{%{letter}}}t")
+            format!("{found}; write %t for the time, or %{{%{letter}}}t for a part of it")
         }
-        "^" | "~" => format!("{found}; it is GoAccess's, and the two cannot be mixed"),
+        "^" | "~" => format!("{found}: it is GoAccess syntax, and a format cannot mix the two"),
         _ => match KNOWN.iter().find(|known| known.letter == other) {
             Some(known) => {
                 let written = if known.needs.1.is_empty() {
@@ -103,12 +103,12 @@ pub(super) fn unknown(letter: &str) -> String {
                 };
                 format!("{found}; {written} is {}", known.about)
             }
-            None => format!("{found}; a percent sign itself is written %%"),
+            None => format!("{found}; write %% for a literal %"),
         },
     }
 }
 
-/// What a directive stands for.
+/// The meaning of a directive.
 pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, TemplateError> {
     let argument = directive.argument();
     let place = body.place(directive.start, directive.end);
@@ -117,7 +117,7 @@ pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, Tem
         && argument.is_empty()
     {
         let DirectiveInfo { letter, needs: (what, example), .. } = known;
-        return Err(error(place, format!("%{letter} needs {what}: {example}")));
+        return Err(error(place, format!("%{letter} needs {what}, as in {example}")));
     }
     let meaning = match directive.letter.as_str() {
         "c" | "p" | "P" | "T" => by_argument(directive).map_err(|message| {
@@ -153,7 +153,7 @@ fn standard(standard: &'static str, rank: u8, meaning: Meaning) -> Meaning {
     Meaning { standard, rank, ..meaning }
 }
 
-/// Directives that ask nothing of their braces.
+/// Directives whose argument does not change their meaning.
 fn plain(letter: &str) -> Meaning {
     match letter {
         "a" => standard("host", 1, word("remote_addr")),
@@ -191,7 +191,7 @@ fn plain(letter: &str) -> Meaning {
 /// The status and the user of the final or of the original request.
 fn status_or_user(directive: &Directive) -> Meaning {
     let is_status = directive.letter == "s";
-    // What is not said is the original status, and the final user.
+    // Apache's defaults: the original status, the final user.
     let is_final = directive.is_final.unwrap_or(!is_status);
     let own = match (is_status, is_final) {
         (true, true) => "final_status",
@@ -207,7 +207,7 @@ fn status_or_user(directive: &Directive) -> Meaning {
     }
 }
 
-/// Headers, cookies and the like, by the names that nginx would give them.
+/// Headers, cookies and the like, with the names that nginx gives them.
 fn named(letter: &str, argument: &str) -> Meaning {
     let name = identifier(argument);
     match (letter, name.as_str()) {
@@ -237,13 +237,13 @@ fn named(letter: &str, argument: &str) -> Meaning {
     }
 }
 
-/// A name of small letters, digits and underscores.
+/// A name of lower-case letters, digits and underscores.
 fn identifier(text: &str) -> String {
     let plain = |character: char| if character.is_alphanumeric() { character } else { '_' };
     text.chars().flat_map(char::to_lowercase).map(plain).collect()
 }
 
-/// Directives whose braces hold one word of a list.
+/// Directives whose argument is one of a list of words.
 fn by_argument(directive: &Directive) -> Result<Meaning, String> {
     let argument = directive.argument();
     let meaning = match (directive.letter.as_str(), argument.to_ascii_lowercase().as_str()) {
@@ -255,19 +255,25 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
         ("c", "errstr") => Meaning::text("ssl_client_verify_errstr"),
         ("c", _) => {
             let list = "version, cipher, subjectdn, issuerdn, errcode or errstr";
-            return Err(format!("{argument} is no value of %c; it is {list}"));
+            return Err(format!("expected {list} as the argument of %c, found {argument:?}"));
         }
         ("p", "" | "canonical") => standard("port", 0, int("server_port")),
         ("p", "local") => standard("port", 1, int("local_port")),
         ("p", "remote") => int("remote_port"),
         ("p", _) => {
-            return Err(format!("{argument} is no form of %p; it is canonical, local or remote"));
+            return Err(format!(
+                "expected canonical, local or remote as the argument of %p, found {argument:?}"
+            ));
         }
         ("P", "" | "pid") => int("pid"),
         ("P", "tid") => int("tid"),
         ("P", "hextid") => word("tid_hex"),
-        ("P", _) => return Err(format!("{argument} is no form of %P; it is pid, tid or hextid")),
-        // Servers that write like Apache give fractions of a second.
+        ("P", _) => {
+            return Err(format!(
+                "expected pid, tid or hextid as the argument of %P, found {argument:?}"
+            ));
+        }
+        // Apache writes whole seconds; other servers with its syntax write fractions.
         (_, "" | "s") => {
             let read = FieldType::Seconds(0);
             standard("request_time", 2, Meaning::own("request_time_s", Syntax::Number, read))
@@ -277,7 +283,7 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
             standard("request_time", 1, Meaning::own("request_time_ms", Syntax::Int, read))
         }
         (_, "us") => standard("request_time", 0, micros("request_time_us")),
-        _ => return Err(format!("{argument} is no unit of %T; it is s, ms or us")),
+        _ => return Err(format!("expected s, ms or us as the unit of %T, found {argument:?}")),
     };
     Ok(meaning)
 }

@@ -1,7 +1,7 @@
-//! What Apache's `LogFormat` says, as a template.
+//! Compiles Apache's `LogFormat` to a template.
 //!
-//! The format string, with or without the quotes and escapes of a configuration, or a whole
-//! `LogFormat` or `CustomLog` line.
+//! Accepts the format string, with or without the quotes and escapes of a configuration, or a
+//! whole `LogFormat` or `CustomLog` line.
 
 mod config;
 mod directives;
@@ -16,7 +16,7 @@ pub(super) use config::is_directive;
 pub(super) use directives::is_known;
 pub(super) use times::strftime;
 
-/// The template of a `LogFormat`, the string or the whole directive.
+/// Compiles a `LogFormat`: the format string or the whole directive.
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     let body = config::read(text)?;
     let mut draft = Draft::default();
@@ -29,21 +29,21 @@ pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
         };
     }
     if draft.meanings().next().is_none() {
-        let message = "there is no directive in this format; %h is the client, %t the time, %r \
-                       the request";
+        let message = "expected a directive, such as %h (the client), %t (the time) or %r (the \
+                       request), found none";
         return Err(error((0, text.len()), message));
     }
-    begin_and_end(&mut draft);
+    name_end_time(&mut draft);
     draft.finish(text)
 }
 
-/// Takes over the bytes up to the next directive, with their escapes undone.
+/// Adds the bytes up to the next directive, unescaped.
 fn literal(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, TemplateError> {
     let mut at = start;
     while let Some(byte) = body.get(at).filter(|&byte| byte != b'%') {
         if byte == b'\n' {
-            let message = "a newline inside the format makes two lines of one entry; where the \
-                           format goes on in the next line, join the lines";
+            let message = "unexpected newline: a log entry is one line; join the lines of the \
+                           format";
             return Err(error(body.place(at, at + 1), message));
         }
         let escaped = match (byte, body.get(at + 1)) {
@@ -66,19 +66,19 @@ fn literal(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, Templa
 /// A directive with its modifiers.
 #[derive(Debug, Default)]
 struct Directive {
-    /// What stands in its braces.
+    /// The text in its braces.
     argument: Option<Argument>,
-    /// Whether the final or the original request is asked, where that is said.
+    /// Whether it refers to the final (`>`) or the original (`<`) request, if it says so.
     is_final: Option<bool>,
-    /// Whether only answers of some statuses have a value, and all others a `-`.
+    /// Whether only responses with certain statuses have a value, and all others a `-`.
     conditional: bool,
     letter: String,
-    /// From the percent sign on.
+    /// The position of the percent sign.
     start: usize,
     end: usize,
 }
 
-/// What stands in the braces of a directive, and where.
+/// The text in the braces of a directive, and its position.
 #[derive(Debug)]
 struct Argument {
     text: String,
@@ -92,7 +92,7 @@ impl Directive {
     }
 }
 
-/// Adds what the directive says whose percent sign is here, and says where it ends.
+/// Adds the directive whose percent sign is here, and returns its end.
 fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, TemplateError> {
     if body.get(start + 1) == Some(b'%') {
         draft.literal(b"%");
@@ -112,7 +112,8 @@ fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, Temp
         directives::meaning(body, &directive)?
     };
     if directive.conditional {
-        // What is there on all lines goes before it, and two with other statuses are not the same.
+        // A directive without a condition gets the shared name first. Two with different
+        // conditions must not count as repetitions, so each has a rank of its own.
         meaning.rank = u8::try_from(draft.meanings().count())
             .map_or(u8::MAX, |count| count.saturating_add(10));
     }
@@ -120,7 +121,7 @@ fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, Temp
     Ok(end)
 }
 
-/// Reads a directive up to its letter.
+/// Parses a directive up to its letter.
 fn parse(body: &Body, start: usize) -> Result<Directive, TemplateError> {
     let mut found = Directive { start, ..Directive::default() };
     let mut at = start + 1;
@@ -155,16 +156,16 @@ fn parse(body: &Body, start: usize) -> Result<Directive, TemplateError> {
     Ok(found)
 }
 
-/// What stands between the braces, the first of which is here.
+/// Parses the text in the braces that open here.
 fn argument(body: &Body, open: usize) -> Result<Argument, TemplateError> {
     let rest = &body.bytes[open..];
     let closing = rest.iter().position(|&byte| byte == b'}');
-    // A quote or another brace in front of it says that the brace belongs to a later directive.
+    // After a quote or another opening brace, the closing brace belongs to a later directive.
     let is_misplaced = |end: &usize| rest[1..*end].iter().any(|byte| matches!(byte, b'"' | b'{'));
     let Some(length) = closing.filter(|end| !is_misplaced(end)) else {
         let word = rest.iter().take_while(|byte| !matches!(byte, b' ' | b'"')).count();
         let written = body.text(open, open + word);
-        let message = format!("this brace is not closed; write %{written}}} and a letter");
+        let message = format!("unclosed brace: write %{written}}} followed by a letter");
         return Err(error(body.place(open, open + word), message));
     };
     Ok(Argument { text: body.text(open + 1, open + length), start: open + 1, end: open + length })
@@ -174,18 +175,18 @@ fn incomplete(body: &Body, found: &Directive, at: usize) -> TemplateError {
     let written = body.text(found.start, at);
     let message = match &found.argument {
         Some(_) => format!(
-            "{written} has no letter; {written}i is a header of the request, {written}o one of \
-             the answer"
+            "expected a letter after {written}; {written}i is a request header, {written}o a \
+             response header"
         ),
         None => {
-            format!("{written} has no letter, as %h has one; a percent sign itself is written %%")
+            format!("expected a letter after {written}, as in %h; write %% for a literal %")
         }
     };
     error(body.place(found.start, at), message)
 }
 
-/// The begin of the request is its time; the end is, where only that is there.
-fn begin_and_end(draft: &mut Draft) {
+/// The time of a line is the begin of the request, or its end if the format has only that.
+fn name_end_time(draft: &mut Draft) {
     if !draft.meanings().any(|meaning| meaning.standard == "time") {
         for meaning in draft.meanings().filter(|meaning| meaning.own.starts_with("end_time")) {
             meaning.standard = "time";
@@ -193,7 +194,7 @@ fn begin_and_end(draft: &mut Draft) {
     }
 }
 
-/// A value that is there only with some statuses is text otherwise: a `-`.
+/// A time that only some lines have is text, because the others have a `-`.
 fn if_present(meaning: Meaning) -> Meaning {
     match meaning.syntax {
         Syntax::Time => {

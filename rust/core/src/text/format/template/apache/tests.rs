@@ -5,7 +5,7 @@ use super::{compile, strftime};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeParser;
 
-/// Every directive of the documentation, with what it is.
+/// Every documented directive, with its field.
 const DOCUMENTED: &str = include_str!("documented.txt");
 
 fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -22,7 +22,7 @@ fn fields(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_documented_directive_has_its_name_shape_and_type() {
+fn every_documented_directive_has_its_name_syntax_and_type() {
     assert!(documented().count() > 70);
     for (directive, expected) in documented() {
         let compiled = compile(&format!("<{directive}>")).unwrap();
@@ -74,7 +74,7 @@ fn the_documented_examples_compile() {
 }
 
 #[test]
-fn a_directive_may_name_a_format_that_comes_with_the_server() {
+fn a_directive_may_use_a_default_nickname() {
     assert_eq!(template("LogFormat common"), COMMON);
     assert_eq!(template("customlog logs/access_log common env=!local"), COMMON);
     assert_eq!(
@@ -99,7 +99,7 @@ fn a_directive_may_name_a_format_that_comes_with_the_server() {
 }
 
 #[test]
-fn a_directive_is_read_with_comments_and_continued_lines() {
+fn comments_and_continued_lines_are_accepted() {
     let text =
         "# as Debian has it\nLogFormat \"%h %l %u \\\n%t \\\"%r\\\" %>s %b\" common\n# end\n";
     assert_eq!(template(text), COMMON);
@@ -107,15 +107,15 @@ fn a_directive_is_read_with_comments_and_continued_lines() {
     assert_eq!(template(r#"LogFormat "%h %l %u %t \"%r\" %>s %b""#), COMMON);
 }
 
-/// Of a fuzzer: a form feed ended no word and began none.
+/// Found by a fuzzer: a form feed neither ended nor began a word.
 #[test]
-fn any_blank_stands_between_words() {
+fn any_whitespace_separates_words() {
     assert_eq!(fields("LogFormat\x0c\"%h %>s\" \x0c x"), fields("LogFormat \"%h %>s\" x"));
     assert!(compile("LogFormat \x0c").is_err());
 }
 
 #[test]
-fn a_request_taken_apart_is_method_url_and_protocol() {
+fn parts_of_the_request_are_method_url_and_protocol() {
     assert_eq!(
         template(r#""%m %U%q %H""#),
         r#"method:Word:text " " url:Free:text " " protocol:Word:text"#
@@ -128,7 +128,7 @@ fn a_request_taken_apart_is_method_url_and_protocol() {
 }
 
 #[test]
-fn each_name_is_given_once_to_the_best_that_could_have_it() {
+fn each_shared_name_is_given_once_to_the_best_candidate() {
     assert_eq!(fields("%s %>s"), ["original_status", "status"]);
     assert_eq!(fields("%a %h"), ["remote_addr", "host"]);
     assert_eq!(fields("%T/%D"), ["request_time_s", "request_time"]);
@@ -147,7 +147,7 @@ fn parts_of_a_time_are_all_called_time() {
 }
 
 #[test]
-fn parts_of_a_time_side_by_side_are_one_field() {
+fn adjacent_parts_of_a_time_are_one_field() {
     assert_eq!(template("%{sec}t%{msec_frac}t"), "time:Time:epoch(-3)");
     assert_eq!(template("%{sec}t%{usec_frac}t"), "time:Time:epoch(-6)");
     assert_eq!(template("%{%F}t%{T%T}t"), "time:Time:time(%Y-%m-%dT%H:%M:%S)");
@@ -168,13 +168,13 @@ fn a_part_of_a_time_alone_is_text() {
 }
 
 #[test]
-fn with_conditions_that_differ_the_same_header_is_two_fields() {
+fn a_header_under_two_conditions_is_two_fields() {
     assert_eq!(fields("%400{Referer}i %!400{Referer}i"), ["referer", "http_referer"]);
     assert_eq!(fields("%400{Referer}i %{Referer}i"), ["http_referer", "referer"]);
 }
 
 #[test]
-fn with_a_condition_a_time_may_be_a_hyphen() {
+fn a_time_with_a_condition_is_text() {
     assert_eq!(template("<%400t>"), r#""<" time_clf:Free:text ">""#);
 }
 
@@ -186,7 +186,7 @@ fn literals_have_escapes_of_their_own() {
 }
 
 #[test]
-fn the_core_can_read_every_form_of_time_that_is_let_through() {
+fn every_accepted_time_format_can_be_parsed() {
     for letter in (b' '..=b'~').map(char::from) {
         let Ok(format) = strftime(&format!("%Y %{letter}")) else { continue };
         assert!(TimeParser::new(&[format]).is_ok(), "%{letter}");
@@ -218,15 +218,15 @@ fn the_core_can_read_every_form_of_time_that_is_let_through() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(
+    fn any_text_gives_a_template_or_an_error(
         text in r#"(LogFormat |CustomLog f )?([%\{\}"'\\<>!,\^ 4:#é\n]|[a-zA-Z]|%t|\}t|\}i|%\{|sec|_frac){0,24}"#,
     ) {
         check(&text, &compile(&text));
     }
 
-    /// A format goes through the quotes of a configuration unchanged.
+    /// Quoting a format for a configuration does not change it.
     #[test]
-    fn a_directive_says_what_its_format_says(
+    fn a_directive_compiles_like_its_format(
         parts in proptest::collection::vec((0_usize..70, r#"[ "'\[\]|;-]{1,3}"#), 1..8),
         single in any::<bool>(),
     ) {

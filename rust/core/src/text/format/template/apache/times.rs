@@ -1,4 +1,4 @@
-//! The directive `%t` and its forms.
+//! The directive `%t` and its time formats.
 
 use super::super::draft::{Body, Draft, error};
 use super::super::meaning::Meaning;
@@ -7,21 +7,21 @@ use super::{Directive, if_present};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeFormat;
 
-/// Adds the time: in brackets where no form is given.
+/// Adds the time, in brackets if the directive has no time format.
 pub(super) fn compile(
     body: &Body,
     directive: &Directive,
     draft: &mut Draft,
 ) -> Result<(), TemplateError> {
-    let (at_end, form, skipped) = form(directive.argument());
-    let (own, rank, format) = match form {
+    let (at_end, text, skipped) = split_argument(directive.argument());
+    let (own, rank, format) = match text {
         "" => ("clf", 4, TimeFormat::Clf),
         "sec" => ("sec", 3, TimeFormat::Epoch(0)),
         "msec" => ("msec", 1, TimeFormat::Epoch(-3)),
         "usec" => ("usec", 0, TimeFormat::Epoch(-6)),
         "msec_frac" => ("msec_frac", 5, TimeFormat::Strftime("%3f".into())),
         "usec_frac" => ("usec_frac", 5, TimeFormat::Strftime("%6f".into())),
-        form => ("text", 2, custom(body, directive, form, skipped)?),
+        text => ("text", 2, custom(body, directive, text, skipped)?),
     };
     let prefix = if at_end { "end_time" } else { "time" };
     let meaning = Meaning {
@@ -33,9 +33,9 @@ pub(super) fn compile(
     };
     let written = body.place(directive.start, directive.end);
     if directive.conditional {
-        // The brackets too are there only with these statuses.
+        // Without a value, the brackets are missing too.
         draft.field(if_present(meaning), written);
-    } else if form.is_empty() {
+    } else if text.is_empty() {
         draft.literal(b"[");
         draft.field(meaning, written);
         draft.literal(b"]");
@@ -45,17 +45,17 @@ pub(super) fn compile(
     Ok(())
 }
 
-/// Whether the time is that of the end, its form, and how many bytes of prefix are in front.
-fn form(argument: &str) -> (bool, &str, usize) {
+/// Whether the time is the end of the request, its format, and the length of the prefix before it.
+fn split_argument(argument: &str) -> (bool, &str, usize) {
     match argument {
         "begin" => (false, "", 0),
         "end" => (true, "", 0),
         _ => {
-            let (at_end, form) = match argument.strip_prefix("end:") {
-                Some(form) => (true, form),
+            let (at_end, format) = match argument.strip_prefix("end:") {
+                Some(format) => (true, format),
                 None => (false, argument.strip_prefix("begin:").unwrap_or(argument)),
             };
-            (at_end, form, argument.len() - form.len())
+            (at_end, format, argument.len() - format.len())
         }
     }
 }
@@ -63,45 +63,43 @@ fn form(argument: &str) -> (bool, &str, usize) {
 fn custom(
     body: &Body,
     directive: &Directive,
-    form: &str,
+    format: &str,
     skipped: usize,
 ) -> Result<TimeFormat, TemplateError> {
     let start = directive.argument.as_ref().map_or(0, |argument| argument.start) + skipped;
     let place = |from: usize, to: usize| body.place(start + from, start + to);
     for token in ["msec_frac", "usec_frac"] {
-        if let Some(at) = form.find(token) {
-            let message = format!(
-                "{token} cannot be joined with other parts of a time; write %{{...}}t.%{{{token}}}t"
-            );
+        if let Some(at) = format.find(token) {
+            let message =
+                format!("{token} needs a directive of its own; write %{{...}}t.%{{{token}}}t");
             return Err(error(place(at, at + token.len()), message));
         }
     }
-    if !form.contains('%') {
+    if !format.contains('%') {
         let message = format!(
-            "{form} is no form of the time; it is sec, msec, usec, msec_frac, usec_frac or \
-             strftime's, as in %{{%Y-%m-%d %H:%M:%S}}t"
+            "expected sec, msec, usec, msec_frac, usec_frac or a strftime format, found {format:?}; \
+             write for example %{{%Y-%m-%d %H:%M:%S}}t"
         );
-        return Err(error(place(0, form.len()), message));
+        return Err(error(place(0, format.len()), message));
     }
-    strftime(form).map_err(|(from, to, message)| error(place(from, to), message))
+    strftime(format).map_err(|(from, to, message)| error(place(from, to), message))
 }
 
-/// The format of a time that is written by `strftime` with this text; or from where to where
-/// something is wrong with it, and what.
-pub(in super::super) fn strftime(form: &str) -> Result<TimeFormat, (usize, usize, String)> {
-    if form == "%s" {
+/// The time format of a `strftime` text; or the start, the end and the message of an error in it.
+pub(in super::super) fn strftime(format: &str) -> Result<TimeFormat, (usize, usize, String)> {
+    if format == "%s" {
         return Ok(TimeFormat::Epoch(0));
     }
-    let mut out = String::with_capacity(form.len());
-    let mut rest = form.char_indices();
+    let mut out = String::with_capacity(format.len());
+    let mut rest = format.char_indices();
     while let Some((at, character)) = rest.next() {
         if character != '%' {
             out.push(character);
             continue;
         }
         let Some((_, letter)) = rest.next() else {
-            let message = "a percent sign at the end of a time is written %%";
-            return Err((at, form.len(), message.to_owned()));
+            let message = "expected a letter after % in the time format; write %% for a literal %";
+            return Err((at, format.len(), message.to_owned()));
         };
         match letter {
             'T' | 'X' => out.push_str("%H:%M:%S"),
@@ -120,8 +118,8 @@ pub(in super::super) fn strftime(form: &str) -> Result<TimeFormat, (usize, usize
             }
             other => {
                 let message = format!(
-                    "%{other} is not read in a time; a day is written %d/%b/%Y or %F, a time of \
-                     day %T, a zone %z"
+                    "unsupported %{other} in a time format; write a date as %d/%b/%Y or %F, a time \
+                     of day as %T, a zone as %z"
                 );
                 return Err((at, at + 1 + other.len_utf8(), message));
             }

@@ -1,8 +1,8 @@
-//! What GoAccess's `log-format` says, as a template.
+//! Compiles GoAccess's `log-format` to a template.
 //!
-//! The string alone, the lines of a `goaccess.conf`, or the options of its command line. The
-//! forms of date and time stand beside the string there; where they are not given, those that
-//! cannot be misunderstood are taken as they are usually meant.
+//! Accepts the string alone, lines of a `goaccess.conf`, or options of its command line. The date
+//! and time formats are separate settings there; without them, only `%x` and the usual
+//! combinations of `%d` and `%t` are accepted.
 
 mod options;
 
@@ -16,7 +16,7 @@ use options::Options;
 
 pub(super) use options::is_options;
 
-/// The formats that GoAccess has names for and that are templates.
+/// The predefined formats of GoAccess that are templates.
 const PRESETS: &[(&str, &str)] = &[
     ("COMBINED", r#"%h %^[%d:%t %^] "%r" %s %b "%R" "%u""#),
     ("VCOMBINED", r#"%v:%^ %h %^[%d:%t %^] "%r" %s %b "%R" "%u""#),
@@ -24,17 +24,17 @@ const PRESETS: &[(&str, &str)] = &[
     ("VCOMMON", r#"%v:%^ %h %^[%d:%t %^] "%r" %s %b"#),
 ];
 
-/// The form of dates that access logs have, and that a time zone follows.
-const USUAL_DATE: &str = "%d/%b/%Y";
-const CLF_TIME_LEN: &str = "%H:%M:%S";
+/// The usual date format of access logs, which a time zone follows.
+const DATE_FORMAT: &str = "%d/%b/%Y";
+const TIME_FORMAT: &str = "%H:%M:%S";
 
-/// The template of a `log-format`.
+/// Compiles a `log-format`.
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     let options = options::read(text)?;
     let body = expanded(&options.log);
     if body.bytes.starts_with(b"{") {
-        let message = "this is a JSON format of GoAccess; JSON lines are read by the names of \
-                       their keys, without a format";
+        let message = "GoAccess's JSON formats are not supported; use the format json, which names \
+                       the fields after their keys";
         return Err(error(body.place(0, body.bytes.len()), message));
     }
     let mut compiler = Compiler { body: &body, options: &options, draft: Draft::default() };
@@ -48,16 +48,16 @@ pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     }
     let mut draft = compiler.draft;
     if draft.meanings().all(|meaning| meaning.own.is_empty()) {
-        let message = "there is no specifier in this format; %h is the client, %r the request, \
-                       %s the status";
+        let message = "expected a specifier, such as %h (the client), %r (the request) or %s (the \
+                       status), found none";
         return Err(error((0, text.len()), message));
     }
     path_or_url(&mut draft);
-    // GoAccess does not look at what stands behind its format.
-    Ok(Template { open: true, ..draft.finish(text)? })
+    // GoAccess ignores what follows its format.
+    Ok(Template { open_ended: true, ..draft.finish(text)? })
 }
 
-/// The format that a name stands for, or the text itself.
+/// The predefined format of this name, or the text itself.
 fn expanded(written: &Body) -> Body {
     let name = written.text(0, written.bytes.len());
     let Some((_, format)) = PRESETS.iter().find(|preset| preset.0 == name) else {
@@ -69,7 +69,7 @@ fn expanded(written: &Body) -> Body {
     body
 }
 
-/// `%U` has the query in it unless `%q` has.
+/// Makes `%U` a path if the format has `%q`; otherwise it includes the query.
 fn path_or_url(draft: &mut Draft) {
     if draft.meanings().any(|meaning| meaning.standard == "query") {
         for meaning in draft.meanings().filter(|meaning| meaning.standard == "url") {
@@ -100,7 +100,7 @@ impl Compiler<'_> {
         at + 2
     }
 
-    /// Adds what the specifier says whose percent sign is here, and says where it ends.
+    /// Adds the specifier whose percent sign is here, and returns its end.
     fn specifier(&mut self, at: usize) -> Result<usize, TemplateError> {
         let end =
             if at + 1 < self.body.bytes.len() { self.body.after_character(at + 1) } else { at + 1 };
@@ -127,19 +127,19 @@ impl Compiler<'_> {
         Ok(end)
     }
 
-    /// Adds the time that begins here: a date, a time of day, or both and what belongs to them.
+    /// Adds the time that begins here: a date, a time of day, or both with their zone.
     fn time(&mut self, at: usize) -> Result<usize, TemplateError> {
         let rest = &self.body.bytes[at..];
-        let given = |form: &Option<(String, (usize, usize))>| form.is_some();
+        let given = |format: &Option<(String, (usize, usize))>| format.is_some();
         let usual = !given(&self.options.date) && !given(&self.options.time);
         let (length, format) = if rest.starts_with(b"%x") {
             (2, self.datetime_format()?)
         } else if usual && rest.starts_with(b"%d:%t %^") {
             (8, TimeFormat::Clf)
         } else if usual && rest.starts_with(b"%d:%t") {
-            (5, TimeFormat::Strftime(format!("{USUAL_DATE}:{CLF_TIME_LEN}").into()))
+            (5, TimeFormat::Strftime(format!("{DATE_FORMAT}:{TIME_FORMAT}").into()))
         } else if usual && rest.starts_with(b"%dT%t") {
-            // ISO 8601, with the fraction and the zone that are passed over there.
+            // ISO 8601, with the fraction and the zone that GoAccess skips.
             let more = [&b".%^"[..], b"%^"].into_iter().find(|more| rest[5..].starts_with(more));
             (5 + more.map_or(0, <[u8]>::len), TimeFormat::Iso)
         } else {
@@ -153,49 +153,50 @@ impl Compiler<'_> {
         Ok(at + length)
     }
 
-    /// The form of `%x`: what is given, or any that can be told by its look.
+    /// The time format of `%x`: the given one, or any that can be detected.
     fn datetime_format(&self) -> Result<TimeFormat, TemplateError> {
         match (&self.options.datetime, &self.options.date, &self.options.time) {
-            (Some(form), _, _) => read(form),
+            (Some(format), _, _) => read(format),
             (None, Some(date), Some(time)) if date.0 == time.0 => read(date),
             _ => Ok(TimeFormat::Any),
         }
     }
 
-    /// The form of `%d` or `%t` alone, which has to be given.
+    /// The time format of a single `%d` or `%t`, which has to be given.
     fn date_or_time_format(&self, at: usize) -> Result<TimeFormat, TemplateError> {
         let is_date = self.body.get(at + 1) == Some(b'd');
-        let (specifier, option, form) = if is_date {
+        let (specifier, option, format) = if is_date {
             ("%d", "date-format", &self.options.date)
         } else {
             ("%t", "time-format", &self.options.time)
         };
-        if let Some(form) = form {
-            return read(form);
+        if let Some(format) = format {
+            return read(format);
         }
         let message = format!(
-            "how {specifier} is written stands in GoAccess's {option}, which is not here; paste \
-             the lines log-format, date-format and time-format of goaccess.conf together; alone \
-             only [%d:%t %^], %dT%t and %x are understood"
+            "{specifier} needs GoAccess's {option}, which is missing; paste the lines log-format, \
+             date-format and time-format of goaccess.conf together (without them, only \
+             [%d:%t %^], %dT%t and %x are supported)"
         );
         Err(error(self.body.place(at, at + 2), message))
     }
 
-    /// Adds the list of addresses whose `~h{delimiters}` is here, and says where it ends.
+    /// Adds the list of addresses whose `~h{delimiters}` is here, and returns its end.
     fn forwarded_for(&mut self, at: usize) -> Result<usize, TemplateError> {
         let rest = &self.body.bytes[at..];
         let closing = rest.iter().position(|&byte| byte == b'}');
         let (Some(b'{'), Some(length)) = (self.body.get(at + 2), closing) else {
-            let message = "~h needs the bytes between the addresses in braces: ~h{, }";
+            let message =
+                "expected the separators of the addresses in braces after ~h, as in ~h{, }";
             return Err(error(self.body.place(at, at + 2), message));
         };
         let end = at + length + 1;
         let delimiters = &rest[3..length];
-        let behind = &self.body.bytes[end..];
-        let literal = behind.iter().take_while(|&&byte| byte != b'%' && byte != b'~').count();
-        if literal > 0 && behind[..literal].iter().all(|byte| delimiters.contains(byte)) {
-            let message = "what follows this list is in the list too, so nothing tells where it \
-                           ends; write the quotes around it into the format: \"~h{, }\"";
+        let after = &self.body.bytes[end..];
+        let literal = after.iter().take_while(|&&byte| byte != b'%' && byte != b'~').count();
+        if literal > 0 && after[..literal].iter().all(|byte| delimiters.contains(byte)) {
+            let message = "the end of this list is ambiguous, because the text after it is one of \
+                           its separators; put quotes around it in the format, as in \"~h{, }\"";
             return Err(error(self.body.place(at, end + literal), message));
         }
         let meaning = Meaning { standard: "xff", ..Meaning::text("http_x_forwarded_for") };
@@ -204,9 +205,9 @@ impl Compiler<'_> {
     }
 }
 
-/// The form that an option gives: strftime's, or one of GoAccess's own for numbers.
-fn read(form: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
-    let (text, place) = form;
+/// The time format of an option: strftime, or GoAccess's own formats for numbers.
+fn read(format: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
+    let (text, place) = format;
     match text.as_str() {
         "%f" => Ok(TimeFormat::Epoch(-6)),
         "%*" => Ok(TimeFormat::Epoch(-3)),
@@ -214,7 +215,7 @@ fn read(form: &(String, (usize, usize))) -> Result<TimeFormat, TemplateError> {
     }
 }
 
-/// What a specifier stands for that has no form of its own.
+/// The meaning of a specifier that is not a time.
 fn specifier(letter: &str) -> Option<Meaning> {
     let standard = |standard, meaning: Meaning| Meaning { standard, ..meaning };
     let word = |own: &str| Meaning::own(own, Syntax::Word, FieldType::Text);
@@ -247,21 +248,21 @@ fn specifier(letter: &str) -> Option<Meaning> {
     })
 }
 
-/// Whether a letter behind a percent sign means something to GoAccess.
+/// Whether GoAccess has a specifier with this letter.
 pub(super) fn is_known(letter: &str) -> bool {
     matches!(letter, "d" | "t" | "x" | "^" | "~") || specifier(letter).is_some()
 }
 
 fn unknown(letter: &str) -> String {
     if letter.trim().is_empty() {
-        return "% stands alone; it has a letter behind it, as in %h".to_owned();
+        return "expected a letter after %, as in %h".to_owned();
     }
-    let mend = match letter {
-        "{" | ">" | "<" | "l" => "it is Apache's, and the two cannot be mixed",
-        "%" => "a percent sign itself cannot be written; %^ passes over it",
-        _ => "%^ passes over what has no specifier",
+    let hint = match letter {
+        "{" | ">" | "<" | "l" => "it is Apache syntax, and a format cannot mix the two",
+        "%" => "GoAccess has no literal %; write %^ to skip it",
+        _ => "write %^ to skip a field without a specifier",
     };
-    format!("%{letter} is no specifier of GoAccess; {mend}")
+    format!("unknown GoAccess specifier %{letter}; {hint}")
 }
 
 #[cfg(test)]

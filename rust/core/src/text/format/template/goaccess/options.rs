@@ -1,9 +1,9 @@
-//! Where GoAccess keeps its formats: a configuration or a command line.
+//! Extracts GoAccess's formats from a configuration or a command line.
 
 use super::super::TemplateError;
 use super::super::draft::{Body, error};
 
-/// What is given of the formats.
+/// The formats that a text has.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) log: Body,
@@ -14,7 +14,7 @@ pub(super) struct Options {
 
 const NAMES: [&str; 4] = ["log-format", "date-format", "time-format", "datetime-format"];
 
-/// Whether the text names formats, and is not only one.
+/// Whether the text has named settings, not only a format.
 pub(in super::super) fn is_options(text: &str) -> bool {
     let lines = text.lines().map(str::trim_start);
     let mut settings = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -22,7 +22,7 @@ pub(in super::super) fn is_options(text: &str) -> bool {
         || text.contains("--log-format")
 }
 
-/// The name of the setting with which a text begins.
+/// The name of the setting at the start of a text.
 fn name(text: &str) -> Option<&'static str> {
     NAMES.into_iter().find(|name| {
         text.strip_prefix(name)
@@ -30,7 +30,7 @@ fn name(text: &str) -> Option<&'static str> {
     })
 }
 
-/// What the text gives: all formats, or only the one of the log.
+/// The formats of a text: all of them, or only the log format.
 pub(super) fn read(text: &str) -> Result<Options, TemplateError> {
     let mut options = Options::default();
     if !is_options(text) {
@@ -39,36 +39,36 @@ pub(super) fn read(text: &str) -> Result<Options, TemplateError> {
     }
     let mut at = 0;
     while let Some(found) = text[at..].find("-format") {
-        let behind = at + found + "-format".len();
-        let begin = text[..behind].rfind(|byte: char| byte.is_whitespace() || byte == '\n');
+        let after = at + found + "-format".len();
+        let begin = text[..after].rfind(|byte: char| byte.is_whitespace() || byte == '\n');
         let begin = begin.map_or(0, |blank| blank + 1).max(at);
         let word = text[begin..].trim_start_matches("--");
         let is_comment = text[..begin].rsplit('\n').next().is_some_and(|line| line.contains('#'))
             || word.starts_with('#');
         let Some(name) = name(word).filter(|_| !is_comment) else {
-            at = behind;
+            at = after;
             continue;
         };
         let from_options = text[begin..].starts_with("--");
-        let (value, end) = value(text, behind, from_options)?;
+        let (value, end) = value(text, after, from_options)?;
         let place = value.place(0, value.bytes.len());
-        let form = value.text(0, value.bytes.len());
+        let format = value.text(0, value.bytes.len());
         match name {
             "log-format" => options.log = value,
-            "date-format" => options.date = Some((form, place)),
-            "time-format" => options.time = Some((form, place)),
-            _ => options.datetime = Some((form, place)),
+            "date-format" => options.date = Some((format, place)),
+            "time-format" => options.time = Some((format, place)),
+            _ => options.datetime = Some((format, place)),
         }
         at = end;
     }
     if options.log.bytes.is_empty() {
-        let message = "there is no log-format; paste its line too";
+        let message = "log-format is missing; paste its line too";
         return Err(error((0, text.trim_end().len()), message));
     }
     Ok(options)
 }
 
-/// The value of the setting whose name ends here, and where it ends itself.
+/// The value of the setting whose name ends here, and the end of the value.
 fn value(text: &str, at: usize, from_options: bool) -> Result<(Body, usize), TemplateError> {
     let rest = &text[at..];
     let line = at + rest.find('\n').unwrap_or(rest.len());
@@ -90,7 +90,7 @@ fn value(text: &str, at: usize, from_options: bool) -> Result<(Body, usize), Tem
         if char::from(byte) == quote {
             return Ok((body, end + 1));
         }
-        // A shell undoes escapes only inside double quotes.
+        // A shell processes escapes only inside double quotes.
         let escaped = quote == '"' && byte == b'\\' && bytes.get(end + 1) == Some(&b'"');
         if escaped {
             body.push(b'"', end, end + 2);
@@ -99,6 +99,6 @@ fn value(text: &str, at: usize, from_options: bool) -> Result<(Body, usize), Tem
         }
         end += if escaped { 2 } else { 1 };
     }
-    let message = format!("this {quote} is not closed; write {quote} where the format ends");
+    let message = format!("unclosed quote: add the closing {quote} at the end of the format");
     Err(error((start, line), message))
 }

@@ -34,7 +34,7 @@ fn the_presets_compile() {
 }
 
 #[test]
-fn every_specifier_has_its_name_shape_and_type() {
+fn every_specifier_has_its_name_syntax_and_type() {
     // The manual page of GoAccess 1.11.
     for (specifier, expected) in [
         ("%x", "time:Time:any"),
@@ -65,7 +65,7 @@ fn every_specifier_has_its_name_shape_and_type() {
 }
 
 #[test]
-fn other_presets_with_a_time_that_is_plain_compile() {
+fn presets_with_an_unambiguous_time_compile() {
     // Cloud Storage, S3, ALB, Squid and Traefik as GoAccess 1.11 has them.
     assert_eq!(
         fields(r#""%x","%h",%^,%^,"%m","%U","%s",%^,"%b","%D",%^,"%R","%u""#),
@@ -132,7 +132,7 @@ fn other_presets_with_a_time_that_is_plain_compile() {
 }
 
 #[test]
-fn forms_that_are_given_are_used() {
+fn given_date_and_time_formats_are_used() {
     // CloudFront's begin, as goaccess.conf has it.
     let configuration = "time-format %H:%M:%S\n# comment\ndate-format %Y-%m-%d\n\nlog-format %d\\t%t\\t%^\\t%b\\t%h\n";
     assert_eq!(
@@ -151,14 +151,14 @@ fn forms_that_are_given_are_used() {
 }
 
 #[test]
-fn a_query_apart_makes_the_url_a_path() {
+fn a_separate_query_makes_the_url_a_path() {
     assert_eq!(fields("%h %U %q"), ["host", "path", "query"]);
     assert_eq!(fields("%h %U"), ["host", "url"]);
 }
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(
+    fn any_text_gives_a_template_or_an_error(
         text in r#"(log-format |goaccess --log-format=)?([%~\{\}"'\\ =\-#é\n]|[a-zA-Z]|%\^|~h\{|-format|%d:%t){0,24}"#,
     ) {
         check(&text, &compile(&text));

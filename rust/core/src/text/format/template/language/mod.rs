@@ -1,9 +1,9 @@
-//! Which language a pasted format is written in.
+//! Detects the language of a pasted format.
 
 use super::draft::error;
 use super::{TemplateError, apache, goaccess, nginx};
 
-/// The languages in which a template can be written.
+/// The languages a format can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     /// `$name`, nginx's `log_format`.
@@ -16,13 +16,13 @@ pub(crate) enum Language {
     Braces,
 }
 
-/// Longer texts are no formats. Compiling takes a look at all of a text for some of its places.
+/// Longer texts are not formats. A limit, because parts of compiling take quadratic time.
 const MAX_LENGTH: usize = 16 * 1024;
 
-/// The language of a text, by what only one of them has.
+/// Returns the language of a text, by the syntax that only one language has.
 pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
     if text.len() > MAX_LENGTH {
-        let message = format!("this is too long for a format: {MAX_LENGTH} bytes are the limit");
+        let message = format!("the format is too long: the limit is {MAX_LENGTH} bytes");
         return Err(error((0, text.len()), message));
     }
     if nginx::is_directive(text) || text.trim_start().starts_with("escape=") {
@@ -39,9 +39,9 @@ pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
         return Ok(Language::Nginx);
     }
     let found = [
-        ("nginx's", markers.nginx, Language::Nginx),
-        ("Apache's or GoAccess's", markers.percent, Language::Apache),
-        ("a field in braces", markers.braces, Language::Braces),
+        ("nginx", markers.nginx, Language::Nginx),
+        ("Apache or GoAccess", markers.percent, Language::Apache),
+        ("tailrace", markers.braces, Language::Braces),
     ];
     let mut found = found
         .into_iter()
@@ -55,7 +55,7 @@ pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
         };
         let write = |place: (usize, usize)| text.get(place.0..place.1).unwrap_or_default();
         let message = format!(
-            "{} is {owner}, {} is {other}; a format is written in one language",
+            "{} is {owner} syntax, but {} is {other} syntax; a format cannot mix them",
             write(first),
             write(second)
         );
@@ -64,19 +64,19 @@ pub(crate) fn language(text: &str) -> Result<Language, TemplateError> {
     if language == Language::Apache { apache_or_goaccess(text, &markers) } else { Ok(language) }
 }
 
-/// Whether a text begins as a JSON object does, in which braces name no fields.
+/// Whether a text begins like a JSON object, whose braces are not fields.
 fn is_object(text: &str) -> bool {
     let rest = text.trim_start_matches(|byte: char| byte == '\'' || byte.is_ascii_whitespace());
     rest.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'))
 }
 
 fn no_field(text: &str) -> TemplateError {
-    let message = "there is no field in this format; it is a name that tailrace formats lists, \
-                   nginx's $remote_addr ..., Apache's %h ... or {host} ...";
+    let message = "expected at least one field, found none; write a name that tailrace formats \
+                   lists, nginx's $remote_addr ..., Apache's %h ... or {host} ...";
     error((0, text.len()), message)
 }
 
-/// The first place of what only one language has.
+/// The first position of each kind of syntax that identifies a language.
 #[derive(Debug, Default)]
 struct Markers {
     nginx: Option<(usize, usize)>,
@@ -85,11 +85,11 @@ struct Markers {
     braces: Option<(usize, usize)>,
     apache: Option<(usize, usize)>,
     goaccess: Option<(usize, usize)>,
-    /// What both have, with another meaning.
+    /// A directive that Apache and GoAccess both have, with different meanings.
     either: Option<(usize, usize)>,
-    /// `%t`: a time, or a time of day.
+    /// `%t`: a time in Apache, a time of day in GoAccess.
     clock: Option<(usize, usize)>,
-    /// `%d`, a date of GoAccess's.
+    /// `%d`, a date in GoAccess.
     date: Option<(usize, usize)>,
 }
 
@@ -111,14 +111,14 @@ impl Markers {
                 _ => at + 1,
             };
         }
-        // GoAccess has a time of day only beside a date.
+        // GoAccess has a time of day only together with a date.
         let whole =
             if markers.date.is_some() { &mut markers.goaccess } else { &mut markers.apache };
         *whole = whole.or(markers.clock);
         markers
     }
 
-    /// A dollar sign is nginx's if a name follows; alone it may be a literal of the others.
+    /// A dollar sign is nginx syntax if a name follows; otherwise it is a literal.
     fn dollar(&mut self, bytes: &[u8], at: usize) -> usize {
         let braced = bytes.get(at + 1) == Some(&b'{');
         let start = at + 1 + usize::from(braced);
@@ -134,11 +134,11 @@ impl Markers {
     fn brace(&mut self, bytes: &[u8], at: usize) -> usize {
         let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
         let name = bytes[at + 1..].iter().take_while(is_name).count();
-        let behind = bytes.get(at + 1 + name);
-        if !matches!(behind, Some(b'}' | b':')) {
+        let next = bytes.get(at + 1 + name);
+        if !matches!(next, Some(b'}' | b':')) {
             return at + 1;
         }
-        // The form of a time in braces has percent signs.
+        // A time format in braces has percent signs, so skip all of it.
         let end = closing_brace(bytes, at).unwrap_or(at + 1 + name);
         first(&mut self.braces, at, end)
     }
@@ -171,7 +171,7 @@ impl Markers {
         match written {
             "t" => first(&mut self.clock, at, end),
             "R" | "u" | "L" | "k" => first(&mut self.either, at, end),
-            // Apache wants braces with these.
+            // In Apache these need braces.
             "d" => {
                 first(&mut self.date, at, end);
                 first(&mut self.goaccess, at, end)
@@ -186,13 +186,13 @@ impl Markers {
     }
 }
 
-/// Notes a place if it is the first, and goes on behind it.
+/// Records a position if it is the first of its kind, and returns where to continue.
 fn first(marker: &mut Option<(usize, usize)>, start: usize, end: usize) -> usize {
     marker.get_or_insert((start, end));
     end.max(start + 1)
 }
 
-/// The place behind the brace that closes the one here.
+/// The position after the brace that closes the one here.
 fn closing_brace(bytes: &[u8], open: usize) -> Option<usize> {
     bytes[open..].iter().position(|&byte| byte == b'}').map(|length| open + length + 1)
 }
@@ -202,7 +202,7 @@ fn apache_or_goaccess(text: &str, markers: &Markers) -> Result<Language, Templat
     match (markers.apache, markers.goaccess, markers.either) {
         (Some(apache), Some(goaccess), _) => {
             let message = format!(
-                "{} is Apache's and {} is GoAccess's; a format is written in one language",
+                "{} is Apache syntax, but {} is GoAccess syntax; a format cannot mix them",
                 write(apache),
                 write(goaccess)
             );
@@ -217,8 +217,8 @@ fn apache_or_goaccess(text: &str, markers: &Markers) -> Result<Language, Templat
                 _ => ("a number", "a cipher"),
             };
             let message = format!(
-                "{} is {apache} in Apache's language and {goaccess} in GoAccess's; write \
-                 LogFormat \"...\" around the format, or log-format in front of it",
+                "{} is ambiguous: {apache} in Apache, {goaccess} in GoAccess; write LogFormat \
+                 \"...\" around the format, or log-format before it",
                 write(place)
             );
             Err(error(place, message))

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::{Language, language};
 
 #[test]
-#[expect(clippy::literal_string_with_formatting_args, reason = "formats of our own")]
-fn a_language_is_told_by_what_only_it_has() {
+#[expect(clippy::literal_string_with_formatting_args, reason = "formats in braces")]
+fn a_language_is_detected_by_syntax_that_only_it_has() {
     for (text, expected) in [
         (r#"$remote_addr - [$time_local] "$request" $status"#, Language::Nginx),
         ("log_format main '$status 100%';", Language::Nginx),
@@ -34,7 +34,7 @@ fn a_language_is_told_by_what_only_it_has() {
 }
 
 #[test]
-fn what_two_languages_share_is_not_guessed() {
+fn ambiguous_and_mixed_syntax_is_an_error() {
     for text in
         ["$status %h", "{host} %h", "%h %R", r#"%h "%r" %u"#, "%l %^", "", "hello", "100% $"]
     {
@@ -44,14 +44,14 @@ fn what_two_languages_share_is_not_guessed() {
 }
 
 #[test]
-fn there_is_a_limit_to_the_length() {
+fn the_length_is_limited() {
     assert!(language(&format!("$host{}", " ".repeat(16 * 1024 - 5))).is_ok());
     assert!(language(&format!("$host{}", " ".repeat(16 * 1024 - 4))).is_err());
 }
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text in r#"([%\$~\{\}"'\\<>!,\^ 4:é\n]|[a-z]|%d|%t|~h\{){0,24}"#) {
+    fn any_text_gives_a_language_or_an_error(text in r#"([%\$~\{\}"'\\<>!,\^ 4:é\n]|[a-z]|%d|%t|~h\{){0,24}"#) {
         if let Err(found) = language(&text) {
             prop_assert!(text.get(found.start..found.end).is_some(), "{text:?} {found:?}");
         }

@@ -1,8 +1,8 @@
-//! A template of the combined format against the format written by hand: on lines that have to be
-//! accepted, and on lines that were broken at random, both find the same, or reject.
+//! Compares a template of the combined format with the hand-written parser: both find the same
+//! fields, or both reject, on lines that must be accepted and on lines that were broken at random.
 //!
-//! What differs is meant: a template takes a negative number for a size, as other fields are, and
-//! a carriage return for a blank wherever one stands.
+//! Two differences are intended: a template accepts a negative size, as for other integers, and a
+//! carriage return wherever a blank may be.
 
 use super::super::braces;
 use super::*;
@@ -50,7 +50,7 @@ const MUST_ACCEPT: &[&str] = &[
     r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua\""#,
 ];
 
-/// The fields that both have, empty where the line has none.
+/// The fields that both parsers have, empty where the line lacks one.
 fn by_template(matcher: &Matcher, line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut spans = vec![Span::NONE; matcher.found().len()];
     matcher.split(line, &mut spans).ok()?;
@@ -73,7 +73,7 @@ fn combined_matcher() -> Matcher {
 }
 
 #[test]
-fn lines_that_have_to_be_accepted_are_and_as_by_hand() {
+fn lines_that_must_be_accepted_match_the_hand_written_parser() {
     let matcher = combined_matcher();
     for line in MUST_ACCEPT {
         let found = by_template(&matcher, line.as_bytes());
@@ -83,7 +83,7 @@ fn lines_that_have_to_be_accepted_are_and_as_by_hand() {
 }
 
 #[test]
-fn broken_lines_are_split_as_by_hand() {
+fn broken_lines_match_the_hand_written_parser() {
     let matcher = combined_matcher();
     let pieces: [&[u8]; 22] = [
         b"\"",
@@ -140,9 +140,9 @@ fn broken_lines_are_split_as_by_hand() {
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    reason = "it measures"
+    reason = "it measures and prints"
 )]
-fn speed_beside_the_format_by_hand() {
+fn speed_against_the_hand_written_parser() {
     let line = r#"203.0.113.195 - - [17/May/2015:10:05:03 +0000] "GET /products/category/item-12345.html?ref=home&page=2 HTTP/1.1" 200 15324 "https://www.example.com/landing" "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)""#.as_bytes();
     let templates = [
         COMBINED,

@@ -1,16 +1,16 @@
-//! Templates whose fields have single bytes between them.
+//! Templates that are a list of columns: fields separated by single bytes.
 
 use super::scanners::Scanner;
 use super::steps::{Op, Program, SearchFrom, Step, Until};
 use crate::text::format::fast_columns::{FastColumn, FastColumnKind, FastColumns};
 use crate::text::format::whitespace::is_blank;
 
-/// The columns of a program, if that has nothing else.
+/// The columns of a program, if it has only columns.
 pub(super) fn columns(program: &Program) -> Option<FastColumns> {
     let mut columns = Vec::new();
     let mut steps = &program.steps[..];
     while let [step, next, rest @ ..] = steps
-        && !(step.optional || next.optional || program.open)
+        && !(step.optional || next.optional || program.open_ended)
     {
         let delimiter = match &next.op {
             Op::Blank => Some(b' '),
@@ -36,7 +36,7 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
             (*field, FastColumnKind::Digits)
         }
         Op::Word { field } => (*field, FastColumnKind::Word { may_be_empty: false }),
-        // Without a blank in it, a list is a word.
+        // A list that contains no blank is a word.
         Op::List { field, .. } if delimiter.is_none() => {
             (*field, FastColumnKind::Word { may_be_empty: false })
         }
@@ -46,7 +46,7 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
             delimiter: Some(own),
             word,
             may_be_empty,
-            search_from: SearchFrom::First,
+            search_from: SearchFrom::Start,
             ..
         }) if !own.blank_before && Some(own.byte) == delimiter => {
             let may_be_empty = *may_be_empty;
@@ -62,7 +62,7 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
     Some(FastColumn { field, kind, delimiter })
 }
 
-/// Whether digits with this behind them are all of such a field.
+/// Whether a run of digits up to this delimiter is a complete field of this syntax.
 fn ends_digits(scanner: &Scanner, delimiter: Option<u8>) -> bool {
     match scanner {
         Scanner::Int => true,

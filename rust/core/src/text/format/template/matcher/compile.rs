@@ -1,4 +1,4 @@
-//! Templates to steps.
+//! Compiles templates to steps.
 
 use super::super::{Part, Slot, Syntax, Template, TemplateError};
 use super::scanners::{Scanner, TimeScanner};
@@ -11,7 +11,7 @@ use crate::text::format::parsed::FoundField;
 use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::is_blank;
 
-/// Compiles one of several templates whose fields are listed together.
+/// Compiles one of several templates that share a list of fields.
 pub(super) fn compile(
     template: &Template,
     found: &mut Vec<FoundField>,
@@ -21,7 +21,7 @@ pub(super) fn compile(
     let known = found.len();
     let mut compiler = Compiler {
         parts: &parts,
-        ends: &template.ends,
+        may_end_before: &template.may_end_before,
         steps: Vec::new(),
         found,
         known,
@@ -36,11 +36,12 @@ pub(super) fn compile(
     let mut steps = compiler.steps;
     join_status_and_size(&mut steps);
     fast_path::insert(&mut steps);
-    lookahead::fill(&mut steps, template.open);
-    Ok(Program { steps, open: template.open })
+    lookahead::fill(&mut steps, template.open_ended);
+    Ok(Program { steps, open_ended: template.open_ended })
 }
 
-/// What can be said of a template before a line is seen.
+/// Rejects a template without fields, or with adjacent fields, whose border would be ambiguous.
+/// Only a status may be followed by a field at once, because its length is fixed.
 fn check(template: &Template) -> Result<(), TemplateError> {
     for pair in template.parts.windows(2) {
         let [Part::Field(first), Part::Field(second)] = pair else { continue };
@@ -48,28 +49,28 @@ fn check(template: &Template) -> Result<(), TemplateError> {
             continue;
         }
         let names = match (&*first.name, &*second.name) {
-            ("", "") => "two fields stand side by side".to_owned(),
-            ("", name) | (name, "") => format!("{name} and another field stand side by side"),
-            (first, second) => format!("{first} and {second} stand side by side"),
+            ("", "") => "two fields".to_owned(),
+            ("", name) | (name, "") => format!("{name} and another field"),
+            (first, second) => format!("{first} and {second}"),
         };
         return Err(TemplateError {
             start: first.written.0,
             end: second.written.1,
             message: format!(
-                "{names}, and nothing tells where the first ends; write a blank or another \
-                 character between them, or one field for both"
+                "{names} are adjacent, so the end of the first is ambiguous; put a space or \
+                 another character between them, or make them one field"
             ),
         });
     }
     if template.parts.iter().any(|part| matches!(part, Part::Field(_))) {
         Ok(())
     } else {
-        let message = "a format needs a field at least".to_owned();
+        let message = "a format needs at least one field".to_owned();
         Err(TemplateError { start: 0, end: 0, message })
     }
 }
 
-/// The parts, with one blank for several and none at both ends of the line.
+/// The parts, with runs of blanks collapsed to one and none at either end of the line.
 fn normalized(template: &Template) -> Vec<Part> {
     let last = template.parts.len().saturating_sub(1);
     let is_space = |byte: &u8| is_blank(*byte) && *byte != b'\t';
@@ -91,24 +92,24 @@ fn normalized(template: &Template) -> Vec<Part> {
 
 struct Compiler<'a> {
     parts: &'a [Part],
-    ends: &'a [usize],
+    may_end_before: &'a [usize],
     steps: Vec<Step>,
     found: &'a mut Vec<FoundField>,
-    /// How many fields the templates before this one have, and which of them it has too.
+    /// The number of fields of the templates before this one, and those that it shares.
     known: usize,
     taken: Vec<usize>,
 }
 
 impl Compiler<'_> {
     fn push(&mut self, op: Op, part: usize) {
-        let optional = self.ends.contains(&part)
+        let optional = self.may_end_before.contains(&part)
             && matches!(op, Op::Text(_) | Op::Blank)
             // The line may end before a literal, not within it.
             && self.steps.last().is_none_or(|step| step.part != part);
         self.steps.push(Step { op, part, optional });
     }
 
-    /// The place of a field in the list.
+    /// The index of a field in the list; adds it if no earlier template has it.
     fn field(&mut self, slot: &Slot) -> usize {
         let same = (0..self.known).find(|&index| {
             let found = &self.found[index];
@@ -126,8 +127,8 @@ impl Compiler<'_> {
         self.found.len() - 1
     }
 
-    /// Compiles `host ident user [time]` at the beginning, if it is there, and says how many
-    /// parts it took.
+    /// Compiles `host ident user [time]` at the beginning, if the template has it, and returns the
+    /// number of parts it has.
     fn head(&mut self) -> usize {
         let Some((host, ident, user, time)) = head_slots(self.parts) else { return 0 };
         let head = Head {
@@ -154,7 +155,7 @@ impl Compiler<'_> {
     }
 
     fn literal(&mut self, part: usize, text: &[u8]) {
-        // Some steps take what ends their field.
+        // Some steps also match the byte that ends their field.
         let text = match self.steps.last() {
             Some(Step { op: Op::Quoted(_) | Op::Head(_), .. }) => &text[1..],
             _ => text,
@@ -173,7 +174,7 @@ impl Compiler<'_> {
             _ => self.push(Op::Text(text.into()), part),
         }
         if opens {
-            self.push(Op::Open, part);
+            self.push(Op::OpenRequest, part);
         }
     }
 
@@ -212,7 +213,7 @@ impl Compiler<'_> {
                     Op::List { field, colons: slot.name.starts_with("upstream") }
                 }
                 None | Some(b' ') => Op::Word { field },
-                // Tabs between fields leave blanks to them.
+                // Fields between tabs may contain blanks.
                 Some(b'\t') => Op::Until(self.until(part, field, false, true)),
                 Some(_) => Op::Until(self.until(part, field, true, enclosed)),
             },
@@ -223,7 +224,7 @@ impl Compiler<'_> {
         let blank_before = self.after(part) == Some(b' ');
         let delimiter = |byte| Delimiter { byte, blank_before, next_bytes: NextBytes::ANY };
         let delimiter = self.anchor(part).map(delimiter);
-        let (search_from, prefilter) = (SearchFrom::First, Prefilter::default());
+        let (search_from, prefilter) = (SearchFrom::Start, Prefilter::default());
         Until { field, delimiter, word, may_be_empty, limit: usize::MAX, search_from, prefilter }
     }
 
@@ -235,7 +236,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The first byte behind a field.
+    /// The first byte after a field.
     fn after(&self, part: usize) -> Option<u8> {
         match self.parts.get(part + 1)? {
             Part::Literal(text) => text.first().copied(),
@@ -243,7 +244,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The first byte behind a field that is no blank.
+    /// The first non-blank byte of the literal after a field.
     fn anchor(&self, part: usize) -> Option<u8> {
         match self.parts.get(part + 1)? {
             Part::Literal(text) => text.iter().copied().find(|byte| *byte != b' '),
@@ -252,14 +253,14 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether what a field of this name holds may be several, with commas and blanks between them.
+/// Whether a field with this name may hold a list, separated by commas and blanks.
 fn is_list(name: &str) -> bool {
     matches!(name, "host" | "xff") || name.starts_with("upstream")
 }
 
 type HeadSlots<'a> = (&'a Slot, Option<&'a Slot>, &'a Slot, &'a Slot);
 
-/// Host, ident, user and time, if a template begins as most formats do.
+/// Host, ident, user and time, if the template begins with them.
 fn head_slots(parts: &[Part]) -> Option<HeadSlots<'_>> {
     let (host, ident, rest) = match parts {
         [
@@ -289,7 +290,7 @@ fn head_slots(parts: &[Part]) -> Option<HeadSlots<'_>> {
     usual.then_some((host, ident, user, time))
 }
 
-/// Makes one step of status and size wherever they stand side by side.
+/// Replaces each adjacent status and size, with the blanks before them, by one step.
 fn join_status_and_size(steps: &mut Vec<Step>) {
     let mut at = 0;
     while at + 4 <= steps.len() {

@@ -1,11 +1,10 @@
-//! A short way through what most lines of most formats begin with, where they are as servers
-//! write them.
+//! A fast path for the usual beginning of a line, as servers write it in most formats.
 //!
 //! ```text
 //! host - user [time] "request" status size "referer" "agent"
 //! ```
 //!
-//! It finds what the steps would, or leaves a line to them.
+//! It finds the same fields as the steps, or leaves the line to them.
 
 use super::run::Cursor;
 use super::scanners::{Scanner, TimeScanner};
@@ -13,7 +12,7 @@ use super::steps::{FastPath, Op, Program, Quoted, SearchFrom, Step, Trailer};
 use crate::text::format::combined::{CLF_TIME_LEN, TypicalFront};
 use crate::text::format::parsed::Span;
 
-/// Puts a step that tries the short way before the first step from which there is one.
+/// Inserts a `FastPath` step before the first steps that it can replace.
 pub(super) fn insert(steps: &mut Vec<Step>) {
     for at in 0..steps.len() {
         if let Some(path) = FastPath::find(steps, at) {
@@ -25,7 +24,8 @@ pub(super) fn insert(steps: &mut Vec<Step>) {
 }
 
 impl FastPath {
-    /// The short way from one of the steps on, told as if it stood before it.
+    /// The fast path over the steps from `at` on, if they are the usual ones. Its step numbers
+    /// already count the `FastPath` step that will be inserted.
     fn find(steps: &[Step], at: usize) -> Option<Self> {
         let mut rest = Steps { steps, at };
         let (host, is_list, ident, user, time, time_step) = match rest.next()? {
@@ -44,7 +44,7 @@ impl FastPath {
             }
             _ => return None,
         };
-        let (Op::Open, request) = (rest.next()?, rest.quoted()?) else { return None };
+        let (Op::OpenRequest, request) = (rest.next()?, rest.quoted()?) else { return None };
         let &Op::StatusAndSize { status, size } = rest.next()? else { return None };
         let step = rest.at + 1;
         let trailer = rest.trailer();
@@ -64,7 +64,7 @@ impl FastPath {
     }
 }
 
-/// Takes steps one by one.
+/// A cursor over the steps.
 struct Steps<'a> {
     steps: &'a [Step],
     at: usize,
@@ -89,7 +89,7 @@ impl<'a> Steps<'a> {
         Some(*field)
     }
 
-    /// A word with blanks around it, if it comes next.
+    /// The field of a word between blanks, if that is next.
     fn ident(&mut self) -> Option<usize> {
         let [Step { op: Op::Blank, .. }, Step { op: Op::Word { field }, .. }, ..] =
             self.steps.get(self.at..)?
@@ -101,7 +101,7 @@ impl<'a> Steps<'a> {
         Some(*field)
     }
 
-    /// `user [time] `: the fields, and the step of the time.
+    /// The fields of `user [time] `, and the step of the time.
     fn user_and_time(&mut self) -> Option<(usize, (usize, usize))> {
         let Op::Until(user) = self.next()? else { return None };
         self.text(b" [")?;
@@ -110,7 +110,7 @@ impl<'a> Steps<'a> {
             return None;
         };
         self.text(b"] ")?;
-        (!user.word && user.search_from == SearchFrom::First)
+        (!user.word && user.search_from == SearchFrom::Start)
             .then_some((user.field, (*field, step)))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Steps<'a> {
 }
 
 impl Program {
-    /// Goes the short way as far as it leads.
+    /// Matches the usual beginning of a line, or moves on to the steps one by one.
     pub(super) fn fast_path(
         &self,
         line: &[u8],

@@ -1,8 +1,8 @@
-//! Search within a line that costs the same whatever the line is full of.
+//! Searches a line for delimiters, at a cost that hardly depends on the content of the line.
 //!
-//! Fields mostly end at the first delimiter, which is looked for by itself. Where it is not the
-//! first, 64 bytes are looked at together, and what stands around a delimiter turns nearly all of
-//! them away at once, before any is looked at by itself.
+//! Most fields end at their first delimiter, which the callers try on its own. The code here finds
+//! the later ones, 64 bytes at a time: the bytes around each delimiter rule out nearly all of
+//! them by masks, before any position is tried on its own.
 
 use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter};
 use crate::ground::block::Block;
@@ -27,7 +27,7 @@ impl NextBytes {
         Second(self.second)
     }
 
-    /// Which bytes of a block have this behind them.
+    /// The positions in a block whose next bytes are in these classes.
     #[inline]
     fn mask_before(self, line: &[u8], start: usize, block: &Block, past_end: u64) -> u64 {
         let end = start + Block::LEN;
@@ -38,7 +38,7 @@ impl NextBytes {
         }
         let mut second = self.second.mask(block) | past_end;
         if self.first == ByteClass::Blank {
-            // Of more than two blanks the steps know.
+            // The steps check runs of more than two blanks.
             let blanks = block.blanks();
             second |= blanks & ((second | blanks) >> 1 | 1 << (Block::LEN - 1));
         }
@@ -56,7 +56,7 @@ impl Second {
     }
 }
 
-/// What has to stand behind a delimiter, and how far it is known.
+/// What has to follow a delimiter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lookahead<'a> {
     pub(super) next_bytes: NextBytes,
@@ -72,7 +72,7 @@ impl Lookahead<'_> {
         Self { next_bytes, prefilter: &NONE }
     }
 
-    /// The quotes that have this behind them.
+    /// The quotes that this may follow.
     pub(super) fn quotes(
         self,
         line: &[u8],
@@ -83,7 +83,7 @@ impl Lookahead<'_> {
         Quotes::new(line, start, keep)
     }
 
-    /// The brackets that have this behind them; `bare` ones have no other between them.
+    /// The pairs of brackets that this may follow. With `bare`, none that has a bracket inside.
     pub(super) fn brackets(
         self,
         line: &[u8],
@@ -95,7 +95,7 @@ impl Lookahead<'_> {
         Brackets::new(line, start, bare, keep)
     }
 
-    /// Those of the marks of a block behind which this may stand. They all are the same byte.
+    /// Drops the delimiters of a block that this cannot follow. All are the byte `delimiter`.
     #[inline]
     fn filter(
         self,
@@ -105,7 +105,8 @@ impl Lookahead<'_> {
         delimiters: u64,
         delimiter: u8,
     ) -> u64 {
-        // The outline of one is looked at sooner by itself.
+        // For a single delimiter it is cheaper to check the prefilter at its position, which the
+        // callers do, than to compute the prefilter's mask.
         let several = delimiters & delimiters.wrapping_sub(1) != 0;
         match (several, self.prefilter.is_empty()) {
             (true, false) => {
@@ -120,17 +121,17 @@ impl Lookahead<'_> {
 }
 
 impl ByteClass {
-    /// Whether a byte is one of these, or the line ends.
+    /// Whether a byte is in the class, or the line ends.
     #[inline]
     fn has(self, byte: Option<&u8>) -> bool {
         let Some(&byte) = byte else { return true };
         match self {
             Self::Any => true,
-            Self::Nothing => false,
-            // As control bytes are no blanks, these have to be looked at again.
+            Self::LineEnd => false,
+            // Also accepts control bytes, which are not blanks; the steps reject them.
             Self::Blank => byte <= b' ',
             Self::Number | Self::NumberAndBlank => (b'-'..=b'9').contains(&byte),
-            Self::Opening => matches!(byte, b'"' | b'-'),
+            Self::QuoteOrDash => matches!(byte, b'"' | b'-'),
             Self::Byte(wanted) => byte == wanted,
         }
     }
@@ -139,7 +140,7 @@ impl ByteClass {
     fn mask(self, block: &Block) -> u64 {
         match self {
             Self::Any => u64::MAX,
-            Self::Nothing => 0,
+            Self::LineEnd => 0,
             Self::Blank => block.blanks(),
             Self::Number => block.numbers(),
             Self::NumberAndBlank => {
@@ -147,7 +148,7 @@ impl ByteClass {
                 let goes_on = (numbers | block.blanks()) >> 1 | 1 << (Block::LEN - 1);
                 numbers & (goes_on | !block.places(b'-'))
             }
-            Self::Opening => {
+            Self::QuoteOrDash => {
                 block.places(b'"') | block.places(b'-') & (block.blanks() >> 1 | 1 << 63)
             }
             Self::Byte(byte) => block.places(byte),
@@ -155,7 +156,7 @@ impl ByteClass {
     }
 }
 
-/// The places of a mark, in order.
+/// The positions of a delimiter, in ascending order.
 pub(super) struct Delimiters<'a> {
     line: &'a [u8],
     class: ByteClass,
@@ -185,22 +186,22 @@ impl<'a> Delimiters<'a> {
             bits: BitPositions::new(0, 0),
             after_blank,
         };
-        this.scanner();
+        this.load_block();
         this
     }
 
-    /// The places of all blanks, and of control bytes.
+    /// The positions of all blanks and control bytes.
     pub(super) fn of_blanks(line: &'a [u8], start: usize) -> Self {
         let delimiter = Delimiter { byte: b' ', blank_before: false, next_bytes: NextBytes::ANY };
         let Lookahead { prefilter, .. } = Lookahead::ANY;
         let (class, bits) = (ByteClass::Blank, BitPositions::new(0, 0));
         let mut this = Self { line, class, delimiter, prefilter, start, bits, after_blank: false };
-        this.scanner();
+        this.load_block();
         this
     }
 
     #[inline(never)]
-    fn scanner(&mut self) {
+    fn load_block(&mut self) {
         let Self { line, class, delimiter, prefilter, start, .. } = *self;
         let block = Block::at(line, start);
         let mut bits = class.mask(&block) & !past_end(line, start);
@@ -228,7 +229,7 @@ impl Iterator for Delimiters<'_> {
             if self.start >= self.line.len() {
                 return None;
             }
-            self.scanner();
+            self.load_block();
         }
     }
 }
@@ -239,21 +240,21 @@ mod tests {
     use crate::text::format::whitespace::is_blank;
     use proptest::prelude::*;
 
-    /// Short lines of few bytes, so that all kinds of neighbours occur.
+    /// Short lines of few different bytes, so that all combinations of neighbours occur.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop::sample::select(b"\"\"\\[[]] \t\n\x01x0-.9/".to_vec());
         prop::collection::vec(byte, 0..200)
     }
 
     fn classes() -> impl Strategy<Value = ByteClass> {
-        use ByteClass::{Any, Blank, Byte, Nothing, Number, NumberAndBlank, Opening};
+        use ByteClass::{Any, Blank, Byte, LineEnd, Number, NumberAndBlank, QuoteOrDash};
         prop::sample::select(vec![
             Any,
-            Nothing,
+            LineEnd,
             Blank,
             Number,
             NumberAndBlank,
-            Opening,
+            QuoteOrDash,
             Byte(b'"'),
             Byte(b'0'),
         ])
@@ -263,20 +264,20 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn no_mark_is_missed(
+        fn no_delimiter_is_missed(
             line in lines(), start in 0..70_usize, first in classes(), second in classes(),
         ) {
             let start = start.min(line.len());
             let next_bytes = NextBytes::new(first, second);
             let lookahead = Lookahead::only(next_bytes);
-            // A dash that stands for a request, or for a number, is a word by itself.
+            // A dash that replaces a request or a number is a word of its own.
             let fits = |at: &usize| {
                 let opening = |class, at: usize| {
                     let next = line.get(at + 1);
                     line.get(at) != Some(&b'-')
                         || next.is_none_or(|byte| *byte <= b' ')
                         || match class {
-                            ByteClass::Opening => false,
+                            ByteClass::QuoteOrDash => false,
                             ByteClass::NumberAndBlank => ByteClass::Number.has(next),
                             _ => true,
                         }

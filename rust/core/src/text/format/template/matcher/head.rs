@@ -1,7 +1,7 @@
-//! How lines of most formats begin: `host ident user [time]`.
+//! The beginning of lines in most formats: `host ident user [time]`.
 //!
-//! Users may have blanks and brackets, and collectors write words in front of the host, so all
-//! four are found together, by the brackets around the time and by the lone `-` for the ident.
+//! User names may contain blanks and brackets, and collectors write words before the host, so all
+//! four fields are found together, by the brackets around the time and the lone `-` of the ident.
 
 use super::find::Lookahead;
 use super::run::{Cursor, StepResult, furthest_of};
@@ -10,14 +10,15 @@ use crate::text::format::parsed::Span;
 use crate::text::format::time;
 use crate::text::format::whitespace::{ByteRange, host_ident_user, skip_blanks, word_end};
 
-/// The longest text between brackets that is read as a time; every `]` of a line may ask for it.
+/// The longest text between brackets that is parsed as a time. A bound, because a line may have
+/// many `]` and each may be tried.
 const LONGEST_TIME: usize = 64;
 
-/// How long a time of the usual form is: `17/May/2015:10:05:03 +0000`.
+/// The length of a time in the usual format: `17/May/2015:10:05:03 +0000`.
 const CLF_TIME_LEN: usize = 26;
 
 impl Program {
-    /// Finds host, ident, user and time, and goes on behind the closing bracket.
+    /// Finds host, ident, user and time, and runs the steps after the closing bracket.
     pub(super) fn head(
         &self,
         line: &[u8],
@@ -44,9 +45,9 @@ impl Program {
         Ok(reached)
     }
 
-    /// The brackets around the time: the first `]` behind which the line goes on as the format
-    /// does, and the last `[` that begins a word in front of that. The first word is the host,
-    /// which may be a bracketed IPv6 address.
+    /// The brackets around the time: the first `]` after which the steps match, and the last `[`
+    /// before it that begins a word. The first word is the host, which may be a bracketed IPv6
+    /// address.
     fn brackets(
         &self,
         line: &[u8],
@@ -75,7 +76,7 @@ impl Program {
                 Err(failed) => furthest = furthest_of(furthest, failed),
             }
         }
-        // What is missing behind the first brackets that could be it.
+        // Nothing matched: report what is missing after the first brackets that a blank follows.
         let closest = Lookahead::BLANK.brackets(line, cursor.at, false).next();
         let closest_failure = || {
             let cursor = Cursor { at: closest?.1 + 1, step };
@@ -85,13 +86,13 @@ impl Program {
         Err(furthest.or_else(closest_failure).unwrap_or(here))
     }
 
-    /// Whether this is the end of the line or where more of the format was found.
+    /// Whether the line ends here or a later step has matched.
     fn goes_on(&self, line: &[u8], reached: Cursor) -> bool {
         reached.at == line.len() || reached.step + 1 < self.steps.len()
     }
 }
 
-/// Host, ident and user that are words without brackets, and the closing bracket of a time of
+/// Host, ident and user if they are words without brackets, and the closing bracket of a time of
 /// the usual length.
 fn usual(line: &[u8], start: usize) -> Option<([ByteRange; 3], usize)> {
     let mut words = [(0, 0); 3];
@@ -116,14 +117,14 @@ fn usual(line: &[u8], start: usize) -> Option<([ByteRange; 3], usize)> {
     plain.then_some((words, at + 1 + CLF_TIME_LEN))
 }
 
-/// Users may be called `[a] -`, and quotes are escaped where blanks and brackets are not. So
-/// where no quote stands behind it, it has to be a time.
+/// A user may be called `[a] -`: servers escape quotes but not blanks and brackets. So the text in
+/// brackets that no quote follows has to be a time.
 fn is_time(text: &[u8]) -> bool {
     text.len() <= LONGEST_TIME && time::parse(text).is_some()
 }
 
 impl Head {
-    /// Host, ident and user in front of the time.
+    /// Host, ident and user before the time.
     fn words(&self, line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
         let found = host_ident_user(line, start)?;
         let ident = &line[found[1].0..found[1].1];

@@ -1,11 +1,11 @@
-//! Which templates are the format that is written by hand.
+//! Recognizes templates that are the combined log format, which has a faster hand-written parser.
 
 use super::super::{Part, Template, braces};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::time::TimeFormat;
 
-/// Whether a template is just the combined log format: host, ident, user, time, request, status,
-/// size, referer, agent, of the types that these have in all formats.
+/// Whether a template is exactly the combined log format: host, ident, user, time, request,
+/// status, size, referer and agent, with the usual types.
 pub(crate) fn is_combined(template: &Template) -> bool {
     let usual = [
         r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#,

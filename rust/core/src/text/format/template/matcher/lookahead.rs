@@ -1,24 +1,24 @@
-//! What steps know of those behind them before a line is seen.
+//! Computes from the steps of a template, once, what may follow each searched field.
 
 use memchr::memchr_iter;
 
 use super::scanners::Scanner;
 use super::steps::{ByteClass, NextBytes, Op, Prefilter, SearchFrom, Step};
 
-/// Tells steps that are searched for what stands behind them, and how far they may look ahead.
-pub(super) fn fill(steps: &mut [Step], open: bool) {
+/// Fills in what may follow each searched step, and how far its lookahead may go.
+pub(super) fn fill(steps: &mut [Step], open_ended: bool) {
     for at in 0..steps.len() {
         let (this, rest) = steps[at..].split_at_mut(1);
         match &mut this[0].op {
             Op::Quoted(quoted) => {
-                quoted.next_bytes = next_bytes(rest, 0, open);
-                quoted.prefilter = Prefilter::new(rest, 0, open);
-                quoted.quotes_after = if open { None } else { quotes_in(rest) };
+                quoted.next_bytes = next_bytes(rest, 0, open_ended);
+                quoted.prefilter = Prefilter::new(rest, 0, open_ended);
+                quoted.quotes_after = if open_ended { None } else { quotes_in(rest) };
             }
             Op::Head(head) => {
-                head.next_bytes = next_bytes(rest, 0, open);
-                head.prefilter = Prefilter::new(rest, 0, open);
-                let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::Open));
+                head.next_bytes = next_bytes(rest, 0, open_ended);
+                head.prefilter = Prefilter::new(rest, 0, open_ended);
+                let opens = rest.iter().take(2).position(|step| matches!(step.op, Op::OpenRequest));
                 head.request = opens.map_or(usize::MAX, |offset| at + 2 + offset);
             }
             Op::Until(until) => {
@@ -27,12 +27,12 @@ pub(super) fn fill(steps: &mut [Step], open: bool) {
                 until.limit = limit.map_or(usize::MAX, |limit| at + 1 + limit);
                 let rest = &rest[..limit.unwrap_or(rest.len())];
                 if let Some(delimiter) = &mut until.delimiter {
-                    until.search_from = search_from(rest, delimiter.byte, until.word, open);
+                    until.search_from = search_from(rest, delimiter.byte, until.word, open_ended);
                     (delimiter.next_bytes, until.prefilter) = match until.search_from {
-                        SearchFrom::Enclosing(_) => {
-                            (NextBytes::ANY, Prefilter::new(&rest[2..], 1, open))
+                        SearchFrom::Brackets(_) => {
+                            (NextBytes::ANY, Prefilter::new(&rest[2..], 1, open_ended))
                         }
-                        _ => after_anchor(rest, delimiter.byte, open),
+                        _ => after_anchor(rest, delimiter.byte, open_ended),
                     };
                 }
             }
@@ -41,7 +41,8 @@ pub(super) fn fill(steps: &mut [Step], open: bool) {
     }
 }
 
-/// How many quotes are in what these steps take, most first: the line may end before some.
+/// The number of quotes that these steps match, if it is fixed: one count for each point where the
+/// line may end, the largest first.
 fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
     let mut counts = Vec::new();
     let mut quotes = 0;
@@ -61,8 +62,8 @@ fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
     Some(counts.into())
 }
 
-/// The first of the steps into which a search for a byte may not look ahead: one that may have it,
-/// or a line of such bytes would be read over and over.
+/// The first step that may contain the byte searched for. The lookahead stops before it: otherwise
+/// a line full of such bytes would be scanned again from each of them.
 fn limit(rest: &[Step], anchor: Option<u8>) -> Option<usize> {
     rest.iter().position(|step| match &step.op {
         Op::Scanned { scanner, .. } => scanner.may_contain(anchor),
@@ -71,16 +72,18 @@ fn limit(rest: &[Step], anchor: Option<u8>) -> Option<usize> {
     })
 }
 
-/// What stands behind something that steps follow, of whose first literal some bytes are taken.
-fn next_bytes(rest: &[Step], taken: usize, open: bool) -> NextBytes {
+/// The classes of the next two bytes. The first `taken` bytes of the first literal have matched
+/// already.
+fn next_bytes(rest: &[Step], taken: usize, open_ended: bool) -> NextBytes {
     let Some(next) = rest.first() else { return NextBytes::ANY };
-    // Where the line may end instead, a blank may be behind that end.
-    let may_end = next.optional && open && taken == 0;
-    let class =
-        |at| rest.get(at).map_or(ByteClass::Any, |step| first_byte_class(step, &rest[at..], open));
+    // An open-ended line may end here, and a blank and more text may follow its end.
+    let may_end = next.optional && open_ended && taken == 0;
+    let class = |at| {
+        rest.get(at).map_or(ByteClass::Any, |step| first_byte_class(step, &rest[at..], open_ended))
+    };
     let (first, second) = match &next.op {
         Op::Text(text) => match &text[taken.min(text.len())..] {
-            [] => return next_bytes(&rest[1..], 0, open),
+            [] => return next_bytes(&rest[1..], 0, open_ended),
             [b' ', ..] if may_end => (ByteClass::Blank, ByteClass::Any),
             _ if may_end => (ByteClass::Any, ByteClass::Any),
             [first] => (byte_class(*first), class(1)),
@@ -97,9 +100,9 @@ fn byte_class(byte: u8) -> ByteClass {
     if byte == b' ' { ByteClass::Blank } else { ByteClass::Byte(byte) }
 }
 
-/// With which bytes a step begins.
-fn first_byte_class(step: &Step, from: &[Step], open: bool) -> ByteClass {
-    if step.optional && open && !matches!(step.op, Op::Blank) {
+/// The class of the first byte of a step.
+fn first_byte_class(step: &Step, from: &[Step], open_ended: bool) -> ByteClass {
+    if step.optional && open_ended && !matches!(step.op, Op::Blank) {
         return ByteClass::Any;
     }
     match &step.op {
@@ -109,36 +112,40 @@ fn first_byte_class(step: &Step, from: &[Step], open: bool) -> ByteClass {
             ByteClass::Any
         }
         Op::Scanned { scanner: Scanner::Numbers, .. } => ByteClass::Number,
-        Op::Scanned { .. } => match from.get(1).map(|step| (&step.op, step.optional && open)) {
+        Op::Scanned { .. } => match from.get(1).map(|step| (&step.op, step.optional && open_ended))
+        {
             Some((Op::Blank | Op::StatusAndSize { .. }, _)) => ByteClass::NumberAndBlank,
             Some((Op::Text(text), false)) if text.first() == Some(&b' ') => {
                 ByteClass::NumberAndBlank
             }
             _ => ByteClass::Number,
         },
-        // A dash in place of a request is a word.
-        Op::Open => match from.get(2).map(|step| (&step.op, step.optional)) {
-            Some((Op::Blank | Op::StatusAndSize { .. }, false)) => ByteClass::Opening,
-            Some((Op::Text(text), false)) if text.first() == Some(&b' ') => ByteClass::Opening,
+        // A blank follows the dash that replaces a request.
+        Op::OpenRequest => match from.get(2).map(|step| (&step.op, step.optional)) {
+            Some((Op::Blank | Op::StatusAndSize { .. }, false)) => ByteClass::QuoteOrDash,
+            Some((Op::Text(text), false)) if text.first() == Some(&b' ') => ByteClass::QuoteOrDash,
             _ => ByteClass::Any,
         },
-        Op::End if open => ByteClass::Blank,
-        Op::End => ByteClass::Nothing,
+        Op::End if open_ended => ByteClass::Blank,
+        Op::End => ByteClass::LineEnd,
         _ => ByteClass::Any,
     }
 }
 
-/// What stands behind the byte that is searched for, in the literal that has it.
-fn after_anchor(rest: &[Step], anchor: u8, open: bool) -> (NextBytes, Prefilter) {
+/// What may follow the byte searched for, which is in the first literal.
+fn after_anchor(rest: &[Step], anchor: u8, open_ended: bool) -> (NextBytes, Prefilter) {
     if let Some(Step { op: Op::Text(text), optional: false, .. }) = rest.first()
         && let Some(place) = text.iter().position(|byte| *byte == anchor)
     {
-        return (next_bytes(rest, place + 1, open), Prefilter::new(rest, place + 1, open));
+        return (
+            next_bytes(rest, place + 1, open_ended),
+            Prefilter::new(rest, place + 1, open_ended),
+        );
     }
     (NextBytes::ANY, Prefilter::default())
 }
 
-fn search_from(rest: &[Step], anchor: u8, word: bool, open: bool) -> SearchFrom {
+fn search_from(rest: &[Step], anchor: u8, word: bool, open_ended: bool) -> SearchFrom {
     let [
         Step { op: Op::Text(text), optional: false, .. },
         Step { op: Op::Scanned { scanner, may_be_empty, .. }, .. },
@@ -146,7 +153,7 @@ fn search_from(rest: &[Step], anchor: u8, word: bool, open: bool) -> SearchFrom 
         ..,
     ] = rest
     else {
-        return SearchFrom::First;
+        return SearchFrom::Start;
     };
     let ends_word = match &next.op {
         Op::Blank | Op::StatusAndSize { .. } | Op::End => true,
@@ -157,7 +164,7 @@ fn search_from(rest: &[Step], anchor: u8, word: bool, open: bool) -> SearchFrom 
         ([_], scanner)
             if word && !may_be_empty && ends_word && !scanner.may_contain(Some(anchor)) =>
         {
-            SearchFrom::Last
+            SearchFrom::End
         }
         ([b' ', b'['], Scanner::Time(time))
             if time.ends_before(b']')
@@ -165,8 +172,8 @@ fn search_from(rest: &[Step], anchor: u8, word: bool, open: bool) -> SearchFrom 
                 && matches!(&next.op, Op::Text(text) if text.first() == Some(&b']'))
                 && !next.optional =>
         {
-            SearchFrom::Enclosing(next_bytes(&rest[2..], 1, open))
+            SearchFrom::Brackets(next_bytes(&rest[2..], 1, open_ended))
         }
-        _ => SearchFrom::First,
+        _ => SearchFrom::Start,
     }
 }

@@ -1,13 +1,16 @@
-//! Runs a template over a line: finds where its fields stand.
+//! Matches a line against a template and finds the span of each field.
 //!
-//! A line is read from the left. A field ends at the first place where what follows it fits: the
-//! literal behind it and, as a look ahead, the fields behind that which are known by their look,
-//! with their literals. So nothing that a client wrote can move a field to the left of it. The
-//! look ahead stops before the first field that may be long, and before one that could hold the
-//! byte which is searched for; so each byte is looked at a bounded number of times.
+//! A line is read from left to right. A *scanned* field (a status, a number, a time) ends where
+//! its own syntax ends. A *searched* field ends at the first position where what follows it
+//! matches: the literal after it and, as a lookahead, the scanned fields and literals after that.
+//! So nothing that a client writes can move a field to the left of it. The lookahead stops before
+//! the next searched field, and before a scanned field that may contain the byte searched for; so
+//! each byte is read a bounded number of times.
 //!
-//! Between quotes a backslash escapes, as Apache and nginx write it. Loggers that do not escape
-//! are survived: where no unescaped quote closes a field an escaped one may (`"ua\"`).
+//! A blank in a template matches one or more whitespace bytes.
+//!
+//! Between quotes a backslash escapes, as Apache and nginx write it. Some loggers do not escape:
+//! where no unescaped quote closes a field, an escaped one may (`"ua\"`).
 
 mod as_columns;
 mod compile;
@@ -33,17 +36,18 @@ use steps::{Program, Step};
 
 pub(crate) use is_combined::is_combined;
 
-/// A compiled template, or several that are tried in order.
+/// A compiled template, or several alternatives that are tried in order.
 #[derive(Debug)]
 pub(crate) struct Matcher {
     found: Vec<FoundField>,
     programs: Vec<Program>,
-    /// How many steps all programs begin with, so that these are taken once. What follows them
-    /// is searched for, so that no look ahead goes beyond.
+    /// The number of leading steps that all programs share; these run once per line. The step
+    /// after them is searched for, so no lookahead crosses that boundary.
     shared: usize,
-    /// Whether tabs at the end of a line are blanks, and not columns without a value.
+    /// Whether tabs at either end of a line are trimmed. Where tabs are delimiters, they mark
+    /// empty columns and stay.
     trims_tabs: bool,
-    /// A short way through most lines, if it has one template and that is of this kind.
+    /// A faster way to split most lines, if the only template is a list of columns.
     columns: Option<FastColumns>,
 }
 
@@ -53,8 +57,8 @@ impl Matcher {
         Self::either(std::slice::from_ref(template))
     }
 
-    /// Compiles templates of which a line is the first that fits. They share the fields that they
-    /// have in common.
+    /// Compiles alternatives; a line is split by the first one that matches. They share the fields
+    /// that have the same name and type.
     pub(crate) fn either(templates: &[Template]) -> Result<Self, TemplateError> {
         let mut found = Vec::new();
         let programs = templates
@@ -69,25 +73,25 @@ impl Matcher {
         Ok(Self { found, programs, shared, trims_tabs, columns })
     }
 
-    /// The fields, in the order of the spans: one for each of the template, those that are passed
-    /// over included.
+    /// The fields in the order of the spans. Skipped fields are included, with an empty name.
     pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
-    /// A short way through most lines, if there is one.
+    /// A faster way to split most lines, if there is one.
     pub(crate) fn columns(&self) -> Option<&FastColumns> {
         self.columns.as_ref()
     }
 
-    /// Finds the fields of a line, or says where it stops being one.
+    /// Finds the fields of a line, or reports where it stops matching.
     #[inline]
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
         self.split_traced(line, spans).map_err(|(reject, _)| reject)
     }
 
-    /// The same, and tells the part of the template that did not fit; one more than there are
-    /// where it is the end. Of several templates it is that which came furthest.
+    /// Like `split`, but a failure also has the index of the template part that did not match:
+    /// the number of parts where it is the end of the line. With several alternatives, reports
+    /// the one that matched furthest.
     pub(crate) fn split_traced(
         &self,
         line: &[u8],
@@ -137,7 +141,8 @@ impl Matcher {
         Err(furthest.unwrap_or((Reject::new(0, ""), 0)))
     }
 
-    /// Where the line begins without byte-order mark and blanks, and all but blanks at its end.
+    /// The offset after the byte-order mark and the leading blanks, and the line without its
+    /// trailing blanks.
     fn trim<'a>(&self, line: &'a [u8]) -> (usize, &'a [u8]) {
         let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let is_end = |byte| is_blank(byte) && (byte != b'\t' || self.trims_tabs);
@@ -155,7 +160,7 @@ impl Matcher {
     }
 }
 
-/// How many steps all of several programs begin with, up to one that all search for.
+/// The number of leading steps that all programs share, up to a step that all of them search for.
 fn shared(programs: &[Program]) -> usize {
     let [first, others @ ..] = programs else { return 0 };
     let same = |at: usize| others.iter().all(|other| other.steps.get(at) == first.steps.get(at));
@@ -163,8 +168,8 @@ fn shared(programs: &[Program]) -> usize {
     let searched = |at: &usize| {
         programs.iter().all(|program| program.steps.get(*at).is_some_and(Step::is_searched))
     };
-    let same_open = others.iter().all(|other| other.open == first.open);
-    (0..=same).rev().find(searched).filter(|_| same_open).unwrap_or(0)
+    let same_end = others.iter().all(|other| other.open_ended == first.open_ended);
+    (0..=same).rev().find(searched).filter(|_| same_end).unwrap_or(0)
 }
 
 #[cfg(test)]

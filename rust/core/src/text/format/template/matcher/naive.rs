@@ -1,5 +1,5 @@
-//! The matcher against the rules of a template, byte by byte: no steps, no short way, no look at
-//! what stands around a delimiter, nothing shared between alternatives.
+//! Compares the matcher with a naive one that applies the rules of a template byte by byte: no
+//! compiled steps, no fast path, no masks, nothing shared between alternatives.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::text::format::naive::{
 use crate::text::format::time::{self, TimeFormat};
 use crate::text::format::whitespace::ByteRange;
 
-/// Name, type and place of each field of a line, of the first template that fits.
+/// Name, type and position of each field of a line, by the first template that matches.
 fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, FieldType, ByteRange)>> {
     let parts = || templates.iter().flat_map(|template| &template.parts);
     let has_tab = parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
@@ -30,7 +30,7 @@ fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, FieldType,
     })
 }
 
-/// The parts with one blank for several, and none at both ends of the line.
+/// The parts, with runs of blanks collapsed to one and none at either end of the line.
 fn normalized(template: &Template) -> Vec<Part> {
     let mut parts = template.parts.clone();
     for part in &mut parts {
@@ -62,7 +62,7 @@ struct Walk<'a> {
     line: &'a [u8],
 }
 
-/// Before which part a walk stands, at which byte, and where the fields before it are.
+/// The next part, the byte where it begins, and the positions of the fields before it.
 #[derive(Clone)]
 struct Here {
     part: usize,
@@ -77,12 +77,12 @@ impl Here {
     }
 }
 
-/// How a field is found.
+/// How the end of a field is found.
 #[derive(Clone, Copy, PartialEq)]
 enum FieldEnd {
-    /// It ends where its own bytes end.
-    Known,
-    /// The first quote after which the line fits ends it, an escaped one if no other does.
+    /// It ends where its own syntax ends.
+    Scanned,
+    /// It ends at the first quote after which the line matches, at an escaped one if no other does.
     Quoted,
     Word,
     /// Words with commas between them, or also lone colons.
@@ -90,7 +90,7 @@ enum FieldEnd {
         colons: bool,
     },
     Rest,
-    /// It ends at the first place where what comes after it fits.
+    /// It ends at the first position where what follows it matches.
     Until {
         word: bool,
         may_be_empty: bool,
@@ -146,13 +146,13 @@ impl Walk<'_> {
             }
             (Syntax::Word, None | Some(b' ')) => FieldEnd::Word,
             (Syntax::Word, Some(_)) => FieldEnd::Until { word: true, may_be_empty },
-            _ => FieldEnd::Known,
+            _ => FieldEnd::Scanned,
         }
     }
 
     /// Whether a line may end here.
     fn ends(&self, at: usize) -> bool {
-        self.byte(at).is_none_or(|byte| self.template.open && matches!(byte, b' ' | b'\t'))
+        self.byte(at).is_none_or(|byte| self.template.open_ended && matches!(byte, b' ' | b'\t'))
     }
 
     fn all(&self, start: Here) -> Option<Vec<Option<ByteRange>>> {
@@ -160,15 +160,18 @@ impl Walk<'_> {
         while here.part <= self.parts.len() {
             let searched = self.slot(here.part).map(|slot| self.field_end(here.part, slot));
             here = match searched {
-                Some(field_end) if field_end != FieldEnd::Known => self.search(&here, field_end)?,
+                Some(field_end) if field_end != FieldEnd::Scanned => {
+                    self.search(&here, field_end)?
+                }
                 _ => self.ahead(here, 0, None)?,
             };
         }
         Some(here.places)
     }
 
-    /// Takes literals, of the first of them all but some bytes, and known fields up to one that
-    /// may have a byte, or to the next field that is searched for. Behind the last part is the end.
+    /// Matches literals and scanned fields up to the next searched field, or up to a scanned field
+    /// that may contain the byte `before`. The first `taken` bytes of the first literal have
+    /// matched already. After the last part comes the end of the line.
     fn ahead(&self, mut here: Here, mut taken: usize, before: Option<u8>) -> Option<Here> {
         let done = self.parts.len() + 1;
         loop {
@@ -194,7 +197,7 @@ impl Walk<'_> {
                 if opens {
                     match self.byte(here.at)? {
                         b'"' => here.at += 1,
-                        // A dash stands for the request and its quotes.
+                        // A dash replaces the request and its quotes.
                         b'-' => {
                             let place = (here.at, here.at + 1);
                             here =
@@ -206,20 +209,20 @@ impl Walk<'_> {
                 }
                 continue;
             };
-            if self.field_end(part, slot) != FieldEnd::Known
+            if self.field_end(part, slot) != FieldEnd::Scanned
                 || before.is_some_and(|byte| self.may_have(part, slot, byte))
             {
                 return Some(here);
             }
-            let known = self.known(slot, part, here.at);
-            let end = known.or(self.may_be_empty(part).then_some(here.at))?;
+            let end = self.scanned(slot, part, here.at);
+            let end = end.or(self.may_be_empty(part).then_some(here.at))?;
             let place = (here.at, end);
             here = Here { part: part + 1, at: end, ..here.set(part, place) };
         }
     }
 
     /// Whether the line may end before this literal. The quote or bracket that ends the field
-    /// before it is of the field, a quote that opens a request of the request.
+    /// before it belongs to that field, and the quote that opens a request to the request.
     fn may_end_before(&self, part: usize) -> bool {
         let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == FieldType::Request)
             && self.around(part + 1) == (Some(b'"'), Some(b'"'));
@@ -228,10 +231,10 @@ impl Walk<'_> {
                 || self.is_head() && part == self.head_parts()
         });
         let own = self.literal(part).len().saturating_sub(usize::from(is_opened));
-        own > usize::from(is_closed) && self.template.ends.contains(&part)
+        own > usize::from(is_closed) && self.template.may_end_before.contains(&part)
     }
 
-    /// Where a literal ends that begins here.
+    /// The end of a literal that begins here.
     fn fits(&self, text: &[u8], mut at: usize) -> Option<usize> {
         for &byte in text {
             let end = if byte == b' ' {
@@ -247,14 +250,14 @@ impl Walk<'_> {
         Some(at)
     }
 
-    /// Where a field of a known look ends that begins here.
-    fn known(&self, slot: &Slot, part: usize, at: usize) -> Option<usize> {
+    /// The end of a scanned field that begins here.
+    fn scanned(&self, slot: &Slot, part: usize, at: usize) -> Option<usize> {
         let line = self.line;
         let is_digit = |at: &usize| line.get(*at).is_some_and(u8::is_ascii_digit);
         let minus = |at: usize| at + usize::from(line.get(at) == Some(&b'-'));
-        // What has more digits than a number can have ends in the midst of them.
+        // A run of more digits than a number may have is cut at the limit.
         let digits = |at: usize| at + (at..at + 19).take_while(is_digit).count();
-        // Digits with a point, and with a digit on one side of it; or a dash.
+        // Digits with an optional point that has a digit on at least one side; or a dash.
         let decimal = |at: usize| {
             let start = minus(at);
             let whole = digits(start);
@@ -297,7 +300,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A time goes up to the byte behind it, or to a blank, over as many of them as its form has.
+    /// A time ends at its terminator, after as many of them as its format contains.
     fn time(&self, slot: &Slot, terminator: Option<u8>, start: usize) -> Option<usize> {
         let terminator = terminator.filter(|byte| !is_blank(*byte));
         let ends = |byte: u8| terminator.map_or(is_blank(byte), |terminator| byte == terminator);
@@ -319,7 +322,7 @@ impl Walk<'_> {
         (1..=64).contains(&(at - start)).then_some(at)
     }
 
-    /// Whether a known field may have this byte.
+    /// Whether a scanned field may contain this byte.
     fn may_have(&self, part: usize, slot: &Slot, byte: u8) -> bool {
         byte.is_ascii_digit()
             || match slot.syntax {
@@ -340,7 +343,7 @@ impl Walk<'_> {
         };
         let word = words(line, start).first().filter(|word| word.0 == start).copied();
         match field_end {
-            FieldEnd::Known => None,
+            FieldEnd::Scanned => None,
             FieldEnd::Word => Some(ended_at(word?.1)),
             FieldEnd::List { colons } => {
                 let words = words(line, word?.0);
@@ -370,7 +373,7 @@ impl Walk<'_> {
                     |end: usize| self.ahead(ended_at(end), 0, Some(delimiter.unwrap_or(b' ')));
                 let is_one = |end: &usize| *end > start || may_be_empty;
                 ends.into_iter().filter(is_one).find_map(fits).or_else(|| {
-                    // It is the last one of the line, if that may end behind it.
+                    // It is the last field of the line, if the line may end after it.
                     let is_last = self.may_end_before(part + 1) && limit == line.len();
                     (is_last && start < limit).then(|| self.ahead(ended_at(limit), 0, None))?
                 })
@@ -378,8 +381,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Where a field may end whose literal has this mark, perhaps with blanks before it; or has
-    /// nothing but blanks, of which the first space or tab ends it.
+    /// The positions where a field may end: before each delimiter, or the blanks before it; without
+    /// a delimiter, at the first space or tab of each run of blanks.
     fn ends_of(
         &self,
         start: usize,
@@ -434,12 +437,12 @@ impl Walk<'_> {
             && self.literal(parts).starts_with(b"]")
     }
 
-    /// How many parts these are: a format without an ident has a dash in its place.
+    /// The number of parts of the head: a format without an ident has a dash in its place.
     fn head_parts(&self) -> usize {
         if self.literal(1) == b" - " { 5 } else { 7 }
     }
 
-    /// The time is in the first brackets behind which the line goes on as the template does.
+    /// The time is in the first brackets after which the line matches the template.
     fn head(&self, start: &Here) -> Option<Here> {
         let parts = self.head_parts();
         let after = self.slot(parts + 1).filter(|slot| slot.read == FieldType::Request);
@@ -447,7 +450,7 @@ impl Walk<'_> {
         let fits = |(open, close): (usize, usize)| {
             let here = Here { part: parts, at: close + 1, ..start.clone() };
             let here = self.ahead(here, 1, None)?;
-            // Without a quote it has to be a time, and all that is known has to be there.
+            // Without a quote after it, the text has to be a time and the rest has to match.
             let time = &self.line[open + 1..close];
             let is_quoted = !has_request || here.part == parts + 1;
             let goes_on = here.at == self.line.len() || here.part <= self.parts.len();
@@ -464,8 +467,8 @@ impl Walk<'_> {
     }
 }
 
-/// The text of a time's form, written out.
-fn form(slot: &Slot) -> String {
+/// The strftime format of a time, with its shorthands expanded.
+fn time_format(slot: &Slot) -> String {
     let text = match &slot.read {
         FieldType::Time(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%H:%M:%S %z",
         FieldType::Time(TimeFormat::Strftime(text)) => text,
@@ -476,25 +479,25 @@ fn form(slot: &Slot) -> String {
     date.replace("%c", "%a %b %e %H:%M:%S %Y")
 }
 
-/// How many of what ends a time are inside it.
+/// How many of its terminators a time contains.
 fn inner_terminators(slot: &Slot, terminator: Option<u8>) -> usize {
-    let form = form(slot);
+    let format = time_format(slot);
     match terminator {
-        // A bare number is a time of any form too.
+        // `Any` also accepts a bare number, which contains no blank.
         None if slot.read == FieldType::Time(TimeFormat::Any) => 0,
-        None => form.split_ascii_whitespace().count().saturating_sub(1),
-        Some(terminator) => form.bytes().filter(|byte| *byte == terminator).count(),
+        None => format.split_ascii_whitespace().count().saturating_sub(1),
+        Some(terminator) => format.bytes().filter(|byte| *byte == terminator).count(),
     }
 }
 
 fn is_time_byte(slot: &Slot, terminator: Option<u8>, byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || b"/:+-.,".contains(&byte)
-        || byte != b'%' && form(slot).bytes().any(|own| own == byte)
+        || byte != b'%' && time_format(slot).bytes().any(|own| own == byte)
         || is_blank(byte) && (terminator.is_some() || inner_terminators(slot, terminator) > 0)
 }
 
-/// Formats that servers are told to write, and what the named ones do not have.
+/// Formats as servers are configured, with features that no named format has.
 const PASTED: &[(&str, &str)] = &[
     (
         r#"{host} {ident} {user} [{time}] "{request}" {status} {size}"#,
@@ -519,7 +522,7 @@ const PASTED: &[(&str, &str)] = &[
     ("{a:text}\t{request_time}\t{b:text}\t{c}", "x y\t0.5\t\tz"),
 ];
 
-/// Lines that are columns and nothing else, and how many.
+/// Formats that are only columns, with the number of columns.
 const COLUMNS: &[(usize, &str, &str)] = &[
     (2, "{time:epoch_ms}\t{key}", "1700000000123\t/path/to/item000043.html"),
     (2, "{time:epoch} {key}", "1700000000 key"),
@@ -574,7 +577,7 @@ const PIECES: &[&str] = &[
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 ];
 
-/// An example with pieces put into it, and one of them many times over.
+/// An example line with random pieces inserted, some of them many times in a row.
 fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let example = example.as_bytes().to_vec();
     let piece = prop_oneof![
@@ -585,9 +588,9 @@ fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let cut = (any::<prop::sample::Index>(), 0..5_usize, piece);
     prop::collection::vec(cut, 0..5).prop_map(move |cuts| {
         let mut line = example.clone();
-        for (place, gone, piece) in cuts {
+        for (place, removed, piece) in cuts {
             let start = place.index(line.len() + 1);
-            let end = line.len().min(start + gone);
+            let end = line.len().min(start + removed);
             line.splice(start..end, piece.bytes());
         }
         line
@@ -598,7 +601,7 @@ fn spans_of(matcher: &Matcher) -> Vec<Span> {
     vec![Span::NONE; matcher.found().len()]
 }
 
-/// What the matcher finds, as `walked` says it.
+/// The fields that the matcher finds, as `walked` returns them.
 fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, FieldType, ByteRange)>> {
     let mut spans = spans_of(matcher);
     matcher.split(line, &mut spans).ok()?;
@@ -607,14 +610,14 @@ fn found(matcher: &Matcher, line: &[u8]) -> Option<Vec<(String, FieldType, ByteR
     Some(fields.map(|(one, span)| (one.name.to_string(), one.read.clone(), place(span))).collect())
 }
 
-/// In the order of their places: templates that share fields list them in another one.
+/// Sorts fields by position: alternatives that share fields list them in another order.
 fn sorted(mut fields: Vec<(String, FieldType, ByteRange)>) -> Vec<(String, FieldType, ByteRange)> {
     fields.sort_by(|one, other| (one.2, &one.0).cmp(&(other.2, &other.0)));
     fields
 }
 
 #[test]
-fn what_is_there_for_speed_changes_no_answer() {
+fn the_matcher_agrees_with_the_naive_one() {
     let pasted = PASTED.iter().map(|(text, example)| (vec![*text], *example));
     let named = templates().map(|(_, example, texts)| (texts.to_vec(), example));
     let columns = COLUMNS.iter().map(|(count, text, example)| {

@@ -1,5 +1,5 @@
-//! A coarse and quick look at what follows a delimiter, for the few places that masks do not turn
-//! away: steps that would not fit are not begun.
+//! A cheap check of what follows a delimiter. It runs before the steps, so that most positions
+//! that cannot match are rejected 64 bytes at a time, and most of the others one by one.
 
 use super::scanners::Scanner;
 use super::steps::{Item, Op, Prefilter, Step};
@@ -9,17 +9,18 @@ use crate::text::format::scan::FollowMask;
 use crate::text::format::whitespace::{after_blanks, is_blank};
 
 impl Prefilter {
-    /// Whatever follows.
+    /// Accepts anything.
     pub(super) const NONE: Self = Self(Vec::new());
 
-    /// Of what these steps take, of whose first literal some bytes are taken.
-    pub(super) fn new(steps: &[Step], taken: usize, open: bool) -> Self {
+    /// Builds the prefilter of these steps. The first `taken` bytes of the first literal have
+    /// matched already.
+    pub(super) fn new(steps: &[Step], taken: usize, open_ended: bool) -> Self {
         let mut items = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             let taken = if number == 0 { taken } else { 0 };
-            // Where the line may end instead, all kinds of bytes may be behind that end; but
-            // where a blank would do, it goes on at each.
-            if step.optional && open && taken == 0 && !matches!(step.op, Op::Blank) {
+            // If an open-ended line may end here, anything may follow the blank that ends it. A
+            // `Blank` step never ends a line there, because it matches that blank.
+            if step.optional && open_ended && taken == 0 && !matches!(step.op, Op::Blank) {
                 break;
             }
             match &step.op {
@@ -57,29 +58,30 @@ impl Prefilter {
                     }
                     Scanner::Status => break,
                 },
-                // A dash takes the field behind it too.
-                Op::Open => items.push(Item::Opening),
-                Op::Quoted(_) if items.last() == Some(&Item::Opening) => {}
-                Op::End if !open => items.push(Item::End),
+                // A dash also replaces the quoted field after it.
+                Op::OpenRequest => items.push(Item::QuoteOrDash),
+                Op::Quoted(_) if items.last() == Some(&Item::QuoteOrDash) => {}
+                Op::End if !open_ended => items.push(Item::End),
                 _ => break,
             }
         }
         Self::from_items(items)
     }
 
-    /// Of items up to the first whose end is not known.
+    /// Keeps the items up to the first one whose end is ambiguous.
     fn from_items(mut items: Vec<Item>) -> Self {
         let clear = items.windows(2).position(|two| two[0].runs_into(two[1]));
         items.truncate(clear.map_or(items.len(), |place| place + 1));
         Self(items)
     }
 
-    /// Whether it tells nothing.
+    /// Whether it accepts anything.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The marks of a block behind which the steps may fit. `past` is what is behind the line's end.
+    /// The delimiters of a block after which the steps may match. `past_end` masks the bytes after the
+    /// end of the line.
     pub(super) fn mask_before(
         &self,
         block: &Block,
@@ -87,75 +89,75 @@ impl Prefilter {
         delimiters: u64,
         delimiter: u8,
     ) -> u64 {
-        let mut trails = FollowMask::after(delimiters);
+        let mut matched = FollowMask::after(delimiters);
         for (number, item) in self.0.iter().enumerate() {
-            if trails.is_empty() {
+            if matched.is_empty() {
                 break;
             }
             let rest = &self.0[number + 1..];
-            trails = match *item {
+            matched = match *item {
                 Item::Byte(byte) if byte == delimiter => {
-                    return trails.followed_by(block.places(byte) | past_end).matching();
+                    return matched.followed_by(block.places(byte) | past_end).matching();
                 }
-                Item::Opening if delimiter == b'-' => {
+                Item::QuoteOrDash if delimiter == b'-' => {
                     let opening = block.places(b'"') | block.places(b'-') | past_end;
-                    return trails.followed_by(opening).matching();
+                    return matched.followed_by(opening).matching();
                 }
-                Item::Opening => {
-                    let dash = trails.one(block.places(b'-') | past_end);
+                Item::QuoteOrDash => {
+                    let dash = matched.one(block.places(b'-') | past_end);
                     let after_dash =
                         if rest.first() == Some(&Item::Blanks) { block.blanks() } else { u64::MAX };
-                    let quote = trails.followed_by(block.places(b'"') | past_end);
+                    let quote = matched.followed_by(block.places(b'"') | past_end);
                     return quote.or(dash.followed_by(after_dash)).matching();
                 }
-                Item::End => return trails.followed_by(past_end).matching(),
-                item if item.takes(delimiter) => break,
-                Item::Blanks => trails.one_or_more(block.blanks()),
+                Item::End => return matched.followed_by(past_end).matching(),
+                item if item.may_contain(delimiter) => break,
+                Item::Blanks => matched.one_or_more(block.blanks()),
                 Item::Time { terminator, may_be_empty } => {
                     let ends = terminator.map_or(0, |byte| block.places(byte));
                     let inside = item.mask(block) & !ends | past_end;
                     return match (terminator, may_be_empty) {
-                        (None, _) => trails.followed_by(inside).matching(),
+                        (None, _) => matched.followed_by(inside).matching(),
                         (_, true) => {
-                            trails.zero_or_more(inside).followed_by(ends | past_end).matching()
+                            matched.zero_or_more(inside).followed_by(ends | past_end).matching()
                         }
                         (_, false) => {
-                            trails.one_or_more(inside).followed_by(ends | past_end).matching()
+                            matched.one_or_more(inside).followed_by(ends | past_end).matching()
                         }
                     };
                 }
-                // A run of blanks may have gone on over one.
+                // A run of blanks before it may have consumed this byte.
                 Item::Byte(byte) if byte <= b' ' => break,
-                Item::Byte(byte) => trails.one(block.places(byte) | past_end),
-                Item::Status => trails.status(block, past_end),
+                Item::Byte(byte) => matched.one(block.places(byte) | past_end),
+                Item::Status => matched.status(block, past_end),
                 Item::Int { may_be_empty }
                 | Item::Number { may_be_empty }
                 | Item::TimeBytes { may_be_empty } => {
                     let bytes = item.mask(block) | past_end;
                     if may_be_empty {
-                        trails.zero_or_more(bytes)
+                        matched.zero_or_more(bytes)
                     } else {
-                        trails.one_or_more(bytes)
+                        matched.one_or_more(bytes)
                     }
                 }
                 Item::Numbers { may_be_empty } => {
                     let bytes = item.mask(block) | past_end;
                     if may_be_empty {
-                        trails.zero_or_more(bytes)
+                        matched.zero_or_more(bytes)
                     } else {
-                        trails.followed_by(Item::NUMBER.mask(block) | past_end).one_or_more(bytes)
+                        matched.followed_by(Item::NUMBER.mask(block) | past_end).one_or_more(bytes)
                     }
                 }
             };
         }
-        trails.matching()
+        matched.matching()
     }
 
-    /// Whether the steps may fit here.
+    /// Whether the steps may match here.
     #[inline]
     pub(super) fn may_match(&self, line: &[u8], mut at: usize) -> bool {
         for item in &self.0 {
-            // At the end of the line all depends on which steps are optional.
+            // At the end of the line the answer depends on which steps are optional.
             let Some(&byte) = line.get(at) else { return true };
             at = match item {
                 Item::Blanks => match after_blanks(line, at) {
@@ -163,8 +165,8 @@ impl Prefilter {
                     None => return false,
                 },
                 Item::Byte(wanted) if byte == *wanted => at + 1,
-                Item::Opening if byte == b'"' => return true,
-                Item::Opening if byte == b'-' => at + 1,
+                Item::QuoteOrDash if byte == b'"' => return true,
+                Item::QuoteOrDash if byte == b'-' => at + 1,
                 Item::Status => match numbers::status(line, at) {
                     Some(end) => end,
                     None => return false,
@@ -202,12 +204,12 @@ impl Prefilter {
 impl Item {
     const NUMBER: Self = Self::Number { may_be_empty: false };
 
-    /// Whether a byte may be in it.
-    fn takes(self, byte: u8) -> bool {
+    /// Whether an item may contain this byte.
+    fn may_contain(self, byte: u8) -> bool {
         match self {
             Self::Blanks => is_blank(byte),
             Self::Byte(own) => own == byte,
-            Self::Opening | Self::End => false,
+            Self::QuoteOrDash | Self::End => false,
             Self::Time { .. } | Self::TimeBytes { .. } => is_time_byte(byte),
             Self::Int { .. } => is_int_byte(byte),
             Self::Status | Self::Number { .. } => is_number_byte(byte),
@@ -215,7 +217,7 @@ impl Item {
         }
     }
 
-    /// The places of the bytes of a number or a time.
+    /// The positions in a block of the bytes that a number or a time may contain.
     fn mask(self, block: &Block) -> u64 {
         let places = |bytes: &[u8]| bytes.iter().fold(0, |all, &byte| all | block.places(byte));
         match self {
@@ -229,7 +231,7 @@ impl Item {
         }
     }
 
-    /// Whether the bytes of this one may go on into the next, so that its end is not known.
+    /// Whether this item may also consume the start of the next one, so that its end is ambiguous.
     fn runs_into(self, next: Self) -> bool {
         let is_inside: fn(u8) -> bool = match self {
             Self::Int { .. } => is_int_byte,
@@ -283,7 +285,7 @@ mod tests {
             2 => prop::sample::select(b"\"]x,1\x01".to_vec()).prop_map(Item::Byte),
             1 => (prop::option::of(prop::sample::select(b"]:,".to_vec())), any::<bool>())
                 .prop_map(|(terminator, may_be_empty)| Item::Time { terminator, may_be_empty }),
-            1 => prop::sample::select(vec![Item::Opening, Item::Status, Item::End]),
+            1 => prop::sample::select(vec![Item::QuoteOrDash, Item::Status, Item::End]),
             1 => any::<bool>().prop_map(|may_be_empty| Item::TimeBytes { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Int { may_be_empty }),
             1 => any::<bool>().prop_map(|may_be_empty| Item::Number { may_be_empty }),
@@ -296,7 +298,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn no_mark_is_turned_away_that_a_walk_keeps(
+        fn the_mask_keeps_each_position_that_may_match(
             items in items(),
             line in prop::collection::vec(prop::sample::select(b"\"]x,: \t\x01-1e9.  ".to_vec()), 1..90),
             delimiter in prop::sample::select(b"\"],-:".to_vec()),

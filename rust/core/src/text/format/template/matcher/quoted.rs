@@ -11,7 +11,8 @@ use crate::text::format::scan::find_quote_or_backslash;
 use crate::text::format::whitespace::is_blank;
 
 impl Program {
-    /// The field up to the first closing quote: an unescaped one if any fits.
+    /// Matches the field and its closing quote: the first unescaped quote after which the steps
+    /// match, or else the first escaped one.
     #[inline]
     pub(super) fn quoted(
         &self,
@@ -36,8 +37,8 @@ impl Program {
         self.later_quote(line, cursor, quoted, (from, failed), spans)
     }
 
-    /// The same for any field, of which all up to `from` has no backslash, and no quote but one
-    /// at most, which did not close it.
+    /// Continues at `from`: the text before it has no backslash and at most one quote, which did
+    /// not close the field.
     #[inline(never)]
     fn later_quote(
         &self,
@@ -74,7 +75,7 @@ impl Program {
             }
         }
         if let Some(place) = escaped_end {
-            // What was tried since may have set spans behind the field.
+            // Later attempts may have overwritten the spans after the field.
             let reached = self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans)?;
             spans[quoted.field] = Span::new(cursor.at, place);
             return Ok(reached);
@@ -82,7 +83,7 @@ impl Program {
         Err(self.unclosed_at(line, cursor, quoted, from, furthest, spans))
     }
 
-    /// The same where it is known how many quotes are behind the closing one.
+    /// Like `later_quote`, where the number of quotes after the closing one is known.
     fn counted_quote(
         &self,
         line: &[u8],
@@ -95,7 +96,7 @@ impl Program {
         let step = cursor.step + 1;
         let nth_quote = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
         let places = || counts.iter().filter_map(|count| Some(from + nth_quote(*count)?));
-        // One that is escaped closes it only if none of the others does.
+        // An escaped quote closes the field only if no unescaped one does.
         for wanted in [false, true] {
             for place in places().filter(|place| is_escaped(line, from, *place) == wanted) {
                 match self.run(line, Cursor { at: place + 1, step }, usize::MAX, spans) {
@@ -110,8 +111,8 @@ impl Program {
         Err(self.unclosed_at(line, cursor, quoted, from, furthest, spans))
     }
 
-    /// What to tell of a field that no quote closes: behind a quote that is not followed by what
-    /// follows the field, the field goes on.
+    /// Where to report a field that no quote closes: at the failure that went furthest past the
+    /// field, or else at the end of the line.
     fn unclosed_at(
         &self,
         line: &[u8],
@@ -146,12 +147,12 @@ impl Program {
     }
 }
 
-/// Whether a backslash that is not escaped itself stands before a place.
+/// Whether an odd number of backslashes precedes this position.
 fn is_escaped(line: &[u8], from: usize, place: usize) -> bool {
     line[from..place].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// Where a request ends whose quote is missing: behind a protocol, if a status follows.
+/// The end of a request without a closing quote: after the protocol, if a status follows.
 fn protocol_end(line: &[u8], start: usize) -> Option<usize> {
     let protocol = start + memchr::memmem::find(line.get(start..)?, b" HTTP/")? + 1;
     let version = line[protocol..].iter().take(12).position(|byte| is_blank(*byte))?;

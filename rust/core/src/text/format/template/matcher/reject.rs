@@ -1,4 +1,4 @@
-//! What is said of a line that is not one of a format.
+//! Explains where a line stops matching a template, and what was expected there.
 
 use super::run::{Cursor, literal};
 use super::scanners::Scanner;
@@ -7,7 +7,7 @@ use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Reject;
 
 impl Program {
-    /// What to tell of a step that did not fit: where, what was expected, and its part.
+    /// The reject of a step that did not match, and the index of its template part.
     pub(super) fn reject_at(&self, line: &[u8], failed: Cursor) -> (Reject, usize) {
         let Step { op, part, .. } = &self.steps[failed.step];
         let at = failed.at;
@@ -18,7 +18,7 @@ impl Program {
                 (at, byte_name(byte), *part)
             }
             Op::StatusAndSize { .. } => {
-                // The part is that of the blank before the status.
+                // `part` is the blank before the status; the others follow it.
                 let stop = status_and_size(line, at, int).err();
                 let (which, at) = stop.unwrap_or((3, at));
                 let expected = [
@@ -30,28 +30,26 @@ impl Program {
                 (at, expected, *part + which)
             }
             Op::Scanned { scanner, .. } => (at, scanner.expected(), *part),
-            Op::Open => (at, "the quote that opens the request", *part),
+            Op::OpenRequest => (at, "the quote that opens the request", *part),
             Op::Quoted(Quoted { is_request: true, .. }) => {
                 (at, "the quote that closes the request", *part)
             }
             Op::Quoted(_) => (at, "the quote that closes the field", *part),
             Op::Head(_) | Op::FastPath(_) if matches!(line.get(at), None | Some(b'[')) => {
-                (at, "a time in brackets, and the request", *part)
+                (at, "a time in brackets and the request", *part)
             }
-            Op::Head(_) | Op::FastPath(_) => {
-                (at, "a dash, and the user in front of the time", *part)
-            }
+            Op::Head(_) | Op::FastPath(_) => (at, "a dash and the user before the time", *part),
             Op::Word { .. } | Op::List { .. } | Op::Until(_) | Op::Rest { .. } => {
                 (at, "a word", *part)
             }
-            Op::End | Op::Done if self.open => (at, "a blank or the end of the line", *part),
+            Op::End | Op::Done if self.open_ended => (at, "a space or the end of the line", *part),
             Op::End | Op::Done => (at, "the end of the line", *part),
         };
         (Reject::new(at, expected), part)
     }
 }
 
-/// Where a literal that does not stand there begins to differ, and its byte there.
+/// The position where the line differs from a literal, and the byte of the literal there.
 fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
     let mut at = start;
     for (index, byte) in text.iter().enumerate() {
@@ -63,10 +61,10 @@ fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
     (at, b' ')
 }
 
-/// What a byte of a literal is called.
+/// The name of a byte of a literal, for people.
 fn byte_name(byte: u8) -> &'static str {
     match byte {
-        b' ' => "a blank",
+        b' ' => "a space",
         b'\t' => "a tab",
         b'"' => "a quote",
         b'\'' => "a single quote",
@@ -81,11 +79,11 @@ fn byte_name(byte: u8) -> &'static str {
         b',' => "a comma",
         b';' => "a semicolon",
         b':' => "a colon",
-        b'|' => "a bar",
+        b'|' => "a vertical bar",
         b'/' => "a slash",
         b'-' => "a dash",
         b'=' => "an equals sign",
-        b'.' => "a point",
-        _ => "the text that the format has here",
+        b'.' => "a dot",
+        _ => "the literal text of the format",
     }
 }

@@ -5,23 +5,23 @@ use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
 use crate::text::format::whitespace::{after_blanks, is_blank, list_end, skip_blanks, word_end};
 
-/// A place in the line, and the step that is next there.
+/// A position in the line, and the next step to run there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub(super) at: usize,
     pub(super) step: usize,
 }
 
-/// Where to go on, or the step that did not fit and where.
+/// The cursor after the steps that matched, or the step that did not match and where.
 pub(super) type StepResult = Result<Cursor, Cursor>;
 
-/// The failure of several that came furthest.
+/// The failure that got to the later step.
 pub(super) fn furthest_of(one: Option<Cursor>, other: Cursor) -> Option<Cursor> {
     one.filter(|one| one.step >= other.step).or(Some(other))
 }
 
 impl Program {
-    /// Goes on from a place, up to a step that is searched for, or all the way.
+    /// Runs the steps from a cursor up to the given step, or all of them.
     pub(super) fn run_to(
         &self,
         line: &[u8],
@@ -57,13 +57,12 @@ impl Program {
                 _ => self.run(line, cursor, usize::MAX, spans)?,
             };
         }
-        // What another program does not share was not begun.
+        // Running further would begin steps that the alternatives do not share.
         debug_assert!(cursor.step == last || cursor.step <= up_to);
         Ok(cursor)
     }
 
-    /// Takes literals and fields that are known by their look, up to a field that has to be
-    /// searched for, or the limit.
+    /// Matches literals and scanned fields, up to the next searched field or the limit.
     pub(super) fn run(
         &self,
         line: &[u8],
@@ -89,7 +88,7 @@ impl Program {
                     spans[*field] = Span::new(at, end.unwrap_or(at));
                     end
                 }
-                Op::Open => match line.get(at) {
+                Op::OpenRequest => match line.get(at) {
                     Some(b'"') => Some(at + 1),
                     Some(b'-') => {
                         if let Op::Quoted(quoted) = &self.steps[step + 1].op {
@@ -121,12 +120,12 @@ impl Program {
     pub(super) fn ends(&self, line: &[u8], at: usize) -> bool {
         match line.get(at) {
             None => true,
-            Some(byte) => self.open && matches!(byte, b' ' | b'\t'),
+            Some(byte) => self.open_ended && matches!(byte, b' ' | b'\t'),
         }
     }
 }
 
-/// The place behind a literal, if it stands there.
+/// The position after a literal, if it matches here.
 #[inline]
 pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> {
     for &byte in text {
@@ -141,7 +140,7 @@ pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> 
     Some(at)
 }
 
-/// A word that ends here, if it is one.
+/// Records a word that ends here. An empty one does not match.
 fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> StepResult {
     if cursor.at == end {
         return Err(cursor);
@@ -150,7 +149,8 @@ fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> StepRes
     Ok(Cursor { at: end, step: cursor.step + 1 })
 }
 
-/// The end of a list of words that begins here; upstreams are listed with lone colons too.
+/// The end of a list of upstreams that begins here. nginx separates them by commas and, between
+/// server groups, by lone colons.
 fn upstreams_end(line: &[u8], start: usize) -> usize {
     let mut end = list_end(line, start);
     loop {

@@ -1,15 +1,16 @@
-//! Fields that are known by their look: where one that begins here ends.
+//! Scanners for fields that end where their own syntax ends.
 //!
-//! Each stops at the first byte that cannot be part of it, so none costs more than it is long.
+//! Each stops at the first byte that cannot be part of the field, so it costs no more than the
+//! length of the field.
 
 use crate::text::format::numbers::{int, number, numbers, status};
 use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::{is_blank, skip_blanks};
 
-/// No time is written longer.
+/// Longer than any time format writes.
 const LONGEST_TIME: usize = 64;
 
-/// A look by which a field is known.
+/// The syntax of a scanned field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Scanner {
     Status,
@@ -30,7 +31,8 @@ impl Scanner {
         }
     }
 
-    /// Whether a byte may be in such a field, so that a search for it would find it there.
+    /// Whether such a field may contain this byte, so that a search for the byte could stop in it.
+    /// `None` means a blank.
     pub(super) fn may_contain(&self, byte: Option<u8>) -> bool {
         let byte = byte.unwrap_or(b' ');
         match self {
@@ -46,20 +48,20 @@ impl Scanner {
             Self::Status => "a status of three digits",
             Self::Int => "a whole number",
             Self::Number => "a number",
-            Self::Numbers => "a number, or several with commas between them",
+            Self::Numbers => "a number or a comma-separated list of numbers",
             Self::Time(_) => "a time",
         }
     }
 }
 
-/// What a time of one format looks like, and what ends it.
+/// The bytes of a time in one format, and what ends it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TimeScanner {
-    /// What follows it: this byte, or a blank, or the end of the line.
+    /// The byte that ends it, or `None` for a blank. The end of the line always ends it.
     terminator: Option<u8>,
-    /// How many of these stand inside it; a run of blanks is one.
-    inner: usize,
-    /// Which bytes may be in it.
+    /// How many terminators the time itself contains; a run of blanks counts as one.
+    inner_terminators: usize,
+    /// The bytes it may contain.
     bytes: Box<[bool; 256]>,
 }
 
@@ -70,10 +72,10 @@ impl TimeScanner {
             Some(TimeFormat::Strftime(text)) => text,
             Some(TimeFormat::Iso | TimeFormat::Epoch(_)) | None => "",
         };
-        let text = written_out(text);
+        let text = expanded(text);
         let terminator = terminator.filter(|&byte| !is_blank(byte));
-        let inner = match terminator {
-            // A bare number is a time of any format too.
+        let inner_terminators = match terminator {
+            // `Any` also accepts a bare number, which contains no blank.
             None if matches!(format, Some(TimeFormat::Any)) => 0,
             None => text.split_ascii_whitespace().count().saturating_sub(1),
             Some(byte) => text.bytes().filter(|&found| found == byte).count(),
@@ -83,44 +85,44 @@ impl TimeScanner {
             bytes[usize::from(byte)] = byte.is_ascii_alphanumeric()
                 || b"/:+-.,".contains(&byte)
                 || byte != b'%' && text.as_bytes().contains(&byte)
-                || is_blank(byte) && (terminator.is_some() || inner > 0);
+                || is_blank(byte) && (terminator.is_some() || inner_terminators > 0);
         }
-        Self { terminator, inner, bytes }
+        Self { terminator, inner_terminators, bytes }
     }
 
-    /// Whether a byte can be in it.
+    /// Whether a time may contain this byte.
     pub(super) fn may_contain(&self, byte: u8) -> bool {
         self.bytes[usize::from(byte)]
     }
 
-    /// What ends it, if that is no blank.
+    /// The byte that ends it, or `None` for a blank.
     pub(super) fn terminator(&self) -> Option<u8> {
         self.terminator
     }
 
-    /// Whether it goes up to the first of these bytes.
+    /// Whether it ends at the first byte of this value.
     pub(super) fn ends_before(&self, byte: u8) -> bool {
-        self.terminator == Some(byte) && self.inner == 0
+        self.terminator == Some(byte) && self.inner_terminators == 0
     }
 
-    /// Whether it goes up to the first blank.
+    /// Whether it ends at the first blank.
     pub(super) fn ends_before_blank(&self) -> bool {
-        self.terminator.is_none() && self.inner == 0
+        self.terminator.is_none() && self.inner_terminators == 0
     }
 
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
-        let mut inner = self.inner;
+        let mut inner_terminators = self.inner_terminators;
         let mut at = start;
         while at < line.len() && at <= start + LONGEST_TIME {
             let ends = match self.terminator {
                 Some(byte) => line[at] == byte,
                 None => is_blank(line[at]),
             };
-            if ends && inner == 0 {
+            if ends && inner_terminators == 0 {
                 break;
             }
             if ends {
-                inner -= 1;
+                inner_terminators -= 1;
                 at = if self.terminator.is_none() { skip_blanks(line, at) } else { at + 1 };
             } else if self.may_contain(line[at]) {
                 at += 1;
@@ -132,8 +134,8 @@ impl TimeScanner {
     }
 }
 
-/// The text of a time's format with the directives that stand for several.
-fn written_out(text: &str) -> String {
+/// A strftime format with its shorthands expanded.
+fn expanded(text: &str) -> String {
     [
         ("%T", "%H:%M:%S"),
         ("%R", "%H:%M"),
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_as_many_blanks_as_its_format() {
+    fn a_time_contains_as_many_terminators_as_its_format() {
         let strftime = |text: &str| Some(TimeFormat::Strftime(text.into()));
         for (format, terminator, text, expected) in [
             (Some(TimeFormat::Clf), None, "10/Oct/2000:13:55:36 -0700 x", 26),

@@ -1,63 +1,64 @@
-//! What a template is compiled to.
+//! The compiled form of a template.
 
 use super::scanners::Scanner;
 use crate::text::format::parsed::Span;
 
-/// A template as steps. The last two are `End` and `Done`.
+/// A template as a list of steps. The last two are `End` and `Done`.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) steps: Vec<Step>,
-    pub(super) open: bool,
+    pub(super) open_ended: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) op: Op,
-    /// The part of the template that it comes from.
+    /// The index of the template part it comes from.
     pub(super) part: usize,
-    /// Whether the line may end here instead.
+    /// Whether the line may end before this step.
     pub(super) optional: bool,
 }
 
-/// Numbers of fields are places in the list of spans.
+/// `field` and the like are indices into the list of spans.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    /// Bytes of a literal; a blank is one or more.
+    /// The bytes of a literal; a space in it matches one or more blanks.
     Text(Box<[u8]>),
     Blank,
-    /// The quote before a request, or a bare `-` in place of it. A `Quoted` follows.
-    Open,
-    /// A field that is known by its look.
+    /// The quote that opens a request, or a bare `-` in place of the whole quoted request. A
+    /// `Quoted` follows.
+    OpenRequest,
+    /// A field that ends where its own syntax ends.
     Scanned {
         field: usize,
         scanner: Scanner,
         may_be_empty: bool,
     },
-    /// `Blank`, a status, `Blank`, an int: what nearly all formats have, in one go.
+    /// `Blank`, status, `Blank`, int in one step, because nearly all formats have them.
     StatusAndSize {
         status: usize,
         size: usize,
     },
     End,
-    /// All behind an opening quote, up to and with the closing one.
+    /// The text after an opening quote, and the closing quote.
     Quoted(Quoted),
-    /// Up to a blank or the end.
+    /// Text up to a blank or the end of the line.
     Word {
         field: usize,
     },
-    /// Words, each but the last with a comma behind it or, as upstreams are listed, a lone colon.
+    /// Words separated by commas or, in nginx's lists of upstreams, also by lone colons.
     List {
         field: usize,
         colons: bool,
     },
-    /// Up to where the text behind it stands.
+    /// Text up to the literal after it.
     Until(Until),
-    /// All the rest of the line.
+    /// The rest of the line.
     Rest {
         field: usize,
     },
     Head(Head),
-    /// Tries the steps behind it in a short way.
+    /// Tries to match several of the next steps at once.
     FastPath(Box<FastPath>),
     Done,
 }
@@ -66,77 +67,80 @@ pub(super) enum Op {
 pub(super) struct Quoted {
     pub(super) field: usize,
     pub(super) is_request: bool,
-    /// What stands behind the closing quote.
+    /// The bytes allowed after the closing quote.
     pub(super) next_bytes: NextBytes,
     pub(super) prefilter: Prefilter,
-    /// How many quotes are in what follows, most first, if that is known. Then no other quote than
-    /// the one before these can close the field.
+    /// How many quotes follow the closing one, if that is known: several counts, the largest
+    /// first, where the line may end early. Only a quote with that many after it can close the
+    /// field.
     pub(super) quotes_after: Option<Box<[usize]>>,
 }
 
-/// A field that ends where its text is followed by another.
+/// A field that ends where the rest of the template matches.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Until {
     pub(super) field: usize,
-    /// What to search for: the first byte of the literal behind the field that is no blank.
-    /// Without one the literal is blanks.
+    /// What to search for: the first non-blank byte of the literal after the field. `None` if the
+    /// literal has only blanks.
     pub(super) delimiter: Option<Delimiter>,
-    /// Whether the field ends at a blank in any case.
+    /// Whether the field cannot contain a blank.
     pub(super) word: bool,
     pub(super) may_be_empty: bool,
-    /// The step before which the look ahead stops.
+    /// The step before which the lookahead stops.
     pub(super) limit: usize,
     pub(super) search_from: SearchFrom,
-    /// What stands behind the delimiter, or behind the closing bracket.
+    /// What may follow the delimiter, or the closing bracket.
     pub(super) prefilter: Prefilter,
 }
 
-/// How to search for what ends a field.
+/// Where the search for the delimiter of a field begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SearchFrom {
-    /// From the left.
-    First,
-    /// Only the last one of the word can be it, as what follows has none and ends the word.
-    Last,
-    /// It is a bracket that encloses a time, and this stands behind the closing one.
-    Enclosing(NextBytes),
+    /// At the start of the field, to the right.
+    Start,
+    /// At the end of the word, to the left: what follows the delimiter ends the word and cannot
+    /// contain the delimiter, so only the last one can match.
+    End,
+    /// At each pair of brackets: the delimiter opens the brackets around a time. Has the bytes
+    /// allowed after the closing bracket.
+    Brackets(NextBytes),
 }
 
-/// How most lines of most formats begin: `host ident user [time]`.
+/// `host ident user [time]`, the beginning of lines in most formats.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) host: usize,
-    /// Without one the format has a `-` there.
+    /// `None` if the format has a literal `-` in its place.
     pub(super) ident: Option<usize>,
     pub(super) user: usize,
     pub(super) time: usize,
-    /// The step of the request behind it, if there is one, which may be a bare `-`.
+    /// The step of the request after it, which may be a bare `-`; `usize::MAX` without one.
     pub(super) request: usize,
-    /// What stands behind the closing bracket.
+    /// The bytes allowed after the closing bracket.
     pub(super) next_bytes: NextBytes,
     pub(super) prefilter: Prefilter,
 }
 
-/// A short way through what most lines of most formats begin with.
+/// A fast path for the usual beginning of a line, up to the size or the referer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FastPath {
     pub(super) host: usize,
-    /// Whether a comma may be behind the host, and another one then.
+    /// Whether the host may be a comma-separated list.
     pub(super) is_list: bool,
     pub(super) ident: Option<usize>,
     pub(super) user: usize,
     pub(super) time: usize,
-    /// The step of the time, if it has to look like one.
+    /// The step of the time, if its syntax has to be checked.
     pub(super) time_step: Option<usize>,
     pub(super) request: usize,
     pub(super) status: usize,
     pub(super) size: usize,
-    /// The step behind the size.
+    /// The step after the size.
     pub(super) step: usize,
     pub(super) trailer: Option<Trailer>,
 }
 
-/// ` "referer" "agent"`
+/// The end of a line in combined format: ` "referer" "agent"`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trailer {
     pub(super) referer: usize,
@@ -144,7 +148,7 @@ pub(super) struct Trailer {
     pub(super) step: usize,
 }
 
-/// A delimiter, and what has to stand around it.
+/// The byte that ends a field, and what has to surround it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delimiter {
     pub(super) byte: u8,
@@ -152,33 +156,33 @@ pub(super) struct Delimiter {
     pub(super) next_bytes: NextBytes,
 }
 
-/// What the bytes behind a delimiter have to be, as far as that is known before a line is seen.
-/// The end of the line is asked about later.
+/// The two bytes after a delimiter, as far as the template determines them. The end of the line
+/// always matches here; the steps check it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NextBytes {
     pub(super) first: ByteClass,
-    /// Of the byte behind that. Behind one blank there may always be another.
+    /// The class of the byte after that. After a first blank, another blank always matches.
     pub(super) second: ByteClass,
 }
 
-/// Some of the bytes that there are.
+/// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByteClass {
     Any,
-    /// None: the line has to end.
-    Nothing,
+    /// No byte: the line has to end.
+    LineEnd,
     Blank,
-    /// A byte with which a number may begin.
+    /// The first byte of a number.
     Number,
-    /// The same, of a number with a blank behind it.
+    /// The first byte of a number that a blank follows.
     NumberAndBlank,
-    /// A quote, or the dash that stands for a request.
-    Opening,
+    /// A quote, or the dash that replaces a request.
+    QuoteOrDash,
     Byte(u8),
 }
 
-/// What steps take, up to one that is searched for, in coarse items: whatever fits the steps fits
-/// these.
+/// A coarse and cheap version of the steps up to the next searched field. It accepts whatever the
+/// steps accept, so a mismatch saves running them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Prefilter(pub(super) Vec<Item>);
 
@@ -186,9 +190,9 @@ pub(super) struct Prefilter(pub(super) Vec<Item>);
 pub(super) enum Item {
     Blanks,
     Byte(u8),
-    /// A quote, with which it ends, or the dash that stands for a request.
-    Opening,
-    /// Three digits, or a dash.
+    /// A quote, which ends the check, or the dash that replaces a request.
+    QuoteOrDash,
+    /// Three digits or a dash.
     Status,
     Int {
         may_be_empty: bool,
@@ -196,16 +200,16 @@ pub(super) enum Item {
     Number {
         may_be_empty: bool,
     },
-    /// The bytes of a time that goes up to the byte behind it.
+    /// The bytes of a time that ends at the byte after it.
     TimeBytes {
         may_be_empty: bool,
     },
-    /// A time, behind which nothing is known but the byte that ends it, if that is no blank.
+    /// A time and the non-blank byte that ends it, if there is one. It ends the check.
     Time {
         terminator: Option<u8>,
         may_be_empty: bool,
     },
-    /// Several with commas, colons and blanks.
+    /// Numbers separated by commas, colons and blanks.
     Numbers {
         may_be_empty: bool,
     },
@@ -213,12 +217,12 @@ pub(super) enum Item {
 }
 
 impl Step {
-    /// Whether it is searched for, so that a look ahead stops before it.
+    /// Whether the field is searched for, so that a lookahead stops before this step.
     pub(super) fn is_searched(&self) -> bool {
         match &self.op {
             Op::Text(_)
             | Op::Blank
-            | Op::Open
+            | Op::OpenRequest
             | Op::Scanned { .. }
             | Op::StatusAndSize { .. }
             | Op::End => false,
@@ -233,7 +237,7 @@ impl Step {
         }
     }
 
-    /// Makes the fields of a step that was not reached absent.
+    /// Marks the fields of a step that was not reached as absent.
     pub(super) fn clear(&self, spans: &mut [Span]) {
         match &self.op {
             Op::Scanned { field, .. }
@@ -248,7 +252,7 @@ impl Step {
             }
             Op::Text(_)
             | Op::Blank
-            | Op::Open
+            | Op::OpenRequest
             | Op::End
             | Op::Head(_)
             | Op::FastPath(_)

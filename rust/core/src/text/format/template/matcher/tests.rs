@@ -1,4 +1,4 @@
-//! What a template finds in a line, and what it says of a line that is not one.
+//! What a template finds in a line, and what it reports for a line that does not match.
 
 use super::super::braces;
 use super::*;
@@ -12,7 +12,7 @@ pub(super) fn parsed(texts: &[&str]) -> Vec<Template> {
     texts.iter().map(|text| braces::compile(text).unwrap()).collect()
 }
 
-/// The fields between bars, `~` for those that are absent; or where the line stops and why.
+/// The fields separated by `|`, with `~` for absent ones; or where the line stops and why.
 fn run(matcher: &Matcher, line: &str) -> Result<String, (usize, &'static str, usize)> {
     let mut spans = vec![Span::new(0, 1); matcher.found().len()];
     match matcher.split_traced(line.as_bytes(), &mut spans) {
@@ -39,17 +39,17 @@ fn stops(template: &str, line: &str, byte: usize, expected: &str, part: usize) {
 }
 
 #[test]
-fn a_field_ends_at_the_first_place_where_what_follows_fits() {
+fn a_field_ends_at_the_first_position_where_what_follows_matches() {
     finds("{a:text}: {b:text}", "x:y: z: w", "x:y|z: w");
     finds("{a}={b}", "k=v=w", "k|v=w");
     finds(r"{a}:{port} ", "[::1]:80", "[::1]|80");
-    // The look ahead: only the last of these quotes is followed by a status, a size and a quote.
+    // Lookahead: only the last of these quotes is followed by a status, a size and a quote.
     finds(
         r#""{request}" {status} {size} "{agent}""#,
         r#""a" 1 2 "b" 200 "c" 404 5 "ua""#,
         r#"a" 1 2 "b" 200 "c|404|5|ua"#,
     );
-    // It stops before a field that may hold the byte that is searched for.
+    // The lookahead stops before a field that may contain the delimiter.
     finds("{a:text},{upstream_time} x", "p,1,2 x", "p|1,2");
     finds("{a:text},{upstream_time}{?} x", "p,3", "p|3");
 }
@@ -73,7 +73,7 @@ fn what_a_client_writes_moves_no_field_to_its_left() {
 }
 
 #[test]
-fn a_backslash_escapes_between_quotes_unless_that_leaves_no_field() {
+fn a_backslash_escapes_a_quote_unless_no_other_quote_closes_the_field() {
     finds(r#""{a}" "{b}""#, r#""x\" "y" "z""#, r#"x\" "y|z"#);
     finds(r#""{a}" "{b}""#, r#""x" "y\""#, r"x|y\");
     finds(r#""{a}" "{b}""#, r#""x\\" "y""#, r"x\\|y");
@@ -81,23 +81,23 @@ fn a_backslash_escapes_between_quotes_unless_that_leaves_no_field() {
 }
 
 #[test]
-fn blanks_are_one_or_more_and_none_at_the_ends() {
+fn a_blank_matches_one_or_more_and_both_ends_are_trimmed() {
     finds("{a} {b}", " \t x \t y \r\n", "x|y");
     finds(" {a} [{b}] ", "x   [y]", "x|y");
     finds("{a} {b}", "\u{feff}x y", "x|y");
-    // Between tabs there may be none, and values have blanks.
+    // Columns between tabs may be empty, and may contain blanks.
     finds("{a}\t{b}\t{c}", "x y\t\tz", "x y||z");
     finds("{a:text}\t{b:text}", "x y\t", "x y|");
 }
 
 #[test]
-fn between_quotes_and_brackets_nothing_may_stand() {
+fn fields_in_quotes_or_brackets_may_be_empty() {
     finds(r#""{a}" [{b}] ({c:int}) "{upstream_time}""#, r#""" [] () """#, "|||");
     stops("{a} x{b}", "y x", 3, "a word", 2);
 }
 
 #[test]
-fn a_bare_dash_stands_for_a_request() {
+fn a_bare_dash_replaces_a_request() {
     finds(
         r#"[{time:iso}] "{request}" {status}"#,
         "[2015-05-17T10:05:03Z] - 408",
@@ -107,7 +107,7 @@ fn a_bare_dash_stands_for_a_request() {
 }
 
 #[test]
-fn a_user_may_have_blanks_and_a_list_commas() {
+fn a_user_may_contain_blanks_and_a_list_commas() {
     finds("{vhost} {user} [{time}]", "v John Smith [t]", "v|John Smith|t");
     finds("{x} {host} {y}", "x 1.1.1.1, 2.2.2.2 y", "x|1.1.1.1, 2.2.2.2|y");
     finds("{upstream} {y}", "a:1, b:2 : c:3 y", "a:1, b:2 : c:3|y");
@@ -115,7 +115,7 @@ fn a_user_may_have_blanks_and_a_list_commas() {
 }
 
 #[test]
-fn more_may_follow_an_open_format_and_older_lines_lack_columns() {
+fn lines_may_have_more_or_fewer_columns_if_the_format_says_so() {
     finds("{a} {b}{...}", "x y z w", "x|y");
     finds(r#""{a}"{...}"#, r#""x" y"#, "x");
     stops("{a} {b}", "x y z", 3, "the end of the line", 3);
@@ -123,24 +123,24 @@ fn more_may_follow_an_open_format_and_older_lines_lack_columns() {
     finds("{a}{?} {b:int}{?} {c}", "x", "x|~|~");
     finds("{a}{?} {b:int}{?} {c}", "x 5", "x|5|~");
     finds(r#"{a} "{request}"{?} {status}{?} "{b}""#, r#"x "r" 200"#, "x|r|200|~");
-    stops("{a}{?} {b:int} {c}", "x 5", 3, "a blank", 3);
-    // What a try that failed has found is not left behind.
+    stops("{a}{?} {b:int} {c}", "x 5", 3, "a space", 3);
+    // Fields found by a failed attempt are cleared.
     finds(r#""{a}"{?} {status} {size}"#, r#""x" 200 y""#, r#"x" 200 y|~|~"#);
 }
 
 #[test]
-fn of_several_templates_the_first_that_fits_is_taken() {
+fn the_first_template_that_matches_is_used() {
     let either = compile(&["{a}:{port} {b}", "{a} {c}"]);
     let names: Vec<_> = either.found().iter().map(|found| &*found.name).collect();
     assert_eq!(names, ["a", "port", "b", "c"]);
     assert_eq!(run(&either, "v:80 x"), Ok("v|80|x|~".to_owned()));
     assert_eq!(run(&either, "v x"), Ok("v|~|~|x".to_owned()));
-    // That which came furthest says what is wrong.
+    // The template that matched furthest explains the reject.
     assert_eq!(run(&either, "v:80 x y"), Err((6, "the end of the line", 5)));
 }
 
 #[test]
-fn fields_that_are_passed_over_have_a_place_too() {
+fn skipped_fields_have_spans_too() {
     let matcher = compile(&["{} {a} {:text}|{b}"]);
     let names: Vec<_> = matcher.found().iter().map(|found| &*found.name).collect();
     assert_eq!(names, ["", "a", "", "b"]);
@@ -148,13 +148,13 @@ fn fields_that_are_passed_over_have_a_place_too() {
 }
 
 #[test]
-fn a_line_says_where_it_stops_and_what_was_expected() {
+fn a_reject_has_the_position_and_what_was_expected() {
     let template =
         r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#;
     for (line, byte, expected, part) in [
-        ("", 0, "a time in brackets, and the request", 0),
-        ("h - - x", 7, "a time in brackets, and the request", 0),
-        ("h - - [17/May/2015:10:05:03 +0000]", 34, "a blank", 7),
+        ("", 0, "a time in brackets and the request", 0),
+        ("h - - x", 7, "a time in brackets and the request", 0),
+        ("h - - [17/May/2015:10:05:03 +0000]", 34, "a space", 7),
         ("h - - [17/May/2015:10:05:03 +0000] x", 35, "the quote that opens the request", 7),
         (
             r#"h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1"#,
@@ -175,7 +175,7 @@ fn a_line_says_where_it_stops_and_what_was_expected() {
             10,
         ),
         (r#"h - - [17/May/2015:10:05:03 +0000] "GET /" 200 x "-" "-""#, 47, "a whole number", 12),
-        (r#"h - - [17/May/2015:10:05:03 +0000] "GET /" 200 5"#, 48, "a blank", 13),
+        (r#"h - - [17/May/2015:10:05:03 +0000] "GET /" 200 5"#, 48, "a space", 13),
         (r#"h - - [17/May/2015:10:05:03 +0000] "GET /" 200 5 x"#, 49, "a quote", 13),
         (
             r#"h - - [17/May/2015:10:05:03 +0000] "GET /" 200 5 "-"#,
@@ -200,7 +200,7 @@ fn a_line_says_where_it_stops_and_what_was_expected() {
     }
     let nginx = "{host} - {user} [{time}] {status} {a:int}:{b:s} {c:iso}";
     for (line, byte, expected, part) in [
-        ("h x joe [t] 200 5:1 2015-05-17", 2, "a dash, and the user in front of the time", 0),
+        ("h x joe [t] 200 5:1 2015-05-17", 2, "a dash and the user before the time", 0),
         ("h - joe [t] 2x0 5:1 2015-05-17", 12, "a status of three digits", 6),
         ("h - joe [t] 200 5 1 2015-05-17", 17, "a colon", 9),
         ("h - joe [t] 200 5:x 2015-05-17", 18, "a number", 10),
@@ -212,11 +212,11 @@ fn a_line_says_where_it_stops_and_what_was_expected() {
 }
 
 #[test]
-fn fields_side_by_side_are_an_error_with_both_places() {
+fn adjacent_fields_are_an_error_that_points_at_both() {
     for (text, start, end, message) in [
-        ("x {host}{user}", 2, 14, "host and user stand side by side"),
-        ("{a}{}", 0, 5, "a and another field stand side by side"),
-        ("{}{:int}", 0, 8, "two fields stand side by side"),
+        ("x {host}{user}", 2, 14, "host and user are adjacent"),
+        ("{a}{}", 0, 5, "a and another field are adjacent"),
+        ("{}{:int}", 0, 8, "two fields are adjacent"),
     ] {
         let error = Matcher::new(&braces::compile(text).unwrap()).unwrap_err();
         assert_eq!((error.start, error.end), (start, end), "{text}");
@@ -227,7 +227,7 @@ fn fields_side_by_side_are_an_error_with_both_places() {
 }
 
 #[test]
-fn the_combined_format_is_told_from_others() {
+fn the_combined_format_is_recognized() {
     for (text, expected) in [
         (
             r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#,
@@ -258,8 +258,8 @@ fn the_combined_format_is_told_from_others() {
     }
 }
 
-/// The attacks of polynomial regular expressions, and the bytes that are searched for, as the
-/// fields that clients write.
+/// Text that clients may write into a field: inputs that make regular expressions backtrack, and
+/// the bytes that the matcher searches for.
 pub(super) const ATTACKS: &[&str] = &[
     "\" ",
     "] \"a\" ",
@@ -300,7 +300,7 @@ pub(super) const ATTACKS: &[&str] = &[
     "\" rt=1 uct=\"",
 ];
 
-/// Name, example and alternatives of each named format that is a template.
+/// The name, example and templates of each named format that is a template.
 pub(super) fn templates()
 -> impl Iterator<Item = (&'static str, &'static str, &'static [&'static str])> {
     TEXT_FORMATS.iter().filter_map(|named| match &named.definition {
@@ -311,7 +311,7 @@ pub(super) fn templates()
 }
 
 #[test]
-fn hostile_lines_come_to_an_end_without_a_panic() {
+fn hostile_lines_neither_hang_nor_panic() {
     for (_, example, texts) in templates() {
         let matcher = compile(texts);
         let mut spans = vec![Span::NONE; matcher.found().len()];

@@ -1,4 +1,4 @@
-//! Fields that end where the literal behind them stands.
+//! Fields that end at the literal after them.
 
 use memchr::{memchr, memchr2, memrchr};
 
@@ -21,7 +21,7 @@ impl Program {
         let inside = &line[..line_end];
         let mut search = Search { program: self, line, cursor, until, furthest: None };
         let first = match until.delimiter {
-            Some(delimiter) if until.search_from == SearchFrom::Last => {
+            Some(delimiter) if until.search_from == SearchFrom::End => {
                 memrchr(delimiter.byte, &inside[start..])
             }
             Some(delimiter) => memchr(delimiter.byte, &inside[start..]),
@@ -53,7 +53,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Where the first delimiter did not end the field, one of those behind it may.
+    /// Tries the delimiters after the first one, which did not end the field.
     #[inline(never)]
     fn at_a_later_delimiter(
         &mut self,
@@ -62,8 +62,8 @@ impl Search<'_> {
         spans: &mut [Span],
     ) -> Option<Cursor> {
         match (self.until.search_from, self.until.delimiter) {
-            (SearchFrom::Last, _) => None,
-            (SearchFrom::Enclosing(next_bytes), _) => {
+            (SearchFrom::End, _) => None,
+            (SearchFrom::Brackets(next_bytes), _) => {
                 let lookahead = Lookahead { next_bytes, prefilter: &self.until.prefilter };
                 lookahead
                     .brackets(inside, self.cursor.at, true)
@@ -72,12 +72,12 @@ impl Search<'_> {
                     })
                     .find_map(|(open, _)| self.ends_at(open, spans))
             }
-            (SearchFrom::First, Some(delimiter)) => {
+            (SearchFrom::Start, Some(delimiter)) => {
                 Delimiters::new(inside, first + 1, delimiter, &self.until.prefilter)
                     .find_map(|place| self.ends_at(place, spans))
             }
-            (SearchFrom::First, None) => {
-                // Blanks side by side are one.
+            (SearchFrom::Start, None) => {
+                // A run of blanks is one delimiter.
                 let mut after_blanks = skip_blanks(self.line, first);
                 Delimiters::of_blanks(inside, after_blanks).find_map(|place| {
                     if place < after_blanks || !matches!(inside[place], b' ' | b'\t') {
@@ -90,7 +90,8 @@ impl Search<'_> {
         }
     }
 
-    /// Where to go on if the field ends before a delimiter at this place.
+    /// The cursor after the following steps, if they match with the field ending at this
+    /// delimiter.
     fn ends_at(&mut self, place: usize, spans: &mut [Span]) -> Option<Cursor> {
         let end = self.until.ends_before(self.line, self.cursor.at, place)?;
         let cursor = Cursor { at: end, step: self.cursor.step + 1 };
@@ -108,7 +109,7 @@ impl Search<'_> {
 }
 
 impl Until {
-    /// Where the field ends if its delimiter is at this place.
+    /// The end of the field if its delimiter is at this position.
     fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
         let mut end = place;
         if self.delimiter.is_some_and(|delimiter| delimiter.blank_before) {

@@ -1,18 +1,18 @@
-//! The directive `log_format` as it stands in a configuration.
+//! Parses the directive `log_format` of a configuration.
 
 use super::super::TemplateError;
-use super::super::draft::{Body, Word, error, reject_trailing, skip_comments};
+use super::super::draft::{Body, Word, error, quoted_char, reject_trailing, skip_comments};
 
-/// What a directive says.
+/// The content of a directive.
 #[derive(Debug)]
 pub(super) struct Format {
-    /// Its pieces in one.
+    /// The strings of the format, joined.
     pub(super) body: Body,
-    /// Whether a `-` stands for what is not there: so unless `escape=` says otherwise.
+    /// Whether nginx writes `-` for a missing value, which it does unless `escape=` changes that.
     pub(super) dash_if_missing: bool,
 }
 
-/// Whether the text is a directive of nginx and not only the body of one.
+/// Whether the text is a whole directive, not only a format.
 pub(in super::super) fn is_directive(text: &str) -> bool {
     let text = skip_comments(text);
     ["log_format", "access_log"].iter().any(|name| {
@@ -23,12 +23,13 @@ pub(in super::super) fn is_directive(text: &str) -> bool {
     })
 }
 
-/// The format that a text says: a body, its pieces in quotes, or a whole directive.
+/// Extracts the format from a text: the bare format, its quoted strings, or a whole directive.
 pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
     if !is_directive(text)
         && let Some(at) = text.find("log_format ")
     {
-        let message = "something stands in front of log_format; paste it alone, up to its ;";
+        let message =
+            "unexpected text before log_format; paste only the log_format directive, up to its ;";
         return Err(error((0, at), message));
     }
     if !is_directive(text) && !is_pieces(text) {
@@ -52,7 +53,8 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
         rest = others;
     }
     if rest.is_empty() {
-        let message = "log_format has a name but no format; paste the lines up to its ; too";
+        let message =
+            "expected a format in log_format, found none; paste all its lines, up to its ;";
         return Err(error((0, text.trim_end().len()), message));
     }
     let mut body = Body::default();
@@ -62,7 +64,7 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
     Ok(Format { body, dash_if_missing })
 }
 
-/// Whether a text without the directive's name is made of its pieces in quotes.
+/// Whether a text without the directive's name consists of quoted strings.
 fn is_pieces(text: &str) -> bool {
     let text = skip_comments(text).trim_end();
     let Some(quote) = text.chars().next() else { return false };
@@ -72,49 +74,52 @@ fn is_pieces(text: &str) -> bool {
     if quote != '\'' && quote != '"' {
         return false;
     }
-    // One quoted string is a piece, but `"$request"` has quotes of its own.
+    // A single quoted string is quoted by the configuration, but the quotes of `"$request"` are
+    // part of the format.
     let closing = text[1..].find(quote).map_or(text.len(), |at| at + 1);
     let is_one = closing + 1 == text.len();
     let one = is_one && (quote == '\'' || text.matches('$').count() != 1);
     one || text.ends_with(';') || text.contains('\n')
 }
 
-/// The parameters behind the name of the format.
+/// The parameters after the name of the format.
 fn name<'a>(
     text: &str,
     directive: &Word,
     parameters: &'a [Word],
 ) -> Result<&'a [Word], TemplateError> {
     if directive.body.bytes == b"access_log" {
-        let message = "access_log only names a format; paste the log_format of that name";
+        let message =
+            "access_log only refers to a format by name; paste the log_format with that name";
         return Err(error((directive.start, directive.end), message));
     }
     let Some((name, rest)) = parameters.split_first() else {
-        let message = "log_format is empty; it reads log_format main '$remote_addr ...';";
+        let message = "expected a name and a format after log_format; write log_format main \
+                       '$remote_addr ...';";
         return Err(error((0, text.trim_end().len()), message));
     };
     if name.body.bytes.contains(&b'$') || name.body.bytes.starts_with(b"escape=") {
-        let message = "log_format has no name; the name stands in front of the format, as in \
-                       log_format main '$remote_addr ...';";
+        let message = "expected a name between log_format and the format; write log_format main \
+                       '$remote_addr ...';";
         return Err(error((name.start, name.end), message));
     }
     Ok(rest)
 }
 
-/// Whether a `-` stands for what is not there.
+/// Whether nginx writes `-` for a missing value with this `escape=`.
 fn writes_dash(word: &Word, escape: &[u8]) -> Result<bool, TemplateError> {
     match escape {
         b"default" => Ok(true),
         b"json" | b"none" => Ok(false),
         other => {
             let other = String::from_utf8_lossy(other);
-            let message = format!("escape={other} is unknown; it is default, json or none");
+            let message = format!("expected escape=default, json or none, found escape={other}");
             Err(error((word.start, word.end), message))
         }
     }
 }
 
-/// The parameters up to the semicolon, with the quotes and escapes of a configuration undone.
+/// The parameters up to the semicolon, unquoted and unescaped.
 fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
     let bytes = text.as_bytes();
     let mut words = Vec::new();
@@ -129,7 +134,7 @@ fn words(text: &str) -> Result<Vec<Word>, TemplateError> {
             }
             b'\'' | b'"' => {
                 let word = quoted(text, at, byte)?;
-                blank(text, &word)?;
+                check_end(text, &word)?;
                 at = word.end;
                 words.push(word);
             }
@@ -156,7 +161,8 @@ fn quoted(text: &str, start: usize, quote: u8) -> Result<Word, TemplateError> {
             None => {
                 let quote = char::from(quote);
                 let end = start + line(&bytes[start..]);
-                let message = format!("this {quote} is not closed; write {quote} where it ends");
+                let message =
+                    format!("unclosed quote: add the closing {quote} at the end of the string");
                 return Err(error((start, end), message));
             }
             Some(&byte) if byte == quote => break,
@@ -178,7 +184,7 @@ fn bare(bytes: &[u8], start: usize) -> Word {
     Word { body, start, end: at }
 }
 
-/// Takes over one byte, or what a backslash makes of the next, and says where it ends.
+/// Adds one byte, or what an escape sequence stands for, and returns its end.
 fn unescaped(bytes: &[u8], at: usize, byte: u8, body: &mut Body) -> usize {
     let escaped = match (byte, bytes.get(at + 1)) {
         (b'\\', Some(&next @ (b'"' | b'\'' | b'\\'))) => next,
@@ -194,16 +200,17 @@ fn unescaped(bytes: &[u8], at: usize, byte: u8, body: &mut Body) -> usize {
     at + 2
 }
 
-/// Behind a quoted piece nothing but a blank or the end of the directive can stand.
-fn blank(text: &str, word: &Word) -> Result<(), TemplateError> {
+/// Checks that a blank or the end of the directive follows a quoted string.
+fn check_end(text: &str, word: &Word) -> Result<(), TemplateError> {
     let next = text.as_bytes().get(word.end);
     if matches!(next, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';')) {
         return Ok(());
     }
     let quote = text.get(word.start..=word.start).unwrap_or_default();
+    let found = quoted_char(text, word.end);
     let message = format!(
-        "this {quote} closes the piece, so a blank or ; has to follow; a {quote} is missing in \
-         front of it, or it has to be written \\{quote}"
+        "expected a space or ; after the closing {quote}, found {found}; add the {quote} that is \
+         missing before it, or write \\{quote} for a {quote} inside the format"
     );
     Err(error((word.end - 1, word.end), message))
 }

@@ -1,33 +1,35 @@
-//! A body of `log_format` that is a JSON object: which variable is at which path.
+//! A `log_format` that writes a JSON object: finds the path of each variable.
 
 use super::super::super::field_type::FieldType;
 use super::super::super::standard_fields;
 use super::super::TemplateError;
-use super::super::draft::{Body, MAX_FIELDS, error, too_many};
+use super::super::draft::{Body, MAX_FIELDS, error, quoted_char, too_many};
 use super::super::meaning::{self, Meaning};
 use super::{Token, TokenKind, tokens, variables};
 
-/// Deeper objects are refused: formats have one or two levels.
+/// The most levels of nesting. Real formats have one or two.
 const DEEPEST: usize = 16;
 
-/// Whether a body is meant as an object: a brace, then a key or the other brace.
+/// Whether a format is a JSON object: a brace, then a key or the closing brace.
 pub(super) fn is_object(body: &Body) -> bool {
     let Some(rest) = body.bytes.trim_ascii_start().strip_prefix(b"{") else { return false };
     matches!(rest.trim_ascii_start().first(), Some(b'"' | b'}') | None)
 }
 
-/// The fields of an object, with the paths where they are.
+/// The fields of an object: name, path and type of each.
 pub(super) fn compile(body: &Body) -> Result<Vec<(String, Vec<String>, FieldType)>, TemplateError> {
     let mut reader = Reader { body, at: 0, path: Vec::new(), found: Vec::new() };
     reader.blanks();
     reader.object()?;
     reader.blanks();
     if reader.at < body.bytes.len() {
-        return Err(reader.error("something follows the object; the format ends with its }"));
+        return Err(reader.expected("the end of the format after the object"));
     }
     if reader.found.is_empty() {
         let all = body.place(0, body.bytes.len());
-        return Err(error(all, "there is no $variable in this object"));
+        let message =
+            "expected a $variable, such as $status, as a value in this object, found none";
+        return Err(error(all, message));
     }
     if reader.found.len() > MAX_FIELDS {
         return Err(too_many(body.place(0, body.bytes.len())));
@@ -59,21 +61,26 @@ impl Reader<'_> {
         }
     }
 
-    fn error(&self, message: &str) -> TemplateError {
+    /// The error that something else was expected here.
+    fn expected(&self, expected: &str) -> TemplateError {
         let end = self.body.after_character(self.at);
-        error(self.body.place(self.at, end), message)
+        let found = match self.next() {
+            Some(_) => quoted_char(&self.body.text(self.at, end), 0),
+            None => "the end of the format".to_owned(),
+        };
+        error(self.body.place(self.at, end), format!("expected {expected}, found {found}"))
     }
 
-    fn expect(&mut self, byte: u8, message: &str) -> Result<(), TemplateError> {
+    fn expect(&mut self, byte: u8, expected: &str) -> Result<(), TemplateError> {
         self.blanks();
         if self.next() != Some(byte) {
-            return Err(self.error(message));
+            return Err(self.expected(expected));
         }
         self.at += 1;
         Ok(())
     }
 
-    /// Reads the object that begins here.
+    /// Parses the object that begins here.
     fn object(&mut self) -> Result<(), TemplateError> {
         self.check_depth()?;
         self.at += 1;
@@ -83,17 +90,14 @@ impl Reader<'_> {
             return Ok(());
         }
         loop {
-            self.expect(
-                b'"',
-                "a key in double quotes is expected here, as in \"status\": $status",
-            )?;
+            self.expect(b'"', "a key in double quotes")?;
             let (start, end) = self.string()?;
             let key = self.body.text(start, end);
             if key.contains('$') {
                 let place = self.body.place(start, end);
-                return Err(error(place, "a key cannot be a variable; write a name in its place"));
+                return Err(error(place, "a key cannot contain a variable; write a fixed name"));
             }
-            self.expect(b':', "a colon is expected behind the key")?;
+            self.expect(b':', "a colon after the key")?;
             self.path.push(unescaped(&key));
             self.value()?;
             self.path.pop();
@@ -104,25 +108,26 @@ impl Reader<'_> {
                     self.at += 1;
                     return Ok(());
                 }
-                None => return Err(self.error("the object is not closed; write }")),
-                Some(_) => return Err(self.error("a comma or } is expected behind the value")),
+                _ => return Err(self.expected("a comma or } after the value")),
             }
         }
     }
 
-    /// Passes over a comma, which another member has to follow.
+    /// Skips a comma, after which another member has to follow.
     fn comma(&mut self) -> Result<(), TemplateError> {
         let comma = self.at;
         self.at += 1;
         self.blanks();
         if self.next() == Some(b'}') {
             let place = self.body.place(comma, comma + 1);
-            return Err(error(place, "nothing follows this comma; drop it, or no line is JSON"));
+            let message = "expected another key after the comma, found }; remove the comma, or the \
+                           lines are not JSON";
+            return Err(error(place, message));
         }
         Ok(())
     }
 
-    /// Reads on to the quote that ends the string whose first quote was read.
+    /// Parses a string after its opening quote, up to the closing one.
     fn string(&mut self) -> Result<(usize, usize), TemplateError> {
         let start = self.at;
         while let Some(byte) = self.next() {
@@ -136,7 +141,7 @@ impl Reader<'_> {
             }
         }
         let place = self.body.place(start - 1, self.body.bytes.len());
-        Err(error(place, "this quote is not closed; write \" where the text ends"))
+        Err(error(place, "unclosed quote: add the closing \" at the end of the string"))
     }
 
     fn value(&mut self) -> Result<(), TemplateError> {
@@ -149,7 +154,7 @@ impl Reader<'_> {
                 self.take(start, end)
             }
             Some(b'[') => self.array(),
-            None | Some(b',' | b'}' | b']' | b':') => Err(self.error("a value is expected here")),
+            None | Some(b',' | b'}' | b']' | b':') => Err(self.expected("a value")),
             Some(_) => {
                 let start = self.at;
                 while self.next().is_some_and(|byte| !matches!(byte, b',' | b'}' | b']')) {
@@ -161,7 +166,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The length of a `${name}` that is here, whose brace closes no object.
+    /// The length of a `${name}` that begins here. Its brace does not close the object.
     fn braced(&self) -> Option<usize> {
         let rest = &self.body.bytes[self.at..];
         rest.starts_with(b"${").then(|| {
@@ -169,7 +174,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads the list that begins here; the number of an element is its key.
+    /// Parses the array that begins here; the index of an element is its key.
     fn array(&mut self) -> Result<(), TemplateError> {
         let start = self.at;
         self.check_depth()?;
@@ -189,9 +194,12 @@ impl Reader<'_> {
                 Some(b']') => break,
                 None => {
                     let place = self.body.place(start, start + 1);
-                    return Err(error(place, "this list is not closed; write ]"));
+                    return Err(error(
+                        place,
+                        "unclosed bracket: add the closing ] at the end of the array",
+                    ));
                 }
-                Some(_) => return Err(self.error("a comma or ] is expected behind the value")),
+                Some(_) => return Err(self.expected("a comma or ] after the value")),
             }
         }
         self.at += 1;
@@ -202,10 +210,11 @@ impl Reader<'_> {
         if self.path.len() < DEEPEST {
             return Ok(());
         }
-        Err(self.error("this is nested too deeply: sixteen levels are read"))
+        let place = self.body.place(self.at, self.body.after_character(self.at));
+        Err(error(place, format!("nested too deeply: the limit is {DEEPEST} levels")))
     }
 
-    /// Notes the field whose value is written here; what is the same on every line is none.
+    /// Records the field whose value is written here. A constant value is not a field.
     fn take(&mut self, start: usize, end: usize) -> Result<(), TemplateError> {
         let piece = self.body.slice(start, end);
         let tokens = tokens(&piece)?;
@@ -222,7 +231,7 @@ impl Reader<'_> {
     }
 }
 
-/// What is put together of several variables is named by its key.
+/// The meaning of a value that combines several variables: text with the name of its key.
 fn by_key(key: &str) -> Meaning {
     match standard_fields::standard_field(key).filter(|known| known.read == FieldType::Text) {
         Some(known) => Meaning { standard: known.name, rank: 9, ..Meaning::text(key) },
@@ -230,7 +239,7 @@ fn by_key(key: &str) -> Meaning {
     }
 }
 
-/// A key without its escapes; others than these three do not occur in formats.
+/// Unescapes a key. Formats do not use other escapes than these three.
 fn unescaped(key: &str) -> String {
     key.replace("\\\"", "\"").replace("\\/", "/").replace("\\\\", "\\")
 }

@@ -1,7 +1,7 @@
-//! What nginx's `log_format` says, as a template.
+//! Compiles nginx's `log_format` to a template.
 //!
-//! The body of the directive or the whole of it, as it stands in a configuration. A body that is
-//! a JSON object is one of paths instead: there the order and the escapes are not the format's.
+//! Accepts the format or the whole directive of a configuration. A format that writes a JSON object
+//! becomes a list of paths instead, because JSON does not fix the order and the escapes.
 
 mod config;
 mod json;
@@ -15,19 +15,19 @@ use super::{Syntax, TemplateError};
 
 pub(super) use config::is_directive;
 
-/// The template of a `log_format`, the body or the whole directive.
+/// Compiles a `log_format` that is not a JSON object: the format or the whole directive.
 #[cfg(test)]
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
     match paste(text)? {
         Pasted::Template(template) => Ok(template),
         Pasted::Json(_) => {
-            let message = "a log_format that is a JSON object is read by its keys, not by its text";
+            let message = "a log_format that writes a JSON object is not a template";
             Err(error((0, text.len()), message))
         }
     }
 }
 
-/// What a `log_format` says, be it a template or a JSON object.
+/// Compiles a `log_format` to a template or, if it writes a JSON object, to its paths.
 pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
     let format = config::read(text)?;
     if json::is_object(&format.body) {
@@ -41,8 +41,8 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
                 let literal = &format.body.bytes[token.start..token.end];
                 if let Some(at) = literal.iter().position(|&byte| byte == b'\n') {
                     let place = format.body.place(token.start + at, token.start + at + 1);
-                    let message = "a newline inside the format makes two lines of one entry; \
-                                   write each line of the format as a piece in quotes";
+                    let message = "unexpected newline: a log entry is one line; put each line of \
+                                   the format in quotes";
                     return Err(error(place, message));
                 }
                 draft.literal(literal);
@@ -57,24 +57,23 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
         }
     }
     if draft.meanings().next().is_none() {
-        let hint = if text.contains('%') {
-            "; %h and its like are Apache's or GoAccess's"
-        } else {
-            ", which is the name of something that is logged: $remote_addr, $status"
-        };
-        return Err(error((0, text.len()), format!("there is no $variable in this format{hint}")));
+        let hint =
+            if text.contains('%') { "; %h and the like are Apache or GoAccess syntax" } else { "" };
+        let message =
+            format!("expected a $variable, such as $remote_addr or $status, found none{hint}");
+        return Err(error((0, text.len()), message));
     }
     draft.finish(text).map(Pasted::Template)
 }
 
-/// What is not there is written as nothing, not as `-`, by `escape=json` and `escape=none`.
+/// With `escape=json` and `escape=none`, nginx writes a missing value as nothing, not as `-`.
 fn may_be_empty(meaning: &mut Meaning) {
     if !variables::is_always_set(&meaning.own) {
         meaning.syntax = Syntax::Free;
     }
 }
 
-/// A literal, or variables that are one field.
+/// A literal, or adjacent variables that are one field.
 #[derive(Debug)]
 struct Token {
     start: usize,
@@ -88,7 +87,7 @@ enum TokenKind {
     Variables(Vec<String>),
 }
 
-/// The tokens of a body. Variables side by side that are one thing are one token.
+/// The tokens of a format. Adjacent variables that make up one value are one token.
 fn tokens(body: &Body) -> Result<Vec<Token>, TemplateError> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut at = 0;
@@ -114,7 +113,7 @@ fn tokens(body: &Body) -> Result<Vec<Token>, TemplateError> {
     Ok(whole_urls(body, tokens))
 }
 
-/// `$scheme://` in front of a host and a target belongs to the same URL.
+/// Joins `$scheme://` with the host and the target after it, because they are one URL.
 fn whole_urls(body: &Body, tokens: Vec<Token>) -> Vec<Token> {
     let mut joined: Vec<Token> = Vec::with_capacity(tokens.len());
     for token in tokens {
@@ -135,7 +134,7 @@ fn whole_urls(body: &Body, tokens: Vec<Token>) -> Vec<Token> {
     joined
 }
 
-/// The name, in lower case, and the end of the variable whose dollar sign is here.
+/// The lower-case name and the end of the variable whose dollar sign is here.
 fn variable(body: &Body, at: usize) -> Result<(String, usize), TemplateError> {
     let braced = body.get(at + 1) == Some(b'{');
     let start = at + 1 + usize::from(braced);
@@ -143,16 +142,16 @@ fn variable(body: &Body, at: usize) -> Result<(String, usize), TemplateError> {
     let end = start + body.bytes[start..].iter().take_while(|byte| is_name(byte)).count();
     let name = body.text(start, end);
     if braced && body.get(end) != Some(b'}') {
-        let mend = if name.is_empty() { "status" } else { &name };
-        let message = format!("the brace of ${{{name} is not closed; write ${{{mend}}}");
+        let name_in_example = if name.is_empty() { "status" } else { &name };
+        let message = format!("expected }} after ${{{name}; write ${{{name_in_example}}}");
         return Err(error(body.place(at, end), message));
     }
     let end = end + usize::from(braced);
     if name.is_empty() {
-        let found = if braced { "${} has no name" } else { "$ stands alone" };
+        let place_of_name = if braced { "in ${}" } else { "after $" };
         let message = format!(
-            "{found}: a variable is written $status or ${{status}}, and a dollar sign itself \
-             cannot be written"
+            "expected a variable name {place_of_name}, as in $status or ${{status}}; log_format \
+             cannot write a literal $"
         );
         return Err(error(body.place(at, end), message));
     }

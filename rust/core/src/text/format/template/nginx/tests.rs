@@ -4,7 +4,7 @@ use super::super::draft::Pasted;
 use super::super::testing::{check, only, read, shown, slots};
 use super::{compile, paste};
 
-/// Every variable of the documentation, with what it is.
+/// Every documented variable, with its field.
 const DOCUMENTED: &str = include_str!("documented.txt");
 
 fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -14,7 +14,7 @@ fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|line| line.split_once(" -> ").unwrap())
 }
 
-/// The template without the places where it was written.
+/// The compiled template, as text.
 fn template(text: &str) -> String {
     shown(&compile(text).unwrap_or_else(|found| panic!("{text:?}: {found:?}")))
 }
@@ -24,7 +24,7 @@ fn fields(text: &str) -> Vec<String> {
 }
 
 fn keys(text: &str) -> Vec<String> {
-    let Pasted::Json(fields) = paste(text).unwrap() else { panic!("{text:?} is no object") };
+    let Pasted::Json(fields) = paste(text).unwrap() else { panic!("{text:?} is not an object") };
     let line = |(name, path, how): &(String, Vec<String>, _)| {
         format!("{name} <- {} {}", path.join("."), read(how))
     };
@@ -32,7 +32,7 @@ fn keys(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_documented_variable_has_its_name_shape_and_type() {
+fn every_documented_variable_has_its_name_syntax_and_type() {
     assert!(documented().count() > 180);
     for (variable, expected) in documented() {
         let dollar = compile(&format!("<${variable}>")).unwrap();
@@ -43,7 +43,7 @@ fn every_documented_variable_has_its_name_shape_and_type() {
 }
 
 #[test]
-fn variables_are_known_in_any_case() {
+fn variable_names_ignore_case() {
     assert_eq!(template("$STATUS"), "status:Status:int");
     assert_eq!(template("$My_Map"), "my_map:Free:text");
 }
@@ -51,7 +51,7 @@ fn variables_are_known_in_any_case() {
 const COMBINED: &str = r#"host:Word:text " - " user:Free:text " [" time:Time:clf "] \"" request:Free:request "\" " status:Status:int " " size:Int:int " \"" referer:Free:text "\" \"" agent:Free:text "\"""#;
 
 #[test]
-fn combined_is_the_same_as_a_body_and_as_a_directive() {
+fn combined_compiles_alike_as_a_format_and_as_a_directive() {
     // The examples of ngx_http_log_module's documentation.
     let body = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
     let directive = r#"
@@ -117,7 +117,7 @@ fn the_documented_examples_of_other_modules_compile() {
 }
 
 #[test]
-fn quotes_and_escapes_are_those_of_a_configuration() {
+fn quotes_and_escapes_follow_the_configuration_syntax() {
     assert_eq!(
         template(r"log_format a '\'$status\'\t$host\\';"),
         r#""'" status:Status:int "'\t" vhost:Word:text "\\""#
@@ -125,12 +125,12 @@ fn quotes_and_escapes_are_those_of_a_configuration() {
     assert_eq!(template("log_format a $status;"), "status:Status:int");
     assert_eq!(template("log_format a $status' $host';"), template("$status'$host'"));
     assert_eq!(template(r"log_format a '${status}x';"), r#"status:Status:int "x""#);
-    // What no configuration undoes is no escape.
+    // Other backslashes are literal.
     assert_eq!(template(r"$status\x"), r#"status:Status:int "\\x""#);
 }
 
 #[test]
-fn quotes_around_the_only_variable_are_the_formats_own() {
+fn quotes_around_a_single_variable_belong_to_the_format() {
     assert_eq!(template(r#""$request""#), r#""\"" request:Free:request "\"""#);
     assert_eq!(
         template(r#""$status" "$host""#),
@@ -142,7 +142,7 @@ fn quotes_around_the_only_variable_are_the_formats_own() {
 }
 
 #[test]
-fn without_hyphens_what_may_be_missing_may_be_empty() {
+fn with_escape_json_or_none_optional_values_may_be_empty() {
     let text = "log_format a escape=none 'a=$upstream_response_time s=$status b=$http_x';";
     assert_eq!(
         template(text),
@@ -151,7 +151,7 @@ fn without_hyphens_what_may_be_missing_may_be_empty() {
 }
 
 #[test]
-fn each_name_is_given_once_to_the_best_that_could_have_it() {
+fn each_shared_name_is_given_once_to_the_best_candidate() {
     assert_eq!(fields("$http_host $host"), ["http_host", "vhost"]);
     assert_eq!(fields("$server_name $http_host"), ["server_name", "vhost"]);
     assert_eq!(fields("$server_name"), ["vhost"]);
@@ -167,16 +167,16 @@ fn each_name_is_given_once_to_the_best_that_could_have_it() {
 }
 
 #[test]
-fn a_variable_of_the_user_that_has_a_known_name_has_its_type() {
+fn a_user_defined_variable_with_a_known_name_has_its_type() {
     assert_eq!(template("<$size>"), r#""<" size:Free:int ">""#);
     assert_eq!(fields("$body_bytes_sent $size"), ["size", "size_2"]);
     assert_eq!(fields("$request $method"), ["request", "method_2"]);
-    // `$user` is not the client, `$host` is not either.
+    // `$user` is not `$remote_user`, and `$host` is the virtual host.
     assert_eq!(fields("$host $user $vhost"), ["vhost", "user", "vhost_2"]);
 }
 
 #[test]
-fn variables_side_by_side_that_are_one_url_are_one_field() {
+fn adjacent_variables_that_make_up_a_url_are_one_field() {
     assert_eq!(template("<$uri$is_args$args>"), r#""<" url:Free:text ">""#);
     assert_eq!(template("<$document_uri$is_args$query_string>"), r#""<" url:Free:text ">""#);
     assert_eq!(template("<$scheme://$host$request_uri>"), r#""<" url:Free:text ">""#);
@@ -185,12 +185,12 @@ fn variables_side_by_side_that_are_one_url_are_one_field() {
 }
 
 #[test]
-fn a_status_may_stand_before_anything() {
+fn a_status_may_precede_any_field() {
     assert_eq!(template("$status$pipe"), "status:Status:int pipe:Word:text");
 }
 
 #[test]
-fn blanks_at_the_end_are_not_asked_for() {
+fn blanks_at_the_end_are_dropped() {
     assert_eq!(
         template("log_format a '$status $host ';"),
         r#"status:Status:int " " vhost:Word:text"#
@@ -198,7 +198,7 @@ fn blanks_at_the_end_are_not_asked_for() {
 }
 
 #[test]
-fn there_is_a_limit_to_the_number_of_fields() {
+fn the_number_of_fields_is_limited() {
     let text = |count| (0..count).map(|_| "$status ").collect::<String>();
     assert!(compile(&text(256)).is_ok());
     assert!(compile(&text(257)).is_err());
@@ -208,7 +208,7 @@ fn there_is_a_limit_to_the_number_of_fields() {
 }
 
 #[test]
-fn a_field_knows_where_it_was_written() {
+fn a_field_has_its_position_in_the_text() {
     let text = "log_format a '\\'${status} '\n  '$host';";
     let template = compile(text).unwrap();
     let written: Vec<_> =
@@ -217,7 +217,7 @@ fn a_field_knows_where_it_was_written() {
 }
 
 #[test]
-fn an_object_is_its_paths() {
+fn an_object_compiles_to_paths() {
     let text = r#"log_format j escape=json '{"time":"$time_iso8601", "status":$status,'
         '"request":"$request_method $request_uri $server_protocol","type":"nginx","n":1,'
         ' "url": "$scheme://$host$request_uri", "up": { "t": "$upstream_response_time", "all":[$bytes_sent, 2] },'
@@ -245,7 +245,7 @@ fn an_object_is_its_paths() {
 }
 
 #[test]
-fn an_object_is_no_template() {
+fn an_object_is_not_a_template() {
     assert!(compile(r#"{"status":$status}"#).is_err());
     let text = r#"x {"status":$status}"#;
     assert_eq!(template(text), r#""x {\"status\":" status:Status:int "}""#);
@@ -261,7 +261,7 @@ fn bodies() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text in r#"(log_format |escape=json )?[$\{\}'"\\a-c_ ;#:,\[\]\n%é]{0,40}"#) {
+    fn any_text_gives_a_format_or_an_error(text in r#"(log_format |escape=json )?[$\{\}'"\\a-c_ ;#:,\[\]\n%é]{0,40}"#) {
         check(&text, &compile(&text));
         if let Ok(Pasted::Json(fields)) = paste(&text) {
             prop_assert!(!fields.is_empty());
@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn an_object_can_be_broken_anywhere(
+    fn a_broken_object_gives_a_position_inside_the_text(
         cut in 0_usize..120, put in r#"[\{\}"$,:\[\]\\x]{0,3}"#, drop in 0_usize..4,
     ) {
         let whole = r#"{"a":"$status","b":{"c":${msec},"d":["$host",[1]]},"e":"$request \"x\"" , "f": -1}"#;
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_may_be_cut_anywhere(body in bodies(), cuts in proptest::collection::vec(0_usize..12, 0..5)) {
+    fn a_format_may_be_split_into_strings_anywhere(body in bodies(), cuts in proptest::collection::vec(0_usize..12, 0..5)) {
         let whole = compile(&body.concat()).map(|found| shown(&found));
         let mut directive = "log_format some\n".to_owned();
         for (at, piece) in body.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::super::super::time::TimeFormat;
 use super::super::Syntax;
 use super::super::meaning::Meaning;
 
-/// A variable that has a name in all formats.
+/// A variable whose field has a name that all formats share.
 struct Standard {
     variable: &'static str,
     name: &'static str,
@@ -63,7 +63,7 @@ const STANDARD: &[Standard] = &[
     standard("uri", "path", 0, Syntax::Free, FieldType::Text),
 ];
 
-/// Variables of their own name that are more than text in which anything may be.
+/// Variables that keep their own name and whose syntax is stricter than free text.
 const OWN: &[(Syntax, FieldType, &[&str])] = &[
     (
         Syntax::Int,
@@ -159,7 +159,7 @@ const OWN: &[(Syntax, FieldType, &[&str])] = &[
     ),
 ];
 
-/// Variables that are never missing and never empty.
+/// Variables that always have a value.
 const ALWAYS_SET: &[&str] = &[
     "body_bytes_sent",
     "bytes_sent",
@@ -188,13 +188,13 @@ const ALWAYS_SET: &[&str] = &[
     "time_local",
 ];
 
-/// The server by any of its names, which a target can follow at once.
+/// The variables with a name of the server, which a request target can follow directly.
 const HOSTS: &[&str] = &["host", "http_host", "server_name", "hostname"];
 
 const PATHS: &[&str] = &["uri", "document_uri"];
 
-/// What a variable is. A name that nginx does not know is one that `map`, `set` or a module
-/// made: text. So are headers, cookies, arguments and captures.
+/// The meaning of a variable. A name that is not in the tables is text: a header, a cookie, an
+/// argument, a capture, or a variable that `map`, `set` or a module defines.
 pub(super) fn meaning(variable: &str) -> Meaning {
     let own = if variable.bytes().all(|byte| byte.is_ascii_digit()) {
         format!("capture_{variable}")
@@ -217,7 +217,7 @@ pub(super) fn meaning(variable: &str) -> Meaning {
     }
 }
 
-/// Whether a variable that stands right behind these is part of the same thing.
+/// Whether a variable directly after these belongs to the same value.
 pub(super) fn continues(before: &[String], variable: &str) -> bool {
     let Some(last) = before.last().map(String::as_str) else { return false };
     if HOSTS.contains(&last) {
@@ -230,12 +230,12 @@ pub(super) fn continues(before: &[String], variable: &str) -> bool {
     }
 }
 
-/// Whether variables side by side begin with the server, not with the path.
+/// Whether adjacent variables begin with the server, not with the path.
 pub(super) fn starts_with_host(names: &[String]) -> bool {
     names.len() > 1 && names.first().is_some_and(|first| HOSTS.contains(&first.as_str()))
 }
 
-/// What variables are that stand side by side.
+/// The meaning of adjacent variables.
 pub(super) fn joined(names: &[String]) -> Meaning {
     match names {
         [one] => meaning(one),
