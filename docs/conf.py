@@ -46,6 +46,31 @@ def _as_rest(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines: 
     ).split("\n")
 
 
+# The docstrings of attributes, which napoleon would read as `type: description`.
+_attributes: dict[str, list[str]] = {}
+
+
+def _keep(_app: Any, what: str, name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+    if what in {"attribute", "property"}:
+        _attributes[name] = lines[:]
+
+
+def _restore(_app: Any, _what: str, name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+    lines[:] = _attributes.pop(name, lines)
+
+
+# Every other class is made by a function, so its parameters say nothing to a reader.
+_CONSTRUCTED = {"tailrace.Format", "tailrace.Window"}
+
+
+def _signature(
+    _app: Any, what: str, name: str, _of: Any, _options: Any, _signature: Any, _returns: Any
+) -> tuple[str, None] | None:
+    return ("", None) if what == "class" and name not in _CONSTRUCTED else None
+
+
 def setup(app: Any) -> None:
-    """Register the hook; it runs before Google-style sections are read."""
-    app.connect("autodoc-process-docstring", _as_rest, priority=400)
+    """Register the hooks; docstrings are rewritten before Google-style sections are read."""
+    app.connect("autodoc-process-signature", _signature)
+    for priority, hook in ((400, _as_rest), (450, _keep), (600, _restore)):
+        app.connect("autodoc-process-docstring", hook, priority=priority)
