@@ -189,7 +189,7 @@ impl Walk<'_> {
                     text = before_quote;
                 }
                 let ends = self.may_end_before(part) && self.ends(here.at);
-                match self.fits(text, here.at) {
+                match self.literal_end(text, here.at) {
                     Some(end) => here.at = end,
                     None => return ends.then_some(Here { part: done, ..here }),
                 }
@@ -235,7 +235,7 @@ impl Walk<'_> {
     }
 
     /// The end of a literal that begins here.
-    fn fits(&self, text: &[u8], mut at: usize) -> Option<usize> {
+    fn literal_end(&self, text: &[u8], mut at: usize) -> Option<usize> {
         for &byte in text {
             let end = if byte == b' ' {
                 after_blanks(self.line, at)

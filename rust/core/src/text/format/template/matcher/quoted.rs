@@ -111,8 +111,8 @@ impl Program {
         Err(self.unclosed_at(line, cursor, quoted, from, furthest, spans))
     }
 
-    /// Where to report a field that no quote closes: at the failure that went furthest past the
-    /// field, or else at the end of the line.
+    /// Where to report a field that no quote closes: after the protocol of a request that lacks its
+    /// quote, or else at the failure that went furthest past the field, or at the end of the line.
     fn unclosed_at(
         &self,
         line: &[u8],
@@ -132,14 +132,14 @@ impl Program {
             |failed: &Cursor| self.reject_at(line, *failed).1 > self.steps[step].part;
         let closest_failure = || {
             let mut places = Lookahead::BLANK.quotes(line, from);
-            let nth_quote = loop {
+            let next_quote = loop {
                 places.drop_escaped();
                 let (place, escaped) = places.next()?;
                 if !escaped && line.get(place + 1).is_some_and(|byte| is_blank(*byte)) {
                     break place;
                 }
             };
-            let cursor = Cursor { at: nth_quote + 1, step };
+            let cursor = Cursor { at: next_quote + 1, step };
             self.run(line, cursor, usize::MAX, spans).err().filter(is_past_field)
         };
         let reached = furthest.filter(is_past_field).or_else(closest_failure);
