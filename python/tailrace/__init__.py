@@ -1,10 +1,17 @@
-"""What happened in the last N seconds of this log, by key, ranked; live and exact."""
+"""
+Answers about the last N seconds of a log, by key and ranked: live and exact.
+
+>>> import tailrace as tr
+>>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+>>> tr.from_lines([line]).count(by="url").collect().rows
+[{'url': '/a', 'count': 1}]
+"""
 
 from tailrace._aggregates import (
     Aggregate,
-    approx_distinct,
+    approx_count_distinct,
     count,
-    distinct,
+    count_distinct,
     first,
     last,
     max,
@@ -24,6 +31,7 @@ from tailrace._errors import ProtocolError, TailraceError
 from tailrace._format import Batch, Detection, Format, Reject, detect
 from tailrace._query import Query, from_files, from_flume, from_lines, from_stdin, merge
 from tailrace._snapshot import Snapshot
+from tailrace._types import LineCounts
 from tailrace._window import Snapshots, Window
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "Batches",
     "Detection",
     "Format",
+    "LineCounts",
     "ProtocolError",
     "Query",
     "Reject",
@@ -41,10 +50,10 @@ __all__ = [
     "TailraceError",
     "Window",
     "__version__",
-    "approx_distinct",
+    "approx_count_distinct",
     "count",
+    "count_distinct",
     "detect",
-    "distinct",
     "first",
     "from_files",
     "from_flume",
@@ -63,3 +72,13 @@ __all__ = [
     "top_values",
     "var",
 ]
+
+# Users see `tailrace.Query`, in `repr`, in messages and in pickles, not the module that defines it.
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__
+del _name
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,24 +1,26 @@
 """
-What is computed for each key: the functions that say so.
+The aggregates that a query or a window can compute for each key.
 
-Each is exact or says how far it may be off. Those of a field take its name; a `tr.Window` whose
-values are one column needs none. Null values are left out everywhere.
+Each is exact or takes a bound for its error. Those of a field take its name; a `tailrace.Window`
+whose values are one column needs no name. Null values are skipped everywhere.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from tailrace._records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace._types import Ask
+    from tailrace._types import AggregateSpec
 
 __all__ = [
     "Aggregate",
-    "approx_distinct",
+    "approx_count_distinct",
     "count",
-    "distinct",
+    "count_distinct",
     "first",
     "last",
     "max",
@@ -33,38 +35,71 @@ __all__ = [
     "var",
 ]
 
-# What can be asked of events that have no value.
+# Those that need no value.
 _OF_EVENTS = {"count", "rate"}
 
-# What rows of `Snapshot.to_dicts` begin with.
+# The first columns of `Snapshot.to_dicts`.
 _BOUNDS = {"start", "end"}
 
-# What says how keys moved.
-_CHANGES = {"rank", "rank_change"}
+# The columns that `track_ranks` adds.
+_RANKS = {"rank", "rank_change"}
 
-# What no rows can be ranked by.
+# Those that have no order to rank rows by.
 _LISTS = {"top_values"}
 
 
-class Aggregate(NamedTuple):
-    """What is computed for each key; made by the functions of this module, such as `tr.sum`."""
+@record
+class Aggregate:
+    """
+    One aggregate to compute for each key, as made by `tailrace.sum` and its like.
 
-    what: str
-    """Which it is."""
+    Attributes:
+        function: Which one, such as `sum`.
+        fields: The names of the fields whose values it takes.
+        parameter: The quantile, or the number of top values; else 0.
+        error: The bound of its error; 0 where it is exact.
 
-    fields: tuple[str, ...] = ()
-    """Whose values it takes."""
+    >>> import tailrace as tr
+    >>> tr.sum("size")
+    Aggregate(function='sum', fields=('size',), parameter=0.0, error=0.0)
+    """
 
-    number: float = 0.0
-    """Which quantile, or how many values."""
+    __slots__ = ("function", "fields", "parameter", "error")  # noqa: RUF023 - as `__init__` has them
 
-    error: float = 0.0
-    """How far it may be off."""
+    function: str
+    fields: tuple[str, ...]
+    parameter: float
+    error: float
+
+    def __init__(
+        self,
+        function: str,
+        fields: tuple[str, ...] = (),
+        parameter: float = 0.0,
+        error: float = 0.0,
+    ) -> None:
+        values = (function, fields, parameter, error)
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def __str__(self) -> str:
+        """
+        Return the call that makes it.
+
+        >>> print(quantile("size", 0.99), count())
+        quantile('size', 0.99) count()
+        """
+        arguments = [repr(field) for field in self.fields]
+        if self.function == "quantile":
+            arguments.append(repr(self.parameter))
+        elif self.function == "top_values":
+            arguments.append(f"n={self.parameter:.0f}")
+        return f"{self.function}({', '.join(arguments)})"
 
 
 def count(field: str | None = None) -> Aggregate:
     """
-    Count events, or those that have a value in a field. Exact.
+    Count events, or the events that have a value in *field*. Exact.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"all": tr.count(), "some": tr.count("values")})
@@ -77,9 +112,10 @@ def count(field: str | None = None) -> Aggregate:
 
 def sum(field: str | None = None) -> Aggregate:  # noqa: A001 - its name everywhere
     """
-    Add values. Exact: whole numbers as such, floats as `math.fsum` adds them, whatever left before.
+    Add up the values of *field*. Exact: integers as integers, floats rounded once at the end.
 
-    Null where there is no value; not a number while a NaN, or infinities of both signs, are there.
+    The sum of floats equals `math.fsum` of the values in the window, whatever left it before. It
+    is null without values, and NaN while the window holds a NaN or infinities of both signs.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"sum": tr.sum()})
@@ -92,7 +128,7 @@ def sum(field: str | None = None) -> Aggregate:  # noqa: A001 - its name everywh
 
 def mean(field: str | None = None) -> Aggregate:
     """
-    Average values: the exact sum, rounded, over their number.
+    Average the values of *field*: the exact sum, rounded, divided by the number of values.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"mean": tr.mean()})
@@ -105,7 +141,7 @@ def mean(field: str | None = None) -> Aggregate:
 
 def min(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
     """
-    Find the least number or time. Exact; NaN is left out.
+    Find the smallest number or earliest time in *field*. Exact; NaN is skipped.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"min": tr.min()})
@@ -118,7 +154,7 @@ def min(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
 
 def max(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
     """
-    Find the greatest number or time. Exact; NaN is left out.
+    Find the largest number or latest time in *field*. Exact; NaN is skipped.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"max": tr.max()})
@@ -131,7 +167,7 @@ def max(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
 
 def first(field: str | None = None) -> Aggregate:
     """
-    Find the value of the earliest event; of several at one time the least. Exact.
+    Find the value of *field* in the earliest event; of events at one time, the smallest. Exact.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"first": tr.first()})
@@ -144,7 +180,7 @@ def first(field: str | None = None) -> Aggregate:
 
 def last(field: str | None = None) -> Aggregate:
     """
-    Find the value of the latest event; of several at one time the greatest. Exact.
+    Find the value of *field* in the latest event; of events at one time, the largest. Exact.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"last": tr.last()})
@@ -157,7 +193,7 @@ def last(field: str | None = None) -> Aggregate:
 
 def var(field: str | None = None) -> Aggregate:
     """
-    Find the variance of the sample: the exact one, rounded once. Null below two values.
+    Compute the sample variance of *field*: the exact one, rounded once. Null below two values.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"var": tr.var()})
@@ -170,7 +206,7 @@ def var(field: str | None = None) -> Aggregate:
 
 def std(field: str | None = None) -> Aggregate:
     """
-    Find the standard deviation of the sample: the root of the variance. Null below two values.
+    Compute the sample standard deviation of *field*, the root of `var`. Null below two values.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"std": tr.std()})
@@ -181,41 +217,40 @@ def std(field: str | None = None) -> Aggregate:
     return _of("std", field)
 
 
-def distinct(field: str | None = None) -> Aggregate:
+def count_distinct(field: str | None = None) -> Aggregate:
     """
-    Count different values. Exact, and so holds all of them; see `approx_distinct`.
+    Count the distinct values of *field*. Exact.
+
+    Memory grows with the number of distinct values; `approx_count_distinct` has a bound.
 
     >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"distinct": tr.distinct()})
-    >>> window.add(["a", "a", "a"], [1, 2, 1], times=[0, 1, 2])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'distinct': 2}]
-    """
-    return _of("count_distinct", field)
-
-
-def approx_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggregate:
-    """
-    Count different values by a HyperLogLog sketch of bounded size.
-
-    Args:
-        field: Whose values.
-        error: The relative standard error; 0.01625 takes 4,096 registers a key at most.
-
-    Raises:
-        ValueError: The error is not from 0.0041 to 0.26.
-
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"users": tr.approx_distinct()})
+    >>> window = tr.Window("60s", aggregates={"users": tr.count_distinct()})
     >>> window.add(["a", "a", "a"], [1, 2, 1], times=[0, 1, 2])
     >>> window.snapshot().rows
     [{'key': 'a', 'users': 2}]
     """
-    if not isinstance(error, int | float) or not _LEAST_HLL_ERROR <= error <= _MOST_HLL_ERROR:
-        raise ValueError(
-            f"approx_distinct: an error of {error!r} is not to be had; take one from "
-            f"{_LEAST_HLL_ERROR} to {_MOST_HLL_ERROR}"
-        )
+    return _of("count_distinct", field)
+
+
+def approx_count_distinct(field: str | None = None, *, error: float = 0.01625) -> Aggregate:
+    """
+    Estimate the number of distinct values of *field* with a HyperLogLog sketch of bounded size.
+
+    Args:
+        field: The field whose values are counted.
+        error: The relative standard error, from 0.0041 to 0.26; the default takes at most 4,096
+            registers per key.
+
+    Raises:
+        ValueError: *error* is out of range.
+
+    >>> import tailrace as tr
+    >>> window = tr.Window("60s", aggregates={"users": tr.approx_count_distinct()})
+    >>> window.add(["a", "a", "a"], [1, 2, 1], times=[0, 1, 2])
+    >>> window.snapshot().rows
+    [{'key': 'a', 'users': 2}]
+    """
+    _check_error("approx_count_distinct", error, _HLL_ERRORS)
     return _of("approx_count_distinct", field, error=error)
 
 
@@ -223,15 +258,17 @@ def quantile(
     field: str | float | None = None, q: float | None = None, *, error: float = 0.01
 ) -> Aggregate:
     """
-    Find a quantile by a DDSketch: a value that is off by no more than a share of itself.
+    Estimate a quantile of *field* with a DDSketch, to within a relative error.
 
     Args:
-        field: Whose values; may be left out before *q* where a window has one column of them.
-        q: Which, from 0 (the least) to 1 (the greatest): 0.99 is the 99th percentile.
-        error: How large that share may be.
+        field: The field whose values are taken. A window with one column of values needs none:
+            `tr.quantile(0.99)`.
+        q: Which quantile, from 0 (the smallest value) to 1 (the largest): 0.99 is the 99th
+            percentile.
+        error: The relative error, from 0.0001 to 0.5.
 
     Raises:
-        ValueError: *q* is not from 0 to 1, or the error is not from 0.0001 to 0.5.
+        ValueError: *q* or *error* is out of range.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"p95": tr.quantile(0.95)})
@@ -242,24 +279,19 @@ def quantile(
     if not isinstance(field, str) and q is None:
         field, q = None, field
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
-        raise ValueError(f"quantile: {q!r} is not from 0 to 1; the 99th percentile is 0.99")
-    if (
-        not isinstance(error, int | float)
-        or not _LEAST_QUANTILE_ERROR <= error <= _MOST_QUANTILE_ERROR
-    ):
         raise ValueError(
-            f"quantile: an error of {error!r} is not to be had; take one from "
-            f"{_LEAST_QUANTILE_ERROR} to {_MOST_QUANTILE_ERROR}"
+            f"quantile: expected a number from 0 to 1, found {q!r:.80}; the 99th percentile is 0.99"
         )
-    return _of("quantile", field, number=float(q), error=error)
+    _check_error("quantile", error, _QUANTILE_ERRORS)
+    return _of("quantile", field, parameter=float(q), error=error)
 
 
 def rate(field: str | None = None) -> Aggregate:
     """
-    Find how many events a second there are, or the sum of a field's values a second.
+    Compute the events per second, or the sum of *field* per second. Exact, rounded once.
 
-    It is over the length of the window, also while that has not filled; without a window, and since
-    the start, over the time that there was. Exact, rounded once.
+    It is taken over the length of the window, even while the window is filling; without a window,
+    and since the start, over the time from the oldest event to the newest.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"rate": tr.rate()})
@@ -272,9 +304,9 @@ def rate(field: str | None = None) -> Aggregate:
 
 def ratio(numerator: str, denominator: str) -> Aggregate:
     """
-    Divide the sum of one field by that of another, over events that have both. Exact sums.
+    Divide the sum of one field by the sum of another, over the events that have both.
 
-    Null where there are none, or the second sum is zero.
+    Both sums are exact. The ratio is null without such events, and where the denominator is 0.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"loss": tr.ratio("lost", "sent")})
@@ -283,14 +315,13 @@ def ratio(numerator: str, denominator: str) -> Aggregate:
     [{'key': 'a', 'loss': 0.25}]
     """
     for name in (numerator, denominator):
-        if not isinstance(name, str):
-            raise TypeError(f"ratio: the name of a field, not {name!r:.80}")
+        _check_name("ratio", name)
     return Aggregate("ratio", (numerator, denominator))
 
 
 def top_values(field: str | None = None, n: int = 3) -> Aggregate:
     """
-    Find the *n* most frequent values of a field, each with its count; ties by value. Exact.
+    Find the *n* most frequent values of *field*, each with its count; ties by value. Exact.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"status": tr.top_values(n=2)})
@@ -299,116 +330,133 @@ def top_values(field: str | None = None, n: int = 3) -> Aggregate:
     [{'value': 200, 'count': 2}, {'value': 404, 'count': 1}]
     """
     if not isinstance(n, int) or n < 1:
-        raise ValueError(f"top_values: {n!r} values; ask for at least one")
-    return _of("top_values", field, number=float(n))
+        raise ValueError(f"top_values: expected n of at least 1, found {n!r:.80}")
+    return _of("top_values", field, parameter=float(n))
 
 
-# Of 16 and of 4 bits for the number of a register.
-_LEAST_HLL_ERROR = 0.0041
-_MOST_HLL_ERROR = 0.26
+# Those of 16 and of 4 index bits.
+_HLL_ERRORS = (0.0041, 0.26)
 
-_LEAST_QUANTILE_ERROR = 0.0001
-_MOST_QUANTILE_ERROR = 0.5
+_QUANTILE_ERRORS = (0.0001, 0.5)
 
 
-def _of(what: str, field: object, number: float = 0.0, error: float = 0.0) -> Aggregate:
-    if field is not None and not isinstance(field, str):
-        raise TypeError(f"{what}: the name of a field, not {field!r:.80}")
-    return Aggregate(what, () if field is None else (field,), number, error)
+def _check_error(function: str, error: object, bounds: tuple[float, float]) -> None:
+    least, most = bounds
+    if not isinstance(error, int | float) or not least <= error <= most:
+        raise ValueError(
+            f"{function}: expected an error from {least} to {most}, found {error!r:.80}"
+        )
 
 
-def asks(
+def _check_name(function: str, field: object) -> None:
+    if not isinstance(field, str):
+        raise TypeError(f"{function}: expected the name of a field, found {field!r:.80}")
+
+
+def _of(function: str, field: object, parameter: float = 0.0, error: float = 0.0) -> Aggregate:
+    if field is None:
+        return Aggregate(function, (), parameter, error)
+    _check_name(function, field)
+    return Aggregate(function, (str(field),), parameter, error)
+
+
+def aggregate_specs(
     aggregates: Mapping[str, Aggregate],
     by: Sequence[str],
     default: str | None = None,
     *,
-    changes: bool = False,
-) -> list[Ask]:
+    track_ranks: bool = False,
+) -> list[AggregateSpec]:
     """
     Return aggregates as the core takes them.
 
     Args:
-        aggregates: By the names that they have in answers.
-        by: The names of the key's fields.
-        default: The field of those that name none, if there is such a field.
-        changes: Whether answers have `rank` and `rank_change` besides.
+        aggregates: By their names in answers.
+        by: The names of the key fields.
+        default: The field of aggregates that name none, if there is one.
+        track_ranks: Whether rows also have the columns `rank` and `rank_change`.
 
     Raises:
-        ValueError: A name is that of a field of the key, or one names no field and needs to.
+        ValueError: A name is taken by another column, or an aggregate needs a field.
     """
-    found: list[Ask] = []
+    found: list[AggregateSpec] = []
     for name, aggregate in aggregates.items():
-        if changes and name in _CHANGES:
-            raise ValueError(f"{name!r} says how a key moved; give the aggregate another name")
+        if track_ranks and name in _RANKS:
+            raise ValueError(f"{name!r} is a column of track_ranks; rename the aggregate")
         if name in by:
-            raise ValueError(f"{name!r} is a field of the key; give the aggregate another name")
+            raise ValueError(f"{name!r} is a field of the key; rename the aggregate")
         fields = list(aggregate.fields)
-        if not fields and aggregate.what not in _OF_EVENTS:
+        if not fields and aggregate.function not in _OF_EVENTS:
             if default is None:
-                raise ValueError(
-                    f"{name}: say of which field, for instance tr.{aggregate.what}('size')"
-                )
+                example = f"tr.{aggregate.function}('size')"
+                raise ValueError(f"{name}: no field to compute it of; name one: {example}")
             fields = [default]
-        found.append((name, aggregate.what, fields, aggregate.number, aggregate.error))
+        found.append((name, aggregate.function, fields, aggregate.parameter, aggregate.error))
     return found
 
 
-def checked_aggregates(aggregates: Mapping[str, Aggregate]) -> dict[str, Aggregate]:
+def check_aggregates(aggregates: Mapping[str, Aggregate]) -> dict[str, Aggregate]:
     """
     Return aggregates by name.
 
     Raises:
-        TypeError: They are none, or have no names.
-        ValueError: There are none, or one has a name that means something else in answers.
+        TypeError: A value is not an aggregate, or there are no names.
+        ValueError: There are none, or a name is that of another column.
     """
     if not hasattr(aggregates, "items"):
-        raise TypeError(f"aggregates: by name, such as {{'n': tr.count()}}, not {aggregates!r:.80}")
+        raise TypeError(
+            f"aggregates: expected a mapping such as {{'n': tr.count()}}, found {aggregates!r:.80}"
+        )
     found = dict(aggregates)
     if not found:
-        raise ValueError("nothing to compute: say what, for instance hits=tr.count()")
+        raise ValueError("no aggregate to compute; name one, such as hits=tr.count()")
     for name, aggregate in found.items():
         if not isinstance(name, str):
-            raise TypeError(f"aggregates: {name!r:.80} is no name; names are text")
+            raise TypeError(f"aggregates: expected names of type str, found {name!r:.80}")
         if not isinstance(aggregate, Aggregate):
-            example = f"{name}=tr.sum('size')"
-            raise TypeError(f"{name}: no aggregate, such as {example}, but {aggregate!r:.80}")
+            raise TypeError(
+                f"{name}: expected an aggregate such as tr.sum('size'), found {aggregate!r:.80}"
+            )
         if name in _BOUNDS:
-            raise ValueError(f"{name!r} is a bound of windows; give the aggregate another name")
+            raise ValueError(f"{name!r} is a bound of the window; rename the aggregate")
     return found
 
 
-def keys_of(by: str | Sequence[str] | None) -> tuple[str, ...]:
+def key_fields(by: str | Sequence[str] | None) -> tuple[str, ...]:
     """
-    Return the names of the fields of keys.
+    Return the names of the key fields.
 
     Raises:
-        TypeError: They are no names.
-        ValueError: One is there twice.
+        TypeError: A name is not text.
+        ValueError: A name is repeated.
     """
     keys = () if by is None else (by,) if isinstance(by, str) else by
     if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
-        raise TypeError(f"by: the name of a field, such as 'url', or several, not {by!r:.80}")
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"by: {', '.join(keys)}: a field is there twice")
+        raise TypeError(f"by: expected the name of a field or a list of names, found {by!r:.80}")
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"by: the field {key!r} is repeated; name it once")
     return tuple(keys)
 
 
-def place_of(order: str | None, aggregates: Mapping[str, Aggregate]) -> int | None:
+def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> int | None:
     """
-    Return by which aggregate rows are ranked, by its place; None is by the count of events.
+    Return the index of the aggregate that rows are ranked by; None is the count of events.
 
     Raises:
-        ValueError: There is none of this name, or no rows can be ranked by it.
+        ValueError: There is no such aggregate, or it has no order.
     """
-    ranking = [name for name, aggregate in aggregates.items() if aggregate.what not in _LISTS]
-    if order is None:
+    ranking = [name for name, one in aggregates.items() if one.function not in _LISTS]
+    if order_by is None:
         if not ranking:
             return None
-        order = ranking[0]
-    elif order not in ranking:
-        names = ", ".join(ranking) or "none there"
-        mend = f"take one of the aggregates, {names}; they are said before the order"
-        raise ValueError(f"ranked by {order!r}: {mend}")
-    if aggregates[order] == Aggregate("count"):
+        order_by = ranking[0]
+    elif order_by not in ranking:
+        names = ", ".join(ranking) or "none so far"
+        raise ValueError(
+            f"order_by: {order_by!r} is not an aggregate to rank by; name the aggregates first, "
+            f"then one of them ({names})"
+        )
+    if aggregates[order_by] == Aggregate("count"):
         return None
-    return list(aggregates).index(order)
+    return list(aggregates).index(order_by)

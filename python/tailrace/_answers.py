@@ -1,59 +1,118 @@
-"""What a query that runs gives, for whoever iterates over it."""
+"""What a running query returns: snapshots, or batches of columns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from tailrace._format import Batch
-from tailrace._snapshot import Snapshot
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
+    from tailrace._format import Batch
     from tailrace._runtime.run import Run
+    from tailrace._snapshot import Snapshot
+    from tailrace._types import LineCounts
 
-__all__ = ["Answers", "Batches", "Results"]
+__all__ = ["Answers", "Batches"]
 
 T = TypeVar("T")
 
 
-class Results(Generic[T]):
+class _Results(Generic[T]):
     """
-    What a query gives: iterate with `for`, or in an event loop with `async for`.
+    The results of a run, by `for` or by `async for`, but not by both.
 
-    What has to be waited for is served while the next result is being waited for, and stands still
-    while the caller works on the last one. No thread is started. A loop that is left early closes
-    the source as soon as this object is gone; `with` and `async with` close it for sure.
+    It is not a base class of `Answers` and `Batches`, so that `help` shows them without it.
     """
 
-    # The generators know the run and not this object: so it is gone when its user lets it go, and
-    # they with it.
+    # The generators refer to the run, not to this object. It is thereby freed together with the
+    # object that the user holds, and they with it, which closes the sources.
     def __init__(self, run: Run[Any, T]) -> None:
-        self._run = run
+        self.run = run
         self._plain: Generator[T, None, None] | None = None
         self._awaited: AsyncGenerator[T, None] | None = None
         self._closed = False
 
+    def next(self) -> T:
+        if self._plain is None:
+            self._check_unused("async for")
+            if self._closed:
+                raise StopIteration
+            if self.run.live is not None:
+                _check_no_loop()
+            self._plain = self.run.results()
+        return next(self._plain)
+
+    def close(self) -> None:
+        if self._awaited is not None and not self._closed:
+            raise RuntimeError(
+                "read with `async for`; close with `async with` or `await answers.aclose()`"
+            )
+        self._closed = True
+        if self._plain is not None:
+            self._plain.close()
+
+    async def anext(self) -> T:
+        if self._awaited is None:
+            self._check_unused("for")
+            if self._closed:
+                raise StopAsyncIteration
+            self._awaited = self.run.awaited()
+        return await anext(self._awaited)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._awaited is not None:
+            await self._awaited.aclose()
+
+    def lines(self) -> LineCounts:
+        lines: LineCounts = self.run.processor.lines()
+        return lines
+
+    def describe(self, query: object) -> str:
+        begun = self._plain is not None or self._awaited is not None
+        state = "closed" if self._closed else "reading" if begun else "not started"
+        return f"of {query}: {state}, {self.lines()['fed']:,} lines read"
+
+    def _check_unused(self, other: str) -> None:
+        if self._plain is not None or self._awaited is not None:
+            raise RuntimeError(f"already read with `{other}`; read all of it in the same way")
+
+
+class Answers:
+    """
+    The snapshots of a running query: iterate with `for`, or in an event loop with `async for`.
+
+    Live sources are polled while you wait for the next snapshot, and wait while you work on the
+    last one; no thread is started for that. Sources are closed at the end of the iteration, with
+    `with` or `async with` when the block ends, else when the object is garbage collected.
+
+    >>> import tailrace as tr
+    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+    >>> with tr.from_lines([line]).count(by="url").run() as answers:
+    ...     print(next(answers).total, answers.lines["fed"])
+    1 1
+    """
+
+    def __init__(self, run: Run[Any, Snapshot], query: object) -> None:
+        self._results = _Results(run)
+        self._query = query
+
+    def __repr__(self) -> str:
+        return f"<tailrace.Answers {self._results.describe(self._query)}>"
+
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> Snapshot:
         """
-        Return the next result.
+        Return the next snapshot.
 
         Raises:
-            OSError: The source cannot be opened, or one of several could not be read; then all
-                results of the others came before.
-            RuntimeError: An event loop runs here; `async for` is for that.
+            OSError: A source cannot be read. With several sources, this is raised after the
+                snapshots of the others.
+            RuntimeError: An event loop is running, and a source is live; use `async for`.
         """
-        if self._plain is None:
-            self._begin("async for")
-            if self._closed:
-                raise StopIteration
-            if self._run.live is not None:
-                _refuse_loop()
-            self._plain = self._run.results()
-        return next(self._plain)
+        return self._results.next()
 
     def __enter__(self) -> Self:
         return self
@@ -63,32 +122,19 @@ class Results(Generic[T]):
 
     def close(self) -> None:
         """
-        Let go of the source; what is not answered yet never will be.
+        Stop and close the sources; what is not answered yet never will be.
 
         Raises:
-            RuntimeError: It is read in an event loop; `aclose` and `async with` are for that.
+            RuntimeError: It is read with `async for`; use `aclose`.
         """
-        if self._awaited is not None and not self._closed:
-            raise RuntimeError("these answers are awaited: write `async with`, or await aclose()")
-        self._closed = True
-        if self._plain is not None:
-            self._plain.close()
+        self._results.close()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
-        """
-        Return the next result; see `__next__`.
-
-        One that is cancelled, by a timeout for instance, ends the run: its source is closed.
-        """
-        if self._awaited is None:
-            self._begin("for")
-            if self._closed:
-                raise StopAsyncIteration
-            self._awaited = self._run.awaited()
-        return await anext(self._awaited)
+    async def __anext__(self) -> Snapshot:
+        """Return the next snapshot. If it is cancelled, for instance by a timeout, the run ends."""
+        return await self._results.anext()
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,56 +143,92 @@ class Results(Generic[T]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of the source; what is not answered yet never will be."""
-        self._closed = True
-        if self._awaited is not None:
-            await self._awaited.aclose()
+        """Stop and close the sources; what is not answered yet never will be."""
+        await self._results.aclose()
 
-    def lines(self) -> dict[str, Any]:
-        """Return where all lines went so far, also those of windows that are not answered yet."""
-        lines: dict[str, Any] = self._run.processor.lines()
-        return lines
-
-    def _begin(self, other: str) -> None:
-        if self._plain is not None or self._awaited is not None:
-            raise RuntimeError(f"these answers are read with `{other}` already; go on with that")
+    @property
+    def lines(self) -> LineCounts:
+        """What became of every line so far, including those of windows not answered yet."""
+        return self._results.lines()
 
 
-class Answers(Results[Snapshot]):
-    """
-    The snapshots of a query: iterate with `for`, or in an event loop with `async for`.
-
-    What has to be waited for is served while the next snapshot is being waited for, and stands
-    still while the caller works on the last one. No thread is started. A loop that is left early
-    closes the source as soon as this object is gone; `with` and `async with` close it for sure.
-
-    >>> import tailrace as tr
-    >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-    >>> with tr.from_lines([line]).count(by="url").run() as answers:
-    ...     print(next(answers).total, answers.lines()["fed"])
-    1 1
-    """
-
-
-class Batches(Results[Batch]):
+class Batches:
     """
     The fields of lines in batches of columns: iterate with `for`, or with `async for`.
 
-    It waits, stands still and closes its source as `Answers` does.
+    Sources are polled and closed as those of `Answers` are.
 
     >>> import tailrace as tr
     >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> with tr.from_lines([line]).parse(["url"]) as batches:
-    ...     print(next(batches).to_dicts(), batches.lines()["counted"])
+    ...     print(next(batches).to_dicts(), batches.lines["counted"])
     [{'url': '/a'}] 1
     """
 
+    def __init__(self, run: Run[Any, Batch], query: object) -> None:
+        self._results = _Results(run)
+        self._query = query
 
-def _refuse_loop() -> None:
+    def __repr__(self) -> str:
+        return f"<tailrace.Batches {self._results.describe(self._query)}>"
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        """
+        Return the next batch.
+
+        Raises:
+            OSError: A source cannot be read. With several sources, this is raised after the
+                batches of the others.
+            RuntimeError: An event loop is running, and a source is live; use `async for`.
+        """
+        return self._results.next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Stop and close the sources; what is not read yet never will be.
+
+        Raises:
+            RuntimeError: It is read with `async for`; use `aclose`.
+        """
+        self._results.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        """Return the next batch. If it is cancelled, for instance by a timeout, the run ends."""
+        return await self._results.anext()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop and close the sources; what is not read yet never will be."""
+        await self._results.aclose()
+
+    @property
+    def lines(self) -> LineCounts:
+        """What became of every line so far."""
+        return self._results.lines()
+
+
+def _check_no_loop() -> None:
     import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise RuntimeError("an event loop runs here already: write `async for`, not `for`")
+    raise RuntimeError("an event loop is running: use `async for` instead of `for`")

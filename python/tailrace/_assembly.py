@@ -1,4 +1,4 @@
-"""A query becomes a run."""
+"""Build the run of a query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from tailrace import _core
-from tailrace._aggregates import asks, place_of
+from tailrace._aggregates import aggregate_specs, ranking_index
 from tailrace._names import AUTO
 from tailrace._runtime.clock import Clock, Silence
 from tailrace._runtime.counting import Counting
@@ -15,7 +15,7 @@ from tailrace._runtime.intake import Intake
 from tailrace._runtime.pump import StopRequest
 from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
-from tailrace._shape import shape
+from tailrace._schedule import window_settings
 from tailrace._sources import as_live, finite
 
 if TYPE_CHECKING:
@@ -34,20 +34,20 @@ __all__ = ["count_run", "row_run"]
 
 T = TypeVar("T")
 
-# A time further ahead than this is no time of an event that has happened.
+# How far ahead of the clock a time may be by default.
 _MAX_AHEAD_US = 3_600 * 10**6
 
 _SECOND_US = 10**6
 
-# How often what was written of rows is made to be seen.
+# How often rows that were written are flushed.
 _ROW_INTERVAL_US = 200_000
 
 
 def count_run(
-    places: Sequence[SourceSpec],
+    specs: Sequence[SourceSpec],
     window: WindowSpec | None,
     query: QuerySpec,
-    asked: LineFilter,
+    line_filter: LineFilter,
     *,
     jobs: int,
     commit: Commit | None = None,
@@ -56,30 +56,30 @@ def count_run(
     Return the run that answers a query.
 
     Raises:
-        ValueError: The sources do not have the fields, or not of the same types.
+        ValueError: A source lacks a field, or the sources have it with different types.
     """
     clock, stop = Clock(), StopRequest()
-    condition = asked.compiled(clock.now_us())
+    condition = line_filter.compiled(clock.now_us())
     by = query.by or ()
-    feeds, origins = _sources(places, window, query.fields, condition)
+    feeds, origins = _sources(specs, window, query.fields, condition)
     lateness_us = 0 if window is None else window.lateness_us
     engine = _core.Engine(
-        formats=[name for place in places for name in place.formats(query.fields, condition)],
+        formats=[name for spec in specs for name in spec.formats(query.fields, condition)],
         by=list(by),
-        aggregates=asks(query.aggregates, by, changes=query.changes),
+        aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
         time="log" if window is None else window.time,
-        settings=shape(
+        settings=window_settings(
             None if window is None else window.windows,
             limit=query.limit,
-            order_by=place_of(query.order_by, query.aggregates),
+            order_by=ranking_index(query.order_by, query.aggregates),
             ascending=query.ascending,
-            changes=query.changes,
+            track_ranks=query.track_ranks,
             lateness_us=lateness_us,
             max_keys=query.max_keys,
         ),
         sources=feeds.count,
         start_us=clock.now_us(),
-        # Keys are what clients ask for; nobody may know how they are hashed.
+        # Clients choose the keys. With a known seed they could choose keys that collide.
         hash_seed=int.from_bytes(os.urandom(8), "little"),
         filter=condition,
     )
@@ -116,64 +116,64 @@ def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | 
 
 def row_run(
     make: Callable[[ChunkRows], T],
-    places: Sequence[SourceSpec],
-    asked: LineFilter,
+    specs: Sequence[SourceSpec],
+    line_filter: LineFilter,
     fields: list[str] | None,
     options: RowOptions,
     *,
     jobs: int,
 ) -> Run[Rows[T], T]:
-    """Return the run that gives the fields of lines."""
-    from tailrace._runtime.rows import Rows  # noqa: PLC0415 - who counts needs none of it
+    """Return the run that returns the fields of lines, in the form that *make* returns."""
+    from tailrace._runtime.rows import Rows  # noqa: PLC0415 - counting needs none of it
 
     clock, stop = Clock(), StopRequest()
-    condition = asked.compiled(clock.now_us())
-    feeds, origins = _sources(places, None, fields or [], condition)
+    condition = line_filter.compiled(clock.now_us())
+    feeds, origins = _sources(specs, None, fields or [], condition)
     return Run(
         Rows(make, [origin.name for origin in origins], fields, condition, options),
         feeds,
         Intake(clock, origins),
         clock,
         stop,
-        # The number of a rejected line is known when those before it are.
+        # The number of a rejected line is known only after the lines before it are counted.
         jobs=jobs if options.reject_prefix is None else 1,
         batch_interval_us=_ROW_INTERVAL_US,
     )
 
 
 def _sources(
-    places: Sequence[SourceSpec],
+    specs: Sequence[SourceSpec],
     window: WindowSpec | None,
     fields: list[str],
-    asked: _core.Filter | None,
+    condition: _core.Filter | None,
 ) -> tuple[Feeds | LiveFeeds, list[Origin]]:
-    """Return where chunks come from, and what is known of each of the sources."""
+    """Return the feeds of all sources, and the origin of each source."""
     sources: list[Source | LiveSource] = []
     origins: list[Origin] = []
-    stated_us = None if window is None else window.max_ahead_us
+    given_us = None if window is None else window.max_ahead_us
     max_ahead_us = None if window is None else _MAX_AHEAD_US
-    # Where something is live, nothing may stand still because of a pipe in which nothing comes.
-    waited_for = window is not None or any(place.live for place in places)
-    of = sum(len(place.paths) for place in places) if waited_for else 1
-    for place in places:
-        for source, names, is_replay in place.sources(window, waited_for=waited_for, of=of):
+    # Beside a live source, a pipe without data must not block the others.
+    waited_for = window is not None or any(spec.is_live for spec in specs)
+    of = sum(len(spec.paths) for spec in specs) if waited_for else 1
+    for spec in specs:
+        for source, names, is_replay in spec.sources(window, waited_for=waited_for, of=of):
             sources.append(source)
             is_live = as_live(source) is not None
             for name in names:
-                log_format = place.log_format
-                known = _detector(fields, asked) if log_format == AUTO else log_format
+                log_format = spec.log_format
+                known = _detector(fields, condition) if log_format == AUTO else log_format
                 ahead_us = None if is_replay else max_ahead_us
-                ahead_us = ahead_us if stated_us is None else stated_us
+                ahead_us = ahead_us if given_us is None else given_us
                 origins.append(Origin(name, known, ahead_us, is_live=is_live))
     readable = [part for source in sources if (part := finite(source)) is not None]
     if len(readable) == len(sources):
         return Feeds(readable), origins
-    from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - asyncio
+    from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - imports asyncio
 
     return LiveFeeds(sources), origins
 
 
-def _detector(fields: list[str], asked: _core.Filter | None) -> Detector:
-    from tailrace._detection import Detector  # noqa: PLC0415 - only to find out
+def _detector(fields: list[str], condition: _core.Filter | None) -> Detector:
+    from tailrace._detection import Detector  # noqa: PLC0415 - loaded only to detect
 
-    return Detector(fields, asked)
+    return Detector(fields, condition)

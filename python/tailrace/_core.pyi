@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, final
 
-from tailrace._types import Answer, ArrowArray, ArrowStream, Ask, FieldKind, Kind, Output, Pane
+from tailrace._types import (
+    AggregateSpec,
+    Answer,
+    ArrowArray,
+    ArrowStream,
+    FieldKind,
+    Kind,
+    LineCounts,
+    Output,
+    Pane,
+)
 
 __all__ = [
     "DETECTED",
@@ -61,7 +71,7 @@ class Engine:
         *,
         formats: Sequence[str | Format],
         by: list[str],
-        aggregates: list[Ask],
+        aggregates: list[AggregateSpec],
         time: Literal["arrival", "header", "log"],
         settings: WindowSettings,
         sources: int,
@@ -92,13 +102,18 @@ class Engine:
     def next_pane(self, *, partials: bool = False) -> Pane | None: ...
     def last_snapshot(self) -> Answer | None: ...
     def snapshot(self) -> Answer: ...
-    def lines(self) -> dict[str, Any]: ...
+    def lines(self) -> LineCounts: ...
     def key_capacity(self) -> int: ...
 
 @final
 class Window:
     def __new__(
-        cls, *, by: list[str], aggregates: list[Ask], settings: WindowSettings, hash_seed: int
+        cls,
+        *,
+        by: list[str],
+        aggregates: list[AggregateSpec],
+        settings: WindowSettings,
+        hash_seed: int,
     ) -> Window: ...
     @property
     def fields(self) -> list[str]: ...
@@ -214,7 +229,7 @@ def tabulate(
     fields: list[str],
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
-) -> tuple[Table, bytes, dict[str, Any]]: ...
+) -> tuple[Table, bytes, LineCounts]: ...
 def write_rows(
     data: bytes,
     /,
@@ -226,7 +241,7 @@ def write_rows(
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
-) -> tuple[bytes, bytes, dict[str, Any]]: ...
+) -> tuple[bytes, bytes, LineCounts]: ...
 def explain(data: bytes, /, *, format: str | Format) -> dict[str, Any]: ...
 def samples(
     data: bytes,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
-from tailrace._filters import fitting
+from tailrace._filters import matching_formats
 from tailrace._names import DETECTED
 from tailrace._terminal.excerpt import excerpt
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tailrace._sources import Chunk
 
-__all__ = ["FALLBACK", "Choice", "Detector", "closest"]
+__all__ = ["FALLBACK", "Choice", "Detector", "closest_format"]
 
 # A format shows in a few lines; a thousand also show what else is among them.
 _ENOUGH_LINES = 1_000
@@ -46,7 +46,7 @@ class Choice(NamedTuple):
     """The format that was chosen, and how many of the lines looked at are of it."""
 
     format: str
-    agreed: int
+    matched: int
     lines: int
     runner_up: str | None = None
     """Where there is doubt, the format that may be meant instead, or as well."""
@@ -69,20 +69,20 @@ class Choice(NamedTuple):
     def _found(self, columns: int) -> str:
         if self.lines == 0:
             return f"no line to tell the format by; read as {self.format}, see tailrace formats"
-        if self.agreed == 0:
+        if self.matched == 0:
             return self._none(columns)
         if self.lines == 1:
             agree = "the first line agrees"
         else:
-            number = "all" if self.agreed == self.lines else f"{self.agreed:,}"
-            verb = "agrees" if self.agreed == 1 else "agree"
+            number = "all" if self.matched == self.lines else f"{self.matched:,}"
+            verb = "agrees" if self.matched == 1 else "agree"
             agree = f"{number} of the first {self.lines:,} lines {verb}"
         return f"format {self.format}, {agree}{self._doubt()}"
 
     def _doubt(self) -> str:
         if self.runner_up is None:
             # With so few it is rather something that no format here reads.
-            return "; see tailrace formats" if 2 * self.agreed < self.lines else ""
+            return "; see tailrace formats" if 2 * self.matched < self.lines else ""
         if not self.besides:
             return f"; so they do with {self.runner_up}"
         are = "others are" if self.besides > 1 else "other is"
@@ -122,7 +122,7 @@ class Choice(NamedTuple):
         return "\n".join(said)
 
 
-def closest(data: bytes, names: Sequence[str] = DETECTED) -> str:
+def closest_format(data: bytes, names: Sequence[str] = DETECTED) -> str:
     """Return the format which a first line that is of none is most like."""
     likeness = {name: _likeness(data, name) for name in names}
     most = max(likeness.values())
@@ -151,7 +151,7 @@ class Detector:
     """
 
     def __init__(self, fields: Sequence[str] = (), asked: _core.Filter | None = None) -> None:
-        self._candidates = fitting(DETECTED, fields, asked)
+        self._candidates = matching_formats(DETECTED, fields, asked)
         self._asked = names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
         if not self._candidates:
             raise ValueError(
@@ -159,8 +159,8 @@ class Detector:
                 "tailrace formats"
             )
         self._formats = [_core.Format(name) for name in self._candidates]
-        self._agreed = [0] * len(self._candidates)
-        self._besides = [self._agreed.copy() for _ in self._candidates]
+        self._matched = [0] * len(self._candidates)
+        self._besides = [self._matched.copy() for _ in self._candidates]
         self._first = b""
         self._names_edge = False
         self._lines = 0
@@ -183,7 +183,7 @@ class Detector:
         start, end = chunk.span
         self._bytes += end - start
         try:
-            lines, agreed, besides = _core.agreeing(
+            lines, matched, besides = _core.agreeing(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
@@ -193,11 +193,11 @@ class Detector:
         except _core.BatchError:
             # Nothing of it counts, and whoever counts will tell its sender.
             return
-        if lines and not self._lines and not any(agreed):
+        if lines and not self._lines and not any(matched):
             self._first = _first_line(chunk, self._candidates[0])
         self._names_edge |= _EDGE.search(chunk.data, start, end) is not None
         self._lines += lines
-        self._agreed = _sums(self._agreed, agreed)
+        self._matched = _sums(self._matched, matched)
         self._besides = [_sums(*pair) for pair in zip(self._besides, besides, strict=True)]
         if not self.enough:
             self._formats = [self._after(one, chunk) for one in self._formats]
@@ -207,14 +207,14 @@ class Detector:
         others = [name for name in DETECTED if name not in self._candidates]
         if not self._first or not others:
             return {}
-        _, agreed, _ = _core.agreeing(
+        _, matched, _ = _core.agreeing(
             self._first,
             kind="lines",
             span=(0, len(self._first)),
             formats=[_core.Format(name) for name in others],
             limit=1,
         )
-        for name, count in zip(others, agreed, strict=True):
+        for name, count in zip(others, matched, strict=True):
             if count:
                 lacks = tuple(field for field in self._asked if not _core.has(name, field))
                 return {"runner_up": name, "lacks": lacks}
@@ -227,31 +227,31 @@ class Detector:
             return one
         return one.sections(chunk.data, kind=chunk.kind, span=chunk.span)[1]
 
-    def agreed(self) -> list[tuple[str, int]]:
+    def matched(self) -> list[tuple[str, int]]:
         """Return how many of the lines each format accepts."""
-        return list(zip(self._candidates, self._agreed, strict=True))
+        return list(zip(self._candidates, self._matched, strict=True))
 
     def choose(self) -> Choice:
         """Choose, however many lines were seen."""
-        most = max(self._agreed)
+        most = max(self._matched)
         if most == 0:
-            chosen = closest(self._first, self._candidates)
+            chosen = closest_format(self._first, self._candidates)
             choice = Choice(chosen, 0, self._lines, first=self._first)
             return choice._replace(**self._lacking())
         # The first of those that accept as many is the most specific.
-        place = self._agreed.index(most)
+        place = self._matched.index(most)
         if self._candidates[place] == "cloudfront" and not self._names_edge:
             # A header is one of both, and says whose columns it names.
-            equals = [at for at, agreed in enumerate(self._agreed) if agreed == most]
+            equals = [at for at, matched in enumerate(self._matched) if matched == most]
             place = next((at for at in equals if self._candidates[at] == "w3c"), place)
         choice = Choice(self._candidates[place], most, self._lines)
         besides = self._besides[place]
         if any(besides) and most < _SURE * self._lines:
             runner_up = self._candidates[besides.index(max(besides))]
             return choice._replace(runner_up=runner_up, besides=max(besides))
-        for name, agreed in self.agreed():
+        for name, matched in self.matched():
             other = name not in {choice.format, *_TOLERANT}
-            if other and agreed == most and not _implies(choice.format, name):
+            if other and matched == most and not _implies(choice.format, name):
                 return choice._replace(runner_up=name)
         return choice
 
@@ -262,8 +262,8 @@ def _implies(name: str, other: str) -> bool:
     example = about[1].encode() if about else b""
     span = (0, len(example))
     formats = [_core.Format(other).sections(example, kind="lines", span=span)[1]]
-    lines, agreed, _ = _core.agreeing(example, kind="lines", span=span, formats=formats, limit=9)
-    return agreed == [lines]
+    lines, matched, _ = _core.agreeing(example, kind="lines", span=span, formats=formats, limit=9)
+    return matched == [lines]
 
 
 def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which lines are meant, as users say it: a condition, and a range of time."""
+"""Which lines a query keeps: a condition, and a range of time."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace._durations import micros
-from tailrace._names import AUTO, DETECTED, checked_fields
+from tailrace._names import AUTO, DETECTED, check_fields
 from tailrace._terminal.escape import for_people, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ALL", "LineFilter", "Point", "fitting"]
+__all__ = ["ALL", "LineFilter", "Point", "matching_formats"]
 
 Point = str | datetime | timedelta | float
-"""A point in time: text, an aware datetime, how long before now, or seconds since the epoch."""
+"""A point in time: text, an aware datetime, a timedelta before now, or seconds since the epoch."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LineFilter(NamedTuple):
-    """What is asked of lines; points in time are seen from whenever they are looked at."""
+    """A condition and a range of time; relative points are resolved when it is compiled."""
 
     where: str | None = None
     since: Point | None = None
     until: Point | None = None
 
     def with_where(self, text: str) -> LineFilter:
-        """Return the same with one condition more."""
+        """Return a filter with one condition more."""
         if not isinstance(text, str):
             raise TypeError(
-                f"where: a condition as text, such as 'status >= 500', not {text!r:.80}"
+                f"where: expected a condition such as 'status >= 500', found {text!r:.80}"
             )
         _parsed(text)
         return self._replace(where=text if self.where is None else f"({self.where}) and ({text})")
@@ -42,10 +42,10 @@ class LineFilter(NamedTuple):
         self, now_us: int, *, since: Point | None = None, until: Point | None = None
     ) -> LineFilter:
         """
-        Return the same since or until another point in time.
+        Return a filter with another bound.
 
         Raises:
-            ValueError: It is none, or the range has no moment.
+            ValueError: It is not a point in time, or the range is empty.
         """
         ranged = self._replace(
             since=self.since if since is None else since,
@@ -60,44 +60,51 @@ class LineFilter(NamedTuple):
         return ranged
 
     def range_us(self, now_us: int) -> tuple[int | None, int | None]:
-        """Return from when on and before when, where there is a bound."""
+        """Return the bounds in microseconds since the epoch, None where there is none."""
         since = None if self.since is None else _point_us(self.since, now_us, "since")
         until = None if self.until is None else _point_us(self.until, now_us, "until")
         return since, until
 
     def compiled(self, now_us: int) -> _core.Filter | None:
-        """Return it as the core takes it, or nothing where all lines are meant."""
+        """Return it as the core takes it, or None if it keeps every line."""
         if self == ALL:
             return None
         since_us, until_us = self.range_us(now_us)
         return _core.Filter(self.where, since_us=since_us, until_us=until_us)
 
+    def describe(self) -> list[str]:
+        """Return its parts for the `repr` of a query."""
+        return [f"{name} {value}" for name, value in self._asdict().items() if value is not None]
+
     def check(self, log_format: str, fields: Sequence[str] = ()) -> None:
         """
-        See that a format can be asked; for `auto`, that one can that has these fields too.
+        Check that it applies to a format; for `auto`, to one that also has *fields*.
 
         Raises:
-            ValueError: It has no such field, or one of another type; the message points at it.
+            ValueError: The format lacks a field, or has it with another type; the message marks
+                the place in the condition.
         """
-        # Points in time ask no more of a format than that it has a time.
-        asked = self.compiled(0)
-        if asked is None or (log_format == AUTO and fitting(DETECTED, fields, asked)):
+        # Whatever the points in time are, they need a format with a time.
+        condition = self.compiled(0)
+        if condition is None:
             return
-        self._check_fields(asked, log_format)
-        names = [name for name, _ in asked.fields]
-        for one in fitting(DETECTED, names) if log_format == AUTO else [log_format]:
+        if log_format == AUTO and matching_formats(DETECTED, fields, condition):
+            return
+        self._check_fields(condition, log_format)
+        names = [name for name, _ in condition.fields]
+        for one in matching_formats(DETECTED, names) if log_format == AUTO else [log_format]:
             try:
-                asked.check(one)
+                condition.check(one)
             except _core.FilterError as error:
                 raise _pointed(self.where or "", *error.args) from None
         if log_format == AUTO:
-            wanted = ", ".join(dict.fromkeys([*fields, *names]))
-            raise ValueError(f"where: no format that is detected has all of {wanted}")
+            needed = ", ".join(dict.fromkeys([*fields, *names]))
+            raise ValueError(f"where: no format that can be detected has all of {needed}")
 
-    def _check_fields(self, asked: _core.Filter, log_format: str) -> None:
-        for name, place in asked.fields:
+    def _check_fields(self, condition: _core.Filter, log_format: str) -> None:
+        for name, place in condition.fields:
             try:
-                checked_fields([name], log_format)
+                check_fields([name], log_format)
             except ValueError as error:
                 if place is None:
                     raise ValueError(f"since, until: {error}") from None
@@ -105,24 +112,24 @@ class LineFilter(NamedTuple):
 
 
 ALL = LineFilter()
-"""Every line."""
+"""The filter that keeps every line."""
 
 
-def fitting(
-    formats: Sequence[str], fields: Sequence[str], asked: _core.Filter | None = None
+def matching_formats(
+    formats: Sequence[str], fields: Sequence[str], condition: _core.Filter | None = None
 ) -> list[str]:
-    """Return those formats that have these fields and can be asked this."""
+    """Return the formats that have these fields and to which a condition applies."""
     return [
         name
         for name in formats
         if all(_core.has(name, field) for field in fields)
-        and (asked is None or _can_be_asked(name, asked))
+        and (condition is None or _applies(condition, name))
     ]
 
 
-def _can_be_asked(log_format: str, asked: _core.Filter) -> bool:
+def _applies(condition: _core.Filter, log_format: str) -> bool:
     try:
-        asked.check(log_format)
+        condition.check(log_format)
     except _core.FilterError:
         return False
     return True
@@ -132,20 +139,20 @@ def _parsed(text: str) -> _core.Filter:
     try:
         return _core.Filter(text)
     except UnicodeEncodeError:
-        raise ValueError(f"where: {text!r:.80} is not UTF-8; write it in that") from None
+        raise ValueError(f"where: expected UTF-8, found {text!r:.80}") from None
     except _core.FilterError as error:
         raise _pointed(text, *error.args) from None
 
 
 def _pointed(text: str, message: str, start: int, end: int) -> ValueError:
-    """Return an error with the condition, and a mark under what is wrong with it."""
+    """Return an error with the condition and a mark below the place of the mistake."""
     if not text.strip():
         return ValueError(f"where: {message}")
     data = text.encode()
     before, marked, after = (
         for_people(part.decode()) for part in (data[:start], data[start:end], data[end:])
     )
-    # What is far from the mistake would only break the line.
+    # Text far from the mistake would only wrap the line.
     if width(before) > _MARGIN:
         before = "..." + before[-_MARGIN:]
     marked, after = _shortened(marked), _shortened(after)
@@ -153,7 +160,7 @@ def _pointed(text: str, message: str, start: int, end: int) -> ValueError:
     return ValueError(f"where: {message}\n  {before}{marked}{after}\n  {mark}")
 
 
-# How much of the condition stands before the mistake, at most, in it, and behind it.
+# How much of the condition is shown before the mistake, of the mistake, and after it.
 _MARGIN = 30
 
 
@@ -166,28 +173,30 @@ def _point_us(point: Point, now_us: int, name: str) -> int:
     Return a point in time in microseconds since the epoch.
 
     Raises:
-        TypeError: It is nothing that could be one.
-        ValueError: It is none.
+        TypeError: It is of another type.
+        ValueError: It is not a point in time.
     """
     value: Any = point
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise ValueError(f"{name}: {value!r} has no zone; say tzinfo=UTC, or another")
+            raise ValueError(f"{name}: {value!r} has no time zone; pass an aware datetime")
         return (value - _EPOCH) // timedelta(microseconds=1)
     if isinstance(value, timedelta):
         return now_us - micros(value, name, least=0)
     if isinstance(value, str):
-        from tailrace._points import point_us  # noqa: PLC0415 - 5 ms that few need
+        from tailrace._points import point_us  # noqa: PLC0415 - 5 ms, rarely needed
 
         try:
             return point_us(value, now_us)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if not isinstance(value, Real):
-        raise TypeError(f"{name}: a time as text, datetime or seconds, not {value!r:.80}")
+        raise TypeError(
+            f"{name}: expected text, an aware datetime, a timedelta or seconds, found {value!r:.80}"
+        )
     seconds = float(value)
     if not abs(seconds) <= _FURTHEST_S:
-        raise ValueError(f"{name}: {value!r} is no number of seconds from 1684 to 2255")
+        raise ValueError(f"{name}: {value!r} is out of range (years 1684 to 2255)")
     return round(seconds * 1e6)
 
 

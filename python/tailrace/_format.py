@@ -1,11 +1,12 @@
-"""Lines to fields, for who wants the fields."""
+"""Parse log lines into columns of fields, without a query."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace._names import checked_fields, checked_format
+from tailrace._names import check_fields, check_format
+from tailrace._records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,47 +16,67 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Detection", "Format", "Reject", "detect"]
 
 
-class Reject(NamedTuple):
-    """A line that is not of the format."""
+@record
+class Reject:
+    """
+    A line that does not match the format.
+
+    Attributes:
+        line: The number of the line, from 0.
+        byte: The offset in the line, from 0, at which it stops matching.
+        reason: `no-match` or `too-long`.
+        expected: What the format expects at that byte.
+
+    >>> import tailrace as tr
+    >>> tr.Format("combined").parse(b"127.0.0.1 x").rejects[0].byte
+    11
+    """
+
+    __slots__ = ("line", "byte", "reason", "expected")  # noqa: RUF023 - as `__init__` has them
 
     line: int
-    """Which line it was, from 0."""
     byte: int
-    """From which of its bytes on it was not of the format."""
     reason: str
-    """`no-match` or `too-long`."""
     expected: str
-    """What should have been there."""
+
+    def __init__(self, line: int, byte: int, reason: str, expected: str) -> None:
+        for name, value in zip(self.__slots__, (line, byte, reason, expected), strict=True):
+            object.__setattr__(self, name, value)
 
 
 class Batch:
     """
-    The fields of parsed lines, as columns; `len(batch)` is how many lines were accepted.
+    The fields of parsed lines as columns; `len(batch)` is the number of rows.
 
-    Whatever reads Arrow by its PyCapsule interface takes the columns as they are, without a copy:
-    `pyarrow.table(batch)`, `polars.DataFrame(batch)`, `pandas.DataFrame.from_arrow(batch)`,
-    `nanoarrow.ArrayStream(batch)`, `duckdb.sql("from batch")`. Text is `utf8` in them (each run of
-    bytes that is not UTF-8 one U+FFFD), whole numbers are `int64`, numbers and durations in
-    seconds `float64`, times `timestamp[us, UTC]`; what is missing is null.
+    Any library that reads the Arrow PyCapsule interface takes the columns without a copy:
+    `polars.DataFrame(batch)`, `pyarrow.table(batch)`, `pandas.DataFrame.from_arrow(batch)`,
+    `duckdb.sql("from batch")`. Text is `utf8` (each run of bytes that is not UTF-8 becomes one
+    U+FFFD), integers are `int64`, floats and durations in seconds `float64`, times
+    `timestamp[us, UTC]`. Missing values are null.
+
+    Attributes:
+        source: In a query, the name of the source of the lines; else None.
+        first_line: The number of lines of that source before this batch.
 
     >>> import tailrace as tr
-    >>> batch = tr.Format("combined").parse(b"no log line", fields=["url", "status"])
+    >>> batch = tr.Format("combined").parse(b"not a log line", fields=["url", "status"])
     >>> batch
     <tailrace.Batch of url, status: 0 lines, 1 rejected>
     >>> [(reject.line, reject.byte, reject.reason) for reject in batch.rejects]
-    [(0, 11, 'no-match')]
+    [(0, 14, 'no-match')]
     """
 
     __slots__ = ("_table", "first_line", "source")
+
+    source: str | None
+    first_line: int
 
     def __init__(
         self, table: _core.Table, *, source: str | None = None, first_line: int = 0
     ) -> None:
         self._table = table
         self.source = source
-        """Which of a query's sources the lines are from."""
         self.first_line = first_line
-        """How many lines of that source came before."""
 
     def __len__(self) -> int:
         return len(self._table)
@@ -72,52 +93,54 @@ class Batch:
 
     def select(self, fields: Sequence[str]) -> Batch:
         """
-        Return it with these columns alone, in this order.
+        Return a batch with only these columns, in this order.
 
         Raises:
-            ValueError: It has no such column.
+            ValueError: There is no such column.
         """
         table = self._table.select(list(fields))
         return Batch(table, source=self.source, first_line=self.first_line)
 
     @property
     def filtered(self) -> int:
-        """How many lines were left out: headers and comments, such as `#Fields:`."""
+        """The number of lines that were skipped, such as headers and comments."""
         return self._table.filtered
 
     @property
     def rejects(self) -> list[Reject]:
-        """The lines that were not accepted, in order."""
+        """The lines that do not match the format, in order."""
         return [Reject(*reject) for reject in self._table.rejects]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """
-        Return one dictionary for each accepted line; what is missing is None.
-
-        Text is `str`, a time ISO 8601 in UTC, as in JSON lines.
-        """
+        """Return a dictionary for each row; times are aware datetimes, missing values None."""
         return self._table.to_dicts()
 
     def __arrow_c_schema__(self) -> object:
-        """Return the types of the columns as a PyCapsule of Arrow's."""
+        """Return the types of the columns as an Arrow PyCapsule."""
         return self._table.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the columns as a PyCapsule of Arrow's; they are not cast to other types."""
+        """Return the columns as an Arrow PyCapsule, without casting them to other types."""
         return self._table.__arrow_c_stream__(requested_schema)
 
 
 class Format:
     """
-    What a log line looks like: a name, such as `combined`, or a text that describes it.
+    A log format: the name of a built-in one, such as `combined`, or a format string.
 
-    `tailrace formats` lists the names. It is compiled once; threads may share it. All formats but
-    `classic` give types: status and sizes are integers, durations numbers of seconds, a time is a
-    time in UTC. `classic` gives every field as the raw text that the classic Python program's
-    regular expression finds.
+    A format string is nginx's `log_format`, Apache's `LogFormat`, GoAccess's `log-format`, fields
+    in braces, or a `json:`, `csv:` or `tsv:` mapping; `tailrace formats` lists the built-in
+    formats. A format is compiled once, and threads may share it.
+
+    Fields have types: status and sizes are integers, durations floats in seconds, times aware
+    datetimes in UTC. Only `classic` returns every field as the text that the regular expression of
+    the classic Python program captures.
+
+    Attributes:
+        name: The name or the format string.
 
     Raises:
-        ValueError: There is no format of this name, or the text describes none.
+        ValueError: There is no format of this name, or the format string is invalid.
 
     >>> import tailrace as tr
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
@@ -127,8 +150,10 @@ class Format:
 
     __slots__ = ("_format", "name")
 
+    name: str
+
     def __init__(self, name: str) -> None:
-        self.name = checked_format(name)
+        self.name = check_format(name)
         self._format = _core.Format(name)
 
     def __repr__(self) -> str:
@@ -139,12 +164,12 @@ class Format:
 
     @property
     def fields(self) -> list[str]:
-        """The names of the fields that can be asked for: `columns`, and what is worked out."""
+        """The names of all fields: the columns, and the fields derived from them."""
         return _core.fields(self._format)
 
     @property
     def columns(self) -> list[str]:
-        """The names of the fields that are given unless others are asked for."""
+        """The names of the fields that `parse` returns by default."""
         return _core.columns(self._format)
 
     @property
@@ -159,23 +184,22 @@ class Format:
         fields: Sequence[str] | None = None,
     ) -> Batch:
         """
-        Parse lines; only the fields that are asked for are worked out.
+        Parse lines into columns. Only the fields that are requested are extracted.
 
         Args:
-            lines: Newline text in bytes or in whatever has a buffer of them: whole lines, of
-                which the last needs no newline. Or one line an item: a list of bytes or text, or
-                an array, chunked array or series of text or bytes with the Arrow PyCapsule
-                methods (pyarrow, polars, pandas, ...); a newline at an item's end is cut off, one
-                within it belongs to the line, and a null is an empty line, so that
-                `Reject.line` is the place in the array. Bytes and Arrow arrays are read where
-                they are; other buffers are copied first, since they may change meanwhile.
-            fields: Which fields to give, and in which order; all columns by default. Where a
-                header says what they are, those of every header in newline text; for lists and
-                arrays they have to be said.
+            lines: Lines with newlines, as bytes or another buffer; the last one needs no newline.
+                Or one line per item: a list of bytes or text, or an Arrow array, chunked array or
+                series of text or bytes. There a newline at the end of an item is removed, one
+                inside it is part of the line, and null is an empty line, so that `Reject.line` is
+                the index of the item. Bytes and Arrow arrays are parsed in place, other buffers
+                are copied first.
+            fields: The fields to return, in this order; by default `columns`. With a format whose
+                columns are named by a header, by default those of all headers in the text; lists
+                and arrays have no header, so name the fields.
 
         Raises:
-            ValueError: The format has no such field, or it is named twice.
-            TypeError: These are no lines.
+            ValueError: The format has no such field, or a field is repeated.
+            TypeError: *lines* is none of these types.
 
         >>> import tailrace as tr
         >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "x"'
@@ -183,87 +207,113 @@ class Format:
         [{'path': '/a', 'query': 'b'}]
         """
         if isinstance(fields, str):
-            raise TypeError(f"fields: a list of names such as [{fields!r}], not a text")
-        names = None if fields is None else checked_fields([*fields], self.name)
-        return Batch(_core.parse(_held(lines), format=self._format, fields=names))
+            raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r}]")
+        names = None if fields is None else check_fields([*fields], self.name)
+        return Batch(_core.parse(_core_lines(lines), format=self._format, fields=names))
 
 
-# How a buffer says that it holds bytes.
+# The item formats of buffers that hold bytes.
 _BYTES = {"B", "b", "c"}
 
 
-def _held(lines: Any) -> Any:  # noqa: ANN401 - whatever holds lines
-    """Return lines as the core takes them: bytes, a list of bytes, or what is an Arrow array."""
+def _core_lines(lines: Any) -> Any:  # noqa: ANN401 - of any library
+    """Return lines as the core takes them: bytes, a list of bytes, or an Arrow array."""
     if isinstance(lines, bytes) or hasattr(lines, "__arrow_c_array__"):
         return lines
     if hasattr(lines, "__arrow_c_stream__"):
         return lines
     if isinstance(lines, str):
-        raise TypeError("lines are bytes, or a list with one a line; encode the text")
+        raise TypeError("lines: expected bytes or a list of lines, found a str; encode it")
     try:
         buffer = memoryview(lines)
     except (TypeError, ValueError):
         return [_line(line) for line in lines]
     if buffer.ndim != 1 or buffer.format not in _BYTES:
-        # Of an array of texts or of addresses the bytes are no lines.
+        # An array of text or of pointers: its bytes are not lines.
         raise TypeError(
-            f"lines are bytes, or a list with one a line, not {type(lines).__name__}; "
-            "give a list, as .tolist() does, or an Arrow array"
+            f"lines: expected bytes or a list of lines, found {type(lines).__name__}; "
+            "pass .tolist() or an Arrow array"
         )
     return bytes(buffer)
 
 
 def _line(line: object) -> bytes:
     if isinstance(line, str):
-        # What was no UTF-8 where Python read it becomes what it was.
+        # Bytes that Python read with `surrogateescape` become those bytes again.
         line = line.encode("utf-8", "surrogateescape")
     if not isinstance(line, bytes):
-        raise TypeError(f"each line is bytes or text, not {line!r:.80}")
+        raise TypeError(f"lines: expected bytes or str in the list, found {line!r:.80}")
     return line.removesuffix(b"\n")
 
 
-class Detection(NamedTuple):
-    """The format that most of the first lines are of."""
+@record
+class Detection:
+    """
+    The format that most of the first lines match.
+
+    Attributes:
+        format: The name of the format, for `Format`.
+        matched: The number of lines that match it.
+        lines: The number of lines examined: the first 1,000 that are not blank, within 4 MiB.
+        runner_up: The format that matches the most lines among the others, or None.
+        runner_up_matched: The number of lines that match that one.
+
+    >>> import tailrace as tr
+    >>> tr.detect(b'{"status": 200}').format
+    'json'
+    """
+
+    __slots__ = (  # noqa: RUF023 - as `__init__` has them
+        "format",
+        "matched",
+        "lines",
+        "runner_up",
+        "runner_up_matched",
+    )
 
     format: str
-    """Its name, for `Format`."""
-    agreed: int
-    """How many of the lines that were looked at are of it."""
+    matched: int
     lines: int
-    """How many were looked at: the first 1,000 that are not blank, in at most 4 MiB."""
     runner_up: str | None
-    """The format that accepts most of them otherwise, if one accepts any."""
-    runner_up_agreed: int
-    """How many of the lines are of that one."""
+    runner_up_matched: int
+
+    def __init__(
+        self, format: str, matched: int, lines: int, runner_up: str | None, runner_up_matched: int
+    ) -> None:
+        values = (format, matched, lines, runner_up, runner_up_matched)
+        for name, value in zip(self.__slots__, values, strict=True):
+            object.__setattr__(self, name, value)
 
 
 def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) -> Detection:
     """
-    Tell the format of a log by its first lines.
+    Detect the format of a log from its first lines.
 
-    With no line that is of any format, `agreed` is 0, and `format` what the command reads such
-    logs as.
+    If no line matches any format, `matched` is 0, and `format` is the one that the command falls
+    back to.
 
     Args:
         data: The beginning of the log: whole lines, of which the last needs no newline.
-        fields: What the format has to give; others are not looked for.
+        fields: Consider only formats that have these fields.
 
     Raises:
-        ValueError: No format that can be detected gives all of these fields.
+        ValueError: No format that can be detected has all of these fields.
 
     >>> import tailrace as tr
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> tr.detect(line)
-    Detection(format='combined', agreed=1, lines=1, runner_up=None, runner_up_agreed=0)
+    Detection(format='combined', matched=1, lines=1, runner_up=None, runner_up_matched=0)
     """
-    from tailrace._detection import Detector  # noqa: PLC0415 - only to find out
+    from tailrace._detection import Detector  # noqa: PLC0415 - loaded only to detect
     from tailrace._sources import Chunk  # noqa: PLC0415 - as above
 
     detector = Detector([*fields])
     data = data if isinstance(data, bytes) else bytes(data)
     detector.look(Chunk(data, (0, len(data))))
     choice = detector.choose()
-    others = {name: agreed for name, agreed in detector.agreed() if name != choice.format}
+    others = {name: matched for name, matched in detector.matched() if name != choice.format}
     runner_up = max(others, key=lambda name: others[name], default=None)
-    agreed = 0 if runner_up is None else others[runner_up]
-    return Detection(*choice[:3], runner_up if agreed else None, agreed)
+    matched = 0 if runner_up is None else others[runner_up]
+    return Detection(
+        choice.format, choice.matched, choice.lines, runner_up if matched else None, matched
+    )

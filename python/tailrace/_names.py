@@ -7,10 +7,10 @@ from tailrace import _core
 __all__ = [
     "AUTO",
     "DETECTED",
-    "checked_fields",
-    "checked_format",
-    "host_and_port",
+    "check_fields",
+    "check_format",
     "one_of",
+    "split_address",
     "suggestion",
 ]
 
@@ -56,7 +56,7 @@ def suggestion(name: str, known: list[str], listed: str = "") -> str:
 _MOST_LISTED = 20
 
 
-def checked_format(spec: str, *, auto: bool = False) -> str:
+def check_format(spec: str, *, auto: bool = False) -> str:
     """
     Return the name of a format, or the text that one can be made of.
 
@@ -81,7 +81,7 @@ def checked_format(spec: str, *, auto: bool = False) -> str:
     return spec
 
 
-def checked_fields(names: list[str], log_format: str) -> list[str]:
+def check_fields(names: list[str], log_format: str) -> list[str]:
     """Return names of fields that this format can give; for `auto`, that one of them can."""
     for name in names:
         if not _has(log_format, name):
@@ -109,7 +109,7 @@ def _fields(log_format: str) -> list[str]:
     return list(dict.fromkeys(field for name in formats for field in _core.fields(name)))
 
 
-def host_and_port(text: str) -> tuple[str, int]:
+def split_address(text: str) -> tuple[str, int]:
     """Take a host and a port apart."""
     if not isinstance(text, str):
         raise TypeError(f"an address is text such as '127.0.0.1:9092', not {text!r:.80}")

@@ -1,7 +1,7 @@
 """
-The public way to say what is wanted: sources, a window, a key, how many rows.
+Queries: sources, a window, aggregates by key, and the order of rows.
 
-Each step returns a new query and checks what it was given; nothing is opened before `run`.
+Each method returns a new query and checks its arguments. Nothing is opened before `run`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from tailrace._aggregates import (
     Aggregate,
-    asks,
-    checked_aggregates,
+    aggregate_specs,
+    check_aggregates,
     count,
-    keys_of,
-    place_of,
+    key_fields,
+    ranking_index,
 )
 from tailrace._answers import Answers, Batches
 from tailrace._durations import Duration, micros
 from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
-from tailrace._names import AUTO, checked_fields, checked_format, host_and_port
+from tailrace._names import AUTO, check_fields, check_format, split_address
 from tailrace._runtime.clock import Clock
-from tailrace._shape import Length, checked_count, slides
+from tailrace._schedule import Length, check_count, schedule
 from tailrace._sources.globs import matching
 from tailrace._sources.text import STDIN
 from tailrace._specs import (
@@ -51,12 +51,12 @@ T = TypeVar("T")
 
 _TIMES = ("arrival", "header", "log")
 
-# What live sources use without a window: the five minutes of the classic program.
+# The window of live sources by default: the five minutes of the classic program.
 _LIVE_WINDOW = ("300s", "1s")
 
-# How long a pane stays open behind the newest event. Apache writes the time at which a request
-# began when it ends, which makes nearly all of its lines at most a minute late; the header is
-# written by the agent when it reads the line.
+# How long a pane stays open after the newest event. Apache stamps a line with the time at which
+# the request began and writes it when the request ends, so nearly all of its lines are at most a
+# minute late. An agent writes the header when it reads the line.
 _LATENESS = {"log": "60s", "header": "5s"}
 
 _SECOND_US = 10**6
@@ -64,35 +64,48 @@ _SECOND_US = 10**6
 
 class Query:
     """
-    What is asked of one or more sources; made by the `from_…` functions, refined step by step.
+    A query over one or more sources, made by a `from_…` function and refined step by step.
+
+    Queries are immutable: each method returns a new one.
 
     >>> import tailrace as tr
     >>> lines = ['1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'] * 3
-    >>> for snapshot in tr.from_lines(lines).count(by="url").top(10).run():
-    ...     print(snapshot.rows)
+    >>> query = tr.from_lines(lines).count(by="url").top(10)
+    >>> query
+    <tailrace.Query of lines: count() by url, top 10>
+    >>> query.collect().rows
     [{'url': '/a', 'count': 3}]
     """
 
-    __slots__ = ("_asked", "_places", "_spec", "_window")
+    __slots__ = ("_filter", "_sources", "_spec", "_window")
 
     def __init__(
         self,
-        places: tuple[SourceSpec, ...],
+        sources: tuple[SourceSpec, ...],
         *,
         window: WindowSpec | None = None,
-        spec: QuerySpec = QuerySpec(),  # noqa: B008 - it does not change
-        asked: LineFilter = ALL,
+        spec: QuerySpec = QuerySpec(),  # noqa: B008 - immutable
+        filter: LineFilter = ALL,
     ) -> None:
-        self._places = places
+        self._sources = sources
         self._window = window
         self._spec = spec
-        self._asked = asked
+        self._filter = filter
 
-    def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - as `__init__` takes them
-        kept = {"window": self._window, "spec": self._spec, "asked": self._asked}
-        return Query(self._places, **{**kept, **changes})
+    def __repr__(self) -> str:
+        parts = [*self._filter.describe(), *self._spec.describe()]
+        if self._window is not None:
+            parts.insert(-1 if self._spec.by is not None else len(parts), self._window.describe())
+        names = [name for source in self._sources for name in source.names]
+        if len(names) > _MOST_NAMES:
+            names[_MOST_NAMES - 1 :] = [f"{len(names) - _MOST_NAMES + 1} more"]
+        return f"<tailrace.Query of {', '.join(names)}{': ' if parts else ''}{', '.join(parts)}>"
 
-    def _asking(self, **changes: Any) -> Query:  # noqa: ANN401 - as a question has them
+    def _with(self, **changes: Any) -> Query:  # noqa: ANN401 - the arguments of `__init__`
+        parts = {"window": self._window, "spec": self._spec, "filter": self._filter}
+        return Query(self._sources, **{**parts, **changes})
+
+    def _with_spec(self, **changes: Any) -> Query:  # noqa: ANN401 - the fields of `QuerySpec`
         return self._with(spec=self._spec._replace(**changes))
 
     def window(
@@ -108,58 +121,62 @@ class Query:
         batch_interval: Duration = "1s",
     ) -> Query:
         """
-        Look at the last *length* only, and answer *every* so often.
+        Answer the last *length* of time, once *every* slide.
+
+        Durations are text with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
+        `timedelta`, or seconds.
 
         Args:
-            length: How long the window is: `"300s"`, a `timedelta`, or seconds. Of several, such
-                as `["10s", "1m", "1h"]`, each end has an answer for each, in their order, from one
-                store; None is everything since the start.
-            every: How often it is answered, by default once the shortest length. It divides them.
-            offset: How far from multiples of *every* since the epoch windows end: days that begin
-                at 05:00 UTC are windows of a day with an offset of `"5h"`.
-            time: `"arrival"`, when a line was received, `"log"`, the line's own time, or
-                `"header"`, that which a Flume agent's timestamp interceptor wrote. By default
-                that of arrival for Flume and standard input, else that of the log.
-            lateness: How long a pane stays open behind the newest line: 60 s by log time, 5 s by
-                header, and always none by arrival.
-            idle_timeout: After how much silence of one of several live sources the others are
-                answered without waiting for it; by default they wait.
-            max_ahead: How far ahead of the clock a line's time may be before the line is rejected
-                as `future`, so that it moves no window: one hour for live sources. Files may be
-                replays, and are looked at only if this is said.
-            batch_interval: How often a live source's clock is looked at.
+            length: The length of the window. With a list, such as `["10s", "1m", "1h"]`, each end
+                is answered for each length, in this order, from one store. None is everything
+                since the start.
+            every: The slide: how often the window is answered, by default the shortest length. It
+                divides each length.
+            offset: Where windows end: at multiples of *every* since the epoch, plus *offset*. With
+                `"5h"`, windows of a day begin at 05:00 UTC.
+            time: The time that places a line in a window: `"arrival"`, when it was received;
+                `"log"`, its own; or `"header"`, the one that a Flume agent's timestamp interceptor
+                wrote. By default `"arrival"` for Flume and standard input, else `"log"`.
+            lateness: How long a pane stays open after the newest event, for late lines. By default
+                60 s by log time and 5 s by header; by arrival nothing is late.
+            idle_timeout: After how long without lines a live source no longer holds back the
+                others. By default they wait for it.
+            max_ahead: How far the time of a line may be ahead of the clock before the line is
+                rejected as `future`. By default one hour for live sources, and no limit for files,
+                which may be replays.
+            batch_interval: How often the clock is read for live sources.
 
         Raises:
-            ValueError: A duration is none, or `every` does not divide the length.
+            ValueError: A duration is invalid, *every* does not divide a length, or an argument
+                does not apply to *time*.
+
+        >>> import tailrace as tr
+        >>> tr.from_files("access.log").window(["1m", "1h"], every="1m").count(by="host")
+        <tailrace.Query of access.log: count() by host, window 1m, 1h every 1m by log time, top 10>
         """
-        windows = slides(length, every, offset, ("window", "slide"))
+        windows = schedule(length, every, offset, ("window", "slide"))
         if time is None:
-            arrives = all(place.arrives for place in self._places)
-            time = "arrival" if arrives else "log"
+            is_by_arrival = all(source.is_by_arrival for source in self._sources)
+            time = "arrival" if is_by_arrival else "log"
         elif time not in _TIMES:
-            raise ValueError(f"time: {time!r} is none of arrival, header and log")
-        if time == "header" and not all(place.address for place in self._places):
-            raise ValueError("time: only events of Flume have headers; take log")
+            raise ValueError(f"time: expected arrival, header or log, found {time!r:.80}")
+        if time == "header" and not all(source.address for source in self._sources):
+            raise ValueError("time: only Flume events have headers; choose time log")
         idle_timeout_us = None
         if time == "arrival":
             if windows.slide_us < SHORTEST_INTERVAL_US:
-                raise ValueError(
-                    "slide: by arrival it is at least 10ms; the clock is looked at so often"
-                )
-            if lateness is not None:
-                raise ValueError("lateness: by arrival nothing is late; it goes with time log")
-            if idle_timeout is not None:
-                raise ValueError(
-                    "idle timeout: by arrival no source is waited for; it goes with time log"
-                )
-            if max_ahead is not None:
-                raise ValueError(
-                    "max_ahead: by arrival nothing is ahead of the clock; it goes with time log"
-                )
+                raise ValueError("slide: must be at least 10ms by arrival")
+            for name, value, reason in (
+                ("lateness", lateness, "nothing is late"),
+                ("idle timeout", idle_timeout, "no source holds back the others"),
+                ("max_ahead", max_ahead, "no line is ahead of the clock"),
+            ):
+                if value is not None:
+                    raise ValueError(f"{name}: by arrival {reason}; choose time log or header")
             lateness_us = 0
         else:
-            wanted = _LATENESS[time] if lateness is None else lateness
-            lateness_us = micros(wanted, "lateness", least=0)
+            duration = _LATENESS[time] if lateness is None else lateness
+            lateness_us = micros(duration, "lateness", least=0)
             if idle_timeout is not None:
                 idle_timeout_us = micros(idle_timeout, "idle timeout", least=_SECOND_US)
         interval_us = micros(batch_interval, "batch interval", least=SHORTEST_INTERVAL_US)
@@ -176,7 +193,7 @@ class Query:
 
     def count(self, by: str | Sequence[str] | None = None) -> Query:
         """
-        Count lines by a field or by several; without one all lines are counted together.
+        Count lines by a field or by several; without *by*, count all lines together.
 
         `tailrace formats` and `tr.Format(name).fields` list the fields.
 
@@ -187,17 +204,17 @@ class Query:
 
     def agg(self, by: str | Sequence[str] | None = None, **aggregates: Aggregate) -> Query:
         """
-        Ask more of the lines of each key than their number.
+        Compute several aggregates per key.
 
         Args:
-            by: The field of keys, or several; all lines together without one.
-            aggregates: What to compute, by the names that it has in answers. Rows are ranked by
-                the first, unless `top` or `sorted` says otherwise.
+            by: The key: a field or several. Without it, all lines have one key.
+            aggregates: The aggregates, by the names of their columns. Rows are ranked by the first
+                one, unless `top` or `sorted` names another.
 
         Raises:
-            TypeError: What is asked is no aggregate.
-            ValueError: The format has no such field, or nothing is asked. That an aggregate does
-                not take values like those of its field is told by `run`.
+            TypeError: A value is not an aggregate.
+            ValueError: The format has no such field, or there is no aggregate. Whether an
+                aggregate takes values of the type of its field is checked by `run`.
 
         >>> import tailrace as tr
         >>> lines = [
@@ -207,112 +224,124 @@ class Query:
         >>> query = tr.from_lines(lines, format="combined").agg(
         ...     by="host", hits=tr.count(), sent=tr.sum("size"), mean=tr.mean("size")
         ... )
-        >>> next(iter(query.top(1, by="sent").run())).rows
+        >>> query.top(1, order_by="sent").collect().rows
         [{'host': '1.2.3.4', 'hits': 2, 'sent': 40, 'mean': 20.0}]
         """
-        keys = keys_of(by)
-        checked_aggregates(aggregates)
-        asks(aggregates, keys)
+        keys = key_fields(by)
+        aggregates = check_aggregates(aggregates)
+        aggregate_specs(aggregates, keys)
         spec = self._spec._replace(by=keys, aggregates=aggregates)
-        for place in self._places:
-            checked_fields(spec.fields, place.log_format)
-        return self._with(spec=spec).checked(spec.fields)
+        for source in self._sources:
+            check_fields(spec.fields, source.log_format)
+        return self._with(spec=spec)._checked(spec.fields)
 
     def max_keys(self, n: int) -> Query:
         """
-        Hold no more than *n* keys in a window; what is over it is one row, `(other)`, at the end.
+        Keep at most *n* keys in a window; the others become one row, `(other)`, at the end.
 
-        Totals stay exact. Of the keys that are new in a slide those with the most lines come
-        first. Without a window those come first that came first.
+        Totals stay exact. Of the keys that are new in a slide, those with the most lines are kept.
+        Without a window, the keys that came first are kept.
 
         Raises:
-            ValueError: *n* is below one.
+            ValueError: *n* is below 1.
         """
-        return self._asking(max_keys=checked_count(n, "max_keys", "keys"))
+        return self._with_spec(max_keys=check_count(n, "max_keys", "keys"))
 
     def where(self, condition: str) -> Query:
         """
-        Look only at lines for which a condition holds: `status >= 500 and method == POST`.
+        Keep only lines that match a condition, such as `status >= 500 and method == POST`.
 
         A field is compared with a value by `==`, `!=`, `<`, `<=`, `>`, `>=`, `in (…, …)`,
-        `contains`, `startswith` or `endswith`; `and`, `or`, `not` and parentheses join
-        conditions. Values need quotes only if they are not one plain word. Of a missing value
-        only `== null` is true, and what negates: `!=`, `not`. Said twice, both have to hold.
+        `contains`, `startswith` or `endswith`; `and`, `or`, `not` and parentheses combine
+        conditions. A value needs quotes only if it is not a plain word. A missing value matches
+        only `== null` and negations: `!=`, `not`. Several calls are combined with `and`.
+
+        Raises:
+            ValueError: The condition is invalid, or the format has no such field; the message
+                marks the place.
 
         >>> import tailrace as tr
         >>> query = tr.from_files("access.log").where("status >= 500").since("1h").count(by="url")
-
-        Raises:
-            ValueError: It is no condition, or the format has no such field; the message points at
-                what is wrong.
         """
-        return self._with(asked=self._asked.with_where(condition)).checked()
+        return self._with(filter=self._filter.with_where(condition))._checked()
 
     def since(self, point: Point) -> Query:
         """
-        Look only at lines whose own time is at or after a point in time.
+        Keep only lines whose own time is at or after a point in time.
 
         Args:
-            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, UTC
+            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, in UTC
                 unless it has a zone; an aware datetime; a timedelta before now; or seconds since
                 the epoch. Now is when the query runs.
 
         Raises:
-            ValueError: It is no point in time, or not before that of `until`.
+            ValueError: It is not a point in time, or not before the one of `until`.
         """
-        return self._with(asked=self._asked.with_range(Clock().now_us(), since=point)).checked()
+        return self._with(filter=self._filter.with_range(Clock().now_us(), since=point))._checked()
 
     def until(self, point: Point) -> Query:
         """
-        Look only at lines whose own time is before a point in time, given as for `since`.
+        Keep only lines whose own time is before a point in time, in the forms of `since`.
 
         Raises:
-            ValueError: It is no point in time, or not after that of `since`.
+            ValueError: It is not a point in time, or not after the one of `since`.
         """
-        return self._with(asked=self._asked.with_range(Clock().now_us(), until=point)).checked()
+        return self._with(filter=self._filter.with_range(Clock().now_us(), until=point))._checked()
 
-    def checked(self, fields: Sequence[str] = ()) -> Query:
-        """Return it if every source's format can be asked this and has these fields."""
+    def _checked(self, fields: Sequence[str] = ()) -> Query:
+        """Return the query if the filter and these fields apply to the format of each source."""
         fields = fields or (self._spec.fields if self._spec.by is not None else [])
-        for place in self._places:
-            self._asked.check(place.log_format, fields)
+        for source in self._sources:
+            self._filter.check(source.log_format, fields)
         return self
 
     def top(
-        self, n: int, by: str | None = None, *, ascending: bool = False, changes: bool = False
+        self,
+        n: int,
+        *,
+        order_by: str | None = None,
+        ascending: bool = False,
+        track_ranks: bool = False,
     ) -> Query:
         """
-        Answer the *n* keys that rank first, ties by key; 10 unless asked otherwise.
+        Return the *n* rows that rank first, ties by key. A query without `top` returns 10.
 
         Args:
-            n: How many.
-            by: The aggregate to rank by; the first one unless asked otherwise.
-            ascending: Whether the least come first instead of the greatest.
-            changes: Whether rows say their `rank`, from 1, and how far they have `moved` up since
-                the last answer (null where the key was in none), and snapshots which keys are
-                `gone`.
+            n: The number of rows.
+            order_by: The name of the aggregate to rank by; by default the first.
+            ascending: Rank the smallest first instead of the largest.
+            track_ranks: Add two columns: `rank`, from 1, and `rank_change`, the number of ranks
+                that the key moved up since the previous snapshot (negative for down, null for a
+                key that was not in it). `Snapshot.dropped` lists the keys that dropped out.
 
         Raises:
-            ValueError: *n* is below one, or there is no such aggregate.
+            ValueError: *n* is below 1, or there is no such aggregate.
+
+        >>> import tailrace as tr
+        >>> query = tr.from_files("access.log").agg(by="url", sent=tr.sum("size"), n=tr.count())
+        >>> query.top(5, order_by="n")
+        <tailrace.Query of access.log: sent=sum('size'), n=count() by url, top 5 by n>
         """
         if not isinstance(n, int):
-            raise TypeError(f"top: a whole number of rows, not {n!r:.80}")
+            raise TypeError(f"top: expected an integer number of rows, found {n!r:.80}")
         if n < 1:
-            raise ValueError(f"top: {n} rows; ask for at least one")
-        return self._ranked(n, by, ascending=ascending, changes=changes)
+            raise ValueError(f"top: expected at least 1 row, found {n}; sorted() returns all")
+        return self._ranked(n, order_by, ascending=ascending, track_ranks=track_ranks)
 
     def sorted(
-        self, by: str | None = None, *, ascending: bool = False, changes: bool = False
+        self, order_by: str | None = None, *, ascending: bool = False, track_ranks: bool = False
     ) -> Query:
-        """Answer every key, those that rank first at first, as `top` does."""
-        return self._ranked(None, by, ascending=ascending, changes=changes)
+        """Return all rows, ranked as by `top`."""
+        return self._ranked(None, order_by, ascending=ascending, track_ranks=track_ranks)
 
     def _ranked(
-        self, limit: int | None, by: str | None, *, ascending: bool, changes: bool
+        self, limit: int | None, order_by: str | None, *, ascending: bool, track_ranks: bool
     ) -> Query:
-        spec = self._spec._replace(limit=limit, order_by=by, ascending=ascending, changes=changes)
-        place_of(by, spec.aggregates)
-        asks(spec.aggregates, spec.by or (), changes=changes)
+        spec = self._spec._replace(
+            limit=limit, order_by=order_by, ascending=ascending, track_ranks=track_ranks
+        )
+        ranking_index(order_by, spec.aggregates)
+        aggregate_specs(spec.aggregates, spec.by or (), track_ranks=track_ranks)
         return self._with(spec=spec)
 
     @overload
@@ -323,70 +352,136 @@ class Query:
         self, callback: Callable[[Snapshot], Any] | None = None, *, jobs: int | None = None
     ) -> Answers | None:
         """
-        Return the snapshots, for `for` or `async for`, or hand each to *callback*.
+        Return the snapshots, for `for` or `async for`, or call *callback* with each.
 
-        Nothing is opened before the first snapshot is asked for. While the caller works on a
-        snapshot of a live source, the source waits: agents that get no answer for 20 s send their
-        batch again.
+        Nothing is opened before the first snapshot is requested. A live source waits while you
+        work on a snapshot; Flume agents that get no reply for 20 s send their batch again.
 
         Args:
-            callback: Is called with each snapshot.
-            jobs: How many threads count the lines of files, by default one for each processor.
-                The answers do not depend on it.
+            callback: A function to call with each snapshot.
+            jobs: The number of threads that read files, by default one per processor. The answers
+                do not depend on it.
 
         Raises:
-            OSError: The source cannot be opened or read.
-            TypeError: The callback is a coroutine function.
-            ValueError: It was not said what to count, or `jobs` is below one.
+            OSError: A source cannot be opened or read.
+            TypeError: *callback* is a coroutine function.
+            ValueError: The query has no aggregate, or *jobs* is below 1.
+
+        >>> import tailrace as tr
+        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+        >>> query = tr.from_lines([line]).window("1m", time="log").count(by="url")
+        >>> [snapshot.total for snapshot in query.run()]
+        [1]
         """
-        answers = Answers(self.start(jobs=jobs))
+        answers = Answers(self._start(jobs=jobs), self)
         if callback is None:
             return answers
         import inspect  # noqa: PLC0415 - 20 ms
 
         if inspect.iscoroutinefunction(callback):
             raise TypeError("callback: a coroutine would never be awaited; use `async for`")
-        # Closes the source also where the callback raises.
+        # Closes the sources if the callback raises, too.
         with answers:
             for snapshot in answers:
                 callback(snapshot)
         return None
 
+    def collect(self, *, jobs: int | None = None) -> Snapshot:
+        """
+        Read the sources to their end and return the one snapshot of a query without a window.
+
+        Args:
+            jobs: As for `run`.
+
+        Raises:
+            OSError: A source cannot be opened or read.
+            ValueError: The query has a window, a source has no end, the query has no aggregate,
+                or *jobs* is below 1.
+
+        >>> import tailrace as tr
+        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+        >>> tr.from_lines([line]).count(by="url").collect().rows
+        [{'url': '/a', 'count': 1}]
+        """
+        if self._window is not None:
+            raise ValueError(
+                "collect: with a window there is a snapshot per slide; use last() or run()"
+            )
+        return self._last("collect", jobs)
+
+    def last(self, *, jobs: int | None = None) -> Snapshot:
+        """
+        Read the sources to their end and return the last snapshot.
+
+        With a window of several lengths, that is the one of the last length.
+
+        Args:
+            jobs: As for `run`.
+
+        Raises:
+            OSError: A source cannot be opened or read.
+            ValueError: A source has no end, the query has no aggregate, *jobs* is below 1, or
+                there is no snapshot: with a window, if no line has a time.
+
+        >>> import tailrace as tr
+        >>> lines = [
+        ...     f'1.2.3.4 - - [17/May/2015:10:0{minute}:00 +0000] "GET / HTTP/1.1" 200 5 "-" "x"'
+        ...     for minute in (5, 5, 7)
+        ... ]
+        >>> query = tr.from_lines(lines).window("1m", time="log").count()
+        >>> query.last().total, query.last().end.minute
+        (1, 8)
+        """
+        return self._last("last", jobs)
+
+    def _last(self, method: str, jobs: int | None) -> Snapshot:
+        if any(source.is_live for source in self._sources):
+            raise ValueError(f"{method}: a live source has no end; iterate over run()")
+        last = None
+        with Answers(self._start(jobs=jobs), self) as answers:
+            for last in answers:  # noqa: B007 - the last one is returned
+                pass
+        if last is None:
+            raise ValueError(f"{method}: no snapshot, because no line has a time")
+        return last
+
     def parse(self, fields: Sequence[str] | None = None, *, jobs: int | None = None) -> Batches:
         """
         Return the fields of lines in batches of columns, for `for` or `async for`.
 
-        Nothing is opened before the first batch is asked for. A batch has the lines of a chunk of
-        one source, in their order; `Batch.source` says of which. What a live source sent is
-        acknowledged when the next batch is asked for, so an agent keeps what was not worked on.
+        Nothing is opened before the first batch is requested. A batch holds the lines of one chunk
+        of one source, in order; `Batch.source` names the source. Lines of a live source are
+        acknowledged when the next batch is requested, so that an agent keeps what you have not
+        processed.
 
         Args:
-            fields: Which fields to give, and in which order; by default all columns of the format
-                that a source's lines turn out to have.
-            jobs: How many threads work on the lines of files, by default one for each processor.
+            fields: The fields to return, in this order; by default all columns of the format of
+                each source.
+            jobs: The number of threads that parse files, by default one per processor.
 
         Raises:
-            ValueError: A window or something to count was asked for, the format has no such field,
-                or `jobs` is below one.
+            ValueError: The query has a window or aggregates, the format has no such field, or
+                *jobs* is below 1.
 
         >>> import tailrace as tr
         >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-        >>> for batch in tr.from_lines([line, "no log line"]).parse(["url", "status"]):
+        >>> for batch in tr.from_lines([line, "not a log line"]).parse(["url", "status"]):
         ...     print(batch.to_dicts(), [reject.line for reject in batch.rejects])
         [{'url': '/a', 'status': 200}] [1]
         """
         if self._window is not None or self._spec != QuerySpec():
-            raise ValueError("parse gives the fields of lines: leave out .window, .count and .top")
+            raise ValueError("parse: returns the fields of lines; omit window, count, agg and top")
         if isinstance(fields, str):
-            raise TypeError(f"fields: a list of names such as [{fields!r}], not a text")
+            raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r}]")
         names = None if fields is None else list(fields)
-        for place in self._places:
-            checked_fields(names or [], place.log_format)
-        from tailrace._runtime.rows import RowOptions  # noqa: PLC0415 - who counts needs none of it
+        for source in self._sources:
+            check_fields(names or [], source.log_format)
+        from tailrace._runtime.rows import RowOptions  # noqa: PLC0415 - counting needs none of it
 
-        return Batches(self.checked(names or []).rows(_batch, names, RowOptions(), jobs=jobs))
+        run = self._checked(names or [])._rows(_batch, names, RowOptions(), jobs=jobs)
+        return Batches(run, self)
 
-    def rows(
+    def _rows(
         self,
         make: Callable[[ChunkRows], T],
         fields: list[str] | None,
@@ -394,26 +489,30 @@ class Query:
         *,
         jobs: int | None = None,
     ) -> Run[Rows[T], T]:
-        """Return the run behind `parse`, for who makes something else of rows."""
-        from tailrace._assembly import row_run  # noqa: PLC0415 - only to run
+        """Return the run of `parse`, with rows in the form that *make* returns."""
+        from tailrace._assembly import row_run  # noqa: PLC0415 - loaded only to run
 
-        jobs = job_count(self._places, jobs)
-        return row_run(make, self._places, self._asked, fields, options, jobs=jobs)
+        jobs = job_count(self._sources, jobs)
+        return row_run(make, self._sources, self._filter, fields, options, jobs=jobs)
 
-    def start(
+    def _start(
         self, *, jobs: int | None = None, commit: Commit | None = None
     ) -> Run[Counting, Snapshot]:
-        """Return the run behind `run`, for who wants to stop it in good order."""
-        threads = job_count(self._places, jobs)
+        """Return the run of `run`, for callers that stop it in order."""
+        threads = job_count(self._sources, jobs)
         if self._spec.by is None:
-            raise ValueError("nothing to count: say by what, for instance .count(by='url')")
-        if self._window is None and any(place.live for place in self._places):
-            return self.window(*_LIVE_WINDOW).start(jobs=jobs, commit=commit)
-        from tailrace._assembly import count_run  # noqa: PLC0415 - only to run
+            raise ValueError("no aggregate to compute; add one, such as .count(by='url')")
+        if self._window is None and any(source.is_live for source in self._sources):
+            return self.window(*_LIVE_WINDOW)._start(jobs=jobs, commit=commit)
+        from tailrace._assembly import count_run  # noqa: PLC0415 - loaded only to run
 
         return count_run(
-            self._places, self._window, self._spec, self._asked, jobs=threads, commit=commit
+            self._sources, self._window, self._spec, self._filter, jobs=threads, commit=commit
         )
+
+
+# How many sources the `repr` of a query names.
+_MOST_NAMES = 3
 
 
 def _batch(made: ChunkRows) -> Batch:
@@ -422,106 +521,119 @@ def _batch(made: ChunkRows) -> Batch:
 
 def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False) -> Query:
     """
-    Read log files to their end; `-` is standard input, and what is compressed is unpacked.
+    Read log files to their end, or follow them.
 
-    That is gzip, bzip2, xz and zstd (before Python 3.14 with `pip install 'tailrace[zst]'`), told
-    by how they begin.
-
-    With a window by log time they are merged by the times of their lines, each with a watermark
-    of its own; else they are read in this order.
+    Compressed files are unpacked: gzip, bzip2, xz and zstd, detected from their first bytes (zstd
+    before Python 3.14 needs `pip install 'tailrace[zst]'`). With a window by log time the files
+    are merged by the times of their lines, each with its own watermark; else they are read in
+    order.
 
     Args:
-        paths: One or more files. What is no file but a pattern, such as `logs/*.log`, stands for
-            those that there are now, sorted.
-        format: What the lines look like; found out by default.
-        follow: Whether to go on at the end, by name as `tail -F` does, through rotation and
+        paths: One or more files; `-` is standard input. A pattern such as `logs/*.log` that is
+            not the name of a file is replaced by the files that match it now, sorted.
+        format: The log format; by default detected from the first 1,000 lines of each file.
+        follow: Keep reading at the end, by name as `tail -F` does, through rotation and
             truncation. By log time a file is read from its beginning, by arrival from its end.
-
-    >>> import tailrace as tr
-    >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
 
     Raises:
         FileNotFoundError: No file matches a pattern.
-        ValueError: No path, or an unknown format.
+        ValueError: There is no path, or the format is unknown.
+
+    >>> import tailrace as tr
+    >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
     """
     if not paths:
-        raise ValueError("no file to read")
+        raise ValueError("from_files: no file to read")
     names = tuple(name for path in paths for name in matching(os.fspath(path)))
     if follow and STDIN in names:
-        raise ValueError("standard input has no name to follow; it is read as it comes")
-    return Query((SourceSpec(checked_format(format, auto=True), paths=names, follow=follow),))
+        raise ValueError("follow: standard input has no name to follow; omit follow")
+    return Query((SourceSpec(check_format(format, auto=True), paths=names, follow=follow),))
 
 
 def from_stdin(*, format: str = AUTO) -> Query:
     """
-    Read lines from standard input; with a window, at the time of their arrival.
+    Read lines from standard input; with a window, by the time of their arrival.
+
+    Args:
+        format: The log format; by default detected from the first 1,000 lines.
+
+    Raises:
+        ValueError: The format is unknown.
 
     >>> import tailrace as tr
     >>> query = tr.from_stdin().window("5m", every="1s").count(by="url").top(10)
-
-    Raises:
-        ValueError: An unknown format.
     """
     return from_files(STDIN, format=format)
 
 
 def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
     """
-    Take lines that the program has, with or without their newline.
+    Read lines from an iterable, each with or without its newline.
+
+    Args:
+        lines: The lines, as text or bytes.
+        format: The log format; by default detected from the first 1,000 lines.
+
+    Raises:
+        TypeError: *lines* is one text or not iterable; `from_files` takes file names.
+        ValueError: The format is unknown.
 
     >>> import tailrace as tr
     >>> query = tr.from_lines([b"..."], format="classic").count(by="host").sorted()
-
-    Raises:
-        TypeError: One text instead of lines; `from_files` takes names of files.
-        ValueError: An unknown format.
     """
     if isinstance(lines, str | bytes) or not hasattr(lines, "__iter__"):
-        raise TypeError(f"lines: a list of lines is wanted, not {lines!r:.80}; see also from_files")
-    return Query((SourceSpec(checked_format(format, auto=True), lines=lines),))
+        raise TypeError(
+            f"lines: expected a list of lines, found {lines!r:.80}; from_files takes file names"
+        )
+    return Query((SourceSpec(check_format(format, auto=True), lines=lines),))
 
 
 def from_flume(*addresses: str, format: str = AUTO) -> Query:
     """
-    Stand in for a Flume AvroSource at each `HOST:PORT` (`[HOST]:PORT` for IPv6).
+    Receive events from Flume agents, in place of a Flume Avro source.
 
-    Each address is a source, however many agents send to it. Without a window the last 300 s are
-    answered every second. A batch is acknowledged when it is counted; nothing survives a crash.
+    Each address is one source, however many agents send to it. A batch is acknowledged when it is
+    counted. State is in memory only. Without a window, the last 300 s are answered every second.
+
+    Args:
+        addresses: One or more addresses to listen on, `HOST:PORT` or, for IPv6, `[HOST]:PORT`.
+        format: The log format; by default detected from the first 1,000 lines.
+
+    Raises:
+        ValueError: There is no address, an address is invalid, or the format is unknown.
 
     >>> import tailrace as tr
     >>> query = tr.from_flume("localhost:9092").window("300s", every="1s").count(by="url").top(10)
-
-    Raises:
-        ValueError: No address, one that is none, or the format is unknown.
     """
     if not addresses:
-        raise ValueError("no address to listen at; write HOST:PORT, such as 127.0.0.1:9092")
-    log_format = checked_format(format, auto=True)
-    return Query(tuple(SourceSpec(log_format, address=host_and_port(text)) for text in addresses))
+        raise ValueError("from_flume: no address to listen on; write HOST:PORT")
+    log_format = check_format(format, auto=True)
+    return Query(tuple(SourceSpec(log_format, address=split_address(text)) for text in addresses))
 
 
 def merge(*queries: Query) -> Query:
     """
-    Ask one question of the sources of several queries, each with its own format.
+    Combine the sources of several queries into one query; each keeps its format.
 
-    Merging comes first, the window and the rest after it.
+    Merge first, then add the window, filters and aggregates.
+
+    Raises:
+        ValueError: There is no query, or one has more than its sources.
 
     >>> import tailrace as tr
     >>> both = tr.merge(tr.from_files("old.log", format="common"), tr.from_flume("localhost:9092"))
     >>> query = both.window("5m", every="1s", time="log").count(by="url").top(10)
-
-    Raises:
-        ValueError: No query, or one with more to it than its sources.
     """
     if not queries:
-        raise ValueError("nothing to merge")
+        raise ValueError("merge: no query")
     for query in queries:
         if not isinstance(query, Query):
-            raise TypeError(f"merge takes queries, such as tr.from_files(…), not {query!r:.80}")
-        refined = (query._window, query._spec, query._asked)  # noqa: SLF001 - of this class
-        if refined != (None, QuerySpec(), ALL):
-            raise ValueError("merge first, then say .window, .count and .top of all of them")
-    places = tuple(place for query in queries for place in query._places)  # noqa: SLF001 - as above
-    if [path for place in places for path in place.paths].count(STDIN) > 1:
-        raise ValueError("standard input can be read once; name it once")
-    return Query(places)
+            raise TypeError(
+                f"merge: expected queries such as tr.from_files(…), found {query!r:.80}"
+            )
+        if (query._window, query._spec, query._filter) != (None, QuerySpec(), ALL):
+            raise ValueError("merge: merge sources first, then add window, where, count and top")
+    sources = tuple(source for query in queries for source in query._sources)
+    if [path for source in sources for path in source.paths].count(STDIN) > 1:
+        raise ValueError("merge: standard input can be read only once")
+    return Query(sources)

@@ -1,4 +1,4 @@
-"""The answer of one slide."""
+"""The answer of one window."""
 
 from __future__ import annotations
 
@@ -6,46 +6,63 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tailrace._core import Table
-    from tailrace._types import Answer
+    from tailrace._types import Answer, LineCounts
 
 __all__ = ["Snapshot"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# How many rows somebody looks at who did not ask for a table.
-_SMALL = 20
+# How many rows a prompt or a notebook shows.
+_PREVIEW_ROWS = 20
 
-# What stands in a row for the keys that there was no room for.
+# The key of the row that stands for the keys over `max_keys`.
 _OTHER = "(other)"
 
 
 class Snapshot:
     """
-    What a window held when it was answered; nothing in it changes any more.
+    The answer of one window; immutable.
 
-    `str(snapshot)` is a table for people, with nothing in it that could steer a terminal; its
-    `repr` is the same cut to 20 rows, which a notebook shows as a table of its own. It speaks
-    Arrow: `polars.DataFrame(snapshot)`, `pyarrow.table(snapshot)` take its rows without a copy.
+    Iterate over it for its rows as dictionaries: `pandas.DataFrame(snapshot)` works. It implements
+    the Arrow PyCapsule interface: `polars.DataFrame(snapshot)` and `pyarrow.table(snapshot)` take
+    its rows without a copy. `str(snapshot)` is a table in which control characters are escaped;
+    `repr(snapshot)` shows its first 20 rows, and notebooks show those as HTML.
+
+    Attributes:
+        start: Where the window begins, an aware datetime in UTC. Without a window, the oldest time
+            seen. None only where no time is known: nothing was read, or no line has a time.
+        end: Where the window ends, exclusive. Without a window, the newest time seen.
+        keys: The number of keys in the window, without those over `max_keys`.
+        total: The number of events in the window.
+        lines: What became of every line up to the end of the window.
+        by: The names of the key fields. The other columns are aggregates.
+        other: The number of events whose keys are over `max_keys`; None if there are none.
+        dropped: With `track_ranks`, the keys that were rows of the previous snapshot and are not
+            rows of this one; else None.
+        lookback: In a window of several lengths, the index of the length.
 
     >>> import tailrace as tr
     >>> window = tr.Window("60s")
     >>> window.add(["a", "b", "a"], times=[0, 10, 40])
-    >>> print(window.snapshot())
+    >>> snapshot = window.snapshot()
+    >>> print(snapshot)
     3 events, 2 keys, 1970-01-01 00:00:00 to 00:01:00 UTC
     count  key
         2  a
         1  b
+    >>> [row["key"] for row in snapshot]
+    ['a', 'b']
     """
 
     __slots__ = (
         "_rows",
         "_table",
         "by",
+        "dropped",
         "end",
-        "gone",
         "keys",
         "lines",
         "lookback",
@@ -54,32 +71,17 @@ class Snapshot:
         "total",
     )
 
-    start: datetime | None
-    """Where the window begins, aware and in UTC; without a window the oldest time seen."""
-
-    end: datetime | None
-    """Where it ends, exclusive; without a window the newest time seen."""
-
+    # Not `datetime | None`: with a window, which is the rule, no caller has to check. They are
+    # None without a window where no line has a time, and in a `Window` without events.
+    start: datetime | Any
+    end: datetime | Any
     keys: int
-    """How many keys the window holds, without those that are one row because of `max_keys`."""
-
     total: int
-    """How many events it holds."""
-
-    lines: dict[str, Any]
-    """Where every line since the start went: `fed`, `counted`, `late`, `filtered`, `rejected`."""
-
+    lines: LineCounts
     by: tuple[str, ...]
-    """The fields of keys; the other columns of rows are what was asked of each key."""
-
     other: int | None
-    """How many events are of keys that there was no room for; None where there was."""
-
-    gone: list[dict[str, Any]] | None
-    """Where `changes` were asked, the keys that the last answer showed and this one does not."""
-
+    dropped: list[dict[str, Any]] | None
     lookback: int
-    """Of a window of several lengths, which of them it is, from 0."""
 
     _rows: list[dict[str, Any]] | None
     _table: Table | None
@@ -91,40 +93,43 @@ class Snapshot:
         keys: int,
         total: int,
         rows: Sequence[dict[str, Any]] | Table,
-        lines: dict[str, Any],
+        lines: LineCounts,
         *,
         by: tuple[str, ...] | None = None,
         other: int | None = None,
-        gone: list[dict[str, Any]] | None = None,
+        dropped: list[dict[str, Any]] | None = None,
         lookback: int = 0,
     ) -> None:
         if by is None:
             by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
         table = (rows, None) if isinstance(rows, list) else (None, rows)
-        values = (*table, by, end, gone, keys, lines, lookback, other, start, total)
+        values = (*table, by, dropped, end, keys, lines, lookback, other, start, total)
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a snapshot does not change; {name!r} cannot be set")
+        raise AttributeError(f"a snapshot is immutable: {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a snapshot is immutable: {name!r} cannot be deleted")
 
     @classmethod
-    def of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
-        """Make a snapshot of what the core answers; `by` names the fields of the key."""
-        lookback, start, end, keys, total, other, rows, gone, lines = answer
-        left = None if gone is None else gone.to_dicts()
+    def _of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
+        """Return an answer of the core as a snapshot; *by* names its key fields."""
+        lookback, start, end, keys, total, other, rows, dropped, lines = answer
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=by, other=other, gone=left, lookback=lookback,
+            by=by, other=other, lookback=lookback,
+            dropped=None if dropped is None else dropped.to_dicts(),
         )  # fmt: skip
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """
-        Ranked rows, cut to the number asked for: the key and what was asked of it.
+        The ranked rows as dictionaries: the key fields, then the aggregates.
 
-        Times are text in ISO 8601 here, and timestamps in columns of Arrow. Behind them stands,
-        where there is one, the row `(other)` of the keys over `max_keys`.
+        Times are aware datetimes in UTC. With `max_keys`, the last row may be `(other)`: the sum of
+        all keys for which there was no room.
         """
         if self._rows is None:
             rows = self._arrow().to_dicts()
@@ -136,7 +141,7 @@ class Snapshot:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of what rows hold."""
+        """The names of the columns: the key fields, then the aggregates."""
         if self._table is not None:
             return tuple(self._table.fields)
         return tuple(self._rows[0]) if self._rows else (*self.by, "count")
@@ -144,8 +149,11 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.rows if self._table is None else self._table)
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
     def head(self, n: int) -> Snapshot:
-        """Return it with its first rows alone."""
+        """Return a snapshot with only the first *n* rows."""
         if self._table is None or n >= len(self._table):
             rows: list[dict[str, Any]] | Table = self.rows[:n]
         else:
@@ -153,18 +161,30 @@ class Snapshot:
         other = self.other if n >= len(self) else None
         return Snapshot(
             self.start, self.end, self.keys, self.total, rows, self.lines,
-            by=self.by, other=other, gone=self.gone, lookback=self.lookback,
+            by=self.by, other=other, dropped=self.dropped, lookback=self.lookback,
         )  # fmt: skip
 
     def to_json(self) -> str:
-        """Return one line of JSON, as `tailrace top --format jsonl` prints it."""
-        from tailrace._rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+        """
+        Return one line of JSON, as `tailrace top --format jsonl` prints it.
+
+        Times are ISO 8601 in UTC. NaN and infinities, which JSON does not have, are null.
+
+        >>> import tailrace as tr
+        >>> window = tr.Window("60s")
+        >>> window.add(["a"], times=[0])
+        >>> window.snapshot().to_json()[:56]
+        '{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:01:0'
+        """
+        from tailrace._rendering import jsonl  # noqa: PLC0415 - loaded only to print JSON
 
         return jsonl.line(self)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """
-        Return a dictionary for each row: `start`, `end`, the key and what was asked of it.
+        Return a dictionary for each row: `start`, `end`, the key fields and the aggregates.
+
+        All times are aware datetimes in UTC.
 
         >>> import tailrace as tr
         >>> window = tr.Window("60s")
@@ -174,28 +194,28 @@ class Snapshot:
         """
         return [{"start": self.start, "end": self.end, **row} for row in self.rows]
 
-    def __arrow_c_schema__(self) -> object:
-        """Return the types of its columns, for libraries that speak Arrow."""
-        return self._arrow().__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return its rows, for libraries that speak Arrow."""
-        return self._arrow().__arrow_c_stream__(requested_schema)
-
     def to_arrow(self) -> Any:  # noqa: ANN401 - a table of a library that may not be there
         """
-        Return its rows as a `pyarrow.Table`, without a copy.
+        Return the rows as a `pyarrow.Table`, without a copy; times are `timestamp[us, UTC]`.
 
         Raises:
-            ImportError: pyarrow is not installed; other libraries take the snapshot itself.
+            ImportError: pyarrow is not installed. Other libraries take the snapshot itself.
         """
-        import pyarrow as pa  # noqa: PLC0415 - who has it not does not need it
+        import pyarrow as pa  # noqa: PLC0415 - an optional dependency
 
         return pa.table(self._arrow())
 
+    def __arrow_c_schema__(self) -> object:
+        """Return the types of the columns as an Arrow PyCapsule."""
+        return self._arrow().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the rows as an Arrow PyCapsule."""
+        return self._arrow().__arrow_c_stream__(requested_schema)
+
     def _arrow(self) -> Table:
         if self._table is None:
-            raise ValueError("a snapshot that was made of dictionaries has no Arrow columns")
+            raise ValueError("a copied or unpickled snapshot has no Arrow columns; use rows")
         return self._table
 
     def __eq__(self, other: object) -> bool:
@@ -204,25 +224,25 @@ class Snapshot:
         return self._all() == other._all()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make copies that have rows and no columns."""
-        return _again, self._all()
+        """Copy and pickle the rows; a copy has no Arrow columns."""
+        return _restored, self._all()
 
     __hash__ = None  # type: ignore[assignment]
 
     def _all(self) -> tuple[Any, ...]:
         return (
             self.start, self.end, self.keys, self.total, self.rows, self.lines,
-            self.by, self.other, self.gone, self.lookback,
+            self.by, self.other, self.dropped, self.lookback,
         )  # fmt: skip
 
     def __str__(self) -> str:
-        from tailrace._rendering import text  # noqa: PLC0415 - only who prints a table loads it
+        from tailrace._rendering import text  # noqa: PLC0415 - loaded only to print a table
 
         return text.table(self)
 
     def __repr__(self) -> str:
         r"""
-        Return a small table, so that a prompt shows what it is.
+        Return a table of the first 20 rows, for a prompt.
 
         >>> import tailrace as tr
         >>> window = tr.Window("60s")
@@ -233,11 +253,11 @@ class Snapshot:
         """
         from tailrace._rendering import text  # noqa: PLC0415 - as above
 
-        return text.table(self, most=_SMALL)
+        return text.table(self, most=_PREVIEW_ROWS)
 
     def _repr_html_(self) -> str:
         """
-        Return a small table for a notebook, in which nothing of a log is a tag.
+        Return a table of the first 20 rows for a notebook, with HTML escaped.
 
         >>> import tailrace as tr
         >>> window = tr.Window("60s")
@@ -251,12 +271,12 @@ class Snapshot:
         """
         from tailrace._rendering import html  # noqa: PLC0415 - as above
 
-        return html.table(self, most=_SMALL)
+        return html.table(self, most=_PREVIEW_ROWS)
 
 
-def _again(*parts: Any) -> Snapshot:  # noqa: ANN401 - as `_all` has them
-    *first, by, other, gone, lookback = parts
-    return Snapshot(*first, by=by, other=other, gone=gone, lookback=lookback)
+def _restored(*values: Any) -> Snapshot:  # noqa: ANN401 - as `_all` returns them
+    *first, by, other, dropped, lookback = values
+    return Snapshot(*first, by=by, other=other, dropped=dropped, lookback=lookback)
 
 
 def _time(micros: int | None) -> datetime | None:

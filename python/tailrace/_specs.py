@@ -1,4 +1,4 @@
-"""What a query has been told: of which sources, in which windows, and what is asked."""
+"""What a user asked for: sources, windows, and aggregates by key."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tailrace import _core
 from tailrace._aggregates import Aggregate, count
-from tailrace._filters import fitting
+from tailrace._durations import short
+from tailrace._filters import matching_formats
 from tailrace._names import AUTO, DETECTED
 from tailrace._sources.text import STDIN, File, LiveInput, Memory, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tailrace._shape import Slides
+    from tailrace._schedule import Schedule
     from tailrace._sources import LiveSource, Source
     from tailrace._sources.header import Header
 
@@ -29,20 +30,20 @@ __all__ = [
 
 Time = Literal["arrival", "header", "log"]
 
-# How many rows unless another number is asked for.
+# The number of rows by default.
 _ROWS = 10
 
-# More often than this an idle process would be a busy one.
+# Reading the clock more often would keep an idle process busy.
 SHORTEST_INTERVAL_US = 10_000
 
-# Below this the threads cost more than they save.
+# Below this, threads cost more than they save.
 _MANY_BYTES = 8 * 1024 * 1024
 
 
 class WindowSpec(NamedTuple):
-    """Which windows are answered, by which time."""
+    """Which windows are answered, and by which time."""
 
-    windows: Slides
+    windows: Schedule
     time: Time
     lateness_us: int
     batch_interval_us: int
@@ -51,34 +52,54 @@ class WindowSpec(NamedTuple):
 
     @property
     def interval_us(self) -> int:
-        """How often the clock is looked at."""
-        # Of the ends that pass between two looks at the clock no more than one window's worth is
-        # answered, so a short window wants more looks.
+        """How often the clock is read."""
+        # Of the ends that pass between two readings, at most one window's worth is answered, so a
+        # short window needs more readings.
         ends = (length for length in self.windows.lengths_us if length is not None)
         shortest_us = min(ends, default=self.windows.slide_us)
         return min(self.batch_interval_us, max(shortest_us // 2, SHORTEST_INTERVAL_US))
 
+    def describe(self) -> str:
+        """Return it for the `repr` of a query: `window 5m every 1s by log time`."""
+        lengths = ("all" if one is None else short(one) for one in self.windows.lengths_us)
+        every = short(self.windows.slide_us)
+        time = "arrival" if self.time == "arrival" else f"{self.time} time"
+        return f"window {', '.join(lengths)} every {every} by {time}"
+
 
 class QuerySpec(NamedTuple):
-    """What is asked of the lines: of each key, in which order, of how many."""
+    """What is computed for each key, and which rows are returned."""
 
     by: tuple[str, ...] | None = None
     aggregates: dict[str, Aggregate] = {"count": count()}  # noqa: RUF012 - never changed
     limit: int | None = _ROWS
     order_by: str | None = None
     ascending: bool = False
-    changes: bool = False
+    track_ranks: bool = False
     max_keys: int | None = None
 
     @property
     def fields(self) -> list[str]:
-        """Those that formats need to have."""
+        """The fields that formats need to have."""
         of_values = (field for one in self.aggregates.values() for field in one.fields)
         return list(dict.fromkeys([*(self.by or ()), *of_values]))
 
+    def describe(self) -> list[str]:
+        """Return its parts for the `repr` of a query; none without aggregates."""
+        if self.by is None:
+            return []
+        named = ", ".join(
+            str(one) if name == one.function else f"{name}={one}"
+            for name, one in self.aggregates.items()
+        )
+        rows = "sorted" if self.limit is None else f"top {self.limit}"
+        rows += f" by {self.order_by}" if self.order_by else ""
+        rows += " ascending" if self.ascending else ""
+        return [f"{named} by {', '.join(self.by)}" if self.by else named, rows]
+
 
 class SourceSpec(NamedTuple):
-    """Where lines come from, one of: files, lines, an address."""
+    """A source: files, lines or an address."""
 
     log_format: str
     paths: tuple[str, ...] = ()
@@ -86,31 +107,39 @@ class SourceSpec(NamedTuple):
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
 
-    def formats(self, fields: Sequence[str], asked: _core.Filter | None) -> list[str]:
-        """Return the formats that its lines may turn out to have, all with these fields."""
+    @property
+    def names(self) -> list[str]:
+        """The names of its sources in answers and messages."""
+        if self.address is not None:
+            host, port = self.address
+            return [f"flume://{host}:{port}"]
+        if self.lines is not None:
+            return ["lines"]
+        return ["standard input" if path == STDIN else path for path in self.paths]
+
+    def formats(self, fields: Sequence[str], condition: _core.Filter | None) -> list[str]:
+        """Return the formats that its lines may match, of those that have these fields."""
         if self.log_format != AUTO:
             return [self.log_format]
-        return fitting(DETECTED, list(fields), asked)
+        return matching_formats(DETECTED, list(fields), condition)
 
     def sources(
         self, window: WindowSpec | None, *, waited_for: bool, of: int
     ) -> Iterator[tuple[Source | LiveSource, Sequence[str], bool]]:
-        """Yield its sources, their names, and whether what they say may be of any time."""
+        """Yield its sources, each with its names and whether its lines may be of any time."""
         if self.address is not None:
-            from tailrace._sources.flume import Flume  # noqa: PLC0415 - who has files needs no loop
+            from tailrace._sources.flume import Flume  # noqa: PLC0415 - files need no event loop
 
-            host, port = self.address
-            yield Flume(host, port), [f"flume://{host}:{port}"], False
+            yield Flume(*self.address), self.names, False
         elif self.lines is not None:
-            yield Memory(self.lines), ["lines"], True
+            yield Memory(self.lines), self.names, True
         elif self.follow:
             from tailrace._sources.follow import Follow  # noqa: PLC0415 - as above
 
             by_arrival = window is not None and window.time == "arrival"
-            yield Follow(self.paths, from_end=by_arrival, header=self._header), self.paths, False
+            yield Follow(self.paths, from_end=by_arrival, header=self._header), self.names, False
         else:
-            for path in self.paths:
-                name = "standard input" if path == STDIN else path
+            for path, name in zip(self.paths, self.names, strict=True):
                 if waited_for and LiveInput.is_waited_for(path):
                     yield LiveInput(path), [name], False
                 else:
@@ -118,7 +147,7 @@ class SourceSpec(NamedTuple):
 
     @property
     def _header(self) -> Header | None:
-        """What may say which columns its files have."""
+        """Where its files may name their columns."""
         if not {"csv", "tsv"}.isdisjoint(self.log_format.split(",")):
             return "first line"
         is_named = self.log_format == AUTO or _core.Format(self.log_format).has_header
@@ -126,46 +155,41 @@ class SourceSpec(NamedTuple):
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether all its bytes are there to be read."""
+        """Whether all of its bytes can be read without waiting."""
         if self.follow or not self.paths:
             return False
         return all(size_of(path) is not None for path in self.paths)
 
     @property
-    def is_stdin(self) -> bool:
-        """Whether it is standard input alone."""
-        return self.paths == (STDIN,)
+    def is_by_arrival(self) -> bool:
+        """Whether its windows go by arrival by default: Flume's, and those of standard input."""
+        return self.address is not None or self.paths == (STDIN,)
 
     @property
-    def arrives(self) -> bool:
-        """Whether the time of arrival is meant unless another is asked for."""
-        return self.address is not None or self.is_stdin
-
-    @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it has no end of its own."""
         return self.address is not None or self.follow
 
 
-def job_count(places: Sequence[SourceSpec], wanted: int | None) -> int:
+def job_count(sources: Sequence[SourceSpec], jobs: int | None) -> int:
     """
-    Return how many threads are to work on lines.
+    Return the number of threads that work on lines.
 
     Raises:
-        ValueError: Fewer than one are wanted.
+        ValueError: *jobs* is below one.
     """
-    if wanted is not None and wanted < 1:
-        raise ValueError(f"jobs: {wanted} threads; ask for at least one")
-    if not all(place.is_at_rest for place in places):
-        # What comes through a pipe is to be seen when it has come.
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: expected at least 1 thread, found {jobs}")
+    if not all(source.is_at_rest for source in sources):
+        # What comes through a pipe is shown as it comes.
         return 1
-    paths = [path for place in places for path in place.paths]
-    if wanted is None and sum(size_of(path) or 0 for path in paths) < _MANY_BYTES:
+    paths = [path for source in sources for path in source.paths]
+    if jobs is None and sum(size_of(path) or 0 for path in paths) < _MANY_BYTES:
         return 1
-    return wanted or _processors()
+    return jobs or _processors()
 
 
 def _processors() -> int:
-    # Not every system tells which of them this process may use.
+    # Not every system reports which processors this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,25 +1,51 @@
-"""Types that the compiled module and the Python around it share."""
+"""Types that the compiled module and the Python code share."""
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     from tailrace._core import Table
 
 __all__ = [
+    "AggregateSpec",
     "Answer",
     "ArrowArray",
     "ArrowStream",
-    "Ask",
     "Columns",
     "FieldKind",
     "Kind",
+    "LineCounts",
     "Outcome",
     "Output",
     "Pane",
 ]
 
-# Which length, bounds in microseconds since the epoch, keys, total, events of other keys, rows,
-# keys that are no rows any more, counters.
+
+class LineCounts(TypedDict):
+    """
+    What became of every line so far: `fed` is the sum of all the others.
+
+    Attributes:
+        fed: How many lines were read.
+        counted: How many are counted in a window, or parsed into rows.
+        late: How many came after their window was answered.
+        filtered: How many were skipped: by a condition, a range of time, or as a comment.
+        rejected: How many were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
+
+    >>> import tailrace as tr
+    >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
+    {'fed': 1, 'counted': 0, 'late': 0, 'filtered': 0, 'rejected': {'no-match': 1}}
+    """
+
+    fed: int
+    counted: int
+    late: int
+    filtered: int
+    rejected: dict[str, int]
+
+
+# An answer of the core: the index of its length, its bounds in microseconds since the epoch, the
+# number of keys, the number of events, the events of keys over `max_keys`, the rows, the keys that
+# dropped out, and counters.
 Answer: TypeAlias = tuple[
     int,
     int | None,
@@ -29,43 +55,43 @@ Answer: TypeAlias = tuple[
     int | None,
     "Table",
     "Table | None",
-    dict[str, Any],
+    LineCounts,
 ]
 
-# Where a pane begins and ends in microseconds since the epoch, keys with what was asked of them or
-# with their parts, counters of the lines up to its end that no pane before has told.
-Pane: TypeAlias = tuple[int, int, "Table", dict[str, Any]]
+# The bounds of a pane in microseconds since the epoch, its keys with their aggregates or partials,
+# and counters of the lines up to its end that no pane before it has counted.
+Pane: TypeAlias = tuple[int, int, "Table", LineCounts]
 
-# What an aggregate is asked: its name in answers, which it is, fields, number, error.
-Ask: TypeAlias = tuple[str, str, list[str], float, float]
+# An aggregate: its name in answers, its function, fields, parameter and error.
+AggregateSpec: TypeAlias = tuple[str, str, list[str], float, float]
 
-# Newline text, the parameter of Flume's appendBatch, that of its append.
+# Lines with newlines, the argument of Flume's appendBatch, or that of its append.
 Kind: TypeAlias = Literal["lines", "batch", "event"]
 
-# What the sender of a chunk is told: that it is counted, that it is not and may be sent again, or
-# nothing, and then its connection is closed.
+# The reply to the sender of a chunk: it is counted; it is not, and may be sent again; or none, and
+# the connection is closed.
 Outcome: TypeAlias = Literal["ok", "failed", "close"]
 
-# Rows of fields as they are written.
+# How rows of fields are written.
 Output: TypeAlias = Literal["jsonl", "csv", "text"]
 
-# Columns of fields as they are written.
+# How columns of fields are written.
 Columns: TypeAlias = Literal["arrow", "parquet"]
 
-FieldKind = Literal["text", "int", "float", "time"]
+FieldKind: TypeAlias = Literal["text", "int", "float", "time"]
 
 
 class ArrowArray(Protocol):
-    """An array with the PyCapsule interface of Arrow."""
+    """An array that implements the Arrow PyCapsule interface."""
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """Return its schema and itself."""
+        """Return its schema and its data as capsules."""
         ...
 
 
 class ArrowStream(Protocol):
-    """Arrays in a row with the PyCapsule interface of Arrow."""
+    """A table or chunked array that implements the Arrow PyCapsule interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return them."""
+        """Return its data as a capsule."""
         ...

@@ -53,7 +53,7 @@ def window() -> list[tr.Snapshot]:
 def aggregates() -> tr.Query:
     query = tr.from_files("access.log").window(["1m", timedelta(hours=1), None], every=60)
     query = query.agg(by=["url", "status"], hits=tr.count(), p99=tr.quantile("size", 0.99))
-    return query.max_keys(1_000).top(5, by="p99", ascending=True, changes=True)
+    return query.max_keys(1_000).top(5, order_by="p99", ascending=True, track_ranks=True)
 
 
 def sensors(table: object) -> list[dict[str, object]]:
@@ -62,7 +62,7 @@ def sensors(table: object) -> list[dict[str, object]]:
     w.add(table, times="time")
     w.add(["a"], [1.5], times=[0])
     snapshot = w.snapshot()
-    print(snapshot.by, snapshot.columns, snapshot.other, snapshot.gone, snapshot.lookback)
+    print(snapshot.by, snapshot.columns, snapshot.other, snapshot.dropped, snapshot.lookback)
     return w.take_late()
 
 
@@ -83,7 +83,7 @@ async def awaited() -> int:
     query = tr.from_files("access.log", follow=True).window("5m", every="1s", idle_timeout="30s")
     async with query.count(by="url").run() as answers:
         async for snapshot in answers:
-            return snapshot.total + len(answers.lines())
+            return snapshot.total + answers.lines["fed"]
     return 0
 
 

@@ -81,7 +81,7 @@ def test_what_was_counted_can_be_asked_at_any_time():
     with windows().run() as answers:
         assert next(answers).lines["counted"] == 1
         # Two lines came in one chunk, and one of them is in a window to come.
-        assert answers.lines()["counted"] == 2
+        assert answers.lines["counted"] == 2
 
 
 def test_an_agent_is_served_while_the_next_answer_is_awaited():
@@ -193,7 +193,7 @@ def test_a_plain_loop_inside_an_event_loop_says_what_to_write():
         for _ in flume(free_port()).run():
             pass
 
-    with pytest.raises(RuntimeError, match="write `async for`"):
+    with pytest.raises(RuntimeError, match="use `async for`"):
         asyncio.run(main())
 
     # What has its bytes at hand waits for nothing, so it may.
@@ -209,11 +209,11 @@ def test_one_kind_of_loop_or_the_other():
 
     answers = windows().run()
     next(answers)
-    with pytest.raises(RuntimeError, match="`for` already"):
+    with pytest.raises(RuntimeError, match="already read with `for`"):
         asyncio.run(main(answers))
     answers = windows().run()
     asyncio.run(main(answers))
-    with pytest.raises(RuntimeError, match="`async for` already"):
+    with pytest.raises(RuntimeError, match="already read with `async for`"):
         next(answers)
 
 
@@ -221,7 +221,7 @@ def test_the_way_out_of_the_wrong_loop_is_open():
     async def main() -> int:
         answers = windows().window("1s").count(by="url").run()
         live = flume(free_port()).run()
-        with pytest.raises(RuntimeError, match="write `async for`"):
+        with pytest.raises(RuntimeError, match="use `async for`"):
             next(live)
         async with live:
             await anext(live)
@@ -267,12 +267,12 @@ def test_a_timeout_ends_the_run_and_closes_its_source():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: tr.from_lines(None), "a list of lines is wanted"),
+        (lambda: tr.from_lines(None), "expected a list of lines"),
         (lambda: list(tr.from_lines([1]).count(by="url").run()), "expected str or bytes"),
         (lambda: tr.from_flume(9092), "an address is text"),
-        (lambda: tr.merge("access.log"), "merge takes queries"),
-        (lambda: tr.from_files("a").count(by=3), "the name of a field, such as .url., or several"),
-        (lambda: tr.from_files("a").top("x"), "a whole number of rows"),
+        (lambda: tr.merge("access.log"), "expected queries such as"),
+        (lambda: tr.from_files("a").count(by=3), "expected the name of a field or a list of names"),
+        (lambda: tr.from_files("a").top("x"), "expected an integer number of rows"),
         (lambda: windows().run(collected), "would never be awaited"),
     ],
 )

@@ -12,8 +12,8 @@ from places import DATA
 import tailrace as tr
 from tailrace import _core
 from tailrace._cli.formats import NOTES
-from tailrace._detection import Choice, Detector, closest
-from tailrace._names import AUTO, DETECTED, checked_fields, checked_format
+from tailrace._detection import Choice, Detector, closest_format
+from tailrace._names import AUTO, DETECTED, check_fields, check_format
 from tailrace._sources import Chunk
 from tailrace._sources.text import Cutter
 
@@ -164,7 +164,7 @@ def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
     detector = Detector(["xff", "url"])
     detector.look(lines(*[COMBINED] * 3))
     choice = detector.choose()
-    assert (choice.agreed, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
+    assert (choice.matched, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
     assert choice.describe("log") == (
         "log: the first line is of combined, which has no xff; tailrace formats combined lists "
         "what it has"
@@ -208,7 +208,7 @@ def test_a_format_that_accepts_no_other_lines_is_not_said():
     ],
 )
 def test_a_broken_line_is_most_like_one_of_its_format(line: bytes, name: str):
-    assert closest(line) == name
+    assert closest_format(line) == name
     detector = Detector()
     detector.look(lines(b"", line, GARBAGE))
     if line:
@@ -405,19 +405,19 @@ def test_a_choice_says_what_it_is_and_why(choice: Choice, said: str):
 
 
 def test_auto_is_a_format_only_where_that_is_said():
-    assert checked_format(AUTO, auto=True) == "auto"
-    assert checked_format("classic", auto=True) == "classic"
+    assert check_format(AUTO, auto=True) == "auto"
+    assert check_format("classic", auto=True) == "classic"
     with pytest.raises(ValueError, match="'auto' is no format"):
-        checked_format(AUTO)
+        check_format(AUTO)
     with pytest.raises(ValueError, match="did you mean 'auto'"):
-        checked_format("atuo", auto=True)
+        check_format("atuo", auto=True)
 
 
 def test_a_field_for_auto_is_one_that_a_detected_format_has():
-    assert checked_fields(["agent", "url"], AUTO) == ["agent", "url"]
+    assert check_fields(["agent", "url"], AUTO) == ["agent", "url"]
     said = "'uri' is no field of a format that is detected; did you mean 'url'"
     with pytest.raises(ValueError, match=said):
-        checked_fields(["uri"], AUTO)
+        check_fields(["uri"], AUTO)
 
 
 # --- the border -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from apachelogs import InvalidEntryError, LogParser
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from places import DATA
+from rows import as_json
 
 from tailrace import _core
 
@@ -47,7 +48,7 @@ def compiled(spec: str) -> _core.Format:
 
 def ours(spec: str, lines: bytes | Iterable[bytes], fields: list[str]) -> list[Row]:
     text = lines if isinstance(lines, bytes) else b"".join(line + b"\n" for line in lines)
-    return _core.parse(text, format=compiled(spec), fields=fields).to_dicts()
+    return as_json(_core.parse(text, format=compiled(spec), fields=fields).to_dicts())
 
 
 def shown(text: str) -> str:

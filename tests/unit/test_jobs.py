@@ -67,5 +67,5 @@ def test_fewer_than_one_thread_is_refused(log: Path, jobs: str, error: int):
     assert code == error
     if error:
         assert f"--jobs: {jobs!r} is no number of threads; write 1 to 1,024".encode() in err
-    with pytest.raises(ValueError, match="jobs: 0 threads; ask for at least one"):
+    with pytest.raises(ValueError, match="jobs: expected at least 1 thread, found 0"):
         tr.from_files(log).count(by="url").run(jobs=0)

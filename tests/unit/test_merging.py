@@ -29,7 +29,7 @@ AGGREGATES = {
     "sent": tr.sum("size"),
     "largest": tr.max("size"),
     "p90": tr.quantile("size", 0.9),
-    "users": tr.distinct("user"),
+    "users": tr.count_distinct("user"),
     "top": tr.top_values("user", 2),
     "spread": tr.std("size"),
 }

@@ -9,6 +9,7 @@ For the combined format, and for pasted ones with a field more.
 from typing import Any
 
 import pytest
+from rows import as_json
 
 from tailrace import _core
 
@@ -156,7 +157,7 @@ REJECTED: list[tuple[str, str]] = [
 
 def parse(spec: str, line: str, fields: list[str]) -> list[Row]:
     found = _core.parse(line.encode(), format=spec, fields=fields)
-    return found.to_dicts()
+    return as_json(found.to_dicts())
 
 
 @pytest.mark.parametrize(("line", "expected"), [row[1:] for row in TABLE], ids=IDS)

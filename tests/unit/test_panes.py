@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import tailrace as tr
 from tailrace import _core
-from tailrace._aggregates import asks
-from tailrace._shape import shape, slides
+from tailrace._aggregates import aggregate_specs
+from tailrace._schedule import schedule, window_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ AGGREGATES = {
     "average": tr.mean("size"),
     "least": tr.min("size"),
     "largest": tr.max("size"),
-    "users": tr.distinct("user"),
+    "users": tr.count_distinct("user"),
     "top": tr.top_values("user", 2),
     "each": tr.rate(),
 }
@@ -68,14 +68,14 @@ def engine(
     options: dict[str, Any] = {
         "formats": [FORMAT],
         "by": ["host"],
-        "aggregates": asks(AGGREGATES, ["host"]),
+        "aggregates": aggregate_specs(AGGREGATES, ["host"]),
         "time": "log",
-        "settings": shape(
-            slides("60s", "10s", 0),
+        "settings": window_settings(
+            schedule("60s", "10s", 0),
             limit=2,
             order_by=None,
             ascending=False,
-            changes=True,
+            track_ranks=True,
             lateness_us=lateness * SECOND,
             max_keys=max_keys,
         ),
@@ -183,7 +183,7 @@ def test_parts_of_two_engines_are_in_a_window_what_one_engine_has(
             whole.merge(table)
 
     found = {snapshot.end: snapshot for snapshot in whole.finish()}
-    answers = [tr.Snapshot.of(answer, ("host",)) for answer in iter(one.next_snapshot, None)]
+    answers = [tr.Snapshot._of(answer, ("host",)) for answer in iter(one.next_snapshot, None)]
     for answer in answers:
         same = found[answer.end]
         assert (same.start, same.keys, same.total) == (answer.start, answer.keys, answer.total)
@@ -240,12 +240,12 @@ def test_snapshots_are_of_windows_without_a_pane_that_was_handed_out():
 
 
 def test_without_windows_there_are_no_panes():
-    whole = shape(
+    whole = window_settings(
         None,
         limit=None,
         order_by=None,
         ascending=False,
-        changes=False,
+        track_ranks=False,
         lateness_us=0,
         max_keys=None,
     )
@@ -257,18 +257,18 @@ def test_without_windows_there_are_no_panes():
 
 
 def window(by: list[str]) -> _core.Window:
-    form = shape(
-        slides("60s", "10s", 0),
+    form = window_settings(
+        schedule("60s", "10s", 0),
         limit=None,
         order_by=None,
         ascending=False,
-        changes=False,
+        track_ranks=False,
         lateness_us=0,
         max_keys=None,
     )
     return _core.Window(
         by=by,
-        aggregates=asks({"events": tr.count(), "sent": tr.sum("size")}, by),
+        aggregates=aggregate_specs({"events": tr.count(), "sent": tr.sum("size")}, by),
         settings=form,
         hash_seed=1,
     )

@@ -106,7 +106,7 @@ def served(commit: Ledger, **window: str) -> Iterator[tuple[Running, int]]:
     port = free_port()
     query = tr.from_flume(f"127.0.0.1:{port}", format="combined")
     shape = {"length": "100ms", "batch_interval": "50ms", **window}
-    running = Running(query.window(**shape).count(by="url").start(commit=commit))
+    running = Running(query.window(**shape).count(by="url")._start(commit=commit))
     try:
         wait_for(lambda: running.run.live._opened or running.error)
         yield running, port
@@ -269,7 +269,7 @@ def test_what_has_no_sender_to_be_told_ends_the_run(tmp_path: Path, blocks: bool
     log.write_bytes(line("/a") + b"\n")
     ledger = Ledger(blocks=blocks)
     ledger.failure = CommitError("no space left")
-    run = tr.from_files(log, format="combined").count(by="url").start(commit=ledger, jobs=jobs)
+    run = tr.from_files(log, format="combined").count(by="url")._start(commit=ledger, jobs=jobs)
     with pytest.raises(CommitError, match="no space left"):
         list(run)
     assert run.processor.lines()["fed"] == 0
@@ -290,8 +290,8 @@ def test_files_give_the_same_answers_with_and_without_a_commit(
         paths[-1].write_bytes(gzip.decompress(packed.read_bytes()))
     query = tr.from_files(*paths).window("1d", every="1h").count(by="url").top(3)
     ledger = Ledger(blocks=blocks)
-    run = query.start(commit=ledger, jobs=jobs)
-    assert [s.to_json() for s in run] == [s.to_json() for s in query.start()]
+    run = query._start(commit=ledger, jobs=jobs)
+    assert [s.to_json() for s in run] == [s.to_json() for s in query._start()]
     chunks = [taken.chunk for taken in ledger.kept()]
     assert len(chunks) > 20
     for number, path in enumerate(paths):
@@ -324,7 +324,7 @@ def test_a_run_that_is_left_waits_for_its_commit_and_settles_nothing_more():
     ledger.free.clear()
     port = free_port()
     query = tr.from_flume(f"127.0.0.1:{port}", format="combined")
-    run = query.window("100ms", batch_interval="50ms").count(by="url").start(commit=ledger)
+    run = query.window("100ms", batch_interval="50ms").count(by="url")._start(commit=ledger)
 
     async def main() -> float:
         async def look() -> None:
@@ -380,8 +380,8 @@ def test_rows_of_files_come_in_batches_in_their_order(
             whole = tr.Format("combined").parse(path.read_bytes(), fields=["time", "url", "size"])
             assert seen[str(path)] == whole.to_dicts()
             assert rejects[str(path)] == [reject.line for reject in whole.rejects]
-        assert batches.lines()["fed"] == sum(fed.values())
-        assert batches.lines()["rejected"]["no-match"] == sum(map(len, rejects.values()))
+        assert batches.lines["fed"] == sum(fed.values())
+        assert batches.lines["rejected"]["no-match"] == sum(map(len, rejects.values()))
 
 
 def test_rows_follow_conditions_and_name_their_columns(tmp_path: Path):
@@ -475,7 +475,7 @@ def test_a_file_is_added_and_removed_while_a_run_reads(
         logs[name] = tmp_path / name
         logs[name].write_bytes(b"".join(one + b"\n" for one in lines))
     query = tr.from_files(logs["a"], format="combined")
-    run = query.window("10s", time="log", lateness="0s").count(by="url").start()
+    run = query.window("10s", time="log", lateness="0s").count(by="url")._start()
     results = iter(run)
     first = next(results)
     added = run.add(File(str(logs["b"])), Origin("b", "combined"))
@@ -496,7 +496,7 @@ def test_an_agents_address_is_added_and_removed_while_a_run_serves():
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", format="combined")
     run = query.window("10s", time="log", lateness="0s", batch_interval="50ms").count(by="url")
-    run = run.start()
+    run = run._start()
 
     async def send(port: int, *lines: bytes) -> bytes:
         def batch() -> bytes:
@@ -549,7 +549,7 @@ def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int,
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined")
     query = query.window("10s", time="log", lateness="0s", **window).count(by="url")
-    running = Running(query.start(commit=ledger))
+    running = Running(query._start(commit=ledger))
     try:
         wait_for(lambda: len(running.run.live._opened) == 2 or running.error)
         yield running, first, second
@@ -667,7 +667,7 @@ def test_closed_panes_come_out_of_the_pump_for_a_reduce_of_ones_own(
     log = tmp_path / "access.log"
     log.write_bytes(b"".join(at(second, url) + b"\n" for second, url in lines))
     query = tr.from_files(log, format="combined").window("10s", every="2s", lateness="0s")
-    panes = list(query.count(by="url").start(jobs=jobs))
+    panes = list(query.count(by="url")._start(jobs=jobs))
 
     expected: dict[int, Counter[str]] = {}
     for second, url in lines:
@@ -698,7 +698,7 @@ def test_a_chunk_of_a_file_says_where_it_ends(monkeypatch: pytest.MonkeyPatch, t
     plain.write_bytes(lines)
     packed.write_bytes(gzip.compress(lines))
     ledger = Ledger()
-    list(tr.from_files(plain, packed).count(by="url").start(commit=ledger))
+    list(tr.from_files(plain, packed).count(by="url")._start(commit=ledger))
     identities = set()
     for number, path in enumerate([plain, packed]):
         chunks = [taken.chunk for taken in ledger.kept() if taken.chunk.source == number]
@@ -767,7 +767,7 @@ def test_each_stage_counts_what_has_gone_through_it():
 
 
 def urls(query: tr.Query, jobs: int) -> Run[Any, Any]:
-    return query.rows(lambda made: made, ["url"], RowOptions(), jobs=jobs)
+    return query._rows(lambda made: made, ["url"], RowOptions(), jobs=jobs)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
@@ -777,7 +777,7 @@ def test_what_came_before_a_failure_is_handed_out(jobs: int):
             yield line(f"/{number}")
         raise OSError("broken")
 
-    run = tr.from_lines(lines(), format="combined").rows(
+    run = tr.from_lines(lines(), format="combined")._rows(
         lambda made: made, ["url"], RowOptions(), jobs=jobs
     )
     seen = Running(run)
@@ -790,7 +790,7 @@ def test_what_came_before_a_failure_is_handed_out(jobs: int):
 def test_no_more_is_read_than_the_threads_need(jobs: int, tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes((line("/a") + b"\n") * 200_000)
-    run = tr.from_files(log, format="combined").rows(
+    run = tr.from_files(log, format="combined")._rows(
         lambda made: made, ["url"], RowOptions(), jobs=jobs
     )
     chunks = 0

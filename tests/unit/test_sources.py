@@ -131,10 +131,10 @@ def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
         for delta in pool.map(absorb, work):
             engine.apply(delta)
             for answer in iter(engine.next_snapshot, None):
-                out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
+                out += jsonl.line(Snapshot._of(answer, ("url",))).encode() + b"\n"
     engine.finish()
     for answer in iter(engine.next_snapshot, None):
-        out += jsonl.line(Snapshot.of(answer, ("url",))).encode() + b"\n"
+        out += jsonl.line(Snapshot._of(answer, ("url",))).encode() + b"\n"
     return out
 
 
@@ -382,9 +382,9 @@ def test_being_slow_makes_no_source_silent(tmp_path: Path):
             with windows.count(by="url").run() as answers:
                 first = next(answers)
                 time.sleep(pause_s)
-                while answers.lines()["fed"] < 8_000 and next(answers, None) is not None:
+                while answers.lines["fed"] < 8_000 and next(answers, None) is not None:
                     pass
-                late.append(answers.lines()["late"])
+                late.append(answers.lines["late"])
             assert first.total > 0
     assert len(set(late)) == 1, late
 
@@ -562,8 +562,8 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (tr.merge, "nothing to merge"),
-        (lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")), "merge first"),
+        (tr.merge, "merge: no query"),
+        (lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")), "merge sources first"),
         (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read once"),
         (tr.from_flume, "no address"),
         (lambda: tr.from_files("-", follow=True), "no name to follow"),

@@ -699,7 +699,7 @@ def test_every_end_is_answered_though_windows_are_shorter_than_the_batch_interva
     source = MadeUpSource(time, [Step(100_000, [b"/"]), *quiet(*[0] * 8)])
     made_up = LiveFeeds([source]), [Origin("made up", "combined")]
     monkeypatch.setattr("tailrace._assembly._sources", lambda *_: made_up)
-    snapshots = list(tr.from_stdin(format="combined").window("250ms").count(by="url").start())
+    snapshots = list(tr.from_stdin(format="combined").window("250ms").count(by="url")._start())
     assert ends_of(snapshots)[:4] == [0.25, 0.5, 0.75, 1]
     assert sum(snapshot.total for snapshot in snapshots) == 1
 
@@ -868,7 +868,7 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
         (["a", b"a"], [1, 1], TypeError, "a window has text, bytes or integers"),
         ([None, 1, b"a"], [1, 1, 1], TypeError, "key 2 is of another type"),
         ([1.5], [1], TypeError, "keys are text, bytes, integers or None"),
-        ("ab", [1, 1], TypeError, "keys: a column is wanted"),
+        ("ab", [1, 1], TypeError, "keys: expected a column such as a list"),
         (["a"], ["now"], TypeError, "no aware datetime and no number of seconds"),
         (["a"], [None], TypeError, "no aware datetime and no number of seconds"),
         (["a"], [float("nan")], ValueError, "out of range"),
@@ -918,7 +918,7 @@ def test_advancing_to_a_time_without_a_zone_is_refused_and_moves_nothing() -> No
         (lambda: tr.Window("10s", lateness=-1), "lateness: -1 must not be negative"),
         (lambda: tr.Window("10s", "3s"), "take a window of 9s or 12s"),
         (lambda: tr.Window("10s", "20s"), "take a window of 20s"),
-        (lambda: tr.Window("10s", top=0), "ask for at least one, or None for all"),
+        (lambda: tr.Window("10s", top=0), "expected at least 1, found 0; None is all rows"),
         (lambda: tr.from_lines([]).window("soon"), "write a number and a unit"),
         (lambda: tr.from_lines([]).window("10s", "3s"), "take a window of 9s or 12s"),
         (lambda: tr.from_lines([]).window("10s", "20s"), "take a window of 20s"),
@@ -931,7 +931,7 @@ def test_advancing_to_a_time_without_a_zone_is_refused_and_moves_nothing() -> No
             lambda: tr.from_lines([]).window("1s", time="arrival", lateness=1),
             "by arrival nothing is late",
         ),
-        (lambda: tr.from_lines([]).top(0), "ask for at least one"),
+        (lambda: tr.from_lines([]).top(0), "expected at least 1 row, found 0"),
     ],
 )
 def test_a_window_that_cannot_be_is_refused_with_its_mend(make: Any, mend: str) -> None:  # noqa: ANN401

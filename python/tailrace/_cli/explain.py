@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace._detection import Detector, closest
-from tailrace._names import AUTO, checked_format, one_of
+from tailrace._detection import Detector, closest_format
+from tailrace._names import AUTO, check_format, one_of
 from tailrace._sources import Chunk
 from tailrace._sources.text import STDIN
 from tailrace._terminal.escape import cut, for_people, width
@@ -61,7 +61,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if given.log_format is None:
         raise ValueError("no format; write auto, a name or a text, and a line")
     one_of(given.format, ["text", "jsonl"], "output format")
-    checked_format(given.log_format, auto=True)
+    check_format(given.log_format, auto=True)
     line = None if given.line in {None, STDIN} else os.fsencode(given.line)
     if line is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ValueError("no line; write one behind the format, or redirect a log")
@@ -108,7 +108,7 @@ def _chosen(data: bytes) -> str:
     detector = Detector()
     detector.look(Chunk(data, (0, len(data))))
     choice = detector.choose()
-    return choice.format if choice.agreed else closest(data)
+    return choice.format if choice.matched else closest_format(data)
 
 
 def _told(spec: str, found: dict[str, Any], line: bytes) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace._names import DETECTED, one_of
-from tailrace._terminal.escape import for_people
+from tailrace._rendering.text import key_text
 from tailrace._terminal.streams import write
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class _Field(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return "-" if self.value is None else for_people(str(self.value))
+        return key_text(self.value)
 
 
 def _fields(name: str) -> list[_Field]:

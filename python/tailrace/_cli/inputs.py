@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tailrace._errors import TailraceError
-from tailrace._names import AUTO, host_and_port
+from tailrace._names import AUTO, split_address
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
 from tailrace._sources.text import STDIN, check_log
@@ -134,7 +134,7 @@ def check_addresses(sources: Sequence[str]) -> None:
     seen: list[tuple[str, int]] = []
     for source in sources:
         if is_flume(source):
-            address = host_and_port(source.removeprefix(FLUME))
+            address = split_address(source.removeprefix(FLUME))
             # Of port 0 each gets another.
             if address in seen and address[1]:
                 raise ValueError(f"{source!r} is named twice; name it once")

@@ -14,7 +14,7 @@ from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, serv
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
 from tailrace._errors import TailraceError
-from tailrace._names import checked_fields, checked_format, one_of
+from tailrace._names import check_fields, check_format, one_of
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
 from tailrace._runtime.rows import RowOptions
@@ -95,10 +95,10 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
     if given.format in arrow.FORMATS:
         _check_arrow(given.format)
-    checked_format(given.log_format, auto=True)
+    check_format(given.log_format, auto=True)
     fields = None if given.fields is None else _names_of(given.fields)
-    checked_fields(fields or [], given.log_format)
-    query = inputs.query(names, given).checked(fields or [])
+    check_fields(fields or [], given.log_format)
+    query = inputs.query(names, given)._checked(fields or [])
     rejects = None if given.rejects is None else _rejects(given.rejects, names)
     jobs, typed = inputs.jobs(given), inputs.is_typed(names)
 
@@ -162,7 +162,7 @@ def _run(
     is_text = given.format in FORMATS
     prefix = None if rejects is None else _prefix if len(given.sources) > 1 else _no_prefix
     options = RowOptions(given.format if is_text else None, given.format != "jsonl", prefix)
-    run = query.rows(_as_made, fields, options, jobs=jobs)
+    run = query._rows(_as_made, fields, options, jobs=jobs)
     rows = run.processor
     # Who has a file of rejected lines looks there.
     if rejects is None and sys.stderr.isatty():

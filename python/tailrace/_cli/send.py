@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tailrace._cli import inputs
-from tailrace._names import host_and_port
+from tailrace._names import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if len(targets) != 1:
         what = "no receiver" if not targets else f"{len(targets)} receivers"
         raise ValueError(f"{what}; name one, such as flume://127.0.0.1:9092")
-    host, port = host_and_port(targets[0].removeprefix(inputs.FLUME))
+    host, port = split_address(targets[0].removeprefix(inputs.FLUME))
     rate = None if given.rate is None else _rate(given.rate)
     batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
     if given.batch is not None:

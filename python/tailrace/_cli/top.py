@@ -168,7 +168,7 @@ def _run(
     cast("TextIOWrapper", sys.stdout).reconfigure(
         encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
-    run = query.start(jobs=jobs)
+    run = query._start(jobs=jobs)
     counting = run.processor
     if sys.stderr.isatty():
         counting.samples = Samples(run.intake.names)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Renderable"]
+    from tailrace._types import LineCounts
+
+__all__ = ["Renderable", "iso"]
 
 
 class Renderable(Protocol):
@@ -17,7 +19,7 @@ class Renderable(Protocol):
     end: datetime | None
     keys: int
     total: int
-    lines: dict[str, Any]
+    lines: LineCounts
     by: tuple[str, ...]
 
     @property
@@ -33,3 +35,11 @@ class Renderable(Protocol):
 
     def head(self, n: int) -> Self:
         """Return it with its first rows alone."""
+
+
+def iso(time: datetime | None) -> str | None:
+    """Return a time as `2026-01-01T00:00:00Z`."""
+    if time is None:
+        return None
+    text = time.replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"

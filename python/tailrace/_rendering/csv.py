@@ -9,9 +9,10 @@ so that a row is a line; the very text is in JSON.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tailrace._rendering.jsonl import iso
+from tailrace._rendering import iso
 from tailrace._terminal.escape import for_csv
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def _value(value: Any) -> str:  # noqa: ANN401 - whatever was asked
         return ""
     if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, datetime):
+        return iso(value) or ""
     if isinstance(value, list):
-        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     text = for_csv(value)
@@ -45,3 +48,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - whatever was asked
         return text
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a value in a list that JSON does not have
+    return iso(value) or "" if isinstance(value, datetime) else str(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from tailrace._rendering import iso
 from tailrace._terminal.escape import for_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tailrace._rendering import Renderable
 
 __all__ = ["line"]
@@ -19,7 +20,8 @@ def line(snapshot: Renderable) -> str:
     """
     Return the snapshot as a line without its newline.
 
-    Times are ISO 8601 in UTC with `Z`, with a fraction only where there is one.
+    Times are ISO 8601 in UTC with `Z`, with a fraction only if it is not zero. NaN and infinities
+    are null.
     """
     value = {
         "start": iso(snapshot.start),
@@ -29,21 +31,28 @@ def line(snapshot: Renderable) -> str:
         "rows": snapshot.rows,
         "lines": snapshot.lines,
     }
-    return for_json(_encode(value))
+    try:
+        return for_json(_encode(value))
+    except ValueError:
+        return for_json(_encode(_finite(value)))
 
 
-def iso(time: datetime | None) -> str | None:
-    """Return a time as `2026-01-01T00:00:00Z`."""
-    if time is None:
-        return None
-    text = time.replace(tzinfo=None).isoformat()
-    return (text.rstrip("0") if "." in text else text) + "Z"
+def _plain(value: Any) -> str | None:  # noqa: ANN401 - whatever JSON does not have
+    """Return a time or a key of bytes as text."""
+    return iso(value) if isinstance(value, datetime) else bytes(value).decode(errors="replace")
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - what json hands over
-    """Keys that are bytes, which JSON has not."""
-    return bytes(value).decode(errors="replace")
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any part of an answer
+    """Return it with null in place of NaN and infinities."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
-# Made once: `json.dumps` makes an encoder for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_text).encode
+# Created once: `json.dumps` creates an encoder for each call. It raises on NaN and infinities, so
+# only the rare snapshot with one is searched for them.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False
+).encode

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tailrace._rendering import iso
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.style import Part, Style, painted
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tailrace._rendering import Renderable
+    from tailrace._types import LineCounts
 
 __all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "status_line", "table"]
 __all__ += ["table_lines"]
@@ -21,7 +22,7 @@ Line: TypeAlias = list[Part]
 # How a live run is doing: where every line since the start went, how many came in a second of
 # late, how far what is counted lies behind what happens if that is known, and how much of the log
 # has to follow before a window is answered; times in microseconds.
-Status: TypeAlias = tuple[dict[str, Any], float, int | None, int]
+Status: TypeAlias = tuple["LineCounts", float, int | None, int]
 
 # What is beyond these is told with an exponent.
 _SMALL = 1e-3
@@ -65,7 +66,7 @@ def _aligned(name: str, texts: list[str], side: str) -> list[str]:
     return [f"{text:{side}{wide}}" for text in column]
 
 
-def lines_summary(lines: dict[str, Any]) -> str:
+def lines_summary(lines: LineCounts) -> str:
     """
     Return in words where all lines went.
 
@@ -119,12 +120,14 @@ def heading(snapshot: Renderable) -> Line:
     return [*line, Part(f", {start} to {end} UTC", Style.HEADING)]
 
 
-def key_text(key: str | bytes | float | None) -> str:
+def key_text(key: str | bytes | float | datetime | None) -> str:
     """Return a key as people read it."""
     if key is None:
         return "-"
     if isinstance(key, bytes):
         key = key.decode(errors="replace")
+    if isinstance(key, datetime):
+        return iso(key) or ""
     return for_people(str(key))
 
 
@@ -150,7 +153,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever was asked
     return key_text(value)
 
 
-def _lost(lines: dict[str, Any]) -> list[tuple[str, int]]:
+def _lost(lines: LineCounts) -> list[tuple[str, int]]:
     lost = {"late": lines["late"], "rejected": sum(lines["rejected"].values())}
     return [(how, count) for how, count in lost.items() if count]
 

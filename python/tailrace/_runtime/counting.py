@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, StampedChunk
-    from tailrace._types import Answer
+    from tailrace._types import Answer, LineCounts
 
 __all__ = ["Counting", "Status"]
 
@@ -26,7 +26,7 @@ _RATE_TICKS = 6
 class Status(NamedTuple):
     """The progress of a run."""
 
-    lines: dict[str, Any]
+    lines: LineCounts
     """The line counters so far."""
     per_second: float
     """The recent rate in lines per second."""
@@ -159,7 +159,7 @@ class Counting(Processor["Delta", Snapshot]):
         self._engine.finish()
         yield from self._newest()
 
-    def lines(self) -> dict[str, Any]:
+    def lines(self) -> LineCounts:
         """Return the line counters so far."""
         return self._engine.lines()
 
@@ -180,7 +180,7 @@ class Counting(Processor["Delta", Snapshot]):
 
     def _snapshot(self, answer: Answer) -> Snapshot:
         self._answered_us = answer[1]
-        return Snapshot.of(answer, self._by)
+        return Snapshot._of(answer, self._by)
 
     def _record_rate(self) -> None:
         self._fed.append((self._clock.now_us(), self.lines()["fed"]))

@@ -110,7 +110,7 @@ class Intake:
         origin = self._origins[source]
         choice = cast("Detector", origin.log_format).choose()
         self._formats[source] = Format(choice.format)
-        plain = choice.agreed == choice.lines and len(self._origins) > _MAX_NOTICES
+        plain = choice.matched == choice.lines and len(self._origins) > _MAX_NOTICES
         if not plain or choice.format not in self._agreed:
             self._notices.append((choice, origin.name))
         if plain:

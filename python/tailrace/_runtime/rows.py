@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast
 
 from tailrace import _core
 from tailrace._errors import TailraceError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tailrace._runtime.stage import Origin, StampedChunk
-    from tailrace._types import Output
+    from tailrace._types import LineCounts, Output
 
 __all__ = ["ChunkRows", "RowOptions", "Rows"]
 
@@ -33,7 +33,7 @@ class ChunkRows(NamedTuple):
 
 
 # Rows or columns, rejected lines, counters.
-_Done: TypeAlias = tuple[bytes | _core.Table, bytes, dict[str, Any]]
+_Done: TypeAlias = tuple[bytes | _core.Table, bytes, "LineCounts"]
 
 
 class RowOptions(NamedTuple):
@@ -82,13 +82,12 @@ class Rows(Processor[_Done, O]):
         self._line_numbers = [0] * len(names)
         # The requested fields, or the columns of the first source if all must have the same.
         self.columns = fields
-        rejected: dict[str, int] = {}
-        self._lines: dict[str, Any] = {
+        self._lines: LineCounts = {
             "fed": 0,
             "counted": 0,
             "late": 0,
             "filtered": 0,
-            "rejected": rejected,
+            "rejected": {},
         }
 
     def prepare(self, taken: StampedChunk) -> list[str]:
@@ -138,11 +137,12 @@ class Rows(Processor[_Done, O]):
         """Count the lines of a chunk, and hand out its rows."""
         rows, rejected, lines = result
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
-        fed: int = lines["fed"]
+        fed = lines["fed"]
         if self.samples is not None:
             self.samples.look(taken.chunk, log_format, fed, sum(lines["rejected"].values()))
-        for name in ("fed", "counted", "filtered"):
-            self._lines[name] += lines[name]
+        self._lines["fed"] += fed
+        self._lines["counted"] += lines["counted"]
+        self._lines["filtered"] += lines["filtered"]
         for reason, count in lines["rejected"].items():
             self._lines["rejected"][reason] = self._lines["rejected"].get(reason, 0) + count
         first_line = self._lines_before[source]
@@ -157,9 +157,11 @@ class Rows(Processor[_Done, O]):
         self._lines_before.append(0)
         self._line_numbers.append(0)
 
-    def lines(self) -> dict[str, Any]:
+    def lines(self) -> LineCounts:
         """Return the line counters so far."""
-        return self._lines
+        lines = self._lines.copy()
+        lines["rejected"] = lines["rejected"].copy()
+        return lines
 
     def _columns(self, taken: StampedChunk) -> list[str]:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)

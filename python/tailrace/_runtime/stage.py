@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tailrace._detection import Detector
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
+    from tailrace._types import LineCounts
 
 __all__ = ["Origin", "Processor", "StageCounts", "StampedChunk"]
 
@@ -111,7 +112,7 @@ class Processor(Generic[R, O]):
         """Apply the result of a chunk; return the number of lines and the result to hand out."""
         raise NotImplementedError
 
-    def lines(self) -> dict[str, Any]:
+    def lines(self) -> LineCounts:
         """Return the line counters so far."""
         raise NotImplementedError
 

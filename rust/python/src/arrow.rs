@@ -23,7 +23,7 @@ use pyo3_arrow::error::PyArrowError;
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, TableBuilder, Values};
 
-use crate::convert::iso;
+use crate::convert::datetime;
 
 /// The types of the columns.
 pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
@@ -148,7 +148,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// None where there is no value; a time as ISO 8601.
+    /// Returns the value of a row as Python has it: None where it is null, a time as an aware datetime.
     pub(crate) fn get<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Text(array) if array.is_valid(row) => {
@@ -160,7 +160,7 @@ impl<'a> Cells<'a> {
             Self::Int(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
             Self::Large(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
             Self::Float(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
-            Self::Time(array) if array.is_valid(row) => iso(array.value(row)).into_bound_py_any(py),
+            Self::Time(array) if array.is_valid(row) => datetime(py, array.value(row)),
             Self::Counted(array) if array.is_valid(row) => {
                 let pairs = array.value(row);
                 let pairs = pairs.as_struct();

@@ -2,11 +2,12 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDateTime, PyDelta, PyDict, PyTzInfo};
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{
     Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot,
-    State, lossy, write_iso,
+    State,
 };
 
 use crate::BatchError;
@@ -56,12 +57,23 @@ pub(crate) fn next_pane<'py>(
     Ok(Some((start, end, PyTable::of_named(content)?, counters(py, &lines)?)))
 }
 
-/// A time as ISO 8601 text.
-pub(crate) fn iso(micros: i64) -> String {
-    let mut text = Vec::new();
-    write_iso(micros, &mut text);
-    lossy(&text).into_owned()
+/// An aware datetime in UTC.
+pub(crate) fn datetime(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+    static EPOCH: PyOnceLock<Py<PyDateTime>> = PyOnceLock::new();
+    let epoch = EPOCH.get_or_try_init(py, || {
+        let utc = PyTzInfo::utc(py)?.to_owned();
+        PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, Some(&utc)).map(Bound::unbind)
+    })?;
+    // Each part fits into 32 bits, which `timedelta` is made of here.
+    let (days, rest) = (micros.div_euclid(DAY_US), micros.rem_euclid(DAY_US));
+    let (seconds, rest) = (rest / SECOND_US, rest % SECOND_US);
+    let part = |number: i64| i32::try_from(number).map_err(PyErr::from);
+    let since = PyDelta::new(py, part(days)?, part(seconds)?, part(rest)?, false)?;
+    epoch.bind(py).add(since)
 }
+
+const SECOND_US: i64 = 1_000_000;
+const DAY_US: i64 = 86_400 * SECOND_US;
 
 pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound<'py, PyDict>> {
     let rejected = PyDict::new(py);

@@ -1,4 +1,4 @@
-"""How far windows look back, how often they are answered, and how rows are ranked."""
+"""The lengths of windows, and when they are answered."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import NamedTuple
 from tailrace import _core
 from tailrace._durations import Duration, check_divides, micros
 
-__all__ = ["Length", "Slides", "checked_count", "shape", "slides"]
+__all__ = ["Length", "Schedule", "check_count", "schedule", "window_settings"]
 
-# As many keys as there can be.
+# The largest number of rows or keys that the core takes.
 _MOST = 2**32
 
-# One, several, or everything since the start.
+# One length or several; None is everything since the start.
 Length = Duration | list[Duration | None] | tuple[Duration | None, ...] | None
 
 
-class Slides(NamedTuple):
-    """Which windows there are, in microseconds."""
+class Schedule(NamedTuple):
+    """Lengths of windows, the slide and the offset, in microseconds."""
 
     lengths_us: list[int | None]
     slide_us: int
     offset_us: int
 
 
-def slides(
+def schedule(
     length: Length,
     every: Duration | None,
     offset: Duration,
     names: tuple[str, str] = ("length", "every"),
-) -> Slides:
+) -> Schedule:
     """
-    Return which windows are meant.
+    Return the schedule of windows of a length or several; *names* are those of the arguments.
 
     Raises:
-        ValueError: A duration is none, or the slide does not divide a length.
+        ValueError: A duration is invalid, or the slide does not divide a length.
     """
     several: list[Duration | None]
     several = list(length) if isinstance(length, list | tuple) else [length]
@@ -43,55 +43,55 @@ def slides(
     found = [None if one is None else micros(one, names[0]) for one in several]
     ends = [one for one in found if one is not None]
     if every is None and not ends:
-        raise ValueError(f"{names[1]}: say how often everything since the start is answered")
+        raise ValueError(f"{names[1]}: a window since the start needs it, such as every='1m'")
     slide_us = min(ends) if every is None else micros(every, names[1])
     for one in ends:
         check_divides(slide_us, one)
-    return Slides(found, slide_us, micros(offset, "offset", least=0) % slide_us)
+    return Schedule(found, slide_us, micros(offset, "offset", least=0) % slide_us)
 
 
-def checked_count(number: int | None, name: str, of: str) -> int | None:
+def check_count(number: int | None, name: str, of: str) -> int | None:
     """
-    Return a number of things that there may be.
+    Return a limit for a number of things, None for no limit.
 
     Raises:
-        TypeError: It is no whole number.
+        TypeError: It is not an integer.
         ValueError: It is below one.
     """
     if number is None:
         return None
     if not isinstance(number, int):
-        raise TypeError(f"{name}: a whole number of {of}, not {number!r:.80}")
+        raise TypeError(f"{name}: expected an integer number of {of}, found {number!r:.80}")
     if number < 1:
-        raise ValueError(f"{name}: {number} {of}; ask for at least one, or None for all")
+        raise ValueError(f"{name}: expected at least 1, found {number}; None is all {of}")
     return min(number, _MOST)
 
 
-def shape(
-    windows: Slides | None,
+def window_settings(
+    windows: Schedule | None,
     *,
     limit: int | None,
     order_by: int | None,
     ascending: bool,
-    changes: bool,
+    track_ranks: bool,
     lateness_us: int,
     max_keys: int | None,
 ) -> _core.WindowSettings:
     """
-    Return what the core makes windows by, or one answer of everything without them.
+    Return the settings of windows for the core, or of one answer of everything without windows.
 
     Raises:
-        TypeError: A number of rows or keys is none.
-        ValueError: It is below one.
+        TypeError: A limit is not an integer.
+        ValueError: A limit is below one.
     """
     return _core.WindowSettings(
         lengths_us=[None] if windows is None else windows.lengths_us,
         slide_us=None if windows is None else windows.slide_us,
         offset_us=0 if windows is None else windows.offset_us,
         lateness_us=lateness_us,
-        limit=checked_count(limit, "top", "rows"),
+        limit=check_count(limit, "top", "rows"),
         order_by=order_by,
         ascending=ascending,
-        track_ranks=changes,
-        max_keys=checked_count(max_keys, "max_keys", "keys"),
+        track_ranks=track_ranks,
+        max_keys=check_count(max_keys, "max_keys", "keys"),
     )
