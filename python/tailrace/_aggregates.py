@@ -83,12 +83,7 @@ class Aggregate:
             object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
-        """
-        Return the call that makes it.
-
-        >>> print(quantile("size", 0.99), count())
-        quantile('size', 0.99) count()
-        """
+        """Return it as the call that makes it: `quantile('size', 0.99)`."""
         arguments = [repr(field) for field in self.fields]
         if self.function == "quantile":
             arguments.append(repr(self.parameter))

@@ -63,7 +63,7 @@ class Batch:
     >>> batch
     <tailrace.Batch of url, status: 0 lines, 1 rejected>
     >>> [(reject.line, reject.byte, reject.reason) for reject in batch.rejects]
-    [(0, 14, 'no-match')]
+    [(0, 10, 'no-match')]
     """
 
     __slots__ = ("_table", "first_line", "source")

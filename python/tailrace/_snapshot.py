@@ -173,7 +173,7 @@ class Snapshot:
         >>> import tailrace as tr
         >>> window = tr.Window("60s")
         >>> window.add(["a"], times=[0])
-        >>> window.snapshot().to_json()[:56]
+        >>> window.snapshot().to_json()[:57]
         '{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:01:0'
         """
         from tailrace._rendering import jsonl  # noqa: PLC0415 - loaded only to print JSON

@@ -311,9 +311,7 @@ def test_rejected_lines_are_in_the_file_byte_for_byte(tmp_path: Path):
     assert ran.stdout.count(b"\n") == 100_000
     assert file.read_bytes() == b"".join(
         b"%d\t%d\t%s\t%s\n" % (one.line + 1, one.byte, one.reason.encode(), text[: 64 * 1024])
-        for one, text in zip(
-            tr.Format("combined").parse(data).rejects, bad, strict=True
-        )
+        for one, text in zip(tr.Format("combined").parse(data).rejects, bad, strict=True)
     )
 
 

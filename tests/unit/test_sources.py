@@ -563,7 +563,10 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
     ("make", "said"),
     [
         (tr.merge, "merge: no query"),
-        (lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")), "merge sources first"),
+        (
+            lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")),
+            "merge sources first",
+        ),
         (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read once"),
         (tr.from_flume, "no address"),
         (lambda: tr.from_files("-", follow=True), "no name to follow"),
