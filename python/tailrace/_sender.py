@@ -1,8 +1,7 @@
 """
-Sends batches to a Flume receiver, as the Avro sink of an agent does.
+Sends batches to a Flume receiver, like the Avro sink of an agent.
 
-Nothing is ever sent again: what became of a batch that was not acknowledged is counted, and left
-to who sends.
+Nothing is ever sent again: unacknowledged batches are counted, and the caller decides.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from dataclasses import dataclass
 from tailrace._errors import ProtocolError
 from tailrace._flume import ClientSession, Status
 
-__all__ = ["ANSWER_TIMEOUT_S", "Counts", "Sender", "place"]
+__all__ = ["ANSWER_TIMEOUT_S", "Counts", "Sender", "address"]
 
 # An agent's connect-timeout and request-timeout.
 ANSWER_TIMEOUT_S = 20.0
 
 
-def place(host: str, port: int) -> str:
+def address(host: str, port: int) -> str:
     """
-    Return an address as people write it.
+    Format an address as `host:port`, with brackets around IPv6.
 
-    >>> place("::1", 9092)
+    >>> address("::1", 9092)
     '[::1]:9092'
     """
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -31,22 +30,22 @@ def place(host: str, port: int) -> str:
 
 @dataclass(slots=True)
 class Counts:
-    """What was sent, and what became of its lines."""
+    """The lines and batches sent, and their outcome."""
 
     lines: int = 0
     batches: int = 0
     acknowledged: int = 0
     refused: int = 0
-    """The receiver says that it did not take them."""
+    """Lines that the receiver answered with FAILED."""
     doubtful: int = 0
-    """Sent, and no answer tells whether they were taken."""
+    """Lines that were sent and not answered; they may have been accepted."""
 
 
 class Sender:
     """
-    Some connections to one receiver; each has one batch in flight, and they take turns.
+    Connections to one receiver, used in turn; each has at most one batch in flight.
 
-    The first failure ends the sending: *stir* is set, and `problem` says what it was.
+    The first failure stops sending: it sets *stir*, and `problem` describes it.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Sender:
         self.counts = Counts()
         self.problem: str | None = None
         self._address = (host, port)
-        self._wanted = connections
+        self._connection_count = connections
         self._connections: list[_Connection] = []
         self._turn = 0
         self._stir = stir or asyncio.Event()
@@ -65,13 +64,13 @@ class Sender:
         Connect.
 
         Raises:
-            OSError: It cannot.
+            OSError: The connection failed.
         """
         loop = asyncio.get_running_loop()
         host, port = self._address
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                for _ in range(self._wanted):
+                for _ in range(self._connection_count):
                     made = await loop.create_connection(lambda: _Connection(self), host, port)
                     self._connections.append(made[1])
         except OSError:
@@ -80,9 +79,9 @@ class Sender:
 
     async def send(self, parameter: bytes, lines: int) -> bool:
         """
-        Send a batch on the connection whose turn it is, once it has no other in flight.
+        Send a batch on the next connection, once that has no batch in flight.
 
-        Returns whether it was sent; after a failure nothing is.
+        Returns whether it was sent; after a failure, nothing is sent.
         """
         connection = self._connections[self._turn]
         await connection.settled()
@@ -95,16 +94,16 @@ class Sender:
         return True
 
     async def close(self) -> None:
-        """Wait for the answers to what is in flight, and close."""
+        """Wait for the answers to batches in flight, and close."""
         for connection in self._connections:
             await connection.settled()
         for connection in self._connections:
             await connection.close()
 
     def fail(self, problem: str) -> None:
-        """Note why a connection ended; the first one is the cause."""
+        """Record why a connection ended; the first failure is the cause."""
         if self.problem is None:
-            self.problem = f"{place(*self._address)}: {problem}"
+            self.problem = f"{address(*self._address)}: {problem}"
         self._stir.set()
 
 
@@ -113,22 +112,22 @@ class _Connection(asyncio.Protocol):
         self._sender = sender
         self._session = ClientSession()
         self._transport: asyncio.Transport | None = None
-        # Of the batch in flight: its lines and its number.
+        # The number of lines in the batch in flight, and its number.
         self._lines = 0
         self._batch = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._settled = asyncio.Event()
         self._settled.set()
-        self._gone = asyncio.Event()
+        self._lost = asyncio.Event()
 
-    # What its sender asks of it.
+    # Called by the sender.
 
     async def settled(self) -> None:
-        """Wait until nothing is in flight; that is never longer than an answer may take."""
+        """Wait until nothing is in flight, at most until the timeout for an answer."""
         await self._settled.wait()
 
     def send(self, parameter: bytes, lines: int, number: int) -> None:
-        assert self._transport is not None  # noqa: S101 - the sender was told when it went
+        assert self._transport is not None  # noqa: S101 - `problem` is set when it is lost
         self._lines, self._batch = lines, number
         self._settled.clear()
         loop = asyncio.get_running_loop()
@@ -140,12 +139,12 @@ class _Connection(asyncio.Protocol):
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
-        await self._gone.wait()
+        await self._lost.wait()
 
-    # What the event loop tells it.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP client makes
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP client's transport
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -156,7 +155,7 @@ class _Connection(asyncio.Protocol):
         except ProtocolError as error:
             self._fail(f"connection closed: {error}")
             return
-        # The first call once more, to a receiver that did not know the protocol.
+        # The first call again, for a receiver that did not know the protocol.
         again = self._session.to_send()
         if again:
             self._transport.write(again)
@@ -170,7 +169,7 @@ class _Connection(asyncio.Protocol):
             self._fail(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone.set()
+        self._lost.set()
         in_flight = f" before it answered batch {self._batch}" if self._lines else ""
         reason = f" ({_reason(exc)})" if exc is not None else ""
         self._fail(f"the receiver closed the connection{in_flight}{reason}")
@@ -179,13 +178,13 @@ class _Connection(asyncio.Protocol):
         counts = self._sender.counts
         if status is Status.OK:
             counts.acknowledged += self._lines
-            self._land()
+            self._clear_flight()
         elif status is Status.FAILED:
             counts.refused += self._lines
             self._lines = 0
             self._fail(
-                f"batch {self._batch} was answered with FAILED: the receiver cannot take it now;"
-                " a full channel does that, or one whose transactionCapacity is below --batch"
+                f"batch {self._batch} was answered with FAILED: the receiver cannot accept it now;"
+                " its channel may be full, or its transactionCapacity below --batch"
             )
         elif status is Status.UNKNOWN:
             self._fail(f"batch {self._batch} was answered with UNKNOWN")
@@ -195,8 +194,8 @@ class _Connection(asyncio.Protocol):
     def _give_up(self) -> None:
         self._fail(f"no answer to batch {self._batch} within {ANSWER_TIMEOUT_S:.0f} s")
 
-    def _land(self) -> None:
-        """Note that nothing is in flight any more."""
+    def _clear_flight(self) -> None:
+        """Record that nothing is in flight."""
         self._lines = 0
         if self._deadline is not None:
             self._deadline.cancel()
@@ -209,7 +208,7 @@ class _Connection(asyncio.Protocol):
             return
         transport.abort()
         self._sender.counts.doubtful += self._lines
-        self._land()
+        self._clear_flight()
         self._sender.fail(problem)
 
 

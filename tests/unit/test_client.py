@@ -144,7 +144,7 @@ def test_a_receiver_that_still_says_none_is_given_up():
     session = ClientSession()
     session.call(TWO_EVENTS)
     session.receive(frame(1, NONE))
-    with pytest.raises(ProtocolError, match="does not take Flume's protocol"):
+    with pytest.raises(ProtocolError, match="does not accept Flume's protocol"):
         session.receive(frame(2, NONE))
 
 
@@ -154,7 +154,9 @@ def test_a_receiver_of_another_protocol_is_refused(match: bytes):
     session.call(TWO_EVENTS)
     session.to_send()
     spark = '{"protocol":"SparkFlumeProtocol","messages":{"ack":{}}}'
-    with pytest.raises(ProtocolError, match="receiver's protocol has neither append nor"):
+    with pytest.raises(
+        ProtocolError, match="receiver's protocol: expected append or appendBatch, found neither"
+    ):
         session.receive(frame(1, announcing(match, spark) + OK))
     assert session.to_send() == b""
 
@@ -174,16 +176,19 @@ def test_serials_run_over_as_javas_do():
         (b"\x15\x03\x03\x00\x02\x02\x0a", "set `ssl = false` in the agent's source"),
         (b"\x78\x9c\x62\x60\x60\x60\x64", "set `compression-type = none` in the agent's source"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "an SSH server"),
-        (b"\x00\x00\x00\x01\xff\xff\xff\xff", "lists -1 buffers"),
-        (frame(7, BOTH + OK), "serial 7, which no open call has"),
-        (frame(1, BOTH + OK) * 2, "serial 1, which no open call has"),
-        (frame(1, b""), "the answer to the handshake at byte 0 cannot be read"),
+        (b"\x00\x00\x00\x01\xff\xff\xff\xff", "buffers, found -1"),
+        (frame(7, BOTH + OK), "expected an answer to an open call, found serial 7"),
+        (frame(1, BOTH + OK) * 2, "expected an answer to an open call, found serial 1"),
+        (frame(1, b""), "cannot decode the answer to the handshake at byte 0"),
         (frame(1, b"\x06\x00\x00\x00" + OK), "the answer to the handshake"),
-        (frame(1, BOTH), "the reply's metadata at byte 4 cannot be read"),
-        (frame(1, BOTH + b"\x00\x00"), "the reply's value at byte 6 cannot be read"),
-        (frame(1, BOTH + b"\x00\x00\x06"), "a status of 3, known are 0 to 2"),
-        (frame(1, BOTH + b"\x00\x00\x01"), "a status of -1"),
-        (frame(1, BOTH + b"\x00\x01\x02\x00"), "an error of branch 1"),
+        (frame(1, BOTH), "cannot decode the reply's metadata at byte 4"),
+        (frame(1, BOTH + b"\x00\x00"), "cannot decode the reply's value at byte 6"),
+        (frame(1, BOTH + b"\x00\x00\x06"), "expected a status from 0 to 2, found 3"),
+        (frame(1, BOTH + b"\x00\x00\x01"), "expected a status from 0 to 2, found -1"),
+        (
+            frame(1, BOTH + b"\x00\x01\x02\x00"),
+            "expected an error of branch 0, a string, found branch 1",
+        ),
     ],
 )
 def test_a_peer_that_is_no_flume_receiver_is_named(stream: bytes, named: str):

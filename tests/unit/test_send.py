@@ -422,10 +422,10 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
     "close": (None, "the receiver closed the connection before it answered batch 3", ""),
     "close in mid-answer": (
         CUT + frame(3, OK)[:-1],
-        "connection closed inside a frame: 14 of at least 15 bytes",
+        "connection closed inside a frame, after 14 of at least 15 bytes",
         "",
     ),
-    "nonsense": (HTTP, "connection closed: a frame that lists 791752241 buffers", ""),
+    "nonsense": (HTTP, "connection closed: a frame that buffers, found 791752241", ""),
     "another's answer": (
         RAW + frame(9, OK),
         "connection closed: an answer with serial 9, which no open call has",

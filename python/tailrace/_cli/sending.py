@@ -18,7 +18,7 @@ from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._errors import TailraceError
 from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace._runtime.clock import Clock
-from tailrace._sender import ANSWER_TIMEOUT_S, Sender, place
+from tailrace._sender import ANSWER_TIMEOUT_S, Sender, address
 from tailrace._sources.text import STDIN, unpacker
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.streams import say
@@ -56,7 +56,7 @@ class Sending:
         failed: bool,
     ) -> None:
         self._names = names
-        self._place = place(host, port)
+        self._address = address(host, port)
         self._stir = asyncio.Event()
         self._sender = Sender(host, port, connections=connections, stir=self._stir)
         self._batcher = Batcher(size=batch, max_bytes=MAX_PARAMETER_BYTES)
@@ -85,7 +85,7 @@ class Sending:
         try:
             await self._sender.open()
         except OSError as error:
-            _say(f"{self._place}: {_cannot_connect(error)}")
+            _say(f"{self._address}: {_cannot_connect(error)}")
             return 2
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._ask, number)

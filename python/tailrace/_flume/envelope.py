@@ -1,9 +1,9 @@
 """
-What stands around the events in a message: handshake, metadata, message name, and the replies.
+The envelope of the events in a message: handshake, metadata, message name, and the replies.
 
-Both sides of it: what a client writes and a server reads, and the way back. The only place that
-uses fastavro, and where its errors become `ProtocolError`. The parameter of a call is not decoded;
-callers are told where it starts.
+Both directions: what a client writes and a server reads, and the replies. This is the only module
+that uses fastavro, and it converts fastavro's errors to `ProtocolError`. The parameter of a call is
+not decoded; callers get its offset.
 """
 
 import io
@@ -30,9 +30,9 @@ __all__ = [
     "read_reply",
 ]
 
-# How far into a message its parameter may start. Java needs 48 bytes, and about 1.4 kB when it
-# sends its protocol along; the rest is room for metadata that others attach. It bounds what a
-# hostile map or text can occupy once decoded, which is many times its size on the wire.
+# The highest offset of a parameter in its message. Java needs 48 bytes, and about 1.4 kB with its
+# protocol text; the rest is room for metadata that other clients attach. This bounds the memory of
+# a hostile map or text, which is many times its size on the wire once decoded.
 MAX_ENVELOPE_BYTES: Final = 65_536
 
 _MAP = {"type": "map", "values": "bytes"}
@@ -77,22 +77,22 @@ _HANDSHAKE_RESPONSE = fastavro.parse_schema(
     }
 )
 
-# No metadata, then the name: what every Java client sends. Comparing costs a tenth of decoding.
-_USUAL_CALLS = ((b"\x00\x16appendBatch", "appendBatch"), (b"\x00\x0cappend", "append"))
+# No metadata, then the name, as every Java client sends it. Comparing costs a tenth of decoding.
+_COMMON_CALLS = ((b"\x00\x16appendBatch", "appendBatch"), (b"\x00\x0cappend", "append"))
 
-# A byte from here on says that its number goes on in the next one.
+# A byte of at least this value is continued in the next byte.
 _CONTINUED = 0x80
 
 # A reply begins with no metadata and the error flag.
 _VALUE = b"\x00\x00"
 _ERROR = b"\x00\x01"
-# An error is a union. Its first branch, a string, is for what no protocol declares.
+# An error is a union. Its first branch, a string, holds errors that no protocol declares.
 _SYSTEM_ERROR_BRANCH = b"\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRequest:
-    """What a client said about itself; its call starts at *end* in the same message."""
+    """A client's handshake; its call starts at *end* in the same message."""
 
     client_hash: bytes
     client_protocol: str | None
@@ -102,8 +102,8 @@ class HandshakeRequest:
 
 def read_handshake(message: bytes) -> HandshakeRequest:
     """Read the handshake at the start of a connection's first message."""
-    head = _Head(message, 0)
-    # What fastavro returns is typed as any Avro value; this schema makes it a dict.
+    head = _Reader(message, 0)
+    # fastavro's result is typed as any Avro value; with this schema it is a dict.
     record: Any = head.read(_HANDSHAKE_REQUEST, "the handshake")
     return HandshakeRequest(
         record["clientHash"], record["clientProtocol"], record["serverHash"], head.tell()
@@ -111,11 +111,11 @@ def read_handshake(message: bytes) -> HandshakeRequest:
 
 
 def read_call(message: bytes, start: int) -> tuple[str, int]:
-    """Read the metadata and the name of the call at *start*: the name, where the parameter is."""
-    for usual, name in _USUAL_CALLS:
-        if message.startswith(usual, start):
-            return name, start + len(usual)
-    head = _Head(message, start)
+    """Read the metadata and the name of the call at *start*; return the name and the end."""
+    for encoded, name in _COMMON_CALLS:
+        if message.startswith(encoded, start):
+            return name, start + len(encoded)
+    head = _Reader(message, start)
     head.read(_METADATA, "the call's metadata")
     name = str(head.read(_STRING, "the name of the called message"))
     return name, head.tell()
@@ -149,7 +149,7 @@ def encode_system_error(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeAnswer:
-    """What a server said about a handshake; its reply starts at *end* in the same message."""
+    """A server's answer to a handshake; its reply starts at *end* in the same message."""
 
     match: str
     server_protocol: str | None
@@ -159,7 +159,7 @@ class HandshakeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The index of the returned enum symbol, or the error that came instead."""
+    """The index of the returned enum symbol, or an error instead."""
 
     index: int
     error: str | None = None
@@ -168,12 +168,12 @@ class Reply:
 def encode_handshake_request(
     client_hash: bytes, client_protocol: str | None, server_hash: bytes
 ) -> bytes:
-    """Encode what a client puts in front of a connection's first call."""
+    """Encode the handshake before a connection's first call."""
     request: dict[str, object] = {
         "clientHash": client_hash,
         "clientProtocol": client_protocol,
         "serverHash": server_hash,
-        # Java writes an empty map, where null would do.
+        # Java writes an empty map, although null is allowed.
         "meta": {},
     }
     out = io.BytesIO()
@@ -182,7 +182,7 @@ def encode_handshake_request(
 
 
 def encode_call(name: str) -> bytes:
-    """Encode what stands in front of a call's parameter: no metadata, and the name."""
+    """Encode the bytes before a call's parameter: no metadata, and the name."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, _METADATA, {})
     fastavro.schemaless_writer(out, _STRING, name)
@@ -191,8 +191,8 @@ def encode_call(name: str) -> bytes:
 
 def read_handshake_answer(message: bytes) -> HandshakeAnswer:
     """Read the answer to a handshake at the start of a reply."""
-    head = _Head(message, 0)
-    # As above: this schema makes it a dict.
+    head = _Reader(message, 0)
+    # As above: with this schema it is a dict.
     record: Any = head.read(_HANDSHAKE_RESPONSE, "the answer to the handshake")
     return HandshakeAnswer(
         record["match"], record["serverProtocol"], record["serverHash"], head.tell()
@@ -203,28 +203,28 @@ def read_reply(message: bytes, start: int) -> Reply:
     """
     Read the reply at *start*: an enum symbol's index, or an error.
 
-    Only the first branch of an error's union, a string, is known; others are declared in protocols
-    that are not Flume's.
+    Only the first branch of an error's union, a string, is supported; Flume's protocol declares no
+    other.
     """
-    # Three bytes, no metadata and a small number: what every Java server sends.
+    # Three bytes, no metadata and a small number, as every Java server sends them.
     if message.startswith(_VALUE, start) and len(message) == start + len(_VALUE) + 1:
         byte = message[-1]
-        # An even number below 128 is one that is not negative, in one byte.
+        # In zigzag, an even byte below 128 is a non-negative number.
         if byte < _CONTINUED and not byte % 2:
             return Reply(byte // 2)
-    head = _Head(message, start)
+    head = _Reader(message, start)
     head.read(_METADATA, "the reply's metadata")
     failed = head.read(_FLAG, "the reply's error flag")
     number: Any = head.read(_INDEX, "the reply's value")
     if not failed:
         return Reply(number)
     if number != 0:
-        raise ProtocolError(f"an error of branch {number}, only texts are known")
+        raise ProtocolError(f"expected an error of branch 0, a string, found branch {number}")
     return Reply(-1, str(head.read(_STRING, "the text of an error")))
 
 
-class _Head:
-    """The part of a message that may be decoded here."""
+class _Reader:
+    """A reader for the first bytes of a message."""
 
     def __init__(self, message: bytes, start: int) -> None:
         # Neither the slice of a short message nor the stream copies anything.
@@ -239,12 +239,12 @@ class _Head:
         start = self._stream.tell()
         try:
             return fastavro.schemaless_reader(self._stream, schema, None)
-        # What garbage leads to, by experiment: ValueError for text that is not UTF-8; LookupError
-        # for a union index out of range and for an integer that breaks off; EOFError for lengths
-        # and counts that are negative or past the end; and OverflowError where fastavro runs
-        # uncompiled. Anything else would be our bug.
+        # fastavro's errors for garbage, found by experiment: ValueError for text that is not UTF-8;
+        # LookupError for a union index out of range and for an incomplete integer; EOFError for
+        # lengths and counts that are negative or past the end; OverflowError if fastavro runs
+        # uncompiled. Any other error would be a bug here.
         except (EOFError, LookupError, ValueError, OverflowError) as error:
-            reason = str(error) or "it breaks off"
+            reason = str(error) or "the bytes are incomplete"
             if self._cut and not isinstance(error, ValueError):
                 reason = f"it does not end within the first {MAX_ENVELOPE_BYTES} bytes"
-            raise ProtocolError(f"{what} at byte {start} cannot be read: {reason}") from error
+            raise ProtocolError(f"cannot decode {what} at byte {start}: {reason}") from error

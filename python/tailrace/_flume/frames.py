@@ -1,10 +1,10 @@
 """
 The frames of Avro RPC over Netty: bytes of a connection in, whole messages out, and back.
 
-A frame is `serial, list size, then for each buffer its length and its bytes`, all integers 32 bits
-and big-endian. Buffer borders mean nothing: Flume cuts a message every 8192 bytes, wherever that
-falls. What a message says is not looked at here. Compression and TLS lie below and are not undone;
-they are recognised, because a setting in the agent is all that is wrong then.
+A frame is `serial, list size, then for each buffer its length and its bytes`; integers have 32 bits
+and are big-endian. Buffer boundaries have no meaning: Flume splits a message every 8192 bytes.
+Messages are not decoded here. Compression and TLS are not supported, but detected, because
+changing a setting of the agent solves them.
 """
 
 import struct
@@ -22,14 +22,14 @@ __all__ = [
     "encode_frame",
 ]
 
-# Java has no limit here. A batch of 100 events is some 20 kB and one of 10,000 long ones under
-# 16 MiB, so this stops only a peer that is broken or hostile. An unfinished frame occupies no more
-# than was received of it, at most this.
+# Java has no limit here. A batch of 100 events has about 20 kB, one of 10,000 long events less than
+# 16 MiB, so this stops only broken or hostile peers. An incomplete frame occupies only the bytes
+# received so far, at most this.
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-# Eight times what a frame of MAX_FRAME_BYTES needs in Flume's pieces of 8192 bytes. Java's own
-# limit is a tenth of its heap. Low enough that the first bytes of another protocol, read as a list
-# size, are over it.
+# Eight times the number of Flume's 8192-byte buffers in a frame of MAX_FRAME_BYTES. Java's limit is
+# a tenth of its heap. Low enough that the first bytes of other protocols, read as a list size,
+# exceed it.
 MAX_FRAME_BUFFERS = 65_536
 
 _FRAME_HEAD = struct.Struct(">ii")
@@ -51,7 +51,7 @@ _HTTP_STARTS = (
 # The method in the low half of a zlib stream's first byte. The first two bytes together are a
 # multiple of 31 (RFC 1950).
 _DEFLATE = 8
-# A request has at least key, version and correlation id behind its length.
+# A request has at least a key, a version and a correlation id after its length.
 _MIN_KAFKA_REQUEST_BYTES = 8
 _MAX_KAFKA_API_KEY = 100
 _MAX_KAFKA_API_VERSION = 20
@@ -68,13 +68,13 @@ def encode_frame(serial: int, message: bytes) -> bytes:
     """
     Wrap *message* in a frame of one buffer.
 
-    An empty message is one empty buffer: an empty list would break Java's decoder for good.
+    An empty message becomes one empty buffer: an empty list would break Java's decoder.
     """
     return _ONE_BUFFER_HEAD.pack(serial, 1, len(message)) + message
 
 
 def encode_buffers(serial: int, buffers: Sequence[bytes]) -> list[bytes]:
-    """Wrap the buffers of a message in a frame, in pieces: a large one is not copied here."""
+    """Wrap the buffers of a message in a frame; return pieces, so that none is copied."""
     pieces = [_FRAME_HEAD.pack(serial, len(buffers))]
     for buffer in buffers:
         pieces += (_LENGTH.pack(len(buffer)), buffer)
@@ -83,34 +83,34 @@ def encode_buffers(serial: int, buffers: Sequence[bytes]) -> list[bytes]:
 
 class FrameDecoder:
     """
-    Cuts the bytes that one peer sends into frames.
+    Splits the bytes that one peer sends into frames.
 
-    The time it takes is linear, however small the pieces are that a frame arrives in, and memory
-    grows with what was received, never with what a length claims.
+    It takes linear time, however small the pieces of a frame are, and its memory grows with the
+    bytes received, never with a claimed length.
 
-    A `ProtocolError` is final: the connection has to end, and frames complete in that same `feed`
-    are not handed out. Nobody was told that they arrived, so their sender will send them again.
+    A `ProtocolError` is final: the connection must be closed, and frames completed by that same
+    `feed` are not returned. They are not acknowledged, so their sender will send them again.
     """
 
     def __init__(self) -> None:
         # The start of a frame head or of a buffer length, up to 7 bytes.
         self._rest = b""
         self._serial = 0
-        # Of the frame: the buffers it lists, how many have not begun, the sum of known lengths.
+        # The frame's number of buffers, how many have not begun, and the sum of known lengths.
         self._buffers = 0
         self._buffers_left = 0
         self._claimed = 0
-        # How much of the buffer that has begun is still to come.
+        # The number of bytes missing from the current buffer.
         self._missing = 0
-        # The message so far, out of what was fed before.
+        # The message so far, from earlier calls of `feed`.
         self._begun = bytearray()
-        # The first eight bytes of the connection, and whether they proved to be a frame's.
+        # The first eight bytes of the connection, and whether a frame was complete since.
         self._first = b""
         self._proved = False
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes of an unfinished frame were received; 0 at a frame border."""
+        """The number of bytes received of an incomplete frame; 0 between frames."""
         if not self._buffers:
             return len(self._rest)
         lengths = _LENGTH.size * (self._buffers - self._buffers_left)
@@ -118,12 +118,12 @@ class FrameDecoder:
 
     def feed(self, data: bytes | memoryview) -> list[Frame]:
         """
-        Take the next bytes and return the frames that they complete, in order.
+        Read the next bytes and return the frames that they complete, in order.
 
-        The bytes are not looked at again: a buffer may be filled anew.
+        The bytes are copied, so a buffer may be reused.
 
         Raises:
-            ProtocolError: The bytes are no frames, or one over the limits.
+            ProtocolError: The bytes are no frame, or a frame over the limits.
         """
         if self._rest:
             data = b"".join((self._rest, data))
@@ -149,10 +149,10 @@ class FrameDecoder:
 
     def close(self) -> None:
         """
-        Note that the peer sends no more.
+        Record that the peer has closed its side.
 
         Raises:
-            ProtocolError: It stopped inside a frame.
+            ProtocolError: The connection ended inside a frame.
         """
         pending = self.pending_bytes
         if not pending:
@@ -161,24 +161,25 @@ class FrameDecoder:
         buffers = self._buffers or 1
         least = _FRAME_HEAD.size + _LENGTH.size * buffers + self._claimed
         raise ProtocolError(
-            f"connection closed inside a frame: {pending} of at least {least} bytes"
+            f"connection closed inside a frame, after {pending} of at least {least} bytes"
         )
 
     def _begin_frame(self, view: memoryview, at: int) -> None:
-        # The serial is the client's own affair. Java counts up from 1, across connections and past
-        # 2**31 into the negative.
+        # Any serial is valid. Java counts up from 1 across connections, and after 2**31 - 1
+        # continues with negative numbers.
         self._serial, buffers = _FRAME_HEAD.unpack_from(view, at)
         if not self._proved:
             self._first = bytes(view[at : at + _FRAME_HEAD.size])
         if not 0 < buffers <= MAX_FRAME_BUFFERS:
             raise self._no_frame(
-                f"a frame that lists {buffers} buffers, between 1 and {MAX_FRAME_BUFFERS} are taken"
+                f"frame: expected 1 to {MAX_FRAME_BUFFERS} buffers, found {buffers}"
             )
         self._buffers = self._buffers_left = buffers
 
     def _fill(self, view: memoryview, at: int, pieces: list[memoryview]) -> int:
-        """Collect the frame's buffers from *at* on, as far as *view* goes; return how far."""
-        # Locals, for there may be thousands of buffers: this loop is half of what a session costs.
+        """Collect the frame's buffers from *at* to the end of *view*; return the end offset."""
+        # Local variables, because a frame may have thousands of buffers: this loop is half of the
+        # cost of a session.
         left, claimed, missing = self._buffers_left, self._claimed, self._missing
         end = len(view)
         while True:
@@ -191,19 +192,19 @@ class FrameDecoder:
                 break
             (missing,) = _LENGTH.unpack_from(view, at)
             if missing < 0:
-                raise self._no_frame(f"a buffer of negative length {missing}")
+                raise self._no_frame(f"buffer: expected a length of at least 0, found {missing}")
             at += _LENGTH.size
             left -= 1
             claimed += missing
             if claimed > MAX_FRAME_BYTES:
                 raise self._no_frame(
-                    f"a frame of at least {claimed} bytes, at most {MAX_FRAME_BYTES} are taken"
+                    f"frame: expected at most {MAX_FRAME_BYTES} bytes, found at least {claimed}"
                 )
         self._buffers_left, self._claimed, self._missing = left, claimed, missing
         return at
 
     def _end_frame(self, pieces: list[memoryview]) -> Frame:
-        # Copied once, unless it came in several reads.
+        # Copied once, unless it arrived in several reads.
         frame = Frame(self._serial, b"".join((self._begun, *pieces)))
         if self._begun:
             self._begun = bytearray()
@@ -218,33 +219,33 @@ class FrameDecoder:
 
 def _name_peer(first: bytes) -> str | None:
     """
-    Say who it is that begins a connection with these eight bytes, which are no frame's.
+    Identify a peer by the first eight bytes of its connection.
 
-    To be asked only after they failed as a frame. So a client whose serial happens to look like
-    another protocol is never turned away, and a peer whose first eight bytes happen to pass as a
-    frame's (a TLS record of exactly 256 bytes does) is still named when a length after them fails.
+    Called only after they failed to parse as a frame. So a client whose serial happens to look like
+    another protocol is never refused, and a peer whose first eight bytes happen to be valid (such
+    as a TLS record of exactly 256 bytes) is still identified when a later length fails.
     """
     # `repr` leaves only printable ASCII of what the peer sent.
-    shown = f"the connection begins with {first!r}"
+    shown = f"expected a Flume agent, found a connection that begins with {first!r}"
     if first.startswith(_HTTP_STARTS):
-        return f"{shown}: an HTTP client, not a Flume agent"
+        return f"{shown}: an HTTP client"
     if first.startswith(b"\x16\x03"):
-        return f"{shown}: TLS, which is not taken here; set `ssl = false` in the agent's sink"
+        return f"{shown}: TLS, which is not supported; set `ssl = false` in the agent's sink"
     if first[0] & 0x0F == _DEFLATE and int.from_bytes(first[:2], "big") % 31 == 0:
         return (
-            f"{shown}: zlib compression, which is not taken here;"
+            f"{shown}: zlib compression, which is not supported;"
             " set `compression-type = none` in the agent's sink"
         )
     size, api_key, api_version = struct.unpack(">ihh", first)
-    # Key 0 is not asked for, although Kafka has it (Produce): such a list size is one that a broken
-    # Flume client could send as well, and no Kafka client begins with it.
+    # Key 0 (Produce) is left out: a broken Flume client could send such a list size as well, and no
+    # Kafka client begins with it.
     if (
         size >= _MIN_KAFKA_REQUEST_BYTES
         and 0 < api_key <= _MAX_KAFKA_API_KEY
         and 0 <= api_version <= _MAX_KAFKA_API_VERSION
     ):
         return (
-            f"{shown}: a Kafka client (api key {api_key}, version {api_version}),"
-            " not a Flume agent; port 9092 is usually a Kafka broker's"
+            f"{shown}: a Kafka client (API key {api_key}, version {api_version});"
+            " port 9092 is usually a Kafka broker's"
         )
     return None

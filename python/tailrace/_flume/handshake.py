@@ -1,10 +1,10 @@
 """
-Which clients speak the same protocol, and what they are told about it.
+Handshakes: which clients speak the same protocol, and how each is answered.
 
-A client names its protocol by a hash. Hashes are taken as opaque: every Avro implementation
-renders a protocol in its own way before it hashes the text, so computing them again would prove
-nothing. A hash that is not known yet is believed once the protocol's text came along and its
-messages turned out to have the shape that the core decodes.
+A client identifies its protocol by a hash. Hashes are opaque here: every Avro implementation
+renders a protocol in its own way before it hashes the text, so recomputing a hash would prove
+nothing. An unknown hash is accepted once the client has sent the protocol's text and its messages
+have the layout that the core decodes.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ __all__ = [
 APPEND: Final = "append"
 APPEND_BATCH: Final = "appendBatch"
 
-# What Flume 1.3 to 1.11 announce. Their text differs from the one below by a licence, which Avro's
-# compiler took for documentation; the hash covers it.
+# The hash of Flume 1.3 to 1.11. Their text differs from the one below by a licence, which Avro's
+# compiler took for documentation; the hash includes it.
 FLUME_HASH: Final = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
 
-# Exactly as Java's `Protocol.toString()` renders it, without documentation.
+# As Java's `Protocol.toString()` renders it, without documentation.
 OWN_PROTOCOL: Final = (
     '{"protocol":"AvroSourceProtocol","namespace":"org.apache.flume.source.avro",'
     '"types":['
@@ -47,8 +47,8 @@ OWN_PROTOCOL: Final = (
 )
 OWN_HASH: Final = hashlib.md5(OWN_PROTOCOL.encode(), usedforsecurity=False).digest()
 
-# Each is a few dozen bytes, and one installation has a handful of client builds. A peer that makes
-# up protocols pushes out what others taught, and those are asked for their text once more.
+# Each takes a few dozen bytes, and one installation has a handful of client builds. A peer that
+# invents protocols evicts those of others, which then have to send their text again.
 MAX_LEARNED_PROTOCOLS: Final = 256
 
 _BOTH: Final = encode_handshake("BOTH", None, None)
@@ -58,25 +58,25 @@ _NONE: Final = encode_handshake("NONE", OWN_PROTOCOL, OWN_HASH)
 
 class Protocols:
     """
-    The client protocols that a server has agreed to; one of it serves all its sessions.
+    The client protocols that a server has accepted, shared by all its sessions.
 
-    A protocol that has only one of the two messages is as good as one with both.
+    A protocol with only one of the two messages is accepted as well.
     """
 
     def __init__(self) -> None:
-        # A dict for its order: the oldest comes first.
+        # A dict for its order, oldest first.
         self._learned: dict[bytes, None] = {}
 
     def knows(self, protocol_hash: bytes) -> bool:
-        """Whether a client with this hash may call without sending its protocol first."""
+        """Return whether a client with this hash may call without sending its protocol first."""
         return protocol_hash in (FLUME_HASH, OWN_HASH) or protocol_hash in self._learned
 
     def learn(self, protocol_hash: bytes, text: str) -> None:
         """
-        Agree to a client's protocol.
+        Accept a client's protocol.
 
         Raises:
-            ProtocolError: The text is no protocol whose calls can be taken.
+            ProtocolError: The calls of this protocol cannot be decoded.
         """
         check_protocol(text, "the client's protocol")
         self._learned[protocol_hash] = None
@@ -86,16 +86,16 @@ class Protocols:
 
 def answer_handshake(protocols: Protocols, request: HandshakeRequest) -> tuple[bytes, bool]:
     """
-    Decide on a client: the bytes of the answer, and whether its call is to be executed.
+    Answer a handshake: return the bytes of the answer, and whether to execute the call.
 
     Raises:
-        ProtocolError: The client sent its protocol, and it is another one than Flume's.
+        ProtocolError: The client sent its protocol, and it is not Flume's.
     """
     if not protocols.knows(request.client_hash):
         if request.client_protocol is None:
             return _NONE, False
         protocols.learn(request.client_hash, request.client_protocol)
-    # Clients remember what a server at this address announced, so both hashes come back to us.
+    # Clients remember what a server at this address announced, so they may send either hash.
     if request.server_hash in (FLUME_HASH, OWN_HASH):
         return _BOTH, True
     return _CLIENT, True
@@ -106,40 +106,40 @@ def check_protocol(text: str, whose: str) -> None:
     Refuse a protocol whose calls would be decoded wrongly.
 
     Raises:
-        ProtocolError: It has no call of Flume's, or one of another shape.
+        ProtocolError: It has none of Flume's calls, or one with another layout.
     """
     try:
         protocol: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"{whose} is no JSON that can be read") from error
+        raise ProtocolError(f"{whose}: expected JSON, found text that does not parse") from error
     declared = _get(protocol, "messages")
     messages = declared if isinstance(declared, dict) else {}
     types = _Types(protocol)
     if APPEND not in messages and APPEND_BATCH not in messages:
-        raise ProtocolError(f"{whose} has neither {APPEND} nor {APPEND_BATCH}")
+        raise ProtocolError(f"{whose}: expected {APPEND} or {APPEND_BATCH}, found neither")
     for name in (APPEND, APPEND_BATCH):
         if name in messages:
-            _check_message(name, messages[name], types, f"{name} in {whose}")
+            _check_message(name, messages[name], types, f"{whose}, {name}")
 
 
 def _check_message(name: str, message: object, types: "_Types", where: str) -> None:
     request = _get(message, "request")
     if not isinstance(request, list) or len(request) != 1:
-        raise ProtocolError(f"{where} has not exactly one parameter")
+        raise ProtocolError(f"{where}: expected exactly one parameter")
     parameter = types.resolve(_get(request[0], "type"))
     if name == APPEND_BATCH:
         if _get(parameter, "type") != "array":
-            raise ProtocolError(f"{where} takes no array of events")
+            raise ProtocolError(f"{where}: expected an array of events")
         parameter = types.resolve(_get(parameter, "items"))
     if not types.is_event(parameter):
         raise ProtocolError(
-            f"{where} takes another event than a record of"
+            f"{where}: expected an event that is a record of"
             " headers (map of string) and body (bytes), in this order"
         )
     response = types.resolve(_get(message, "response"))
     symbols = _get(response, "symbols")
     if _get(response, "type") != "enum" or not isinstance(symbols, list) or symbols[:1] != ["OK"]:
-        raise ProtocolError(f"{where} returns no enum whose first symbol is OK")
+        raise ProtocolError(f"{where}: expected an enum as result, with OK as its first symbol")
 
 
 class _Types:
@@ -153,7 +153,7 @@ class _Types:
             self.resolve(defined)
 
     def resolve(self, schema: object) -> object:
-        """Return the definition behind a name, or *schema* itself."""
+        """Return the definition of a name, or *schema* itself."""
         if isinstance(schema, str):
             return self._named.get(self._full(schema, self._namespace), {"type": schema})
         name = _get(schema, "name")
@@ -162,7 +162,7 @@ class _Types:
         return schema
 
     def is_event(self, schema: object) -> bool:
-        """Whether *schema* is encoded as the core decodes events."""
+        """Return whether *schema* has the encoding that the core decodes."""
         fields = _get(schema, "fields")
         if _get(schema, "type") != "record" or not isinstance(fields, list):
             return False

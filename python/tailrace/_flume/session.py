@@ -1,9 +1,9 @@
 """
-The server's side of one connection: bytes in, batches out; statuses in, bytes out.
+The server side of one connection: bytes in, batches out; statuses in, bytes out.
 
-It does the handshake and answers by itself whatever carries no events. The events stay encoded.
-It does no I/O and knows no time: who owns the socket moves the bytes, and answers each batch well
-within the 20 s after which an agent sends it again. To slow an agent down, do not read.
+A session does the handshake, and answers calls without events itself. Events stay encoded. It does
+no I/O and reads no clock: the owner of the socket moves the bytes, and answers each batch well
+within the 20 s after which an agent sends it again. To slow an agent down, stop reading.
 """
 
 import enum
@@ -16,16 +16,16 @@ from tailrace._flume.handshake import APPEND, APPEND_BATCH, Protocols, answer_ha
 
 __all__ = ["Batch", "ServerSession", "Status"]
 
-# How much of a name that a peer made up is worth repeating.
+# The maximum length of a peer's name in messages.
 _MAX_SHOWN_NAME = 40
 
 
 class Status(enum.IntEnum):
     """
-    What the sender of a batch is told.
+    The answer to the sender of a batch.
 
-    Only after OK does it forget the events. After anything else Flume waits 5 s, connects anew and
-    sends them again.
+    Only after OK does the sender discard the events. After any other status, Flume waits 5 s,
+    reconnects and sends them again.
     """
 
     OK = 0
@@ -38,9 +38,9 @@ _REPLIES = {status: envelope.encode_value(status) for status in Status}
 
 class Batch(NamedTuple):
     """
-    The events of one call, still encoded: from *start* on in *message*.
+    The encoded events of one call, from *start* to the end of *message*.
 
-    That is one event if *single* (an `append`), else an array of events (an `appendBatch`).
+    One event if *single* (an `append`), else an array of events (an `appendBatch`).
     """
 
     serial: int
@@ -53,8 +53,8 @@ class ServerSession:
     """
     One connection, from its first byte to its last.
 
-    A `ProtocolError` is final: the connection has to end. Batches handed out before it may still be
-    answered; those which came with it are not handed out.
+    A `ProtocolError` is final: the connection must be closed. Batches returned before it may still
+    be answered; batches in the same bytes are not returned.
     """
 
     def __init__(self, protocols: Protocols) -> None:
@@ -62,7 +62,7 @@ class ServerSession:
         self._decoder = FrameDecoder()
         self._connected = False
         # Serial and bytes of the answer to the handshake, until the reply that carries it is sent.
-        self._greeting: tuple[int, bytes] | None = None
+        self._handshake_answer: tuple[int, bytes] | None = None
         # Replies that must not overtake that one.
         self._held = bytearray()
         self._out = bytearray()
@@ -70,33 +70,33 @@ class ServerSession:
 
     @property
     def open_batches(self) -> int:
-        """How many batches were received and not answered."""
+        """The number of batches without an answer."""
         return len(self._open)
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes of an unfinished frame were received; 0 at a frame border."""
+        """The number of bytes received of an incomplete frame; 0 between frames."""
         return self._decoder.pending_bytes
 
     def receive(self, data: bytes | memoryview) -> list[Batch]:
         """
-        Take the next bytes and return the batches that they complete, in order.
+        Read the next bytes and return the batches that they complete, in order.
 
-        The bytes are not looked at again: a buffer may be filled anew.
-        There may be something `to_send` afterwards even if there is no batch.
+        The bytes are copied, so a buffer may be reused. Call `to_send` afterwards, even if there is
+        no batch.
 
         Raises:
-            ProtocolError: The peer is no Flume client, or a broken one.
+            ProtocolError: The peer is no Flume client, or violates the protocol.
         """
         batches: list[Batch] = []
         try:
             for frame in self._decoder.feed(data):
-                batch = self._take(frame)
+                batch = self._receive_frame(frame)
                 if batch is not None:
                     self._open[batch.serial] = batch
                     batches.append(batch)
         except ProtocolError:
-            # Nobody will see these, so nobody could answer them.
+            # These are not returned, so they cannot be answered.
             for batch in batches:
                 del self._open[batch.serial]
             raise
@@ -104,19 +104,19 @@ class ServerSession:
 
     def answer(self, batch: Batch, status: Status) -> None:
         """
-        Tell the sender what became of its batch; batches may be answered in any order.
+        Answer a batch; batches may be answered in any order.
 
         Raises:
-            ValueError: The batch was answered before, or is another session's. A second reply would
-                make the sender give up the connection.
+            ValueError: The batch was answered before, or belongs to another session. After a second
+                reply, the sender would close the connection.
         """
         if self._open.get(batch.serial) is not batch:
-            raise ValueError(f"no open batch of this session: serial {batch.serial}")
+            raise ValueError(f"expected an open batch of this session, found serial {batch.serial}")
         del self._open[batch.serial]
         self._reply(batch.serial, _REPLIES[status])
 
     def to_send(self) -> bytes:
-        """Take the bytes that are to be written to the peer."""
+        """Return the bytes to write to the peer, and clear them."""
         if not self._out:
             return b""
         data = bytes(self._out)
@@ -125,59 +125,59 @@ class ServerSession:
 
     def close(self) -> None:
         """
-        Note that the peer sends no more; open batches may still be answered.
+        Record that the peer has closed its side; open batches may still be answered.
 
         Raises:
-            ProtocolError: It stopped inside a frame.
+            ProtocolError: The connection ended inside a frame.
         """
         self._decoder.close()
 
-    def _take(self, frame: Frame) -> Batch | None:
+    def _receive_frame(self, frame: Frame) -> Batch | None:
         serial, message = frame.serial, frame.message
         if serial in self._open:
-            raise ProtocolError(f"serial {serial} is used again before its first call was answered")
+            raise ProtocolError(f"serial {serial} is reused before its first call was answered")
         start = 0
         if not self._connected:
             request = envelope.read_handshake(message)
-            greeting, execute = answer_handshake(self._protocols, request)
+            answer, execute = answer_handshake(self._protocols, request)
             if not execute:
-                # The client sends the same call again, under a new serial. Taking its events now
+                # The client sends the same call again with a new serial. Accepting its events now
                 # would count them twice.
-                self._out += encode_frame(serial, greeting)
+                self._out += encode_frame(serial, answer)
                 return None
             self._connected = True
-            self._greeting = (serial, greeting)
+            self._handshake_answer = (serial, answer)
             start = request.end
         name, start = envelope.read_call(message, start)
         if name in (APPEND, APPEND_BATCH):
             return Batch(serial, name == APPEND, message, start)
         if not name:
-            # A ping. Its reply is the answer to the handshake alone, or nothing at all.
+            # A ping. Its reply is only the answer to the handshake, or empty.
             self._reply(serial, b"")
         else:
-            text = f"no message {_show(name)} here, only {APPEND} and {APPEND_BATCH}"
+            text = f"expected {APPEND} or {APPEND_BATCH}, found a call of {_show(name)}"
             self._reply(serial, envelope.encode_system_error(text))
         return None
 
     def _reply(self, serial: int, reply: bytes) -> None:
         """
-        Send a reply, the answer to the handshake in front of the one that it belongs to.
+        Send a reply; the reply to the first call begins with the answer to the handshake.
 
-        Java looks for that answer in the first reply that it reads; the specification puts it into
-        the reply to the message that asked. Holding back the others makes these the same.
+        Java expects that answer in the first reply that it reads; the specification puts it into
+        the reply to the message with the handshake. Holding back other replies satisfies both.
         """
-        if self._greeting is None:
+        if self._handshake_answer is None:
             self._out += encode_frame(serial, reply)
-        elif serial != self._greeting[0]:
+        elif serial != self._handshake_answer[0]:
             self._held += encode_frame(serial, reply)
         else:
-            self._out += encode_frame(serial, self._greeting[1] + reply)
+            self._out += encode_frame(serial, self._handshake_answer[1] + reply)
             self._out += self._held
-            self._greeting = None
+            self._handshake_answer = None
             self._held = bytearray()
 
 
 def _show(name: str) -> str:
-    """Make a name that a peer sent fit for a log: printable ASCII, and not long."""
+    """Return a peer's name in a form that is safe to log: printable ASCII, shortened."""
     shown = ascii(name[:_MAX_SHOWN_NAME])
     return shown if len(name) <= _MAX_SHOWN_NAME else f"{shown}..."
