@@ -450,8 +450,8 @@ def test_what_cannot_be_is_refused_at_once(
     ("values", "error", "said"),
     [
         (None, ValueError, "the aggregates need values"),
-        (["x"], TypeError, "sum takes numbers"),
-        ([1, 2], ValueError, "2 values but 1 times"),
+        (["x"], TypeError, "sum: expected numbers"),
+        ([1, 2], ValueError, "values: expected 1, one per time, found 2"),
         ([2**63], ValueError, "out of range"),
         ({"other": [1]}, ValueError, "the table has no column 'values'"),
     ],
@@ -630,7 +630,7 @@ def test_times_are_values_of_their_own(unit: str) -> None:
         window.add(["a"] * 3, column, times=[0] * 3)
         (row,) = window.snapshot().rows
         assert row == {"key": "a", "n": 2, "last": datetime(2026, 1, 3, tzinfo=UTC)}
-        with pytest.raises(TypeError, match="sum takes numbers"):
+        with pytest.raises(TypeError, match="sum: expected numbers"):
             summed(column)
 
 
@@ -644,7 +644,7 @@ def test_keys_that_are_missing_are_the_null_key() -> None:
 def test_times_beyond_reach_are_refused_and_not_turned_round() -> None:
     window = tr.Window("10s")
     for times in (np.array([2**62], dtype="M8[s]"), np.array(["NaT"], dtype="M8[us]")):
-        with pytest.raises((ValueError, TypeError), match=r"out of range|is missing"):
+        with pytest.raises((ValueError, TypeError), match=r"out of range|found null"):
             window.add(["a"], times=times)
     with pytest.raises(ValueError, match="expected one dimension, found 2"):
         window.add(np.zeros((1, 1), dtype="int64"), times=[0])

@@ -245,8 +245,8 @@ def test_arrays_and_lists_are_read_alike(items: list[bytes | None]):
         (None, "NoneType"),
         ([5], "expected bytes or str in the list, found 5"),
         ([b"x", None], "expected bytes or str in the list, found None"),
-        (pa.array([1]), "holds text or bytes, not Int64"),
-        (pa.table({"a": ["x"]}), "holds text or bytes, not Struct"),
+        (pa.array([1]), "text or bytes, found Int64"),
+        (pa.table({"a": ["x"]}), "text or bytes, found Struct"),
     ],
 )
 def test_what_is_no_line_is_a_type_error(lines: object, said: str):

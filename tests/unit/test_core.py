@@ -42,10 +42,10 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
         ({"formats": ["commons"]}, "is no format; tailrace formats lists"),
         ({"by": "uri"}, 'no field "uri"'),
         ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
-        ({"formats": []}, "no format"),
-        ({"formats": ["classic", "combined"], "by": "status"}, "of several types"),
-        ({"time": "clock"}, 'no time "clock"'),
-        ({"window_us": (0, 0)}, "a length and a slide"),
+        ({"formats": []}, "at least one format"),
+        ({"formats": ["classic", "combined"], "by": "status"}, "has different types"),
+        ({"time": "clock"}, 'found "clock"'),
+        ({"window_us": (0, 0)}, "positive lengths and a positive slide"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_at_once(changes: dict[str, object], said: str):
@@ -54,11 +54,11 @@ def test_a_setting_that_cannot_be_is_refused_at_once(changes: dict[str, object],
 
 
 def test_a_chunk_of_no_kind_or_a_span_outside_it_is_refused():
-    with pytest.raises(ValueError, match="kind is lines, batch or event"):
+    with pytest.raises(ValueError, match="expected lines, batch or event"):
         engine().absorb(b"", span=(0, 0), **{**CHUNK, "kind": "frames"})
-    with pytest.raises(ValueError, match="not within the bytes"):
+    with pytest.raises(ValueError, match="expected a range within 3 bytes"):
         engine().absorb(b"abc", span=(2, 4), **CHUNK)
-    with pytest.raises(ValueError, match="not within the bytes"):
+    with pytest.raises(ValueError, match="expected a range within 3 bytes"):
         engine().absorb(b"abc", span=(2, 1), **CHUNK)
 
 

@@ -582,5 +582,5 @@ def test_what_cannot_be_is_refused_when_it_is_said(make, said: str):  # noqa: AN
 
 def test_a_field_of_two_types_is_refused():
     both = tr.merge(tr.from_files("a", format="classic"), tr.from_files("b", format="combined"))
-    with pytest.raises(ValueError, match=r"of several types .* give all sources one format"):
+    with pytest.raises(ValueError, match=r"has different types .* use one format for all sources"):
         both.count(by="status").run().__next__()

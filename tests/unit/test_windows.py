@@ -861,16 +861,21 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
 @pytest.mark.parametrize(
     ("keys", "times", "error", "mend"),
     [
-        (["a"], [datetime(2026, 1, 1)], ValueError, "make it aware"),  # noqa: DTZ001 - the point
-        (["a", "b"], [1], ValueError, "2 keys but 1 times; each key has its time"),
-        ([], [1], ValueError, "0 keys but 1 times"),
-        (["a", 1], [1, 1], TypeError, "a window has text, bytes or integers"),
-        (["a", b"a"], [1, 1], TypeError, "a window has text, bytes or integers"),
-        ([None, 1, b"a"], [1, 1, 1], TypeError, "key 2 is of another type"),
-        ([1.5], [1], TypeError, "keys are text, bytes, integers or None"),
+        (["a"], [datetime(2026, 1, 1)], ValueError, "time 0: expected an aware datetime"),  # noqa: DTZ001 - the point
+        (["a", "b"], [1], ValueError, "keys: expected 1, one per time, found 2"),
+        ([], [1], ValueError, "keys: expected 1, one per time, found 0"),
+        (["a", 1], [1, 1], TypeError, "key 1: expected text like the keys before it, found int"),
+        (["a", b"a"], [1, 1], TypeError, "expected text like the keys before it, found bytes"),
+        (
+            [None, 1, b"a"],
+            [1, 1, 1],
+            TypeError,
+            "expected int like the keys before it, found bytes",
+        ),
+        ([1.5], [1], TypeError, "key 0: expected text, bytes, an integer or None"),
         ("ab", [1, 1], TypeError, "keys: expected a column such as a list"),
-        (["a"], ["now"], TypeError, "no aware datetime and no number of seconds"),
-        (["a"], [None], TypeError, "no aware datetime and no number of seconds"),
+        (["a"], ["now"], TypeError, "expected an aware datetime or seconds since the epoch"),
+        (["a"], [None], TypeError, "seconds since the epoch, found null"),
         (["a"], [float("nan")], ValueError, "out of range"),
         (["a"], [float("inf")], ValueError, "out of range"),
         (["a"], [10**30], ValueError, "out of range"),
@@ -1211,7 +1216,9 @@ def test_a_time_that_no_snapshot_could_show_is_refused(times: Any) -> None:  # n
 def test_a_missing_time_in_arrow_is_refused_as_in_a_list() -> None:
     window = tr.Window("10s")
     times = pa.array([datetime(2026, 1, 1), None])  # noqa: DTZ001 - as Arrow gives them
-    with pytest.raises(TypeError, match="no aware datetime"):
+    with pytest.raises(
+        TypeError, match="time 1: expected an aware datetime or seconds since the epoch, found null"
+    ):
         window.add(["a", "b"], times=times)
 
 

@@ -1,10 +1,10 @@
-//! Reads all values of lines, each line in a call of its own, so that callgrind can count what it
-//! costs: `benches/instructions.py` runs it.
+//! Reads all values of each line in a separate call, so that callgrind can measure its cost.
+//! `benches/instructions.py` runs this.
 //!
-//! Input has two lines for each: a format, and a line of it. With an argument it prints the names
-//! and examples of all formats instead.
+//! The input has two lines for each measurement: a format, and a line of it. With an argument, the
+//! program prints the names and examples of all formats instead.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "no part of the core")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "not part of the core")]
 
 use std::error::Error;
 use std::hint::black_box;
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let fields = format.fields();
             let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
             let mut reader = Reader::new(&format, &names).map_err(|error| error.name)?;
-            // What is only worked out once is no cost of a line.
+            // One-time costs are not costs of a line.
             black_box(reader.read(b"x")).ok();
             readers.push((spec, reader));
         }

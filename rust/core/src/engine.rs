@@ -240,7 +240,7 @@ impl Engine {
         for (columns, each) in [(keys, "key"), (values, "value")] {
             if let Some(column) = columns.iter().find(|column| column.rows() != times.len()) {
                 let (rows, times) = (column.rows(), times.len());
-                let message = format!("{rows} {each}s but {times} times; each {each} has its time");
+                let message = format!("{each}s: expected {times}, one per time, found {rows}");
                 return Err(InputError::Value(message).into());
             }
         }
@@ -421,11 +421,13 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
     let unknown = || UnknownField { name: field.to_owned() };
     let kinds = formats.iter().map(|format| format.kind(field).ok_or_else(unknown));
     let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
-    let Some(&kind) = kinds.first() else { return Err(InputError::value("no format")) };
+    let Some(&kind) = kinds.first() else {
+        return Err(InputError::value("expected at least one format"));
+    };
     if kinds.iter().any(|&other| other != kind) {
         let specs: Vec<_> = formats.iter().map(Format::spec).collect();
         return Err(InputError::Value(format!(
-            "{field:?} is of several types in the formats {}; give all sources one format, or \
+            "{field:?} has different types in the formats {}; use one format for all sources, or \
              {what} another field",
             specs.join(", ")
         )));
@@ -434,7 +436,7 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
 }
 
 fn no_window() -> EngineError {
-    InputError::value("no window").into()
+    InputError::value("expected a window length").into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, EngineError> {

@@ -1,4 +1,4 @@
-//! Windows by subtraction give what counting afresh gives, however the bytes are cut.
+//! Sliding by subtraction gives the same as recounting, however the input is cut into chunks.
 
 mod oracle;
 mod rows;
@@ -42,7 +42,7 @@ fn origin(source: usize, format: Format) -> Origin {
     Origin { source, format, now: 0, max_ahead: None }
 }
 
-/// What counts by a field, and remembers keys from chunk to chunk.
+/// An engine that counts by a field. It caches key lookups from chunk to chunk.
 fn engine(panes: Panes, length: i64, by: &str, format: &Format) -> Engine {
     let aggregates: Vec<AggregateSpec> = Plan::counting().specs().cloned().collect();
     let logs =
@@ -75,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_window_by_subtraction_is_a_recount(
+    fn sliding_by_subtraction_equals_a_recount(
         gaps in vec((prop_oneof![8 => -5..8_i64, 1 => 0..200_i64], 0..6_u8), 0..120),
         slide in 1..6_i64,
         length in 1..8_i64,
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn a_recount_of_what_is_open_is_what_closing_answers(
+    fn a_snapshot_of_open_panes_equals_the_answer_when_they_close(
         times in vec((0..60_i64, 0..6_u8), 1..80),
         (length, step, lateness) in (1..8_i64, 1..4_i64, prop_oneof![0..5_i64, Just(100)]),
     ) {
@@ -144,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn what_is_known_of_keys_of_chunks_before_makes_no_odds(
+    fn remembered_keys_do_not_change_results(
         chunks in vec(vec((-3..4_i64, prop_oneof![4 => 0..5_u32, 1 => 0..2_000_u32]), 0..150), 1..12),
         (lateness, slide, is_short) in (0..9_i64, 1..4_i64, any::<bool>()),
     ) {
@@ -158,7 +158,7 @@ proptest! {
         for chunk in chunks {
             let line = |(gap, key): (i64, u32)| {
                 now += gap;
-                // Some are longer than what stands beside a hash.
+                // Some keys are too long to be stored next to their hash.
                 let is_long = !is_short && key.is_multiple_of(3);
                 let more = if is_long { "/of/so/many/words/that/it/stands/apart" } else { "" };
                 format!("{now}\t/key/{key}{more}\n")
@@ -179,7 +179,7 @@ proptest! {
     }
 }
 
-/// Seconds and keys of the lines of one source; nothing stands for a line of no log.
+/// The seconds and keys of the lines of each source; `None` is a line that does not match.
 fn sources() -> impl Strategy<Value = Vec<Vec<Option<(i64, u8)>>>> {
     let event = prop_oneof![
         12 => (-4..7_i64, 0..4_u8).prop_map(Some),
@@ -203,7 +203,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn answers_and_their_counters_do_not_depend_on_how_sources_are_read(
+    fn snapshots_do_not_depend_on_the_order_in_which_sources_are_read(
         logs in sources(),
         (slide, length, lateness) in (1..5_i64, 1..6_i64, 0..8_i64),
         choices in vec((any::<prop::sample::Index>(), 1..9_usize), 0..60),
@@ -219,8 +219,8 @@ proptest! {
             })
             .collect();
         let query = query(panes, 5);
-        // The first run reads line by line where the watermark is held back, the second as chosen,
-        // and then the rest of each source in one piece.
+        // The first run reads the slowest source line by line. The second reads as chosen, and then
+        // the rest of each source at once.
         let run = |mut choices: Vec<(prop::sample::Index, usize)>, by_turns: bool| {
             let mut state = State::new(settings(panes, length, texts.len()), 0);
             let mut done = vec![0; texts.len()];
@@ -266,10 +266,10 @@ proptest! {
             let lines = snapshot.lines;
             let last = place + 1 == found.len();
             let end = snapshot.end.unwrap();
-            let said = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
+            let lines = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
             let expected =
                 oracle::lines_up_to(&events, end, slide * SECOND, lateness * SECOND, last);
-            prop_assert_eq!(said, expected, "at {}", end);
+            prop_assert_eq!(lines, expected, "at {}", end);
         }
     }
 }
@@ -278,7 +278,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn panes_that_are_handed_out_are_the_events_grouped_by_pane_and_key(
+    fn panes_that_are_handed_out_group_events_by_pane_and_key(
         logs in sources(),
         (slide, step, lateness) in (1..5_i64, 1..4_i64, 0..8_i64),
         choices in vec((any::<prop::sample::Index>(), 1..9_usize, any::<bool>()), 0..60),
@@ -340,11 +340,11 @@ proptest! {
         let mut lines = Counters::default();
         for (place, pane) in found.iter().enumerate() {
             lines.add(&pane.lines);
-            let said = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
+            let lines = [lines.fed, lines.counted, lines.late, lines.rejected(Reason::NoMatch)];
             let last = place + 1 == found.len();
             let expected =
                 oracle::lines_up_to(&events, pane.end, slide * SECOND, lateness * SECOND, last);
-            prop_assert_eq!(said, expected, "at {}", pane.end);
+            prop_assert_eq!(lines, expected, "at {}", pane.end);
         }
     }
 }
@@ -362,14 +362,14 @@ fn keys_of_panes_that_were_handed_out_are_forgotten() {
         while state.next_pane().is_some() {}
     }
     assert!(state.key_capacity() <= 60, "{}", state.key_capacity());
-    // What was handed out is in no window: the next answer is of the first one without a gap.
+    // Handed-out panes are in no window: the next snapshot is of the first complete one.
     state.finish(false);
     assert_eq!(state.next_pane().map(|pane| pane.content.len), Some(20));
     assert_eq!(state.next_snapshot(), None);
 }
 
 #[test]
-fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
+fn an_added_source_holds_the_watermark_back_until_it_has_a_time() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let query = query(panes, 10);
     let mut state = state(panes, 5);
@@ -382,7 +382,7 @@ fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
     assert_eq!((state.add_source(), state.slowest_source()), (1, Some(1)));
     state.apply(&absorb(&query, &line(9, b"/a"), 0));
     assert_eq!(ends(&mut state), []);
-    // Of its lines one is of a pane that is closed, and one was passed by itself.
+    // One of its lines is in a closed pane, and one is late by the source itself.
     let lines = [line(1, b"/b"), line(5, b"/b"), line(7, b"/b"), line(5, b"/b")].concat();
     state.apply(&absorb(&query, &lines, 1));
     assert_eq!((state.lines().counted, state.lines().late), (5, 2));
@@ -392,12 +392,12 @@ fn a_source_that_is_added_holds_all_back_until_it_tells_a_time() {
 }
 
 #[test]
-fn a_window_whose_end_is_still_to_come_has_the_events_of_panes_that_are_over() {
+fn a_snapshot_before_the_end_contains_closed_panes() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let by_hand = Settings { clock: Clock::Manual, step: 3, ..settings(panes, 3, 1) };
     let mut state = State::new(by_hand, 0);
     state.apply(&absorb(&query(panes, 7), &line(3, b"/a"), 0));
-    // Ends are those of every third second.
+    // Every third second is an end.
     for (now, total) in [(3, 1), (4, 1), (5, 1), (6, 1), (9, 0)] {
         state.advance((86_400 + now) * SECOND);
         assert_eq!(state.snapshot(0).total, total, "at {now}");
@@ -405,7 +405,7 @@ fn a_window_whose_end_is_still_to_come_has_the_events_of_panes_that_are_over() {
 }
 
 #[test]
-fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
+fn an_idle_source_does_not_hold_the_watermark_back() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let query = query(panes, 6);
     let mut state = State::new(settings(panes, 5, 2), 0);
@@ -419,20 +419,21 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
     };
     state.apply(&at(10, 0));
     state.apply(&at(20, 0));
-    assert_eq!(end(&mut state), None, "the second source has said nothing");
+    assert_eq!(end(&mut state), None, "the second source has no time");
     state.mark_idle(1);
     assert_eq!(end(&mut state), Some(16), "the window after 10 is empty at 16");
-    // What is no line of a log tells no time.
+    // A line that does not match has no time.
     state.apply(&absorb(&query, b"nothing", 1));
     state.apply(&at(30, 0));
     assert_eq!(end(&mut state), Some(26));
-    // It comes back: what is closed is late, what is open counts, and it holds back again.
+    // It resumes: events in closed panes are late, events in open panes count, and it holds the
+    // watermark back again.
     state.apply(&at(12, 1));
     state.apply(&at(30, 1));
     state.apply(&at(40, 0));
     assert_eq!((state.lines().late, state.lines().counted), (1, 5));
     assert_eq!(end(&mut state), None);
-    // With all of them silent the one that came furthest counts, also if it has ended.
+    // If all sources are idle, the newest time of any source counts, even of one that has ended.
     state.mark_idle(1);
     assert_eq!(end(&mut state), Some(36));
     state.apply(&at(41, 1));
@@ -443,7 +444,7 @@ fn a_source_that_is_left_out_holds_nothing_back_until_it_tells_a_time() {
 }
 
 #[test]
-fn threads_that_absorb_change_nothing() {
+fn absorbing_on_threads_does_not_change_results() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 5 * SECOND };
     let log: Vec<Vec<u8>> = (0..64_i64)
         .map(|chunk| {
@@ -483,7 +484,7 @@ fn threads_that_absorb_change_nothing() {
 }
 
 #[test]
-fn a_chunk_that_is_malformed_gives_nothing() {
+fn a_malformed_chunk_adds_nothing() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let chunk = Chunk::Batch(b"\x02\x00\x0aab");
     let error = query(panes, 4).absorb(chunk, &origin(0, combined())).unwrap_err();

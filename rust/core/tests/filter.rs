@@ -1,4 +1,4 @@
-//! What a filter leaves out, held against a walk over all lines.
+//! Filters, compared with a walk over all lines.
 
 mod rows;
 
@@ -12,20 +12,20 @@ use tailrace_core::{
     Settings, Snapshot, State, Time, write_rows,
 };
 
-/// A line at a second, asking for one of some keys; it is meant if its status is 500.
+/// A line of a second and a key; it is selected if its status is 500.
 #[derive(Clone, Copy, Debug)]
 struct Event {
     time: i64,
     key: u8,
-    meant: bool,
+    selected: bool,
 }
 
 impl Event {
     fn line(self) -> Vec<u8> {
-        let Self { time, key, meant } = self;
+        let Self { time, key, selected } = self;
         let of_day = time - 86_400;
         let (hours, minutes) = (of_day / 3_600, of_day / 60 % 60);
-        let status = if meant { 500 } else { 200 };
+        let status = if selected { 500 } else { 200 };
         let at = format!("02/Jan/1970:{hours:02}:{minutes:02}:{:02} +0000", of_day % 60);
         let url = char::from(b'a' + key);
         format!("h - - [{at}] \"GET /{url} HTTP/1.1\" {status} 1 \"-\" \"-\"\n").into_bytes()
@@ -43,7 +43,7 @@ fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
     }
 }
 
-fn meant() -> Filter {
+fn selected_lines() -> Filter {
     Filter::parse("status == 500").unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
@@ -51,7 +51,7 @@ fn combined() -> Format {
     Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
-/// Bounds, counts by key in rank order, and fed, counted, late, filtered.
+/// The bounds, the counts by key in rank order, and fed, counted, late, filtered.
 type Answer = (i64, i64, Vec<(Vec<u8>, u64)>, [u64; 4]);
 
 fn answered(snapshot: &Snapshot) -> Answer {
@@ -61,19 +61,19 @@ fn answered(snapshot: &Snapshot) -> Answer {
     (start / SECOND, end / SECOND, rows, [lines.fed, lines.counted, lines.late, lines.filtered])
 }
 
-/// Every line moves the watermark, and only those that are meant are counted or late. An empty
-/// window is answered once; the last answer is at the end of the log.
+/// Every line moves the watermark, but only selected lines are counted or late. An empty window is
+/// answered once, and the last snapshot is taken at the end of the log.
 fn expected(events: &[Event], slide: i64, length: i64, lateness: i64) -> Vec<Answer> {
     let end_of_pane = |time: i64| (time.div_euclid(slide) + 1) * slide;
     let mut newest: Option<i64> = None;
-    // What became of each line, as a place among the counters, and the end of its pane.
+    // The outcome of each line, as an index of the counters, and the end of its pane.
     let mut lines = Vec::new();
     let mut kept = Vec::new();
     for event in events {
         let late = newest.is_some_and(|newest| end_of_pane(event.time) <= newest - lateness);
         newest = newest.max(Some(event.time));
         let reached = newest.map_or(0, end_of_pane);
-        match (event.meant, late) {
+        match (event.selected, late) {
             (false, _) => lines.push((3, reached)),
             (true, true) => lines.push((2, reached)),
             (true, false) => {
@@ -116,9 +116,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let gap = prop_oneof![8 => -5..8_i64, 1 => 0..90_i64];
     vec((gap, 0..4_u8, any::<bool>()), 1..80).prop_map(|gaps| {
         let mut time = 90_000;
-        let event = |(gap, key, meant)| {
+        let event = |(gap, key, selected)| {
             time += gap;
-            Event { time, key, meant }
+            Event { time, key, selected }
         };
         gaps.into_iter().map(event).collect()
     })
@@ -128,14 +128,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn answers_are_a_recount_of_what_is_meant_however_the_bytes_are_cut(
+    fn snapshots_are_a_recount_of_selected_lines_however_the_input_is_cut(
         events in events(),
         (slide, length, lateness) in (1..6_i64, 1..8_i64, 0..10_i64),
         cuts in vec(any::<prop::sample::Index>(), 0..6),
         looks in vec(any::<bool>(), 7),
     ) {
         let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
-        let query = query(Some(panes), meant(), Time::Log);
+        let query = query(Some(panes), selected_lines(), Time::Log);
         let settings = Settings::counting(Some(panes), length, Clock::Events, Kind::Text);
         let mut state = State::new(settings.clone(), 0);
         let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(events.len())).collect();
@@ -158,7 +158,7 @@ proptest! {
         let expected = expected(&events, slide, length, lateness);
         prop_assert_eq!(&found, &expected);
 
-        // Who asks for the newest answer alone gets the last of them.
+        // A caller that only asks for the newest snapshot gets the last one.
         let text: Vec<u8> = events.iter().flat_map(|event| event.line()).collect();
         let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
         let mut state = State::new(settings, 0);
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn every_text_is_an_expression_or_has_a_mistake_within_it(
+    fn every_text_is_an_expression_or_has_an_error_within_it(
         parts in vec(prop_oneof![
             "status|url|time|`path:1`|and|or|not|in|contains|null|500|POST|é",
             "[ ()'\"`\\\\,=<>!&|~-]",
@@ -192,16 +192,16 @@ fn lines_of(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn without_a_window_the_bounds_are_those_of_what_counts() {
+fn without_a_window_the_bounds_are_those_of_counted_lines() {
     let events = [(10, true), (5, false), (20, true), (30, false)];
     let text: Vec<u8> = events
         .iter()
-        .flat_map(|&(second, meant)| Event { time: 90_000 + second, key: 0, meant }.line())
+        .flat_map(|&(second, selected)| Event { time: 90_000 + second, key: 0, selected }.line())
         .collect();
     let settings = Settings::counting(None, 1, Clock::Events, Kind::Text);
     let mut state = State::new(settings, 0);
     let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
-    let query = query(None, meant(), Time::Log);
+    let query = query(None, selected_lines(), Time::Log);
     state.apply(&query.absorb(Chunk::Lines(&text), &origin).unwrap());
     assert_eq!(
         answered(&state.snapshot(0)),
@@ -210,12 +210,12 @@ fn without_a_window_the_bounds_are_those_of_what_counts() {
 }
 
 #[test]
-fn by_arrival_a_range_of_time_is_about_the_time_of_the_line() {
-    let at = |time| Event { time, key: 0, meant: true }.line();
+fn by_arrival_a_time_range_applies_to_the_time_of_the_line() {
+    let at = |time| Event { time, key: 0, selected: true }.line();
     let broken = lines_of(r#"h - - [yesterday] "GET /a HTTP/1.1" 500 1 "-" "-""#);
     let text = [at(90_000), at(90_001), broken, at(90_002)].concat();
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
-    let range = meant().between(Some(90_001 * SECOND), Some(90_002 * SECOND));
+    let range = selected_lines().between(Some(90_001 * SECOND), Some(90_002 * SECOND));
     let origin = Origin { source: 0, format: combined(), now: 7 * SECOND, max_ahead: None };
     let delta =
         query(Some(panes), range, Time::Arrival).absorb(Chunk::Lines(&text), &origin).unwrap();
@@ -225,10 +225,10 @@ fn by_arrival_a_range_of_time_is_about_the_time_of_the_line() {
 }
 
 #[test]
-fn rows_are_of_the_fields_asked_for_and_every_line_is_somewhere() {
+fn rows_have_the_requested_fields_and_every_line_is_counted() {
     let broken = lines_of(r#"h - - [yesterday] "GET /b HTTP/1.1" 500 1 "-" "-""#);
     let text: Vec<u8> = (0..4)
-        .flat_map(|key| Event { time: 90_000, key, meant: key % 2 == 0 }.line())
+        .flat_map(|key| Event { time: 90_000, key, selected: key % 2 == 0 }.line())
         .chain(broken)
         .chain(lines_of("no line"))
         .collect();
@@ -250,10 +250,10 @@ fn rows_are_of_the_fields_asked_for_and_every_line_is_somewhere() {
         let counters = [lines.fed, lines.counted, lines.filtered];
         (String::from_utf8(out).unwrap(), counters, String::from_utf8(rejects.out).unwrap())
     };
-    let (out, counters, rejects) = rows(&meant());
+    let (out, counters, rejects) = rows(&selected_lines());
     assert_eq!((&*out, counters), ("/a\n/c\n/b\n", [6, 3, 2]));
     assert_eq!(rejects, "6\t7\tno-match\tno line\n");
-    let (out, counters, rejects) = rows(&meant().between(Some(0), None));
+    let (out, counters, rejects) = rows(&selected_lines().between(Some(0), None));
     assert_eq!((&*out, counters), ("/a\n/c\n", [6, 2, 2]));
     assert!(rejects.starts_with("5\t7\tno-time\th - - [yesterday]"), "{rejects}");
 }

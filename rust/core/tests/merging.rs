@@ -1,4 +1,5 @@
-//! States that each saw a part, written and read and added up, answer as one that saw all.
+//! States that each saw a part of the input, exported and merged, give the snapshots of one that
+//! saw all.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,12 +14,12 @@ type Key = [Option<Vec<u8>>; 2];
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Which state sees it, key, value and second.
+    /// The index of the state, key, value and second.
     Event(usize, Key, Option<f64>, i64),
     Advance(i64),
 }
 
-/// How windows look: fields of keys, lengths, panes from one answer to the next, lateness.
+/// The shape of a window: key fields, lengths, panes per slide, lateness.
 #[derive(Clone, Debug)]
 struct Shape {
     fields: usize,
@@ -75,7 +76,7 @@ impl Shape {
         let key: Vec<_> = key.iter().take(self.fields).map(text).collect();
         let key: Vec<_> =
             key.iter().map(|field| field.as_deref().map_or(Value::Null, Value::Text)).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "any whole numbers do")]
+        #[expect(clippy::cast_possible_truncation, reason = "arbitrary integers")]
         let value = value.map_or(Value::Null, |value| {
             if self.whole { Value::Int(value as i64) } else { Value::Float(value) }
         });
@@ -96,7 +97,7 @@ fn plan_of(what: &[(&str, usize)]) -> Plan {
         .unwrap_or_else(|error| unreachable!("{error:?}"))
 }
 
-/// All that there are.
+/// All aggregates.
 fn all() -> Plan {
     let what: Vec<_> = AGGREGATES.iter().map(|known| (known.name, known.fields)).collect();
     plan_of(&[&[("count", 0)][..], &what].concat())
@@ -117,12 +118,12 @@ fn answers(state: &mut State) -> Vec<Snapshot> {
     std::iter::from_fn(|| state.next_snapshot()).collect()
 }
 
-/// Equal also where it is not a number.
-fn told(snapshot: &Snapshot) -> String {
+/// Compares equal even for NaN.
+fn shown(snapshot: &Snapshot) -> String {
     format!("{snapshot:?}")
 }
 
-fn rows_told(snapshot: &Snapshot) -> String {
+fn rows_shown(snapshot: &Snapshot) -> String {
     format!("{:?}", (snapshot.lookback, snapshot.start, snapshot.end, &snapshot.rows))
 }
 
@@ -167,7 +168,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn states_that_saw_a_part_each_answer_together_as_one_that_saw_all(
+    fn merged_states_answer_like_one_that_saw_everything(
         shape in shape(),
         steps in vec(step(), 0..60),
         looks in any::<bool>(),
@@ -193,7 +194,7 @@ proptest! {
                 }
             }
         }
-        // Two by two, in any order, until there is one.
+        // Merge two at a time, in any order, until one is left.
         let mut exports: Vec<Vec<u8>> =
             parts.iter().map(|part| layout.encode(&part.export())).collect();
         for (first, second) in order {
@@ -212,24 +213,24 @@ proptest! {
 
         prop_assert_eq!(merged.lines(), one.lines());
         for lookback in 0..shape.lengths.len() {
-            prop_assert_eq!(told(&merged.snapshot(lookback)), told(&one.snapshot(lookback)));
+            prop_assert_eq!(shown(&merged.snapshot(lookback)), shown(&one.snapshot(lookback)));
         }
         let reached = history.last().and_then(|last| last.end);
         one.finish(true);
         merged.finish(true);
-        let rest: Vec<String> = answers(&mut one).iter().map(told).collect();
+        let rest: Vec<String> = answers(&mut one).iter().map(shown).collect();
         let (again, new): (Vec<_>, Vec<_>) =
             answers(&mut merged).into_iter().partition(|snapshot| snapshot.end <= reached);
-        prop_assert_eq!(new.iter().map(told).collect::<Vec<_>>(), rest);
-        // What was answered in parts is answered once more where all of it is still there.
+        prop_assert_eq!(new.iter().map(shown).collect::<Vec<_>>(), rest);
+        // Ends that the parts have answered are answered again if all panes still exist.
         for snapshot in &again {
             let before = history.iter().find(|old| (old.lookback, old.end) == (snapshot.lookback, snapshot.end));
-            prop_assert_eq!(before.map(rows_told), Some(rows_told(snapshot)));
+            prop_assert_eq!(before.map(rows_shown), Some(rows_shown(snapshot)));
         }
     }
 
     #[test]
-    fn panes_that_states_hand_out_are_together_what_one_state_holds(
+    fn panes_that_states_hand_out_add_up_to_one_state(
         shape in shape(),
         steps in vec(step(), 0..60),
     ) {
@@ -269,12 +270,12 @@ proptest! {
         for state in [&mut one, &mut merged] {
             state.finish(true);
         }
-        let found: Vec<String> = answers(&mut merged).iter().map(told).collect();
-        prop_assert_eq!(found, answers(&mut one).iter().map(told).collect::<Vec<_>>());
+        let found: Vec<String> = answers(&mut merged).iter().map(shown).collect();
+        prop_assert_eq!(found, answers(&mut one).iter().map(shown).collect::<Vec<_>>());
     }
 
     #[test]
-    fn with_a_limit_on_keys_totals_are_those_of_one_state(
+    fn with_a_key_limit_totals_equal_those_of_one_state(
         steps in vec(step(), 0..60),
         max_keys in 1..4_usize,
         whole in any::<bool>(),
@@ -293,7 +294,7 @@ proptest! {
             }
         }
         for part in &mut parts {
-            // Nothing is late, and something is closed, so that there are keys without room.
+            // Nothing is late, but panes are closed, so that some keys are above the limit.
             part.advance(60 * SECOND);
             part.skip();
             let bytes = shape.layout().encode(&part.export());
@@ -310,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_contents_are_written_alike(
+    fn equal_contents_have_equal_bytes(
         steps in vec(step(), 1..60).prop_shuffle(),
         order in Just((0..60_usize).collect::<Vec<_>>()).prop_shuffle(),
     ) {
@@ -349,7 +350,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_bytes_there_are_nothing_breaks(
+    fn damaged_exports_are_rejected_or_consistent(
         shape in shape(),
         steps in vec(step(), 1..20),
         changes in vec((any::<Index>(), any::<u8>()), 1..6),
@@ -396,7 +397,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_no_export_are_none(bytes in vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_are_not_an_export(bytes in vec(any::<u8>(), 0..200)) {
         let shape = Shape {
             fields: 1, lengths: vec![Some(4)], step: 1, lateness: 0, max_keys: None, whole: true,
         };
@@ -406,7 +407,7 @@ proptest! {
     }
 }
 
-/// Keys hash otherwise, so they come in another order.
+/// Another seed gives keys another order.
 fn order_seed(at_once: bool) -> u64 {
     u64::from(at_once)
 }
@@ -434,7 +435,7 @@ fn summing(kind: SeenKind) -> Layout {
 }
 
 #[test]
-fn the_format_is_this_one() {
+fn the_encoding_is_exactly_this() {
     let mut events = Events::new(panes(), plan(), Seed::new(1));
     for (key, value, second) in [
         (Value::Text(b"/b"), Value::Int(5), 10),
@@ -463,20 +464,21 @@ fn the_format_is_this_one() {
         &b"tlrc\x01"[..],
         // Panes of a million microseconds without an offset.
         &[1, 0x80, 0x89, 0x7A, 0],
-        // Text keys, whole numbers as values, one column.
+        // Text keys, integer values, one column.
         b"\x01\x03url\x01\x01\x04size\x03\x01\x09sum(size)",
-        // Source 0; the oldest time, which is that of the late one, the newest, whole from pane 5, first pane 9.
+        // Source 0; the oldest time, which is that of the late event; the newest time; complete
+        // from pane 5; first pane 9.
         &[0, 0b1111, 0x80, 0x9B, 0xEE, 0x02, 0x80, 0xDA, 0xC4, 0x09, 10, 18],
         // One line was late when pane 10 was reached.
         &[1, 1, 20, 1, 1, 1],
         // The null key after two others.
         b"\x01\x02\x02/a\x02/b",
-        // Two panes: 9, with one entry, and 10, with two.
+        // Two panes: 9 with one entry, and 10 with two.
         &[2, 18, 1, 0, 1],
         // One value; the sum in one byte, times two to the power of zero.
         &[1, 1, 0, 0xff],
         &[1, 2, 1, 2, 1, 1],
-        // Two values, 3 times two to the power of two; none.
+        // Two values, 3 times two to the power of two; no value.
         &[2, 1, 4, 3],
         &[0, 0, 0],
     ]
@@ -485,7 +487,7 @@ fn the_format_is_this_one() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_and_how_to_mend_it() {
+fn an_incompatible_export_is_explained() {
     let layout = summing(Some((Kind::Int, false)));
     let bytes = layout.encode(&Events::new(panes(), plan(), Seed::new(1)).finish());
     let refused = |layout: &Layout| match layout.decode(&bytes, &Seed::new(1)) {
@@ -500,38 +502,37 @@ fn what_does_not_fit_is_told_and_how_to_mend_it() {
     assert_eq!(refused(&layout), "");
     assert_eq!(
         with(|other| other.panes = Some(Panes { width: 5 * SECOND, ..panes() })),
-        "the export has panes of 1s and this window 5s; give both windows lengths, slides and \
+        "panes: expected 5s, found 1s in the export; give both windows lengths, slides and \
          offsets with the same panes"
     );
     assert_eq!(
         with(|other| other.panes = Some(Panes { offset: SECOND / 2, ..panes() })),
-        "the export has panes of 1s and this window 1s with an offset of 0.5s; give both windows \
+        "panes: expected 1s with an offset of 0.5s, found 1s in the export; give both windows \
          lengths, slides and offsets with the same panes"
     );
     assert_eq!(
         with(|other| other.keys.push(text("host"))),
-        "the export has keys of url and this window url, host; give both windows the same fields \
-         in the same order"
+        "key fields: expected url, host, found url in the export; give both windows the same key \
+         fields in the same order"
     );
     assert_eq!(
         with(|other| other.keys[0].kind = Some((Kind::Int, false))),
-        "the key \"url\" is text in the export and int in this window; convert one of them before \
-         it is added"
+        "key \"url\": expected int, found text in the export; convert one of them before adding it"
     );
     assert_eq!(
         with(|other| other.values[0] = Some((Kind::Text, true))),
-        "the value \"size\" is int in the export and bytes in this window; convert one of \
-         them before it is added"
+        "value \"size\": expected bytes, found int in the export; convert one of them before \
+         adding it"
     );
     assert_eq!(
         with(|other| other.plan = Plan::counting()),
-        "the export has aggregates of sum(size) and this window none; give both windows the same \
-         aggregates, each with the same error"
+        "aggregates: expected none, found sum(size) in the export; give both windows the same \
+         aggregates with the same errors"
     );
 }
 
 #[test]
-fn kinds_of_values_that_were_not_seen_yet_are_those_of_the_export() {
+fn unknown_kinds_are_taken_from_the_export() {
     let bytes = summing(Some((Kind::Int, false)))
         .encode(&Events::new(panes(), plan(), Seed::new(1)).finish());
     let kinds = |known| {
@@ -544,7 +545,7 @@ fn kinds_of_values_that_were_not_seen_yet_are_those_of_the_export() {
 }
 
 #[test]
-fn another_version_is_told_from_what_is_no_export() {
+fn another_version_is_distinguished_from_other_bytes() {
     let decode = |bytes: &[u8]| counting().decode(bytes, &Seed::new(1)).map(|_| ()).err();
     assert_eq!(decode(b"tlrc\x02rest"), Some(ImportError::Version(2)));
     assert_eq!(decode(b"PK\x03\x04\x01"), Some(ImportError::NotAnExport));
@@ -552,7 +553,7 @@ fn another_version_is_told_from_what_is_no_export() {
 }
 
 #[test]
-fn what_is_missing_before_a_window_is_told_where_everything_is_asked_for() {
+fn evicted_panes_are_reported_if_a_window_needs_everything() {
     let mut state = State::new(Settings::counting(Some(panes()), 1, Clock::Manual, Kind::Text), 0);
     let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
     events.push(&[Value::Text(b"/a")], &[], 0);
@@ -568,7 +569,7 @@ fn what_is_missing_before_a_window_is_told_where_everything_is_asked_for() {
 }
 
 #[test]
-fn panes_that_the_importer_has_closed_are_late() {
+fn imported_panes_that_are_closed_are_late() {
     let settings = || Settings::counting(Some(panes()), 5, Clock::Manual, Kind::Text);
     let (mut there, mut here) = (State::new(settings(), 0), State::new(settings(), 0));
     for (state, seconds) in [(&mut there, [1, 4]), (&mut here, [2, 5])] {
@@ -586,13 +587,13 @@ fn panes_that_the_importer_has_closed_are_late() {
 }
 
 #[test]
-fn a_count_beyond_32_bits_comes_back() {
+fn a_count_above_32_bits_round_trips() {
     let mut state = State::new(Settings::counting(None, 1, Clock::Manual, Kind::Text), 0);
     let layout = Layout { panes: None, ..counting() };
     let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
     events.push(&[Value::Text(b"/a")], &[], 0);
     state.apply(&events.finish());
-    // Twice as much with each turn.
+    // Each iteration doubles the count.
     for _ in 0..34 {
         state.apply(&imported(&layout, &layout.encode(&state.export()), 1));
     }
@@ -611,7 +612,7 @@ fn log(lines: &[(i64, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_state_of_a_log_goes_on_from_bytes_as_if_nothing_had_happened() {
+fn a_state_of_a_log_resumes_from_an_export() {
     let query = Query {
         by: vec!["url".into()],
         plan: Plan::counting(),

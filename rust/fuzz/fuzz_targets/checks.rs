@@ -1,5 +1,6 @@
-//! What each target checks. The first byte of an input mostly chooses among formats or parsers, so
-//! that an input is about one of them; `lists::FORMATS` is only ever added to at its end.
+//! The checks of each target. The first byte of an input mostly selects a format or a parser, so
+//! that each input is about one of them. New entries of `lists::FORMATS` are only appended, to keep
+//! old inputs valid.
 
 mod lists;
 mod parsers;
@@ -14,7 +15,7 @@ use tailrace_core::{
 
 pub use parsers::naive;
 
-/// What was found in a line, so that it can be compared.
+/// A value of a line, for comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Found {
     Null,
@@ -24,10 +25,10 @@ pub(crate) enum Found {
     Time(i64),
 }
 
-/// The fields of a line, none of a header, or the byte and the words of a reject.
+/// The fields of a line (`None` for a header), or the byte and the message of a reject.
 pub(crate) type Answer = Result<Option<Vec<Found>>, (usize, &'static str)>;
 
-/// A format, and a reader of all its fields that has read nothing yet.
+/// A format, and an unused reader of all its fields.
 struct Subject {
     format: Format,
     fresh: Reader,
@@ -51,7 +52,7 @@ fn subjects() -> &'static [Subject] {
     })
 }
 
-/// A reader of all fields that a format gives, and of some that are worked out of them.
+/// Creates a reader of all fields of a format, and of some derived fields.
 fn reader(format: &Format) -> Reader {
     let fields = format.fields();
     let mut names: Vec<String> = fields.iter().map(|field| field.name.to_string()).collect();
@@ -64,10 +65,10 @@ fn reader(format: &Format) -> Reader {
     Reader::new(format, &names).unwrap_or_else(|error| panic!("no field {}", error.name))
 }
 
-/// Reads a line, and sees that what is said of it can be.
+/// Reads a line, and checks that the result is plausible.
 pub(crate) fn read(reader: &mut Reader, line: &[u8], has_header: bool) -> Answer {
     let found = reader.read(line).map_err(|reject| {
-        assert!(reject.byte() <= line.len(), "rejected behind its end");
+        assert!(reject.byte() <= line.len(), "rejected after its end");
         (reject.byte(), reject.expected())
     })?;
     if found == LineKind::Header {
@@ -83,7 +84,8 @@ fn value(reader: &mut Reader, line: &[u8], field: usize, has_header: bool) -> Fo
     let (found, of) = match reader.value(line, field) {
         Value::Null => return Found::Null,
         Value::Text(text) => {
-            // A `?` is set between a path and a query that stand apart; flags are words of ours.
+            // A `?` is inserted between a path and a query from separate fields; flags are words
+            // that are not in the line.
             assert!(text.len() <= line.len() + 16, "{text:?} is longer than {line:?}");
             (Found::Text(text.to_vec()), Kind::Text)
         }
@@ -94,7 +96,7 @@ fn value(reader: &mut Reader, line: &[u8], field: usize, has_header: bool) -> Fo
         }
         Value::Time(value) => (Found::Time(value), Kind::Time),
     };
-    // A line may say that a column is another one from there on.
+    // A line can change the type of a column for the lines after it.
     assert!(kind == of || has_header, "{found:?} is no {}", kind.name());
     found
 }
@@ -103,8 +105,9 @@ fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').filter(|line| line.len() <= MAX_LINE_BYTES).take(8)
 }
 
-/// Reads lines of one format: whatever they are, the same line has the same answer, whatever was
-/// read before it, a collector's prefix changes nothing, and a table has the same values.
+/// Reads lines of one format. Whatever the lines are, reading a line again gives the same result,
+/// whatever was read before; the prefix of a log collector changes nothing; and a table has the
+/// same values.
 pub fn lines(data: &[u8]) {
     let Some((&choice, text)) = data.split_first() else { return };
     let place = usize::from(choice) % subjects().len();
@@ -122,12 +125,12 @@ pub fn lines(data: &[u8]) {
         table.push(line);
         rows.extend(answer.iter().flatten().cloned());
         assert_eq!(read(&mut fresh.clone(), line, false), answer, "{:?}, alone", format.spec());
-        let promised = lists::BEHIND_PREFIXES.contains(&lists::FORMATS[place]);
-        if answer.is_ok() && promised && !is_ambiguous(line) {
+        let is_prefixable = lists::PREFIXED_FORMATS.contains(&lists::FORMATS[place]);
+        if answer.is_ok() && is_prefixable && !is_ambiguous(line) {
             for prefix in lists::PREFIXES {
                 let whole = [prefix.as_bytes(), line].concat();
-                let behind = read(&mut reader, &whole, false);
-                assert_eq!(behind, answer, "{:?} behind {prefix:?}", format.spec());
+                let prefixed = read(&mut reader, &whole, false);
+                assert_eq!(prefixed, answer, "{:?} after {prefix:?}", format.spec());
             }
         }
     }
@@ -145,7 +148,7 @@ pub fn lines(data: &[u8]) {
     }
 }
 
-/// One of the values of a column.
+/// Returns a value of a column.
 fn in_column(column: &Column, row: usize) -> Found {
     if !column.valid.get(row) {
         return Found::Null;
@@ -162,8 +165,8 @@ fn in_column(column: &Column, row: usize) -> Found {
     }
 }
 
-/// Whether a word of the line may be taken for its host with a prefix in front and for something
-/// else without: a host is found by the dash behind it, and may have commas.
+/// Returns whether a word of the line can be its host with a prefix but something else without. A
+/// host is found by the dash after it, and may contain commas.
 fn is_ambiguous(line: &[u8]) -> bool {
     let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
     let (host, dash) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -172,7 +175,7 @@ fn is_ambiguous(line: &[u8]) -> bool {
             && (dash != b"-" || host.ends_with(b","))
 }
 
-/// Compiles a text, within a time, and reads lines with what comes of it.
+/// Compiles a text within a time limit, and reads lines with the resulting format.
 pub fn specs(data: &[u8]) {
     let (spec, text) = match data.iter().position(|byte| *byte == 0) {
         Some(end) => (&data[..end], &data[end + 1..]),
@@ -185,7 +188,7 @@ pub fn specs(data: &[u8]) {
     };
     let (format, taken) = compile();
     let allowed = Duration::from_millis(10) + Duration::from_micros(5) * spec.len() as u32;
-    // Others may have had the processor meanwhile.
+    // Other processes may have used the CPU in the meantime.
     if taken > allowed && (0..5).all(|_| compile().1 > allowed) {
         panic!("{taken:?} for {} bytes", spec.len());
     }
@@ -205,7 +208,7 @@ pub fn specs(data: &[u8]) {
     }
 }
 
-/// Asks all formats about a chunk: each is asked about every line, as if it were alone.
+/// Runs format detection on a chunk: every format has to match the same lines as it does alone.
 pub fn detect(data: &[u8]) {
     let [kind, limit, chunk @ ..] = data else { return };
     let limit = usize::from(*limit);

@@ -1,6 +1,6 @@
-//! The formats that are fuzzed, and lines of some.
+//! The fuzzed formats, and lines of some of them.
 
-/// An input names one by its place, so new ones come last.
+/// An input refers to a format by its index, so new ones are appended.
 pub(crate) const FORMATS: &[&str] = &[
     "classic",
     "common",
@@ -42,8 +42,8 @@ pub(crate) const FORMATS: &[&str] = &[
     "combined-timed",
 ];
 
-/// Those of which no line is another one with a prefix in front.
-pub(crate) const BEHIND_PREFIXES: &[&str] = &[
+/// The formats whose lines are never another line with a prefix.
+pub(crate) const PREFIXED_FORMATS: &[&str] = &[
     "main",
     "k8s-ingress",
     "traefik",

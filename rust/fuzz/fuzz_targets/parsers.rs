@@ -1,4 +1,4 @@
-//! Parsers that are obviously right, and slow.
+//! Parsers that are slow but obviously correct.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -8,10 +8,10 @@ use tailrace_core::{Format, Reader};
 
 use crate::{Answer, Found, read};
 
-/// Reads a line with a format and with a dull parser of the same.
+/// Reads a line with a format and with a naive parser of the same format.
 pub fn naive(data: &[u8]) {
     let Some((&choice, line)) = data.split_first() else { return };
-    // Both are asked about a line.
+    // Both read a single line.
     if line.contains(&b'\n') {
         return;
     }
@@ -23,15 +23,15 @@ pub fn naive(data: &[u8]) {
     }
 }
 
-/// Sees that both found the same. What fits only behind a collector's prefix, the dull parser is
-/// asked about without it.
-fn compare(line: &[u8], found: Answer, dull: impl Fn(&[u8]) -> Option<Vec<Found>>) {
-    let expected = dull(line);
+/// Checks that both find the same. If a line matches only with the prefix of a log collector, the
+/// naive parser reads it without the prefix.
+fn compare(line: &[u8], found: Answer, naive: impl Fn(&[u8]) -> Option<Vec<Found>>) {
+    let expected = naive(line);
     let found = found.ok().flatten();
     if found == expected {
         return;
     }
-    let prefixed = expected.is_none() && (1..line.len()).any(|at| dull(&line[at..]) == found);
+    let prefixed = expected.is_none() && (1..line.len()).any(|at| naive(&line[at..]) == found);
     assert!(prefixed, "{:?}: {found:?} is not {expected:?}", String::from_utf8_lossy(line));
 }
 
@@ -66,7 +66,7 @@ const SPECS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Nothing and a lone `-` are null.
+/// An empty text and a lone `-` are null.
 fn text(text: &[u8]) -> Found {
     if matches!(text, b"" | b"-") { Found::Null } else { Found::Text(text.to_vec()) }
 }
@@ -76,8 +76,7 @@ fn text(text: &[u8]) -> Found {
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
 fn json(line: &[u8]) {
-    // Bytes that are not UTF-8 and bare control bytes are no reason to reject a line; to serde
-    // they are.
+    // serde rejects invalid UTF-8 and unescaped control characters; the format does not.
     if line.iter().any(|byte| *byte < b' ') {
         return;
     }
@@ -89,26 +88,26 @@ fn json(line: &[u8]) {
             assert!(depth(text) > 64, "rejected: {text}");
             return;
         }
-        // Half a surrogate pair is no reason either, nor is a number that no float can be.
+        // The format also accepts half a surrogate pair and numbers out of the range of floats.
         Err(error) if text.contains("\\u") || error.to_string().contains("out of range") => return,
         _ => {}
     }
-    compare(line, found, json_dully);
+    compare(line, found, json_naive);
 }
 
-fn json_dully(line: &[u8]) -> Option<Vec<Found>> {
+fn json_naive(line: &[u8]) -> Option<Vec<Found>> {
     let text = str::from_utf8(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).ok()?;
     let object: Object<'_> = serde_json::from_str(text).ok()?;
-    let said = [
-        object.get("a").and_then(|raw| said(raw)),
+    let values = [
+        object.get("a").and_then(|raw| as_text(raw)),
         inside(&object, "x", "y").or_else(|| inside(&object, "x", "z")),
         inside(&object, "e", "0"),
     ];
-    Some(said.map(|said| said.map_or(Found::Null, |said| crate::parsers::text(&said))).into())
+    Some(values.map(|value| value.map_or(Found::Null, |value| crate::parsers::text(&value))).into())
 }
 
-/// What a value says as text; none of null.
-fn said(raw: &RawValue) -> Option<Vec<u8>> {
+/// Returns a value as text; `None` for null.
+fn as_text(raw: &RawValue) -> Option<Vec<u8>> {
     match raw.get() {
         "null" => None,
         string if string.starts_with('"') => {
@@ -122,13 +121,13 @@ fn said(raw: &RawValue) -> Option<Vec<u8>> {
 fn inside(object: &Object<'_>, key: &str, inner: &str) -> Option<Vec<u8>> {
     let raw = object.get(key)?.get();
     if let Ok(object) = serde_json::from_str::<Object<'_>>(raw) {
-        return object.get(inner).and_then(|raw| said(raw));
+        return object.get(inner).and_then(|raw| as_text(raw));
     }
     let array = serde_json::from_str::<Vec<&RawValue>>(raw).ok()?;
-    array.get(inner.parse::<usize>().ok()?).and_then(|raw| said(raw))
+    array.get(inner.parse::<usize>().ok()?).and_then(|raw| as_text(raw))
 }
 
-/// How deep it goes, strings not looked at as such: at least as deep as it is.
+/// Returns an upper bound of the nesting depth, because it ignores that brackets can be in strings.
 fn depth(text: &str) -> usize {
     let mut depth: usize = 0;
     let mut most = 0;
@@ -143,14 +142,14 @@ fn depth(text: &str) -> usize {
     most
 }
 
-// Delimited text, a state for each byte.
+// Delimited text, one state per byte.
 
 fn delimited(line: &[u8], delimiter: u8) {
     let found = answer(if delimiter == b',' { 1 } else { 2 }, line);
-    compare(line, found, |line| delimited_dully(line, delimiter));
+    compare(line, found, |line| delimited_naive(line, delimiter));
 }
 
-fn delimited_dully(line: &[u8], delimiter: u8) -> Option<Vec<Found>> {
+fn delimited_naive(line: &[u8], delimiter: u8) -> Option<Vec<Found>> {
     let mut line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     while let [rest @ .., b'\r'] = line {
         line = rest;
@@ -193,19 +192,19 @@ fn columns(line: &[u8], delimiter: u8) -> Option<Vec<Vec<u8>>> {
     (state != State::Quoted).then_some(columns)
 }
 
-// LTSV, cut at tabs.
+// LTSV, split at tabs.
 
 fn ltsv(line: &[u8]) {
-    // The label of a line's only piece has to be one of a list.
+    // If a line has a single piece, its label has to be one of a list.
     let bare = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     if bare.split(|byte| *byte == b'\t').filter(|piece| !piece.trim_ascii().is_empty()).count() < 2
     {
         return;
     }
-    compare(line, answer(3, line), ltsv_dully);
+    compare(line, answer(3, line), ltsv_naive);
 }
 
-fn ltsv_dully(line: &[u8]) -> Option<Vec<Found>> {
+fn ltsv_naive(line: &[u8]) -> Option<Vec<Found>> {
     let mut line = line;
     while let [rest @ .., b' ' | b'\r'] = line {
         line = rest;
@@ -227,11 +226,11 @@ fn ltsv_dully(line: &[u8]) -> Option<Vec<Found>> {
     (!values.is_empty()).then(|| fields.to_vec())
 }
 
-// A template, by the code that is written for the same format.
+// A template, compared with the hand-written code of the same format.
 
 fn template(line: &[u8]) {
     let (by_hand, by_template) = (answer(4, line), answer(5, line));
-    // A template takes a negative number for a size, and a carriage return for a blank.
+    // A template accepts negative sizes and carriage returns as separators.
     let negative = line.windows(2).any(|two| two[0] == b'-' && two[1].is_ascii_digit());
     if negative || line.contains(&b'\r') {
         return;

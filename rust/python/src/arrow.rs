@@ -1,6 +1,6 @@
-//! Columns to Arrow and lines from it, by its C data interface.
+//! Exports columns to Arrow and imports lines from it, by the Arrow C data interface.
 //!
-//! The columns of a table are laid out as Arrow's are, so they leave without being copied.
+//! The columns of a table have the layout of Arrow, so exporting them copies nothing.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, TableBuilder, Values};
 
 use crate::convert::datetime;
 
-/// The types of the columns.
+/// Returns the Arrow types of the columns.
 pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
     let fields = fields.iter().map(|(name, kind)| {
         let data_type = match kind {
@@ -45,7 +45,7 @@ pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
-/// The rows of an answer; each column has the type of what it holds.
+/// Converts the rows of a snapshot; each column has the type of its values.
 pub(crate) fn batch(table: NamedRows) -> Result<RecordBatch, ArrowError> {
     let NamedRows { names, rows, metadata } = table;
     let columns = rows.columns.into_iter().map(array).collect::<Result<Vec<_>, _>>()?;
@@ -74,7 +74,7 @@ fn array(column: Column) -> Result<ArrayRef, ArrowError> {
             let times = TimestampMicrosecondArray::try_new(values.into(), nulls)?;
             Arc::new(times.with_timezone("UTC"))
         }
-        // 38 digits are what this type of Arrow has at most; 128 bits have one more.
+        // This Arrow type has at most 38 digits; 128 bits have one more.
         Values::Large(values) => Arc::new(
             Decimal128Array::try_new(values.into(), nulls)?.with_precision_and_scale(38, 0)?,
         ),
@@ -100,7 +100,7 @@ fn nulls(valid: Bits) -> Option<NullBuffer> {
     (valid.zeros > 0).then(|| NullBuffer::new(bits()))
 }
 
-/// What `__arrow_c_schema__` returns.
+/// Implements `__arrow_c_schema__`.
 pub(crate) fn schema_capsule<'py>(
     py: Python<'py>,
     schema: &SchemaRef,
@@ -109,10 +109,10 @@ pub(crate) fn schema_capsule<'py>(
     PyCapsule::new_with_value(py, schema, c"arrow_schema")
 }
 
-/// What `__arrow_c_stream__` returns.
+/// Implements `__arrow_c_stream__`.
 ///
-/// Not by pyo3-arrow, which casts to what is requested: with the casts of all types to all others
-/// the module is ten times as large. A producer is free not to cast.
+/// Without pyo3-arrow, which casts to the requested schema: the casts between all types would make
+/// the module ten times as large. A producer need not cast.
 pub(crate) fn stream_capsule<'py>(
     py: Python<'py>,
     schema: &SchemaRef,
@@ -124,7 +124,7 @@ pub(crate) fn stream_capsule<'py>(
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-/// A column whose values are asked for one by one.
+/// A column whose values are read one by one.
 pub(crate) enum Cells<'a> {
     Text(&'a StringArray),
     Bytes(&'a BinaryArray),
@@ -148,7 +148,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Returns the value of a row as Python has it: None where it is null, a time as an aware datetime.
+    /// Returns the value of a row as a Python object: None if it is null, a time as an aware datetime.
     pub(crate) fn get<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Text(array) if array.is_valid(row) => {
@@ -180,7 +180,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Takes each value as a line, and a null as an empty one, so that lines keep their numbers.
+/// Adds each value as a line. A null is an empty line, so that line numbers match rows.
 pub(crate) fn push_all(arrays: AnyArray, builder: &mut TableBuilder) -> PyResult<()> {
     for array in arrays.into_reader()? {
         let array = array.map_err(error)?;
@@ -192,7 +192,8 @@ pub(crate) fn push_all(arrays: AnyArray, builder: &mut TableBuilder) -> PyResult
             DataType::LargeBinary => push(array.as_binary::<i64>(), builder),
             DataType::BinaryView => push(array.as_binary_view(), builder),
             other => {
-                let message = format!("an Arrow array of lines holds text or bytes, not {other}");
+                let message =
+                    format!("lines: expected an Arrow array of text or bytes, found {other}");
                 return Err(PyTypeError::new_err(message));
             }
         }

@@ -1,4 +1,4 @@
-//! Columns of values from Python: lists, buffers, Arrow.
+//! Columns of values from Python: lists, buffers and Arrow.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ pub(crate) enum InputArray {
     Binary(BinaryArray),
     LargeBinary(LargeBinaryArray),
     BinaryView(BinaryViewArray),
-    /// Places of values, by row.
+    /// Dictionary-encoded: the index of each row's value.
     Coded(Vec<usize>, Option<NullBuffer>, Box<InputArray>),
     Items(Vec<Item>, Vec<u8>),
 }
@@ -50,7 +50,7 @@ pub(crate) enum Item {
     Int(i64),
     Float(f64),
     Time(i64),
-    /// From where to where it stands in the text of all of them.
+    /// The range of a text within the text of all items.
     Text(usize, usize),
 }
 
@@ -111,10 +111,10 @@ impl tailrace_core::InputArray for InputArray {
 }
 
 impl InputArray {
-    /// What its values are.
+    /// Returns the kind of the values.
     fn kind(&self) -> SeenKind {
         match self {
-            // What these are was seen value by value.
+            // The kind was determined value by value.
             Self::Nulls(_) | Self::Items(..) => None,
             Self::Ints(..) => Some((Kind::Int, false)),
             Self::Floats(..) => Some((Kind::Float, false)),
@@ -128,8 +128,8 @@ impl InputArray {
     }
 }
 
-/// Takes a list, whole numbers or floats in a buffer, what speaks Arrow, or a tuple of a buffer of
-/// microseconds since the epoch, of which the least number is none.
+/// Converts a list, a buffer of integers or floats, an Arrow array, or a tuple of a buffer of
+/// microseconds since the epoch, in which the smallest integer is null.
 pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<InputColumn<InputArray>> {
     if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
         let micros = micros.to_vec(values.py())?;
@@ -152,7 +152,7 @@ pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<InputColu
     pieces.collect::<PyResult<_>>().map(of_pieces)
 }
 
-/// Takes a table.
+/// Converts a table.
 pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<InputTable<InputArray>> {
     let reader = table.into_reader()?;
     let schema = reader.schema();
@@ -188,7 +188,7 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputAr
         if what == "key" && kind == Kind::Float {
             let name = value.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
-                "key {index} is of type {name}; keys are text, bytes, integers or None"
+                "key {index}: expected text, bytes, an integer or None, found {name}"
             )));
         }
         if kinds != Some((kind, raw)) {
@@ -201,7 +201,7 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputAr
 fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
-        // A table of one column is that column.
+        // A table of one column is accepted as that column.
         DataType::Struct(fields) if fields.len() == 1 && array.null_count() == 0 => {
             return piece(array.as_struct().column(0), what);
         }
@@ -276,8 +276,8 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
         }
         other => {
             return Err(PyTypeError::new_err(format!(
-                "{what}s of the Arrow type {other}; cast them to text, bytes, integers, floats or \
-                 timestamps"
+                "{what}s: expected text, bytes, integers, floats or timestamps, found the Arrow type \
+                 {other}; cast them to one of these"
             )));
         }
     })
@@ -291,7 +291,7 @@ where
     InputArray::Ints(array.values().iter().map(|&value| value.into()).collect(), nulls)
 }
 
-/// What is out of reach stays so: these are checked as times.
+/// An overflow saturates and fails the later range check.
 fn times<T>(array: &PrimitiveArray<T>, scale: i64) -> ScalarBuffer<i64>
 where
     T: arrow_array::ArrowPrimitiveType<Native = i64>,
@@ -325,7 +325,7 @@ fn item(
     if value.hasattr("tzinfo")? && value.hasattr("timestamp")? {
         return Ok((Item::Time(micros_of(value, what, index)?), false));
     }
-    // Numbers of other libraries look like these too.
+    // Number types of other libraries can also look like this.
     if !value.is_instance_of::<PyFloat>()
         && let Ok(value) = value.extract::<i64>()
     {
@@ -335,23 +335,24 @@ fn item(
         return Ok((Item::Float(value), false));
     }
     let found = value.get_type().name()?.to_string();
-    let wanted = match what {
-        "key" => "keys are text, bytes, integers or None",
-        "time" => return Err(error(InputError::no_time(index))),
-        _ => "values are numbers, text, bytes, aware datetimes or None",
+    let expected = match what {
+        "key" => "text, bytes, an integer or None",
+        "time" => return Err(error(InputError::not_a_time(index, &found))),
+        _ => "a number, text, bytes, an aware datetime or None",
     };
-    Err(PyTypeError::new_err(format!("{what} {index} is of type {found}; {wanted}")))
+    Err(PyTypeError::new_err(format!("{what} {index}: expected {expected}, found {found}")))
 }
 
-/// Microseconds since the epoch of an aware datetime.
+/// Returns the microseconds since the epoch of an aware datetime.
 fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64> {
     if time.getattr("tzinfo")?.is_none() {
         return Err(PyValueError::new_err(format!(
-            "{what} {index} is a datetime without a zone; make it aware, for instance with \
-             tzinfo=timezone.utc"
+            "{what} {index}: expected an aware datetime, found one without a time zone; add one, \
+             for example tzinfo=timezone.utc"
         )));
     }
-    // A float has whole seconds of any datetime, and the rest is apart.
+    // A float is exact for the whole seconds of any datetime; the microseconds are added
+    // separately.
     let seconds: f64 = time.call_method0("timestamp")?.extract()?;
     let micros: i32 = time.getattr("microsecond")?.extract()?;
     #[expect(clippy::cast_possible_truncation, reason = "years 1 to 9999")]

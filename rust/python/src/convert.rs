@@ -1,4 +1,4 @@
-//! Between Python's values and the core's.
+//! Conversions between Python values and the core.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -14,8 +14,8 @@ use crate::BatchError;
 use crate::filter::FilterError;
 use crate::lines::{PyFormat, PyTable};
 
-/// Which length, bounds, keys, total, how many events are of other keys, rows, keys that are no
-/// rows any more, and counters, as `Snapshot` in Python takes them.
+/// The fields of a snapshot, in the order in which `Snapshot` in Python takes them: lookback,
+/// start, end, keys, total, events of keys above the limit, rows, dropped keys, and counters.
 pub(crate) type Answer<'py> = (
     usize,
     Option<i64>,
@@ -28,7 +28,7 @@ pub(crate) type Answer<'py> = (
     Bound<'py, PyDict>,
 );
 
-/// The next answer of an engine.
+/// Returns the next snapshot of an engine.
 pub(crate) fn answer<'py>(
     py: Python<'py>,
     engine: &Engine,
@@ -41,10 +41,10 @@ pub(crate) fn answer<'py>(
     Ok(Some((lookback, start, end, keys, total, other, rows, dropped, counters(py, &lines)?)))
 }
 
-/// Where a pane begins and ends, what there is of its keys, and counters.
+/// The start and end of a pane, the values of its keys, and counters.
 pub(crate) type Pane<'py> = (i64, i64, PyTable, Bound<'py, PyDict>);
 
-/// The next pane that an engine hands out.
+/// Hands out the next pane of an engine.
 pub(crate) fn next_pane<'py>(
     py: Python<'py>,
     engine: &Engine,
@@ -91,20 +91,25 @@ pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound
     Ok(all)
 }
 
-/// A kind of chunk by its name in Python, in a part of the bytes.
+/// Creates a chunk of the kind with this name from a range of the bytes.
 pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyResult<Chunk<'a>> {
-    let data = data
-        .get(span.0..span.1)
-        .ok_or_else(|| PyValueError::new_err(format!("{span:?} is not within the bytes")))?;
+    let data = data.get(span.0..span.1).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "span: expected a range within {} bytes, found {span:?}",
+            data.len()
+        ))
+    })?;
     match kind {
         "lines" => Ok(Chunk::Lines(data)),
         "batch" => Ok(Chunk::Batch(data)),
         "event" => Ok(Chunk::Event(data)),
-        _ => Err(PyValueError::new_err(format!("kind is lines, batch or event, not {kind:?}"))),
+        _ => Err(PyValueError::new_err(format!(
+            "kind: expected lines, batch or event, found {kind:?}"
+        ))),
     }
 }
 
-/// A format that is compiled, or what to compile it from.
+/// A compiled format, or the spec to compile.
 #[derive(FromPyObject)]
 pub(crate) enum FormatArg<'py> {
     Compiled(PyRef<'py, PyFormat>),
@@ -125,10 +130,10 @@ pub(crate) fn output(name: &str) -> PyResult<Output> {
         .iter()
         .find(|known| known.0 == name)
         .map(|known| known.1)
-        .ok_or_else(|| PyValueError::new_err(format!("no output {name:?}")))
+        .ok_or_else(|| PyValueError::new_err(format!("unknown output {name:?}")))
 }
 
-/// What the core cannot do as an exception of Python's.
+/// Converts an error of the core to a Python exception.
 pub(crate) fn error(error: impl Into<EngineError>) -> PyErr {
     let error = error.into();
     let message = error.to_string();
@@ -141,7 +146,7 @@ pub(crate) fn error(error: impl Into<EngineError>) -> PyErr {
     }
 }
 
-/// The lock, unless a panic left what it guards half changed.
+/// Locks a mutex, unless a panic left its contents half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> PyResult<MutexGuard<'_, T>> {
     mutex.lock().map_err(|_| error(EngineError::Unusable))
 }

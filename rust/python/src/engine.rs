@@ -15,7 +15,7 @@ use crate::filter::PyFilter;
 /// What one chunk adds.
 #[pyclass(name = "Delta", module = "tailrace._core", frozen)]
 pub(crate) struct PyDelta {
-    /// Until it is applied.
+    /// Taken when it is applied.
     delta: Mutex<Option<Delta>>,
     has_time: bool,
     lines: Counters,
@@ -23,13 +23,13 @@ pub(crate) struct PyDelta {
 
 #[pymethods]
 impl PyDelta {
-    /// Whether it tells how far its source has come.
+    /// Returns whether it knows how far its source has read.
     #[getter]
     fn has_time(&self) -> bool {
         self.has_time
     }
 
-    /// How many lines there were, and how many of them are not of their format.
+    /// Returns the number of lines, and how many of them do not match their format.
     #[getter]
     fn lines(&self) -> (u64, u64) {
         let lines = &self.lines;
@@ -37,7 +37,7 @@ impl PyDelta {
     }
 }
 
-/// Counts lines by a field.
+/// Aggregates the lines of sources by key.
 #[pyclass(name = "Engine", module = "tailrace._core", frozen)]
 pub(crate) struct PyEngine(Engine);
 
@@ -61,7 +61,11 @@ impl PyEngine {
             "arrival" => Time::Arrival,
             "header" => Time::Header,
             "log" => Time::Log,
-            _ => return Err(PyValueError::new_err(format!("no time {time:?}"))),
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "time: expected arrival, header or log, found {time:?}"
+                )));
+            }
         };
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<_>>()?;
         let filter = filter.map(|filter| filter.0.clone());
@@ -90,17 +94,18 @@ impl PyEngine {
         Ok(PyDelta { delta: Mutex::new(Some(delta)), has_time, lines })
     }
 
-    /// Adds it, once.
+    /// Adds a delta. Each delta can be applied once.
     #[pyo3(signature = (delta, /))]
     fn apply(&self, py: Python<'_>, delta: &PyDelta) -> PyResult<()> {
         py.detach(|| {
             let delta = lock(&delta.delta)?.take();
-            let delta = delta.ok_or_else(|| PyValueError::new_err("it was applied already"))?;
+            let delta =
+                delta.ok_or_else(|| PyValueError::new_err("the delta was applied already"))?;
             self.0.apply(delta).map_err(error)
         })
     }
 
-    /// A source more, by its number; the watermark waits for it.
+    /// Adds a source and returns its number. The watermark waits for it.
     fn add_source(&self, py: Python<'_>) -> PyResult<usize> {
         py.detach(|| self.0.with(State::add_source)).map_err(error)
     }
@@ -115,13 +120,13 @@ impl PyEngine {
         py.detach(|| self.0.advance(now_us)).map_err(error)
     }
 
-    /// Leaves a source that was silent for too long out of the watermark.
+    /// Excludes an idle source from the watermark.
     #[pyo3(signature = (source, /))]
     fn mark_idle(&self, py: Python<'_>, source: usize) -> PyResult<()> {
         py.detach(|| self.0.with(|state| state.mark_idle(source))).map_err(error)
     }
 
-    /// The source to read next, so that the fewest panes stay open.
+    /// Returns the source to read next, so that the fewest panes stay open.
     fn slowest_source(&self, py: Python<'_>) -> PyResult<Option<usize>> {
         py.detach(|| self.0.with(|state| state.slowest_source())).map_err(error)
     }
@@ -134,7 +139,7 @@ impl PyEngine {
         answer(py, &self.0, State::next_snapshot)
     }
 
-    /// Closes the next pane and hands it out instead of taking it into a window.
+    /// Closes the next pane and hands it out instead of adding it to a window.
     #[pyo3(signature = (*, partials=false))]
     fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
         next_pane(py, &self.0, partials)
@@ -152,13 +157,13 @@ impl PyEngine {
         counters(py, &py.detach(|| self.0.with(|state| *state.lines())).map_err(error)?)
     }
 
-    /// How many keys were in memory at once.
+    /// Returns the largest number of keys that were in memory at once.
     fn key_capacity(&self, py: Python<'_>) -> PyResult<usize> {
         py.detach(|| self.0.with(|state| state.key_capacity())).map_err(error)
     }
 }
 
-/// What an aggregate is asked: its name in answers, which it is, its fields, its number, its error.
+/// An aggregate: its name in snapshots, function, fields, numeric parameter and error.
 pub(crate) type AggregateArg = (String, String, Vec<String>, f64, f64);
 
 pub(crate) fn specs(aggregates: Vec<AggregateArg>) -> Vec<AggregateSpec> {
@@ -172,14 +177,13 @@ pub(crate) fn specs(aggregates: Vec<AggregateArg>) -> Vec<AggregateSpec> {
     aggregates.into_iter().map(ask).collect()
 }
 
-/// How far windows look back and how often they are answered, and how.
+/// The lengths of windows, how often they end, and what their snapshots contain.
 #[pyclass(name = "WindowSettings", module = "tailrace._core", frozen)]
 pub(crate) struct WindowSettings(pub(crate) Settings);
 
 #[pymethods]
 impl WindowSettings {
-    /// Without a slide there is one window of everything; a length that is None is since the
-    /// start.
+    /// Without a slide, everything is one window. A length of None means since the start.
     #[new]
     #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
                         ascending, track_ranks, max_keys))]

@@ -1,4 +1,4 @@
-//! Lines to the batches that a Flume client sends.
+//! Packs lines into the batches that a Flume client sends.
 
 use std::sync::Mutex;
 
@@ -9,10 +9,10 @@ use tailrace_core::{Batch, Batcher, Headers};
 
 use crate::convert::lock;
 
-/// A parameter and how many events it holds.
+/// An encoded parameter and its number of events.
 type Encoded<'py> = (Bound<'py, PyBytes>, usize);
 
-/// Cuts newline text into batches of events.
+/// Cuts newline-separated text into batches of events.
 #[pyclass(name = "Batcher", module = "tailrace._core", frozen)]
 pub(crate) struct PyBatcher {
     inner: Mutex<Batcher>,
@@ -24,12 +24,12 @@ impl PyBatcher {
     #[pyo3(signature = (*, size, max_bytes))]
     fn new(size: usize, max_bytes: usize) -> PyResult<Self> {
         if size == 0 {
-            return Err(PyValueError::new_err("a batch has at least one event"));
+            return Err(PyValueError::new_err("size: expected at least 1 event, found 0"));
         }
         Ok(Self { inner: Mutex::new(Batcher::new(size, max_bytes)) })
     }
 
-    /// How far the text was taken, and the batch that this completed.
+    /// Returns the end of the text that was taken, and the batch that it completed.
     #[pyo3(signature = (data, start, /, *, headers))]
     fn take<'py>(
         &self,
@@ -38,9 +38,9 @@ impl PyBatcher {
         start: usize,
         headers: Vec<(String, String)>,
     ) -> PyResult<(usize, Option<Encoded<'py>>)> {
-        let text = data
-            .get(start..)
-            .ok_or_else(|| PyValueError::new_err(format!("{start} is not within the bytes")))?;
+        let text = data.get(start..).ok_or_else(|| {
+            PyValueError::new_err(format!("start: expected at most {}, found {start}", data.len()))
+        })?;
         let headers = encode(headers);
         let (taken, batch) =
             py.detach(|| lock(&self.inner).map(|mut inner| inner.take(text, &headers)))?;

@@ -1,4 +1,4 @@
-//! Which lines are meant.
+//! Filters that select lines.
 
 use pyo3::prelude::*;
 use tailrace_core::{BoundFilter, Filter, Format, Reader};
@@ -25,28 +25,28 @@ impl PyFilter {
         Ok(Self(filter.map_err(error)?.between(since_us, until_us)))
     }
 
-    /// The names of the fields that it looks at, and where in the text each appears first.
+    /// Returns the names of the fields that it reads, and where in the text each first appears.
     #[getter]
     fn fields(&self) -> Vec<(&str, Option<(usize, usize)>)> {
         self.0.fields().map(|name| (name, self.0.field_range(name))).collect()
     }
 
-    /// Sees that a format has its fields, of types that can be compared as it says.
+    /// Checks that a format has the fields, with types that can be compared as written.
     #[pyo3(signature = (format, /))]
     fn check(&self, format: FormatArg<'_>) -> PyResult<()> {
         self.0.check(&format.get()?).map_err(error)
     }
 }
 
-/// The filter within, if it can be asked of the lines of a format.
+/// Returns the filter, if it applies to the lines of a format.
 pub(crate) fn checked(filter: Option<&PyFilter>, format: &Format) -> PyResult<Option<Filter>> {
     let Some(PyFilter(filter)) = filter else { return Ok(None) };
     filter.check(format).map_err(error)?;
     Ok(Some(filter.clone()))
 }
 
-/// A reader of these fields and of what the filter looks at. What the lines have not is null: a
-/// header may have named fewer columns than the one before.
+/// Creates a reader of these fields and those of the filter. A missing field is null, because a
+/// header can name fewer columns than the one before it.
 pub(crate) fn reader(
     format: &Format,
     names: &[String],

@@ -1,9 +1,10 @@
-//! Bindings: convert, detach, call, convert. Policy belongs in the core or in Python.
+//! Python bindings. Each function converts, releases the GIL, calls the core, and converts back.
+//! Policy belongs in the core or in Python.
 
 #![expect(
     clippy::needless_pass_by_value,
     clippy::too_many_arguments,
-    reason = "arguments of Python's are owned, and its keywords are as many as there are options"
+    reason = "Python arguments are owned, and each option is a keyword"
 )]
 
 mod arrow;
@@ -24,7 +25,7 @@ pyo3::create_exception!(
     "The bytes of a chunk are not what its kind says; nothing of it was taken."
 );
 
-/// The compiled core of tailrace. Its interface may change with every release.
+/// The compiled core of tailrace. Its interface can change with every release.
 #[pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;

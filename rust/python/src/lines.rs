@@ -1,4 +1,4 @@
-//! Lines to rows.
+//! Parses lines into rows.
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -16,13 +16,13 @@ use crate::arrow::{self, Cells};
 use crate::convert::{FormatArg, chunk, counters, error, output};
 use crate::filter::{PyFilter, checked, reader};
 
-/// Number and byte of a rejected line, what was expected there, and the line.
+/// The number and byte of a rejected line, what was expected there, and the line.
 type Sample<'py> = (usize, usize, &'static str, Bound<'py, PyBytes>);
 
-/// From which byte up to which, and the format there.
+/// A range of bytes and the format there.
 type Section = ((usize, usize), PyFormat);
 
-/// What a line looks like.
+/// A format of lines.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
 pub(crate) struct PyFormat(pub(crate) Format);
 
@@ -34,20 +34,20 @@ impl PyFormat {
         Format::new(spec).map(Self).map_err(error)
     }
 
-    /// What it was made from: a name, or a text.
+    /// Returns the spec that it was made from: a name or a text.
     #[getter]
     fn spec(&self) -> &str {
         self.0.spec()
     }
 
-    /// Whether lines of the log may say what its columns are.
+    /// Returns whether lines of the log can name its columns.
     #[getter]
     fn has_header(&self) -> bool {
         self.0.has_header()
     }
 
-    /// The parts of a chunk that have the same columns, with the format of each, and the format of
-    /// what follows it. What is no newline text has one part.
+    /// Splits a chunk where its columns change. Returns the range and format of each section, and
+    /// the format after the last one. A chunk that is not newline-separated text is one section.
     #[pyo3(signature = (data, /, *, kind, span))]
     fn sections(
         &self,
@@ -70,14 +70,14 @@ impl PyFormat {
     }
 }
 
-/// The names of the fields that a format can give.
+/// Returns the names of the fields of a format.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
 pub(crate) fn fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
     Ok(format.get()?.fields().into_iter().map(|field| field.name.into()).collect())
 }
 
-/// The names of the fields that it gives unless others are asked for.
+/// Returns the names of the fields that a format gives by default.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
 pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
@@ -85,7 +85,7 @@ pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
     Ok(fields.into_iter().filter(|field| !field.on_demand).map(|field| field.name.into()).collect())
 }
 
-/// The types of the values that its fields have: `text`, `int`, `float` or `time`.
+/// Returns the types of the fields of a format: `text`, `int`, `float` or `time`.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
 pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str)>> {
@@ -93,14 +93,14 @@ pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str
     Ok(fields.into_iter().map(|field| (field.name.into(), field.kind.name())).collect())
 }
 
-/// The type of a field's values, if the format has the field, on demand or not.
+/// Returns the type of a field, if the format has it, by default or on demand.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
 pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
     Ok(format.get()?.kind(field).map(Kind::name))
 }
 
-/// What there is to say about a named format: in a line, an example, where it is documented.
+/// Describes a named format: a summary, an example, and a link to its documentation.
 #[pyfunction]
 #[pyo3(signature = (name, /))]
 pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
@@ -108,7 +108,7 @@ pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static 
     Some((named.about, named.example, named.source))
 }
 
-/// Names that mean the same in every format: name, type, meaning.
+/// Returns the field names that mean the same in every format: name, type, meaning.
 #[pyfunction]
 pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
     tailrace_core::STANDARD_FIELDS
@@ -117,15 +117,15 @@ pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
         .collect()
 }
 
-/// Whether the format is sure to have a field.
+/// Returns whether every line of the format has a field.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
 pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
-/// How many lines of a chunk were looked at, how many of them each format accepts, and of those that
-/// it does not accept each of the others.
+/// Returns how many lines of a chunk were examined, how many of them each format matches, and for
+/// each format how many of the others match among the lines that it does not match.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
 pub(crate) fn agreeing(
@@ -143,7 +143,7 @@ pub(crate) fn agreeing(
     Ok((found.lines, found.matched, found.matched_elsewhere))
 }
 
-/// The fields of lines.
+/// The fields of parsed lines.
 #[pyclass(name = "Table", module = "tailrace._core", frozen)]
 pub(crate) struct PyTable {
     schema: SchemaRef,
@@ -160,7 +160,7 @@ impl PyTable {
         Ok(Self { schema, batches, filtered: table.filtered, rejects: table.rejects })
     }
 
-    /// The rows of an answer.
+    /// Converts the rows of a snapshot.
     pub(crate) fn of_rows(names: &[String], rows: Rows) -> PyResult<Self> {
         let (names, metadata) = (names.to_vec(), Vec::new());
         Self::of_named(NamedRows { names, rows, metadata })
@@ -183,17 +183,17 @@ impl PyTable {
         self.schema == other.schema && self.batches == other.batches
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     #[getter]
     fn fields(&self) -> Vec<&str> {
         self.schema.fields().iter().map(|field| field.name().as_str()).collect()
     }
 
-    /// These columns alone.
+    /// Returns a table of only these columns.
     #[pyo3(signature = (names, /))]
     fn select(&self, names: Vec<String>) -> PyResult<Self> {
         let place = |name: &String| {
-            let unknown = || PyValueError::new_err(format!("there is no column {name:?}"));
+            let unknown = || PyValueError::new_err(format!("unknown column {name:?}"));
             self.schema.index_of(name).map_err(|_| unknown())
         };
         let places = names.iter().map(place).collect::<PyResult<Vec<_>>>()?;
@@ -203,7 +203,7 @@ impl PyTable {
         Ok(Self { schema: schema.into(), batches, filtered: self.filtered, rejects: Vec::new() })
     }
 
-    /// The first rows alone.
+    /// Returns a table of the first rows.
     #[pyo3(signature = (rows, /))]
     fn head(&self, rows: usize) -> Self {
         let mut left = rows;
@@ -217,20 +217,20 @@ impl PyTable {
         Self { schema, batches, filtered: self.filtered, rejects: Vec::new() }
     }
 
-    /// How many lines were left out: headers, comments, what a filter does not keep.
+    /// Returns the number of skipped lines: headers, comments, and lines that the filter rejects.
     #[getter]
     fn filtered(&self) -> usize {
         self.filtered
     }
 
-    /// Line, byte and reason of each line that was not accepted, and what was expected there.
+    /// Returns the line, byte and reason of each rejected line, and what was expected there.
     #[getter]
     fn rejects(&self) -> Vec<(usize, usize, &'static str, &'static str)> {
         let rejects = self.rejects.iter();
         rejects.map(|one| (one.line, one.byte, one.reason.name(), one.expected)).collect()
     }
 
-    /// One dictionary for each accepted line.
+    /// Returns one dictionary per row.
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let names: Vec<_> = self.fields().iter().map(|name| PyString::new(py, name)).collect();
         let mut dicts = Vec::with_capacity(self.__len__());
@@ -252,7 +252,7 @@ impl PyTable {
     }
 
     #[pyo3(signature = (requested_schema=None))]
-    #[expect(unused_variables, reason = "a part of the interface")]
+    #[expect(unused_variables, reason = "part of the interface")]
     fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
@@ -262,7 +262,7 @@ impl PyTable {
     }
 }
 
-/// Lines as a library's user has them.
+/// Lines as a caller passes them.
 #[derive(FromPyObject)]
 pub(crate) enum Lines {
     Text(PyBackedBytes),
@@ -271,7 +271,7 @@ pub(crate) enum Lines {
 }
 
 impl Lines {
-    /// Where a header may stand.
+    /// Returns the text that can begin with a header.
     fn text(&self) -> &[u8] {
         if let Self::Text(text) = self { text } else { &[] }
     }
@@ -312,7 +312,7 @@ pub(crate) fn parse(
     })
 }
 
-/// The fields of a chunk's lines, the lines that gave none, and where all of them went.
+/// Returns the fields of a chunk's lines, the rejected lines, and the line counters.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, rejects=None, filter=None))]
 pub(crate) fn tabulate<'py>(
@@ -337,12 +337,13 @@ pub(crate) fn tabulate<'py>(
     Ok((table, PyBytes::new(py, &rejected), counters(py, &lines)?))
 }
 
-/// Where rejected lines are written, out of what they begin with and how many came before them.
+/// Creates the buffer of rejected lines, given their prefix and the number of lines before the
+/// chunk.
 fn rejects_of(place: Option<(Vec<u8>, u64)>) -> Option<Rejects> {
     place.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() })
 }
 
-/// The rows of a chunk's lines, the lines that gave none, and where all of them went.
+/// Returns the rows of a chunk's lines, the rejected lines, and the line counters.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None,
                     filter=None))]
@@ -373,10 +374,10 @@ pub(crate) fn write_rows<'py>(
     Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
 }
 
-/// How the first line of newline text is read, or why it is not.
+/// Explains how the first line of a text is parsed, or why it is rejected.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, format))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+#[expect(clippy::needless_pass_by_value, reason = "a Python argument")]
 pub(crate) fn explain(py: Python<'_>, data: &[u8], format: FormatArg<'_>) -> PyResult<Py<PyAny>> {
     explained(py, ExplainValue::Object(tailrace_core::explain(&format.get()?, data)))
 }
@@ -399,10 +400,11 @@ fn explained(py: Python<'_>, value: ExplainValue) -> PyResult<Py<PyAny>> {
     }
 }
 
-/// The first lines of a chunk that are not of the format: number, byte, what was expected, line.
+/// Returns the first lines of a chunk that do not match the format: number, byte, what was
+/// expected, and the line.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, limit))]
-#[expect(clippy::needless_pass_by_value, reason = "an argument of Python's")]
+#[expect(clippy::needless_pass_by_value, reason = "a Python argument")]
 pub(crate) fn samples<'py>(
     py: Python<'py>,
     data: &[u8],

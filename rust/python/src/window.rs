@@ -1,4 +1,4 @@
-//! A window without a log and a clock.
+//! A window of events, without a log or a clock.
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -29,13 +29,13 @@ impl PyWindow {
         engine.map(Self).map_err(error)
     }
 
-    /// The names of the columns of values that `add` takes, in order.
+    /// Returns the names of the value columns that `add` takes, in order.
     #[getter]
     fn fields(&self) -> Vec<&str> {
         self.0.fields().iter().map(String::as_str).collect()
     }
 
-    /// Adds an event for each row, and tells which rows were late.
+    /// Adds an event for each row, and returns the rows that were late.
     #[pyo3(signature = (keys, values, times, /))]
     fn add(
         &self,
@@ -65,31 +65,32 @@ impl PyWindow {
         answer(py, &self.0, State::next_snapshot)
     }
 
-    /// Closes the next pane and hands it out instead of taking it into a window.
-    /// From the first call on, what is not taken waits.
+    /// Closes the next pane and hands it out instead of adding it to a window. After the first
+    /// call, panes wait to be handed out.
     #[pyo3(signature = (*, partials=false))]
     fn next_pane<'py>(&self, py: Python<'py>, partials: bool) -> PyResult<Option<Pane<'py>>> {
         next_pane(py, &self.0, partials)
     }
 
-    /// The window of the length at this place that ends with the newest open pane, as it stands.
+    /// Returns the current snapshot of a lookback, for the window that ends with the newest open
+    /// pane.
     #[pyo3(signature = (lookback, /))]
     fn snapshot<'py>(&self, py: Python<'py>, lookback: usize) -> PyResult<Option<Answer<'py>>> {
         answer(py, &self.0, |state| Some(state.snapshot(lookback)))
     }
 
-    /// All that it holds, for another window.
+    /// Exports the contents for another window.
     fn export<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = py.detach(|| self.0.export()).map_err(error)?;
         Ok(PyBytes::new(py, &bytes))
     }
 
-    /// The same as a table, of which a row is a key in a pane.
+    /// Exports the contents as a table with one row per key and pane.
     fn export_table(&self, py: Python<'_>) -> PyResult<PyTable> {
         py.detach(|| PyTable::of_named(self.0.export_table().map_err(error)?))
     }
 
-    /// Adds what another window holds.
+    /// Merges the export of another window.
     #[pyo3(signature = (data, /))]
     fn merge(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<()> {
         py.detach(|| self.0.merge(&data)).map_err(error)

@@ -22,9 +22,9 @@ impl InputError {
     }
 
     /// A value that is not a time.
-    pub fn no_time(index: usize) -> Self {
+    pub fn not_a_time(index: usize, found: &str) -> Self {
         Self::Type(format!(
-            "time {index} is no aware datetime and no number of seconds since the epoch"
+            "time {index}: expected an aware datetime or seconds since the epoch, found {found}"
         ))
     }
 }

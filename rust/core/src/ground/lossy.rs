@@ -17,10 +17,10 @@ pub fn lossy(text: &[u8]) -> Cow<'_, str> {
             out.push(char::REPLACEMENT_CHARACTER);
             in_run = true;
         }
-        let behind = &rest[part.valid().len() + part.invalid().len()..];
+        let after = &rest[part.valid().len() + part.invalid().len()..];
         // Bytes that never begin a character extend the run.
         let never = |byte: &&u8| in_run && matches!(byte, 0x80..=0xc1 | 0xf5..);
-        rest = &behind[behind.iter().take_while(never).count()..];
+        rest = &after[after.iter().take_while(never).count()..];
     }
     Cow::Owned(out)
 }

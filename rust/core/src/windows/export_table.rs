@@ -34,7 +34,9 @@ impl Layout {
     /// Converts a delta to a table.
     pub(crate) fn table(&self, delta: &Delta) -> Result<NamedRows, InputError> {
         let rows = self.rows(delta).ok_or_else(|| {
-            InputError::value("more than a table of Arrow holds in a column; export it as bytes")
+            InputError::value(
+                "a column is too large for an Arrow table; export the window as bytes",
+            )
         })?;
         let mut names = self.table_names();
         if rows.columns.len() > names.len() {
@@ -69,23 +71,23 @@ impl Layout {
         let header = table.metadata.iter().find(|(name, _)| name == HEADER);
         let header = header.and_then(|(_, hex)| of_hex(hex)).ok_or_else(|| {
             InputError::value(
-                "the table has no metadata of a window's export; what does not keep the metadata \
-                 of a schema, such as a polars data frame, cannot carry it",
+                "the table lacks the metadata of an export; do not pass it through tools that drop \
+                 Arrow schema metadata, such as polars data frames",
             )
         })?;
         let mut importer = self.importer(&header, seed)?;
         let keys = 1..1 + self.keys.len();
         let partials = keys.end + 1..keys.end + 1 + importer.partial_count();
-        let mut wanted = self.table_names();
-        let shown = wanted.join(", ");
-        let columns = table.columns.len();
-        if columns > wanted.len() {
-            wanted.push(OTHER.to_owned());
+        let mut names = self.table_names();
+        let expected = names.join(", ");
+        if table.columns.len() > names.len() {
+            names.push(OTHER.to_owned());
         }
-        if table.names != wanted {
+        if table.names != names {
+            let found = table.names.join(", ");
             return Err(InputError::Value(format!(
-                "the table has {columns} columns; those of an export are {shown}, and {OTHER} \
-                 where a window has a limit"
+                "columns: expected {expected}, and {OTHER} if the window limits its keys, found \
+                 {found}; pass the table as it was exported"
             )));
         }
         let rows = table.columns.first().map_or(0, InputColumn::rows);

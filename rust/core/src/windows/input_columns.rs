@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::export::{SeenKind, merged_kind};
+use super::export::{SeenKind, merged_kind, name_of};
 use crate::ground::{InputError, Kind, MAX_TIME, SECOND, Value};
 
 /// An array of values.
@@ -69,12 +69,9 @@ impl<P: InputArray> InputColumn<P> {
                         (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
                     }
                     Value::Null => {
-                        return Err(InputError::Type(format!(
-                            "time {index} is missing; it is no aware datetime and no number of \
-                             seconds since the epoch"
-                        )));
+                        return Err(InputError::not_a_time(index, "null"));
                     }
-                    Value::Text(_) => return Err(InputError::no_time(index)),
+                    Value::Text(_) => return Err(InputError::not_a_time(index, "text")),
                 };
                 let time = time.filter(|time| time.unsigned_abs() <= MAX_TIME.unsigned_abs());
                 let time = time
@@ -123,8 +120,12 @@ pub fn merge_kinds(
     index: usize,
 ) -> Result<SeenKind, InputError> {
     merged_kind(known, Some(found), what == "key").ok_or_else(|| {
-        let of = if what == "key" { "; a window has text, bytes or integers" } else { "" };
-        InputError::Type(format!("{what} {index} is of another type than the {what}s before{of}"))
+        let hint = if what == "key" { ": text, bytes or integers" } else { "" };
+        let (expected, found) = (name_of(known), name_of(Some(found)));
+        InputError::Type(format!(
+            "{what} {index}: expected {expected} like the {what}s before it, found {found}; use \
+             one type for all {what}s{hint}"
+        ))
     })
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn merge_column_kinds<P: InputArray>(
         let Some(found) = given.kind else { return Ok(known) };
         if what == "key" && matches!(found.0, Kind::Float | Kind::Time) {
             return Err(InputError::Type(format!(
-                "keys of type {}; keys are text, bytes, integers or null",
+                "keys: expected text, bytes, integers or null, found {}",
                 found.0.name()
             )));
         }

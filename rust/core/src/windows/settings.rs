@@ -75,7 +75,7 @@ impl Settings {
         };
         let Some(slide) = slide else { return Ok(none) };
         if slide < 1 || lengths.is_empty() || lengths.iter().flatten().any(|&length| length < 1) {
-            return Err(InputError::value("a window has a length and a slide"));
+            return Err(InputError::value("expected positive lengths and a positive slide"));
         }
         let width = lengths.iter().flatten().fold(slide, |width, &length| gcd(width, length));
         Ok(Self {

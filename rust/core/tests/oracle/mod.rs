@@ -1,12 +1,12 @@
-//! The dull answer: keep every event and count each window afresh.
+//! The oracle: keeps every event and counts each window from scratch.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Bounds, and every key with its count in rank order.
+/// The bounds, and every key with its count in rank order.
 pub(crate) type Answer = (i64, i64, Vec<(Vec<u8>, u64)>);
 
-/// The answers to events of one source by log time, and how many events were late.
+/// Returns the snapshots of one source by log time, and the number of late events.
 pub(crate) fn by_log(
     events: &[(i64, Vec<u8>)],
     slide: i64,
@@ -54,13 +54,14 @@ pub(crate) fn by_log(
     (answers, late)
 }
 
-/// The lines of a source: times and keys; nothing stands for a line of no log.
+/// The lines of a source, as times and keys; `None` is a line that does not match.
 pub(crate) type Lines = Vec<Option<(i64, Vec<u8>)>>;
 
-/// Where the lines of some sources went up to this end: fed, counted, late, no line of a log.
+/// Counts the lines of several sources up to an end: fed, counted, late, not matching.
 ///
-/// A line belongs to the pane of its time if it counts, else to that of the newest time which its
-/// source had shown; before there was one, to the first answer. At the last answer all are in.
+/// A counted line belongs to the pane of its time, any other line to the pane of the newest time
+/// that its source has shown. Lines before any time belong to the first snapshot. The last snapshot
+/// covers all lines.
 pub(crate) fn lines_up_to(
     sources: &[Lines],
     end: i64,

@@ -1,8 +1,8 @@
-//! The rows of an answer, to be compared.
+//! The rows of a snapshot, for comparison.
 
 use tailrace_core::{Cell, Snapshot};
 
-/// Text keys with their counts, in rank order.
+/// Returns text keys with their counts, in rank order.
 pub(crate) fn counts(snapshot: &Snapshot) -> Vec<(Vec<u8>, u64)> {
     let row = |place| {
         let cells: Vec<_> = snapshot.rows.columns.iter().map(|column| column.cell(place)).collect();

@@ -50,10 +50,10 @@ impl AcceptedValues {
     }
 
     /// Describes these values in error messages.
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Numbers => "numbers",
-            Self::Ordered => "numbers and times",
+            Self::Ordered => "numbers or times",
             Self::All => "any values",
         }
     }

@@ -59,11 +59,12 @@ impl Plan {
             }
             let info = AGGREGATES.iter().find(|info| info.name == spec.function);
             let info =
-                info.ok_or_else(|| PlanError(format!("no aggregate {:?}", spec.function)))?;
+                info.ok_or_else(|| PlanError(format!("unknown aggregate {:?}", spec.function)))?;
             if spec.fields.len() != info.fields {
-                let (has, wants) = (spec.fields.len(), info.fields);
-                let plural = if wants == 1 { "field" } else { "fields" };
-                let message = format!("{} accepts {wants} {plural}, not {has}", spec.function);
+                let (expected, found) = (info.fields, spec.fields.len());
+                let plural = if expected == 1 { "field" } else { "fields" };
+                let function = &spec.function;
+                let message = format!("{function}: expected {expected} {plural}, found {found}");
                 return Err(PlanError(message));
             }
             let is_alike = |planned: &&Planned| {
@@ -142,9 +143,10 @@ impl Plan {
             let kind = self.kind_of(field, of_fields);
             if !info.accepts.accepts(kind) {
                 return Err(PlanError(format!(
-                    "{} accepts {}, and {field:?} is {}",
+                    "{}: expected {}, found {} in the field {field:?}; choose another field or another \
+                     aggregate",
                     planned.spec.function,
-                    info.accepts.words(),
+                    info.accepts.describe(),
                     kind.name(),
                 )));
             }

@@ -20,8 +20,8 @@ impl Layout {
         let places: Option<Vec<usize>> = columns.iter().map(place).collect();
         let is_once = |places: &Vec<usize>| (0..own.len()).all(|place| places.contains(&place));
         places.filter(|places| places.len() == own.len() && is_once(places)).ok_or_else(|| {
-            let what = "give both windows the same aggregates, each with the same error";
-            differs("aggregates of", &words(columns), &words(&own), what)
+            let hint = "give both windows the same aggregates with the same errors";
+            differs("aggregates", &list(&own), &list(columns), hint)
         })
     }
 
@@ -32,29 +32,25 @@ impl Layout {
     ) -> Result<(Vec<SeenKind>, Vec<SeenKind>), ImportError> {
         let own = self.panes.map(|panes| (panes.width, panes.offset));
         if header.panes != own {
-            let what = "give both windows lengths, slides and offsets with the same panes";
-            return Err(differs(
-                "panes of",
-                &panes_in_words(header.panes),
-                &panes_in_words(own),
-                what,
-            ));
+            let hint = "give both windows lengths, slides and offsets with the same panes";
+            let (expected, found) = (describe_panes(own), describe_panes(header.panes));
+            return Err(differs("panes", &expected, &found, hint));
         }
         let names = |fields: &[TypedField]| {
             fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>()
         };
         let (there, here) = (names(&header.keys), names(&self.keys));
         if there != here {
-            let what = "give both windows the same fields in the same order";
-            return Err(differs("keys of", &words(&there), &words(&here), what));
+            let hint = "give both windows the same key fields in the same order";
+            return Err(differs("key fields", &list(&here), &list(&there), hint));
         }
         let both = |name: &str, there: SeenKind, here: SeenKind, key| {
             merged_kind(there, here, key).ok_or_else(|| {
                 let what = if key { "key" } else { "value" };
-                let (there, here) = (kind_in_words(there), kind_in_words(here));
+                let (there, here) = (name_of(there), name_of(here));
                 ImportError::Incompatible(format!(
-                    "the {what} {name:?} is {there} in the export and {here} in this window; \
-                     convert one of them before it is added"
+                    "{what} {name:?}: expected {here}, found {there} in the export; convert one \
+                     of them before adding it"
                 ))
             })
         };
@@ -76,20 +72,20 @@ impl Layout {
     }
 }
 
-fn differs(what: &str, there: &str, here: &str, mend: &str) -> ImportError {
+fn differs(what: &str, expected: &str, found: &str, hint: &str) -> ImportError {
     ImportError::Incompatible(format!(
-        "the export has {what} {there} and this window {here}; {mend}"
+        "{what}: expected {expected}, found {found} in the export; {hint}"
     ))
 }
 
-fn words<T: AsRef<str>>(names: &[T]) -> String {
+fn list<T: AsRef<str>>(names: &[T]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
     names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
 
-fn panes_in_words(panes: Option<(i64, i64)>) -> String {
+fn describe_panes(panes: Option<(i64, i64)>) -> String {
     match panes {
         None => "everything at once".to_owned(),
         Some((width, 0)) => seconds(width),
@@ -141,7 +137,8 @@ pub(crate) fn merged_kind(one: SeenKind, other: SeenKind, key: bool) -> Option<S
     }
 }
 
-fn kind_in_words(kind: SeenKind) -> &'static str {
+/// Names a kind in error messages.
+pub(crate) fn name_of(kind: SeenKind) -> &'static str {
     match kind {
         None => "null",
         Some((_, true)) => "bytes",

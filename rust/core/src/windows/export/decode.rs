@@ -59,8 +59,8 @@ impl Layout {
         importer.header(bytes).ok_or(ImportError::Damaged(len - bytes.len()))?;
         if self.since_start && importer.delta.evicted.is_some_and(|evicted| !evicted.since_start) {
             return Err(ImportError::Incompatible(
-                "the export holds what its window held and this window is about everything since \
-                 the start; let that window have a length since the start too"
+                "the export lacks the panes that left its window, and this window has a length \
+                 since the start; give the exporting window a length since the start as well"
                     .to_owned(),
             ));
         }

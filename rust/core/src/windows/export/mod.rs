@@ -56,7 +56,7 @@ mod rows;
 
 use std::fmt;
 
-pub(crate) use compatibility::merged_kind;
+pub(crate) use compatibility::{merged_kind, name_of};
 
 use super::aggregate::Plan;
 use super::delta::Delta;
@@ -143,17 +143,17 @@ pub enum ImportError {
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnExport => f.write_str("no export of a window"),
+            Self::NotAnExport => f.write_str("not an export of a window"),
             Self::Version(version) => write!(
                 f,
-                "the export is of version {version} of the format, and version {VERSION} is read \
-                 here; use the same version of tailrace for both"
+                "expected version {VERSION} of the export format, found version {version}; use the \
+                 same version of tailrace on both sides"
             ),
             Self::Damaged(byte) => {
                 write!(f, "the export is damaged at byte {byte}; export the window again")
             }
             Self::DamagedRow(row) => {
-                write!(f, "the export is damaged in row {row}; export it again")
+                write!(f, "the export is damaged at row {row}; export the window again")
             }
             Self::Incompatible(what) => f.write_str(what),
         }
