@@ -182,9 +182,9 @@ def test_a_wrong_peer_loses_its_connection_with_one_line_and_all_else_goes_on(
 @pytest.mark.parametrize(
     ("parameter", "named"),
     [
-        (b"\x04" + event(line("/a")) + b"\x00", "too early"),
-        (b"\x02" + event(line("/a")) + b"\x00\x00", "after the last event"),
-        (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + event(line("/a")), "too early"),
+        (b"\x04" + event(line("/a")) + b"\x00", "cut off"),
+        (b"\x02" + event(line("/a")) + b"\x00\x00", "expected the end of the events"),
+        (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + event(line("/a")), "cut off"),
         (b"\x02\x02" + sized(b"h") + b"\x01", "expected a length, found -1"),
     ],
     ids=["count too high", "bytes left over", "count of 2^62", "negative length"],
