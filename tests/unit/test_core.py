@@ -39,7 +39,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"formats": ["commons"]}, "is no format; tailrace formats lists"),
+        ({"formats": ["commons"]}, "; tailrace formats lists the named formats"),
         ({"by": "uri"}, 'no field "uri"'),
         ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
         ({"formats": []}, "at least one format"),
@@ -64,7 +64,7 @@ def test_a_chunk_of_no_kind_or_a_span_outside_it_is_refused():
 
 def test_a_malformed_batch_is_an_error_of_its_own_and_changes_nothing():
     counting = engine()
-    with pytest.raises(_core.BatchError, match="too early, at byte 1"):
+    with pytest.raises(_core.BatchError, match="cut off at byte 1"):
         counting.absorb(b"\x02", span=(0, 1), **{**CHUNK, "kind": "batch"})
     assert counting.lines()["fed"] == 0
     assert issubclass(_core.BatchError, ValueError)

@@ -489,7 +489,7 @@ def test_an_engine_refuses_what_one_of_its_formats_cannot_be_asked() -> None:
             formats=["combined", "classic"], filter=_core.Filter("status > 5"), **common
         )
     message, start, end = error.value.args
-    assert message.startswith("status is text here")
+    assert message.startswith("status is text, which")
     assert (start, end) == (9, 10)
 
 
