@@ -13,7 +13,7 @@ from places import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PAGES", "Block", "blocks", "commands", "excerpt", "printed", "shown"]
+__all__ = ["PAGES", "Block", "blocks", "commands", "excerpt", "printed", "shown", "waiting"]
 
 PAGES = sorted(
     [
@@ -76,7 +76,21 @@ def shown(block: Block) -> str:
     return "".join(line for line in lines if not line.startswith(("$ ", "> ")))
 
 
-def printed(script: str, cwd: Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+# A page waits for a time, which a reader understands; a test waits for what should happen.
+_WAITS = {
+    r"sleep 1\b": "until (exec 3<>/dev/tcp/127.0.0.1/9092) 2> /dev/null; do sleep 0.1; done",
+    r"sleep 2\b": "until tail -n 2 answers.txt | grep -q 807; do sleep 0.1; done",
+}
+
+
+def waiting(script: str) -> str:
+    """Return a script of a page that waits for events instead of times."""
+    for time, event in _WAITS.items():
+        script = re.sub(time, event, script)
+    return script
+
+
+def printed(script: str, cwd: Path, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
     """Run a script with the command that is installed beside this interpreter."""
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120 - not resolved
     return subprocess.run(

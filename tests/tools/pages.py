@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from documents import PAGES, Block, blocks, excerpt, printed
+from documents import PAGES, Block, blocks, excerpt, printed, waiting
 from places import LOG
 
 _SECONDS = re.compile(r"[0-9.]+ s$", re.MULTILINE)
@@ -43,7 +43,7 @@ def console(block: Block, folder: Path) -> str:
     parts, script = [], []
     for group in groups(block):
         # Each command's own output ends at a mark.
-        script += ["\n".join(line[2:] for line in group), "echo '--8<--'"]
+        script += [waiting("\n".join(line[2:] for line in group)), "echo '--8<--'"]
     outputs = printed("\n".join(script), folder).stdout.split("--8<--\n")
     for group, output in zip(groups(block), outputs, strict=False):
         parts += [*(f"{line}\n" for line in group), output]
