@@ -160,7 +160,7 @@ proptest! {
                 now += gap;
                 // Some keys are too long to be stored next to their hash.
                 let is_long = !is_short && key.is_multiple_of(3);
-                let more = if is_long { "/of/so/many/words/that/it/stands/apart" } else { "" };
+                let more = if is_long { "/of/so/many/words/that/it/is/stored/apart" } else { "" };
                 format!("{now}\t/key/{key}{more}\n")
             };
             let text: String = chunk.into_iter().map(line).collect();

@@ -22,7 +22,7 @@ pyo3::create_exception!(
     tailrace._core,
     BatchError,
     pyo3::exceptions::PyValueError,
-    "The bytes of a chunk are not what its kind says; nothing of it was taken."
+    "The bytes of a chunk are malformed for its kind. Nothing of the chunk was added."
 );
 
 /// The compiled core of tailrace. Its interface can change with every release.

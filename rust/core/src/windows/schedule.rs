@@ -251,14 +251,14 @@ mod tests {
             clock in prop::sample::select(vec![Clock::Events, Clock::Manual]),
             complete_from in prop::option::of(0..20_i64),
             steps in steps(),
-            asks in any::<[bool; 6]>(),
+            asked in any::<[bool; 6]>(),
         ) {
             let mut run = Run::new(&settings(clock, step, length), 0);
             if let Some(complete_from) = complete_from {
                 run.schedule.skip_before(complete_from);
             }
             let mut answers = Vec::new();
-            for (step, is_asked) in steps.iter().zip(asks) {
+            for (step, is_asked) in steps.iter().zip(asked) {
                 run.take(step);
                 if is_asked {
                     answers.extend(run.answers());
@@ -298,10 +298,10 @@ mod tests {
             step in 1..5_i64,
             length in prop::option::of(1..8_i64),
             steps in steps(),
-            asks in any::<[bool; 6]>(),
+            asked in any::<[bool; 6]>(),
         ) {
             let mut run = Run::new(&settings(Clock::Events, step, length), 0);
-            for (step, is_asked) in steps.iter().zip(asks) {
+            for (step, is_asked) in steps.iter().zip(asked) {
                 run.take(step);
                 let last = run.last();
                 if is_asked {

@@ -144,9 +144,9 @@ impl SnapshotBuilder<'_> {
             }
         }
         // A plan that does not accept its values was rejected when it was created.
-        let says = plan.kinds(values).unwrap_or_default();
+        let kinds = plan.kinds(values).unwrap_or_default();
         let raw = plan.of_fields(&raw[1]);
-        for (place, (kind, lists)) in says.into_iter().zip(plan.lists()).enumerate() {
+        for (place, (kind, lists)) in kinds.into_iter().zip(plan.lists()).enumerate() {
             let mut column = ColumnBuilder::new(kind, lists, raw[place]);
             for &id in ids.iter().chain(&other) {
                 column.push(cell(place, id));

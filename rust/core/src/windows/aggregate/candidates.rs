@@ -22,7 +22,7 @@ pub(super) enum Candidates<T> {
 }
 
 impl<T> Candidates<T> {
-    /// Adds the value of the newest pane. `is_beaten` tells which earlier values it beats.
+    /// Adds the value of the newest pane. `is_beaten` decides which earlier values it beats.
     pub(super) fn enter(&mut self, pane: i64, value: T, is_beaten: impl Fn(&T) -> bool) {
         match self {
             Self::Many(all)

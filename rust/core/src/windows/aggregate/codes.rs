@@ -8,7 +8,7 @@ use super::datum::Datum;
 use crate::windows::keys::Seed;
 use crate::windows::varint::{get_text, put_text};
 
-/// A table of values and their codes. A code stands for one value as long as the value is held.
+/// A table of values and their codes. A code refers to one value as long as the value is held.
 /// Another table has other codes.
 ///
 /// A small integer is its own code. Any other value takes 24 bytes here, 5 to 10 in the index, and

@@ -1,7 +1,7 @@
 //! Sums of floats without rounding errors, whatever is added and subtracted.
 //!
 //! A float is an integer of 53 bits times a power of two. So floats of similar size add up exactly
-//! in one integer of 128 bits, whose lowest bit stands for 2^`unit`. A number that does not fit
+//! in one integer of 128 bits, whose lowest bit means 2^`unit`. A number that does not fit
 //! (1e300 and 1e-300 together) goes into an accumulator that is wide enough for all floats at once,
 //! as Kulisch proposed ("Computer Arithmetic and Validity", 2008). Subtracting adds the opposite
 //! number and leaves no trace. The sum is rounded once, when it is read: it equals Python's
@@ -51,7 +51,7 @@ struct Overflow {
     infinities: [u64; 2],
 }
 
-/// A number of `N` digits, whose lowest bit stands for 2^`LOW`.
+/// A number of `N` digits, whose lowest bit means 2^`LOW`.
 #[derive(Clone, Debug)]
 pub(super) struct Digits<const N: usize, const LOW: i32> {
     digits: [i64; N],

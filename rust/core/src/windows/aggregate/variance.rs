@@ -51,7 +51,7 @@ struct Narrow {
     unit: Unit,
 }
 
-/// A power of two, where 1 stands for the smallest. A value that is never 0 leaves room for the tag
+/// A power of two, where 1 means the smallest. A value that is never 0 leaves room for the tag
 /// of [`Sums`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Unit(NonZeroU16);
