@@ -166,7 +166,7 @@ _PASTED = [
 def examples() -> Iterator[tuple[str, str, bytes]]:
     """Yield the name, spec and example of every format to attack."""
     for name in _core.FORMATS:
-        about = _core.about(name)
+        about = _core.describe_format(name)
         if about is not None:
             yield name, name, about[1].encode()
     for name, spec, example in _PASTED:

@@ -73,7 +73,7 @@ class Subject:
         if header:
             header += b"\n"
             compiled = compiled.sections(header, kind="lines", span=(0, len(header)))[1]
-        return cls(name, compiled, _core.columns(compiled), line)
+        return cls(name, compiled, _core.default_fields(compiled), line)
 
     def seconds(self, line: bytes, total: int) -> float:
         """Return the CPU seconds for a byte of this line."""
@@ -153,5 +153,5 @@ def _specs(verdicts: Verdicts) -> None:
 def _compile(text: str) -> float:
     begin = time.process_time()
     with suppress(ValueError):
-        _core.columns(_core.Format(text))
+        _core.default_fields(_core.Format(text))
     return time.process_time() - begin

@@ -75,7 +75,7 @@ def bench_tabulate(size: int, log: Callable[[str], Log], timed: Callable[..., No
 
     def tabulate() -> list[_core.Table]:
         return [
-            _core.tabulate(
+            _core.parse_chunk(
                 message, kind="batch", span=(0, len(message)), format="combined", fields=["url"]
             )[0]
             for message in messages

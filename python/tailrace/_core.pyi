@@ -19,7 +19,7 @@ __all__ = [
     "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
-    "STEERING",
+    "TERMINAL_CONTROLS",
     "BatchError",
     "Batcher",
     "Delta",
@@ -32,18 +32,18 @@ __all__ = [
     "WindowSettings",
     "__version__",
     "_debug_build",
-    "about",
-    "agreeing",
-    "columns",
+    "count_matches",
+    "default_fields",
+    "describe_format",
     "explain",
+    "field_kind",
+    "field_kinds",
     "fields",
-    "has",
-    "kind",
-    "kinds",
-    "names",
+    "has_field",
     "parse",
-    "samples",
-    "tabulate",
+    "parse_chunk",
+    "sample_rejects",
+    "standard_fields",
     "write_rows",
 ]
 
@@ -52,7 +52,7 @@ _debug_build: Final[bool]
 FORMATS: Final[list[str]]
 DETECTED: Final[list[str]]
 MAX_LINE_BYTES: Final[int]
-STEERING: Final[str]
+TERMINAL_CONTROLS: Final[str]
 
 class BatchError(ValueError): ...
 class FilterError(ValueError): ...
@@ -195,14 +195,14 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
-def about(name: str, /) -> tuple[str, str, str] | None: ...
-def names() -> list[tuple[str, FieldKind, str]]: ...
+def describe_format(name: str, /) -> tuple[str, str, str] | None: ...
+def standard_fields() -> list[tuple[str, FieldKind, str]]: ...
 def fields(format: str | Format, /) -> list[str]: ...
-def columns(format: str | Format, /) -> list[str]: ...
-def kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
-def kind(format: str | Format, field: str, /) -> FieldKind | None: ...
-def has(format: str | Format, field: str, /) -> bool: ...
-def agreeing(
+def default_fields(format: str | Format, /) -> list[str]: ...
+def field_kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
+def field_kind(format: str | Format, field: str, /) -> FieldKind | None: ...
+def has_field(format: str | Format, field: str, /) -> bool: ...
+def count_matches(
     data: bytes,
     /,
     *,
@@ -219,7 +219,7 @@ def parse(
     fields: list[str] | None,
     filter: Filter | None = None,
 ) -> Table: ...
-def tabulate(
+def parse_chunk(
     data: bytes,
     /,
     *,
@@ -243,7 +243,7 @@ def write_rows(
     filter: Filter | None = None,
 ) -> tuple[bytes, bytes, LineCounts]: ...
 def explain(data: bytes, /, *, format: str | Format) -> dict[str, Any]: ...
-def samples(
+def sample_rejects(
     data: bytes,
     /,
     *,

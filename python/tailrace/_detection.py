@@ -183,7 +183,7 @@ class Detector:
         start, end = chunk.span
         self._bytes += end - start
         try:
-            lines, matched, besides = _core.agreeing(
+            lines, matched, besides = _core.count_matches(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
@@ -207,7 +207,7 @@ class Detector:
         others = [name for name in DETECTED if name not in self._candidates]
         if not self._first or not others:
             return {}
-        _, matched, _ = _core.agreeing(
+        _, matched, _ = _core.count_matches(
             self._first,
             kind="lines",
             span=(0, len(self._first)),
@@ -216,7 +216,7 @@ class Detector:
         )
         for name, count in zip(others, matched, strict=True):
             if count:
-                lacks = tuple(field for field in self._asked if not _core.has(name, field))
+                lacks = tuple(field for field in self._asked if not _core.has_field(name, field))
                 return {"runner_up": name, "lacks": lacks}
         return {}
 
@@ -258,11 +258,13 @@ class Detector:
 
 def _implies(name: str, other: str) -> bool:
     """Tell whether a line of the one format is one of the other, which is less specific."""
-    about = _core.about(name)
+    about = _core.describe_format(name)
     example = about[1].encode() if about else b""
     span = (0, len(example))
     formats = [_core.Format(other).sections(example, kind="lines", span=span)[1]]
-    lines, matched, _ = _core.agreeing(example, kind="lines", span=span, formats=formats, limit=9)
+    lines, matched, _ = _core.count_matches(
+        example, kind="lines", span=span, formats=formats, limit=9
+    )
     return matched == [lines]
 
 
@@ -272,7 +274,7 @@ def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
 
 def _first_line(chunk: Chunk, name: str) -> bytes:
     """Return the first line that is not blank, none of which is of this format."""
-    found = _core.samples(
+    found = _core.sample_rejects(
         chunk.data, kind=chunk.kind, span=chunk.span, format=name, limit=_ENOUGH_BLANK
     )
     return next((line for *_, line in found if line.strip()), b"")

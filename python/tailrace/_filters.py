@@ -122,7 +122,7 @@ def matching_formats(
     return [
         name
         for name in formats
-        if all(_core.has(name, field) for field in fields)
+        if all(_core.has_field(name, field) for field in fields)
         and (condition is None or _applies(condition, name))
     ]
 

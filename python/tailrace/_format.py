@@ -170,12 +170,12 @@ class Format:
     @property
     def columns(self) -> list[str]:
         """The names of the fields that `parse` returns by default."""
-        return _core.columns(self._format)
+        return _core.default_fields(self._format)
 
     @property
     def kinds(self) -> dict[str, FieldKind]:
         """The type of each field: `text`, `int`, `float` or `time`."""
-        return dict(_core.kinds(self._format))
+        return dict(_core.field_kinds(self._format))
 
     def parse(
         self,

@@ -100,8 +100,8 @@ def check_fields(names: list[str], log_format: str) -> list[str]:
 
 def _has(log_format: str, field: str) -> bool:
     if log_format == AUTO:
-        return any(_core.has(name, field) for name in DETECTED)
-    return _core.kind(log_format, field) is not None
+        return any(_core.has_field(name, field) for name in DETECTED)
+    return _core.field_kind(log_format, field) is not None
 
 
 def _fields(log_format: str) -> list[str]:

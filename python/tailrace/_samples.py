@@ -52,7 +52,7 @@ class Samples:
         room = _MOST - len(self.kept)
         if not rejected or not room:
             return
-        found = _core.samples(
+        found = _core.sample_rejects(
             chunk.data, kind=chunk.kind, span=chunk.span, format=log_format, limit=room
         )
         name = self._names[chunk.source]

@@ -33,7 +33,7 @@ HELP = ROOT / "tests" / "cases" / "help"
 SHELL = ROOT / "python" / "tailrace" / "_cli" / "shell"
 
 # Those that mean the same in every format; a format's own names are not offered.
-_FIELDS = [name for name, _, _ in _core.names()]
+_FIELDS = [name for name, _, _ in _core.standard_fields()]
 
 # Every kind of value that a metavar may name, and what it is completed with; None is a file.
 _KINDS: dict[str, list[str] | None] = {

@@ -76,7 +76,7 @@ def test_nothing_is_a_file_with_the_types_of_the_columns(output: str, fields: st
     ran = run("--log-format", "combined", "--format", output, *words)
 
     table = read(output, ran.stdout)
-    names = _core.columns("combined") if fields is None else fields.split(",")
+    names = _core.default_fields("combined") if fields is None else fields.split(",")
     assert (ran.returncode, table.num_rows, table.column_names) == (0, 0, names)
     words += ["--log-format", "combined", "--format", output]
     full = read(output, run(*words, stdin=LINE).stdout)
@@ -228,7 +228,7 @@ def test_a_signal_ends_the_file_in_good_order(output: str, number: signal.Signal
         said = process.stderr.read()
         assert process.wait(60) == (130 if number == signal.SIGINT else 0), said
     table = read(output, out.read_bytes())
-    assert table.column_names == _core.columns("combined")
+    assert table.column_names == _core.default_fields("combined")
     assert table.num_rows == int(said.split()[1])
 
 

@@ -145,9 +145,9 @@ def test_it_is_rejected(odd: str) -> None:
 
 
 def test_its_columns_are_those_of_combined_up_to_the_size() -> None:
-    assert _core.columns("common") == _core.columns("combined")[:8]
+    assert _core.default_fields("common") == _core.default_fields("combined")[:8]
     assert {*COMBINED.fields} - {*COMMON.fields} == {"referer", "agent"}
-    assert set(_core.kinds("common")) < set(_core.kinds("combined"))
+    assert set(_core.field_kinds("common")) < set(_core.field_kinds("combined"))
 
 
 def test_a_field_that_it_has_not_is_refused() -> None:

@@ -26,7 +26,9 @@ COMMON = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5'
 COMBINED = COMMON + b' "-" "ua"'
 GARBAGE = b"no log line"
 
-EXAMPLES = {name: (_core.about(name) or ("", "", ""))[1].encode() for name in _core.FORMATS}
+EXAMPLES = {
+    name: (_core.describe_format(name) or ("", "", ""))[1].encode() for name in _core.FORMATS
+}
 
 # What a format's own example is told to be, where that is not the format itself. Any text is CSV.
 INSTEAD = {"classic": "combined", "iis": "w3c", "csv": "combined", "tsv": "combined"}
@@ -341,7 +343,9 @@ def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: byte
     hostile = lines(*[start + unit * size] * 1_000)
     before = time.process_time()
     for name in _core.FORMATS:
-        _core.agreeing(hostile.data, kind="lines", span=hostile.span, formats=[name], limit=1_000)
+        _core.count_matches(
+            hostile.data, kind="lines", span=hostile.span, formats=[name], limit=1_000
+        )
     # It is well below 0.1 s; a backtracking matcher needs hours.
     assert time.process_time() - before < 5
 
@@ -425,9 +429,13 @@ def test_a_field_for_auto_is_one_that_a_detected_format_has():
 
 def test_the_core_refuses_what_cannot_be():
     with pytest.raises(ValueError, match="^unknown format .*; tailrace formats lists"):
-        _core.agreeing(b"", kind="lines", span=(0, 0), formats=["auto"], limit=1)
+        _core.count_matches(b"", kind="lines", span=(0, 0), formats=["auto"], limit=1)
     with pytest.raises(_core.BatchError, match="cut off"):
-        _core.agreeing(b"\2", kind="batch", span=(0, 1), formats=["common"], limit=1)
+        _core.count_matches(b"\2", kind="batch", span=(0, 1), formats=["common"], limit=1)
     with pytest.raises(ValueError, match="not within the bytes"):
-        _core.agreeing(b"", kind="lines", span=(0, 1), formats=[], limit=1)
-    assert _core.agreeing(b"a\nb", kind="lines", span=(0, 3), formats=[], limit=9) == (2, [], [])
+        _core.count_matches(b"", kind="lines", span=(0, 1), formats=[], limit=1)
+    assert _core.count_matches(b"a\nb", kind="lines", span=(0, 3), formats=[], limit=9) == (
+        2,
+        [],
+        [],
+    )

@@ -72,7 +72,7 @@ def test_behind_the_end_of_a_line_there_is_a_caret_too():
 
 @pytest.mark.parametrize("name", _core.FORMATS)
 def test_the_example_of_every_format_is_explained(name: str):
-    example = (_core.about(name) or ("", "", ""))[1]
+    example = (_core.describe_format(name) or ("", "", ""))[1]
     ran = run("explain", name, example, "--format", "jsonl")
     found = json.loads(ran.stdout)
     values = {field["name"]: field["value"] for field in found["derived"]}
@@ -116,9 +116,9 @@ def test_a_line_that_is_too_long_is_said_to_be():
 
 def test_fields_lists_the_names_that_the_core_has():
     rows = run("formats", "--fields").stdout.decode().split("\n\n")[0].splitlines()[1:]
-    assert [tuple(row.split(maxsplit=2)) for row in rows] == _core.names()
+    assert [tuple(row.split(maxsplit=2)) for row in rows] == _core.standard_fields()
     objects = map(json.loads, run("formats", "--fields", "--format", "jsonl").stdout.splitlines())
-    assert [(one["name"], one["type"], one["about"]) for one in objects] == _core.names()
+    assert [(one["name"], one["type"], one["about"]) for one in objects] == _core.standard_fields()
 
 
 def test_the_steps_that_are_listed_are_there():

@@ -180,7 +180,7 @@ def apachelogs(log_format: str, line: bytes) -> Row | None:
 def asked(log_format: str) -> list[str]:
     names = [FIELDS[directive][0] for directive in directives(log_format)]
     # A pasted combined is the format that is written by hand, which gives no ident.
-    names = [name for name in names if _core.has(compiled(log_format), name)]
+    names = [name for name in names if _core.has_field(compiled(log_format), name)]
     return [f"{name}:unescape" if name in TEXT else name for name in names]
 
 

@@ -35,7 +35,7 @@ COMMON = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /c HTTP/1.1" 200 5'
 # Text as hostile as it gets: every kind of character, and those that mean something somewhere.
 hostile = st.text(st.characters() | st.sampled_from("\x00\x1b\n\r\t\\\",<>&'-;\u202e\x9b"))
 keys = st.none() | st.integers(-(2**40), 2**40) | hostile
-STEERING = {"Cc", "Zl", "Zp"}
+CONTROLS = {"Cc", "Zl", "Zp"}
 
 
 def snapshot_of(found: list[Any]) -> tr.Snapshot:
@@ -51,7 +51,7 @@ def escaped(text: str) -> str:
     marks |= {chr(c) for c in range(0x202A, 0x202F)}
     return "".join(
         c.encode("unicode_escape").decode()
-        if unicodedata.category(c) in STEERING or c in marks
+        if unicodedata.category(c) in CONTROLS or c in marks
         else c
         for c in text
     )

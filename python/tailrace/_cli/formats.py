@@ -134,7 +134,7 @@ Steps behind a field's name, several in a row if need be:
 
 def _show_fields(*, json: bool) -> None:
     """Print the fields that have the same name in all formats."""
-    names = _core.names()
+    names = _core.standard_fields()
     if json:
         import json as writer  # noqa: PLC0415 - people get text
 
@@ -197,7 +197,7 @@ def _json(name: str) -> str:
 
 def _about(name: str) -> tuple[str, str, str]:
     """Return what it is in a line, an example, and where it is documented."""
-    return _core.about(name) or ("", "", "")
+    return _core.describe_format(name) or ("", "", "")
 
 
 class _Field(NamedTuple):
@@ -216,8 +216,8 @@ def _fields(name: str) -> list[_Field]:
     data = _about(name)[1].encode()
     # A line of the example may name the columns.
     _, log_format = _core.Format(name).sections(data, kind="lines", span=(0, len(data)))
-    given = _core.columns(log_format)
-    kinds = _core.kinds(log_format)
+    given = _core.default_fields(log_format)
+    kinds = _core.field_kinds(log_format)
     table = _core.parse(data, format=log_format, fields=[field for field, _ in kinds])
     values = table.to_dicts()[0]
     return [_Field(field, kind, values[field], field not in given) for field, kind in kinds]

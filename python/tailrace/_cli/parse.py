@@ -261,5 +261,5 @@ class _Writer:
         """Write the names of the columns if no row did."""
         if not self._headed:
             self._headed = True
-            names = self._rows.columns or _core.columns(FALLBACK)
+            names = self._rows.columns or _core.default_fields(FALLBACK)
             write(sys.stdout, ",".join(names) + "\n")

@@ -109,7 +109,7 @@ class Rows(Processor[_Done, O]):
             rejects = prefix, self._line_numbers[chunk.source]
         done: _Done
         if self._options.output is None:
-            done = _core.tabulate(
+            done = _core.parse_chunk(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
@@ -168,7 +168,7 @@ class Rows(Processor[_Done, O]):
         if self._fields is not None:
             self._check(source, log_format, self._fields)
             return self._fields
-        columns = _core.columns(log_format)
+        columns = _core.default_fields(log_format)
         if not self._options.one_table:
             return columns
         if self.columns is None:
@@ -183,7 +183,7 @@ class Rows(Processor[_Done, O]):
 
     def _check(self, source: int, log_format: _core.Format, fields: list[str]) -> None:
         """Check that the columns of the first header include the fields; later headers may not."""
-        if self._checked or not (columns := _core.columns(log_format)):
+        if self._checked or not (columns := _core.default_fields(log_format)):
             return
         try:
             _core.parse(b"", format=log_format, fields=fields)

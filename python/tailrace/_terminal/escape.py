@@ -9,7 +9,7 @@ from tailrace import _core
 
 __all__ = ["cut", "for_csv", "for_json", "for_people", "width"]
 
-_STEERING = re.compile(f"[{_core.STEERING}]")
+_CONTROLS = re.compile(f"[{_core.TERMINAL_CONTROLS}]")
 
 
 def for_people(text: str) -> str:
@@ -29,7 +29,7 @@ def for_json(text: str) -> str:
     # What prints cannot steer, and to ask that is much quicker than to search.
     if text.isprintable():
         return text
-    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def for_csv(text: str) -> str:
@@ -41,7 +41,7 @@ def for_csv(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _STEERING.sub(lambda match: _escape(match[0]), text)
+    return _CONTROLS.sub(lambda match: _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:

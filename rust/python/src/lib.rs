@@ -40,8 +40,9 @@ mod _core {
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, about, agreeing, columns, explain, fields, has, kind, kinds, names,
-        parse, samples, tabulate, write_rows,
+        PyFormat, PyTable, count_matches, default_fields, describe_format, explain, field_kind,
+        field_kinds, fields, has_field, parse, parse_chunk, sample_rejects, standard_fields,
+        write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;
@@ -57,7 +58,7 @@ mod _core {
         let detected = tailrace_core::Format::named().filter(|named| named.detected);
         let detected: Vec<_> = detected.map(|named| named.name).collect();
         module.add("DETECTED", detected)?;
-        module.add("STEERING", tailrace_core::terminal_controls())?;
+        module.add("TERMINAL_CONTROLS", tailrace_core::terminal_controls())?;
         module.add("_debug_build", cfg!(debug_assertions))
     }
 }

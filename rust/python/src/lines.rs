@@ -80,7 +80,7 @@ pub(crate) fn fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
 /// Returns the names of the fields that a format gives by default.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
-pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
+pub(crate) fn default_fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
     let fields = format.get()?.fields();
     Ok(fields.into_iter().filter(|field| !field.on_demand).map(|field| field.name.into()).collect())
 }
@@ -88,7 +88,7 @@ pub(crate) fn columns(format: FormatArg<'_>) -> PyResult<Vec<String>> {
 /// Returns the types of the fields of a format: `text`, `int`, `float` or `time`.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
-pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str)>> {
+pub(crate) fn field_kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str)>> {
     let fields = format.get()?.fields();
     Ok(fields.into_iter().map(|field| (field.name.into(), field.kind.name())).collect())
 }
@@ -96,21 +96,21 @@ pub(crate) fn kinds(format: FormatArg<'_>) -> PyResult<Vec<(String, &'static str
 /// Returns the type of a field, if the format has it, by default or on demand.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
-pub(crate) fn kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
+pub(crate) fn field_kind(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
     Ok(format.get()?.kind(field).map(Kind::name))
 }
 
 /// Describes a named format: a summary, an example, and a link to its documentation.
 #[pyfunction]
 #[pyo3(signature = (name, /))]
-pub(crate) fn about(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+pub(crate) fn describe_format(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
     let named = Format::named().find(|named| named.name == name)?;
     Some((named.about, named.example, named.source))
 }
 
 /// Returns the field names that mean the same in every format: name, type, meaning.
 #[pyfunction]
-pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
+pub(crate) fn standard_fields() -> Vec<(&'static str, &'static str, &'static str)> {
     tailrace_core::STANDARD_FIELDS
         .iter()
         .map(|name| (name.name, name.kind().name(), name.about))
@@ -120,7 +120,7 @@ pub(crate) fn names() -> Vec<(&'static str, &'static str, &'static str)> {
 /// Returns whether every line of the format has a field.
 #[pyfunction]
 #[pyo3(signature = (format, field, /))]
-pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
+pub(crate) fn has_field(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn has(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
 /// each format how many of the others match among the lines that it does not match.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
-pub(crate) fn agreeing(
+pub(crate) fn count_matches(
     py: Python<'_>,
     data: &[u8],
     kind: &str,
@@ -315,7 +315,7 @@ pub(crate) fn parse(
 /// Returns the fields of a chunk's lines, the rejected lines, and the line counters.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, rejects=None, filter=None))]
-pub(crate) fn tabulate<'py>(
+pub(crate) fn parse_chunk<'py>(
     py: Python<'py>,
     data: &[u8],
     kind: &str,
@@ -405,7 +405,7 @@ fn explained(py: Python<'_>, value: ExplainValue) -> PyResult<Py<PyAny>> {
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, limit))]
 #[expect(clippy::needless_pass_by_value, reason = "a Python argument")]
-pub(crate) fn samples<'py>(
+pub(crate) fn sample_rejects<'py>(
     py: Python<'py>,
     data: &[u8],
     kind: &str,
