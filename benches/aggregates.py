@@ -59,9 +59,9 @@ AGGREGATES: dict[str, tuple[Callable[[Values], Any], float]] = {
     "last": (lambda values: values[-1], 0.0),
     "var": (_variance, 1e-12),
     "std": (_deviation, 1e-12),
-    "distinct": (lambda values: len(set(values)), 0.0),
+    "count_distinct": (lambda values: len(set(values)), 0.0),
     # Five times its standard error.
-    "approx_distinct": (lambda values: len(set(values)), 0.08),
+    "approx_count_distinct": (lambda values: len(set(values)), 0.08),
     "quantile": (_quantile, 0.01 + 1e-9),
     "top_values": (_top_values, 0.0),
 }
