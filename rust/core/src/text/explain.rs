@@ -106,7 +106,7 @@ impl From<Value<'_>> for ExplainValue {
 pub fn explain(format: &Format, text: &[u8]) -> Object {
     let mut format = format.clone();
     let mut lines = text.split(|&byte| byte == b'\n').enumerate().peekable();
-    while let Some((place, line)) = lines.next() {
+    while let Some((index, line)) = lines.next() {
         let one = closest_alternative(&format, line);
         let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
@@ -118,7 +118,7 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
                 continue;
             }
         }
-        let mut explained = vec![("format", one.spec().into()), ("number", (place + 1).into())];
+        let mut explained = vec![("format", one.spec().into()), ("number", (index + 1).into())];
         match found {
             Ok(LineKind::Fields) => fields(&one, &mut reader, line, &mut explained),
             Ok(LineKind::Header) => {
@@ -182,12 +182,12 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
         ];
         if *what == SegmentKind::Field {
             piece.push(("name", (&**name).into()));
-            let place = reader.names().position(|known| known == &**name);
+            let index = reader.names().position(|known| known == &**name);
             // The first of several fields with one name counts, but all fields named `time` do.
-            if let Some(place) = place
+            if let Some(index) = index
                 && (!seen.contains(&&**name) || &**name == "time")
             {
-                piece.extend(type_and_value(reader, line, place));
+                piece.extend(type_and_value(reader, line, index));
             }
             seen.push(name);
         }
@@ -195,16 +195,16 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
     }
     let mut absent = Vec::new();
     let mut derived = Vec::new();
-    for (place, field) in format.fields().into_iter().enumerate() {
-        if seen.contains(&reader.name(place)) {
+    for (index, field) in format.fields().into_iter().enumerate() {
+        if seen.contains(&reader.name(index)) {
             continue;
         }
-        if reader.value(line, place) != Value::Null {
-            let mut of_field = vec![("name", reader.name(place).into())];
-            of_field.extend(type_and_value(reader, line, place));
+        if reader.value(line, index) != Value::Null {
+            let mut of_field = vec![("name", reader.name(index).into())];
+            of_field.extend(type_and_value(reader, line, index));
             derived.push(ExplainValue::Object(of_field));
         } else if !field.on_demand {
-            absent.push(reader.name(place).into());
+            absent.push(reader.name(index).into());
         }
     }
     explained.extend([
@@ -219,9 +219,9 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
 fn type_and_value(
     reader: &mut Reader,
     line: &[u8],
-    place: usize,
+    index: usize,
 ) -> [(&'static str, ExplainValue); 2] {
-    [("type", reader.kind(place).name().into()), ("value", reader.value(line, place).into())]
+    [("type", reader.kind(index).name().into()), ("value", reader.value(line, index).into())]
 }
 
 #[cfg(test)]
@@ -332,11 +332,11 @@ mod tests {
         assert_eq!(found["outcome"], "reject");
         assert_eq!(found["byte"], line.find("OK").unwrap());
         assert_eq!(found["expected"], "a status of three digits");
-        let place = pasted.find("$status").unwrap();
+        let index = pasted.find("$status").unwrap();
         assert_eq!(found["template"], pasted);
         assert_eq!(
             (&found["part_start"], &found["part_end"]),
-            (&place.into(), &(place + 7).into())
+            (&index.into(), &(index + 7).into())
         );
         assert!(explained("combined", &line)["template"].is_null());
     }
@@ -394,8 +394,8 @@ mod tests {
         ) {
             let named = Format::named().find(|one| one.name == name).unwrap();
             let mut text = named.example.as_bytes().to_vec();
-            let place = cut.index(text.len());
-            text[place] = byte;
+            let index = cut.index(text.len());
+            text[index] = byte;
             let found = explain(&Format::new(name).unwrap(), &text);
             let found = json(&ExplainValue::Object(found));
             let mut previous = 0;

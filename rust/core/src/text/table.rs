@@ -398,9 +398,9 @@ mod tests {
     fn rejects_have_line_and_byte() {
         let table = table(&["url"], &[b"x", b""]);
         assert_eq!(table.rows, 0);
-        let places: Vec<_> =
+        let positions: Vec<_> =
             table.rejects.iter().map(|reject| (reject.line, reject.byte)).collect();
-        assert_eq!(places, [(0, 1), (1, 0)]);
+        assert_eq!(positions, [(0, 1), (1, 0)]);
     }
 
     #[test]
@@ -526,7 +526,7 @@ mod tests {
 
     fn text_of(column: &Column, at: usize) -> Option<&[u8]> {
         let Values::Text { offsets, data } = &column.values else { panic!() };
-        let place = |at: usize| usize::try_from(offsets[at]).unwrap();
-        column.valid.get(at).then(|| &data[place(at)..place(at + 1)])
+        let offset = |at: usize| usize::try_from(offsets[at]).unwrap();
+        column.valid.get(at).then(|| &data[offset(at)..offset(at + 1)])
     }
 }

@@ -241,16 +241,16 @@ impl TypedPredicate {
         match (self, value) {
             (Self::Missing, value) => value == Value::Null,
             (Self::OrMissing(check), value) => value == Value::Null || check.holds(value),
-            (Self::Text(order, wanted), Value::Text(text)) => order.holds(text.cmp(wanted)),
-            (Self::Time(order, wanted), Value::Time(time)) => order.holds(time.cmp(wanted)),
-            (Self::Number(order, wanted), Value::Int(_) | Value::Float(_)) => {
-                wanted.compared(value).is_some_and(|found| order.holds(found))
+            (Self::Text(order, expected), Value::Text(text)) => order.holds(text.cmp(expected)),
+            (Self::Time(order, expected), Value::Time(time)) => order.holds(time.cmp(expected)),
+            (Self::Number(order, expected), Value::Int(_) | Value::Float(_)) => {
+                expected.compared(value).is_some_and(|found| order.holds(found))
             }
             (Self::OneOfNumbers(all), Value::Int(_) | Value::Float(_)) => {
-                all.iter().any(|wanted| wanted.compared(value).is_some_and(Ordering::is_eq))
+                all.iter().any(|expected| expected.compared(value).is_some_and(Ordering::is_eq))
             }
             (Self::OneOfTexts(all), Value::Text(text)) => {
-                all.binary_search_by(|wanted| (*wanted.text).cmp(text)).is_ok()
+                all.binary_search_by(|expected| (*expected.text).cmp(text)).is_ok()
             }
             (Self::OneOfTimes(all), Value::Time(time)) => all.contains(&time),
             (Self::Contains(part), Value::Text(text)) => part.find(text).is_some(),
@@ -265,10 +265,12 @@ impl Number {
     /// Compares a value with the number, exactly, however large they are.
     fn compared(self, value: Value<'_>) -> Option<Ordering> {
         match (value, self) {
-            (Value::Int(value), Self::Int(wanted)) => Some(value.cmp(&wanted)),
-            (Value::Int(value), Self::Float(wanted)) => Some(int_to_float(value, wanted)),
-            (Value::Float(value), Self::Int(wanted)) => Some(int_to_float(wanted, value).reverse()),
-            (Value::Float(value), Self::Float(wanted)) => value.partial_cmp(&wanted),
+            (Value::Int(value), Self::Int(expected)) => Some(value.cmp(&expected)),
+            (Value::Int(value), Self::Float(expected)) => Some(int_to_float(value, expected)),
+            (Value::Float(value), Self::Int(expected)) => {
+                Some(int_to_float(expected, value).reverse())
+            }
+            (Value::Float(value), Self::Float(expected)) => value.partial_cmp(&expected),
             _ => None,
         }
     }

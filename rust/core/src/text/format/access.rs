@@ -523,8 +523,8 @@ impl Transform {
 
     /// The range of the text that is left, for transformations that only cut.
     fn range(self, text: &[u8]) -> Option<(usize, usize)> {
-        let find = |from: usize, wanted: &[u8]| {
-            let found = text[from..].iter().position(|byte| wanted.contains(byte));
+        let find = |from: usize, bytes: &[u8]| {
+            let found = text[from..].iter().position(|byte| bytes.contains(byte));
             found.map(|offset| from + offset)
         };
         match self {

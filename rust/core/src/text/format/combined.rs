@@ -441,8 +441,8 @@ mod tests {
                 ((quote + 1, last), (agent + 1, end))
             }
         };
-        let places = [host, user, (open + 1, close), request, status, size, referer, agent];
-        Ok(places.map(|(start, end)| &line[start..end]))
+        let fields = [host, user, (open + 1, close), request, status, size, referer, agent];
+        Ok(fields.map(|(start, end)| &line[start..end]))
     }
 
     /// The quote that comes next, with one blank or more before it.

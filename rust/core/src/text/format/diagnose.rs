@@ -163,17 +163,17 @@ impl Diagnosis<'_> {
                 return 0;
             }
             let marks = |level| levels(FollowMask::after(quotes), block, level).matching();
-            let mut wanted = marks(LEVELS - 1);
+            let mut candidates = marks(LEVELS - 1);
             for (level, seen) in seen.iter_mut().enumerate().filter(|one| *one.1 != [true; 2]) {
                 let marks = marks(level);
                 for (bits, seen) in [marks & !escaped, marks & escaped].into_iter().zip(seen) {
                     if bits != 0 && !*seen {
-                        wanted |= bits & bits.wrapping_neg();
+                        candidates |= bits & bits.wrapping_neg();
                         *seen = true;
                     }
                 }
             }
-            wanted
+            candidates
         };
         let mut escaped_end = None;
         let mut quotes = Quotes::new(self.line, open + 1, keep);

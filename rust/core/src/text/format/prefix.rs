@@ -206,7 +206,7 @@ mod tests {
         ];
         for number in 0..12_usize.pow(4) {
             let line: Vec<u8> = (0..4)
-                .flat_map(|place| pieces[number / 12_usize.pow(place) % 12].iter().copied())
+                .flat_map(|digit| pieces[number / 12_usize.pow(digit) % 12].iter().copied())
                 .collect();
             assert!(prefix_end(&line).is_none_or(|end| end < line.len()));
         }

@@ -187,15 +187,15 @@ pub(super) fn near_word_end(line: &[u8], from: usize) -> Option<usize> {
 /// The first position of a byte, or of any blank or control byte.
 #[inline]
 pub(super) fn find_byte_or_blank(text: &[u8], byte: u8) -> Option<usize> {
-    let wanted = u8x16::splat(byte);
-    find_first(text, |part| part.cmp_eq(wanted) | blanks(part))
+    let sought = u8x16::splat(byte);
+    find_first(text, |part| part.cmp_eq(sought) | blanks(part))
 }
 
 /// The first position of a byte that is usually near.
 #[inline]
 pub(super) fn find_near(text: &[u8], byte: u8) -> Option<usize> {
-    let wanted = u8x16::splat(byte);
-    find_first(text, |part| part.cmp_eq(wanted))
+    let sought = u8x16::splat(byte);
+    find_first(text, |part| part.cmp_eq(sought))
 }
 
 #[inline]
@@ -385,12 +385,12 @@ mod tests {
     fn every_position_is_found_backwards_whatever_the_gaps() {
         for gap in 0..40 {
             let mut line = vec![b'x'; 200];
-            let places: Vec<_> = (3..200).step_by(gap + 1).collect();
-            for &place in &places {
-                line[place] = b'"';
+            let positions: Vec<_> = (3..200).step_by(gap + 1).collect();
+            for &position in &positions {
+                line[position] = b'"';
             }
             let quotes: Vec<_> =
-                places.iter().rev().copied().filter(|at| (10..190).contains(at)).collect();
+                positions.iter().rev().copied().filter(|at| (10..190).contains(at)).collect();
             assert_eq!(rfind_all(&line, b'"', 10, 190).collect::<Vec<_>>(), quotes);
         }
         assert_eq!(rfind_all(b"\"", b'"', 1, 1).next(), None);

@@ -139,8 +139,8 @@ impl Format {
     fn with_checked_times(spec: &str, matcher: Matcher) -> Result<Self, SpecError> {
         let format = Self::of(spec, matcher);
         for name in times(&format.0.found) {
-            if let Err((_, _, mend)) = access::time_parser(name, &format.0.found) {
-                return Err(SpecError { message: format!("field {name}: {mend}") });
+            if let Err((_, _, message)) = access::time_parser(name, &format.0.found) {
+                return Err(SpecError { message: format!("field {name}: {message}") });
             }
         }
         Ok(format)

@@ -55,8 +55,8 @@ fn every_example_matches_its_format() {
 /// If a format matches the lines of another one, the more specific format comes first.
 #[test]
 fn no_example_matches_a_format_before_its_own() {
-    for (place, named) in TEXT_FORMATS.iter().enumerate() {
-        for before in &TEXT_FORMATS[..place] {
+    for (index, named) in TEXT_FORMATS.iter().enumerate() {
+        for before in &TEXT_FORMATS[..index] {
             if !matches!(before.definition, Definition::Template(_) | Definition::Either(_)) {
                 continue;
             }

@@ -118,8 +118,8 @@ pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
         let taken = if byte == b'\\'
             && let Some((character, taken)) = json_escape(raw)
         {
-            let said = buffer.get_mut(length..length + character.len_utf8())?;
-            length += character.encode_utf8(said).len();
+            let decoded = buffer.get_mut(length..length + character.len_utf8())?;
+            length += character.encode_utf8(decoded).len();
             taken
         } else {
             let next = near(b'\\', &raw[1..]).map_or(raw.len(), |offset| 1 + offset);
@@ -194,19 +194,19 @@ fn replaced<'a>(
     find: impl Fn(&[u8]) -> Option<usize>,
     replace: impl Fn(&[u8], &mut Vec<u8>) -> Option<usize>,
 ) -> &'a [u8] {
-    let Some(mut place) = find(raw) else { return raw };
+    let Some(mut position) = find(raw) else { return raw };
     let mut rest = raw;
     buffer.clear();
     loop {
-        buffer.extend_from_slice(&rest[..place]);
-        rest = &rest[place..];
+        buffer.extend_from_slice(&rest[..position]);
+        rest = &rest[position..];
         let length = replace(rest, buffer).unwrap_or_else(|| {
             buffer.push(rest[0]);
             1
         });
         rest = &rest[length..];
         let Some(next) = find(rest) else { break };
-        place = next;
+        position = next;
     }
     buffer.extend_from_slice(rest);
     buffer

@@ -114,8 +114,8 @@ impl Delimited {
             ColumnNames::Header(_) => "the end of the line (the header has no more columns)",
             ColumnNames::Given => "the end of the line (the format has no more columns)",
         };
-        for place in spans {
-            *place = columns.next()?.ok_or(Reject::new(
+        for span in spans {
+            *span = columns.next()?.ok_or(Reject::new(
                 line.len(),
                 match self.names {
                     ColumnNames::Given => "as many columns as in the format",

@@ -84,7 +84,7 @@ impl PrefixSet {
     /// Adds a prefix with a number; the first of equal prefixes counts.
     pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
         let group = group_of(text.first());
-        let place = self.groups[group + 1] as usize;
+        let index = self.groups[group + 1] as usize;
         let head = text.iter().take(8);
         let word = PrefixEntry {
             mask: head.clone().fold(0, |mask, _| mask << 8 | 0xff),
@@ -92,7 +92,7 @@ impl PrefixSet {
             text: text.into(),
             number,
         };
-        self.words.insert(place, word);
+        self.words.insert(index, word);
         self.groups[group + 1..].iter_mut().for_each(|start| *start = start.saturating_add(1));
     }
 
@@ -126,12 +126,12 @@ mod tests {
     #[test]
     fn the_first_of_two_bytes_is_found_wherever_it_is() {
         for length in 0..80 {
-            for place in 0..=length {
+            for position in 0..=length {
                 for byte in [b'"', b'\\'] {
                     let mut text = vec![b'!'; length];
                     // Bytes that differ from the searched ones in one bit, and more matches later.
                     text.iter_mut().step_by(3).for_each(|byte| *byte = b'#');
-                    text.iter_mut().skip(place).for_each(|found| *found = byte);
+                    text.iter_mut().skip(position).for_each(|found| *found = byte);
                     for from in 0..=length {
                         let naive = (from..length).find(|&at| matches!(text[at], b'"' | b'\\'));
                         assert_eq!(find_either(&text, from, b'"', b'\\'), naive.unwrap_or(length));

@@ -33,8 +33,8 @@ pub(super) fn fraction(rest: &mut &[u8], least: usize, most: usize) -> Option<i6
     let (text, after) = rest.split_at(digits);
     *rest = after;
     let mut micros = 0;
-    for place in 0..6 {
-        micros = micros * 10 + text.get(place).and_then(|&byte| digit(byte)).unwrap_or(0);
+    for index in 0..6 {
+        micros = micros * 10 + text.get(index).and_then(|&byte| digit(byte)).unwrap_or(0);
     }
     Some(micros)
 }

@@ -18,15 +18,15 @@ const MONTHS: [&[u8]; 12] = [
 const DAYS: [&[u8]; 7] =
     [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
 
-/// A hash table of the months by their first three letters; `place` is the hash function.
-const BY_PLACE: [(u32, i64); 32] = {
+/// A hash table of the months by their first three letters; `hash` is the hash function.
+const MONTH_TABLE: [(u32, i64); 32] = {
     let mut table = [(0, 0); 32];
     let mut month = 0;
     let mut number = 1;
     while month < MONTHS.len() {
         let name = MONTHS[month];
         let key = u32::from_le_bytes([name[0], name[1], name[2], 0]);
-        table[place(key)] = (key, number);
+        table[hash(key)] = (key, number);
         month += 1;
         number += 1;
     }
@@ -34,14 +34,14 @@ const BY_PLACE: [(u32, i64); 32] = {
 };
 
 /// The last five bits of the sum of the second and third letter, which differ for all months.
-const fn place(key: u32) -> usize {
+const fn hash(key: u32) -> usize {
     (((key >> 8) + (key >> 16)) & 31) as usize
 }
 
 /// The number of the month with these three letters.
 pub(super) fn month_of([first, second, third]: [u8; 3]) -> Option<i64> {
     let key = u32::from_le_bytes([first, second, third, 0]) | 0x0020_2020;
-    let (expected, month) = BY_PLACE[place(key)];
+    let (expected, month) = MONTH_TABLE[hash(key)];
     (expected == key).then_some(month)
 }
 

@@ -188,8 +188,8 @@ fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
             let mut text =
                 format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} -{zone:04}")
                     .into_bytes();
-            for (place, byte) in spoil {
-                text[place] = byte;
+            for (index, byte) in spoil {
+                text[index] = byte;
             }
             text
         },

@@ -36,13 +36,13 @@ pub(crate) struct Json {
     /// The tree of the keys that lead to requested values. The first node is the object of the line.
     nodes: Vec<Node>,
     /// The number of different paths.
-    places: usize,
+    slots: usize,
 }
 
 /// The positions where a field may have its value.
 #[derive(Clone, Debug)]
 struct Field {
-    places: Vec<usize>,
+    slots: Vec<usize>,
     required: Option<&'static str>,
     nested: bool,
     /// Whether it is the client's address, which may have a port.
@@ -58,7 +58,7 @@ struct Node {
     /// The indexes of the edges whose keys are always escaped in a line.
     special: Vec<usize>,
     /// The index of its value, if that is requested.
-    place: Option<usize>,
+    slot: Option<usize>,
     /// Whether its value may be an object or an array.
     nested: bool,
     /// The range of the indexes of the values in its subtree.
@@ -131,8 +131,9 @@ impl Json {
 
     /// The format with only these fields and those that are required.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
-        let asked = |field: &&FieldPaths| field.required.is_some() || names.contains(&&*field.name);
-        let mut field_paths: Vec<_> = self.field_paths.iter().filter(asked).cloned().collect();
+        let is_needed =
+            |field: &&FieldPaths| field.required.is_some() || names.contains(&&*field.name);
+        let mut field_paths: Vec<_> = self.field_paths.iter().filter(is_needed).cloned().collect();
         if self.any {
             for name in names {
                 if !field_paths.iter().any(|field| &*field.name == *name) {
@@ -150,15 +151,15 @@ impl Json {
             let of_want: Vec<_> =
                 field.paths.iter().map(|path| insert_path(&mut nodes, path)).collect();
             for &node in &of_want {
-                nodes[node].place = Some(0);
+                nodes[node].slot = Some(0);
                 nodes[node].nested |= field.nested;
             }
             ends.push(of_want);
         }
-        let mut places = 0;
-        number(&mut nodes, 0, &mut places);
+        let mut slots = 0;
+        number(&mut nodes, 0, &mut slots);
         let fields = ends.into_iter().zip(&field_paths).map(|(ends, field)| Field {
-            places: ends.into_iter().filter_map(|node| nodes[node].place).collect(),
+            slots: ends.into_iter().filter_map(|node| nodes[node].slot).collect(),
             required: field.required,
             nested: field.nested,
             host: &*field.name == "host",
@@ -172,7 +173,7 @@ impl Json {
             field_paths,
             any,
             nodes,
-            places,
+            slots,
         }
     }
 
@@ -183,12 +184,12 @@ impl Json {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.places <= FEW {
+        if self.slots <= FEW {
             self.split_into(line, spans, &mut [Span::NONE; FEW])
-        } else if self.places <= MANY {
+        } else if self.slots <= MANY {
             self.split_into(line, spans, &mut [Span::NONE; MANY])
         } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.places])
+            self.split_into(line, spans, &mut vec![Span::NONE; self.slots])
         }
     }
 
@@ -196,16 +197,16 @@ impl Json {
         &self,
         line: &[u8],
         spans: &mut [Span],
-        places: &mut [Span],
+        slots: &mut [Span],
     ) -> Result<(), Reject> {
-        let end = match self.walk(line, places) {
+        let end = match self.walk(line, slots) {
             Ok(end) => end,
             Err(_) if is_blank(line) => return Err(empty_line()),
             Err(fault) => return Err(fault.into()),
         };
         for (field, span) in self.fields.iter().zip(spans) {
             let value =
-                field.places.iter().map(|&place| places[place]).find(|value| {
+                field.slots.iter().map(|&slot| slots[slot]).find(|value| {
                     value.is_some() && (field.nested || !is_nested(line, value.start()))
                 });
             *span = match (value, field.required) {
@@ -220,7 +221,7 @@ impl Json {
 
     /// Walks the line, records the positions of the requested values, and returns the end of its
     /// object.
-    fn walk(&self, line: &[u8], places: &mut [Span]) -> StepResult {
+    fn walk(&self, line: &[u8], slots: &mut [Span]) -> StepResult {
         let mut at = blanks(line, bom_len(line));
         if line.get(at) != Some(&b'{') {
             return Err(SyntaxError::new(at, Expected::Line));
@@ -236,8 +237,8 @@ impl Json {
             if line.get(at) == Some(&frame.end) {
                 at += 1;
                 let node = &self.nodes[frame.node];
-                if let (Some(place), true) = (node.place, node.nested) {
-                    places[place] = Span::new(frame.start, at);
+                if let (Some(slot), true) = (node.slot, node.nested) {
+                    slots[slot] = Span::new(frame.start, at);
                 }
                 if depth == 0 {
                     return expect_end(line, at);
@@ -260,7 +261,7 @@ impl Json {
             let reached = &self.nodes[node];
             if !reached.edges.is_empty() {
                 // The values of an earlier key with this name no longer count.
-                places[reached.subtree.0..reached.subtree.1].fill(Span::NONE);
+                slots[reached.subtree.0..reached.subtree.1].fill(Span::NONE);
                 if let Some(open @ (b'{' | b'[')) = line.get(at) {
                     let inner = Frame { node, start: at, end: open + 2, elements: 0 };
                     outer[depth] = std::mem::replace(&mut frame, inner);
@@ -271,8 +272,8 @@ impl Json {
                 }
             }
             let end = skip(line, at, depth_of(depth))?;
-            if let Some(place) = reached.place {
-                places[place] = value(line, at, end, reached.nested);
+            if let Some(slot) = reached.slot {
+                slots[slot] = value(line, at, end, reached.nested);
             }
             at = end;
         }
@@ -369,16 +370,16 @@ fn element(key: &str) -> Option<u32> {
 }
 
 /// Numbers the values of a node and its subtree.
-fn number(nodes: &mut [Node], node: usize, places: &mut usize) {
-    let first = *places;
-    if nodes[node].place.is_some() {
-        nodes[node].place = Some(*places);
-        *places += 1;
+fn number(nodes: &mut [Node], node: usize, slots: &mut usize) {
+    let first = *slots;
+    if nodes[node].slot.is_some() {
+        nodes[node].slot = Some(*slots);
+        *slots += 1;
     }
     for edge in 0..nodes[node].edges.len() {
-        number(nodes, nodes[node].edges[edge].node, places);
+        number(nodes, nodes[node].edges[edge].node, slots);
     }
-    nodes[node].subtree = (first, *places);
+    nodes[node].subtree = (first, *slots);
 }
 
 /// The depth inside this many frames and the object of the line.

@@ -190,8 +190,8 @@ proptest! {
         changes in vec(change(), 1..4),
     ) {
         let mut line = line.into_bytes();
-        for (place, bytes, removed) in changes {
-            let start = place.index(line.len() + 1);
+        for (position, bytes, removed) in changes {
+            let start = position.index(line.len() + 1);
             let end = line.len().min(start + removed);
             line.splice(start..end, bytes);
         }
@@ -227,15 +227,15 @@ fn every_change_of_one_byte_has_the_result_of_the_oracle() {
     let matcher = matcher();
     for line in LINES {
         let mut line = line.as_bytes().to_vec();
-        for place in 0..line.len() {
-            let byte = line[place];
+        for position in 0..line.len() {
+            let byte = line[position];
             let mut accepted = 0;
             for other in 0..=255 {
-                line[place] = other;
+                line[position] = other;
                 accepted += u32::from(agrees(&matcher, &line));
             }
             assert!(accepted > 0);
-            line[place] = byte;
+            line[position] = byte;
         }
     }
 }

@@ -21,7 +21,7 @@ fn bare(encoding: Encoding, text_of: &str) -> String {
 
 #[test]
 fn escapes_of_json_strings_are_decoded() {
-    for (written, said) in [
+    for (written, expected) in [
         ("plain", "plain"),
         (r#"a\"b\\c\/d"#, "a\"b\\c/d"),
         (r"\b\f\n\r\t", "\u{8}\u{c}\n\r\t"),
@@ -33,7 +33,7 @@ fn escapes_of_json_strings_are_decoded() {
         (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
         (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
     ] {
-        assert_eq!(quoted(Encoding::Json, written), said, "{written}");
+        assert_eq!(quoted(Encoding::Json, written), expected, "{written}");
     }
     // A text that does not follow a quote is not a string.
     assert_eq!(bare(Encoding::Json, r#"["\n"]"#), r#"["\n"]"#);
@@ -58,7 +58,7 @@ fn plus_signs_and_percent_escapes_are_decoded() {
 
 #[test]
 fn escapes_of_servers_are_decoded() {
-    for (written, said) in [
+    for (written, expected) in [
         (&br"plain"[..], &b"plain"[..]),
         (br#"\x22\xE9\xe9 \"a\" \\ \n\t\r\b\v\f\a"#, b"\"\xe9\xe9 \"a\" \\ \n\t\r\x08\x0b\x0c\x07"),
         // Other backslashes stay.
@@ -66,7 +66,7 @@ fn escapes_of_servers_are_decoded() {
         (br"a\", br"a\"),
         (br"\\x41", br"\x41"),
     ] {
-        assert_eq!(unescape(written, &mut b"left over".to_vec()), said);
+        assert_eq!(unescape(written, &mut b"left over".to_vec()), expected);
     }
 }
 

@@ -81,8 +81,8 @@ fn every_required_key_of_a_named_format_has_its_message() {
         let super::Definition::Json(fields) = row.definition else { continue };
         let all = Json::listed(fields).unwrap();
         let mut spans = vec![Span::NONE; all.found().len()];
-        let (_, words) = rejected(all.split(b"{}", &mut spans));
-        assert!(words.starts_with("the key "), "{}: {words}", row.name);
+        let (_, message) = rejected(all.split(b"{}", &mut spans));
+        assert!(message.starts_with("the key "), "{}: {message}", row.name);
     }
 }
 
@@ -147,7 +147,7 @@ fn types_are_those_given_or_those_of_the_standard_field() {
 
 #[test]
 fn an_error_in_a_map_has_its_range() {
-    for (written, place, words) in [
+    for (written, range, message) in [
         ("a:number=b", (2, 8), "unknown type `number`; known are text, int, "),
         ("a=b,=c", (4, 4), "expected a column name"),
         ("a=b..c", (2, 6), "expected a key, found none; separate keys by single dots"),
@@ -156,8 +156,8 @@ fn an_error_in_a_map_has_its_range() {
         ("a=1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17", (2, 43), "expected a path of at most 16"),
     ] {
         let error = Json::written(written).unwrap_err();
-        assert_eq!((error.start, error.end), place, "{written}");
-        assert!(error.message.starts_with(words), "{written}: {}", error.message);
+        assert_eq!((error.start, error.end), range, "{written}");
+        assert!(error.message.starts_with(message), "{written}: {}", error.message);
     }
 }
 
