@@ -97,7 +97,7 @@ impl From<Value<'_>> for ExplainValue {
 /// The keys depend on `outcome`:
 ///
 /// - `fields`: the `pieces` of the line, the `derived` fields, and the names of the `absent` ones;
-/// - `reject`: `byte`, `reason`, `expected`, and `matched`, a score of how much of the line matched,
+/// - `reject`: `byte`, `reason`, `expected`, and `matched`, a score of how much of it matched,
 ///   by which several formats can be compared; for a template also its text (`template`) and the
 ///   range in it of the part that did not match (`part_start`, `part_end`);
 /// - `header`: the `columns`, where the text has no line after the header.

@@ -67,8 +67,8 @@ pub struct TableBuilder {
 }
 
 impl TableBuilder {
-    /// Creates a table of the reader's fields, for the lines that the filter keeps. Fields that only
-    /// the filter needs have no column.
+    /// Creates a table of the reader's fields, for the lines that the filter keeps. Fields that
+    /// only the filter needs have no column.
     pub fn from_reader(reader: Reader, filter: Option<BoundFilter>) -> Self {
         let columns = filter.as_ref().map_or(reader.names().len(), BoundFilter::columns);
         let fields =

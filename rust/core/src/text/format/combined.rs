@@ -5,18 +5,18 @@
 //! ```
 //!
 //! Lines are parsed from the left, so text written by a client cannot change the fields to the left
-//! of it. Inside quotes a backslash escapes, as Apache and nginx write it. Loggers that do not escape
-//! are tolerated: a quote closes the request only if a status and a size follow, and the referer only
-//! if another quoted field follows; where no unescaped quote closes a field, an escaped one may
-//! (`"ua\"`). What real servers omit or add is accepted: no referer and agent (the common format),
-//! more fields at the end, words before the host (syslog, virtual host), a user with blanks or
-//! brackets, an empty or missing request.
+//! of it. Inside quotes a backslash escapes, as Apache and nginx write it. Loggers that do not
+//! escape are tolerated: a quote closes the request only if a status and a size follow, and the
+//! referer only if another quoted field follows; where no unescaped quote closes a field, an
+//! escaped one may (`"ua\"`). What real servers omit or add is accepted: no referer and agent (the
+//! common format), more fields at the end, words before the host (syslog, virtual host), a user
+//! with blanks or brackets, an empty or missing request.
 //!
 //! Every byte is visited a bounded number of times, whatever the line contains.
 //!
-//! Nearly all lines have the default form. `TypicalFront` splits these in a fraction of the time and
-//! rejects every line that differs in any way, so it finds the same fields as the rest of this file;
-//! a test compares the two.
+//! Nearly all lines have the default form. `TypicalFront` splits these in a fraction of the time
+//! and rejects every line that differs in any way, so it finds the same fields as the rest of this
+//! file; a test compares the two.
 
 use super::numbers::{self, int};
 use super::quotes_and_brackets::{Brackets, Quotes};
@@ -80,8 +80,8 @@ pub(super) fn typical(line: &[u8]) -> Option<[Span; 8]> {
 
 /// Finds the fields of the common format, which are those up to the size.
 ///
-/// More fields may follow, unless the first of them is quoted: that would be a referer, and the line
-/// would match combined, or be a part of such a line.
+/// More fields may follow, unless the first of them is quoted: that would be a referer, and the
+/// line would match combined, or be a part of such a line.
 pub(super) fn split_common(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
     let end = if let Some(front) = TypicalFront::parse(line, lead) {
@@ -201,7 +201,8 @@ fn up_to_size(line: &[u8], lead: usize) -> Result<([Span; 6], usize), Reject> {
     Ok(([host, user, (open + 1, close), request, status, size].map(Span::from), size.1))
 }
 
-/// The start of the line after a byte-order mark and blanks, and the line without blanks at its end.
+/// The start of the line after a byte-order mark and blanks, and the line without blanks at its
+/// end.
 pub(super) fn trim(line: &[u8]) -> (usize, &[u8]) {
     let lead = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let lead = skip_blanks(line, lead);
@@ -214,9 +215,9 @@ fn quoted(line: &[u8], at: usize) -> Option<usize> {
     (line.get(quote) == Some(&b'"')).then_some(quote + 1)
 }
 
-/// The brackets around the time: the first `]` that is followed by a request, and the last `[` before
-/// it that begins a word. The first word does not count: it is the host, which may be a bracketed
-/// IPv6 address.
+/// The brackets around the time: the first `]` that is followed by a request, and the last `[`
+/// before it that begins a word. The first word does not count: it is the host, which may be a
+/// bracketed IPv6 address.
 fn brackets(line: &[u8], lead: usize) -> Result<ByteRange, Reject> {
     let before_request = |block: &Block, _, closing| {
         if closing == 0 {
@@ -236,8 +237,8 @@ fn brackets(line: &[u8], lead: usize) -> Result<ByteRange, Reject> {
 
 /// Whether a bare `-` takes the place of the request after these brackets.
 ///
-/// A user may be called `[a] -`, and servers escape quotes but not blanks and brackets. So without a
-/// quote everything else has to match.
+/// A user may be called `[a] -`, and servers escape quotes but not blanks and brackets. So without
+/// a quote everything else has to match.
 fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
     let Some(dash) = after_blanks(line, close + 1) else { return false };
     close - open <= MAX_TIME_LEN
@@ -273,8 +274,8 @@ fn closing_quote<T: Copy>(
     escaped.ok_or(Reject::at(line.len()))
 }
 
-/// The ranges of a status of three digits and a size that is not negative, each of which may be `-`.
-/// An error says which of blank, status, blank and size is missing, and where.
+/// The ranges of a status of three digits and a size that is not negative, each of which may be
+/// `-`. An error says which of blank, status, blank and size is missing, and where.
 #[inline]
 pub(super) fn status_and_size(line: &[u8], at: usize) -> Result<[ByteRange; 2], (usize, usize)> {
     numbers::status_and_size(line, at, |line, size| {

@@ -141,9 +141,9 @@ impl Diagnosis<'_> {
     /// Parses a quoted field that opens here. Returns the position after what follows the first
     /// quote that closes it, or the mismatch that is furthest after a candidate quote.
     ///
-    /// `levels` selects the quotes after which more and more of what follows matches. For all levels
-    /// but the last, the first quote of a level represents the others: they would stop at the same
-    /// point. At the last level only an invalid size can cause a mismatch.
+    /// `levels` selects the quotes after which more and more of what follows matches. For all
+    /// levels but the last, the first quote of a level represents the others: they would stop at
+    /// the same point. At the last level only an invalid size can cause a mismatch.
     fn quoted(
         &self,
         open: usize,

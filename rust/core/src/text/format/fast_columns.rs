@@ -1,8 +1,8 @@
 //! A fast matcher for lines that consist only of columns with one byte between them.
 //!
 //! It finds what the full matcher finds in lines of the usual form, and leaves all other lines to
-//! that. So it decides by a quick check: digits where there has to be a number, no quotes, no blanks
-//! next to a blank delimiter, no odd bytes at the ends of the line.
+//! that. So it decides by a quick check: digits where there has to be a number, no quotes, no
+//! blanks next to a blank delimiter, no odd bytes at the ends of the line.
 
 use super::parsed::Span;
 use super::scan::{find_byte_or_blank, find_near, has_blank, has_blank_from, leading_digits};
@@ -51,7 +51,8 @@ impl FastColumns {
 
     #[inline]
     fn each(&self, line: &[u8], mut found: impl FnMut(usize, Span)) -> Option<()> {
-        // Lines that have to be trimmed are left to the full matcher. A byte-order mark is not ASCII.
+        // Lines that have to be trimmed are left to the full matcher. A byte-order mark is not
+        // ASCII.
         if !(b'!'..0x80).contains(line.first()?) || *line.last()? <= b' ' {
             return None;
         }

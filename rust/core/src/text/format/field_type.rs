@@ -22,8 +22,8 @@ pub(crate) enum FieldType {
     /// A query after its `?`, as Apache writes it.
     Query,
     /// A duration in seconds times ten to this power: 0 for seconds, -3 for milliseconds. Negative
-    /// durations are null (load balancers write -1 for none). A list, which nginx writes for several
-    /// upstreams, is added up.
+    /// durations are null (load balancers write -1 for none). A list, which nginx writes for
+    /// several upstreams, is added up.
     Seconds(i8),
     /// A time. Where several fields of a line are called `time`, each is a part of one time.
     Time(TimeFormat),

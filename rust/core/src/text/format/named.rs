@@ -11,8 +11,8 @@ pub struct NamedFormat {
     pub example: &'static str,
     /// How it is compiled.
     pub(crate) definition: Definition,
-    /// Whether it takes part in detection. Of formats that match equally many lines the first in the
-    /// list is chosen, so more specific formats come first.
+    /// Whether it takes part in detection. Of formats that match equally many lines the first in
+    /// the list is chosen, so more specific formats come first.
     pub detected: bool,
     /// Where it is documented.
     pub source: &'static str,

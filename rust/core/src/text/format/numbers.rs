@@ -18,8 +18,8 @@ pub(super) fn status(line: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The ranges of status and size, from the blank before the status. An error says how many of blank,
-/// status, blank and size were found, and where the next was expected.
+/// The ranges of status and size, from the blank before the status. An error says how many of
+/// blank, status, blank and size were found, and where the next was expected.
 #[inline]
 pub(super) fn status_and_size(
     line: &[u8],

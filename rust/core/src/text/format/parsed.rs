@@ -53,7 +53,8 @@ impl From<ByteRange> for Span {
     }
 }
 
-/// Why a line does not match a format: the byte where it stops matching, and what was expected there.
+/// Why a line does not match a format: the byte where it stops matching, and what was expected
+/// there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject {
     byte: usize,

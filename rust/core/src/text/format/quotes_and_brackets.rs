@@ -57,8 +57,8 @@ impl<'a, K: FnMut(&Block, usize, u64, u64) -> u64> Quotes<'a, K> {
     }
 }
 
-/// Iterates over pairs of brackets: a candidate closing bracket, and the last opening bracket before
-/// it that begins a word.
+/// Iterates over pairs of brackets: a candidate closing bracket, and the last opening bracket
+/// before it that begins a word.
 pub(super) struct Brackets<'a, K> {
     line: &'a [u8],
     /// The filter: returns which closing brackets of a block are candidates, from the block, its

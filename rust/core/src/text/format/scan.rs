@@ -1,8 +1,8 @@
 //! Searches for delimiters, at a cost that hostile lines cannot raise.
 //!
-//! Many bytes are compared at once, and the positions of matching bytes become the bits of a number.
-//! So a block without matches costs as much as one that is full of them, and conditions on the
-//! matches (is a blank after it, is it escaped) are evaluated for all of them at once.
+//! Many bytes are compared at once, and the positions of matching bytes become the bits of a
+//! number. So a block without matches costs as much as one that is full of them, and conditions on
+//! the matches (is a blank after it, is it escaped) are evaluated for all of them at once.
 
 use memchr::memrchr;
 use wide::u8x16;
@@ -136,8 +136,8 @@ impl FollowMask {
 /// Each backslash escapes the next byte unless it is escaped itself. Subtracting the first bit of a
 /// run from a pattern of odd positions carries through the run, so no run has to be walked
 /// (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019). `carry` says whether the
-/// previous block escapes the first byte, and is set to whether this block escapes the first byte of
-/// the next.
+/// previous block escapes the first byte, and is set to whether this block escapes the first byte
+/// of the next.
 pub(super) fn escaped(backslashes: u64, carry: &mut bool) -> u64 {
     const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
     let first = u64::from(*carry);
@@ -251,8 +251,8 @@ pub(super) fn leading_digits(text: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     let (words, rest) = text.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
-        // Digits become 0 to 9, other bytes more. Adding sets the highest bit of the others; carries
-        // cannot affect a byte below the first of them.
+        // Digits become 0 to 9, other bytes more. Adding sets the highest bit of the others;
+        // carries cannot affect a byte below the first of them.
         let values = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'0'));
         let others = (values.wrapping_add(ONES * (0x80 - 10)) | values) & (ONES * 0x80);
         if others != 0 {

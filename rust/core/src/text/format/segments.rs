@@ -119,8 +119,8 @@ impl Format {
 /// How much of a line matches a format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartialMatch {
-    /// A score: the number of typed fields before the byte. The format with the highest score is the
-    /// closest.
+    /// A score: the number of typed fields before the byte. The format with the highest score is
+    /// the closest.
     pub(crate) matched: usize,
     /// The text of a template, and the range in it of the part that does not match.
     pub(crate) part: Option<(String, (usize, usize))>,
@@ -181,7 +181,8 @@ impl SegmentBuilder<'_> {
     }
 }
 
-/// The range of a template part in the template's text; the end of the text for the end of the line.
+/// The range of a template part in the template's text; the end of the text for the end of the
+/// line.
 fn part_range(text: &str, template: &Template, part: usize) -> (usize, usize) {
     let slot = |at: usize| match template.parts.get(at) {
         Some(Part::Field(slot)) => Some(slot.written),

@@ -27,8 +27,8 @@ impl Format {
         TEXT_FORMATS.iter().chain(super::records::RECORD_FORMATS)
     }
 
-    /// Compiles a format spec: a name, several names separated by commas, of which each line matches
-    /// one, or a text.
+    /// Compiles a format spec: a name, several names separated by commas, of which each line
+    /// matches one, or a text.
     pub fn new(spec: &str) -> Result<Self, SpecError> {
         if let Some(named) = Self::named().find(|named| named.name == spec) {
             return Self::from_definition(spec, &named.definition);

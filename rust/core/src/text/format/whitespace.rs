@@ -98,9 +98,9 @@ fn far_word_end(line: &[u8], from: usize) -> usize {
 
 /// Finds host, ident and user in the text before the time.
 ///
-/// Three words are exactly these. Of more words, the first lone `-` that is followed by a word is the
-/// ident: the host is the word before it, the user is everything after it. Without such a `-`, the
-/// user contains the blanks.
+/// Three words are exactly these. Of more words, the first lone `-` that is followed by a word is
+/// the ident: the host is the word before it, the user is everything after it. Without such a `-`,
+/// the user contains the blanks.
 pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
     let mut words = Words { line, at: start };
     let first = words.next()?;
@@ -134,8 +134,8 @@ fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The last word, with the words before it that end with a comma: `1.1.1.1, 2.2.2.2` is one host, as
-/// X-Forwarded-For lists proxies.
+/// The last word, with the words before it that end with a comma: `1.1.1.1, 2.2.2.2` is one host,
+/// as X-Forwarded-For lists proxies.
 fn host_before_dash(line: &[u8], start: usize) -> ByteRange {
     let last = ListStarts::new(line, start).filter_map(BitPositions::highest).last();
     (last.unwrap_or(start), trim_blanks_end(line, line.len()))

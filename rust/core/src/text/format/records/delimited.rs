@@ -1,8 +1,8 @@
 //! Delimited text: CSV, TSV, and other formats with one byte between columns.
 //!
-//! Fields are quoted as in RFC 4180: a field that begins with a quote ends at the next single quote,
-//! and two quotes in it are one. Blanks are part of their field. Quoted newlines are not supported,
-//! as a line ends there.
+//! Fields are quoted as in RFC 4180: a field that begins with a quote ends at the next single
+//! quote, and two quotes in it are one. Blanks are part of their field. Quoted newlines are not
+//! supported, as a line ends there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +38,8 @@ impl Delimited {
         Self { delimiter, found: Vec::new(), names: ColumnNames::Unknown }
     }
 
-    /// The format of logs with these columns and no header. `columns` are names separated by commas,
-    /// each optionally followed by a colon and a type.
+    /// The format of logs with these columns and no header. `columns` are names separated by
+    /// commas, each optionally followed by a colon and a type.
     pub(crate) fn with_columns(delimiter: u8, columns: &str) -> Result<Self, TemplateError> {
         let mut all = Vec::new();
         let mut names = UniqueNames::default();
@@ -144,8 +144,8 @@ impl UniqueNames {
         self.names.insert(name.to_owned())
     }
 
-    /// Returns a unique name: the name, with a number appended if it is a duplicate, or the number of
-    /// the column if the name is empty.
+    /// Returns a unique name: the name, with a number appended if it is a duplicate, or the number
+    /// of the column if the name is empty.
     fn distinct(&mut self, name: &str, column: usize) -> String {
         let name = if name.is_empty() { format!("column_{column}") } else { name.to_owned() };
         let mut own = name.clone();

@@ -1,7 +1,7 @@
 //! Searches short texts, and finds which of a set of known prefixes a text has.
 //!
-//! Values are about a dozen bytes long, and calling memchr costs as much as comparing thirty. So the
-//! first blocks of sixteen bytes are searched inline.
+//! Values are about a dozen bytes long, and calling memchr costs as much as comparing thirty. So
+//! the first blocks of sixteen bytes are searched inline.
 
 use memchr::memchr2;
 use wide::u8x16;

@@ -1,9 +1,9 @@
 //! LTSV: `label:value` pairs separated by tabs (ltsv.org).
 //!
 //! The labels that ltsv.org recommends and the usual nginx variables are mapped to standard fields;
-//! any other label is a field with its own name. The last of two equal labels counts. A line without
-//! a label before every value is rejected, because other logs have tabs and colons too; for the same
-//! reason the label of a line with a single pair has to be a known one.
+//! any other label is a field with its own name. The last of two equal labels counts. A line
+//! without a label before every value is rejected, because other logs have tabs and colons too; for
+//! the same reason the label of a line with a single pair has to be a known one.
 
 use std::ops::Range;
 

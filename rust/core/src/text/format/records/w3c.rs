@@ -1,9 +1,9 @@
 //! The W3C extended log file format, as IIS and CloudFront write it.
 //!
-//! A `#Fields:` line names the columns of the lines after it, and can be repeated with other columns.
-//! Other lines that begin with `#` are ignored. IIS separates columns by blanks and writes `+` for a
-//! space in a value; others quote such values. CloudFront separates columns by tabs and escapes with
-//! `%HH`; its durations are in seconds, those of IIS in milliseconds.
+//! A `#Fields:` line names the columns of the lines after it, and can be repeated with other
+//! columns. Other lines that begin with `#` are ignored. IIS separates columns by blanks and writes
+//! `+` for a space in a value; others quote such values. CloudFront separates columns by tabs and
+//! escapes with `%HH`; its durations are in seconds, those of IIS in milliseconds.
 
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
@@ -135,8 +135,8 @@ const AS_MANY: &str = "as many columns as in #Fields";
 
 /// Splits columns separated by blanks.
 ///
-/// IIS quotes nothing, so its quotes have no meaning. If others quote a value with blanks, there are
-/// more words than columns; only then quotes join words.
+/// IIS quotes nothing, so its quotes have no meaning. If others quote a value with blanks, there
+/// are more words than columns; only then quotes join words.
 fn between_blanks(line: &[u8], start: usize, spans: &mut [Span]) -> Result<(), Reject> {
     let (count, surplus) = split_words(line, start, spans, false);
     if surplus.is_none() && count == spans.len() {

@@ -60,7 +60,8 @@ pub(super) fn blanks(rest: &mut &[u8]) -> usize {
 pub(super) fn clock(text: [u8; 8]) -> Option<[i64; 3]> {
     const TENS: u64 = 0xF0F0_FFF0_F0FF_F0F0;
     let values = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b"00:00:00");
-    // A byte that is not a digit has a nonzero upper half now, or after adding six; a colon is zero.
+    // A byte that is not a digit has a nonzero upper half now, or after adding six; a colon is
+    // zero.
     if (values | values.wrapping_add(0x0606_0006_0600_0606)) & TENS != 0 {
         return None;
     }

@@ -43,11 +43,11 @@ pub(crate) enum TimeFormat {
     /// an exponent. Digits below a microsecond are cut off.
     Epoch(i8),
     /// A format of `strptime`; several fields of a line may be parts of one time. Additional
-    /// directives are `%f` for a fraction of 1 to 9 digits, `%3f`, `%6f` and `%9f` for one of exactly
-    /// that many digits (also `%L`, and `%N` with or without digits), and `%s` for seconds since the
-    /// epoch.
+    /// directives are `%f` for a fraction of 1 to 9 digits, `%3f`, `%6f` and `%9f` for one of
+    /// exactly that many digits (also `%L`, and `%N` with or without digits), and `%s` for seconds
+    /// since the epoch.
     Strftime(Box<str>),
-    /// Any of the first three, recognized by its form. A bare number is seconds since the epoch, but
-    /// an integer of 13 digits is milliseconds, of 16 microseconds, of 19 nanoseconds.
+    /// Any of the first three, recognized by its form. A bare number is seconds since the epoch,
+    /// but an integer of 13 digits is milliseconds, of 16 microseconds, of 19 nanoseconds.
     Any,
 }

@@ -1,7 +1,7 @@
 //! Compiles `strptime` formats to lists of items, each of which consumes its part of the text.
 //!
-//! No item backtracks or tries several lengths, so a hostile text costs the same as any other. So an
-//! item takes as many digits as there are, up to its maximum.
+//! No item backtracks or tries several lengths, so a hostile text costs the same as any other. So
+//! an item takes as many digits as there are, up to its maximum.
 
 use super::SECOND;
 use super::digits::{blanks, exactly, fraction, literal, number, zone};

@@ -27,8 +27,8 @@ pub(super) type Path = Vec<Box<[u8]>>;
 
 impl FieldPaths {
     /// Parses a field `name` or `name:type` and its paths: keys separated by dots, alternatives
-    /// separated by bars, and `!` at the end if the field is required. The key of an array element is
-    /// its index. A backslash escapes the next character.
+    /// separated by bars, and `!` at the end if the field is required. The key of an array element
+    /// is its index. A backslash escapes the next character.
     pub(crate) fn new(name: &str, paths: &str) -> Result<Self, TemplateError> {
         let (name, read) = column(name, 0)?;
         Self::at(name, read, paths, 0)

@@ -1,10 +1,10 @@
 //! JSON: one object per line.
 //!
 //! A line is checked to be valid JSON (RFC 8259), and the positions of the requested values are
-//! recorded on the way; other values are only skipped. Bytes that are not UTF-8 and control bytes in
-//! strings are accepted: no byte alone is a reason to reject a line. Objects and arrays may be nested
-//! `MAX_DEPTH` deep. The last of two equal keys counts, as in Python's `json`. Keys are compared
-//! after decoding their escapes.
+//! recorded on the way; other values are only skipped. Bytes that are not UTF-8 and control bytes
+//! in strings are accepted: no byte alone is a reason to reject a line. Objects and arrays may be
+//! nested `MAX_DEPTH` deep. The last of two equal keys counts, as in Python's `json`. Keys are
+//! compared after decoding their escapes.
 
 mod aliases;
 pub(super) mod field_paths;
@@ -33,7 +33,8 @@ pub(crate) struct Json {
     any: bool,
     found: Vec<FoundField>,
     fields: Vec<Field>,
-    /// The tree of the keys that lead to requested values. The first node is the object of the line.
+    /// The tree of the keys that lead to requested values. The first node is the object of the
+    /// line.
     nodes: Vec<Node>,
     /// The number of different paths.
     slots: usize,
@@ -87,8 +88,8 @@ impl Json {
         Ok(Self::of(field_paths?, false))
     }
 
-    /// Parses a field map: `name=paths` separated by commas, or `name` alone if the path is the same;
-    /// a name may be followed by a colon and a type.
+    /// Parses a field map: `name=paths` separated by commas, or `name` alone if the path is the
+    /// same; a name may be followed by a colon and a type.
     pub(crate) fn written(map: &str) -> Result<Self, TemplateError> {
         let mut field_paths = Vec::new();
         let mut start = 0;

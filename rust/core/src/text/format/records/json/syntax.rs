@@ -3,8 +3,8 @@
 use super::super::find::find_either;
 use crate::text::format::parsed::Reject;
 
-/// How deep objects and arrays may be nested, including the object of the line. Python's parser stops
-/// at about 1,000, serde's at 128; access logs have about five levels.
+/// How deep objects and arrays may be nested, including the object of the line. Python's parser
+/// stops at about 1,000, serde's at 128; access logs have about five levels.
 const MAX_DEPTH: u32 = 64;
 
 /// The position after something that was skipped, or an error.

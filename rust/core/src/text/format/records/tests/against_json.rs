@@ -1,8 +1,8 @@
 //! Compares the JSON matcher with `serde_json`, on valid and invalid JSON.
 //!
-//! Intended differences, which are removed before the comparison: the matcher accepts bytes that are
-//! not UTF-8, control bytes in strings, lone surrogates and numbers of any size; it limits the depth
-//! to 64 and accepts only objects as lines.
+//! Intended differences, which are removed before the comparison: the matcher accepts bytes that
+//! are not UTF-8, control bytes in strings, lone surrogates and numbers of any size; it limits the
+//! depth to 64 and accepts only objects as lines.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
