@@ -2,9 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# With make -j: cargo cannot reach make's job server, warns of it, and counts cores by itself.
+OUTSIDE := env -u MAKEFLAGS -u MFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: build test lint docs bench bench-micro bench-compare fuzz format texts ci demo help
+.PHONY: build test test-rust test-python test-thorough test-minimal lint lint-rust lint-python docs bench bench-micro bench-compare fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -20,15 +22,51 @@ BIN := .venv/bin
 
 build: .venv/.build ## Build the package into .venv
 	@test -e python/tailrace/_core.abi3.so || echo 'compiling, which takes about half a minute the first time'
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-build-isolation --editable .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(OUTSIDE) $(BIN)/pip install --quiet --no-build-isolation --editable .
 
-test: build .venv/.dev ## Build, then run every test
-	cargo test --workspace --quiet
-	$(BIN)/pytest
+# Two tests at a time on two cores: many of them wait for a process or a socket.
+WORKERS ?= 3
+# Fixed seeds and all examples in CI, a quarter of them elsewhere; tests/README.md has more.
+export TAILRACE_TEST_PROFILE ?= $(if $(filter true,$(CI)),ci,dev)
 
-lint: build .venv/.dev ## Formatters, linters, types, stubs, licences, workflows
+test: test-rust test-python ## Build, then run every test
+
+# The bindings have no tests of their own, and without them no Arrow is compiled once more.
+test-rust: ## The tests of the core
+	$(OUTSIDE) cargo test --package tailrace-core --quiet
+
+test-python: build .venv/.dev ## The tests in Python, of the command, the library and the rules
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+
+# Half an hour. SEED=1234 draws again what the tests drew whose report names that seed.
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+test-thorough: export TAILRACE_TEST_PROFILE := thorough
+test-thorough: export TAILRACE_TEST_SEED := $(SEED)
+test-thorough: build .venv/.dev ## Every test with twenty times the examples and random seeds
+	@echo 'the seed of this run is $(SEED); once more: make test-thorough SEED=$(SEED)'
+	cargo test --package tailrace-core --quiet
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --timeout 3600
+
+# What a user has after `pip install tailrace`, and what the tests themselves need.
+.venv-minimal/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-minimal
+	.venv-minimal/bin/pip install --quiet pytest pytest-timeout hypothesis
+	touch $@
+
+test-minimal: build .venv-minimal/.ready ## The tests of the basics, without any extra installed
+	@rm -rf target/minimal
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir target/minimal .
+	.venv-minimal/bin/pip install --quiet --force-reinstall target/minimal/*.whl
+	TAILRACE_TEST_MINIMAL=1 .venv-minimal/bin/pytest tests/cases $(addprefix tests/unit/test_,\
+		answers.py command.py core.py globs.py jobs.py outputs.py receiver.py windows.py)
+
+lint: lint-rust lint-python ## Formatters, linters, types, stubs, licences, workflows
+
+lint-rust: ## The part of lint that needs no build
 	cargo fmt --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(OUTSIDE) cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+lint-python: build .venv/.dev ## The rest of it
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
@@ -68,10 +106,7 @@ texts: build .venv/.dev ## Write help texts, completions and the manual page ane
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/texts.py
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/pages.py
 
-ci: ## What .ci/run runs: lint, docs, test
-	$(MAKE) lint
-	$(MAKE) docs
-	$(MAKE) test
+ci: lint docs test test-minimal ## What .ci/run runs: lint, docs, test; best with -j2
 
 demo: build ## The main job on a real log: ten seconds of live answers
 	$(BIN)/python examples/flume/demo.py

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import random
 import re
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
-from contextlib import contextmanager
+from array import array
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 from wire import (
@@ -46,8 +51,10 @@ __all__ = [
 
 COMMAND = [sys.executable, "-c", "from tailrace._cli import main; main()"]
 
-# More than anything here takes, less than pytest's own limit.
-TIMEOUT_S = 20
+# Bounds failures only: more than anything takes on a loaded machine, less than pytest's limit.
+TIMEOUT_S = 60
+
+_ports = random.Random()  # noqa: S311 - no secret
 
 
 T = TypeVar("T")
@@ -108,10 +115,25 @@ class Process:
         assert found is not None
         return found
 
+    def next_answer(self) -> dict[str, Any]:
+        """Wait for an answer that says all that was true before this call."""
+        # The next one may have been made already.
+        seen = len(self.printed)
+        wait_for(lambda: len(self.printed) > seen + 1)
+        snapshot: dict[str, Any] = json.loads(self.printed[seen + 1])
+        return snapshot
+
     def counted(self) -> int:
         """How many lines it has counted, as of its last answer."""
         # That one alone: where it has thousands of rows, all of them would take too long.
         return json.loads(self.printed[-1])["lines"]["counted"] if self.printed else 0
+
+    def read_all(self) -> None:
+        """Wait until it has read what was written to its standard input."""
+        stdin = self.process.stdin
+        assert stdin is not None
+        stdin.flush()
+        wait_for(lambda: not _unread(stdin.fileno()))
 
     def end(self, number: int) -> int:
         """Send a signal, wait for the end, and return the exit code."""
@@ -127,6 +149,25 @@ class Process:
             if stream is not None:
                 stream.close()
         return code
+
+
+def _unread(pipe: int) -> int:
+    """How many bytes are in a pipe."""
+    size = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]
+
+
+def handler_removed(process: int, number: int) -> None:
+    """Wait until a process no longer handles a signal, so that the next one ends it."""
+    status = Path(f"/proc/{process}/status")
+
+    def is_default() -> bool:
+        caught = re.search(r"SigCgt:\s+(\w+)", status.read_text())
+        assert caught
+        return not int(caught[1], 16) & 1 << (number - 1)
+
+    wait_for(is_default)
 
 
 @contextmanager
@@ -151,9 +192,12 @@ def running(
 
 
 def free_port() -> int:
-    """A port that nobody listens to at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody listens to, and that the kernel gives to nobody who asks for any."""
+    while True:
+        # Below those that it gives away. Each process draws its own, so two seldom want the same.
+        port = _ports.randrange(20_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_for(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:

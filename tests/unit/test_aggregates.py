@@ -24,8 +24,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 import tailrace as tr
 
@@ -33,7 +34,7 @@ SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=150)
+many = examples(150)
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ def check(steps: list[tuple[list[Event], int | None]], shape: Any, *, whole: boo
     return answered
 
 
-@patient
+@many
 @given(batches(floats), shapes)
 def test_floats_are_what_the_window_holds_whatever_came_and_left(
     steps: list[tuple[list[Event], int | None]], shape: tuple[int, list[int | None], int, int]
@@ -295,7 +296,7 @@ def test_floats_are_what_the_window_holds_whatever_came_and_left(
     check([([Event("z", 0, 0.5, 1)], None), *steps], shape, whole=False)
 
 
-@patient
+@many
 @given(batches(whole_numbers), shapes)
 def test_whole_numbers_are_exact_beyond_64_bits(
     steps: list[tuple[list[Event], int | None]], shape: tuple[int, list[int | None], int, int]
@@ -366,7 +367,7 @@ def test_rows_are_ranked_by_any_aggregate_up_or_down(
     assert [row["key"] for row in window.snapshot().rows] == sorted(means, key=place)[:2]
 
 
-@patient
+@many
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 30)), max_size=60),
     st.integers(1, 5),
@@ -522,7 +523,7 @@ def test_ranks_say_how_keys_moved_and_which_are_gone() -> None:
     assert third.dropped == [{"key": "c"}, {"key": "b"}]
 
 
-@patient
+@many
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 20)), max_size=80),
     st.none() | st.integers(1, 4),

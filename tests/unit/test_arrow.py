@@ -16,7 +16,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from places import LOG
 
@@ -224,7 +224,6 @@ def test_text_that_was_no_utf8_is_what_it_was():
     assert COMBINED.parse([text]).to_dicts() == COMBINED.parse([raw]).to_dicts()
 
 
-@settings(deadline=None)
 @given(items=st.lists(st.none() | st.binary(max_size=40).map(lambda tail: line().encode() + tail)))
 def test_arrays_and_lists_are_read_alike(items: list[bytes | None]):
     expected = COMBINED.parse([item or b"" for item in items], fields=COMBINED.fields)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from announced import CLIENT, NONE, OTHER_HASH, announcing, decoded
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wire import BOTH, FAILED, OK, SHORT_HASH, UNKNOWN, call, frame, refusal, string
 
 from tailrace._core import MAX_LINE_BYTES, Batcher
@@ -18,7 +19,7 @@ from tailrace._flume.frames import MAX_FRAME_BYTES
 from tailrace._flume.handshake import OWN_PROTOCOL
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=60)
+many = examples(60)
 
 STAMP = b"\x02\x12timestamp\x1a1500000000000\x00"
 TWO_EVENTS = b"\x04" + STAMP + b"\x0cline00" + STAMP + b"\x0cline01" + b"\x00"
@@ -208,7 +209,7 @@ def test_an_end_inside_an_answer_is_an_error():
         session.close()
 
 
-@patient
+@many
 @given(st.binary(max_size=60), st.sampled_from([b"", BOTH, CLIENT, NONE]), st.booleans())
 def test_any_answer_is_understood_or_refused(rest: bytes, greeting: bytes, framed: bool):  # noqa: FBT001 - hypothesis
     session = ClientSession()
@@ -238,7 +239,7 @@ def batches_of(
     return [events for events, _ in batches]
 
 
-@patient
+@many
 @given(
     st.binary(max_size=200).map(lambda text: text.replace(b"\x07", b"\n")),
     st.dictionaries(st.text(max_size=80), st.text(max_size=200), max_size=3),

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from places import DATA
+from profiles import examples
 from rows import as_json
 from servers import (
     YEARS,
@@ -43,7 +44,7 @@ NGINX = DATA / "nginx-combined-2022-ployt0.log.gz"
 Row = dict[str, Any]
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=500)
+many = examples(500)
 
 COMBINED = tr.Format("combined")
 
@@ -396,7 +397,7 @@ def test_escapes_are_those_that_the_servers_write() -> None:
 
 
 @pytest.mark.parametrize("escaped", [apache, nginx])
-@patient
+@many
 @given(
     host=hosts,
     user=users,
@@ -469,7 +470,7 @@ def test_what_a_server_writes_is_read_as_it_wrote_it(
     }
 
 
-@patient
+@many
 @given(
     words=st.lists(
         st.sampled_from(["-", "a", "a,", "\f", "\v", "\x1c", "\xa0", '""', "1.2.3.4"]),
@@ -519,7 +520,7 @@ forged = st.lists(FORGERIES, max_size=6).map("".join)
     [("17/May/2015:10:05:03 +0000", "2015-05-17T10:05:03Z"), ("yesterday", None)],
 )
 @pytest.mark.parametrize("user", ["joe", "John Smith"])
-@patient
+@many
 @given(request=forged, referer=forged, agent=forged)
 def test_no_client_can_change_host_user_and_time(
     *, log_time: str, typed: str | None, user: str, request: str, referer: str, agent: str
@@ -554,7 +555,7 @@ def test_the_first_escaped_quote_closes_where_no_other_does() -> None:
     assert (row["url"], row["status"], row["size"]) == ("/a\\", 200, 5)
 
 
-@patient
+@many
 @given(text=st.binary() | st.lists(meaningful | st.just(LINE.encode()), max_size=9).map(b"".join))
 def test_whatever_the_bytes_every_line_is_counted_or_rejected(text: bytes) -> None:
     # A newline ends a line; the last one needs none.
@@ -624,7 +625,7 @@ def strptime(text: str) -> str | None:
         return None
 
 
-@patient
+@many
 @given(moment=times)
 @example(moment=datetime(2000, 2, 29, 23, 59, 59, tzinfo=UTC))
 @example(moment=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
@@ -640,7 +641,7 @@ def changed(text: str, changes: list[tuple[int, int, str]]) -> str:
     return text
 
 
-@patient
+@many
 @given(
     moment=times,
     changes=st.lists(

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from live import COMMAND, OK, Process, Sink, line, running, wait_for
+from live import COMMAND, OK, TIMEOUT_S, Process, Sink, handler_removed, line, running, wait_for
 from places import TESTS
 from terminal import terminal
 
@@ -75,7 +75,7 @@ def test_ctrl_c_in_a_long_input_prints_what_there_was():
         assert counting.process.stdin is not None
         counting.process.stdin.write((line("/a").decode() + "\n") * 1_000)
         counting.process.stdin.flush()
-        time.sleep(1)
+        counting.read_all()
         assert counting.end(signal.SIGINT) == 130
 
     assert counting.snapshots()[-1]["rows"] == [{"url": "/a", "count": 1_000}]
@@ -88,12 +88,11 @@ def test_a_second_ctrl_c_ends_at_once_also_when_nobody_reads(tmp_path: Path):
     with subprocess.Popen([*COMMAND, "parse", str(log)], stdout=subprocess.PIPE) as blocked:
         assert blocked.stdout is not None
         blocked.stdout.read(1)
-        time.sleep(0.5)
         blocked.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        handler_removed(blocked.pid, signal.SIGINT)
         assert blocked.poll() is None
         blocked.send_signal(signal.SIGINT)
-        assert blocked.wait(10) == -signal.SIGINT
+        assert blocked.wait(TIMEOUT_S) == -signal.SIGINT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -116,7 +115,7 @@ def test_a_live_source_ends_at_once_whatever_the_batch_interval():
         assert receiver.port
         asked = time.monotonic()
         assert receiver.end(signal.SIGTERM) == 0
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 30
 
 
 def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
@@ -312,7 +311,7 @@ def test_ctrl_c_among_many_answers_prints_one_more_and_no_flood(tmp_path: Path):
         wait_for(lambda: len(replaying.printed) > 100)
         asked = time.monotonic()
         assert replaying.end(signal.SIGINT) == 130
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 30
 
     assert replaying.snapshots()[-1]["end"] == "2015-05-31T23:00:01Z"
 
@@ -322,7 +321,7 @@ def test_sigterm_to_a_pipe_is_a_good_end():
         assert counting.process.stdin is not None
         counting.process.stdin.write(line("/a").decode() + "\n")
         counting.process.stdin.flush()
-        time.sleep(1)
+        counting.read_all()
         assert counting.end(signal.SIGTERM) == 0
 
     assert counting.snapshots()[-1]["total"] == 1

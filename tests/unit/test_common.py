@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from places import DATA
+from profiles import examples
 from rows import as_json
 from servers import (
     anything,
@@ -41,7 +42,7 @@ NGINX = DATA / "nginx-combined-2022-ployt0.log.gz"
 Row = dict[str, Any]
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=400)
+many = examples(400)
 
 COMMON = tr.Format("common")
 COMBINED = tr.Format("combined")
@@ -220,7 +221,7 @@ tails = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=2_000)
+@examples(2_000)
 @given(tail=tails)
 @example(tail=b'a\\" 200 5 "x" 301 7')
 @example(tail=b'a\\\\" 200 5')
@@ -240,7 +241,7 @@ def test_from_the_request_on_it_is_an_expression(tail: bytes) -> None:
     assert (row["host"], row["user"], row["time"]) == ("1.2.3.4", None, PLAIN["time"])
 
 
-@patient
+@many
 @given(
     parts=st.lists(
         meaningful
@@ -256,7 +257,7 @@ def test_what_it_accepts_combined_reads_alike(parts: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("escaped", [apache, nginx])
-@patient
+@many
 @given(
     host=hosts,
     user=users,

@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
 
@@ -305,7 +305,6 @@ def test_four_mebibytes_are_enough_whatever_they_are():
     assert detector.choose()[:3] == ("combined", 0, 0)
 
 
-@settings(deadline=None)
 @given(
     log=st.lists(st.sampled_from([COMMON, COMBINED, GARBAGE, b"", b"\t"]), max_size=60),
     sizes=st.lists(st.integers(1, 9), min_size=60, max_size=60),

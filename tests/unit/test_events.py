@@ -17,13 +17,14 @@ from typing import Any
 import counting
 import fastavro
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from profiles import examples
 
 from tailrace import _core
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=250)
+many = examples(250)
 
 EVENT = {
     "type": "record",
@@ -164,13 +165,13 @@ def test_the_encoder_writes_what_avro_says() -> None:
 # --- what is legal --------------------------------------------------------------------------------
 
 
-@patient
+@many
 @given(call=calls)
 def test_the_bodies_are_those_that_fastavro_decodes(call: tuple[bytes, str]) -> None:
     assert_same(*call)
 
 
-@patient
+@many
 @given(
     found=st.lists(
         st.fixed_dictionaries(
@@ -223,7 +224,7 @@ def test_a_header_that_is_not_utf_8_is_no_reason_to_lose_the_body() -> None:
     assert asked(blocks([event], []), "batch")[0] == ["GET /a"]
 
 
-@patient
+@many
 @given(before=st.binary(max_size=9), after=st.binary(max_size=9), call=calls)
 def test_only_the_bytes_of_the_span_are_read(
     before: bytes, after: bytes, call: tuple[bytes, str]
@@ -242,7 +243,7 @@ def test_only_the_bytes_of_the_span_are_read(
 # --- what is not ----------------------------------------------------------------------------------
 
 
-@patient
+@many
 @given(call=calls)
 def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, str]) -> None:
     data, kind = call
@@ -251,7 +252,7 @@ def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, 
             asked(data[:end], kind)
 
 
-@patient
+@many
 @given(call=calls, more=st.binary(min_size=1, max_size=4))
 def test_bytes_behind_the_last_event_are_an_error(call: tuple[bytes, str], more: bytes) -> None:
     data, kind = call
@@ -259,7 +260,7 @@ def test_bytes_behind_the_last_event_are_an_error(call: tuple[bytes, str], more:
         asked(data + more, kind)
 
 
-@patient
+@many
 @given(
     call=calls,
     changes=st.lists(
@@ -291,7 +292,7 @@ def test_changed_bytes_are_an_error_or_what_fastavro_makes_of_them(
     assert counters["fed"] == len(found)
 
 
-@patient
+@many
 @given(data=st.binary(max_size=60), kind=st.sampled_from(["batch", "event"]))
 def test_any_bytes_are_an_error_or_what_fastavro_makes_of_them(data: bytes, kind: str) -> None:
     try:
@@ -305,7 +306,7 @@ def test_any_bytes_are_an_error_or_what_fastavro_makes_of_them(data: bytes, kind
     assert counters["fed"] == len(found)
 
 
-@patient
+@many
 @given(
     found=st.lists(events(), min_size=1, max_size=4),
     wrong=st.integers(-3, 3).filter(bool) | st.integers(-(2**63), 2**63 - 1),

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from wire import BOTH, FLUME_HASH, OK, call, frame, handshake, long, refusal, string
 
 from tailrace._errors import ProtocolError
@@ -37,7 +38,7 @@ from tailrace._flume.frames import MAX_FRAME_BUFFERS
 from tailrace._flume.handshake import MAX_LEARNED_PROTOCOLS, OWN_HASH, OWN_PROTOCOL
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=60)
+many = examples(60)
 
 OTHER_HASH = bytes(range(16))
 
@@ -269,7 +270,7 @@ def test_a_large_frame_in_tiny_pieces_is_put_together_in_a_memory_of_its_size() 
     assert held < 1.5 * len(message)
 
 
-@patient
+@many
 @given(st.data())
 def test_frames_come_out_as_they_were_cut_in(data: st.DataObject) -> None:
     # Sizes around the one from which on a piece is not copied at once.
@@ -292,7 +293,7 @@ def pieces_of(stream: bytes, data: st.DataObject) -> list[bytes]:
     return [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
 
-@patient
+@many
 @given(
     st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), min_size=1, max_size=6),
     st.integers(1, 60),
@@ -404,7 +405,7 @@ def test_a_wrong_peer_is_told_by_its_first_bytes(stream: bytes, named: str) -> N
         assert str(caught.value).isprintable()
 
 
-@patient
+@many
 @given(
     st.integers(0, 2**24) | st.integers(-(2**31), 2**31 - 1),
     st.integers(1, MAX_FRAME_BUFFERS),
@@ -623,7 +624,7 @@ json_values = st.recursive(
 )
 
 
-@patient
+@many
 @given(st.sampled_from(["types", "namespace", "append", "request", "type", "fields"]), json_values)
 def test_any_json_is_either_a_protocol_or_refused(where: str, value: object) -> None:
     def put(protocol: Any) -> None:  # noqa: ANN401  JSON
@@ -741,7 +742,7 @@ def calls(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
     return name, parameter, blocks + b"\x00"
 
 
-@patient
+@many
 @given(st.lists(calls(), min_size=1, max_size=8), st.data())
 def test_pipelined_calls_are_told_apart_however_they_are_cut(
     made: list[tuple[str, bytes, bytes]], data: st.DataObject
@@ -790,13 +791,13 @@ def provoke(stream: bytes, session: ServerSession | None = None) -> None:
     FrameDecoder().feed(session.to_send())
 
 
-@patient
+@many
 @given(st.binary())
 def test_any_bytes_are_taken_or_refused(stream: bytes) -> None:
     provoke(stream)
 
 
-@patient
+@many
 @given(st.binary())
 def test_any_first_message_is_taken_or_refused(message: bytes) -> None:
     provoke(frame(1, message))
@@ -804,14 +805,14 @@ def test_any_first_message_is_taken_or_refused(message: bytes) -> None:
     provoke(frame(1, handshake() + message))
 
 
-@patient
+@many
 @given(st.lists(st.binary(), min_size=1))
 def test_any_later_message_is_taken_or_refused(messages: list[bytes]) -> None:
     stream = b"".join(frame(serial, message) for serial, message in enumerate(messages))
     provoke(stream, connected())
 
 
-@patient
+@many
 @given(st.sampled_from([stream for stream, _, _ in GOLDEN.values()]), st.data())
 def test_damaged_streams_are_taken_or_refused(stream: bytes, data: st.DataObject) -> None:
     damaged = bytearray(stream)

@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from tailrace._sources.changes import Changes
 from tailrace._sources.rotation import QUIET_S, FollowedLog
@@ -250,11 +251,7 @@ def play(operations: list[str], *, header: int = 0) -> World:
         return world
 
 
-@settings(
-    max_examples=int(os.environ.get("FOLLOW_EXAMPLES", "250")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@examples(250)
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40))
 def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: list[str]):
     world = play(operations)
@@ -262,11 +259,7 @@ def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: 
     assert sorted(world.got) == sorted(world.written)
 
 
-@settings(
-    max_examples=int(os.environ.get("FOLLOW_EXAMPLES", "100")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@examples(100)
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
 def test_the_same_where_every_file_begins_alike(operations: list[str], header: int):
     # As short as a few lines, or longer than all that is appended at a time.

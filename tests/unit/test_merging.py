@@ -7,7 +7,6 @@ Arrow and what it does to a table, errors.
 
 from __future__ import annotations
 
-import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples, seeded
 
 import tailrace as tr
 
@@ -77,7 +77,7 @@ EVENTS = st.lists(
 
 @pytest.mark.parametrize("way", WAYS)
 @given(first=EVENTS, second=EVENTS, turned=st.booleans())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_two_windows_with_a_half_each_answer_as_one(
     way: Callable[[tr.Window, tr.Window], None],
     first: list[Event],
@@ -121,7 +121,7 @@ def test_a_table_has_a_row_for_each_key_and_pane() -> None:
 
 def test_a_table_goes_through_a_file_in_another_order_and_in_pieces(tmp_path: Path) -> None:
     one, merged = make(), make()
-    chance = random.Random(1)  # noqa: S311 - no secret
+    chance = seeded(1)
     add(one, [(f"h{chance.randrange(9)}", 1, 0.1, "u", chance.randrange(99)) for _ in range(500)])
     table = pa.table(one.export_table())
     table = table.take(chance.sample(range(len(table)), len(table)))
@@ -248,7 +248,7 @@ def test_what_is_no_export_is_told() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_mutated_bytes_are_an_error_or_an_import(data: st.DataObject) -> None:
     window, other = make(), make()
     add(window, [("a", 1, 0.1, "u", 0), ("b", None, 1e16, None, 7)])

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 import tailrace as tr
 from tailrace import _core
@@ -135,7 +136,7 @@ def row(host: str, group: list[tuple[int, str]]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(logs(), st.integers(0, 30), st.sets(st.integers(0, 60)))
 def test_a_pane_has_the_values_of_its_events_alone(
     events: list[Event], lateness: int, looks: set[int]
@@ -161,7 +162,7 @@ def test_a_pane_has_the_values_of_its_events_alone(
     assert sum(lines["late"] for *_, lines in found) == len(events) - counted
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(logs(), st.integers(0, 30), st.sets(st.integers(0, 60)))
 def test_parts_of_two_engines_are_in_a_window_what_one_engine_has(
     events: list[Event], lateness: int, looks: set[int]

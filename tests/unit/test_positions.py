@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tailrace import _core
@@ -59,7 +59,6 @@ def followed(path: Path) -> list[FilePosition]:
 
 
 @KINDS
-@settings(deadline=None)
 @given(lines=LINES, piece=st.integers(1, 6_000), newline=st.booleans())
 def test_what_follows_a_position_was_not_delivered_yet(
     kind: str, lines: list[bytes], piece: int, *, newline: bool

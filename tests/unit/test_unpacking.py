@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from live import COMMAND
 
@@ -66,7 +66,6 @@ def counted(path: Path) -> int:
 
 
 @KINDS
-@settings(deadline=None)
 @given(
     members=MEMBERS,
     size=st.integers(100, 70_000),
@@ -95,7 +94,6 @@ def test_it_unpacks_what_was_packed_also_while_it_is_being_written(
 
 
 @KINDS
-@settings(deadline=None)
 @given(members=MEMBERS, piece=st.integers(1, 5_000), data=st.data())
 def test_a_stream_may_be_cut_anywhere(
     kind: str, members: list[bytes], piece: int, data: st.DataObject

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import counting
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
+from profiles import examples
 from rows import as_json
 
 import tailrace as tr
@@ -172,7 +173,7 @@ def rows_of(text: bytes, fields: list[str], asked: _core.Filter | None) -> list[
     return as_json(found.to_dicts())
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(lines=LINES, words=expressions | flat)
 def test_what_is_kept_is_what_python_keeps(lines: list[str], words: tuple[str, str]) -> None:
     ours, python = words

@@ -26,9 +26,10 @@ import oracle
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from profiles import examples
 
 import tailrace as tr
 from tailrace import _core
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from tailrace._snapshot import Snapshot
 
 # A busy machine is no failure.
-patient = settings(deadline=None, max_examples=200)
-brief = settings(deadline=None, max_examples=30)
+many = examples(200)
+few = examples(30)
 
 SECOND = 10**6
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -190,7 +191,7 @@ shaped_logs = shapes.flatmap(lambda shape: st.tuples(st.just(shape), logs(shape.
 # --- by log time ----------------------------------------------------------------------------------
 
 
-@patient
+@many
 @given(shaped_logs, latenesses, limits)
 def test_snapshots_by_log_time_equal_a_recount_of_every_window(
     shaped: tuple[Shape, list[Entry]], lateness: int, limit: int | None
@@ -341,7 +342,7 @@ def parts(items: Any, cuts: Iterable[int]) -> Iterator[Any]:  # noqa: ANN401 - a
 some_cuts = st.lists(st.integers(0, 10_000), max_size=12)
 
 
-@patient
+@many
 @given(
     shaped=shaped_logs,
     lateness=latenesses,
@@ -360,7 +361,7 @@ def test_where_lines_are_cut_into_chunks_makes_no_odds(
     assert outcome(engine, (absorbed(engine, chunk) for chunk in chunks), at_once=at_once) == whole
 
 
-@patient
+@many
 @given(shaped=shaped_logs, lateness=latenesses, cuts=some_cuts, newline=st.booleans())
 def test_where_bytes_are_cut_makes_no_odds(
     shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], *, newline: bool
@@ -378,7 +379,7 @@ def test_where_bytes_are_cut_makes_no_odds(
     assert outcome(engine, (absorbed(engine, chunk) for chunk in chunks)) == whole
 
 
-@brief
+@few
 @given(shaped_logs, latenesses, some_cuts, st.integers(1, 4))
 def test_the_number_of_threads_makes_no_odds(
     shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], threads: int
@@ -396,7 +397,7 @@ def test_the_number_of_threads_makes_no_odds(
 LONGEST = _core.MAX_LINE_BYTES
 
 
-@patient
+@many
 @given(
     length=st.integers(LONGEST - 2, LONGEST + 3) | st.just(3 * LONGEST),
     cuts=st.lists(st.integers(-3, 3) | st.integers(LONGEST - 3, LONGEST + 6), max_size=5),
@@ -430,7 +431,7 @@ def several_logs(draw: st.DrawFn) -> tuple[Shape, list[list[Entry]]]:
     return shape, draw(st.lists(log, min_size=2, max_size=3))
 
 
-@brief
+@few
 @given(several_logs(), st.sampled_from([0, 5 * SECOND, 60 * SECOND]))
 def test_the_order_of_files_makes_no_odds_and_each_is_late_by_its_own_time(
     shaped: tuple[Shape, list[list[Entry]]], lateness: int
@@ -472,7 +473,7 @@ def test_a_file_of_an_hour_ago_is_not_late_beside_a_newer_one(tmp_path: Path) ->
 # --- without a window -----------------------------------------------------------------------------
 
 
-@brief
+@few
 @given(logs(1), limits)
 def test_without_a_window_there_is_one_snapshot_of_everything(
     entries: list[Entry], limit: int | None
@@ -595,7 +596,7 @@ timed_out = st.builds(Step, st.just(0), st.none())
 slept = st.builds(Step, st.integers(1, 30 * SECOND) | st.just(3_000 * SECOND), st.none())
 
 
-@patient
+@many
 @given(LIVE, starts, st.lists(received | timed_out | slept, max_size=20), st.lists(st.integers()))
 def test_by_arrival_every_end_is_answered_once_in_order_with_what_was_received_in_its_window(
     live: tuple[Shape, int], start: int, script: list[Step], wall: list[int]
@@ -613,7 +614,7 @@ def test_by_arrival_every_end_is_answered_once_in_order_with_what_was_received_i
         check_every_line_went_somewhere(snapshot.lines)
 
 
-@patient
+@many
 @given(LIVE, starts, st.lists(received | timed_out, max_size=20))
 def test_by_arrival_an_end_is_answered_within_a_batch_interval_of_a_process_that_is_awake(
     live: tuple[Shape, int], start: int, script: list[Step]
@@ -812,7 +813,7 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindowMachine = WindowMachine.TestCase
-TestWindowMachine.settings = settings(deadline=None, max_examples=200, stateful_step_count=20)
+TestWindowMachine.settings = examples(200, stateful_step_count=20)
 
 
 @pytest.mark.parametrize("column", sorted(TIME_COLUMNS))
@@ -998,7 +999,7 @@ def test_the_watermark_moves_though_nothing_is_iterated() -> None:
 # --- rank -----------------------------------------------------------------------------------------
 
 
-@patient
+@many
 @given(
     st.lists(st.tuples(st.binary(min_size=1, max_size=3), st.integers(1, 3)), max_size=40),
     st.integers(0, 3),
@@ -1180,7 +1181,7 @@ def test_a_duration_may_be_zero_where_that_means_something() -> None:
 
 
 @given(st.integers(1, 36_525 * 86_400 * SECOND))
-@patient
+@many
 def test_a_duration_written_short_is_read_back(duration: int) -> None:
     assert micros(short(duration), "window") == duration
 

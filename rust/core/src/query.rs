@@ -422,6 +422,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn key_and_time_read_together_match_the_reader(
             text in lines(),

@@ -1,6 +1,8 @@
 //! Sliding by subtraction gives the same as recounting, however the input is cut into chunks.
 
 mod oracle;
+#[path = "../src/ground/profile.rs"]
+mod profile;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -72,7 +74,7 @@ fn answers(state: &mut State) -> Vec<oracle::Answer> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(profile::cases(400))]
 
     #[test]
     fn sliding_by_subtraction_equals_a_recount(
@@ -141,7 +143,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(profile::cases(200))]
 
     #[test]
     fn remembered_keys_do_not_change_results(
@@ -200,7 +202,7 @@ fn sources() -> impl Strategy<Value = Vec<Vec<Option<(i64, u8)>>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(profile::cases(400))]
 
     #[test]
     fn snapshots_do_not_depend_on_the_order_in_which_sources_are_read(
@@ -275,7 +277,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(profile::cases(400))]
 
     #[test]
     fn panes_that_are_handed_out_group_events_by_pane_and_key(

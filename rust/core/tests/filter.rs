@@ -1,5 +1,7 @@
 //! Filters, compared with a walk over all lines.
 
+#[path = "../src/ground/profile.rs"]
+mod profile;
 mod rows;
 
 use std::cmp::Reverse;
@@ -125,7 +127,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(profile::cases(500))]
 
     #[test]
     fn snapshots_are_a_recount_of_selected_lines_however_the_input_is_cut(

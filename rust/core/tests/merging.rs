@@ -1,6 +1,9 @@
 //! States that each saw a part of the input, exported and merged, give the snapshots of one that
 //! saw all.
 
+#[path = "../src/ground/profile.rs"]
+mod profile;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -165,7 +168,7 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(profile::cases(100))]
 
     #[test]
     fn merged_states_answer_like_one_that_saw_everything(

@@ -38,6 +38,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn only_invalid_runs_are_replaced(text in prop::collection::vec(prop::sample::select(
             b"a\x80\xbf\xc1\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xf4\xf5\xff".to_vec()), 0..30)) {

@@ -7,6 +7,8 @@ mod counters;
 mod input;
 mod lossy;
 mod panes;
+#[cfg(test)]
+pub(crate) mod profile;
 mod value;
 
 pub use cell::Cell;

@@ -300,6 +300,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn every_line_is_an_event_however_the_text_is_cut(
             text in "[ab\r\n\u{e9}]{0,80}",

@@ -386,6 +386,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn the_pieces_of_any_line_are_in_order_and_within_it(
             name in prop::sample::select(Format::named().map(|one| one.name).collect::<Vec<_>>()),

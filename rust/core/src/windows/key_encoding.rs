@@ -123,6 +123,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn keys_sort_field_by_field_null_last_and_round_trip(
             one in [text(), text()], other in [text(), text()],

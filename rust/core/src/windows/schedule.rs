@@ -235,6 +235,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn every_step_th_pane_is_an_end(step in 1..7_i64, number in PANES) {
             let schedule = Schedule::new(&settings(Clock::Events, step, None), None);

@@ -67,6 +67,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn numbers_round_trip(number: u64, signed: i64) {
             let mut bytes = Vec::new();

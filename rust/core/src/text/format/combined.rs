@@ -520,7 +520,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(crate::ground::profile::cases(20_000))]
 
         #[test]
         fn a_line_has_the_fields_that_the_naive_code_finds(line in lines()) {

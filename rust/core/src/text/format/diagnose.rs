@@ -281,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(crate::ground::profile::cases(20_000))]
 
         #[test]
         fn every_rejected_line_has_a_position_and_an_explanation(

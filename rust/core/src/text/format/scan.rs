@@ -315,6 +315,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn bits_are_the_positions_of_bytes(line in lines(), start in 0..100_usize) {
             let block = Block::at(&line, start);

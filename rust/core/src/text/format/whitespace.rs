@@ -217,7 +217,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #![proptest_config(crate::ground::profile::cases(5_000))]
 
         #[test]
         fn words_end_where_the_naive_code_ends_them(line in lines(), from in 0..400_usize) {

@@ -503,7 +503,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::ground::profile::cases(64))]
 
         #[test]
         fn a_window_equals_a_sketch_of_its_values(

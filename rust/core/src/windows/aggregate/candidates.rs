@@ -80,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
+        #![proptest_config(crate::ground::profile::cases(1_000))]
 
         #[test]
         fn the_best_is_the_largest_of_the_last_panes(

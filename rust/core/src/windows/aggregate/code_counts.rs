@@ -186,6 +186,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn codes_are_counted_with_any_hash(
             bits in 0..6_u32,

@@ -335,6 +335,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn a_value_keeps_its_code_while_it_is_held(
             events in prop::collection::vec((mixed(), any::<bool>()), 0..300),

@@ -50,6 +50,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn values_of_the_window_are_counted(
             run in harness::runs(prop_oneof![harness::texts(), harness::numbers()].boxed()),

@@ -40,6 +40,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn each_value_of_the_window_counts_once(panes in panes(mixed(), 40), length in 1..12_i64) {
             let spec = spec_of("count_distinct", 0.0, 0.0);

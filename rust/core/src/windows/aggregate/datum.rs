@@ -428,6 +428,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn integers_and_floats_have_one_order(one: i64, other: f64) {
             let order = datum(Value::Int(one)).compare(datum(Value::Float(other)));

@@ -500,7 +500,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #![proptest_config(crate::ground::profile::cases(10_000))]
 
         #[test]
         fn subtracted_numbers_leave_no_trace(
@@ -544,6 +544,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn equal_sums_have_equal_bytes_and_decode(
             removed in prop::collection::vec(numbers(), 0..10),

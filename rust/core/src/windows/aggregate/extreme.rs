@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
+        #![proptest_config(crate::ground::profile::cases(500))]
 
         #[test]
         fn extremes_of_integers_match_the_window(

@@ -247,7 +247,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(500))]
+        #![proptest_config(crate::ground::profile::cases(500))]
 
         #[test]
         fn first_and_last_number_of_the_window(

@@ -473,6 +473,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn quantiles_of_the_window_are_within_the_error(
             panes in panes(numbers(), 60), length in 1..12_i64,

@@ -91,7 +91,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(crate::ground::profile::cases(300))]
 
         #[test]
         fn sums_of_events_with_both_fields_are_divided(

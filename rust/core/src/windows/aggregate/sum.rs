@@ -104,7 +104,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(crate::ground::profile::cases(300))]
 
         #[test]
         fn numbers_in_the_window_are_summed(

@@ -119,6 +119,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn the_most_frequent_texts_come_first(
             panes in panes(texts(), 40), length in 1..12_i64, most in 1..6_u8,

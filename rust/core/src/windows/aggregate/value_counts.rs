@@ -573,6 +573,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn each_key_has_its_own_values(
             panes in prop::collection::vec(pane(), 0..12), length in 1..6_usize,

@@ -493,7 +493,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(crate::ground::profile::cases(300))]
 
         #[test]
         fn the_variance_of_the_window_is_the_nearest_float(

@@ -269,6 +269,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn a_stored_key_equals_only_itself(
             one in prop::collection::vec(97..99_u8, 0..60),

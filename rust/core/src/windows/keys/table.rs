@@ -235,6 +235,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn batched_lookups_match_single_ones(
             old in prop::collection::vec(0..40_u32, 0..40),

@@ -101,6 +101,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn any_position_in_any_text_gives_two_lines_of_bounded_length(
             text in "(?s).{0,200}", start in 0_usize..900, length in 0_usize..900,

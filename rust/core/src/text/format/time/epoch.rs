@@ -137,6 +137,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
         #[test]
         fn the_fast_path_for_integers_agrees_with_the_general_one(
             text in "[+-]?[0-9]{0,20}[.e/:]?[0-9]{0,2}",

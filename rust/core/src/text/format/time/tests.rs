@@ -197,7 +197,7 @@ fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(crate::ground::profile::cases(4_000))]
 
     #[test]
     fn the_fast_path_agrees_with_the_general_one(text in nearly_valid()) {

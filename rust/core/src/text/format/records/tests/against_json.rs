@@ -177,7 +177,7 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::ground::profile::cases(500))]
 
     #[test]
     fn generated_json_is_accepted(line in object(value())) {

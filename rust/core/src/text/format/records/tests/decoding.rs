@@ -71,6 +71,8 @@ fn escapes_of_servers_are_decoded() {
 }
 
 proptest! {
+    #![proptest_config(crate::ground::profile::cases(256))]
+
     #[test]
     fn escaped_text_round_trips(bytes in vec(any::<u8>(), 0..40), text in ".*") {
         let mut buffer = b"left over".to_vec();

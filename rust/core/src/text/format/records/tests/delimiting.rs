@@ -47,7 +47,7 @@ fn with_columns(delimiter: u8, count: usize) -> Delimited {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::ground::profile::cases(1_000))]
 
     #[test]
     fn columns_are_those_of_a_naive_parser(

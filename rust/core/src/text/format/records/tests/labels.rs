@@ -32,7 +32,7 @@ fn is_ltsv(line: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::ground::profile::cases(1_000))]
 
     #[test]
     fn values_are_those_of_a_naive_parser(

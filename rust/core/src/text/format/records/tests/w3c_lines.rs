@@ -146,7 +146,7 @@ fn naive(line: &str, quotes: bool) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::ground::profile::cases(1_000))]
 
     #[test]
     fn columns_are_those_of_a_naive_parser(

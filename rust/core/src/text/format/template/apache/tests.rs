@@ -217,6 +217,8 @@ fn every_accepted_time_format_can_be_parsed() {
 }
 
 proptest! {
+    #![proptest_config(crate::ground::profile::cases(256))]
+
     #[test]
     fn any_text_gives_a_template_or_an_error(
         text in r#"(LogFormat |CustomLog f )?([%\{\}"'\\<>!,\^ 4:#é\n]|[a-zA-Z]|%t|\}t|\}i|%\{|sec|_frac){0,24}"#,

@@ -157,6 +157,8 @@ fn a_separate_query_makes_the_url_a_path() {
 }
 
 proptest! {
+    #![proptest_config(crate::ground::profile::cases(256))]
+
     #[test]
     fn any_text_gives_a_template_or_an_error(
         text in r#"(log-format |goaccess --log-format=)?([%~\{\}"'\\ =\-#é\n]|[a-zA-Z]|%\^|~h\{|-format|%d:%t){0,24}"#,

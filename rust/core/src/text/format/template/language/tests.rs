@@ -50,6 +50,8 @@ fn the_length_is_limited() {
 }
 
 proptest! {
+    #![proptest_config(crate::ground::profile::cases(256))]
+
     #[test]
     fn any_text_gives_a_language_or_an_error(text in r#"([%\$~\{\}"'\\<>!,\^ 4:é\n]|[a-z]|%d|%t|~h\{){0,24}"#) {
         if let Err(found) = language(&text) {

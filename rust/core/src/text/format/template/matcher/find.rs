@@ -261,7 +261,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #![proptest_config(crate::ground::profile::cases(5_000))]
 
         #[test]
         fn no_delimiter_is_missed(

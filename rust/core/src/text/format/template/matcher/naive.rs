@@ -630,9 +630,8 @@ fn the_matcher_agrees_with_the_naive_one() {
     for (texts, example) in pasted.chain(columns).chain(named) {
         let (fast, templates) = (compile(&texts), parsed(&texts));
         assert!(walked(&templates, example.as_bytes()).is_some(), "{example}");
-        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(
-            if cfg!(debug_assertions) { 5_000 } else { 100_000 },
-        ));
+        let mut runner =
+            proptest::test_runner::TestRunner::new(crate::ground::profile::cases(5_000));
         let result = runner.run(&broken(example), |line| {
             let found = found(&fast, &line).map(sorted);
             let walked = walked(&templates, &line).map(sorted);

@@ -295,7 +295,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(crate::ground::profile::cases(20_000))]
 
         #[test]
         fn the_mask_keeps_each_position_that_may_match(

@@ -260,6 +260,8 @@ fn bodies() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    #![proptest_config(crate::ground::profile::cases(256))]
+
     #[test]
     fn any_text_gives_a_format_or_an_error(text in r#"(log_format |escape=json )?[$\{\}'"\\a-c_ ;#:,\[\]\n%é]{0,40}"#) {
         check(&text, &compile(&text));
