@@ -1,4 +1,4 @@
-"""Which format a log is of, told by how many of its first lines each format accepts."""
+"""Detect the format of a log from the number of its first lines that match each format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tailrace import _core
 from tailrace._filters import matching_formats
 from tailrace._names import DETECTED
-from tailrace._terminal.excerpt import excerpt
+from tailrace._terminal.excerpt import excerpt, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,76 +17,77 @@ if TYPE_CHECKING:
 
 __all__ = ["FALLBACK", "Choice", "Detector", "closest_format"]
 
-# A format shows in a few lines; a thousand also show what else is among them.
+# A few lines show the main format; a thousand also show what else is among them.
 _ENOUGH_LINES = 1_000
 
-# Whoever asks has to keep what was looked at, and lines may be long, blank or no lines at all.
+# The caller holds what was looked at, and lines may be long, blank or not lines at all.
 _ENOUGH_BYTES = 4 * 1024 * 1024
 
 FALLBACK = "combined"
-"""What a log is read as in which no format comes further: then its rejects tell the reader."""
+"""The format for a log that matches none better; the rejected lines show the user why."""
 
-# So many lines are looked through for the first that is not blank.
-_ENOUGH_BLANK = 50
+# The first line that is not blank is looked for among this many.
+_MAX_BLANK_LINES = 50
 
-# A line is like one of a format if so many fields of it are; fewer are found in any text.
-_LIKE = 3
+# A line resembles a format if it has this many of its fields; fewer are found in any text.
+_MIN_ALIKE = 3
 
-# These accept what stands in front of a line or behind it, so a line may well be of another too.
+# These accept text before or after a line, so a line can match another format as well.
 _TOLERANT = {"common", "combined", "json"}
 
-# What a header of CloudFront names, and no other's.
+# A header with columns that only CloudFront has.
 _EDGE = re.compile(rb"^(?:\xef\xbb\xbf)?#fields:.*\bx-edge-", re.MULTILINE | re.IGNORECASE)
 
-# Below this share of the lines a choice is in doubt, and what else there is is said.
+# Below this share of the lines a choice is in doubt, and the alternative is reported.
 _SURE = 0.9
 
 
 class Choice(NamedTuple):
-    """The format that was chosen, and how many of the lines looked at are of it."""
+    """The format that was chosen, and how many of the first lines match it."""
 
     format: str
     matched: int
     lines: int
     runner_up: str | None = None
-    """Where there is doubt, the format that may be meant instead, or as well."""
+    """In case of doubt, the format that may be right instead, or as well."""
     besides: int = 0
-    """How many lines are of that one and not of the chosen one."""
+    """How many lines match the runner-up and not the chosen format."""
     first: bytes = b""
-    """Where no line is of any format, the first of them."""
+    """If no line matches any format, the first of them."""
     lacks: tuple[str, ...] = ()
-    """Fields that were asked for and that the runner-up lacks, where this line is of that."""
+    """Requested fields that the runner-up lacks, if the first line matches it."""
 
     def describe(self, source: str, columns: int = 80) -> str:
         """
-        Return in words what was chosen, and why; where that helps, with the first line below.
+        Return what was chosen and why, with the first line below if that helps.
 
         >>> Choice("combined", 998, 1000).describe("access.log")
-        'access.log: format combined, 998 of the first 1,000 lines agree'
+        'access.log: format combined, 998 of the first 1,000 lines match'
         """
         return f"{source}: {self._found(columns)}"
 
     def _found(self, columns: int) -> str:
         if self.lines == 0:
-            return f"no line to tell the format by; read as {self.format}, see tailrace formats"
+            return f"no line to detect the format from; using {self.format}, see --log-format"
         if self.matched == 0:
             return self._none(columns)
         if self.lines == 1:
-            agree = "the first line agrees"
+            matching = "the first line matches"
+        elif self.matched == self.lines:
+            matching = f"the first {self.lines:,} lines all match"
         else:
-            number = "all" if self.matched == self.lines else f"{self.matched:,}"
-            verb = "agrees" if self.matched == 1 else "agree"
-            agree = f"{number} of the first {self.lines:,} lines {verb}"
-        return f"format {self.format}, {agree}{self._doubt()}"
+            verb = "matches" if self.matched == 1 else "match"
+            matching = f"{self.matched:,} of the first {self.lines:,} lines {verb}"
+        return f"format {self.format}, {matching}{self._doubt()}"
 
     def _doubt(self) -> str:
         if self.runner_up is None:
-            # With so few it is rather something that no format here reads.
-            return "; see tailrace formats" if 2 * self.matched < self.lines else ""
+            # With so few matches it is probably a format that tailrace does not know.
+            return "; see --log-format" if 2 * self.matched < self.lines else ""
         if not self.besides:
-            return f"; so they do with {self.runner_up}"
-        are = "others are" if self.besides > 1 else "other is"
-        return f"; {self.besides:,} {are} of {self.runner_up}{self._both()}"
+            return f"; they also match {self.runner_up}"
+        match = "others match" if self.besides > 1 else "other matches"
+        return f"; {self.besides:,} {match} {self.runner_up}{self._both()}"
 
     def _both(self) -> str:
         both = f"{self.format},{self.runner_up}"
@@ -94,41 +95,43 @@ class Choice(NamedTuple):
             _core.Format(both)
         except ValueError:
             return ""
-        return f", and --log-format {both} reads both"
+        return f"; use --log-format {both} for both"
 
     def _none(self, columns: int) -> str:
-        """Show the first line, for that is what whoever mends it looks for."""
+        """Return why no format was detected, with the first line, which the user needs to see."""
         if self.lacks:
             return (
-                f"the first line is of {self.runner_up}, which has no "
-                f"{' and no '.join(self.lacks)}; "
-                f"tailrace formats {self.runner_up} lists what it has"
+                f"the first line matches {self.runner_up}, which has no field "
+                f"{' or '.join(self.lacks)}; "
+                f"'tailrace formats {self.runner_up}' lists its fields"
             )
         found = _core.explain(self.first, format=self.format)
         one = self.lines == 1
         none = (
-            "the first line is of no" if one else f"none of the first {self.lines:,} lines is of a"
+            "the first line matches no"
+            if one
+            else f"none of the first {self.lines:,} lines matches a"
         )
-        said = [f"{none} known format; read as {self.format}"]
+        text = [f"{none} known format; using {self.format}"]
         if found["outcome"] == "reject":
             line = self.first.split(b"\n")[found["number"] - 1]
-            of = "" if one else " of the first"
-            said[0] += f": at byte {found['byte']:,}{of} there should be {found['expected']}"
-            said += [f"  {text}" for text in excerpt(line, found["byte"], columns - 2)]
-        said.append(
-            "  name the format, or paste the server's log_format or LogFormat, with --log-format; "
-            "tailrace explain tries it"
+            text[0] += f": {mismatch(found['expected'], line, found['byte'])}"
+            text[0] += "" if one else " of the first line"
+            text += [f"  {part}" for part in excerpt(line, found["byte"], columns - 2)]
+        text.append(
+            "  give the format's name, or paste the server's log_format or LogFormat, with "
+            "--log-format; test it with 'tailrace explain'"
         )
-        return "\n".join(said)
+        return "\n".join(text)
 
 
 def closest_format(data: bytes, names: Sequence[str] = DETECTED) -> str:
-    """Return the format which a first line that is of none is most like."""
+    """Return the format that a line which matches none resembles most."""
     likeness = {name: _likeness(data, name) for name in names}
     most = max(likeness.values())
-    if FALLBACK in likeness and (most < _LIKE or likeness[FALLBACK] == most):
+    if FALLBACK in likeness and (most < _MIN_ALIKE or likeness[FALLBACK] == most):
         return FALLBACK
-    # Of those that are alike the last is the most general.
+    # Of the formats that it resembles equally, the last is the most general.
     return [name for name in names if likeness[name] == most][-1]
 
 
@@ -138,16 +141,15 @@ def _likeness(data: bytes, name: str) -> int:
 
 class Detector:
     """
-    Looks at the first lines of a log and chooses the format that most of them are of.
+    Looks at the first lines of a log and chooses the format that most of them match.
 
-    It has no clock and holds no bytes but the first line: who feeds it keeps the chunks until the
-    choice is made, and decides how long to wait for more of them.
+    It has no clock and stores only the first line. The caller holds the chunks until the choice is
+    made, and decides how long to wait for more of them.
 
-    Only formats that give all the fields that are asked for, and of which can be asked what a
-    filter asks, can be chosen; where a field is asked for that only one of them gives, that one is.
+    It chooses only formats that have all requested fields and that the filter can be applied to.
 
     Raises:
-        ValueError: No format that can be detected gives all of these fields.
+        ValueError: No format that can be detected has all of these fields.
     """
 
     def __init__(self, fields: Sequence[str] = (), asked: _core.Filter | None = None) -> None:
@@ -155,8 +157,8 @@ class Detector:
         self._asked = names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
         if not self._candidates:
             raise ValueError(
-                f"no format that is detected has {', '.join(names)}; name one that has, see "
-                "tailrace formats"
+                f"no detected format has all of the fields {', '.join(names)}; give a format "
+                "that has them, see 'tailrace formats'"
             )
         self._formats = [_core.Format(name) for name in self._candidates]
         self._matched = [0] * len(self._candidates)
@@ -168,16 +170,16 @@ class Detector:
 
     @property
     def lines(self) -> int:
-        """How many lines were looked at; blank ones tell nothing and are none."""
+        """The number of lines that were looked at; blank lines do not count."""
         return self._lines
 
     @property
     def enough(self) -> bool:
-        """Whether more lines would change nothing: a thousand were seen, or 4 MiB."""
+        """Report whether enough was seen: a thousand lines, or 4 MiB."""
         return self._lines >= _ENOUGH_LINES or self._bytes >= _ENOUGH_BYTES
 
     def look(self, chunk: Chunk) -> None:
-        """Look at the first lines of the next chunk, unless enough were seen."""
+        """Look at the first lines of the next chunk, unless enough was seen."""
         if self.enough:
             return
         start, end = chunk.span
@@ -191,7 +193,7 @@ class Detector:
                 limit=_ENOUGH_LINES - self._lines,
             )
         except _core.BatchError:
-            # Nothing of it counts, and whoever counts will tell its sender.
+            # Nothing of it counts; its sender gets the error when the chunk is counted.
             return
         if lines and not self._lines and not any(matched):
             self._first = _first_line(chunk, self._candidates[0])
@@ -203,7 +205,7 @@ class Detector:
             self._formats = [self._after(one, chunk) for one in self._formats]
 
     def _lacking(self) -> dict[str, Any]:
-        """Return which format the first line is of that has not all the fields, if there is one."""
+        """Return the format that the first line matches but that lacks requested fields, if any."""
         others = [name for name in DETECTED if name not in self._candidates]
         if not self._first or not others:
             return {}
@@ -222,26 +224,26 @@ class Detector:
 
     @staticmethod
     def _after(one: _core.Format, chunk: Chunk) -> _core.Format:
-        """Return a format with the columns that the chunk names for what follows it."""
+        """Return a format with the columns that the chunk's last header sets."""
         if not one.has_header:
             return one
         return one.sections(chunk.data, kind=chunk.kind, span=chunk.span)[1]
 
     def matched(self) -> list[tuple[str, int]]:
-        """Return how many of the lines each format accepts."""
+        """Return how many of the lines match each format."""
         return list(zip(self._candidates, self._matched, strict=True))
 
     def choose(self) -> Choice:
-        """Choose, however many lines were seen."""
+        """Choose a format, even if few lines or none were seen."""
         most = max(self._matched)
         if most == 0:
             chosen = closest_format(self._first, self._candidates)
             choice = Choice(chosen, 0, self._lines, first=self._first)
             return choice._replace(**self._lacking())
-        # The first of those that accept as many is the most specific.
+        # Of the formats that match as many, the first is the most specific.
         place = self._matched.index(most)
         if self._candidates[place] == "cloudfront" and not self._names_edge:
-            # A header is one of both, and says whose columns it names.
+            # A header matches both, and only its columns show which.
             equals = [at for at, matched in enumerate(self._matched) if matched == most]
             place = next((at for at in equals if self._candidates[at] == "w3c"), place)
         choice = Choice(self._candidates[place], most, self._lines)
@@ -257,7 +259,7 @@ class Detector:
 
 
 def _implies(name: str, other: str) -> bool:
-    """Tell whether a line of the one format is one of the other, which is less specific."""
+    """Report whether every line of a format also matches the other, less specific one."""
     about = _core.describe_format(name)
     example = about[1].encode() if about else b""
     span = (0, len(example))
@@ -273,8 +275,8 @@ def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
 
 
 def _first_line(chunk: Chunk, name: str) -> bytes:
-    """Return the first line that is not blank, none of which is of this format."""
+    """Return the first line that is not blank, in a chunk without a line of this format."""
     found = _core.sample_rejects(
-        chunk.data, kind=chunk.kind, span=chunk.span, format=name, limit=_ENOUGH_BLANK
+        chunk.data, kind=chunk.kind, span=chunk.span, format=name, limit=_MAX_BLANK_LINES
     )
     return next((line for *_, line in found if line.strip()), b"")

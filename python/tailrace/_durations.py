@@ -1,4 +1,4 @@
-"""Lengths of time as users write them, to whole microseconds."""
+"""Parse and print durations, in whole microseconds."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ _UNITS = {
 }
 _TEXT = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.ASCII)
 
-# A hundred years. Times themselves end in the year 9999, and sums of both must fit into 64 bits.
+# A hundred years. Times end in the year 9999, and their sum must fit into 64 bits.
 _LONGEST = 36_525 * _UNITS["d"]
+
+# How many slides are tried for one that divides a length.
+_MAX_TRIES = 100_000
 
 
 def micros(duration: Duration, name: str, *, least: int = 1) -> int:
@@ -33,11 +36,11 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     Args:
         duration: A number with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
             `timedelta`, or seconds.
-        name: What the duration is, for the message.
-        least: The least that is allowed, in microseconds.
+        name: The name of the argument, for the message.
+        least: The shortest that is valid, in microseconds.
 
     Raises:
-        ValueError: It is none of these, too short or too long.
+        ValueError: It is not a duration, too short or too long.
 
     >>> micros("5m", "window"), micros(0.25, "slide")
     (300000000, 250000)
@@ -54,35 +57,57 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     else:
         raise _no_duration(duration, name)
     if not value >= least:
-        bounds = {0: "not be negative", 1: "be positive"}
-        raise ValueError(
-            f"{name}: {duration!r} must {bounds.get(least, f'be at least {short(least)}')}"
-        )
+        bounds = {0: "a duration of 0 or more", 1: "a positive duration"}
+        expected = bounds.get(least, f"at least {short(least)}")
+        raise ValueError(f"{name}: expected {expected}, found {duration!r}")
     if value > _LONGEST:
-        raise ValueError(f"{name}: {duration!r} is too long; take at most 36525d, a hundred years")
+        raise ValueError(f"{name}: expected at most 36525d (100 years), found {duration!r}")
     rounded: int = round(value)
     return rounded
 
 
 def _no_duration(duration: object, name: str) -> ValueError:
-    message = f"{name}: {duration!r} is no duration; write a number and a unit, such as"
-    return ValueError(f"{message} 250ms, 300s, 5m, 1h or 1d")
+    expected = "a duration such as 250ms, 300s, 5m, 1h or 1d"
+    return ValueError(f"{name}: expected {expected}, found {duration!r:.80}")
 
 
-def check_divides(slide_us: int, length_us: int) -> None:
+def check_divides(
+    slide_us: int, length_us: int, names: tuple[str, str] = ("length", "every")
+) -> None:
     """
-    See that a window is a whole number of slides.
+    Check that the length of a window is a multiple of the slide.
+
+    Args:
+        slide_us: The slide, in microseconds.
+        length_us: The length, in microseconds.
+        names: The names of the arguments for the length and the slide, for the message.
 
     Raises:
-        ValueError: It is not; the message names the nearest windows that are.
+        ValueError: It is not. The message suggests the nearest slides that divide the length.
+
+    >>> check_divides(7_000_000, 300_000_000)
+    Traceback (most recent call last):
+    ValueError: every: expected a divisor of the length 300s, found 7s; try 6s or 10s
     """
     if length_us % slide_us == 0:
         return
-    below = length_us // slide_us * slide_us
-    fits = [short(window) for window in (below, below + slide_us) if window]
+    # The largest unit in which both are whole numbers, so that the reader can check the division.
+    unit, size = next(
+        (unit, size)
+        for unit, size in reversed(_UNITS.items())
+        if slide_us % size == length_us % size == 0
+    )
+    slide, length = slide_us // size, length_us // size
+    below = range(min(slide, length), 0, -1)[:_MAX_TRIES]
+    above = range(slide, length + 1)[:_MAX_TRIES]
+    nearest = [
+        next((f"{divisor}{unit}" for divisor in numbers if length % divisor == 0), "")
+        for numbers in (below, above)
+    ]
+    tries = " or ".join(filter(None, nearest))
     raise ValueError(
-        f"a slide of {short(slide_us)} does not divide a window of {short(length_us)}; "
-        f"take a window of {' or '.join(fits)}, or another slide"
+        f"{names[1]}: expected a divisor of the {names[0]} {length}{unit}, found {slide}{unit}"
+        + (f"; try {tries}" if tries else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""Names that users write: formats, fields, addresses; with a guess at what was meant."""
+"""Names that users write: formats, fields, options' values and addresses, each with a guess."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ __all__ = [
     "DETECTED",
     "check_fields",
     "check_format",
+    "choice",
     "one_of",
     "split_address",
     "suggestion",
 ]
 
 AUTO = "auto"
-"""The format that is told by the first lines; see `detection`."""
+"""Stands for the format that is detected from the first lines; see `_detection`."""
 
 DETECTED = _core.DETECTED
-"""The formats that are told by their lines, the most specific first."""
+"""The formats that can be detected, the most specific first."""
+
+# A longer list does not help in a message.
+_MAX_LISTED = 12
 
 
 def one_of(name: str, known: list[str], what: str, listed: str = "") -> str:
@@ -26,48 +30,65 @@ def one_of(name: str, known: list[str], what: str, listed: str = "") -> str:
     Return the name if it is known.
 
     Raises:
-        ValueError: It is not; the message tells what is, or where many are listed, with the
-            likeliest first.
+        ValueError: It is unknown. The message suggests the closest name, and gives all of them or
+            the command that lists them.
     """
     if name in known:
         return name
-    raise ValueError(f"{name!r} is no {what}; {suggestion(name, known, listed)}")
+    raise ValueError(f"unknown {what} {name!r}; {suggestion(name, known, listed)}")
 
 
 def suggestion(name: str, known: list[str], listed: str = "") -> str:
     """
-    Return in words what may have been meant, and what there is, or where that is listed.
+    Suggest the closest known name, and give all of them or the command that lists them.
 
     >>> suggestion("hst", ["host", "url"])
-    "did you mean 'host'? It is one of host, url"
+    "did you mean 'host'? Expected one of host, url"
     >>> suggestion("combind", ["combined"] * 30, "tailrace formats")
-    "did you mean 'combined'? tailrace formats lists all"
+    "did you mean 'combined'? 'tailrace formats' lists all of them"
     """
-    import difflib  # noqa: PLC0415 - 3 ms that only a mistake needs
+    guess = _guess(name, known)
+    if listed and len(known) > _MAX_LISTED:
+        return f"{guess}{listed!r} lists all of them"
+    return f"{guess}{'Expected' if guess else 'expected'} one of {', '.join(known)}"
+
+
+def choice(value: str, known: list[str], option: str) -> str:
+    """
+    Return the value of an option if it is one of those known.
+
+    Raises:
+        ValueError: It is not.
+
+    >>> choice("jso", ["text", "csv", "jsonl"], "--format")
+    Traceback (most recent call last):
+    ValueError: --format: expected text, csv or jsonl, found 'jso'; did you mean 'jsonl'?
+    """
+    if value in known:
+        return value
+    expected = f"{', '.join(known[:-1])} or {known[-1]}"
+    guess = _guess(value, known).rstrip()
+    message = f"{option}: expected {expected}, found {value!r}"
+    raise ValueError(f"{message}; {guess}" if guess else message)
+
+
+def _guess(name: str, known: list[str]) -> str:
+    import difflib  # noqa: PLC0415 - takes 3 ms, and only a mistake needs it
 
     close = difflib.get_close_matches(name.lower(), known, n=1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    if listed and len(known) > _MOST_LISTED:
-        return f"{guess}{listed} lists all"
-    return f"{guess}{'It' if close else 'it'} is one of {', '.join(known)}"
-
-
-# More are no help in a message.
-_MOST_LISTED = 20
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def check_format(spec: str, *, auto: bool = False) -> str:
     """
-    Return the name of a format, or the text that one can be made of.
-
-    `auto` is one only where that is said.
+    Return a format's name or spec if it is valid; `auto` is valid only where the caller allows it.
 
     Raises:
-        TypeError: It is no text.
-        ValueError: It is no format; the message says why, and how to mend it.
+        TypeError: It is not text.
+        ValueError: It is invalid. The message says why, and how to fix it.
     """
     if not isinstance(spec, str):
-        raise TypeError(f"format: a name or a text that tells the format, not {spec!r:.80}")
+        raise TypeError(f"format: expected a name or a pasted format as text, found {spec!r:.80}")
     if (auto and spec == AUTO) or spec in _core.FORMATS:
         return spec
     if spec.replace("-", "").replace("_", "").isalnum():
@@ -82,19 +103,20 @@ def check_format(spec: str, *, auto: bool = False) -> str:
 
 
 def check_fields(names: list[str], log_format: str) -> list[str]:
-    """Return names of fields that this format can give; for `auto`, that one of them can."""
+    """Return the names of fields if the format has them; for `auto`, if any detected format has."""
     for name in names:
         if not _has(log_format, name):
             known = _fields(log_format)
             if log_format == AUTO:
-                what, listed = "field of a format that is detected", "tailrace formats --fields"
-            elif log_format in _core.FORMATS:
-                what, listed = f"field of format {log_format}", f"tailrace formats {log_format}"
-            else:
-                what, listed = "field of this format", ""
-            one_of(name, known, what, listed)
+                one_of(name, known, "field", "tailrace formats --fields")
+            is_name = log_format in _core.FORMATS
+            listed = f"tailrace formats {log_format}" if is_name else ""
+            raise ValueError(
+                f"{f'format {log_format}' if is_name else 'the format'} has no field {name!r}; "
+                f"{suggestion(name, known, listed)}"
+            )
         if names.count(name) > 1:
-            raise ValueError(f"field {name!r} is named twice; name it once")
+            raise ValueError(f"field {name!r} is given twice")
     return names
 
 
@@ -110,13 +132,18 @@ def _fields(log_format: str) -> list[str]:
 
 
 def split_address(text: str) -> tuple[str, int]:
-    """Take a host and a port apart."""
+    """Split an address into its host and its port."""
     if not isinstance(text, str):
-        raise TypeError(f"an address is text such as '127.0.0.1:9092', not {text!r:.80}")
+        raise TypeError(f"address: expected text such as '127.0.0.1:9092', found {text!r:.80}")
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     if not colon or not host or (":" in host and not text.startswith("[")):
-        raise ValueError(f"{text!r} is no address; write HOST:PORT, such as 127.0.0.1:9092")
+        raise ValueError(
+            f"address: expected HOST:PORT, such as 127.0.0.1:9092, found {text!r:.300}"
+        )
     if not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise ValueError(f"{text!r}: {port!r} is no port; take one from 1 to 65535, or 0 for any")
+        raise ValueError(
+            f"address {text!r:.300}: expected a port from 1 to 65535, or 0 for any free port, "
+            f"found {port!r:.80}"
+        )
     return host, int(port)

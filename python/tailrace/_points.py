@@ -1,4 +1,4 @@
-"""Points in time as users write them: of the calendar, or as seen from now."""
+"""Parse points in time: dates, times of day, and durations before or after now."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SECOND = 10**6
 _DAY = 86_400 * _SECOND
 _EPOCH = date(1970, 1, 1).toordinal()
 
-# As far as the core's times go: the years 1684 to 2255.
+# The range of the core's times: the years 1684 to 2255.
 _FURTHEST = 9 * 10**15
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-# How many days before today.
+# The number of days before today.
 _DAYS = {"today": 0, "midnight": 0, "yesterday": 1}
 
 _UNITS = {
@@ -59,15 +59,15 @@ def point_us(text: str, now_us: int) -> int:
     Return a point in time in microseconds since the epoch.
 
     Args:
-        text: A date, a time of today, both, also as logs write them, in UTC unless a zone stands
-            behind: `2026-11-23`, `10:30`, `2026-11-23T10:30:00.5+01:00`, `yesterday 10:30`,
-            `17/May/2015:10:05:03 +0000`. Seconds since the epoch behind an `@`. Or how long
-            before now: `10m`, `-10m`, `10m ago`, `1h30m`, `2 days ago`; `+10m` is behind it.
-            `now`, `today`, `yesterday` and `midnight`: days begin at midnight in UTC.
-        now_us: When that is.
+        text: A date, a time of today, or both, in UTC unless a zone follows: `2026-11-23`,
+            `10:30`, `2026-11-23T10:30:00.5+01:00`, `yesterday 10:30`, or as in a log,
+            `17/May/2015:10:05:03 +0000`. Seconds since the epoch after an `@`. A duration before
+            now: `10m`, `-10m`, `10m ago`, `1h30m`, `2 days ago`; `+10m` is after now. `now`,
+            `today`, `yesterday` and `midnight`; days begin at midnight in UTC.
+        now_us: The current time.
 
     Raises:
-        ValueError: It is none of these, or of no year from 1684 to 2255.
+        ValueError: It is not a point in time, or not in the years 1684 to 2255.
 
     >>> now_us = point_us("2026-11-23T10:30", 0)
     >>> point_us("@1431857103", now_us)
@@ -87,17 +87,17 @@ def point_us(text: str, now_us: int) -> int:
     if point is None:
         raise _no_point(text)
     if not -_FURTHEST <= point <= _FURTHEST:
-        raise ValueError(f"{text!r} is out of reach; times go from 1684 to 2255")
+        raise ValueError(f"{text!r} is out of range (years 1684 to 2255)")
     return point
 
 
 def _no_point(text: str) -> ValueError:
     number = text.strip()
     if number.isascii() and number.isdigit() and len(number) <= _LONGEST:
-        mend = f"write @{number} for seconds since the epoch, {number}m for minutes before now"
-        return ValueError(f"{text!r} is a bare number; {mend}")
+        hint = f"use @{number} for seconds since the epoch, {number}m for minutes ago"
+        return ValueError(f"expected a unit, found {text!r}; {hint}")
     some = "2026-11-23, 2026-11-23T10:30, 10:30, 10m ago, yesterday or @1431857103"
-    return ValueError(f"{text[:_LONGEST]!r} is no point in time; write it as {some}")
+    return ValueError(f"expected a time such as {some}, found {text[:_LONGEST]!r}")
 
 
 def _since_epoch(plain: str, now_us: int, text: str) -> int | None:
@@ -107,28 +107,28 @@ def _since_epoch(plain: str, now_us: int, text: str) -> int | None:
 
 
 def _span(plain: str, now_us: int, text: str) -> int | None:
-    """Read how long before or behind now."""
+    """Parse a duration before or after now."""
     before = plain.removesuffix("ago")
     match = _SPAN.fullmatch(before)
     if match is None:
         return None
     sign, parts = match[1], match[2]
     if sign and before != plain:
-        raise ValueError(f"{text!r} says it twice; write one of {sign} and ago")
+        raise ValueError(f"{text!r}: expected {sign} or ago, found both")
     length = sum(Fraction(number) * _unit_us(unit, text) for number, unit in _PART.findall(parts))
     return now_us + int(length) if sign == "+" else now_us - int(length)
 
 
 def _unit_us(unit: str, text: str) -> int:
     if unit in _NO_UNITS:
-        raise ValueError(f"{text!r}: months and years differ in length; write days, such as 30d")
+        raise ValueError(f"{text!r}: months and years vary in length; use days, such as 30d")
     if unit not in _UNIT_US:
-        raise ValueError(f"{text!r}: {unit!r} is no unit of time; write s, m, h, d or w")
+        raise ValueError(f"{text!r}: expected a unit such as s, m, h, d or w, found {unit!r}")
     return _UNIT_US[unit]
 
 
 def _calendar(plain: str, now_us: int, text: str) -> int | None:
-    """Read a day, a time of day, or both."""
+    """Parse a date, a time of day, or both."""
     match = _POINT.fullmatch(plain)
     if match is None:
         return None
@@ -136,9 +136,9 @@ def _calendar(plain: str, now_us: int, text: str) -> int | None:
     if match["hour"]:
         hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
         offset = _offset_us(match["zone"] or "z", text)
-        # A leap second is the first of the next minute.
+        # A leap second counts as the first second of the next minute.
         if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - of any clock
-            raise ValueError(f"{text!r}: no clock shows that; it goes from 00:00 to 23:59:59")
+            raise ValueError(f"{text!r}: expected a time of day from 00:00 to 23:59:59")
         of_day = ((hour * 60 + minute) * 60 + second) * _SECOND
         of_day += int((match["fraction"] or "").ljust(6, "0")[:6])
     if match["year"] or match["log_year"]:
@@ -149,7 +149,7 @@ def _calendar(plain: str, now_us: int, text: str) -> int | None:
 
 
 def _day(match: re.Match[str], text: str) -> int:
-    """Return the number of a day since the epoch."""
+    """Return the number of days since the epoch."""
     try:
         if match["year"]:
             year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
@@ -158,15 +158,15 @@ def _day(match: re.Match[str], text: str) -> int:
             month = _MONTHS.index(match["log_month"]) + 1
         return date(year, month, day).toordinal() - _EPOCH
     except ValueError:
-        raise ValueError(f"{text!r}: there is no such day; see month and day") from None
+        raise ValueError(f"{text!r}: no such date; check the month and the day") from None
 
 
 def _offset_us(zone: str, text: str) -> int:
-    """Return how far the clocks of a zone are ahead."""
+    """Return a zone's offset from UTC."""
     if zone[0] not in "+-":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - of any clock
-        raise ValueError(f"{text!r}: no zone is so far from UTC; write it as +01:00")
+        raise ValueError(f"{text!r}: expected an offset from UTC such as +01:00, found {zone!r}")
     ahead = (hours * 60 + minutes) * 60 * _SECOND
     return -ahead if zone[0] == "-" else ahead

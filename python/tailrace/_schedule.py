@@ -46,7 +46,7 @@ def schedule(
         raise ValueError(f"{names[1]}: a window since the start needs it, such as every='1m'")
     slide_us = min(ends) if every is None else micros(every, names[1])
     for one in ends:
-        check_divides(slide_us, one)
+        check_divides(slide_us, one, names)
     return Schedule(found, slide_us, micros(offset, "offset", least=0) % slide_us)
 
 

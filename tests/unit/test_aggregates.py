@@ -435,7 +435,7 @@ def test_parsed_lines_are_such_a_table() -> None:
         ({"order_by": "p99"}, ValueError, "then one of them \\(count\\)"),
         ({"top": 0}, ValueError, "top: expected at least 1, found 0"),
         ({"max_keys": 0}, ValueError, "max_keys: expected at least 1, found 0"),
-        ({"every": "7s"}, ValueError, "does not divide"),
+        ({"every": "7s"}, ValueError, "expected a divisor of the length"),
         ({"length": []}, ValueError, "name at least one"),
         ({"length": None}, ValueError, "a window since the start needs it"),
     ],

@@ -308,9 +308,9 @@ def test_no_fields_are_rows_all_the_same():
 
 
 def test_a_wrong_field_is_an_error():
-    with pytest.raises(ValueError, match="'statsu' is no field of format combined; did you mean"):
+    with pytest.raises(ValueError, match="format combined has no field 'statsu'; did you mean"):
         COMBINED.parse(b"", fields=["statsu"])
-    with pytest.raises(ValueError, match="'url' is named twice"):
+    with pytest.raises(ValueError, match="'url' is given twice"):
         COMBINED.parse(b"", fields=["url", "url"])
     with pytest.raises(TypeError, match=r"expected a list of names, found a str; write \['url'\]"):
         COMBINED.parse(b"", fields="url")

@@ -218,7 +218,7 @@ def test_a_signal_ends_the_file_in_good_order(output: str, number: signal.Signal
         subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE) as process,
     ):
         assert process.stderr is not None
-        assert b"Ctrl-C ends" in process.stderr.readline()
+        assert b"Ctrl-C stops" in process.stderr.readline()
         with log.open("ab") as more:
             more.write(LINE)
         if output == "arrow":

@@ -19,11 +19,11 @@ from terminal import terminal
 HELP = TESTS / "cases" / "help"
 
 
-def test_a_terminal_without_a_source_is_told_what_to_name():
+def test_a_terminal_without_a_source_is_an_error_with_a_hint():
     with terminal("top", columns=120) as shown:
         assert shown.wait() == 2
 
-    assert "no source; name a file" in shown.lines()[0]
+    assert "expected a file, - for standard input, or" in shown.lines()[0]
     assert shown.lines()[1:] == []
 
 
@@ -66,7 +66,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path):
 
     assert ran.stdout.splitlines()[1] == "0"
     assert ran.stderr.splitlines() == [
-        f"tailrace: {log}: format combined, all of the first 1,000 lines agree"
+        f"tailrace: {log}: format combined, the first 1,000 lines all match"
     ]
 
 
@@ -138,7 +138,7 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
         (
             "<&-",
             2,
-            "tailrace: standard input is closed; name a file, or redirect one: < access.log\n",
+            "tailrace: standard input is closed; give a file, or redirect one: < access.log\n",
         ),
         ("2>&-", 0, ""),
     ],
@@ -327,7 +327,7 @@ def test_sigterm_to_a_pipe_is_a_good_end():
     assert counting.snapshots()[-1]["total"] == 1
 
 
-def test_a_file_that_may_not_be_read_is_named_with_its_mend(tmp_path: Path):
+def test_a_file_that_may_not_be_read_is_reported_with_a_hint(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a"))
     log.chmod(0)
@@ -349,8 +349,8 @@ sys.exit(run(["top", sys.argv[1]]))
 
     assert ran.returncode == 2
     assert ran.stderr.splitlines(keepends=True)[1] == (
-        f"tailrace: {log}: may not be read by this user; "
-        "change its mode, or run as a user who may\n"
+        f"tailrace: {log}: permission denied; "
+        "change the file's mode, or run as a user who can read it\n"
     )
 
 

@@ -152,7 +152,7 @@ def test_its_columns_are_those_of_combined_up_to_the_size() -> None:
 
 
 def test_a_field_that_it_has_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="'agent' is no field of format common"):
+    with pytest.raises(ValueError, match="format common has no field 'agent'"):
         COMMON.parse(b"", fields=["agent"])
 
 

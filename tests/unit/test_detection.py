@@ -168,8 +168,8 @@ def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
     choice = detector.choose()
     assert (choice.matched, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
     assert choice.describe("log") == (
-        "log: the first line is of combined, which has no xff; tailrace formats combined lists "
-        "what it has"
+        "log: the first line matches combined, which has no field xff; 'tailrace formats "
+        "combined' lists its fields"
     )
 
 
@@ -180,8 +180,8 @@ def test_a_mixed_log_says_of_what_the_others_are():
     choice = detector.choose()
     assert choice == Choice("combined", 6, 10, "json", 3)
     assert choice.describe("x") == (
-        "x: format combined, 6 of the first 10 lines agree; 3 others are of json, and "
-        "--log-format combined,json reads both"
+        "x: format combined, 6 of the first 10 lines match; 3 others match json; use "
+        "--log-format combined,json for both"
     )
     both = tr.Format("combined,json").parse(b"\n".join([COMBINED, json]))
     assert len(both) == 2
@@ -261,7 +261,9 @@ def test_only_a_format_with_the_fields_that_are_asked_for_is_chosen():
     assert chosen(log, fields=("url", "status")).format == "common"
     assert chosen(log, fields=("url", "agent")) == Choice("combined", 2, 2)
     assert chosen(lines(GARBAGE), fields=("url",)) == Choice("combined", 0, 1)
-    with pytest.raises(ValueError, match="no format that is detected has uri; name one that has"):
+    with pytest.raises(
+        ValueError, match="no detected format has all of the fields uri; give a format"
+    ):
         Detector(["uri"])
 
 
@@ -349,59 +351,60 @@ def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: byte
     assert time.process_time() - before < 5
 
 
-MEND = (
-    "  name the format, or paste the server's log_format or LogFormat, with --log-format; "
-    "tailrace explain tries it"
+HINT = (
+    "  give the format's name, or paste the server's log_format or LogFormat, with --log-format; "
+    "test it with 'tailrace explain'"
 )
 
-# --- what is said ---------------------------------------------------------------------------------
+# --- the description of a choice ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "text"),
     [
-        (Choice("combined", 1_000, 1_000), "format combined, all of the first 1,000 lines agree"),
-        (Choice("combined", 998, 1_000), "format combined, 998 of the first 1,000 lines agree"),
-        (Choice("common", 1, 1), "format common, the first line agrees"),
-        (Choice("common", 1, 2), "format common, 1 of the first 2 lines agrees"),
+        (Choice("combined", 1_000, 1_000), "format combined, the first 1,000 lines all match"),
+        (Choice("combined", 998, 1_000), "format combined, 998 of the first 1,000 lines match"),
+        (Choice("common", 1, 1), "format common, the first line matches"),
+        (Choice("common", 1, 2), "format common, 1 of the first 2 lines matches"),
         (
             Choice("common", 499, 1_000),
-            "format common, 499 of the first 1,000 lines agree; see tailrace formats",
+            "format common, 499 of the first 1,000 lines match; see --log-format",
         ),
         (
             Choice("combined", 0, 7, first=GARBAGE),
             (
-                "none of the first 7 lines is of a known format; read as combined: at byte 11 of "
-                "the first there should be a time in brackets\n"
-                f"  no log line\n             ^\n{MEND}"
+                "none of the first 7 lines matches a known format; using combined: expected a time "
+                "in brackets, found the end of the line at byte 11 of the first line\n"
+                f"  no log line\n             ^\n{HINT}"
             ),
         ),
         (
             Choice("combined", 0, 1, first=b"x" * 99),
             (
-                "the first line is of no known format; read as combined: at byte 99 there should "
-                f"be a time in brackets\n  ...{'x' * 74}\n{' ' * 79}^\n{MEND}"
+                "the first line matches no known format; using combined: expected a time in "
+                "brackets, found the end of the line at byte 99\n"
+                f"  ...{'x' * 74}\n{' ' * 79}^\n{HINT}"
             ),
         ),
         (
             Choice("main", 995, 1_000, "main-timed"),
-            "format main, 995 of the first 1,000 lines agree; so they do with main-timed",
+            "format main, 995 of the first 1,000 lines match; they also match main-timed",
         ),
         (
             Choice("caddy", 4, 6, "common", 1),
             (
-                "format caddy, 4 of the first 6 lines agree; 1 other is of common, and "
-                "--log-format caddy,common reads both"
+                "format caddy, 4 of the first 6 lines match; 1 other matches common; use "
+                "--log-format caddy,common for both"
             ),
         ),
         (
             Choice("combined", 0, 0),
-            "no line to tell the format by; read as combined, see tailrace formats",
+            "no line to detect the format from; using combined, see --log-format",
         ),
     ],
 )
-def test_a_choice_says_what_it_is_and_why(choice: Choice, said: str):
-    assert choice.describe("access.log") == f"access.log: {said}"
+def test_a_choice_says_what_it_is_and_why(choice: Choice, text: str):
+    assert choice.describe("access.log") == f"access.log: {text}"
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -410,7 +413,7 @@ def test_a_choice_says_what_it_is_and_why(choice: Choice, said: str):
 def test_auto_is_a_format_only_where_that_is_said():
     assert check_format(AUTO, auto=True) == "auto"
     assert check_format("classic", auto=True) == "classic"
-    with pytest.raises(ValueError, match="'auto' is no format"):
+    with pytest.raises(ValueError, match="unknown format 'auto'"):
         check_format(AUTO)
     with pytest.raises(ValueError, match="did you mean 'auto'"):
         check_format("atuo", auto=True)
@@ -418,8 +421,7 @@ def test_auto_is_a_format_only_where_that_is_said():
 
 def test_a_field_for_auto_is_one_that_a_detected_format_has():
     assert check_fields(["agent", "url"], AUTO) == ["agent", "url"]
-    said = "'uri' is no field of a format that is detected; did you mean 'url'"
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match="unknown field 'uri'; did you mean 'url'"):
         check_fields(["uri"], AUTO)
 
 

@@ -21,7 +21,7 @@ def test_the_demo_plays_a_real_log_and_ends_with_the_last_table():
     assert re.match(r"\d,\d{3} events, \d+ keys, ", last[0])
     assert len(last) == 12
     assert "/favicon.ico" in tables[-1]
-    assert "nothing survives a crash" in ran.stderr
+    assert "state is in memory only" in ran.stderr
     counted, sent = ran.stderr.splitlines()[-2:]
     assert counted == "tailrace: 10,000 lines: 9,999 counted, 1 rejected (1 no-match)"
     assert re.fullmatch(

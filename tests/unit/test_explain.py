@@ -164,10 +164,11 @@ def test_at_a_terminal_the_first_rejected_lines_are_shown(
         lines = shown.lines()
     (at,) = (number for number, line in enumerate(lines) if "2 rejected (2 no-match)" in line)
     assert lines[at + 1 :] == [
-        f"access.log, line 2, byte {BROKEN.index(b'OK')}: there should be a status of three digits",
+        "access.log, line 2: expected a status of three digits, found "
+        f'"OK" at byte {BROKEN.index(b"OK")}',
         "  " + BROKEN.decode(),
         " " * (2 + BROKEN.index(b"OK")) + "^",
-        "access.log, line 12, byte 1: there should be a time in brackets",
+        "access.log, line 12: expected a time in brackets, found the end of the line at byte 1",
         "  x",
         "   ^",
     ]
@@ -176,8 +177,8 @@ def test_at_a_terminal_the_first_rejected_lines_are_shown(
 def test_elsewhere_and_with_a_file_of_them_they_are_not(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(b"\n".join([LINE, BROKEN]))
-    assert b"there should be" not in run("parse", str(log)).stderr
+    assert b"expected" not in run("parse", str(log)).stderr
     rejects = str(tmp_path / "rejects")
     with terminal("parse", str(log), "--rejects", rejects, columns=100, rows=40) as shown:
         assert shown.wait() == 0
-        assert "there should be" not in shown.sent()
+        assert "expected" not in shown.sent()

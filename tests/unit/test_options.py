@@ -115,9 +115,13 @@ def actions(parser: Parser) -> list[argparse.Action]:
         ("--limit: 'ten' is no number", "TAILRACE_LIMIT: 'ten' is no number"),
         ("idle timeout: by arrival", "TAILRACE_IDLE_TIMEOUT: by arrival"),
         ("'json' is no output format", "TAILRACE_FORMAT: 'json' is no output format"),
-        ("slide: '5x' is no duration", "slide: '5x' is no duration"),
+        ("slide: '5x' is no duration", "--slide: '5x' is no duration"),
         ("'x5x' is no file", "'x5x' is no file"),
-        ("a window of 5x", "a window of 5x (the environment has TAILRACE_WINDOW=5x)"),
+        ("a window of 5x", "a window of 5x (the environment sets TAILRACE_WINDOW=5x)"),
+        (
+            "slide: expected a divisor of the window 5s",
+            "--slide: expected a divisor of the window 5s (the environment sets TAILRACE_WINDOW=5x)",
+        ),
     ],
 )
 def test_a_mistake_is_of_the_variable_that_it_names_quotes_or_tells_of(message: str, blamed: str):

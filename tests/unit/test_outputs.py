@@ -391,7 +391,7 @@ def test_rejected_lines_that_nobody_reads_are_an_error(tmp_path: Path):
         assert parsing.process.wait(20) == 1
         parsing.closed()
 
-    assert parsing.said == [f"tailrace: {pipe}: cannot write: nobody reads it"]
+    assert parsing.said == [f"tailrace: {pipe}: cannot write: its reader closed it"]
 
 
 @pytest.mark.parametrize("stream", ["<", ">>", "2>>"])

@@ -58,10 +58,10 @@ def test_every_end_is_answered_once_and_in_order():
     assert {after - before for before, after in pairwise(ends)} == {timedelta(milliseconds=100)}
 
 
-def test_the_start_up_line_says_that_nothing_survives():
+def test_the_start_up_line_says_that_state_is_in_memory_only():
     with running(*TOP) as receiver:
         assert receiver.port > 0
-        assert "nothing survives a crash" in receiver.said[0]
+        assert "state is in memory only" in receiver.said[0]
 
 
 def test_many_connections_are_served_at_once():

@@ -541,8 +541,8 @@ def test_nobody_listens():
     assert ran.returncode == 2
     assert said(ran) == [
         (
-            f"tailrace: localhost:{port}: nobody listens there; start the receiver first,"
-            " or check host and port"
+            f"tailrace: localhost:{port}: connection refused; start the receiver first,"
+            " or check the host and the port"
         ),
     ]
 

@@ -197,8 +197,8 @@ def test_each_file_has_its_own_format(tmp_path: Path):
 
     assert json.loads(ran.stdout)["rows"] == [{"url": "/a", "count": 5}]
     said = ran.stderr.decode().splitlines()
-    assert said[0] == "tailrace: combined.log: format combined, all of the first 2 lines agree"
-    assert said[1] == "tailrace: common.log: format common, all of the first 3 lines agree"
+    assert said[0] == "tailrace: combined.log: format combined, the first 2 lines all match"
+    assert said[1] == "tailrace: common.log: format common, the first 3 lines all match"
     # A field that common has not decides for one that has it.
     ran = top("top", "common.log", "--by", "agent", "--format", "jsonl", cwd=tmp_path)
     assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
@@ -499,7 +499,7 @@ def test_a_live_stream_is_answered_while_its_format_is_not_known_yet():
         assert receiver.end(signal.SIGTERM) == 0
 
     said = [line for line in receiver.said if "format" in line]
-    assert said == [f"tailrace: {FLUME}: format common, all of the first 2 lines agree"]
+    assert said == [f"tailrace: {FLUME}: format common, the first 2 lines all match"]
 
 
 def test_a_thousand_lines_are_enough_at_once_and_none_is_lost_or_late_while_they_are_held():
@@ -544,7 +544,7 @@ def test_many_files_of_one_format_are_told_once(tmp_path: Path):
 
     said = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
     assert said == [
-        "tailrace: 0.log: format combined, all of the first 2 lines agree",
+        "tailrace: 0.log: format combined, the first 2 lines all match",
         "tailrace: 7.log: format combined, 1 of the first 2 lines agrees",
     ]
 

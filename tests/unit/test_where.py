@@ -426,7 +426,7 @@ def test_a_mistake_is_told_at_once(build: Callable[[tr.Query], tr.Query], said: 
 
 
 def test_what_is_no_point_in_time_is_named_by_its_place() -> None:
-    with pytest.raises(ValueError, match=r"^since: 'soon' is no point in time"):
+    with pytest.raises(ValueError, match=r"^since: expected a time such as .*, found 'soon'"):
         tr.from_lines([LINE]).since("soon")
 
 
@@ -447,7 +447,7 @@ def test_of_several_sources_each_can_be_asked() -> None:
         tr.from_lines([LINE], format="combined"), tr.from_lines([COMMON], format="common")
     )
     assert counted(both.where("status == 200"))["counted"] == 2
-    with pytest.raises(ValueError, match="'agent' is no field of format common"):
+    with pytest.raises(ValueError, match="format common has no field 'agent'"):
         both.where("agent == x")
 
 

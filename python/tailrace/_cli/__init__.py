@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command and exit."""
-    # Until there is something to end in good order, Ctrl-C ends without a word.
+    # Until there is something to stop gracefully, Ctrl-C ends the process silently.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(run(sys.argv[1:]))
 
@@ -25,34 +25,34 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     if sys.stderr is None:
-        # `print` would take standard output instead.
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
+        # Without it, `print` would write messages to standard output.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until exit
     if sys.stdout is None:
-        from tailrace._terminal.streams import say  # noqa: PLC0415 - as said below
+        from tailrace._terminal.streams import say  # noqa: PLC0415 - see below
 
         say("tailrace: standard output is closed")
         return 2
     if arguments in (["--version"], ["-V"]):
-        # Asked for by scripts, time and again; all the rest would cost half as much again.
+        # Scripts call this often, and importing the rest would take half as long again.
         print(f"tailrace {__version__}")
         return 0
-    from tailrace._cli.parser import UsageError  # noqa: PLC0415 - as said above
-    from tailrace._cli.verbs import run as run_verb  # noqa: PLC0415 - as said above
-    from tailrace._terminal.escape import for_people  # noqa: PLC0415 - as said above
-    from tailrace._terminal.streams import OutputError, say  # noqa: PLC0415 - as said above
+    from tailrace._cli.parser import UsageError  # noqa: PLC0415 - see above
+    from tailrace._cli.verbs import run as run_verb  # noqa: PLC0415 - see above
+    from tailrace._terminal.escape import for_people  # noqa: PLC0415 - see above
+    from tailrace._terminal.streams import OutputError, say  # noqa: PLC0415 - see above
 
-    # What a terminal cannot spell is no reason to end, be it in a help text or in a table.
+    # A character that the terminal cannot encode must not end a run, in a help text or a table.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     try:
         code = run_verb(arguments)
         sys.stdout.flush()
     except UsageError as error:
-        # What is wrong with a format or a condition is shown below its text.
-        said = "\n".join(map(for_people, str(error).split("\n")))
-        say(f"{error.place}: {said}")
+        # An error in a format or a condition has several lines: an excerpt with a caret.
+        message = "\n".join(map(for_people, str(error).split("\n")))
+        say(f"{error.place}: {message}")
         return 2
     except BrokenPipeError:
-        # The reader went away and wants no more, such as `head`.
+        # The reader closed the pipe, as `head` does.
         _forget_output()
         return 0
     except OutputError as error:
@@ -63,5 +63,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _forget_output() -> None:
-    """Drop what is still buffered, which would raise again when the interpreter exits."""
+    """Discard buffered output, which would raise again when the interpreter exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""Print completions and the manual page, which `tests/tools/texts.py` generates."""
+"""The verb that prints completions and the manual page; `tests/tools/texts.py` generates them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "bash|zsh|fish|man"
 
 ABOUT = """\
-Print what makes a shell complete tailrace's verbs, options and values.
+Print shell completions or the manual page.
 
-A SHELL is bash, zsh or fish; man prints the manual page.
+bash, zsh and fish print a script that completes commands, options and values in that shell; man
+prints the manual page.
 """
 
 EXAMPLES = """\
@@ -43,11 +44,11 @@ def add_arguments(parser: Parser) -> None:
 
 
 def act(given: argparse.Namespace) -> Callable[[], None]:
-    """Check the arguments and return what is to be done."""
+    """Check the arguments and return the function to run."""
     if given.shell is None:
-        raise ValueError(f"no shell; name one of {', '.join(_TEXTS)}")
-    return partial(_show, _TEXTS[one_of(given.shell, list(_TEXTS), "shell")])
+        raise ValueError("expected bash, zsh, fish or man, found no argument")
+    return partial(_print, _TEXTS[one_of(given.shell, list(_TEXTS), "shell")])
 
 
-def _show(name: str) -> None:
+def _print(name: str) -> None:
     write(sys.stdout, pkgutil.get_data("tailrace._cli", f"shell/{name}") or b"")

@@ -1,4 +1,4 @@
-"""How a line was read, piece by piece, or why it was not."""
+"""The verb that shows how a line is parsed, or why it does not match."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
 from tailrace._detection import Detector, closest_format
-from tailrace._names import AUTO, check_format, one_of
+from tailrace._names import AUTO, check_format, choice
 from tailrace._sources import Chunk
 from tailrace._sources.text import STDIN
 from tailrace._terminal.escape import cut, for_people, width
-from tailrace._terminal.excerpt import excerpt, shown, terminal_width
+from tailrace._terminal.excerpt import excerpt, mismatch, shown, terminal_width
 from tailrace._terminal.streams import write
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] FORMAT [LINE]"
 
 ABOUT = """\
-Show how a line is read, piece by piece, or why it is not.
+Show how a line is parsed, field by field, or why it does not match.
 
-FORMAT is what --log-format takes: auto, a name, or the text of a format. LINE is a line of the log;
-without one, or with -, it is the first of standard input. Lines in front of it that name the
-columns, as W3C and CSV have them, belong to it. The exit code is 1 if it is not of the format.
+FORMAT is any value of --log-format: auto, a name, or a pasted format. LINE is a line of the log;
+without it, or with -, the first line of standard input is used, with the header before it if the
+format has one (W3C, CSV). The exit code is 1 if the line does not match.
 """
 
 EXAMPLES = """\
@@ -52,45 +52,45 @@ def add_arguments(parser: Parser) -> None:
         "--format",
         default="text",
         metavar="text|jsonl",
-        help="text for people, or one JSON object (default text)",
+        help="print text, or one JSON object (default: text)",
     )
 
 
 def act(given: argparse.Namespace) -> Callable[[], int]:
-    """Check the arguments and return what is to be done."""
+    """Check the arguments and return the function to run."""
     if given.log_format is None:
-        raise ValueError("no format; write auto, a name or a text, and a line")
-    one_of(given.format, ["text", "jsonl"], "output format")
+        raise ValueError("expected a format (auto, a name or a pasted one), found no argument")
+    choice(given.format, ["text", "jsonl"], "--format")
     check_format(given.log_format, auto=True)
     line = None if given.line in {None, STDIN} else os.fsencode(given.line)
     if line is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise ValueError("no line; write one behind the format, or redirect a log")
+        raise ValueError("expected a line after the format, or a log as input: < access.log")
     return partial(_show, given.log_format, line, jsonl=given.format == "jsonl")
 
 
-# Lines that name the columns; more of them are no log.
-_MOST_HEADERS = 100
+# With more lines of header than this, the input is not a log.
+_MAX_HEADER_LINES = 100
 
 _MARGIN = "  "
 
 
 def _show(spec: str, line: bytes | None, *, jsonl: bool) -> int:
-    """Explain a line, or the first of standard input; exit with 1 if it is not of the format."""
-    data, found = _of_input(spec) if line is None else (line, _explained(spec, line))
+    """Explain a line, or the first of standard input, and return 1 if it does not match."""
+    data, found = _read(spec) if line is None else (line, _explained(spec, line))
     if jsonl:
         text = json.dumps(found, separators=(",", ":"), ensure_ascii=False) + "\n"
     else:
         line = data.split(b"\n")[found["number"] - 1]
-        text = "\n".join(_told(spec, found, line)) + "\n"
+        text = "\n".join(_report(spec, found, line)) + "\n"
     write(sys.stdout, text)
     return 1 if found["outcome"] == "reject" else 0
 
 
-def _of_input(spec: str) -> tuple[bytes, dict[str, Any]]:
-    """Read as many lines as it takes to have one that does not name the columns."""
+def _read(spec: str) -> tuple[bytes, dict[str, Any]]:
+    """Read standard input up to its first line after a header, and explain that."""
     stream: BinaryIO = sys.stdin.buffer
     data = b""
-    for _ in range(_MOST_HEADERS):
+    for _ in range(_MAX_HEADER_LINES):
         more = stream.readline(_core.MAX_LINE_BYTES + 2)
         data += more
         found = _explained(spec, data)
@@ -100,7 +100,7 @@ def _of_input(spec: str) -> tuple[bytes, dict[str, Any]]:
 
 
 def _explained(spec: str, data: bytes) -> dict[str, Any]:
-    """Return what the core says of the first line."""
+    """Return the core's explanation of the first line."""
     return _core.explain(data, format=_chosen(data) if spec == AUTO else spec)
 
 
@@ -111,50 +111,47 @@ def _chosen(data: bytes) -> str:
     return choice.format if choice.matched else closest_format(data)
 
 
-def _told(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
-    # A text is long, and whoever wrote it knows it.
-    is_name = found["format"] in _core.FORMATS
-    of_format = f"of {found['format']}" if is_name else "of the format"
+def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
+    # A pasted format is too long to repeat.
+    log_format = found["format"] if found["format"] in _core.FORMATS else "the format"
     if found["outcome"] == "header":
         columns = ", ".join(map(for_people, found["columns"]))
-        return [f"The line is {of_format}: it names the columns {columns}."]
+        return [f"The line is a header of {log_format}, with the columns {columns}."]
     if found["outcome"] == "reject":
-        return _rejected(of_format, found, line, is_auto=spec == AUTO)
-    told = [f"The line is {of_format}.", "", *_pieces(found, line)]
+        return _reject(log_format, found, line, is_auto=spec == AUTO)
+    report = [f"The line matches {log_format}.", "", *_pieces(found, line)]
     if found["derived"]:
-        told += ["", "Worked out of these:", *_derived(found)]
+        report += ["", "Derived fields:", *_derived(found)]
     notes = []
     if found["open"]:
         notes.append("Any other key of a line is a field too, by its own name.")
     elif found["absent"]:
-        notes.append(f"Nothing in this line: {', '.join(map(for_people, found['absent']))}.")
-    return told + ([""] if notes else []) + notes
+        notes.append(f"Missing in this line: {', '.join(map(for_people, found['absent']))}.")
+    return report + ([""] if notes else []) + notes
 
 
-def _rejected(of_format: str, found: dict[str, Any], line: bytes, *, is_auto: bool) -> list[str]:
+def _reject(log_format: str, found: dict[str, Any], line: bytes, *, is_auto: bool) -> list[str]:
     columns = terminal_width(sys.stdout) - len(_MARGIN)
     if is_auto:
-        told = [
-            f"The line is of no format that is detected; it is most like one of {found['format']}."
-        ]
+        report = [f"The line matches no format that is detected; the closest is {log_format}."]
     else:
-        told = [f"The line is not {of_format}."]
+        report = [f"The line does not match {log_format}."]
     if found["reason"] == "too-long":
-        return [*told, f"It is longer than {_core.MAX_LINE_BYTES:,} bytes, and read no further."]
-    told += [f"At byte {found['byte']:,} there should be {found['expected']}:"]
-    told += [_MARGIN + text for text in excerpt(line, found["byte"], columns)]
+        return [*report, f"It is longer than {_core.MAX_LINE_BYTES:,} bytes, the most for a line."]
+    report += [f"{mismatch(found['expected'], line, found['byte'])}:"]
+    report += [_MARGIN + text for text in excerpt(line, found["byte"], columns)]
     if "template" in found:
         template = found["template"].encode()
-        # Of several lines the one in which the part begins.
+        # If the format has several lines, the one in which the part begins.
         first = template.rfind(b"\n", 0, found["part_start"]) + 1
         line = template[first:].partition(b"\n")[0]
         start, end = found["part_start"] - first, found["part_end"] - first
-        told += ["That is this part of the format:"]
-        told += [_MARGIN + text for text in excerpt(line, start, columns, end)]
+        report += ["at this part of the format:"]
+        report += [_MARGIN + text for text in excerpt(line, start, columns, end)]
     if is_auto:
-        told += ["Name the format (tailrace formats lists them), or paste what the server's"]
-        told += ["configuration has: nginx's log_format or Apache's LogFormat."]
-    return told
+        report += ["Give the name of the format ('tailrace formats' lists them), or paste it from"]
+        report += ["the server's configuration (nginx's log_format, Apache's LogFormat)."]
+    return report
 
 
 def _pieces(found: dict[str, Any], line: bytes) -> list[str]:
@@ -166,7 +163,7 @@ def _pieces(found: dict[str, Any], line: bytes) -> list[str]:
             value = _value(piece["value"]) if "value" in piece else ""
             rows.append((start, for_people(piece["name"]), piece.get("type", ""), text, value))
         else:
-            # Blanks at its ends are of it.
+            # The quotes show spaces at its ends.
             rows.append((start, f"({piece['what']})", "", f"'{text}'", ""))
     return _table(rows)
 
@@ -188,9 +185,9 @@ def _value(value: object) -> str:
 def _table(rows: list[tuple[str, str, str, str, str]]) -> list[str]:
     wide = [max(len(row[column]) for row in rows) for column in range(3)]
     room = max(terminal_width(sys.stdout) - sum(wide) - 8, 24)
-    # The text has half of the room, and what the values leave.
-    most = [max(width(row[column]) for row in rows) for column in (3, 4)]
-    texts = min(most[0], max(room - most[1], room // 2))
+    # The texts get half of the room, or more if the values need less.
+    widest = [max(width(row[column]) for row in rows) for column in (3, 4)]
+    texts = min(widest[0], max(room - widest[1], room // 2))
     lines = []
     for byte, field, kind, text, value in rows:
         shown_text = _fitted(text, texts)

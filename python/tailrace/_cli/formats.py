@@ -1,4 +1,4 @@
-"""What each format is, for who has to choose one."""
+"""The verb that lists the formats and describes each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
-from tailrace._names import DETECTED, one_of
+from tailrace._names import DETECTED, choice, one_of
 from tailrace._rendering.text import key_text
 from tailrace._terminal.streams import write
 
@@ -22,10 +22,10 @@ __all__ = ["ABOUT", "EXAMPLES", "NOTES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] [NAME]..."
 
 ABOUT = """\
-Show which formats of log lines have a name, and which fields.
+List the named formats and their fields.
 
-With a NAME it shows an example line and its fields. A format without a name is pasted as it stands
-in the server's configuration; tailrace explain shows how its lines are read.
+With NAME, show an example line of the format and its fields. Any other format can be pasted from
+the server's configuration; 'tailrace explain' shows how its lines are parsed.
 """
 
 EXAMPLES = """\
@@ -44,29 +44,29 @@ def add_arguments(parser: Parser) -> None:
         "--format",
         default="text",
         metavar="text|jsonl",
-        help="text for people, or one JSON object a format (default text)",
+        help="print text, or one JSON object per format (default: text)",
     )
     parser.add_argument(
         "--fields",
         action="store_true",
-        help="show the fields that have the same name in all formats, with their types and units",
+        help="list the fields that have the same name in every format, with their types and units",
     )
 
 
 def act(given: argparse.Namespace) -> Callable[[], None]:
-    """Check the arguments and return what is to be done."""
-    one_of(given.format, ["text", "jsonl"], "output format")
+    """Check the arguments and return the function to run."""
+    choice(given.format, ["text", "jsonl"], "--format")
     names = [
         one_of(name, list(_core.FORMATS), "format", "tailrace formats") for name in given.names
     ]
     if given.fields and names:
-        raise ValueError("--fields are those of all formats; leave the names out, or --fields")
+        raise ValueError("--fields: expected no NAME, because it lists the fields of all formats")
     json = given.format == "jsonl"
     return partial(_show_fields, json=json) if given.fields else partial(_show, names, json=json)
 
 
 class Notes(NamedTuple):
-    """What there is to say about a format beyond what the core says of every one."""
+    """A description of a format, in addition to what the core has for every one."""
 
     grammar: str
     accepted: tuple[str, ...]
@@ -74,45 +74,45 @@ class Notes(NamedTuple):
 
 
 _TOLERATED = (
-    'an empty or missing request ("", "-" or a bare -): it counts, with url and method null',
-    "words before the host: syslog, containers, name and port of a virtual host",
-    "a list of proxies as the host, IPv6 with or without brackets, a user with blanks",
-    r"quotes escaped as \" or \x22, and most that a logger left as they were",
-    "a status or size of -, a time that cannot be read: null",
+    'an empty or missing request ("", "-" or a bare -): url and method are null',
+    "a prefix before the host, as from syslog, containers or a virtual host",
+    "a list of proxies as the host, IPv6 with or without brackets, a user with spaces",
+    r"quotes escaped as \" or \x22, and most quotes that a logger did not escape",
+    "a bare - as status or size, and a time that cannot be parsed: the field is null",
 )
 
 _TYPED = (
-    "a status that has not three digits, a size that is no number",
-    "a line without [time], or cut off within its quotes",
+    "a status that is not three digits, a size that is not a number",
+    "a line without [time], or cut off within quotes",
 )
 
 NOTES: dict[str, Notes] = {
     "common": Notes(
         grammar='host ident user [time] "request" status size',
-        accepted=(*_TOLERATED, "more fields behind, if the first of them is not quoted"),
-        rejected=("a quoted field right behind the size: the line is of combined", *_TYPED),
+        accepted=(*_TOLERATED, "more fields at the end, if the first of them is not quoted"),
+        rejected=("a quoted field right after the size: the line matches combined", *_TYPED),
     ),
     "combined": Notes(
         grammar='host ident user [time] "request" status size "referer" "agent"',
-        accepted=(*_TOLERATED, "no referer and agent, as in common; more fields behind them"),
+        accepted=(*_TOLERATED, "no referer and agent, as in common; more fields at the end"),
         rejected=("a referer without an agent", *_TYPED),
     ),
     "classic": Notes(
         grammar='host ident user [time] "request" status size "referer" "agent"',
         accepted=(
-            "precisely what that expression accepts, on any line in linear time",
+            "exactly what the regular expression accepts, in linear time on any line",
             "any text as time, any word as size, any digits as status",
         ),
         rejected=(
-            "an empty request, words before the host, a user with blanks",
-            "a line without referer and agent, or with an unquoted field behind them",
+            "an empty request, a prefix before the host, a user with spaces",
+            "a line without referer and agent, or with an unquoted field after them",
         ),
     ),
 }
 
 
 def _show(names: list[str], *, json: bool) -> None:
-    """Print all there is to say about these formats, or a table of those that there are."""
+    """Print descriptions of these formats, or a table of all formats."""
     if json:
         text = "".join(f"{_json(name)}\n" for name in names or _core.FORMATS)
     elif names:
@@ -123,12 +123,12 @@ def _show(names: list[str], *, json: bool) -> None:
 
 
 _STEPS = """\
-Steps behind a field's name, several in a row if need be:
-  path:2          the first two segments; also url:2
-  url:noquery     without what follows the first ?
-  referer:path    the path of any URL, referer:query its query
-  url:decode      with %41 as A
-  agent:unescape  with \\x41, \\" and the like as the characters that they stand for
+Steps that can follow a field's name, one or more:
+  path:2          its first two segments; also url:2
+  url:noquery     without the query
+  referer:path    the path of any URL; referer:query its query
+  url:decode      with percent-encoding decoded: %41 is A
+  agent:unescape  with backslash escapes decoded: \\x41 is A, \\" is "
 """
 
 
@@ -142,38 +142,35 @@ def _show_fields(*, json: bool) -> None:
         objects = [dict(zip(keys, name, strict=True)) for name in names]
         text = "".join(writer.dumps(one, separators=(",", ":")) + "\n" for one in objects)
     else:
-        text = f"{_aligned([('field', 'type', 'what it is'), *names])}\n{_STEPS}"
+        text = f"{_aligned([('field', 'type', 'description'), *names])}\n{_STEPS}"
     write(sys.stdout, text)
 
 
 def _table() -> str:
-    rows = [("format", "detected", "what it is")]
+    rows = [("format", "detected", "description")]
     rows += [(name, "yes" if name in DETECTED else "no", _about(name)[0]) for name in _core.FORMATS]
-    return (
-        f"{_aligned(rows)}\ntailrace formats NAME shows its fields; --log-format NAME chooses it.\n"
-    )
+    hint = "'tailrace formats NAME' shows its fields, --log-format NAME selects it."
+    return f"{_aligned(rows)}\n{hint}\n"
 
 
 def _page(name: str) -> str:
     about, example, source = _about(name)
     notes = NOTES.get(name)
     fields = [
-        (f"  {field.name}", field.kind, field.shown + " (where it is asked for)" * field.on_demand)
+        (f"  {field.name}", field.kind, field.shown + " (only if requested)" * field.on_demand)
         for field in _fields(name)
     ]
-    chosen = f"Choose it with --log-format {name}"
-    if name in DETECTED:
-        chosen += "; where most of the first lines are of it, it is detected"
-    else:
-        chosen += "; it is never detected"
+    detected = (
+        "detected if most of the first lines match it" if name in DETECTED else "not detected"
+    )
     return (
         f"{name}: {about}\n"
         + (f"\n  {notes.grammar}\n" if notes else "")
         + f"\nExample:\n{_indented(example)}"
-        + f"\nFields, and their values in the example:\n{_aligned(fields)}"
+        + f"\nFields, with their values in the example:\n{_aligned(fields)}"
         + (f"\nAccepted:\n{_listed(notes.accepted)}" if notes else "")
         + (f"\nRejected:\n{_listed(notes.rejected)}" if notes else "")
-        + f"\nDocumented: {source}\n{chosen}.\n"
+        + f"\nDocumentation: {source}\nSelect it with --log-format {name}; it is {detected}.\n"
     )
 
 
@@ -196,7 +193,7 @@ def _json(name: str) -> str:
 
 
 def _about(name: str) -> tuple[str, str, str]:
-    """Return what it is in a line, an example, and where it is documented."""
+    """Return a format's description, an example, and the address of its documentation."""
     return _core.describe_format(name) or ("", "", "")
 
 
@@ -212,9 +209,9 @@ class _Field(NamedTuple):
 
 
 def _fields(name: str) -> list[_Field]:
-    """Return what the format itself makes of its example."""
+    """Return the fields of the format's example, as the format itself parses it."""
     data = _about(name)[1].encode()
-    # A line of the example may name the columns.
+    # The example may have a header.
     _, log_format = _core.Format(name).sections(data, kind="lines", span=(0, len(data)))
     given = _core.default_fields(log_format)
     kinds = _core.field_kinds(log_format)

@@ -1,4 +1,4 @@
-"""The verb that shows the help texts of the others."""
+"""The verb that shows the help of another verb."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 
-USAGE = "[VERB]"
+USAGE = "[COMMAND]"
 
-ABOUT = "Show all about a verb, as its --help does."
+ABOUT = "Show the help of a command, as its --help does."
 
 EXAMPLES = None
 
@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def act(given: argparse.Namespace) -> Callable[[], None]:
-    """Check the arguments and return what is to be done."""
-    name = one_of(given.about, _OTHERS, "verb") if given.about else ""
+    """Check the arguments and return the function to run."""
+    name = one_of(given.about, _OTHERS, "command") if given.about else ""
     command, verbs = parsers([name])
     return verbs.get(name, command).print_help

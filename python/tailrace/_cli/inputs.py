@@ -1,4 +1,4 @@
-"""What several verbs share: sources, formats of lines and conditions, as arguments, and a query."""
+"""Arguments that several verbs share, such as sources, formats and conditions; and their query."""
 
 from __future__ import annotations
 
@@ -30,89 +30,101 @@ FLUME = "flume://"
 
 _MAX_JOBS = 1_024
 
-# Formats whose columns can be named.
+# Formats that take the names of their columns.
 _DELIMITED = ("csv", "tsv")
 
 FIELDS = """\
-tailrace formats lists the formats, with a NAME its fields, with --fields what fields mean.
+'tailrace formats' lists the formats, 'tailrace formats NAME' the fields of one, and
+'tailrace formats --fields' what each field means.
 
 """
-"""Stands before the examples."""
+"""Comes before the examples in a verb's help."""
 
 
-def add_arguments(parser: Parser, where_is_told: str) -> None:
-    """Add what every verb that reads lines takes."""
+def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
+    """
+    Add the arguments of every verb that reads lines.
+
+    Args:
+        parser: The verb's.
+        conditions: Where the help describes conditions.
+        follow: Where in a followed file the verb starts.
+    """
     parser.add_argument("sources", metavar="SOURCE", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument(
         "--log-format",
         default=AUTO,
         metavar="auto|NAME",
-        help="what the lines look like: a name, a format pasted from a server's configuration "
-        "(log_format, LogFormat), several names with commas between them, or auto, which looks at "
-        "the first 1,000 lines of each source (default auto)",
+        help="format of the lines: a name, a format pasted from a server's configuration "
+        "(log_format, LogFormat), several names separated by commas, or auto, which detects the "
+        "format from the first 1,000 lines of each source (default: auto)",
     )
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
-        help="the columns of lines with commas between them and no header (with --log-format tsv: "
-        "tabs); a type may follow a colon, as in time,device,temperature:float",
+        help="column names of CSV lines without a header (of TSV lines with --log-format tsv); a "
+        "name can have a type, as in time,device,temperature:float",
     )
     parser.add_argument(
         "-F",
         "--follow",
         action="store_true",
-        help="go on at the end of files, by name, through rotation and truncation, as tail -F "
-        "does; by log time from their beginning, by arrival from their end",
+        help="keep reading files as they grow, by name, through rotation and truncation, as "
+        f"tail -F does; {follow}",
     )
     parser.add_argument(
         "-j",
         "--jobs",
         metavar="N",
-        help="how many threads read the lines of files; the answers do not depend on it (default: "
-        "one for each processor)",
+        help="number of threads that read files; does not change the output (default: 1 for small "
+        "files and live sources, otherwise 1 per processor)",
     )
     parser.add_argument(
         "--where",
         metavar="CONDITION",
-        help="look only at lines for which this holds: 'status >= 500 and method == POST', see "
-        + where_is_told,
+        help="only lines matching this condition, such as 'status >= 500 and method == POST'; see "
+        + conditions,
     )
     parser.add_argument(
         "--since",
         metavar="WHEN",
-        help="only at lines whose own time is not before this: 10m (before now), 10:30, yesterday, "
-        "2026-11-23T10:30+01:00, ...; UTC where no zone is given",
+        help="only lines logged at this time or later: 10m (ago), 10:30, yesterday, "
+        "2026-11-23T10:30+01:00, ...; in UTC unless a zone is given",
     )
     parser.add_argument(
-        "--until", metavar="WHEN", help="only at lines whose own time is before this"
+        "--until",
+        metavar="WHEN",
+        help="only lines logged before this time, written as for --since",
     )
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if a line was rejected")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with code 1 if a line is rejected"
+    )
 
 
 def sources(given: argparse.Namespace) -> tuple[list[str], bool]:
     """
-    Return the sources that can be read, and whether there are others; says which and why.
+    Return the sources that can be read, and whether there are others, each of which is reported.
 
-    Without any, that is standard input if it is no terminal.
+    If no source is given, it is standard input unless that is a terminal.
     """
     given.sources = matching_files(given.sources)
-    what = "source; name a file, - for standard input, or flume://HOST:PORT"
+    what = "a file, - for standard input, or flume://HOST:PORT"
     names = given_or_stdin(given.sources, what)
     check_addresses(names)
     return readable(names, follow=given.follow)
 
 
 def given_or_stdin(names: list[str], what: str) -> list[str]:
-    """Return the names, or that of standard input if there are none."""
+    """Return the names, or that of standard input if none is given."""
     if not names and (sys.stdin is None or sys.stdin.isatty()):
-        raise ValueError(f"no {what}")
+        raise ValueError(f"expected {what}, found no argument")
     if names.count(STDIN) > 1:
-        raise ValueError("standard input can be read once; name - once")
+        raise ValueError("- is given twice; standard input can be read only once")
     return names or [STDIN]
 
 
 def readable(names: list[str], *, follow: bool = False) -> tuple[list[str], bool]:
-    """Return the names that can be read, and whether there are others; says which and why."""
+    """Return the names that can be read, and whether there are others, which are reported."""
     good = [name for name in names if _can_be_read(name, follow=follow)]
     if not good:
         raise SystemExit(2)
@@ -120,32 +132,32 @@ def readable(names: list[str], *, follow: bool = False) -> tuple[list[str], bool
 
 
 def is_typed(names: Sequence[str]) -> bool:
-    """Tell whether lines come from a keyboard."""
+    """Report whether lines are typed at a terminal."""
     return STDIN in names and os.isatty(0)
 
 
 def is_flume(source: str) -> bool:
-    """Tell whether a source is the address of a Flume receiver."""
+    """Report whether a source is the address of a Flume receiver."""
     return source.startswith(FLUME)
 
 
 def check_addresses(sources: Sequence[str]) -> None:
-    """See that what is meant as an address is one, and named once."""
+    """Check that each address is valid and given once."""
     seen: list[tuple[str, int]] = []
     for source in sources:
         if is_flume(source):
             address = split_address(source.removeprefix(FLUME))
-            # Of port 0 each gets another.
+            # Port 0 is another free port each time.
             if address in seen and address[1]:
-                raise ValueError(f"{source!r} is named twice; name it once")
+                raise ValueError(f"{source} is given twice")
             seen.append(address)
         elif source.startswith("flume:") and not os.path.lexists(source):
-            meant = FLUME + source.removeprefix("flume:").lstrip("/")
-            raise ValueError(f"{source!r} is no file; did you mean {meant}?")
+            guess = FLUME + source.removeprefix("flume:").lstrip("/")
+            raise ValueError(f"{source}: no such file; did you mean {guess}?")
 
 
 def matching_files(sources: Sequence[str]) -> list[str]:
-    """Put files for patterns that no shell has seen; one without files stays, to be told of."""
+    """Expand the patterns that no shell has; one that matches nothing stays, to be reported."""
     names = []
     for source in sources:
         try:
@@ -159,7 +171,7 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
     if is_flume(source):
         return True
     if source == STDIN and sys.stdin is None:
-        say("tailrace: standard input is closed; name a file, or redirect one: < access.log")
+        say("tailrace: standard input is closed; give a file, or redirect one: < access.log")
         return False
     try:
         matching(source)
@@ -179,34 +191,33 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
 
 
 def _hint(source: str, error: OSError) -> str:
-    """Say what is wrong with a source, and how to mend it where that is known."""
+    """Return what is wrong with a source, and how to fix it if that is known."""
     if isinstance(error, FileNotFoundError):
         if "://" in source:
-            return "no such source; a source is a path, - or flume://HOST:PORT"
-        pattern = is_pattern(source)
-        return "no file matches; check the pattern" if pattern else "no such file; check the name"
+            return "unknown source; expected a file, - or flume://HOST:PORT"
+        return "no file matches the pattern" if is_pattern(source) else "no such file"
     if isinstance(error, IsADirectoryError):
-        return f"is a directory; name the files in it, such as {for_people(source.rstrip('/'))}/*"
+        return f"is a directory; give the files in it, such as {for_people(source.rstrip('/'))}/*"
     if isinstance(error, PermissionError):
-        return "may not be read by this user; change its mode, or run as a user who may"
+        return "permission denied; change the file's mode, or run as a user who can read it"
     return error.strerror or str(error)
 
 
 def log_format(given: argparse.Namespace) -> str:
-    """Return what the lines look like."""
+    """Return the spec of the lines' format."""
     name: str = given.log_format
     if not given.columns:
         return name
     if name not in {AUTO, *_DELIMITED}:
         raise ValueError(
-            f"--columns: of lines in format {name} the columns are known; they are for "
-            f"--log-format {' and '.join(_DELIMITED)}"
+            f"--columns: expected --log-format {' or '.join(_DELIMITED)}, found {name}, whose "
+            "columns are known"
         )
     return f"{'csv' if name == AUTO else name}:{given.columns}"
 
 
 def jobs(given: argparse.Namespace) -> int | None:
-    """Return how many threads are asked for, if it is said."""
+    """Return the number of threads, if it is given."""
     return None if given.jobs is None else positive(given.jobs, "--jobs", "threads", _MAX_JOBS)
 
 
@@ -214,11 +225,11 @@ def positive(text: str, option: str, what: str, most: int) -> int:
     """Return a number from one to *most*."""
     if text.isascii() and text.isdigit() and 0 < int(text) <= most:
         return int(text)
-    raise ValueError(f"{option}: {text!r} is no number of {what}; write 1 to {most:,}")
+    raise ValueError(f"{option}: expected a number of {what} from 1 to {most:,}, found {text!r}")
 
 
 def query(names: Sequence[str], given: argparse.Namespace) -> Query:
-    """Return a query of the sources, in their order; files that stand together are one."""
+    """Return a query of the sources, in their order; adjacent files are one source."""
 
     def kind(name: str) -> tuple[bool, bool]:
         # Standard input has no name to follow.
@@ -232,9 +243,9 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         else:
             follow = given.follow and not unnamed
             queries.append(from_files(*group, format=given.log_format, follow=follow))
-    asked = merge(*queries)
+    merged = merge(*queries)
     if given.where is not None:
-        asked = asked.where(given.where)
+        merged = merged.where(given.where)
     if given.since is not None:
-        asked = asked.since(given.since)
-    return asked if given.until is None else asked.until(given.until)
+        merged = merged.since(given.since)
+    return merged if given.until is None else merged.until(given.until)

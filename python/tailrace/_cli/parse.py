@@ -1,4 +1,4 @@
-"""The verb that gives the fields of every line: its arguments, and what it prints."""
+"""The verb that prints the fields of each line: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, serv
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
 from tailrace._errors import TailraceError
-from tailrace._names import check_fields, check_format, one_of
+from tailrace._names import check_fields, check_format, choice
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
 from tailrace._runtime.rows import RowOptions
@@ -37,24 +37,25 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] [SOURCE]..."
 
 ABOUT = """\
-Turn lines into their fields, in the order of the input.
+Print the fields of each line.
 
-A SOURCE is a path, - for standard input (in a pipe it need not be named), or flume://HOST:PORT;
-there may be several, of any kind. Files in gzip, bzip2, xz and zstd are unpacked.
+The order is that of the input. A SOURCE is a file, - for standard input (the default in a pipe), or
+flume://HOST:PORT to listen for events, as a Flume Avro source does. Several sources of any kind can
+be given. Files compressed with gzip, bzip2, xz or zstd are decompressed.
 """
 
 EXAMPLES = f"""\
 {inputs.FIELDS}Conditions:
-  status >= 500                    ==  !=  <  <=  >  >=
-  method in (POST, PUT)            one of several; not in: none of them
-  url startswith /api/             also endswith, contains; not contains, ...
-  agent contains "Firefox/4"       quotes, '...' or "...", unless it is one plain word; in
-                                   them \\" is a quote and \\\\ a backslash
-  time >= "2026-11-23 10:30"       a time of ISO 8601, UTC where no zone is given
-  user == null                     there is none; of a missing value only this is true, and
-                                   what negates: !=, not
-  not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||), parentheses
-  `cs(Host)` == example.org        a name of other characters stands in backquotes
+  status >= 500                    compares: ==  !=  <  <=  >  >=
+  method in (POST, PUT)            equals any of them; not in: none of them
+  url startswith /api/             also endswith, contains, not contains, ...
+  agent contains "Firefox/4"       quote text that is not one plain word, '...' or "..."; inside
+                                   quotes, \\" is a quote and \\\\ a backslash
+  time >= "2026-11-23 10:30"       a time in ISO 8601, in UTC unless a zone is given
+  user == null                     the value is missing; every other comparison with a missing
+                                   value is false, and its negation (!=, not) true
+  not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||) and parentheses
+  `cs(Host)` == example.org        quotes a field name with other characters
 
 Examples:
   tailrace parse access.log --fields host,url,status
@@ -67,32 +68,33 @@ Examples:
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's arguments."""
-    inputs.add_arguments(parser, "below")
+    inputs.add_arguments(parser, conditions="below", follow="starts at the beginning of each file")
     parser.add_argument(
         "--fields",
         metavar="FIELD,FIELD...",
-        help="which fields to give (default: all of the format)",
+        help="fields to print, in this order (default: all fields of the format)",
     )
     parser.add_argument(
         "--format",
         default="jsonl",
         metavar="text|jsonl|csv|arrow|parquet",
-        help="tabs between the fields and no names, one JSON object a line, CSV, or columns with "
-        "types: an Arrow stream or a Parquet file (pip install 'tailrace[arrow]') (default jsonl)",
+        help="print values separated by tabs, one JSON object per line, CSV with a header, an "
+        "Arrow IPC stream, or a Parquet file; the last two need pip install 'tailrace[arrow]' "
+        "(default: jsonl)",
     )
     parser.add_argument(
         "--rejects",
         metavar="FILE",
-        help="write each rejected line there: its number, the byte from which on it is not of the "
-        "format, the reason and the line, as it was, with tabs between them",
+        help="save the rejected lines to FILE: line number, byte at which the match failed, "
+        "reason and line, separated by tabs; with several sources, each after its source",
     )
 
 
 def act(given: argparse.Namespace) -> Callable[[], int]:
-    """Check the arguments and return what is to be done."""
+    """Check the arguments and return the function to run."""
     names, failed = inputs.sources(given)
     given.log_format = inputs.log_format(given)
-    one_of(given.format, [*FORMATS, *arrow.FORMATS], "output format")
+    choice(given.format, [*FORMATS, *arrow.FORMATS], "--format")
     if given.format in arrow.FORMATS:
         _check_arrow(given.format)
     check_format(given.log_format, auto=True)
@@ -110,11 +112,11 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
 
 
 def _check_arrow(output: str) -> None:
-    """See that columns can be written, and are not written to a terminal."""
+    """Check that columns can be written, and not to a terminal."""
     if sys.stdout.isatty():
         raise ValueError(
-            f"--format {output} is not text, and standard output is a terminal; redirect it: "
-            f"> access.{output}"
+            f"--format: {output} is binary, and standard output is a terminal; redirect it, such "
+            f"as > access.{output}"
         )
     arrow.check_installed(output)
 
@@ -122,31 +124,33 @@ def _check_arrow(output: str) -> None:
 def _names_of(fields: str) -> list[str]:
     names = [name.strip() for name in fields.split(",")]
     if not any(names):
-        raise ValueError(f"--fields: {fields!r} names none; leave the option out to get all")
+        raise ValueError(
+            f"--fields: expected names of fields, found {fields!r}; omit --fields to print all"
+        )
     if "" in names:
-        mended = ",".join(filter(None, names))
-        raise ValueError(f"--fields: {fields!r} has an empty name between commas; write {mended}")
+        fixed = ",".join(filter(None, names))
+        raise ValueError(f"--fields: {fields!r} has an empty name; did you mean {fixed!r}?")
     return names
 
 
 def _rejects(path: str, sources: Sequence[str]) -> RejectsFile:
-    """Open the file of rejected lines, if it is none that is in use."""
+    """Open the file of rejected lines, unless it is in use."""
     if path == STDIN:
-        raise ValueError("--rejects: rejected lines go into a file; name one, or /dev/stderr")
-    from tailrace._outputs.rejects import RejectsFile  # noqa: PLC0415 - only where asked for
+        raise ValueError("--rejects: expected a file, found -; use /dev/stderr for standard error")
+    from tailrace._outputs.rejects import RejectsFile  # noqa: PLC0415 - only for --rejects
 
     in_use = []
     for file in [1, 2, *(0 if source == STDIN else source for source in sources)]:
-        # What has gone meanwhile is said when it is read; flume:// is no file.
+        # A file that has disappeared is reported when it is read; flume:// is no file.
         with suppress(OSError):
             in_use.append(os.stat(file))  # noqa: PTH116 - names stay text
     try:
         return RejectsFile(path, in_use)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ValueError(f"--rejects {path}: cannot be written: {reason}; name another") from error
+        raise ValueError(f"--rejects: cannot write {path}: {reason}; give another file") from error
     except ValueError as error:
-        raise ValueError(f"--rejects {error}") from error
+        raise ValueError(f"--rejects: {error}") from error
 
 
 def _run(
@@ -162,9 +166,9 @@ def _run(
     is_text = given.format in FORMATS
     prefix = None if rejects is None else _prefix if len(given.sources) > 1 else _no_prefix
     options = RowOptions(given.format if is_text else None, given.format != "jsonl", prefix)
-    run = query._rows(_as_made, fields, options, jobs=jobs)
+    run = query._rows(_unchanged, fields, options, jobs=jobs)
     rows = run.processor
-    # Who has a file of rejected lines looks there.
+    # With --rejects the lines are in its file.
     if rejects is None and sys.stderr.isatty():
         rows.samples = Samples(run.intake.names)
     file = None if is_text else arrow.ArrowFile(sys.stdout, given.format)
@@ -180,19 +184,19 @@ def _run(
             if code == UNREADABLE:
                 return 2
             if run.problems:
-                # They were told when they came.
+                # They were reported when they occurred.
                 code = 1
         writer.end(run.intake.spec(0), fields)
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
 
 
-def _as_made(made: ChunkRows) -> ChunkRows:
+def _unchanged(made: ChunkRows) -> ChunkRows:
     return made
 
 
 def _prefix(name: str) -> bytes:
-    """Return a source's name as it stands before its lines, which it may not tear."""
+    """Return a source's name as the prefix of its lines, without tabs or newlines."""
     return os.fsencode(name).replace(b"\t", b"\\t").replace(b"\n", b"\\n") + b"\t"
 
 
@@ -211,7 +215,7 @@ async def _serve(run: Run[Rows[ChunkRows], ChunkRows], writer: _Writer) -> None:
 
 
 class _Writer:
-    """Writes rows to standard output, and the lines that gave none to their file."""
+    """Writes rows to standard output, and rejected lines to their file."""
 
     def __init__(
         self,
@@ -227,7 +231,7 @@ class _Writer:
         self._headed = headed
 
     def write(self, made: ChunkRows) -> None:
-        """Write what a chunk gave."""
+        """Write the rows and the rejected lines of a chunk."""
         if made.rejected and self._rejects is not None:
             self._rejects.write(made.rejected)
         if isinstance(made.rows, bytes):
@@ -239,17 +243,17 @@ class _Writer:
                 self._file.add(made.rows)
             except arrow.OtherTypesError as error:
                 raise TailraceError(
-                    f"{made.source}: format {made.log_format.spec} has {error} in the lines "
-                    "before; write them apart"
+                    f"{made.source}: format {made.log_format.spec}: {error} in the lines before; "
+                    "write them to separate files"
                 ) from error
 
     def show(self) -> None:
-        """Let what is written be seen."""
+        """Let a reader see what is written so far."""
         if self._file is not None:
             self._file.show()
 
     def end(self, spec: str, fields: list[str] | None) -> None:
-        """Write what belongs behind the rows; where there are none, of which columns."""
+        """Write the end of the output; without any rows, it still has the columns."""
         if self._file is None:
             self._head()
             return
@@ -258,7 +262,7 @@ class _Writer:
         self._file.end()
 
     def _head(self) -> None:
-        """Write the names of the columns if no row did."""
+        """Write the names of the columns once, before the first row."""
         if not self._headed:
             self._headed = True
             names = self._rows.columns or _core.default_fields(FALLBACK)

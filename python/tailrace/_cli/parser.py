@@ -1,9 +1,10 @@
 """
-How a verb's arguments are read: argparse, with errors of our own and defaults from the environment.
+Parse a verb's arguments with argparse, with tailrace's own errors and the environment's defaults.
 
-What holds for every option alike is here, so that an option is one call of `add_argument`. In a
-metavar a word in small letters is a value, one in capitals a kind of value; completions are made
-of both. An option has neither `type` nor `choices`: the verb checks its text, and says the mend.
+What applies to every option is here, so that an option is one call of `add_argument`. In a
+metavar, a lower-case word is a value and an upper-case word a kind of value; completions are
+generated from both. An option has neither `type` nor `choices`: the verb checks its text, so that
+its message can say how to fix it.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Defaults", "Parser", "UsageError", "variable"]
 
 _ON = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
-# What argparse itself finds wrong, and our words for it.
+# The errors that argparse finds by itself, and our words for them.
 _ENDINGS = {
-    "expected one argument": "needs a value behind it",
-    "ignored explicit argument .*": "takes no value",
+    "expected one argument": "expected a value, found none",
+    "ignored explicit argument (?P<value>.*)": "expected no value, found {value}",
 }
 
 _ENVIRONMENT = """\
-An option --some-name that is not given is taken from TAILRACE_SOME_NAME (of a flag: 1 or 0).
+The variable TAILRACE_SOME_NAME sets the default of --some-name (for a flag: 1 or 0).
 """
 
 
 class UsageError(Exception):
-    """A wrong argument, in one line that names the mend."""
+    """A wrong argument, in a message that says how to fix it."""
 
     def __init__(self, message: str, verb: str | None = None) -> None:
         super().__init__(message)
@@ -40,36 +41,36 @@ class UsageError(Exception):
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        """Name the value once, as argparse does from Python 3.13 on."""
+        """Show an option's value once, as argparse does since Python 3.13."""
         if not action.option_strings or action.nargs == 0:
             return super()._format_action_invocation(action)
         return f"{', '.join(action.option_strings)} {action.metavar}"
 
 
 class Parser(argparse.ArgumentParser):
-    """The arguments of the command, or of a verb."""
+    """Parses the arguments of `tailrace` or of a verb."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(**options, formatter_class=_Formatter, allow_abbrev=False)
-        # argparse takes -3 for a value, but -3s for an option; whoever checks the value says more.
+        # argparse takes -3 for a value, but -3s for an option. The verb's check says more.
         self._negative_number_matcher = re.compile(r"-\.?[0-9]")
 
     def error(self, message: str) -> NoReturn:
-        """Raise, where argparse would print its usage and exit."""
+        """Raise an error where argparse would print its usage and exit."""
         for ending, ours in _ENDINGS.items():
             if found := re.fullmatch(rf"argument (?:-.*/)?(-[^/:]+): {ending}", message):
-                message = f"{found[1]} {ours}"
+                message = f"{found[1]}: {ours.format(**found.groupdict())}"
         raise UsageError(message, self.prog.partition(" ")[2] or None)
 
     def format_help(self) -> str:
-        """Say at the end where else options are looked for, if there are any."""
+        """Return the help; if there are options, it ends with how the environment sets them."""
         text = super().format_help()
         return f"{text}\n{_ENVIRONMENT}" if any(self.settable()) else text
 
     def settable(self) -> Iterator[tuple[argparse.Action, str]]:
-        """Yield the options that the environment may set, with their long names."""
+        """Yield the options that the environment can set, with their long names."""
         for action in self._actions:
-            # Those that act at once, such as --help, leave nothing behind.
+            # Options that act at once, such as --help, have no value.
             if action.default is argparse.SUPPRESS:
                 continue
             for name in action.option_strings:
@@ -78,11 +79,11 @@ class Parser(argparse.ArgumentParser):
                     break
 
     def option_names(self) -> list[str]:
-        """List the long names of all options."""
+        """Return the long names of all options."""
         return [name for name in self._option_string_actions if name.startswith("--")]
 
     def take_defaults(self, environment: Mapping[str, str]) -> Defaults:
-        """Take the environment's values as defaults; an empty one is none."""
+        """Use the environment's values as defaults; an empty variable counts as unset."""
         taken = {}
         for action, name in self.settable():
             text = environment.get(variable(name))
@@ -99,7 +100,7 @@ class _Default(NamedTuple):
 
 
 class Defaults:
-    """The values that came from the environment."""
+    """The defaults that come from the environment."""
 
     def __init__(self, taken: Mapping[str, _Default], names: list[str]) -> None:
         self._taken = taken
@@ -107,47 +108,53 @@ class Defaults:
 
     def settle(self, given: argparse.Namespace) -> None:
         """
-        Turn the texts of flags into yes and no.
+        Convert the texts of flags to booleans.
 
         Raises:
-            UsageError: One is neither.
+            UsageError: A text is neither yes nor no.
         """
         for dest, (name, text, flag) in self._taken.items():
             if flag and self.hold(given, dest):
                 if text.lower() not in _ON:
-                    message = f"{variable(name)}: {text!r} is neither yes nor no; write 1 or 0"
+                    message = f"{variable(name)}: expected 1 or 0, found {text!r}"
                     raise UsageError(message, given.verb)
                 setattr(given, dest, _ON[text.lower()])
 
     def hold(self, given: argparse.Namespace, dest: str) -> bool:
-        """Whether an option's value is that of the environment, and not one that was given."""
-        # The very object: a text that was given may be equal, and is another.
+        """Report whether an option's value comes from the environment."""
+        # Compares identity: a text given on the command line may be equal.
         return dest in self._taken and getattr(given, dest) is self._taken[dest].text
 
     def blame(self, message: str, given: argparse.Namespace) -> str:
         """
-        Return what is wrong with a value, with the variable that it came from.
+        Return an error's message with the name of the option or variable that caused it.
 
-        A message begins with the option's name, or quotes the value, or tells how several options
-        go together, in words.
+        A message begins with the option's name, or quotes the value, or names several options
+        that do not go together.
         """
         held = [default for dest, default in self._taken.items() if self.hold(given, dest)]
         head, _, rest = message.partition(": ")
         option = f"--{head.removeprefix('--').replace(' ', '-')}"
         if option in self._names:
             taken = any(option == name for name, _, _ in held)
-            return f"{variable(option)}: {rest}" if taken else message
+            others = [one for one in held if one.name != option and f"the {one.name[2:]} " in rest]
+            return f"{variable(option) if taken else option}: {rest}{_set_by(others)}"
         for name, text, _ in held:
             if any(repr(part.strip()) in message for part in (text, *text.split(","))):
                 return f"{variable(name)}: {message}"
         words = message.replace("--", "").split()
-        others = [f"{variable(name)}={text}" for name, text, _ in held if name[2:] in words]
-        return f"{message} (the environment has {', '.join(others)})" if others else message
+        return message + _set_by([one for one in held if one.name[2:] in words])
+
+
+def _set_by(defaults: Sequence[_Default]) -> str:
+    """Return a remark that these options are set by the environment."""
+    variables = [f"{variable(one.name)}={one.text}" for one in defaults]
+    return f" (the environment sets {', '.join(variables)})" if variables else ""
 
 
 def variable(name: str) -> str:
     """
-    Return the environment's name of an option.
+    Return the environment variable of an option.
 
     >>> variable("--log-format")
     'TAILRACE_LOG_FORMAT'

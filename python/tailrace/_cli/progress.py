@@ -1,4 +1,4 @@
-"""The line that says how far a long file is read, for as long as that takes."""
+"""Draw a progress line while a long file is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "goes_to_file"]
 
-# What is read sooner needs no line.
+# A file that is read sooner gets no progress line.
 _FIRST_S = 1.0
 _EVERY_S = 0.25
 
@@ -28,17 +28,17 @@ _STDERR = 2
 
 class Progress:
     """
-    Draws a line on standard error by a timer's signal, where it disturbs nothing else.
+    Draws a progress line on standard error, from the handler of a timer's signal.
 
-    It touches neither what is read nor how: a signal's handler asks the source how far it is.
+    The signal is why reading is not slowed down: only the handler looks at the source.
 
     Args:
-        of: Returns how many bytes are read, and how many there are where that is known.
-        shown: Whether there is to be one, if standard error is a terminal.
+        progress: Returns the number of bytes read, and their total if it is known.
+        shown: Whether to draw a line if standard error is a terminal.
     """
 
-    def __init__(self, of: Callable[[], tuple[int, int | None]], *, shown: bool) -> None:
-        self._of = of
+    def __init__(self, progress: Callable[[], tuple[int, int | None]], *, shown: bool) -> None:
+        self._progress = progress
         self._shown = shown and is_terminal(sys.stderr)
         self._previous: dict[int, Any] = {}
         self._drawn = False
@@ -59,18 +59,18 @@ class Progress:
         self.end()
 
     def end(self) -> None:
-        """Erase the line and draw no other; also from a signal's handler."""
+        """Erase the line and draw no other; safe in a signal handler."""
         if self._ended:
             return
         self._ended = True
-        # First the timer: its signal ends a process that has no handler.
+        # The timer first: without a handler, its signal would end the process.
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._erase()
 
     def say(self, text: str) -> None:
-        """Write a message for people; the next line is drawn below it."""
+        """Write a message to standard error; the next progress line is drawn below it."""
         self._erase()
         say(text)
 
@@ -85,34 +85,34 @@ class Progress:
     def _tick(self, *_: object) -> None:
         if in_background(sys.stderr):
             return
-        done, total = self._of()
+        done, total = self._progress()
         try:
             columns = os.get_terminal_size(_STDERR).columns or 80
         except OSError:
-            # It is there no more.
+            # The terminal is closed.
             return
         elapsed_s = (self._clock.now_us() - self._begun_us) / 1e6
         _say(drawn(progress_line(done, total, elapsed_s), columns))
         self._drawn = True
         if self._ended:
-            # Another signal came meanwhile.
+            # Another signal arrived during the write.
             self._erase()
 
     def _stop(self, *_: object) -> None:
-        """Leave the terminal to the shell, then stop as if there were no handler."""
+        """Erase the line for the shell, then stop as if there were no handler."""
         self._erase()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
-        # Here it goes on.
+        # Execution continues here after SIGCONT.
         if not self._ended:
             signal.signal(signal.SIGTSTP, self._stop)
 
 
 def goes_to_file() -> bool:
     """
-    Tell whether standard output leads into a file or nowhere.
+    Report whether standard output is a file or /dev/null.
 
-    Into a terminal rows and the line would tear each other, and what a pipe leads to may be one.
+    On a terminal, rows and the progress line would mix; a pipe may lead to a terminal.
     """
     found = os.fstat(1)
     with suppress(OSError):
@@ -121,6 +121,6 @@ def goes_to_file() -> bool:
 
 
 def _say(text: str) -> None:
-    # The terminal may have gone, of which others say more.
+    # If the terminal is closed, another write reports it.
     with suppress(OSError):
         os.write(_STDERR, text.encode())

@@ -1,4 +1,4 @@
-"""What counting and parsing share once they run: the loop of what is live, messages, the end."""
+"""What the counting and the parsing verb share while they run: live loop, messages, summary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tailrace._errors import TailraceError, in_words
 from tailrace._rendering.text import lines_summary
 from tailrace._terminal.escape import for_people
-from tailrace._terminal.excerpt import excerpt, terminal_width
+from tailrace._terminal.excerpt import excerpt, mismatch, terminal_width
 from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ UNREADABLE = -1
 def replayed(
     run: Run[Any, O], progress: Progress, show: Callable[[O], None], *, once: bool = False
 ) -> int:
-    """Show all that comes of sources that have their bytes at hand, and say what went wrong."""
+    """Show all results of sources that are read to their end, and report what went wrong."""
     problems = run.problems
     try:
         with progress:
@@ -42,7 +42,7 @@ def replayed(
     except BrokenPipeError:
         raise
     except (OSError, TailraceError) as error:
-        # Those of the output are `OutputError`.
+        # An error of the output is an `OutputError`.
         if error not in problems:
             problems.append(error)
     for problem in problems:
@@ -54,15 +54,15 @@ def served(
     source: LiveFeeds,
     signals: Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
-    tell: Callable[[str], None] = say,
+    report: Callable[[str], None] = say,
 ) -> int:
-    """Open a live source, do the work until it ends or a signal asks for it, and close it."""
-    import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
+    """Open a live source, do the work until its end or a signal, and close it."""
+    import asyncio  # noqa: PLC0415 - takes 30 ms, and only live sources need it
     import logging  # noqa: PLC0415 - as above
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tell(f"tailrace: {for_people(record.getMessage())}")
+            report(f"tailrace: {for_people(record.getMessage())}")
 
     logger = logging.getLogger("tailrace")
     handler = Handler(logging.WARNING)
@@ -71,17 +71,17 @@ def served(
 
     async def serve() -> int:
         try:
-            said = await source.open()
+            status = await source.open()
         except (OSError, TailraceError) as error:
-            tell(f"tailrace: {for_people(_cannot_begin(error))}")
+            report(f"tailrace: {for_people(_why_not_opened(error))}")
             return UNREADABLE
         loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
-        tell(f"tailrace: {said}; nothing survives a crash; Ctrl-C ends")
+        report(f"tailrace: {status}; state is in memory only; Ctrl-C stops")
         try:
             await work()
         except TailraceError as error:
-            tell(f"tailrace: {for_people(str(error))}")
+            report(f"tailrace: {for_people(str(error))}")
             return 1
         finally:
             signals.wake = None
@@ -100,41 +100,41 @@ def served(
         logger.removeHandler(handler)
 
 
-def _cannot_begin(error: OSError | TailraceError) -> str:
-    import errno  # noqa: PLC0415 - only for a mistake
+def _why_not_opened(error: OSError | TailraceError) -> str:
+    import errno  # noqa: PLC0415 - only for an error
 
-    # What has no name of a file is of a socket.
+    # An error without a file's name comes from a socket.
     if not isinstance(error, OSError) or error.filename:
         return in_words(error)
-    rights = ": ports below 1024 need rights; take a higher one"
-    mends = {
-        errno.EADDRINUSE: ": another program listens there; stop it, or take another port",
-        errno.EADDRNOTAVAIL: ": take an address of this machine, or 0.0.0.0 for all",
+    rights = "; ports below 1024 need privileges, use a higher one"
+    hints = {
+        errno.EADDRINUSE: "; stop the program that listens there, or use another port",
+        errno.EADDRNOTAVAIL: "; use an address of this machine, or 0.0.0.0 for all",
         errno.EACCES: rights,
         errno.EPERM: rights,
     }
     reason = (error.strerror or str(error)).rstrip(".")
-    return reason + mends.get(error.errno or 0, "; check the host and the port")
+    return reason + hints.get(error.errno or 0, "; check the host and the port")
 
 
-def say_formats(intake: Intake, tell: Callable[[str], None] = say) -> None:
-    """Say which formats were detected since the last call."""
+def say_formats(intake: Intake, report: Callable[[str], None] = say) -> None:
+    """Report which formats were detected since the last call."""
     for choice, source in intake.take_notices():
         notice = choice.describe(source, terminal_width(sys.stderr))
-        tell("tailrace: " + "\n".join(map(for_people, notice.split("\n"))))
+        report("tailrace: " + "\n".join(map(for_people, notice.split("\n"))))
 
 
 def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
-    """Say where all lines went, show some that were rejected, and return the exit code."""
+    """Print the summary and a few rejected lines, and return the exit code."""
     sys.stdout.flush()
     lines, samples = run.processor.lines(), run.processor.samples
-    said = lines_summary(lines)
+    summary = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
-        said += "; no line is of this format, see --log-format"
-    say(f"tailrace: {said}")
+        summary += "; no line matches the format, see --log-format"
+    say(f"tailrace: {summary}")
     for sample in samples.kept if samples is not None else []:
-        place = f"{for_people(sample.source)}, line {sample.number:,}, byte {sample.byte:,}"
-        say(f"{place}: there should be {sample.expected}")
+        place = f"{for_people(sample.source)}, line {sample.number:,}"
+        say(f"{place}: {mismatch(sample.expected, sample.line, sample.byte)}")
         for text in excerpt(sample.line, sample.byte, terminal_width(sys.stderr) - 2):
             say(f"  {text}")
     if code == 0 and (failed or (strict and lines["rejected"])):

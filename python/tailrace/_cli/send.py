@@ -1,4 +1,4 @@
-"""The verb that sends, and its arguments."""
+"""The verb that sends lines to a Flume receiver: its arguments."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] [FILE]... flume://HOST:PORT"
 
 ABOUT = """\
-Send lines to a Flume receiver, as the Avro sink of an agent does.
+Send lines to a Flume receiver, as a Flume agent does.
 
-A FILE is a path, plain or in gzip, bzip2, xz or zstd, or - for standard input (in a pipe it need
-not be named).
-Each line is an event with the headers that a spooldir source and a timestamp interceptor give it:
-file, the path (not for standard input), and timestamp, when it was read, in milliseconds.
+A FILE is a path, or - for standard input (the default in a pipe). Files compressed with gzip,
+bzip2, xz or zstd are decompressed.
+
+Each line becomes an event with the headers that a spooling directory source and a timestamp
+interceptor add: file, the path (not for standard input), and timestamp, the time when the line was
+read, in milliseconds since the epoch.
 """
 
 EXAMPLES = """\
-Nothing is sent twice. When the receiver fails, the exit code is 1, and the last line says how many
-lines were acknowledged and of how many nobody knows.
+No line is sent twice. If the receiver fails, the exit code is 1, and the last message gives the
+number of lines that were acknowledged, and of those that may or may not have been counted.
 
 Examples:
   tailrace send access.log flume://127.0.0.1:9092
@@ -36,7 +38,7 @@ Examples:
   tail -F access.log | tailrace send flume://127.0.0.1:9092
 """
 
-# As many as a receiver takes.
+# The most that a receiver accepts.
 _MAX_CONNECTIONS = 1_024
 
 _SEND_BATCH = 100
@@ -49,29 +51,30 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--batch",
         metavar="N",
-        help=f"lines in a batch (default {_SEND_BATCH}; with --rate at most one second's)",
+        help=f"lines per batch (default: {_SEND_BATCH}, with --rate at most one second's lines)",
     )
     option(
         "--connections",
         default="1",
         metavar="N",
-        help="how many, each with one batch in flight; they take turns (default 1)",
+        help="number of connections, used in turn, each with one batch in flight (default: 1)",
     )
     option(
         "--rate",
         metavar="N/s",
-        help="how many lines a second, batches evenly spaced (default: what the receiver takes)",
+        help="lines per second, sent in evenly spaced batches (default: as fast as the receiver "
+        "accepts them)",
     )
 
 
 def act(given: argparse.Namespace) -> Callable[[], int]:
-    """Check the arguments and return what is to be done."""
+    """Check the arguments and return the function to run."""
     inputs.check_addresses(given.sources)
     targets = [word for word in given.sources if inputs.is_flume(word)]
     names = inputs.matching_files([word for word in given.sources if not inputs.is_flume(word)])
     if len(targets) != 1:
-        what = "no receiver" if not targets else f"{len(targets)} receivers"
-        raise ValueError(f"{what}; name one, such as flume://127.0.0.1:9092")
+        found = len(targets) or "none"
+        raise ValueError(f"expected one receiver, such as flume://127.0.0.1:9092, found {found}")
     host, port = split_address(targets[0].removeprefix(inputs.FLUME))
     rate = None if given.rate is None else _rate(given.rate)
     batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
@@ -81,8 +84,8 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
         given.connections, "--connections", "connections", _MAX_CONNECTIONS
     )
     if port == 0:
-        raise ValueError(f"{targets[0]!r}: nobody listens on port 0; name the receiver's")
-    names = inputs.given_or_stdin(names, "file; name one, or - for standard input")
+        raise ValueError(f"{targets[0]}: expected the receiver's port, from 1 to 65535, found 0")
+    names = inputs.given_or_stdin(names, "a file, or - for standard input")
     good, failed = inputs.readable(names)
     from tailrace._cli.sending import Sending  # noqa: PLC0415 - a wrong argument needs none of it
 
@@ -95,4 +98,4 @@ def _rate(text: str) -> float:
     number = text.removesuffix("/s")
     if number.isascii() and number.replace(".", "", 1).isdigit() and float(number) > 0:
         return float(number)
-    raise ValueError(f"--rate: {text!r} is no number of lines a second; write 1000 or 1000/s")
+    raise ValueError(f"--rate: expected lines per second, such as 1000/s, found {text!r}")

@@ -1,4 +1,4 @@
-"""What `tailrace send` does once its arguments are understood: read, send, say how it went."""
+"""Run `tailrace send`: read the files, send their lines and report the result."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Sending"]
 
-# How much is read at a time: large enough that a read costs nothing.
+# The size of a read: large enough that its overhead is negligible.
 _READ_BYTES = 1024 * 1024
 
-# How long a batch waits for lines of a pipe before it leaves as it is. An agent waits 3 s.
+# How long a batch waits for lines of a pipe before it is sent as it is. An agent waits 3 s.
 _IDLE_S = 1.0
 
-# The parameter of a call, and how many lines it holds.
+# The parameter of a call, and the number of its lines.
 _Batch: TypeAlias = tuple[bytes, int]
 
 
 class Sending:
-    """Sends the lines of files: their input, its pace and how it ended."""
+    """Sends the lines of files at a given rate, and reports the result."""
 
     def __init__(
         self,
@@ -63,18 +63,18 @@ class Sending:
         self._clock = Clock()
         self._loop = asyncio.new_event_loop()
         self._rate = rate
-        # When the next batch may leave, counted from the first one, so that it does not drift.
+        # When the next batch may be sent, relative to the first one so that it does not drift.
         self._due_s = 0.0
         self._failed = failed
         self._signal: int | None = None
-        # What was read from a pipe is sent also after a signal, for it is nowhere else. A file is
-        # left where it is.
+        # Lines read from a pipe are sent even after a signal, because they exist nowhere else. A
+        # file is abandoned where it is.
         self._at_pipe = False
         self._done = False
         self._cut_short = False
 
     def run(self) -> int:
-        """Send everything, say what became of it, and return the exit code."""
+        """Send everything, report the result, and return the exit code."""
         try:
             # Not `asyncio.run`, which takes SIGINT for itself.
             return self._loop.run_until_complete(self._run())
@@ -88,7 +88,7 @@ class Sending:
             _say(f"{self._address}: {_cannot_connect(error)}")
             return 2
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self._ask, number)
+            self._loop.add_signal_handler(number, self._stop, number)
         self._due_s = started_s = self._loop.time()
         async with aclosing(self._batches()) as batches:
             async for parameter, lines in batches:
@@ -101,8 +101,8 @@ class Sending:
         await self._sender.close()
         return self._ended(self._loop.time() - started_s)
 
-    def _ask(self, number: int) -> None:
-        """End in good order; a second signal ends the process as if there were no handler."""
+    def _stop(self, number: int) -> None:
+        """Stop gracefully; a second signal ends the process as if there were no handler."""
         self._signal = number
         self._cut_short = not self._at_pipe and not self._done
         self._stir.set()
@@ -113,7 +113,7 @@ class Sending:
         return self._sender.problem is not None or self._cut_short
 
     async def _pause(self) -> None:
-        """Wait until the next batch may leave, or the end is asked for."""
+        """Wait until the next batch may be sent, or a stop is requested."""
         while self._signal is None and self._sender.problem is None:
             wait_s = self._due_s - self._loop.time()
             if wait_s <= 0:
@@ -121,7 +121,7 @@ class Sending:
             await self._stirred(wait_s)
 
     async def _stirred(self, timeout_s: float | None) -> None:
-        """Wait until something happens, at most so long."""
+        """Wait until something happens, at most until the timeout."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._stir.wait()
@@ -130,11 +130,11 @@ class Sending:
         self._stir.clear()
 
     async def _batches(self) -> AsyncGenerator[_Batch, None]:
-        """Yield batches and how many lines they have; the last one need not be full."""
+        """Yield batches and the number of their lines; the last one need not be full."""
         batcher = self._batcher
         for name in self._names:
             if self._signal is not None:
-                # Of a pipe and a file the second is left out.
+                # Files after the one in which the signal came are not sent.
                 self._failed = True
                 break
             path = None if name == STDIN else _absolute(name)
@@ -156,23 +156,23 @@ class Sending:
             yield rest
 
     def _encoded(self, data: bytes, path: str | None) -> Iterator[_Batch]:
-        """Yield the batches that the data completes; that without data what waits."""
+        """Yield the batches that the data completes; without data, the pending lines."""
         if not data and (waiting := self._batcher.flush()):
             yield waiting
         at = 0
         while at < len(data):
-            # The headers anew for each batch: a line is stamped when it is taken to be sent.
+            # New headers for each batch: the timestamp is that of taking the lines.
             at, full = self._batcher.take(data, at, headers=self._headers(path))
             if full:
                 yield full
 
     def _headers(self, path: str | None) -> list[tuple[str, str]]:
-        """Return what a spooldir source with `fileHeader` and a timestamp interceptor send."""
+        """Return the headers of a spooldir source with `fileHeader` and a timestamp interceptor."""
         stamp = ("timestamp", str(self._clock.now_us() // 1_000))
         return [stamp] if path is None else [("file", path), stamp]
 
     async def _parts(self, name: str) -> AsyncGenerator[bytes, None]:
-        """Yield what a file says, unpacked; nothing where a pipe has nothing for a while."""
+        """Yield a file's data, decompressed; empty data where a pipe is idle for a while."""
         gunzip: Unpacker | None = None
         begun = False
         async with aclosing(self._read(name)) as pieces:
@@ -189,7 +189,7 @@ class Sending:
             gunzip.finish()
 
     async def _read(self, name: str) -> AsyncGenerator[bytes, None]:
-        # A pipe that nobody writes to yet is opened all the same, and waited for like any other.
+        # Opening does not block on a pipe without a writer; its data is awaited like any other's.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with FileIO(os.dup(0) if name == STDIN else os.open(name, flags)) as file:
             descriptor = file.fileno()
@@ -206,12 +206,12 @@ class Sending:
                 if not data:
                     return
                 if self._at_pipe:
-                    # A time in which there was nothing to send is not made up for.
+                    # Time without anything to send is not made up for.
                     self._due_s = max(self._due_s, self._loop.time())
                 yield data
 
     async def _readable(self, descriptor: int) -> bool:
-        """Wait until a pipe has something, or until what waits for more should leave."""
+        """Wait until a pipe has data, or until pending lines should be sent."""
         ready = False
 
         def note() -> None:
@@ -219,8 +219,8 @@ class Sending:
             ready = True
             self._stir.set()
 
-        # The descriptor stays blocking where it is shared with a shell. It is read when it has
-        # something, and then returns at once.
+        # A descriptor that is shared with a shell stays blocking. It is read only when it has data,
+        # and then returns at once.
         self._loop.add_reader(descriptor, note)
         try:
             await self._stirred(_IDLE_S if self._batcher.pending else None)
@@ -229,19 +229,19 @@ class Sending:
         return ready
 
     def _ended(self, took_s: float) -> int:
-        """Say what was sent and what became of it, and return the exit code."""
+        """Report what was sent and acknowledged, and return the exit code."""
         counts, batcher = self._sender.counts, self._batcher
         if self._sender.problem is not None:
             _say(self._sender.problem)
         if batcher.long:
             _say(
-                f"{_lines(batcher.long)} longer than {MAX_LINE_BYTES:,} bytes, sent whole;"
-                " tailrace counts such a line as rejected (too-long)"
+                f"{_lines(batcher.long)} longer than {MAX_LINE_BYTES:,} bytes, sent unchanged;"
+                " a tailrace receiver rejects such lines (too-long)"
             )
         if batcher.unsendable:
             _say(
-                f"{_lines(batcher.unsendable)} not sent: no frame holds a line of more than"
-                f" {MAX_PARAMETER_BYTES:,} bytes; is this a log?"
+                f"{_lines(batcher.unsendable)} not sent: longer than {MAX_PARAMETER_BYTES:,} bytes,"
+                " the most that fits into a frame; is this a log?"
             )
         if self._cut_short:
             _say("stopped before the end of the input")
@@ -253,13 +253,13 @@ class Sending:
 
 
 def _absolute(name: str) -> str:
-    """Return a path as a header has it, which is text in UTF-8 whatever the name is made of."""
+    """Return an absolute path as the value of a header, which must be UTF-8."""
     return os.fsencode(Path(name).absolute()).decode("utf-8", "replace")
 
 
 def _summary(counts: Counts) -> str:
     """
-    Return in words what was sent and what became of it.
+    Return a summary of what was sent and acknowledged.
 
     >>> from tailrace._sender import Counts
     >>> _summary(Counts(lines=26_912, batches=270, acknowledged=26_912))
@@ -268,16 +268,16 @@ def _summary(counts: Counts) -> str:
     'sent 300 lines in 3 batches, 200 acknowledged, 100 of the last batch may have been counted'
     """
     batches = "1 batch" if counts.batches == 1 else f"{counts.batches:,} batches"
-    said = f"sent {_lines(counts.lines)} in {batches}"
+    summary = f"sent {_lines(counts.lines)} in {batches}"
     if counts.acknowledged == counts.lines:
-        return f"{said}, all acknowledged" if counts.lines else said
-    said += f", {counts.acknowledged:,} acknowledged"
+        return f"{summary}, all acknowledged" if counts.lines else summary
+    summary += f", {counts.acknowledged:,} acknowledged"
     if counts.refused:
-        said += f", {counts.refused:,} refused"
+        summary += f", {counts.refused:,} refused"
     if counts.doubtful:
-        # Of several connections each may have had one in flight.
-        said += f", {counts.doubtful:,} of the last batch may have been counted"
-    return said
+        # Each of several connections may have had a batch in flight.
+        summary += f", {counts.doubtful:,} of the last batch may have been counted"
+    return summary
 
 
 def _lines(count: int) -> str:
@@ -295,14 +295,14 @@ def _unread(name: str, error: Exception) -> str:
 
 
 def _cannot_connect(error: OSError) -> str:
-    """Say why nobody was reached, and how to mend it."""
-    # Where a name has several addresses, asyncio gives their errors in one text.
+    """Return why the connection failed, and how to fix it."""
+    # If a name has several addresses, asyncio puts their errors into one text.
     if f"Errno {errno.ECONNREFUSED}" in str(error):
-        return "nobody listens there; start the receiver first, or check host and port"
+        return "connection refused; start the receiver first, or check the host and the port"
     if isinstance(error, TimeoutError):
-        return f"no connection within {ANSWER_TIMEOUT_S:.0f} s; check host and firewall"
+        return f"no connection within {ANSWER_TIMEOUT_S:.0f} s; check the host and the firewall"
     if isinstance(error, socket.gaierror):
-        return "no such host; check the name"
+        return "unknown host; check the name"
     return f"{(error.strerror or str(error)).lower()}; check the host and the port"
 
 

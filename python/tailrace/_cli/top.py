@@ -1,4 +1,4 @@
-"""The verb that counts: its arguments, and what it prints."""
+"""The verb that counts and ranks: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.signals import Signals
 from tailrace._durations import micros
-from tailrace._names import one_of
+from tailrace._names import choice
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN, LiveInput
@@ -37,13 +37,14 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] [SOURCE]..."
 
 ABOUT = """\
-Show what comes most often.
+Show the most frequent values of a field.
 
-A SOURCE is a path, - for standard input (in a pipe it need not be named), or
-flume://HOST:PORT to stand in for a Flume AvroSource; there may be several, of any kind. Without a
-window a file is counted to its end; with one, every slide is answered (by the log's time a run of
-empty windows only once). Files in gzip, bzip2, xz and zstd are unpacked. With -F a file is read
-from its beginning by log time, from its end by arrival.
+A SOURCE is a file, - for standard input (the default in a pipe), or flume://HOST:PORT to listen
+for events, as a Flume Avro source does. Several sources of any kind can be given. Files compressed
+with gzip, bzip2, xz or zstd are decompressed.
+
+Without --window, files are counted to their end and the result is printed once. With --window, a
+result is printed every slide; in log time, a run of empty windows gives only one result.
 """
 
 EXAMPLES = f"""\
@@ -55,7 +56,6 @@ EXAMPLES = f"""\
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
-
 """
 
 _SLIDE = "1s"
@@ -63,71 +63,80 @@ _SLIDE = "1s"
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's arguments."""
-    inputs.add_arguments(parser, "tailrace help parse")
+    inputs.add_arguments(
+        parser,
+        conditions="'tailrace help parse'",
+        follow="starts at the beginning of a file in log time, at its end in arrival time",
+    )
     option = parser.add_argument
-    option("--by", default="url", metavar="FIELD", help="which field to count by (default url)")
+    option("--by", default="url", metavar="FIELD", help="field to count by (default: url)")
     option(
-        "-n", "--limit", default="10", metavar="N|all", help="how many rows to show (default 10)"
+        "-n",
+        "--limit",
+        default="10",
+        metavar="N|all",
+        help="number of rows to show, or all of them (default: 10)",
     )
     option(
         "--window",
         metavar="DURATION",
-        help="look only at the last 300s, 5m, 1h, ... (default: all of a file, 300s of what is "
-        "live)",
+        help="count only the last 300s, 5m, 1h, ... (default: all lines of a file, 300s of a live "
+        "source)",
     )
     option(
         "--slide",
         metavar="DURATION",
-        help="how often the window is answered; divides the window (default 1s)",
+        help="how often to print a result; must divide the window (default: 1s)",
     )
     option(
         "--batch-interval",
         default="1s",
         metavar="DURATION",
-        help="how often the clock of a live source is looked at (default 1s)",
+        help="how often to check whether a result of a live source is due (default: 1s)",
     )
     option(
         "--time",
         metavar="arrival|header|log",
-        help="which time places a line in a window: when it came, that of its Flume event's "
-        "header, or its own (default: log where there are files, else arrival)",
+        help="the time that decides which windows a line is in: when it arrives, the timestamp "
+        "in its Flume event's headers, or the time it was logged (default: log if any source is a "
+        "file, otherwise arrival)",
     )
     option(
         "--lateness",
         metavar="DURATION",
-        help="how long to wait for late lines; a window is answered so long after its end (default "
-        "60s with --time log, 5s with header)",
+        help="how long to wait for late lines before printing a window's result (default: 60s "
+        "with --time log, 5s with --time header)",
     )
     option(
         "--idle-timeout",
         metavar="DURATION",
-        help="how long one of several live sources may be silent before the others are answered "
-        "without it, with --time log or header (default: they wait)",
+        help="how long one of several live sources can be silent before results stop waiting for "
+        "it, with --time log or header (default: no limit)",
     )
     option(
         "--format",
         default="text",
         metavar="text|jsonl|csv",
-        help="tables for people, one JSON object a line, or CSV (default text)",
+        help="print tables, one JSON object per result, or CSV (default: text)",
     )
     option(
         "--color",
         default="auto",
         metavar="auto|always|never",
-        help="colour the tables: on a terminal unless NO_COLOR is set, or as said (default auto)",
+        help="when to colour tables; auto is on a terminal unless NO_COLOR is set (default: auto)",
     )
 
 
 def act(given: argparse.Namespace) -> Callable[[], int]:
-    """Check the arguments and return what is to be done."""
+    """Check the arguments and return the function to run."""
     names, failed = inputs.sources(given)
     given.log_format = inputs.log_format(given)
-    one_of(given.format, FORMATS, "output format")
-    one_of(given.color, COLORS, "choice of --color")
+    choice(given.format, FORMATS, "--format")
+    choice(given.color, COLORS, "--color")
     query = _query(names, given)
     to_end = given.window is None and STDIN in names and LiveInput.is_waited_for()
     if to_end and sys.stderr.isatty():
-        say("tailrace: reading to the end of the input; --window 5m shows it live")
+        say("tailrace: reading standard input to its end; use --window 5m for live results")
     return partial(
         _run, given, query, jobs=inputs.jobs(given), typed=inputs.is_typed(names), failed=failed
     )
@@ -145,26 +154,26 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
         given.window = "300s"
     if given.window is None:
         for option, value in {"slide": given.slide, **options}.items():
-            # As a default it waits for a window.
+            # A default from the environment applies only with a window.
             if value and not given.defaults.hold(given, option):
                 name = option.replace("_", "-")
-                raise ValueError(f"--{name} needs a window too, such as --window 300s")
+                raise ValueError(f"--{name}: needs --window, such as --window 300s")
         return query
     every, interval = given.slide or _SLIDE, given.batch_interval
-    set_ones: dict[str, Any] = {name: value for name, value in options.items() if value}
-    return query.window(given.window, every=every, batch_interval=interval, **set_ones)
+    settings: dict[str, Any] = {name: value for name, value in options.items() if value}
+    return query.window(given.window, every=every, batch_interval=interval, **settings)
 
 
 def _number(limit: str) -> int:
     if limit.isascii() and limit.isdigit() and int(limit) > 0:
         return int(limit)
-    raise ValueError(f"--limit: {limit!r} is no number of rows; write 1 or more, or all")
+    raise ValueError(f"--limit: expected a number from 1, or all, found {limit!r}")
 
 
 def _run(
     given: argparse.Namespace, query: Query, *, jobs: int | None, typed: bool, failed: bool
 ) -> int:
-    # JSON and CSV are UTF-8; a table on another terminal shows what that cannot as an escape.
+    # JSON and CSV are UTF-8. A table uses the terminal's encoding, and escapes the rest.
     cast("TextIOWrapper", sys.stdout).reconfigure(
         encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
@@ -180,7 +189,7 @@ def _run(
             _hint(given)
             shown = not typed and (given.window is None or goes_to_file())
             signals.progress = progress = Progress(run.finite.progress, shown=shown)
-            # Without a window the only answer comes at the end, maybe to where the line stands.
+            # Without a window the only result comes at the end, maybe onto the progress line.
             code = replayed(run, progress, out.show, once=given.window is None)
         elif run.live is not None:
             code = served(run.live, signals, lambda: _serve(run, out), out.say)
@@ -188,7 +197,7 @@ def _run(
                 return 2
             rest = counting.finish()
             if run.problems:
-                # They were told when they came.
+                # They were reported when they occurred.
                 code = 1
         for snapshot in counting.stop() if signals.number is not None else rest:
             out.show(snapshot)
@@ -198,12 +207,12 @@ def _run(
 
 
 def _hint(given: argparse.Namespace) -> None:
-    """Say how to get fewer answers where many would go by on a terminal."""
+    """Suggest a longer slide where many results would scroll by on a terminal."""
     window = given.window
     if window is None or given.slide or not sys.stdout.isatty():
         return
     if micros(window, "window") > micros(_SLIDE, "slide"):
-        say(f"tailrace: an answer for each second of the log; --slide {window} gives fewer")
+        say(f"tailrace: printing a result per second of the log; use --slide {window} for fewer")
 
 
 def _output(given: argparse.Namespace, *, is_live: bool) -> Output:
@@ -221,9 +230,9 @@ async def _serve(run: Run[Counting, Snapshot], out: Output) -> None:
     import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
     loop = asyncio.get_running_loop()
-    # Between two steps of the loop nothing is half drawn.
-    loop.add_signal_handler(signal.SIGWINCH, _drawn, out.resized)
-    loop.add_signal_handler(signal.SIGCONT, _drawn, out.continued)
+    # The loop runs these between two steps, when nothing is half drawn.
+    loop.add_signal_handler(signal.SIGWINCH, _redraw, out.resized)
+    loop.add_signal_handler(signal.SIGCONT, _redraw, out.continued)
     counting = run.processor
     counting.newest_only = out.newest_only
     out.refresh(counting.status())
@@ -236,7 +245,7 @@ async def _serve(run: Run[Counting, Snapshot], out: Output) -> None:
     say_formats(run.intake, out.say)
 
 
-def _drawn(draw: Callable[[], None]) -> None:
-    # What cannot be written any more is said by the next answer.
+def _redraw(draw: Callable[[], None]) -> None:
+    # An output that cannot be written is reported with the next result.
     with suppress(OutputError, BrokenPipeError):
         draw()

@@ -1,9 +1,9 @@
 """
-The verbs: which there are, and how the command's arguments reach one.
+The verbs, which users know as commands: their list, and how arguments reach one of them.
 
-A verb is a module of its name: `USAGE`, `ABOUT` and `EXAMPLES` are its help, `add_arguments`
-completes its parser, and `act` checks what was given and returns what is to be done. What `act`
-finds wrong is a ValueError. Only the verb that is asked for is imported.
+A verb is a module of the same name. `USAGE`, `ABOUT` and `EXAMPLES` are its help, `add_arguments`
+adds to its parser, and `act` checks the arguments and returns the function to run. `act` raises a
+ValueError for a wrong argument. Only the verb that is run is imported.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
 __all__ = ["VERBS", "parsers", "run"]
 
 VERBS = {
-    "top": "Show what comes most often.",
-    "parse": "Turn lines into their fields, in the order of the input.",
-    "send": "Send lines to a Flume receiver, as the Avro sink of an agent does.",
-    "formats": "Show which formats of log lines have a name, and which fields.",
-    "explain": "Show how a line is read, piece by piece, or why it is not.",
-    "completions": "Print what makes a shell complete, or the manual page.",
-    "help": "Show all about a verb.",
+    "top": "Show the most frequent values of a field.",
+    "parse": "Print the fields of each line.",
+    "send": "Send lines to a Flume receiver, as a Flume agent does.",
+    "formats": "List the named formats and their fields.",
+    "explain": "Show how a line is parsed, field by field, or why it does not match.",
+    "completions": "Print shell completions or the manual page.",
+    "help": "Show the help of a command.",
 }
-"""The verbs, and each in a line."""
+"""The verbs, each with a summary."""
 
-# Of the command itself; all others belong to a verb.
+# Options of `tailrace` itself; all others belong to a verb.
 _OWN_OPTIONS = ["--help", "-h", "--version", "-V"]
 
-_ABOUT = "What happened in the last N seconds of this log, by key, ranked; live and exact."
+_ABOUT = "Count and rank log lines by field over sliding windows, live and exactly."
 
 _EXAMPLES = """\
 Examples:
-  tailrace top access.log                         the ten busiest URLs
-  tailrace top -F access.log --window 5m          in the last five minutes, live
-  tailrace top flume://127.0.0.1:9092 --by host   of what a Flume agent sends
-  tailrace parse access.log | jq .status          lines to JSON
-  tailrace explain combined 'LINE'                how a line is read, or why it is not
+  tailrace top access.log                         the ten most frequent URLs
+  tailrace top -F access.log --window 5m          the same for the last 5 minutes, live
+  tailrace top flume://127.0.0.1:9092 --by host   clients, from a Flume agent's events
+  tailrace parse access.log | jq .status          each line as JSON
+  tailrace explain combined 'LINE'                how a line is parsed
 
 Exit codes:
-  0    it ran
-  1    an input could not be read, or a line was rejected under --strict
-  2    nothing ran: a wrong argument, no input that can be read, a port in use
-  130  Ctrl-C, after the last answer
+  0    success
+  1    an input could not be read to its end, or --strict and a line was rejected
+  2    nothing was done: a wrong argument, no readable input, or a port in use
+  130  stopped by Ctrl-C, after printing the last result
 
-tailrace help VERB shows the options of a verb, man tailrace all there is
-(where man does not find it: tailrace completions man | man -l -).
+'tailrace help COMMAND' shows the options of a command, 'man tailrace' everything.
+Without the manual page installed: tailrace completions man | man -l -
 """
 
 
@@ -71,25 +71,29 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     first = arguments[0]
     if first not in {*VERBS, *_OWN_OPTIONS}:
-        what, known = ("option", _OWN_OPTIONS) if first.startswith("-") else ("verb", list(VERBS))
+        is_option = first.startswith("-")
+        what, known = ("option", _OWN_OPTIONS) if is_option else ("command", list(VERBS))
         if os.path.exists(first):  # noqa: PTH110 - pathlib is slow to import
-            raise UsageError(f"{first!r} is no verb; to count its lines: tailrace top {first}")
-        raise UsageError(f"no {what} {first!r}; {suggestion(first, known)}")
+            raise UsageError(
+                f"unknown command {first!r}; to count the lines of that file: tailrace top {first}"
+            )
+        raise UsageError(f"unknown {what} {first!r}; {suggestion(first, known)}")
     command, verbs = parsers([first])
     defaults = verbs.get(first, command).take_defaults(os.environ)
     given, unknown = command.parse_known_args(arguments)
     if hasattr(given, "sources") and not any(map(_is_option, unknown)):
-        # argparse takes no more sources once an option stood between them.
+        # argparse takes no more sources after an option between them.
         given.sources += unknown
     elif getattr(given, "line", "") is None and len(unknown) == 1 and not _is_option(unknown[0]):
         given.line = unknown[0]
     elif unknown:
         word = next(filter(_is_option, unknown), None)
         if word is None:
-            raise UsageError(f"{unknown[0]!r} is one argument too many; leave it out", given.verb)
+            raise UsageError(f"unexpected argument {unknown[0]!r}", given.verb)
         name = word.partition("=")[0]
         known = verbs[given.verb].option_names()
-        raise UsageError(f"no option {name!r}; {suggestion(name, known)}", given.verb)
+        hint = suggestion(name, known, f"tailrace help {given.verb}")
+        raise UsageError(f"unknown option {name!r}; {hint}", given.verb)
     defaults.settle(given)
     given.defaults = defaults
     act: Callable[[argparse.Namespace], Callable[[], int | None]] = given.act
@@ -105,10 +109,10 @@ def _is_option(word: str) -> bool:
 
 
 def parsers(names: Collection[str] = VERBS) -> tuple[Parser, dict[str, Parser]]:
-    """Return the parser of the command and those of verbs: all that help texts are made of."""
+    """Return the parsers of `tailrace` and of these verbs, from which the help is generated."""
     command = Parser(
         prog="tailrace",
-        usage="tailrace VERB [OPTIONS] [SOURCE]...",
+        usage="tailrace COMMAND [OPTIONS] [SOURCE]...",
         description=_ABOUT,
         epilog=_EXAMPLES,
     )
@@ -119,7 +123,9 @@ def parsers(names: Collection[str] = VERBS) -> tuple[Parser, dict[str, Parser]]:
         version=f"tailrace {tr.__version__}",
         help="show the version and exit",
     )
-    verbs = command.add_subparsers(title="verbs", metavar="VERB", dest="verb", prog="tailrace")
+    verbs = command.add_subparsers(
+        title="commands", metavar="COMMAND", dest="verb", prog="tailrace"
+    )
     named: dict[str, Parser] = {}
     for name, summary in VERBS.items():
         parser = verbs.add_parser(name, help=summary)

@@ -1,8 +1,8 @@
 """
-Columns as an Arrow stream or a Parquet file, by pyarrow, which is an extra.
+Write columns as an Arrow stream or a Parquet file, with pyarrow, an optional dependency.
 
-What is held of them is bounded: a record batch or row group is written as soon as it is large
-enough, or earlier to somebody who waits for it.
+Memory is bounded: a record batch or row group is written as soon as it is large enough, or earlier
+for a live reader.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "ArrowFile", "OtherTypesError", "check_installed"]
 
 FORMATS = ["arrow", "parquet"]
-"""What may be asked for."""
+"""The values of --format that are written here."""
 
-# A row group of this many rows compresses as well as a larger one and reads in parallel; agents
-# and URLs may be long, so there is a bound in bytes too.
+# A row group of this many rows compresses as well as a larger one, and groups are read in
+# parallel. The bound in bytes is for long agents and URLs.
 _GROUP_ROWS = 128 * 1024
 _GROUP_BYTES = 64 * 1024 * 1024
 
 
 class OtherTypesError(Exception):
-    """The columns are of other types than those before."""
+    """The columns differ in type from those before."""
 
 
 def check_installed(output: str) -> None:
     """
-    See that pyarrow is there.
+    Check that pyarrow is installed.
 
     Raises:
-        ValueError: It is not; the message says how to mend that.
+        ValueError: It is not. The message says how to install it.
     """
     try:
-        import pyarrow  # noqa: F401, ICN001, PLC0415 - 100 ms that only these outputs need
+        import pyarrow  # noqa: F401, ICN001, PLC0415 - takes 100 ms, and only these outputs need it
     except ImportError as error:
         raise ValueError(
-            f"--format {output} needs pyarrow, which is not here: pip install 'tailrace[arrow]'"
+            f"--format: {output} needs pyarrow: pip install 'tailrace[arrow]'"
         ) from error
 
 
 class ArrowFile:
     """
-    Writes columns to a stream, as Arrow's IPC stream or as a Parquet file.
+    Writes columns to a stream, as an Arrow IPC stream or as a Parquet file.
 
-    Both can be read once `end` was called, however early that was; an Arrow stream up to then too.
+    A Parquet file can be read only after `end`; an Arrow stream can be read while it is written.
     """
 
     def __init__(self, stream: TextIO, output: str) -> None:
@@ -64,17 +64,17 @@ class ArrowFile:
 
     @property
     def has_types(self) -> bool:
-        """Whether the types of the columns are known."""
+        """Report whether the types of the columns are known."""
         return self._schema is not None
 
     def add(self, columns: ArrowStream) -> None:
         """
-        Take the next rows; no rows tell the types of the columns.
+        Add rows; a table without rows sets the types of the columns.
 
         Raises:
-            OtherTypesError: They are not those of the rows before.
-            BrokenPipeError: The reader went away.
-            OutputError: They cannot be written.
+            OtherTypesError: The types differ from those of the rows before.
+            BrokenPipeError: The reader closed the pipe.
+            OutputError: The rows cannot be written.
         """
         import pyarrow  # noqa: ICN001, PLC0415 - as above
 
@@ -92,12 +92,12 @@ class ArrowFile:
             self._flush()
 
     def show(self) -> None:
-        """Let somebody who reads along see all rows so far, as far as the format can."""
+        """Write the rows so far for a live reader, if the format allows it."""
         if self._output == "arrow":
             self._flush()
 
     def end(self) -> None:
-        """Write what is held, and what belongs behind it."""
+        """Write the remaining rows and the end of the format."""
         if self._schema is not None:
             self._flush()
             self._open().close()
@@ -128,12 +128,12 @@ class ArrowFile:
 def _difference(found: Any, wanted: Any) -> str:  # noqa: ANN401 - schemas
     for one, other in zip(found, wanted, strict=False):
         if one != other:
-            return f"{one.name} as {one.type}, not as {other.type}"
-    return f"{len(found)} columns, not {len(wanted)}"
+            return f"field {one.name} is {one.type}, but {other.type}"
+    return f"{len(found)} fields, but {len(wanted)}"
 
 
 class _Sink(io.RawIOBase):
-    """A stream as pyarrow writes to one: it asks for the place, and closes it."""
+    """Presents a stream to pyarrow, which needs the position and closes the file."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -141,7 +141,7 @@ class _Sink(io.RawIOBase):
         self._failed = False
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - bytes, or what has them
-        # A writer that is thrown away after a failure tries to write its end.
+        # When pyarrow discards a writer after a failure, it still writes the end.
         if not self._failed:
             self._failed = True
             write(self._stream, data)

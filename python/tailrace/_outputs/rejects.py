@@ -1,4 +1,4 @@
-"""A file of the lines that were not accepted, as they were."""
+"""Write the rejected lines to a file, unchanged."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["RejectsFile"]
 
 class RejectsFile:
     """
-    Takes whole lines, and holds nothing but whole lines however the program ends.
+    Writes whole lines, so that the file has no torn line however the program ends.
 
     Raises:
-        OSError: It cannot be opened.
-        ValueError: It is one of the files that are in use, named by their descriptors' status.
+        OSError: The file cannot be opened.
+        ValueError: The file is one of those in use.
     """
 
     def __init__(self, path: str, in_use: Iterable[os.stat_result]) -> None:
@@ -34,12 +34,12 @@ class RejectsFile:
             raise
 
     def _emptied(self, in_use: Iterable[os.stat_result]) -> bool:
-        """Empty it if it is a file, which it tells; not before it is known to be no log."""
+        """Truncate it unless it is in use, and report whether it is a regular file."""
         found = os.fstat(self._descriptor)
         if not stat.S_ISREG(found.st_mode):
             return False
         if any(os.path.samestat(found, other) for other in in_use):
-            raise ValueError(f"{self._path}: is read or written already; take another file")
+            raise ValueError(f"{self._path} is already an input or output; give another file")
         os.ftruncate(self._descriptor, 0)
         return True
 
@@ -54,7 +54,7 @@ class RejectsFile:
         Write whole lines, unbuffered.
 
         Raises:
-            OutputError: They cannot be written, for instance because the disk is full.
+            OutputError: The lines cannot be written, for example because the disk is full.
         """
         done = 0
         try:
@@ -68,5 +68,5 @@ class RejectsFile:
             raise self._error(error) from error
 
     def _error(self, error: OSError) -> OutputError:
-        said = "nobody reads it" if error.errno == errno.EPIPE else error.strerror
-        return OutputError(f"{self._path}: cannot write: {said}")
+        reason = "its reader closed it" if error.errno == errno.EPIPE else error.strerror
+        return OutputError(f"{self._path}: cannot write: {reason}")

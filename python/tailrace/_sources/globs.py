@@ -36,5 +36,5 @@ def matching(name: str) -> list[str]:
     found = glob.iglob(name, recursive=True)  # noqa: PTH207 - names stay text
     files = sorted(path for path in found if not os.path.isdir(path))  # noqa: PTH112 - names stay text
     if not files:
-        raise FileNotFoundError(errno.ENOENT, "no file matches; check the pattern", name)
+        raise FileNotFoundError(errno.ENOENT, "no file matches the pattern", name)
     return files
