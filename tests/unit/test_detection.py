@@ -356,7 +356,7 @@ HINT = (
     "test it with 'tailrace explain'"
 )
 
-# --- the description of a choice ---------------------------------------------------------------------------------
+# --- the description of a choice ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

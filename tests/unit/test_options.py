@@ -119,8 +119,8 @@ def actions(parser: Parser) -> list[argparse.Action]:
         ("'x5x' is no file", "'x5x' is no file"),
         ("a window of 5x", "a window of 5x (the environment sets TAILRACE_WINDOW=5x)"),
         (
-            "slide: expected a divisor of the window 5s",
-            "--slide: expected a divisor of the window 5s (the environment sets TAILRACE_WINDOW=5x)",
+            "slide: no divisor of the window 5s",
+            "--slide: no divisor of the window 5s (the environment sets TAILRACE_WINDOW=5x)",
         ),
     ],
 )

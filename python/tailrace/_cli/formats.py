@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace._names import DETECTED, choice, one_of
+from tailrace._rendering import iso
 from tailrace._rendering.text import key_text
 from tailrace._terminal.streams import write
 
@@ -189,7 +190,7 @@ def _json(name: str) -> str:
             for field in _fields(name)
         ],
     }
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"), default=iso)
 
 
 def _about(name: str) -> tuple[str, str, str]:
