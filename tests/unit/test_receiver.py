@@ -314,7 +314,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2():
     assert ran.returncode == 2
     assert ran.stdout == ""
     assert ran.stderr.count("\n") == 1
-    assert "another program listens there" in ran.stderr
+    assert "stop the program that listens there" in ran.stderr
 
 
 def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
