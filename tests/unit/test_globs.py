@@ -40,7 +40,7 @@ def test_a_pattern_stands_for_files_and_anything_else_for_itself(name: str, file
 
 @pytest.mark.parametrize("name", ["*.gz", "?", "[y].log", "sub/z.l?g"])
 def test_a_pattern_without_a_file_is_an_error_that_says_so(name: str):
-    with pytest.raises(FileNotFoundError, match="no file matches; check the pattern") as raised:
+    with pytest.raises(FileNotFoundError, match="no file matches the pattern") as raised:
         tr.from_files(name)
     assert raised.value.filename == name
 

@@ -509,7 +509,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path):
 
     assert ran.returncode == 1
     absent, broken, summary = said(ran)
-    assert absent == f"tailrace: {tmp_path}/none: no such file; check the name"
+    assert absent == f"tailrace: {tmp_path}/none: no such file"
     assert broken == f"tailrace: {cut}: truncated compressed data; check it with gzip -t"
     # Whole lines, and not the one that breaks off.
     assert bodies[:-1] == [b"%d" % n for n in range(len(bodies) - 1)]

@@ -545,7 +545,7 @@ def test_many_files_of_one_format_are_told_once(tmp_path: Path):
     said = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
     assert said == [
         "tailrace: 0.log: format combined, the first 2 lines all match",
-        "tailrace: 7.log: format combined, 1 of the first 2 lines agrees",
+        "tailrace: 7.log: format combined, 1 of the first 2 lines matches",
     ]
 
 
