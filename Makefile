@@ -6,7 +6,7 @@ BIN := .venv/bin
 OUTSIDE := env -u MAKEFLAGS -u MFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: build test test-rust test-python test-thorough test-minimal lint lint-rust lint-python docs bench bench-micro bench-compare fuzz format texts ci demo help
+.PHONY: build test test-rust test-python test-thorough test-minimal lint lint-rust lint-python docs bench bench-micro bench-compare coverage fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -86,6 +86,10 @@ bench-micro: build .venv/.dev ## Time each step, every answer checked
 
 bench-compare: build .venv/.dev ## Time each step, beside the last recorded run
 	$(BIN)/python benches/micro.py --compare
+
+# With RECORD=1 the figures are kept in benches/record. Takes several times as long as the tests.
+coverage: build .venv/.dev ## Measure which lines of Rust and Python the tests reach
+	$(BIN)/python $(if $(RECORD),benches/recording.py coverage -- $(BIN)/python) tests/tools/measure_coverage.py
 
 # What is found is left in rust/fuzz/found; its README says how to run it again.
 FUZZ_SECONDS ?= 10

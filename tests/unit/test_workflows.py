@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
 PACKAGE = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]
 
 
@@ -121,3 +122,11 @@ def test_a_file_that_a_workflow_names_exists(path: Path):
     files = [name for name in named if "/found/" not in name and name != "rust/"]
 
     assert [name for name in files if not (ROOT / name.rstrip(".")).exists()] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_target_that_a_workflow_makes_exists(path: Path):
+    for step in steps(path):
+        for line in re.findall(r"\bmake ([^\n]+)", step.get("run", "")):
+            targets = [word for word in line.split() if "=" not in word]
+            assert targets == [one for one in targets if f"\n{one}:" in MAKEFILE]
