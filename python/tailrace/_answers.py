@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from tailrace._public import Public
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
@@ -78,7 +80,7 @@ class _Results(Generic[T]):
             raise RuntimeError(f"already read with `{other}`; read all of it in the same way")
 
 
-class Answers:
+class Answers(metaclass=Public):
     """
     The snapshots of a running query: iterate with `for`, or in an event loop with `async for`.
 
@@ -86,12 +88,13 @@ class Answers:
     last one; no thread is started for that. Sources are closed at the end of the iteration, with
     `with` or `async with` when the block ends, else when the object is garbage collected.
 
-    >>> import tailrace as tr
     >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> with tr.from_lines([line]).count(by="url").run() as answers:
     ...     print(next(answers).total, answers.lines["fed"])
     1 1
     """
+
+    __signature__ = "()"
 
     def __init__(self, run: Run[Any, Snapshot], query: object) -> None:
         self._results = _Results(run)
@@ -121,12 +124,7 @@ class Answers:
         self.close()
 
     def close(self) -> None:
-        """
-        Stop and close the sources; what is not answered yet never will be.
-
-        Raises:
-            RuntimeError: It is read with `async for`; use `aclose`.
-        """
+        """Stop and close the sources. What is read with `async for` is closed with `aclose`."""
         self._results.close()
 
     def __aiter__(self) -> Self:
@@ -143,7 +141,7 @@ class Answers:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop and close the sources; what is not answered yet never will be."""
+        """Stop and close the sources."""
         await self._results.aclose()
 
     @property
@@ -152,18 +150,19 @@ class Answers:
         return self._results.lines()
 
 
-class Batches:
+class Batches(metaclass=Public):
     """
     The fields of lines in batches of columns: iterate with `for`, or with `async for`.
 
     Sources are polled and closed as those of `Answers` are.
 
-    >>> import tailrace as tr
     >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> with tr.from_lines([line]).parse(["url"]) as batches:
     ...     print(next(batches).to_dicts(), batches.lines["counted"])
     [{'url': '/a'}] 1
     """
+
+    __signature__ = "()"
 
     def __init__(self, run: Run[Any, Batch], query: object) -> None:
         self._results = _Results(run)
@@ -193,12 +192,7 @@ class Batches:
         self.close()
 
     def close(self) -> None:
-        """
-        Stop and close the sources; what is not read yet never will be.
-
-        Raises:
-            RuntimeError: It is read with `async for`; use `aclose`.
-        """
+        """Stop and close the sources. What is read with `async for` is closed with `aclose`."""
         self._results.close()
 
     def __aiter__(self) -> Self:
@@ -215,7 +209,7 @@ class Batches:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop and close the sources; what is not read yet never will be."""
+        """Stop and close the sources."""
         await self._results.aclose()
 
     @property

@@ -1,9 +1,11 @@
 """What goes wrong, by what a caller would do about it."""
 
+from tailrace._public import Public
+
 __all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem"]
 
 
-class TailraceError(Exception):
+class TailraceError(Exception, metaclass=Public):
     """
     Base of the errors that are tailrace's own.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
 from tailrace._names import check_fields, check_format
+from tailrace._public import Public
 from tailrace._records import record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["Batch", "Detection", "Format", "Reject", "detect"]
 
 
 @record
-class Reject:
+class Reject(metaclass=Public):
     """
     A line that does not match the format.
 
@@ -27,11 +28,11 @@ class Reject:
         reason: `no-match` or `too-long`.
         expected: What the format expects at that byte.
 
-    >>> import tailrace as tr
     >>> tr.Format("combined").parse(b"127.0.0.1 x").rejects[0].byte
     11
     """
 
+    __signature__ = "()"
     __slots__ = ("line", "byte", "reason", "expected")  # noqa: RUF023 - as `__init__` has them
 
     line: int
@@ -44,7 +45,7 @@ class Reject:
             object.__setattr__(self, name, value)
 
 
-class Batch:
+class Batch(metaclass=Public):
     """
     The fields of parsed lines as columns; `len(batch)` is the number of rows.
 
@@ -58,7 +59,6 @@ class Batch:
         source: In a query, the name of the source of the lines; else None.
         first_line: The number of lines of that source before this batch.
 
-    >>> import tailrace as tr
     >>> batch = tr.Format("combined").parse(b"not a log line", fields=["url", "status"])
     >>> batch
     <tailrace.Batch of url, status: 0 lines, 1 rejected>
@@ -66,6 +66,7 @@ class Batch:
     [(0, 10, 'no-match')]
     """
 
+    __signature__ = "()"
     __slots__ = ("_table", "first_line", "source")
 
     source: str | None
@@ -92,12 +93,7 @@ class Batch:
         return self._table.fields
 
     def select(self, fields: Sequence[str]) -> Batch:
-        """
-        Return a batch with only these columns, in this order.
-
-        Raises:
-            ValueError: There is no such column.
-        """
+        """Return a batch with only these columns, in this order."""
         table = self._table.select(list(fields))
         return Batch(table, source=self.source, first_line=self.first_line)
 
@@ -124,7 +120,7 @@ class Batch:
         return self._table.__arrow_c_stream__(requested_schema)
 
 
-class Format:
+class Format(metaclass=Public):
     """
     A log format: the name of a built-in one, such as `combined`, or a format string.
 
@@ -136,13 +132,9 @@ class Format:
     datetimes in UTC. Only `classic` returns every field as the text that the regular expression of
     the classic Python program captures.
 
-    Attributes:
-        name: The name or the format string.
-
     Raises:
         ValueError: There is no format of this name, or the format string is invalid.
 
-    >>> import tailrace as tr
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> tr.Format("combined").parse(line, fields=["url", "status"]).to_dicts()
     [{'url': '/a', 'status': 200}]
@@ -189,19 +181,13 @@ class Format:
         Args:
             lines: Lines with newlines, as bytes or another buffer; the last one needs no newline.
                 Or one line per item: a list of bytes or text, or an Arrow array, chunked array or
-                series of text or bytes. There a newline at the end of an item is removed, one
-                inside it is part of the line, and null is an empty line, so that `Reject.line` is
-                the index of the item. Bytes and Arrow arrays are parsed in place, other buffers
-                are copied first.
-            fields: The fields to return, in this order; by default `columns`. With a format whose
-                columns are named by a header, by default those of all headers in the text; lists
-                and arrays have no header, so name the fields.
+                series of either. There a newline at the end of an item is removed, and null is an
+                empty line, so that `Reject.line` is the index of the item. Bytes and Arrow arrays
+                are parsed in place, other buffers are copied first.
+            fields: The fields to return, in this order; by default `columns`, or, if a header
+                names the columns, those of all headers in the text. Lists and arrays have no
+                header: name the fields.
 
-        Raises:
-            ValueError: The format has no such field, or a field is repeated.
-            TypeError: *lines* is none of these types.
-
-        >>> import tailrace as tr
         >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "x"'
         >>> tr.Format("combined").parse([line, "-"], fields=["path", "query"]).to_dicts()
         [{'path': '/a', 'query': 'b'}]
@@ -247,7 +233,7 @@ def _line(line: object) -> bytes:
 
 
 @record
-class Detection:
+class Detection(metaclass=Public):
     """
     The format that most of the first lines match.
 
@@ -258,11 +244,11 @@ class Detection:
         runner_up: The format that matches the most lines among the others, or None.
         runner_up_matched: The number of lines that match that one.
 
-    >>> import tailrace as tr
     >>> tr.detect(b'{"status": 200}').format
     'json'
     """
 
+    __signature__ = "()"
     __slots__ = (  # noqa: RUF023 - as `__init__` has them
         "format",
         "matched",
@@ -299,7 +285,6 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
     Raises:
         ValueError: No format that can be detected has all of these fields.
 
-    >>> import tailrace as tr
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> tr.detect(line)
     Detection(format='combined', matched=1, lines=1, runner_up=None, runner_up_matched=0)

@@ -22,6 +22,7 @@ from tailrace._durations import Duration, micros
 from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
 from tailrace._names import AUTO, check_fields, check_format, split_address
+from tailrace._public import Public
 from tailrace._runtime.clock import Clock
 from tailrace._schedule import Length, check_count, schedule
 from tailrace._sources.globs import matching
@@ -62,13 +63,13 @@ _LATENESS = {"log": "60s", "header": "5s"}
 _SECOND_US = 10**6
 
 
-class Query:
+class Query(metaclass=Public):
     """
     A query over one or more sources, made by a `from_…` function and refined step by step.
 
-    Queries are immutable: each method returns a new one.
+    Queries are immutable: each method returns a new one. It checks its arguments at once and raises
+    `ValueError` if one is invalid.
 
-    >>> import tailrace as tr
     >>> lines = ['1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'] * 3
     >>> query = tr.from_lines(lines).count(by="url").top(10)
     >>> query
@@ -77,6 +78,7 @@ class Query:
     [{'url': '/a', 'count': 3}]
     """
 
+    __signature__ = "()"
     __slots__ = ("_filter", "_sources", "_spec", "_window")
 
     def __init__(
@@ -121,36 +123,29 @@ class Query:
         batch_interval: Duration = "1s",
     ) -> Query:
         """
-        Answer the last *length* of time, once *every* slide.
+        Answer the last *length* of time, once per slide.
 
         Durations are text with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
         `timedelta`, or seconds.
 
         Args:
-            length: The length of the window. With a list, such as `["10s", "1m", "1h"]`, each end
-                is answered for each length, in this order, from one store. None is everything
-                since the start.
-            every: The slide: how often the window is answered, by default the shortest length. It
-                divides each length.
-            offset: Where windows end: at multiples of *every* since the epoch, plus *offset*. With
-                `"5h"`, windows of a day begin at 05:00 UTC.
+            length: The length of the window. With a list, each end is answered for each length, in
+                this order, from one store. None is everything since the start.
+            every: The slide: how often the window is answered. It divides each length; by default
+                it is the shortest.
+            offset: Windows end at multiples of *every* since the epoch, plus *offset*: with `"5h"`,
+                windows of a day begin at 05:00 UTC.
             time: The time that places a line in a window: `"arrival"`, when it was received;
-                `"log"`, its own; or `"header"`, the one that a Flume agent's timestamp interceptor
-                wrote. By default `"arrival"` for Flume and standard input, else `"log"`.
+                `"log"`, its own; or `"header"`, as a Flume agent's timestamp interceptor wrote it.
+                By default `"arrival"` for Flume and standard input, else `"log"`.
             lateness: How long a pane stays open after the newest event, for late lines. By default
                 60 s by log time and 5 s by header; by arrival nothing is late.
-            idle_timeout: After how long without lines a live source no longer holds back the
-                others. By default they wait for it.
-            max_ahead: How far the time of a line may be ahead of the clock before the line is
-                rejected as `future`. By default one hour for live sources, and no limit for files,
-                which may be replays.
+            idle_timeout: How long a live source without lines holds back the others; by default,
+                until it has lines again.
+            max_ahead: How far the time of a line may be ahead of the clock; beyond it, the line is
+                rejected as `future`. By default 1 h for live sources, no limit for files.
             batch_interval: How often the clock is read for live sources.
 
-        Raises:
-            ValueError: A duration is invalid, *every* does not divide a length, or an argument
-                does not apply to *time*.
-
-        >>> import tailrace as tr
         >>> tr.from_files("access.log").window(["1m", "1h"], every="1m").count(by="host")
         <tailrace.Query of access.log: count() by host, window 1m, 1h every 1m by log time, top 10>
         """
@@ -195,10 +190,7 @@ class Query:
         """
         Count lines by a field or by several; without *by*, count all lines together.
 
-        `tailrace formats` and `tr.Format(name).fields` list the fields.
-
-        Raises:
-            ValueError: The format has no such field.
+        `tr.Format(name).fields` lists the fields. Short for `agg(by, count=tr.count())`.
         """
         return self.agg(by, count=count())
 
@@ -211,21 +203,10 @@ class Query:
             aggregates: The aggregates, by the names of their columns. Rows are ranked by the first
                 one, unless `top` or `sorted` names another.
 
-        Raises:
-            TypeError: A value is not an aggregate.
-            ValueError: The format has no such field, or there is no aggregate. Whether an
-                aggregate takes values of the type of its field is checked by `run`.
-
-        >>> import tailrace as tr
-        >>> lines = [
-        ...     f'{host} - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 {size} "-" "x"'
-        ...     for host, size in [("1.2.3.4", 10), ("1.2.3.4", 30), ("::1", 5)]
-        ... ]
-        >>> query = tr.from_lines(lines, format="combined").agg(
-        ...     by="host", hits=tr.count(), sent=tr.sum("size"), mean=tr.mean("size")
-        ... )
+        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 20 "-" "x"'
+        >>> query = tr.from_lines([line] * 2).agg(by="host", hits=tr.count(), sent=tr.sum("size"))
         >>> query.top(1, order_by="sent").collect().rows
-        [{'host': '1.2.3.4', 'hits': 2, 'sent': 40, 'mean': 20.0}]
+        [{'host': '1.2.3.4', 'hits': 2, 'sent': 40}]
         """
         keys = key_fields(by)
         aggregates = check_aggregates(aggregates)
@@ -241,9 +222,6 @@ class Query:
 
         Totals stay exact. Of the keys that are new in a slide, those with the most lines are kept.
         Without a window, the keys that came first are kept.
-
-        Raises:
-            ValueError: *n* is below 1.
         """
         return self._with_spec(max_keys=check_count(n, "max_keys", "keys"))
 
@@ -254,14 +232,11 @@ class Query:
         A field is compared with a value by `==`, `!=`, `<`, `<=`, `>`, `>=`, `in (…, …)`,
         `contains`, `startswith` or `endswith`; `and`, `or`, `not` and parentheses combine
         conditions. A value needs quotes only if it is not a plain word. A missing value matches
-        only `== null` and negations: `!=`, `not`. Several calls are combined with `and`.
+        only `== null` and negations: `!=`, `not`. Several calls are combined with `and`. If the
+        condition is invalid, the error marks the place.
 
-        Raises:
-            ValueError: The condition is invalid, or the format has no such field; the message
-                marks the place.
-
-        >>> import tailrace as tr
-        >>> query = tr.from_files("access.log").where("status >= 500").since("1h").count(by="url")
+        >>> tr.from_files("access.log").where("status >= 500").since("1h").count(by="url")
+        <tailrace.Query of access.log: where status >= 500, since 1h, count() by url, top 10>
         """
         return self._with(filter=self._filter.with_where(condition))._checked()
 
@@ -273,19 +248,11 @@ class Query:
             point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, in UTC
                 unless it has a zone; an aware datetime; a timedelta before now; or seconds since
                 the epoch. Now is when the query runs.
-
-        Raises:
-            ValueError: It is not a point in time, or not before the one of `until`.
         """
         return self._with(filter=self._filter.with_range(Clock().now_us(), since=point))._checked()
 
     def until(self, point: Point) -> Query:
-        """
-        Keep only lines whose own time is before a point in time, in the forms of `since`.
-
-        Raises:
-            ValueError: It is not a point in time, or not after the one of `since`.
-        """
+        """Keep only lines whose own time is before a point in time, given as for `since`."""
         return self._with(filter=self._filter.with_range(Clock().now_us(), until=point))._checked()
 
     def _checked(self, fields: Sequence[str] = ()) -> Query:
@@ -313,14 +280,6 @@ class Query:
             track_ranks: Add two columns: `rank`, from 1, and `rank_change`, the number of ranks
                 that the key moved up since the previous snapshot (negative for down, null for a
                 key that was not in it). `Snapshot.dropped` lists the keys that dropped out.
-
-        Raises:
-            ValueError: *n* is below 1, or there is no such aggregate.
-
-        >>> import tailrace as tr
-        >>> query = tr.from_files("access.log").agg(by="url", sent=tr.sum("size"), n=tr.count())
-        >>> query.top(5, order_by="n")
-        <tailrace.Query of access.log: sent=sum('size'), n=count() by url, top 5 by n>
         """
         if not isinstance(n, int):
             raise TypeError(f"top: expected an integer number of rows, found {n!r:.80}")
@@ -359,19 +318,13 @@ class Query:
 
         Args:
             callback: A function to call with each snapshot.
-            jobs: The number of threads that read files, by default one per processor. The answers
-                do not depend on it.
+            jobs: The number of threads that read files, by default one per processor.
 
         Raises:
             OSError: A source cannot be opened or read.
             TypeError: *callback* is a coroutine function.
-            ValueError: The query has no aggregate, or *jobs* is below 1.
-
-        >>> import tailrace as tr
-        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-        >>> query = tr.from_lines([line]).window("1m", time="log").count(by="url")
-        >>> [snapshot.total for snapshot in query.run()]
-        [1]
+            ValueError: The query has no aggregate, or an aggregate does not take values of the type
+                of its field.
         """
         answers = Answers(self._start(jobs=jobs), self)
         if callback is None:
@@ -390,18 +343,9 @@ class Query:
         """
         Read the sources to their end and return the one snapshot of a query without a window.
 
-        Args:
-            jobs: As for `run`.
-
         Raises:
             OSError: A source cannot be opened or read.
-            ValueError: The query has a window, a source has no end, the query has no aggregate,
-                or *jobs* is below 1.
-
-        >>> import tailrace as tr
-        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-        >>> tr.from_lines([line]).count(by="url").collect().rows
-        [{'url': '/a', 'count': 1}]
+            ValueError: The query has a window or no aggregate, or a source is live.
         """
         if self._window is not None:
             raise ValueError(
@@ -411,26 +355,16 @@ class Query:
 
     def last(self, *, jobs: int | None = None) -> Snapshot:
         """
-        Read the sources to their end and return the last snapshot.
-
-        With a window of several lengths, that is the one of the last length.
-
-        Args:
-            jobs: As for `run`.
+        Read the sources to their end and return the last snapshot; of several lengths, the last.
 
         Raises:
             OSError: A source cannot be opened or read.
-            ValueError: A source has no end, the query has no aggregate, *jobs* is below 1, or
-                there is no snapshot: with a window, if no line has a time.
+            ValueError: The query has no aggregate, a source is live, or there is no snapshot: with
+                a window, if no line has a time.
 
-        >>> import tailrace as tr
-        >>> lines = [
-        ...     f'1.2.3.4 - - [17/May/2015:10:0{minute}:00 +0000] "GET / HTTP/1.1" 200 5 "-" "x"'
-        ...     for minute in (5, 5, 7)
-        ... ]
-        >>> query = tr.from_lines(lines).window("1m", time="log").count()
-        >>> query.last().total, query.last().end.minute
-        (1, 8)
+        >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
+        >>> str(tr.from_lines([line]).window("1m").count().last().end)
+        '2015-05-17 10:06:00+00:00'
         """
         return self._last("last", jobs)
 
@@ -449,21 +383,15 @@ class Query:
         """
         Return the fields of lines in batches of columns, for `for` or `async for`.
 
-        Nothing is opened before the first batch is requested. A batch holds the lines of one chunk
-        of one source, in order; `Batch.source` names the source. Lines of a live source are
-        acknowledged when the next batch is requested, so that an agent keeps what you have not
-        processed.
+        Nothing is opened before the first batch is requested. A batch holds consecutive lines of
+        one source, `Batch.source`. Lines of a live source are acknowledged when the next batch is
+        requested, so that an agent keeps what you have not processed.
 
         Args:
             fields: The fields to return, in this order; by default all columns of the format of
                 each source.
             jobs: The number of threads that parse files, by default one per processor.
 
-        Raises:
-            ValueError: The query has a window or aggregates, the format has no such field, or
-                *jobs* is below 1.
-
-        >>> import tailrace as tr
         >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
         >>> for batch in tr.from_lines([line, "not a log line"]).parse(["url", "status"]):
         ...     print(batch.to_dicts(), [reject.line for reject in batch.rejects])
@@ -523,10 +451,9 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
     """
     Read log files to their end, or follow them.
 
-    Compressed files are unpacked: gzip, bzip2, xz and zstd, detected from their first bytes (zstd
-    before Python 3.14 needs `pip install 'tailrace[zst]'`). With a window by log time the files
-    are merged by the times of their lines, each with its own watermark; else they are read in
-    order.
+    Files in gzip, bzip2, xz and zstd are unpacked (zstd before Python 3.14 needs
+    `pip install 'tailrace[zst]'`). With a window by log time the files are merged by the times of
+    their lines, each with its own watermark; else they are read in order.
 
     Args:
         paths: One or more files; `-` is standard input. A pattern such as `logs/*.log` that is
@@ -539,7 +466,6 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
         FileNotFoundError: No file matches a pattern.
         ValueError: There is no path, or the format is unknown.
 
-    >>> import tailrace as tr
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
     """
     if not paths:
@@ -552,15 +478,8 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
 
 def from_stdin(*, format: str = AUTO) -> Query:
     """
-    Read lines from standard input; with a window, by the time of their arrival.
+    Read lines from standard input, as `from_files("-")` does; with a window, by arrival.
 
-    Args:
-        format: The log format; by default detected from the first 1,000 lines.
-
-    Raises:
-        ValueError: The format is unknown.
-
-    >>> import tailrace as tr
     >>> query = tr.from_stdin().window("5m", every="1s").count(by="url").top(10)
     """
     return from_files(STDIN, format=format)
@@ -568,18 +487,13 @@ def from_stdin(*, format: str = AUTO) -> Query:
 
 def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
     """
-    Read lines from an iterable, each with or without its newline.
-
-    Args:
-        lines: The lines, as text or bytes.
-        format: The log format; by default detected from the first 1,000 lines.
+    Read lines from an iterable of text or bytes, each with or without its newline.
 
     Raises:
         TypeError: *lines* is one text or not iterable; `from_files` takes file names.
-        ValueError: The format is unknown.
 
-    >>> import tailrace as tr
-    >>> query = tr.from_lines([b"..."], format="classic").count(by="host").sorted()
+    >>> tr.from_lines([b"..."], format="classic").count(by="host").sorted()
+    <tailrace.Query of lines: count() by host, sorted>
     """
     if isinstance(lines, str | bytes) or not hasattr(lines, "__iter__"):
         raise TypeError(
@@ -592,18 +506,12 @@ def from_flume(*addresses: str, format: str = AUTO) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
 
-    Each address is one source, however many agents send to it. A batch is acknowledged when it is
-    counted. State is in memory only. Without a window, the last 300 s are answered every second.
+    It listens on each address, `HOST:PORT` or, for IPv6, `[HOST]:PORT`. An address is one source,
+    however many agents send to it. A batch is acknowledged when it is counted. State is in memory
+    only. Without a window, the last 300 s are answered every second.
 
-    Args:
-        addresses: One or more addresses to listen on, `HOST:PORT` or, for IPv6, `[HOST]:PORT`.
-        format: The log format; by default detected from the first 1,000 lines.
-
-    Raises:
-        ValueError: There is no address, an address is invalid, or the format is unknown.
-
-    >>> import tailrace as tr
-    >>> query = tr.from_flume("localhost:9092").window("300s", every="1s").count(by="url").top(10)
+    >>> tr.from_flume("0.0.0.0:9092").window("5m", every="1s").count(by="url")
+    <tailrace.Query of flume://0.0.0.0:9092: count() by url, window 5m every 1s by arrival, top 10>
     """
     if not addresses:
         raise ValueError("from_flume: no address to listen on; write HOST:PORT")
@@ -617,10 +525,6 @@ def merge(*queries: Query) -> Query:
 
     Merge first, then add the window, filters and aggregates.
 
-    Raises:
-        ValueError: There is no query, or one has more than its sources.
-
-    >>> import tailrace as tr
     >>> both = tr.merge(tr.from_files("old.log", format="common"), tr.from_flume("localhost:9092"))
     >>> query = both.window("5m", every="1s", time="log").count(by="url").top(10)
     """

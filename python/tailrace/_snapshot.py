@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tailrace._public import Public
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -22,7 +24,7 @@ _PREVIEW_ROWS = 20
 _OTHER = "(other)"
 
 
-class Snapshot:
+class Snapshot(metaclass=Public):
     """
     The answer of one window; immutable.
 
@@ -44,7 +46,6 @@ class Snapshot:
             rows of this one; else None.
         lookback: In a window of several lengths, the index of the length.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s")
     >>> window.add(["a", "b", "a"], times=[0, 10, 40])
     >>> snapshot = window.snapshot()
@@ -57,6 +58,7 @@ class Snapshot:
     ['a', 'b']
     """
 
+    __signature__ = "()"
     __slots__ = (
         "_rows",
         "_table",
@@ -169,12 +171,6 @@ class Snapshot:
         Return one line of JSON, as `tailrace top --format jsonl` prints it.
 
         Times are ISO 8601 in UTC. NaN and infinities, which JSON does not have, are null.
-
-        >>> import tailrace as tr
-        >>> window = tr.Window("60s")
-        >>> window.add(["a"], times=[0])
-        >>> window.snapshot().to_json()[:57]
-        '{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:01:0'
         """
         from tailrace._rendering import jsonl  # noqa: PLC0415 - loaded only to print JSON
 
@@ -186,7 +182,6 @@ class Snapshot:
 
         All times are aware datetimes in UTC.
 
-        >>> import tailrace as tr
         >>> window = tr.Window("60s")
         >>> window.add(["a", "b", "a"], times=[0, 10, 40])
         >>> [(row["end"].minute, row["key"], row["count"]) for row in window.snapshot().to_dicts()]
@@ -198,8 +193,7 @@ class Snapshot:
         """
         Return the rows as a `pyarrow.Table`, without a copy; times are `timestamp[us, UTC]`.
 
-        Raises:
-            ImportError: pyarrow is not installed. Other libraries take the snapshot itself.
+        It needs pyarrow. Other libraries that read Arrow take the snapshot itself.
         """
         import pyarrow as pa  # noqa: PLC0415 - an optional dependency
 
@@ -244,7 +238,6 @@ class Snapshot:
         r"""
         Return a table of the first 20 rows, for a prompt.
 
-        >>> import tailrace as tr
         >>> window = tr.Window("60s")
         >>> window.add(range(25), times=[0] * 25)
         >>> print("\n".join(repr(window.snapshot()).splitlines()[-2:]))
@@ -259,7 +252,6 @@ class Snapshot:
         """
         Return a table of the first 20 rows for a notebook, with HTML escaped.
 
-        >>> import tailrace as tr
         >>> window = tr.Window("60s")
         >>> window.add(["<b>"], times=[0])
         >>> print(window.snapshot()._repr_html_())

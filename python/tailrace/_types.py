@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
 
+from tailrace._public import show_own_members
+
 if TYPE_CHECKING:
     from tailrace._core import Table
 
@@ -22,7 +24,7 @@ __all__ = [
 
 class LineCounts(TypedDict):
     """
-    What became of every line so far: `fed` is the sum of all the others.
+    What became of every line so far; `fed` is the sum of all the others.
 
     Attributes:
         fed: How many lines were read.
@@ -31,7 +33,6 @@ class LineCounts(TypedDict):
         filtered: How many were skipped: by a condition, a range of time, or as a comment.
         rejected: How many were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
 
-    >>> import tailrace as tr
     >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
     {'fed': 1, 'counted': 0, 'late': 0, 'filtered': 0, 'rejected': {'no-match': 1}}
     """
@@ -42,6 +43,8 @@ class LineCounts(TypedDict):
     filtered: int
     rejected: dict[str, int]
 
+
+show_own_members(LineCounts)
 
 # An answer of the core: the index of its length, its bounds in microseconds since the epoch, the
 # number of keys, the number of events, the events of keys over `max_keys`, the rows, the keys that

@@ -21,6 +21,7 @@ from tailrace._columns import columns, core_column, core_times, is_table, reusab
 from tailrace._columns import value as value_at
 from tailrace._durations import Duration, micros, short
 from tailrace._format import Batch
+from tailrace._public import Public
 from tailrace._schedule import Length, schedule, window_settings
 from tailrace._snapshot import Snapshot
 
@@ -41,7 +42,7 @@ _MAX_SECONDS = 9 * 10**9
 _VALUES = "values"
 
 
-class Window:
+class Window(metaclass=Public):
     """
     A sliding window over events that a program adds, with aggregates per key.
 
@@ -49,35 +50,23 @@ class Window:
     the epoch, plus *offset*. Threads may share a window.
 
     Keys are text, bytes or integers, or None for the null key; all keys of a field have one type.
-    Durations are text with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a `timedelta`, or
-    seconds.
 
     Args:
-        length: The length of the window. With a list of several, each end is answered for each
-            length, from one store. None is everything since the start.
-        every: The slide: how often the window is answered, by default the shortest length. It
-            divides each length.
+        length: The length of the window, or a list of lengths, as for `Query.window`.
+        every: The slide, by default the shortest length.
         by: The key: the name of a field or a list of names.
         aggregates: The aggregates, by the names of their columns; by default
             `{"count": tr.count()}`.
         top: The number of rows in a snapshot; by default all keys.
         order_by: The name of the aggregate to rank rows by; by default the first.
         ascending: Rank the smallest first instead of the largest.
-        track_ranks: Add two columns: `rank`, from 1, and `rank_change`, the number of ranks that
-            the key moved up since the previous snapshot (negative for down, null for a key that
-            was not in it). `Snapshot.dropped` lists the keys that dropped out.
-        offset: Where windows end: at multiples of *every*, plus *offset*. With `"5h"`, windows of
-            a day begin at 05:00 UTC.
+        track_ranks: Add the columns `rank` and `rank_change`, as for `Query.top`.
+        offset: Where windows end, as for `Query.window`.
         lateness: How far the watermark is before the time passed to `advance`.
         max_keys: The number of keys that a window keeps at most. The others become one row,
             `(other)`, so that totals stay exact.
         late: `"keep"` keeps late events for `take_late`. They are counted as late in any case.
 
-    Raises:
-        ValueError: A duration is invalid, *every* does not divide a length, a number is below 1,
-            or there is no such aggregate to rank by.
-
-    >>> import tailrace as tr
     >>> window = tr.Window("60s", every="30s")
     >>> window
     <tailrace.Window of 1m every 30s: count() by key>
@@ -151,7 +140,7 @@ class Window:
         Add one event per key, at its time. This closes no pane.
 
         A column is a list, a NumPy array, a series of pandas or polars, an Arrow array, or another
-        iterable. An event whose pane is closed is late: it is counted as such, in no window.
+        iterable. An event whose pane is closed is late: it is counted as late, in no window.
 
         Args:
             keys: A column of keys. For a key of several fields, a column for each, by name or in
@@ -164,9 +153,8 @@ class Window:
                 No time is too far ahead, because a window knows no clock.
 
         Raises:
-            TypeError: Keys, values or times are of another type, or of several types.
-            ValueError: The columns differ in length, a column is missing, a datetime has no zone,
-                or a value is out of range.
+            TypeError: A column has values of another type, or of several types.
+            ValueError: A column is missing or too short, or a value is out of range.
         """
         fields = self._window.fields
         if isinstance(times, str):
@@ -199,10 +187,6 @@ class Window:
         """
         Return the late events since the last call, each with its key, values and time.
 
-        Raises:
-            ValueError: The window does not keep them.
-
-        >>> import tailrace as tr
         >>> window = tr.Window("60s", late="keep")
         >>> _ = window.advance(60)
         >>> window.add(["a", "b"], times=[59, 61])
@@ -222,10 +206,6 @@ class Window:
 
         Args:
             now: An aware datetime, or seconds since the epoch.
-
-        Raises:
-            TypeError: *now* is of another type.
-            ValueError: *now* has no zone or is out of range.
         """
         self._calls += 1
         self._window.advance(_core_time(now))
@@ -241,13 +221,8 @@ class Window:
         """
         Return the window that ends with the newest open pane, as it is now.
 
-        It shows all keys of open panes; `max_keys` applies to closed ones.
-
-        Args:
-            lookback: In a window of several lengths, the index of the length.
-
-        Raises:
-            ValueError: There is no such length.
+        It shows all keys of open panes; `max_keys` applies to closed ones. In a window of several
+        lengths, *lookback* is the index of the length.
         """
         lengths = len(self._schedule.lengths_us)
         if not 0 <= lookback < lengths:
@@ -260,16 +235,11 @@ class Window:
 
         The bytes hold a version and the settings of the window; equal contents are equal bytes.
 
-        >>> import tailrace as tr
-        >>> parts = []
-        >>> for keys in (["a", "b"], ["a"]):
-        ...     window = tr.Window("60s")
-        ...     window.add(keys, times=[0] * len(keys))
-        ...     parts.append(window.export())
-        >>> whole = tr.Window("60s")
-        >>> for part in parts:
-        ...     whole.merge(part)
-        >>> whole.snapshot().rows
+        >>> one, other = tr.Window("60s"), tr.Window("60s")
+        >>> one.add(["a", "b"], times=[0, 0])
+        >>> other.add(["a"], times=[0])
+        >>> other.merge(one.export())
+        >>> other.snapshot().rows
         [{'key': 'a', 'count': 2}, {'key': 'b', 'count': 1}]
         """
         return self._window.export()
@@ -290,14 +260,12 @@ class Window:
         Merging is commutative and associative: the answers are those of one window that saw all
         events, sums of floats included (with `max_keys`, only totals are). Merge into a window
         that has not moved yet: events for panes that it has closed are late, and the first end
-        that it answers is the last one that any of the merged windows has answered, since older
-        panes are no longer in there.
+        that it answers is the last one that any of the merged windows has answered.
 
         Args:
             other: A window, the result of `export`, or the table of `export_table`, which may have
-                been written to a file and read back with its metadata. Its panes have the same
-                length, and its keys and the fields of its aggregates are the same; lengths and
-                names may differ.
+                been written to a file and read back with its metadata. Its lengths and the names
+                of its aggregates may differ.
 
         Raises:
             TypeError: It is none of these.
@@ -319,16 +287,17 @@ class Window:
         return None if answer is None else Snapshot._of(answer, self._by)
 
 
-class Snapshots:
+class Snapshots(metaclass=Public):
     """
     An iterator over the windows that have ended, oldest first; each is computed when reached.
 
-    >>> import tailrace as tr
     >>> window = tr.Window("60s")
     >>> window.add(["a"], times=[0])
     >>> [snapshot.total for snapshot in window.advance(60)]
     [1]
     """
+
+    __signature__ = "()"
 
     def __init__(self, window: Window, call: int) -> None:
         self._window = window

@@ -1,8 +1,9 @@
-"""How users call the package; never run, only checked for types."""
+"""How users call the package; never run, only checked for types by mypy and pyright."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, assert_type
 
 import tailrace as tr
 
@@ -22,15 +23,33 @@ def iterate() -> list[int]:
     return [snapshot.total for snapshot in snapshots]
 
 
-def rows(snapshot: tr.Snapshot) -> tuple[datetime | None, str, int]:
-    for row in snapshot.rows:
-        print(row["url"], row["count"])
-    return snapshot.end, snapshot.to_json(), snapshot.lines["fed"]
+def collected() -> tuple[int, str]:
+    snapshot = tr.from_files("access.log").count(by="url").collect(jobs=2)
+    last = tr.from_files("access.log").window("5m").count(by=["url", "status"]).last()
+    assert_type(last, tr.Snapshot)
+    return snapshot.total + last.keys, repr(last)
+
+
+def rows(snapshot: tr.Snapshot) -> tuple[str, str, int]:
+    for row in snapshot:
+        print(row["url"], row["count"], len(snapshot.rows))
+    # With a window there are bounds, and no caller has to check.
+    length: timedelta = snapshot.end - snapshot.start
+    return f"{snapshot.end.isoformat()} {length}", snapshot.to_json(), snapshot.lines["fed"]
+
+
+def bounds(snapshot: tr.Snapshot) -> datetime | None:
+    return None if snapshot.end is None else snapshot.end
 
 
 def dicts(snapshot: tr.Snapshot) -> tuple[list[str], str, str]:
     names = [str(row["url"]) for row in snapshot.to_dicts() if row["end"] > row["start"]]
-    return names, repr(snapshot), snapshot._repr_html_()
+    return names, repr(snapshot.head(3)), snapshot._repr_html_()
+
+
+def counters(lines: tr.LineCounts) -> int:
+    rejected = sum(lines["rejected"].values())
+    return lines["counted"] + lines["late"] + lines["filtered"] + rejected
 
 
 def lines() -> tr.Query:
@@ -44,16 +63,44 @@ def stdin() -> tr.Query:
 
 
 def window() -> list[tr.Snapshot]:
-    w = tr.Window("1h", every="15m", top=5, lateness=0.5)
+    w = tr.Window("1h", every="15m", top=5, lateness=0.5, order_by="count", track_ranks=True)
     w.add(["a", None], times=[0, datetime.now(UTC)])
     answers: tr.Snapshots = w.advance(datetime.now(UTC))
     return [*answers, w.snapshot(), *w.finish(), *w.advance(1.5)]
+
+
+def merged(path: Path) -> tr.Window:
+    whole = tr.Window("60s")
+    whole.merge(path.read_bytes())
+    whole.merge(tr.Window("60s"))
+    whole.merge(tr.Window("60s").export_table())
+    return whole
 
 
 def aggregates() -> tr.Query:
     query = tr.from_files("access.log").window(["1m", timedelta(hours=1), None], every=60)
     query = query.agg(by=["url", "status"], hits=tr.count(), p99=tr.quantile("size", 0.99))
     return query.max_keys(1_000).top(5, order_by="p99", ascending=True, track_ranks=True)
+
+
+def every_aggregate() -> dict[str, tr.Aggregate]:
+    return {
+        "count": tr.count(),
+        "count_distinct": tr.count_distinct("host"),
+        "approx_count_distinct": tr.approx_count_distinct("host", error=0.01),
+        "sum": tr.sum("size"),
+        "mean": tr.mean("size"),
+        "min": tr.min("time"),
+        "max": tr.max("time"),
+        "first": tr.first("url"),
+        "last": tr.last("url"),
+        "std": tr.std("size"),
+        "var": tr.var("size"),
+        "rate": tr.rate(),
+        "ratio": tr.ratio("size", "duration"),
+        "quantile": tr.quantile(0.5),
+        "top_values": tr.top_values("status", n=5),
+    }
 
 
 def sensors(table: object) -> list[dict[str, object]]:
@@ -69,13 +116,21 @@ def sensors(table: object) -> list[dict[str, object]]:
 def parse(data: bytes) -> list[str]:
     log_format = tr.Format("combined")
     batch: tr.Batch = log_format.parse(memoryview(data), fields=["url", *log_format.fields])
+    kinds = log_format.kinds
     return [f"{reject.line} {reject.byte} {reject.reason}" for reject in batch.rejects] + [
-        str(row["url"]) for row in batch.to_dicts()
+        str(row["url"]) for row in batch.select(["url"]).to_dicts() if kinds["url"] == "text"
     ]
+
+
+def detected(data: bytes) -> tuple[str, int, str | None]:
+    found: tr.Detection = tr.detect(data, fields=["url"])
+    return found.format, found.matched, found.runner_up
 
 
 def rows_of_files() -> list[tuple[str | None, int]]:
     with tr.from_files("access.log").since("1h").parse(["url"], jobs=2) as batches:
+        counted: int = batches.lines["counted"]
+        print(counted)
         return [(batch.source, batch.first_line) for batch in batches]
 
 
@@ -96,3 +151,7 @@ def several() -> tr.Answers:
 
 def errors() -> type[tr.TailraceError]:
     return tr.ProtocolError
+
+
+def callback() -> Callable[[tr.Snapshot], Any]:
+    return lambda snapshot: snapshot.total

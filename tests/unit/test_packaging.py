@@ -1,8 +1,12 @@
 """What is installed."""
 
 import importlib.metadata
+import pkgutil
+import pydoc
+import re
 import subprocess
 import sys
+import typing
 
 import tailrace as tr
 
@@ -54,6 +58,63 @@ def test_the_version_is_that_of_the_package():
 def test_the_public_names_are_these():
     assert tr.__all__ == PUBLIC
     assert all(hasattr(tr, name) for name in PUBLIC)
+
+
+def test_dir_lists_the_public_names_after_every_import_of_a_module():
+    code = """
+import importlib, pkgutil, tailrace
+assert dir(tailrace) == sorted(tailrace.__all__)
+for module in pkgutil.walk_packages(tailrace.__path__, "tailrace."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+assert dir(tailrace) == sorted(tailrace.__all__)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_modules_are_private():
+    names = {module.name for module in pkgutil.iter_modules(tr.__path__)}
+    assert {name for name in names if not name.startswith("_")} == set()
+
+
+def test_help_is_short_and_lists_what_is_public_and_nothing_else():
+    text = pydoc.plain(pydoc.render_doc(tr))
+    assert len(text.splitlines()) <= 900
+    assert "inherited" not in text
+    # Classes that only the package constructs show no parameters.
+    assert not re.search(r"SourceSpec|QuerySpec|Run\[|_core\.", text)
+    assert not re.search(r"^     \|  (async )?_", text, re.MULTILINE)
+    classes = re.findall(r"^    class (\w+)\(", text, re.MULTILINE)
+    functions = re.findall(r"^    (\w+)\(.*", text.partition("FUNCTIONS")[2], re.MULTILINE)
+    assert sorted([*classes, *functions, "__version__"]) == PUBLIC
+
+
+def test_help_of_a_class_names_its_public_members_alone():
+    assert dir(tr.Query) == [
+        *("agg", "collect", "count", "last", "max_keys", "parse", "run", "since", "sorted", "top"),
+        *("until", "where", "window"),
+    ]
+    assert dir(tr.ProtocolError) == []
+
+
+def test_names_are_those_that_users_import():
+    for name in set(PUBLIC) - {"__version__"}:
+        assert getattr(tr, name).__module__ == "tailrace", name
+    assert repr(tr.Query) == "<class 'tailrace.Query'>"
+    assert tr.Query.top.__module__ == "tailrace"
+
+
+def test_counts_of_lines_are_a_typed_dictionary_like_any_other():
+    class More(tr.LineCounts):
+        resent: int
+
+    assert typing.is_typeddict(tr.LineCounts)
+    assert typing.is_typeddict(More)
+    assert sorted(typing.get_type_hints(More)) == [
+        *("counted", "fed", "filtered", "late", "rejected", "resent"),
+    ]
+    # Once more, after a subclass.
+    assert dir(tr.LineCounts) == []
 
 
 def test_the_package_is_typed():

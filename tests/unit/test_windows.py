@@ -211,7 +211,7 @@ def test_snapshots_by_log_time_equal_a_recount_of_every_window(
     for snapshot in snapshots:
         check_every_line_went_somewhere(snapshot.lines)
     counters = with_garbage(lines, sum(entry.garbage for entry in entries))
-    assert run.lines() == counters
+    assert run.lines == counters
     assert not snapshots or snapshots[-1].lines == counters
 
 
@@ -454,7 +454,7 @@ def test_the_order_of_files_makes_no_odds_and_each_is_late_by_its_own_time(
             assert [answer_of(snapshot) for snapshot in snapshots] == [
                 as_text(answer) for answer in expected
             ]
-            assert run.lines() == counters
+            assert run.lines == counters
             assert not snapshots or snapshots[-1].lines == counters
             printed.add(tuple(snapshot.to_json() for snapshot in snapshots))
         assert len(printed) == 1
@@ -1199,7 +1199,7 @@ def test_a_line_at_the_end_of_time_does_not_end_the_run(time: str) -> None:
     lines = [f'h - - [{time}] "GET /a" 200 5 "-" "x"'.encode()]
     run = tr.from_lines(lines).window("10s", "1s").count(by="url").run()
     assert all(snapshot.total == 1 for snapshot in run)
-    assert run.lines()["fed"] == 1
+    assert run.lines["fed"] == 1
 
 
 @pytest.mark.parametrize(
