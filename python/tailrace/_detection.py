@@ -152,9 +152,10 @@ class Detector:
         ValueError: No format that can be detected has all of these fields.
     """
 
-    def __init__(self, fields: Sequence[str] = (), asked: _core.Filter | None = None) -> None:
-        self._candidates = matching_formats(DETECTED, fields, asked)
-        self._asked = names = [*fields, *(name for name, _ in asked.fields)] if asked else fields
+    def __init__(self, fields: Sequence[str] = (), condition: _core.Filter | None = None) -> None:
+        self._candidates = matching_formats(DETECTED, fields, condition)
+        names = [*fields, *(name for name, _ in condition.fields)] if condition else fields
+        self._needed = names
         if not self._candidates:
             raise ValueError(
                 f"no detected format has all of the fields {', '.join(names)}; give a format "
@@ -218,7 +219,7 @@ class Detector:
         )
         for name, count in zip(others, matched, strict=True):
             if count:
-                lacks = tuple(field for field in self._asked if not _core.has_field(name, field))
+                lacks = tuple(field for field in self._needed if not _core.has_field(name, field))
                 return {"runner_up": name, "lacks": lacks}
         return {}
 

@@ -1,4 +1,4 @@
-"""What goes wrong, by what a caller would do about it."""
+"""Errors of this package, and how problems are reported."""
 
 from tailrace._public import Public
 
@@ -7,16 +7,16 @@ __all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem"]
 
 class TailraceError(Exception, metaclass=Public):
     """
-    Base of the errors that are tailrace's own.
+    The base class of tailrace's own errors.
 
-    Bad arguments are `ValueError` or `TypeError`, as everywhere in Python; lines that do not
-    parse are no errors but counted in the snapshot.
+    Invalid arguments raise `ValueError` or `TypeError`. Lines that do not match their format raise
+    nothing: they are counted in `Snapshot.lines`.
     """
 
 
 class ProtocolError(TailraceError):
     """
-    A peer that broke the Flume protocol; its connection ends, everything else goes on.
+    A peer violated the Flume protocol; only its connection is closed.
 
     The message says what was expected and what was found.
     """
@@ -24,7 +24,7 @@ class ProtocolError(TailraceError):
 
 def in_words(problem: Exception) -> str:
     """
-    Return what went wrong, and with which file where it is of one.
+    Return the message of an error; for one of a file, with the file.
 
     >>> in_words(FileNotFoundError(2, "No such file or directory", "access.log"))
     'access.log: No such file or directory'
@@ -35,7 +35,7 @@ def in_words(problem: Exception) -> str:
 
 
 def log_problem(problem: Exception) -> None:
-    """Tell of a problem while other things go on, maybe for ever."""
-    import logging  # noqa: PLC0415 - where an event loop runs it is loaded
+    """Log a problem as a warning, while everything else goes on."""
+    import logging  # noqa: PLC0415 - loaded already where an event loop runs
 
     logging.getLogger(__name__).warning("%s", in_words(problem))

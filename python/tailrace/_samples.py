@@ -1,4 +1,4 @@
-"""The first lines of a run that are not of their format."""
+"""The first rejected lines of a run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST = 3
 
 
 class Sample(NamedTuple):
-    """A line that was rejected."""
+    """A rejected line."""
 
     source: str
     number: int
-    """Which line of its source it is, from 1."""
+    """The number of the line in its source, from 1."""
     byte: int
     expected: str
     line: bytes
@@ -29,26 +29,26 @@ class Sample(NamedTuple):
 
 class Samples:
     """
-    Keeps the first few.
+    Stores the first few rejected lines.
 
-    What counts lines keeps none. Their chunks are looked at again, as many as there are samples at
-    most.
+    Counting stores no lines, so the chunks with the first rejects are parsed once more: at most as
+    many chunks as there are samples.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = list(names)
-        self._lines_before = [0] * len(names)
+        self._before = [0] * len(names)
         self.kept: list[Sample] = []
 
     def add(self, name: str) -> None:
-        """Expect chunks of one source more, whose number is the next one."""
+        """Add a source, which gets the next number."""
         self._names.append(name)
-        self._lines_before.append(0)
+        self._before.append(0)
 
     def look(self, chunk: Chunk, log_format: _core.Format, fed: int, rejected: int) -> None:
-        """Take note of a chunk, of how many lines it had, and how many are not of its format."""
-        before = self._lines_before[chunk.source]
-        self._lines_before[chunk.source] += fed
+        """Store the first rejects of a chunk, of which the number of lines and rejects is known."""
+        before = self._before[chunk.source]
+        self._before[chunk.source] += fed
         room = _MOST - len(self.kept)
         if not rejected or not room:
             return
