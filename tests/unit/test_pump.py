@@ -396,10 +396,10 @@ def test_rows_follow_conditions_and_name_their_columns(tmp_path: Path):
     assert batch.select(["url"]).source == str(log)
     assert plain(tr.from_lines([]).parse()) == []
     for wrong, message in [
-        (lambda: query.count(by="url").parse(), "leave out .window"),
-        (lambda: query.window("1m").parse(), "leave out .window"),
+        (lambda: query.count(by="url").parse(), "omit window, count, agg and top"),
+        (lambda: query.window("1m").parse(), "omit window, count, agg and top"),
         (lambda: tr.from_files(log, format="combined").parse(["colour"]), "colour"),
-        (lambda: query.parse(jobs=0), "at least one"),
+        (lambda: query.parse(jobs=0), "jobs: expected at least 1 thread"),
     ]:
         with pytest.raises(ValueError, match=message):
             wrong()

@@ -568,12 +568,12 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
             lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")),
             "merge sources first",
         ),
-        (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read once"),
+        (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read only once"),
         (tr.from_flume, "no address"),
         (lambda: tr.from_files("-", follow=True), "no name to follow"),
-        (lambda: tr.from_files("a").window("5s", time="header"), "only events of Flume"),
+        (lambda: tr.from_files("a").window("5s", time="header"), "only Flume events have headers"),
         (lambda: tr.from_flume("h:1").window("5s", idle_timeout="5s"), "by arrival no source"),
-        (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "must be at least 1s"),
+        (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "expected at least 1s"),
     ],
 )
 def test_what_cannot_be_is_refused_when_it_is_said(make, said: str):  # noqa: ANN001 - any call

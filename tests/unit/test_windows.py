@@ -909,7 +909,7 @@ def test_keys_are_of_one_type_over_all_calls() -> None:
 def test_advancing_to_a_time_without_a_zone_is_refused_and_moves_nothing() -> None:
     window = tr.Window("10s")
     window.add(["a"], times=[0])
-    with pytest.raises(ValueError, match="make it aware"):
+    with pytest.raises(ValueError, match="pass an aware datetime"):
         window.advance(datetime(2026, 1, 1))  # noqa: DTZ001 - the point
     assert [snapshot.total for snapshot in window.advance(10)] == [1]
 
@@ -1241,11 +1241,11 @@ def test_what_is_of_no_type_for_a_duration_is_refused_by_name(duration: Any) -> 
 
 @pytest.mark.parametrize("text", ["access.log", b"access.log"])
 def test_one_text_is_no_list_of_lines(text: str | bytes) -> None:
-    with pytest.raises(TypeError, match="see also from_files"):
+    with pytest.raises(TypeError, match="from_files takes file names"):
         tr.from_lines(text)
 
 
 def test_a_time_is_a_key_as_it_is_a_field() -> None:
     lines = [b'h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5']
     (snapshot,) = tr.from_lines(lines).count("time").run()
-    assert snapshot.rows == [{"time": "2015-05-17T10:05:03Z", "count": 1}]
+    assert snapshot.rows == [{"time": datetime(2015, 5, 17, 10, 5, 3, tzinfo=UTC), "count": 1}]
