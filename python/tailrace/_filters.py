@@ -173,7 +173,7 @@ def _point_us(point: Point, now_us: int, name: str) -> int:
     Return a point in time in microseconds since the epoch.
 
     Raises:
-        TypeError: It is of another type.
+        TypeError: It has another type.
         ValueError: It is not a point in time.
     """
     value: Any = point

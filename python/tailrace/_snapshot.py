@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # How many rows a prompt or a notebook shows.
 _PREVIEW_ROWS = 20
 
-# The key of the row that stands for the keys over `max_keys`.
+# The key of the row that sums up the keys over `max_keys`.
 _OTHER = "(other)"
 
 

@@ -1,4 +1,4 @@
-"""What a user asked for: sources, windows, and aggregates by key."""
+"""The parts of a query: sources, windows, and aggregates by key."""
 
 from __future__ import annotations
 

@@ -104,8 +104,8 @@ def every_aggregate() -> dict[str, tr.Aggregate]:
 
 
 def sensors(table: object) -> list[dict[str, object]]:
-    asked = {"mean": tr.mean(), "spread": tr.std()}
-    w = tr.Window(None, every="15m", aggregates=asked, order_by="mean", max_keys=10, late="keep")
+    computed = {"mean": tr.mean(), "spread": tr.std()}
+    w = tr.Window(None, every="15m", aggregates=computed, order_by="mean", max_keys=10, late="keep")
     w.add(table, times="time")
     w.add(["a"], [1.5], times=[0])
     snapshot = w.snapshot()
