@@ -13,7 +13,17 @@ from places import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PAGES", "Block", "blocks", "commands", "excerpt", "printed", "shown", "waiting"]
+__all__ = [
+    "LINKED",
+    "PAGES",
+    "Block",
+    "blocks",
+    "commands",
+    "excerpt",
+    "printed",
+    "shown",
+    "waiting",
+]
 
 PAGES = sorted(
     [
@@ -23,6 +33,12 @@ PAGES = sorted(
     ]
 )
 PAGES = [page for page in PAGES if page.exists()]
+
+# Their links are checked, their code is not run.
+LINKED = PAGES + [
+    ROOT / name
+    for name in ("CHANGELOG.md", "benches/README.md", "rust/fuzz/README.md", "tests/README.md")
+]
 
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*?) -->\n)?(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^ *```$",

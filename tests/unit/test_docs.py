@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from documents import PAGES, Block, blocks, commands, excerpt, printed, shown, waiting
+from documents import LINKED, PAGES, Block, blocks, commands, excerpt, printed, shown, waiting
 from places import LOG, ROOT
 
 import tailrace
@@ -211,7 +211,7 @@ def anchors(page: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in PAGES])
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in LINKED])
 def test_a_link_leads_to_a_file_and_an_anchor(page: Path):
     text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"`[^`\n]*`", "", text)
