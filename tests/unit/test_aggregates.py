@@ -1,5 +1,5 @@
 """
-Every aggregate against a dull answer: exact fractions, sorted lists, sets.
+Every aggregate against a naive answer: exact fractions, sorted lists, sets.
 
 They are of the events that a window holds. Which windows are answered is checked in
 `test_windows.py`; here each that is answered is computed afresh from all events.
@@ -33,7 +33,7 @@ import tailrace as tr
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A busy machine is no failure.
+# A busy machine does not fail a test.
 many = examples(150)
 
 
@@ -47,7 +47,7 @@ class Event:
     other: Any = None
 
 
-# --- the dull answers -----------------------------------------------------------------------------
+# --- the naive answers ----------------------------------------------------------------------------
 
 
 def exact_sum(values: list[Any]) -> float:
@@ -101,10 +101,10 @@ def extreme(values: list[Any], pick: Any) -> Any:  # noqa: ANN401 - min or max
     return pick((value for value in values if not math.isnan(value)), default=None)
 
 
-def close(said: Any, wanted: float, share: float) -> bool:  # noqa: ANN401 - what was said
-    if said is None or math.isinf(wanted):
-        return said == wanted
-    return abs(said - wanted) <= share * abs(wanted) * (1 + 1e-9)
+def close(found: Any, expected: float, share: float) -> bool:  # noqa: ANN401 - any value
+    if found is None or math.isinf(expected):
+        return found == expected
+    return abs(found - expected) <= share * abs(expected) * (1 + 1e-9)
 
 
 def lower_quantile(values: list[Any], q: float) -> float | None:
@@ -428,7 +428,7 @@ def test_parsed_lines_are_such_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "said"),
+    ("given", "error", "message"),
     [
         ({"by": "k", "aggregates": {"k": tr.count()}}, ValueError, "rename the aggregate"),
         ({"aggregates": {"n": "count"}}, TypeError, "expected an aggregate such as"),
@@ -441,14 +441,14 @@ def test_parsed_lines_are_such_a_table() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_at_once(
-    given: dict[str, Any], error: type[Exception], said: str
+    given: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         tr.Window(**{"length": "60s", **given})
 
 
 @pytest.mark.parametrize(
-    ("values", "error", "said"),
+    ("values", "error", "message"),
     [
         (None, ValueError, "the aggregates need values"),
         (["x"], TypeError, "sum: expected numbers"),
@@ -460,10 +460,10 @@ def test_what_cannot_be_is_refused_at_once(
 def test_values_that_cannot_be_are_refused_and_nothing_is_added(
     values: Any,  # noqa: ANN401 - whatever it is
     error: type[Exception],
-    said: str,
+    message: str,
 ) -> None:
     window = tr.Window("60s", aggregates={"s": tr.sum()})
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         window.add(["a"], values, times=[0])
     assert window.snapshot().rows == []
     window.add(["a"], [1], times=[0])
@@ -506,7 +506,7 @@ def test_a_query_asks_the_same_of_lines() -> None:
         assert len(sums) == 6
 
 
-def test_ranks_say_how_keys_moved_and_which_are_gone() -> None:
+def test_tracked_ranks_show_how_keys_moved_and_which_dropped_out() -> None:
     window = tr.Window("1s", top=2, track_ranks=True)
     window.add(["a", "a", "a", "b", "b", "c"], times=[0.5] * 6)
     window.add(["a", "b", "b", "c", "c", "c"], times=[1.5] * 6)
@@ -567,7 +567,7 @@ def test_the_order_of_many_keys_is_kept_right_over_many_slides() -> None:
         assert [row["key"] for row in snapshot.rows] == wanted
 
 
-def test_late_events_are_kept_where_asked() -> None:
+def test_late_events_are_kept_on_request() -> None:
     window = tr.Window("10s", by=["k"], aggregates={"s": tr.sum("v")}, late="keep")
     list(window.advance(100))
     table = pa.table({"k": ["a", "b", "c"], "v": [1, 2, 3], "t": [99.5, 100.0, 7]})
@@ -582,7 +582,7 @@ def test_late_events_are_kept_where_asked() -> None:
         tr.Window("1s").take_late()
 
 
-def test_a_line_from_2038_moves_no_window_where_a_bound_is_said() -> None:
+def test_a_line_from_2038_moves_no_window_with_max_ahead() -> None:
     line = 'h - - [{} +0000] "GET / HTTP/1.1" 200 5 "-" "x"'
     lines = [
         line.format(at)
@@ -692,7 +692,7 @@ def test_threads_that_add_take_no_window_from_the_one_that_answers() -> None:
     assert seen == added[0] - window.snapshot().lines["late"]
 
 
-def test_after_answers_that_nobody_asked_for_all_keys_are_new() -> None:
+def test_after_answers_that_were_not_computed_all_keys_are_new() -> None:
     window = tr.Window("10s", track_ranks=True)
     window.add(["a", "b"], times=[0, 0])
     list(window.advance(10))
@@ -714,7 +714,7 @@ def test_a_snapshot_is_copied_by_value_and_never_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda w: w.snapshot(7), ValueError, "expected 0 to 0, found 7"),
         (lambda w: w.add([{"key": 1, "t": 0}, 5], times="t"), ValueError, "row 1 has no 't'"),
@@ -732,8 +732,8 @@ def test_a_snapshot_is_copied_by_value_and_never_changed() -> None:
         (lambda _: tr.quantile(0.5, error="x"), ValueError, "expected an error from 0.0001 to 0.5"),
     ],
 )
-def test_mistakes_say_what_and_where(call: Any, error: type[Exception], said: str) -> None:  # noqa: ANN401
-    with pytest.raises(error, match=said):
+def test_mistakes_say_what_and_where(call: Any, error: type[Exception], message: str) -> None:  # noqa: ANN401
+    with pytest.raises(error, match=message):
         call(tr.Window("60s"))
 
 

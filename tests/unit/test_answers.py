@@ -77,7 +77,7 @@ def test_a_context_manager_closes_for_sure():
         pass
 
 
-def test_what_was_counted_can_be_asked_at_any_time():
+def test_line_counts_are_available_at_any_time():
     with windows().run() as answers:
         assert next(answers).lines["counted"] == 1
         # Two lines came in one chunk, and one of them is in a window to come.
@@ -265,7 +265,7 @@ def test_a_timeout_ends_the_run_and_closes_its_source():
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: tr.from_lines(None), "expected a list of lines"),
         (lambda: list(tr.from_lines([1]).count(by="url").run()), "expected str or bytes"),
@@ -276,8 +276,8 @@ def test_a_timeout_ends_the_run_and_closes_its_source():
         (lambda: windows().run(collected), "would never be awaited"),
     ],
 )
-def test_what_is_of_the_wrong_type_is_named_with_what_is_wanted(make, said: str):  # noqa: ANN001 - any call
-    with pytest.raises(TypeError, match=said):
+def test_a_value_of_the_wrong_type_is_named_with_what_is_expected(make, message: str):  # noqa: ANN001 - any call
+    with pytest.raises(TypeError, match=message):
         make()
 
 

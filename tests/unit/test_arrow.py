@@ -237,7 +237,7 @@ def test_arrays_and_lists_are_read_alike(items: list[bytes | None]):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ("text", "found a str; encode it"),
         (5, "int"),
@@ -248,8 +248,8 @@ def test_arrays_and_lists_are_read_alike(items: list[bytes | None]):
         (pa.table({"a": ["x"]}), "text or bytes, found Struct"),
     ],
 )
-def test_what_is_no_line_is_a_type_error(lines: object, said: str):
-    with pytest.raises(TypeError, match=said):
+def test_what_is_no_line_is_a_type_error(lines: object, message: str):
+    with pytest.raises(TypeError, match=message):
         COMBINED.parse(lines)  # type: ignore[arg-type]
 
 
@@ -276,7 +276,7 @@ def test_a_table_has_the_columns_of_every_header():
     assert pa.table(batch).schema.types == [pa.string(), pa.int64(), pa.string()]
 
 
-def test_fields_of_a_list_with_a_header_are_asked_for():
+def test_fields_of_a_list_with_a_header_have_to_be_named():
     lines = ["#Fields: c-ip sc-status", "1.2.3.4 200"]
     batch = tr.Format("w3c").parse(lines, fields=["status", "host"])
     assert batch.to_dicts() == [{"status": 200, "host": "1.2.3.4"}]
@@ -295,7 +295,7 @@ def test_a_format_knows_its_fields_and_their_types():
     assert pickle.loads(pickle.dumps(COMBINED)).parse([line()]).to_dicts()  # noqa: S301 - ours
 
 
-def test_fields_are_given_in_the_order_in_which_they_are_asked_for():
+def test_fields_are_returned_in_the_requested_order():
     for fields in (["status", "url"], ("url", "status")):
         batch = COMBINED.parse([line()], fields=fields)
         assert batch.fields == [*fields] == pa.table(batch).column_names == [*batch.to_dicts()[0]]
@@ -326,7 +326,7 @@ def test_a_wrong_format_is_an_error():
 # --- detection ------------------------------------------------------------------------------------
 
 
-def test_detection_says_how_many_lines_agree_and_who_comes_next():
+def test_detection_counts_the_lines_that_match_and_names_the_runner_up():
     common = line().rpartition(' "-"')[0]
     text = "\n".join([line()] * 7 + [common] * 2 + ["no log line", ""]).encode()
     found = tr.detect(text)
@@ -338,12 +338,12 @@ def test_detection_says_how_many_lines_agree_and_who_comes_next():
     assert 0 < found.runner_up_matched <= found.matched
 
 
-def test_detection_of_nothing_names_nobody():
+def test_detection_of_nothing_has_no_runner_up():
     assert tr.detect(b"") == tr.Detection("combined", 0, 0, None, 0)
     assert tr.detect(bytearray(b"no log line")) == tr.Detection("combined", 0, 1, None, 0)
 
 
-def test_detection_looks_for_the_fields_that_are_wanted():
+def test_detection_considers_formats_with_the_requested_fields():
     assert tr.detect(line().encode(), fields=["agent"]).format == "combined"
     with pytest.raises(ValueError, match="no detected format has"):
         tr.detect(line().encode(), fields=["nonsense"])

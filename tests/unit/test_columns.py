@@ -193,7 +193,7 @@ def test_a_reader_that_goes_away_is_a_quiet_end(output: str):
 
 
 @outputs
-def test_a_full_disk_is_said_once(output: str):
+def test_a_full_disk_is_reported_once(output: str):
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
             [*COMMAND, "parse", "--log-format", "combined", "--format", output],
@@ -225,11 +225,11 @@ def test_a_signal_ends_the_file_in_good_order(output: str, number: signal.Signal
             # Rows are there for who reads along; a Parquet file has none before its end.
             wait_for(lambda: out.stat().st_size > 0)
         process.send_signal(number)
-        said = process.stderr.read()
-        assert process.wait(60) == (130 if number == signal.SIGINT else 0), said
+        printed = process.stderr.read()
+        assert process.wait(60) == (130 if number == signal.SIGINT else 0), printed
     table = read(output, out.read_bytes())
     assert table.column_names == _core.default_fields("combined")
-    assert table.num_rows == int(said.split()[1])
+    assert table.num_rows == int(printed.split()[1])
 
 
 W3C = (
@@ -241,7 +241,7 @@ W3C = (
 
 @pytest.mark.parametrize("log_format", ["auto", "w3c"])
 @pytest.mark.parametrize("output", ["csv", "text", "arrow", "parquet"])
-def test_what_stands_before_the_names_of_columns_has_none(log_format: str, output: str):
+def test_lines_before_the_header_have_no_columns(log_format: str, output: str):
     ran = run("--log-format", log_format, "--format", output, stdin=W3C)
     assert ran.returncode == 0, ran.stderr
     assert b"5 lines: 1 counted, 4 filtered" in ran.stderr

@@ -1,4 +1,4 @@
-"""The format of a log is told by how many of its first lines each format accepts."""
+"""The format of a log is detected by how many of its first lines match each format."""
 
 import gzip
 import re
@@ -30,7 +30,7 @@ EXAMPLES = {
     name: (_core.describe_format(name) or ("", "", ""))[1].encode() for name in _core.FORMATS
 }
 
-# What a format's own example is told to be, where that is not the format itself. Any text is CSV.
+# The format detected from a format's own example, if it is another one. Any text is CSV.
 INSTEAD = {"classic": "combined", "iis": "w3c", "csv": "combined", "tsv": "combined"}
 
 PREFIXES = {
@@ -102,7 +102,7 @@ def test_a_format_reads_its_example(name: str):
 
 
 @pytest.mark.parametrize("name", _core.FORMATS)
-def test_the_example_of_a_format_is_told_to_be_of_it_and_of_no_other(name: str):
+def test_the_example_of_a_format_is_detected_as_it_and_as_no_other(name: str):
     for times in (1, 20):
         log = repeated(name, times)
         agreed = 0 if name in {"csv", "tsv"} else len(log)
@@ -145,11 +145,11 @@ def test_there_is_something_to_say_of_formats_only():
         b"error: no such file",
     ],
 )
-def test_text_with_colons_and_tabs_is_of_no_format(line: bytes):
+def test_text_with_colons_and_tabs_matches_no_format(line: bytes):
     assert chosen(lines(*[line] * 20)) == Choice("combined", 0, 20)
 
 
-def test_cloudfront_is_told_without_its_header():
+def test_cloudfront_is_detected_without_its_header():
     assert b"#" not in EXAMPLES["cloudfront"]
     assert chosen(lines(*[EXAMPLES["cloudfront"]] * 3)) == Choice("cloudfront", 3, 3)
 
@@ -158,11 +158,11 @@ def test_cloudfront_is_told_without_its_header():
     ("names", "expected"),
     [("date time c-ip cs-uri-stem", "w3c"), ("date time x-edge-location sc-bytes", "cloudfront")],
 )
-def test_a_header_alone_says_whose_it_is(names: str, expected: str):
+def test_a_header_alone_is_enough(names: str, expected: str):
     assert chosen(lines(b"#Version: 1.0", b"#Fields: " + names.encode())).format == expected
 
 
-def test_a_log_whose_format_lacks_what_was_asked_for_is_named():
+def test_a_format_that_lacks_the_requested_fields_is_named():
     detector = Detector(["xff", "url"])
     detector.look(lines(*[COMBINED] * 3))
     choice = detector.choose()
@@ -187,7 +187,7 @@ def test_a_mixed_log_says_of_what_the_others_are():
     assert len(both) == 2
 
 
-def test_a_format_that_accepts_no_other_lines_is_not_said():
+def test_a_format_that_matches_no_other_lines_is_not_named():
     # Common is accepted by combined, and whatever is of caddy is of json.
     for some in ([COMMON] * 3 + [COMBINED] * 4, [EXAMPLES["caddy"]] * 4):
         detector = Detector()
@@ -256,7 +256,7 @@ def test_most_lines_win_and_the_more_specific_format_where_both_accept(
     assert chosen(*chunks) == Choice(*expected)
 
 
-def test_only_a_format_with_the_fields_that_are_asked_for_is_chosen():
+def test_only_a_format_with_the_requested_fields_is_chosen():
     log = lines(COMMON, COMMON)
     assert chosen(log, fields=("url", "status")).format == "common"
     assert chosen(log, fields=("url", "agent")) == Choice("combined", 2, 2)
@@ -272,7 +272,7 @@ def test_a_malformed_batch_says_nothing():
     assert chosen(truncated, lines(COMMON)) == Choice("common", 1, 1)
 
 
-def test_a_line_of_64_kib_is_read_and_a_longer_one_is_of_no_format():
+def test_a_line_of_64_kib_is_read_and_a_longer_one_matches_no_format():
     long = COMMON + b" " + b"x" * (_core.MAX_LINE_BYTES - len(COMMON) - 1)
     assert len(long) == 65_536
     assert chosen(lines(long)) == Choice("common", 1, 1)
@@ -410,7 +410,7 @@ def test_a_choice_says_what_it_is_and_why(choice: Choice, text: str):
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_auto_is_a_format_only_where_that_is_said():
+def test_auto_is_a_format_only_where_it_is_allowed():
     assert check_format(AUTO, auto=True) == "auto"
     assert check_format("classic", auto=True) == "classic"
     with pytest.raises(ValueError, match="unknown format 'auto'"):

@@ -20,7 +20,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def said(*arguments: str) -> tuple[bytes, bytes, int]:
+def run(*arguments: str) -> tuple[bytes, bytes, int]:
     command = [*COMMAND, *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     return done.stdout, done.stderr, done.returncode
@@ -37,18 +37,18 @@ def said(*arguments: str) -> tuple[bytes, bytes, int]:
     ids=" ".join,
 )
 def test_answers_do_not_depend_on_the_number_of_threads(log: Path, arguments: tuple[str, ...]):
-    one = said(*arguments, str(log), "-j", "1")
+    one = run(*arguments, str(log), "-j", "1")
     assert one[2] == 0
     for jobs in ("2", "5"):
-        assert said(*arguments, str(log), "-j", jobs) == one
-    assert said(*arguments, str(log)) == one
+        assert run(*arguments, str(log), "-j", jobs) == one
+    assert run(*arguments, str(log)) == one
 
 
 def test_rejected_lines_keep_their_numbers(log: Path, tmp_path: Path):
     written = []
     for jobs in ("1", "4"):
         rejects = tmp_path / jobs
-        assert said("parse", str(log), "-j", jobs, "--rejects", str(rejects))[2] == 0
+        assert run("parse", str(log), "-j", jobs, "--rejects", str(rejects))[2] == 0
         written.append(rejects.read_bytes())
     assert written[0] == written[1] != b""
 
@@ -63,7 +63,7 @@ def test_a_run_of_the_library_takes_them_too(log: Path):
 
 @pytest.mark.parametrize(("jobs", "error"), [("0", 2), ("x", 2), ("1", 0)])
 def test_fewer_than_one_thread_is_refused(log: Path, jobs: str, error: int):
-    _, err, code = said("top", str(log), "--jobs", jobs)
+    _, err, code = run("top", str(log), "--jobs", jobs)
     assert code == error
     if error:
         assert f"--jobs: {jobs!r} is no number of threads; write 1 to 1,024".encode() in err

@@ -171,10 +171,10 @@ def test_everything_since_the_start_comes_along_and_what_was_answered_is_answere
 ) -> None:
     one, merged = (tr.Window(["10s", None], "5s") for _ in range(2))
     one.add(["a", "b", "a"], times=[0, 3, 31])
-    told = [(s.start, s.end, s.lookback, s.rows) for s in one.advance(35)]
+    before = [(s.start, s.end, s.lookback, s.rows) for s in one.advance(35)]
     way(one, merged)
     again = [(s.start, s.end, s.lookback, s.rows) for s in merged.advance(35)]
-    assert again == told[-2:]
+    assert again == before[-2:]
     assert again[-1][-1] == [{"key": "a", "count": 2}, {"key": "b", "count": 1}]
     for window in (one, merged):
         window.add(["b"], times=[36])
@@ -221,7 +221,7 @@ def test_kinds_that_do_not_agree_are_an_error_and_numbers_become_floats() -> Non
     assert whole.snapshot().rows == [{"key": "a", "s": 1.5}]
 
 
-def test_what_is_no_export_is_told() -> None:
+def test_what_is_not_an_export_is_rejected() -> None:
     window = make()
     add(window, [("a", 1, 0.1, "u", 0)])
     data = window.export()

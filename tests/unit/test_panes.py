@@ -221,7 +221,7 @@ def test_a_pane_without_an_event_comes_where_lines_of_it_were_left_out():
     assert (lines["fed"], lines["filtered"]) == (1, 1)
 
 
-def test_memory_does_not_grow_with_keys_that_are_gone():
+def test_memory_does_not_grow_with_evicted_keys():
     counting = engine(max_keys=3)
     for second in range(0, 2_000, PANE):
         feed(counting, [(0, second, f"{second}/{host}", 1, "x") for host in range(20)])
@@ -230,7 +230,7 @@ def test_memory_does_not_grow_with_keys_that_are_gone():
     assert counting.key_capacity() <= 40
 
 
-def test_snapshots_are_of_windows_without_a_pane_that_was_handed_out():
+def test_a_snapshot_leaves_out_a_pane_that_was_handed_out():
     counting = engine()
     feed(counting, [(0, second, "a", 1, "x") for second in range(0, 300, PANE)])
     assert next(panes(counting))[0] == 0
@@ -297,7 +297,7 @@ def test_a_window_without_a_log_hands_out_panes_too():
     assert (lines["counted"], lines["late"]) == (1, 1)
 
 
-def test_what_was_not_taken_is_gone_with_the_next_advance():
+def test_what_was_not_taken_is_dropped_by_the_next_advance():
     adding = window(["host"])
     adding.add([["a", "b"]], [[1, 2]], [1, 45])
     adding.advance(30 * SECOND)

@@ -66,7 +66,7 @@ MOMENTS = st.datetimes(
         ("250ms", NOW - timedelta(milliseconds=250)),
     ],
 )
-def test_a_point_is_of_the_calendar_or_seen_from_now(text: str, expected: datetime):
+def test_a_point_is_on_the_calendar_or_relative_to_now(text: str, expected: datetime):
     assert point_us(text, NOW_US) == us(expected)
 
 
@@ -102,7 +102,7 @@ def test_a_point_is_of_the_calendar_or_seen_from_now(text: str, expected: dateti
         ("@99999999999999999999", "is out of range"),
     ],
 )
-def test_what_is_no_point_says_what_to_write(text: str, message: str):
+def test_text_that_is_not_a_point_is_rejected_with_a_hint(text: str, message: str):
     with pytest.raises(ValueError, match=re.escape(message)) as raised:
         point_us(text, NOW_US)
     assert len(str(raised.value)) < 300

@@ -1,4 +1,4 @@
-"""What a query says of itself, and its one answer."""
+"""The one answer of a query, what it shows of itself, and the values of its rows."""
 
 import copy
 import json
@@ -81,11 +81,11 @@ def test_a_source_that_cannot_be_read_is_an_error(method: str, tmp_path: Path) -
         getattr(missing, method)()
 
 
-# --- what it says of itself -----------------------------------------------------------------------
+# --- what it shows of itself ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "shown"),
     [
         (tr.from_stdin(), "standard input"),
         (tr.from_files("a.log", "b.log", "c.log"), "a.log, b.log, c.log"),
@@ -108,11 +108,11 @@ def test_a_source_that_cannot_be_read_is_an_error(method: str, tmp_path: Path) -
         ),
     ],
 )
-def test_a_query_says_what_it_is(query: tr.Query, said: str) -> None:
-    assert repr(query) == f"<tailrace.Query of {said}>"
+def test_a_query_shows_what_it_is(query: tr.Query, shown: str) -> None:
+    assert repr(query) == f"<tailrace.Query of {shown}>"
 
 
-def test_answers_say_what_they_are_of_and_how_far_they_are() -> None:
+def test_answers_show_their_query_and_their_progress() -> None:
     named = f"<tailrace.Answers of {query()!r}: "
     answers = query().run()
     assert repr(answers) == named + "not started, 0 lines read>"
@@ -123,7 +123,7 @@ def test_answers_say_what_they_are_of_and_how_far_they_are() -> None:
     assert repr(tr.from_lines(LINES).parse()).startswith("<tailrace.Batches of <tailrace.Query of ")
 
 
-def test_a_window_says_what_it_is() -> None:
+def test_a_window_shows_what_it_is() -> None:
     window = tr.Window(["1m", None], "30s", by=["a", "b"], aggregates={"p99": tr.quantile(0.99)})
     assert repr(window) == "<tailrace.Window of 1m, all every 30s: p99=quantile(0.99) by a, b>"
     assert repr(tr.Window(60, by=None)) == "<tailrace.Window of 1m every 1m: count()>"

@@ -125,7 +125,7 @@ def conditions(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def joined(parts: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[tuple[str, str]]:
-    """Join two, with parentheses in Python where they are not said in our words."""
+    """Join two, with parentheses in Python that our language does not need."""
     either = st.tuples(parts, parts, st.sampled_from([("and", "and"), ("&&", "and"), ("||", "or")]))
     return either.map(
         lambda drawn: (
@@ -168,8 +168,8 @@ LINES = st.lists(
 )
 
 
-def rows_of(text: bytes, fields: list[str], asked: _core.Filter | None) -> list[Row]:
-    found = _core.parse(text, format="combined", fields=fields, filter=asked)
+def rows_of(text: bytes, fields: list[str], condition: _core.Filter | None) -> list[Row]:
+    found = _core.parse(text, format="combined", fields=fields, filter=condition)
     return as_json(found.to_dicts())
 
 
@@ -178,17 +178,17 @@ def rows_of(text: bytes, fields: list[str], asked: _core.Filter | None) -> list[
 def test_what_is_kept_is_what_python_keeps(lines: list[str], words: tuple[str, str]) -> None:
     ours, python = words
     text = "\n".join(lines).encode()
-    asked = _core.Filter(ours)
+    condition = _core.Filter(ours)
     fields = [*TEXT_FIELDS, "status", "size", "time"]
     everything = rows_of(text, fields, None)
     names = {"datetime": datetime, "UTC": UTC}
     expected = [row for row in everything if eval(python, {**names, "row": row})]  # noqa: S307
-    assert rows_of(text, fields, asked) == expected
+    assert rows_of(text, fields, condition) == expected
 
-    # The same where other fields are asked for, and in rows.
-    assert rows_of(text, ["host"], asked) == [{"host": "h"}] * len(expected)
+    # The same with other fields, and in rows.
+    assert rows_of(text, ["host"], condition) == [{"host": "h"}] * len(expected)
     out, _, counters = _core.write_rows(
-        text, kind="lines", span=(0, len(text)), format="combined", fields=fields, filter=asked
+        text, kind="lines", span=(0, len(text)), format="combined", fields=fields, filter=condition
     )
     assert [json.loads(row) for row in out.split(b"\n")[:-1]] == expected
     rejected = sum(counters["rejected"].values())
@@ -337,7 +337,7 @@ def test_several_threads_of_a_run_change_no_answer(log: Log) -> None:
     assert four == one
 
 
-# --- what is said in Python -----------------------------------------------------------------------
+# --- conditions in Python -----------------------------------------------------------------------
 
 LINE = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
 COMMON = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5'
@@ -348,7 +348,7 @@ def counted(query: tr.Query) -> dict[str, Any]:
     return snapshot.lines
 
 
-def test_conditions_that_are_said_twice_both_have_to_hold() -> None:
+def test_two_conditions_are_combined_with_and() -> None:
     lines = [LINE, LINE.replace("200", "404"), LINE.replace("GET", "PUT").replace("200", "404")]
     query = tr.from_lines(lines)
     assert counted(query.where("status == 404 or status == 1"))["counted"] == 2
@@ -369,7 +369,7 @@ def test_now_is_when_a_query_runs() -> None:
     assert counted(query.until("now"))["counted"] == 3
 
 
-def test_a_line_without_a_time_is_rejected_where_a_range_is_asked_for() -> None:
+def test_a_range_of_time_rejects_a_line_without_a_time() -> None:
     lines = [LINE, LINE.replace("17/May", "17/Foo")]
     assert counted(tr.from_lines(lines))["rejected"] == {}
     found = counted(tr.from_lines(lines).since("@0"))
@@ -418,11 +418,11 @@ WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("build", "said"), WRONG)
-def test_a_mistake_is_told_at_once(build: Callable[[tr.Query], tr.Query], said: str) -> None:
+@pytest.mark.parametrize(("build", "message"), WRONG)
+def test_a_mistake_is_reported_at_once(build: Callable[[tr.Query], tr.Query], message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is compared
         build(tr.from_lines([LINE]))
-    assert str(error.value) == said
+    assert str(error.value) == message
 
 
 def test_what_is_no_point_in_time_is_named_by_its_place() -> None:
@@ -437,12 +437,12 @@ def test_what_is_no_text_and_no_point_in_time_is_a_type_error() -> None:
         tr.from_lines([LINE]).since([])  # type: ignore[arg-type]
 
 
-def test_queries_are_merged_before_a_condition_is_said() -> None:
+def test_queries_are_merged_before_they_have_a_condition() -> None:
     with pytest.raises(ValueError, match="merge sources first"):
         tr.merge(tr.from_lines([LINE]).where("status == 5"), tr.from_lines([LINE]))
 
 
-def test_of_several_sources_each_can_be_asked() -> None:
+def test_a_condition_applies_to_each_of_several_sources() -> None:
     both = tr.merge(
         tr.from_lines([LINE], format="combined"), tr.from_lines([COMMON], format="common")
     )
@@ -454,7 +454,9 @@ def test_of_several_sources_each_can_be_asked() -> None:
 # --- detection ------------------------------------------------------------------------------------
 
 
-def test_only_a_format_that_can_be_asked_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_format_to_which_the_condition_applies_is_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chunk = Chunk(COMMON.encode(), (0, len(COMMON)))
     monkeypatch.setattr("tailrace._detection.DETECTED", ["common", "combined"])
     for text, chosen in [("status == 200", "common"), ("agent != x", "combined")]:
@@ -465,7 +467,7 @@ def test_only_a_format_that_can_be_asked_is_chosen(monkeypatch: pytest.MonkeyPat
     assert (lines["fed"], lines["counted"]) == (1, 1)
 
 
-def test_a_step_behind_a_field_is_no_unknown_field_of_a_format_that_is_detected() -> None:
+def test_a_step_after_a_field_is_known_in_a_detected_format() -> None:
     assert counted(tr.from_lines([LINE]).where("path:1 == /a"))["counted"] == 1
     with pytest.raises(ValueError, match="expected a number for status"):
         tr.from_lines([LINE]).where("path:1 == /a and status == x")
@@ -474,7 +476,7 @@ def test_a_step_behind_a_field_is_no_unknown_field_of_a_format_that_is_detected(
 # --- the core's own -------------------------------------------------------------------------------
 
 
-def test_an_engine_refuses_what_one_of_its_formats_cannot_be_asked() -> None:
+def test_an_engine_rejects_a_condition_that_does_not_apply_to_a_format() -> None:
     common = {
         "by": "url",
         "time": "log",
@@ -495,8 +497,8 @@ def test_an_engine_refuses_what_one_of_its_formats_cannot_be_asked() -> None:
 
 
 def test_a_filter_says_its_fields_and_where_they_are() -> None:
-    asked = _core.Filter("url == / and (status > 5 or url == /a)", since_us=0)
-    assert asked.fields == [("url", (0, 3)), ("status", (14, 20)), ("time", None)]
-    asked.check("combined")
+    condition = _core.Filter("url == / and (status > 5 or url == /a)", since_us=0)
+    assert condition.fields == [("url", (0, 3)), ("status", (14, 20)), ("time", None)]
+    condition.check("combined")
     with pytest.raises(_core.FilterError):
         _core.Filter("agent == x").check("common")

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from tailrace._snapshot import Snapshot
 
-# A busy machine is no failure.
+# A busy machine does not fail a test.
 many = examples(200)
 few = examples(30)
 
@@ -137,7 +137,7 @@ def check_every_line_went_somewhere(lines: dict[str, Any]) -> None:
     assert lines["fed"] == lines["counted"] + lines["late"] + lines["filtered"] + rejected
 
 
-# --- what is asked of them ------------------------------------------------------------------------
+# --- the generated queries ------------------------------------------------------------------------
 
 
 class Shape(NamedTuple):
@@ -256,9 +256,7 @@ def test_a_pane_closes_when_the_watermark_reaches_its_end(lateness: str, late: i
 
 
 @pytest.mark.parametrize(("second", "late"), [(38, 1), (39, 1), (40, 0), (41, 0)])
-def test_lateness_by_log_time_is_sixty_seconds_unless_asked_otherwise(
-    second: int, late: int
-) -> None:
+def test_lateness_by_log_time_is_sixty_seconds_by_default(second: int, late: int) -> None:
     # The pane of second 39 ends at 40, which is where the watermark is.
     lines = [written(Entry(BASE_S + at, b"/")) for at in (100, second)]
     last = list(tr.from_lines(lines).window("10s", "1s", time="log").count(by="url").run())[-1]
@@ -350,7 +348,7 @@ some_cuts = st.lists(st.integers(0, 10_000), max_size=12)
     seed=st.integers(0, 2**64 - 1),
     at_once=st.booleans(),
 )
-def test_where_lines_are_cut_into_chunks_makes_no_odds(
+def test_answers_do_not_depend_on_where_chunks_end(
     shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], seed: int, *, at_once: bool
 ) -> None:
     shape, entries = shaped
@@ -363,7 +361,7 @@ def test_where_lines_are_cut_into_chunks_makes_no_odds(
 
 @many
 @given(shaped=shaped_logs, lateness=latenesses, cuts=some_cuts, newline=st.booleans())
-def test_where_bytes_are_cut_makes_no_odds(
+def test_answers_do_not_depend_on_where_reads_end(
     shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], *, newline: bool
 ) -> None:
     shape, entries = shaped
@@ -381,7 +379,7 @@ def test_where_bytes_are_cut_makes_no_odds(
 
 @few
 @given(shaped_logs, latenesses, some_cuts, st.integers(1, 4))
-def test_the_number_of_threads_makes_no_odds(
+def test_answers_do_not_depend_on_the_number_of_threads(
     shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], threads: int
 ) -> None:
     shape, entries = shaped
@@ -433,7 +431,7 @@ def several_logs(draw: st.DrawFn) -> tuple[Shape, list[list[Entry]]]:
 
 @few
 @given(several_logs(), st.sampled_from([0, 5 * SECOND, 60 * SECOND]))
-def test_the_order_of_files_makes_no_odds_and_each_is_late_by_its_own_time(
+def test_answers_do_not_depend_on_the_order_of_files_and_each_is_late_by_its_own_time(
     shaped: tuple[Shape, list[list[Entry]]], lateness: int
 ) -> None:
     shape, files = shaped
@@ -482,7 +480,7 @@ def test_without_a_window_there_is_one_snapshot_of_everything(
     (snapshot,) = (query.sorted() if limit is None else query.top(limit)).run()
     lines = [entry for entry in entries if not entry.garbage]
     times = [entry.second * SECOND for entry in lines if entry.second is not None]
-    # A line without a readable time is no worse than another: the time places nothing.
+    # A line without a readable time counts like any other: no time places it.
     everything = oracle.recount([(0, entry.key) for entry in lines], None, None, limit)
     expected = everything._replace(start=min(times, default=None), end=max(times, default=None))
     assert answer_of(snapshot) == as_text(expected)
@@ -507,7 +505,7 @@ def test_without_a_window_and_a_time_the_bounds_are_none() -> None:
 
 @dataclass
 class MadeUpTime:
-    """A monotonic clock that moves when it is told, and a wall clock that was set back."""
+    """A monotonic clock that moves when the test moves it, and a wall clock that was set back."""
 
     now_us: int
     wall_readings: Iterator[int] = field(default_factory=lambda: itertools.repeat(0))
@@ -628,7 +626,7 @@ def test_by_arrival_an_end_is_answered_within_a_batch_interval_of_a_process_that
         last_look = source.seen[-1][0]
         end = in_micros(snapshot.end)
         assert end is not None
-        # The one behind the last event is answered before its time, at the end of input.
+        # The one after the last event is answered early, at the end of input.
         assert end > last_look or last_look - end < interval
 
 
@@ -775,7 +773,7 @@ class WindowMachine(RuleBasedStateMachine):
         assert snapshot.lines == self.oracle.lines.as_dict()
 
     def take(self, result: Iterator[Snapshot], expected: list[oracle.Answer], count: int) -> None:
-        # What was left of the last call is gone with this one.
+        # This call drops what was left of the last one.
         assert next(self.result, None) is None
         self.result, self.expected = result, expected
         self.look(count)
@@ -897,7 +895,7 @@ def test_an_event_that_cannot_be_counted_is_refused_with_its_mend_and_with_all_o
     assert window.snapshot().rows == [{"key": b"bytes", "count": 1}]
 
 
-def test_keys_are_of_one_type_over_all_calls() -> None:
+def test_keys_have_one_type_over_all_calls() -> None:
     window = tr.Window("10s")
     window.add([None], times=[1])
     window.add([7], times=[1])
@@ -956,7 +954,7 @@ def test_every_defaults_to_the_length() -> None:
     assert bounds == [(minutes[0], minutes[1]), (minutes[1], minutes[2])]
 
 
-def test_what_is_not_iterated_is_gone_with_the_next_move() -> None:
+def test_what_is_not_iterated_is_dropped_by_the_next_move() -> None:
     window = tr.Window("2s", "1s")
     window.add(["a"], times=[0])
     first = window.advance(1)
@@ -970,7 +968,7 @@ def test_what_is_not_iterated_is_gone_with_the_next_move() -> None:
     assert [in_micros(snapshot.end) for snapshot in third] == [3 * SECOND]
 
 
-def test_the_watermark_stays_behind_what_it_is_told_by_the_lateness() -> None:
+def test_the_watermark_is_the_time_of_advance_minus_lateness() -> None:
     window = tr.Window("1s", lateness="5s")
     window.add(["a"], times=[0])
     assert list(window.advance(5.999)) == []
@@ -1023,7 +1021,7 @@ def test_the_top_n_are_the_first_n_of_all_keys(
 
 
 def test_text_is_ordered_by_its_bytes_whatever_it_looks_like() -> None:
-    # By code points of what is shown, what is not UTF-8 would be behind the fullwidth letter.
+    # By code points of what is shown, what is not UTF-8 would sort after the fullwidth letter.
     ascending = [b"/A", b"/Z", b"/a", b"/\x80", b"/\xc3\xa9", b"/\xed\xa0\x80", b"/\xef\xbc\xa1"]
     ascending += [b"/\xf0\x9f\x98\x80", b"/\xff"]
     entries = [Entry(BASE_S, key) for key in [*reversed(ascending), None]]
@@ -1081,7 +1079,7 @@ print(json.dumps({"sizes": sizes, "capacity": engine.key_capacity(), "keys": key
 
 
 @pytest.mark.parametrize("lateness", [0, 60])
-def test_keys_that_never_come_again_leave_no_memory_behind(lateness: int) -> None:
+def test_keys_that_never_come_again_release_their_memory(lateness: int) -> None:
     command = [sys.executable, "-c", MEMORY, str(lateness)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     seen = json.loads(done.stdout)
@@ -1234,7 +1232,7 @@ def test_an_integer_key_of_more_than_64_bits_is_refused() -> None:
 @pytest.mark.parametrize(
     "duration", [None, [1], b"5s", 10**400], ids=["None", "list", "bytes", "huge"]
 )
-def test_what_is_of_no_type_for_a_duration_is_refused_by_name(duration: Any) -> None:  # noqa: ANN401
+def test_a_value_that_cannot_be_a_duration_is_rejected_by_name(duration: Any) -> None:  # noqa: ANN401
     with pytest.raises((TypeError, ValueError), match=r"^slide: "):
         micros(duration, "slide")
 
