@@ -269,7 +269,7 @@ def test_a_timeout_ends_the_run_and_closes_its_source():
     [
         (lambda: tr.from_lines(None), "expected a list of lines"),
         (lambda: list(tr.from_lines([1]).count(by="url").run()), "expected str or bytes"),
-        (lambda: tr.from_flume(9092), "an address is text"),
+        (lambda: tr.from_flume(9092), "address: expected text such as"),
         (lambda: tr.merge("access.log"), "expected queries such as"),
         (lambda: tr.from_files("a").count(by=3), "expected the name of a field or a list of names"),
         (lambda: tr.from_files("a").top("x"), "expected an integer number of rows"),
