@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 AUTO = "auto"
-"""Stands for the format that is detected from the first lines; see `_detection`."""
+"""The name for the format that is detected from the first lines; see `_detection`."""
 
 DETECTED = _core.DETECTED
 """The formats that can be detected, the most specific first."""

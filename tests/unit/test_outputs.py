@@ -262,7 +262,7 @@ def test_the_status_says_what_there_is_to_say(
     ("fed", "lag_us", "said"),
     [
         (0, None, "0 lines, 0/s"),
-        (2, None, "2 lines, 0/s, first answer when the log is 60 s on (--lateness)"),
+        (2, None, "2 lines, 0/s, first result after 60 s of log time (--lateness)"),
         (2, 61_000_000, "2 lines, 0/s, lag 61 s"),
     ],
 )

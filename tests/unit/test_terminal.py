@@ -226,7 +226,7 @@ def test_a_screen_without_a_table_says_what_it_waits_for(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n")
     with terminal("top", "-F", str(log), "--window", "5m", columns=100, rows=10) as shown:
-        wait_for(lambda: "first answer when the log is 60 s on (--lateness)" in shown.lines()[-1])
+        wait_for(lambda: "first result after 60 s of log time (--lateness)" in shown.lines()[-1])
         with log.open("ab") as file:
             file.write(line("/b", time_text="17/May/2015:10:59:03 +0000") + b"\n")
         wait_for(lambda: ", lag " in shown.lines()[-1])

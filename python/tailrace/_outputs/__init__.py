@@ -1,4 +1,4 @@
-"""Where snapshots and rows are written to, and what every output of snapshots can do."""
+"""Outputs of snapshots and rows, and the interface of those of snapshots."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ __all__ = ["Output"]
 
 
 class Output(Protocol):
-    """Shows the snapshots of a run; whoever calls it need not know how."""
+    """Shows the snapshots of a run."""
 
     newest_only: bool
-    """Whether a snapshot replaces the one before it, so that of several only the last is wanted."""
+    """Whether a snapshot replaces the previous one, so that only the last of several is needed."""
 
     def show(self, snapshot: Snapshot, status: Status | None = None, /) -> None:
-        """Show a snapshot and, where the run goes on, how it is doing."""
+        """Show a snapshot and, while the run continues, its status."""
 
     def refresh(self, status: Status, /) -> None:
-        """Show how the run is doing, where that is shown at all."""
+        """Show the status of the run, if the output shows it."""
 
     def say(self, text: str) -> None:
-        """Write a message for people."""
+        """Write a message to standard error."""
 
     def resized(self) -> None:
-        """Note that the terminal has another size."""
+        """Redraw after a change of the terminal's size."""
 
     def continued(self) -> None:
-        """Note that the process goes on after a shell had the terminal."""
+        """Redraw after the process was stopped by its shell."""
 
     def end(self) -> None:
-        """Leave what is shown as it is to stay."""
+        """Write the last state of the output."""

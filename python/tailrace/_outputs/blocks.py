@@ -1,4 +1,4 @@
-"""Snapshots one after the other, for what is no live terminal."""
+"""Write snapshots one after the other, for every output except a live terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Blocks"]
 
 FORMATS = ["text", "jsonl", "csv"]
-"""What may be asked for."""
+"""The values of --format that are written here."""
 
 
 class Blocks:
@@ -30,7 +30,7 @@ class Blocks:
         self._before = self._between = ""
         self._text: Callable[[Snapshot], str]
         if output == "jsonl":
-            from tailrace._rendering import jsonl  # noqa: PLC0415 - only who prints JSON loads it
+            from tailrace._rendering import jsonl  # noqa: PLC0415 - only JSON output needs it
 
             self._text = lambda snapshot: jsonl.line(snapshot) + "\n"
         elif output == "csv":
@@ -47,19 +47,19 @@ class Blocks:
         write(self._stream, before + self._text(snapshot))
 
     def refresh(self, _status: Status, /) -> None:
-        """Write nothing: only snapshots stand here."""
+        """Write nothing, because this output has only snapshots."""
 
     def resized(self) -> None:
-        """Leave what is written."""
+        """Do nothing, because this output is never redrawn."""
 
     continued = resized
 
     def end(self) -> None:
-        """Write what stands before the first snapshot where there was none."""
+        """Write the header if there was no snapshot."""
         if self._before != self._between:
             write(self._stream, self._before)
 
     @staticmethod
     def say(text: str) -> None:
-        """Write a message for people."""
+        """Write a message to standard error."""
         say(text)

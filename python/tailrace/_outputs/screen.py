@@ -1,4 +1,4 @@
-"""The live table of a terminal: each answer is drawn over the last one."""
+"""The live table on a terminal: each snapshot is drawn over the previous one."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen"]
 
-# A heading, the names and one row come before the status.
+# A heading, the column names and one row take precedence over the status.
 _LINES_BEFORE_STATUS = 3
 
-# At the end there follow where all lines went, and a shell's prompt.
+# At the end, the summary and the shell's prompt follow.
 _LINES_OF_OTHERS = 2
 
 
 class Screen:
     """
-    Draws tables in place, with a line below that says how the run is doing.
+    Draws tables in place, with the status of the run in a line below.
 
-    It hides no cursor and takes no alternate screen, so that nothing has to be restored however
-    the program ends; the last table stays where it is. In the background of a shell nothing is
-    drawn but the last table.
+    It neither hides the cursor nor uses the alternate screen, so nothing has to be restored however
+    the program ends, and the last table stays visible. In the background of a shell, only the last
+    table is drawn.
     """
 
     newest_only = True
@@ -41,38 +41,38 @@ class Screen:
         self._snapshot: Snapshot | None = None
         self._status: Status | None = None
         self._height = 0
-        # Of the terminal when the last table was drawn.
+        # The size of the terminal when the last table was drawn.
         self._size: tuple[int, int] | None = None
         self._mark = ">" if self._spelled("\u2026") != "\u2026" else "\u2026"
 
     def show(self, snapshot: Snapshot, status: Status | None = None, /) -> None:
-        """Draw a snapshot over the one before, cut to what fits; the last one has no status."""
+        """Draw a snapshot over the previous one, cut to what fits; the last one has no status."""
         self._snapshot = snapshot
         self._status = status
         self._draw()
 
     def refresh(self, status: Status, /) -> None:
-        """Draw the status anew."""
+        """Redraw with a new status."""
         self._status = status
         self._draw()
 
     def resized(self) -> None:
         """
-        Draw it all anew, from the top.
+        Redraw from the top of the screen.
 
-        Terminals differ in where they leave lines when their width changes, so that the place of
-        the last table is not known any more.
+        Terminals differ in where they leave lines when their width changes, so the position of the
+        last table is unknown.
         """
         self._size = None
         self._draw()
 
     def continued(self) -> None:
-        """Draw below what a shell wrote while the process was stopped."""
+        """Redraw below what a shell wrote while the process was stopped."""
         self._height = 0
         self._draw()
 
     def say(self, text: str) -> None:
-        """Write a message for people; the table is drawn again below it."""
+        """Write a message to standard error; the table is redrawn below it."""
         if not self._is_away():
             write(self._stream, self._erased(self._terminal_size()))
         self._height = 0
@@ -80,13 +80,13 @@ class Screen:
         self._draw()
 
     def end(self) -> None:
-        """Leave the last table as it is, without the status."""
+        """Redraw the last table without the status."""
         if self._status is not None:
             self._status = None
             self._draw()
 
     def _is_away(self) -> bool:
-        """Whether a shell has the terminal, so that the last table is not where it was drawn."""
+        """Report whether a shell has the terminal, so that the last table may have moved."""
         if not in_background(self._stream):
             return False
         self._height = 0
@@ -97,7 +97,7 @@ class Screen:
             return
         size = self._terminal_size()
         columns, rows = size
-        # The last line is left to the cursor.
+        # The cursor is on the last line.
         lines = self._lines(rows - 1)
         drawn = [
             painted(map(self._part, line), color=self._color, columns=columns, mark=self._mark)
@@ -110,7 +110,7 @@ class Screen:
     def _lines(self, most: int) -> list[Line]:
         table: list[Line] = []
         if self._snapshot is not None:
-            # Of every key, only those are written out that can be seen.
+            # Only the rows that fit are rendered.
             table = table_lines(self._snapshot.head(most))
         if self._status is None:
             return table[: max(most - _LINES_OF_OTHERS, min(most, 1))]
@@ -118,7 +118,7 @@ class Screen:
         return [*table[:room], status_line(self._status)][:most]
 
     def _erased(self, size: tuple[int, int]) -> str:
-        """To the first line of the last table, and clear from there on."""
+        """Return the sequence that clears from the first line of the last table on."""
         if not self._height:
             return ""
         return "\x1b[H\x1b[J" if size != self._size else f"\x1b[{self._height}F\x1b[J"
@@ -127,15 +127,15 @@ class Screen:
         try:
             columns, rows = os.get_terminal_size(self._stream.fileno())
         except OSError:
-            # It has gone, which the next write says better.
+            # The terminal is closed, which the next write reports.
             return 80, 24
-        # A terminal that does not know its size has that of a VT100.
+        # A terminal without a known size gets that of a VT100.
         return columns or 80, rows or 24
 
     def _part(self, part: Part) -> Part:
         return Part(self._spelled(part.text), part.style)
 
     def _spelled(self, text: str) -> str:
-        """Return the text as this terminal spells it, which may be longer."""
+        """Return the text in the terminal's encoding, with escapes for the rest."""
         encoding = self._stream.encoding
         return text.encode(encoding, "backslashreplace").decode(encoding)

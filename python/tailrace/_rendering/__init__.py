@@ -1,4 +1,4 @@
-"""A snapshot as text: for people, as JSON, CSV and HTML; nothing here writes."""
+"""Render a snapshot as a table, JSON, CSV or HTML; nothing here writes to a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Renderable", "iso"]
 
 
 class Renderable(Protocol):
-    """What is rendered of a `Snapshot`, which renders itself by what is here."""
+    """The part of a `Snapshot` that rendering needs."""
 
     start: datetime | None
     end: datetime | None
@@ -24,17 +24,17 @@ class Renderable(Protocol):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Ranked rows: the key and what was asked of it."""
+        """Ranked rows: each with the key and its aggregates."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of what rows hold."""
+        """The names of the columns of the rows."""
 
     def __len__(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
 
     def head(self, n: int) -> Self:
-        """Return it with its first rows alone."""
+        """Return a snapshot with only the first *n* rows."""
 
 
 def iso(time: datetime | None) -> str | None:

@@ -1,9 +1,9 @@
 r"""
-Snapshots as CSV: the window, the key and its count, a row for each key.
+Snapshots as CSV: the window, the key and its count, one row per key.
 
-Quoted after RFC 4180, but lines end as they do everywhere else here. A missing value is empty,
-empty text is `""`. Whatever could steer a terminal stands as an escape (`\x1b`), a newline too,
-so that a row is a line; the very text is in JSON.
+Values are quoted as in RFC 4180, but lines end with a newline alone. A missing value is empty,
+empty text is `""`. Characters that could control a terminal are written as escapes (`\x1b`), and
+so are newlines, so that a row is a line; the unchanged text is in JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def rows(snapshot: Renderable) -> str:
     return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)
 
 
-def _value(value: Any) -> str:  # noqa: ANN401 - whatever was asked
+def _value(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
     if value is None:
         return ""
     if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""A snapshot as a small table for notebooks; nothing of a log is taken for a tag."""
+"""A snapshot as a small table for notebooks; all text is escaped."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ __all__ = ["table"]
 
 
 def table(snapshot: Renderable, most: int) -> str:
-    """Return at most this many rows, under a caption that says what the window holds."""
+    """Return a table of at most *most* rows, with the totals of the window as its caption."""
     caption = "".join(part.text for part in heading(snapshot))
     shown = snapshot.head(most).rows
     names = snapshot.columns
     lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [*names])]
-    for row in shown:
-        said = [key_text if name in snapshot.by else value_text for name in names]
-        lines.append(_row("td", [say(row[name]) for say, name in zip(said, names, strict=True)]))
+    texts = {name: key_text if name in snapshot.by else value_text for name in names}
+    lines += [_row("td", [text(row[name]) for name, text in texts.items()]) for row in shown]
     rest = len(snapshot) - len(shown)
     if rest:
         lines.append(_row("td", ["\u2026", f"{rest:,} more"]))

@@ -1,4 +1,4 @@
-"""A snapshot as one line of JSON; SEMANTICS.md's names, which only ever grow in number."""
+"""A snapshot as one line of JSON; its names are stable, later versions only add some."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _plain(value: Any) -> str | None:  # noqa: ANN401 - whatever JSON does not h
     return iso(value) if isinstance(value, datetime) else bytes(value).decode(errors="replace")
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - any part of an answer
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any part of a snapshot
     """Return it with null in place of NaN and infinities."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}

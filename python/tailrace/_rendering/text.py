@@ -1,4 +1,4 @@
-"""A snapshot as a table for people."""
+"""A snapshot as a plain-text table, and the status of a run."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ __all__ += ["table_lines"]
 Line: TypeAlias = list[Part]
 
 
-# How a live run is doing: where every line since the start went, how many came in a second of
-# late, how far what is counted lies behind what happens if that is known, and how much of the log
-# has to follow before a window is answered; times in microseconds.
+# The status of a live run: the counts of all lines since the start, the recent number of lines per
+# second, the lag of the last result after real time if it is known, and the lateness, which is the
+# log time that must pass before the first result. Times are in microseconds.
 Status: TypeAlias = tuple["LineCounts", float, int | None, int]
 
-# What is beyond these is told with an exponent.
+# Numbers beyond these are written with an exponent.
 _SMALL = 1e-3
 _LARGE = 1e15
 
 
 def table(snapshot: Renderable, *, color: bool = False, most: int | None = None) -> str:
     """
-    Return the snapshot as a heading and a line for each row, without a newline at the end.
+    Return the snapshot as a heading and one line per row, without a newline at the end.
 
     Args:
         snapshot: What to show.
         color: Whether to colour it.
-        most: How many rows to show at most; how many there are more stands below them.
+        most: The maximum number of rows; a last line counts the rest.
     """
     return "\n".join(painted(line, color=color) for line in table_lines(snapshot, most))
 
@@ -49,7 +49,7 @@ def table_lines(snapshot: Renderable, most: int | None = None) -> list[Line]:
     named = [name for name in snapshot.columns if name not in snapshot.by]
     values = [_aligned(name, [value_text(row[name]) for row in rows], ">") for name in named]
     keys = [_aligned(name, [key_text(row[name]) for row in rows], "<") for name in snapshot.by]
-    # What is widest and least alike stands last, where nothing has to line up behind it.
+    # The keys vary most in width, so they come last, where nothing needs to be aligned.
     title, *lines = zip(*values, *keys, strict=True)
     shown = [heading(snapshot), [Part("  ".join(title).rstrip(), Style.HEADING)]]
     for line in lines:
@@ -68,7 +68,7 @@ def _aligned(name: str, texts: list[str], side: str) -> list[str]:
 
 def lines_summary(lines: LineCounts) -> str:
     """
-    Return in words where all lines went.
+    Return a summary of how many lines were counted, late, filtered and rejected.
 
     >>> lines_summary({"fed": 3, "counted": 2, "late": 0, "filtered": 0,
     ...                "rejected": {"no-match": 1}})
@@ -85,33 +85,33 @@ def lines_summary(lines: LineCounts) -> str:
 
 def status_line(status: Status) -> Line:
     """
-    Return in a line how a live run is doing: `1,234,567 lines, 12,345/s, 3 rejected, lag 0.4 s`.
+    Return the status of a live run: `1,234,567 lines, 12,345/s, 3 rejected, lag 0.4 s`.
 
-    What is zero, but for the first two, is left out.
+    Numbers that are zero are omitted, except for the first two.
     """
     lines, per_second, lag_us, lateness_us = status
-    said = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
-    said += [Part(f"{count:,} {how}", Style.LOST) for how, count in _lost(lines)]
+    parts = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
+    parts += [Part(f"{count:,} {how}", Style.NOT_COUNTED) for how, count in _not_counted(lines)]
     if lag_us is not None:
-        said.append(Part(f"lag {_span(lag_us)}"))
+        parts.append(Part(f"lag {_span(lag_us)}"))
     elif lateness_us and lines["fed"]:
-        # Else a screen without a table would look like one without lines.
+        # Without it, a screen without a table would look as if there were no lines.
         late = _span(lateness_us)
-        said.append(Part(f"first answer when the log is {late} on (--lateness)"))
-    line = [said[0]]
-    for part in said[1:]:
+        parts.append(Part(f"first result after {late} of log time (--lateness)"))
+    line = [parts[0]]
+    for part in parts[1:]:
         line += [Part(", "), part]
     return [part if part.style else Part(part.text, Style.STATUS) for part in line]
 
 
 def heading(snapshot: Renderable) -> Line:
-    """Return how much the window holds, what was lost so far, and the window."""
-    # What a narrow terminal cuts off is the time.
-    said = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
-    line = [Part(said, Style.HEADING)]
-    # These are of all lines so far; without them a wrong format would look like no input.
-    for how, count in _lost(snapshot.lines):
-        line += [Part(", ", Style.HEADING), Part(f"{count:,} {how}", Style.LOST)]
+    """Return the totals of the window, the lines not counted so far, and the window."""
+    # The time comes last, so that a narrow terminal cuts off only that.
+    totals = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
+    line = [Part(totals, Style.HEADING)]
+    # Of all lines so far: without these, a wrong format would look like no input.
+    for how, count in _not_counted(snapshot.lines):
+        line += [Part(", ", Style.HEADING), Part(f"{count:,} {how}", Style.NOT_COUNTED)]
     if snapshot.start is None or snapshot.end is None:
         return line
     start, end = _moment(snapshot.start), _moment(snapshot.end)
@@ -121,7 +121,7 @@ def heading(snapshot: Renderable) -> Line:
 
 
 def key_text(key: str | bytes | float | datetime | None) -> str:
-    """Return a key as people read it."""
+    """Return a key as text."""
     if key is None:
         return "-"
     if isinstance(key, bytes):
@@ -131,9 +131,9 @@ def key_text(key: str | bytes | float | datetime | None) -> str:
     return for_people(str(key))
 
 
-def value_text(value: Any) -> str:  # noqa: ANN401 - whatever was asked
+def value_text(value: Any) -> str:  # noqa: ANN401 - of any aggregate
     """
-    Return what an aggregate says as people read it.
+    Return the value of an aggregate as text.
 
     >>> value_text(1234567), value_text(1234.56789), value_text(None)
     ('1,234,567', '1,234.57', '-')
@@ -153,9 +153,9 @@ def value_text(value: Any) -> str:  # noqa: ANN401 - whatever was asked
     return key_text(value)
 
 
-def _lost(lines: LineCounts) -> list[tuple[str, int]]:
-    lost = {"late": lines["late"], "rejected": sum(lines["rejected"].values())}
-    return [(how, count) for how, count in lost.items() if count]
+def _not_counted(lines: LineCounts) -> list[tuple[str, int]]:
+    counts = {"late": lines["late"], "rejected": sum(lines["rejected"].values())}
+    return [(how, count) for how, count in counts.items() if count]
 
 
 def _counted(number: int, thing: str) -> str:
@@ -173,13 +173,13 @@ def _span(micros: int) -> str:
     if seconds < _WITHOUT_FRACTION:
         return f"{seconds:.1f} s"
     for unit, length in ("s", 1), ("min", 60), ("h", 3_600):
-        # Two of a unit before it takes the place of the smaller one.
+        # A unit is used from two of it on.
         if seconds < 120 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds / 86_400:,.0f} d"
 
 
-# Of numbers below it, a digit behind the point is worth its place.
+# Numbers below it have a digit after the decimal point.
 _WITHOUT_FRACTION = 10
 
 

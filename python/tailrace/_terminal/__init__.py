@@ -1,1 +1,1 @@
-"""Text for people: safe to print, measured, coloured, and written whole."""
+"""Text on a terminal: escaped, measured, coloured and written whole."""

@@ -1,4 +1,4 @@
-"""What may not reach a terminal as it is, and how much room the rest takes."""
+"""Escape text that could control a terminal, and measure the width of the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONTROLS = re.compile(f"[{_core.TERMINAL_CONTROLS}]")
 
 def for_people(text: str) -> str:
     r"""
-    Return the text with everything that does not print written as an escape.
+    Return the text with an escape for every character that does not print.
 
     >>> for_people("a\x1b[31m\u202e")
     'a\\x1b[31m\\u202e'
@@ -25,8 +25,8 @@ def for_people(text: str) -> str:
 
 
 def for_json(text: str) -> str:
-    """Return JSON text in which whatever could steer a terminal is escaped."""
-    # What prints cannot steer, and to ask that is much quicker than to search.
+    """Return JSON text with escapes for characters that could control a terminal."""
+    # Printable text is safe, and this check is much faster than the search.
     if text.isprintable():
         return text
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
@@ -34,7 +34,7 @@ def for_json(text: str) -> str:
 
 def for_csv(text: str) -> str:
     r"""
-    Return the text with whatever could steer a terminal written as an escape.
+    Return the text with escapes for characters that could control a terminal.
 
     >>> for_csv("a\x1b[31m\n")
     'a\\x1b[31m\\n'
@@ -50,7 +50,7 @@ def _escape(character: str) -> str:
 
 def width(text: str) -> int:
     """
-    Return how many columns of a terminal printable text takes.
+    Return the number of columns that printable text takes on a terminal.
 
     >>> width("ab"), width("\u6e29\u6cc9"), width("e\u0301")
     (2, 4, 1)
@@ -61,7 +61,7 @@ def width(text: str) -> int:
 
 
 def _columns(character: str) -> int:
-    # Marks that enclose, and vowel signs of many scripts, have no combining class.
+    # Checks the category, because enclosing marks and many vowel signs have no combining class.
     if unicodedata.category(character) in {"Mn", "Me"} or "\u1160" <= character <= "\u11ff":
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -69,7 +69,7 @@ def _columns(character: str) -> int:
 
 def cut(text: str, columns: int, mark: str = "\u2026") -> str:
     """
-    Return as much of the text as fits, ending in a mark of one column where that is not all.
+    Return the start of a text that fits, ending with a mark of one column if it is cut.
 
     >>> cut("abcdef", 4), cut("abcd", 4), cut("\u6e29\u6cc9\u6e29", 4), cut("abc", 0)
     ('abc\u2026', 'abcd', '\u6e29\u2026', '')

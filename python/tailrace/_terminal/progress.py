@@ -1,4 +1,4 @@
-"""How far a long file is read, in one line of a terminal that goes again."""
+"""The progress line of a long file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ ERASED = "\r\x1b[K"
 
 def drawn(line: str, columns: int) -> str:
     """
-    Return the line over the one before it.
+    Return the line as written over the previous one.
 
-    The cursor is left at its start, so that also what ends without a word, as after SIGKILL,
-    leaves a prompt where one is looked for.
+    The cursor is left at its start, so that the prompt appears in its place even after SIGKILL.
     """
     return f"{ERASED}{line[: columns - 1]}\r"
 
 
 def progress_line(done: int, total: int | None, elapsed_s: float) -> str:
     """
-    Return how much is read, how fast, and what is left; less where the whole is not known.
+    Return the share that is read, the speed and the time left; without the total, less of it.
 
     >>> progress_line(945_000_000, 2_100_000_000, 2.7)
     '45 % of 2.1 GB, 350 MB/s, 3 s left'
@@ -31,19 +30,19 @@ def progress_line(done: int, total: int | None, elapsed_s: float) -> str:
     speed = f"{_bytes(rate)}/s"
     if not total:
         return f"{_bytes(done)}, {speed}"
-    # A log may have grown since its size was looked at.
+    # A log may have grown since its size was read.
     share = min(100 * done // total, 100)
-    said = f"{share} % of {_bytes(total)}, {speed}"
-    return f"{said}, {_span(max(total - done, 0) / rate)} left" if rate else said
+    text = f"{share} % of {_bytes(total)}, {speed}"
+    return f"{text}, {_span(max(total - done, 0) / rate)} left" if rate else text
 
 
 def _bytes(number: float) -> str:
     units = ["kB", "MB", "GB", "TB"]
     unit = "B"
-    # What would be rounded to four digits gets the next unit.
+    # A number that would be rounded to four digits gets the next unit.
     while number >= 999.5 and units:  # noqa: PLR2004 - as above
         number, unit = number / 1_000, units.pop(0)
-    digits = 1 if number < 9.95 and unit != "B" else 0  # noqa: PLR2004 - two digits tell enough
+    digits = 1 if number < 9.95 and unit != "B" else 0  # noqa: PLR2004 - two digits are enough
     return f"{number:.{digits}f} {unit}"
 
 

@@ -1,4 +1,4 @@
-"""Writing: all of it, or an error; and messages, which are no reason to end."""
+"""Write output in full or raise an error; write messages, which never end a run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["OutputError", "say", "write"]
 
 
 class OutputError(Exception):
-    """What was to be written cannot be, and nothing can any more."""
+    """The output cannot be written."""
 
 
 def write(stream: TextIO, data: str | bytes) -> None:
     """
-    Write all of it and flush.
+    Write all of the data and flush.
 
     Raises:
-        BrokenPipeError: The reader went away.
-        OutputError: It cannot be written, for instance because the disk is full.
+        BrokenPipeError: The reader closed the pipe.
+        OutputError: The data cannot be written, for example because the disk is full.
     """
     if isinstance(data, str):
         data = data.encode(stream.encoding, stream.errors or "strict")
     rest = memoryview(data)
     try:
-        # Under PYTHONUNBUFFERED a signal cuts a write short, and nobody but us sees it.
+        # With PYTHONUNBUFFERED, a signal can cut a write short, which only this loop notices.
         while rest:
             rest = rest[stream.buffer.write(rest) :]
         stream.buffer.flush()
@@ -41,11 +41,11 @@ def write(stream: TextIO, data: str | bytes) -> None:
 
 def say(text: str) -> None:
     """
-    Write a line for people to standard error; what cannot be written, nobody misses.
+    Write a message to standard error.
 
-    A full disk or a reader that went away there ends no run and changes no exit code.
+    If that fails, for example because the disk is full, the run and its exit code do not change.
     """
-    # Past the stream's buffer, which would keep what failed and try again at the very end.
+    # Bypasses the stream's buffer, which would try again at exit what failed here.
     rest = memoryview(f"{text}\n".encode(sys.stderr.encoding, "backslashreplace"))
     with suppress(OSError):
         while rest:

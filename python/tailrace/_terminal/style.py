@@ -1,4 +1,4 @@
-"""Few colours, for who looks at a terminal that has them."""
+"""Colours on terminals that have them."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
 __all__ = ["COLORS", "Part", "Style", "in_background", "is_terminal", "painted", "wants_color"]
 
 COLORS = ["auto", "always", "never"]
-"""What may be asked for."""
+"""The values of --color."""
 
 
 class Style:
-    """The numbers of ECMA-48's "select graphic rendition"; all terminals with colours know them."""
+    """The parameters of ECMA-48's "select graphic rendition" that every colour terminal has."""
 
     PLAIN = ""
     HEADING = "1"
     COUNT = "36"
-    LOST = "33"
+    NOT_COUNTED = "33"
     STATUS = "2"
 
 
 class Part(NamedTuple):
-    """A piece of a line; what it says is printable."""
+    """A part of a line with one style; its text is printable."""
 
     text: str
     style: str = Style.PLAIN
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Tell whether a stream is a terminal that can move its cursor."""
+    """Report whether a stream is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def in_background(stream: TextIO) -> bool:
-    """Tell whether somebody else has the terminal that a stream is: a shell, or its other job."""
+    """Report whether a shell or another of its jobs has the terminal in the foreground."""
     try:
         return os.tcgetpgrp(stream.fileno()) != os.getpgrp()
     except OSError:
-        # It has gone, or it is not that which controls this process: no shell lends it out.
+        # The terminal is closed, or it does not control this process, so no shell can take it.
         return False
 
 
 def wants_color(choice: str, stream: TextIO) -> bool:
-    """Tell whether to colour: what was asked for, else NO_COLOR (no-color.org), else a terminal."""
+    """Report whether to colour: as chosen, or if a terminal and not NO_COLOR (no-color.org)."""
     if choice == "auto":
         return not os.environ.get("NO_COLOR") and is_terminal(stream)
     return choice == "always"
@@ -59,7 +59,7 @@ def painted(
     line: Iterable[Part], *, color: bool, columns: int | None = None, mark: str = "\u2026"
 ) -> str:
     r"""
-    Return a line as it is written, cut to a number of columns.
+    Return a line with its colours, cut to a number of columns.
 
     >>> painted([Part("12", Style.COUNT), Part("  /abc")], color=False, columns=6)
     '12  /…'
