@@ -75,8 +75,10 @@ def choice(value: str, known: list[str], option: str) -> str:
 def _guess(name: str, known: list[str]) -> str:
     import difflib  # noqa: PLC0415 - takes 3 ms, and only a mistake needs it
 
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"did you mean {close[0]!r}? " if close else ""
+    # Without the dashes of options, which make any two of them similar.
+    plain = {one.lstrip("-"): one for one in known}
+    close = difflib.get_close_matches(name.lower().lstrip("-"), plain, n=1)
+    return f"did you mean {plain[close[0]]!r}? " if close else ""
 
 
 def check_format(spec: str, *, auto: bool = False) -> str:

@@ -87,7 +87,7 @@ def point_us(text: str, now_us: int) -> int:
     if point is None:
         raise _no_point(text)
     if not -_FURTHEST <= point <= _FURTHEST:
-        raise ValueError(f"{text!r} is out of range (years 1684 to 2255)")
+        raise ValueError(f"expected a time in the years 1684 to 2255, found {text!r}")
     return point
 
 
@@ -114,16 +114,16 @@ def _span(plain: str, now_us: int, text: str) -> int | None:
         return None
     sign, parts = match[1], match[2]
     if sign and before != plain:
-        raise ValueError(f"{text!r}: expected {sign} or ago, found both")
-    length = sum(Fraction(number) * _unit_us(unit, text) for number, unit in _PART.findall(parts))
+        raise ValueError(f"expected {sign} or ago, found both in {text!r}")
+    length = sum(Fraction(number) * _unit_us(unit) for number, unit in _PART.findall(parts))
     return now_us + int(length) if sign == "+" else now_us - int(length)
 
 
-def _unit_us(unit: str, text: str) -> int:
+def _unit_us(unit: str) -> int:
     if unit in _NO_UNITS:
-        raise ValueError(f"{text!r}: months and years vary in length; use days, such as 30d")
+        raise ValueError(f"{unit!r} varies in length; use days, such as 30d")
     if unit not in _UNIT_US:
-        raise ValueError(f"{text!r}: expected a unit such as s, m, h, d or w, found {unit!r}")
+        raise ValueError(f"expected a unit such as s, m, h, d or w, found {unit!r}")
     return _UNIT_US[unit]
 
 
@@ -135,10 +135,10 @@ def _calendar(plain: str, now_us: int, text: str) -> int | None:
     of_day = offset = 0
     if match["hour"]:
         hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
-        offset = _offset_us(match["zone"] or "z", text)
+        offset = _offset_us(match["zone"] or "z")
         # A leap second counts as the first second of the next minute.
         if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - of any clock
-            raise ValueError(f"{text!r}: expected a time of day from 00:00 to 23:59:59")
+            raise ValueError(f"expected a time of day from 00:00 to 23:59:59, found {text!r}")
         of_day = ((hour * 60 + minute) * 60 + second) * _SECOND
         of_day += int((match["fraction"] or "").ljust(6, "0")[:6])
     if match["year"] or match["log_year"]:
@@ -158,15 +158,15 @@ def _day(match: re.Match[str], text: str) -> int:
             month = _MONTHS.index(match["log_month"]) + 1
         return date(year, month, day).toordinal() - _EPOCH
     except ValueError:
-        raise ValueError(f"{text!r}: no such date; check the month and the day") from None
+        raise ValueError(f"no such date: {text!r}; check the month and the day") from None
 
 
-def _offset_us(zone: str, text: str) -> int:
+def _offset_us(zone: str) -> int:
     """Return a zone's offset from UTC."""
     if zone[0] not in "+-":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - of any clock
-        raise ValueError(f"{text!r}: expected an offset from UTC such as +01:00, found {zone!r}")
+        raise ValueError(f"expected an offset from UTC such as +01:00, found {zone!r}")
     ahead = (hours * 60 + minutes) * 60 * _SECOND
     return -ahead if zone[0] == "-" else ahead

@@ -247,7 +247,7 @@ def test_many_answers_on_a_terminal_come_with_a_hint(
 ):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n")
-    hint = "tailrace: an answer for each second of the log; --slide 5m gives fewer"
+    hint = "tailrace: printing a result per second of the log; use --slide 5m for fewer"
     with terminal("top", str(log), *arguments, columns=100, rows=10) as shown:
         assert shown.wait() == 0
         assert (hint in shown.sent()) == hinted

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tailrace._errors import TailraceError
-from tailrace._names import AUTO, split_address
+from tailrace._names import AUTO, check_format, split_address
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
 from tailrace._sources.text import STDIN, check_log
@@ -17,14 +18,14 @@ from tailrace._terminal.escape import for_people
 from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tailrace._cli.parser import Parser
     from tailrace._query import Query
 
 __all__ = ["FIELDS", "FLUME", "add_arguments", "check_addresses", "given_or_stdin", "is_flume"]
-__all__ += ["is_typed", "jobs", "log_format", "matching_files", "positive", "query", "readable"]
-__all__ += ["sources"]
+__all__ += ["is_typed", "jobs", "log_format", "matching_files", "naming", "positive", "query"]
+__all__ += ["readable", "sources"]
 
 FLUME = "flume://"
 
@@ -184,7 +185,7 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
     except TailraceError as error:
         say(f"tailrace: {for_people(str(error))}")
     except OSError as error:
-        say(f"tailrace: {for_people(source)}: {_hint(source, error)}")
+        say(f"tailrace: {for_people(source) or repr(source)}: {_hint(source, error)}")
     else:
         return True
     return False
@@ -207,13 +208,26 @@ def log_format(given: argparse.Namespace) -> str:
     """Return the spec of the lines' format."""
     name: str = given.log_format
     if not given.columns:
-        return name
+        with naming("--log-format"):
+            return check_format(name, auto=True)
     if name not in {AUTO, *_DELIMITED}:
         raise ValueError(
             f"--columns: expected --log-format {' or '.join(_DELIMITED)}, found {name}, whose "
             "columns are known"
         )
-    return f"{'csv' if name == AUTO else name}:{given.columns}"
+    with naming("--columns"):
+        return check_format(f"{'csv' if name == AUTO else name}:{given.columns}")
+
+
+@contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Put the name of an option before the message of an error, unless it names another one."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(("where:", "since:", "until:", "since, until:")):
+            raise
+        raise ValueError(f"{option}: {error}") from error
 
 
 def jobs(given: argparse.Namespace) -> int | None:

@@ -14,7 +14,7 @@ from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, serv
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
 from tailrace._errors import TailraceError
-from tailrace._names import check_fields, check_format, choice
+from tailrace._names import check_fields, choice
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
 from tailrace._runtime.rows import RowOptions
@@ -97,9 +97,9 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     choice(given.format, [*FORMATS, *arrow.FORMATS], "--format")
     if given.format in arrow.FORMATS:
         _check_arrow(given.format)
-    check_format(given.log_format, auto=True)
     fields = None if given.fields is None else _names_of(given.fields)
-    check_fields(fields or [], given.log_format)
+    with inputs.naming("--fields"):
+        check_fields(fields or [], given.log_format)
     query = inputs.query(names, given)._checked(fields or [])
     rejects = None if given.rejects is None else _rejects(given.rejects, names)
     jobs, typed = inputs.jobs(given), inputs.is_typed(names)

@@ -143,7 +143,9 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
 
 
 def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
-    query = inputs.query(names, given).count(by=given.by)
+    query = inputs.query(names, given)
+    with inputs.naming("--by"):
+        query = query.count(by=given.by)
     query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
     options = {
         "time": given.time,
