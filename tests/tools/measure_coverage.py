@@ -27,7 +27,7 @@ PROFILES = TARGET / "profiles"
 EXTENSION = ROOT / "python" / "tailrace" / "_core.abi3.so"
 
 # Files that only tests are in; tests at the end of a file count as lines of that file.
-TESTS = r"(/tests?/|/tests?\.rs|/naive\.rs|/against\.rs|/testing\.rs|/harness\.rs|/costs\.rs)"
+TESTS = r"(/tests?/|/tests?\.rs|/naive\.rs|/against\.rs|/testing\.rs|/harness\.rs|/measure\.rs|/examples/)"
 OTHERS = r"(/registry/|/rustc/|/rustlib/)"
 
 # Compiling with all optimizations takes many times longer and changes no figure.
@@ -91,6 +91,8 @@ def build(*arguments: str) -> list[str]:
     for line in ran.stdout.splitlines():
         message = json.loads(line)
         if message.get("reason") == "compiler-artifact" and "tailrace" in message["package_id"]:
+            if arguments[0] == "test" and not message["profile"]["test"]:
+                continue  # an example
             libraries = [name for name in message["filenames"] if name.endswith((".so", ".dylib"))]
             executable = message.get("executable")
             found += [executable] if executable else libraries
