@@ -102,7 +102,7 @@ class ClientSession:
         Call `to_send` afterwards, even if there is no answer.
 
         Raises:
-            ProtocolError: The peer is no Flume receiver, or violates the protocol.
+            ProtocolError: The peer is not a Flume receiver, or violates the protocol.
         """
         if len(self._first_bytes) < _FIRST_BYTES:
             self._first_bytes += data[: _FIRST_BYTES - len(self._first_bytes)]

@@ -74,7 +74,7 @@ def encode_frame(serial: int, message: bytes) -> bytes:
 
 
 def encode_buffers(serial: int, buffers: Sequence[bytes]) -> list[bytes]:
-    """Wrap the buffers of a message in a frame; return pieces, so that none is copied."""
+    """Return the pieces of a frame that holds the buffers of a message, without copying them."""
     pieces = [_FRAME_HEAD.pack(serial, len(buffers))]
     for buffer in buffers:
         pieces += (_LENGTH.pack(len(buffer)), buffer)
@@ -123,7 +123,7 @@ class FrameDecoder:
         The bytes are copied, so a buffer may be reused.
 
         Raises:
-            ProtocolError: The bytes are no frame, or a frame over the limits.
+            ProtocolError: The bytes are not a frame, or a frame over the limits.
         """
         if self._rest:
             data = b"".join((self._rest, data))

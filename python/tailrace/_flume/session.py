@@ -86,7 +86,7 @@ class ServerSession:
         no batch.
 
         Raises:
-            ProtocolError: The peer is no Flume client, or violates the protocol.
+            ProtocolError: The peer is not a Flume client, or violates the protocol.
         """
         batches: list[Batch] = []
         try:

@@ -20,7 +20,7 @@ def matching(name: str) -> list[str]:
     """
     Return the files that match a pattern, sorted; `**` matches any number of folders.
 
-    A name that exists, or that is no pattern, is returned as it is. As in a shell, names that
+    A name that exists, or that is not a pattern, is returned as it is. As in a shell, names that
     begin with a dot are matched only by patterns that begin with one.
 
     Raises:

@@ -10,7 +10,7 @@ Files that were created and rotated between two scans are found among the siblin
 same directory whose name begins with this one's, or has what rotation adds before its extension.
 They are classified by content, not by name or inode: both are reused, and compression gives a file
 another inode. For every content that was read, the beginning, the length, the bytes before its end
-and samples from between are kept. A sibling is then one of these:
+and samples from between are kept. A sibling is then one of the following:
 
 - a copy, maybe compressed, of what was read or is being read, or of the first part of it if more
   was written while the copy was made: it is skipped,

@@ -34,7 +34,7 @@ pub(crate) fn scaled(in_ci: u32) -> u32 {
 #[expect(clippy::disallowed_methods, reason = "tests are configured from outside")]
 pub(crate) fn seed() -> Option<u64> {
     match std::env::var("TAILRACE_TEST_SEED") {
-        Ok(seed) => Some(seed.parse().unwrap_or_else(|_| unreachable!("{seed} is no seed"))),
+        Ok(seed) => Some(seed.parse().unwrap_or_else(|_| unreachable!("{seed} is not a seed"))),
         Err(_) => (profile() == Profile::Ci).then_some(0),
     }
 }
