@@ -66,6 +66,6 @@ def test_fewer_than_one_thread_is_refused(log: Path, jobs: str, error: int):
     _, err, code = run("top", str(log), "--jobs", jobs)
     assert code == error
     if error:
-        assert f"--jobs: expected a number of threads from 1 to 1,024, found {jobs!r}".encode() in err
+        assert f"expected a number of threads from 1 to 1,024, found {jobs!r}".encode() in err
     with pytest.raises(ValueError, match="jobs: expected at least 1 thread, found 0"):
         tr.from_files(log).count(by="url").run(jobs=0)
