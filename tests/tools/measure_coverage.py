@@ -27,7 +27,7 @@ PROFILES = TARGET / "profiles"
 EXTENSION = ROOT / "python" / "tailrace" / "_core.abi3.so"
 
 # Files that only tests are in; tests at the end of a file count as lines of that file.
-TESTS = r"(/tests?/|/tests?\.rs|/naive\.rs|/against\.rs|/testing\.rs|/harness\.rs|/measure\.rs|/examples/)"
+TESTS = r"(/(tests?|examples)/|/(tests?|naive|against|testing|harness|measure)\.rs)"
 OTHERS = r"(/registry/|/rustc/|/rustlib/)"
 
 # Compiling with all optimizations takes many times longer and changes no figure.
