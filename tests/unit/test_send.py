@@ -87,8 +87,8 @@ def test_a_line_over_the_limit_of_lines_is_sent_whole_and_said(tmp_path: Path):
     assert ran.returncode == 0
     assert said(ran) == [
         (
-            "tailrace: 1 line longer than 65,536 bytes, sent whole; tailrace counts such a line as"
-            " rejected (too-long)"
+            "tailrace: 1 line longer than 65,536 bytes, sent unchanged; a tailrace receiver rejects"
+            " such lines (too-long)"
         ),
         "tailrace: sent 3 lines in 1 batch, all acknowledged",
     ]
@@ -105,8 +105,8 @@ def test_a_line_that_no_frame_holds_is_left_out_and_an_error(tmp_path: Path):
     assert ran.returncode == 1
     assert said(ran) == [
         (
-            "tailrace: 1 line not sent: no frame holds a line of more than 67,043,328 bytes;"
-            " is this a log?"
+            "tailrace: 1 line not sent: longer than 67,043,328 bytes, the most that fits into a"
+            " frame; is this a log?"
         ),
         "tailrace: sent 2 lines in 1 batch, all acknowledged",
     ]
@@ -409,8 +409,8 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
     "FAILED": (
         FAILED,
         (
-            "batch 3 was answered with FAILED: the receiver cannot take it now; a full channel does"
-            " that, or one whose transactionCapacity is below --batch"
+            "batch 3 was answered with FAILED: the receiver cannot accept it now; its channel may be"
+            " full, or its transactionCapacity below --batch"
         ),
         "10 refused",
     ),
@@ -426,10 +426,14 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
         "connection closed inside a frame, after 14 of at least 15 bytes",
         "",
     ),
-    "nonsense": (HTTP, "connection closed: a frame that buffers, found 791752241", ""),
+    "nonsense": (
+        HTTP,
+        "connection closed: frame: expected 1 to 65536 buffers, found 791752241",
+        "",
+    ),
     "another's answer": (
         RAW + frame(9, OK),
-        "connection closed: an answer with serial 9, which no open call has",
+        "connection closed: expected an answer to an open call, found serial 9",
         "",
     ),
 }
@@ -461,7 +465,7 @@ def test_an_http_server_is_named():
 
     assert ran.returncode == 1
     first, last = said(ran)
-    assert "an HTTP server, no Flume receiver" in first
+    assert "expected a Flume receiver, found an answer that begins with" in first
     assert last == (
         "tailrace: sent 5 lines in 1 batch, 0 acknowledged,"
         " 5 of the last batch may have been counted"
