@@ -1,9 +1,9 @@
 """
-Writes the texts that are made of the command's own parsers: help, completions, the manual page.
+Generate help, completions and the manual page from the command's own parsers.
 
-They are checked in, so that neither this nor the libraries it needs are installed with the package.
-`make texts` writes them; a test compares them. What is completed is told by an option's metavar:
-words in small letters are values, and the kinds in capitals are listed here.
+The texts are committed, so that neither this nor its libraries are installed with the package.
+`make texts` writes them, and a test compares them. An option's metavar defines its completion:
+lower-case words are values, and the upper-case kinds of values are listed here.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["HELP", "SHELL", "completed", "texts"]
 HELP = ROOT / "tests" / "cases" / "help"
 SHELL = ROOT / "python" / "tailrace" / "_cli" / "shell"
 
-# Those that mean the same in every format; a format's own names are not offered.
+# The fields that have the same name in every format; those of one format are not completed.
 _FIELDS = [name for name, _, _ in _core.standard_fields()]
 
-# Every kind of value that a metavar may name, and what it is completed with; None is a file.
+# Every kind of value that a metavar may name, with its completions; None means files.
 _KINDS: dict[str, list[str] | None] = {
     "SOURCE": None,
     "FILE": None,
     "NAME": list(_core.FORMATS),
     "FIELD": _FIELDS,
-    # Any number or text will do.
+    # Any number or text is valid.
     "DURATION": [],
     "LINE": [],
     "COLUMN": [],
@@ -51,8 +51,8 @@ _KINDS: dict[str, list[str] | None] = {
     "N/s": [],
 }
 
-# Quotes and backslashes in a file's name are bash's own business, so for files nothing is offered
-# but what `-o default` falls back to. It cuts words at `=`, where shtab does not look for one.
+# Files are left to `-o default`, because bash itself handles quotes and backslashes in their names.
+# bash splits words at `=`, which shtab does not expect.
 _BASH = """
 _tailrace() {
   local words=() at=0 i
@@ -71,7 +71,7 @@ complete -o bashdefault -o default -F _tailrace tailrace
 
 
 def texts() -> dict[Path, str]:
-    """Return every file that is made, and what belongs into it."""
+    """Return every generated file with its text."""
     made = {
         SHELL / "tailrace.bash": _bash(),
         SHELL / "_tailrace": _zsh(),
@@ -87,14 +87,14 @@ def texts() -> dict[Path, str]:
 
 def completed(metavar: str) -> list[str] | None:
     """
-    Return the values that a metavar stands for, None for files.
+    Return the completions of a metavar, None for files.
 
     Raises:
-        KeyError: It names a kind that is not listed above.
+        KeyError: The metavar names a kind that is not listed above.
     """
     values: list[str] = []
     for word in metavar.split("|"):
-        # A list is completed up to its first comma.
+        # Only the first name of a list is completed.
         kind = word.partition(",")[0]
         more = [kind] if kind.islower() else _KINDS[kind]
         if more is None:
@@ -104,7 +104,7 @@ def completed(metavar: str) -> list[str] | None:
 
 
 def _to_complete() -> Parser:
-    """Return the parser with what shtab looks at."""
+    """Return the parser with the attributes that shtab reads."""
     top, verbs = parsers()
     for verb in verbs.values():
         for action in verb._actions:
@@ -112,7 +112,7 @@ def _to_complete() -> Parser:
                 continue
             metavar = str(action.metavar)
             if action.help == argparse.SUPPRESS:
-                # The help tells of them in its first lines, but they are to be completed.
+                # Positional arguments are in the help's first lines; shtab needs a text.
                 action.help = metavar
             values = completed(metavar)
             if values is None:
@@ -129,23 +129,23 @@ def _bash() -> str:
 
 def _zsh() -> str:
     text = shtab.complete(_to_complete(), "zsh") + "\n"
-    # shtab lets a file follow, not files, and no value behind `=`.
+    # shtab completes one file, not several, and no value after `=`.
     text = _with(text, r'"\(\*\)::', '"*:')
     return _with(text, r'(--[a-z-]+)(?=\}?"?\[.*\]:)', r"\1=")
 
 
 def _fish() -> str:
-    # What shtab completes files with sees neither quotes nor backslashes; fish itself does.
+    # shtab's completion of files ignores quotes and backslashes; that of fish does not.
     files = r'"\(__fish_complete_path \(commandline -ct\)\)"'
     text = _with(shtab.complete(_to_complete(), "fish") + "\n", f"-ka {files}", "-F")
     return re.sub(f"-xka {files}", "-rF", text)
 
 
 def _with(text: str, old: str, new: str) -> str:
-    """Replace what is there; another version of shtab might write otherwise."""
+    """Replace text that must be there: another version of shtab might write something else."""
     text, count = re.subn(old, new, text)
     if not count:
-        raise ValueError(f"shtab writes no {old} any more")
+        raise ValueError(f"expected {old} in the output of shtab")
     return text
 
 
@@ -153,23 +153,24 @@ def _manual() -> str:
     top, verbs = parsers()
     about = str(top.description)
     top.description = (
-        "Each verb has options of its own. A SOURCE is a path, - for standard input, or "
-        "flume://HOST:PORT; there may be several, of any kind. Files in gzip are unpacked."
+        "Each command has its own options. A SOURCE is a file, - for standard input, or "
+        "flume://HOST:PORT to listen for events. Several sources of any kind can be given. "
+        "Compressed files are decompressed."
     )
     first, codes, _ = str(top.epilog).split("\n\n")
     examples = [first]
-    fields = ""
+    conditions = ""
     top.epilog = None
     for action in top._subparsers._group_actions[0]._choices_actions:
-        action.help = None  # the description begins with it
+        action.help = None  # the description begins with the same sentence
     variables: dict[str, list[str]] = {}
     for name, verb in verbs.items():
         verb._optionals.title = None
         for part in str(verb.epilog or "").strip().split("\n\n"):
             if part.startswith("Examples:"):
                 examples.append(part)
-            elif part.startswith("Fields:"):
-                fields = part
+            elif part.startswith("Conditions:"):
+                conditions = part
         for _, option in verb.settable():
             variables.setdefault(option, []).append(name)
     page = Manpage(
@@ -183,14 +184,14 @@ def _manual() -> str:
             "date": " ",
         },
     )
-    page.add_section("FIELDS", "=", _as_it_is(_body(fields)))
+    page.add_section("CONDITIONS", "=", _as_it_is(_body(conditions)))
+    page.add_section("FIELDS", "=", _as_it_is(_fields()))
     page.add_section("EXIT STATUS", "=", _as_it_is(_body(codes)))
     page.add_section(
         "ENVIRONMENT",
         "=",
-        "An option that is not given is taken from its variable, unless that is empty. A variable "
-        "is for every verb that has the option. Those of flags are 1, true or yes, or 0, false or "
-        "no.\n"
+        "A variable sets the default of an option, for every command that has the option. An empty "
+        "variable counts as unset. The values for flags are 1, true and yes, or 0, false and no.\n"
         + "\n".join(
             f".TP\n.B {variable(option)}\n{_escaped(option)} of {', '.join(of)}"
             for option, of in sorted(variables.items())
@@ -198,6 +199,11 @@ def _manual() -> str:
     )
     page.add_section("EXAMPLES", "=", _as_it_is("\n".join(map(_body, examples))))
     return str(page).replace("\nusage: tailrace", "\ntailrace")
+
+
+def _fields() -> str:
+    fields = _core.standard_fields()
+    return "\n".join(f"  {name:15}  {kind:5}  {about}" for name, kind, about in fields)
 
 
 def _body(part: str) -> str:
@@ -213,7 +219,7 @@ def _escaped(text: str) -> str:
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all texts."""
     for path, text in texts().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -409,8 +409,8 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
     "FAILED": (
         FAILED,
         (
-            "batch 3 was answered with FAILED: the receiver cannot accept it now; its channel may be"
-            " full, or its transactionCapacity below --batch"
+            "batch 3 was answered with FAILED: the receiver cannot accept it now; its channel may"
+            " be full, or its transactionCapacity below --batch"
         ),
         "10 refused",
     ),

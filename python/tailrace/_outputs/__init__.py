@@ -15,7 +15,7 @@ class Output(Protocol):
     """Shows the snapshots of a run."""
 
     newest_only: bool
-    """Whether a snapshot replaces the previous one, so that only the last of several is needed."""
+    """True if a snapshot replaces the previous one, so that only the last of several is needed."""
 
     def show(self, snapshot: Snapshot, status: Status | None = None, /) -> None:
         """Show a snapshot and, while the run continues, its status."""
