@@ -17,8 +17,6 @@ from tailrace._aggregates import (
     key_fields,
     ranking_index,
 )
-from tailrace._columns import columns, core_column, core_times, is_table, reusable, table_columns
-from tailrace._columns import value as value_at
 from tailrace._durations import Duration, micros, short
 from tailrace._format import Batch
 from tailrace._public import Public
@@ -156,31 +154,33 @@ class Window(metaclass=Public):
             TypeError: A column has values of another type, or of several types.
             ValueError: A column is missing or too short, or a value is out of range.
         """
+        from tailrace import _columns  # noqa: PLC0415 - the command adds no columns
+
         fields = self._window.fields
         if isinstance(times, str):
-            times = table_columns(keys, [times], "times")[0]
-        key_columns = columns(keys, self._by, "keys") if self._by else []
+            times = _columns.table_columns(keys, [times], "times")[0]
+        key_columns = _columns.columns(keys, self._by, "keys") if self._by else []
         if not fields:
             value_columns = []
         elif values is None:
-            if not is_table(keys):
+            if not _columns.is_table(keys):
                 raise ValueError(f"values: missing; the aggregates need {', '.join(fields)}")
-            value_columns = table_columns(keys, fields, "values")
+            value_columns = _columns.table_columns(keys, fields, "values")
         else:
-            value_columns = columns(values, fields, "values")
-        key_columns = [reusable(column) for column in key_columns]
-        value_columns = [reusable(column) for column in value_columns]
-        times = reusable(times)
+            value_columns = _columns.columns(values, fields, "values")
+        key_columns = [_columns.reusable(column) for column in key_columns]
+        value_columns = [_columns.reusable(column) for column in value_columns]
+        times = _columns.reusable(times)
         late = self._window.add(
-            [core_column(column, "keys") for column in key_columns],
-            [core_column(column, "values") for column in value_columns],
-            core_times(times),
+            [_columns.core_column(column, "keys") for column in key_columns],
+            [_columns.core_column(column, "values") for column in value_columns],
+            _columns.core_times(times),
         )
         if self._late is not None:
             names = [*self._by, *fields, "time"]
             all_columns = [*key_columns, *value_columns, times]
             for row in late:
-                event = (value_at(column, row) for column in all_columns)
+                event = (_columns.value(column, row) for column in all_columns)
                 self._late.append(dict(zip(names, event, strict=True)))
 
     def take_late(self) -> list[dict[str, Any]]:
