@@ -154,9 +154,12 @@ def _sources(
     max_ahead_us = None if window is None else _MAX_AHEAD_US
     # Beside a live source, a pipe without data must not block the others.
     waited_for = window is not None or any(spec.is_live for spec in specs)
-    of = sum(len(spec.paths) for spec in specs) if waited_for else 1
+    # The number of files that are open at once; they share the memory for chunks.
+    sharing = sum(len(spec.paths) for spec in specs) if waited_for else 1
     for spec in specs:
-        for source, names, is_replay in spec.sources(window, waited_for=waited_for, of=of):
+        for source, names, is_replay in spec.sources(
+            window, waited_for=waited_for, sharing=sharing
+        ):
             sources.append(source)
             is_live = as_live(source) is not None
             for name in names:

@@ -124,7 +124,7 @@ class SourceSpec(NamedTuple):
         return matching_formats(DETECTED, list(fields), condition)
 
     def sources(
-        self, window: WindowSpec | None, *, waited_for: bool, of: int
+        self, window: WindowSpec | None, *, waited_for: bool, sharing: int
     ) -> Iterator[tuple[Source | LiveSource, Sequence[str], bool]]:
         """Yield its sources, each with its names and whether its lines may be of any time."""
         if self.address is not None:
@@ -143,7 +143,7 @@ class SourceSpec(NamedTuple):
                 if waited_for and LiveInput.is_waited_for(path):
                     yield LiveInput(path), [name], False
                 else:
-                    yield File(path, sharing=of), [name], path != STDIN
+                    yield File(path, sharing=sharing), [name], path != STDIN
 
     @property
     def _header(self) -> Header | None:
