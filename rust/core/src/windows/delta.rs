@@ -248,7 +248,7 @@ impl Delta {
             let pane = self.place_of(pane, seed);
             match self.keys.last_entry_of(at, key) {
                 Some(last_entry) if last_entry.is_in(self.panes_before + pane) => {
-                    last_entry.count += 1
+                    last_entry.count += 1;
                 }
                 Some(_) => _ = self.begin_entry(pane, at),
                 None => {

@@ -1,5 +1,5 @@
-//! Measures the cost of each aggregate: run with `--release -- --ignored --nocapture
-//! measure_aggregates`.
+//! Measures the cost of each aggregate. Run
+//! `cargo test --release -p tailrace-core --lib measure_aggregates -- --ignored --nocapture`.
 
 #![expect(
     clippy::cast_precision_loss,

@@ -25,7 +25,7 @@ impl Number {
         }
     }
 
-    /// Compares by value, with NaN above all others. An integer is_added before an equal float, so
+    /// Compares by value, with NaN above all others. An integer comes before an equal float, so
     /// that the result does not depend on which of them arrived first.
     pub(super) fn order(self, other: Self) -> Ordering {
         match (self, other) {

@@ -33,13 +33,14 @@ const CHUNK: usize = 32;
 
 /// The sketch; all its partials have the same buckets.
 ///
-/// Approximate: the result is within the given error (1 % by default) of the value at rank `floor(q
-/// * (n - 1))` of the n sorted numbers. Below 2.2e-308, where floats have fewer digits, half of the
-/// smallest float is added to the error. Zero and infinities are exact, and NaN is ignored.
-/// Partials and totals take 40 bytes and 8 for each nonempty bucket, up to 256 buckets; beyond
-/// that, 9 for each bucket of each chunk of 32 that is not empty. With 1 %, numbers from 1 to 1000
-/// need 350 buckets and all floats 150,000. An event costs a search among the buckets, a pane that
-/// enters or leaves one search for each of its buckets, and a result a walk over half of them.
+/// Approximate: the result is within the given error (1 % by default) of the value at rank
+/// `floor(q * (n - 1))` of the n sorted numbers. Below 2.2e-308, where floats have fewer digits,
+/// half of the smallest float is added to the error. Zero and infinities are exact, and NaN is
+/// ignored. Partials and totals take 40 bytes and 8 for each nonempty bucket, up to 256 buckets;
+/// beyond that, 9 for each bucket of each chunk of 32 that is not empty. With 1 %, numbers from 1
+/// to 1000 need 350 buckets and all floats 150,000. An event costs a search among the buckets, a
+/// pane that enters or leaves one search for each of its buckets, and a result a walk over half of
+/// them.
 #[derive(Clone, Debug)]
 pub(super) struct Quantile {
     /// The number of buckets per power of two.

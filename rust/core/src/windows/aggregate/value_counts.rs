@@ -263,7 +263,7 @@ fn decode<'a>(bytes: &mut &'a [u8]) -> Option<Vec<(Datum<'a>, u64)>> {
     Some(all)
 }
 
-/// The order in which values are encoded: text is_added last, sorted by some bits of its hash first.
+/// The order in which values are encoded: text comes last, sorted by some bits of its hash first.
 fn order(datum: Datum<'_>) -> (Option<u32>, Datum<'_>) {
     #[expect(clippy::cast_possible_truncation, reason = "some of its bits are enough")]
     let bits = match datum {

@@ -77,7 +77,7 @@ fn bytes_equal(one: &[u8], other: &[u8]) -> bool {
 pub(crate) struct Dictionary {
     /// The index of each key's entry, by hash.
     index: HashTable<u32>,
-    entries: Vec<Entry>,
+    entries: Vec<KeyEntry>,
     /// The text of the keys that are not short.
     text: Vec<u8>,
     /// The entries of the chunk's keys, by number.
@@ -89,7 +89,7 @@ pub(crate) struct Dictionary {
 /// Fills one cache line.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Entry {
+struct KeyEntry {
     hash: u32,
     last_entry: LastEntry,
     /// Its number, if it has one.
@@ -224,7 +224,7 @@ impl Dictionary {
             text.extend_from_slice(key);
             text.len() - key.len()..text.len()
         });
-        entries.push(Entry { hash, last_entry: LastEntry::NONE, number: u32::MAX, key });
+        entries.push(KeyEntry { hash, last_entry: LastEntry::NONE, number: u32::MAX, key });
         index32(entries.len() - 1)
     }
 
