@@ -34,7 +34,7 @@ impl Cell {
             (Self::Int(_), Self::Float(_)) | (Self::Float(_), Self::Int(_)) => {
                 self.number().total_cmp(&other.number())
             }
-            _ => self.is_there().cmp(&other.is_there()),
+            _ => self.is_ranked().cmp(&other.is_ranked()),
         }
     }
 
@@ -49,7 +49,7 @@ impl Cell {
     }
 
     /// Returns whether the cell can be ranked. Null and NaN come last in either direction.
-    pub(crate) fn is_there(&self) -> bool {
+    pub(crate) fn is_ranked(&self) -> bool {
         match self {
             Self::Null => false,
             Self::Float(number) => !number.is_nan(),

@@ -335,7 +335,7 @@ impl Delta {
         let mut counts = vec![0; self.panes.len()];
         self.entries.iter().for_each(|entry| counts[entry.pane] += 1);
         let mut places: Vec<_> = counts.into_iter().map(Vec::with_capacity).collect();
-        // There are at most as many entries as keys times panes, which 32 bits can number.
+        // There are at most as many entries as events, which 32 bits can number.
         for (place, entry) in (0_u32..).zip(&self.entries) {
             places[entry.pane].push(place);
         }

@@ -93,7 +93,7 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
     }
 
     fn by_cell(&self, one: &Cell, other: &Cell) -> Ordering {
-        match (one.is_there(), other.is_there(), self.ascending) {
+        match (one.is_ranked(), other.is_ranked(), self.ascending) {
             (true, true, true) => one.rank(other),
             // Null and NaN come last in either direction.
             _ => other.rank(one),

@@ -1,6 +1,6 @@
 //! Snapshots: ranked rows as columns.
 
-use super::aggregate::About;
+use super::aggregate::KeyContext;
 use super::key_encoding;
 use super::keys::KeyTable;
 use super::pane::Pane;
@@ -127,7 +127,7 @@ impl SnapshotBuilder<'_> {
         #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
         let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
         move |place, id, count| {
-            plan.emit(place, totals.columns(), id, &About { kinds: values, seconds, count })
+            plan.emit(place, totals.columns(), id, &KeyContext { kinds: values, seconds, count })
         }
     }
 

@@ -203,14 +203,14 @@ impl Plan {
         place: usize,
         totals: &[Box<dyn Totals>],
         key: u32,
-        about: &About<'_>,
+        context: &KeyContext<'_>,
     ) -> Cell {
         let Some(planned) = self.specs.get(place) else { return Cell::Null };
         let scope = Scope {
             spec: &planned.spec,
-            kind: self.field_kind(planned, about.kinds),
-            seconds: about.seconds,
-            count: about.count,
+            kind: self.field_kind(planned, context.kinds),
+            seconds: context.seconds,
+            count: context.count,
         };
         match planned.column.and_then(|column| totals.get(column)) {
             Some(totals) => totals.emit(key, &scope),
@@ -235,7 +235,7 @@ impl Event for &[Value<'_>] {
 
 /// The window and the key that a result is computed for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'a> {
+pub(crate) struct KeyContext<'a> {
     /// The kinds of the plan's fields.
     pub(crate) kinds: &'a [Kind],
     /// The length of the window.

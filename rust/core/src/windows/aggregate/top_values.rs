@@ -84,7 +84,7 @@ mod tests {
         }
         counts.sort_by(|(one, count), (other, others)| {
             // Ascending: numbers first, then NaN.
-            others.cmp(count).then(other.is_there().cmp(&one.is_there())).then(one.rank(other))
+            others.cmp(count).then(other.is_ranked().cmp(&one.is_ranked())).then(one.rank(other))
         });
         counts.truncate(most);
         if counts.is_empty() { Cell::Null } else { Cell::List(counts) }
