@@ -1,6 +1,7 @@
 """CONTRIBUTING.md and SECURITY.md name files and targets that exist."""
 
 import re
+import tomllib
 
 import pytest
 from places import ROOT
@@ -35,3 +36,12 @@ def test_contributing_names_targets_that_exist():
 
     for target in set(re.findall(r"`make ([\w-]+)", text)):
         assert f"\n{target}:" in makefile
+
+
+def test_contributing_names_the_oldest_versions():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rust = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["rust-version"]
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+
+    assert f"Rust toolchain ({rust} or later)" in text
+    assert f"Python {python.removeprefix('>=')} or later" in text
