@@ -164,7 +164,8 @@ def _pieces(found: dict[str, Any], line: bytes) -> list[str]:
             rows.append((start, for_people(piece["name"]), piece.get("type", ""), text, value))
         else:
             # The quotes show spaces at its ends.
-            rows.append((start, f"({piece['what']})", "", f"'{text}'", ""))
+            kind = "skipped" if piece["what"] == "passed over" else piece["what"]
+            rows.append((start, f"({kind})", "", f"'{text}'", ""))
     return _table(rows)
 
 
