@@ -127,12 +127,12 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
                 [*COMMAND, verb, str(log)], stdout=full, stderr=subprocess.PIPE, check=False
             )
         assert ran.returncode == 1
-        said = ran.stderr.decode().splitlines()
-        assert said[1:] == ["tailrace: cannot write: No space left on device"]
+        messages = ran.stderr.decode().splitlines()
+        assert messages[1:] == ["tailrace: cannot write: No space left on device"]
 
 
 @pytest.mark.parametrize(
-    ("closed", "code", "said"),
+    ("closed", "code", "message"),
     [
         (">&-", 2, "tailrace: standard output is closed\n"),
         (
@@ -143,7 +143,7 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
         ("2>&-", 0, ""),
     ],
 )
-def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int, said: str):
+def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int, message: str):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n")
     source = "-" if closed == "<&-" else str(log)
@@ -154,7 +154,7 @@ def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int,
         check=False,
     )
 
-    assert ran.stderr == said
+    assert ran.stderr == message
     assert ran.returncode == code
     assert "counted" not in ran.stdout
 
@@ -174,7 +174,7 @@ def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int,
     ],
 )
 @pytest.mark.parametrize("to", ["full disk", "reader gone"])
-def test_what_cannot_be_said_ends_nothing(
+def test_a_message_that_cannot_be_written_ends_nothing(
     tmp_path: Path, arguments: list[str], code: int, printed: str, to: str
 ):
     log = tmp_path / "access.log"
@@ -232,7 +232,7 @@ def test_columns_have_names_also_where_a_log_is_read_from_its_end(
     ]
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE) as following:
         assert following.stdout is not None
-        # After an answer the end that it began at is behind it.
+        # After a snapshot, the end at which it began is in the past.
         snapshot = json.loads(following.stdout.readline())
         with log.open("a") as file:
             file.write(f"{line.format('attic')}\n")

@@ -56,13 +56,13 @@ def test_any_place_of_any_line_has_a_caret_in_the_width_that_there_is(
         (b"x" * 10_000 + b"!" + b"y" * 10_000, 10_000, "!"),
     ],
 )
-def test_the_caret_stands_below_its_byte(line: bytes, byte: int, caret_below: str):
+def test_the_caret_is_below_its_byte(line: bytes, byte: int, caret_below: str):
     shown, caret = excerpt(line, byte, 40)
     before = next(n for n in range(len(shown)) if width(shown[:n]) == len(caret) - 1)
     assert shown[before] == caret_below
 
 
-def test_behind_the_end_of_a_line_there_is_a_caret_too():
+def test_there_is_a_caret_after_the_end_of_a_line():
     assert excerpt(b"abc", 3, 40) == ["abc", "   ^"]
     assert excerpt(b"", 0, 40) == ["", "^"]
 
@@ -105,7 +105,7 @@ def test_what_does_not_print_is_shown_as_an_escape():
     assert ran.stdout.decode().splitlines()[2:4] == ["  \\xff\\x1b[31m\\u202e", " " * 20 + "^"]
 
 
-def test_a_line_that_is_too_long_is_said_to_be():
+def test_a_line_that_is_too_long_is_reported_as_such():
     ran = run("explain", "combined", stdin=b"x" * 200_000)
     assert ran.returncode == 1
     assert b"It is longer than 65,536 bytes" in ran.stdout

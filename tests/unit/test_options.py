@@ -81,11 +81,11 @@ def test_a_variable_of_another_verb_and_one_of_no_option_change_nothing(verb: st
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_tells_of_the_variables_once_where_there_are_options(verb: str):
+def test_help_mentions_the_variables_once_if_there_are_options(verb: str):
     parser = parsers()[1][verb]
-    said = parser.format_help().count("TAILRACE_")
+    count = parser.format_help().count("TAILRACE_")
 
-    assert said == (1 if any(parser.settable()) else 0)
+    assert count == (1 if any(parser.settable()) else 0)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -124,7 +124,7 @@ def actions(parser: Parser) -> list[argparse.Action]:
         ),
     ],
 )
-def test_a_mistake_is_of_the_variable_that_it_names_quotes_or_tells_of(message: str, blamed: str):
+def test_an_error_names_the_variable_that_caused_it(message: str, blamed: str):
     environment = {
         "TAILRACE_WINDOW": "5x",
         "TAILRACE_LIMIT": "ten",

@@ -228,7 +228,7 @@ class Status(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    ("lines", "per_second", "lag_us", "said"),
+    ("lines", "per_second", "lag_us", "text"),
     [
         ({"fed": 0}, 0.0, None, "0 lines, 0/s"),
         ({"fed": 1}, 0.25, 0, "1 line, 0.2/s, lag 0.0 s"),
@@ -250,27 +250,27 @@ class Status(NamedTuple):
         ({"fed": 9}, 1.0, -5, "9 lines, 1/s, lag 0.0 s"),
     ],
 )
-def test_the_status_says_what_there_is_to_say(
-    lines: dict[str, Any], per_second: float, lag_us: int | None, said: str
+def test_the_status_has_what_is_known(
+    lines: dict[str, Any], per_second: float, lag_us: int | None, text: str
 ):
     lines = {"counted": 0, "late": 0, "filtered": 0, "rejected": {}, **lines}
 
-    assert painted(status_line(Status(lines, per_second, lag_us)), color=False) == said
+    assert painted(status_line(Status(lines, per_second, lag_us)), color=False) == text
 
 
 @pytest.mark.parametrize(
-    ("fed", "lag_us", "said"),
+    ("fed", "lag_us", "text"),
     [
         (0, None, "0 lines, 0/s"),
         (2, None, "2 lines, 0/s, first result after 60 s of log time (--lateness)"),
         (2, 61_000_000, "2 lines, 0/s, lag 61 s"),
     ],
 )
-def test_the_status_says_what_the_first_answer_waits_for(fed: int, lag_us: int | None, said: str):
+def test_the_status_shows_when_the_first_result_comes(fed: int, lag_us: int | None, text: str):
     lines = {"fed": fed, "counted": fed, "late": 0, "filtered": 0, "rejected": {}}
     status = Status(lines, 0.0, lag_us, 60_000_000)
 
-    assert painted(status_line(status), color=False) == said
+    assert painted(status_line(status), color=False) == text
 
 
 @given(hostile, st.integers(0, 20))
@@ -344,8 +344,8 @@ def test_a_signal_leaves_whole_lines(tmp_path: Path, number: int):
     written = file.read_bytes()
     count = written.count(b"\n")
     assert written == b"".join(b"%d\t7\tno-match\tno line\n" % n for n in range(1, count + 1))
-    said = f"{count:,} lines: 0 counted, {count:,} rejected ({count:,} no-match)"
-    assert parsing.said[0].startswith(f"tailrace: {said}")
+    summary = f"{count:,} lines: 0 counted, {count:,} rejected ({count:,} no-match)"
+    assert parsing.said[0].startswith(f"tailrace: {summary}")
 
 
 def test_a_reader_that_goes_away_leaves_whole_lines(tmp_path: Path):

@@ -33,7 +33,7 @@ SHELLS = {
 }
 FILES = {"bash": "tailrace.bash", "zsh": "_tailrace", "fish": "tailrace.fish"}
 
-# What is typed behind `tailrace`, and which arguments come of it; a value may be put behind `=`.
+# What is typed after `tailrace`, and its arguments; a value may follow `=`.
 TYPED = {
     "to\taccess.log": "top access.log",
     "pars\tacc\t": "parse access.log",

@@ -23,7 +23,7 @@ def fed(shown: Terminal, *urls: str) -> None:
     wait_for(lambda: re.match(f"{len(urls)} lines?, ", shown.lines()[-1]))
 
 
-def test_the_live_table_stands_in_place_cut_to_the_terminal():
+def test_the_live_table_is_drawn_in_place_cut_to_the_terminal():
     long = "/" + "x" * 60
     with terminal(*FLUME) as shown:
         fed(shown, *[f"/{n}" for n in range(20)], long, long)
@@ -79,7 +79,7 @@ def test_a_log_cannot_steer_the_terminal():
     assert r"/\x1b]0;owned\x07\x9b31m\u202e" in sent.replace("\r\n", "").replace("\x1b[m", "")
 
 
-def test_a_message_stands_above_the_table():
+def test_a_message_is_above_the_table():
     with terminal(*FLUME, columns=100) as shown:
         fed(shown, "/a")
         with Sink(shown.port) as sink:
@@ -89,10 +89,10 @@ def test_a_message_stands_above_the_table():
         wait_for(lambda: shown.lines()[-1].startswith("1 line, "))
         lines = shown.lines()
 
-    told = [place for place, text in enumerate(lines) if "connection closed" in text]
+    places = [place for place, text in enumerate(lines) if "connection closed" in text]
     heads = [place for place, text in enumerate(lines) if text.startswith("1 event, ")]
-    assert len(told) == len(heads) == 1
-    assert told[0] < heads[0]
+    assert len(places) == len(heads) == 1
+    assert places[0] < heads[0]
     assert lines[-3:-1] == ["count  url", "    1  /a"]
 
 
@@ -384,7 +384,7 @@ def test_of_a_pipe_nobody_knows_the_end(tmp_path: Path):
     assert shown.lines()[0].startswith("100 events, 1 key, ")
 
 
-def test_an_error_stands_where_the_line_was(tmp_path: Path):
+def test_an_error_replaces_the_progress_line(tmp_path: Path):
     pipe, log = tmp_path / "pipe", tmp_path / "access.log"
     os.mkfifo(pipe)
     log.write_bytes(line("/a") + b"\n")
