@@ -95,7 +95,7 @@ def shown(block: Block) -> str:
 # A page waits for a time, which a reader understands; a test waits for what should happen.
 _WAITS = {
     r"sleep 1\b": "until (exec 3<>/dev/tcp/127.0.0.1/9092) 2> /dev/null; do sleep 0.1; done",
-    r"sleep 2\b": "until tail -n 2 answers.txt | grep -q 807; do sleep 0.1; done",
+    r"sleep 2\b": "until tail -n 2 results.txt | grep -q 807; do sleep 0.1; done",
 }
 
 
