@@ -66,7 +66,7 @@ lint-rust: ## The part of lint that needs no build
 	cargo fmt --check
 	$(OUTSIDE) cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-lint-python: build .venv/.dev ## The rest of it
+lint-python: build .venv/.dev ## The part of lint that needs a build
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
@@ -79,13 +79,13 @@ docs: build .venv/.dev ## Build the site into site/; a broken link fails
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet docs site
 
 # RECORD=1 keeps a run in benches/record.
-bench: build .venv/.dev ## Ratios against rivals, every answer checked
+bench: build .venv/.dev ## Ratios against other programs; every result is checked
 	$(BIN)/python $(if $(RECORD),benches/recording.py ratios -- $(BIN)/python) benches/bench.py
 
-bench-micro: build .venv/.dev ## Time each step, every answer checked
+bench-micro: build .venv/.dev ## Time each step; every result is checked
 	$(BIN)/python benches/micro.py $(if $(RECORD),--record)
 
-bench-compare: build .venv/.dev ## Time each step, beside the last recorded run
+bench-compare: build .venv/.dev ## Time each step and compare with the last recorded run
 	$(BIN)/python benches/micro.py --compare
 
 # With RECORD=1 the figures are kept in benches/record. Takes several times as long as the tests.
@@ -107,13 +107,13 @@ format: .venv/.dev ## Format Rust and Python
 	$(BIN)/ruff format --quiet
 	$(BIN)/ruff check --fix --quiet
 
-texts: build .venv/.dev ## Write help texts, completions and the manual page anew
+texts: build .venv/.dev ## Write help texts, completions and the manual page again
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/texts.py
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/pages.py
 
 ci: lint docs test test-minimal ## What .ci/run runs: lint, docs, test; best with -j2
 
-demo: build ## The main job on a real log: ten seconds of live answers
+demo: build ## Ten seconds of a live table, from a real log
 	$(BIN)/python examples/flume/demo.py
 	@echo 'Now with a log of yours: .venv/bin/tailrace top access.log'
 
