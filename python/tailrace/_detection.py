@@ -102,8 +102,8 @@ class Choice(NamedTuple):
         if self.lacks:
             return (
                 f"the first line matches {self.runner_up}, which has no field "
-                f"{' or '.join(self.lacks)}; "
-                f"'tailrace formats {self.runner_up}' lists its fields"
+                f"{' or '.join(map(repr, self.lacks))} ('tailrace formats {self.runner_up}' lists "
+                f"its fields); using {self.format}, which has"
             )
         found = _core.explain(self.first, format=self.format)
         one = self.lines == 1
@@ -158,8 +158,7 @@ class Detector:
         self._needed = names
         if not self._candidates:
             raise ValueError(
-                f"no detected format has all of the fields {', '.join(names)}; give a format "
-                "that has them, see 'tailrace formats'"
+                f"{_none_has(names)}; name a format that has, see 'tailrace formats'"
             )
         self._formats = [_core.Format(name) for name in self._candidates]
         self._matched = [0] * len(self._candidates)
@@ -269,6 +268,12 @@ def _implies(name: str, other: str) -> bool:
         example, kind="lines", span=span, formats=formats, limit=9
     )
     return matched == [lines]
+
+
+def _none_has(fields: Sequence[str]) -> str:
+    """Return what is wrong if no format has all of these fields."""
+    what = "the field" if len(fields) == 1 else "all of the fields"
+    return f"no format that can be detected has {what} {', '.join(map(repr, fields))}"
 
 
 def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:

@@ -87,7 +87,7 @@ def check_divides(
 
     >>> check_divides(7_000_000, 300_000_000)
     Traceback (most recent call last):
-    ValueError: every: expected a divisor of the length 300s, found 7s; try 6s or 10s
+    ValueError: every: expected a divisor of the length 5m (300s), found 7s; try 6s or 10s
     """
     if length_us % slide_us == 0:
         return
@@ -105,8 +105,10 @@ def check_divides(
         for numbers in (below, above)
     ]
     tries = " or ".join(filter(None, nearest))
+    whole = short(length_us)
+    same = "" if whole == f"{length}{unit}" else f" ({length}{unit})"
     raise ValueError(
-        f"{names[1]}: expected a divisor of the {names[0]} {length}{unit}, found {slide}{unit}"
+        f"{names[1]}: expected a divisor of the {names[0]} {whole}{same}, found {slide}{unit}"
         + (f"; try {tries}" if tries else "")
     )
 

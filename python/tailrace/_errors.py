@@ -2,7 +2,7 @@
 
 from tailrace._public import Public
 
-__all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem"]
+__all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem", "os_reason"]
 
 
 class TailraceError(Exception, metaclass=Public):
@@ -27,11 +27,23 @@ def in_words(problem: Exception) -> str:
     Return the message of an error; for one of a file, with the file.
 
     >>> in_words(FileNotFoundError(2, "No such file or directory", "access.log"))
-    'access.log: No such file or directory'
+    'access.log: no such file or directory'
     """
     if isinstance(problem, OSError) and problem.filename:
-        return f"{problem.filename}: {(problem.strerror or str(problem)).rstrip('.')}"
+        return f"{problem.filename}: {os_reason(problem)}"
     return str(problem)
+
+
+def os_reason(error: OSError) -> str:
+    """
+    Return the operating system's text for an error, in lower case as all messages are.
+
+    >>> os_reason(PermissionError(13, "Permission denied"))
+    'permission denied'
+    """
+    text = (error.strerror or str(error)).rstrip(".")
+    # An abbreviation stays: `RPC struct is bad`.
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def log_problem(problem: Exception) -> None:

@@ -21,6 +21,12 @@ AUTO = "auto"
 DETECTED = _core.DETECTED
 """The formats that can be detected, the most specific first."""
 
+# With a format that is still to be detected, a field may be that of another format.
+_OTHER_FIELDS = (
+    "'tailrace formats --fields' lists the common fields, 'tailrace formats NAME' those of a "
+    "format; for columns of CSV give --log-format csv"
+)
+
 # A longer list does not help in a message.
 _MAX_LISTED = 12
 
@@ -93,11 +99,15 @@ def check_format(spec: str, *, auto: bool = False) -> str:
         raise TypeError(f"format: expected a name or a pasted format as text, found {spec!r:.80}")
     if (auto and spec == AUTO) or spec in _core.FORMATS:
         return spec
+    if spec == AUTO:
+        raise ValueError("format: 'auto' cannot be used here; tr.detect(data) detects a format")
     if spec.replace("-", "").replace("_", "").isalnum():
         known = [AUTO, *_core.FORMATS] if auto else _core.FORMATS
         return one_of(spec, known, "format", "tailrace formats")
     mixed = [name.strip() for name in spec.split(",")]
     if all(name.replace("-", "").replace("_", "").isalnum() for name in mixed):
+        if AUTO in mixed:
+            raise ValueError(f"{AUTO!r} cannot be combined with other formats, found {spec!r}")
         for name in mixed:
             one_of(name, _core.FORMATS, "format", "tailrace formats")
     _core.Format(spec)
@@ -110,7 +120,7 @@ def check_fields(names: list[str], log_format: str) -> list[str]:
         if not _has(log_format, name):
             known = _fields(log_format)
             if log_format == AUTO:
-                one_of(name, known, "field", "tailrace formats --fields")
+                raise ValueError(f"unknown field {name!r}; {_guess(name, known) or _OTHER_FIELDS}")
             is_name = log_format in _core.FORMATS
             listed = f"tailrace formats {log_format}" if is_name else ""
             raise ValueError(

@@ -121,7 +121,7 @@ def _span(plain: str, now_us: int, text: str) -> int | None:
 
 def _unit_us(unit: str) -> int:
     if unit in _NO_UNITS:
-        raise ValueError(f"{unit!r} varies in length; use days, such as 30d")
+        raise ValueError(f"expected a unit of fixed length, found {unit!r}; use days, such as 30d")
     if unit not in _UNIT_US:
         raise ValueError(f"expected a unit such as s, m, h, d or w, found {unit!r}")
     return _UNIT_US[unit]
@@ -158,7 +158,7 @@ def _day(match: re.Match[str], text: str) -> int:
             month = _MONTHS.index(match["log_month"]) + 1
         return date(year, month, day).toordinal() - _EPOCH
     except ValueError:
-        raise ValueError(f"no such date: {text!r}; check the month and the day") from None
+        raise ValueError(f"expected a date that exists, found {text!r}") from None
 
 
 def _offset_us(zone: str) -> int:

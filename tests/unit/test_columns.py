@@ -204,7 +204,7 @@ def test_a_full_disk_is_reported_once(output: str):
             timeout=60,
         )
     assert ran.returncode == 1
-    assert ran.stderr == b"tailrace: cannot write: No space left on device\n"
+    assert ran.stderr == b"tailrace: cannot write: no space left on device\n"
 
 
 @outputs

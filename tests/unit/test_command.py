@@ -128,7 +128,7 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path: Path):
             )
         assert ran.returncode == 1
         messages = ran.stderr.decode().splitlines()
-        assert messages[1:] == ["tailrace: cannot write: No space left on device"]
+        assert messages[1:] == ["tailrace: cannot write: no space left on device"]
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ async def test_from_the_end_what_names_the_columns_is_read_all_the_same(log: Pat
 async def test_a_file_whose_directory_comes_later_is_read_from_its_beginning(tmp_path: Path):
     log = tmp_path / "later" / "access.log"
     async with following(log, from_end=True) as reader:
-        assert reader.said == f"following {log}; waiting for {log} (No such file or directory)"
+        assert reader.said == f"following {log}; waiting for {log} (no such file or directory)"
         await reader.nothing_more()
         log.parent.mkdir()
         log.write_text("a\n")
@@ -613,7 +613,7 @@ async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
     log.write_text("a\n")
     log.chmod(0)
     async with following(log) as reader:
-        assert reader.said == f"following {log}; waiting for {log} (Permission denied)"
+        assert reader.said == f"following {log}; waiting for {log} (permission denied)"
         await reader.nothing_more()
         log.chmod(0o600)
         await reader.until("a")
@@ -626,7 +626,7 @@ async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
         await reader.nothing_more()
         log.chmod(0o600)
         await reader.until("b")
-    said = f"{log}: Permission denied; trying again until it can be read"
+    said = f"{log}: permission denied; trying again until it can be read"
     assert [record.getMessage() for record in caplog.records] == [said, said]
 
 

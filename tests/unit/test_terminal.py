@@ -396,7 +396,7 @@ def test_an_error_replaces_the_progress_line(tmp_path: Path):
 
     assert shown.lines() == [
         "0 events, 0 keys",
-        f"tailrace: {log}: No such file or directory",
+        f"tailrace: {log}: no such file or directory",
         "tailrace: 0 lines: 0 counted",
     ]
 

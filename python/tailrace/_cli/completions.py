@@ -8,7 +8,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tailrace._names import one_of
 from tailrace._terminal.streams import write
 
 if TYPE_CHECKING:
@@ -45,9 +44,10 @@ def add_arguments(parser: Parser) -> None:
 
 def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return the function to run."""
-    if given.shell is None:
-        raise ValueError("expected bash, zsh, fish or man, found no argument")
-    return partial(_print, _TEXTS[one_of(given.shell, list(_TEXTS), "shell")])
+    if given.shell not in _TEXTS:
+        found = "no argument" if given.shell is None else repr(given.shell)
+        raise ValueError(f"expected bash, zsh, fish or man, found {found}")
+    return partial(_print, _TEXTS[given.shell])
 
 
 def _print(name: str) -> None:

@@ -31,9 +31,9 @@ USAGE = "[OPTIONS] FORMAT [LINE]"
 ABOUT = """\
 Show how a line is parsed, field by field, or why it does not match.
 
-FORMAT is any value of --log-format: auto, a name, or a pasted format. LINE is a line of the log;
-without it, or with -, the first line of standard input is used, with the header before it if the
-format has one (W3C, CSV). The exit code is 1 if the line does not match.
+FORMAT is any value of --log-format: auto, a name, or a pasted format. LINE is a line of the log.
+Without LINE, or with -, the first line of standard input is explained, or, for formats with a header
+(W3C, CSV), the first line after the header. The exit code is 1 if the line does not match.
 """
 
 EXAMPLES = """\
@@ -59,7 +59,7 @@ def add_arguments(parser: Parser) -> None:
 def act(given: argparse.Namespace) -> Callable[[], int]:
     """Check the arguments and return the function to run."""
     if given.log_format is None:
-        raise ValueError("expected a format (auto, a name or a pasted one), found no argument")
+        raise ValueError("expected a format (auto, a name or a pasted format), found no argument")
     choice(given.format, ["text", "jsonl"], "--format")
     check_format(given.log_format, auto=True)
     line = None if given.line in {None, STDIN} else os.fsencode(given.line)
@@ -118,22 +118,29 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
         columns = ", ".join(map(for_people, found["columns"]))
         return [f"The line is a header of {log_format}, with the columns {columns}."]
     if found["outcome"] == "reject":
-        return _reject(log_format, found, line, is_auto=spec == AUTO)
-    report = [f"The line matches {log_format}.", "", *_pieces(found, line)]
+        return _reject(log_format, found, line, spec)
+    report = [f"The line matches {log_format}."]
+    if found["pieces"]:
+        report += ["", *_pieces(found, line)]
     if found["derived"]:
         report += ["", "Derived fields:", *_derived(found)]
     notes = []
     if found["open"]:
-        notes.append("Any other key of a line is a field too, by its own name.")
+        notes.append("Keys that are not listed are fields under their own names.")
     elif found["absent"]:
         notes.append(f"Missing in this line: {', '.join(map(for_people, found['absent']))}.")
     return report + ([""] if notes else []) + notes
 
 
-def _reject(log_format: str, found: dict[str, Any], line: bytes, *, is_auto: bool) -> list[str]:
+def _reject(log_format: str, found: dict[str, Any], line: bytes, spec: str) -> list[str]:
     columns = terminal_width(sys.stdout) - len(_MARGIN)
+    is_auto = spec == AUTO
+    names = [name.strip() for name in spec.split(",") if log_format in _core.FORMATS]
     if is_auto:
-        report = [f"The line matches no format that is detected; the closest is {log_format}."]
+        report = [f"The line matches no known format; the closest is {log_format}."]
+    elif len(names) > 1:
+        none = f"neither {names[0]} nor {names[1]}" if len(names) == 2 else f"none of {spec}"  # noqa: PLR2004 - of two
+        report = [f"The line matches {none}; the closest is {log_format}."]
     else:
         report = [f"The line does not match {log_format}."]
     if found["reason"] == "too-long":

@@ -78,7 +78,7 @@ _TOLERATED = (
     'an empty or missing request ("", "-" or a bare -): url and method are null',
     "a prefix before the host, as from syslog, containers or a virtual host",
     "a list of proxies as the host, IPv6 with or without brackets, a user with spaces",
-    r"quotes escaped as \" or \x22, and most quotes that a logger did not escape",
+    r"quotes escaped as \" or \x22, and most unescaped quotes",
     "a bare - as status or size, and a time that cannot be parsed: the field is null",
 )
 
@@ -95,7 +95,7 @@ NOTES: dict[str, Notes] = {
     ),
     "combined": Notes(
         grammar='host ident user [time] "request" status size "referer" "agent"',
-        accepted=(*_TOLERATED, "no referer and agent, as in common; more fields at the end"),
+        accepted=(*_TOLERATED, "a missing referer and agent, as in common; more fields at the end"),
         rejected=("a referer without an agent", *_TYPED),
     ),
     "classic": Notes(
@@ -147,11 +147,18 @@ def _show_fields(*, json: bool) -> None:
     write(sys.stdout, text)
 
 
+_HINT = """\
+Detection chooses the format that most of the first lines match, and the first in this list if
+several match as many. Formats that are not detected are used only if --log-format names them:
+most lines of text match csv and tsv, classic matches the same lines as combined, and iis is w3c.
+'tailrace formats NAME' shows the fields of a format, and --log-format NAME selects it.
+"""
+
+
 def _table() -> str:
     rows = [("format", "detected", "description")]
     rows += [(name, "yes" if name in DETECTED else "no", _about(name)[0]) for name in _core.FORMATS]
-    hint = "'tailrace formats NAME' shows its fields, --log-format NAME selects it."
-    return f"{_aligned(rows)}\n{hint}\n"
+    return f"{_aligned(rows)}\n{_HINT}"
 
 
 def _page(name: str) -> str:
@@ -162,7 +169,9 @@ def _page(name: str) -> str:
         for field in _fields(name)
     ]
     detected = (
-        "detected if most of the first lines match it" if name in DETECTED else "not detected"
+        "detected if most of the first lines match it"
+        if name in DETECTED
+        else "never detected automatically"
     )
     return (
         f"{name}: {about}\n"

@@ -31,6 +31,10 @@ def add_arguments(parser: Parser) -> None:
 
 def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return the function to run."""
+    if given.about == "help":
+        raise ValueError(
+            "expected another command, found 'help'; for its own help: tailrace help --help"
+        )
     name = one_of(given.about, _OTHERS, "command") if given.about else ""
     command, verbs = parsers([name])
     return verbs.get(name, command).print_help

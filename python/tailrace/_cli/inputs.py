@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tailrace._errors import TailraceError
+from tailrace._errors import TailraceError, os_reason
 from tailrace._names import AUTO, check_format, split_address
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
@@ -35,8 +35,8 @@ _MAX_JOBS = 1_024
 _DELIMITED = ("csv", "tsv")
 
 FIELDS = """\
-'tailrace formats' lists the formats, 'tailrace formats NAME' the fields of one, and
-'tailrace formats --fields' what each field means.
+'tailrace formats' lists the formats, 'tailrace formats NAME' shows the fields of a format, and
+'tailrace formats --fields' explains the common fields.
 
 """
 """Comes before the examples in a verb's help."""
@@ -147,7 +147,7 @@ def check_addresses(sources: Sequence[str]) -> None:
     seen: list[tuple[str, int]] = []
     for source in sources:
         if is_flume(source):
-            address = split_address(source.removeprefix(FLUME))
+            address = _address(source)
             # Port 0 is another free port each time.
             if address in seen and address[1]:
                 raise ValueError(f"{source} is given twice")
@@ -155,6 +155,17 @@ def check_addresses(sources: Sequence[str]) -> None:
         elif source.startswith("flume:") and not os.path.lexists(source):
             guess = FLUME + source.removeprefix("flume:").lstrip("/")
             raise ValueError(f"{source}: no such file; did you mean {guess}?")
+
+
+def _address(source: str) -> tuple[str, int]:
+    """Return the host and port of a receiver's address."""
+    try:
+        return split_address(source.removeprefix(FLUME))
+    except ValueError as error:
+        why = str(error).partition(": ")[2]
+        if why.startswith("expected HOST:PORT"):
+            why = f"expected {FLUME}HOST:PORT, such as {FLUME}127.0.0.1:9092"
+        raise ValueError(f"{source}: {why}") from error
 
 
 def matching_files(sources: Sequence[str]) -> list[str]:
@@ -201,7 +212,7 @@ def _hint(source: str, error: OSError) -> str:
         return f"is a directory; give the files in it, such as {for_people(source.rstrip('/'))}/*"
     if isinstance(error, PermissionError):
         return "permission denied; change the file's mode, or run as a user who can read it"
-    return error.strerror or str(error)
+    return os_reason(error)
 
 
 def log_format(given: argparse.Namespace) -> str:

@@ -13,7 +13,7 @@ from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
-from tailrace._errors import TailraceError
+from tailrace._errors import TailraceError, os_reason
 from tailrace._names import check_fields, choice
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
@@ -39,9 +39,9 @@ USAGE = "[OPTIONS] [SOURCE]..."
 ABOUT = """\
 Print the fields of each line.
 
-The order is that of the input. A SOURCE is a file, - for standard input (the default in a pipe), or
-flume://HOST:PORT to listen for events, as a Flume Avro source does. Several sources of any kind can
-be given. Files compressed with gzip, bzip2, xz or zstd are decompressed.
+Lines are printed in input order. A SOURCE is a file, - for standard input (the default in a pipe),
+or flume://HOST:PORT to listen for events, as a Flume Avro source does. Several sources of any kind
+can be given. Files compressed with gzip, bzip2, xz or zstd are decompressed.
 """
 
 EXAMPLES = f"""\
@@ -86,7 +86,7 @@ def add_arguments(parser: Parser) -> None:
         "--rejects",
         metavar="FILE",
         help="save the rejected lines to FILE: line number, byte at which the match failed, "
-        "reason and line, separated by tabs; with several sources, each after its source",
+        "reason and line, separated by tabs; with several sources, the source's name comes first",
     )
 
 
@@ -147,8 +147,8 @@ def _rejects(path: str, sources: Sequence[str]) -> RejectsFile:
     try:
         return RejectsFile(path, in_use)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ValueError(f"--rejects: cannot write {path}: {reason}; give another file") from error
+        message = f"--rejects: cannot write {path}: {os_reason(error)}; give another file"
+        raise ValueError(message) from error
     except ValueError as error:
         raise ValueError(f"--rejects: {error}") from error
 

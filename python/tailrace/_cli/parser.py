@@ -27,7 +27,11 @@ _ENDINGS = {
 }
 
 _ENVIRONMENT = """\
-The variable TAILRACE_SOME_NAME sets the default of --some-name (for a flag: 1 or 0).
+Every option can also be set by an environment variable: {} by {}.
+"""
+
+_FLAGS = """\
+For a flag, the value is 1 or 0.
 """
 
 
@@ -65,7 +69,12 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help; if there are options, it ends with how the environment sets them."""
         text = super().format_help()
-        return f"{text}\n{_ENVIRONMENT}" if any(self.settable()) else text
+        options = list(self.settable())
+        if not options:
+            return text
+        name = options[0][1]
+        flags = any(action.nargs == 0 for action, _ in options)
+        return f"{text}\n{_ENVIRONMENT.format(name, variable(name))}{_FLAGS if flags else ''}"
 
     def settable(self) -> Iterator[tuple[argparse.Action, str]]:
         """Yield the options that the environment can set, with their long names."""

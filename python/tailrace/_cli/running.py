@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tailrace._errors import TailraceError, in_words
+from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._rendering.text import lines_summary
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.excerpt import excerpt, mismatch, terminal_width
@@ -115,7 +115,7 @@ def _why_not_opened(error: OSError | TailraceError) -> str:
         errno.EACCES: rights,
         errno.EPERM: rights,
     }
-    reason = (error.strerror or str(error)).rstrip(".")
+    reason = os_reason(error)
     # asyncio's text for a failed bind repeats what the hint says.
     if address := re.search(r"bind on address \('([^']*)', (\d+)", reason):
         reason = f"flume://{address[1]}:{address[2]}: {os.strerror(error.errno or 0).lower()}"

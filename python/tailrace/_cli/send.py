@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from tailrace._cli import inputs
 from tailrace._names import split_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tailrace._cli.parser import Parser
 
@@ -73,8 +74,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     targets = [word for word in given.sources if inputs.is_flume(word)]
     names = inputs.matching_files([word for word in given.sources if not inputs.is_flume(word)])
     if len(targets) != 1:
-        found = len(targets) or "none"
-        raise ValueError(f"expected one receiver, such as flume://127.0.0.1:9092, found {found}")
+        raise ValueError(_not_one_receiver(targets, given.sources))
     host, port = split_address(targets[0].removeprefix(inputs.FLUME))
     rate = None if given.rate is None else _rate(given.rate)
     batch = _SEND_BATCH if rate is None else max(1, min(_SEND_BATCH, int(rate)))
@@ -92,6 +92,17 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     return Sending(
         good, host, port, batch=batch, connections=connections, rate=rate, failed=failed
     ).run
+
+
+def _not_one_receiver(targets: Sequence[str], words: Sequence[str]) -> str:
+    """Return the message for no receiver or several."""
+    if targets:
+        return f"expected one receiver, found {len(targets)}: {', '.join(targets)}"
+    expected = f"expected {inputs.FLUME}HOST:PORT as the last argument"
+    last = words[-1] if words else ""
+    if ":" in last and not os.path.lexists(last):
+        return f"{expected}, found {last!r}; write {inputs.FLUME}{last.partition('://')[2] or last}"
+    return f"{expected}, such as {inputs.FLUME}127.0.0.1:9092, found none"
 
 
 def _rate(text: str) -> float:

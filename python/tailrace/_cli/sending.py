@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tailrace._cli.signals import INTERRUPTED
 from tailrace._core import MAX_LINE_BYTES, Batcher
-from tailrace._errors import TailraceError
+from tailrace._errors import TailraceError, os_reason
 from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace._runtime.clock import Clock
 from tailrace._sender import ANSWER_TIMEOUT_S, Sender, address
@@ -290,7 +290,7 @@ def _shown(name: str) -> str:
 
 def _unread(name: str, error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"{_shown(name)}: {error.strerror or error}"
+        return f"{_shown(name)}: {os_reason(error)}"
     return str(error)
 
 
@@ -303,7 +303,7 @@ def _cannot_connect(error: OSError) -> str:
         return f"no connection within {ANSWER_TIMEOUT_S:.0f} s; check the host and the firewall"
     if isinstance(error, socket.gaierror):
         return "unknown host; check the name"
-    return f"{(error.strerror or str(error)).lower()}; check the host and the port"
+    return f"{os_reason(error)}; check the host and the port"
 
 
 def _say(text: str) -> None:

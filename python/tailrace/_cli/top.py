@@ -44,7 +44,7 @@ for events, as a Flume Avro source does. Several sources of any kind can be give
 with gzip, bzip2, xz or zstd are decompressed.
 
 Without --window, files are counted to their end and the result is printed once. With --window, a
-result is printed every slide; in log time, a run of empty windows gives only one result.
+result is printed every slide. In log time, consecutive empty windows print only one result.
 """
 
 EXAMPLES = f"""\
@@ -59,6 +59,8 @@ EXAMPLES = f"""\
 """
 
 _SLIDE = "1s"
+
+_TIMES = ["arrival", "header", "log"]
 
 
 def add_arguments(parser: Parser) -> None:
@@ -104,8 +106,9 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--lateness",
         metavar="DURATION",
-        help="how long to wait for late lines before printing a window's result (default: 60s "
-        "with --time log, 5s with --time header)",
+        help="how long to wait for out-of-order lines before printing a window's result; lines that "
+        "arrive after that are late and not counted (default: 60s with --time log, 5s with "
+        "--time header)",
     )
     option(
         "--idle-timeout",
@@ -145,7 +148,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
 def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
     query = inputs.query(names, given)
     with inputs.naming("--by"):
-        query = query.count(by=given.by)
+        query = _counted(query, given.by)
     query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
     options = {
         "time": given.time,
@@ -155,6 +158,8 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
     if given.window is None and (given.follow or any(map(inputs.is_flume, names))):
         given.window = "300s"
     if given.window is None:
+        if given.time and not given.defaults.hold(given, "time"):
+            choice(given.time, _TIMES, "--time")
         for option, value in {"slide": given.slide, **options}.items():
             # A default from the environment applies only with a window.
             if value and not given.defaults.hold(given, option):
@@ -164,6 +169,17 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
     every, interval = given.slide or _SLIDE, given.batch_interval
     settings: dict[str, Any] = {name: value for name, value in options.items() if value}
     return query.window(given.window, every=every, batch_interval=interval, **settings)
+
+
+def _counted(query: Query, by: str) -> Query:
+    try:
+        return query.count(by=by)
+    except ValueError as error:
+        if "," not in by:
+            raise
+        raise ValueError(
+            f"expected one field, found {by!r}; for keys of several fields, use the library"
+        ) from error
 
 
 def _number(limit: str) -> int:

@@ -38,7 +38,7 @@ VERBS = {
 # Options of `tailrace` itself; all others belong to a verb.
 _OWN_OPTIONS = ["--help", "-h", "--version", "-V"]
 
-_ABOUT = "Count and rank log lines by field over sliding windows, live and exactly."
+_ABOUT = "Count and rank log lines by field, exactly, over a whole log or a sliding window."
 
 _EXAMPLES = """\
 Examples:
@@ -50,12 +50,13 @@ Examples:
 
 Exit codes:
   0    success
-  1    an input could not be read to its end, or --strict and a line was rejected
+  1    an input could not be read to its end, the output could not be written, a line was rejected
+       with --strict, the line does not match (explain), or the receiver failed (send)
   2    nothing was done: a wrong argument, no readable input, or a port in use
   130  stopped by Ctrl-C, after printing the last result
 
-'tailrace help COMMAND' shows the options of a command, 'man tailrace' everything.
-Without the manual page installed: tailrace completions man | man -l -
+'tailrace help COMMAND' shows the options of a command, and 'man tailrace' shows everything.
+If the manual page is not installed: tailrace completions man | man -l -
 """
 
 

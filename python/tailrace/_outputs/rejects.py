@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Self
 
+from tailrace._errors import os_reason
 from tailrace._terminal.streams import OutputError
 
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ class RejectsFile:
             raise self._error(error) from error
 
     def _error(self, error: OSError) -> OutputError:
-        reason = "its reader closed it" if error.errno == errno.EPIPE else error.strerror
+        reason = "its reader closed it" if error.errno == errno.EPIPE else os_reason(error)
         return OutputError(f"{self._path}: cannot write: {reason}")

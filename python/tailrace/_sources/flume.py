@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from tailrace._errors import ProtocolError
+from tailrace._errors import ProtocolError, os_reason
 from tailrace._flume import Protocols, ServerSession, Status
 from tailrace._sources import Chunk
 
@@ -109,7 +109,7 @@ class Flume:
         except socket.gaierror as error:
             # Every other error names the address.
             where = f"flume://{_address((self._host, self._port))}"
-            raise socket.gaierror(error.errno, f"{where}: {error.strerror}") from error
+            raise socket.gaierror(error.errno, f"{where}: {os_reason(error)}") from error
         names = [_address(each.getsockname()) for each in self._server.sockets]
         return "listening for Flume on " + " and ".join(names)
 

@@ -37,6 +37,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailrace._errors import os_reason
 from tailrace._sources import Chunk
 from tailrace._sources.content import HEAD_BYTES, Fingerprint
 from tailrace._sources.header import header_before
@@ -116,13 +117,13 @@ class FollowedLog:
     def start(self, *, from_end: bool, header: Header | None = None) -> str | None:
         """Record the files that exist; return why nothing can be read yet, or `None`."""
         self._header = header
-        problem: str | None = os.strerror(errno.EACCES)
+        problem = os.strerror(errno.EACCES).lower()
         try:
             status = self._path.stat()
             if from_end:
                 self._begin = ((status.st_dev, status.st_ino), status.st_size)
         except OSError as error:
-            problem = error.strerror
+            problem = os_reason(error)
         # Whatever appears from now on is new, so the file is opened before siblings are recorded.
         self._current, _ = self._open_name()
         self._note_places()
@@ -142,7 +143,7 @@ class FollowedLog:
                 yield from self._look()
             except OSError as error:
                 # From an open file: a lost network file system, a broken disk.
-                self._warn_once(f"{self.path}: {error.strerror}; trying again")
+                self._warn_once(f"{self.path}: {os_reason(error)}; trying again")
             yield None
 
     def close(self) -> None:
@@ -228,7 +229,7 @@ class FollowedLog:
             file = self.history.open(self.path)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                self._warn_once(f"{self.path}: {error.strerror}; trying again until it can be read")
+                self._warn_once(f"{self.path}: {os_reason(error)}; trying again until it can be read")
             return None, True
         self._problem = None
         self._find_beginning(file)

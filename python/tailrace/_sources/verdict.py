@@ -12,6 +12,7 @@ from collections import deque
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tailrace._errors import os_reason
 from tailrace._sources.content import BEFORE_BYTES, HEAD_BYTES, Fingerprint
 from tailrace._sources.openfile import READ_BYTES, OpenFile
 from tailrace._sources.siblings import MAX_LISTINGS, listed, oldest_first
@@ -216,7 +217,7 @@ class SiblingScan:
             except FileNotFoundError:
                 complete = False
             except OSError as error:
-                _log.warning("%s: %s; lines in it may be missed", sibling.path, error.strerror)
+                _log.warning("%s: %s; lines in it may be missed", sibling.path, os_reason(error))
                 history.leave(sibling)
             else:
                 if file.ident == ident:

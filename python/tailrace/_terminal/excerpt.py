@@ -68,7 +68,7 @@ def mismatch(expected: str, line: bytes, byte: int) -> str:
     Return what was expected at a byte of a line, and what was found there.
 
     >>> mismatch("a slash", b"10x20 30", 2)
-    'expected a slash, found "x20" at byte 2'
+    "expected a slash, found 'x20' at byte 2"
     >>> mismatch("a slash", b"10 20", 2)
     'expected a slash, found a space at byte 2'
     """
@@ -82,7 +82,7 @@ def _found(rest: bytes) -> str:
     if first in _NAMED:
         return _NAMED[first]
     word = _WORD.match(rest)
-    return f'"{cut(shown(word[0]), _MAX_FOUND, _DOTS)}"' if word else f'"{shown(first)}"'
+    return f"'{cut(shown(word[0]), _MAX_FOUND, _DOTS)}'" if word else f"'{shown(first)}'"
 
 
 def shown(text: bytes) -> str:

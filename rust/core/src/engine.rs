@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::ground::{InputError, Kind, NamedRows};
+use crate::ground::{InputError, Kind, NamedRows, quoted};
 use crate::query::{Events, Origin, Query, Time};
 use crate::text::filter::{Filter, FilterError};
 use crate::text::flume::BatchError;
@@ -125,7 +125,7 @@ impl From<SpecError> for InputError {
 
 impl From<UnknownField> for InputError {
     fn from(error: UnknownField) -> Self {
-        Self::Value(format!("no field {:?} in this format", error.name))
+        Self::Value(format!("no field {} in this format", quoted(&error.name)))
     }
 }
 
@@ -427,8 +427,9 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
     if kinds.iter().any(|&other| other != kind) {
         let specs: Vec<_> = formats.iter().map(Format::spec).collect();
         return Err(InputError::Value(format!(
-            "{field:?} has different types in the formats {}; use one format for all sources, or \
+            "{} has different types in the formats {}; use one format for all sources, or \
              {what} another field",
+            quoted(field),
             specs.join(", ")
         )));
     }

@@ -104,7 +104,7 @@ pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyR
         "batch" => Ok(Chunk::Batch(data)),
         "event" => Ok(Chunk::Event(data)),
         _ => Err(PyValueError::new_err(format!(
-            "kind: expected lines, batch or event, found {kind:?}"
+            "kind: expected lines, batch or event, found '{kind}'"
         ))),
     }
 }
@@ -130,7 +130,7 @@ pub(crate) fn output(name: &str) -> PyResult<Output> {
         .iter()
         .find(|known| known.0 == name)
         .map(|known| known.1)
-        .ok_or_else(|| PyValueError::new_err(format!("unknown output {name:?}")))
+        .ok_or_else(|| PyValueError::new_err(format!("unknown output '{name}'")))
 }
 
 /// Converts an error of the core to a Python exception.

@@ -63,7 +63,7 @@ impl PyEngine {
             "log" => Time::Log,
             _ => {
                 return Err(PyValueError::new_err(format!(
-                    "time: expected arrival, header or log, found {time:?}"
+                    "time: expected arrival, header or log, found '{time}'"
                 )));
             }
         };

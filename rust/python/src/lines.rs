@@ -193,7 +193,7 @@ impl PyTable {
     #[pyo3(signature = (names, /))]
     fn select(&self, names: Vec<String>) -> PyResult<Self> {
         let place = |name: &String| {
-            let unknown = || PyValueError::new_err(format!("unknown column {name:?}"));
+            let unknown = || PyValueError::new_err(format!("unknown column '{name}'"));
             self.schema.index_of(name).map_err(|_| unknown())
         };
         let places = names.iter().map(place).collect::<PyResult<Vec<_>>>()?;

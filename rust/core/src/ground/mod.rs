@@ -9,6 +9,7 @@ mod lossy;
 mod panes;
 #[cfg(test)]
 pub(crate) mod profile;
+mod quoted;
 mod value;
 
 pub use cell::Cell;
@@ -17,5 +18,6 @@ pub use counters::{Counters, Reason};
 pub use input::InputError;
 pub use lossy::lossy;
 pub use panes::Panes;
+pub(crate) use quoted::quoted;
 pub(crate) use value::int_to_float;
 pub use value::{Kind, MAX_TIME, SECOND, Value};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::{FilterError, SourceRange};
-use crate::ground::{Kind, Value, int_to_float};
+use crate::ground::{Kind, Value, int_to_float, quoted};
 use crate::text::format::time_of;
 
 /// A condition as it was written.
@@ -105,7 +105,7 @@ impl Literal {
     }
 
     fn shown(&self) -> String {
-        format!("{:?}", String::from_utf8_lossy(&self.text))
+        quoted(&String::from_utf8_lossy(&self.text))
     }
 
     fn number(&self) -> Option<Number> {

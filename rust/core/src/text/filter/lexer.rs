@@ -82,7 +82,7 @@ pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, SourceRange), 
         let range = upto(start + sign.len());
         if matches!(sign, "&" | "|") {
             let word = if sign == "&" { "and" } else { "or" };
-            let message = format!("unknown operator {sign:?}; write {word}");
+            let message = format!("unknown operator '{sign}'; use '{word}'");
             return Err(FilterError::new(range, message));
         }
         return Ok((token, range));

@@ -16,6 +16,7 @@ mod condition;
 mod lexer;
 mod parser;
 
+use crate::ground::quoted;
 use crate::text::format::{Format, Reader, UnknownField};
 use condition::{Condition, TypedPredicate};
 
@@ -212,7 +213,7 @@ impl Filter {
 
     fn no_field(&self, name: &str) -> FilterError {
         let (start, end) = self.field_range(name).unwrap_or_default();
-        FilterError { start, end, message: format!("no field {name:?} in this format") }
+        FilterError { start, end, message: format!("no field {} in this format", quoted(name)) }
     }
 }
 

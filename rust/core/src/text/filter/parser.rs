@@ -3,6 +3,7 @@
 use super::condition::{Comparison, Condition, Literal, Predicate, TextMatch};
 use super::lexer::{self, NO_REGEX, Operator, Token};
 use super::{FilterError, MAX_BYTES, MAX_DEPTH, Node, SourceRange};
+use crate::ground::quoted;
 
 type FieldNames = Vec<(Box<str>, SourceRange)>;
 
@@ -24,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<(Node<Condition>, FieldNames), FilterE
     match parser.token {
         Token::End => Ok((root, parser.names)),
         Token::Close => parser.error("unmatched closing parenthesis; remove it"),
-        _ => parser.error("expected and/or before this"),
+        _ => parser.error(format!("expected 'and' or 'or' before {}", parser.found())),
     }
 }
 
@@ -42,6 +43,15 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn error<T>(&self, message: impl Into<String>) -> Result<T, FilterError> {
         Err(FilterError::new(self.range, message))
+    }
+
+    /// The next token as written, in quotes.
+    fn found(&self) -> String {
+        let written = &self.text[self.range.start..self.range.end];
+        match self.token {
+            Token::Quoted(_) | Token::Name(_) => written.to_owned(),
+            _ => quoted(written),
+        }
     }
 
     fn advance(&mut self) -> Result<(Token<'a>, SourceRange), FilterError> {
@@ -95,7 +105,12 @@ impl<'a> Parser<'a> {
         match self.token {
             Token::Close => self.advance()?,
             Token::End => return Err(FilterError::new(open, "unclosed parenthesis")),
-            _ => return self.error("expected and/or or a closing parenthesis before this"),
+            _ => {
+                return self.error(format!(
+                    "expected 'and', 'or' or a closing parenthesis before {}",
+                    self.found()
+                ));
+            }
         };
         self.depth -= 1;
         Ok(node)
@@ -132,8 +147,10 @@ impl<'a> Parser<'a> {
                 return self.error("expected in, contains, startswith or endswith after not");
             }
             _ => {
-                return self
-                    .error(format!("expected an operator between {name} and this, such as =="));
+                return self.error(format!(
+                    "expected an operator, such as ==, between {name} and {}",
+                    self.found()
+                ));
             }
         };
         self.expect_end()?;
@@ -145,7 +162,7 @@ impl<'a> Parser<'a> {
         let name = match self.token {
             Token::Name(name) => name,
             Token::Word(word) if self.at_joiner() => {
-                return self.error(format!("expected a condition before {word}"));
+                return self.error(format!("expected a condition before '{word}'"));
             }
             Token::Word(word) => word,
             Token::Quoted(ref text) => {
@@ -162,10 +179,15 @@ impl<'a> Parser<'a> {
             _ => return self.error("expected a field name, such as status"),
         };
         let (token, range) = self.advance()?;
-        if let (Token::Word(word), Token::Operator(_)) = (&token, &self.token)
+        if let (Token::Word(word), Token::Operator(operator)) = (&token, &self.token)
             && word.parse::<f64>().is_ok()
         {
-            let message = format!("the field comes first; write status >= {word}");
+            let field = match lexer::next(self.text, self.range.end) {
+                Ok((Token::Word(field), _)) if field.parse::<f64>().is_err() => field,
+                _ => "status",
+            };
+            let operator = flipped(*operator);
+            let message = format!("put the field first: {field} {operator} {word}");
             return Err(FilterError::new(range, message));
         }
         let known = self.names.iter().position(|(known, _)| &**known == name);
@@ -201,7 +223,7 @@ impl<'a> Parser<'a> {
             "startswith" => TextMatch::StartsWith,
             "endswith" => TextMatch::EndsWith,
             "matches" | "like" | "regex" | "~" | "~*" => return self.error(NO_REGEX),
-            "is" => return self.error("unknown operator is; write == null or != null"),
+            "is" => return self.error("unknown operator 'is'; use == null or != null"),
             _ => {
                 return self
                     .error("expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith");
@@ -234,7 +256,12 @@ impl<'a> Parser<'a> {
                 Token::End => {
                     return Err(FilterError::new(open, "unclosed parenthesis"));
                 }
-                _ => return self.error("expected a comma or a closing parenthesis before this"),
+                _ => {
+                    return self.error(format!(
+                        "expected a comma or a closing parenthesis before {}",
+                        self.found()
+                    ));
+                }
             };
         }
         Ok(Predicate::one_of(values))
@@ -245,8 +272,8 @@ impl<'a> Parser<'a> {
         let (text, quoted) = match &self.token {
             Token::Word(word) if is_reserved(word) => {
                 return self.error(format!(
-                    "expected a value {whereabouts}; to compare with the text {word}, put it in \
-                     quotes"
+                    "expected a value {whereabouts}, found the keyword '{word}'; if it is text, \
+                     put it in quotes"
                 ));
             }
             Token::Word("-") => {
@@ -283,9 +310,11 @@ impl<'a> Parser<'a> {
             Token::Operator(_) if !adjacent => {
                 self.error("comparisons cannot be chained; write status >= 400 and status < 500")
             }
-            Token::Word(_) => self.error("expected and/or before this, or quotes around the text"),
+            Token::Word(word) => self.error(format!(
+                "expected 'and' or 'or' before '{word}', or quotes around the text"
+            )),
             _ if adjacent => self.error("text with this character has to be quoted"),
-            _ => self.error("expected and/or before this"),
+            _ => self.error(format!("expected 'and' or 'or' before {}", self.found())),
         }
     }
 }
@@ -300,6 +329,18 @@ fn single_or(
             nodes.extend(last);
             many(nodes)
         }
+    }
+}
+
+/// The operator that means the same with its operands exchanged.
+fn flipped(operator: Operator) -> &'static str {
+    match operator {
+        Operator::Equal => "==",
+        Operator::NotEqual => "!=",
+        Operator::Less => ">",
+        Operator::LessOrEqual => ">=",
+        Operator::Greater => "<",
+        Operator::GreaterOrEqual => "<=",
     }
 }
 

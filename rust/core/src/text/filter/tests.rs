@@ -129,7 +129,7 @@ fn a_backslash_is_literal_unless_a_quote_or_a_backslash_follows() {
 fn an_error_has_a_range_and_says_what_to_write_instead() {
     let list = "expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith";
     let number =
-        |text: &str| format!("expected a number for status, such as 500 or 0.5, found {text:?}");
+        |text: &str| format!("expected a number for status, such as 500 or 0.5, found '{text}'");
     for (text, range, message) in [
         ("", "", "the condition is empty; write one, such as status >= 500"),
         ("  ", "", "the condition is empty; write one, such as status >= 500"),
@@ -140,7 +140,7 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
         (
             "status == 5xx",
             "5xx",
-            "expected a number for status, found \"5xx\"; write status_class == 5",
+            "expected a number for status, found '5xx'; write status_class == 5",
         ),
         (
             "agent < 5",
@@ -152,10 +152,10 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
             "time > yesterday",
             "yesterday",
             "expected a time, such as '2015-05-17 10:05:03' (UTC) or \
-             2015-05-17T10:05:03+02:00, found \"yesterday\"",
+             2015-05-17T10:05:03+02:00, found 'yesterday'",
         ),
         ("status contains 5", "status", "status is a number, not text; compare it with ==, < or >"),
-        ("uri == /", "uri", "no field \"uri\" in this format"),
+        ("uri == /", "uri", "no field 'uri' in this format"),
         (
             "status",
             "status",
@@ -171,7 +171,8 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
         (
             "status == and",
             "and",
-            "expected a value after the operator; to compare with the text and, put it in quotes",
+            "expected a value after the operator, found the keyword 'and'; if it is text, put it in \
+             quotes",
         ),
         ("status > null", ">", "null has no order; write == null or != null"),
         ("url contains null", "null", "null is not text; write url == null, or put it in quotes"),
@@ -185,8 +186,10 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
             "matches",
             "regular expressions are not supported; use contains, startswith or endswith",
         ),
-        ("user is null", "is", "unknown operator is; write == null or != null"),
-        ("500 <= status", "500", "the field comes first; write status >= 500"),
+        ("user is null", "is", "unknown operator 'is'; use == null or != null"),
+        ("500 <= status", "500", "put the field first: status >= 500"),
+        ("404 == size", "404", "put the field first: size == 404"),
+        ("404 == 404", "404", "put the field first: status == 404"),
         (
             "'a-b' == 5",
             "'a-b'",
@@ -206,19 +209,19 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
         (
             "agent == Mozilla Firefox",
             "Firefox",
-            "expected and/or before this, or quotes around the text",
+            "expected 'and' or 'or' before 'Firefox', or quotes around the text",
         ),
         ("status in 404", "404", "expected a list in parentheses, such as in (404, 410)"),
         ("status in ()", ")", "expected a value in this list"),
         ("status in (404", "(", "unclosed parenthesis"),
-        ("status in (404 410)", "410", "expected a comma or a closing parenthesis before this"),
+        ("status in (404 410)", "410", "expected a comma or a closing parenthesis before '410'"),
         ("(status == 1", "(", "unclosed parenthesis"),
         ("(status == 1, status == 2)", ",", "text with this character has to be quoted"),
         ("status == 1)", ")", "unmatched closing parenthesis; remove it"),
         ("status not == 1", "==", "expected in, contains, startswith or endswith after not"),
         ("status == 1 and", "", "expected a field name, such as status"),
-        ("and status == 1", "and", "expected a condition before and"),
-        ("status == 1 & status == 2", "&", "unknown operator \"&\"; write and"),
+        ("and status == 1", "and", "expected a condition before 'and'"),
+        ("status == 1 & status == 2", "&", "unknown operator '&'; use 'and'"),
         ("url == 'a", "'a", "unclosed quote"),
         (
             "url == 'a\\'",
@@ -321,5 +324,5 @@ fn a_format_is_checked_for_fields_and_their_types() {
     assert_eq!(verdict(&Filter::parse("status == 503").unwrap(), &classic, LINE), Verdict::Keep);
     let common = Format::new("common").unwrap();
     let error = Filter::parse("agent == x").unwrap().check(&common).unwrap_err();
-    assert_eq!(error.message, "no field \"agent\" in this format");
+    assert_eq!(error.message, "no field 'agent' in this format");
 }

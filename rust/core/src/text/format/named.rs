@@ -284,7 +284,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "classic",
-        about: "the regular expression of the classic Python program, with values as raw text",
+        about: "combined as the regular expression of older Spark programs parses it; values are raw text",
         example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
         definition: Definition::Classic,
         detected: false,

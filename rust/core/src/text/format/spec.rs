@@ -12,6 +12,7 @@ use super::template::language::{Language, language};
 use super::template::{self, Part, Template, TemplateError, is_combined};
 use super::template::{apache, braces, goaccess, nginx};
 use super::{Format, Matcher, access};
+use crate::ground::quoted;
 
 /// An invalid format spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +51,17 @@ impl Format {
             return Self::alternatives_of(spec, &names);
         }
         if names.len() > 1 && names.iter().all(|name| name.is_empty() || is_word(name)) {
-            let message =
-                format!("{spec:?}: expected a format name beside each comma; remove extra commas");
+            let message = format!(
+                "{}: expected a format name beside each comma; remove extra commas",
+                quoted(spec)
+            );
             return Err(SpecError { message });
         }
         if is_word(spec) {
-            let message =
-                format!("unknown format {spec:?}; tailrace formats lists the named formats");
+            let message = format!(
+                "unknown format {}; 'tailrace formats' lists the named formats",
+                quoted(spec)
+            );
             return Err(SpecError { message });
         }
         Self::from_pasted(spec).map_err(|error| with_caret(spec, &error))
@@ -157,9 +162,10 @@ impl Format {
                     let (one, other) = (other.spec(), format.spec());
                     return Err(SpecError {
                         message: format!(
-                            "{spec:?}: {} has different types in {one} and {other}; combine formats \
+                            "{}: {} has different types in {one} and {other}; combine formats \
                              with equal types",
-                            field.name
+                            quoted(spec),
+                            quoted(&field.name)
                         ),
                     });
                 }

@@ -65,7 +65,7 @@ pub const STANDARD_FIELDS: &[StandardField] = &[
     text("upstream_status", "the upstream server's status, or a list of several"),
     text("xff", "the X-Forwarded-For header"),
     text("request_id", "the unique id of the request"),
-    text("request_flag", "empty, missing or garbage, if the request line is"),
+    text("request_flag", "why there is no URL: a request line that is empty, missing or garbage"),
 ];
 
 /// The standard field with this name, if there is one.

@@ -291,7 +291,7 @@ fn an_extra_comma_between_formats_is_an_error() {
     for spec in ["combined,", ",common", "combined,,json", ","] {
         let message = Format::new(spec).unwrap_err().message;
         let expected =
-            format!("{spec:?}: expected a format name beside each comma; remove extra commas");
+            format!("'{spec}': expected a format name beside each comma; remove extra commas");
         assert_eq!(message, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::list::{AGGREGATES, AggregateInfo, AggregateSpec};
 use super::{Cell, Column, Input, Scope, Totals};
-use crate::ground::{Kind, Value};
+use crate::ground::{Kind, Value, quoted};
 use crate::windows::keys::Seed;
 
 /// The aggregates of a query.
@@ -59,7 +59,7 @@ impl Plan {
             }
             let info = AGGREGATES.iter().find(|info| info.name == spec.function);
             let info =
-                info.ok_or_else(|| PlanError(format!("unknown aggregate {:?}", spec.function)))?;
+                info.ok_or_else(|| PlanError(format!("unknown aggregate '{}'", spec.function)))?;
             if spec.fields.len() != info.fields {
                 let (expected, found) = (info.fields, spec.fields.len());
                 let plural = if expected == 1 { "field" } else { "fields" };
@@ -143,11 +143,12 @@ impl Plan {
             let kind = self.kind_of(field, of_fields);
             if !info.accepts.accepts(kind) {
                 return Err(PlanError(format!(
-                    "{}: expected {}, found {} in the field {field:?}; choose another field or another \
+                    "{}: expected {}, found {} in the field {}; choose another field or another \
                      aggregate",
                     planned.spec.function,
                     info.accepts.describe(),
                     kind.name(),
+                    quoted(field),
                 )));
             }
         }

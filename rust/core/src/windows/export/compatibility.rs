@@ -49,7 +49,7 @@ impl Layout {
                 let what = if key { "key" } else { "value" };
                 let (there, here) = (name_of(there), name_of(here));
                 ImportError::Incompatible(format!(
-                    "{what} {name:?}: expected {here}, found {there} in the export; convert one \
+                    "{what} '{name}': expected {here}, found {there} in the export; convert one \
                      of them before adding it"
                 ))
             })

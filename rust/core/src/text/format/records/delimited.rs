@@ -12,6 +12,7 @@ use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::find_either;
 use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
+use crate::ground::quoted;
 
 /// The format, with its columns if they are known.
 #[derive(Clone, Debug)]
@@ -47,8 +48,10 @@ impl Delimited {
         for written in columns.split(',') {
             let (name, read) = column(written, start)?;
             if !names.take(name.trim()) {
-                let message =
-                    format!("duplicate column `{}`; give each column its own name", name.trim());
+                let message = format!(
+                    "duplicate column {}; give each column its own name",
+                    quoted(name.trim())
+                );
                 return Err(TemplateError { start, end: start + written.len(), message });
             }
             all.push(found(name.trim(), read, Encoding::Csv));

@@ -16,6 +16,7 @@ use super::parsed::{FoundField, Reject};
 use super::standard_fields;
 use super::template::TemplateError;
 use super::time::TimeFormat;
+use crate::ground::quoted;
 
 pub(crate) use delimited::Delimited;
 pub(crate) use json::Json;
@@ -46,7 +47,8 @@ fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateErro
     let (name, read) = if let Some((name, of_type)) = written.rsplit_once(':') {
         let Some((_, read)) = TYPES.iter().find(|known| known.0 == of_type) else {
             let types: Vec<_> = TYPES.iter().map(|known| known.0).collect();
-            let message = format!("unknown type `{of_type}`; known are {}", types.join(", "));
+            let message =
+                format!("unknown type {}; expected one of {}", quoted(of_type), types.join(", "));
             return error(start + name.len() + 1, end, message);
         };
         (name, read.clone())

@@ -97,8 +97,8 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
         detected: true,
         source: "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html",
     },
-    w3c("w3c"),
-    w3c("iis"),
+    w3c("w3c", "W3C extended log of IIS and others, columns named by #Fields: lines"),
+    w3c("iis", "another name of w3c"),
     NamedFormat {
         name: "ltsv",
         about: "labeled tab-separated values (LTSV)",
@@ -125,10 +125,10 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
 ];
 
-const fn w3c(name: &'static str) -> NamedFormat {
+const fn w3c(name: &'static str, about: &'static str) -> NamedFormat {
     NamedFormat {
         name,
-        about: "W3C extended log of IIS and others, columns named by #Fields: lines",
+        about,
         example: "#Fields: date time c-ip cs-username s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n2002-05-02 17:42:15 172.22.255.255 - 172.30.255.255 80 GET /images/picture.jpg - 200 Mozilla/4.0+(compatible;MSIE+5.5;+Windows+2000+Server)",
         definition: Definition::W3c,
         // Only one of the two names takes part: w3c and iis match the same lines.

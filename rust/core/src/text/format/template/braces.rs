@@ -7,6 +7,7 @@
 //! `{...}` at the end allows a blank and more text. `{{` and `}}` are literal braces.
 
 use super::{Part, Slot, Syntax, Template, TemplateError};
+use crate::ground::quoted;
 use crate::text::format::field_type::FieldType;
 use crate::text::format::standard_fields;
 use crate::text::format::time::TimeFormat;
@@ -125,13 +126,14 @@ impl Compiler<'_> {
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         if !name.bytes().all(is_plain) {
             let message = format!(
-                "invalid field name {name:?}: a name has only letters, digits, \"-\", \"_\" and \".\""
+                "invalid field name {}; use only letters, digits, -, _ and .",
+                quoted(name)
             );
             return Err(self.error(length, &message));
         }
         if !name.is_empty() && name != "time" && self.has(name) {
             let message =
-                format!("duplicate field {name}; rename one of them, or write {{}} to skip it");
+                format!("duplicate field '{name}'; rename one of them, or write {{}} to skip it");
             return Err(self.error(length, &message));
         }
         let (syntax, read) = match kind {
@@ -252,12 +254,25 @@ fn unknown_type(kind: &str) -> String {
     let near = TYPES
         .iter()
         .map(|known| (edit_distance(name, known.trim_end_matches("(...)")), known))
-        .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
+        .filter(|(distance, known)| *distance < known.len() && is_near(name, known, *distance))
         .min();
     match near {
-        Some((_, near)) => format!("unknown type {kind:?}; did you mean {near}?"),
-        None => format!("unknown type {kind:?}; expected one of {}", TYPES.join(", ")),
+        Some((_, near)) => format!("unknown type {}; did you mean '{near}'?", quoted(kind)),
+        None => {
+            format!("unknown type {}; expected one of {}", quoted(kind), TYPES.join(", "))
+        }
     }
+}
+
+/// Whether a name is probably a mistyped other one. Two changes in three letters make any word of
+/// any other, unless two letters are swapped.
+fn is_near(name: &str, known: &str, distance: usize) -> bool {
+    let sorted = |text: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.sort_unstable();
+        bytes
+    };
+    distance <= 1 || (distance == 2 && (name.len() >= 5 || sorted(name) == sorted(known)))
 }
 
 /// The Levenshtein distance between two words, in bytes.
@@ -374,16 +389,16 @@ mod tests {
             (
                 "{host} {user [{time}]",
                 (7, 20),
-                "invalid field name \"user [{time\": a name has only letters, digits, \"-\", \"_\" and \".\"",
+                "invalid field name 'user [{time'; use only letters, digits, -, _ and .",
             ),
             ("{host} }x", (7, 8), "unexpected }: no { is open; write }} for a literal }"),
-            ("{x:itn}", (0, 7), "unknown type \"itn\"; did you mean int?"),
-            ("{x:tim(%d)}", (0, 11), "unknown type \"tim(%d)\"; did you mean time(...)?"),
-            ("{x:time}", (0, 8), "unknown type \"time\"; did you mean time(...)?"),
+            ("{x:itn}", (0, 7), "unknown type 'itn'; did you mean 'int'?"),
+            ("{x:tim(%d)}", (0, 11), "unknown type 'tim(%d)'; did you mean 'time(...)'?"),
+            ("{x:time}", (0, 8), "unknown type 'time'; did you mean 'time(...)'?"),
             (
                 "{x:millis}",
                 (0, 10),
-                "unknown type \"millis\"; expected one of word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
+                "unknown type 'millis'; expected one of word, text, int, float, s, ms, us, ns, clf, iso, epoch, epoch_ms, time(...)",
             ),
             ("{x:time(%d}", (0, 11), "unclosed parenthesis in time(...): add the closing )"),
             (
@@ -395,7 +410,7 @@ mod tests {
             (
                 "{host} {host}",
                 (7, 13),
-                "duplicate field host; rename one of them, or write {} to skip it",
+                "duplicate field 'host'; rename one of them, or write {} to skip it",
             ),
             ("host", (0, 4), "a format needs at least one field, such as {host}"),
             ("", (0, 0), "a format needs at least one field, such as {host}"),

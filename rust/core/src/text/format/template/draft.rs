@@ -5,6 +5,7 @@ use super::super::time::TimeFormat;
 use super::caret::printable;
 use super::meaning::{self, Meaning};
 use super::{Part, Slot, Syntax, Template, TemplateError};
+use crate::ground::quoted;
 
 /// The result of compiling a pasted format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +27,7 @@ pub(super) fn error(place: (usize, usize), message: impl Into<String>) -> Templa
 /// The character at this byte, in quotes.
 pub(super) fn quoted_char(text: &str, at: usize) -> String {
     match text.get(at..).and_then(|rest| rest.chars().next()) {
-        Some('"') => "'\"'".to_owned(),
-        Some(other) => format!("\"{other}\""),
+        Some(other) => quoted(other.encode_utf8(&mut [0; 4])),
         None => "the end of the text".to_owned(),
     }
 }

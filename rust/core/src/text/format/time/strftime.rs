@@ -218,7 +218,11 @@ fn directive(text: &str) -> Result<(Vec<Item>, &str), String> {
         _ => {
             let known: String =
                 DIRECTIVES.iter().flat_map(|&(byte, _)| ['%', char::from(byte), ' ']).collect();
-            format!("unknown directive %{}; known are {}", letter.escape_debug(), known.trim_end())
+            format!(
+                "unknown directive %{}; expected one of {}",
+                letter.escape_debug(),
+                known.trim_end()
+            )
         }
     })
 }

@@ -129,7 +129,7 @@ fn a_leap_second_is_the_next_minute_in_every_form() {
 #[test]
 fn an_invalid_format_says_where_and_what_to_write() {
     for (text, byte, expected) in [
-        ("%d/%Q", 3, "unknown directive %Q; known are %% %A"),
+        ("%d/%Q", 3, "unknown directive %Q; expected one of %% %A"),
         ("%d %", 3, "expected a directive after %; write %% for a percent sign"),
         ("%é", 0, "unknown directive %é"),
         ("ü%\n", 2, "unknown directive %\\n"),

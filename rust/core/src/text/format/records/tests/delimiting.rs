@@ -168,7 +168,7 @@ fn every_column_has_a_unique_name() {
     }
     for columns in ["a,a", "time,device,time", "a, a:int"] {
         let error = Delimited::with_columns(b',', columns).unwrap_err();
-        assert!(error.message.starts_with("duplicate column `"), "{}", error.message);
+        assert!(error.message.starts_with("duplicate column '"), "{}", error.message);
         assert_eq!(error.end, columns.len());
     }
 }

@@ -148,7 +148,7 @@ fn types_are_those_given_or_those_of_the_standard_field() {
 #[test]
 fn an_error_in_a_map_has_its_range() {
     for (written, range, message) in [
-        ("a:number=b", (2, 8), "unknown type `number`; known are text, int, "),
+        ("a:number=b", (2, 8), "unknown type 'number'; expected one of text, int, "),
         ("a=b,=c", (4, 4), "expected a column name"),
         ("a=b..c", (2, 6), "expected a key, found none; separate keys by single dots"),
         ("a=", (2, 2), "expected a key, found none; separate keys by single dots"),

@@ -91,7 +91,7 @@ pub(super) fn unknown(letter: &str) -> String {
     };
     match letter {
         "d" | "Y" | "y" | "M" | "Z" | "z" | "j" => {
-            format!("{found}; write %t for the time, or %{{%{letter}}}t for a part of it")
+            format!("{found}; expected %t for the time, or %{{%{letter}}}t for a part of it")
         }
         "^" | "~" => format!("{found}: it is GoAccess syntax, and a format cannot mix the two"),
         _ => match KNOWN.iter().find(|known| known.letter == other) {
@@ -255,14 +255,14 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
         ("c", "errstr") => Meaning::text("ssl_client_verify_errstr"),
         ("c", _) => {
             let list = "version, cipher, subjectdn, issuerdn, errcode or errstr";
-            return Err(format!("expected {list} as the argument of %c, found {argument:?}"));
+            return Err(format!("expected {list} as the argument of %c, found '{argument}'"));
         }
         ("p", "" | "canonical") => standard("port", 0, int("server_port")),
         ("p", "local") => standard("port", 1, int("local_port")),
         ("p", "remote") => int("remote_port"),
         ("p", _) => {
             return Err(format!(
-                "expected canonical, local or remote as the argument of %p, found {argument:?}"
+                "expected canonical, local or remote as the argument of %p, found '{argument}'"
             ));
         }
         ("P", "" | "pid") => int("pid"),
@@ -270,7 +270,7 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
         ("P", "hextid") => word("tid_hex"),
         ("P", _) => {
             return Err(format!(
-                "expected pid, tid or hextid as the argument of %P, found {argument:?}"
+                "expected pid, tid or hextid as the argument of %P, found '{argument}'"
             ));
         }
         // Apache writes whole seconds; other servers with its syntax write fractions.
@@ -283,7 +283,7 @@ fn by_argument(directive: &Directive) -> Result<Meaning, String> {
             standard("request_time", 1, Meaning::own("request_time_ms", Syntax::Int, read))
         }
         (_, "us") => standard("request_time", 0, micros("request_time_us")),
-        _ => return Err(format!("expected s, ms or us as the unit of %T, found {argument:?}")),
+        _ => return Err(format!("expected s, ms or us as the unit of %T, found '{argument}'")),
     };
     Ok(meaning)
 }

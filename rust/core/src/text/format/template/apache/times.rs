@@ -77,7 +77,7 @@ fn custom(
     }
     if !format.contains('%') {
         let message = format!(
-            "expected sec, msec, usec, msec_frac, usec_frac or a strftime format, found {format:?}; \
+            "expected sec, msec, usec, msec_frac, usec_frac or a strftime format, found '{format}'; \
              write for example %{{%Y-%m-%d %H:%M:%S}}t"
         );
         return Err(error(place(0, format.len()), message));

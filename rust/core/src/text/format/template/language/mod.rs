@@ -2,6 +2,7 @@
 
 use super::draft::error;
 use super::{TemplateError, apache, goaccess, nginx};
+use crate::ground::quoted;
 
 /// The languages a format can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +72,30 @@ fn is_object(text: &str) -> bool {
 }
 
 fn no_field(text: &str) -> TemplateError {
-    let message = "expected at least one field, found none; write a name that tailrace formats \
-                   lists, nginx's $remote_addr ..., Apache's %h ... or {host} ...";
+    if let Some((start, inside)) = invalid_name(text) {
+        let place = (start, start + inside.len() + 2);
+        let name = inside.split(':').next().unwrap_or_default();
+        let message =
+            format!("invalid field name {}; use only letters, digits, -, _ and .", quoted(name));
+        return error(place, message);
+    }
+    let message = "expected at least one field, found none; give a name that 'tailrace formats' \
+                   lists, or a format with fields, such as nginx's $remote_addr, Apache's %h or \
+                   {host}";
     error((0, text.len()), message)
+}
+
+/// What the first braces of a text contain if it was probably intended as a field's name, and
+/// where they are.
+fn invalid_name(text: &str) -> Option<(usize, &str)> {
+    if is_object(text) {
+        return None;
+    }
+    let start = text.find('{')?;
+    let inside = text[start + 1..].split_once('}')?.0;
+    let is_one =
+        !inside.contains(['{', '\n']) && inside.starts_with(|first: char| first.is_alphanumeric());
+    is_one.then_some((start, inside))
 }
 
 /// The first position of each kind of syntax that identifies a language.
