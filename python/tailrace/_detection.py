@@ -157,9 +157,7 @@ class Detector:
         names = [*fields, *(name for name, _ in condition.fields)] if condition else fields
         self._needed = names
         if not self._candidates:
-            raise ValueError(
-                f"{_none_has(names)}; name a format that has, see 'tailrace formats'"
-            )
+            raise ValueError(f"{_none_has(names)}; name a format that has, see 'tailrace formats'")
         self._formats = [_core.Format(name) for name in self._candidates]
         self._matched = [0] * len(self._candidates)
         self._besides = [self._matched.copy() for _ in self._candidates]

@@ -98,8 +98,10 @@ class LineFilter(NamedTuple):
             except _core.FilterError as error:
                 raise _pointed(self.where or "", *error.args) from None
         if log_format == AUTO:
-            needed = ", ".join(dict.fromkeys([*fields, *names]))
-            raise ValueError(f"where: no format that can be detected has all of {needed}")
+            needed = ", ".join(map(repr, dict.fromkeys([*fields, *names])))
+            raise ValueError(
+                f"where: no format that can be detected has all of the fields {needed}"
+            )
 
     def _check_fields(self, condition: _core.Filter, log_format: str) -> None:
         for name, place in condition.fields:

@@ -22,9 +22,9 @@ DETECTED = _core.DETECTED
 """The formats that can be detected, the most specific first."""
 
 # With a format that is still to be detected, a field may be that of another format.
+_COMMON_FIELDS = "'tailrace formats --fields' lists the common fields"
 _OTHER_FIELDS = (
-    "'tailrace formats --fields' lists the common fields, 'tailrace formats NAME' those of a "
-    "format; for columns of CSV give --log-format csv"
+    ", 'tailrace formats NAME' those of a format; for columns of CSV give --log-format csv"
 )
 
 # A longer list does not help in a message.
@@ -120,7 +120,9 @@ def check_fields(names: list[str], log_format: str) -> list[str]:
         if not _has(log_format, name):
             known = _fields(log_format)
             if log_format == AUTO:
-                raise ValueError(f"unknown field {name!r}; {_guess(name, known) or _OTHER_FIELDS}")
+                guess = _guess(name, known)
+                hint = f"{guess}{_COMMON_FIELDS}" if guess else f"{_COMMON_FIELDS}{_OTHER_FIELDS}"
+                raise ValueError(f"unknown field {name!r}; {hint}")
             is_name = log_format in _core.FORMATS
             listed = f"tailrace formats {log_format}" if is_name else ""
             raise ValueError(

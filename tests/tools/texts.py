@@ -155,7 +155,7 @@ def _manual() -> str:
     top.description = (
         "Each command has its own options. A SOURCE is a file, - for standard input, or "
         "flume://HOST:PORT to listen for events. Several sources of any kind can be given. "
-        "Compressed files are decompressed."
+        "Files compressed with gzip, bzip2, xz or zstd are decompressed."
     )
     first, codes, _ = str(top.epilog).split("\n\n")
     examples = [first]
@@ -190,8 +190,9 @@ def _manual() -> str:
     page.add_section(
         "ENVIRONMENT",
         "=",
-        "A variable sets the default of an option, for every command that has the option. An empty "
-        "variable counts as unset. The values for flags are 1, true and yes, or 0, false and no.\n"
+        "An option that is not given on the command line takes the value of its environment "
+        "variable, if that is not empty. A variable applies to every command with that option. "
+        "For a flag, the value is 1, true or yes, or 0, false or no.\n"
         + "\n".join(
             f".TP\n.B {variable(option)}\n{_escaped(option)} of {', '.join(of)}"
             for option, of in sorted(variables.items())

@@ -345,5 +345,5 @@ def test_detection_of_nothing_has_no_runner_up():
 
 def test_detection_considers_formats_with_the_requested_fields():
     assert tr.detect(line().encode(), fields=["agent"]).format == "combined"
-    with pytest.raises(ValueError, match="no detected format has"):
+    with pytest.raises(ValueError, match="no format that can be detected has the field 'nonsense'"):
         tr.detect(line().encode(), fields=["nonsense"])

@@ -265,5 +265,5 @@ def test_a_field_that_no_header_names_is_refused_and_one_that_a_later_one_leaves
     assert (ran.returncode, ran.stdout) == (0, b"device,degrees\ncellar,11.5\nattic,\n")
     ran = run(*words, str(second))
     assert ran.returncode == 1
-    assert b'second.csv: no field "degrees" in this format; its columns are device\n' in ran.stderr
+    assert b"second.csv: no field 'degrees' in this format; its columns are device\n" in ran.stderr
     assert b"Traceback" not in ran.stderr

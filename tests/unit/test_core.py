@@ -40,11 +40,11 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
     ("changes", "said"),
     [
         ({"formats": ["commons"]}, "; tailrace formats lists the named formats"),
-        ({"by": "uri"}, 'no field "uri"'),
-        ({"formats": ["classic"], "by": "method"}, 'no field "method"'),
+        ({"by": "uri"}, "no field 'uri'"),
+        ({"formats": ["classic"], "by": "method"}, "no field 'method'"),
         ({"formats": []}, "at least one format"),
         ({"formats": ["classic", "combined"], "by": "status"}, "has different types"),
-        ({"time": "clock"}, 'found "clock"'),
+        ({"time": "clock"}, "found 'clock'"),
         ({"window_us": (0, 0)}, "positive lengths and a positive slide"),
     ],
 )

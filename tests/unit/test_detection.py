@@ -168,8 +168,8 @@ def test_a_format_that_lacks_the_requested_fields_is_named():
     choice = detector.choose()
     assert (choice.matched, choice.runner_up, choice.lacks) == (0, "combined", ("xff",))
     assert choice.describe("log") == (
-        "log: the first line matches combined, which has no field xff; 'tailrace formats "
-        "combined' lists its fields"
+        "log: the first line matches combined, which has no field 'xff' ('tailrace formats "
+        f"combined' lists its fields); using {choice.format}, which has"
     )
 
 
@@ -262,7 +262,7 @@ def test_only_a_format_with_the_requested_fields_is_chosen():
     assert chosen(log, fields=("url", "agent")) == Choice("combined", 2, 2)
     assert chosen(lines(GARBAGE), fields=("url",)) == Choice("combined", 0, 1)
     with pytest.raises(
-        ValueError, match="no detected format has all of the fields uri; give a format"
+        ValueError, match="no format that can be detected has the field 'uri'; name a format"
     ):
         Detector(["uri"])
 

@@ -134,7 +134,7 @@ def test_rows_of_fields_say_in_each_output_what_they_say_in_json(pairs: list[tup
 
 
 def test_an_output_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match='unknown output "tsv"'):
+    with pytest.raises(ValueError, match="unknown output 'tsv'"):
         rows_of([line("/") + b"\n"], "tsv", ["url"])
 
 

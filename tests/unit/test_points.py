@@ -88,14 +88,14 @@ def test_a_point_is_on_the_calendar_or_relative_to_now(text: str, expected: date
         ("1" * 1_000_000, "expected a time such as"),
         ("1431857103", "expected a unit, found '1431857103'; use @1431857103 for seconds "),
         ("10", "found '10'; use @10 for seconds since the epoch, 10m for minutes ago"),
-        ("2026-02-29", "no such date: '2026-02-29'; check the month and the day"),
-        ("2026-13-01", "no such date"),
-        ("17/Mai/2015", "no such date"),
+        ("2026-02-29", "expected a date that exists, found '2026-02-29'"),
+        ("2026-13-01", "expected a date that exists"),
+        ("17/Mai/2015", "expected a date that exists"),
         ("24:00", "expected a time of day from 00:00 to 23:59:59, found '24:00'"),
         ("10:61", "expected a time of day"),
         ("10:00+24:00", "expected an offset from UTC such as +01:00, found '+24:00'"),
         ("3 fortnights ago", "expected a unit such as s, m, h, d or w, found 'fortnights'"),
-        ("1 month ago", "'month' varies in length; use days, such as 30d"),
+        ("1 month ago", "expected a unit of fixed length, found 'month'; use days, such as 30d"),
         ("-10m ago", "expected - or ago, found both in '-10m ago'"),
         ("1600-01-01", "expected a time in the years 1684 to 2255, found '1600-01-01'"),
         ("99999999w", "expected a time in the years 1684 to 2255"),
@@ -142,7 +142,7 @@ def test_spans_add_up(parts: dict[str, int], letters: int, blank: str):
 
 @given(st.text() | st.text("0123456789-+:/.@TZadghimnosuwy "))
 def test_any_text_is_a_point_in_reach_or_refused(text: str):
-    hints = "expected|no such date|varies in length"
+    hints = "expected"
     try:
         point = point_us(text, NOW_US)
     except ValueError:

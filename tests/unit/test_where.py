@@ -379,7 +379,7 @@ def test_a_range_of_time_rejects_a_line_without_a_time() -> None:
 WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
     (
         lambda query: query.where("status > x"),
-        """where: expected a number for status, such as 500 or 0.5, found "x"
+        """where: expected a number for status, such as 500 or 0.5, found 'x'
   status > x
            ^""",
     ),
@@ -395,7 +395,7 @@ WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
     ),
     (
         lambda query: query.where("agent == '\x1b[31m' x"),
-        """where: expected and/or before this, or quotes around the text
+        """where: expected 'and' or 'or' before 'x', or quotes around the text
   agent == '\\x1b[31m' x
                       ^""",
     ),

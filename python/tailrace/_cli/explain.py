@@ -32,7 +32,7 @@ ABOUT = """\
 Show how a line is parsed, field by field, or why it does not match.
 
 FORMAT is any value of --log-format: auto, a name, or a pasted format. LINE is a line of the log.
-Without LINE, or with -, the first line of standard input is explained, or, for formats with a header
+Without LINE, or with -, the first line of standard input is explained; if the format has a header
 (W3C, CSV), the first line after the header. The exit code is 1 if the line does not match.
 """
 

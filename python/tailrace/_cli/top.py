@@ -106,8 +106,8 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--lateness",
         metavar="DURATION",
-        help="how long to wait for out-of-order lines before printing a window's result; lines that "
-        "arrive after that are late and not counted (default: 60s with --time log, 5s with "
+        help="how long to wait for out-of-order lines before printing a window's result; lines "
+        "that arrive after that are late and not counted (default: 60s with --time log, 5s with "
         "--time header)",
     )
     option(

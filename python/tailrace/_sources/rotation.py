@@ -229,7 +229,9 @@ class FollowedLog:
             file = self.history.open(self.path)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                self._warn_once(f"{self.path}: {os_reason(error)}; trying again until it can be read")
+                self._warn_once(
+                    f"{self.path}: {os_reason(error)}; trying again until it can be read"
+                )
             return None, True
         self._problem = None
         self._find_beginning(file)

@@ -74,7 +74,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'count only 
 complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often to print a result; must divide the window (default: 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l batch-interval -x -d 'how often to check whether a result of a live source is due (default: 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l time -xka "arrival header log" -d 'the time that decides which windows a line is in: when it arrives, the timestamp in its Flume event'"'"'s headers, or the time it was logged (default: log if any source is a file, otherwise arrival)'
-complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for late lines before printing a window'"'"'s result (default: 60s with --time log, 5s with --time header)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for out-of-order lines before printing a window'"'"'s result; lines that arrive after that are late and not counted (default: 60s with --time log, 5s with --time header)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l idle-timeout -x -d 'how long one of several live sources can be silent before results stop waiting for it, with --time log or header (default: no limit)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l format -xka "text jsonl csv" -d 'print tables, one JSON object per result, or CSV (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always never" -d 'when to colour tables; auto is on a terminal unless NO_COLOR is set (default: auto)'
@@ -91,7 +91,7 @@ complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only lines
 complete -c tailrace -n '_shtab_tailrace_using parse' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag" -d 'fields to print, in this order (default: all fields of the format)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l format -xka "text jsonl csv arrow parquet" -d 'print values separated by tabs, one JSON object per line, CSV with a header, an Arrow IPC stream, or a Parquet file; the last two need pip install '"'"'tailrace[arrow]'"'"' (default: jsonl)'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l rejects -rF -d 'save the rejected lines to FILE: line number, byte at which the match failed, reason and line, separated by tabs; with several sources, each after its source'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l rejects -rF -d 'save the rejected lines to FILE: line number, byte at which the match failed, reason and line, separated by tabs; with several sources, the source'"'"'s name comes first'
 complete -c tailrace -n '_shtab_tailrace_using parse; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a send -d 'Send lines to a Flume receiver, as a Flume agent does.'
 complete -c tailrace -n '_shtab_tailrace_using send' -s h -l help -d 'show this help message and exit'
