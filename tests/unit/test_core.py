@@ -39,7 +39,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"formats": ["commons"]}, "; tailrace formats lists the named formats"),
+        ({"formats": ["commons"]}, "; 'tailrace formats' lists the named formats"),
         ({"by": "uri"}, "no field 'uri'"),
         ({"formats": ["classic"], "by": "method"}, "no field 'method'"),
         ({"formats": []}, "at least one format"),

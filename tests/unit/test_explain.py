@@ -165,8 +165,8 @@ def test_at_a_terminal_the_first_rejected_lines_are_shown(
     (at,) = (number for number, line in enumerate(lines) if "2 rejected (2 no-match)" in line)
     assert lines[at + 1 :] == [
         (
-            "access.log, line 2: expected a status of three digits, found "
-            f'"OK" at byte {BROKEN.index(b"OK")}'
+            "access.log, line 2: expected a status of three digits, found 'OK' at byte "
+            f"{BROKEN.index(b'OK')}"
         ),
         "  " + BROKEN.decode(),
         " " * (2 + BROKEN.index(b"OK")) + "^",

@@ -376,7 +376,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_lines(tmp_path: Path):
     )
 
     assert ran.returncode == 1
-    assert ran.stderr == f"tailrace: {file}: cannot write: File too large\n"
+    assert ran.stderr == f"tailrace: {file}: cannot write: file too large\n"
     assert 999_900 < file.stat().st_size <= 1_000_001
     assert file.read_bytes().endswith(b"x\n")
 
