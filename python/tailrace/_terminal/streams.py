@@ -7,8 +7,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tailrace._errors import os_reason
-
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -38,7 +36,7 @@ def write(stream: TextIO, data: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write: {os_reason(error)}") from error
+        raise OutputError(f"cannot write: {(error.strerror or str(error)).lower()}") from error
 
 
 def say(text: str) -> None:
