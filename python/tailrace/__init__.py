@@ -1,5 +1,5 @@
 """
-Answers about the last N seconds of a log, by key and ranked: live and exact.
+Count and rank log lines by field, exactly, over a whole log or a sliding window.
 
 >>> import tailrace as tr
 >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'

@@ -52,13 +52,13 @@ _LISTS = {"top_values"}
 @record
 class Aggregate(metaclass=Public):
     """
-    One aggregate to compute for each key, as made by `tailrace.sum` and its like.
+    An aggregate to compute for each key, as returned by `tailrace.sum` and similar functions.
 
     Attributes:
-        function: Which one, such as `sum`.
-        fields: The names of the fields whose values it takes.
-        parameter: The quantile, or the number of top values; else 0.
-        error: The bound of its error; 0 where it is exact.
+        function: The name of the function, such as `sum`.
+        fields: The names of the fields from which it is computed.
+        parameter: The quantile, or the number of top values; otherwise 0.
+        error: The bound of its error; 0 if it is exact.
 
     >>> tr.sum("size")
     Aggregate(function='sum', fields=('size',), parameter=0.0, error=0.0)
@@ -107,10 +107,11 @@ def count(field: str | None = None) -> Aggregate:
 
 def sum(field: str | None = None) -> Aggregate:  # noqa: A001 - its name everywhere
     """
-    Add up the values of *field*. Exact: integers as integers, floats rounded once at the end.
+    Add up the values of *field*. Exact: integers stay integers, floats are rounded once at the end.
 
-    The sum of floats equals `math.fsum` of the values in the window, whatever left it before. It
-    is null without values, and NaN while the window holds a NaN or infinities of both signs.
+    The sum of floats equals `math.fsum` of the values in the window; values that leave the window
+    leave no rounding error. The sum is null without values, and NaN while the window holds a NaN
+    or infinities of both signs.
 
     >>> window = tr.Window("60s", aggregates={"sum": tr.sum()})
     >>> window.add(["a", "a", "a"], [0.1, 1e16, -1e16], times=[0, 1, 2])
@@ -152,7 +153,7 @@ def max(field: str | None = None) -> Aggregate:  # noqa: A001 - as above
 
 def first(field: str | None = None) -> Aggregate:
     """
-    Find the value of *field* in the earliest event; of events at one time, the smallest. Exact.
+    Find the value of *field* in the earliest event; if several are as early, the smallest. Exact.
 
     >>> window = tr.Window("60s", aggregates={"first": tr.first()})
     >>> window.add(["a", "a"], ["up", "down"], times=[5, 1])
@@ -164,7 +165,7 @@ def first(field: str | None = None) -> Aggregate:
 
 def last(field: str | None = None) -> Aggregate:
     """
-    Find the value of *field* in the latest event; of events at one time, the largest. Exact.
+    Find the value of *field* in the latest event; if several are as late, the largest. Exact.
 
     >>> tr.from_files("access.log").agg(by="url", status=tr.last("status"))
     <tailrace.Query of access.log: status=last('status') by url, top 10>
@@ -174,7 +175,7 @@ def last(field: str | None = None) -> Aggregate:
 
 def var(field: str | None = None) -> Aggregate:
     """
-    Compute the sample variance of *field*: the exact one, rounded once. Null below two values.
+    Compute the sample variance of *field*. Exact, rounded once; null with fewer than two values.
 
     >>> tr.from_files("access.log").agg(by="url", var=tr.var("size"))
     <tailrace.Query of access.log: var('size') by url, top 10>
@@ -184,7 +185,7 @@ def var(field: str | None = None) -> Aggregate:
 
 def std(field: str | None = None) -> Aggregate:
     """
-    Compute the sample standard deviation of *field*, the root of `var`. Null below two values.
+    Compute the sample standard deviation of *field*, the square root of `var`.
 
     >>> tr.from_files("access.log").agg(by="url", spread=tr.std("size"))
     <tailrace.Query of access.log: spread=std('size') by url, top 10>
@@ -240,9 +241,9 @@ def quantile(
     if not isinstance(field, str) and q is None:
         field, q = None, field
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
-        raise ValueError(
-            f"quantile: expected a number from 0 to 1, found {q!r:.80}; the 99th percentile is 0.99"
-        )
+        if q is None:
+            raise ValueError("quantile: give q, from 0 to 1, such as 0.99")
+        raise ValueError(f"quantile: q must be between 0 and 1, such as 0.99, found {q!r:.80}")
     _check_error("quantile", error, _QUANTILE_ERRORS)
     return _of("quantile", field, parameter=float(q), error=error)
 
@@ -251,8 +252,8 @@ def rate(field: str | None = None) -> Aggregate:
     """
     Compute the events per second, or the sum of *field* per second. Exact, rounded once.
 
-    It is taken over the length of the window, even while the window is filling; without a window,
-    and since the start, over the time from the oldest event to the newest.
+    The sum is divided by the length of the window, even while the window is filling; without a
+    window, and since the start, by the time from the oldest event to the newest.
 
     >>> window = tr.Window("60s", aggregates={"rate": tr.rate()})
     >>> window.add(["a"] * 30, times=[0] * 30)
@@ -266,7 +267,7 @@ def ratio(numerator: str, denominator: str) -> Aggregate:
     """
     Divide the sum of one field by the sum of another, over the events that have both.
 
-    Both sums are exact. The ratio is null without such events, and where the denominator is 0.
+    Both sums are exact. The ratio is null without such events, and if the denominator is 0.
 
     >>> window = tr.Window("60s", aggregates={"loss": tr.ratio("lost", "sent")})
     >>> window.add(["a", "a"], {"lost": [1, 0], "sent": [2, 2]}, times=[0, 1])
@@ -288,7 +289,7 @@ def top_values(field: str | None = None, n: int = 3) -> Aggregate:
     [{'value': 200, 'count': 2}, {'value': 404, 'count': 1}]
     """
     if not isinstance(n, int) or n < 1:
-        raise ValueError(f"top_values: expected n of at least 1, found {n!r:.80}")
+        raise ValueError(f"top_values: n must be at least 1, found {n!r:.80}")
     return _of("top_values", field, parameter=float(n))
 
 
@@ -302,7 +303,7 @@ def _check_error(function: str, error: object, bounds: tuple[float, float]) -> N
     least, most = bounds
     if not isinstance(error, int | float) or not least <= error <= most:
         raise ValueError(
-            f"{function}: expected an error from {least} to {most}, found {error!r:.80}"
+            f"{function}: error must be between {least} and {most}, found {error!r:.80}"
         )
 
 
@@ -346,8 +347,9 @@ def aggregate_specs(
         fields = list(aggregate.fields)
         if not fields and aggregate.function not in _OF_EVENTS:
             if default is None:
-                example = f"tr.{aggregate.function}('size')"
-                raise ValueError(f"{name}: no field to compute it of; name one: {example}")
+                rest = f", {aggregate.parameter}" if aggregate.function == "quantile" else ""
+                example = f"tr.{aggregate.function}('size'{rest})"
+                raise ValueError(f"{name}: {aggregate.function} needs a field, such as {example}")
             fields = [default]
         found.append((name, aggregate.function, fields, aggregate.parameter, aggregate.error))
     return found
@@ -367,7 +369,9 @@ def check_aggregates(aggregates: Mapping[str, Aggregate]) -> dict[str, Aggregate
         )
     found = dict(aggregates)
     if not found:
-        raise ValueError("no aggregate to compute; name one, such as hits=tr.count()")
+        raise ValueError(
+            "aggregates: expected at least one, such as {'hits': tr.count()}, found none"
+        )
     for name, aggregate in found.items():
         if not isinstance(name, str):
             raise TypeError(f"aggregates: expected names of type str, found {name!r:.80}")
@@ -410,11 +414,12 @@ def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> 
             return None
         order_by = ranking[0]
     elif order_by not in ranking:
-        names = ", ".join(ranking) or "none so far"
-        raise ValueError(
-            f"order_by: {order_by!r} is not an aggregate to rank by; name the aggregates first, "
-            f"then one of them ({names})"
-        )
+        expected = f"expected one of {', '.join(ranking)}"
+        expected = expected if ranking else "add an aggregate that has an order, such as tr.count()"
+        if order_by in aggregates:
+            function = aggregates[order_by].function
+            raise ValueError(f"order_by: cannot rank by {order_by!r} ({function}); {expected}")
+        raise ValueError(f"order_by: no aggregate is called {order_by!r:.80}; {expected}")
     if aggregates[order_by] == Aggregate("count"):
         return None
     return list(aggregates).index(order_by)

@@ -146,7 +146,7 @@ class Answers(metaclass=Public):
 
     @property
     def lines(self) -> LineCounts:
-        """What became of every line so far, including those of windows not answered yet."""
+        """The counters of all lines so far, also of those in windows without a snapshot yet."""
         return self._results.lines()
 
 
@@ -214,7 +214,7 @@ class Batches(metaclass=Public):
 
     @property
     def lines(self) -> LineCounts:
-        """What became of every line so far."""
+        """The counters of all lines so far."""
         return self._results.lines()
 
 

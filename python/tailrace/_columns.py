@@ -34,12 +34,15 @@ def columns(given: Any, names: Sequence[str], argument: str) -> list[Any]:  # no
     Return a column for each name, from a table, or from columns or rows in the order of *names*.
 
     Raises:
+        TypeError: It is neither a table nor a collection.
         ValueError: There are not as many columns as names.
     """
     if is_table(given):
         return table_columns(given, names, argument)
     if len(names) == 1:
         return [given]
+    if not hasattr(given, "__iter__"):
+        raise TypeError(f"{argument}: expected {len(names)} columns, found {given!r:.80}")
     given = given if isinstance(given, list | tuple) else list(given)
     if given and all(isinstance(row, tuple) and len(row) == len(names) for row in given):
         return [list(column) for column in zip(*given, strict=True)]

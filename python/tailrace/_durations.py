@@ -7,7 +7,7 @@ from datetime import timedelta
 from numbers import Real
 from typing import Any
 
-__all__ = ["Duration", "check_divides", "micros", "short"]
+__all__ = ["Duration", "check_divides", "micros", "short", "shown"]
 
 Duration = str | timedelta | float
 
@@ -72,7 +72,10 @@ def _no_duration(duration: object, name: str) -> ValueError:
 
 
 def check_divides(
-    slide_us: int, length_us: int, names: tuple[str, str] = ("length", "every")
+    slide_us: int,
+    length_us: int,
+    names: tuple[str, str] = ("length", "every"),
+    texts: tuple[str, str] | None = None,
 ) -> None:
     """
     Check that the length of a window is a multiple of the slide.
@@ -81,6 +84,7 @@ def check_divides(
         slide_us: The slide, in microseconds.
         length_us: The length, in microseconds.
         names: The names of the arguments for the length and the slide, for the message.
+        texts: Both as the user wrote them, for the message.
 
     Raises:
         ValueError: It is not. The message suggests the nearest slides that divide the length.
@@ -105,12 +109,22 @@ def check_divides(
         for numbers in (below, above)
     ]
     tries = " or ".join(filter(None, nearest))
-    whole = short(length_us)
+    whole, found = texts or (short(length_us), short(slide_us))
     same = "" if whole == f"{length}{unit}" else f" ({length}{unit})"
     raise ValueError(
-        f"{names[1]}: expected a divisor of the {names[0]} {whole}{same}, found {slide}{unit}"
+        f"{names[1]}: expected a divisor of the {names[0]} {whole}{same}, found {found}"
         + (f"; try {tries}" if tries else "")
     )
+
+
+def shown(duration: Duration) -> str:
+    """
+    Return a valid duration as the user wrote it.
+
+    >>> shown("300s"), shown(90)
+    ('300s', '90s')
+    """
+    return duration.strip() if isinstance(duration, str) else short(micros(duration, ""))
 
 
 def short(duration_us: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace._names import check_fields, check_format
+from tailrace._names import check_fields, check_format, list_of_names
 from tailrace._public import Public
 from tailrace._records import record
 
@@ -94,12 +94,12 @@ class Batch(metaclass=Public):
 
     def select(self, fields: Sequence[str]) -> Batch:
         """Return a batch with only these columns, in this order."""
-        table = self._table.select(list(fields))
+        table = self._table.select(list_of_names(fields))
         return Batch(table, source=self.source, first_line=self.first_line)
 
     @property
     def filtered(self) -> int:
-        """The number of lines that were skipped, such as headers and comments."""
+        """The number of lines excluded by a filter, headers and comments."""
         return self._table.filtered
 
     @property
@@ -130,7 +130,7 @@ class Format(metaclass=Public):
 
     Fields have types: status and sizes are integers, durations floats in seconds, times aware
     datetimes in UTC. Only `classic` returns every field as the text that the regular expression of
-    the classic Python program captures.
+    Spark's log analysis examples (`parse_apache_log_line`) captures.
 
     Raises:
         ValueError: There is no format of this name, or the format string is invalid.
@@ -192,9 +192,7 @@ class Format(metaclass=Public):
         >>> tr.Format("combined").parse([line, "-"], fields=["path", "query"]).to_dicts()
         [{'path': '/a', 'query': 'b'}]
         """
-        if isinstance(fields, str):
-            raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r}]")
-        names = None if fields is None else check_fields([*fields], self.name)
+        names = None if fields is None else check_fields(list_of_names(fields), self.name)
         return Batch(_core.parse(_core_lines(lines), format=self._format, fields=names))
 
 
@@ -213,6 +211,10 @@ def _core_lines(lines: Any) -> Any:  # noqa: ANN401 - of any library
     try:
         buffer = memoryview(lines)
     except (TypeError, ValueError):
+        if not hasattr(lines, "__iter__"):
+            raise TypeError(
+                f"lines: expected bytes, a list of lines or an Arrow array, found {lines!r:.80}"
+            ) from None
         return [_line(line) for line in lines]
     if buffer.ndim != 1 or buffer.format not in _BYTES:
         # An array of text or of pointers: its bytes are not lines.
@@ -275,14 +277,14 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
     """
     Detect the format of a log from its first lines.
 
-    If no line matches any format, `matched` is 0, and `format` is the one that the command falls
-    back to.
+    If no line matches any format, `matched` is 0 and `format` is the closest one.
 
     Args:
         data: The beginning of the log: whole lines, of which the last needs no newline.
         fields: Consider only formats that have these fields.
 
     Raises:
+        TypeError: *data* is not bytes.
         ValueError: No format that can be detected has all of these fields.
 
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
@@ -292,8 +294,14 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
     from tailrace._detection import Detector  # noqa: PLC0415 - loaded only to detect
     from tailrace._sources import Chunk  # noqa: PLC0415 - as above
 
-    detector = Detector([*fields])
-    data = data if isinstance(data, bytes) else bytes(data)
+    if isinstance(data, str):
+        raise TypeError("data: expected bytes, found a str; encode it")
+    if not isinstance(data, bytes):
+        try:
+            data = bytes(memoryview(data))
+        except TypeError:
+            raise TypeError(f"data: expected bytes, found {data!r:.80}") from None
+    detector = Detector(list_of_names(fields))
     detector.look(Chunk(data, (0, len(data))))
     choice = detector.choose()
     others = {name: matched for name, matched in detector.matched() if name != choice.format}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tailrace import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "AUTO",
@@ -10,6 +15,7 @@ __all__ = [
     "check_fields",
     "check_format",
     "choice",
+    "list_of_names",
     "one_of",
     "split_address",
     "suggestion",
@@ -96,7 +102,9 @@ def check_format(spec: str, *, auto: bool = False) -> str:
         ValueError: It is invalid. The message says why, and how to fix it.
     """
     if not isinstance(spec, str):
-        raise TypeError(f"format: expected a name or a pasted format as text, found {spec!r:.80}")
+        raise TypeError(
+            f"format: expected the name of a format or a format string, found {spec!r:.80}"
+        )
     if (auto and spec == AUTO) or spec in _core.FORMATS:
         return spec
     if spec == AUTO:
@@ -112,6 +120,21 @@ def check_format(spec: str, *, auto: bool = False) -> str:
             one_of(name, _core.FORMATS, "format", "tailrace formats")
     _core.Format(spec)
     return spec
+
+
+def list_of_names(fields: Sequence[str]) -> list[str]:
+    """
+    Return the names of fields as a list.
+
+    Raises:
+        TypeError: It is one text, not iterable, or a name is not text.
+    """
+    if isinstance(fields, str):
+        raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r:.80}]")
+    names = list(fields) if hasattr(fields, "__iter__") else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"fields: expected a list of names, found {fields!r:.80}")
+    return names
 
 
 def check_fields(names: list[str], log_format: str) -> list[str]:

@@ -18,10 +18,10 @@ from tailrace._aggregates import (
     ranking_index,
 )
 from tailrace._answers import Answers, Batches
-from tailrace._durations import Duration, micros
+from tailrace._durations import Duration, micros, short
 from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
-from tailrace._names import AUTO, check_fields, check_format, split_address
+from tailrace._names import AUTO, check_fields, check_format, list_of_names, split_address
 from tailrace._public import Public
 from tailrace._runtime.clock import Clock
 from tailrace._schedule import Length, check_count, schedule
@@ -123,33 +123,33 @@ class Query(metaclass=Public):
         batch_interval: Duration = "1s",
     ) -> Query:
         """
-        Answer the last *length* of time, once per slide.
+        Take a snapshot of the last *length* of time, once per slide.
 
         Durations are text with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
         `timedelta`, or seconds.
 
         Args:
-            length: The length of the window. With a list, each end is answered for each length, in
-                this order, from one store. None is everything since the start.
-            every: The slide: how often the window is answered. It divides each length; by default
-                it is the shortest.
+            length: The length of the window. A list of lengths produces a snapshot for each length
+                at each end, in this order. None is everything since the start.
+            every: The slide: the time from one snapshot to the next. It divides each length; by
+                default it is the shortest.
             offset: Windows end at multiples of *every* since the epoch, plus *offset*: with `"5h"`,
                 windows of a day begin at 05:00 UTC.
             time: The time that places a line in a window: `"arrival"`, when it was received;
                 `"log"`, its own; or `"header"`, as a Flume agent's timestamp interceptor wrote it.
                 By default `"arrival"` for Flume and standard input, else `"log"`.
-            lateness: How long a pane stays open after the newest event, for late lines. By default
-                60 s by log time and 5 s by header; by arrival nothing is late.
-            idle_timeout: How long a live source without lines holds back the others; by default,
-                until it has lines again.
-            max_ahead: How far the time of a line may be ahead of the clock; beyond it, the line is
-                rejected as `future`. By default 1 h for live sources, no limit for files.
+            lateness: How long a pane stays open for out-of-order lines, after the newest event. By
+                default 60 s in log time and 5 s in header time; in arrival time no line is late.
+            idle_timeout: How long the other sources wait for a live source without lines; by
+                default without limit.
+            max_ahead: How far the time of a line may be ahead of the clock; a line that is further
+                ahead is rejected as `future`. By default 1 h for live sources, no limit for files.
             batch_interval: How often the clock is read for live sources.
 
         >>> tr.from_files("access.log").window(["1m", "1h"], every="1m").count(by="host")
         <tailrace.Query of access.log: count() by host, window 1m, 1h every 1m by log time, top 10>
         """
-        windows = schedule(length, every, offset, ("window", "slide"))
+        windows = schedule(length, every, offset, ("window", "every"))
         if time is None:
             is_by_arrival = all(source.is_by_arrival for source in self._sources)
             time = "arrival" if is_by_arrival else "log"
@@ -160,21 +160,24 @@ class Query(metaclass=Public):
         idle_timeout_us = None
         if time == "arrival":
             if windows.slide_us < SHORTEST_INTERVAL_US:
-                raise ValueError("slide: must be at least 10ms by arrival")
+                raise ValueError(
+                    "every: expected at least 10ms in arrival time, found "
+                    f"{short(windows.slide_us)}"
+                )
             for name, value, reason in (
-                ("lateness", lateness, "nothing is late"),
-                ("idle timeout", idle_timeout, "no source holds back the others"),
+                ("lateness", lateness, "no line is late"),
+                ("idle_timeout", idle_timeout, "no source waits for another"),
                 ("max_ahead", max_ahead, "no line is ahead of the clock"),
             ):
                 if value is not None:
-                    raise ValueError(f"{name}: by arrival {reason}; choose time log or header")
+                    raise ValueError(f"{name}: in arrival time {reason}; choose time log or header")
             lateness_us = 0
         else:
             duration = _LATENESS[time] if lateness is None else lateness
             lateness_us = micros(duration, "lateness", least=0)
             if idle_timeout is not None:
-                idle_timeout_us = micros(idle_timeout, "idle timeout", least=_SECOND_US)
-        interval_us = micros(batch_interval, "batch interval", least=SHORTEST_INTERVAL_US)
+                idle_timeout_us = micros(idle_timeout, "idle_timeout", least=_SECOND_US)
+        interval_us = micros(batch_interval, "batch_interval", least=SHORTEST_INTERVAL_US)
         return self._with(
             window=WindowSpec(
                 windows=windows,
@@ -208,6 +211,10 @@ class Query(metaclass=Public):
         >>> query.top(1, order_by="sent").collect().rows
         [{'host': '1.2.3.4', 'hits': 2, 'sent': 40}]
         """
+        if not aggregates:
+            raise ValueError(
+                "agg: expected at least one aggregate, such as hits=tr.count(), found none"
+            )
         keys = key_fields(by)
         aggregates = check_aggregates(aggregates)
         aggregate_specs(aggregates, keys)
@@ -299,6 +306,11 @@ class Query(metaclass=Public):
         spec = self._spec._replace(
             limit=limit, order_by=order_by, ascending=ascending, track_ranks=track_ranks
         )
+        if spec.by is None and order_by is not None and order_by not in spec.aggregates:
+            raise ValueError(
+                f"order_by: no aggregate is called {order_by!r:.80} yet; call agg before top or "
+                "sorted"
+            )
         ranking_index(order_by, spec.aggregates)
         aggregate_specs(spec.aggregates, spec.by or (), track_ranks=track_ranks)
         return self._with(spec=spec)
@@ -313,8 +325,9 @@ class Query(metaclass=Public):
         """
         Return the snapshots, for `for` or `async for`, or call *callback* with each.
 
-        Nothing is opened before the first snapshot is requested. A live source waits while you
-        work on a snapshot; Flume agents that get no reply for 20 s send their batch again.
+        Nothing is opened before the first snapshot is requested. While your program processes a
+        snapshot, live sources are not read; Flume agents that get no acknowledgement for 20 s send
+        their batch again.
 
         Args:
             callback: A function to call with each snapshot.
@@ -322,10 +335,14 @@ class Query(metaclass=Public):
 
         Raises:
             OSError: A source cannot be opened or read.
-            TypeError: *callback* is a coroutine function.
+            TypeError: *callback* is not a function, or it is a coroutine function.
             ValueError: The query has no aggregate, or an aggregate does not take values of the type
                 of its field.
         """
+        if not (callback is None or callable(callback)):
+            raise TypeError(
+                f"run: expected a function to call with each snapshot, found {callback!r:.80}"
+            )
         answers = Answers(self._start(jobs=jobs), self)
         if callback is None:
             return answers
@@ -399,9 +416,7 @@ class Query(metaclass=Public):
         """
         if self._window is not None or self._spec != QuerySpec():
             raise ValueError("parse: returns the fields of lines; omit window, count, agg and top")
-        if isinstance(fields, str):
-            raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r}]")
-        names = None if fields is None else list(fields)
+        names = None if fields is None else list_of_names(fields)
         for source in self._sources:
             check_fields(names or [], source.log_format)
         from tailrace._runtime.rows import RowOptions  # noqa: PLC0415 - counting needs none of it
@@ -429,7 +444,7 @@ class Query(metaclass=Public):
         """Return the run of `run`, for callers that stop it in order."""
         threads = job_count(self._sources, jobs)
         if self._spec.by is None:
-            raise ValueError("no aggregate to compute; add one, such as .count(by='url')")
+            raise ValueError("the query has no aggregate; add one, such as .count(by='url')")
         if self._window is None and any(source.is_live for source in self._sources):
             return self.window(*_LIVE_WINDOW)._start(jobs=jobs, commit=commit)
         from tailrace._assembly import count_run  # noqa: PLC0415 - loaded only to run
@@ -451,34 +466,49 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
     """
     Read log files to their end, or follow them.
 
-    Files in gzip, bzip2, xz and zstd are unpacked (zstd before Python 3.14 needs
-    `pip install 'tailrace[zst]'`). With a window by log time the files are merged by the times of
-    their lines, each with its own watermark; else they are read in order.
+    Files compressed with gzip, bzip2, xz or zstd are decompressed (zstd before Python 3.14 needs
+    `pip install 'tailrace[zst]'`). With a window in log time the files are merged by the times of
+    the lines, each with its own watermark; otherwise they are read in order.
 
     Args:
         paths: One or more files; `-` is standard input. A pattern such as `logs/*.log` that is
             not the name of a file is replaced by the files that match it now, sorted.
         format: The log format; by default detected from the first 1,000 lines of each file.
         follow: Keep reading at the end, by name as `tail -F` does, through rotation and
-            truncation. By log time a file is read from its beginning, by arrival from its end.
+            truncation. In log time a file is read from its beginning, in arrival time from its end.
 
     Raises:
         FileNotFoundError: No file matches a pattern.
+        TypeError: A path is neither text nor a `pathlib.Path`.
         ValueError: There is no path, or the format is unknown.
 
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
     """
     if not paths:
-        raise ValueError("from_files: no file to read")
-    names = tuple(name for path in paths for name in matching(os.fspath(path)))
+        raise ValueError("from_files: expected at least one path, found none")
+    names = tuple(name for path in paths for name in matching(_path(path)))
     if follow and STDIN in names:
         raise ValueError("follow: standard input has no name to follow; omit follow")
     return Query((SourceSpec(check_format(format, auto=True), paths=names, follow=follow),))
 
 
+def _path(path: object) -> str:
+    """Return a path as text, or raise `TypeError`."""
+    if isinstance(path, list | tuple | set):
+        raise TypeError(
+            f"from_files: expected a path, found a {type(path).__name__}; pass each path as its "
+            "own argument: from_files(*paths)"
+        )
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(name, str):
+        hint = "; use os.fsdecode" if isinstance(name, bytes) else ""
+        raise TypeError(f"from_files: expected a path as str or Path, found {name!r:.80}{hint}")
+    return name
+
+
 def from_stdin(*, format: str = AUTO) -> Query:
     """
-    Read lines from standard input, as `from_files("-")` does; with a window, by arrival.
+    Read lines from standard input, as `from_files("-")` does; a window is in arrival time.
 
     >>> query = tr.from_stdin().window("5m", every="1s").count(by="url").top(10)
     """
@@ -508,13 +538,13 @@ def from_flume(*addresses: str, format: str = AUTO) -> Query:
 
     It listens on each address, `HOST:PORT` or, for IPv6, `[HOST]:PORT`. An address is one source,
     however many agents send to it. A batch is acknowledged when it is counted. State is in memory
-    only. Without a window, the last 300 s are answered every second.
+    only. Without a window, there is a snapshot of the last 300 s every second.
 
     >>> tr.from_flume("0.0.0.0:9092").window("5m", every="1s").count(by="url")
     <tailrace.Query of flume://0.0.0.0:9092: count() by url, window 5m every 1s by arrival, top 10>
     """
     if not addresses:
-        raise ValueError("from_flume: no address to listen on; write HOST:PORT")
+        raise ValueError("from_flume: expected at least one address, HOST:PORT, found none")
     log_format = check_format(format, auto=True)
     return Query(tuple(SourceSpec(log_format, address=split_address(text)) for text in addresses))
 
@@ -529,11 +559,12 @@ def merge(*queries: Query) -> Query:
     >>> query = both.window("5m", every="1s", time="log").count(by="url").top(10)
     """
     if not queries:
-        raise ValueError("merge: no query")
+        raise ValueError("merge: expected at least one query, found none")
     for query in queries:
         if not isinstance(query, Query):
+            hint = "; write merge(*queries)" if isinstance(query, list | tuple) else ""
             raise TypeError(
-                f"merge: expected queries such as tr.from_files(…), found {query!r:.80}"
+                f"merge: expected queries such as tr.from_files(…), found {query!r:.80}{hint}"
             )
         if (query._window, query._spec, query._filter) != (None, QuerySpec(), ALL):
             raise ValueError("merge: merge sources first, then add window, where, count and top")

@@ -1,11 +1,11 @@
-"""The lengths of windows, and when they are answered."""
+"""The lengths of windows, and when each produces a snapshot."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from tailrace import _core
-from tailrace._durations import Duration, check_divides, micros
+from tailrace._durations import Duration, check_divides, micros, short, shown
 
 __all__ = ["Length", "Schedule", "check_count", "schedule", "window_settings"]
 
@@ -39,14 +39,18 @@ def schedule(
     several: list[Duration | None]
     several = list(length) if isinstance(length, list | tuple) else [length]
     if not several:
-        raise ValueError(f"{names[0]}: no length; name at least one")
+        raise ValueError(f"{names[0]}: expected at least one length, found an empty list")
     found = [None if one is None else micros(one, names[0]) for one in several]
     ends = [one for one in found if one is not None]
     if every is None and not ends:
-        raise ValueError(f"{names[1]}: a window since the start needs it, such as every='1m'")
+        raise ValueError(
+            f"{names[0]}: with None (everything since the start), give every, such as every='1m'"
+        )
     slide_us = min(ends) if every is None else micros(every, names[1])
-    for one in ends:
-        check_divides(slide_us, one, names)
+    slide = f"{short(slide_us)} (the shortest length)" if every is None else shown(every)
+    for one in several:
+        if one is not None:
+            check_divides(slide_us, micros(one, names[0]), names, (shown(one), slide))
     return Schedule(found, slide_us, micros(offset, "offset", least=0) % slide_us)
 
 
@@ -63,7 +67,7 @@ def check_count(number: int | None, name: str, of: str) -> int | None:
     if not isinstance(number, int):
         raise TypeError(f"{name}: expected an integer number of {of}, found {number!r:.80}")
     if number < 1:
-        raise ValueError(f"{name}: expected at least 1, found {number}; None is all {of}")
+        raise ValueError(f"{name}: expected at least 1, found {number}; None keeps all {of}")
     return min(number, _MOST)
 
 

@@ -1,4 +1,4 @@
-"""The answer of one window."""
+"""What a window holds at one end: ranked rows, totals and line counts."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _OTHER = "(other)"
 
 class Snapshot(metaclass=Public):
     """
-    The answer of one window; immutable.
+    The ranked rows of a window at its end, or of a query without a window; immutable.
 
-    Iterate over it for its rows as dictionaries: `pandas.DataFrame(snapshot)` works. It implements
-    the Arrow PyCapsule interface: `polars.DataFrame(snapshot)` and `pyarrow.table(snapshot)` take
+    Iterating over it yields its rows as dictionaries: `pandas.DataFrame(snapshot)` works. Through
+    the Arrow PyCapsule interface `polars.DataFrame(snapshot)` and `pyarrow.table(snapshot)` take
     its rows without a copy. `str(snapshot)` is a table in which control characters are escaped;
     `repr(snapshot)` shows its first 20 rows, and notebooks show those as HTML.
 
     Attributes:
-        start: Where the window begins, an aware datetime in UTC. Without a window, the oldest time
-            seen. None only where no time is known: nothing was read, or no line has a time.
-        end: Where the window ends, exclusive. Without a window, the newest time seen.
+        start: The beginning of the window, an aware datetime in UTC. Without a window, the oldest
+            time in the lines. None only if no time is known: nothing was read, or no line has one.
+        end: The end of the window, exclusive. Without a window, the newest time in the lines.
         keys: The number of keys in the window, without those over `max_keys`.
         total: The number of events in the window.
-        lines: What became of every line up to the end of the window.
+        lines: The counters of all lines up to the end of the window.
         by: The names of the key fields. The other columns are aggregates.
         other: The number of events whose keys are over `max_keys`; None if there are none.
-        dropped: With `track_ranks`, the keys that were rows of the previous snapshot and are not
-            rows of this one; else None.
+        dropped: With `track_ranks`, the keys that were in the rows of the previous snapshot and are
+            not in the rows of this one; otherwise None.
         lookback: In a window of several lengths, the index of the length.
 
     >>> window = tr.Window("60s")
@@ -117,7 +117,7 @@ class Snapshot(metaclass=Public):
 
     @classmethod
     def _of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
-        """Return an answer of the core as a snapshot; *by* names its key fields."""
+        """Return a snapshot of the core; *by* names its key fields."""
         lookback, start, end, keys, total, other, rows, dropped, lines = answer
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
@@ -130,8 +130,8 @@ class Snapshot(metaclass=Public):
         """
         The ranked rows as dictionaries: the key fields, then the aggregates.
 
-        Times are aware datetimes in UTC. With `max_keys`, the last row may be `(other)`: the sum of
-        all keys for which there was no room.
+        Times are aware datetimes in UTC. With `max_keys`, the last row may be `(other)`: the totals
+        of all keys over the limit.
         """
         if self._rows is None:
             rows = self._arrow().to_dicts()
@@ -156,6 +156,10 @@ class Snapshot(metaclass=Public):
 
     def head(self, n: int) -> Snapshot:
         """Return a snapshot with only the first *n* rows."""
+        if not isinstance(n, int):
+            raise TypeError(f"head: expected an integer number of rows, found {n!r:.80}")
+        if n < 0:
+            raise ValueError(f"head: expected 0 or more rows, found {n}")
         if self._table is None or n >= len(self._table):
             rows: list[dict[str, Any]] | Table = self.rows[:n]
         else:
@@ -209,7 +213,9 @@ class Snapshot(metaclass=Public):
 
     def _arrow(self) -> Table:
         if self._table is None:
-            raise ValueError("a copied or unpickled snapshot has no Arrow columns; use rows")
+            raise ValueError(
+                "to_arrow: a copied or unpickled snapshot has no Arrow columns; use rows"
+            )
         return self._table
 
     def __eq__(self, other: object) -> bool:

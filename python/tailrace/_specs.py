@@ -41,7 +41,7 @@ _MANY_BYTES = 8 * 1024 * 1024
 
 
 class WindowSpec(NamedTuple):
-    """Which windows are answered, and by which time."""
+    """Which windows produce snapshots, and in which time."""
 
     windows: Schedule
     time: Time
@@ -53,8 +53,8 @@ class WindowSpec(NamedTuple):
     @property
     def interval_us(self) -> int:
         """How often the clock is read."""
-        # Of the ends that pass between two readings, at most one window's worth is answered, so a
-        # short window needs more readings.
+        # Of the ends that pass between two readings, at most those of one window length produce a
+        # snapshot, so a short window needs more readings.
         ends = (length for length in self.windows.lengths_us if length is not None)
         shortest_us = min(ends, default=self.windows.slide_us)
         return min(self.batch_interval_us, max(shortest_us // 2, SHORTEST_INTERVAL_US))
@@ -176,8 +176,11 @@ def job_count(sources: Sequence[SourceSpec], jobs: int | None) -> int:
     Return the number of threads that work on lines.
 
     Raises:
+        TypeError: *jobs* is not an integer.
         ValueError: *jobs* is below one.
     """
+    if not (jobs is None or isinstance(jobs, int)):
+        raise TypeError(f"jobs: expected an integer number of threads, found {jobs!r:.80}")
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs: expected at least 1 thread, found {jobs}")
     if not all(source.is_at_rest for source in sources):

@@ -24,14 +24,14 @@ __all__ = [
 
 class LineCounts(TypedDict):
     """
-    What became of every line so far; `fed` is the sum of all the others.
+    The numbers of lines read, by what happened to them; `fed` is the sum of all the others.
 
     Attributes:
-        fed: How many lines were read.
-        counted: How many are counted in a window, or parsed into rows.
-        late: How many came after their window was answered.
-        filtered: How many were skipped: by a condition, a range of time, or as a comment.
-        rejected: How many were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
+        fed: Lines read.
+        counted: Lines counted in a window, or parsed into rows.
+        late: Lines that came after their window's result.
+        filtered: Lines excluded by a filter (`where`, `since`, `until`), headers and comments.
+        rejected: Lines that were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
 
     >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
     {'fed': 1, 'counted': 0, 'late': 0, 'filtered': 0, 'rejected': {'no-match': 1}}

@@ -92,7 +92,7 @@ class Window(metaclass=Public):
         late: Literal["count", "keep"] = "count",
     ) -> None:
         if late not in ("count", "keep"):
-            raise ValueError(f"late: expected count or keep, found {late!r:.80}")
+            raise ValueError(f"late: expected 'count' or 'keep', found {late!r:.80}")
         self._late: deque[dict[str, Any]] | None = deque() if late == "keep" else None
         self._by = key_fields(by)
         self._aggregates = check_aggregates(
@@ -194,7 +194,9 @@ class Window(metaclass=Public):
         [{'key': 'a', 'time': 59}]
         """
         if self._late is None:
-            raise ValueError("late events are not kept; create the window with late='keep'")
+            raise ValueError(
+                "take_late: late events are not kept; create the window with late='keep'"
+            )
         return [self._late.popleft() for _ in range(len(self._late))]
 
     def advance(self, now: datetime | float) -> Snapshots:
@@ -202,7 +204,7 @@ class Window(metaclass=Public):
         Move the watermark to *now* minus lateness and return the windows that ended by then.
 
         The watermark moves at once. Snapshots are computed when you iterate over them; those that
-        you have not reached at the next call of `advance` or `finish` are skipped.
+        you have not reached at the next call of `advance` or `finish` are dropped.
 
         Args:
             now: An aware datetime, or seconds since the epoch.
@@ -212,7 +214,7 @@ class Window(metaclass=Public):
         return Snapshots(self, self._calls)
 
     def finish(self) -> Snapshots:
-        """Close all panes and return every later window that still holds an event."""
+        """Close all panes and return the windows that have not ended yet and hold an event."""
         self._calls += 1
         self._window.finish()
         return Snapshots(self, self._calls)
@@ -225,8 +227,15 @@ class Window(metaclass=Public):
         lengths, *lookback* is the index of the length.
         """
         lengths = len(self._schedule.lengths_us)
+        if not isinstance(lookback, int):
+            raise TypeError(f"lookback: expected the index of a length, found {lookback!r:.80}")
         if not 0 <= lookback < lengths:
-            raise ValueError(f"lookback: expected 0 to {lengths - 1}, found {lookback}")
+            expected = (
+                "0, because this window has one length"
+                if lengths == 1
+                else f"the index of a length, from 0 to {lengths - 1}"
+            )
+            raise ValueError(f"lookback: expected {expected}, found {lookback}")
         return Snapshot._of(self._window.snapshot(lookback), self._by)
 
     def export(self) -> bytes:
@@ -257,10 +266,11 @@ class Window(metaclass=Public):
         """
         Add the content of another window with the same panes, keys and aggregates.
 
-        Merging is commutative and associative: the answers are those of one window that saw all
-        events, sums of floats included (with `max_keys`, only totals are). Merge into a window
-        that has not moved yet: events for panes that it has closed are late, and the first end
-        that it answers is the last one that any of the merged windows has answered.
+        Merging is commutative and associative: the snapshots equal those of one window to which
+        all events were added, sums of floats included (with `max_keys`, only totals are equal).
+        Merge into a window before you call its `advance`: events for panes that it has closed are
+        late. Its first snapshot is for the newest end for which any of the merged windows has
+        produced a snapshot.
 
         Args:
             other: A window, the result of `export`, or the table of `export_table`, which may have
@@ -322,5 +332,8 @@ def _core_time(now: datetime | float) -> int:
     if not isinstance(now, Real):
         raise TypeError(f"now: expected an aware datetime or seconds, found {now!r:.80}")
     if not abs(now) <= _MAX_SECONDS:
-        raise ValueError(f"now: {now!r} is out of range (years 1684 to 2255)")
+        raise ValueError(
+            f"now: {now!r} is out of range (years 1684 to 2255); numbers are seconds since the "
+            "epoch"
+        )
     return round(now * 10**6)

@@ -240,8 +240,8 @@ def test_arrays_and_lists_are_read_alike(items: list[bytes | None]):
     ("lines", "message"),
     [
         ("text", "found a str; encode it"),
-        (5, "int"),
-        (None, "NoneType"),
+        (5, "found 5"),
+        (None, "found None"),
         ([5], "expected bytes or str in the list, found 5"),
         ([b"x", None], "expected bytes or str in the list, found None"),
         (pa.array([1]), "text or bytes, found Int64"),

@@ -143,7 +143,7 @@ def test_keys_of_every_type_come_back(
     assert merged.snapshot().rows == one.snapshot().rows
     # It knows by now what keys are.
     if keys[0] is not None:
-        with pytest.raises(TypeError, match=r"key 0: expected .* like the keys before it"):
+        with pytest.raises(TypeError, match=r"keys\[0\]: expected .* like the keys before it"):
             merged.add([1] if isinstance(keys[0], str | bytes) else ["x"], times=[4])
 
 
@@ -194,9 +194,9 @@ def test_a_window_of_another_shape_says_what_differs_and_stays_as_it_was() -> No
     data = make().export()
     aggregates = AGGREGATES | {"p50": tr.quantile("size", 0.5, error=0.1)}
     others: list[tuple[str, tr.Window]] = [
-        ("panes: expected 20s, found 5s in the export", tr.Window("20s")),
-        ("panes: expected 5s with an offset of 1s, found 5s in the export", make(offset="1s")),
-        ("key fields: expected key, found host, code in the export", tr.Window("20s", "5s")),
+        ("this window has panes of 20s, the other window has panes of 5s", tr.Window("20s")),
+        ("panes of 5s with an offset of 1s, the other window has panes of 5s", make(offset="1s")),
+        ("key fields: expected key, found host, code in the other window", tr.Window("20s", "5s")),
         (
             r"aggregates: expected .*quantile\(size, error=0\.1\)",
             tr.Window("20s", "5s", by=["host", "code"], aggregates=aggregates),
@@ -212,7 +212,7 @@ def test_kinds_that_do_not_agree_are_an_error_and_numbers_become_floats() -> Non
     texts, numbers = tr.Window("5s"), tr.Window("5s")
     texts.add(["a"], times=[0])
     numbers.add([1], times=[0])
-    with pytest.raises(ValueError, match='key "key": expected int, found text in the export'):
+    with pytest.raises(ValueError, match="key 'key': expected int, found text in the other window"):
         by_bytes(texts, numbers)
     whole, floats = (tr.Window("5s", aggregates={"s": tr.sum()}) for _ in range(2))
     whole.add(["a"], [1], times=[0])

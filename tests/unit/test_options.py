@@ -113,9 +113,9 @@ def actions(parser: Parser) -> list[argparse.Action]:
     [
         ("window: '5x' is no duration", "TAILRACE_WINDOW: '5x' is no duration"),
         ("--limit: 'ten' is no number", "TAILRACE_LIMIT: 'ten' is no number"),
-        ("idle timeout: by arrival", "TAILRACE_IDLE_TIMEOUT: by arrival"),
+        ("idle_timeout: by arrival", "TAILRACE_IDLE_TIMEOUT: by arrival"),
         ("'json' is no output format", "TAILRACE_FORMAT: 'json' is no output format"),
-        ("slide: '5x' is no duration", "--slide: '5x' is no duration"),
+        ("every: '5x' is no duration", "--slide: '5x' is no duration"),
         ("'x5x' is no file", "'x5x' is no file"),
         ("a window of 5x", "a window of 5x (the environment sets TAILRACE_WINDOW=5x)"),
         (

@@ -563,16 +563,16 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (tr.merge, "merge: no query"),
+        (tr.merge, "merge: expected at least one query"),
         (
             lambda: tr.merge(tr.from_files("a").count(by="url"), tr.from_files("b")),
             "merge sources first",
         ),
         (lambda: tr.merge(tr.from_stdin(), tr.from_files("a", "-")), "read only once"),
-        (tr.from_flume, "no address"),
+        (tr.from_flume, "expected at least one address"),
         (lambda: tr.from_files("-", follow=True), "no name to follow"),
         (lambda: tr.from_files("a").window("5s", time="header"), "only Flume events have headers"),
-        (lambda: tr.from_flume("h:1").window("5s", idle_timeout="5s"), "by arrival no source"),
+        (lambda: tr.from_flume("h:1").window("5s", idle_timeout="5s"), "in arrival time no source"),
         (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "expected at least 1s"),
     ],
 )

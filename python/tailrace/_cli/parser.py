@@ -143,6 +143,8 @@ class Defaults:
         """
         held = [default for dest, default in self._taken.items() if self.hold(given, dest)]
         head, _, rest = message.partition(": ")
+        # Messages of the library name its arguments; one is not called as the option is.
+        head = "slide" if head == "every" else head.replace("_", "-")
         option = f"--{head.removeprefix('--').replace(' ', '-')}"
         if option in self._names:
             taken = any(option == name for name, _, _ in held)

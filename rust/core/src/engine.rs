@@ -240,7 +240,10 @@ impl Engine {
         for (columns, each) in [(keys, "key"), (values, "value")] {
             if let Some(column) = columns.iter().find(|column| column.rows() != times.len()) {
                 let (rows, times) = (column.rows(), times.len());
-                let message = format!("{each}s: expected {times}, one per time, found {rows}");
+                let plural = if times == 1 { "" } else { "s" };
+                let message = format!(
+                    "{each}s: expected {times} {each}{plural}, one for each time, found {rows}"
+                );
                 return Err(InputError::Value(message).into());
             }
         }

@@ -505,32 +505,33 @@ fn an_incompatible_export_is_explained() {
     assert_eq!(refused(&layout), "");
     assert_eq!(
         with(|other| other.panes = Some(Panes { width: 5 * SECOND, ..panes() })),
-        "panes: expected 5s, found 1s in the export; give both windows lengths, slides and \
-         offsets with the same panes"
+        "merge: this window has panes of 5s, the other window has panes of 1s; give both the same \
+         lengths, slide and offset"
     );
     assert_eq!(
         with(|other| other.panes = Some(Panes { offset: SECOND / 2, ..panes() })),
-        "panes: expected 1s with an offset of 0.5s, found 1s in the export; give both windows \
-         lengths, slides and offsets with the same panes"
+        "merge: this window has panes of 1s with an offset of 0.5s, the other window has panes of \
+         1s; give both the same lengths, slide and offset"
     );
     assert_eq!(
         with(|other| other.keys.push(text("host"))),
-        "key fields: expected url, host, found url in the export; give both windows the same key \
-         fields in the same order"
+        "key fields: expected url, host, found url in the other window; give both windows the \
+         same key fields in the same order"
     );
     assert_eq!(
         with(|other| other.keys[0].kind = Some((Kind::Int, false))),
-        "key \"url\": expected int, found text in the export; convert one of them before adding it"
+        "key 'url': expected int, found text in the other window; convert one of them before \
+         adding it"
     );
     assert_eq!(
         with(|other| other.values[0] = Some((Kind::Text, true))),
-        "value \"size\": expected bytes, found int in the export; convert one of them before \
+        "value 'size': expected bytes, found int in the other window; convert one of them before \
          adding it"
     );
     assert_eq!(
         with(|other| other.plan = Plan::counting()),
-        "aggregates: expected none, found sum(size) in the export; give both windows the same \
-         aggregates with the same errors"
+        "aggregates: expected none, found sum(size) in the other window; give both windows the \
+         same aggregates with the same errors"
     );
 }
 

@@ -188,7 +188,7 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputAr
         if what == "key" && kind == Kind::Float {
             let name = value.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
-                "key {index}: expected text, bytes, an integer or None, found {name}"
+                "keys[{index}]: expected text, bytes, an integer or None, found {name}"
             )));
         }
         if kinds != Some((kind, raw)) {
@@ -230,7 +230,7 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
             let value = |(index, &value)| {
                 let there = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(index));
                 let value = if there { value } else { 0 };
-                i64::try_from(value).map_err(|_| out_of_range(what, index, "64 bits"))
+                i64::try_from(value).map_err(|_| out_of_range(what, index, &value.to_string()))
             };
             InputArray::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)
         }
@@ -319,8 +319,8 @@ fn item(
         return Ok((keep(value.as_bytes()), true));
     }
     if value.is_instance_of::<PyInt>() {
-        let value = value.extract().map_err(|_| out_of_range(what, index, "64 bits"))?;
-        return Ok((Item::Int(value), false));
+        let int = value.extract().map_err(|_| out_of_range(what, index, "the integer"))?;
+        return Ok((Item::Int(int), false));
     }
     if value.hasattr("tzinfo")? && value.hasattr("timestamp")? {
         return Ok((Item::Time(micros_of(value, what, index)?), false));
@@ -340,14 +340,14 @@ fn item(
         "time" => return Err(error(InputError::not_a_time(index, &found))),
         _ => "a number, text, bytes, an aware datetime or None",
     };
-    Err(PyTypeError::new_err(format!("{what} {index}: expected {expected}, found {found}")))
+    Err(PyTypeError::new_err(format!("{what}s[{index}]: expected {expected}, found {found}")))
 }
 
 /// Returns the microseconds since the epoch of an aware datetime.
 fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64> {
     if time.getattr("tzinfo")?.is_none() {
         return Err(PyValueError::new_err(format!(
-            "{what} {index}: expected an aware datetime, found one without a time zone; add one, \
+            "{what}s[{index}]: expected an aware datetime, found one without a time zone; add one, \
              for example tzinfo=timezone.utc"
         )));
     }
@@ -360,6 +360,6 @@ fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64>
     Ok(whole * SECOND + i64::from(micros))
 }
 
-fn out_of_range(what: &str, index: usize, range: &str) -> PyErr {
-    error(InputError::out_of_range(what, index, range))
+fn out_of_range(what: &str, index: usize, found: &str) -> PyErr {
+    error(InputError::out_of_range(what, index, found, "64 bits"))
 }

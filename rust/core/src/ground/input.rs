@@ -17,14 +17,14 @@ impl InputError {
     }
 
     /// A number or a time that is out of range.
-    pub fn out_of_range(what: &str, index: usize, range: &str) -> Self {
-        Self::Value(format!("{what} {index} is out of range ({range})"))
+    pub fn out_of_range(what: &str, index: usize, found: &str, range: &str) -> Self {
+        Self::Value(format!("{what}s[{index}]: {found} is out of range ({range})"))
     }
 
     /// A value that is not a time.
     pub fn not_a_time(index: usize, found: &str) -> Self {
         Self::Type(format!(
-            "time {index}: expected an aware datetime or seconds since the epoch, found {found}"
+            "times[{index}]: expected an aware datetime or seconds since the epoch, found {found}"
         ))
     }
 }

@@ -74,8 +74,7 @@ impl<P: InputArray> InputColumn<P> {
                     Value::Text(_) => return Err(InputError::not_a_time(index, "text")),
                 };
                 let time = time.filter(|time| time.unsigned_abs() <= MAX_TIME.unsigned_abs());
-                let time = time
-                    .ok_or_else(|| InputError::out_of_range("time", index, "years 1684 to 2255"))?;
+                let time = time.ok_or_else(|| time_out_of_range(index, array.value(row)))?;
                 times.push(time);
             }
         }
@@ -112,6 +111,18 @@ pub(crate) fn for_each<'a, P: InputArray>(
     }
 }
 
+fn time_out_of_range(index: usize, found: Value<'_>) -> InputError {
+    let years = "years 1684 to 2255";
+    let seconds = "years 1684 to 2255; numbers are seconds since the epoch";
+    match found {
+        Value::Int(number) => InputError::out_of_range("time", index, &number.to_string(), seconds),
+        Value::Float(number) => {
+            InputError::out_of_range("time", index, &number.to_string(), seconds)
+        }
+        _ => InputError::out_of_range("time", index, "the time", years),
+    }
+}
+
 /// Returns the common kind of two kinds of values: integers and floats become floats.
 pub fn merge_kinds(
     known: SeenKind,
@@ -123,7 +134,7 @@ pub fn merge_kinds(
         let hint = if what == "key" { ": text, bytes or integers" } else { "" };
         let (expected, found) = (name_of(known), name_of(Some(found)));
         InputError::Type(format!(
-            "{what} {index}: expected {expected} like the {what}s before it, found {found}; use \
+            "{what}s[{index}]: expected {expected} like the {what}s before it, found {found}; use \
              one type for all {what}s{hint}"
         ))
     })

@@ -32,9 +32,11 @@ impl Layout {
     ) -> Result<(Vec<SeenKind>, Vec<SeenKind>), ImportError> {
         let own = self.panes.map(|panes| (panes.width, panes.offset));
         if header.panes != own {
-            let hint = "give both windows lengths, slides and offsets with the same panes";
             let (expected, found) = (describe_panes(own), describe_panes(header.panes));
-            return Err(differs("panes", &expected, &found, hint));
+            return Err(ImportError::Incompatible(format!(
+                "merge: this window has panes of {expected}, the other window has panes of {found}; \
+                 give both the same lengths, slide and offset"
+            )));
         }
         let names = |fields: &[TypedField]| {
             fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>()
@@ -49,8 +51,8 @@ impl Layout {
                 let what = if key { "key" } else { "value" };
                 let (there, here) = (name_of(there), name_of(here));
                 ImportError::Incompatible(format!(
-                    "{what} '{name}': expected {here}, found {there} in the export; convert one \
-                     of them before adding it"
+                    "{what} '{name}': expected {here}, found {there} in the other window; \
+                     convert one of them before adding it"
                 ))
             })
         };
@@ -74,7 +76,7 @@ impl Layout {
 
 fn differs(what: &str, expected: &str, found: &str, hint: &str) -> ImportError {
     ImportError::Incompatible(format!(
-        "{what}: expected {expected}, found {found} in the export; {hint}"
+        "{what}: expected {expected}, found {found} in the other window; {hint}"
     ))
 }
 
