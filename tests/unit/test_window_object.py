@@ -196,10 +196,10 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
 @pytest.mark.parametrize(
     ("keys", "times", "error", "mend"),
     [
-        (["a"], [datetime(2026, 1, 1)], ValueError, r"times\[0\]: expected an aware datetime"),  # noqa: DTZ001 - the point
+        (["a"], [datetime(2026, 1, 1)], ValueError, "times[0]: expected an aware datetime"),  # noqa: DTZ001 - the point
         (["a", "b"], [1], ValueError, "keys: expected 1 key, one for each time, found 2"),
         ([], [1], ValueError, "keys: expected 1 key, one for each time, found 0"),
-        (["a", 1], [1, 1], TypeError, r"keys\[1\]: expected text like the keys before it"),
+        (["a", 1], [1, 1], TypeError, "keys[1]: expected text like the keys before it"),
         (["a", b"a"], [1, 1], TypeError, "expected text like the keys before it, found bytes"),
         (
             [None, 1, b"a"],
@@ -207,7 +207,7 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
             TypeError,
             "expected int like the keys before it, found bytes",
         ),
-        ([1.5], [1], TypeError, r"keys\[0\]: expected text, bytes, an integer or None"),
+        ([1.5], [1], TypeError, "keys[0]: expected text, bytes, an integer or None"),
         ("ab", [1, 1], TypeError, "keys: expected a column such as a list"),
         (["a"], ["now"], TypeError, "expected an aware datetime or seconds since the epoch"),
         (["a"], [None], TypeError, "seconds since the epoch, found null"),
