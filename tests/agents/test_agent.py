@@ -322,7 +322,7 @@ def test_a_receiver_that_is_stopped_and_started_again_answers_for_every_line_onc
     assert 0 < before.total() < len(urls)
     assert not_once(before + counts(last(second)), urls) == {}
     # What the first one had acknowledged went with it.
-    assert all("state is in memory only" in each.said[0] for each in (first, second))
+    assert all("state is in memory only" in each.messages[0] for each in (first, second))
     assert last(second)["lines"]["fed"] == missing
 
 

@@ -11,13 +11,15 @@ from tailrace._flume.handshake import OWN_PROTOCOL
 OTHER_HASH = bytes(range(16))
 
 
-def announcing(match: bytes, protocol: str = OWN_PROTOCOL, of: bytes = OTHER_HASH) -> bytes:
+def handshake_answer(
+    match: bytes, protocol: str = OWN_PROTOCOL, server_hash: bytes = OTHER_HASH
+) -> bytes:
     """An answer to the handshake that tells the receiver's own protocol."""
-    return match + b"\x02" + string(protocol) + b"\x02" + of + b"\x00"
+    return match + b"\x02" + string(protocol) + b"\x02" + server_hash + b"\x00"
 
 
-CLIENT = announcing(b"\x02")
-NONE = announcing(b"\x04")
+CLIENT = handshake_answer(b"\x02")
+NONE = handshake_answer(b"\x04")
 
 
 EVENTS = fastavro.parse_schema(

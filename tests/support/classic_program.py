@@ -27,7 +27,7 @@ def with_url(fields: Row) -> Row:
     return {**fields, "url": words[1] if len(words) > 1 else None}
 
 
-def the_programs(line: str) -> Row | None:
+def parsed_by_program(line: str) -> Row | None:
     """Return what the classic program makes of a line."""
     found = PATTERN.match(line)
     return with_url(found.groupdict()) if found else None
@@ -49,7 +49,7 @@ def shown(value: str) -> str:
 
 
 def expected(line: bytes) -> Row | None:
-    row = the_programs(decoded(line))
+    row = parsed_by_program(decoded(line))
     if row is None or line.isascii():
         return row
     return {name: None if value is None else shown(value) for name, value in row.items()}

@@ -65,11 +65,11 @@ class Process:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.printed: list[str] = []
         self._readers = [
             threading.Thread(target=self._read, args=pair, daemon=True)
-            for pair in ((process.stdout, self.printed), (process.stderr, self.said))
+            for pair in ((process.stdout, self.printed), (process.stderr, self.messages))
         ]
         for reader in self._readers:
             reader.start()
@@ -88,7 +88,7 @@ class Process:
     @property
     def ports(self) -> list[int]:
         """Where it listens, in the order of its sources."""
-        line = wait_for(lambda: next((line for line in self.said if "listening" in line), None))
+        line = wait_for(lambda: next((line for line in self.messages if "listening" in line), None))
         return [int(port) for port in re.findall(r":(\d+);", line)]
 
     def snapshots(self) -> list[dict[str, Any]]:

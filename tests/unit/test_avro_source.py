@@ -103,13 +103,15 @@ def test_flumes_own_source_gets_every_line_byte_for_byte(
     names = [str(path) for path, _ in texts]
     options = ["--batch", batch, "--connections", connections]
     with flumes_own_receiver(tmp_path) as (place, out):
-        code, said = send(*names, place, *options)
+        code, message = send(*names, place, *options)
         wait_for(lambda: len(written(out)) >= len(lines), timeout_s=60)
         got = written(out)
 
     assert code == 0
     batches = -(-len(lines) // int(batch))
-    assert said == f"tailrace: sent {len(lines):,} lines in {batches:,} batches, all acknowledged"
+    assert (
+        message == f"tailrace: sent {len(lines):,} lines in {batches:,} batches, all acknowledged"
+    )
     # Several connections overtake each other.
     ordered = connections == "1"
     assert (got if ordered else sorted(got)) == (lines if ordered else sorted(lines))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 import fastavro
 import pytest
 from announced import EVENTS
-from classic_program import Row, decoded, expected, shown, the_programs, with_url
+from classic_program import Row, decoded, expected, parsed_by_program, shown, with_url
 from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
@@ -330,14 +330,14 @@ def grown(attack: str, size: int) -> bytes:
 def test_the_linear_rule_is_the_programs_rule(attack: str) -> None:
     for size in range(120):
         line = grown(attack, size).decode()
-        assert linear(line) == the_programs(line), line
+        assert linear(line) == parsed_by_program(line), line
 
 
 def test_the_linear_rule_is_the_programs_rule_on_odd_lines_too() -> None:
     lines = generated(20_000, seeded(9))
     odd = [decoded(line) for line in lines if b"\n" not in line]
     rows = [linear(line) for line in odd]
-    assert rows == [the_programs(line) for line in odd]
+    assert rows == [parsed_by_program(line) for line in odd]
     assert 4_000 < rows.count(None) < 16_000
 
 

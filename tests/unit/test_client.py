@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from announced import CLIENT, NONE, OTHER_HASH, announcing, decoded
+from announced import CLIENT, NONE, OTHER_HASH, decoded, handshake_answer
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
@@ -158,7 +158,7 @@ def test_a_receiver_of_another_protocol_is_refused(match: bytes):
     with pytest.raises(
         ProtocolError, match="receiver's protocol: expected append or appendBatch, found neither"
     ):
-        session.receive(frame(1, announcing(match, spark) + OK))
+        session.receive(frame(1, handshake_answer(match, spark) + OK))
     assert session.to_send() == b""
 
 

@@ -85,7 +85,7 @@ GARBAGE: Row = {"method": None, "url": None, "protocol": None}
 NO_REQUEST: Row = {**GARBAGE, "request": None}
 
 
-def asked(request: str, url: str | None, method: str = "GET") -> Row:
+def request_fields(request: str, url: str | None, method: str = "GET") -> Row:
     """Return the fields of a request line that ends in HTTP/1.1."""
     return {"request": request, "method": method, "url": url}
 
@@ -168,8 +168,11 @@ ACCEPTED: dict[str, tuple[str, Row]] = {
     '"" request': (with_request('""'), NO_REQUEST),
     '"-" request': (with_request('"-"'), NO_REQUEST),
     "unquoted - request": (with_request("-"), NO_REQUEST),
-    '"GET"': (with_request('"GET"'), asked("GET", None) | {"protocol": None}),
-    '"GET /old"': (with_request('"GET /old"'), asked("GET /old", "/old") | {"protocol": None}),
+    '"GET"': (with_request('"GET"'), request_fields("GET", None) | {"protocol": None}),
+    '"GET /old"': (
+        with_request('"GET /old"'),
+        request_fields("GET /old", "/old") | {"protocol": None},
+    ),
     "TLS bytes": (
         with_request(r'"\x16\x03\x01\x02"'),
         GARBAGE | {"request": r"\x16\x03\x01\x02"},
@@ -177,48 +180,48 @@ ACCEPTED: dict[str, tuple[str, Row]] = {
     "RDP cookie": (with_request(f'"{RDP}"'), GARBAGE | {"request": RDP}),
     "URL with spaces": (
         with_request('"GET /a b c HTTP/1.1"'),
-        asked("GET /a b c HTTP/1.1", "/a b c"),
+        request_fields("GET /a b c HTTP/1.1", "/a b c"),
     ),
     "URL with spaces, no protocol": (
         with_request('"GET /a b c"'),
-        asked("GET /a b c", "/a b c") | {"protocol": None},
+        request_fields("GET /a b c", "/a b c") | {"protocol": None},
     ),
     "no method": (with_request('"/a HTTP/1.1"'), GARBAGE | {"request": "/a HTTP/1.1"}),
     r"\" in the URL": (
         with_request(r'"GET /a\"b HTTP/1.1"'),
-        asked(r"GET /a\"b HTTP/1.1", r"/a\"b"),
+        request_fields(r"GET /a\"b HTTP/1.1", r"/a\"b"),
     ),
     r"\\ at the end of the URL": (
         with_request(r'"GET /a\\"'),
-        asked(r"GET /a\\", r"/a\\") | {"protocol": None},
+        request_fields(r"GET /a\\", r"/a\\") | {"protocol": None},
     ),
     "CONNECT": (
         with_request('"CONNECT h:443 HTTP/1.1"'),
-        asked("CONNECT h:443 HTTP/1.1", "h:443", "CONNECT"),
+        request_fields("CONNECT h:443 HTTP/1.1", "h:443", "CONNECT"),
     ),
     "OPTIONS *": (
         with_request('"OPTIONS * HTTP/1.1"'),
-        asked("OPTIONS * HTTP/1.1", "*", "OPTIONS"),
+        request_fields("OPTIONS * HTTP/1.1", "*", "OPTIONS"),
     ),
     "absolute URL": (
         with_request('"GET http://h:8/a?b HTTP/1.1"'),
-        asked("GET http://h:8/a?b HTTP/1.1", "http://h:8/a?b"),
+        request_fields("GET http://h:8/a?b HTTP/1.1", "http://h:8/a?b"),
     ),
     "HTTP/2.0": (
         with_request('"GET /a HTTP/2.0"'),
-        asked("GET /a HTTP/2.0", "/a") | {"protocol": "HTTP/2.0"},
+        request_fields("GET /a HTTP/2.0", "/a") | {"protocol": "HTTP/2.0"},
     ),
     'raw ] "x in the request': (
         with_request('"GET /a] "x HTTP/1.1"'),
-        asked('GET /a] "x HTTP/1.1', '/a] "x'),
+        request_fields('GET /a] "x HTTP/1.1', '/a] "x'),
     ),
     "raw quote in the request": (
         with_request('"GET /?q="x" HTTP/1.1"'),
-        asked('GET /?q="x" HTTP/1.1', '/?q="x"'),
+        request_fields('GET /?q="x" HTTP/1.1', '/?q="x"'),
     ),
     "request that ends in one backslash, from a logger that does not escape": (
         with_request('"GET /a\\"'),
-        asked("GET /a\\", "/a\\") | {"protocol": None},
+        request_fields("GET /a\\", "/a\\") | {"protocol": None},
     ),
     # Status and size.
     "size -": (with_numbers("304", "-"), {"status": 304, "size": None}),
@@ -289,13 +292,15 @@ ORDINARY = [
 def test_a_character_in_a_url_is_ordinary(character: str) -> None:
     url = f"/a{character}b{character}"
     row = parsed(with_request(f'"GET {url} HTTP/1.1"').encode())
-    assert row == PLAIN | asked(f"GET {url} HTTP/1.1", url)
+    assert row == PLAIN | request_fields(f"GET {url} HTTP/1.1", url)
 
 
 def test_bytes_that_are_not_utf_8_are_ordinary() -> None:
     line = LINE.encode().replace(b"/a", b"/\xa0\xff.\x85").replace(b"ua 1", b"\xe2\x80 1")
     url = "/\ufffd.\ufffd"
-    assert parsed(line) == PLAIN | asked(f"GET {url} HTTP/1.1", url) | {"agent": "\ufffd 1"}
+    assert parsed(line) == PLAIN | request_fields(f"GET {url} HTTP/1.1", url) | {
+        "agent": "\ufffd 1"
+    }
 
 
 REJECTED = {
@@ -612,7 +617,7 @@ def test_every_line_of_a_real_log_is_read(log: Path, broken: list[int], odd: int
 # --- times ----------------------------------------------------------------------------------------
 
 
-def the_time(text: str) -> str | None:
+def parsed_time(text: str) -> str | None:
     row = parsed(LINE.replace(STAMP, f"[{text}] ").encode())
     assert row is not None
     return row["time"]
@@ -632,7 +637,7 @@ def strptime(text: str) -> str | None:
 @example(moment=datetime(1900, 3, 1, tzinfo=timezone(timedelta(hours=14))))
 def test_a_time_is_what_strptime_reads(moment: datetime) -> None:
     assert strptime(stamp(moment)) == iso(moment)
-    assert the_time(stamp(moment)) == iso(moment)
+    assert parsed_time(stamp(moment)) == iso(moment)
 
 
 def changed(text: str, changes: list[tuple[int, int, str]]) -> str:
@@ -659,7 +664,7 @@ def test_what_is_almost_a_time_is_one_where_strptime_takes_it(
         return  # a leap second, which strptime reads and datetime refuses
     expected = strptime(text)
     if expected is None or int(expected[:4]) in YEARS:
-        assert the_time(text) == expected
+        assert parsed_time(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -688,12 +693,12 @@ def test_what_is_almost_a_time_is_one_where_strptime_takes_it(
 )
 def test_what_is_no_time_is_none_and_the_line_stays(text: str) -> None:
     assert strptime(text) is None
-    assert the_time(text) is None
+    assert parsed_time(text) is None
 
 
 @pytest.mark.parametrize("year", [1696, 1904, 2000, 2016, 2248])
 def test_leap_years_have_a_29th_of_february(year: int) -> None:
-    assert the_time(f"29/Feb/{year}:23:59:59 +0000") == f"{year}-02-29T23:59:59Z"
+    assert parsed_time(f"29/Feb/{year}:23:59:59 +0000") == f"{year}-02-29T23:59:59Z"
 
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -702,4 +707,4 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 @pytest.mark.parametrize(("number", "name"), list(enumerate(MONTHS, 1)))
 def test_months_have_english_names_in_any_case(number: int, name: str) -> None:
     for text in (name, name.lower(), name.upper()):
-        assert the_time(f"02/{text}/2015:00:00:00 +0000") == f"2015-{number:02}-02T00:00:00Z"
+        assert parsed_time(f"02/{text}/2015:00:00:00 +0000") == f"2015-{number:02}-02T00:00:00Z"

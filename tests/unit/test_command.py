@@ -50,7 +50,7 @@ def test_a_pipe_that_goes_on_is_answered_every_second_also_without_lines():
     assert code == 0
     # The line without a newline counts when the pipe has ended.
     assert live.snapshots()[-1]["rows"] == [{"url": "/b", "count": 1}]
-    assert live.said[-1] == "tailrace: 2 lines: 2 counted"
+    assert live.messages[-1] == "tailrace: 2 lines: 2 counted"
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path):
@@ -79,7 +79,7 @@ def test_ctrl_c_in_a_long_input_prints_what_there_was():
         assert counting.end(signal.SIGINT) == 130
 
     assert counting.snapshots()[-1]["rows"] == [{"url": "/a", "count": 1_000}]
-    assert counting.said == ["tailrace: 1,000 lines: 1,000 counted"]
+    assert counting.messages == ["tailrace: 1,000 lines: 1,000 counted"]
 
 
 def test_a_second_ctrl_c_ends_at_once_also_when_nobody_reads(tmp_path: Path):
@@ -423,8 +423,8 @@ def test_more_connections_than_the_system_allows_are_refused_with_a_line():
     with running("top", "flume://127.0.0.1:0", "--format", "jsonl", before=limited) as receiver:
         port = receiver.port
         sinks = [Sink(port) for _ in range(20)]
-        wait_for(lambda: len(receiver.said) == 13)
-        assert all("refused" in text for text in receiver.said[1:])
+        wait_for(lambda: len(receiver.messages) == 13)
+        assert all("refused" in text for text in receiver.messages[1:])
         assert sinks[-1].is_closed()
         for sink in sinks[1:]:
             sink.socket.close()

@@ -186,16 +186,16 @@ def test_a_hostile_line_of_64_kib_is_read_at_once(start: str, unit: str) -> None
 # status and a size stand closes; where there is none, the first hidden one does.
 NUMBERS = rb"[ \t\r\n]+(?P<status>[0-9]{3}|-)[ \t\r\n]+(?P<size>[0-9]{1,18}|-)(?=[ \t]|\Z)"
 NO_REFERER = rb'(?![ \t\r\n]+")'
-PLAINLY = re.compile(rb'"(?P<request>(?:\\.|[^\\])*?)"' + NUMBERS, re.DOTALL)
-HIDDEN = re.compile(rb'"(?P<request>(?:\\.|[^\\])*?\\)"' + NUMBERS, re.DOTALL)
-BEHIND = re.compile(NO_REFERER)
+UNESCAPED = re.compile(rb'"(?P<request>(?:\\.|[^\\])*?)"' + NUMBERS, re.DOTALL)
+ESCAPED = re.compile(rb'"(?P<request>(?:\\.|[^\\])*?\\)"' + NUMBERS, re.DOTALL)
+NO_REFERER_AFTER = re.compile(NO_REFERER)
 
 
 def by_expression(tail: bytes) -> tuple[bytes, bytes, bytes] | None:
     """Return request, status and size of a line from the request's quote on."""
     tail = tail.rstrip(b" \t\r\n")
-    found = PLAINLY.match(tail) or HIDDEN.match(tail)
-    if found is None or not BEHIND.match(tail, found.end()):
+    found = UNESCAPED.match(tail) or ESCAPED.match(tail)
+    if found is None or not NO_REFERER_AFTER.match(tail, found.end()):
         return None
     return found["request"], found["status"], found["size"]
 

@@ -37,7 +37,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"formats": ["commons"]}, "; 'tailrace formats' lists the named formats"),
         ({"by": "uri"}, "no field 'uri'"),
@@ -48,8 +48,8 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
         ({"window_us": (0, 0)}, "positive lengths and a positive slide"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_at_once(changes: dict[str, object], said: str):
-    with pytest.raises(ValueError, match=said):
+def test_a_setting_that_cannot_be_is_refused_at_once(changes: dict[str, object], message: str):
+    with pytest.raises(ValueError, match=message):
         engine(**changes)
 
 

@@ -44,12 +44,12 @@ SCHEMAS = {
 START, END = b'h - u [t] "', b'" 200 5 "" ""'
 
 
-def lined(text: bytes) -> bytes:
+def log_line(text: bytes) -> bytes:
     """Return a body that is a log line with this text as its request."""
     return START + text + END
 
 
-def asked(data: bytes, kind: str) -> tuple[list[str], dict[str, Any]]:
+def parsed(data: bytes, kind: str) -> tuple[list[str], dict[str, Any]]:
     """Return the requests of the events that are log lines, and the counters."""
     out, _, counters = _core.write_rows(
         data, kind=kind, span=(0, len(data)), format="classic", fields=["request"]
@@ -57,7 +57,7 @@ def asked(data: bytes, kind: str) -> tuple[list[str], dict[str, Any]]:
     return [json.loads(row)["request"] for row in out.splitlines()], counters
 
 
-def fastavros(data: bytes, kind: str) -> list[bytes]:
+def decoded_by_fastavro(data: bytes, kind: str) -> list[bytes]:
     """Return the bodies, or raise what fastavro raises."""
     source = io.BytesIO(data)
     found = fastavro.schemaless_reader(source, SCHEMAS[kind], None)
@@ -67,7 +67,7 @@ def fastavros(data: bytes, kind: str) -> list[bytes]:
 
 
 def request(body: bytes) -> str | None:
-    """Return the request of a body that `lined` made, as tailrace shows it."""
+    """Return the request of a body that `log_line` made, as tailrace shows it."""
     if not (body.startswith(START) and body.endswith(END) and len(body) > len(START + END)):
         return None
     text = body[len(START) : -len(END)].decode("utf-8", "surrogateescape")
@@ -76,8 +76,8 @@ def request(body: bytes) -> str | None:
 
 def assert_same(data: bytes, kind: str) -> None:
     """Compare the bodies with those that fastavro decodes."""
-    bodies = fastavros(data, kind)
-    rows, counters = asked(data, kind)
+    bodies = decoded_by_fastavro(data, kind)
+    rows, counters = parsed(data, kind)
     assert rows == [text for text in map(request, bodies) if text is not None]
     assert counters["fed"] == len(bodies)
     assert counters["counted"] == len(rows)
@@ -132,7 +132,7 @@ strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str
 header_lists = st.dictionaries(strings, strings, max_size=4).map(lambda headers: [*headers.items()])
 # What `classic` takes as a request and nothing else.
 requests = st.binary(min_size=1, max_size=40).filter(lambda text: not set(text) & set(b'"\n'))
-bodies = st.one_of(requests.map(lined), st.just(b""), st.binary(max_size=20))
+bodies = st.one_of(requests.map(log_line), st.just(b""), st.binary(max_size=20))
 
 
 @st.composite
@@ -183,7 +183,7 @@ def test_the_bodies_are_those_that_fastavro_decodes(call: tuple[bytes, str]) -> 
 def test_what_fastavro_writes_is_read(found: list[dict[str, Any]]) -> None:
     batch = io.BytesIO()
     fastavro.schemaless_writer(batch, SCHEMAS["batch"], found)
-    rows, counters = asked(batch.getvalue(), "batch")
+    rows, counters = parsed(batch.getvalue(), "batch")
     expected = [request(event["body"]) for event in found]
     assert rows == [text for text in expected if text is not None]
     assert counters["fed"] == len(found)
@@ -198,30 +198,30 @@ def test_a_thousand_events_in_blocks_of_every_kind_keep_their_order() -> None:
     wanted = [f"GET /{n} HTTP/1.1" for n in range(1_000)]
     headers = [sized(b"timestamp") + sized(b"1500000000000"), sized(b"h") + sized(b"\xc3\xa9")] * 20
     head = blocks(headers, sizes)
-    batch = blocks([head + sized(lined(text.encode())) for text in wanted], sizes)
-    assert asked(batch, "batch")[0] == wanted
+    batch = blocks([head + sized(log_line(text.encode())) for text in wanted], sizes)
+    assert parsed(batch, "batch")[0] == wanted
     assert_same(batch, "batch")
 
 
 def test_a_body_may_hold_any_byte_and_a_newline_makes_no_second_event() -> None:
     body = bytes(range(256))
-    batch = blocks([b"\0" + sized(body), b"\0" + sized(lined(b"\0\xff\x80\x1b"))], [])
-    rows, counters = asked(batch, "batch")
+    batch = blocks([b"\0" + sized(body), b"\0" + sized(log_line(b"\0\xff\x80\x1b"))], [])
+    rows, counters = parsed(batch, "batch")
     assert rows == ["\0\ufffd\x1b"]
     assert (counters["fed"], counters["rejected"]) == (2, {"no-match": 1})
 
 
 def test_an_empty_batch_has_no_line_and_an_empty_body_is_one() -> None:
-    assert asked(b"\0", "batch")[1]["fed"] == 0
+    assert parsed(b"\0", "batch")[1]["fed"] == 0
     for data, kind in [(b"\x02\0\0\0", "batch"), (b"\0\0", "event")]:
-        counters = asked(data, kind)[1]
+        counters = parsed(data, kind)[1]
         assert (counters["fed"], counters["rejected"]) == (1, {"no-match": 1})
 
 
 def test_a_header_that_is_not_utf_8_is_no_reason_to_lose_the_body() -> None:
-    event = blocks([sized(b"\xff\xfe") + sized(b"\x80")], []) + sized(lined(b"GET /a"))
-    assert asked(event, "event")[0] == ["GET /a"]
-    assert asked(blocks([event], []), "batch")[0] == ["GET /a"]
+    event = blocks([sized(b"\xff\xfe") + sized(b"\x80")], []) + sized(log_line(b"GET /a"))
+    assert parsed(event, "event")[0] == ["GET /a"]
+    assert parsed(blocks([event], []), "batch")[0] == ["GET /a"]
 
 
 @many
@@ -249,7 +249,7 @@ def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, 
     data, kind = call
     for end in range(len(data)):
         with pytest.raises(_core.BatchError):
-            asked(data[:end], kind)
+            parsed(data[:end], kind)
 
 
 @many
@@ -257,7 +257,7 @@ def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, 
 def test_bytes_behind_the_last_event_are_an_error(call: tuple[bytes, str], more: bytes) -> None:
     data, kind = call
     with pytest.raises(_core.BatchError, match=f"found {len(more)} more bytes at byte"):
-        asked(data + more, kind)
+        parsed(data + more, kind)
 
 
 @many
@@ -281,12 +281,12 @@ def test_changed_bytes_are_an_error_or_what_fastavro_makes_of_them(
         at = place % (len(data) + 1)
         data = data[:at] + new + data[at + length :]
     try:
-        counters = asked(data, kind)[1]
+        counters = parsed(data, kind)[1]
     except _core.BatchError:
         return
     # Headers are not looked at; what fastavro finds wrong in a string is none of ours.
     try:
-        found = fastavros(data, kind)
+        found = decoded_by_fastavro(data, kind)
     except UnicodeDecodeError:
         return
     assert counters["fed"] == len(found)
@@ -296,11 +296,11 @@ def test_changed_bytes_are_an_error_or_what_fastavro_makes_of_them(
 @given(data=st.binary(max_size=60), kind=st.sampled_from(["batch", "event"]))
 def test_any_bytes_are_an_error_or_what_fastavro_makes_of_them(data: bytes, kind: str) -> None:
     try:
-        counters = asked(data, kind)[1]
+        counters = parsed(data, kind)[1]
     except _core.BatchError:
         return
     try:
-        found = fastavros(data, kind)
+        found = decoded_by_fastavro(data, kind)
     except UnicodeDecodeError:
         return
     assert counters["fed"] == len(found)
@@ -315,11 +315,11 @@ def test_a_block_that_has_another_size_than_it_says_is_an_error(
     found: list[bytes], wrong: int
 ) -> None:
     size = sum(map(len, found))
-    said = size + wrong if abs(wrong) < 4 else wrong
-    assume(said != size)
-    batch = long(-len(found)) + long(said) + b"".join(found) + b"\0"
+    claimed = size + wrong if abs(wrong) < 4 else wrong
+    assume(claimed != size)
+    batch = long(-len(found)) + long(claimed) + b"".join(found) + b"\0"
     with pytest.raises(_core.BatchError, match=f"a block of .* bytes, found {size} at byte"):
-        asked(batch, "batch")
+        parsed(batch, "batch")
 
 
 HUGE = [2**31, 2**31 - 1, 2**32, 2**62, 2**63 - 1, -1, -(2**31), -(2**62), -(2**63)]
@@ -343,16 +343,16 @@ def test_a_claim_of_more_than_there_is_is_an_error_at_once(claim: str) -> None:
     for huge in HUGE:
         # As a block's count, a negative number is followed by a size, which is read as it comes.
         with pytest.raises(_core.BatchError):
-            asked(before + long(huge) + after, kind)
+            parsed(before + long(huge) + after, kind)
     assert time.process_time() - start < 1
 
 
-@pytest.mark.parametrize("said", [b"\x7f", b"\x01" * 10, long(2**62)])
-def test_a_size_of_a_block_costs_nothing(said: bytes) -> None:
+@pytest.mark.parametrize("size", [b"\x7f", b"\x01" * 10, long(2**62)])
+def test_a_size_of_a_block_costs_nothing(size: bytes) -> None:
     start = time.process_time()
     for count in (-1, -(2**62), -(2**63)):
         with pytest.raises(_core.BatchError):
-            asked(long(count) + said + b"\0" * 1_000, "batch")
+            parsed(long(count) + size + b"\0" * 1_000, "batch")
     assert time.process_time() - start < 1
 
 
@@ -360,11 +360,11 @@ def test_a_size_of_a_block_costs_nothing(said: bytes) -> None:
 def test_a_number_of_more_than_64_bits_is_an_error(number: bytes) -> None:
     for kind in ("batch", "event"):
         with pytest.raises(_core.BatchError, match="at most 64 bits, found a longer one at byte 0"):
-            asked(number + b"\0" * 20, kind)
+            parsed(number + b"\0" * 20, kind)
 
 
 def test_an_error_takes_nothing_of_the_call() -> None:
-    good = b"\0" + sized(lined(b"GET /a"))
+    good = b"\0" + sized(log_line(b"GET /a"))
     engine = counting.engine(
         formats=["classic"],
         by="url",

@@ -38,7 +38,7 @@ class Reader:
 
     def __init__(self, follow: Follow) -> None:
         self.follow = follow
-        self.said = ""
+        self.opening = ""
         self.lines: list[str] = []
         self.sources: list[int] = []
         self.chunks: list[tuple[FilePosition | None, bytes]] = []
@@ -89,7 +89,7 @@ async def following(
     follow = Follow([str(path) for path in paths], from_end=from_end, header=header)
     reader = Reader(follow)
     try:
-        reader.said = await follow.open()
+        reader.opening = await follow.open()
         yield reader
     finally:
         await follow.close()
@@ -118,7 +118,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
 
 
-@pytest.fixture(params=["told", "polled"], autouse=True)
+@pytest.fixture(params=["notified", "polled"], autouse=True)
 def _notified(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything once with the system's notification and once without."""
     if request.param == "polled":
@@ -144,7 +144,7 @@ def append(path: Path, text: str) -> None:
 async def test_what_is_there_is_read_from_its_beginning_and_what_comes_after_it(log: Path):
     log.write_text("a\nb\n")
     async with following(log) as reader:
-        assert reader.said == f"following {log}"
+        assert reader.opening == f"following {log}"
         await reader.until("a", "b")
         append(log, "c\nd")
         await reader.until("c")
@@ -188,7 +188,7 @@ async def test_from_the_end_what_names_the_columns_is_read_all_the_same(log: Pat
 async def test_a_file_whose_directory_comes_later_is_read_from_its_beginning(tmp_path: Path):
     log = tmp_path / "later" / "access.log"
     async with following(log, from_end=True) as reader:
-        assert reader.said == f"following {log}; waiting for {log} (no such file or directory)"
+        assert reader.opening == f"following {log}; waiting for {log} (no such file or directory)"
         await reader.nothing_more()
         log.parent.mkdir()
         log.write_text("a\n")
@@ -207,7 +207,7 @@ async def test_several_files_are_told_apart_and_take_turns(tmp_path: Path):
     for n, log in enumerate(logs):
         log.write_text(f"{n}\n" * 600_000)
     async with following(*logs) as reader:
-        assert reader.said == "following 3 files"
+        assert reader.opening == "following 3 files"
         await reader.receive()
         assert set(reader.sources) == {0, 1, 2}
         await reader.count(1_800_000)
@@ -613,7 +613,7 @@ async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
     log.write_text("a\n")
     log.chmod(0)
     async with following(log) as reader:
-        assert reader.said == f"following {log}; waiting for {log} (permission denied)"
+        assert reader.opening == f"following {log}; waiting for {log} (permission denied)"
         await reader.nothing_more()
         log.chmod(0o600)
         await reader.until("a")
@@ -626,8 +626,8 @@ async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
         await reader.nothing_more()
         log.chmod(0o600)
         await reader.until("b")
-    said = f"{log}: permission denied; trying again until it can be read"
-    assert [record.getMessage() for record in caplog.records] == [said, said]
+    message = f"{log}: permission denied; trying again until it can be read"
+    assert [record.getMessage() for record in caplog.records] == [message, message]
 
 
 @follows
@@ -753,10 +753,10 @@ async def test_what_is_written_while_the_log_is_copied_is_read_once(
         assert writer.stdout
         # Once a round, and at its end.
         for _ in range(ROUNDS + 1):
-            asked = asyncio.ensure_future(writer.stdout.readline())
-            while not asked.done():
+            reading = asyncio.ensure_future(writer.stdout.readline())
+            while not reading.done():
                 await reader.receive()
-            written = int(await asked)
+            written = int(await reading)
             await reader.count(written)
             writer.stdin.write(b"\n")
         await writer.communicate()
@@ -777,7 +777,7 @@ def contents(directory: Path) -> list[bytes]:
     return [gzip.decompress(data) if suffix == ".gz" else data for suffix, data in files]
 
 
-def is_of(position: FilePosition | None, content: bytes) -> bool:
+def matches_content(position: FilePosition | None, content: bytes) -> bool:
     """Tell whether a position is one of this content, as who starts again would."""
     assert position is not None
     head = content[: min(4096, position.offset)]
@@ -804,7 +804,7 @@ async def test_what_follows_a_position_in_its_content_was_not_delivered_yet(
     rest = dict.fromkeys(contents(tmp_path), b"")
     assert len(rest) == 6
     for position, data in reversed(reader.chunks):
-        (content,) = [each for each in rest if is_of(position, each)]
+        (content,) = [each for each in rest if matches_content(position, each)]
         assert position is not None
         assert content[position.offset :] == rest[content]
         rest[content] = data + rest[content]
@@ -825,6 +825,6 @@ async def test_positions_tell_which_line_is_next_after_a_start_from_the_end(log:
     # What is repeated is no progress.
     assert header is None
     assert first is not None
-    assert is_of(first, old)
+    assert matches_content(first, old)
     assert old[first.offset :] == b"7"
     assert second == (str(log), blake2b(b"8\n", digest_size=16).digest(), 2)

@@ -178,15 +178,15 @@ def apachelogs(log_format: str, line: bytes) -> Row | None:
     return found
 
 
-def asked(log_format: str) -> list[str]:
+def requested_fields(log_format: str) -> list[str]:
     names = [FIELDS[directive][0] for directive in directives(log_format)]
     # A pasted combined is the format that is written by hand, which gives no ident.
     names = [name for name in names if _core.has_field(compiled(log_format), name)]
     return [f"{name}:unescape" if name in TEXT else name for name in names]
 
 
-def of_apache(log_format: str, lines: Iterable[bytes]) -> list[Row]:
-    rows = ours(log_format, lines, asked(log_format))
+def parsed_apache(log_format: str, lines: Iterable[bytes]) -> list[Row]:
+    rows = ours(log_format, lines, requested_fields(log_format))
     return [{name.removesuffix(":unescape"): row[name] for name in row} for row in rows]
 
 
@@ -196,7 +196,7 @@ def test_real_logs_are_read_as_apachelogs_reads_them(log: Path) -> None:
     theirs = [(line, apachelogs(APACHE["combined"], line)) for line in lines]
     accepted = [(line, found) for line, found in theirs if found is not None]
     assert len(accepted) >= len(lines) - 1
-    rows = of_apache(APACHE["combined"], [line for line, _ in accepted])
+    rows = parsed_apache(APACHE["combined"], [line for line, _ in accepted])
     assert len(rows) == len(accepted)
     for row, (line, found) in zip(rows, accepted, strict=True):
         assert row == {name: found[name] for name in row}, line
@@ -287,7 +287,7 @@ def test_what_an_apache_writes_comes_back(name: str, data: st.DataObject) -> Non
     if "%B" in log_format:
         assume(row["size"] is not None)
     line = line_of(log_format, row)
-    (found,) = of_apache(log_format, [line])
+    (found,) = parsed_apache(log_format, [line])
     expected = {
         FIELDS[one][0]: value_of(one, row[FIELDS[one][0]]) for one in directives(log_format)
     }
@@ -354,7 +354,7 @@ def test_broken_lines_are_read_as_apachelogs_reads_them(name: str) -> None:
     compared = [(line, row) for line, row in theirs if row and is_comparable(line, row)]
     assert len(compared) > len(lines) // 20
     for line, row in compared:
-        found = of_apache(log_format, [line])
+        found = parsed_apache(log_format, [line])
         assert len(found) == 1, line
         assert found[0] == {field: row[field] for field in found[0]}, line
 
@@ -559,7 +559,7 @@ SERVERS: dict[str, dict[str, tuple[str, float | None]]] = {
         "time": ("start_time", None),
     },
 }
-OF_SERVER: dict[str, st.SearchStrategy[Any]] = {
+SERVER_VALUES: dict[str, st.SearchStrategy[Any]] = {
     "host": hosts,
     "status": st.integers(0, 599),
     "size": numbers,
@@ -578,7 +578,7 @@ def test_what_a_server_writes_as_json_comes_back(server: str, data: st.DataObjec
     whole: Row = {}
     expected: Row = {}
     for name, (path, factor) in fields.items():
-        value = data.draw(OF_SERVER.get(name, headers), name)
+        value = data.draw(SERVER_VALUES.get(name, headers), name)
         expected[name] = value if factor is None else pytest.approx(value * factor)
         if name == "time":
             expected[name] = iso(value)

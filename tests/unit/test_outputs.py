@@ -141,8 +141,8 @@ def test_an_output_that_there_is_not_is_refused():
 def test_live_sources_of_two_formats_do_not_end_in_one_table():
     sources = ["flume://127.0.0.1:0", "flume://127.0.0.1:0"]
     with running("parse", "--format", "csv", *sources) as parsing:
-        said = wait_for(lambda: " ".join(parsing.said) if parsing.said else None)
-        one, other = (int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", said))
+        message = wait_for(lambda: " ".join(parsing.messages) if parsing.messages else None)
+        one, other = (int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", message))
         with Sink(one) as sink, Sink(other) as second:
             assert sink.batch([line("/a")] * 1_000) == OK
             second.send(second.frame(b"appendBatch", events([COMMON] * 1_000)))
@@ -150,7 +150,7 @@ def test_live_sources_of_two_formats_do_not_end_in_one_table():
         parsing.closed()
 
     assert len(parsing.printed) == 1_001
-    assert "has other fields than the earlier lines; choose the fields" in parsing.said[-2]
+    assert "has other fields than the earlier lines; choose the fields" in parsing.messages[-2]
 
 
 # --- a snapshot in a program ----------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_a_signal_leaves_whole_lines(tmp_path: Path, number: int):
     count = written.count(b"\n")
     assert written == b"".join(b"%d\t7\tno-match\tno line\n" % n for n in range(1, count + 1))
     summary = f"{count:,} lines: 0 counted, {count:,} rejected ({count:,} no-match)"
-    assert parsing.said[0].startswith(f"tailrace: {summary}")
+    assert parsing.messages[0].startswith(f"tailrace: {summary}")
 
 
 def test_a_reader_that_goes_away_leaves_whole_lines(tmp_path: Path):
@@ -391,7 +391,7 @@ def test_rejected_lines_that_nobody_reads_are_an_error(tmp_path: Path):
         assert parsing.process.wait(20) == 1
         parsing.closed()
 
-    assert parsing.said == [f"tailrace: {pipe}: cannot write: its reader closed it"]
+    assert parsing.messages == [f"tailrace: {pipe}: cannot write: its reader closed it"]
 
 
 @pytest.mark.parametrize("stream", ["<", ">>", "2>>"])

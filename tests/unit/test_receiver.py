@@ -61,7 +61,7 @@ def test_every_end_is_answered_once_and_in_order():
 def test_the_start_up_line_says_that_state_is_in_memory_only():
     with running(*TOP) as receiver:
         assert receiver.port > 0
-        assert "state is in memory only" in receiver.said[0]
+        assert "state is in memory only" in receiver.messages[0]
 
 
 def test_many_connections_are_served_at_once():
@@ -170,13 +170,13 @@ def test_a_wrong_peer_loses_its_connection_with_one_line_and_all_else_goes_on(
         assert bad.is_closed()
         assert good.batch([line("/a")]) == OK
         wait_for(lambda: receiver.counted() == 2)
-        said = receiver.said[1:]
+        messages = receiver.messages[1:]
         peer = "{}:{}".format(*bad.socket.getsockname()[:2]) if bad.socket.fileno() > 0 else ""
 
-    assert len(said) == 1
-    assert said[0].startswith(f"tailrace: {peer}: connection closed: ")
-    assert named in said[0]
-    assert said[0].isprintable()
+    assert len(messages) == 1
+    assert messages[0].startswith(f"tailrace: {peer}: connection closed: ")
+    assert named in messages[0]
+    assert messages[0].isprintable()
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: byt
         assert bad.is_closed()
         assert good.batch([line("/b")]) == OK
         rows = wait_for(lambda: receiver.counted() == 1 and receiver.snapshots()[-1])["rows"]
-        said = receiver.said[1:]
+        messages = receiver.messages[1:]
 
     assert rows == [{"url": "/b", "count": 1}]
-    assert len(said) == 1
-    assert named in said[0]
+    assert len(messages) == 1
+    assert named in messages[0]
 
 
 def test_what_came_beside_a_malformed_batch_is_counted_and_answered():
@@ -236,12 +236,12 @@ def test_a_sink_that_dies_within_a_frame_is_named_and_counts_nothing():
     with running(*TOP) as receiver:
         with Sink(receiver.port) as sink:
             sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100))[:-10])
-        wait_for(lambda: len(receiver.said) > 1)
+        wait_for(lambda: len(receiver.messages) > 1)
         with Sink(receiver.port) as sink:
             assert sink.batch([line("/b")]) == OK
         wait_for(lambda: receiver.counted() == 1)
 
-    assert "inside a frame" in receiver.said[1]
+    assert "inside a frame" in receiver.messages[1]
 
 
 def test_a_batch_that_is_sent_before_the_last_words_is_answered():
@@ -259,7 +259,7 @@ def test_sigterm_ends_in_good_order_with_the_last_snapshot():
         assert sink.is_closed()
 
     assert receiver.snapshots()[-1]["rows"] == [{"url": "/a", "count": 1}]
-    assert receiver.said[-1] == "tailrace: 1 line: 1 counted"
+    assert receiver.messages[-1] == "tailrace: 1 line: 1 counted"
 
 
 def test_a_batch_on_the_way_at_the_end_is_counted_and_answered_or_neither():
@@ -330,7 +330,7 @@ def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
         {"url": "/a", "agent": "x"},
         {"url": "/b", "agent": "y"},
     ]
-    assert receiver.said[-1] == "tailrace: 3 lines: 2 counted, 1 rejected (1 no-match)"
+    assert receiver.messages[-1] == "tailrace: 3 lines: 2 counted, 1 rejected (1 no-match)"
 
 
 def test_a_library_user_gets_the_same_and_stops_by_leaving_the_loop():

@@ -235,10 +235,10 @@ def code_lines(source: str) -> set[int]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             texts |= set(range(node.lineno, (node.end_lineno or 0) + 1))
-    told = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    ignored = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type not in told | {tokenize.ENDMARKER}:
+        if token.type not in ignored | {tokenize.ENDMARKER}:
             lines |= set(range(token.start[0], token.end[0] + 1))
     return lines - texts
 

@@ -40,7 +40,7 @@ def send(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byt
     )
 
 
-def said(ran: subprocess.CompletedProcess[bytes]) -> list[str]:
+def messages_of(ran: subprocess.CompletedProcess[bytes]) -> list[str]:
     """What it said, without how long it took."""
     assert ran.stdout == b""
     return [re.sub(r", \d+\.\d s$", "", text) for text in ran.stderr.decode().splitlines()]
@@ -58,7 +58,7 @@ def test_every_line_of_real_logs_is_sent_once_and_acknowledged(connections: str)
         live = receiver.snapshots()[-1]
 
     assert ran.returncode == 0
-    assert said(ran) == ["tailrace: sent 26,912 lines in 270 batches, all acknowledged"]
+    assert messages_of(ran) == ["tailrace: sent 26,912 lines in 270 batches, all acknowledged"]
     text = b"".join(gzip.decompress(Path(log).read_bytes()) for log in LOGS)
     counted = subprocess.run(
         [*COMMAND, "top", "-", "--limit", "all", "--format", "jsonl"],
@@ -85,7 +85,7 @@ def test_a_line_over_the_limit_of_lines_is_sent_whole_and_said(tmp_path: Path):
         rejected = receiver.snapshots()[-1]["lines"]["rejected"]
 
     assert ran.returncode == 0
-    assert said(ran) == [
+    assert messages_of(ran) == [
         (
             "tailrace: 1 line longer than 65,536 bytes, sent unchanged; a tailrace receiver rejects"
             " such lines (too-long)"
@@ -103,7 +103,7 @@ def test_a_line_that_no_frame_holds_is_left_out_and_an_error(tmp_path: Path):
         wait_for(lambda: receiver.counted() == 2)
 
     assert ran.returncode == 1
-    assert said(ran) == [
+    assert messages_of(ran) == [
         (
             "tailrace: 1 line not sent: longer than 67,043,328 bytes, the most that fits into a"
             " frame; is this a log?"
@@ -123,7 +123,9 @@ def test_the_lines_of_a_pipe_leave_while_it_is_open():
             assert sending.closed() == 0
         wait_for(lambda: receiver.counted() == 3)
 
-    assert sending.said[-1].startswith("tailrace: sent 3 lines in 2 batches, all acknowledged, ")
+    assert sending.messages[-1].startswith(
+        "tailrace: sent 3 lines in 2 batches, all acknowledged, "
+    )
 
 
 def write(sending: Process, data: bytes) -> None:
@@ -142,7 +144,7 @@ def test_a_named_pipe_is_waited_for(tmp_path: Path):
                 writer.write(line("/a") + b"\n")
             assert sending.closed() == 0
 
-    assert sending.said[-1].startswith("tailrace: sent 1 line in 1 batch, all acknowledged, ")
+    assert sending.messages[-1].startswith("tailrace: sent 1 line in 1 batch, all acknowledged, ")
 
 
 @pytest.mark.parametrize(
@@ -160,12 +162,12 @@ def test_a_signal_ends_a_file_with_exact_counts(number: int, code: int, more: li
             assert sending.end(number) == code
         found = re.fullmatch(
             r"tailrace: sent (\d+) lines in \d+ batch(es)?, all acknowledged, \d\.\d s",
-            sending.said[-1],
+            sending.messages[-1],
         )
-        assert found is not None, sending.said
+        assert found is not None, sending.messages
         wait_for(lambda: receiver.counted() == int(found[1]))
 
-    assert sending.said[:-1] == more
+    assert sending.messages[:-1] == more
     assert int(found[1]) < 10_000
 
 
@@ -180,8 +182,10 @@ def test_a_signal_ends_a_pipe_and_what_was_read_from_it_is_sent(number: int, cod
             assert sending.end(number) == code
         wait_for(lambda: receiver.counted() == 105)
 
-    assert len(sending.said) == 1
-    assert sending.said[0].startswith("tailrace: sent 105 lines in 11 batches, all acknowledged, ")
+    assert len(sending.messages) == 1
+    assert sending.messages[0].startswith(
+        "tailrace: sent 105 lines in 11 batches, all acknowledged, "
+    )
 
 
 def test_a_second_signal_ends_at_once_also_when_no_answer_comes():
@@ -205,13 +209,13 @@ def test_a_receiver_that_is_killed_leaves_no_line_unaccounted_for():
             receiver.end(signal.SIGKILL)
             assert sending.closed() == 1
 
-    assert "the receiver closed the connection" in sending.said[0]
+    assert "the receiver closed the connection" in sending.messages[0]
     found = re.match(
         r"tailrace: sent ([\d,]+) lines in \d+ batches,"
         r" (all acknowledged|([\d,]+) acknowledged, (\d+) of the last batch may have been counted)",
-        sending.said[1],
+        sending.messages[1],
     )
-    assert found is not None, sending.said
+    assert found is not None, sending.messages
     if found[3]:
         sent, acknowledged, doubtful = (int(found[n].replace(",", "")) for n in (1, 3, 4))
         assert sent == acknowledged + doubtful
@@ -317,7 +321,7 @@ def test_events_carry_what_a_spooldir_source_and_a_timestamp_interceptor_send(
         batches = receiver.batches()
 
     assert ran.returncode == 0
-    assert said(ran) == ["tailrace: sent 8 lines in 2 batches, all acknowledged"]
+    assert messages_of(ran) == ["tailrace: sent 8 lines in 2 batches, all acknowledged"]
     assert [[event["body"] for event in batch] for batch in batches] == [
         [b"one", b"", b"two\r", b"\xff\x00"],
         [b"three", b"four", b"five", b"six"],
@@ -387,7 +391,7 @@ def test_an_empty_file_is_no_error(tmp_path: Path):
         ran = send(str(log), receiver.place)
 
     assert ran.returncode == 0
-    assert said(ran) == ["tailrace: sent 0 lines in 0 batches"]
+    assert messages_of(ran) == ["tailrace: sent 0 lines in 0 batches"]
     assert receiver.received == []
 
 
@@ -398,7 +402,7 @@ def test_a_receiver_that_does_not_know_the_protocol_gets_each_line_once():
         batches = receiver.batches()
 
     assert ran.returncode == 0
-    assert said(ran) == ["tailrace: sent 3 lines in 2 batches, all acknowledged"]
+    assert messages_of(ran) == ["tailrace: sent 3 lines in 2 batches, all acknowledged"]
     # The receiver did not take the first: it answered the handshake alone.
     bodies = [[event["body"] for event in batch] for batch in batches]
     assert bodies == [[b"a", b"b"], [b"a", b"b"], [b"c"]]
@@ -452,7 +456,7 @@ def test_a_fault_ends_it_with_the_exact_numbers_and_nothing_is_sent_again(
 
     fate = fate or "10 of the last batch may have been counted"
     assert ran.returncode == 1
-    first, last = said(ran)
+    first, last = messages_of(ran)
     assert problem in first
     assert first.startswith(f"tailrace: {receiver.place.removeprefix('flume://')}: ")
     assert last == f"tailrace: sent 30 lines in 3 batches, 20 acknowledged, {fate}"
@@ -464,7 +468,7 @@ def test_an_http_server_is_named():
         ran = send(receiver.place, stdin=b"x\n" * 5)
 
     assert ran.returncode == 1
-    first, last = said(ran)
+    first, last = messages_of(ran)
     assert "expected a Flume receiver, found an answer that begins with" in first
     assert last == (
         "tailrace: sent 5 lines in 1 batch, 0 acknowledged,"
@@ -477,7 +481,9 @@ def test_other_connections_get_their_answers_before_it_ends():
         ran = send(receiver.place, "--batch", "10", "--connections", "2", stdin=b"x\n" * 20)
 
     assert ran.returncode == 1
-    assert said(ran)[-1] == ("tailrace: sent 20 lines in 2 batches, 10 acknowledged, 10 refused")
+    assert messages_of(ran)[-1] == (
+        "tailrace: sent 20 lines in 2 batches, 10 acknowledged, 10 refused"
+    )
 
 
 def test_no_answer_in_time_is_a_doubt(monkeypatch: pytest.MonkeyPatch):
@@ -512,7 +518,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path):
         bodies = [event["body"] for batch in receiver.batches() for event in batch]
 
     assert ran.returncode == 1
-    absent, broken, summary = said(ran)
+    absent, broken, summary = messages_of(ran)
     assert absent == f"tailrace: {tmp_path}/none: no such file"
     assert broken == f"tailrace: {cut}: truncated compressed data; check it with gzip -t"
     # Whole lines, and not the one that breaks off.
@@ -532,7 +538,7 @@ def test_compressed_bytes_in_a_pipe_are_unpacked_as_far_as_they_are_whole():
     assert unpacked.returncode == 0
     assert [first["body"], second["body"]] == [b"a", b"b"]
     assert cut.returncode == 1
-    message, summary = said(cut)
+    message, summary = messages_of(cut)
     assert message == "tailrace: standard input: truncated compressed data; check it with zstd -t"
     assert summary == "tailrace: sent 0 lines in 0 batches"
 
@@ -543,7 +549,7 @@ def test_nobody_listens():
     ran = send(f"flume://localhost:{port}", stdin=b"x\n")
 
     assert ran.returncode == 2
-    assert said(ran) == [
+    assert messages_of(ran) == [
         (
             f"tailrace: localhost:{port}: connection refused; start the receiver first,"
             " or check the host and the port"

@@ -196,9 +196,9 @@ def test_each_file_has_its_own_format(tmp_path: Path):
     ran = top("top", "combined.log", "common.log", "--format", "jsonl", cwd=tmp_path)
 
     assert json.loads(ran.stdout)["rows"] == [{"url": "/a", "count": 5}]
-    said = ran.stderr.decode().splitlines()
-    assert said[0] == "tailrace: combined.log: format combined, the first 2 lines all match"
-    assert said[1] == "tailrace: common.log: format common, the first 3 lines all match"
+    messages = ran.stderr.decode().splitlines()
+    assert messages[0] == "tailrace: combined.log: format combined, the first 2 lines all match"
+    assert messages[1] == "tailrace: common.log: format common, the first 3 lines all match"
     # A field that common has not decides for one that has it.
     ran = top("top", "common.log", "--by", "agent", "--format", "jsonl", cwd=tmp_path)
     assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
@@ -327,12 +327,12 @@ def test_a_file_a_pipe_and_an_agent_are_one_answer(tmp_path: Path):
         pipe.write(at(6, "/pipe").decode() + "\n")
         pipe.close()
         counting.process.stdin = None
-        wait_for(lambda: any("standard input: format" in line for line in counting.said))
+        wait_for(lambda: any("standard input: format" in line for line in counting.messages))
         assert counting.end(signal.SIGTERM) == 0
 
     rows = {row["url"]: row["count"] for row in counting.snapshots()[-1]["rows"]}
     assert rows == {"/file": 2, "/agent": 3, "/pipe": 1}
-    formats = [line for line in counting.said if ": format " in line]
+    formats = [line for line in counting.messages if ": format " in line]
     assert len(formats) == 3
 
 
@@ -346,7 +346,7 @@ def test_a_file_that_breaks_off_beside_a_live_source_is_named_and_the_rest_goes_
         assert sink.batch([at(5, "/agent")]) == OK
         assert receiver.end(signal.SIGTERM) == 1
 
-    assert any("cut.gz: truncated compressed data" in line for line in receiver.said)
+    assert any("cut.gz: truncated compressed data" in line for line in receiver.messages)
     assert "/agent" in str(receiver.snapshots()[-1]["rows"])
 
 
@@ -470,9 +470,11 @@ def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Pa
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(text(at(1)))[:-5])
     with running("top", str(cut), FLUME, "--window", "5m") as receiver:
-        wait_for(lambda: any("cut.gz: truncated compressed data" in line for line in receiver.said))
+        wait_for(
+            lambda: any("cut.gz: truncated compressed data" in line for line in receiver.messages)
+        )
         assert receiver.end(signal.SIGTERM) == 1
-    assert sum("truncated compressed data" in line for line in receiver.said) == 1
+    assert sum("truncated compressed data" in line for line in receiver.messages) == 1
 
 
 def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
@@ -492,14 +494,14 @@ def test_a_live_stream_is_answered_while_its_format_is_not_known_yet():
         with Sink(receiver.port) as sink:
             # An event without a line tells nothing, and is answered all the same.
             assert sink.batch([b""]) == OK
-            assert not any("format" in line for line in receiver.said[1:])
+            assert not any("format" in line for line in receiver.messages[1:])
             common = at(1).rpartition(b' "-"')[0]
             assert sink.batch([common, common]) == OK
             wait_for(lambda: receiver.counted() == 2)
         assert receiver.end(signal.SIGTERM) == 0
 
-    said = [line for line in receiver.said if "format" in line]
-    assert said == [f"tailrace: {FLUME}: format common, the first 2 lines all match"]
+    messages = [line for line in receiver.messages if "format" in line]
+    assert messages == [f"tailrace: {FLUME}: format common, the first 2 lines all match"]
 
 
 def test_a_thousand_lines_are_enough_at_once_and_none_is_lost_or_late_while_they_are_held():
@@ -542,8 +544,8 @@ def test_many_files_of_one_format_are_told_once(tmp_path: Path):
     (tmp_path / "7.log").write_bytes(text(at(1), b"no line of a log"))
     ran = top("top", *names, cwd=tmp_path)
 
-    said = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
-    assert said == [
+    messages = [line for line in ran.stderr.decode().splitlines() if ": format " in line]
+    assert messages == [
         "tailrace: 0.log: format combined, the first 2 lines all match",
         "tailrace: 7.log: format combined, 1 of the first 2 lines matches",
     ]
@@ -561,7 +563,7 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (tr.merge, "merge: expected at least one query"),
         (
@@ -576,8 +578,8 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
         (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "expected at least 1s"),
     ],
 )
-def test_what_cannot_be_is_refused_when_it_is_said(make, said: str):  # noqa: ANN001 - any call
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_is_refused_when_it_is_said(make, message: str):  # noqa: ANN001 - any call
+    with pytest.raises(ValueError, match=message):
         make()
 
 

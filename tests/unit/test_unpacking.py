@@ -118,9 +118,9 @@ def test_it_is_told_by_its_first_bytes_and_no_earlier(kind: str):
     found = packing(packed[:LONGEST_MAGIC])
     assert found is not None
     assert found.name == kind
-    told = [size for size in range(LONGEST_MAGIC + 1) if packing(packed[:size])]
-    assert told == list(range(told[0], LONGEST_MAGIC + 1))
-    assert [may_be(packed[:size]) for size in range(told[0])] == [True] * told[0]
+    recognized = [size for size in range(LONGEST_MAGIC + 1) if packing(packed[:size])]
+    assert recognized == list(range(recognized[0], LONGEST_MAGIC + 1))
+    assert [may_be(packed[:size]) for size in range(recognized[0])] == [True] * recognized[0]
 
 
 @pytest.mark.parametrize(
