@@ -287,7 +287,7 @@ def _oks(answers: bytearray) -> int:
     return oks
 
 
-def test_agents_that_found_nobody_try_again_and_every_line_is_counted_once(tmp_path: Path):
+def test_agents_that_found_no_receiver_retry_and_every_line_is_counted_once(tmp_path: Path):
     port = free_port()
     urls = {version: numbered(version, 2_000) for version in VERSIONS[:2]}
     with ExitStack() as agents:
@@ -304,7 +304,7 @@ def test_agents_that_found_nobody_try_again_and_every_line_is_counted_once(tmp_p
     assert not_once(counts(last(receiver)), [url for sent in urls.values() for url in sent]) == {}
 
 
-def test_a_receiver_that_is_stopped_and_started_again_answers_for_every_line_once(tmp_path: Path):
+def test_every_line_is_counted_once_across_a_receiver_restart(tmp_path: Path):
     urls = numbered("line", 40_000)
     spool = fill(tmp_path / "spool", urls, 4_000)
     with running(*counting()) as first:
@@ -326,7 +326,7 @@ def test_a_receiver_that_is_stopped_and_started_again_answers_for_every_line_onc
     assert last(second)["lines"]["fed"] == missing
 
 
-def test_a_receiver_that_is_killed_takes_along_what_it_acknowledged_and_nothing_else(
+def test_a_killed_receiver_loses_only_what_it_acknowledged(
     tmp_path: Path,
 ):
     urls = numbered("line", 40_000)
@@ -351,7 +351,7 @@ def test_a_receiver_that_is_killed_takes_along_what_it_acknowledged_and_nothing_
     assert last(first)["lines"]["counted"] <= acknowledged + BATCH
 
 
-def test_an_agent_that_is_killed_leaves_whole_batches_and_no_connection(tmp_path: Path):
+def test_a_killed_agent_leaves_only_whole_batches_and_no_connection(tmp_path: Path):
     killed, beside = numbered("killed", 40_000), numbered("beside", 10_000)
     spools = fill(tmp_path / "killed", killed, 4_000), fill(tmp_path / "beside", beside, 10_000)
     with running(*counting()) as receiver, ExitStack() as agents:

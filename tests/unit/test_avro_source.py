@@ -88,7 +88,7 @@ def written(directory: Path) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize(("batch", "connections"), [("100", "1"), ("1000", "1"), ("7", "3")])
-def test_flumes_own_source_gets_every_line_byte_for_byte(
+def test_flumes_own_source_receives_every_line_byte_for_byte(
     tmp_path: Path, batch: str, connections: str
 ):
     # Bytes that are no text, an empty line, a long one, and no newline at the end.
@@ -117,7 +117,7 @@ def test_flumes_own_source_gets_every_line_byte_for_byte(
     assert (got if ordered else sorted(got)) == (lines if ordered else sorted(lines))
 
 
-def test_what_flumes_own_source_refuses_it_has_not_got(tmp_path: Path):
+def test_a_batch_refused_by_flumes_own_source_was_not_stored(tmp_path: Path):
     with flumes_own_receiver(tmp_path) as (place, out):
         # One line more than a transaction of its channel takes.
         refused = send(place, "--batch", "1001", stdin=b"x\n" * 3_000)

@@ -41,7 +41,7 @@ many = examples(1_000)
 # --- the oracle -----------------------------------------------------------------------------------
 
 
-def test_odd_bytes_are_shown_one_replacement_a_run() -> None:
+def test_a_run_of_invalid_bytes_is_shown_as_one_replacement() -> None:
     for raw, text in [
         (b"", ""),
         (b"a", "a"),
@@ -111,7 +111,7 @@ def assert_same(lines: list[bytes]) -> int:
 
 
 @pytest.mark.parametrize(("log", "unlike"), [("apache", 1), ("nginx", 61)])
-def test_every_line_of_a_real_log_is_read_as_the_program_reads_it(log: str, unlike: int) -> None:
+def test_every_line_of_a_real_log_is_parsed_as_by_the_program(log: str, unlike: int) -> None:
     lines = gzip.decompress(LOGS[log].read_bytes()).splitlines()
     assert len(lines) - assert_same(lines) == unlike
 
@@ -180,7 +180,7 @@ def generated(count: int, rng: random.Random) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_quarter_of_a_million_odd_lines_are_read_as_the_program_reads_them(seed: int) -> None:
+def test_a_quarter_of_a_million_odd_lines_are_parsed_as_by_the_program(seed: int) -> None:
     rng = seeded(seed)
     count, matched, newlines = 0, 0, 0
     for _ in range(25):
@@ -193,7 +193,7 @@ def test_a_quarter_of_a_million_odd_lines_are_read_as_the_program_reads_them(see
     assert newlines > 0.02 * count
 
 
-def test_the_odd_lines_have_all_of_pythons_white_space() -> None:
+def test_the_odd_lines_contain_all_of_pythons_white_space() -> None:
     assert len(SPACES) == 29
     blanks = {found for line in SPACES for found in re.findall(r"\s", line.decode())}
     assert len(blanks) == 29
@@ -224,7 +224,7 @@ critical = st.lists(st.sampled_from(ALPHABET), max_size=40).map(b"".join)
     middle=critical,
     end=st.sampled_from([b"", b'"', b'" 1 1 "" ""', b'] "r" 1 1 "" ""', b'" "" \n']),
 )
-def test_text_of_critical_characters_is_read_as_the_program_reads_it(
+def test_text_of_critical_characters_is_parsed_as_by_the_program(
     prefix: bytes, middle: bytes, end: bytes
 ) -> None:
     line = prefix + middle + end
@@ -235,7 +235,7 @@ def test_text_of_critical_characters_is_read_as_the_program_reads_it(
 
 @many
 @given(parts=st.lists(st.sampled_from([b'"', b"]", b" ", b" 1 1 ", b"\n", b"x", b'" "', b'] "'])))
-def test_pieces_of_a_line_in_any_order_are_read_as_the_program_reads_them(
+def test_pieces_of_a_line_in_any_order_are_parsed_as_by_the_program(
     parts: list[bytes],
 ) -> None:
     line = b"h - u [" + b"".join(parts)[:60] + b'"'
@@ -244,7 +244,7 @@ def test_pieces_of_a_line_in_any_order_are_read_as_the_program_reads_them(
 
 @many
 @given(line=st.binary(max_size=200))
-def test_any_bytes_are_read_as_the_program_reads_them(line: bytes) -> None:
+def test_any_bytes_are_parsed_as_by_the_program(line: bytes) -> None:
     assert parsed_body(line) == expected(line)
 
 
@@ -327,13 +327,13 @@ def grown(attack: str, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_linear_rule_is_the_programs_rule(attack: str) -> None:
+def test_the_linear_rule_equals_the_programs_rule(attack: str) -> None:
     for size in range(120):
         line = grown(attack, size).decode()
         assert linear(line) == parsed_by_program(line), line
 
 
-def test_the_linear_rule_is_the_programs_rule_on_odd_lines_too() -> None:
+def test_the_linear_rule_equals_the_programs_rule_on_odd_lines() -> None:
     lines = generated(20_000, seeded(9))
     odd = [decoded(line) for line in lines if b"\n" not in line]
     rows = [linear(line) for line in odd]
@@ -342,7 +342,7 @@ def test_the_linear_rule_is_the_programs_rule_on_odd_lines_too() -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_hostile_line_of_64_kib_is_read_right_and_at_once(attack: str) -> None:
+def test_a_hostile_line_of_64_kib_is_parsed_correctly_and_fast(attack: str) -> None:
     line = grown(attack, _core.MAX_LINE_BYTES)
     assert len(line) > _core.MAX_LINE_BYTES - 20
     start = time.process_time()
@@ -367,7 +367,7 @@ def test_a_hostile_line_of_64_kib_is_read_right_and_at_once(attack: str) -> None
         ("h - u [t", '] "a" 1 1 ""\n"', '"'),
     ],
 )
-def test_a_hostile_event_of_64_kib_with_newlines_is_read_right_and_at_once(
+def test_a_hostile_event_of_64_kib_with_newlines_is_parsed_correctly_and_fast(
     start: str, unit: str, end: str
 ) -> None:
     units = (_core.MAX_LINE_BYTES - len(start) - len(end)) // len(unit)
@@ -379,7 +379,7 @@ def test_a_hostile_event_of_64_kib_with_newlines_is_read_right_and_at_once(
     assert got == expected((start + unit * 3 + end).encode())
 
 
-def test_a_line_of_64_kib_is_read_and_one_byte_more_is_too_long() -> None:
+def test_a_line_of_64_kib_is_parsed_and_one_byte_more_is_too_long() -> None:
     start, end = b'h - u [t] "GET /', b' HTTP/1.1" 200 5 "-" "a"'
     url = b"x" * (65_536 - len(start) - len(end))
     fits, too_long = start + url + end, start + url + b"x" + end
@@ -392,7 +392,7 @@ def test_a_line_of_64_kib_is_read_and_one_byte_more_is_too_long() -> None:
     ]
 
 
-def test_the_carriage_return_is_a_byte_of_the_line_and_the_newline_is_none() -> None:
+def test_a_carriage_return_is_part_of_the_line_and_a_newline_is_not() -> None:
     start, end = b'h - u [t] "GET /', b' HTTP/1.1" 200 5 "-" "a"\r'
     fits = start + b"x" * (65_536 - len(start) - len(end)) + end
     batch = tr.Format("classic").parse(fits + b"\n" + b"x" + fits + b"\n")

@@ -48,7 +48,7 @@ def receive_all(session: ClientSession, pieces: Iterable[bytes]) -> None:
     session.close()
 
 
-def test_the_first_call_is_byte_for_byte_that_of_flumes_own_client():
+def test_the_first_call_equals_that_of_flumes_own_client_byte_for_byte():
     session = ClientSession()
     assert session.call(TWO_EVENTS) == 1
     assert session.to_send() == FIRST_REQUEST
@@ -63,7 +63,7 @@ def test_later_calls_have_no_handshake_and_a_serial_of_their_own():
     assert session.receive(frame(2, OK)) == [Answer(2, Status.OK)]
 
 
-def test_nothing_follows_the_handshake_before_its_answer():
+def test_nothing_is_sent_after_the_handshake_before_its_answer():
     session = ClientSession()
     session.call(TWO_EVENTS)
     with pytest.raises(ValueError, match="before its answer"):
@@ -72,7 +72,7 @@ def test_nothing_follows_the_handshake_before_its_answer():
     assert session.call(TWO_EVENTS) == 2
 
 
-def test_a_parameter_that_no_frame_holds_is_refused():
+def test_a_parameter_too_large_for_a_frame_is_refused():
     with pytest.raises(ValueError, match="at most"):
         ClientSession().call(bytes(MAX_PARAMETER_BYTES + 1))
     assert MAX_PARAMETER_BYTES + 2_000 < MAX_FRAME_BYTES
@@ -91,7 +91,7 @@ replies = pytest.mark.parametrize(("reply", "expected"), REPLIES.values(), ids=R
 
 @replies
 @pytest.mark.parametrize("greeting", [BOTH, CLIENT], ids=["BOTH", "CLIENT"])
-def test_what_a_receiver_may_reply_wherever_a_read_ends(
+def test_every_reply_of_a_receiver_is_parsed_in_pieces_of_any_size(
     reply: bytes, expected: Answer, greeting: bytes
 ):
     message = greeting + reply
@@ -115,7 +115,7 @@ def test_later_replies_have_no_handshake(reply: bytes, expected: Answer):
     assert session.receive(frame(2, reply)) == [Answer(2, expected.status, expected.error)]
 
 
-def test_answers_are_paired_by_their_serial():
+def test_answers_are_matched_by_their_serial():
     session = connected()
     calls = [session.call(TWO_EVENTS) for _ in range(3)]
     assert calls == [2, 3, 4]
@@ -141,7 +141,7 @@ def test_a_receiver_that_does_not_know_the_protocol_gets_it_with_the_same_call()
     assert session.to_send() == frame(3, call("appendBatch"), b"\x00")
 
 
-def test_a_receiver_that_still_says_none_is_given_up():
+def test_a_receiver_that_answers_none_twice_is_an_error():
     session = ClientSession()
     session.call(TWO_EVENTS)
     session.receive(frame(1, NONE))
@@ -150,7 +150,7 @@ def test_a_receiver_that_still_says_none_is_given_up():
 
 
 @pytest.mark.parametrize("match", [b"\x02", b"\x04"], ids=["CLIENT", "NONE"])
-def test_a_receiver_of_another_protocol_is_refused(match: bytes):
+def test_a_receiver_with_another_protocol_is_refused(match: bytes):
     session = ClientSession()
     session.call(TWO_EVENTS)
     session.to_send()
@@ -162,7 +162,7 @@ def test_a_receiver_of_another_protocol_is_refused(match: bytes):
     assert session.to_send() == b""
 
 
-def test_serials_run_over_as_javas_do():
+def test_serials_overflow_as_in_java():
     session = connected()
     session._serial = 2**31 - 1
     session.call(b"\x00")
@@ -192,7 +192,7 @@ def test_serials_run_over_as_javas_do():
         ),
     ],
 )
-def test_a_peer_that_is_no_flume_receiver_is_named(stream: bytes, named: str):
+def test_a_peer_that_is_not_a_flume_receiver_is_identified(stream: bytes, named: str):
     for pieces in ([stream], [stream[i : i + 1] for i in range(len(stream))]):
         session = ClientSession()
         session.call(TWO_EVENTS)
@@ -211,7 +211,7 @@ def test_an_end_inside_an_answer_is_an_error():
 
 @many
 @given(st.binary(max_size=60), st.sampled_from([b"", BOTH, CLIENT, NONE]), st.booleans())
-def test_any_answer_is_understood_or_refused(rest: bytes, greeting: bytes, framed: bool):  # noqa: FBT001 - hypothesis
+def test_any_answer_is_parsed_or_refused(rest: bytes, greeting: bytes, framed: bool):  # noqa: FBT001 - hypothesis
     session = ClientSession()
     session.call(TWO_EVENTS)
     with contextlib.suppress(ProtocolError):
@@ -246,7 +246,7 @@ def batches_of(
     st.integers(1, 5),
     st.data(),
 )
-def test_every_line_is_an_event_and_every_batch_but_the_last_is_full(
+def test_every_line_becomes_an_event_and_every_batch_but_the_last_is_full(
     text: bytes, headers: dict[str, str], size: int, data: st.DataObject
 ):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
@@ -263,21 +263,21 @@ def test_every_line_is_an_event_and_every_batch_but_the_last_is_full(
 
 
 @pytest.mark.parametrize("length", [0, 63, 64, 8191, 8192, MAX_LINE_BYTES, MAX_LINE_BYTES + 1])
-def test_lengths_of_any_number_of_bytes_are_written(length: int):
+def test_lengths_of_any_size_are_encoded(length: int):
     body = bytes(length).replace(b"\x00", b"x")
     name = "h" * max(length, 1)
     ((event,),) = batches_of([body + b"\n"], [(name, "")], 10)
     assert event == {"headers": {name: ""}, "body": body}
 
 
-def test_what_a_call_of_the_batcher_must_not_be():
+def test_invalid_calls_of_the_batcher_are_refused():
     with pytest.raises(ValueError, match="at least 1 event"):
         Batcher(size=0, max_bytes=1_000)
     with pytest.raises(ValueError, match="expected at most 3, found 4"):
         Batcher(size=1, max_bytes=1_000).take(b"a\nb", 4, headers=[])
 
 
-def test_the_largest_parameter_fits_a_frame_also_behind_the_protocol():
+def test_the_largest_parameter_fits_a_frame_even_after_the_protocol():
     session = ClientSession()
     session.call(bytes(MAX_PARAMETER_BYTES))
     session.to_send()

@@ -266,7 +266,7 @@ ACCEPTED: dict[str, tuple[str, Row]] = {
 
 
 @pytest.mark.parametrize("odd", ACCEPTED)
-def test_a_serious_parser_reads(odd: str) -> None:
+def test_an_unusual_line_is_parsed(odd: str) -> None:
     line, unlike = ACCEPTED[odd]
     assert parsed(line.encode()) == PLAIN | unlike
 
@@ -289,13 +289,13 @@ ORDINARY = [
 
 
 @pytest.mark.parametrize("character", ORDINARY, ids=lambda character: f"U+{ord(character):04X}")
-def test_a_character_in_a_url_is_ordinary(character: str) -> None:
+def test_a_character_in_a_url_is_kept(character: str) -> None:
     url = f"/a{character}b{character}"
     row = parsed(with_request(f'"GET {url} HTTP/1.1"').encode())
     assert row == PLAIN | request_fields(f"GET {url} HTTP/1.1", url)
 
 
-def test_bytes_that_are_not_utf_8_are_ordinary() -> None:
+def test_bytes_that_are_not_utf_8_are_accepted() -> None:
     line = LINE.encode().replace(b"/a", b"/\xa0\xff.\x85").replace(b"ua 1", b"\xe2\x80 1")
     url = "/\ufffd.\ufffd"
     assert parsed(line) == PLAIN | request_fields(f"GET {url} HTTP/1.1", url) | {
@@ -339,7 +339,7 @@ REJECTED = {
 
 
 @pytest.mark.parametrize("odd", REJECTED)
-def test_it_is_rejected(odd: str) -> None:
+def test_a_malformed_line_is_rejected(odd: str) -> None:
     line = REJECTED[odd].encode()
     batch = COMBINED.parse(line + b"\n")
     assert [(reject.line, reject.reason) for reject in batch.rejects] == [(0, "no-match")]
@@ -352,7 +352,7 @@ def test_a_newline_between_two_fields_makes_two_lines() -> None:
     assert [reject.line for reject in batch.rejects] == [0, 1]
 
 
-def test_a_line_of_64_kib_is_read_and_one_byte_more_is_too_long() -> None:
+def test_a_line_of_64_kib_is_parsed_and_one_byte_more_is_too_long() -> None:
     padding = 65_536 - len(LINE)
     fits = LINE.replace("/a", "/a" + "x" * padding).encode()
     assert len(fits) == 65_536
@@ -382,7 +382,7 @@ def test_a_line_of_64_kib_is_read_and_one_byte_more_is_too_long() -> None:
         (LINE, " "),
     ],
 )
-def test_a_hostile_line_of_64_kib_is_read_at_once(start: str, unit: str) -> None:
+def test_a_hostile_line_of_64_kib_is_parsed_fast(start: str, unit: str) -> None:
     units = (_core.MAX_LINE_BYTES - len(start) - 1) // len(unit)
     lines = [(start + unit * units + end).encode() for end in ("", "x", '"')]
     before = time.process_time()
@@ -395,7 +395,7 @@ def test_a_hostile_line_of_64_kib_is_read_at_once(start: str, unit: str) -> None
 # --- what a server writes is what is read ---------------------------------------------------------
 
 
-def test_escapes_are_those_that_the_servers_write() -> None:
+def test_the_tests_escape_as_the_servers_do() -> None:
     raw = b'a "\\\t\x1b\x7f\xe2~'
     assert apache(raw) == r"a \"\\\t\x1b\x7f\xe2~"
     assert nginx(raw) == r"a \x22\x5C\x09\x1B\x7F\xE2~"
@@ -439,7 +439,7 @@ def test_escapes_are_those_that_the_servers_write() -> None:
     referer=b'" "',
     agent=b'x] "GET /fake HTTP/1.1" 200 1 "-" "y',
 )
-def test_what_a_server_writes_is_read_as_it_wrote_it(
+def test_lines_of_a_server_are_parsed_to_what_it_wrote(
     *,
     escaped: Callable[[bytes], str],
     host: str,
@@ -484,9 +484,7 @@ def test_what_a_server_writes_is_read_as_it_wrote_it(
     ),
     blank=st.sampled_from([" ", "  ", "\t"]),
 )
-def test_whatever_words_stand_before_the_time_the_line_is_read(
-    words: list[str], blank: str
-) -> None:
+def test_a_line_with_any_words_before_the_time_is_parsed(words: list[str], blank: str) -> None:
     head = blank.join(words)
     row = parsed(f"{head} {STAMP}{REQUEST}{TAIL}".encode())
     assert row is not None
@@ -527,7 +525,7 @@ forged = st.lists(FORGERIES, max_size=6).map("".join)
 @pytest.mark.parametrize("user", ["joe", "John Smith"])
 @many
 @given(request=forged, referer=forged, agent=forged)
-def test_no_client_can_change_host_user_and_time(
+def test_a_client_cannot_change_host_user_and_time(
     *, log_time: str, typed: str | None, user: str, request: str, referer: str, agent: str
 ) -> None:
     """Not even through a logger that puts what it gets between quotes as it is."""
@@ -543,7 +541,7 @@ def test_no_client_can_change_host_user_and_time(
     assert (row["url"], row["status"], row["size"]) == ("/real", 200, 5)
 
 
-def test_the_agent_that_forges_counts_of_the_classic_program_forges_none() -> None:
+def test_an_agent_that_forges_a_request_for_the_classic_program_does_not_for_combined() -> None:
     forgery = 'x] "GET /fake HTTP/1.1" 200 1 "-" "y'
     row = parsed(with_agent(forgery).replace("/a HTTP", "/real HTTP").encode())
     assert row is not None
@@ -552,7 +550,7 @@ def test_the_agent_that_forges_counts_of_the_classic_program_forges_none() -> No
     assert classic.to_dicts()[0]["url"] == "/fake"
 
 
-def test_the_first_escaped_quote_closes_where_no_other_does() -> None:
+def test_the_first_escaped_quote_closes_the_request_if_no_other_does() -> None:
     """A request that ends in a backslash, unescaped, does not hand its numbers to the agent."""
     line = with_request('"GET /a\\"').replace("ua 1", 'x\\" 404 7 "-" "y\\')
     row = parsed(line.encode())
@@ -562,7 +560,7 @@ def test_the_first_escaped_quote_closes_where_no_other_does() -> None:
 
 @many
 @given(text=st.binary() | st.lists(meaningful | st.just(LINE.encode()), max_size=9).map(b"".join))
-def test_whatever_the_bytes_every_line_is_counted_or_rejected(text: bytes) -> None:
+def test_every_line_of_any_bytes_is_accepted_or_rejected(text: bytes) -> None:
     # A newline ends a line; the last one needs none.
     expected = len(text.removesuffix(b"\n").split(b"\n")) if text else 0
     batch = COMBINED.parse(text, fields=list(PLAIN))
@@ -588,7 +586,7 @@ STRICT = re.compile(
 
 
 @pytest.mark.parametrize(("log", "broken", "odd"), [(APACHE, [8898], 3), (NGINX, [], 217)])
-def test_every_line_of_a_real_log_is_read(log: Path, broken: list[int], odd: int) -> None:
+def test_every_line_of_a_real_log_is_parsed(log: Path, broken: list[int], odd: int) -> None:
     text = gzip.decompress(log.read_bytes())
     batch = COMBINED.parse(text, fields=list(PLAIN))
     assert [reject.line for reject in batch.rejects] == broken
@@ -635,7 +633,7 @@ def strptime(text: str) -> str | None:
 @example(moment=datetime(2000, 2, 29, 23, 59, 59, tzinfo=UTC))
 @example(moment=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
 @example(moment=datetime(1900, 3, 1, tzinfo=timezone(timedelta(hours=14))))
-def test_a_time_is_what_strptime_reads(moment: datetime) -> None:
+def test_a_time_is_parsed_as_by_strptime(moment: datetime) -> None:
     assert strptime(stamp(moment)) == iso(moment)
     assert parsed_time(stamp(moment)) == iso(moment)
 
@@ -656,7 +654,7 @@ def changed(text: str, changes: list[tuple[int, int, str]]) -> str:
         max_size=2,
     ),
 )
-def test_what_is_almost_a_time_is_one_where_strptime_takes_it(
+def test_an_altered_time_is_accepted_if_strptime_accepts_it(
     moment: datetime, changes: list[tuple[int, int, str]]
 ) -> None:
     text = changed(stamp(moment), changes)
@@ -691,13 +689,13 @@ def test_what_is_almost_a_time_is_one_where_strptime_takes_it(
         "",
     ],
 )
-def test_what_is_no_time_is_none_and_the_line_stays(text: str) -> None:
+def test_an_invalid_time_is_null_and_the_line_is_kept(text: str) -> None:
     assert strptime(text) is None
     assert parsed_time(text) is None
 
 
 @pytest.mark.parametrize("year", [1696, 1904, 2000, 2016, 2248])
-def test_leap_years_have_a_29th_of_february(year: int) -> None:
+def test_leap_years_have_february_29(year: int) -> None:
     assert parsed_time(f"29/Feb/{year}:23:59:59 +0000") == f"{year}-02-29T23:59:59Z"
 
 

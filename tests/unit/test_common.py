@@ -112,7 +112,7 @@ ACCEPTED: dict[str, tuple[str, Row]] = {
 
 
 @pytest.mark.parametrize("odd", ACCEPTED)
-def test_it_is_read(odd: str) -> None:
+def test_a_valid_line_is_parsed(odd: str) -> None:
     line, unlike = ACCEPTED[odd]
     assert parsed(line.encode()) == PLAIN | unlike
 
@@ -139,19 +139,19 @@ REJECTED: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("odd", REJECTED)
-def test_it_is_rejected(odd: str) -> None:
+def test_a_malformed_line_is_rejected(odd: str) -> None:
     line, byte = REJECTED[odd]
     batch = COMMON.parse(line.encode() + b"\n")
     assert [(reject.line, reject.byte) for reject in batch.rejects] == [(0, byte)]
 
 
-def test_its_columns_are_those_of_combined_up_to_the_size() -> None:
+def test_common_has_the_columns_of_combined_without_referer_and_agent() -> None:
     assert _core.default_fields("common") == _core.default_fields("combined")[:8]
     assert {*COMBINED.fields} - {*COMMON.fields} == {"referer", "agent"}
     assert set(_core.field_kinds("common")) < set(_core.field_kinds("combined"))
 
 
-def test_a_field_that_it_has_not_is_refused() -> None:
+def test_a_field_that_common_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="format common has no field 'agent'"):
         COMMON.parse(b"", fields=["agent"])
 
@@ -169,7 +169,7 @@ def test_a_field_that_it_has_not_is_refused() -> None:
         (LINE + " x", ' "'),
     ],
 )
-def test_a_hostile_line_of_64_kib_is_read_at_once(start: str, unit: str) -> None:
+def test_a_hostile_line_of_64_kib_is_parsed_fast(start: str, unit: str) -> None:
     units = (_core.MAX_LINE_BYTES - len(start) - 1) // len(unit)
     lines = [(start + unit * units + end).encode() for end in ("", "x", '"')]
     before = time.process_time()
@@ -227,7 +227,7 @@ tails = st.lists(
 @example(tail=b'a\\\\" 200 5')
 @example(tail=b'a\\" 200 5 ')
 @example(tail=b'a" 200 5 x "-" "ua"')
-def test_from_the_request_on_it_is_an_expression(tail: bytes) -> None:
+def test_from_the_request_on_common_equals_an_expression(tail: bytes) -> None:
     row = parsed((HEAD + STAMP).encode() + b'"' + tail)
     expected = by_expression(b'"' + tail)
     if row is None or expected is None:
@@ -249,7 +249,7 @@ def test_from_the_request_on_it_is_an_expression(tail: bytes) -> None:
         max_size=9,
     )
 )
-def test_what_it_accepts_combined_reads_alike(parts: list[bytes]) -> None:
+def test_combined_parses_common_lines_to_the_same_fields(parts: list[bytes]) -> None:
     line = b"".join(parts).replace(b"\n", b" ")
     row = parsed(line)
     if row is not None:
@@ -270,7 +270,7 @@ def test_what_it_accepts_combined_reads_alike(parts: list[bytes]) -> None:
     agent=anything,
     more=st.sampled_from(["", " 0.012", " 1834 -", "\r"]),
 )
-def test_what_a_server_writes_is_read_as_it_wrote_it(
+def test_lines_of_a_server_are_parsed_to_what_it_wrote(
     *,
     escaped: Callable[[bytes], str],
     host: str,
@@ -309,7 +309,7 @@ def test_what_a_server_writes_is_read_as_it_wrote_it(
 
 
 @pytest.mark.parametrize(("log", "accepted"), [(APACHE, 9_999), (NGINX, 16_912)])
-def test_a_real_log_is_common_once_referer_and_agent_are_cut_off(log: Path, accepted: int) -> None:
+def test_a_real_log_without_referer_and_agent_matches_common(log: Path, accepted: int) -> None:
     text = gzip.decompress(log.read_bytes())
     assert len(COMMON.parse(text)) == 0
     cut = re.sub(rb' "(?:\\.|[^"\\])*" "(?:\\.|[^"\\])*"$', b"", text, flags=re.MULTILINE)

@@ -97,12 +97,12 @@ def event(body: bytes) -> Chunk:
 
 
 @pytest.mark.parametrize("name", _core.FORMATS)
-def test_a_format_reads_its_example(name: str):
+def test_a_format_parses_its_own_example(name: str):
     assert len(tr.Format(name).parse(EXAMPLES[name]).to_dicts()) == 1
 
 
 @pytest.mark.parametrize("name", _core.FORMATS)
-def test_the_example_of_a_format_is_detected_as_it_and_as_no_other(name: str):
+def test_the_example_of_a_format_is_detected_as_that_format(name: str):
     for times in (1, 20):
         log = repeated(name, times)
         agreed = 0 if name in {"csv", "tsv"} else len(log)
@@ -113,7 +113,7 @@ def test_the_example_of_a_format_is_detected_as_it_and_as_no_other(name: str):
 
 
 @pytest.mark.parametrize("name", DETECTED)
-def test_a_little_garbage_changes_no_choice_and_brings_no_doubt(name: str):
+def test_a_little_garbage_does_not_change_the_choice(name: str):
     log = repeated(name, 20)
     for place in (0, len(log) // 2, len(log)):
         detector = Detector()
@@ -123,13 +123,13 @@ def test_a_little_garbage_changes_no_choice_and_brings_no_doubt(name: str):
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("name", [name for name in DETECTED if name != "w3c"])
-def test_what_a_collector_puts_before_lines_changes_no_choice(name: str, prefix: str):
+def test_prefixes_of_collectors_do_not_change_the_choice(name: str, prefix: str):
     detector = Detector()
     detector.look(lines(*[PREFIXES[prefix] + line for line in repeated(name, 20)]))
     assert detector.choose() == Choice(name, 20, 20)
 
 
-def test_there_is_something_to_say_of_formats_only():
+def test_notes_and_detection_name_only_known_formats():
     assert {*NOTES} <= {*_core.FORMATS}
     assert {*DETECTED} < {*_core.FORMATS}
 
@@ -158,11 +158,11 @@ def test_cloudfront_is_detected_without_its_header():
     ("names", "expected"),
     [("date time c-ip cs-uri-stem", "w3c"), ("date time x-edge-location sc-bytes", "cloudfront")],
 )
-def test_a_header_alone_is_enough(names: str, expected: str):
+def test_a_header_alone_is_enough_for_detection(names: str, expected: str):
     assert chosen(lines(b"#Version: 1.0", b"#Fields: " + names.encode())).format == expected
 
 
-def test_a_format_that_lacks_the_requested_fields_is_named():
+def test_a_format_without_the_requested_fields_is_reported():
     detector = Detector(["xff", "url"])
     detector.look(lines(*[COMBINED] * 3))
     choice = detector.choose()
@@ -173,7 +173,7 @@ def test_a_format_that_lacks_the_requested_fields_is_named():
     )
 
 
-def test_a_mixed_log_says_of_what_the_others_are():
+def test_the_choice_for_a_mixed_log_names_the_second_format():
     detector = Detector()
     json = b'{"status":200}'
     detector.look(lines(*[COMBINED] * 6, *[json] * 3, GARBAGE))
@@ -187,7 +187,7 @@ def test_a_mixed_log_says_of_what_the_others_are():
     assert len(both) == 2
 
 
-def test_a_format_that_matches_no_other_lines_is_not_named():
+def test_a_format_that_matches_no_further_lines_is_not_reported():
     # Common is accepted by combined, and whatever is of caddy is of json.
     for some in ([COMMON] * 3 + [COMBINED] * 4, [EXAMPLES["caddy"]] * 4):
         detector = Detector()
@@ -209,7 +209,7 @@ def test_a_format_that_matches_no_other_lines_is_not_named():
         (EXAMPLES["envoy"].replace(b'"10.0', b"10.0"), "envoy"),
     ],
 )
-def test_a_broken_line_is_most_like_one_of_its_format(line: bytes, name: str):
+def test_a_broken_line_is_closest_to_its_own_format(line: bytes, name: str):
     assert closest_format(line) == name
     detector = Detector()
     detector.look(lines(b"", line, GARBAGE))
@@ -218,12 +218,12 @@ def test_a_broken_line_is_most_like_one_of_its_format(line: bytes, name: str):
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_log_is_combined(name: str):
+def test_a_real_log_is_detected_as_combined(name: str):
     assert chosen(chunk(REAL[name])) == Choice("combined", 1_000, 1_000)
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_log_without_referer_and_agent_is_common(name: str):
+def test_a_real_log_without_referer_and_agent_is_detected_as_common(name: str):
     assert chosen(chunk(cut(REAL[name]))) == Choice("common", 1_000, 1_000)
 
 
@@ -250,7 +250,7 @@ def test_a_real_log_without_referer_and_agent_is_common(name: str):
         ([event(COMMON)], ("common", 1, 1)),
     ],
 )
-def test_most_lines_win_and_the_more_specific_format_where_both_accept(
+def test_the_format_with_most_matches_wins_and_ties_go_to_the_more_specific_one(
     chunks: list[Chunk], expected: tuple[str, int, int]
 ):
     assert chosen(*chunks) == Choice(*expected)
@@ -267,12 +267,12 @@ def test_only_a_format_with_the_requested_fields_is_chosen():
         Detector(["uri"])
 
 
-def test_a_malformed_batch_says_nothing():
+def test_a_malformed_batch_is_ignored_by_detection():
     truncated = batch(COMBINED)._replace(span=(5, 20))
     assert chosen(truncated, lines(COMMON)) == Choice("common", 1, 1)
 
 
-def test_a_line_of_64_kib_is_read_and_a_longer_one_matches_no_format():
+def test_a_line_of_64_kib_is_detected_and_a_longer_one_matches_no_format():
     long = COMMON + b" " + b"x" * (_core.MAX_LINE_BYTES - len(COMMON) - 1)
     assert len(long) == 65_536
     assert chosen(lines(long)) == Choice("common", 1, 1)
@@ -286,7 +286,7 @@ def test_a_line_of_64_kib_is_read_and_a_longer_one_matches_no_format():
 # --- how much is looked at ------------------------------------------------------------------------
 
 
-def test_a_thousand_lines_are_enough_however_they_come():
+def test_detection_reads_at_most_a_thousand_lines():
     detector = Detector()
     for _ in range(3):
         assert not detector.enough
@@ -297,7 +297,7 @@ def test_a_thousand_lines_are_enough_however_they_come():
     assert detector.choose() == Choice("common", 1_000, 1_000)
 
 
-def test_four_mebibytes_are_enough_whatever_they_are():
+def test_detection_reads_at_most_four_mebibytes():
     detector = Detector()
     blank = lines(*[b""] * 2**20)
     for _ in range(4):
@@ -311,7 +311,7 @@ def test_four_mebibytes_are_enough_whatever_they_are():
     log=st.lists(st.sampled_from([COMMON, COMBINED, GARBAGE, b"", b"\t"]), max_size=60),
     sizes=st.lists(st.integers(1, 9), min_size=60, max_size=60),
 )
-def test_the_choice_is_that_of_a_count_line_by_line_however_it_is_cut(
+def test_the_choice_equals_a_count_line_by_line_in_chunks_of_any_size(
     log: list[bytes], sizes: list[int]
 ):
     common = log.count(COMMON)
@@ -339,7 +339,7 @@ def test_the_choice_is_that_of_a_count_line_by_line_however_it_is_cut(
         (b"", b" "),
     ],
 )
-def test_a_thousand_hostile_lines_are_looked_at_at_once(start: bytes, unit: bytes):
+def test_a_thousand_hostile_lines_are_examined_fast(start: bytes, unit: bytes):
     size = 4_000 // len(unit)
     hostile = lines(*[start + unit * size] * 1_000)
     before = time.process_time()
@@ -403,14 +403,14 @@ HINT = (
         ),
     ],
 )
-def test_a_choice_says_what_it_is_and_why(choice: Choice, text: str):
+def test_the_description_of_a_choice_names_the_format_and_the_reason(choice: Choice, text: str):
     assert choice.describe("access.log") == f"access.log: {text}"
 
 
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_auto_is_a_format_only_where_it_is_allowed():
+def test_auto_is_accepted_only_where_it_is_allowed():
     assert check_format(AUTO, auto=True) == "auto"
     assert check_format("classic", auto=True) == "classic"
     with pytest.raises(ValueError, match="'auto' cannot be used here"):
@@ -419,7 +419,7 @@ def test_auto_is_a_format_only_where_it_is_allowed():
         check_format("atuo", auto=True)
 
 
-def test_a_field_for_auto_is_one_that_a_detected_format_has():
+def test_auto_accepts_the_fields_of_any_detectable_format():
     assert check_fields(["agent", "url"], AUTO) == ["agent", "url"]
     with pytest.raises(ValueError, match="unknown field 'uri'; did you mean 'url'"):
         check_fields(["uri"], AUTO)
@@ -428,7 +428,7 @@ def test_a_field_for_auto_is_one_that_a_detected_format_has():
 # --- the border -----------------------------------------------------------------------------------
 
 
-def test_the_core_refuses_what_cannot_be():
+def test_the_core_refuses_invalid_arguments():
     with pytest.raises(ValueError, match=r"^unknown format .*; 'tailrace formats' lists"):
         _core.count_matches(b"", kind="lines", span=(0, 0), formats=["auto"], limit=1)
     with pytest.raises(_core.BatchError, match="cut off"):

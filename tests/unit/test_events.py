@@ -149,7 +149,7 @@ calls = st.one_of(
 )
 
 
-def test_the_encoder_writes_what_avro_says() -> None:
+def test_the_encoder_follows_the_avro_specification() -> None:
     assert [long(n) for n in (0, -1, 1, -64, 64, 300)] == [
         b"\0", b"\x01", b"\x02", b"\x7f", b"\x80\x01", b"\xd8\x04",
     ]  # fmt: skip
@@ -167,7 +167,7 @@ def test_the_encoder_writes_what_avro_says() -> None:
 
 @many
 @given(call=calls)
-def test_the_bodies_are_those_that_fastavro_decodes(call: tuple[bytes, str]) -> None:
+def test_bodies_equal_those_decoded_by_fastavro(call: tuple[bytes, str]) -> None:
     assert_same(*call)
 
 
@@ -180,7 +180,7 @@ def test_the_bodies_are_those_that_fastavro_decodes(call: tuple[bytes, str]) -> 
         max_size=6,
     )
 )
-def test_what_fastavro_writes_is_read(found: list[dict[str, Any]]) -> None:
+def test_output_of_fastavro_is_parsed(found: list[dict[str, Any]]) -> None:
     batch = io.BytesIO()
     fastavro.schemaless_writer(batch, SCHEMAS["batch"], found)
     rows, counters = parsed(batch.getvalue(), "batch")
@@ -203,7 +203,7 @@ def test_a_thousand_events_in_blocks_of_every_kind_keep_their_order() -> None:
     assert_same(batch, "batch")
 
 
-def test_a_body_may_hold_any_byte_and_a_newline_makes_no_second_event() -> None:
+def test_a_body_may_contain_any_byte_and_a_newline_does_not_split_it() -> None:
     body = bytes(range(256))
     batch = blocks([b"\0" + sized(body), b"\0" + sized(log_line(b"\0\xff\x80\x1b"))], [])
     rows, counters = parsed(batch, "batch")
@@ -211,14 +211,14 @@ def test_a_body_may_hold_any_byte_and_a_newline_makes_no_second_event() -> None:
     assert (counters["fed"], counters["rejected"]) == (2, {"no-match": 1})
 
 
-def test_an_empty_batch_has_no_line_and_an_empty_body_is_one() -> None:
+def test_an_empty_batch_has_no_line_and_an_empty_body_is_one_line() -> None:
     assert parsed(b"\0", "batch")[1]["fed"] == 0
     for data, kind in [(b"\x02\0\0\0", "batch"), (b"\0\0", "event")]:
         counters = parsed(data, kind)[1]
         assert (counters["fed"], counters["rejected"]) == (1, {"no-match": 1})
 
 
-def test_a_header_that_is_not_utf_8_is_no_reason_to_lose_the_body() -> None:
+def test_an_event_with_a_header_that_is_not_utf_8_keeps_its_body() -> None:
     event = blocks([sized(b"\xff\xfe") + sized(b"\x80")], []) + sized(log_line(b"GET /a"))
     assert parsed(event, "event")[0] == ["GET /a"]
     assert parsed(blocks([event], []), "batch")[0] == ["GET /a"]
@@ -226,7 +226,7 @@ def test_a_header_that_is_not_utf_8_is_no_reason_to_lose_the_body() -> None:
 
 @many
 @given(before=st.binary(max_size=9), after=st.binary(max_size=9), call=calls)
-def test_only_the_bytes_of_the_span_are_read(
+def test_only_the_bytes_of_the_span_are_parsed(
     before: bytes, after: bytes, call: tuple[bytes, str]
 ) -> None:
     data, kind = call
@@ -245,7 +245,7 @@ def test_only_the_bytes_of_the_span_are_read(
 
 @many
 @given(call=calls)
-def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, str]) -> None:
+def test_a_call_truncated_anywhere_is_an_error(call: tuple[bytes, str]) -> None:
     data, kind = call
     for end in range(len(data)):
         with pytest.raises(_core.BatchError):
@@ -254,7 +254,7 @@ def test_a_call_that_breaks_off_is_an_error_wherever_it_does(call: tuple[bytes, 
 
 @many
 @given(call=calls, more=st.binary(min_size=1, max_size=4))
-def test_bytes_behind_the_last_event_are_an_error(call: tuple[bytes, str], more: bytes) -> None:
+def test_bytes_after_the_last_event_are_an_error(call: tuple[bytes, str], more: bytes) -> None:
     data, kind = call
     with pytest.raises(_core.BatchError, match=f"found {len(more)} more bytes at byte"):
         parsed(data + more, kind)
@@ -273,7 +273,7 @@ def test_bytes_behind_the_last_event_are_an_error(call: tuple[bytes, str], more:
         max_size=3,
     ),
 )
-def test_changed_bytes_are_an_error_or_what_fastavro_makes_of_them(
+def test_changed_bytes_are_an_error_or_decoded_as_by_fastavro(
     call: tuple[bytes, str], changes: list[tuple[int, int, bytes]]
 ) -> None:
     data, kind = call
@@ -294,7 +294,7 @@ def test_changed_bytes_are_an_error_or_what_fastavro_makes_of_them(
 
 @many
 @given(data=st.binary(max_size=60), kind=st.sampled_from(["batch", "event"]))
-def test_any_bytes_are_an_error_or_what_fastavro_makes_of_them(data: bytes, kind: str) -> None:
+def test_any_bytes_are_an_error_or_decoded_as_by_fastavro(data: bytes, kind: str) -> None:
     try:
         counters = parsed(data, kind)[1]
     except _core.BatchError:
@@ -311,9 +311,7 @@ def test_any_bytes_are_an_error_or_what_fastavro_makes_of_them(data: bytes, kind
     found=st.lists(events(), min_size=1, max_size=4),
     wrong=st.integers(-3, 3).filter(bool) | st.integers(-(2**63), 2**63 - 1),
 )
-def test_a_block_that_has_another_size_than_it_says_is_an_error(
-    found: list[bytes], wrong: int
-) -> None:
+def test_a_block_with_a_wrong_size_is_an_error(found: list[bytes], wrong: int) -> None:
     size = sum(map(len, found))
     claimed = size + wrong if abs(wrong) < 4 else wrong
     assume(claimed != size)
@@ -337,7 +335,7 @@ CLAIMS = {
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_a_claim_of_more_than_there_is_is_an_error_at_once(claim: str) -> None:
+def test_a_count_or_length_past_the_end_is_an_error_at_once(claim: str) -> None:
     kind, before, after = CLAIMS[claim]
     start = time.process_time()
     for huge in HUGE:
@@ -348,7 +346,7 @@ def test_a_claim_of_more_than_there_is_is_an_error_at_once(claim: str) -> None:
 
 
 @pytest.mark.parametrize("size", [b"\x7f", b"\x01" * 10, long(2**62)])
-def test_a_size_of_a_block_costs_nothing(size: bytes) -> None:
+def test_the_declared_size_of_a_block_allocates_nothing(size: bytes) -> None:
     start = time.process_time()
     for count in (-1, -(2**62), -(2**63)):
         with pytest.raises(_core.BatchError):
@@ -363,7 +361,7 @@ def test_a_number_of_more_than_64_bits_is_an_error(number: bytes) -> None:
             parsed(number + b"\0" * 20, kind)
 
 
-def test_an_error_takes_nothing_of_the_call() -> None:
+def test_a_call_with_an_error_counts_nothing() -> None:
     good = b"\0" + sized(log_line(b"GET /a"))
     engine = counting.engine(
         formats=["classic"],
@@ -388,7 +386,7 @@ def test_an_error_takes_nothing_of_the_call() -> None:
 
 
 @pytest.mark.parametrize("span", [(0, 3), (2, 1), (3, 3)])
-def test_a_span_beyond_the_bytes_is_the_callers_mistake(span: tuple[int, int]) -> None:
+def test_a_span_beyond_the_bytes_raises(span: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="expected a range within") as raised:
         _core.write_rows(b"\0\0", kind="event", span=span, format="classic", fields=["request"])
     assert not isinstance(raised.value, _core.BatchError)

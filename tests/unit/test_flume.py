@@ -144,7 +144,7 @@ golden = pytest.mark.parametrize(
 
 
 @golden
-def test_golden_bytes_are_understood_and_answered(
+def test_golden_bytes_are_parsed_and_answered(
     stream: bytes, expected: list[bytes], replies: bytes
 ) -> None:
     batches, sent = converse([stream])
@@ -153,7 +153,7 @@ def test_golden_bytes_are_understood_and_answered(
 
 
 @golden
-def test_reads_may_end_anywhere(stream: bytes, expected: list[bytes], replies: bytes) -> None:
+def test_a_read_may_end_anywhere(stream: bytes, expected: list[bytes], replies: bytes) -> None:
     whole = converse([stream])
     for cut in range(len(stream) + 1):
         assert converse([stream[:cut], stream[cut:]]) == whole
@@ -162,7 +162,7 @@ def test_reads_may_end_anywhere(stream: bytes, expected: list[bytes], replies: b
     assert whole[1] == replies
 
 
-def test_a_batch_says_which_call_it_came_with_and_where_its_events_start() -> None:
+def test_a_batch_has_its_call_and_the_start_of_its_events() -> None:
     batches, _ = converse([FIRST_REQUEST + APPEND_REQUEST])
     assert batches == [
         Batch(serial=1, single=False, message=GREETING + APPEND_BATCH + TWO_EVENTS, start=48),
@@ -170,7 +170,7 @@ def test_a_batch_says_which_call_it_came_with_and_where_its_events_start() -> No
     ]
 
 
-def test_the_protocol_announced_is_the_one_that_java_renders() -> None:
+def test_the_announced_protocol_equals_javas_rendering() -> None:
     assert len(OWN_PROTOCOL) == 509
     md5 = hashlib.md5(OWN_PROTOCOL.encode(), usedforsecurity=False)
     assert md5.hexdigest() == "30da54059df72d9584b867d5202e2069"
@@ -185,13 +185,13 @@ def test_a_frame_is_encoded_as_one_buffer() -> None:
     assert encode_frame(7, b"") == bytes.fromhex("00000007 00000001 00000000")
 
 
-def test_a_serial_is_echoed_whatever_it_is() -> None:
+def test_any_serial_is_echoed() -> None:
     for serial in (0, 2**24, 2**31 - 1, -(2**31), struct.unpack(">i", b"GET ")[0]):
         stream = frame(serial, handshake() + call("append", b"\x00\x00"))
         assert converse([stream])[1] == encode_frame(serial, BOTH + OK)
 
 
-def test_buffers_may_be_empty_but_not_their_list() -> None:
+def test_a_buffer_may_be_empty_but_not_the_list_of_buffers() -> None:
     assert FrameDecoder().feed(frame(1, b"", b"a", b"", b"b", b"")) == [Frame(1, b"ab")]
     assert FrameDecoder().feed(frame(1, b"")) == [Frame(1, b"")]
     with pytest.raises(ProtocolError, match="expected 1 to 65536 buffers, found 0"):
@@ -212,13 +212,13 @@ def test_negative_numbers_are_refused(claim: str, message: str) -> None:
         FrameDecoder().feed(struct.pack(claim, *numbers, -1))
 
 
-def test_the_longest_list_is_taken_and_a_longer_one_is_not() -> None:
+def test_the_longest_list_of_buffers_is_accepted_and_a_longer_one_refused() -> None:
     assert FrameDecoder().feed(frame(1, *[b""] * MAX_FRAME_BUFFERS)) == [Frame(1, b"")]
     with pytest.raises(ProtocolError, match="buffers, found 65537"):
         FrameDecoder().feed(struct.pack(">ii", 1, MAX_FRAME_BUFFERS + 1))
 
 
-def test_the_lengths_of_a_frame_are_limited_together() -> None:
+def test_the_total_length_of_a_frame_is_limited() -> None:
     most = struct.pack(">iii", 1, 2, MAX_FRAME_BYTES)
     assert FrameDecoder().feed(most) == []
     with pytest.raises(
@@ -241,7 +241,7 @@ def test_the_lengths_of_a_frame_are_limited_together() -> None:
     ],
     ids=["64 MiB", "65536 buffers", "2 GiB", "2**31 buffers"],
 )
-def test_a_claim_allocates_nothing(stream: bytes) -> None:
+def test_a_declared_length_allocates_nothing(stream: bytes) -> None:
     decoder = FrameDecoder()
     tracemalloc.start()
     try:
@@ -254,7 +254,7 @@ def test_a_claim_allocates_nothing(stream: bytes) -> None:
     assert peak < 64 * 1024
 
 
-def test_a_large_frame_in_tiny_pieces_is_put_together_in_a_memory_of_its_size() -> None:
+def test_a_large_frame_in_tiny_pieces_is_joined_in_memory_of_its_size() -> None:
     message = random.Random(1).randbytes(1024 * 1024)  # noqa: S311  any bytes will do
     stream = frame(1, *(message[i : i + 8192] for i in range(0, len(message), 8192)))
     pieces = [stream[i : i + 7] for i in range(0, len(stream), 7)]
@@ -272,7 +272,7 @@ def test_a_large_frame_in_tiny_pieces_is_put_together_in_a_memory_of_its_size() 
 
 @many
 @given(st.data())
-def test_frames_come_out_as_they_were_cut_in(data: st.DataObject) -> None:
+def test_frames_are_decoded_from_pieces_of_any_size(data: st.DataObject) -> None:
     # Sizes around the one from which on a piece is not copied at once.
     size = st.one_of(st.integers(0, 9), st.integers(4090, 4100), st.integers(8000, 9000))
     serials = st.integers(-(2**31), 2**31 - 1)
@@ -298,7 +298,7 @@ def pieces_of(stream: bytes, data: st.DataObject) -> list[bytes]:
     st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), min_size=1, max_size=6),
     st.integers(1, 60),
 )
-def test_a_buffer_may_be_filled_anew_after_each_read(
+def test_the_read_buffer_can_be_reused_after_each_read(
     messages: list[list[bytes]], size: int
 ) -> None:
     stream = b"".join(frame(serial, *buffers) for serial, buffers in enumerate(messages))
@@ -314,7 +314,7 @@ def test_a_buffer_may_be_filled_anew_after_each_read(
     assert frames == [Frame(serial, b"".join(cut)) for serial, cut in enumerate(messages)]
 
 
-def test_pending_bytes_are_those_received_since_the_last_frame_border() -> None:
+def test_pending_bytes_are_counted_from_the_end_of_the_last_frame() -> None:
     one = frame(1, b"ab", b"", b"cde")
     decoder = FrameDecoder()
     for length in range(1, len(one)):
@@ -327,7 +327,9 @@ def test_pending_bytes_are_those_received_since_the_last_frame_border() -> None:
 @pytest.mark.parametrize(
     ("received", "least"), [(1, 12), (7, 12), (8, 16), (11, 16), (12, 18), (13, 18), (15, 18)]
 )
-def test_an_end_inside_a_frame_says_how_much_was_missing(received: int, least: int) -> None:
+def test_an_end_inside_a_frame_reports_how_many_bytes_are_missing(
+    received: int, least: int
+) -> None:
     decoder = FrameDecoder()
     decoder.feed(frame(1, b"ab", b"cde")[:received])
     message = f"^connection closed inside a frame, after {received} of at least {least} bytes$"
@@ -335,7 +337,7 @@ def test_an_end_inside_a_frame_says_how_much_was_missing(received: int, least: i
         decoder.close()
 
 
-def test_an_end_at_a_frame_border_is_fine() -> None:
+def test_an_end_between_frames_is_accepted() -> None:
     decoder = FrameDecoder()
     decoder.close()
     decoder.feed(frame(1, b"ab"))
@@ -396,7 +398,7 @@ KAFKA_METADATA_1 = bytes.fromhex("00000015 0003 0001 00000000") + b"\x00\x07rdka
         (b"\x1b]0;owned\x07\r\n\r\n", "buffers, found 1870098021"),
     ],
 )
-def test_a_wrong_peer_is_told_by_its_first_bytes(stream: bytes, named: str) -> None:
+def test_a_wrong_peer_is_identified_by_its_first_bytes(stream: bytes, named: str) -> None:
     for pieces in ([stream], [bytes([byte]) for byte in stream]):
         session = ServerSession(Protocols())
         with pytest.raises(ProtocolError, match=named) as caught:
@@ -411,12 +413,14 @@ def test_a_wrong_peer_is_told_by_its_first_bytes(stream: bytes, named: str) -> N
     st.integers(1, MAX_FRAME_BUFFERS),
     st.integers(0, 8192),
 )
-def test_a_flume_client_is_never_taken_for_another(serial: int, buffers: int, length: int) -> None:
+def test_a_flume_client_is_never_mistaken_for_another_protocol(
+    serial: int, buffers: int, length: int
+) -> None:
     decoder = FrameDecoder()
     assert decoder.feed(struct.pack(">iii", serial, buffers, length)) in ([], [Frame(serial, b"")])
 
 
-def test_only_the_first_bytes_of_a_connection_name_a_peer() -> None:
+def test_a_peer_is_identified_only_by_the_first_bytes_of_a_connection() -> None:
     with pytest.raises(ProtocolError, match="buffers, found") as caught:
         FrameDecoder().feed(frame(1, b"ab") + b"GET / HTTP/1.1\r\n")
     assert "HTTP" not in str(caught.value)
@@ -427,12 +431,12 @@ def test_only_the_first_bytes_of_a_connection_name_a_peer() -> None:
 
 @pytest.mark.parametrize("client", [FLUME_HASH, OWN_HASH])
 @pytest.mark.parametrize("server", [FLUME_HASH, OWN_HASH])
-def test_a_known_client_that_guesses_a_hash_of_ours_gets_both(client: bytes, server: bytes) -> None:
+def test_a_known_client_that_guesses_our_hash_gets_both(client: bytes, server: bytes) -> None:
     _, sent = converse([frame(1, handshake(client, server) + call("append", b"\x00\x00"))])
     assert sent == frame(1, BOTH + OK)
 
 
-def test_a_known_client_that_guesses_wrong_gets_our_protocol_and_its_call_is_done() -> None:
+def test_a_known_client_with_a_wrong_server_hash_gets_our_protocol_and_its_call_is_taken() -> None:
     batches, sent = converse(
         [frame(1, handshake(server=OTHER_HASH) + call("append", b"\x00\x00")) + APPEND_REQUEST]
     )
@@ -440,7 +444,7 @@ def test_a_known_client_that_guesses_wrong_gets_our_protocol_and_its_call_is_don
     assert sent == frame(1, CLIENT + OK) + frame(2, OK)
 
 
-def test_an_unknown_client_is_asked_for_its_protocol_and_its_events_are_not_taken() -> None:
+def test_an_unknown_client_must_send_its_protocol_and_its_events_are_not_taken() -> None:
     session = ServerSession(Protocols())
     assert session.receive(frame(1, handshake(OTHER_HASH), call("appendBatch", TWO_EVENTS))) == []
     assert session.to_send() == frame(1, NONE)
@@ -453,12 +457,12 @@ def test_an_unknown_client_is_asked_for_its_protocol_and_its_events_are_not_take
     assert session.to_send() == frame(2, BOTH + OK)
 
 
-def test_what_follows_an_unknown_clients_hash_is_not_even_looked_at() -> None:
+def test_bytes_after_an_unknown_clients_hash_are_not_parsed() -> None:
     _, sent = converse([frame(1, handshake(OTHER_HASH) + b"\xff" * 100)])
     assert sent == frame(1, NONE)
 
 
-def test_an_unknown_client_that_sends_its_protocol_at_once_need_not_ask_again() -> None:
+def test_an_unknown_client_that_sends_its_protocol_at_once_needs_no_second_call() -> None:
     text = handshake(OTHER_HASH, OTHER_HASH, OWN_PROTOCOL)
     _, sent = converse([frame(1, text + call("append", b"\x00\x00"))])
     assert sent == frame(1, CLIENT + OK)
@@ -471,7 +475,7 @@ def test_a_protocol_is_learned_for_all_sessions_of_a_server() -> None:
     assert sent == frame(1, BOTH)
 
 
-def test_learned_protocols_are_bounded_and_the_oldest_leaves() -> None:
+def test_learned_protocols_are_bounded_and_the_oldest_is_evicted() -> None:
     protocols = Protocols()
     hashes = [n.to_bytes(16, "big") for n in range(MAX_LEARNED_PROTOCOLS + 1)]
     for each in hashes:
@@ -486,7 +490,7 @@ def test_the_metadata_of_a_handshake_may_be_null() -> None:
     assert sent == frame(1, BOTH + OK)
 
 
-def test_the_answer_to_the_handshake_goes_out_with_the_first_reply() -> None:
+def test_the_handshake_answer_is_sent_with_the_first_reply() -> None:
     session = ServerSession(Protocols())
     first, second, third = session.receive(
         FIRST_REQUEST + APPEND_REQUEST + frame(3, call("append", b"\x00\x00"))
@@ -538,7 +542,7 @@ JAVA_STRING = {"type": "string", "avro.java.string": "String"}
         inline_types,
     ],
 )
-def test_a_protocol_of_the_same_shape_is_agreed_to(edit: Callable[[Any], object]) -> None:
+def test_a_protocol_with_the_same_messages_is_accepted(edit: Callable[[Any], object]) -> None:
     protocols = Protocols()
     protocols.learn(OTHER_HASH, edited(edit))
     assert protocols.knows(OTHER_HASH)
@@ -581,7 +585,7 @@ def test_a_protocol_of_the_same_shape_is_agreed_to(edit: Callable[[Any], object]
         ),
     ],
 )
-def test_a_protocol_of_another_shape_is_refused_with_what_is_missing(
+def test_a_protocol_with_other_messages_is_refused_with_what_is_missing(
     edit: Callable[[Any], object], missing: str
 ) -> None:
     protocols = Protocols()
@@ -595,7 +599,7 @@ def test_a_protocol_of_another_shape_is_refused_with_what_is_missing(
     "text",
     ["", "{", "[" * 60_000, "null", "7", "[]", '"x"', "9" * 5000, '{"messages": {"\\ud800'],
 )
-def test_a_text_that_is_no_protocol_is_refused(text: str) -> None:
+def test_text_that_is_not_a_protocol_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError, match=r"the client's protocol"):
         Protocols().learn(OTHER_HASH, text)
 
@@ -626,7 +630,7 @@ json_values = st.recursive(
 
 @many
 @given(st.sampled_from(["types", "namespace", "append", "request", "type", "fields"]), json_values)
-def test_any_json_is_either_a_protocol_or_refused(where: str, value: object) -> None:
+def test_any_json_is_accepted_as_a_protocol_or_refused(where: str, value: object) -> None:
     def put(protocol: Any) -> None:  # noqa: ANN401  JSON
         places = {
             "append": protocol["messages"],
@@ -646,7 +650,7 @@ def test_any_json_is_either_a_protocol_or_refused(where: str, value: object) -> 
 @pytest.mark.parametrize(
     ("status", "reply"), [(0, b"\x00\x00\x00"), (1, b"\x00\x00\x02"), (2, b"\x00\x00\x04")]
 )
-def test_a_status_is_one_byte_behind_metadata_and_flag(status: int, reply: bytes) -> None:
+def test_a_status_is_one_byte_after_the_metadata_and_flag(status: int, reply: bytes) -> None:
     session = connected()
     (batch,) = session.receive(frame(9, call("append", b"\x00\x00")))
     session.answer(batch, Status(status))
@@ -668,7 +672,7 @@ def test_the_name_of_an_unknown_message_is_shown_escaped_and_short() -> None:
     assert session.to_send() == frame(1, refusal(expected))
 
 
-def test_open_batches_are_answered_once_and_in_any_order() -> None:
+def test_open_batches_can_be_answered_once_in_any_order() -> None:
     session = connected()
     first, second = session.receive(
         frame(1, call("append", b"\x00\x00")) + frame(2, call("append", b"\x00\x00"))
@@ -693,7 +697,7 @@ def test_a_batch_of_another_session_is_not_answered_here() -> None:
     assert here.open_batches == 1
 
 
-def test_a_serial_may_be_used_again_once_it_was_answered_but_not_before() -> None:
+def test_a_serial_can_be_reused_only_after_its_answer() -> None:
     session = connected()
     (batch,) = session.receive(APPEND_REQUEST)
     session.answer(batch, Status.OK)
@@ -702,7 +706,7 @@ def test_a_serial_may_be_used_again_once_it_was_answered_but_not_before() -> Non
         session.receive(APPEND_REQUEST)
 
 
-def test_batches_that_came_with_an_error_are_not_left_open() -> None:
+def test_batches_received_together_with_an_error_are_not_left_open() -> None:
     session = connected()
     (before,) = session.receive(frame(1, call("append", b"\x00\x00")))
     with pytest.raises(ProtocolError, match="cannot decode"):
@@ -712,7 +716,7 @@ def test_batches_that_came_with_an_error_are_not_left_open() -> None:
     assert session.to_send() == frame(1, OK)
 
 
-def test_a_batch_may_be_answered_after_the_peer_stopped_sending() -> None:
+def test_a_batch_can_be_answered_after_the_peer_stopped_sending() -> None:
     session = connected()
     (batch,) = session.receive(APPEND_REQUEST)
     session.close()
@@ -720,7 +724,7 @@ def test_a_batch_may_be_answered_after_the_peer_stopped_sending() -> None:
     assert session.to_send() == frame(2, OK)
 
 
-def test_a_session_that_ends_inside_a_frame_says_so() -> None:
+def test_a_session_reports_an_end_inside_a_frame() -> None:
     session = ServerSession(Protocols())
     session.receive(FIRST_REQUEST + APPEND_REQUEST[:9])
     assert session.pending_bytes == 9
@@ -744,7 +748,7 @@ def calls(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
 
 @many
 @given(st.lists(calls(), min_size=1, max_size=8), st.data())
-def test_pipelined_calls_are_told_apart_however_they_are_cut(
+def test_pipelined_calls_are_separated_in_pieces_of_any_size(
     made: list[tuple[str, bytes, bytes]], data: st.DataObject
 ) -> None:
     stream, expected, answers = b"", [], {}
@@ -793,13 +797,13 @@ def provoke(stream: bytes, session: ServerSession | None = None) -> None:
 
 @many
 @given(st.binary())
-def test_any_bytes_are_taken_or_refused(stream: bytes) -> None:
+def test_any_bytes_are_accepted_or_refused(stream: bytes) -> None:
     provoke(stream)
 
 
 @many
 @given(st.binary())
-def test_any_first_message_is_taken_or_refused(message: bytes) -> None:
+def test_any_first_message_is_accepted_or_refused(message: bytes) -> None:
     provoke(frame(1, message))
     provoke(frame(1, FLUME_HASH + message))
     provoke(frame(1, handshake() + message))
@@ -807,14 +811,14 @@ def test_any_first_message_is_taken_or_refused(message: bytes) -> None:
 
 @many
 @given(st.lists(st.binary(), min_size=1))
-def test_any_later_message_is_taken_or_refused(messages: list[bytes]) -> None:
+def test_any_later_message_is_accepted_or_refused(messages: list[bytes]) -> None:
     stream = b"".join(frame(serial, message) for serial, message in enumerate(messages))
     provoke(stream, connected())
 
 
 @many
 @given(st.sampled_from([stream for stream, _, _ in GOLDEN.values()]), st.data())
-def test_damaged_streams_are_taken_or_refused(stream: bytes, data: st.DataObject) -> None:
+def test_damaged_streams_are_accepted_or_refused(stream: bytes, data: st.DataObject) -> None:
     damaged = bytearray(stream)
     interesting = st.sampled_from([0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF]) | st.integers(0, 255)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -840,7 +844,7 @@ def test_every_truncated_first_message_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [2**62, 2**63 - 1, 2**31, -1, -(2**62), -(2**63) + 1])
 @pytest.mark.parametrize("filling", [b"", b"\x00" * 200_000, b"\x02a" * 100_000, b"\xff" * 200_000])
-def test_absurd_counts_and_lengths_cost_no_more_than_the_message(
+def test_huge_declared_counts_and_lengths_cost_no_more_than_the_message(
     count: int, filling: bytes
 ) -> None:
     tracemalloc.start()
@@ -863,7 +867,7 @@ def test_a_count_or_length_past_the_end_is_refused(where: bytes, count: int) -> 
         connected().receive(frame(1, where + long(count) + b"\x00" * 4))
 
 
-def test_the_part_before_the_events_is_limited() -> None:
+def test_the_size_of_the_part_before_the_events_is_limited() -> None:
     def pairs(size: int) -> bytes:
         return b"\x02\x02k" + long(size) + bytes(size) + b"\x00"
 

@@ -141,7 +141,7 @@ def append(path: Path, text: str) -> None:
 
 
 @follows
-async def test_what_is_there_is_read_from_its_beginning_and_what_comes_after_it(log: Path):
+async def test_existing_content_is_read_from_its_beginning_then_what_is_appended(log: Path):
     log.write_text("a\nb\n")
     async with following(log) as reader:
         assert reader.opening == f"following {log}"
@@ -154,7 +154,7 @@ async def test_what_is_there_is_read_from_its_beginning_and_what_comes_after_it(
 
 
 @follows
-async def test_from_the_end_a_line_that_is_being_written_is_read_whole(log: Path):
+async def test_from_the_end_a_partly_written_line_is_read_whole(log: Path):
     log.write_text("a\nb\nbeg")
     async with following(log, from_end=True) as reader:
         await reader.nothing_more()
@@ -163,7 +163,7 @@ async def test_from_the_end_a_line_that_is_being_written_is_read_whole(log: Path
 
 
 @follows
-async def test_from_the_end_what_names_the_columns_is_read_all_the_same(log: Path):
+async def test_from_the_end_the_lines_that_name_the_columns_are_still_read(log: Path):
     log.write_text("time,device\n1,a\n2,b\n")
     async with following(log, from_end=True, header="first line") as reader:
         await reader.until("time,device")
@@ -185,7 +185,7 @@ async def test_from_the_end_what_names_the_columns_is_read_all_the_same(log: Pat
 
 
 @follows
-async def test_a_file_whose_directory_comes_later_is_read_from_its_beginning(tmp_path: Path):
+async def test_a_file_whose_directory_is_created_later_is_read_from_its_beginning(tmp_path: Path):
     log = tmp_path / "later" / "access.log"
     async with following(log, from_end=True) as reader:
         assert reader.opening == f"following {log}; waiting for {log} (no such file or directory)"
@@ -202,7 +202,7 @@ async def test_a_file_whose_directory_comes_later_is_read_from_its_beginning(tmp
 
 
 @follows
-async def test_several_files_are_told_apart_and_take_turns(tmp_path: Path):
+async def test_several_files_take_turns_each_with_its_source_number(tmp_path: Path):
     logs = [tmp_path / f"{n}.log" for n in range(3)]
     for n, log in enumerate(logs):
         log.write_text(f"{n}\n" * 600_000)
@@ -216,7 +216,7 @@ async def test_several_files_are_told_apart_and_take_turns(tmp_path: Path):
 
 
 @follows
-async def test_it_waits_no_longer_than_it_is_told_and_can_be_woken(log: Path):
+async def test_waiting_ends_at_its_timeout_or_when_it_is_woken(log: Path):
     log.touch()
     async with following(log) as reader:
         loop = asyncio.get_running_loop()
@@ -232,7 +232,7 @@ async def test_it_waits_no_longer_than_it_is_told_and_can_be_woken(log: Path):
 
 
 @follows
-async def test_a_renamed_file_is_read_as_long_as_its_writer_has_not_changed_over(log: Path):
+async def test_a_renamed_file_is_read_until_its_writer_opens_the_new_one(log: Path):
     log.write_text("a\n")
     async with following(log) as reader:
         await reader.until("a")
@@ -251,7 +251,7 @@ async def test_a_renamed_file_is_read_as_long_as_its_writer_has_not_changed_over
 
 
 @follows
-async def test_files_that_came_and_went_between_two_looks_are_read_in_their_order(log: Path):
+async def test_files_rotated_between_two_checks_are_read_in_order(log: Path):
     log.write_text("a\n")
     async with following(log) as reader:
         await reader.until("a")
@@ -274,7 +274,7 @@ async def test_files_that_came_and_went_between_two_looks_are_read_in_their_orde
 
 
 @follows
-async def test_what_stood_there_at_the_start_is_not_read_when_it_is_compressed_later(log: Path):
+async def test_a_file_rotated_before_the_start_is_not_read_when_it_is_compressed_later(log: Path):
     log.write_text("b\n" * 1_000)
     old = Path(f"{log}.1")
     old.write_text("a\n" * 1_000)
@@ -294,7 +294,7 @@ async def test_what_stood_there_at_the_start_is_not_read_when_it_is_compressed_l
 
 
 @follows
-async def test_an_old_file_is_let_go_when_it_is_quiet_with_its_last_line(
+async def test_a_quiet_old_file_is_closed_after_its_last_line(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rotation, "QUIET_S", 0.1)
@@ -309,7 +309,7 @@ async def test_an_old_file_is_let_go_when_it_is_quiet_with_its_last_line(
 
 
 @follows
-async def test_more_old_files_than_may_be_held_are_read_and_let_go(
+async def test_more_old_files_than_may_be_open_are_read_and_closed(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rotation, "MAX_HELD", 2)
@@ -344,7 +344,7 @@ async def test_a_file_renamed_away_and_back_is_not_read_again(
 
 
 @follows
-async def test_a_link_that_points_elsewhere_is_followed(tmp_path: Path):
+async def test_a_symbolic_link_is_followed_to_its_new_target(tmp_path: Path):
     (tmp_path / "one").write_text("a\n")
     (tmp_path / "two").write_text("c\n")
     (tmp_path / "two.1").write_text("an older one\n")
@@ -361,7 +361,7 @@ async def test_a_link_that_points_elsewhere_is_followed(tmp_path: Path):
 
 @pytest.mark.parametrize("begun", ["", "a\n"])
 @follows
-async def test_a_log_is_read_on_where_it_was_renamed_and_no_new_one_appears(log: Path, begun: str):
+async def test_a_renamed_log_is_still_read_if_no_new_one_appears(log: Path, begun: str):
     log.write_text(begun)
     async with following(log) as reader:
         await reader.until(*begun.split())
@@ -376,7 +376,7 @@ async def test_a_log_is_read_on_where_it_was_renamed_and_no_new_one_appears(log:
 
 
 @follows
-async def test_siblings_that_keep_the_extension_are_found(log: Path):
+async def test_rotated_files_that_keep_the_extension_are_found(log: Path):
     log.write_text("a\n")
     async with following(log) as reader:
         await reader.until("a")
@@ -399,7 +399,7 @@ async def test_siblings_that_keep_the_extension_are_found(log: Path):
 
 @pytest.mark.parametrize("packed", [False, True])
 @follows
-async def test_what_only_the_copy_has_is_read_from_it(
+async def test_lines_that_only_the_copy_contains_are_read_from_it(
     log: Path, *, packed: bool, caplog: pytest.LogCaptureFixture
 ):
     log.write_text("a\nbe")
@@ -419,7 +419,7 @@ async def test_what_only_the_copy_has_is_read_from_it(
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("text", [NUMBERS, "a\nb\n", HEADER], ids=["long", "short", "header"])
 @follows
-async def test_what_was_read_between_the_copy_and_the_truncation_is_not_read_again(
+async def test_lines_read_between_copy_and_truncation_are_not_read_again(
     log: Path, *, packed: bool, text: str, caplog: pytest.LogCaptureFixture
 ):
     log.write_text(text)
@@ -444,9 +444,7 @@ async def test_what_was_read_between_the_copy_and_the_truncation_is_not_read_aga
 
 
 @follows
-async def test_of_two_copies_the_one_that_has_more_is_read(
-    log: Path, caplog: pytest.LogCaptureFixture
-):
+async def test_the_longer_of_two_copies_is_read(log: Path, caplog: pytest.LogCaptureFixture):
     log.write_text(NUMBERS)
     async with following(log) as reader:
         await reader.until(*NUMBERS.split())
@@ -464,7 +462,7 @@ async def test_of_two_copies_the_one_that_has_more_is_read(
 
 
 @follows
-async def test_what_is_written_to_the_old_one_while_it_is_compressed_is_read_once(
+async def test_lines_written_to_the_old_file_during_compression_are_read_once(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rotation, "QUIET_S", 0.1)
@@ -485,7 +483,7 @@ async def test_what_is_written_to_the_old_one_while_it_is_compressed_is_read_onc
 
 
 @follows
-async def test_what_only_begins_like_what_was_read_is_read(log: Path):
+async def test_a_file_with_the_same_beginning_but_new_lines_is_read(log: Path):
     log.write_text(HEADER + NUMBERS)
     async with following(log) as reader:
         await reader.until(*HEADER.splitlines(), *NUMBERS.split())
@@ -498,7 +496,7 @@ async def test_what_only_begins_like_what_was_read_is_read(log: Path):
 
 
 @follows
-async def test_a_truncated_file_that_is_longer_by_now_is_seen(log: Path):
+async def test_truncation_is_detected_even_if_the_file_has_grown_longer_since(log: Path):
     log.write_text("a\n")
     async with following(log) as reader:
         await reader.until("a")
@@ -508,7 +506,7 @@ async def test_a_truncated_file_that_is_longer_by_now_is_seen(log: Path):
 
 
 @follows
-async def test_a_copy_that_is_still_being_compressed_is_waited_for(log: Path):
+async def test_the_reader_waits_for_a_copy_that_is_being_compressed(log: Path):
     log.write_text(NUMBERS)
     async with following(log) as reader:
         await reader.until(*NUMBERS.split())
@@ -527,7 +525,7 @@ async def test_a_copy_that_is_still_being_compressed_is_waited_for(log: Path):
 
 
 @follows
-async def test_a_copy_that_is_never_finished_is_given_up(
+async def test_a_copy_that_is_never_finished_is_abandoned(
     log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(rotation, "UNFINISHED_S", 0.2)
@@ -541,7 +539,9 @@ async def test_a_copy_that_is_never_finished_is_given_up(
 
 
 @follows
-async def test_truncation_without_a_copy_is_said_once(log: Path, caplog: pytest.LogCaptureFixture):
+async def test_truncation_without_a_copy_is_reported_once(
+    log: Path, caplog: pytest.LogCaptureFixture
+):
     log.write_text("a\nb")
     async with following(log) as reader:
         await reader.until("a")
@@ -555,7 +555,7 @@ async def test_truncation_without_a_copy_is_said_once(log: Path, caplog: pytest.
 
 
 @follows
-async def test_what_truncation_leaves_is_read_again_and_that_is_said(
+async def test_content_left_by_a_truncation_is_read_again_and_reported(
     log: Path, caplog: pytest.LogCaptureFixture
 ):
     log.write_text("a\nb\nc\n")
@@ -570,7 +570,7 @@ async def test_what_truncation_leaves_is_read_again_and_that_is_said(
 
 
 @follows
-async def test_the_hole_that_a_writer_leaves_who_does_not_append_is_passed_over(log: Path):
+async def test_the_hole_left_by_a_writer_without_append_mode_is_skipped(log: Path):
     with log.open("wb") as out:
         out.write(b"a\n" * 100_000)
         out.flush()
@@ -606,7 +606,7 @@ def unprivileged() -> Iterator[Path]:
 
 
 @follows
-async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
+async def test_an_unreadable_file_is_reported_once_and_retried(
     unprivileged: Path, caplog: pytest.LogCaptureFixture
 ):
     log = unprivileged / "access.log"
@@ -631,7 +631,7 @@ async def test_a_file_that_may_not_be_read_is_said_once_and_tried_again(
 
 
 @follows
-async def test_a_name_that_becomes_a_directory_is_said_once_and_waited_for(
+async def test_a_name_that_becomes_a_directory_is_reported_once_and_retried(
     log: Path, caplog: pytest.LogCaptureFixture
 ):
     log.write_text("a\n")
@@ -647,7 +647,7 @@ async def test_a_name_that_becomes_a_directory_is_said_once_and_waited_for(
     assert record.getMessage() == f"{log}: Is a directory; trying again until it can be read"
 
 
-def test_what_can_never_be_followed_is_refused(tmp_path: Path):
+def test_sources_that_cannot_be_followed_are_refused(tmp_path: Path):
     with pytest.raises(IsADirectoryError):
         check_followed(str(tmp_path))
     os.mkfifo(tmp_path / "pipe")
@@ -670,7 +670,7 @@ def test_what_can_never_be_followed_is_refused(tmp_path: Path):
 
 
 @follows
-async def test_one_file_by_two_names_is_refused(log: Path, tmp_path: Path):
+async def test_one_file_under_two_names_is_refused(log: Path, tmp_path: Path):
     log.touch()
     (tmp_path / "link").symlink_to(log)
     with pytest.raises(TailraceError, match=r"access.log and .*link: the same file is given twice"):
@@ -713,7 +713,7 @@ async def test_a_file_that_is_rotated_to_another_followed_name_is_read_once(
     ],
 )
 @follows
-async def test_every_line_is_read_once_while_the_log_is_rotated_at_full_speed(
+async def test_every_line_is_read_once_during_rotation_at_full_speed(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     async with following(tmp_path / "access.log") as reader:
@@ -739,7 +739,7 @@ async def test_every_line_is_read_once_while_the_log_is_rotated_at_full_speed(
     "kind", ["copied_early", "copied_early_and_compressed", "compressed_early"]
 )
 @follows
-async def test_what_is_written_while_the_log_is_copied_is_read_once(
+async def test_lines_written_while_the_log_is_copied_are_read_once(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rotation, "QUIET_S", 0.1)
@@ -789,9 +789,7 @@ def matches_content(position: FilePosition | None, content: bytes) -> bool:
     ["rename", "copytruncate", "renamed_and_compressed", "copytruncate_and_compressed"],
 )
 @follows
-async def test_what_follows_a_position_in_its_content_was_not_delivered_yet(
-    kind: str, tmp_path: Path
-):
+async def test_content_after_a_position_was_not_delivered_yet(kind: str, tmp_path: Path):
     async with following(tmp_path / "access.log") as reader:
         writer = await asyncio.create_subprocess_exec(
             sys.executable, ROTATING, kind, tmp_path, "5", stdout=subprocess.PIPE
@@ -812,7 +810,7 @@ async def test_what_follows_a_position_in_its_content_was_not_delivered_yet(
 
 
 @follows
-async def test_positions_tell_which_line_is_next_after_a_start_from_the_end(log: Path):
+async def test_positions_give_the_next_line_after_a_start_from_the_end(log: Path):
     log.write_text("#Fields: a b\n1 2\n3 ")
     async with following(log, from_end=True, header="fields") as reader:
         append(log, "4\n5 6\n7")

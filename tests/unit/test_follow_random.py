@@ -253,7 +253,7 @@ def play(operations: list[str], *, header: int = 0) -> World:
 
 @examples(250)
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40))
-def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: list[str]):
+def test_every_line_is_read_once_after_any_rotations_between_two_checks(operations: list[str]):
     world = play(operations)
 
     assert sorted(world.got) == sorted(world.written)
@@ -261,7 +261,7 @@ def test_every_line_is_read_once_whatever_happens_between_two_looks(operations: 
 
 @examples(100)
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
-def test_the_same_where_every_file_begins_alike(operations: list[str], header: int):
+def test_every_line_is_read_once_if_all_files_begin_alike(operations: list[str], header: int):
     # As short as a few lines, or longer than all that is appended at a time.
     world = play(operations, header=header)
 
@@ -269,7 +269,7 @@ def test_the_same_where_every_file_begins_alike(operations: list[str], header: i
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
 
 
-def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again():
+def test_a_rotated_file_with_only_a_comment_is_examined_again():
     world = play(
         ["append", "look", "rename", "append", "rename", "rename only", "gzip what is written to"],
         header=9,
@@ -278,7 +278,7 @@ def test_a_rotated_file_that_has_no_more_than_a_comment_yet_is_looked_at_again()
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
 
 
-def test_an_empty_log_in_gzip_is_not_taken_for_the_beginning_of_the_next_one():
+def test_an_empty_gzip_log_is_not_taken_for_the_beginning_of_the_next_log():
     operations = ["append", "copy, then truncate", "rename", "rename only", "gzip", "wait"]
     world = play([*operations, "append", "rename"], header=9)
 

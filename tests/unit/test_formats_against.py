@@ -191,7 +191,7 @@ def parsed_apache(log_format: str, lines: Iterable[bytes]) -> list[Row]:
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
-def test_real_logs_are_read_as_apachelogs_reads_them(log: Path) -> None:
+def test_real_logs_are_parsed_as_by_apachelogs(log: Path) -> None:
     lines = real_lines(log)
     theirs = [(line, apachelogs(APACHE["combined"], line)) for line in lines]
     accepted = [(line, found) for line, found in theirs if found is not None]
@@ -278,7 +278,7 @@ def value_of(directive: str, value: Any) -> object:  # noqa: ANN401 - of every t
 @pytest.mark.parametrize("name", APACHE)
 @many
 @given(data=st.data())
-def test_what_an_apache_writes_comes_back(name: str, data: st.DataObject) -> None:
+def test_values_written_by_apache_are_parsed_back(name: str, data: st.DataObject) -> None:
     log_format = APACHE[name]
     row = {}
     for directive in directives(log_format):
@@ -344,7 +344,7 @@ def is_comparable(line: bytes, theirs: Row) -> bool:
 
 
 @pytest.mark.parametrize("name", APACHE)
-def test_broken_lines_are_read_as_apachelogs_reads_them(name: str) -> None:
+def test_broken_lines_are_parsed_as_by_apachelogs(name: str) -> None:
     log_format = APACHE[name]
     row = {FIELDS[one][0]: USUAL.get(FIELDS[one][0]) for one in directives(log_format)}
     line = line_of(log_format, row)
@@ -382,7 +382,7 @@ cells = st.lists(st.sampled_from(CELLS), max_size=12).map("".join)
 @example("a,b,c")
 @example('"a",,"b""c"')
 @example("a\tb\tc")
-def test_a_row_is_what_the_csv_module_says(kind: str, delimiter: str, text: str) -> None:
+def test_a_row_equals_that_of_the_csv_module(kind: str, delimiter: str, text: str) -> None:
     # A carriage return would end the module's row; a line of nothing but blanks is no row to us.
     line = text.encode("utf-8", "surrogateescape")
     assume(text.strip(" \t"))
@@ -476,7 +476,7 @@ JSON_PIECES = [
 
 @examples(300)
 @given(whole=objects, ascii_only=st.booleans())
-def test_objects_are_read_as_the_json_module_reads_them(whole: Row, *, ascii_only: bool) -> None:
+def test_objects_are_parsed_as_by_the_json_module(whole: Row, *, ascii_only: bool) -> None:
     text = json.dumps(whole, ensure_ascii=ascii_only, separators=(",", ":"))
     line = text.encode("utf-8", "surrogatepass")
     (row,) = ours(MAP, line, ["a", "b", "c"])
@@ -496,9 +496,7 @@ def test_objects_are_read_as_the_json_module_reads_them(whole: Row, *, ascii_onl
 
 @examples(300)
 @given(whole=objects, data=st.data())
-def test_broken_objects_are_rejected_as_the_json_module_rejects_them(
-    whole: Row, data: st.DataObject
-) -> None:
+def test_broken_objects_are_rejected_as_by_the_json_module(whole: Row, data: st.DataObject) -> None:
     text = json.dumps(whole)
     for _ in range(data.draw(st.integers(1, 2))):
         start = data.draw(st.integers(0, len(text)))
@@ -573,7 +571,9 @@ SERVER_VALUES: dict[str, st.SearchStrategy[Any]] = {
 @pytest.mark.parametrize("server", SERVERS)
 @examples(50)
 @given(data=st.data())
-def test_what_a_server_writes_as_json_comes_back(server: str, data: st.DataObject) -> None:
+def test_values_written_by_a_server_as_json_are_parsed_back(
+    server: str, data: st.DataObject
+) -> None:
     fields = SERVERS[server]
     whole: Row = {}
     expected: Row = {}

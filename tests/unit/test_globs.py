@@ -34,18 +34,18 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("-", ["-"]),
     ],
 )
-def test_a_pattern_stands_for_files_and_anything_else_for_itself(name: str, files: list[str]):
+def test_a_pattern_expands_to_files_and_any_other_name_is_kept(name: str, files: list[str]):
     assert matching(name) == files
 
 
 @pytest.mark.parametrize("name", ["*.gz", "?", "[y].log", "sub/z.l?g"])
-def test_a_pattern_without_a_file_is_an_error_that_says_so(name: str):
+def test_a_pattern_that_matches_no_file_is_an_error(name: str):
     with pytest.raises(FileNotFoundError, match="no file matches the pattern") as raised:
         tr.from_files(name)
     assert raised.value.filename == name
 
 
-def test_files_of_a_pattern_are_read_in_their_order():
+def test_files_of_a_pattern_are_read_in_order():
     query = tr.from_files("c.txt", "?.log", Path("sub/*.log"))
     (answer,) = query.count(by="url").sorted().run()
     urls = [row["url"] for row in answer.rows]

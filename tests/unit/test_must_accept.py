@@ -161,7 +161,7 @@ def parse(spec: str, line: str, fields: list[str]) -> list[Row]:
 
 
 @pytest.mark.parametrize(("line", "expected"), [row[1:] for row in TABLE], ids=IDS)
-def test_combined(line: str, expected: Row) -> None:
+def test_combined_parses_the_line(line: str, expected: Row) -> None:
     assert parse("combined", line.replace("{}", ""), list(expected)) == [expected]
 
 
@@ -170,13 +170,13 @@ def test_combined(line: str, expected: Row) -> None:
     [row[1:] for row in ONLY_COMBINED],
     ids=[name for name, _, _ in ONLY_COMBINED],
 )
-def test_lines_of_combined_alone(line: str, expected: Row) -> None:
+def test_a_line_that_only_combined_accepts_is_parsed(line: str, expected: Row) -> None:
     assert parse("combined", line, list(expected)) == [expected]
 
 
 @pytest.mark.parametrize("pasted", PASTED)
 @pytest.mark.parametrize(("line", "expected"), [row[1:] for row in TABLE], ids=IDS)
-def test_a_pasted_format(pasted: str, line: str, expected: Row) -> None:
+def test_a_pasted_format_parses_the_line(pasted: str, line: str, expected: Row) -> None:
     spec, more, seconds = PASTED[pasted]
     if not (pasted == "goaccess" and "fake" in line):
         # Anything may follow a format of GoAccess, so there the agent ends in front of the 200.
@@ -186,7 +186,7 @@ def test_a_pasted_format(pasted: str, line: str, expected: Row) -> None:
 
 @pytest.mark.parametrize("line", [line for _, line in REJECTED], ids=[name for name, _ in REJECTED])
 @pytest.mark.parametrize("pasted", [None, *PASTED])
-def test_what_is_no_line(pasted: str | None, line: str) -> None:
+def test_a_malformed_line_is_rejected(pasted: str | None, line: str) -> None:
     spec, more, _ = PASTED[pasted] if pasted else ("combined", "", None)
     assert parse(spec, line.replace("{}", more) + "\n", []) == []
 

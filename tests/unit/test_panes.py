@@ -138,7 +138,7 @@ def row(host: str, group: list[tuple[int, str]]) -> dict[str, Any]:
 
 @examples(60)
 @given(logs(), st.integers(0, 30), st.sets(st.integers(0, 60)))
-def test_a_pane_has_the_values_of_its_events_alone(
+def test_a_pane_has_the_values_of_only_its_own_events(
     events: list[Event], lateness: int, looks: set[int]
 ):
     counting = engine(2, lateness=lateness)
@@ -164,7 +164,7 @@ def test_a_pane_has_the_values_of_its_events_alone(
 
 @examples(60)
 @given(logs(), st.integers(0, 30), st.sets(st.integers(0, 60)))
-def test_parts_of_two_engines_are_in_a_window_what_one_engine_has(
+def test_merging_the_partials_of_two_engines_equals_one_engine(
     events: list[Event], lateness: int, looks: set[int]
 ):
     one = engine(2, lateness=lateness)
@@ -193,7 +193,7 @@ def test_parts_of_two_engines_are_in_a_window_what_one_engine_has(
     assert whole.snapshot().lines == one.lines()
 
 
-def test_somebody_may_reduce_columns_as_he_likes():
+def test_columns_of_panes_can_be_reduced_by_a_custom_function():
     """For instance: for how many panes in a row has a host been there, and the most of it."""
     counting = engine()
     seconds = {"a": [0, 10, 20, 50], "b": [10, 30, 40, 50], "c": [55]}
@@ -209,7 +209,7 @@ def test_somebody_may_reduce_columns_as_he_likes():
     assert {host: run[1:] for host, run in runs.items()} == {"a": (1, 4), "b": (3, 4), "c": (1, 1)}
 
 
-def test_a_pane_without_an_event_comes_where_lines_of_it_were_left_out():
+def test_a_pane_whose_lines_were_all_filtered_is_handed_out_empty():
     counting = engine(filter=_core.Filter("size > 10"))
     feed(counting, [(0, 5, "a", 11, "x"), (0, 15, "a", 1, "x"), (0, 45, "b", 12, "x")])
     feed(counting, [(0, 65, "a", 1, "x")])
@@ -230,7 +230,7 @@ def test_memory_does_not_grow_with_evicted_keys():
     assert counting.key_capacity() <= 40
 
 
-def test_a_snapshot_leaves_out_a_pane_that_was_handed_out():
+def test_a_snapshot_excludes_a_pane_that_was_handed_out():
     counting = engine()
     feed(counting, [(0, second, "a", 1, "x") for second in range(0, 300, PANE)])
     assert next(panes(counting))[0] == 0
@@ -275,7 +275,7 @@ def window(by: list[str]) -> _core.Window:
     )
 
 
-def test_a_window_without_a_log_hands_out_panes_too():
+def test_a_window_without_a_log_also_hands_out_panes():
     adding = window(["host", "code"])
     hosts, codes = [b"b", None, b"\xff", None, b"b"], [2, 1, None, None, 1]
     adding.add([hosts, codes], [[1, 2, 3, 4, 5]], [1, 2, 3, 4, 15])
@@ -297,7 +297,7 @@ def test_a_window_without_a_log_hands_out_panes_too():
     assert (lines["counted"], lines["late"]) == (1, 1)
 
 
-def test_what_was_not_taken_is_dropped_by_the_next_advance():
+def test_panes_that_were_not_taken_are_dropped_by_the_next_advance():
     adding = window(["host"])
     adding.add([["a", "b"]], [[1, 2]], [1, 45])
     adding.advance(30 * SECOND)
@@ -305,7 +305,7 @@ def test_what_was_not_taken_is_dropped_by_the_next_advance():
     assert [start // SECOND for start, *_ in panes(adding)] == [40]
 
 
-def test_a_source_that_is_added_holds_panes_back_until_it_tells_a_time():
+def test_an_added_source_delays_panes_until_its_first_time():
     counting = engine()
     feed(counting, [(0, 5, "a", 1, "x"), (0, 25, "a", 1, "x")])
     assert [start // SECOND for start, *_ in panes(counting)] == [0]

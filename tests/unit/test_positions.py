@@ -60,7 +60,7 @@ def followed(path: Path) -> list[FilePosition]:
 
 @KINDS
 @given(lines=LINES, piece=st.integers(1, 6_000), newline=st.booleans())
-def test_what_follows_a_position_was_not_delivered_yet(
+def test_content_after_a_position_was_not_delivered_yet(
     kind: str, lines: list[bytes], piece: int, *, newline: bool
 ):
     text = b"\n".join(lines) + b"\n" * newline
@@ -74,7 +74,7 @@ def test_what_follows_a_position_was_not_delivered_yet(
         assert position.identity == identity(text[: position.offset])
 
 
-def test_a_line_that_is_too_long_is_behind_the_position_as_a_whole(tmp_path: Path):
+def test_a_position_after_a_line_that_is_too_long_includes_the_whole_line(tmp_path: Path):
     text = b"a\n" + b"x" * (_core.MAX_LINE_BYTES + 5_000) + b"\nb\n"
     (tmp_path / "log").write_bytes(text)
 
@@ -83,7 +83,7 @@ def test_a_line_that_is_too_long_is_behind_the_position_as_a_whole(tmp_path: Pat
 
 
 @pytest.mark.parametrize("size", [10, 100_000])
-def test_the_same_content_has_the_same_identity_however_it_is_read(tmp_path: Path, size: int):
+def test_content_has_the_same_identity_in_pieces_of_any_size(tmp_path: Path, size: int):
     text = b"line\n" * (size // 5)
     found = set()
     for kind, pack in PACK.items():
@@ -99,7 +99,9 @@ def test_the_same_content_has_the_same_identity_however_it_is_read(tmp_path: Pat
     assert other.identity != identity(text)
 
 
-def test_what_cannot_be_read_again_has_no_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_input_that_cannot_be_read_again_has_no_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "log"
     path.write_bytes(b"a\nb\n")
     os.mkfifo(tmp_path / "pipe")

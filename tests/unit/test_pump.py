@@ -155,7 +155,7 @@ def totals(running: Running) -> int:
 # --- the contract of a commit ---------------------------------------------------------------------
 
 
-def test_one_commit_takes_all_that_waits_in_the_order_in_which_it_came():
+def test_one_commit_takes_all_waiting_chunks_in_arrival_order():
     ledger = Ledger()
     with served(ledger) as (running, port), connected(port) as one, connected(port) as other:
         ledger.free.clear()
@@ -179,7 +179,7 @@ def test_one_commit_takes_all_that_waits_in_the_order_in_which_it_came():
     assert running.run.processor.lines()["counted"] == 53
 
 
-def test_nothing_is_acknowledged_or_counted_before_it_is_kept():
+def test_nothing_is_acknowledged_or_counted_before_its_commit():
     ledger = Ledger()
     with served(ledger) as (running, port), Sink(port) as sink:
         ledger.free.clear()
@@ -195,7 +195,7 @@ def test_nothing_is_acknowledged_or_counted_before_it_is_kept():
         assert running.run.processor.lines()["counted"] == 2
 
 
-def test_the_clock_stands_still_until_what_was_stamped_before_is_settled():
+def test_the_clock_waits_until_chunks_stamped_earlier_are_settled():
     ledger = Ledger()
     window = {"length": "2s", "every": "100ms"}
     with served(ledger, **window) as (running, port), connected(port) as sink:
@@ -224,7 +224,7 @@ def test_the_clock_stands_still_until_what_was_stamped_before_is_settled():
     assert ends == list(range(ends[0], ends[0] + len(ends)))
 
 
-def test_after_a_group_that_was_not_kept_the_run_goes_on_and_its_senders_are_told():
+def test_a_failed_commit_is_reported_to_its_senders_and_the_run_continues():
     ledger = Ledger()
     with served(ledger) as (running, port), connected(port) as one, connected(port) as other:
         ledger.free.clear()
@@ -250,7 +250,7 @@ def test_after_a_group_that_was_not_kept_the_run_goes_on_and_its_senders_are_tol
     assert counts["settle"].events == 4
 
 
-def test_any_other_failure_of_a_commit_ends_the_run_and_is_told_too():
+def test_any_other_commit_failure_is_reported_to_the_senders_and_ends_the_run():
     ledger = Ledger()
     with served(ledger) as (running, port), Sink(port) as sink:
         ledger.failure = OSError(5, "Input/output error")
@@ -264,7 +264,11 @@ def test_any_other_failure_of_a_commit_ends_the_run_and_is_told_too():
 
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_what_has_no_sender_to_be_told_ends_the_run(tmp_path: Path, blocks: bool, jobs: int):  # noqa: FBT001 - a parameter of pytest
+def test_a_failed_commit_of_a_source_without_a_sender_ends_the_run(
+    tmp_path: Path,
+    blocks: bool,  # noqa: FBT001 - a parameter of pytest
+    jobs: int,
+):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n")
     ledger = Ledger(blocks=blocks)
@@ -277,7 +281,7 @@ def test_what_has_no_sender_to_be_told_ends_the_run(tmp_path: Path, blocks: bool
 
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_files_give_the_same_answers_with_and_without_a_commit(
+def test_files_give_the_same_snapshots_with_and_without_a_commit(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     blocks: bool,  # noqa: FBT001 - a parameter of pytest
@@ -302,7 +306,7 @@ def test_files_give_the_same_answers_with_and_without_a_commit(
     assert sorted(taken.chunk.source for taken in ends) == list(range(len(paths)))
 
 
-def test_at_the_end_all_that_was_taken_is_kept_counted_and_acknowledged():
+def test_at_the_end_every_taken_chunk_is_committed_counted_and_acknowledged():
     ledger = Ledger()
     with served(ledger, length="1h", every="1h") as (running, port), connected(port) as sink:
         ledger.free.clear()
@@ -319,7 +323,7 @@ def test_at_the_end_all_that_was_taken_is_kept_counted_and_acknowledged():
     assert running.run.processor.lines()["counted"] == 6
 
 
-def test_a_run_that_is_left_waits_for_its_commit_and_settles_nothing_more():
+def test_an_abandoned_run_waits_for_its_commit_and_settles_nothing_more():
     ledger = Ledger()
     ledger.free.clear()
     port = free_port()
@@ -357,7 +361,7 @@ def plain(batches: tr.Batches) -> list[dict[str, Any]]:
     return [row for batch in batches for row in batch.to_dicts()]
 
 
-def test_rows_of_files_come_in_batches_in_their_order(
+def test_rows_of_files_are_returned_in_batches_in_file_order(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setattr("tailrace._sources.text._CHUNK_BYTES", 50_000)
@@ -384,7 +388,7 @@ def test_rows_of_files_come_in_batches_in_their_order(
         assert batches.lines["rejected"]["no-match"] == sum(map(len, rejects.values()))
 
 
-def test_rows_follow_conditions_and_name_their_columns(tmp_path: Path):
+def test_rows_apply_conditions_and_return_the_selected_columns(tmp_path: Path):
     log = tmp_path / "a log"
     log.write_bytes(b"".join(each + b"\n" for each in [line("/a"), line("/b"), b"-", line("/a")]))
     query = tr.from_files(log).where("url == /a")
@@ -409,7 +413,7 @@ def test_rows_follow_conditions_and_name_their_columns(tmp_path: Path):
         list(tr.from_files(tmp_path / "missing").parse())
 
 
-def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_asked_for():
+def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_requested():
     port = free_port()
     batches = tr.from_flume(f"127.0.0.1:{port}", format="combined").parse(["url"])
     answers: list[object] = []
@@ -435,7 +439,7 @@ def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_asked_for():
     assert answers == [OK, True]
 
 
-def test_rows_of_what_is_followed_come_as_they_are_written(tmp_path: Path):
+def test_rows_of_a_followed_file_are_returned_as_they_are_written(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n")
 
@@ -465,9 +469,7 @@ def at(second: int, url: str) -> bytes:
     return line(url, time_text=f"17/May/2015:10:00:{second:02} +0000")
 
 
-def test_a_file_is_added_and_removed_while_a_run_reads(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_a_file_is_added_and_removed_during_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("tailrace._sources.text._CHUNK_BYTES", 200)
     logs = {}
     for name in "abc":
@@ -492,7 +494,7 @@ def test_a_file_is_added_and_removed_while_a_run_reads(
     assert [s.total for s in rest] == [10, 10, 10, 10, 10]
 
 
-def test_an_agents_address_is_added_and_removed_while_a_run_serves():
+def test_an_agents_address_is_added_and_removed_during_a_run():
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", format="combined")
     run = query.window("10s", time="log", lateness="0s", batch_interval="50ms").count(by="url")
@@ -558,7 +560,7 @@ def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int,
         running.end()
 
 
-def test_what_a_removed_source_sent_is_kept_and_acknowledged_before_it_is_closed():
+def test_batches_of_a_removed_source_are_committed_and_acknowledged_before_it_is_closed():
     ledger = Ledger()
     with (
         two_addresses(ledger, batch_interval="50ms") as (running, first, second),
@@ -580,7 +582,7 @@ def test_what_a_removed_source_sent_is_kept_and_acknowledged_before_it_is_closed
 
 
 @pytest.mark.parametrize(("interval", "holds"), [("50ms", True), ("60s", False)])
-def test_a_run_ends_with_its_last_source_also_where_a_tick_waits_for_a_commit(
+def test_a_run_ends_with_its_last_source_even_if_a_tick_waits_for_a_commit(
     interval: str,
     holds: bool,  # noqa: FBT001 - a parameter of pytest
 ):
@@ -625,7 +627,7 @@ def test_the_end_of_a_source_does_not_make_a_failed_group_final():
     assert running.error is None
 
 
-def test_a_source_may_be_removed_as_soon_as_it_is_added():
+def test_a_source_can_be_removed_as_soon_as_it_is_added():
     ledger = Ledger(blocks=False)
     with two_addresses(ledger, batch_interval="50ms") as (running, first, _):
         for turn in range(20):
@@ -658,7 +660,7 @@ class Panes(Counting):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_closed_panes_come_out_of_the_pump_for_a_reduce_of_ones_own(
+def test_the_pump_hands_out_closed_panes_for_a_custom_reduce(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ):
     monkeypatch.setattr("tailrace._assembly.Counting", Panes)
@@ -691,7 +693,7 @@ def test_closed_panes_come_out_of_the_pump_for_a_reduce_of_ones_own(
 # --- positions ------------------------------------------------------------------------------------
 
 
-def test_a_chunk_of_a_file_says_where_it_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_chunk_of_a_file_has_its_end_position(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("tailrace._sources.text._CHUNK_BYTES", 5_000)
     lines = b"".join(line(f"/{number}") + b"\n" for number in range(500))
     plain, packed = tmp_path / "plain.log", tmp_path / "packed.gz"
@@ -715,7 +717,7 @@ def test_a_chunk_of_a_file_says_where_it_ends(monkeypatch: pytest.MonkeyPatch, t
     assert len(identities) == 1
 
 
-def test_a_chunk_of_an_agent_says_of_which_connection_and_batch_it_is():
+def test_a_chunk_of_an_agent_names_its_connection_and_batch():
     ledger = Ledger()
     with served(ledger) as (_, port):
         for _ in range(2):
@@ -733,7 +735,7 @@ def test_a_chunk_of_an_agent_says_of_which_connection_and_batch_it_is():
 # --- what each stage counts -----------------------------------------------------------------------
 
 
-def test_each_stage_counts_what_has_gone_through_it():
+def test_each_stage_counts_what_it_has_processed():
     ledger = Ledger()
     with served(ledger) as (running, port), Sink(port) as sink:
         sizes = []
@@ -771,7 +773,7 @@ def urls(query: tr.Query, jobs: int) -> Run[Any, Any]:
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
-def test_what_came_before_a_failure_is_handed_out(jobs: int):
+def test_rows_before_a_failure_are_handed_out(jobs: int):
     def lines() -> Iterator[bytes]:
         for number in range(30_000):
             yield line(f"/{number}")
@@ -787,7 +789,7 @@ def test_what_came_before_a_failure_is_handed_out(jobs: int):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_no_more_is_read_than_the_threads_need(jobs: int, tmp_path: Path):
+def test_no_more_is_read_ahead_than_the_threads_need(jobs: int, tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes((line("/a") + b"\n") * 200_000)
     run = tr.from_files(log, format="combined")._rows(

@@ -34,7 +34,7 @@ from tailrace._flume.handshake import OWN_PROTOCOL
 TOP = ("top", "flume://127.0.0.1:0", "--log-format", "combined", "--format", "jsonl")
 
 
-def test_events_are_counted_acknowledged_and_leave_when_the_window_has_passed():
+def test_events_are_counted_and_acknowledged_and_leave_the_window_later():
     with running(*TOP, "--window", "2s") as receiver, Sink(receiver.port) as sink:
         assert sink.batch([line("/a"), line("/b"), line("/a")]) == OK
         full = wait_for(lambda: [s for s in receiver.snapshots() if s["total"]])[0]
@@ -48,7 +48,7 @@ def test_events_are_counted_acknowledged_and_leave_when_the_window_has_passed():
         assert empty["lines"] == {"fed": 3, "counted": 3, "late": 0, "filtered": 0, "rejected": {}}
 
 
-def test_every_end_is_answered_once_and_in_order():
+def test_every_window_end_is_answered_once_and_in_order():
     with running(
         *TOP, "--window", "1s", "--slide", "100ms", "--batch-interval", "100ms"
     ) as receiver:
@@ -58,7 +58,7 @@ def test_every_end_is_answered_once_and_in_order():
     assert {after - before for before, after in pairwise(ends)} == {timedelta(milliseconds=100)}
 
 
-def test_the_start_up_line_says_that_state_is_in_memory_only():
+def test_the_start_up_line_warns_that_state_is_in_memory_only():
     with running(*TOP) as receiver:
         assert receiver.port > 0
         assert "state is in memory only" in receiver.messages[0]
@@ -92,7 +92,7 @@ def test_many_connections_are_served_at_once():
     ]
 
 
-def test_a_frame_may_come_byte_by_byte_and_in_any_buffers():
+def test_a_frame_may_arrive_byte_by_byte_in_any_buffers():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         sink.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in sink.frame(b"appendBatch", events([line("/a")]), piece=3):
@@ -102,7 +102,7 @@ def test_a_frame_may_come_byte_by_byte_and_in_any_buffers():
         wait_for(lambda: receiver.counted() == 6)
 
 
-def test_append_and_appendbatch_may_be_mixed_and_pipelined():
+def test_append_and_appendbatch_calls_can_be_mixed_and_pipelined():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.call(b"append", event(line("/one"))) == OK
         frames = [sink.frame(b"appendBatch", events([line("/many")] * 10)) for _ in range(50)]
@@ -112,7 +112,7 @@ def test_append_and_appendbatch_may_be_mixed_and_pipelined():
 
 
 @pytest.mark.parametrize("known", [FLUME_HASH, SHORT_HASH], ids=["Flume's", "without doc"])
-def test_a_known_protocol_is_greeted_at_once_also_after_a_reconnect(known: bytes):
+def test_a_known_protocol_is_accepted_at_once_also_after_a_reconnect(known: bytes):
     with running(*TOP) as receiver:
         for number in range(1, 4):
             with Sink(receiver.port, known) as sink:
@@ -121,7 +121,7 @@ def test_a_known_protocol_is_greeted_at_once_also_after_a_reconnect(known: bytes
         wait_for(lambda: receiver.counted() == 3)
 
 
-def test_events_of_an_unknown_protocol_count_once_although_they_are_sent_twice():
+def test_events_of_an_unknown_protocol_are_sent_twice_but_counted_once():
     with running(*TOP) as receiver:
         with Sink(receiver.port, b"unknown protocol") as sink:
             refused = sink.batch([line("/a")])
@@ -135,7 +135,7 @@ def test_events_of_an_unknown_protocol_count_once_although_they_are_sent_twice()
         assert receiver.snapshots()[-1]["lines"]["fed"] == 2
 
 
-def test_what_is_no_line_is_acknowledged_and_counted_by_reason():
+def test_rejected_lines_are_acknowledged_and_counted_by_reason():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.batch([b"", b"no line", b"x" * 70_000, line("/\xe9"), b"\xff\x00\n"]) == OK
         wait_for(lambda: receiver.counted() == 1)
@@ -161,9 +161,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("data", "named"), WRONG.values(), ids=WRONG)
-def test_a_wrong_peer_loses_its_connection_with_one_line_and_all_else_goes_on(
-    data: bytes, named: str
-):
+def test_a_peer_that_is_no_flume_client_is_disconnected_with_one_message(data: bytes, named: str):
     with running(*TOP) as receiver, Sink(receiver.port) as good, Sink(receiver.port) as bad:
         assert good.batch([line("/a")]) == OK
         bad.send(data)
@@ -202,7 +200,7 @@ def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: byt
     assert named in messages[0]
 
 
-def test_what_came_beside_a_malformed_batch_is_counted_and_answered():
+def test_batches_next_to_a_malformed_one_are_counted_and_answered():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.batch([line("/1")]) == OK
         bad = sink.frame(b"appendBatch", b"\x04" + event(line("/2")) + b"\x00")
@@ -213,7 +211,7 @@ def test_what_came_beside_a_malformed_batch_is_counted_and_answered():
         wait_for(lambda: receiver.counted() == 2)
 
 
-def test_a_peer_that_reads_no_answers_is_not_read_either():
+def test_a_peer_that_reads_no_answers_is_no_longer_read():
     with running(*TOP) as receiver, Sink(receiver.port) as deaf, Sink(receiver.port) as good:
         deaf.socket.settimeout(2)
         deaf.call(b"", b"")
@@ -232,7 +230,7 @@ def test_a_peer_that_reads_no_answers_is_not_read_either():
         assert receiver.end(signal.SIGTERM) == 0
 
 
-def test_a_sink_that_dies_within_a_frame_is_named_and_counts_nothing():
+def test_a_sink_that_dies_inside_a_frame_is_reported_and_counts_nothing():
     with running(*TOP) as receiver:
         with Sink(receiver.port) as sink:
             sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100))[:-10])
@@ -244,7 +242,7 @@ def test_a_sink_that_dies_within_a_frame_is_named_and_counts_nothing():
     assert "inside a frame" in receiver.messages[1]
 
 
-def test_a_batch_that_is_sent_before_the_last_words_is_answered():
+def test_a_batch_sent_just_before_the_end_is_answered():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100)))
         sink.socket.shutdown(socket.SHUT_WR)
@@ -252,7 +250,7 @@ def test_a_batch_that_is_sent_before_the_last_words_is_answered():
         assert sink.is_closed()
 
 
-def test_sigterm_ends_in_good_order_with_the_last_snapshot():
+def test_sigterm_ends_cleanly_with_the_last_snapshot():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.batch([line("/a")]) == OK
         assert receiver.end(signal.SIGTERM) == 0
@@ -262,7 +260,7 @@ def test_sigterm_ends_in_good_order_with_the_last_snapshot():
     assert receiver.messages[-1] == "tailrace: 1 line: 1 counted"
 
 
-def test_a_batch_on_the_way_at_the_end_is_counted_and_answered_or_neither():
+def test_a_batch_in_flight_at_the_end_is_either_counted_and_answered_or_neither():
     connections, depth, lines = 4, 300, [line("/a")] * 10
     answered: list[int] = []
     with running(*TOP) as receiver:
@@ -292,7 +290,7 @@ def test_a_batch_on_the_way_at_the_end_is_counted_and_answered_or_neither():
     assert json.loads(receiver.printed[-1])["total"] == sum(answered)
 
 
-def test_ctrl_c_prints_the_last_snapshot_and_says_so_by_the_exit_code():
+def test_ctrl_c_prints_the_last_snapshot_and_exits_with_130():
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
         assert sink.batch([line("/a")]) == OK
         assert receiver.end(signal.SIGINT) == 130
@@ -300,7 +298,7 @@ def test_ctrl_c_prints_the_last_snapshot_and_says_so_by_the_exit_code():
     assert receiver.snapshots()[-1]["total"] == 1
 
 
-def test_a_port_in_use_is_one_line_and_exit_code_2():
+def test_a_port_in_use_gives_one_message_and_exit_code_2():
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         ran = subprocess.run(
@@ -317,7 +315,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2():
     assert "stop the program that listens there" in ran.stderr
 
 
-def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
+def test_parse_writes_the_fields_of_a_batch_before_acknowledging_it():
     with running(
         "parse", "flume://127.0.0.1:0", "--fields", "url,agent", "--log-format", "combined"
     ) as receiver:
@@ -333,7 +331,7 @@ def test_parse_writes_the_fields_of_what_arrives_before_it_acknowledges():
     assert receiver.messages[-1] == "tailrace: 3 lines: 2 counted, 1 rejected (1 no-match)"
 
 
-def test_a_library_user_gets_the_same_and_stops_by_leaving_the_loop():
+def test_the_library_gives_the_same_snapshots_and_stops_when_the_loop_is_left():
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     answers = []

@@ -155,7 +155,7 @@ def test_the_import_check_sees_every_form():
     assert forbidden("import sockets.x\nfrom a import b", {"socket", "_core"}) == set()
 
 
-def test_the_protocol_knows_no_socket_no_clock_and_no_core():
+def test_the_protocol_imports_no_socket_clock_or_core():
     files = list((PACKAGE / "_flume").glob("*.py"))
     assert len(files) > 1
     for file in files:
@@ -163,7 +163,7 @@ def test_the_protocol_knows_no_socket_no_clock_and_no_core():
         assert not found, f"{file}: {found}"
 
 
-def test_one_file_reads_the_clock():
+def test_only_one_file_reads_the_clock():
     clock = PACKAGE / "_runtime" / "clock.py"
     assert forbidden(clock.read_text(), {"time"})
     for file in PACKAGE.rglob("*.py"):
@@ -171,7 +171,7 @@ def test_one_file_reads_the_clock():
             assert not forbidden(file.read_text(), {"time"}), file
 
 
-def test_terminal_and_rendering_are_a_ground_floor():
+def test_terminal_and_rendering_import_nothing_above_them():
     # The core, for what steers a terminal, is below all.
     floors = {
         "_terminal": {"_terminal", "_core"},
@@ -193,7 +193,7 @@ def python_arrows(sources: dict[str, str]) -> dict[str, set[str]]:
     return arrows
 
 
-def test_no_modules_of_python_go_round_in_a_circle():
+def test_python_modules_have_no_import_cycles():
     round_about = {
         "a": "from a.b import c",
         "a.b": "def f():\n    from a.d import e",
@@ -213,7 +213,7 @@ def test_no_modules_of_python_go_round_in_a_circle():
     TopologicalSorter(arrows).prepare()
 
 
-def test_outputs_know_no_source_and_sources_no_output():
+def test_outputs_and_sources_do_not_import_each_other():
     for place, words in {
         "_outputs": {"_sources", "_runtime", "_assembly", "_query", "_cli"},
         "_sources": {"_outputs", "_runtime", "_assembly", "_query", "_cli"},
@@ -222,7 +222,7 @@ def test_outputs_know_no_source_and_sources_no_output():
             assert not forbidden(file.read_text(), words), file
 
 
-def test_only_the_command_knows_outputs():
+def test_only_the_command_imports_outputs():
     # No logic does, then: no detection, filter, source or query, and nothing that runs them.
     for file in PACKAGE.rglob("*.py"):
         if file.relative_to(PACKAGE).parts[0] not in {"_outputs", "_cli", "__main__.py"}:
@@ -251,7 +251,7 @@ def rust_lines(source: str) -> int:
     return len(re.findall(r"(?m)^(?!\s*(//|$)).", source))
 
 
-def test_lines_are_counted_without_what_is_said_about_them():
+def test_lines_of_code_are_counted_without_comments_and_docstrings():
     python = (
         '"""Module."""\n\n# Why.\nx = """\na\n"""\n\n\ndef f():\n    """One."""\n    return x\n'
     )
@@ -263,7 +263,7 @@ def test_lines_are_counted_without_what_is_said_about_them():
     assert rust_lines(rust) == 4
 
 
-def test_no_file_and_no_class_is_too_long():
+def test_files_and_classes_are_not_too_long():
     long = {}
     for file in PACKAGE.rglob("*.py"):
         source = file.read_text()
@@ -318,7 +318,7 @@ def test_the_path_check_sees_every_form():
 
 
 @pytest.mark.parametrize("wing", WINGS)
-def test_a_wing_of_the_core_stands_on_the_ground_and_knows_no_other(wing: str):
+def test_a_part_of_the_core_depends_only_on_the_parts_it_may(wing: str):
     files = {file: source for file, source in modules().items() if file[:1] == (wing,)}
     assert len(files) > 5
     for file, source in files.items():
@@ -326,11 +326,11 @@ def test_a_wing_of_the_core_stands_on_the_ground_and_knows_no_other(wing: str):
         assert not others, f"{file}: {others}"
 
 
-def test_only_joints_stand_beside_the_wings():
+def test_the_core_has_no_other_files_beside_its_parts():
     assert {path.name for path in CORE.iterdir()} == JOINTS | WINGS.keys()
 
 
-def test_the_path_check_is_not_got_round():
+def test_the_path_check_is_not_bypassed():
     detours = ["use crate as root;", "use {crate\n as root};", "extern crate self as root;"]
     for source in [
         *detours,
@@ -346,7 +346,7 @@ def test_the_path_check_is_not_got_round():
         assert not found, f"{file}: {found}"
 
 
-def test_a_circle_is_seen_wherever_it_closes():
+def test_a_cycle_is_found_at_any_depth():
     files: dict[Module, str] = dict.fromkeys([(), ("f",), ("f", "a"), ("f", "b"), ("x",)], "")
     assert circles(files) == {}
     # A module and what is inside it may name each other.
@@ -366,14 +366,14 @@ def test_a_circle_is_seen_wherever_it_closes():
         assert set(found) in ({"a", "b"}, {"f", "x"})
 
 
-def test_no_modules_of_the_core_go_round_in_a_circle():
+def test_core_modules_have_no_cycles():
     """But for a module and what is inside it, and for what tests name."""
     files = {file: source for file, source in modules().items() if not RUST_TESTS & set(file)}
     assert {(), ("windows",), ("text", "format")} <= among_siblings(files).keys()
     assert circles(files) == {}
 
 
-def test_the_core_depends_on_no_python_and_no_other_crate_of_ours():
+def test_the_core_depends_on_neither_python_nor_another_workspace_crate():
     core = manifest("rust/core")
     assert set(core["dependencies"]) == {"foldhash", "hashbrown", "memchr", "wide"}
     assert not {name for name in core["dev-dependencies"] if "pyo3" in name or "tailrace" in name}
@@ -392,7 +392,7 @@ def test_the_bindings_stay_small():
     assert 0 < lines < BINDINGS_LINES
 
 
-def test_the_bindings_wait_for_no_lock_with_the_gil_held():
+def test_the_bindings_take_no_lock_while_holding_the_gil():
     for file in ("engine.rs", "window.rs", "convert.rs"):
         source = (ROOT / "rust" / "python" / "src" / file).read_text()
         waits = r"(\bpy\.detach\(\|\| )?(?:self\.0|engine)\.(?:with|advance|finish)\("

@@ -75,7 +75,7 @@ def fields(output: bytes) -> list[Any]:
     return [snapshot[name] for name in ("keys", "rows", "lines")]
 
 
-def test_a_line_over_the_limit_of_lines_is_sent_whole_and_said(tmp_path: Path):
+def test_a_line_over_the_line_limit_is_sent_whole_and_reported(tmp_path: Path):
     log = tmp_path / "access.log"
     most = line("/" + "x" * (MAX_LINE_BYTES - len(line("/"))))
     log.write_bytes(most + b"\n" + most + b"x\n" + line("/a"))
@@ -95,7 +95,7 @@ def test_a_line_over_the_limit_of_lines_is_sent_whole_and_said(tmp_path: Path):
     assert rejected == {"too-long": 1}
 
 
-def test_a_line_that_no_frame_holds_is_left_out_and_an_error(tmp_path: Path):
+def test_a_line_too_large_for_a_frame_is_skipped_and_an_error(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(line("/a") + b"\n" + bytes(MAX_PARAMETER_BYTES) + b"\n" + line("/b") + b"\n")
     with running(*TOP) as receiver:
@@ -112,7 +112,7 @@ def test_a_line_that_no_frame_holds_is_left_out_and_an_error(tmp_path: Path):
     ]
 
 
-def test_the_lines_of_a_pipe_leave_while_it_is_open():
+def test_lines_of_a_pipe_are_sent_while_it_is_open():
     with running(*TOP) as receiver:
         place = f"flume://127.0.0.1:{receiver.port}"
         with running("send", place, stdin=subprocess.PIPE) as sending:
@@ -134,7 +134,7 @@ def write(sending: Process, data: bytes) -> None:
     sending.process.stdin.flush()
 
 
-def test_a_named_pipe_is_waited_for(tmp_path: Path):
+def test_send_waits_for_the_writer_of_a_named_pipe(tmp_path: Path):
     pipe = tmp_path / "pipe"
     subprocess.run(["mkfifo", pipe], check=True)
     with running(*TOP) as receiver:
@@ -154,7 +154,7 @@ def test_a_named_pipe_is_waited_for(tmp_path: Path):
         (signal.SIGTERM, 1, ["tailrace: stopped before the end of the input"]),
     ],
 )
-def test_a_signal_ends_a_file_with_exact_counts(number: int, code: int, more: list[str]):
+def test_a_signal_stops_sending_a_file_with_exact_counts(number: int, code: int, more: list[str]):
     with running(*TOP) as receiver:
         place = f"flume://127.0.0.1:{receiver.port}"
         with running("send", LOGS[0], place, "--rate", "500") as sending:
@@ -172,7 +172,7 @@ def test_a_signal_ends_a_file_with_exact_counts(number: int, code: int, more: li
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_ends_a_pipe_and_what_was_read_from_it_is_sent(number: int, code: int):
+def test_a_signal_stops_reading_a_pipe_and_the_lines_read_are_sent(number: int, code: int):
     with running(*TOP) as receiver:
         place = f"flume://127.0.0.1:{receiver.port}"
         arguments = ("send", place, "--rate", "10", "--batch", "10")
@@ -188,7 +188,7 @@ def test_a_signal_ends_a_pipe_and_what_was_read_from_it_is_sent(number: int, cod
     )
 
 
-def test_a_second_signal_ends_at_once_also_when_no_answer_comes():
+def test_a_second_signal_ends_at_once_even_without_an_answer():
     with (
         peer(lambda _: RAW) as receiver,
         running("send", LOGS[0], receiver.place) as sending,
@@ -201,7 +201,7 @@ def test_a_second_signal_ends_at_once_also_when_no_answer_comes():
         assert sending.end(signal.SIGINT) == -signal.SIGINT
 
 
-def test_a_receiver_that_is_killed_leaves_no_line_unaccounted_for():
+def test_every_line_is_accounted_for_when_the_receiver_is_killed():
     with running(*TOP) as receiver:
         place = f"flume://127.0.0.1:{receiver.port}"
         with running("send", LOGS[0], place, "--connections", "2", "--rate", "5000") as sending:
@@ -307,7 +307,7 @@ def fine(_: int) -> bytes:
     return OK
 
 
-def test_events_carry_what_a_spooldir_source_and_a_timestamp_interceptor_send(
+def test_events_have_the_headers_of_a_spooldir_source_and_a_timestamp_interceptor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -337,7 +337,7 @@ def test_events_carry_what_a_spooldir_source_and_a_timestamp_interceptor_send(
     assert all(event["headers"] == {} for event in events)
 
 
-def test_every_batch_but_the_last_is_full_also_across_what_was_read(tmp_path: Path):
+def test_every_batch_but_the_last_is_full_across_reads(tmp_path: Path):
     # More than is read at a time, and lines that no border falls between.
     lines = [b"%d %s" % (n, b"x" * (n % 997)) for n in range(6_000)]
     log = tmp_path / "access.log"
@@ -350,7 +350,7 @@ def test_every_batch_but_the_last_is_full_also_across_what_was_read(tmp_path: Pa
     assert [len(batch) for batch in batches] == [7] * (6_000 // 7) + [6_000 % 7]
 
 
-def test_connections_take_turns_each_with_one_batch_in_flight():
+def test_connections_take_turns_with_one_batch_in_flight_each():
     log = b"x\n" * 100
     with peer(fine) as receiver:
         ran = send(receiver.place, "--batch", "10", "--connections", "3", stdin=log)
@@ -384,7 +384,7 @@ def test_a_low_rate_does_not_wait_for_a_full_batch():
     assert sizes == [20, 10]
 
 
-def test_an_empty_file_is_no_error(tmp_path: Path):
+def test_an_empty_file_is_not_an_error(tmp_path: Path):
     log = tmp_path / "empty.log"
     log.touch()
     with peer(fine) as receiver:
@@ -444,7 +444,7 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "problem", "fate"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_ends_it_with_the_exact_numbers_and_nothing_is_sent_again(
+def test_a_fault_ends_send_with_exact_counts_and_nothing_is_resent(
     answer: bytes | None, problem: str, fate: str
 ):
     def reply(number: int) -> bytes | None:
@@ -463,7 +463,7 @@ def test_a_fault_ends_it_with_the_exact_numbers_and_nothing_is_sent_again(
     assert calls == 3
 
 
-def test_an_http_server_is_named():
+def test_an_http_server_is_identified():
     with peer(lambda _: HTTP) as receiver:
         ran = send(receiver.place, stdin=b"x\n" * 5)
 
@@ -476,7 +476,7 @@ def test_an_http_server_is_named():
     )
 
 
-def test_other_connections_get_their_answers_before_it_ends():
+def test_send_waits_for_the_answers_of_other_connections_before_it_ends():
     with peer(lambda n: FAILED if n == 2 else OK) as receiver:
         ran = send(receiver.place, "--batch", "10", "--connections", "2", stdin=b"x\n" * 20)
 
@@ -486,7 +486,7 @@ def test_other_connections_get_their_answers_before_it_ends():
     )
 
 
-def test_no_answer_in_time_is_a_doubt(monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_without_an_answer_in_time_is_counted_as_unknown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sender, "ANSWER_TIMEOUT_S", 0.2)
 
     async def run(receiver: Peer) -> sender.Sender:
@@ -508,7 +508,7 @@ def test_no_answer_in_time_is_a_doubt(monkeypatch: pytest.MonkeyPatch):
     assert (counts.lines, counts.acknowledged, counts.doubtful) == (3, 1, 2)
 
 
-def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path):
+def test_an_unreadable_file_is_reported_and_the_rest_is_sent(tmp_path: Path):
     whole = gzip.compress(b"".join(b"%d\n" % n for n in range(50_000)))
     cut, good = tmp_path / "cut.gz", tmp_path / "good.log"
     cut.write_bytes(whole[: len(whole) // 2])
@@ -529,7 +529,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path):
     assert summary.endswith("all acknowledged")
 
 
-def test_compressed_bytes_in_a_pipe_are_unpacked_as_far_as_they_are_whole():
+def test_truncated_compressed_input_in_a_pipe_is_sent_up_to_the_cut():
     with peer(fine) as receiver:
         unpacked = send(receiver.place, stdin=gzip.compress(b"a\nb"))
         cut = send(receiver.place, stdin=bytes.fromhex("28b52ffd0458"))
@@ -543,7 +543,7 @@ def test_compressed_bytes_in_a_pipe_are_unpacked_as_far_as_they_are_whole():
     assert summary == "tailrace: sent 0 lines in 0 batches"
 
 
-def test_nobody_listens():
+def test_a_refused_connection_is_reported():
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     ran = send(f"flume://localhost:{port}", stdin=b"x\n")
@@ -557,7 +557,7 @@ def test_nobody_listens():
     ]
 
 
-def test_the_events_are_byte_for_byte_what_fastavro_writes(tmp_path: Path):
+def test_events_equal_fastavros_encoding_byte_for_byte(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(b"a\nb\n")
     with peer(fine) as receiver:

@@ -76,7 +76,7 @@ def interleaved(seed: int) -> list[list[bytes]]:
     return logs
 
 
-def test_files_that_interleave_give_one_output_whatever_their_order_and_the_size_of_chunks(
+def test_interleaved_files_give_the_same_output_in_any_order_and_chunk_size(
     tmp_path: Path,
 ):
     for name, lines in zip(("a.log", "b.log"), interleaved(1), strict=True):
@@ -138,7 +138,7 @@ def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
     return out
 
 
-def test_one_to_four_threads_give_the_output_of_the_command(tmp_path: Path):
+def test_one_to_four_threads_give_the_same_output_as_the_command(tmp_path: Path):
     for name, lines in zip(("a.log", "b.log"), interleaved(2), strict=True):
         (tmp_path / name).write_bytes(text(*lines))
     options = ["--window", "60s", "--slide", "5s", "--limit", "3", "--format", "jsonl"]
@@ -147,7 +147,7 @@ def test_one_to_four_threads_give_the_output_of_the_command(tmp_path: Path):
         assert outputs_of_threads(tmp_path, threads, seed) == ran.stdout
 
 
-def test_files_of_different_hours_are_merged_and_not_held_in_memory(tmp_path: Path):
+def test_files_of_different_hours_are_merged_in_bounded_memory(tmp_path: Path):
     # Read one after the other, all panes of the first would stay open.
     peaks = []
     for count in (1, 6):
@@ -169,7 +169,7 @@ def test_files_of_different_hours_are_merged_and_not_held_in_memory(tmp_path: Pa
     assert peaks[1] < peaks[0] + 12_000, peaks
 
 
-def test_more_files_than_may_be_open_by_default_are_merged(tmp_path: Path):
+def test_more_files_than_the_default_open_file_limit_are_merged(tmp_path: Path):
     names = [f"{number}.log" for number in range(400)]
     for name in names:
         (tmp_path / name).write_bytes(text(at(5)))
@@ -189,7 +189,7 @@ def test_more_files_than_may_be_open_by_default_are_merged(tmp_path: Path):
     assert json.loads(ran.stdout)["total"] == 400
 
 
-def test_each_file_has_its_own_format(tmp_path: Path):
+def test_each_file_is_parsed_in_its_own_format(tmp_path: Path):
     (tmp_path / "combined.log").write_bytes(text(at(1), at(2)))
     common = [at(3).rpartition(b' "-"')[0]] * 3
     (tmp_path / "common.log").write_bytes(text(*common))
@@ -204,7 +204,7 @@ def test_each_file_has_its_own_format(tmp_path: Path):
     assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
 
 
-def test_a_file_that_breaks_off_ends_and_the_others_go_on(tmp_path: Path):
+def test_a_truncated_file_ends_and_the_other_files_continue(tmp_path: Path):
     (tmp_path / "cut.gz").write_bytes(gzip.compress(text(*[at(1)] * 50_000))[:-20])
     (tmp_path / "good.log").write_bytes(text(at(2, "/good")))
     for names in (("cut.gz", "good.log"), ("good.log", "cut.gz")):
@@ -216,7 +216,7 @@ def test_a_file_that_breaks_off_ends_and_the_others_go_on(tmp_path: Path):
         list(tr.from_files(tmp_path / "cut.gz", tmp_path / "good.log").count(by="url").run())
 
 
-def test_gzip_comes_through_a_pipe_as_well(tmp_path: Path):
+def test_gzip_is_read_from_a_pipe(tmp_path: Path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(text(at(1), at(2))) + gzip.compress(text(at(3))))
     for options in ([], ["--window", "5s"], ["--window", "5s", "--time", "log"]):
         ran = subprocess.run(
@@ -235,7 +235,7 @@ def ends(answers: list[dict[str, object]]) -> list[str]:
     return [str(answer["end"])[11:19] for answer in answers]
 
 
-def test_two_agents_by_log_time_wait_for_each_other_and_neither_is_late():
+def test_two_agents_by_log_time_wait_for_each_other_without_late_lines():
     options = ["--lateness", "0s", "--slide", "10s", *BY_LOG]
     with running("top", FLUME, FLUME, *options) as receiver:
         first, second = receiver.ports
@@ -256,7 +256,7 @@ def test_two_agents_by_log_time_wait_for_each_other_and_neither_is_late():
     assert last["lines"] == {"fed": 7, "counted": 7, "late": 0, "filtered": 0, "rejected": {}}
 
 
-def test_a_silent_agent_is_waited_for_unless_a_timeout_says_for_how_long():
+def test_the_idle_timeout_limits_the_wait_for_a_silent_agent():
     options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
     with running("top", FLUME, FLUME, *options) as receiver, Sink(receiver.ports[0]) as talks:
         assert talks.batch([at(1), at(11)]) == OK
@@ -271,7 +271,7 @@ def test_a_silent_agent_is_waited_for_unless_a_timeout_says_for_how_long():
     assert (lines["counted"], lines["late"]) == (3, 1)
 
 
-def test_without_a_timeout_a_silent_agent_holds_the_answers_back():
+def test_without_an_idle_timeout_a_silent_agent_delays_the_snapshots():
     options = ["--lateness", "0s", "--slide", "10s", *BY_LOG]
     with running("top", FLUME, FLUME, *options) as receiver, Sink(receiver.ports[0]) as talks:
         assert talks.batch([at(1), at(11)]) == OK
@@ -281,7 +281,7 @@ def test_without_a_timeout_a_silent_agent_holds_the_answers_back():
     assert receiver.snapshots()[-1]["total"] == 1
 
 
-def test_by_header_an_event_has_the_time_that_the_agent_wrote():
+def test_time_by_header_is_the_timestamp_that_the_agent_wrote():
     seconds = BASE.timestamp()
 
     def stamp(second: float) -> bytes:
@@ -313,7 +313,7 @@ def test_by_header_an_event_has_the_time_that_the_agent_wrote():
     assert lines["rejected"] == {"no-time": 2, "future": 1}
 
 
-def test_a_file_a_pipe_and_an_agent_are_one_answer(tmp_path: Path):
+def test_a_file_a_pipe_and_an_agent_are_counted_together(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(text(at(3, "/file"), at(4, "/file")))
     options = ["--slide", "10s", *BY_LOG]
@@ -336,7 +336,7 @@ def test_a_file_a_pipe_and_an_agent_are_one_answer(tmp_path: Path):
     assert len(formats) == 3
 
 
-def test_a_file_that_breaks_off_beside_a_live_source_is_named_and_the_rest_goes_on(tmp_path: Path):
+def test_a_truncated_file_is_reported_and_a_live_source_continues(tmp_path: Path):
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(text(*[at(1)] * 50_000))[:-20])
     with (
@@ -350,7 +350,7 @@ def test_a_file_that_breaks_off_beside_a_live_source_is_named_and_the_rest_goes_
     assert "/agent" in str(receiver.snapshots()[-1]["rows"])
 
 
-def test_a_named_pipe_in_which_nothing_comes_stops_nobody(tmp_path: Path):
+def test_an_empty_named_pipe_blocks_no_other_source(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     options = ["--window", "2s", "--time", "arrival", "--format", "jsonl"]
@@ -367,7 +367,7 @@ def test_a_named_pipe_in_which_nothing_comes_stops_nobody(tmp_path: Path):
         assert "/agent" in "".join(counting.printed)
 
 
-def test_being_slow_makes_no_source_silent(tmp_path: Path):
+def test_slow_processing_does_not_make_a_source_idle(tmp_path: Path):
     for name, lines in zip(("a.log", "b.log"), interleaved(3), strict=True):
         (tmp_path / name).write_bytes(text(*lines))
     port = free_port()
@@ -389,7 +389,7 @@ def test_being_slow_makes_no_source_silent(tmp_path: Path):
     assert len(set(late)) == 1, late
 
 
-def test_files_that_have_ended_are_answered_beside_an_agent_that_says_nothing(tmp_path: Path):
+def test_files_that_have_ended_are_counted_while_an_agent_is_silent(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(text(at(1), at(11)))
     options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
@@ -398,7 +398,7 @@ def test_files_that_have_ended_are_answered_beside_an_agent_that_says_nothing(tm
         assert receiver.end(signal.SIGTERM) == 0
 
 
-def test_an_agent_that_tells_no_time_is_silent():
+def test_an_agent_whose_lines_have_no_time_is_idle():
     options = ["--lateness", "0s", "--slide", "10s", "--idle-timeout", "1s", *BY_LOG]
     with (
         running("top", FLUME, FLUME, *options) as receiver,
@@ -415,7 +415,7 @@ def test_an_agent_that_tells_no_time_is_silent():
         assert receiver.end(signal.SIGTERM) == 0
 
 
-def test_empty_events_do_not_keep_the_clock_from_being_looked_at():
+def test_empty_events_do_not_stop_the_clock():
     options = ["--window", "1s", "--slide", "100ms", "--batch-interval", "50ms"]
     with (
         running("top", FLUME, FLUME, *options, "--format", "jsonl") as receiver,
@@ -431,7 +431,7 @@ def test_empty_events_do_not_keep_the_clock_from_being_looked_at():
         assert receiver.end(signal.SIGTERM) == 0
 
 
-def test_what_an_agent_sent_that_went_away_before_it_was_counted_comes_again_and_counts_once():
+def test_a_batch_whose_agent_died_before_the_acknowledgement_is_resent_and_counted_once():
     with running("top", FLUME, "--window", "1h", "--format", "jsonl") as receiver:
         bodies = [at(second) for second in range(10)]
         with Sink(receiver.port) as sink:
@@ -447,7 +447,7 @@ def test_what_an_agent_sent_that_went_away_before_it_was_counted_comes_again_and
     assert receiver.snapshots()[-1]["lines"]["counted"] == 10
 
 
-def test_gzip_that_breaks_off_in_a_pipe_counts_what_came_before(tmp_path: Path):
+def test_truncated_gzip_in_a_pipe_counts_the_lines_before_the_cut(tmp_path: Path):
     whole = gzip.compress(text(*(at(second, f"/{second % 977}") for second in range(20_000))))
     (tmp_path / "cut.gz").write_bytes(whole[: len(whole) // 2])
     options = ["--window", "1h", "--slide", "1h", "--time", "log", "--format", "jsonl"]
@@ -466,7 +466,7 @@ def test_gzip_that_breaks_off_in_a_pipe_counts_what_came_before(tmp_path: Path):
     assert json.loads(through_pipe.stdout.splitlines()[-1]) == last
 
 
-def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Path):
+def test_a_truncated_source_is_reported_at_once_while_a_live_source_runs(tmp_path: Path):
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(text(at(1)))[:-5])
     with running("top", str(cut), FLUME, "--window", "5m") as receiver:
@@ -477,7 +477,7 @@ def test_a_source_that_breaks_off_beside_a_live_one_is_told_at_once(tmp_path: Pa
     assert sum("truncated compressed data" in line for line in receiver.messages) == 1
 
 
-def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
+def test_only_a_part_of_each_of_many_files_is_in_memory(tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes(text(*[at(1)] * 20_000))
     (part,) = File(str(log), sharing=300).parts()
@@ -488,7 +488,7 @@ def test_of_many_files_each_is_held_in_part_alone(tmp_path: Path):
 # --- which format ---------------------------------------------------------------------------------
 
 
-def test_a_live_stream_is_answered_while_its_format_is_not_known_yet():
+def test_a_live_stream_gets_snapshots_before_its_format_is_detected():
     with running("top", FLUME, "--window", "3s", "--format", "jsonl") as receiver:
         wait_for(lambda: len(receiver.snapshots()) >= 2)
         with Sink(receiver.port) as sink:
@@ -504,7 +504,7 @@ def test_a_live_stream_is_answered_while_its_format_is_not_known_yet():
     assert messages == [f"tailrace: {FLUME}: format common, the first 2 lines all match"]
 
 
-def test_a_thousand_lines_are_enough_at_once_and_none_is_lost_or_late_while_they_are_held():
+def test_a_thousand_lines_end_the_detection_and_no_held_line_is_lost_or_late():
     with (
         running(
             "top", FLUME, "--window", "1s", "--slide", "100ms", "--format", "jsonl"
@@ -522,7 +522,7 @@ def test_a_thousand_lines_are_enough_at_once_and_none_is_lost_or_late_while_they
     assert max(snapshot["total"] for snapshot in receiver.snapshots()) > 0
 
 
-def test_a_slow_pipe_is_not_held_longer_than_a_moment():
+def test_lines_of_a_slow_pipe_are_held_only_briefly():
     with running("parse", "-", "--fields", "url", stdin=subprocess.PIPE) as parsing:
         pipe = parsing.process.stdin
         assert pipe is not None
@@ -537,7 +537,7 @@ def test_a_slow_pipe_is_not_held_longer_than_a_moment():
         assert parsing.closed() == 0
 
 
-def test_many_files_of_one_format_are_told_once(tmp_path: Path):
+def test_the_detection_of_many_files_in_one_format_is_reported_once(tmp_path: Path):
     names = [f"{number}.log" for number in range(20)]
     for name in names:
         (tmp_path / name).write_bytes(text(at(1), at(2)))
@@ -551,7 +551,7 @@ def test_many_files_of_one_format_are_told_once(tmp_path: Path):
     ]
 
 
-def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
+def test_lines_of_two_words_match_no_format(tmp_path: Path):
     (tmp_path / "app.log").write_bytes(b"INFO started\n" * 7)
     ran = top("top", "app.log", cwd=tmp_path)
 
@@ -578,12 +578,12 @@ def test_a_terminal_of_two_words_is_no_format(tmp_path: Path):
         (lambda: tr.from_files("a").window("5s", idle_timeout="10ms"), "expected at least 1s"),
     ],
 )
-def test_what_cannot_be_is_refused_when_it_is_said(make, message: str):  # noqa: ANN001 - any call
+def test_invalid_sources_are_refused_when_they_are_given(make, message: str):  # noqa: ANN001 - any call
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_a_field_of_two_types_is_refused():
+def test_a_field_with_two_types_is_refused():
     both = tr.merge(tr.from_files("a", format="classic"), tr.from_files("b", format="combined"))
     with pytest.raises(ValueError, match=r"has different types .* use one format for all sources"):
         both.count(by="status").run().__next__()

@@ -72,7 +72,7 @@ def counted(path: Path) -> int:
     padding=st.sampled_from([b"", b"\0" * 8]),
     data=st.data(),
 )
-def test_it_unpacks_what_was_packed_also_while_it_is_being_written(
+def test_packed_data_is_unpacked_even_while_it_is_being_written(
     kind: str, members: list[bytes], size: int, padding: bytes, data: st.DataObject
 ):
     packed = [PACK[kind](member) for member in members]
@@ -95,7 +95,7 @@ def test_it_unpacks_what_was_packed_also_while_it_is_being_written(
 
 @KINDS
 @given(members=MEMBERS, piece=st.integers(1, 5_000), data=st.data())
-def test_a_stream_may_be_cut_anywhere(
+def test_a_stream_can_be_split_anywhere(
     kind: str, members: list[bytes], piece: int, data: st.DataObject
 ):
     whole = b"".join(PACK[kind](member) for member in members)
@@ -113,7 +113,7 @@ def test_a_stream_may_be_cut_anywhere(
 
 
 @KINDS
-def test_it_is_told_by_its_first_bytes_and_no_earlier(kind: str):
+def test_a_packing_is_recognized_by_its_first_bytes(kind: str):
     packed = PACK[kind](b"line\n")
     found = packing(packed[:LONGEST_MAGIC])
     assert found is not None
@@ -127,13 +127,13 @@ def test_it_is_told_by_its_first_bytes_and_no_earlier(kind: str):
     "head",
     [b"BZh9.example.com - - [", b"BZ - -", b"PK\x03\x04", b"(host) - -", b"\x1f\x8b\x00\x00"],
 )
-def test_a_line_is_not_taken_for_compressed(head: bytes):
+def test_a_line_is_not_mistaken_for_compressed_data(head: bytes):
     assert packing(head) is None
     assert not may_be(head)
 
 
 @KINDS
-def test_what_comes_before_damage_is_read(kind: str):
+def test_data_before_damage_is_read(kind: str):
     packed = PACK[kind](NOISE.randbytes(100_000)) + PACK[kind](LOG)
     middle = len(PACK[kind](LOG)) // 2
     broken = bytearray(packed)
@@ -150,14 +150,14 @@ def test_what_comes_before_damage_is_read(kind: str):
 
 @KINDS
 @pytest.mark.parametrize("members", [1, 3])
-def test_a_log_is_counted_whatever_its_name_is(kind: str, members: int, tmp_path: Path):
+def test_a_compressed_log_is_counted_under_any_name(kind: str, members: int, tmp_path: Path):
     path = tmp_path / "access.log"
     path.write_bytes(PACK[kind](LOG) * members)
     assert counted(path) == 3_000 * members
 
 
 @KINDS
-def test_a_log_that_was_cut_off_counts_as_far_as_it_goes(kind: str, tmp_path: Path):
+def test_a_truncated_log_is_counted_up_to_the_cut(kind: str, tmp_path: Path):
     log = b"".join(LINE % NOISE.randrange(10**9) for _ in range(30_000))
     path = tmp_path / "access.log"
     path.write_bytes(PACK[kind](log)[:-2_000])
@@ -178,7 +178,7 @@ def test_a_log_that_was_cut_off_counts_as_far_as_it_goes(kind: str, tmp_path: Pa
 
 
 @KINDS
-def test_a_bomb_is_unpacked_in_bounded_memory(kind: str, tmp_path: Path):
+def test_a_compression_bomb_is_unpacked_in_bounded_memory(kind: str, tmp_path: Path):
     path = tmp_path / "bomb"
     line = b"x" * 1_023 + b"\n"
     path.write_bytes(PACK[kind](line * 1_024) * 300)
@@ -189,7 +189,7 @@ def test_a_bomb_is_unpacked_in_bounded_memory(kind: str, tmp_path: Path):
     assert after - before < 64 * 1024  # KiB
 
 
-def test_a_header_that_asks_for_gigabytes_gets_none(tmp_path: Path):
+def test_a_header_that_requests_gigabytes_allocates_little(tmp_path: Path):
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
     packed = bytearray(lzma.compress(LOG, filters=filters, check=lzma.CHECK_NONE))
     # The size of the dictionary, 4 GiB now, and the sum of that header.
@@ -205,7 +205,7 @@ def test_a_header_that_asks_for_gigabytes_gets_none(tmp_path: Path):
 
 
 @KINDS
-def test_progress_is_of_the_file_and_not_of_its_text(kind: str, tmp_path: Path):
+def test_progress_counts_bytes_of_the_file_not_of_its_text(kind: str, tmp_path: Path):
     path = tmp_path / "access.log"
     path.write_bytes(PACK[kind](LOG))
     file = File(str(path))
@@ -215,7 +215,7 @@ def test_progress_is_of_the_file_and_not_of_its_text(kind: str, tmp_path: Path):
 
 @KINDS
 @pytest.mark.parametrize("verb", [["top", "--format", "csv"], ["top", "--window", "1d"]])
-def test_a_pipe_is_unpacked_however_it_comes(kind: str, verb: list[str]):
+def test_a_pipe_is_unpacked_however_it_is_written(kind: str, verb: list[str]):
     packed = PACK[kind](LOG)
     command = [*COMMAND, *verb, "-n", "1", "-"]
     with subprocess.Popen(
@@ -242,7 +242,7 @@ def test_a_pipe_is_unpacked_however_it_comes(kind: str, verb: list[str]):
         ("zstd", ["--no-check", "--fast"]),
     ],
 )
-def test_what_the_programs_pack_is_read(program: str, options: list[str], tmp_path: Path):
+def test_output_of_the_packing_programs_is_read(program: str, options: list[str], tmp_path: Path):
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     packed = subprocess.run(
@@ -260,7 +260,7 @@ def test_frames_that_zstd_skips_are_skipped(tmp_path: Path):
     assert counted(path) == 6_000
 
 
-def test_without_the_package_the_error_says_what_to_install(
+def test_without_the_package_the_error_names_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("compression", "backports", "backports.zstd"):
@@ -271,7 +271,7 @@ def test_without_the_package_the_error_says_what_to_install(
         text.check_log(str(path))
 
 
-def test_an_empty_log_is_empty_and_a_beginning_alone_is_a_line(tmp_path: Path):
+def test_an_empty_log_is_empty_and_partial_magic_bytes_are_a_line(tmp_path: Path):
     path = tmp_path / "access.log"
     for data in (b"", b"BZh", b"\xfd7z"):
         path.write_bytes(data)
