@@ -1,11 +1,10 @@
 """
 Real Flume agents with the configuration of the example: Flume 1.11, 1.9 and 1.6.
 
-They need Java and Maven. Where they are missing the tests are skipped and say why; with CI=true
-that is a failure.
+They need Java and Maven. Without these the tests are skipped with a reason; with CI=true they fail.
 
-What is asked of a receiver that goes and comes back rests on this: an agent has one batch on the
-way, forgets it when it is told OK, and sends it again 5 s after anything else.
+The tests of restarts rely on this: an agent has one batch in flight, drops it on the answer OK, and
+sends it again 5 s after any other result.
 """
 
 import gzip
@@ -34,17 +33,17 @@ LOGS = ["apache-combined-2015-elastic.log", "nginx-combined-2022-ployt0.log"]
 
 # Long enough for three agents at once to send everything on a busy machine.
 WINDOW_S = 30
-# Bounds failures only. An agent takes seconds to start, 5 to try again, and some to send; on a
-# machine that is loaded fivefold, five times that.
+# Bounds failures only. An agent takes seconds to start, 5 s to retry, and some to send; on a
+# machine with five times the load, five times that.
 SENDING_TIMEOUT_S = 180
 
-# What the sink sends at a time where something has to happen in the middle. With the default, 100,
+# The batch size of the sink where something must happen during sending. With the default, 100,
 # an agent sends 40,000 lines in less than a second.
 BATCH = 10
-# What the source reads at a time, and what the channel holds, by default.
+# The default batch of the source, and the default capacity of the channel.
 READ = CAPACITY = 100
 
-# In one process: they share the agents that send real logs.
+# In one process: the tests share the agents that send real logs.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("agents")]
 
 
@@ -59,16 +58,16 @@ def needs() -> None:
         flume_agent.jars(version)
 
 
-# --- what is sent and what is answered ------------------------------------------------------------
+# --- sending and counting -------------------------------------------------------------------------
 
 
 def numbered(name: str, count: int) -> list[str]:
-    """URLs that name one line each."""
+    """Return URLs, each for one line."""
     return [f"/{name}/{number:05}" for number in range(count)]
 
 
 def fill(spool: Path, urls: list[str], per_file: int) -> Path:
-    """Put lines with these URLs into a new spool directory, in the order of its files' names."""
+    """Write lines with these URLs to a new spool directory, in the order of its file names."""
     spool.mkdir()
     for start in range(0, len(urls), per_file):
         text = b"".join(line(url) + b"\n" for url in urls[start : start + per_file])
@@ -86,7 +85,7 @@ def files_read(spool: Path) -> int:
 
 
 def counting(port: int = 0, *, limit: str = "all", slide: str = "1s") -> list[str]:
-    """The arguments of a receiver whose window holds all that a test sends."""
+    """Return the arguments of a receiver whose window contains all lines of a test."""
     arguments = ["top", f"flume://127.0.0.1:{port}", "--log-format", "combined", "--limit", limit]
     arguments += ["--window", "1h", "--slide", slide, "--batch-interval", slide]
     return [*arguments, "--format", "jsonl"]
@@ -97,7 +96,7 @@ def has_counted(count: int) -> Callable[[dict[str, Any]], bool]:
 
 
 def last(process: Process) -> dict[str, Any]:
-    """What a process answered last before it ended."""
+    """Return the last snapshot of a process that has ended."""
     snapshot: dict[str, Any] = json.loads(process.printed[-1])
     return snapshot
 
@@ -107,16 +106,16 @@ def counts(snapshot: dict[str, Any]) -> Counter[str]:
 
 
 def not_once(counted: Counter[str], urls: Iterable[str]) -> dict[str, int]:
-    """What was counted otherwise than once, of these URLs, and what there is besides them."""
+    """Return the counts of these URLs that are not 1, and of any other URL."""
     expected = Counter(urls)
     return {url: counted[url] for url in counted | expected if counted[url] != expected[url]}
 
 
 def sockets(process: Process) -> int:
-    """How many sockets a process has open."""
+    """Return how many sockets a process has open."""
     found = 0
     for descriptor in Path(f"/proc/{process.process.pid}/fd").iterdir():
-        # It may be closed between the two looks.
+        # It may have been closed since it was listed.
         with suppress(FileNotFoundError):
             found += str(descriptor.readlink()).startswith("socket:")
     return found
@@ -126,19 +125,19 @@ def sockets(process: Process) -> int:
 
 
 class Delivery(NamedTuple):
-    """What a receiver answered that took both logs in."""
+    """The snapshots of a receiver that received both logs."""
 
     settled: dict[str, Any]
-    """After the agent has sent everything, ended and closed its connection."""
+    """After the agent has sent everything and closed its connection."""
     full: dict[str, Any]
     """With the most lines in its window."""
     empty: dict[str, Any]
-    """The first one after them without any."""
+    """The first one after that with an empty window."""
     code: int
 
 
 def deliver(version: str, directory: Path, count: int) -> Delivery:
-    """Let an agent send both logs, and wait until they have left the window."""
+    """Send both logs through an agent, and wait until they have left the window."""
     spool = directory / "spool"
     spool.mkdir(parents=True)
     arguments = ["--log-format", "classic", "--window", f"{WINDOW_S}s", "--limit", "all"]
@@ -152,7 +151,7 @@ def deliver(version: str, directory: Path, count: int) -> Delivery:
                 flume_agent.spool(spool, directory / name, name)
             wait_for(lambda: files_read(spool) == len(LOGS), SENDING_TIMEOUT_S)
             receiver.answer(has_counted(count), SENDING_TIMEOUT_S)
-            # What would be counted twice, or came on top, is sent before it ends.
+            # Any duplicate or extra line is sent before the agent ends.
         wait_for(lambda: sockets(receiver) == own_sockets)
         settled = receiver.next_answer()
         empty = receiver.answer(lambda snapshot: not snapshot["total"], 3 * SENDING_TIMEOUT_S)
@@ -180,7 +179,7 @@ def by_url(lines: list[bytes]) -> Counter[str | None]:
 def deliveries(
     by_url: Counter[str | None], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Delivery]]]:
-    """Both logs from an agent of each version, all at once: it is mostly waiting."""
+    """Send both logs from an agent of each version, concurrently: it is mostly waiting."""
     with ThreadPoolExecutor(len(VERSIONS)) as pool:
         yield {
             version: pool.submit(deliver, version, tmp_path_factory.mktemp(version), by_url.total())
@@ -198,8 +197,8 @@ def test_every_line_of_real_logs_is_counted_once_and_leaves_the_window(
     settled, full, empty, code = deliveries[version].result()
     ranked = sorted(by_url.items(), key=lambda row: (-row[1], row[0] is None, row[0] or ""))
 
-    # All of them take the example's `maxLineLength`: with Flume's default, 2048, five of these
-    # lines would come as fifteen events.
+    # Every version applies the example's `maxLineLength`: with Flume's default, 2048, five of these
+    # lines would arrive as fifteen events.
     assert settled["lines"]["fed"] == len(lines)
     assert settled["lines"]["counted"] == by_url.total()
     assert settled["lines"]["rejected"] == {"no-match": len(lines) - by_url.total()}
@@ -211,21 +210,21 @@ def test_every_line_of_real_logs_is_counted_once_and_leaves_the_window(
     assert code == 0
 
 
-# --- who comes and goes ---------------------------------------------------------------------------
+# --- restarts -------------------------------------------------------------------------------------
 
 
 class Relay:
     """
-    Stands between an agent and its receivers and knows what was acknowledged, as the agent does.
+    A proxy between an agent and its receivers that records the acknowledged batches.
 
-    A receiver that is killed cannot tell any more, and whoever comes after it was not there.
+    After a receiver was killed, only the proxy and the agent know what was acknowledged.
     """
 
     def __init__(self) -> None:
         self.target = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        # What came back on each connection.
+        # The bytes that the receiver sent on each connection.
         self._answers: list[bytearray] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
@@ -234,14 +233,14 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Closing it alone does not end an `accept` that waits.
+        # `close` alone does not end a waiting `accept`.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
             thread.join(TIMEOUT_S)
 
     def acknowledged(self) -> list[int]:
-        """How many batches were answered with OK, by connection."""
+        """Return how many batches were answered with OK, by connection."""
         return [_oks(answers) for answers in self._answers]
 
     def _accept(self) -> None:
@@ -265,7 +264,7 @@ class Relay:
 
 
 def _pump(source: socket.socket, sink: socket.socket, passed: bytearray) -> None:
-    """Hand on what comes, until either side has gone; then the other one hears of it."""
+    """Forward data until either side closes; then close both."""
     with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
@@ -276,7 +275,7 @@ def _pump(source: socket.socket, sink: socket.socket, passed: bytearray) -> None
 
 
 def _oks(answers: bytearray) -> int:
-    """How many replies of one connection say OK, the first behind the answer to the handshake."""
+    """Return how many replies of a connection are OK; the first follows the handshake answer."""
     at = oks = 0
     while at < len(answers):
         _, buffers, size = struct.unpack_from(">iii", answers, at)
@@ -321,7 +320,7 @@ def test_every_line_is_counted_once_across_a_receiver_restart(tmp_path: Path):
 
     assert 0 < before.total() < len(urls)
     assert not_once(before + counts(last(second)), urls) == {}
-    # What the first one had acknowledged went with it.
+    # The receiver warned that what it acknowledged is lost with it.
     assert all("state is in memory only" in each.messages[0] for each in (first, second))
     assert last(second)["lines"]["fed"] == missing
 
@@ -339,15 +338,15 @@ def test_a_killed_receiver_loses_only_what_it_acknowledged(
             assert first.end(signal.SIGKILL) == -signal.SIGKILL
             with running(*counting()) as second:
                 relay.target = second.port
-                # In order: when the last one is there, so are all that will come.
+                # In order: after the last line has arrived, no other will.
                 second.answer(lambda answer: urls[-1] in counts(answer), SENDING_TIMEOUT_S)
                 assert second.end(signal.SIGTERM) == 0
 
     acknowledged = BATCH * relay.acknowledged()[0]
     assert 0 < acknowledged < len(urls)
     assert not_once(counts(last(second)), urls[acknowledged:]) == {}
-    # What it had counted, but not printed, nobody will ever see. It may have printed one batch
-    # that it did not live to acknowledge.
+    # Lines that it counted but did not print are unknown. It may have printed one batch that it was
+    # killed before it could acknowledge.
     assert last(first)["lines"]["counted"] <= acknowledged + BATCH
 
 
@@ -368,7 +367,7 @@ def test_a_killed_agent_leaves_only_whole_batches_and_no_connection(tmp_path: Pa
         victim.kill()
         wait_for(lambda: sockets(receiver) == own_sockets + 1)
         left = receiver.next_answer()
-        # Another one goes on in its directory, where that one had marked how far it was.
+        # Another agent continues in the directory, from the position that the first one marked.
         start("1.11.0", confs[0], "successor.log")
         ends = {killed[-1], beside[-1]}
         receiver.answer(lambda answer: ends <= counts(answer).keys(), SENDING_TIMEOUT_S)
@@ -381,7 +380,7 @@ def test_a_killed_agent_leaves_only_whole_batches_and_no_connection(tmp_path: Pa
 
     counted = counts(last(receiver))
     assert not_once(Counter({url: counted[url] for url in beside}), beside) == {}
-    # The killed one took its channel along; and what it read last, it had not marked as read.
+    # The killed agent lost its channel, and had not marked its last read as done.
     otherwise = list(not_once(Counter({url: counted[url] for url in killed}), killed).values())
     assert set(otherwise) <= {0, 2}
     assert otherwise.count(0) <= CAPACITY

@@ -1,4 +1,4 @@
-"""What a receiver announces in its handshake, and what a sender's batch holds, by fastavro."""
+"""Handshake answers of a receiver, and the events of a sender's batch as fastavro decodes them."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ OTHER_HASH = bytes(range(16))
 def handshake_answer(
     match: bytes, protocol: str = OWN_PROTOCOL, server_hash: bytes = OTHER_HASH
 ) -> bytes:
-    """An answer to the handshake that tells the receiver's own protocol."""
+    """Return an answer to the handshake with the receiver's own protocol."""
     return match + b"\x02" + string(protocol) + b"\x02" + server_hash + b"\x00"
 
 

@@ -1,4 +1,4 @@
-"""What the classic Python program makes of a line: its own expression, on decoded text."""
+"""How the classic Python program parses a line: its own expression, on decoded text."""
 
 import re
 
@@ -28,13 +28,13 @@ def with_url(fields: Row) -> Row:
 
 
 def parsed_by_program(line: str) -> Row | None:
-    """Return what the classic program makes of a line."""
+    """Parse a line as the classic program does."""
     found = PATTERN.match(line)
     return with_url(found.groupdict()) if found else None
 
 
 def shown(value: str) -> str:
-    """Return the program's value as tailrace shows it: a run of odd bytes is one U+FFFD."""
+    """Return the program's value as tailrace shows it: a run of invalid bytes is one U+FFFD."""
     raw = value.encode("utf-8", "surrogateescape")
     out: list[str] = []
     in_run = False

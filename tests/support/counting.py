@@ -1,4 +1,4 @@
-"""Engines that count lines by one field, for tests of what is beneath a query."""
+"""Engines that count lines by one field, for tests of the layers below a query."""
 
 from __future__ import annotations
 

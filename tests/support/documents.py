@@ -1,4 +1,4 @@
-"""The pages of the documentation, and the blocks of code in them."""
+"""The documentation pages and their code blocks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAGES = sorted(
 )
 PAGES = [page for page in PAGES if page.exists()]
 
-# Their links are checked, their code is not run.
+# The links of these pages are checked, their code is not run.
 LINKED = PAGES + [
     ROOT / name
     for name in ("CHANGELOG.md", "benches/README.md", "rust/fuzz/README.md", "tests/README.md")
@@ -52,13 +52,13 @@ class Block(NamedTuple):
 
     page: Path
     line: int
-    """In the page, from 1."""
+    """The line in the page, from 1."""
     language: str
     text: str
     note: str
-    """The comment in the line before it: why it does not run, or where it is from."""
+    """The comment in the line before: why the block does not run, or the file it quotes."""
     span: tuple[int, int]
-    """Of its text, in the page."""
+    """The span of its text in the page."""
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class Block(NamedTuple):
 
 
 def blocks(*languages: str, pages: list[Path] = PAGES) -> list[Block]:
-    """Return the blocks in these languages, of all by default."""
+    """Return the blocks in these languages, by default in all."""
     found = []
     for page in pages:
         text = page.read_text()
@@ -92,7 +92,7 @@ def shown(block: Block) -> str:
     return "".join(line for line in lines if not line.startswith(("$ ", "> ")))
 
 
-# A page waits for a time, which a reader understands; a test waits for what should happen.
+# A page sleeps, which a reader understands; a test waits for the event itself.
 _WAITS = {
     r"sleep 1\b": "until (exec 3<>/dev/tcp/127.0.0.1/9092) 2> /dev/null; do sleep 0.1; done",
     r"sleep 2\b": "until tail -n 2 results.txt | grep -q 807; do sleep 0.1; done",
@@ -100,14 +100,14 @@ _WAITS = {
 
 
 def waiting(script: str) -> str:
-    """Return a script of a page that waits for events instead of times."""
+    """Return a script of a page with its sleeps replaced by waits for events."""
     for time, event in _WAITS.items():
         script = re.sub(time, event, script)
     return script
 
 
 def printed(script: str, cwd: Path, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
-    """Run a script with the command that is installed beside this interpreter."""
+    """Run a script with the command installed next to this interpreter."""
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # noqa: PTH120 - not resolved
     return subprocess.run(
         ["bash", "-c", script],
@@ -132,7 +132,7 @@ def excerpt(block: Block) -> str:
     """
     found = _SOURCE.fullmatch(block.note)
     if not found:
-        raise AssertionError(f"{block.name}: no line says which file this is from")
+        raise AssertionError(f"{block.name}: expected a comment before the block, `from PATH: ...`")
     lines = (ROOT / found["path"]).read_text().splitlines(keepends=True)
     starts = found["start"].split(" / ")
     first = next(

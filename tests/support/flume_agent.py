@@ -1,8 +1,8 @@
 """
-Real Flume agents for tests: their jars, configuration, process and spool directory.
+Run real Flume agents: their jars, configuration, process and spool directory.
 
-It offers no way to wait for the agent, because what arrives is the test's own business. An agent
-that finds no receiver tries again after 5 s, so let the receiver listen first.
+There is no function that waits for an agent: a test waits for what it expects to arrive. An agent
+that finds no receiver retries after 5 s, so start the receiver first.
 """
 
 import fcntl
@@ -25,16 +25,16 @@ _EXAMPLE = ROOT / "examples" / "flume" / "agent.conf"
 # The last release, the last one with Avro 1.7 and Netty 3, and the one that Spark 2 was built with.
 VERSIONS = ("1.11.0", "1.9.0", "1.6.0")
 
-# From an empty Maven repository it took 15 s; a slow network may need far more.
+# From an empty Maven repository it took 15 s; a slow network may take far longer.
 _RESOLVE_TIMEOUT_S = 600
-# It ends within 0.1 s unless a call to the receiver is open.
+# An agent ends within 0.1 s unless a call to the receiver is open.
 _STOP_TIMEOUT_S = 15
-# What lives for seconds is not worth the second compiler and the threads of a parallel collector.
+# A process of a few seconds needs neither the second compiler nor a parallel collector.
 _JAVA = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def missing() -> str | None:
-    """Say what an agent lacks on this machine; None if it can run."""
+    """Return what an agent lacks on this machine, or None if it can run."""
     if shutil.which(_java()) is None:
         return f"a Flume agent needs Java, and {_java()} was not found"
     if shutil.which("mvn") is None:
@@ -47,7 +47,7 @@ def jars(version: str) -> Path:
     Return the directory with an agent's jars, resolved by Maven unless an earlier call did.
 
     Any number of processes may call it at once: one resolves, the others wait for it. A directory
-    under the final name is complete, whatever was killed when.
+    under the final name is complete, even if a process was killed.
 
     Raises:
         RuntimeError: Maven failed; the message is the first error that it printed.
@@ -63,7 +63,7 @@ def jars(version: str) -> Path:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.is_dir():
-            # Under the lock the name is ours alone; what is there was left by a killed process.
+            # Only the lock's holder uses this name; an existing one was left by a killed process.
             unfinished = cache / f"{name}.unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             _resolve(version, unfinished, lock)
@@ -88,7 +88,7 @@ def _resolve(version: str, directory: Path, lock: TextIO) -> None:
             errors="replace",
             timeout=_RESOLVE_TIMEOUT_S,
             check=False,
-            # Maven outlives us when we are killed. It holds the lock as long as it writes.
+            # Maven outlives this process if it is killed, and then holds the lock while it writes.
             pass_fds=[lock.fileno()],
         )
     except subprocess.TimeoutExpired:
@@ -119,7 +119,7 @@ def example_configuration(spool_directory: Path, port: int) -> str:
 
 
 def _with_value(text: str, key: str, value: str) -> str:
-    # A function as replacement: as a string, a backslash in it would have a meaning.
+    # A replacement string would interpret backslashes; a function does not.
     text, lines = re.subn(
         rf"^{re.escape(key)} = .*$", lambda _: f"{key} = {value}", text, flags=re.MULTILINE
     )
@@ -133,7 +133,7 @@ def agent(
     version: str, conf_text: str, log: Path, java: tuple[str, ...] = _JAVA
 ) -> Iterator[subprocess.Popen[bytes]]:
     """
-    Run an agent called a1 until the block ends, and wait for nothing else.
+    Run an agent called a1 until the block ends, without waiting for it to be ready.
 
     What it says is appended to *log*. Its configuration stays beside that, for whoever looks into
     a failure.
@@ -155,7 +155,7 @@ def agent(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_TIMEOUT_S)
         finally:
-            # Nothing happens to an agent that has ended; one that hangs, or whose wait was
+            # No effect on an agent that has ended; one that hangs, or whose wait was
             # interrupted, must not outlive the test.
             process.kill()
             process.wait(_STOP_TIMEOUT_S)
@@ -163,9 +163,9 @@ def agent(
 
 def spool(directory: Path, source: Path, name: str) -> None:
     """
-    Drop a copy of *source* into the spool directory as *name*, which must be new to the agent.
+    Copy *source* into the spool directory as *name*, which must be new to the agent.
 
-    The agent skips a name that begins with a dot, so it never sees a file that is still written.
+    The agent skips names that begin with a dot, so it never reads a file that is being written.
     """
     unfinished = directory / f".{name}"
     shutil.copyfile(source, unfinished)

@@ -1,4 +1,4 @@
-"""For tests: a running `tailrace` process, and a sink that sends to it as an agent does."""
+"""A running `tailrace` process, and a sink that sends to it as an agent does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ __all__ = [
 
 COMMAND = [sys.executable, "-c", "from tailrace._cli import main; main()"]
 
-# Bounds failures only: more than anything takes on a loaded machine, less than pytest's limit.
+# Bounds failures only: longer than anything takes on a loaded machine, below pytest's limit.
 TIMEOUT_S = 60
 
 _ports = random.Random()  # noqa: S311 - no secret
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 class Process:
-    """A live command, what it says and what it answers."""
+    """A live command, with its messages (stderr) and the lines that it printed (stdout)."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -76,33 +76,33 @@ class Process:
 
     @staticmethod
     def _read(stream: TextIO, lines: list[str]) -> None:
-        # One by one, so that what has come can be seen before the end.
+        # One by one, so that lines are visible before the process ends.
         for line in stream:
             lines.append(line.rstrip("\n"))  # noqa: PERF401 - as the comment says
 
     @property
     def port(self) -> int:
-        """Where it listens, as it says itself."""
+        """The port that it listens on, from its own message."""
         return self.ports[0]
 
     @property
     def ports(self) -> list[int]:
-        """Where it listens, in the order of its sources."""
+        """The ports that it listens on, in the order of its sources."""
         line = wait_for(lambda: next((line for line in self.messages if "listening" in line), None))
         return [int(port) for port in re.findall(r":(\d+);", line)]
 
     def snapshots(self) -> list[dict[str, Any]]:
-        """What it has answered so far."""
+        """Return the snapshots printed so far."""
         return [json.loads(line) for line in list(self.printed)]
 
     def answer(
         self, condition: Callable[[dict[str, Any]], object], timeout_s: float = TIMEOUT_S
     ) -> dict[str, Any]:
-        """Wait for an answer, the last one or one to come, that meets a condition."""
+        """Wait for a snapshot that meets a condition: the last one or a later one."""
         seen = max(len(self.printed) - 1, 0)
 
         def look() -> dict[str, Any] | None:
-            # Each one once: there may be thousands of rows in it.
+            # Parse each one once: it may have thousands of rows.
             nonlocal seen
             while seen < len(self.printed):
                 snapshot: dict[str, Any] = json.loads(self.printed[seen])
@@ -116,32 +116,32 @@ class Process:
         return found
 
     def next_answer(self) -> dict[str, Any]:
-        """Wait for an answer that says all that was true before this call."""
-        # The next one may have been made already.
+        """Wait for a snapshot that was computed after this call."""
+        # The next one may have been computed before.
         seen = len(self.printed)
         wait_for(lambda: len(self.printed) > seen + 1)
         snapshot: dict[str, Any] = json.loads(self.printed[seen + 1])
         return snapshot
 
     def counted(self) -> int:
-        """How many lines it has counted, as of its last answer."""
-        # That one alone: where it has thousands of rows, all of them would take too long.
+        """Return how many lines it has counted, by its last snapshot."""
+        # Only that one: parsing all of them may take too long.
         return json.loads(self.printed[-1])["lines"]["counted"] if self.printed else 0
 
     def read_all(self) -> None:
-        """Wait until it has read what was written to its standard input."""
+        """Wait until it has read everything written to its standard input."""
         stdin = self.process.stdin
         assert stdin is not None
         stdin.flush()
         wait_for(lambda: not _unread(stdin.fileno()))
 
     def end(self, number: int) -> int:
-        """Send a signal, wait for the end, and return the exit code."""
+        """Send a signal, wait until the process ends, and return the exit code."""
         self.process.send_signal(number)
         return self.closed()
 
     def closed(self) -> int:
-        """Wait until it has ended and all that it wrote is read, and return the exit code."""
+        """Wait until it has ended and all its output is read, and return the exit code."""
         code = self.process.wait(TIMEOUT_S)
         for reader in self._readers:
             reader.join(TIMEOUT_S)
@@ -152,7 +152,7 @@ class Process:
 
 
 def _unread(pipe: int) -> int:
-    """How many bytes are in a pipe."""
+    """Return how many bytes are in a pipe."""
     size = array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, size)
     return size[0]
@@ -174,7 +174,7 @@ def handler_removed(process: int, number: int) -> None:
 def running(
     *arguments: str, stdin: int = subprocess.DEVNULL, before: tuple[str, ...] = ()
 ) -> Iterator[Process]:
-    """Run the command, maybe by another one before it, and leave no process behind."""
+    """Run the command, optionally through another one, and kill it after the block."""
     process = subprocess.Popen(
         [*before, *COMMAND, *arguments],
         stdin=stdin,
@@ -192,19 +192,19 @@ def running(
 
 
 def free_port() -> int:
-    """A port that nobody listens to, and that the kernel gives to nobody who asks for any."""
+    """Return a port that is free and outside the kernel's range for port 0."""
     while True:
-        # Below those that it gives away. Each process draws its own, so two seldom want the same.
+        # Below that range. Each process draws at random, so two seldom choose the same port.
         port = _ports.randrange(20_000, 30_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
 
 def wait_for(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
-    """Return what the condition gives as soon as that is true."""
+    """Wait until the condition is true, and return its value."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, f"expected the condition within {timeout_s} s"
         time.sleep(0.02)
     return value
 
@@ -226,12 +226,12 @@ class Sink:
         self.socket.close()
 
     def call(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
-        """Call and return the answer without what belongs to the handshake."""
+        """Call, and return the answer without its handshake part."""
         self.send(self.frame(name, parameter, piece))
         return self.answer()
 
     def frame(self, name: bytes, parameter: bytes, piece: int = 8192) -> bytes:
-        """The frame of the next call, its parameter cut into pieces."""
+        """Return the frame of the next call, its parameter split into pieces."""
         self.serial += 1
         head = (
             b"" if self._greeted else handshake(self._client_hash, text=self._text.decode() or None)
@@ -243,7 +243,7 @@ class Sink:
         self.socket.sendall(data)
 
     def answer(self) -> bytes:
-        """The message of the next reply; the handshake's part is taken off where it is BOTH."""
+        """Return the message of the next reply, without the handshake's part if that is BOTH."""
         _, message = read_frame(self.receive)
         if not self._greeted and message.startswith(BOTH):
             self._greeted = True
@@ -272,5 +272,5 @@ class Sink:
 
 
 def line(url: str, agent: str = "x", time_text: str = "17/May/2015:10:05:03 +0000") -> bytes:
-    """A combined line."""
+    """Return a line in the combined format."""
     return f'1.2.3.4 - - [{time_text}] "GET {url} HTTP/1.1" 200 5 "-" "{agent}"'.encode()

@@ -1,9 +1,9 @@
 """
-What windows answer, by brute force.
+Compute the snapshots of windows by brute force.
 
-Written from the contract alone: every window is counted afresh from all events that were kept,
-and nothing here is fast. Times and durations are whole microseconds, a window is half open, and
-its end is a multiple of the slide since the epoch.
+Written from the documented semantics alone: every window is counted again from all events that
+were not late, without optimization. Times and durations are whole microseconds, a window is half
+open, and its end is a multiple of the slide since the epoch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Lines:
-    """Where lines went."""
+    """The line counters of a snapshot."""
 
     fed: int = 0
     counted: int = 0
@@ -38,7 +38,7 @@ class Lines:
     no_time: int = 0
 
     def as_dict(self) -> dict[str, object]:
-        """Write the counters as snapshots do."""
+        """Return the counters as snapshots do."""
         rejected = {"no-time": self.no_time} if self.no_time else {}
         return {
             "fed": self.fed,
@@ -50,7 +50,7 @@ class Lines:
 
 
 def first_end_after(time: int, slide: int) -> int:
-    """Return where the pane of this time ends."""
+    """Return the end of the pane that contains this time."""
     return (time // slide + 1) * slide
 
 
@@ -67,7 +67,7 @@ def ranked(keys: Iterable[Key], limit: int | None) -> list[tuple[Key, int]]:
 def recount(
     kept: Sequence[tuple[int, Key]], start: int | None, end: int | None, limit: int | None
 ) -> Answer:
-    """Count what happened from start to end, or everything where there is neither."""
+    """Count the events from start to end, or all of them if both are None."""
     keys = [key for time, key in kept if start is None or end is None or start <= time < end]
     return Answer(start, end, len(set(keys)), len(keys), ranked(keys, limit))
 
@@ -76,10 +76,10 @@ def ends(
     times: Sequence[int], length: int, slide: int, *, last: int | None, until: int
 ) -> list[int]:
     """
-    Return the ends after the last one that are answered by log time.
+    Return the window ends after *last* that get a snapshot by log time.
 
-    The first is the first after the oldest event; an empty window is answered once, and the ends
-    after it are jumped until a window has something.
+    The first is the first after the oldest event. An empty window gets one snapshot; the ends after
+    it are skipped until a window has an event.
     """
     found: list[int] = []
     while times:
@@ -108,10 +108,10 @@ def log(
     limit: int | None = None,
 ) -> tuple[list[Answer], Lines]:
     """
-    Answer lines by their own time, up to the end of input.
+    Return the snapshots by log time, up to the end of input.
 
     An event is its source, its time and its key. It is late if its pane ends at or before the
-    newest time that its source has shown before it, minus lateness.
+    newest earlier time of its source minus the lateness.
     """
     lines = Lines()
     newest: dict[int, int] = {}
@@ -141,10 +141,10 @@ def arrival(
     limit: int | None = None,
 ) -> list[Answer]:
     """
-    Answer lines by the time of their arrival, up to the end of input.
+    Return the snapshots by arrival time, up to the end of input.
 
-    A step is a look at the clock and the keys that came with it. Every end is answered once, from
-    the first after the start; of those that pass in one step, the newest that fit in a window.
+    A step is a reading of the clock and the keys that arrived with it. Every end after the start gets
+    one snapshot; of the ends that pass in one step, only the newest that fit in a window.
     """
     kept: list[tuple[int, Key]] = []
     answers: list[Answer] = []
@@ -167,7 +167,7 @@ def arrival(
 
 @dataclass
 class Window:
-    """A window that is moved by its caller; each method answers all that it could answer."""
+    """A window that its caller advances; each method returns every snapshot that is due."""
 
     length: int
     slide: int
@@ -176,11 +176,11 @@ class Window:
     watermark: int | None = None
     kept: list[tuple[int, Key]] = field(default_factory=list)
     lines: Lines = field(default_factory=Lines)
-    # The last end that was reached, whether or not its answer was looked at.
+    # The last end that was reached, whether or not its snapshot was read.
     last: int | None = None
 
     def add(self, events: Iterable[tuple[int, Key]]) -> None:
-        """Count what is not late."""
+        """Count the events that are not late."""
         for time, key in events:
             self.lines.fed += 1
             if self._is_open(time):
@@ -190,18 +190,18 @@ class Window:
                 self.lines.late += 1
 
     def advance(self, now: int) -> list[Answer]:
-        """Move the watermark."""
+        """Advance the watermark."""
         return self._move(now - self.lateness)
 
     def finish(self) -> list[Answer]:
-        """Answer up to the last window that holds the newest event."""
+        """Return the snapshots up to the last window that contains the newest event."""
         if not self.kept:
             return []
         newest = max(time for time, _ in self.kept)
         return self._move(first_end_after(newest, self.slide) - self.slide + self.length)
 
     def snapshot(self) -> Answer:
-        """Answer the window that ends with the newest open pane, else the last one reached."""
+        """Return the window that ends with the newest open pane, else the last one reached."""
         opened = [time for time, _ in self.kept if self._is_open(time)]
         end = first_end_after(max(opened), self.slide) if opened else self.last
         if end is None:

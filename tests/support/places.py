@@ -1,4 +1,4 @@
-"""Where the parts of the checkout are."""
+"""Paths in the checkout."""
 
 from pathlib import Path
 

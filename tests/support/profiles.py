@@ -1,7 +1,7 @@
 """
 How many examples the random tests draw, and from which seeds: `TAILRACE_TEST_PROFILE`.
 
-`dev` is the default: a quarter of the examples, random ones. `ci` has fixed seeds. `thorough` has
+`dev` is the default: a quarter of the examples, random seeds. `ci` has fixed seeds. `thorough` has
 random seeds and twenty times the examples. This is the only place that reads it in Python;
 `rust/core/src/ground/profile.rs` is its twin.
 """
@@ -24,10 +24,10 @@ _SCALES = {"dev": 0.25, "ci": 1, "thorough": 20}
 if NAME not in _SCALES:
     raise ValueError(f"TAILRACE_TEST_PROFILE: expected dev, ci or thorough, found {NAME!r}")
 
-# Failing examples, to be tried first by the next run, and the seeds of runs that failed.
+# Failing examples, which the next run tries first, and the seeds of runs that failed.
 KEPT = ROOT / ".hypothesis"
 
-# The seed of this run, for what is drawn with `seeded`. Without it each test has its own.
+# The seed of this run, for numbers drawn with `seeded`. Without it each test has its own.
 _seed = os.environ.get("TAILRACE_TEST_SEED")
 SEED = int(_seed) if _seed else None
 
@@ -44,19 +44,19 @@ def examples(in_ci: int, **others: Any) -> settings:  # noqa: ANN401 - as Hypoth
 
 def seeded(seed: int | str) -> Random:
     """
-    Return random numbers: those of *seed*, or others where the run has a seed.
+    Return a random generator seeded with *seed*, and with the seed of the run if it has one.
 
-    A test that fails shows the run's seed, and `TAILRACE_TEST_SEED` brings the same numbers back.
+    A failing test shows the run's seed; `TAILRACE_TEST_SEED` draws the same numbers again.
     """
     if SEED is None:
         return Random(seed)  # noqa: S311 - the same numbers every time
-    print(f"TAILRACE_TEST_SEED={SEED}")  # noqa: T201 - pytest shows it where a test fails
+    print(f"TAILRACE_TEST_SEED={SEED}")  # noqa: T201 - pytest shows it if a test fails
     return Random(f"{SEED} {seed}")  # noqa: S311 - the same
 
 
 def register() -> None:
-    """Load Hypothesis' profile; `settings` made before it have other defaults."""
-    # A loaded machine says nothing about a test, and a hang is pytest-timeout's to find.
+    """Load Hypothesis' profile; `settings` created before have other defaults."""
+    # A loaded machine must not fail a test; pytest-timeout ends a test that hangs.
     unhurried: dict[str, Any] = {
         "deadline": None,
         "print_blob": True,

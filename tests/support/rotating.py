@@ -1,9 +1,8 @@
 """
-For tests: a process that writes numbered lines at full speed and rotates its log itself.
+A process for tests that writes numbered lines at full speed and rotates its own log.
 
-rotating.py KIND DIRECTORY ROUNDS; it ends with the number of lines written as its last output.
-Where a kind needs what it wrote to be read before it goes on, it prints the number and waits for
-an empty line.
+rotating.py KIND DIRECTORY ROUNDS. Its last output is the number of lines written.
+A kind whose lines must be read before it continues prints that number and waits for an empty line.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import sys
 import time
 from pathlib import Path
 
-# Long enough that a round takes several reads, short enough that fifty take seconds.
+# A round takes several reads, and fifty rounds take seconds.
 ROUND_LINES = 4_000
 
 
 class Writer:
-    """Who writes a log and rotates it."""
+    """A writer that rotates its log."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "access.log"
@@ -31,7 +30,7 @@ class Writer:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(self, lines: int, out: int | None = None) -> None:
-        """Write lines, a few at a time, and tear some of them apart."""
+        """Write lines, a few at a time, and split some of them between two writes."""
         target = self.out if out is None else out
         for start in range(self.number, self.number + lines, 20):
             end = min(start + 20, self.number + lines)
@@ -45,7 +44,7 @@ class Writer:
         self.out = self._open()
 
     def shift(self, last: int = 60) -> None:
-        """Number the rotated files up, as logrotate does."""
+        """Increase the numbers of the rotated files, as logrotate does."""
         for ending in ("", ".gz"):
             for n in range(last, 0, -1):
                 old = Path(f"{self.path}.{n}{ending}")
@@ -53,7 +52,7 @@ class Writer:
                     old.replace(f"{self.path}.{n + 1}{ending}")
 
     def wait_for_reader(self) -> None:
-        print(self.number, flush=True)  # noqa: T201 - its question
+        print(self.number, flush=True)  # noqa: T201 - its request
         sys.stdin.readline()
 
     def compress(self, n: int) -> None:
@@ -70,10 +69,10 @@ class Writer:
         self.reopen()
 
     def lagging(self, _round: int) -> None:
-        """Go on writing to the old one, as a server does until it is told."""
+        """Keep writing to the old file, as a server does until it gets a signal."""
         self.shift()
         self.path.rename(f"{self.path}.1")
-        # What a rotation program creates.
+        # The rotation program creates the new file.
         os.close(self._open())
         self.write(500)
         time.sleep(0.01)
@@ -110,7 +109,7 @@ class Writer:
         self.compress(1)
 
     def compressed_early(self, _round: int) -> None:
-        """Go on writing to the old one while it is being compressed."""
+        """Keep writing to the old file while it is being compressed."""
         self.shift()
         self.path.rename(f"{self.path}.1")
         os.close(self._open())
@@ -125,7 +124,7 @@ class Writer:
         """Copy to the same file each time, and compress nothing."""
         shutil.copyfile(self.path, f"{self.path}.1")
         os.truncate(self.path, 0)
-        # A copy that is overwritten is gone, so it is left for a look or two.
+        # An overwritten copy is lost, so leave it long enough for one or two checks.
         time.sleep(0.15)
 
     def copytruncate_and_compressed(self, _round: int) -> None:

@@ -1,4 +1,4 @@
-"""Rows as JSON lines have them, for tests that compare the two."""
+"""Rows as in JSON lines output, for tests that compare the two."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What servers write into an access log, and what clients make them write."""
+"""Strategies for the values that servers write into an access log, and their escaping."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ hosts = st.one_of(
     st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z]{2,5}){1,3}", fullmatch=True),
     st.just("unix:"),
 )
-# Tokens that mean something in a line, and any bytes.
+# Tokens with a meaning in a line, and any bytes.
 meaningful = st.sampled_from(
     [
         b'"',
@@ -68,7 +68,7 @@ offsets = st.one_of(
     st.integers(-86_399, 86_399).map(lambda seconds: timedelta(seconds=seconds)),
     st.integers(-86_399_999_999, 86_399_999_999).map(lambda us: timedelta(microseconds=us)),
 )
-# Within 9e15 microseconds of the epoch, beyond which a log time need not be read.
+# Within 9e15 microseconds of the epoch; log times beyond that need not be parsed.
 YEARS = range(1685, 2255)
 times = st.datetimes(
     min_value=datetime(YEARS[0], 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
@@ -88,5 +88,5 @@ def iso(moment: datetime) -> str:
 
 
 def or_none(text: str) -> str | None:
-    """Return the text if it is one: `-` and nothing are how servers write that there is none."""
+    """Return the text, or None for `-` and the empty string, which servers write for no value."""
     return None if text in {"", "-"} else text

@@ -1,4 +1,4 @@
-"""For tests: a command on a pseudo-terminal, and what somebody sees there."""
+"""Run a command on a pseudo-terminal, and read what its screen shows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from live import COMMAND, TIMEOUT_S, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Private modes stand shifted among those of the standard.
+# pyte stores private modes shifted by five bits.
 ALTERNATE_SCREENS = {mode << 5 for mode in (47, 1047, 1049)}
 
 
 class Terminal:
-    """A terminal that a process writes to, with what it has been sent and what it shows."""
+    """A terminal that a process writes to: the bytes it received and the screen it shows."""
 
     def __init__(
         self, master: int, process: subprocess.Popen[bytes], size: tuple[int, int]
@@ -35,21 +35,21 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
 
     def sent(self) -> str:
-        """All that was written so far."""
-        with suppress(OSError):  # the last process on it has gone, or nothing has come
+        """Return everything written so far."""
+        with suppress(OSError):  # its last process has ended, or nothing was written
             while data := os.read(self._master, 65536):
                 self.bytes += data
                 self._stream.feed(data)
         return self.bytes.decode()
 
     def lines(self) -> list[str]:
-        """What stands there now, without the empty lines at the end."""
+        """Return the lines on the screen, without the empty ones at the end."""
         self.sent()
         text = "\n".join(line.rstrip() for line in self._screen.display)
         return text.rstrip("\n").split("\n")
 
     def colors(self, text: str) -> tuple[str, bool]:
-        """The colour in which a text stands there, and whether it is bold."""
+        """Return the color of a text on the screen, and whether it is bold."""
         for row, line in enumerate(self.lines()):
             if text in line:
                 cell = self._screen.buffer[row][line.index(text)]
@@ -57,34 +57,34 @@ class Terminal:
         raise AssertionError(text)
 
     def is_usable(self) -> bool:
-        """Whether the cursor can be seen, and that on the screen that was there before."""
+        """Return whether the cursor is visible and the alternate screen is off."""
         self.sent()
         modes: set[int] = self._screen.mode
         return pyte.modes.DECTCEM in modes and not modes & ALTERNATE_SCREENS
 
     def attributes(self) -> list[Any]:
-        """What `stty` shows."""
+        """Return the attributes that `stty` shows."""
         return termios.tcgetattr(self._master)
 
     def type(self, keys: bytes) -> None:
         os.write(self._master, keys)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Take another size, of which the kernel tells the process in the foreground."""
+        """Change the size; the kernel signals it to the foreground process."""
         self.sent()
         self._screen.resize(rows, columns)
         set_size(self._master, columns, rows)
 
     def wait(self) -> int:
-        """Wait for the end of the process, and return its exit code."""
-        # What nobody reads would keep it from its end.
+        """Wait until the process ends, and return its exit code."""
+        # Unread output would block the process.
         wait_for(lambda: self.sent() is None or self.process.poll() is not None)
         self.sent()
         return self.process.wait(TIMEOUT_S)
 
     @property
     def port(self) -> int:
-        """Where a receiver listens, as it says itself."""
+        """The port of a receiver, from its own message."""
         found = wait_for(lambda: re.search(r":(\d+);", self.sent()))
         return int(found[1])
 
@@ -98,7 +98,7 @@ def terminal(
     stdout: int | None = None,
     **environment: str,
 ) -> Iterator[Terminal]:
-    """Run the command on a pseudo-terminal of its own."""
+    """Run the command on its own pseudo-terminal."""
     master, slave = pty.openpty()
     set_size(slave, columns, rows)
     os.set_blocking(master, False)

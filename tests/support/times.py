@@ -1,8 +1,8 @@
 """
-Writes the table that the core's reading of times is held against.
+Write the table that the core's parsing of times is tested against.
 
-Of each case it says what Python's own `strptime`, `fromisoformat` and fractions make of it. Run it
-as `python tests/times.py`; the same table comes out each time.
+Each case has the result of Python's own `strptime`, `fromisoformat` and fractions. Run it as
+`python tests/support/times.py`; its output is the same each time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST = 9 * 10**15
 CLF = "%d/%b/%Y:%H:%M:%S %z"
 
-# What Python writes out for a directive that it does not have.
+# Python's spelling of the directives that it does not have.
 LONG = {
     "%T": "%H:%M:%S",
     "%D": "%m/%d/%y",
@@ -77,9 +77,9 @@ def by_strptime(pattern: str, text: str) -> int | None:
     except ValueError:
         return None
     if parts.tm_sec < 60:
-        # A day that the month does not have passes above.
+        # `time.strptime` accepts a day that the month does not have.
         return micros_or_none(text, pattern)
-    # A leap second: of those that have a 59 in its place, the one that is else the same.
+    # A leap second: find the text with 59 in its place that is otherwise the same.
     for at in (match.start() for match in re.finditer("60", text)):
         before = text[:at] + "59" + text[at + 2 :]
         with suppress(ValueError):
@@ -139,7 +139,7 @@ def by_length(text: str) -> int | None:
 
 
 class Cases:
-    """Times as they are written, and with a byte or two that do not belong."""
+    """Valid times, and times with one or two bytes changed."""
 
     def __init__(self) -> None:
         self.random = random.Random(5)  # noqa: S311 - a seed that gives the same table
@@ -178,7 +178,7 @@ class Cases:
                 if turn % 7 == 2:
                     text = re.sub(r"\d\d(?=[\s.,]|$)", "60", text, count=1)
                 if turn % 2:
-                    # The zone stays: its forms are more than Python's.
+                    # Keep the zone: the core accepts more forms of it than Python.
                     whole = re.fullmatch(r"(.*?)(\s*[+-]\d{4}|)", text, re.DOTALL)
                     assert whole is not None
                     text = self.spoilt(whole[1]) + whole[2] if whole[1] else text

@@ -1,4 +1,4 @@
-"""Logs, windows and answers that Hypothesis makes, for tests of windows against `oracle.py`."""
+"""Generated logs, windows and snapshots, for tests of windows against `oracle.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 # 17 May 2015, 10:00:00 UTC: an hour, so that windows of minutes and hours begin with it.
 BASE_S = 1_431_856_800
 
-# Null, ASCII, UTF-8, and bytes that are none; some of them look alike in text.
+# Null, ASCII, UTF-8 and invalid bytes; some of them look alike as text.
 KEYS = [None, b"/", b"/a", b"/b", b"/\xc3\xa9", b"/\xe2\x82", b"/\xff", b"/\xff\xfe", b"/a\x00"]
 
 
@@ -34,7 +34,7 @@ KEYS = [None, b"/", b"/a", b"/b", b"/\xc3\xa9", b"/\xe2\x82", b"/\xff", b"/\xff\
 
 
 class Entry(NamedTuple):
-    """A line to write: its second (None: unreadable) and its key, or no line of the format."""
+    """A line to write: its second (None: invalid) and its key, or a line that is rejected."""
 
     second: int | None
     key: bytes | None
@@ -74,7 +74,7 @@ def with_garbage(lines: oracle.Lines, garbage: int) -> dict[str, Any]:
 
 
 def text_key(key: oracle.Key) -> oracle.Key:
-    """Show bytes as rows do: a run that is not UTF-8 is one U+FFFD."""
+    """Decode bytes as rows do: a run that is not UTF-8 is one U+FFFD."""
     if not isinstance(key, bytes):
         return key
     return sub("[\udc80-\udcff]+", "\ufffd", key.decode("utf-8", "surrogateescape"))
@@ -107,7 +107,7 @@ def check_every_line_went_somewhere(lines: dict[str, Any]) -> None:
 
 
 class Shape(NamedTuple):
-    """A window and its slide in microseconds, and how far apart events for it are."""
+    """Length and slide of a window in microseconds, and how far apart its events are."""
 
     length: int
     slide: int

@@ -1,7 +1,7 @@
 """
-For tests: Flume's protocol once more, in the plainest way, from both sides.
+A second, minimal implementation of both sides of Flume's protocol, for tests.
 
-It shares nothing with the package, so neither side of that is ever checked against itself.
+It shares no code with the package, so the package is never checked against itself.
 """
 
 import struct
@@ -18,7 +18,7 @@ UNKNOWN = b"\x00\x00\x04"
 
 
 def long(n: int) -> bytes:
-    """Any integer: zigzag, seven bits a byte, the low ones first."""
+    """Encode any integer: zigzag, seven bits per byte, the lowest first."""
     n = (n << 1) ^ (n >> 63)
     out = bytearray()
     while n > 0x7F:
@@ -42,7 +42,7 @@ def frame(serial: int, *buffers: bytes) -> bytes:
 
 
 def read_frame(receive: Callable[[int], bytes]) -> tuple[int, bytes]:
-    """The serial and the message of the next frame; *receive* gives exactly so many bytes."""
+    """Return serial and message of the next frame; *receive* returns exactly so many bytes."""
     serial, buffers = struct.unpack(">ii", receive(8))
     return serial, b"".join(receive(struct.unpack(">i", receive(4))[0]) for _ in range(buffers))
 
@@ -59,16 +59,16 @@ def call(name: str, parameter: bytes = b"", metadata: bytes = b"\x00") -> bytes:
 
 
 def refusal(text: str) -> bytes:
-    """A system error."""
+    """Encode a system error."""
     return b"\x00\x01\x00" + string(text)
 
 
 def events(bodies: list[bytes], stamp: bytes | None = b"1500000000000") -> bytes:
-    """The parameter of appendBatch."""
+    """Encode the parameter of appendBatch."""
     return long(len(bodies)) + b"".join(event(body, stamp) for body in bodies) + b"\x00"
 
 
 def event(body: bytes, stamp: bytes | None = b"1500000000000") -> bytes:
-    """The parameter of append, with the header of a timestamp interceptor or with none."""
+    """Encode the parameter of append, with the header of a timestamp interceptor or without."""
     headers = b"\x02" + sized(b"timestamp") + sized(stamp) if stamp is not None else b""
     return headers + b"\x00" + sized(body)

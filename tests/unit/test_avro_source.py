@@ -1,8 +1,7 @@
 """
 `tailrace send` into Flume's own AvroSource, each event compared byte for byte.
 
-It needs Java and Maven. Where they are missing the test is skipped and says why; with CI=true
-that is a failure.
+It needs Java and Maven. Without these the test is skipped with a reason; with CI=true it fails.
 """
 
 import gzip

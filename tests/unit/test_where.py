@@ -337,7 +337,7 @@ def test_several_threads_of_a_run_change_no_answer(log: Log) -> None:
     assert four == one
 
 
-# --- conditions in Python -----------------------------------------------------------------------
+# --- conditions in Python -------------------------------------------------------------------------
 
 LINE = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
 COMMON = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5'
