@@ -176,6 +176,14 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
         ),
         ("status > null", ">", "null has no order; write == null or != null"),
         ("url contains null", "null", "null is not text; write url == null, or put it in quotes"),
+    ] {
+        assert_eq!(mistake(text), (range, message.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn an_error_of_syntax_has_a_range_and_says_what_to_write_instead() {
+    for (text, range, message) in [
         (
             "url =~ x",
             "=~",
