@@ -135,8 +135,7 @@ def agent(
     """
     Run an agent called a1 until the block ends, without waiting for it to be ready.
 
-    What it says is appended to *log*. Its configuration stays beside that, for whoever looks into
-    a failure.
+    Its output is appended to *log*. Its configuration stays next to that, to debug a failure.
     """
     conf = log.with_name(f"{log.name}.conf")
     conf.write_text(conf_text, encoding="utf-8")

@@ -143,8 +143,8 @@ def arrival(
     """
     Return the snapshots by arrival time, up to the end of input.
 
-    A step is a reading of the clock and the keys that arrived with it. Every end after the start gets
-    one snapshot; of the ends that pass in one step, only the newest that fit in a window.
+    A step is a reading of the clock and the keys that arrived with it. Every end after the start
+    gets one snapshot; of the ends that pass in one step, only the newest that fit in a window.
     """
     kept: list[tuple[int, Key]] = []
     answers: list[Answer] = []

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @contextmanager
 def flumes_own_receiver(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Where Flume listens, and the directory with what it got."""
+    """Run Flume's receiver; return its address and the directory that it writes to."""
     missing = flume_agent.missing()
     if missing and os.environ.get("CI") == "true":
         pytest.fail(missing)
@@ -71,7 +71,7 @@ def listens(port: int) -> bool:
 
 
 def send(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
-    """Run it, and return its exit code and the last line that it says, without the time."""
+    """Run `tailrace send`; return its exit code and its last message, without the duration."""
     ran = subprocess.run(
         [*COMMAND, "send", *arguments], input=stdin, capture_output=True, timeout=120, check=False
     )
@@ -80,7 +80,7 @@ def send(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
 
 
 def written(directory: Path) -> list[tuple[bytes, bytes]]:
-    """The file and the body of each event that the sink wrote; no body has a newline."""
+    """Return file and body of each event that the sink wrote; no body has a newline."""
     (file,) = directory.iterdir()
     events = [EVENT.fullmatch(event) for event in file.read_bytes().split(b"\n")[:-1]]
     return [(event[1] or event[2] or b"", event[3]) for event in events if event is not None]
@@ -90,7 +90,7 @@ def written(directory: Path) -> list[tuple[bytes, bytes]]:
 def test_flumes_own_source_receives_every_line_byte_for_byte(
     tmp_path: Path, batch: str, connections: str
 ):
-    # Bytes that are no text, an empty line, a long one, and no newline at the end.
+    # Bytes that are not text, an empty line, a long one, and no newline at the end.
     odd = tmp_path / "odd.log"
     odd.write_bytes(b"\xff\xfe\n\nx\r\n\x00{}\n" + "é ".encode() + b"x" * 100_000)
     texts = [(log, gzip.decompress(log.read_bytes())) for log in LOGS] + [(odd, odd.read_bytes())]
@@ -111,14 +111,14 @@ def test_flumes_own_source_receives_every_line_byte_for_byte(
     assert (
         message == f"tailrace: sent {len(lines):,} lines in {batches:,} batches, all acknowledged"
     )
-    # Several connections overtake each other.
+    # Batches of several connections overtake each other.
     ordered = connections == "1"
     assert (got if ordered else sorted(got)) == (lines if ordered else sorted(lines))
 
 
 def test_a_batch_refused_by_flumes_own_source_was_not_stored(tmp_path: Path):
     with flumes_own_receiver(tmp_path) as (place, out):
-        # One line more than a transaction of its channel takes.
+        # One line more than the capacity of a channel transaction.
         refused = send(place, "--batch", "1001", stdin=b"x\n" * 3_000)
         taken = send(place, "--batch", "1000", stdin=b"y\n" * 2_500)
         wait_for(lambda: len(written(out)) >= 2_500, timeout_s=60)

@@ -1,11 +1,11 @@
 r"""
-`classic` accepts and splits precisely what the classic Python program does.
+`classic` accepts and splits lines exactly as the classic Python program does.
 
-The program's expression is the oracle, on the line decoded as UTF-8 with surrogateescape. It
-costs up to the fourth power of a line's length, so the lines it is asked about are short; for the
-long ones there is a linear rule, which is held against the expression first.
+The oracle is the program's expression on the line decoded as UTF-8 with surrogateescape. It takes
+up to the fourth power of a line's length, so it is used for short lines; for long ones there is a
+linear rule, which is compared with the expression first.
 
-Lines with a newline inside can only come as bodies of Flume events.
+Lines that contain a newline exist only as bodies of Flume events.
 """
 
 import gzip
@@ -35,7 +35,7 @@ LOGS = {
 
 FIELDS = ["host", "user", "time", "request", "status", "size", "referer", "agent", "url"]
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(1_000)
 
 # --- the oracle -----------------------------------------------------------------------------------
@@ -49,18 +49,18 @@ def test_a_run_of_invalid_bytes_is_shown_as_one_replacement() -> None:
         (b"\xff", "\ufffd"),
         (b"\xff\xfe\x80a\xc3", "\ufffda\ufffd"),
         (b"\xe2\x82b\xe2\x82\xac", "\ufffdb€"),
-        (b"\xed\xa0\x80", "\ufffd"),  # a lone surrogate is not UTF-8
+        (b"\xed\xa0\x80", "\ufffd"),  # an unpaired surrogate is not UTF-8
         (b"\xc0\xaf\xc2\x85", "\ufffd\x85"),
         ("\ufffd\ufffd".encode(), "\ufffd\ufffd"),  # these were in the text
     ]:
         assert shown(decoded(raw)) == text
 
 
-# --- asking tailrace ------------------------------------------------------------------------------
+# --- parsing with tailrace ------------------------------------------------------------------------
 
 
 def parsed(lines: list[bytes]) -> list[Row | None]:
-    """Return what tailrace makes of lines of newline text."""
+    """Return the fields of lines of text, None for a rejected one."""
     batch = tr.Format("classic").parse(b"".join(line + b"\n" for line in lines))
     accepted = iter(batch.to_dicts())
     rejected = {reject.line for reject in batch.rejects}
@@ -70,7 +70,7 @@ def parsed(lines: list[bytes]) -> list[Row | None]:
 
 
 def parsed_bodies(lines: list[bytes]) -> tuple[list[Row], int]:
-    """Return what tailrace accepts of the bodies of events, and how many it rejects."""
+    """Return the fields of the accepted event bodies, and how many were rejected."""
     events = io.BytesIO()
     fastavro.schemaless_writer(events, EVENTS, [{"headers": {}, "body": line} for line in lines])
     data = events.getvalue()
@@ -97,13 +97,13 @@ def assert_same(lines: list[bytes]) -> int:
         assert got == expected(line), line
         matched += got is not None
     bodies = [line for line in lines if b"\n" in line]
-    # Without the rejects, rows say of which line they are only by what they hold.
+    # Rejected bodies have no row, so the rows must be equal in order.
     wanted = [row for row in map(expected, bodies) if row is not None]
     rows, rejected = parsed_bodies(bodies)
     if rows != wanted or rejected != len(bodies) - len(wanted):
         for line in bodies:
             assert parsed_body(line) == expected(line), line
-        pytest.fail("alone each event is right, together they are not")
+        pytest.fail("each event is right on its own, but not in a batch")
     return matched + len(rows)
 
 
@@ -166,7 +166,7 @@ def mutated(line: bytes, rng: random.Random) -> bytes:
             line = line[:at] + line[at + 1 :]
         elif how < 0.8:
             line = line[:at] + rng.choice(TOKENS) + line[at + 1 :]
-        else:  # a part of it again, somewhere else
+        else:  # repeat a part of it elsewhere
             start = int(rng.random() * (len(line) + 1))
             line = line[:at] + line[start : start + int(rng.random() * 12)] + line[at:]
     return line[:LONGEST]
@@ -252,20 +252,20 @@ def test_any_bytes_are_parsed_as_by_the_program(line: bytes) -> None:
 
 
 def linear(line: str) -> Row | None:
-    """Return what the program makes of a line without a newline, without going back and forth."""
+    """Parse a line without a newline as the program does, in linear time."""
     head = re.match(r"(?P<host>\S+)\s+\S+\s+(?P<user>\S+)\s+\[", line)
     close = len(line.rstrip()) - 1
     if not head or line[close] != '"':
         return None
 
     def last(end: str, after: str, fits: Callable[[re.Match[str]], bool]) -> re.Match[str] | None:
-        """Find the last place where a field ends and what must follow it fits."""
+        """Find the last end of a field that is followed by a valid rest."""
         found = re.finditer(f"{end}(?={after})", line[:close])
         return max(filter(fits, found), key=re.Match.start, default=None)
 
     referer_end = last('"', r'\s+(?P<agent>")', lambda _: True)
     if not referer_end:
-        # The agent's first quote may be no other than its last.
+        # The opening quote of the agent must differ from its closing one.
         return None
     request_end = last(
         '"',
@@ -296,8 +296,8 @@ def linear(line: str) -> Row | None:
 
 
 PLAIN = 'h - u [t] "GET /a HTTP/1.1" 200 5 "-" "'
-# What comes before, what is repeated, what comes behind. The letters are those of the table in
-# which the program's time for these was written down: up to the fourth power of the length.
+# Prefix, repeated part, suffix. The letters are those of the table with the program's times for
+# these lines: up to the fourth power of the length.
 ATTACKS = {
     "Q": (PLAIN, '" ', ""),
     "Q, closed": (PLAIN, '" ', '"'),
@@ -312,7 +312,7 @@ ATTACKS = {
     "R6": (PLAIN, '" 1 ] " ', '" 7 "router" "url" 2ms'),
     "long host": ("", "h", ' - u [t] "r" 1 1 "" ""'),
     "blanks": ("h - u ", " ", '[t] "r" 1 1 "" ""'),
-    "blanks behind": (PLAIN + 'a"', " ", "x"),
+    "blanks after": (PLAIN + 'a"', " ", "x"),
     "brackets": ("h - u [", "]", '] "r" 1 1 "" ""'),
     "digits": ('h - u [t] "r" ', "1", ' "" ""'),
     "quotes": (PLAIN, '"', '"'),
@@ -347,7 +347,7 @@ def test_a_hostile_line_of_64_kib_is_parsed_correctly_and_fast(attack: str) -> N
     assert len(line) > _core.MAX_LINE_BYTES - 20
     start = time.process_time()
     got = parsed([line])
-    # It is well below 10 ms; one power of the length more would be 20 s.
+    # It takes well below 10 ms; with another power of the length it would take 20 s.
     assert time.process_time() - start < 2
     assert got == [linear(line.decode())]
 
@@ -375,7 +375,7 @@ def test_a_hostile_event_of_64_kib_with_newlines_is_parsed_correctly_and_fast(
     before = time.process_time()
     got = parsed_body(line)
     assert time.process_time() - before < 2
-    # No field holds a newline, so that more of these change none.
+    # No field contains a newline, so more repetitions change nothing.
     assert got == expected((start + unit * 3 + end).encode())
 
 

@@ -1,4 +1,4 @@
-"""The client's side of Flume's protocol: bytes in, bytes out, and the batches that it sends."""
+"""The client side of Flume's protocol as bytes in and out, and the encoding of batches."""
 
 import contextlib
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace._flume.frames import MAX_FRAME_BYTES
 from tailrace._flume.handshake import OWN_PROTOCOL
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(60)
 
 STAMP = b"\x02\x12timestamp\x1a1500000000000\x00"
@@ -34,7 +34,7 @@ FIRST_REQUEST = (
 
 
 def connected() -> ClientSession:
-    """A session whose first call was answered."""
+    """Return a session whose first call was answered."""
     session = ClientSession()
     session.call(b"\x00")
     session.to_send()
@@ -95,7 +95,7 @@ def test_every_reply_of_a_receiver_is_parsed_in_pieces_of_any_size(
     reply: bytes, expected: Answer, greeting: bytes
 ):
     message = greeting + reply
-    # Buffers may end anywhere, and be empty.
+    # Buffers may end anywhere and may be empty.
     stream = frame(1, b"", message[:3], b"", message[3:])
     for cut in range(len(stream) + 1):
         session = ClientSession()
@@ -135,7 +135,7 @@ def test_a_receiver_that_does_not_know_the_protocol_gets_it_with_the_same_call()
     explained = SHORT_HASH + b"\x02" + string(OWN_PROTOCOL) + OTHER_HASH + b"\x02\x00"
     assert session.to_send() == frame(2, explained + call("appendBatch"), TWO_EVENTS)
     assert session.open_calls == 1
-    # The number is that under which the batch was handed over.
+    # The serial under which the batch was handed over.
     assert session.receive(frame(2, BOTH + OK)) == [Answer(1, Status.OK)]
     assert session.call(b"\x00") == 2
     assert session.to_send() == frame(3, call("appendBatch"), b"\x00")
@@ -218,10 +218,10 @@ def test_any_answer_is_parsed_or_refused(rest: bytes, greeting: bytes, framed: b
         receive_all(session, [frame(1, greeting + rest) if framed else greeting + rest])
 
 
-# --- what is in a batch ---------------------------------------------------------------------------
+# --- encoding of batches --------------------------------------------------------------------------
 
 
-# fastavro reads what the core writes.
+# fastavro decodes what the core encodes.
 def batches_of(
     pieces: Iterable[bytes], headers: list[tuple[str, str]], size: int
 ) -> list[list[Any]]:

@@ -1,8 +1,8 @@
 r"""
-`combined` reads what Apache and nginx write, and what writes like them, into typed fields.
+`combined` parses the lines of Apache, nginx and compatible servers into typed fields.
 
-Fields are raw: an escape stays as the server wrote it (`\"`, `\x22`). What a server writes for
-"there is none" (`-`, nothing) is None. A status has three digits, or is `-`.
+Fields are raw: an escape stays as the server wrote it (`\"`, `\x22`). The values that servers write
+for a missing one (`-`, nothing) are None. A status has three digits, or is `-`.
 """
 
 import gzip
@@ -43,7 +43,7 @@ NGINX = DATA / "nginx-combined-2022-ployt0.log.gz"
 
 Row = dict[str, Any]
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(500)
 
 COMBINED = tr.Format("combined")
@@ -112,10 +112,10 @@ def with_agent(agent: str) -> str:
 
 RDP = r"\x03\x00\x00/*\xE0\x00\x00\x00\x00\x00Cookie: mstshash=Administr"
 
-# What is not as in the plain line, by what is odd about this one.
+# Unusual lines by name, with the fields that differ from the plain line.
 ACCEPTED: dict[str, tuple[str, Row]] = {
     "the plain line": (LINE, {}),
-    # Fields that other formats leave out, put in front or add behind.
+    # Fields that other formats omit, prepend or append.
     "CLF only": (CLF, NO_QUOTED),
     "vhost_combined": ("example.com:80 " + LINE, {}),
     "vhost_combined without a port": ("example.com " + LINE, {}),
@@ -271,7 +271,7 @@ def test_an_unusual_line_is_parsed(odd: str) -> None:
     assert parsed(line.encode()) == PLAIN | unlike
 
 
-# Only newlines and blanks of ASCII mean something; the classic program cuts a URL at most of these.
+# Only ASCII newlines and blanks separate fields; the classic program cuts a URL at most of these.
 ORDINARY = [
     "\0",
     "\x0b",
@@ -308,7 +308,7 @@ REJECTED = {
     "blanks": "  ",
     "text": "no log line",
     "size as text": with_numbers("200", "five"),
-    "size with text behind": with_numbers("200", "5k"),
+    "size with text after it": with_numbers("200", "5k"),
     "negative size": with_numbers("200", "-5"),
     "size beyond 63 bits": with_numbers("200", "9223372036854775808"),
     "no size": LINE.replace("200 5 ", "200 "),
@@ -323,17 +323,17 @@ REJECTED = {
     "no time": LINE.replace(STAMP, ""),
     "no bracket": LINE.replace("]", ""),
     "no request": LINE.replace(REQUEST, ""),
-    "no blank behind the time": LINE.replace("] ", "]"),
-    "no blank behind the request": LINE.replace('1.1" ', '1.1"'),
-    "no blank behind the referer": LINE.replace('r/" ', 'r/"'),
+    "no blank after the time": LINE.replace("] ", "]"),
+    "no blank after the request": LINE.replace('1.1" ', '1.1"'),
+    "no blank after the referer": LINE.replace('r/" ', 'r/"'),
     "request without a quote at its end": LINE.replace('1.1" ', "1.1 "),
     "cut in the request": LINE[: LINE.index(" HTTP/")],
     "cut before the size": LINE[: LINE.index(" 5 ")],
     "cut in the referer": LINE[: LINE.index('/" "ua')],
-    "cut behind the referer": LINE[: LINE.index(' "ua')],
+    "cut after the referer": LINE[: LINE.index(' "ua')],
     "cut in the agent": LINE[:-1],
     "agent without its first quote": LINE.replace('"ua', "ua"),
-    "text behind the agent's quote": LINE + "x",
+    "text after the agent's quote": LINE + "x",
     "BOM twice": "\ufeff\ufeff",
 }
 
@@ -388,11 +388,11 @@ def test_a_hostile_line_of_64_kib_is_parsed_fast(start: str, unit: str) -> None:
     before = time.process_time()
     for line in lines:
         parsed(line)
-    # It is well below 10 ms.
+    # It takes well below 10 ms.
     assert time.process_time() - before < 2
 
 
-# --- what a server writes is what is read ---------------------------------------------------------
+# --- lines of a server are parsed back ------------------------------------------------------------
 
 
 def test_the_tests_escape_as_the_servers_do() -> None:
@@ -489,7 +489,7 @@ def test_a_line_with_any_words_before_the_time_is_parsed(words: list[str], blank
     row = parsed(f"{head} {STAMP}{REQUEST}{TAIL}".encode())
     assert row is not None
     assert row | {"host": PLAIN["host"], "user": None} == PLAIN
-    # The host is there before the user, and the user goes on up to the time.
+    # The host is before the user, and the user extends to the time.
     assert row["host"] in head
     assert (row["user"] or words[-1]).endswith(words[-1])
 
@@ -528,13 +528,13 @@ forged = st.lists(FORGERIES, max_size=6).map("".join)
 def test_a_client_cannot_change_host_user_and_time(
     *, log_time: str, typed: str | None, user: str, request: str, referer: str, agent: str
 ) -> None:
-    """Not even through a logger that puts what it gets between quotes as it is."""
+    """Not even through a logger that quotes values without escaping them."""
     head = f"1.2.3.4 - {user} [{log_time}] "
     line = f'{head}"GET /{request} HTTP/1.1" 200 5 "{referer}" "{agent}"'
     row = parsed(line.encode())
     if row is not None:
         assert (row["host"], row["user"], row["time"]) == ("1.2.3.4", user, typed)
-    # What it wrote last cannot even take the line away.
+    # The value at the end of the line cannot cause a reject.
     row = parsed(f'{head}"GET /real HTTP/1.1" 200 5 "-" "{agent}"'.encode())
     assert row is not None
     assert (row["host"], row["user"], row["time"]) == ("1.2.3.4", user, typed)
@@ -577,7 +577,7 @@ def test_every_line_of_any_bytes_is_accepted_or_rejected(text: bytes) -> None:
 
 # --- real logs ------------------------------------------------------------------------------------
 
-# A line in which nothing is odd, so that there is but one way to read it.
+# A line without anything unusual, so there is only one way to parse it.
 STRICT = re.compile(
     r'(?P<host>[0-9A-Za-z.:-]+) - (?P<user>[^ "\[\]]+) \[(?P<time>[^\[\]"]+)\] '
     r'"(?P<method>[A-Z]+) (?P<url>[^" \\]+) (?P<protocol>HTTP/[0-9.]+)" '

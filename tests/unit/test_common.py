@@ -41,7 +41,7 @@ NGINX = DATA / "nginx-combined-2022-ployt0.log.gz"
 
 Row = dict[str, Any]
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(400)
 
 COMMON = tr.Format("common")
@@ -75,7 +75,7 @@ STAMP = "[17/May/2015:10:05:03 +0000] "
 LINE = HEAD + STAMP + '"GET /a HTTP/1.1" 200 5'
 EMPTY: Row = {"method": None, "url": None, "protocol": None, "request": None}
 
-# What is not as in the plain line, by what is odd about this one.
+# Unusual lines by name, with the fields that differ from the plain line.
 ACCEPTED: dict[str, tuple[str, Row]] = {
     "the plain line": (LINE, {}),
     "size -": (LINE[:-1] + "-", {"size": None}),
@@ -117,7 +117,7 @@ def test_a_valid_line_is_parsed(odd: str) -> None:
     assert parsed(line.encode()) == PLAIN | unlike
 
 
-# With the byte from which on it is not common.
+# With the byte from which the line does not match common.
 REJECTED: dict[str, tuple[str, int]] = {
     "empty line": ("", 0),
     "text": ("no log line", 11),
@@ -131,7 +131,7 @@ REJECTED: dict[str, tuple[str, int]] = {
         len(LINE) + 1,
     ),
     "one quoted field": (LINE + ' "5.6.7.8"', len(LINE) + 1),
-    "one quoted field behind two blanks": (LINE + '  "5.6.7.8"', len(LINE) + 2),
+    "one quoted field after two blanks": (LINE + '  "5.6.7.8"', len(LINE) + 2),
     "no size": (LINE[:-2], len(LINE) - 2),
     "size as text": (LINE + "k", len(LINE) - 1),
     "no time": (HEAD + LINE.removeprefix(HEAD + STAMP), len(HEAD)),
@@ -175,15 +175,15 @@ def test_a_hostile_line_of_64_kib_is_parsed_fast(start: str, unit: str) -> None:
     before = time.process_time()
     for line in lines:
         parsed(line)
-    # It is well below 10 ms.
+    # It takes well below 10 ms.
     assert time.process_time() - before < 2
 
 
 # --- against an expression, and against combined --------------------------------------------------
 
-# What may stand from the request on, once more and to the letter, for lines whose head leaves no
-# doubt where it begins. A backslash hides the byte behind it; the first quote behind which a
-# status and a size stand closes; where there is none, the first hidden one does.
+# The rule from the request on as an expression, for lines whose head is unambiguous. A backslash
+# escapes the next byte. The request ends at the first quote that is followed by a status and a
+# size; if there is none, at the first such escaped quote.
 NUMBERS = rb"[ \t\r\n]+(?P<status>[0-9]{3}|-)[ \t\r\n]+(?P<size>[0-9]{1,18}|-)(?=[ \t]|\Z)"
 NO_REFERER = rb'(?![ \t\r\n]+")'
 UNESCAPED = re.compile(rb'"(?P<request>(?:\\.|[^\\])*?)"' + NUMBERS, re.DOTALL)
@@ -192,7 +192,7 @@ NO_REFERER_AFTER = re.compile(NO_REFERER)
 
 
 def by_expression(tail: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Return request, status and size of a line from the request's quote on."""
+    """Return request, status and size of a line that starts at the request's quote."""
     tail = tail.rstrip(b" \t\r\n")
     found = UNESCAPED.match(tail) or ESCAPED.match(tail)
     if found is None or not NO_REFERER_AFTER.match(tail, found.end()):
@@ -236,7 +236,7 @@ def test_from_the_request_on_common_equals_an_expression(tail: bytes) -> None:
     request, status, size = (part.decode(errors="replace") for part in expected)
     assert row["status"] == (None if status == "-" else int(status))
     assert row["size"] == (None if size == "-" else int(size))
-    # A run of bytes that is not UTF-8 is one replacement character, not one for each.
+    # A run of bytes that is not UTF-8 is one replacement character, not one per byte.
     assert row["request"] == or_none(re.sub("\ufffd+", "\ufffd", request))
     assert (row["host"], row["user"], row["time"]) == ("1.2.3.4", None, PLAIN["time"])
 
@@ -284,7 +284,7 @@ def test_lines_of_a_server_are_parsed_to_what_it_wrote(
     agent: bytes,
     more: str,
 ) -> None:
-    """And what the same server writes as combined is not common."""
+    """And combined lines of the same server do not match common."""
     request = f"{method} {escaped(target)} HTTP/1.1"
     numbers = f"{'-' if status is None else f'{status:03}'} {'-' if size is None else size}"
     line = f'{host} - {escaped(user) or chr(34) * 2} [{stamp(moment)}] "{request}" {numbers}'
@@ -315,5 +315,5 @@ def test_a_real_log_without_referer_and_agent_matches_common(log: Path, accepted
     cut = re.sub(rb' "(?:\\.|[^"\\])*" "(?:\\.|[^"\\])*"$', b"", text, flags=re.MULTILINE)
     batch = COMMON.parse(cut, fields=COMMON.fields)
     assert len(batch) == accepted
-    # What was cut off is all that is lost.
+    # Only the fields that were cut off are missing.
     assert batch.to_dicts() == COMBINED.parse(text, fields=COMMON.fields).to_dicts()

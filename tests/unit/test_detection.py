@@ -1,4 +1,4 @@
-"""The format of a log is detected by how many of its first lines match each format."""
+"""The format of a log is detected by the number of its first lines that match each format."""
 
 import gzip
 import re
@@ -30,7 +30,7 @@ EXAMPLES = {
     name: (_core.describe_format(name) or ("", "", ""))[1].encode() for name in _core.FORMATS
 }
 
-# The format detected from a format's own example, if it is another one. Any text is CSV.
+# The format detected from the example of a format, where they differ. Any text matches CSV.
 INSTEAD = {"classic": "combined", "iis": "w3c", "csv": "combined", "tsv": "combined"}
 
 PREFIXES = {
@@ -43,7 +43,7 @@ PREFIXES = {
 
 
 def cut(text: bytes) -> bytes:
-    """Make a common log of a combined one."""
+    """Convert a combined log to a common one."""
     return re.sub(rb' "(?:\\.|[^"\\])*" "(?:\\.|[^"\\])*"$', b"", text, flags=re.MULTILINE)
 
 
@@ -66,7 +66,7 @@ def chosen(*chunks: Chunk, fields: tuple[str, ...] = ()) -> Choice:
 
 
 def repeated(name: str, times: int) -> list[bytes]:
-    """Repeat the last line of a format's example; those in front of it name the columns."""
+    """Repeat the last line of a format's example; those before it name the columns."""
     *header, line = EXAMPLES[name].split(b"\n")
     return [*header, *[line] * times]
 
@@ -82,18 +82,18 @@ def varint(number: int) -> bytes:
 
 
 def batch(*bodies: bytes) -> Chunk:
-    """Write the parameter of Flume's appendBatch, amid other bytes of its frame."""
+    """Encode the parameter of Flume's appendBatch, inside other bytes of its frame."""
     events = b"".join(b"\0" + varint(len(body)) + body for body in bodies)
     data = b"frame" + varint(len(bodies)) + events + b"\0" + b"rest"
     return Chunk(data, (5, len(data) - 4), kind="batch")
 
 
 def event(body: bytes) -> Chunk:
-    """Write the parameter of Flume's append."""
+    """Encode the parameter of Flume's append."""
     return chunk(b"\0" + varint(len(body)) + body)._replace(kind="event")
 
 
-# --- what is chosen -------------------------------------------------------------------------------
+# --- the choice -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", _core.FORMATS)
@@ -188,7 +188,7 @@ def test_the_choice_for_a_mixed_log_names_the_second_format():
 
 
 def test_a_format_that_matches_no_further_lines_is_not_reported():
-    # Common is accepted by combined, and whatever is of caddy is of json.
+    # Combined accepts common lines, and every caddy line matches json.
     for some in ([COMMON] * 3 + [COMBINED] * 4, [EXAMPLES["caddy"]] * 4):
         detector = Detector()
         detector.look(lines(*some, GARBAGE))
@@ -237,7 +237,7 @@ def test_a_real_log_without_referer_and_agent_is_detected_as_common(name: str):
         ([chunk(COMBINED)], ("combined", 1, 1)),
         ([lines(GARBAGE, GARBAGE)], ("combined", 0, 2)),
         ([chunk(bytes(range(256)))], ("combined", 0, 2)),
-        # Among common lines one of combined makes it combined, which reads them all.
+        # One combined line among common ones selects combined, which parses them all.
         ([lines(*[COMMON] * 9, COMBINED)], ("combined", 10, 10)),
         ([lines(COMMON), lines(COMBINED)], ("combined", 2, 2)),
         ([lines(COMMON, GARBAGE, COMMON)], ("common", 2, 3)),
@@ -277,13 +277,13 @@ def test_a_line_of_64_kib_is_detected_and_a_longer_one_matches_no_format():
     assert len(long) == 65_536
     assert chosen(lines(long)) == Choice("common", 1, 1)
     assert chosen(lines(long + b"x")) == Choice("combined", 0, 1)
-    # As sources hand them on: of a line without an end no more than shows that it is too long.
+    # As sources hand them on: a line without an end is cut after the byte that makes it too long.
     cutter = Cutter()
     chunks = [*cutter.feed(b"x" * 10**6), *cutter.feed(b"x\n" + COMMON + b"\n"), *cutter.finish()]
     assert chosen(*chunks) == Choice("common", 1, 2)
 
 
-# --- how much is looked at ------------------------------------------------------------------------
+# --- how much is examined -------------------------------------------------------------------------
 
 
 def test_detection_reads_at_most_a_thousand_lines():
@@ -347,7 +347,7 @@ def test_a_thousand_hostile_lines_are_examined_fast(start: bytes, unit: bytes):
         _core.count_matches(
             hostile.data, kind="lines", span=hostile.span, formats=[name], limit=1_000
         )
-    # It is well below 0.1 s; a backtracking matcher needs hours.
+    # It takes well below 0.1 s; a backtracking matcher would take hours.
     assert time.process_time() - before < 5
 
 
@@ -407,7 +407,7 @@ def test_the_description_of_a_choice_names_the_format_and_the_reason(choice: Cho
     assert choice.describe("access.log") == f"access.log: {text}"
 
 
-# --- names ----------------------------------------------------------------------------------------
+# --- names of formats and fields ------------------------------------------------------------------
 
 
 def test_auto_is_accepted_only_where_it_is_allowed():
@@ -425,7 +425,7 @@ def test_auto_accepts_the_fields_of_any_detectable_format():
         check_fields(["uri"], AUTO)
 
 
-# --- the border -----------------------------------------------------------------------------------
+# --- arguments of the core ------------------------------------------------------------------------
 
 
 def test_the_core_refuses_invalid_arguments():

@@ -1,9 +1,10 @@
 r"""
-The events of a Flume call are walked as Avro says, whatever bytes come.
+The events of a Flume call are parsed as the Avro specification says, for any bytes.
 
-`appendBatch` carries an Avro array of events, `append` one event. The core reads both without
-decoding them to objects; fastavro, which does decode, is the oracle. Every legal way to write an
-array or a map is tried: in one block or several, with or without the block's size, numbers padded.
+`appendBatch` has an Avro array of events, `append` one event. The core parses both without
+decoding them to objects; fastavro, which decodes them, is the oracle. Every legal encoding of
+arrays and maps is tested: in one block or several, with or without the block's size, with padded
+numbers.
 """
 
 import io
@@ -23,7 +24,7 @@ from profiles import examples
 
 from tailrace import _core
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(250)
 
 EVENT = {
@@ -39,7 +40,7 @@ SCHEMAS = {
     "batch": fastavro.parse_schema({"type": "array", "items": EVENT}),
 }
 
-# --- asking both ----------------------------------------------------------------------------------
+# --- parsing with both ----------------------------------------------------------------------------
 
 START, END = b'h - u [t] "', b'" 200 5 "" ""'
 
@@ -58,16 +59,16 @@ def parsed(data: bytes, kind: str) -> tuple[list[str], dict[str, Any]]:
 
 
 def decoded_by_fastavro(data: bytes, kind: str) -> list[bytes]:
-    """Return the bodies, or raise what fastavro raises."""
+    """Return the bodies that fastavro decodes, or raise its error."""
     source = io.BytesIO(data)
     found = fastavro.schemaless_reader(source, SCHEMAS[kind], None)
     if source.tell() != len(data):
-        raise ValueError("bytes behind the last event")
+        raise ValueError("bytes after the last event")
     return [event["body"] for event in (found if kind == "batch" else [found])]
 
 
 def request(body: bytes) -> str | None:
-    """Return the request of a body that `log_line` made, as tailrace shows it."""
+    """Return the request of a body from `log_line`, as tailrace shows it."""
     if not (body.startswith(START) and body.endswith(END) and len(body) > len(START + END)):
         return None
     text = body[len(START) : -len(END)].decode("utf-8", "surrogateescape")
@@ -84,11 +85,11 @@ def assert_same(data: bytes, kind: str) -> None:
     assert sum(counters["rejected"].values()) == len(bodies) - len(rows)
 
 
-# --- an encoder that knows every way --------------------------------------------------------------
+# --- an encoder for every legal encoding ----------------------------------------------------------
 
 
 def long(n: int, padding: int = 0) -> bytes:
-    """Encode a number, with bytes that add nothing to it, as a fixed-width writer leaves them."""
+    """Encode a number, padded with redundant bytes as a fixed-width writer does."""
     n = (n << 1) ^ (n >> 63)
     groups = [n & 0x7F]
     while n := n >> 7:
@@ -103,7 +104,7 @@ def sized(text: bytes, padding: int = 0) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How many items go into a block, and how it is written."""
+    """How many items a block has, and how it is encoded."""
 
     items: int
     has_size: bool
@@ -111,7 +112,7 @@ class Cut:
 
 
 def blocks(items: list[bytes], cuts: list[Cut]) -> bytes:
-    """Write an array or a map in blocks of these sizes; what is left over goes into one more."""
+    """Encode an array or a map in blocks of these sizes, and one more for the rest."""
     rest, out = list(items), []
     for cut in [*cuts, Cut(len(items), has_size=False, padding=0)]:
         block, rest = rest[: cut.items], rest[cut.items :]
@@ -130,7 +131,7 @@ cuts = st.lists(
 )
 strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str.encode)
 header_lists = st.dictionaries(strings, strings, max_size=4).map(lambda headers: [*headers.items()])
-# What `classic` takes as a request and nothing else.
+# Requests that `classic` parses unambiguously.
 requests = st.binary(min_size=1, max_size=40).filter(lambda text: not set(text) & set(b'"\n'))
 bodies = st.one_of(requests.map(log_line), st.just(b""), st.binary(max_size=20))
 
@@ -162,7 +163,7 @@ def test_the_encoder_follows_the_avro_specification() -> None:
     assert blocks([], []) == b"\0"
 
 
-# --- what is legal --------------------------------------------------------------------------------
+# --- valid calls ----------------------------------------------------------------------------------
 
 
 @many
@@ -240,7 +241,7 @@ def test_only_the_bytes_of_the_span_are_parsed(
     assert found == alone
 
 
-# --- what is not ----------------------------------------------------------------------------------
+# --- malformed calls ------------------------------------------------------------------------------
 
 
 @many
@@ -284,7 +285,7 @@ def test_changed_bytes_are_an_error_or_decoded_as_by_fastavro(
         counters = parsed(data, kind)[1]
     except _core.BatchError:
         return
-    # Headers are not looked at; what fastavro finds wrong in a string is none of ours.
+    # Headers are skipped, so strings that fastavro rejects are accepted.
     try:
         found = decoded_by_fastavro(data, kind)
     except UnicodeDecodeError:
@@ -321,7 +322,7 @@ def test_a_block_with_a_wrong_size_is_an_error(found: list[bytes], wrong: int) -
 
 
 HUGE = [2**31, 2**31 - 1, 2**32, 2**62, 2**63 - 1, -1, -(2**31), -(2**62), -(2**63)]
-# Where a number stands that says how much there is.
+# Bytes before and after a declared count or length.
 CLAIMS = {
     "events": ("batch", b"", b"\0\0" * 10),
     "events of a second block": ("batch", b"\x02\0\0", b"\0\0" * 10),
@@ -339,7 +340,7 @@ def test_a_count_or_length_past_the_end_is_an_error_at_once(claim: str) -> None:
     kind, before, after = CLAIMS[claim]
     start = time.process_time()
     for huge in HUGE:
-        # As a block's count, a negative number is followed by a size, which is read as it comes.
+        # A negative count of a block is followed by its size, which is read as the next number.
         with pytest.raises(_core.BatchError):
             parsed(before + long(huge) + after, kind)
     assert time.process_time() - start < 1

@@ -1,8 +1,8 @@
 """
 Flume's protocol, as bytes in and bytes out.
 
-Golden bytes were recorded from Flume's own clients. Everything else is built by the small encoder
-of `wire`, which shares nothing with the code under test.
+The golden bytes were recorded from Flume's own clients. All others are built by the small encoder
+of `wire`, which shares no code with the package.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ from tailrace._flume.envelope import MAX_ENVELOPE_BYTES
 from tailrace._flume.frames import MAX_FRAME_BUFFERS
 from tailrace._flume.handshake import MAX_LEARNED_PROTOCOLS, OWN_HASH, OWN_PROTOCOL
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(60)
 
 OTHER_HASH = bytes(range(16))
@@ -67,7 +67,7 @@ CLIENT = b"\x02" + OURS
 NONE = b"\x04" + OURS
 UNKNOWN_MESSAGE = refusal("expected append or appendBatch, found a call of 'drop'")
 
-# What a client sends, the parameters that are handed on, what it gets when each is answered OK.
+# Bytes of a client, the parameters handed on, the replies if each batch is answered OK.
 GOLDEN: dict[str, tuple[bytes, list[bytes], bytes]] = {
     "append after appendBatch": (
         FIRST_REQUEST + APPEND_REQUEST,
@@ -114,7 +114,7 @@ GOLDEN: dict[str, tuple[bytes, list[bytes], bytes]] = {
 def converse(
     pieces: Iterable[bytes], protocols: Protocols | None = None
 ) -> tuple[list[Batch], bytes]:
-    """Answer every batch OK at once."""
+    """Feed the pieces and answer every batch OK at once."""
     session = ServerSession(protocols or Protocols())
     batches: list[Batch] = []
     sent = b""
@@ -273,7 +273,7 @@ def test_a_large_frame_in_tiny_pieces_is_joined_in_memory_of_its_size() -> None:
 @many
 @given(st.data())
 def test_frames_are_decoded_from_pieces_of_any_size(data: st.DataObject) -> None:
-    # Sizes around the one from which on a piece is not copied at once.
+    # Sizes around the threshold from which a piece is not copied at once.
     size = st.one_of(st.integers(0, 9), st.integers(4090, 4100), st.integers(8000, 9000))
     serials = st.integers(-(2**31), 2**31 - 1)
     sizes = data.draw(st.lists(st.tuples(serials, st.lists(size, min_size=1, max_size=5))))
@@ -344,7 +344,7 @@ def test_an_end_between_frames_is_accepted() -> None:
     decoder.close()
 
 
-# --- peers that are no Flume clients --------------------------------------------------------------
+# --- peers that are not Flume clients -------------------------------------------------------------
 
 
 def receive_all(session: ServerSession, pieces: Iterable[bytes]) -> None:
@@ -780,7 +780,7 @@ def test_pipelined_calls_are_separated_in_pieces_of_any_size(
 
 
 def provoke(stream: bytes, session: ServerSession | None = None) -> None:
-    """Whatever the bytes are, the session takes them or raises ProtocolError, printable."""
+    """Feed any bytes: the session accepts them or raises a printable ProtocolError."""
     session = session or ServerSession(Protocols())
     reason = ""
     try:

@@ -29,12 +29,12 @@ DESCRIPTORS = Path("/proc/self/fd")
 NOBODY = 65_534
 ROUNDS = 50
 NUMBERS = "".join(f"{n}\n" for n in range(5_000))
-# More than what is compared first.
+# Longer than the part that is compared first.
 HEADER = "".join(f"# line {n} of a long comment\n" for n in range(300))
 
 
 class Reader:
-    """Reads what a Follow gives, line by line, with the number of its source."""
+    """Reads the output of a `Follow` line by line, with the numbers of the sources."""
 
     def __init__(self, follow: Follow) -> None:
         self.follow = follow
@@ -54,7 +54,7 @@ class Reader:
             self.sources += [chunk.source] * len(lines)
 
     async def until(self, *expected: str) -> None:
-        """Read till these lines have come, and nothing else; what was given is forgotten."""
+        """Read until exactly these lines were received, then clear the list."""
         await self.count(len(expected))
         assert self.lines == list(expected)
         self.lines.clear()
@@ -66,14 +66,14 @@ class Reader:
                 await self.receive()
 
     async def nothing_more(self) -> None:
-        """Look a few times more."""
+        """Check a few more times that nothing is received."""
         for _ in range(4):
             await self.receive()
         assert self.lines == []
 
 
 async def settled(reader: Reader) -> None:
-    """Read till it is known of every sibling what it is, and nothing comes of that."""
+    """Read until every rotated file is identified, and none of them yields a line."""
     (name,) = reader.follow._logs
     name._examine_at = 0.0
     async with asyncio.timeout(TIMEOUT_S):
@@ -96,10 +96,10 @@ async def following(
 
 
 def follows(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
-    """Run a test that is a coroutine, and see that it leaves no thread and no file behind."""
+    """Run a coroutine test, and check that it leaves no thread and no open file."""
 
     def run(**arguments: object) -> None:
-        # The one that lists them is in both.
+        # Both contain the descriptor that lists them.
         before = len(list(DESCRIPTORS.iterdir()))
         threads = threading.active_count()
         asyncio.run(test(**arguments))
@@ -108,7 +108,7 @@ def follows(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., N
 
     run.__name__ = test.__name__
     run.__doc__ = test.__doc__
-    # pytest finds fixtures by it.
+    # pytest finds fixtures by the signature.
     run.__signature__ = inspect.signature(test)
     return run
 
@@ -120,7 +120,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["notified", "polled"], autouse=True)
 def _notified(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything once with the system's notification and once without."""
+    """Run each test with the system's notifications and without."""
     if request.param == "polled":
         monkeypatch.setattr(changes.Changes, "begin", lambda _: None)
 
@@ -137,7 +137,7 @@ def append(path: Path, text: str) -> None:
         out.write(text)
 
 
-# What is there, what comes.
+# Existing and appended content.
 
 
 @follows
@@ -175,7 +175,7 @@ async def test_from_the_end_the_lines_that_name_the_columns_are_still_read(log: 
     for header in ("fields", "first line"):
         async with following(log, from_end=True, header=header) as reader:
             await reader.until("#fields: b c")
-    # Far from both ends, on all sides of the boundaries at which it is looked for.
+    # Far from both ends, on all sides of the boundaries of the search.
     line = b"#Fields: c d\n"
     for before in (2, 1 << 20, (1 << 20) - 5, (1 << 20) + 64 * 1024 - 3):
         rest = b"3 4\n" * (1 << 18) + b"\n" * 7
@@ -263,7 +263,7 @@ async def test_files_rotated_between_two_checks_are_read_in_order(log: Path):
         Path(f"{log}.1").write_text("e\n")
         log.write_text("f\n")
         await reader.until("b", "c", "d", "e", "f")
-        # Another log, one that is not finished, and what cannot be looked into.
+        # Another log, an unfinished one, and one that cannot be unpacked.
         Path(f"{log}-ssl").write_text("no\n")
         Path(f"{log}.9.tmp").write_text("no\n")
         Path(f"{log}.9.bz2").write_bytes(bz2.compress(b"no\n"))
@@ -448,7 +448,7 @@ async def test_the_longer_of_two_copies_is_read(log: Path, caplog: pytest.LogCap
     log.write_text(NUMBERS)
     async with following(log) as reader:
         await reader.until(*NUMBERS.split())
-        # Listed in any order, so there is one on each side.
+        # The order of the listing is arbitrary, so there is one on each side.
         for early in ("0", "2", "bak"):
             shutil.copyfile(log, f"{log}.{early}")
         append(log, "b\n")
@@ -584,14 +584,14 @@ async def test_the_hole_left_by_a_writer_without_append_mode_is_skipped(log: Pat
             await reader.until("b")
 
 
-# What cannot be followed, or not now.
+# Files that cannot be followed, or not yet.
 
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A directory of one's own, for who is not root, which may read everything."""
+    """Create a directory and drop root's privileges, which would allow reading everything."""
     user = os.geteuid()
-    # What is imported when it is needed may be root's alone.
+    # A module imported on demand may be readable only by root.
     early = changes.Changes()
     early.begin()
     early.close()
@@ -617,7 +617,7 @@ async def test_an_unreadable_file_is_reported_once_and_retried(
         await reader.nothing_more()
         log.chmod(0o600)
         await reader.until("a")
-        # What is open is read on.
+        # A file that is already open is still read.
         log.chmod(0)
         with log.parent.joinpath("new").open("w") as new:
             new.write("b\n")
@@ -698,7 +698,7 @@ async def test_a_file_that_is_rotated_to_another_followed_name_is_read_once(
         await reader.nothing_more()
 
 
-# Under load: a process that writes as fast as it can, and rotates.
+# Under load: a process that writes at full speed and rotates.
 
 
 @pytest.mark.parametrize(
@@ -731,7 +731,7 @@ async def test_every_line_is_read_once_during_rotation_at_full_speed(
         assert sorted(reader.lines) == [
             f"line {n:09} of a log that is rotated" for n in range(written)
         ]
-    # Nothing was lost, so nothing is said.
+    # Nothing was lost, so nothing is reported.
     assert not caplog.records
 
 
@@ -751,7 +751,7 @@ async def test_lines_written_while_the_log_is_copied_are_read_once(
         )
         assert writer.stdin
         assert writer.stdout
-        # Once a round, and at its end.
+        # Once per round, and at the end.
         for _ in range(ROUNDS + 1):
             reading = asyncio.ensure_future(writer.stdout.readline())
             while not reading.done():
@@ -778,7 +778,7 @@ def contents(directory: Path) -> list[bytes]:
 
 
 def matches_content(position: FilePosition | None, content: bytes) -> bool:
-    """Tell whether a position is one of this content, as who starts again would."""
+    """Return whether a position belongs to this content, as a restarted program decides it."""
     assert position is not None
     head = content[: min(4096, position.offset)]
     return blake2b(head, digest_size=16).digest() == position.identity
@@ -820,7 +820,7 @@ async def test_positions_give_the_next_line_after_a_start_from_the_end(log: Path
         await reader.until("8")
     old = Path(f"{log}.1").read_bytes()
     (header, first, second) = [position for position, _ in reader.chunks]
-    # What is repeated is no progress.
+    # Repeated lines do not advance the position.
     assert header is None
     assert first is not None
     assert matches_content(first, old)

@@ -1,4 +1,4 @@
-"""Random rotations with looks in between, against a list of the lines that were written."""
+"""Random rotations with checks in between, compared with the lines that were written."""
 
 import gzip
 import os
@@ -36,7 +36,7 @@ OPERATIONS = (
 
 
 class World:
-    """A log, its writer, who rotates it, and who follows it."""
+    """A log with its writer, its rotation and its follower."""
 
     def __init__(self, directory: Path, *, header: int) -> None:
         self.path = directory / "access.log"
@@ -44,7 +44,7 @@ class World:
         self.written: list[bytes] = []
         self.got: list[bytes] = []
         self.number = 0
-        # A line begun, for each file that is written to.
+        # The unfinished line of each file that is written to.
         self.begun: dict[int, bytes] = {}
         self.out: int | None = None
         self.old: int | None = None
@@ -56,7 +56,7 @@ class World:
         self.copies = 0
         self.removed = False
 
-    # What the writer does.
+    # The writer.
 
     def write(self, count: int, out: int, *, half: bool = False) -> None:
         for _ in range(count):
@@ -79,12 +79,12 @@ class World:
         return self.out
 
     def leave(self, out: int) -> None:
-        """Close a file: a line begun ends there."""
+        """Close a file: its unfinished line ends there."""
         if begun := self.begun.pop(out, None):
             self.written.append(begun)
         os.close(out)
 
-    # What rotates it.
+    # The rotation.
 
     def shift(self) -> bool:
         if not self.path.exists():
@@ -105,7 +105,7 @@ class World:
                 self.old, self.out = self.out, None
 
     def copy(self) -> bool:
-        # With a line begun in it the copy has its first half, and the file nothing.
+        # A copy with an unfinished line has its first half, and the truncated file nothing.
         if self.out is None or not self.shift():
             return False
         shutil.copyfile(self.path, f"{self.path}.1")
@@ -131,7 +131,7 @@ class World:
                 plain.unlink()
 
     def compress_late(self) -> None:
-        """Compress the old one while it is written to; what comes late, only it has."""
+        """Compress the old file while it is written to; only that file has the last lines."""
         for n in range(60, 0, -1):
             plain = Path(f"{self.path}.{n}")
             if plain.exists() and self.old is not None and self.is_open(plain):
@@ -145,7 +145,7 @@ class World:
         ident = path.stat().st_ino
         return self.old is not None and os.fstat(self.old).st_ino == ident
 
-    # Who follows.
+    # The follower.
 
     def look(self, most: int = 10**9) -> None:
         for _ in range(most):
@@ -157,7 +157,7 @@ class World:
                 self.got += chunk.data[start:end].splitlines()
 
     def look_whole(self) -> None:
-        """End the look that is going on, and have a whole one."""
+        """Finish the current check, and do a complete one."""
         self.look()
         self.name._examine_at = 0.0
         self.look()
@@ -166,7 +166,7 @@ class World:
         return self.header.splitlines()
 
     def lines(self) -> list[bytes]:
-        """What was read and is no comment."""
+        """Return the lines that were read, without comments."""
         return [line for line in self.got if line not in self.comments()]
 
     def do(self, operation: str) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch each
@@ -211,7 +211,7 @@ class World:
                 if self.old is not None:
                     self.write(2, self.old)
             case "remove the oldest":
-                # All of it was read, so it is no loss.
+                # It was read to its end, so nothing is lost.
                 self.look_whole()
                 for n in range(61, 0, -1):
                     path = Path(f"{self.path}.{n}.gz")
@@ -219,7 +219,7 @@ class World:
                         path.unlink()
                         break
             case "wait":
-                # Long enough for old files to be let go, so their writers are through with them.
+                # Long enough for old files to be closed, so their writers must be finished.
                 if self.old is not None:
                     self.leave(self.old)
                     self.old = None
@@ -228,7 +228,7 @@ class World:
                 self.look()
 
     def end(self) -> None:
-        """Let writers and follower come to their end."""
+        """Finish the writers and the follower."""
         self.write(1, self.opened())
         if self.old is not None:
             self.leave(self.old)
@@ -262,10 +262,10 @@ def test_every_line_is_read_once_after_any_rotations_between_two_checks(operatio
 @examples(100)
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=40), st.sampled_from([9, 60]))
 def test_every_line_is_read_once_if_all_files_begin_alike(operations: list[str], header: int):
-    # As short as a few lines, or longer than all that is appended at a time.
+    # A header of a few lines, or one longer than any single append.
     world = play(operations, header=header)
 
-    # A line of a comment that every file has may be taken for one that was read.
+    # A comment line that every file has may be mistaken for one that was read.
     assert sorted(world.lines()) == sorted(set(world.written) - set(world.comments()))
 
 

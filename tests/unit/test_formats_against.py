@@ -32,7 +32,7 @@ LOGS = [
     DATA / "nginx-combined-2022-ployt0.log.gz",
 ]
 
-# A busy machine is no failure.
+# No deadline: a loaded machine must not fail a test.
 many = examples(30)
 
 Row = dict[str, Any]
@@ -58,13 +58,13 @@ def shown(text: str) -> str:
 
 
 def known(text: str | None) -> str | None:
-    """Return text, and for what servers write for nothing, nothing."""
+    """Return text, or None for what servers write for a missing value."""
     return None if text in {None, "", "-", '""'} else text
 
 
 # --- Apache ---------------------------------------------------------------------------------------
 
-# What a LogFormat line of a configuration has between its quotes.
+# The quoted part of LogFormat directives.
 APACHE = {
     "common": r"%h %l %u %t \"%r\" %>s %b",
     "combined": r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"",
@@ -78,10 +78,10 @@ APACHE = {
     "milliseconds of the epoch": r"%{msec}t %h \"%r\" %>s %b \"%{User-Agent}i\"",
     "tabs": r"%V\t%h\t%t\t%r\t%>s\t%b\t%{Referer}i\t%{User-Agent}i\t%D",
     "cookies": r"%h %t \"%r\" %>s \"%{Cookie}i\" \"%{Set-Cookie}o\" \"%{X-Forwarded-For}i\"",
-    "status asked for": r"%h %u %t \"%r\" %>s \"%!200,304{Referer}i\"",
+    "only for some statuses": r"%h %u %t \"%r\" %>s \"%!200,304{Referer}i\"",
 }
 
-# By our name, how it is got of apachelogs' value, and the name that this has there.
+# For each directive: the name of our field, and the factor from apachelogs' value to ours.
 MICRO, MILLI = 1e-6, 1e-3
 FIELDS: dict[str, tuple[str, float | None]] = {
     "%h": ("host", None),
@@ -141,7 +141,7 @@ def directives(log_format: str) -> list[str]:
 
 
 def plain(log_format: str) -> str:
-    r"""Return what httpd makes of `\"` and `\t` before it looks for directives."""
+    r"""Unescape `\"` and `\t` as httpd does before it looks for directives."""
     return log_format.replace(r"\"", '"').replace(r"\t", "\t")
 
 
@@ -151,7 +151,7 @@ def parser(log_format: str) -> LogParser:
 
 
 def converted(factor: float | None, value: object) -> object:
-    """Return a value of apachelogs' as we have it."""
+    """Convert a value of apachelogs to ours."""
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, int):
@@ -180,7 +180,7 @@ def apachelogs(log_format: str, line: bytes) -> Row | None:
 
 def requested_fields(log_format: str) -> list[str]:
     names = [FIELDS[directive][0] for directive in directives(log_format)]
-    # A pasted combined is the format that is written by hand, which gives no ident.
+    # A pasted combined format is compiled to the built-in one, which has no ident.
     names = [name for name in names if _core.has_field(compiled(log_format), name)]
     return [f"{name}:unescape" if name in TEXT else name for name in names]
 
@@ -213,7 +213,7 @@ def escaped(value: bytes) -> bytes:
 
 words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
 hosts = st.sampled_from(["1.2.3.4", "::1", "2001:db8::7", "host.example.com", "h"])
-# What a client sends; nothing and a dash are told from nothing by no log.
+# Values of a client. No log distinguishes an empty value or a dash from a missing one.
 headers = st.text(max_size=20).filter(lambda text: known(text) == text)
 numbers = st.integers(0, 10**18 - 1)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)).map(  # noqa: DTZ001 - local
@@ -226,7 +226,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "host": hosts,
     "server_addr": hosts,
     "ident": st.none(),
-    # Apache sends no blank of its own in a name; one with ` [` in it cannot be told from the time.
+    # No blanks and brackets: a user that contains ` [` is ambiguous with the time.
     "user": st.none() | headers.filter(lambda text: not re.search(r"[\s\[\]]", text)),
     "time": times,
     "request": st.builds("{} {} HTTP/1.1".format, words, headers) | st.none(),
@@ -246,7 +246,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 def written(directive: str, value: Any) -> bytes:  # noqa: ANN401 - of every type
     """Write a value as httpd does for a directive."""
     if value is None:
-        # %B writes a zero for nothing sent, and is given none here.
+        # %B writes 0 for nothing sent, so it never has a missing value here.
         return b"-"
     match directive:
         case "%t":
@@ -326,19 +326,19 @@ def mutated(random: Random, line: bytes) -> bytes:
 
 
 def is_comparable(line: bytes, theirs: Row) -> bool:
-    # Several blanks are one to us; to apachelogs there is an empty word between them.
+    # We treat several blanks as one; apachelogs has an empty word between them.
     if re.search(rb"^[\s:]|\s\s|\s$", line):
         return False
-    # Of an escape that httpd does not write apachelogs drops the backslash.
+    # apachelogs drops the backslash of an escape that httpd never writes.
     if re.search(rb"\\(?![\"\\bnrtv]|x[0-9a-f]{2})", line):
         return False
-    # It takes a time without a blank in front of the zone, and years that no log is of.
+    # It accepts a time without a blank before the zone, and implausible years.
     if b"[" in line and not re.search(rb"\[\d\d/\w+/\d+:\d\d:\d\d:\d\d [+-]", line):
         return False
     if not "1900" < theirs["time"] < "2200":
         return False
-    # To it any word may have blanks; to us it is the user who has them, and a line with more words
-    # is read another way.
+    # It accepts blanks in any word; we accept them only in the user, and parse a line with more
+    # words differently.
     names = ("host", "vhost", "server_addr", "ident", "user", "connection_status")
     return not any(" " in (theirs.get(name) or "") for name in names)
 
@@ -383,7 +383,7 @@ cells = st.lists(st.sampled_from(CELLS), max_size=12).map("".join)
 @example('"a",,"b""c"')
 @example("a\tb\tc")
 def test_a_row_equals_that_of_the_csv_module(kind: str, delimiter: str, text: str) -> None:
-    # A carriage return would end the module's row; a line of nothing but blanks is no row to us.
+    # A carriage return would end the module's row; we skip a line of only blanks.
     line = text.encode("utf-8", "surrogateescape")
     assume(text.strip(" \t"))
     theirs = by_csv(line, delimiter)
@@ -413,7 +413,7 @@ MAP = "json:a,b=x.y|x.z,c=e.0"
 
 def by_json(line: bytes) -> Row | None:
     def refuse(constant: str) -> None:
-        raise ValueError(constant)  # NaN and the infinities are the module's own
+        raise ValueError(constant)  # NaN and the infinities are extensions of the module
 
     text = line.decode("utf-8", "surrogateescape")
     try:
@@ -425,7 +425,7 @@ def by_json(line: bytes) -> Row | None:
 
 
 def scalar(value: object) -> object:
-    """Return text as we give it, and what is no text as it would be written again."""
+    """Return text as we show it, and any other value as JSON."""
     if isinstance(value, str):
         text = known(value)
         return text if text is None else shown(text)
@@ -488,7 +488,7 @@ def test_objects_are_parsed_as_by_the_json_module(whole: Row, *, ascii_only: boo
     expected = {"a": theirs.get("a"), "b": b, "c": c}
     for name, value in expected.items():
         if isinstance(value, dict | list):
-            # As it stands in the line, where runs that are not UTF-8 become one character.
+            # As in the line, where each run that is not UTF-8 becomes one character.
             assert row[name].startswith("[" if isinstance(value, list) else "{")
         else:
             assert row[name] == scalar(value), name
@@ -519,7 +519,7 @@ def merged(one: Any, other: Any) -> Any:  # noqa: ANN401 - any JSON
     return {**one, **{key: merged(one.get(key), value) for key, value in other.items()}}
 
 
-# A format, where its fields stand, and what they are multiplied by.
+# For each format: the paths of its fields, and the factors of their values.
 SERVERS: dict[str, dict[str, tuple[str, float | None]]] = {
     "caddy": {
         "host": ("request.remote_ip", None),

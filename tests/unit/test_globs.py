@@ -1,4 +1,4 @@
-"""Patterns that no shell has seen."""
+"""Patterns that the shell did not expand."""
 
 from pathlib import Path
 

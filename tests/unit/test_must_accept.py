@@ -1,9 +1,8 @@
 r"""
-Lines that a serious parser has to accept, and what it has to find.
+Unusual lines that a robust parser must accept, and the fields that it must find.
 
-For the combined format, and for pasted ones with a field more.
-
-`{}` is where the line may have that field.
+They are for the combined format, and for pasted formats with one more field, whose place in the
+line is `{}`.
 """
 
 from typing import Any
@@ -28,7 +27,7 @@ BRACES = (
     '{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" '
     "{request_time}"
 )
-# With what the field more has in a line, and what it says in seconds.
+# For each: the format, the additional field in a line, and its value in seconds.
 PASTED = {
     "nginx": (NGINX, " 0.012", 0.012),
     "apache": (APACHE, " 12000", 0.012),
@@ -45,9 +44,9 @@ def of(request: str, rest: str = REST, who: str = "1.2.3.4 - -", time: str = TIM
     return f"{who} {time} {request} {rest}{{}}"
 
 
-# What is in the line; the line; what is found in it.
+# A name, the line, and the fields that must be found in it.
 TABLE: list[tuple[str, str, Row]] = [
-    ("nothing odd", of('"GET /a HTTP/1.1"'), {**PLAIN, "referer": None, "agent": "ua"}),
+    ("a plain line", of('"GET /a HTTP/1.1"'), {**PLAIN, "referer": None, "agent": "ua"}),
     (
         "a syslog prefix",
         "<190>May  6 07:08:09 web nginx: " + of('"GET /a HTTP/1.1"'),
@@ -108,7 +107,7 @@ TABLE: list[tuple[str, str, Row]] = [
     ("a dash for the size", of('"GET /a HTTP/1.1"', '200 - "-" "ua"'), {**PLAIN, "size": None}),
     ("a dash for the status", of('"GET /a HTTP/1.1"', '- 5 "-" "ua"'), {**PLAIN, "status": None}),
     ("no time", of('"GET /a HTTP/1.1"', time="[hello]"), {**PLAIN, "time": None}),
-    ("a carriage return and blanks behind it", of('"GET /a HTTP/1.1"') + " \t \r", PLAIN),
+    ("a carriage return and blanks after it", of('"GET /a HTTP/1.1"') + " \t \r", PLAIN),
     (
         "bytes that are blanks elsewhere",
         of('"GET /\0\x1f\x85\xa0à\u3000Å HTTP/1.1"'),
@@ -134,13 +133,13 @@ TABLE: list[tuple[str, str, Row]] = [
 ]
 IDS = [name for name, _, _ in TABLE]
 
-# These are lines of combined, and have no place for a field more.
+# Lines of combined without a place for another field.
 ONLY_COMBINED: list[tuple[str, str, Row]] = [
     ("no referer and agent", f'1.2.3.4 - - {TIME} "GET /a HTTP/1.1" 200 5', PLAIN),
     ("a virtual host", f'v:80 1.2.3.4 - - {TIME} "GET /a HTTP/1.1" {REST}', PLAIN),
-    ("a field behind it", f'1.2.3.4 - - {TIME} "GET /a HTTP/1.1" {REST} 0.012', PLAIN),
+    ("a field after it", f'1.2.3.4 - - {TIME} "GET /a HTTP/1.1" {REST} 0.012', PLAIN),
     (
-        "a quoted field behind it",
+        "a quoted field after it",
         f'1.2.3.4 - - {TIME} "GET /a HTTP/1.1" {REST} "10.0.0.1"',
         {**PLAIN, "agent": "ua"},
     ),
@@ -179,7 +178,7 @@ def test_a_line_that_only_combined_accepts_is_parsed(line: str, expected: Row) -
 def test_a_pasted_format_parses_the_line(pasted: str, line: str, expected: Row) -> None:
     spec, more, seconds = PASTED[pasted]
     if not (pasted == "goaccess" and "fake" in line):
-        # Anything may follow a format of GoAccess, so there the agent ends in front of the 200.
+        # Anything may follow a GoAccess format, so there the agent ends before the 200.
         expected = {**expected, "request_time": pytest.approx(seconds)}
     assert parse(spec, line.replace("{}", more), list(expected)) == [expected]
 

@@ -1,9 +1,8 @@
 """
 Closed panes that are handed out instead of going into windows.
 
-That they are the events by pane and key however sources are read, and that their parts add up, is
-proved in `rust/core/tests`; here are the values of aggregates, columns, and what others do with
-them.
+`rust/core/tests` shows that they contain the events by pane and key in any order of reading, and
+that their partials merge; here are the values of aggregates, the columns, and custom reduces.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ def panes(of: _core.Engine | _core.Window, *, partials: bool = False) -> Iterato
 
 
 def grouped(events: list[Event], lateness: int) -> dict[int, dict[str, list[tuple[int, str]]]]:
-    """Return sizes and users by where panes begin and by host, without what is late."""
+    """Return sizes and users by start of the pane and by host, without late events."""
     groups: dict[int, Any] = defaultdict(lambda: defaultdict(list))
     newest = [0, 0]
     for source, second, host, size, user in events:
@@ -194,7 +193,7 @@ def test_merging_the_partials_of_two_engines_equals_one_engine(
 
 
 def test_columns_of_panes_can_be_reduced_by_a_custom_function():
-    """For instance: for how many panes in a row has a host been there, and the most of it."""
+    """For example: the number of consecutive panes with a host, and its largest count."""
     counting = engine()
     seconds = {"a": [0, 10, 20, 50], "b": [10, 30, 40, 50], "c": [55]}
     events = sorted((second, host) for host, all_ in seconds.items() for second in all_)
@@ -225,7 +224,7 @@ def test_memory_does_not_grow_with_evicted_keys():
     counting = engine(max_keys=3)
     for second in range(0, 2_000, PANE):
         feed(counting, [(0, second, f"{second}/{host}", 1, "x") for host in range(20)])
-        # Nothing is limited.
+        # No limit.
         assert {len(table) for *_, table, _ in panes(counting)} in ({20}, set())
     assert counting.key_capacity() <= 40
 

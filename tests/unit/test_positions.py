@@ -1,4 +1,4 @@
-"""Positions of chunks: from where to read on, and by what a content is found again."""
+"""Positions of chunks: where to continue reading, and how content is identified."""
 
 import bz2
 import gzip
@@ -48,7 +48,7 @@ def read(path: Path, piece_bytes: int = 1 << 20) -> list[tuple[bytes, FilePositi
 
 
 def followed(path: Path) -> list[FilePosition]:
-    """Read what there is of a log, by name."""
+    """Follow a log by name and read what it contains."""
     log = FollowedLog(str(path), 0, Changes(), [])
     assert log.start(from_end=False) is None
     positions = []
@@ -108,7 +108,7 @@ def test_input_that_cannot_be_read_again_has_no_position(
     writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[b"a\nb\n"])
     writer.start()
     with path.open("rb") as file:
-        # Somewhere within it, as where a shell has read a line.
+        # Opened in the middle, as after a shell has read a line.
         file.seek(2)
         monkeypatch.setattr(os, "dup", lambda _, dup=os.dup: dup(file.fileno()))
         for source in (File(str(tmp_path / "pipe")), Memory(["a", "b"]), File(STDIN)):

@@ -1,4 +1,4 @@
-"""The pump: receive, work, commit, settle, acknowledge; its contract with a commit that is slow."""
+"""The pump (receive, work, commit, settle, acknowledge) and its contract with a slow commit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Ledger(Commit):
-    """A commit that keeps a list, waits while it is held, and fails when it is told to."""
+    """A commit that keeps a list, blocks until `free` is set, and raises `failure` if set."""
 
     def __init__(self, *, blocks: bool = True) -> None:
         self.blocks = blocks
@@ -61,7 +61,7 @@ class Ledger(Commit):
 
 
 class Running:
-    """A run in a thread of its own, as a program would have it."""
+    """A run in its own thread, as in a program."""
 
     def __init__(self, run: Run[Any, Any]) -> None:
         self.run = run
@@ -86,7 +86,7 @@ class Running:
             self.results.append(result)
 
     def call(self, function: Callable[..., object], *arguments: object) -> object:
-        """Call something where the run is."""
+        """Call a function in the thread of the run."""
 
         async def called() -> object:
             return function(*arguments)
@@ -94,7 +94,7 @@ class Running:
         return asyncio.run_coroutine_threadsafe(called(), self.loop).result(20)
 
     def end(self) -> None:
-        """Wait for the end; of what is live, ask for it: the next tick sees that."""
+        """Wait for the end; a live run is stopped, which the next tick notices."""
         self.run.stop.is_requested = self.run.live is not None
         self._thread.join(20)
         assert not self._thread.is_alive()
@@ -102,7 +102,7 @@ class Running:
 
 @contextmanager
 def served(commit: Ledger, **window: str) -> Iterator[tuple[Running, int]]:
-    """A run that counts what agents send, by arrival, in windows of 100 ms."""
+    """Run a count of agents' lines by arrival, in windows of 100 ms."""
     port = free_port()
     query = tr.from_flume(f"127.0.0.1:{port}", format="combined")
     shape = {"length": "100ms", "batch_interval": "50ms", **window}
@@ -117,14 +117,14 @@ def served(commit: Ledger, **window: str) -> Iterator[tuple[Running, int]]:
 
 @contextmanager
 def connected(port: int) -> Iterator[Sink]:
-    """A sink whose first batch was answered, so that any number may be under way."""
+    """Connect a sink whose first batch was answered, so that any number can be in flight."""
     with Sink(port) as sink:
         assert sink.batch([line("/first")]) == OK
         yield sink
 
 
 def batches(sink: Sink, number: int, count: int) -> None:
-    """Send batches of one line each without waiting for their answers."""
+    """Send batches of one line each, without waiting for answers."""
     frames = [
         sink.frame(b"appendBatch", events_of(line(f"/{number}/{batch}"))) for batch in range(count)
     ]
@@ -144,7 +144,7 @@ def chunks_of(run: Run[Any, Any]) -> int:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition while a loop runs."""
+    """Wait for a condition inside an event loop."""
     await asyncio.to_thread(wait_for, condition)
 
 
@@ -204,9 +204,9 @@ def test_the_clock_waits_until_chunks_stamped_earlier_are_settled():
         wait_for(lambda: ledger.begun == 2)
         stamped_by = time.time()
         time.sleep(0.5)
-        # The end of the pane that it is in has long passed, and is not answered.
+        # The end of its pane has long passed, but no snapshot was returned.
         assert all(snapshot.end.timestamp() <= stamped_by for snapshot in running.results)
-        # What comes meanwhile gets the time at which it came.
+        # A chunk received meanwhile is stamped with its own arrival time.
         sink.send(sink.frame(b"appendBatch", events_of(line("/b"))))
         wait_for(lambda: received(running) == 3)
         ledger.free.set()
@@ -219,7 +219,7 @@ def test_the_clock_waits_until_chunks_stamped_earlier_are_settled():
         start, end = (bound.timestamp() * 1e6 for bound in (snapshot.start, snapshot.end))
         assert snapshot.total == sum(start <= stamp < end for stamp in (first, a, b))
         assert snapshot.lines["late"] == 0
-    # No end is missing, and none is answered twice.
+    # No end is missing or repeated.
     ends = [round(snapshot.end.timestamp() * 10) for snapshot in running.results]
     assert ends == list(range(ends[0], ends[0] + len(ends)))
 
@@ -301,7 +301,7 @@ def test_files_give_the_same_snapshots_with_and_without_a_commit(
     for number, path in enumerate(paths):
         spans = [chunk.data[slice(*chunk.span)] for chunk in chunks if chunk.source == number]
         assert b"".join(spans) == path.read_bytes()
-    # A source's end is kept with what was before it.
+    # The end of a source is committed after its chunks.
     ends = [taken for group in ledger.groups for taken in group if taken.log_format is None]
     assert sorted(taken.chunk.source for taken in ends) == list(range(len(paths)))
 
@@ -423,7 +423,7 @@ def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_requested():
         for number in range(2):
             with Sink(port) as sink:
                 sink.send(sink.frame(b"appendBatch", events_of(line(f"/{number}"))))
-                # Without an answer it is closed.
+                # The connection without an answer is closed.
                 answers.append(sink.answer() if number == 0 else sink.is_closed())
 
     sender = threading.Thread(target=send)
@@ -435,7 +435,7 @@ def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_requested():
         assert next(batches).to_dicts() == [{"url": "/1"}]
         assert answers == [OK]
     sender.join(20)
-    # The second was handed out, but nobody came back for more: its agent sends it again.
+    # The second was handed out, but no further rows were requested: its agent sends it again.
     assert answers == [OK, True]
 
 
@@ -462,7 +462,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-# --- sources come and go --------------------------------------------------------------------------
+# --- adding and removing sources ------------------------------------------------------------------
 
 
 def at(second: int, url: str) -> bytes:
@@ -488,7 +488,7 @@ def test_a_file_is_added_and_removed_during_a_run(monkeypatch: pytest.MonkeyPatc
 
     assert [(row["url"], row["count"]) for row in first.rows] == [("/a", 5)]
     lines = rest[-1].lines
-    # What the new one says of windows that were answered is late by the pane, all else counts.
+    # Lines of the new source for windows already answered are late; all others count.
     assert lines["fed"] == 60
     assert lines["late"] == 5
     assert [s.total for s in rest] == [10, 10, 10, 10, 10]
@@ -522,7 +522,7 @@ def test_an_agents_address_is_added_and_removed_during_a_run():
         await until(lambda: is_listening(second))
         assert await send(first, at(25, "/first")) == OK
         await asyncio.sleep(0.2)
-        # The new one has shown no time yet, so it is waited for.
+        # The new source has no time yet, so the run waits for it.
         assert seen == []
         assert await send(second, at(3, "/second"), at(12, "/second")) == OK
         await until(lambda: len(seen) == 1)
@@ -532,7 +532,7 @@ def test_an_agents_address_is_added_and_removed_during_a_run():
         ]
         run.remove(number)
         await until(lambda: not is_listening(second))
-        # Nobody waits for it any longer, and what it sent counts.
+        # The run no longer waits for it, and its lines count.
         await until(lambda: len(seen) == 2)
         assert [(row["url"], row["count"]) for row in seen[1].rows] == [("/second", 1)]
         assert await send(first, at(41, "/first")) == OK
@@ -547,7 +547,7 @@ def test_an_agents_address_is_added_and_removed_during_a_run():
 
 @contextmanager
 def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int, int]]:
-    """A run that counts by log time what comes to either of two addresses."""
+    """Run a count by log time of the lines that arrive at two addresses."""
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined")
     query = query.window("10s", time="log", lateness="0s", **window).count(by="url")
@@ -576,7 +576,7 @@ def test_batches_of_a_removed_source_are_committed_and_acknowledged_before_it_is
         ledger.free.set()
         assert goes.answer() == OK
         assert goes.is_closed()
-        # The other one is served while that is closed.
+        # The other source is served while this one is closed.
         assert stays.batch([line("/a")]) == OK
         assert running.run.processor.lines()["counted"] == 4
 
@@ -648,7 +648,7 @@ def test_a_source_can_be_removed_as_soon_as_it_is_added():
 
 
 class Panes(Counting):
-    """Hands out closed panes, for a reduce of a program's own."""
+    """Hands out closed panes, for a program's own reduce."""
 
     def answers(self, *, ticked: bool) -> Iterator[Any]:  # noqa: ARG002 - as all have it
         while (pane := self._engine.next_pane()) is not None:
@@ -681,7 +681,7 @@ def test_the_pump_hands_out_closed_panes_for_a_custom_reduce(
     } == expected
     assert all(end_us - start_us == 2_000_000 for start_us, end_us, _, _ in panes)
     assert sum(counters["fed"] for *_, counters in panes) == len(lines)
-    # The largest pane count of each URL in the last five panes, which cannot be subtracted.
+    # The largest pane count of each URL in the last five panes: a maximum cannot be subtracted.
     last = [rows.to_dicts() for _, _, rows, _ in panes[-5:]]
     largest: dict[str, int] = {}
     for row in (row for rows in last for row in rows):
@@ -713,7 +713,7 @@ def test_a_chunk_of_a_file_has_its_end_position(monkeypatch: pytest.MonkeyPatch,
             assert chunk.position.offset == len(done)
         assert done == lines
         identities.add(chunks[-1].position.identity)
-    # It is the same content.
+    # The content is the same.
     assert len(identities) == 1
 
 
@@ -732,7 +732,7 @@ def test_a_chunk_of_an_agent_names_its_connection_and_batch():
     assert list(by_connection.values()) == [[0, 1, 2], [0, 1, 2]]
 
 
-# --- what each stage counts -----------------------------------------------------------------------
+# --- counters of the stages -----------------------------------------------------------------------
 
 
 def test_each_stage_counts_what_it_has_processed():

@@ -1,4 +1,4 @@
-"""The receiver of Flume events on a real socket: the protocol itself is tested without one."""
+"""The receiver of Flume events on a real socket; the protocol is tested without one."""
 
 import json
 import re
@@ -270,9 +270,9 @@ def test_a_batch_in_flight_at_the_end_is_either_counted_and_answered_or_neither(
                 assert sink.batch(lines) == OK
                 answered.append(len(lines))
                 while True:
-                    # Many on the way at once, so that the end meets them at every stage.
+                    # Many in flight at once, so that the end reaches them at every stage.
                     frames = [sink.frame(b"appendBatch", events(lines)) for _ in range(depth)]
-                    # What was answered can be read also where the rest cannot be sent any more.
+                    # Answers can still be read after sending fails.
                     with suppress(ConnectionError):
                         sink.send(b"".join(frames))
                     for _ in frames:

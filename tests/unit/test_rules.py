@@ -1,4 +1,4 @@
-"""The rules that keep the architecture one way, as far as neither rustc nor clippy sees to it."""
+"""Rules of the architecture that neither rustc nor clippy enforces."""
 
 import ast
 import io
@@ -13,18 +13,18 @@ from places import ROOT
 PACKAGE = ROOT / "python" / "tailrace"
 CORE = ROOT / "rust" / "core" / "src"
 
-# The bindings convert, detach, call, convert. Policy would make them longer than this.
+# The bindings convert, detach, call and convert. With policy they would be longer than this.
 BINDINGS_LINES = 1_700
 
-# Lines of code, without comments and tests: what is longer holds more than one idea.
+# Lines of code, without comments and tests. A longer file has more than one purpose.
 FILE_LINES = 600
 CLASS_LINES = 350
 # At most three, each with its reason.
 EXCEPTIONS: dict[str, str] = {}
 
 
-# What each part of the core may name besides itself, tests included. Whatever joins the wings
-# stands beside them.
+# What each part of the core may name besides itself, tests included. The files that join the parts
+# are next to them.
 WINGS: dict[str, set[str]] = {"ground": set(), "text": {"ground"}, "windows": {"ground"}}
 JOINTS = {"lib.rs", "query.rs", "engine.rs"}
 
@@ -33,16 +33,16 @@ RUST_WITHOUT_PATHS = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 RUST_PATH = re.compile(r"\bmod\s+(?P<module>\w+)\s*\{|[{}]|\b(?:crate|self|super)(?=\s*::)")
-# What would give a module a second name, or bring one in from elsewhere.
+# Syntax that gives a module a second name, or includes one from elsewhere.
 RUST_DETOUR = re.compile(r"\b(?:crate|super)\s+as\b|\bextern\s+crate\b|#\[\s*path\b|\binclude\s*!")
-# Files of the core that only tests are in.
+# Files of the core that contain only tests.
 RUST_TESTS = {"tests", "naive", "against", "testing", "harness"}
 
 Module = tuple[str, ...]
 
 
 def imported(source: str) -> set[str]:
-    """Every module that a source imports, by its full name."""
+    """Return the full names of the modules that a source imports."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -53,12 +53,12 @@ def imported(source: str) -> set[str]:
 
 
 def forbidden(source: str, words: set[str]) -> set[str]:
-    """What a source imports that has one of these words as a part of its name."""
+    """Return the imports of a source with one of these words as a part of the name."""
     return {name for name in imported(source) if words & set(name.split("."))}
 
 
 def named(source: str, file: Module, *, inner_modules: bool = True) -> set[Module]:
-    """Every path of a Rust source that begins at the crate or at a module, from the crate on."""
+    """Return the paths in a Rust source that start at the crate or a module, from the crate on."""
     source = RUST_WITHOUT_PATHS.sub(" ", source)
     paths = set()
     inner: list[str] = []
@@ -78,7 +78,7 @@ def named(source: str, file: Module, *, inner_modules: bool = True) -> set[Modul
 
 
 def branches(source: str, at: int) -> tuple[list[Module], int]:
-    """Every path of the `use` tree, or the one path, that begins here, and where that ends."""
+    """Return the paths of the `use` tree or the path that starts here, and where it ends."""
     if source[at] == "{":
         paths: list[Module] = []
         while source[at] != "}":
@@ -107,7 +107,7 @@ def absolute(path: Module, module: Module) -> Module:
 
 
 def among_siblings(files: dict[Module, str]) -> dict[Module, dict[str, set[str]]]:
-    """What the modules of each folder name of each other, with all that is inside them."""
+    """Return which modules of each folder name which others, including their submodules."""
     arrows: dict[Module, dict[str, set[str]]] = {}
     for file, source in files.items():
         for path in named(source, file, inner_modules=False):
@@ -115,7 +115,7 @@ def among_siblings(files: dict[Module, str]) -> dict[Module, dict[str, set[str]]
             depth = 0
             while file[: depth + 1] == other[: depth + 1] and depth < len(file):
                 depth += 1
-            # Else one of the two is inside the other.
+            # Otherwise one of the two contains the other.
             if depth < min(len(file), len(other)):
                 folder = arrows.setdefault(file[:depth], {})
                 folder.setdefault(file[depth], set()).add(other[depth])
@@ -133,7 +133,7 @@ def circles(files: dict[Module, str]) -> dict[Module, list[str]]:
 
 
 def modules() -> dict[Module, str]:
-    """The source of every module of the core that is a file."""
+    """Return the source of every module of the core that is a file."""
     files = {file.relative_to(CORE).with_suffix("").parts: file for file in CORE.rglob("*.rs")}
     return {
         tuple(part for part in parts if part not in {"lib", "mod"}): file.read_text()
@@ -172,7 +172,7 @@ def test_only_one_file_reads_the_clock():
 
 
 def test_terminal_and_rendering_import_nothing_above_them():
-    # The core, for what steers a terminal, is below all.
+    # `_core`, for the control of terminals, is below everything.
     floors = {
         "_terminal": {"_terminal", "_core"},
         "_rendering": {"_rendering", "_terminal", "_types"},
@@ -184,10 +184,10 @@ def test_terminal_and_rendering_import_nothing_above_them():
 
 
 def python_arrows(sources: dict[str, str]) -> dict[str, set[str]]:
-    """What each module imports of the others, for types or at run time, at its top or within."""
+    """Return the other modules that each module imports, for types or at run time, anywhere."""
     arrows: dict[str, set[str]] = {}
     for module, source in sources.items():
-        # What is imported is a module, or a name that stands in one.
+        # An import is a module, or a name in a module.
         ours = {name if name in sources else name.rpartition(".")[0] for name in imported(source)}
         arrows[module] = ours & sources.keys() - {module}
     return arrows
@@ -205,7 +205,7 @@ def test_python_modules_have_no_import_cycles():
     sources = {}
     for file in PACKAGE.rglob("*.py"):
         parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
-        # The package itself hands on names of all.
+        # The package itself re-exports names of all.
         if parts != ("tailrace", "__init__"):
             sources[".".join(part for part in parts if part != "__init__")] = file.read_text()
     arrows = python_arrows(sources)
@@ -223,14 +223,14 @@ def test_outputs_and_sources_do_not_import_each_other():
 
 
 def test_only_the_command_imports_outputs():
-    # No logic does, then: no detection, filter, source or query, and nothing that runs them.
+    # So no logic depends on outputs: no detection, filter, source or query, nor what runs them.
     for file in PACKAGE.rglob("*.py"):
         if file.relative_to(PACKAGE).parts[0] not in {"_outputs", "_cli", "__main__.py"}:
             assert not forbidden(file.read_text(), {"_outputs", "_cli"}), file
 
 
 def code_lines(source: str) -> set[int]:
-    """The lines of a Python source that are neither blank nor a comment nor a docstring."""
+    """Return the lines of a Python source without blank lines, comments and docstrings."""
     texts = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -244,8 +244,8 @@ def code_lines(source: str) -> set[int]:
 
 
 def rust_lines(source: str) -> int:
-    """How many lines of a Rust source are neither blank nor a comment nor tests."""
-    # What ends an item stands as far to the left as its attribute.
+    """Count the lines of a Rust source without blank lines, comments and tests."""
+    # The end of an item has the same indentation as its attribute.
     test = r"(?ms)^( *)#\[cfg\(test\)\]\n.*?^\1(?:\}\n|[^ \n][^\n]*;\n)"
     source = re.sub(test, "", source)
     return len(re.findall(r"(?m)^(?!\s*(//|$)).", source))
@@ -349,7 +349,7 @@ def test_the_path_check_is_not_bypassed():
 def test_a_cycle_is_found_at_any_depth():
     files: dict[Module, str] = dict.fromkeys([(), ("f",), ("f", "a"), ("f", "b"), ("x",)], "")
     assert circles(files) == {}
-    # A module and what is inside it may name each other.
+    # A module and its submodules may name each other.
     apart = {
         ("f",): "use self::a::A;",
         ("f", "a"): "use super::F; use super::b::B;",
@@ -367,7 +367,7 @@ def test_a_cycle_is_found_at_any_depth():
 
 
 def test_core_modules_have_no_cycles():
-    """But for a module and what is inside it, and for what tests name."""
+    """Except between a module and its submodules, and for what tests name."""
     files = {file: source for file, source in modules().items() if not RUST_TESTS & set(file)}
     assert {(), ("windows",), ("text", "format")} <= among_siblings(files).keys()
     assert circles(files) == {}

@@ -1,4 +1,4 @@
-"""`tailrace send` on real sockets: into the receiver, and into peers that fail on purpose."""
+"""`tailrace send` on real sockets: to the receiver, and to peers that fail on purpose."""
 
 import asyncio
 import gzip
@@ -41,12 +41,12 @@ def send(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byt
 
 
 def messages_of(ran: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """What it said, without how long it took."""
+    """Return its messages, without the duration."""
     assert ran.stdout == b""
     return [re.sub(r", \d+\.\d s$", "", text) for text in ran.stderr.decode().splitlines()]
 
 
-# --- into the receiver ----------------------------------------------------------------------------
+# --- to the receiver ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("connections", ["1", "3"])
@@ -221,11 +221,11 @@ def test_every_line_is_accounted_for_when_the_receiver_is_killed():
         assert sent == acknowledged + doubtful
 
 
-# --- into a peer that does as it is told ----------------------------------------------------------
+# --- to a scripted peer ---------------------------------------------------------------------------
 
 
 class Peer:
-    """Takes connections, keeps what comes, and answers as it is told."""
+    """Accepts connections, records every call, and replies with what `answer` returns."""
 
     def __init__(self, answer: Callable[[int], bytes | None]) -> None:
         self.received: list[tuple[int, bytes, float]] = []
@@ -238,7 +238,7 @@ class Peer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        # Not before it has returned from `accept`, which a closed socket would not end.
+        # `shutdown` ends a waiting `accept`; `close` alone does not.
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
@@ -280,7 +280,7 @@ class Peer:
 
     @staticmethod
     def _reply(serial: int, answer: bytes, *, greeted: bool) -> bytes:
-        # What is no answer to a call is sent as it is.
+        # Raw answers are sent unchanged.
         if answer.startswith((RAW, CUT)):
             return answer.removeprefix(RAW).removeprefix(CUT)
         if answer == NONE:
@@ -289,7 +289,7 @@ class Peer:
 
 
 RAW = b"raw:"
-# The same, and no more.
+# The same, then the connection is closed.
 CUT = b"cut:"
 
 
@@ -329,7 +329,7 @@ def test_events_have_the_headers_of_a_spooldir_source_and_a_timestamp_intercepto
     events = [event for batch in batches for event in batch]
     stamps = [int(event["headers"].pop("timestamp")) for event in events]
     assert all(before <= stamp <= after for stamp in stamps)
-    # Lines that were read in one go share a stamp.
+    # Lines of one read share a timestamp.
     assert len(set(stamps[:4])) == 1
     files = [event["headers"].pop("file", None) for event in events]
     a, b = str(tmp_path / "a.log"), str(tmp_path / "b.log.gz")
@@ -338,7 +338,7 @@ def test_events_have_the_headers_of_a_spooldir_source_and_a_timestamp_intercepto
 
 
 def test_every_batch_but_the_last_is_full_across_reads(tmp_path: Path):
-    # More than is read at a time, and lines that no border falls between.
+    # Longer than one read, with lines across the borders of reads.
     lines = [b"%d %s" % (n, b"x" * (n % 997)) for n in range(6_000)]
     log = tmp_path / "access.log"
     log.write_bytes(b"\n".join(lines))
@@ -358,7 +358,7 @@ def test_connections_take_turns_with_one_batch_in_flight_each():
         starts = [message.startswith(FLUME_HASH) for _, message, _ in receiver.received]
 
     assert ran.returncode == 0
-    # Those which are under way at the same time may overtake each other.
+    # Batches in flight at the same time may overtake each other.
     assert sorted(turns) == [1] * 4 + [2] * 3 + [3] * 3
     assert sum(starts) == 3
 
@@ -372,7 +372,7 @@ def test_a_rate_spaces_batches_evenly():
         assert len(times) == 6
         return all(at - times[0] > 0.1 * n - 0.05 for n, at in enumerate(times))
 
-    # On a loaded machine the first one may be seen late, but not each time.
+    # On a loaded machine the first batch may be seen late, but not every time.
     assert any(is_never_early() for _ in range(5))
 
 
@@ -403,7 +403,7 @@ def test_a_receiver_that_does_not_know_the_protocol_gets_each_line_once():
 
     assert ran.returncode == 0
     assert messages_of(ran) == ["tailrace: sent 3 lines in 2 batches, all acknowledged"]
-    # The receiver did not take the first: it answered the handshake alone.
+    # The receiver did not take the first call: it answered only the handshake.
     bodies = [[event["body"] for event in batch] for batch in batches]
     assert bodies == [[b"a", b"b"], [b"a", b"b"], [b"c"]]
 
@@ -521,7 +521,7 @@ def test_an_unreadable_file_is_reported_and_the_rest_is_sent(tmp_path: Path):
     absent, broken, summary = messages_of(ran)
     assert absent == f"tailrace: {tmp_path}/none: no such file"
     assert broken == f"tailrace: {cut}: truncated compressed data; check it with gzip -t"
-    # Whole lines, and not the one that breaks off.
+    # Complete lines, not the one that was cut off.
     assert bodies[:-1] == [b"%d" % n for n in range(len(bodies) - 1)]
     assert bodies[-1] == b"last"
     assert len(bodies) > 10_000

@@ -1,4 +1,4 @@
-"""Several sources at once, of any kind, each with a watermark and a format of its own."""
+"""Several sources of any kind at once, each with its own watermark and format."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def top(*arguments: str, cwd: Path, code: int = 0, before: str = "") -> subproce
 
 
 def interleaved(seed: int) -> list[list[bytes]]:
-    """Two logs of the same hour, with lines that are late, of no log, or too long."""
+    """Return two logs of the same hour, with lines that are late, malformed or too long."""
     chance = seeded(seed)
     logs = []
     for host in range(2):
@@ -98,7 +98,7 @@ def test_interleaved_files_give_the_same_output_in_any_order_and_chunk_size(
 
 
 def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
-    """Absorb on this many threads, and apply the chunks of each file in their order."""
+    """Absorb on this many threads, and apply the chunks of each file in order."""
     engine = counting.engine(
         formats=["combined"],
         by="url",
@@ -148,7 +148,7 @@ def test_one_to_four_threads_give_the_same_output_as_the_command(tmp_path: Path)
 
 
 def test_files_of_different_hours_are_merged_in_bounded_memory(tmp_path: Path):
-    # Read one after the other, all panes of the first would stay open.
+    # If the files were read one after the other, all panes of the first would stay open.
     peaks = []
     for count in (1, 6):
         for number in range(count):
@@ -165,7 +165,7 @@ def test_files_of_different_hours_are_merged_in_bounded_memory(tmp_path: Path):
         )
         peaks.append(int(ran.stderr.splitlines()[-1]))
 
-    # A chunk of each file is open, which is some thousand lines.
+    # A chunk of each file is open, some thousand lines.
     assert peaks[1] < peaks[0] + 12_000, peaks
 
 
@@ -199,7 +199,7 @@ def test_each_file_is_parsed_in_its_own_format(tmp_path: Path):
     messages = ran.stderr.decode().splitlines()
     assert messages[0] == "tailrace: combined.log: format combined, the first 2 lines all match"
     assert messages[1] == "tailrace: common.log: format common, the first 3 lines all match"
-    # A field that common has not decides for one that has it.
+    # A requested field that common lacks selects a format that has it.
     ran = top("top", "common.log", "--by", "agent", "--format", "jsonl", cwd=tmp_path)
     assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
 
@@ -228,7 +228,7 @@ def test_gzip_is_read_from_a_pipe(tmp_path: Path):
         assert json.loads(ran.stdout.splitlines()[-1])["lines"]["counted"] == 3
 
 
-# --- what has to be waited for --------------------------------------------------------------------
+# --- waiting for sources --------------------------------------------------------------------------
 
 
 def ends(answers: list[dict[str, object]]) -> list[str]:
@@ -263,7 +263,7 @@ def test_the_idle_timeout_limits_the_wait_for_a_silent_agent():
         assert receiver.snapshots() == []
         wait_for(lambda: ends(receiver.snapshots()) == ["10:00:10"])
         with Sink(receiver.ports[1]) as silent:
-            # What is closed is late, what is open counts.
+            # Lines of closed panes are late, lines of open ones count.
             assert silent.batch([at(5), at(12)]) == OK
         assert receiver.end(signal.SIGTERM) == 0
 
@@ -292,7 +292,7 @@ def test_time_by_header_is_the_timestamp_that_the_agent_wrote():
         running("top", FLUME, *options, "--slide", "10s", "--format", "jsonl") as receiver,
         Sink(receiver.port) as sink,
     ):
-        # Of their own time the lines are years apart.
+        # By their own time the lines are years apart.
         assert sink.batch([at(10_000_000, "/old"), at(0, "/old")], stamp=stamp(1.5)) == OK
         assert sink.batch([at(0, "/none")], stamp=None) == OK
         assert sink.batch([at(0, "/none")], stamp=b"soon") == OK
@@ -376,7 +376,7 @@ def test_slow_processing_does_not_make_a_source_idle(tmp_path: Path):
     )
     late = []
     for pause_s in (0, 1.5):
-        # Of the files alone, and beside an agent that says nothing.
+        # With the files alone, and with a silent agent.
         for query in (tr.from_files(tmp_path / "a.log", tmp_path / "b.log"), files):
             windows = query.window("10m", every="5m", time="log", idle_timeout="1s")
             with windows.count(by="url").run() as answers:
@@ -422,7 +422,7 @@ def test_empty_events_do_not_stop_the_clock():
         Sink(receiver.ports[0]) as one,
         Sink(receiver.ports[1]) as other,
     ):
-        # Without a pause, until it has answered a few times in between.
+        # Without a pause, until a few snapshots were printed in between.
         deadline = time.monotonic() + TIMEOUT_S
         while len(receiver.printed) <= 5:
             assert time.monotonic() < deadline
@@ -435,7 +435,7 @@ def test_a_batch_whose_agent_died_before_the_acknowledgement_is_resent_and_count
     with running("top", FLUME, "--window", "1h", "--format", "jsonl") as receiver:
         bodies = [at(second) for second in range(10)]
         with Sink(receiver.port) as sink:
-            # Held, to see what it looks like; its sender breaks off, as a killed one does.
+            # The batch is held for detection; the sender resets the connection, as if killed.
             sink.send(sink.frame(b"appendBatch", events(bodies)))
             time.sleep(0.02)
             sink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -485,14 +485,14 @@ def test_only_a_part_of_each_of_many_files_is_in_memory(tmp_path: Path):
     assert max(len(chunk.data) for chunk in part) <= 32 * 1024 * 1024 // 300
 
 
-# --- which format ---------------------------------------------------------------------------------
+# --- detection of formats -------------------------------------------------------------------------
 
 
 def test_a_live_stream_gets_snapshots_before_its_format_is_detected():
     with running("top", FLUME, "--window", "3s", "--format", "jsonl") as receiver:
         wait_for(lambda: len(receiver.snapshots()) >= 2)
         with Sink(receiver.port) as sink:
-            # An event without a line tells nothing, and is answered all the same.
+            # An empty event does not help the detection, and is acknowledged.
             assert sink.batch([b""]) == OK
             assert not any("format" in line for line in receiver.messages[1:])
             common = at(1).rpartition(b' "-"')[0]
@@ -518,7 +518,7 @@ def test_a_thousand_lines_end_the_detection_and_no_held_line_is_lost_or_late():
 
     last = receiver.snapshots()[-1]["lines"]
     assert (last["fed"], last["counted"], last["late"]) == (2_000, 2_000, 0)
-    # All of them were in some window.
+    # The lines were in a window.
     assert max(snapshot["total"] for snapshot in receiver.snapshots()) > 0
 
 
@@ -555,11 +555,11 @@ def test_lines_of_two_words_match_no_format(tmp_path: Path):
     (tmp_path / "app.log").write_bytes(b"INFO started\n" * 7)
     ran = top("top", "app.log", cwd=tmp_path)
 
-    assert b"none of the first 7 lines is of a known format" in ran.stderr
+    assert b"none of the first 7 lines matches a known format" in ran.stderr
     assert b"0 counted, 7 rejected" in ran.stderr
 
 
-# --- what cannot be asked -------------------------------------------------------------------------
+# --- invalid queries ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Unpacking piece by piece, against the modules and the programs that pack."""
+"""Unpacking piece by piece, compared with the modules and programs that pack."""
 
 import bz2
 import gzip
@@ -142,7 +142,7 @@ def test_data_before_damage_is_read(kind: str):
     with tempfile.TemporaryFile() as file:
         file.write(broken)
         file.flush()
-        # Bytes that lead past the end may look as if more was to come.
+        # Damaged lengths that point past the end may look like input that is still incomplete.
         with pytest.raises((DamagedError, EOFError)):
             read_all(unpacked_of(file.fileno(), packed), 10_000, got)
     assert len(got) >= 100_000
@@ -192,7 +192,7 @@ def test_a_compression_bomb_is_unpacked_in_bounded_memory(kind: str, tmp_path: P
 def test_a_header_that_requests_gigabytes_allocates_little(tmp_path: Path):
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
     packed = bytearray(lzma.compress(LOG, filters=filters, check=lzma.CHECK_NONE))
-    # The size of the dictionary, 4 GiB now, and the sum of that header.
+    # The size of the dictionary, now 4 GiB, and the checksum of that header.
     at = packed.index(b"\x21\x01") + 2
     packed[at] = 40
     import zlib  # noqa: PLC0415
