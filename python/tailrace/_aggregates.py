@@ -242,8 +242,8 @@ def quantile(
         field, q = None, field
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
         if q is None:
-            raise ValueError("quantile: give q, from 0 to 1, such as 0.99")
-        raise ValueError(f"quantile: q must be between 0 and 1, such as 0.99, found {q!r:.80}")
+            raise ValueError("quantile: expected q from 0 to 1, such as 0.99, found none")
+        raise ValueError(f"quantile: expected q from 0 to 1, such as 0.99, found {q!r:.80}")
     _check_error("quantile", error, _QUANTILE_ERRORS)
     return _of("quantile", field, parameter=float(q), error=error)
 
@@ -343,7 +343,7 @@ def aggregate_specs(
         if track_ranks and name in _RANKS:
             raise ValueError(f"{name!r} is a column of track_ranks; rename the aggregate")
         if name in by:
-            raise ValueError(f"{name!r} is a field of the key; rename the aggregate")
+            raise ValueError(f"{name!r} is also a field in by; give the aggregate another name")
         fields = list(aggregate.fields)
         if not fields and aggregate.function not in _OF_EVENTS:
             if default is None:

@@ -30,7 +30,7 @@ DETECTED = _core.DETECTED
 # With a format that is still to be detected, a field may be that of another format.
 _COMMON_FIELDS = "'tailrace formats --fields' lists the common fields"
 _OTHER_FIELDS = (
-    ", 'tailrace formats NAME' those of a format; for columns of CSV give --log-format csv"
+    ", 'tailrace formats NAME' those of a format; the columns of CSV need the format csv"
 )
 
 # A longer list does not help in a message.

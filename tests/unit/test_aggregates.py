@@ -430,7 +430,11 @@ def test_parsed_lines_are_such_a_table() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"by": "k", "aggregates": {"k": tr.count()}}, ValueError, "rename the aggregate"),
+        (
+            {"by": "k", "aggregates": {"k": tr.count()}},
+            ValueError,
+            "give the aggregate another name",
+        ),
         ({"aggregates": {"n": "count"}}, TypeError, "expected an aggregate such as"),
         ({"order_by": "p99"}, ValueError, "called 'p99'; expected one of count"),
         ({"top": 0}, ValueError, "top: expected at least 1, found 0"),
