@@ -7,7 +7,7 @@ from typing import Any
 from tailrace import _core
 
 
-def shape(
+def window_settings(
     window_us: tuple[int, int] | None, *, lateness_us: int = 0, limit: int | None = None
 ) -> _core.WindowSettings:
     length, slide = window_us or (None, None)
@@ -43,6 +43,6 @@ def engine(
     return _core.Engine(
         by=[by],
         aggregates=[("count", "count", [], 0.0, 0.0)],
-        settings=shape(window_us, lateness_us=lateness_us, limit=limit),
+        settings=window_settings(window_us, lateness_us=lateness_us, limit=limit),
         **settings,
     )

@@ -106,7 +106,7 @@ def check_every_line_went_somewhere(lines: dict[str, Any]) -> None:
 # --- the generated queries ------------------------------------------------------------------------
 
 
-class Shape(NamedTuple):
+class WindowSize(NamedTuple):
     """Length and slide of a window in microseconds, and how far apart its events are."""
 
     length: int
@@ -114,23 +114,23 @@ class Shape(NamedTuple):
     spread: int = 1
 
     @property
-    def delta(self) -> tuple[timedelta, timedelta]:
+    def timedeltas(self) -> tuple[timedelta, timedelta]:
         return timedelta(microseconds=self.length), timedelta(microseconds=self.slide)
 
 
-SHAPES = [
-    Shape(SECOND, SECOND),
-    Shape(5 * SECOND, SECOND),
-    Shape(10 * SECOND, 10 * SECOND),
-    Shape(14 * SECOND, 7 * SECOND),
-    Shape(60 * SECOND, 20 * SECOND, 5),
-    Shape(3_600 * SECOND, 900 * SECOND, 200),
-    Shape(SECOND, SECOND // 4),
-    Shape(1_500_000, 500_000),
-    Shape(300_000, 300_000),
+WINDOW_SIZES = [
+    WindowSize(SECOND, SECOND),
+    WindowSize(5 * SECOND, SECOND),
+    WindowSize(10 * SECOND, 10 * SECOND),
+    WindowSize(14 * SECOND, 7 * SECOND),
+    WindowSize(60 * SECOND, 20 * SECOND, 5),
+    WindowSize(3_600 * SECOND, 900 * SECOND, 200),
+    WindowSize(SECOND, SECOND // 4),
+    WindowSize(1_500_000, 500_000),
+    WindowSize(300_000, 300_000),
 ]
 
-shapes = st.sampled_from(SHAPES)
+window_sizes = st.sampled_from(WINDOW_SIZES)
 latenesses = st.sampled_from([0, SECOND, 5 * SECOND, 60 * SECOND, 1, SECOND // 2, 1_000 * SECOND])
 limits = st.none() | st.integers(1, 5)
 
@@ -151,14 +151,14 @@ def logs(draw: st.DrawFn, spread: int, *, max_size: int = 40) -> list[Entry]:
     return entries
 
 
-shaped_logs = shapes.flatmap(lambda shape: st.tuples(st.just(shape), logs(shape.spread)))
+sized_logs = window_sizes.flatmap(lambda size: st.tuples(st.just(size), logs(size.spread)))
 
 
 # --- engines --------------------------------------------------------------------------------------
 
 
 def engine_of(
-    shape: Shape | None,
+    size: WindowSize | None,
     *,
     lateness: int = 0,
     by: str = "url",
@@ -171,7 +171,7 @@ def engine_of(
         by=by,
         time=time,
         limit=None,
-        window_us=None if shape is None else (shape.length, shape.slide),
+        window_us=None if size is None else (size.length, size.slide),
         lateness_us=lateness,
         sources=1,
         start_us=start_us,

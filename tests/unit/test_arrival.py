@@ -14,7 +14,7 @@ from windowed import (
     BASE_S,
     SECOND,
     Entry,
-    Shape,
+    WindowSize,
     absorbed,
     answer_of,
     answered,
@@ -106,10 +106,10 @@ class MadeUpSource:
 
 
 def served(
-    time: MadeUpTime, shape: Shape, interval: int, steps: Iterable[Step]
+    time: MadeUpTime, size: WindowSize, interval: int, steps: Iterable[Step]
 ) -> tuple[Run, MadeUpSource]:
     clock = Clock(wall_ns=time.wall_ns, monotonic_ns=time.monotonic_ns)
-    engine = engine_of(shape, time="arrival", start_us=clock.now_us())
+    engine = engine_of(size, time="arrival", start_us=clock.now_us())
     source = MadeUpSource(time, steps)
     stop = StopRequest()
     counting = Counting(engine, clock, stop, by=("url",), windowed=True, sources=1)
@@ -120,11 +120,11 @@ def served(
 
 LIVE = st.sampled_from(
     [
-        (Shape(4 * SECOND, SECOND), SECOND),
-        (Shape(4 * SECOND, SECOND), SECOND // 4),
-        (Shape(SECOND, SECOND // 4), SECOND // 4),
-        (Shape(2 * SECOND, 2 * SECOND), SECOND // 2),
-        (Shape(60 * SECOND, 20 * SECOND), SECOND),
+        (WindowSize(4 * SECOND, SECOND), SECOND),
+        (WindowSize(4 * SECOND, SECOND), SECOND // 4),
+        (WindowSize(SECOND, SECOND // 4), SECOND // 4),
+        (WindowSize(2 * SECOND, 2 * SECOND), SECOND // 2),
+        (WindowSize(60 * SECOND, 20 * SECOND), SECOND),
     ]
 )
 starts = st.sampled_from([BASE_S * SECOND, BASE_S * SECOND + 1]) | st.integers(
@@ -142,13 +142,13 @@ slept = st.builds(Step, st.integers(1, 30 * SECOND) | st.just(3_000 * SECOND), s
 @many
 @given(LIVE, starts, st.lists(received | timed_out | slept, max_size=20), st.lists(st.integers()))
 def test_by_arrival_every_end_is_answered_once_in_order_with_what_was_received_in_its_window(
-    live: tuple[Shape, int], start: int, script: list[Step], wall: list[int]
+    live: tuple[WindowSize, int], start: int, script: list[Step], wall: list[int]
 ) -> None:
-    shape, interval = live
+    size, interval = live
     time = MadeUpTime(start, itertools.chain(wall, itertools.repeat(0)))
-    run, source = served(time, shape, interval, script)
+    run, source = served(time, size, interval, script)
     snapshots = list(run)
-    expected = oracle.arrival(start, source.seen, length=shape.length, slide=shape.slide)
+    expected = oracle.arrival(start, source.seen, length=size.length, slide=size.slide)
     assert [answer_of(snapshot) for snapshot in snapshots] == [as_text(a) for a in expected]
     assert source.closed
     fed = sum(len(keys) for _, keys in source.seen)
@@ -160,13 +160,13 @@ def test_by_arrival_every_end_is_answered_once_in_order_with_what_was_received_i
 @many
 @given(LIVE, starts, st.lists(received | timed_out, max_size=20))
 def test_by_arrival_an_end_is_answered_within_a_batch_interval_of_a_process_that_is_awake(
-    live: tuple[Shape, int], start: int, script: list[Step]
+    live: tuple[WindowSize, int], start: int, script: list[Step]
 ) -> None:
-    shape, interval = live
+    size, interval = live
     # What comes, comes before the timeout, of which the interval is the longest.
     script = [step._replace(elapsed_us=step.elapsed_us % (interval // 8)) for step in script]
     time = MadeUpTime(start)
-    run, source = served(time, shape, interval, script)
+    run, source = served(time, size, interval, script)
     for snapshot in run:
         last_look = source.seen[-1][0]
         end = in_micros(snapshot.end)
@@ -188,7 +188,7 @@ def test_by_arrival_the_first_end_is_the_first_after_the_start_and_empty_windows
 ):
     for start, first in [(0, 1), (1, 1), (SECOND - 1, 1), (SECOND, 2)]:
         time = MadeUpTime(BASE_S * SECOND + start)
-        run, _ = served(time, Shape(5 * SECOND, SECOND), SECOND, quiet(0, 0, 0))
+        run, _ = served(time, WindowSize(5 * SECOND, SECOND), SECOND, quiet(0, 0, 0))
         snapshots = list(run)
         assert ends_of(snapshots) == [first, first + 1, first + 2]
         assert [snapshot.total for snapshot in snapshots] == [0, 0, 0]
@@ -197,7 +197,7 @@ def test_by_arrival_the_first_end_is_the_first_after_the_start_and_empty_windows
 def test_after_a_long_sleep_the_newest_ends_of_one_window_are_answered() -> None:
     time = MadeUpTime(BASE_S * SECOND)
     script = quiet(0, 100 * SECOND, 0)
-    run, _ = served(time, Shape(5 * SECOND, SECOND), SECOND, script)
+    run, _ = served(time, WindowSize(5 * SECOND, SECOND), SECOND, script)
     assert ends_of(run) == [1, 98, 99, 100, 101, 102, 103]
 
 
@@ -205,7 +205,7 @@ def test_a_line_is_stamped_when_it_is_taken_however_late_the_clock_is_looked_at(
     time = MadeUpTime(BASE_S * SECOND)
     # One just before the end, one with it.
     script = [Step(SECOND - 1, [b"/a"]), Step(1, [b"/b"]), *quiet(0)]
-    run, _ = served(time, Shape(SECOND, SECOND), SECOND, script)
+    run, _ = served(time, WindowSize(SECOND, SECOND), SECOND, script)
     assert [snapshot.rows for snapshot in run] == [
         [{"url": "/a", "count": 1}],
         [{"url": "/b", "count": 1}],
@@ -222,7 +222,7 @@ def test_the_clock_never_goes_back_when_the_wall_clock_does() -> None:
 
 
 def test_the_watermark_never_goes_back() -> None:
-    engine = engine_of(Shape(SECOND, SECOND), time="arrival", start_us=0)
+    engine = engine_of(WindowSize(SECOND, SECOND), time="arrival", start_us=0)
     engine.advance(3 * SECOND)
     assert [answer[2] for answer in answered(engine)] == [3 * SECOND]
     engine.advance(SECOND)

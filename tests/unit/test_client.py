@@ -226,15 +226,15 @@ def batches_of(
     pieces: Iterable[bytes], headers: list[tuple[str, str]], size: int
 ) -> list[list[Any]]:
     batcher = Batcher(size=size, max_bytes=MAX_PARAMETER_BYTES)
-    made = []
+    encoded = []
     for piece in pieces:
         at = 0
         while at < len(piece):
             at, batch = batcher.take(piece, at, headers=headers)
-            made.append(batch)
-    made += [batcher.end_text(headers=headers), batcher.flush()]
+            encoded.append(batch)
+    encoded += [batcher.end_text(headers=headers), batcher.flush()]
     assert batcher.pending == 0
-    batches = [(decoded(batch[0]), batch[1]) for batch in made if batch is not None]
+    batches = [(decoded(batch[0]), batch[1]) for batch in encoded if batch is not None]
     assert all(len(events) == count for events, count in batches)
     return [events for events, _ in batches]
 

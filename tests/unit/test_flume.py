@@ -75,7 +75,7 @@ GOLDEN: dict[str, tuple[bytes, list[bytes], bytes]] = {
         bytes.fromhex("00000001 00000001 00000007 00000000 000000")
         + bytes.fromhex("00000002 00000001 00000003 000000"),
     ),
-    "a reconnected client goes on counting": (
+    "a reconnected client continues its serials": (
         frame(57, GREETING + APPEND_BATCH, TWO_EVENTS),
         [TWO_EVENTS],
         bytes.fromhex("00000039 00000001 00000007 00000000 000000"),
@@ -749,10 +749,10 @@ def calls(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
 @many
 @given(st.lists(calls(), min_size=1, max_size=8), st.data())
 def test_pipelined_calls_are_separated_in_pieces_of_any_size(
-    made: list[tuple[str, bytes, bytes]], data: st.DataObject
+    sent: list[tuple[str, bytes, bytes]], data: st.DataObject
 ) -> None:
     stream, expected, answers = b"", [], {}
-    for serial, (name, parameter, metadata) in enumerate(made, start=5):
+    for serial, (name, parameter, metadata) in enumerate(sent, start=5):
         message = call(name, parameter, metadata)
         prefix = BOTH if serial == 5 else b""
         if serial == 5:
@@ -773,7 +773,7 @@ def test_pipelined_calls_are_separated_in_pieces_of_any_size(
     replies = FrameDecoder().feed(session.to_send())
     assert replies[0] == Frame(5, answers[5])
     assert {reply.serial: reply.message for reply in replies} == answers
-    assert len(replies) == len(made)
+    assert len(replies) == len(sent)
 
 
 # --- hostile bytes --------------------------------------------------------------------------------

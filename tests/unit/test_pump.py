@@ -564,20 +564,20 @@ def test_batches_of_a_removed_source_are_committed_and_acknowledged_before_it_is
     ledger = Ledger()
     with (
         two_addresses(ledger, batch_interval="50ms") as (running, first, second),
-        connected(first) as stays,
-        connected(second) as goes,
+        connected(first) as kept,
+        connected(second) as removed,
     ):
         ledger.free.clear()
-        batches(goes, 2, 1)
+        batches(removed, 2, 1)
         wait_for(lambda: ledger.begun == 3)
         running.call(running.run.remove, 1)
         running.call(running.run.remove, 1)
         time.sleep(0.2)
         ledger.free.set()
-        assert goes.answer() == OK
-        assert goes.is_closed()
+        assert removed.answer() == OK
+        assert removed.is_closed()
         # The other source is served while this one is closed.
-        assert stays.batch([line("/a")]) == OK
+        assert kept.batch([line("/a")]) == OK
         assert running.run.processor.lines()["counted"] == 4
 
 
@@ -610,19 +610,19 @@ def test_the_end_of_a_source_does_not_make_a_failed_group_final():
     ledger = Ledger()
     with (
         two_addresses(ledger, batch_interval="50ms") as (running, first, second),
-        connected(first) as stays,
+        connected(first) as kept,
     ):
         ledger.free.clear()
-        batches(stays, 1, 1)
+        batches(kept, 1, 1)
         wait_for(lambda: ledger.begun == 2)
         running.call(running.run.remove, 1)
-        batches(stays, 1, 1)
+        batches(kept, 1, 1)
         wait_for(lambda: received(running) == 3)
         ledger.failure = CommitError("no space left")
         ledger.free.set()
-        assert [stays.answer(), stays.answer()] == [FAILED] * 2
+        assert [kept.answer(), kept.answer()] == [FAILED] * 2
         ledger.failure = None
-        assert stays.batch([line("/a")]) == OK
+        assert kept.batch([line("/a")]) == OK
         wait_for(lambda: not is_listening(second))
     assert running.error is None
 
@@ -769,7 +769,7 @@ def test_each_stage_counts_what_it_has_processed():
 
 
 def urls(query: tr.Query, jobs: int) -> Run[Any, Any]:
-    return query._rows(lambda made: made, ["url"], RowOptions(), jobs=jobs)
+    return query._rows(lambda batch: batch, ["url"], RowOptions(), jobs=jobs)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
@@ -780,11 +780,11 @@ def test_rows_before_a_failure_are_handed_out(jobs: int):
         raise OSError("broken")
 
     run = tr.from_lines(lines(), format="combined")._rows(
-        lambda made: made, ["url"], RowOptions(), jobs=jobs
+        lambda batch: batch, ["url"], RowOptions(), jobs=jobs
     )
     seen = Running(run)
     seen.end()
-    assert [len(made.rows) for made in seen.results] == [10_000] * 3
+    assert [len(batch.rows) for batch in seen.results] == [10_000] * 3
     assert str(seen.error) == "broken"
 
 
@@ -793,7 +793,7 @@ def test_no_more_is_read_ahead_than_the_threads_need(jobs: int, tmp_path: Path):
     log = tmp_path / "access.log"
     log.write_bytes((line("/a") + b"\n") * 200_000)
     run = tr.from_files(log, format="combined")._rows(
-        lambda made: made, ["url"], RowOptions(), jobs=jobs
+        lambda batch: batch, ["url"], RowOptions(), jobs=jobs
     )
     chunks = 0
     for chunks, _ in enumerate(run, 1):

@@ -299,8 +299,8 @@ def parameter(message: bytes) -> bytes:
 
 @contextmanager
 def peer(answer: Callable[[int], bytes | None]) -> Iterator[Peer]:
-    with closing(Peer(answer)) as made:
-        yield made
+    with closing(Peer(answer)) as started:
+        yield started
 
 
 def fine(_: int) -> bytes:

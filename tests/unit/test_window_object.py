@@ -23,7 +23,7 @@ from windowed import (
     EPOCH,
     SECOND,
     Entry,
-    Shape,
+    WindowSize,
     answer_of,
     in_micros,
     limits,
@@ -71,12 +71,12 @@ TIME_COLUMNS = {
     "arrow": lambda times: pa.array([at.replace(tzinfo=None) for at in datetimes(times)]),
 }
 
-MANUAL_SHAPES = [
-    Shape(SECOND, SECOND),
-    Shape(8 * SECOND, SECOND),
-    Shape(SECOND, SECOND // 4),
-    Shape(10 * SECOND, 10 * SECOND),
-    Shape(30 * SECOND, 10 * SECOND),
+MANUAL_SIZES = [
+    WindowSize(SECOND, SECOND),
+    WindowSize(8 * SECOND, SECOND),
+    WindowSize(SECOND, SECOND // 4),
+    WindowSize(10 * SECOND, 10 * SECOND),
+    WindowSize(30 * SECOND, 10 * SECOND),
 ]
 
 KEYS_OF_A_KIND: list[list[oracle.Key]] = [
@@ -92,15 +92,17 @@ class WindowMachine(RuleBasedStateMachine):
     """Any order of calls, of which some look only at a part of what they are answered."""
 
     @initialize(
-        shape=st.sampled_from(MANUAL_SHAPES),
+        size=st.sampled_from(MANUAL_SIZES),
         lateness=st.sampled_from([0, SECOND // 4, 2 * SECOND]),
         limit=limits,
         keys=st.sampled_from(KEYS_OF_A_KIND),
     )
-    def make(self, shape: Shape, lateness: int, limit: int | None, keys: list[oracle.Key]) -> None:
+    def make(
+        self, size: WindowSize, lateness: int, limit: int | None, keys: list[oracle.Key]
+    ) -> None:
         self.keys = keys
-        self.window = tr.Window(*shape.delta, top=limit, lateness=lateness / SECOND)
-        self.oracle = oracle.Window(shape.length, shape.slide, lateness, limit)
+        self.window = tr.Window(*size.timedeltas, top=limit, lateness=lateness / SECOND)
+        self.oracle = oracle.Window(size.length, size.slide, lateness, limit)
         self.result: Iterator[Snapshot] = iter(())
         self.expected: list[oracle.Answer] = []
 

@@ -25,7 +25,7 @@ from windowed import (
     BASE_S,
     SECOND,
     Entry,
-    Shape,
+    WindowSize,
     absorbed,
     answer_of,
     answered,
@@ -38,9 +38,9 @@ from windowed import (
     latenesses,
     limits,
     logs,
-    shaped_logs,
-    shapes,
+    sized_logs,
     text_of,
+    window_sizes,
     with_garbage,
     written,
 )
@@ -60,20 +60,20 @@ few = examples(30)
 
 
 @many
-@given(shaped_logs, latenesses, limits)
+@given(sized_logs, latenesses, limits)
 def test_snapshots_by_log_time_equal_a_recount_of_every_window(
-    shaped: tuple[Shape, list[Entry]], lateness: int, limit: int | None
+    sized: tuple[WindowSize, list[Entry]], lateness: int, limit: int | None
 ) -> None:
-    shape, entries = shaped
+    size, entries = sized
     query = tr.from_lines([written(entry) for entry in entries], format="combined")
-    length, slide = shape.delta
+    length, slide = size.timedeltas
     late = timedelta(microseconds=lateness)
     query = query.window(length, slide, time="log", lateness=late).count(by="url")
     run = (query.sorted() if limit is None else query.top(limit)).run()
     snapshots = list(run)
 
     expected, lines = oracle.log(
-        events_of(entries), length=shape.length, slide=shape.slide, lateness=lateness, limit=limit
+        events_of(entries), length=size.length, slide=size.slide, lateness=lateness, limit=limit
     )
     assert [answer_of(snapshot) for snapshot in snapshots] == [as_text(a) for a in expected]
     for snapshot in snapshots:
@@ -168,50 +168,55 @@ some_cuts = st.lists(st.integers(0, 10_000), max_size=12)
 
 @many
 @given(
-    shaped=shaped_logs,
+    sized=sized_logs,
     lateness=latenesses,
     cuts=some_cuts,
     seed=st.integers(0, 2**64 - 1),
     at_once=st.booleans(),
 )
 def test_answers_do_not_depend_on_where_chunks_end(
-    shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], seed: int, *, at_once: bool
+    sized: tuple[WindowSize, list[Entry]],
+    lateness: int,
+    cuts: list[int],
+    seed: int,
+    *,
+    at_once: bool,
 ) -> None:
-    shape, entries = shaped
-    engine = engine_of(shape, lateness=lateness)
+    size, entries = sized
+    engine = engine_of(size, lateness=lateness)
     whole = outcome(engine, [absorbed(engine, chunk_of(text_of(entries)))])
-    engine = engine_of(shape, lateness=lateness, seed=seed)
+    engine = engine_of(size, lateness=lateness, seed=seed)
     chunks = [chunk_of(text_of(part)) for part in parts(entries, cuts)]
     assert outcome(engine, (absorbed(engine, chunk) for chunk in chunks), at_once=at_once) == whole
 
 
 @many
-@given(shaped=shaped_logs, lateness=latenesses, cuts=some_cuts, newline=st.booleans())
+@given(sized=sized_logs, lateness=latenesses, cuts=some_cuts, newline=st.booleans())
 def test_answers_do_not_depend_on_where_reads_end(
-    shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], *, newline: bool
+    sized: tuple[WindowSize, list[Entry]], lateness: int, cuts: list[int], *, newline: bool
 ) -> None:
-    shape, entries = shaped
+    size, entries = sized
     data = text_of(entries)
     data = data if newline else data.removesuffix(b"\n")
-    engine = engine_of(shape, lateness=lateness)
+    engine = engine_of(size, lateness=lateness)
     whole = outcome(engine, [absorbed(engine, chunk_of(data))])
     cutter = Cutter()
     chunks = [chunk for part in parts(data, cuts) for chunk in cutter.feed(part)]
     chunks += cutter.finish()
     assert b"".join(chunk.data[slice(*chunk.span)] for chunk in chunks) == data
-    engine = engine_of(shape, lateness=lateness)
+    engine = engine_of(size, lateness=lateness)
     assert outcome(engine, (absorbed(engine, chunk) for chunk in chunks)) == whole
 
 
 @few
-@given(shaped_logs, latenesses, some_cuts, st.integers(1, 4))
+@given(sized_logs, latenesses, some_cuts, st.integers(1, 4))
 def test_answers_do_not_depend_on_the_number_of_threads(
-    shaped: tuple[Shape, list[Entry]], lateness: int, cuts: list[int], threads: int
+    sized: tuple[WindowSize, list[Entry]], lateness: int, cuts: list[int], threads: int
 ) -> None:
-    shape, entries = shaped
-    engine = engine_of(shape, lateness=lateness)
+    size, entries = sized
+    engine = engine_of(size, lateness=lateness)
     whole = outcome(engine, [absorbed(engine, chunk_of(text_of(entries)))])
-    engine = engine_of(shape, lateness=lateness)
+    engine = engine_of(size, lateness=lateness)
     chunks = [chunk_of(text_of(part)) for part in parts(entries, cuts)]
     with ThreadPoolExecutor(threads) as pool:
         deltas = list(pool.map(lambda chunk: absorbed(engine, chunk), chunks))
@@ -249,20 +254,20 @@ def test_a_line_is_too_long_wherever_it_is_cut_and_is_not_held(
 
 
 @st.composite
-def several_logs(draw: st.DrawFn) -> tuple[Shape, list[list[Entry]]]:
-    shape = draw(shapes)
-    log = logs(shape.spread, max_size=15)
-    return shape, draw(st.lists(log, min_size=2, max_size=3))
+def several_logs(draw: st.DrawFn) -> tuple[WindowSize, list[list[Entry]]]:
+    size = draw(window_sizes)
+    log = logs(size.spread, max_size=15)
+    return size, draw(st.lists(log, min_size=2, max_size=3))
 
 
 @few
 @given(several_logs(), st.sampled_from([0, 5 * SECOND, 60 * SECOND]))
 def test_answers_do_not_depend_on_the_order_of_files_and_each_is_late_by_its_own_time(
-    shaped: tuple[Shape, list[list[Entry]]], lateness: int
+    sized: tuple[WindowSize, list[list[Entry]]], lateness: int
 ) -> None:
-    shape, files = shaped
+    size, files = sized
     events = [event for source, log in enumerate(files) for event in events_of(log, source)]
-    expected, lines = oracle.log(events, length=shape.length, slide=shape.slide, lateness=lateness)
+    expected, lines = oracle.log(events, length=size.length, slide=size.slide, lateness=lateness)
     counters = with_garbage(lines, sum(entry.garbage for log in files for entry in log))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.log") for number in range(len(files))]
@@ -270,7 +275,7 @@ def test_answers_do_not_depend_on_the_order_of_files_and_each_is_late_by_its_own
             path.write_bytes(text_of(log))
         printed = set()
         for order in itertools.permutations(paths):
-            length, slide = shape.delta
+            length, slide = size.timedeltas
             late = timedelta(microseconds=lateness)
             query = tr.from_files(*order).window(length, slide, lateness=late)
             run = query.count(by="url").sorted().run()
@@ -333,14 +338,14 @@ import json, os, sys
 from tailrace import _core
 
 lateness = int(sys.argv[1])
-shape = _core.WindowSettings(
+settings = _core.WindowSettings(
     lengths_us=[10_000_000], slide_us=1_000_000, offset_us=0, lateness_us=lateness * 1_000_000,
     limit=10, order_by=None, ascending=False, track_ranks=False,
     max_keys=None,
 )
 engine = _core.Engine(
     formats=["combined"], by=["url"], aggregates=[("count", "count", [], 0.0, 0.0)], time="log",
-    settings=shape, sources=1, start_us=0, hash_seed=1,
+    settings=settings, sources=1, start_us=0, hash_seed=1,
 )
 origin = {"source": 0, "format": "combined", "now_us": 0, "max_ahead_us": None}
 
@@ -376,7 +381,7 @@ def test_keys_that_never_come_again_release_their_memory(lateness: int) -> None:
 
 
 def test_the_number_of_a_key_that_left_is_used_again() -> None:
-    engine = engine_of(Shape(10 * SECOND, SECOND))
+    engine = engine_of(WindowSize(10 * SECOND, SECOND))
     capacities = []
     for visit in range(20):
         second = BASE_S + visit * 100
