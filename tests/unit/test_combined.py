@@ -551,7 +551,7 @@ def test_an_agent_that_forges_a_request_for_the_classic_program_does_not_for_com
 
 
 def test_the_first_escaped_quote_closes_the_request_if_no_other_does() -> None:
-    """A request that ends in an unescaped backslash does not take status and size from the agent."""
+    """After a request with an unescaped final backslash, no number is taken from the agent."""
     line = with_request('"GET /a\\"').replace("ua 1", 'x\\" 404 7 "-" "y\\')
     row = parsed(line.encode())
     assert row is not None
