@@ -16,8 +16,7 @@ import struct
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -43,8 +42,7 @@ BATCH = 10
 # The default batch of the source, and the default capacity of the channel.
 READ = CAPACITY = 100
 
-# In one process: the tests share the agents that send real logs.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("agents")]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,26 +173,14 @@ def by_url(lines: list[bytes]) -> Counter[str | None]:
     return Counter(fields["url"] for fields in parsed)
 
 
-@pytest.fixture(scope="module")
-def deliveries(
-    by_url: Counter[str | None], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Delivery]]]:
-    """Send both logs from an agent of each version, concurrently: it is mostly waiting."""
-    with ThreadPoolExecutor(len(VERSIONS)) as pool:
-        yield {
-            version: pool.submit(deliver, version, tmp_path_factory.mktemp(version), by_url.total())
-            for version in VERSIONS
-        }
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_line_of_real_logs_is_counted_once_and_leaves_the_window(
     version: str,
     lines: list[bytes],
     by_url: Counter[str | None],
-    deliveries: dict[str, Future[Delivery]],
+    tmp_path: Path,
 ):
-    settled, full, empty, code = deliveries[version].result()
+    settled, full, empty, code = deliver(version, tmp_path, by_url.total())
     ranked = sorted(by_url.items(), key=lambda row: (-row[1], row[0] is None, row[0] or ""))
 
     # Every version applies the example's `maxLineLength`: with Flume's default, 2048, five of these

@@ -36,7 +36,7 @@ PROFILE = {
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     "CARGO_PROFILE_RELEASE_STRIP": "none",
 }
-WORKERS = ["--numprocesses", "3", "--dist", "loadgroup", "--timeout", "1200"]
+WORKERS = ["--numprocesses", "3", "--maxschedchunk", "1", "--timeout", "1200"]
 OPTIONS = [
     "--release",
     *("--config", "profile.release.package.tailrace-core.opt-level=1"),
