@@ -21,6 +21,10 @@ for name in [name for name in os.environ if name.startswith("TAILRACE_")]:
     if not name.startswith("TAILRACE_TEST_"):
         del os.environ[name]
 
+# pytest-xdist sets these in its workers; commands under test ask the terminal.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # `make test-minimal` alone sets it. Everywhere else a package that is missing is an error.
 MINIMAL = os.environ.get("TAILRACE_TEST_MINIMAL") == "1"
 _ignored: dict[str, str] = {}

@@ -134,7 +134,7 @@ def test_sources_of_other_columns_ask_for_fields(tmp_path: Path):
 def test_other_types_are_refused():
     out = arrow.ArrowFile(sys.stdout, "arrow")
     out.add(_core.parse(b"", format="combined", fields=["host", "status"]))
-    with pytest.raises(arrow.OtherTypesError, match="status as string, not as int64"):
+    with pytest.raises(arrow.OtherTypesError, match="expected field status as int64, found string"):
         out.add(_core.parse(b"", format="classic", fields=["host", "status"]))
 
 
@@ -155,8 +155,8 @@ def test_a_terminal_gets_none_of_it(output: str):
         os.close(screen)
     assert ran.returncode == 2
     assert ran.stderr.decode() == (
-        f"tailrace parse: --format {output} is not text, and standard output is a terminal; "
-        f"redirect it: > access.{output}\n"
+        f"tailrace parse: --format: {output} is binary, and standard output is a terminal; "
+        f"redirect it, such as > access.{output}\n"
     )
 
 
@@ -166,8 +166,7 @@ def test_without_pyarrow_the_extra_is_named(output: str, tmp_path: Path):
     ran = run("--format", output, env=os.environ | {"PYTHONPATH": str(tmp_path)})
     assert (ran.returncode, ran.stdout) == (2, b"")
     assert ran.stderr.decode() == (
-        f"tailrace parse: --format {output} needs pyarrow, which is not here: "
-        "pip install 'tailrace[arrow]'\n"
+        f"tailrace parse: --format: {output} needs pyarrow: pip install 'tailrace[arrow]'\n"
     )
 
 

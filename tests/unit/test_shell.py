@@ -185,7 +185,7 @@ def test_man_finds_the_page_beside_the_command_and_shows_it_without_a_warning():
 
     assert ran.stderr == ""
     shown = re.sub(r"\s+", " ", ran.stdout)
-    assert "NAME tailrace - What happened" in shown
+    assert "NAME tailrace - Count and rank log lines" in shown
     for verb, parser in parsers()[1].items():
         assert f"tailrace {verb}" in shown
         for _, option in parser.settable():

@@ -128,8 +128,8 @@ class ArrowFile:
 def _difference(found: Any, wanted: Any) -> str:  # noqa: ANN401 - schemas
     for one, other in zip(found, wanted, strict=False):
         if one != other:
-            return f"field {one.name} is {one.type}, but {other.type}"
-    return f"{len(found)} fields, but {len(wanted)}"
+            return f"expected field {one.name} as {other.type}, found {one.type}"
+    return f"expected {len(wanted)} fields, found {len(found)}"
 
 
 class _Sink(io.RawIOBase):
