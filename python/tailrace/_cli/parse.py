@@ -243,8 +243,8 @@ class _Writer:
                 self._file.add(made.rows)
             except arrow.OtherTypesError as error:
                 raise TailraceError(
-                    f"{made.source}: format {made.log_format.spec}: {error}, unlike the earlier lines; "
-                    "write them to separate files"
+                    f"{made.source}: format {made.log_format.spec}: {error}, unlike the "
+                    "earlier lines; write them to separate files"
                 ) from error
 
     def show(self) -> None:
