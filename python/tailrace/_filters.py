@@ -54,8 +54,8 @@ class LineFilter(NamedTuple):
         since_us, until_us = ranged.range_us(now_us)
         if since_us is not None and until_us is not None and since_us >= until_us:
             raise ValueError(
-                f"since: expected a time before until, which is {ranged.until!s}, found "
-                f"{ranged.since!s}; no line can be between them"
+                f"since: expected a time before until ({ranged.until!s}), found "
+                f"{ranged.since!s}; no line can match"
             )
         return ranged
 

@@ -39,6 +39,7 @@ _FIELDS = [name for name, _, _ in _core.standard_fields()]
 _KINDS: dict[str, list[str] | None] = {
     "SOURCE": None,
     "FILE": None,
+    "FORMAT": list(_core.FORMATS),
     "NAME": list(_core.FORMATS),
     "FIELD": _FIELDS,
     # Any number or text is valid.

@@ -413,7 +413,7 @@ WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
     ),
     (
         lambda query: query.since("@5").until("@5"),
-        "since: expected a time before until, which is @5, found @5; no line can be between them",
+        "since: expected a time before until (@5), found @5; no line can match",
     ),
 ]
 

@@ -29,7 +29,7 @@ prints the manual page.
 EXAMPLES = """\
 Examples:
   tailrace completions bash > ~/.local/share/bash-completion/completions/tailrace
-  tailrace completions zsh > ~/.zfunc/_tailrace   (any directory of $fpath)
+  tailrace completions zsh > ~/.zfunc/_tailrace   # any directory in $fpath
   tailrace completions fish > ~/.config/fish/completions/tailrace.fish
   tailrace completions man > ~/.local/share/man/man1/tailrace.1
 """

@@ -46,7 +46,7 @@ Examples:
 
 def add_arguments(parser: Parser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("log_format", metavar="auto|NAME", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("log_format", metavar="auto|FORMAT", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("line", metavar="LINE", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument(
         "--format",
@@ -76,12 +76,16 @@ _MARGIN = "  "
 
 def _show(spec: str, line: bytes | None, *, jsonl: bool) -> int:
     """Explain a line, or the first of standard input, and return 1 if it does not match."""
+    given = line is not None
     data, found = _read(spec) if line is None else (line, _explained(spec, line))
     if jsonl:
         text = json.dumps(found, separators=(",", ":"), ensure_ascii=False) + "\n"
     else:
         line = data.split(b"\n")[found["number"] - 1]
-        text = "\n".join(_report(spec, found, line)) + "\n"
+        is_empty = found["outcome"] == "reject" and not data.strip()
+        what = "The line" if given else "Standard input"
+        report = [f"{what} is empty."] if is_empty else _report(spec, found, line)
+        text = "\n".join(report) + "\n"
     write(sys.stdout, text)
     return 1 if found["outcome"] == "reject" else 0
 
@@ -115,8 +119,8 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
     # A pasted format is too long to repeat.
     log_format = found["format"] if found["format"] in _core.FORMATS else "the format"
     if found["outcome"] == "header":
-        columns = ", ".join(map(for_people, found["columns"]))
-        return [f"The line is a header of {log_format}, with the columns {columns}."]
+        columns = " and ".join(", ".join(map(for_people, found["columns"])).rsplit(", ", 1))
+        return [f"The line is a header of format {log_format}, with the columns {columns}."]
     if found["outcome"] == "reject":
         return _reject(log_format, found, line, spec)
     report = [f"The line matches {log_format}."]

@@ -25,8 +25,8 @@ USAGE = "[OPTIONS] [NAME]..."
 ABOUT = """\
 List the named formats and their fields.
 
-With NAME, show an example line of the format and its fields. Any other format can be pasted from
-the server's configuration; 'tailrace explain' shows how its lines are parsed.
+With NAME, show an example line of the format and its fields. For any other format, pass the
+server's log_format or LogFormat to --log-format; 'tailrace explain' shows how its lines are parsed.
 """
 
 EXAMPLES = """\
@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--fields",
         action="store_true",
-        help="list the fields that have the same name in every format, with their types and units",
+        help="list the field names that formats share, with types and units",
     )
 
 
@@ -61,7 +61,10 @@ def act(given: argparse.Namespace) -> Callable[[], None]:
         one_of(name, list(_core.FORMATS), "format", "tailrace formats") for name in given.names
     ]
     if given.fields and names:
-        raise ValueError("--fields: expected no NAME, because it lists the fields of all formats")
+        raise ValueError(
+            f"--fields: expected no NAME; 'tailrace formats {names[0]}' lists the fields of "
+            f"{names[0]}"
+        )
     json = given.format == "jsonl"
     return partial(_show_fields, json=json) if given.fields else partial(_show, names, json=json)
 
@@ -124,7 +127,7 @@ def _show(names: list[str], *, json: bool) -> None:
 
 
 _STEPS = """\
-Steps that can follow a field's name, one or more:
+A field's name can be followed by steps that transform its value, as in url:noquery:decode:
   path:2          its first two segments; also url:2
   url:noquery     without the query
   referer:path    the path of any URL; referer:query its query
@@ -134,7 +137,7 @@ Steps that can follow a field's name, one or more:
 
 
 def _show_fields(*, json: bool) -> None:
-    """Print the fields that have the same name in all formats."""
+    """Print the field names that formats share."""
     names = _core.standard_fields()
     if json:
         import json as writer  # noqa: PLC0415 - people get text
@@ -148,9 +151,10 @@ def _show_fields(*, json: bool) -> None:
 
 
 _HINT = """\
-Detection chooses the format that most of the first lines match, and the first in this list if
-several match as many. Formats that are not detected are used only if --log-format names them:
-most lines of text match csv and tsv, classic matches the same lines as combined, and iis is w3c.
+Detection chooses the format that matches the most of the first 1,000 lines; of several that match
+equally many, the first in this list. Formats that are not detected are used only if --log-format
+names them: csv and tsv match almost any text, classic is another way to parse lines of combined,
+and iis is another name for w3c.
 'tailrace formats NAME' shows the fields of a format, and --log-format NAME selects it.
 """
 
@@ -168,11 +172,7 @@ def _page(name: str) -> str:
         (f"  {field.name}", field.kind, field.shown + " (only if requested)" * field.on_demand)
         for field in _fields(name)
     ]
-    detected = (
-        "detected if most of the first lines match it"
-        if name in DETECTED
-        else "never detected automatically"
-    )
+    detected = "detected automatically" if name in DETECTED else "never detected automatically"
     return (
         f"{name}: {about}\n"
         + (f"\n  {notes.grammar}\n" if notes else "")

@@ -33,7 +33,7 @@ def act(given: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments and return the function to run."""
     if given.about == "help":
         raise ValueError(
-            "expected another command, found 'help'; for its own help: tailrace help --help"
+            "expected a command other than help; 'tailrace help --help' shows the help of help"
         )
     name = one_of(given.about, _OTHERS, "command") if given.about else ""
     command, verbs = parsers([name])

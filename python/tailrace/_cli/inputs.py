@@ -55,16 +55,18 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
     parser.add_argument(
         "--log-format",
         default=AUTO,
-        metavar="auto|NAME",
+        metavar="auto|FORMAT",
         help="format of the lines: a name, a format pasted from a server's configuration "
-        "(log_format, LogFormat), several names separated by commas, or auto, which detects the "
-        "format from the first 1,000 lines of each source (default: auto)",
+        "(log_format, LogFormat), fields in braces as in '{host} [{time}] {status}', several names "
+        "separated by commas (the first that matches a line parses it), or auto, which "
+        "detects the format from the first 1,000 lines of each source (default: auto)",
     )
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
         help="column names of CSV lines without a header (of TSV lines with --log-format tsv); a "
-        "name can have a type, as in time,device,temperature:float",
+        "name can have a type, as in time,device,temperature:float: text, int, float, a duration "
+        "(s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)",
     )
     parser.add_argument(
         "-F",
@@ -89,8 +91,9 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
     parser.add_argument(
         "--since",
         metavar="WHEN",
-        help="only lines logged at this time or later: 10m (ago), 10:30, yesterday, "
-        "2026-11-23T10:30+01:00, ...; in UTC unless a zone is given",
+        help="only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, "
+        "2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in UTC unless a zone "
+        "is given",
     )
     parser.add_argument(
         "--until",

@@ -46,16 +46,18 @@ can be given. Files compressed with gzip, bzip2, xz or zstd are decompressed.
 
 EXAMPLES = f"""\
 {inputs.FIELDS}Conditions:
-  status >= 500                    compares: ==  !=  <  <=  >  >=
+  status >= 500                    compares: ==  !=  <  <=  >  >=  (= is ==, <> is !=)
   method in (POST, PUT)            equals any of them; not in: none of them
   url startswith /api/             also endswith, contains, not contains, ...
   agent contains "Firefox/4"       quote text that is not one plain word, '...' or "..."; inside
                                    quotes, \\" is a quote and \\\\ a backslash
   time >= "2026-11-23 10:30"       a time in ISO 8601, in UTC unless a zone is given
-  user == null                     the value is missing; every other comparison with a missing
-                                   value is false, and its negation (!=, not) true
+  user == null                     the value is missing; user != null: there is a value
+  user != joe                      a missing value differs from every other value: ==, <, in,
+                                   contains, ... are false; !=, not in, not contains, ... are true
   not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||) and parentheses
-  `cs(Host)` == example.org        quotes a field name with other characters
+  `cs(Host)` == example.org        backquotes for a field name with spaces, parentheses, quotes,
+                                   commas or operators
 
 Examples:
   tailrace parse access.log --fields host,url,status
@@ -72,7 +74,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--fields",
         metavar="FIELD,FIELD...",
-        help="fields to print, in this order (default: all fields of the format)",
+        help="fields to print, in this order (default: all fields of the format, except "
+        "those that 'tailrace formats NAME' marks 'only if requested')",
     )
     parser.add_argument(
         "--format",

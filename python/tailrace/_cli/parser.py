@@ -27,11 +27,12 @@ _ENDINGS = {
 }
 
 _ENVIRONMENT = """\
-Every option can also be set by an environment variable: {} by {}.
+An environment variable can set every option except --help: {} by {}.
+The command line takes precedence. A variable applies to every command that has the option.
 """
 
 _FLAGS = """\
-For a flag, the value is 1 or 0.
+For a flag, the value is 1 or 0 (also true or false, yes or no).
 """
 
 

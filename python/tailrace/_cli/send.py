@@ -24,14 +24,15 @@ Send lines to a Flume receiver, as a Flume agent does.
 A FILE is a path, or - for standard input (the default in a pipe). Files compressed with gzip,
 bzip2, xz or zstd are decompressed.
 
-Each line becomes an event with the headers that a spooling directory source and a timestamp
-interceptor add: file, the path (not for standard input), and timestamp, the time when the line was
-read, in milliseconds since the epoch.
+Each line becomes an event with two headers, as a spooling directory source and a timestamp
+interceptor add them: 'file' (the path; absent for standard input) and 'timestamp' (when the line
+was read, in milliseconds since the epoch).
 """
 
 EXAMPLES = """\
-No line is sent twice. If the receiver fails, the exit code is 1, and the last message gives the
-number of lines that were acknowledged, and of those that may or may not have been counted.
+No line is sent twice. If no connection can be made, the exit code is 2. If the receiver fails
+later, it is 1, and the last message gives two numbers: the lines that were acknowledged, and the
+lines that were sent but not acknowledged, which may or may not have been counted.
 
 Examples:
   tailrace send access.log flume://127.0.0.1:9092
@@ -52,7 +53,8 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--batch",
         metavar="N",
-        help=f"lines per batch (default: {_SEND_BATCH}, with --rate at most one second's lines)",
+        help=f"lines per batch (default: {_SEND_BATCH}; with --rate N/s, the smaller of "
+        f"{_SEND_BATCH} and N)",
     )
     option(
         "--connections",

@@ -44,7 +44,9 @@ for events, as a Flume Avro source does. Several sources of any kind can be give
 with gzip, bzip2, xz or zstd are decompressed.
 
 Without --window, files are counted to their end and the result is printed once. With --window, a
-result is printed every slide. In log time, consecutive empty windows print only one result.
+result is printed every --slide; with --time log, a run of empty windows is printed once.
+
+A live source is flume://HOST:PORT, a file with --follow, or a pipe with --window.
 """
 
 EXAMPLES = f"""\
@@ -67,8 +69,8 @@ def add_arguments(parser: Parser) -> None:
     """Add the verb's arguments."""
     inputs.add_arguments(
         parser,
-        conditions="'tailrace help parse'",
-        follow="starts at the beginning of a file in log time, at its end in arrival time",
+        conditions="'Conditions' in 'tailrace help parse'",
+        follow="starts at the beginning of each file; with --time arrival, at its end",
     )
     option = parser.add_argument
     option("--by", default="url", metavar="FIELD", help="field to count by (default: url)")
@@ -82,26 +84,28 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--window",
         metavar="DURATION",
-        help="count only the last 300s, 5m, 1h, ... (default: all lines of a file, 300s of a live "
-        "source)",
+        help="count only the last 300s, 5m, 1h, ... (default: all lines; with flume:// or "
+        "--follow, 300s)",
     )
     option(
         "--slide",
         metavar="DURATION",
-        help="how often to print a result; must divide the window (default: 1s)",
+        help="how often to print a result; must divide the window (default: 1s, which prints many "
+        "results for an old file: give a longer one, such as 1h)",
     )
     option(
         "--batch-interval",
         default="1s",
         metavar="DURATION",
-        help="how often to check whether a result of a live source is due (default: 1s)",
+        help="with live sources, how often to check whether a result is due, and thus how late it "
+        "can be printed (default: 1s)",
     )
     option(
         "--time",
         metavar="arrival|header|log",
-        help="the time that decides which windows a line is in: when it arrives, the timestamp "
-        "in its Flume event's headers, or the time it was logged (default: log if any source is a "
-        "file, otherwise arrival)",
+        help="which time assigns a line to windows: arrival, when it is read; header, the "
+        "timestamp header of its Flume event; log, the time in the line (default: log if any "
+        "source is a file, otherwise arrival)",
     )
     option(
         "--lateness",
@@ -113,8 +117,8 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--idle-timeout",
         metavar="DURATION",
-        help="how long one of several live sources can be silent before results stop waiting for "
-        "it, with --time log or header (default: no limit)",
+        help="with several live sources and --time log or header: print results without waiting "
+        "for a source that has been silent this long (default: no limit)",
     )
     option(
         "--format",
@@ -126,7 +130,7 @@ def add_arguments(parser: Parser) -> None:
         "--color",
         default="auto",
         metavar="auto|always|never",
-        help="when to colour tables; auto is on a terminal unless NO_COLOR is set (default: auto)",
+        help="when to color tables; auto is on a terminal unless NO_COLOR is set (default: auto)",
     )
 
 
@@ -185,7 +189,7 @@ def _counted(query: Query, by: str) -> Query:
 def _number(limit: str) -> int:
     if limit.isascii() and limit.isdigit() and int(limit) > 0:
         return int(limit)
-    raise ValueError(f"--limit: expected a number from 1, or all, found {limit!r}")
+    raise ValueError(f"--limit: expected a number of rows, at least 1, or all, found {limit!r}")
 
 
 def _run(

@@ -52,7 +52,8 @@ Exit codes:
   0    success
   1    an input could not be read to its end, the output could not be written, a line was rejected
        with --strict, the line does not match (explain), or the receiver failed (send)
-  2    nothing was done: a wrong argument, no readable input, or a port in use
+  2    nothing was done: an argument is wrong, none of the inputs can be read, a port is in use, or
+       no connection can be made (send)
   130  stopped by Ctrl-C, after printing the last result
 
 'tailrace help COMMAND' shows the options of a command, and 'man tailrace' shows everything.
@@ -90,7 +91,8 @@ def run(arguments: Sequence[str]) -> int:
     elif unknown:
         word = next(filter(_is_option, unknown), None)
         if word is None:
-            raise UsageError(f"unexpected argument {unknown[0]!r}", given.verb)
+            hint = "; put quotes around LINE" if hasattr(given, "line") else ""
+            raise UsageError(f"unexpected argument {unknown[0]!r}{hint}", given.verb)
         name = word.partition("=")[0]
         known = verbs[given.verb].option_names()
         hint = suggestion(name, known, f"tailrace help {given.verb}")

@@ -136,7 +136,8 @@ impl<'a> Parser<'a> {
         let ends = matches!(self.token, Token::End | Token::And | Token::Or | Token::Close);
         if !negated && (ends || self.at_joiner()) {
             let message = format!(
-                "expected an operator after {name}; to test for any value, write {name} != null"
+                "expected an operator after {name}; to test whether there is a value, \
+                 write {name} != null"
             );
             return Err(FilterError::new(range, message));
         }

@@ -159,12 +159,12 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
         (
             "status",
             "status",
-            "expected an operator after status; to test for any value, write status != null",
+            "expected an operator after status; to test whether there is a value, write status != null",
         ),
         (
             "user and status",
             "user",
-            "expected an operator after user; to test for any value, write user != null",
+            "expected an operator after user; to test whether there is a value, write user != null",
         ),
         ("status 500", "500", list),
         ("status == ", "", "expected a value after the operator"),

@@ -284,7 +284,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "classic",
-        about: "combined as the regular expression of older Spark programs parses it; values are raw text",
+        about: "combined, parsed with the regular expression of older Spark programs; all values are text",
         example: r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl/8.5""#,
         definition: Definition::Classic,
         detected: false,

@@ -83,7 +83,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "json",
-        about: "one JSON object per line, fields found by common names (nginx with escape=json)",
+        about: "one JSON object per line, fields recognized by usual keys such as remote_addr (nginx with escape=json)",
         example: r#"{"time_local":"06/Nov/2026:10:00:01 +0000","remote_addr":"192.0.2.1","remote_user":"","request":"GET /a?b=1 HTTP/1.1","status":"200","body_bytes_sent":"612","request_time":"0.005","http_referrer":"","http_user_agent":"curl/8.5.0"}"#,
         definition: Definition::AnyJson,
         detected: true,
@@ -98,7 +98,7 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
         source: "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html",
     },
     w3c("w3c", "W3C extended log of IIS and others, columns named by #Fields: lines"),
-    w3c("iis", "another name of w3c"),
+    w3c("iis", "another name for w3c"),
     NamedFormat {
         name: "ltsv",
         about: "labeled tab-separated values (LTSV)",
