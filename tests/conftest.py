@@ -47,15 +47,15 @@ def pytest_report_header() -> str:
     return f"profile: {profiles.NAME}{seed}"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for file, missing in _ignored.items():
         terminalreporter.write_line(f"SKIPPED {file}: needs {missing}")
-    if not exitstatus or profiles.NAME == "ci":
+    failed = [report.nodeid for report in terminalreporter.getreports("failed")]
+    if not failed or profiles.NAME == "ci":
         return
     kept = profiles.KEPT
     terminalreporter.write_line(f"failing examples are kept in {kept} and tried first next time")
     if profiles.SEED is not None:
-        failed = [report.nodeid for report in terminalreporter.getreports("failed")]
         kept.mkdir(exist_ok=True)
         with (kept / "seeds").open("a", encoding="utf-8") as out:
             out.writelines(f"{profiles.SEED} {test}\n" for test in failed)
