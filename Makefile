@@ -55,7 +55,7 @@ test-thorough: build .venv/.dev ## Every test with twenty times the examples and
 # What a user has after `pip install tailrace`, and what the tests themselves need.
 .venv-minimal/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-minimal
-	.venv-minimal/bin/pip install --quiet pytest pytest-timeout hypothesis
+	.venv-minimal/bin/pip install --quiet pytest pytest-timeout hypothesis pyte
 	touch $@
 
 test-minimal: build .venv-minimal/.ready ## The tests of the basics, without any extra installed
@@ -116,7 +116,12 @@ texts: build .venv/.dev ## Write help texts, completions and the manual page aga
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/texts.py
 	PYTHONPATH=tests/support $(BIN)/python tests/tools/pages.py
 
-ci: lint docs test test-minimal ## What .ci/run runs: lint, docs, test; best with -j2
+# Two steps of two targets at a time. The first builds the package, which takes the longest and so
+# starts first, and runs what does not need it. The second runs the rest.
+AT_ONCE := --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+ci: .venv/.build ## What .ci/run runs: lint, docs, test, test-minimal
+	$(MAKE) $(AT_ONCE) build lint-rust test-rust .venv/.dev .venv-minimal/.ready
+	$(MAKE) $(AT_ONCE) test-python lint-python docs test-minimal
 
 demo: build ## Ten seconds of a live table, from a real log
 	$(BIN)/python examples/flume/demo.py

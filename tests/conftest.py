@@ -36,7 +36,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
         return None
     text = collection_path.read_text(encoding="utf-8")
     imported = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)
-    missing = [module for module in imported if module != "__future__" and not find_spec(module)]
+    missing = [module for module in dict.fromkeys(imported) if not find_spec(module)]
     if missing:
         _ignored[collection_path.name] = ", ".join(missing)
     return True if missing else None
