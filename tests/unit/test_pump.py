@@ -627,6 +627,26 @@ def test_the_end_of_a_source_does_not_make_a_failed_group_final():
     assert running.error is None
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_a_listener_that_is_cancelled_while_it_opens_leaves_no_socket(turns: int):
+    port = free_port()
+
+    async def main() -> None:
+        source = Flume("127.0.0.1", port)
+        opening = asyncio.create_task(source.open())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not opening.cancel():
+            await source.close()
+            return
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await asyncio.sleep(0)
+        assert not is_listening(port)
+
+    asyncio.run(main())
+
+
 def test_a_source_can_be_removed_as_soon_as_it_is_added():
     ledger = Ledger(blocks=False)
     with two_addresses(ledger, batch_interval="50ms") as (running, first, _):

@@ -105,11 +105,18 @@ class Flume:
                 lambda: _Connection(self, self._protocols),
                 self._host,
                 self._port,
+                start_serving=False,
             )
         except socket.gaierror as error:
             # Every other error names the address.
             where = f"flume://{_address((self._host, self._port))}"
             raise socket.gaierror(error.errno, f"{where}: {os_reason(error)}") from error
+        try:
+            await self._server.start_serving()
+        except asyncio.CancelledError:
+            # `create_server` itself, cancelled while it starts to serve, leaves the socket open.
+            self._server.close()
+            raise
         names = [_address(each.getsockname()) for each in self._server.sockets]
         return "listening for Flume on " + " and ".join(names)
 
