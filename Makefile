@@ -63,7 +63,7 @@ test-minimal: build .venv-minimal/.ready ## The tests of the basics, without any
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(OUTSIDE) $(BIN)/pip wheel --quiet --no-build-isolation --no-deps --wheel-dir target/minimal .
 	.venv-minimal/bin/pip install --quiet --force-reinstall target/minimal/*.whl
 	TAILRACE_TEST_MINIMAL=1 .venv-minimal/bin/pytest tests/cases $(addprefix tests/unit/test_,\
-		answers.py command.py core.py globs.py jobs.py outputs.py receiver.py windows.py)
+		answers.py command.py core.py globs.py jobs.py outputs.py receiver.py)
 
 lint: lint-rust lint-python ## Formatters, linters, types, stubs, licences, workflows
 
