@@ -41,7 +41,7 @@ test-rust: ## The tests of the core
 test-python: build .venv/.dev ## The tests in Python, of the command, the library and the rules
 	$(BIN)/pytest $(PARALLEL)
 
-# Half an hour. SEED=1234 draws again what the tests drew whose report names that seed.
+# It takes long. SEED=1234 draws again what the tests drew whose report names that seed.
 ifndef SEED
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
