@@ -40,6 +40,7 @@ __all__ = [
     "field_kinds",
     "fields",
     "has_field",
+    "line_keys",
     "parse",
     "parse_chunk",
     "sample_rejects",
@@ -211,6 +212,9 @@ def count_matches(
     formats: Sequence[str | Format],
     limit: int,
 ) -> tuple[int, list[int], list[list[int]]]: ...
+def line_keys(
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str | Format, limit: int
+) -> list[str]: ...
 def parse(
     lines: bytes | list[bytes] | ArrowArray | ArrowStream,
     /,

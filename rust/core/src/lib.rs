@@ -47,7 +47,7 @@ pub use ground::{
     SECOND, Value, Values, lossy,
 };
 pub use query::{Events, Origin, Query, Time};
-pub use text::detect::{MatchCounts, count_matches};
+pub use text::detect::{MatchCounts, count_matches, line_keys};
 pub use text::events::{Batch, Batcher, Headers};
 pub use text::explain::{ExplainValue, RejectSample, explain, sample_rejects};
 pub use text::filter::{BoundFilter, Filter, FilterError, Verdict};

@@ -143,6 +143,19 @@ pub(crate) fn count_matches(
     Ok((found.lines, found.matched, found.matched_elsewhere))
 }
 
+/// Returns the keys in the first lines that match a format, where lines name their fields.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, limit))]
+pub(crate) fn line_keys(
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'_>,
+    limit: usize,
+) -> PyResult<Vec<String>> {
+    tailrace_core::line_keys(chunk(kind, data, span)?, &format.get()?, limit).map_err(error)
+}
+
 /// The fields of parsed lines.
 #[pyclass(name = "Table", module = "tailrace._core", frozen)]
 pub(crate) struct PyTable {

@@ -1,7 +1,7 @@
 //! Format detection: how many of a log's first lines each format matches.
 
 use super::flume::BatchError;
-use super::format::{Format, Reader};
+use super::format::{Format, LineKind, Reader};
 use super::lines::{Chunk, MAX_LINE_BYTES};
 
 /// How many lines were tried, and how many of them each format matches.
@@ -47,6 +47,29 @@ pub fn count_matches(
         }
     })?;
     Ok(MatchCounts { lines, matched, matched_elsewhere })
+}
+
+/// The most keys that are listed.
+const MAX_KEYS: usize = 100;
+
+/// Lists the keys in the first lines that match a format, in the order in which they appear, where
+/// lines name their fields. A key within an object is a path, such as `request.uri`.
+pub fn line_keys(
+    chunk: Chunk<'_>,
+    format: &Format,
+    limit: usize,
+) -> Result<Vec<String>, BatchError> {
+    let mut reader = Reader::lenient(format, &[]);
+    let mut keys = Vec::new();
+    let mut lines = 0;
+    chunk.for_each(|line| {
+        let is_within = lines < limit && line.len() <= MAX_LINE_BYTES;
+        if is_within && reader.read(line) == Ok(LineKind::Fields) {
+            lines += 1;
+            reader.push_keys(line, &mut keys, MAX_KEYS);
+        }
+    })?;
+    Ok(keys)
 }
 
 #[cfg(test)]
@@ -110,5 +133,16 @@ mod tests {
         let found = count_matches(Chunk::Batch(&batch), &all()[..1], 10).unwrap();
         assert_eq!((found.lines, found.matched), (2, vec![1]));
         assert!(count_matches(Chunk::Batch(&batch[1..]), &all(), 10).is_err());
+    }
+
+    #[test]
+    fn the_keys_of_the_first_lines_of_a_format_are_listed() {
+        let text = "no\nweb-1  | {\"a\":{\"b\":1}}\n{\"c\":1,\"a\":{\"b\":2}}\n{\"d\":1}\n";
+        let keys = |spec, limit| {
+            line_keys(Chunk::Lines(text.as_bytes()), &Format::new(spec).unwrap(), limit).unwrap()
+        };
+        assert_eq!(keys("json", 2), ["a.b", "c"]);
+        assert_eq!(keys("combined,json", 9), ["a.b", "c", "d"]);
+        assert_eq!(keys("combined", 9), [""; 0]);
     }
 }

@@ -290,6 +290,14 @@ impl Format {
         Ok(format)
     }
 
+    /// Adds the keys of a line that the format matches and that are not among these, if its lines
+    /// name their fields.
+    fn push_keys(&self, line: &[u8], keys: &mut Vec<String>, most: usize) {
+        if let Matcher::Json(_) = &self.0.matcher {
+            records::push_json_keys(line, keys, most);
+        }
+    }
+
     /// A fast matcher, if the lines consist of plain columns.
     fn columns(&self) -> Option<FastColumns> {
         match &self.0.matcher {

@@ -230,6 +230,15 @@ impl Reader {
         Reject::new(offset + reject.byte(), reject.expected())
     }
 
+    /// Adds the keys of the line that was read last and that are not among these, if the lines of
+    /// the format name their fields.
+    pub(crate) fn push_keys(&self, line: &[u8], keys: &mut Vec<String>, most: usize) {
+        match self.alternatives.get(self.matched) {
+            Some(other) => other.push_keys(line, keys, most),
+            None => self.format.push_keys(&line[self.offset..], keys, most),
+        }
+    }
+
     /// The length of a collector's prefix in the line that was read last.
     pub(crate) fn offset(&self) -> usize {
         self.offset

@@ -8,10 +8,12 @@
 
 mod aliases;
 pub(super) mod field_paths;
+mod keys;
 mod syntax;
 
 use self::aliases::ALIASES;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
+pub(crate) use self::keys::push_keys;
 use self::syntax::{
     Expected, StepResult, SyntaxError, blanks, colon, comma, escaped, expect_end, skip,
 };
