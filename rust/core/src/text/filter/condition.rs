@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::{FilterError, SourceRange};
 use crate::ground::{Kind, Value, int_to_float, quoted};
-use crate::text::format::time_of;
+use crate::text::format::{ZoneTable, time_of};
 
 /// A condition as it was written.
 #[derive(Clone, Debug)]
@@ -140,8 +140,8 @@ impl Literal {
         })
     }
 
-    fn as_time(&self) -> Result<i64, FilterError> {
-        time_of(&self.text).ok_or_else(|| {
+    fn as_time(&self, zone: Option<&Arc<ZoneTable>>) -> Result<i64, FilterError> {
+        time_of(&self.text, zone).ok_or_else(|| {
             let message = format!(
                 "expected a time, such as '2015-05-17 10:05:03' (UTC) or \
                  2015-05-17T10:05:03+02:00, found {}",
@@ -154,11 +154,16 @@ impl Literal {
 
 impl Condition {
     /// Checks the condition against the type of its field.
-    pub(super) fn check(&self, name: &str, kind: Kind) -> Result<TypedPredicate, FilterError> {
+    pub(super) fn check(
+        &self,
+        name: &str,
+        kind: Kind,
+        zone: Option<&Arc<ZoneTable>>,
+    ) -> Result<TypedPredicate, FilterError> {
         match &self.predicate {
             Predicate::Compare(_, value) if value.is_null() => Ok(TypedPredicate::Missing),
-            Predicate::Compare(order, value) => compare(name, kind, *order, value),
-            Predicate::OneOf(values) => one_of(name, kind, values),
+            Predicate::Compare(order, value) => compare(name, kind, *order, value, zone),
+            Predicate::OneOf(values) => one_of(name, kind, values, zone),
             Predicate::Text(part, value) if kind == Kind::Text => Ok(match part {
                 TextMatch::Contains => {
                     TypedPredicate::Contains(Box::new(Finder::new(&*value.text).into_owned()))
@@ -180,10 +185,11 @@ fn compare(
     kind: Kind,
     order: Comparison,
     value: &Literal,
+    zone: Option<&Arc<ZoneTable>>,
 ) -> Result<TypedPredicate, FilterError> {
     match kind {
         Kind::Int | Kind::Float => Ok(TypedPredicate::Number(order, value.as_number(name)?)),
-        Kind::Time => Ok(TypedPredicate::Time(order, value.as_time()?)),
+        Kind::Time => Ok(TypedPredicate::Time(order, value.as_time(zone)?)),
         Kind::Text if order != Comparison::Equal && !value.quoted && value.number().is_some() => {
             let message = format!(
                 "{name} is text, which has no numeric order; use == or !=, or quote the value to \
@@ -195,7 +201,12 @@ fn compare(
     }
 }
 
-fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<TypedPredicate, FilterError> {
+fn one_of(
+    name: &str,
+    kind: Kind,
+    values: &Arc<[Literal]>,
+    zone: Option<&Arc<ZoneTable>>,
+) -> Result<TypedPredicate, FilterError> {
     let others = || values.iter().filter(|value| !value.is_null());
     let check = match kind {
         Kind::Int | Kind::Float => {
@@ -203,7 +214,8 @@ fn one_of(name: &str, kind: Kind, values: &Arc<[Literal]>) -> Result<TypedPredic
             TypedPredicate::OneOfNumbers(all_or_first_error(found)?)
         }
         Kind::Time => {
-            TypedPredicate::OneOfTimes(all_or_first_error(others().map(Literal::as_time))?)
+            let found = others().map(|value| value.as_time(zone));
+            TypedPredicate::OneOfTimes(all_or_first_error(found)?)
         }
         Kind::Text if others().count() == values.len() => {
             TypedPredicate::OneOfTexts(values.clone())

@@ -171,7 +171,7 @@ impl Filter {
     pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, BoundFilter) {
         let reader = Reader::lenient(format, &self.required_fields(names));
         let never = |condition: &Condition, field: usize| {
-            let check = condition.check(reader.name(field), reader.kind(field));
+            let check = condition.check(reader.name(field), reader.kind(field), reader.zone());
             Ok(check.unwrap_or(TypedPredicate::Never))
         };
         // This cannot fail: invalid conditions are never true, and every field is read.
@@ -186,7 +186,7 @@ impl Filter {
     /// Binds the filter to a reader of `required_fields`, of which the first `columns` are output.
     pub fn bind(&self, reader: &Reader, columns: usize) -> Result<BoundFilter, FilterError> {
         self.bind_by(reader, columns, &|condition, field| {
-            condition.check(reader.name(field), reader.kind(field))
+            condition.check(reader.name(field), reader.kind(field), reader.zone())
         })
     }
 

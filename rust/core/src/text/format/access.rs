@@ -1,9 +1,11 @@
 //! Converts the spans of a line to the value of a field.
 
+use std::sync::Arc;
+
 use super::field_type::{Encoding, FieldType};
 use super::parsed::FoundField;
 use super::records::decode::{decoded, percent, unescape};
-use super::time::{TimeFormat, TimeParser, read_epoch};
+use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
 use super::{Span, combined, python_whitespace, standard_fields};
 use crate::ground::{Kind, Value};
 
@@ -223,6 +225,16 @@ impl Accessor {
             standard_fields::standard_field(name).map_or(Kind::Text, |known| known.read.kind());
         let source = FieldSource::Missing(kind);
         Self { source, encoding: Encoding::Raw, transforms: Vec::new(), fallback: None }
+    }
+
+    /// Reads times without a zone as those of this one.
+    pub(super) fn set_zone(&mut self, zone: &Arc<ZoneTable>) {
+        if let FieldSource::Time(_, time_parser) = &mut self.source {
+            time_parser.set_zone(zone);
+        }
+        if let Some(other) = &mut self.fallback {
+            other.set_zone(zone);
+        }
     }
 
     /// The type of the values.

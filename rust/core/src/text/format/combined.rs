@@ -245,7 +245,7 @@ fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
         && line.get(dash) == Some(&b'-')
         && status_and_size(line, dash + 1)
             .is_ok_and(|[_, size]| size.1 == line.len() || quoted(line, size.1).is_some())
-        && time::parse(&line[open + 1..close]).is_some()
+        && time::parse_bracketed(&line[open + 1..close]).is_some()
 }
 
 /// The first quote that closes a field which begins here, and what was found after it; an unescaped
@@ -479,7 +479,8 @@ mod tests {
     /// Whether a dash takes the place of the request: only if all else matches, including the time.
     fn is_missing_request(line: &[u8], open: usize, close: usize) -> bool {
         let dash = naive::after_blanks(line, close + 1);
-        let is_time = || close - open <= 64 && time::parse(&line[open + 1..close]).is_some();
+        let is_time =
+            || close - open <= 64 && time::parse_bracketed(&line[open + 1..close]).is_some();
         let numbers = || status_and_size_of(line, dash + 1);
         dash > close + 1
             && line.get(dash) == Some(&b'-')

@@ -44,7 +44,7 @@ pub(crate) use reader::LineBlock;
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
 pub use standard_fields::{STANDARD_FIELDS, StandardField};
-pub use time::write_iso;
+pub use time::{ZoneTable, write_iso};
 
 use access::Accessor;
 use fast_columns::FastColumns;
@@ -53,14 +53,18 @@ use parsed::{FoundField, Span};
 use records::Ltsv;
 
 /// Parses a time as people write it, in any form that can be recognized.
-pub(crate) fn time_of(text: &[u8]) -> Option<i64> {
-    let time_parser = time::TimeParser::new(&[time::TimeFormat::Any]).ok()?;
+pub(crate) fn time_of(text: &[u8], zone: Option<&Arc<ZoneTable>>) -> Option<i64> {
+    let mut time_parser = time::TimeParser::new(&[time::TimeFormat::Any]).ok()?;
+    if let Some(zone) = zone {
+        time_parser.set_zone(zone);
+    }
     time_parser.read(std::iter::once(Some(text)))
 }
 
-/// A compiled log format; cheap to clone.
+/// A compiled log format, and the zone of times without one, which is UTC by default; cheap to
+/// clone.
 #[derive(Clone, Debug)]
-pub struct Format(Arc<Inner>);
+pub struct Format(Arc<Inner>, Option<Arc<ZoneTable>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -110,7 +114,30 @@ impl Format {
 
     fn of(spec: &str, matcher: Matcher) -> Self {
         let found = matcher.found();
-        Self(Arc::new(Inner { spec: spec.into(), matcher, found }))
+        Self(Arc::new(Inner { spec: spec.into(), matcher, found }), None)
+    }
+
+    /// The format with another matcher.
+    fn with_matcher(&self, matcher: Matcher) -> Self {
+        Self(Self::of(self.spec(), matcher).0, self.1.clone())
+    }
+
+    /// The format with this zone for times without one.
+    #[must_use]
+    pub fn with_zone(&self, zone: &Arc<ZoneTable>) -> Self {
+        let inner = match &self.0.matcher {
+            Matcher::Either(formats) => {
+                let formats = formats.iter().map(|format| format.with_zone(zone)).collect();
+                Self::of(self.spec(), Matcher::Either(formats)).0
+            }
+            _ => Arc::clone(&self.0),
+        };
+        Self(inner, Some(Arc::clone(zone)))
+    }
+
+    /// The zone of its times without one; the standard of W3C logs says that theirs are UTC.
+    fn zone(&self) -> Option<&Arc<ZoneTable>> {
+        self.1.as_ref().filter(|_| !matches!(self.0.matcher, Matcher::W3c(_)))
     }
 
     /// The fields of the format, in order; those that are only read on demand come last.
@@ -188,7 +215,12 @@ impl Format {
 
     /// The accessor of the field with this name, if there is one.
     fn accessor(&self, name: &str) -> Option<Accessor> {
-        Accessor::new(name, &self.0.found, matches!(self.0.matcher, Matcher::Classic))
+        let is_classic = matches!(self.0.matcher, Matcher::Classic);
+        let mut accessor = Accessor::new(name, &self.0.found, is_classic)?;
+        if let Some(zone) = self.zone() {
+            accessor.set_zone(zone);
+        }
+        Some(accessor)
     }
 
     /// Whether a header in the log can change the columns from now on.
@@ -217,7 +249,7 @@ impl Format {
             Matcher::W3c(w3c) => Matcher::W3c(w3c.with_header(line)?),
             _ => return None,
         };
-        Some(Self::of(self.spec(), matcher))
+        Some(self.with_matcher(matcher))
     }
 
     /// Whether its lines can have fields of any name.
@@ -252,7 +284,7 @@ impl Format {
             Matcher::Ltsv(_) => Matcher::Ltsv(Ltsv::with_fields(&needed())),
             _ => return self.clone(),
         };
-        Self::of(self.spec(), matcher)
+        self.with_matcher(matcher)
     }
 
     /// Splits a text where its columns change. Returns the offset of each section and its format;

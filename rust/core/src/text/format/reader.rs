@@ -1,11 +1,13 @@
 //! Reads requested fields of lines.
 
+use std::sync::Arc;
+
 use super::access::{Accessor, Buffer, FastAccess, epoch, int, parts_of_request, present, user};
 use super::diagnose::diagnose;
 use super::fast_columns::TextAndTime;
 use super::parsed::LineKind;
 use super::prefix::prefix_end;
-use super::time::read_epoch;
+use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
 /// Reads requested fields of lines, one line at a time.
@@ -134,6 +136,11 @@ impl Reader {
             Some(_) => self.format.kind(&self.names[field]).unwrap_or(Kind::Text),
             None => self.accessors[field].kind(),
         }
+    }
+
+    /// The zone of times without one, if the user gave it.
+    pub(crate) fn zone(&self) -> Option<&Arc<ZoneTable>> {
+        self.format.1.as_ref()
     }
 
     /// Reads a line; its values are available until the next one is read.
@@ -359,10 +366,11 @@ impl Reader {
         {
             return self.last_time;
         }
+        let zone = self.format.zone().filter(|_| self.kind(field) == Kind::Text).cloned();
         let time = match self.value(line, field) {
             Value::Time(time) => Some(time),
             // In the classic format the time is text like every field.
-            Value::Text(text) => super::time::parse(text),
+            Value::Text(text) => parse_bracketed_in(text, zone.as_deref()),
             _ => None,
         };
         if let Some(text) = text {

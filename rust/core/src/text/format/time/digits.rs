@@ -147,29 +147,3 @@ pub(super) fn seconds_of_day([hour, minute, second]: [i64; 3]) -> Option<i64> {
 pub(super) fn of_day(time: [i64; 3]) -> Option<i64> {
     seconds_of_day(time).map(|seconds| seconds * SECOND)
 }
-
-/// The offset of a zone, `+HHMM`, `+HH:MM`, `+HH` or `Z`, in microseconds.
-pub(super) fn zone(rest: &mut &[u8]) -> Option<i64> {
-    let (&first, mut after) = rest.split_first()?;
-    let sign = match first {
-        b'+' => 1,
-        b'-' => -1,
-        b'Z' | b'z' => {
-            *rest = after;
-            return Some(0);
-        }
-        _ => return None,
-    };
-    let hours = exactly::<2>(&mut after)?;
-    let mut minutes = 0;
-    let mut further = after;
-    let colon = literal(&mut further, b':').is_some();
-    if let Some(value) = exactly::<2>(&mut further) {
-        minutes = value;
-        after = further;
-    } else if colon {
-        return None;
-    }
-    *rest = after;
-    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 60 + minutes) * 60 * SECOND)
-}

@@ -1,10 +1,11 @@
 //! Parses ISO 8601 times as RFC 3339 defines them and programs write them.
 
-use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal, zone};
+use super::digits::{blanks, clock, exactly, four_pairs, fraction, literal};
 use super::time_parts::TimeParts;
+use super::zone::Zone;
 
 /// Parses a date, a time of day, or both.
-pub(super) fn read(text: &[u8], parts: &mut TimeParts) -> Option<()> {
+pub(super) fn read<'a>(text: &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> {
     let mut rest = text;
     if text.get(2) != Some(&b':') {
         let (&date, after) = rest.split_first_chunk::<10>()?;
@@ -22,13 +23,13 @@ pub(super) fn read(text: &[u8], parts: &mut TimeParts) -> Option<()> {
     time_of_day(&mut rest, parts)?;
     let blanks = blanks(&mut rest);
     if blanks > 0 || !rest.is_empty() {
-        parts.offset = zone(&mut rest)?;
+        parts.zone = Zone::read(&mut rest)?;
     }
     rest.is_empty().then_some(())
 }
 
 /// `hh:mm`, or `hh:mm:ss` with an optional fraction.
-fn time_of_day(rest: &mut &[u8], parts: &mut TimeParts) -> Option<()> {
+fn time_of_day(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
     if let Some((&text, after)) = rest.split_first_chunk::<8>()
         && let Some(time) = clock(text)
     {
@@ -55,7 +56,7 @@ mod tests {
     fn micros(text: &str) -> Option<i64> {
         let mut parts = TimeParts::default();
         read(text.as_bytes(), &mut parts)?;
-        parts.micros()
+        parts.micros(None)
     }
 
     #[test]

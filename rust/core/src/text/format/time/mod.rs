@@ -3,8 +3,9 @@
 //! A time format is compiled once, into a `TimeParser`. It parses each line in one pass, without
 //! allocating, and with integers only, so no digit is lost to a float. Names of months and days are
 //! English, in any case, whatever the locale. A leap second is the first second of the next minute.
-//! A time without a zone is UTC: the zone of the server is not known.
+//! A time without a zone is UTC, unless the caller knows the zone of the server.
 
+mod bracketed;
 mod calendar;
 mod clf;
 mod digits;
@@ -16,15 +17,23 @@ mod strftime;
 mod tests;
 mod time_parser;
 mod time_parts;
+mod zone;
 
+pub(super) use bracketed::parse as parse_bracketed_in;
 pub use calendar::write_iso;
-pub(super) use clf::parse;
 pub(super) use epoch::{
     read as read_epoch, read_leading as read_leading_epoch, unit_of as unit_of_epoch,
 };
 pub(crate) use time_parser::TimeParser;
+pub use zone::ZoneTable;
 
 use crate::ground::{MAX_TIME, SECOND};
+
+/// Parses a time in any form that servers write between brackets; UTC if it has no zone.
+#[inline]
+pub(super) fn parse_bracketed(text: &[u8]) -> Option<i64> {
+    bracketed::parse(text, None)
+}
 
 fn in_range(micros: i64) -> Option<i64> {
     (-MAX_TIME..=MAX_TIME).contains(&micros).then_some(micros)
@@ -33,7 +42,8 @@ fn in_range(micros: i64) -> Option<i64> {
 /// The format of a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TimeFormat {
-    /// The format of access logs: `17/May/2015:10:05:03 +0000`.
+    /// The format of access logs, `17/May/2015:10:05:03 +0000`, or another that servers write
+    /// between its brackets.
     Clf,
     /// ISO 8601 (RFC 3339): `2015-05-17T10:05:03.120Z`; a space may replace the T, a comma the dot,
     /// and `+0200`, `+02:00` or `+02` the zone. UTC without a zone, midnight without a time of day.
@@ -47,7 +57,7 @@ pub(crate) enum TimeFormat {
     /// exactly that many digits (also `%L`, and `%N` with or without digits), and `%s` for seconds
     /// since the epoch.
     Strftime(Box<str>),
-    /// Any of the first three, recognized by its form. A bare number is seconds since the epoch,
+    /// Any of these but the last, recognized by its form. A bare number is seconds since the epoch,
     /// but an integer of 13 digits is milliseconds, of 16 microseconds, of 19 nanoseconds.
     Any,
 }

@@ -45,13 +45,6 @@ pub(super) fn month_of([first, second, third]: [u8; 3]) -> Option<i64> {
     (expected == key).then_some(month)
 }
 
-/// A month's first three letters.
-pub(super) fn month_at(rest: &mut &[u8]) -> Option<i64> {
-    let (&name, after) = rest.split_first_chunk::<3>()?;
-    *rest = after;
-    month_of(name)
-}
-
 /// A month's name or its first three letters.
 pub(super) fn month_name(rest: &mut &[u8]) -> Option<i64> {
     let month = named(rest, &MONTHS)?;

@@ -4,9 +4,10 @@
 //! an item takes as many digits as there are, up to its maximum.
 
 use super::SECOND;
-use super::digits::{blanks, exactly, fraction, literal, number, zone};
+use super::digits::{blanks, exactly, fraction, literal, number};
 use super::names::{day_name, month_name};
 use super::time_parts::TimeParts;
+use super::zone::{self, Zone as ZoneOfText};
 
 /// A compiled format.
 #[derive(Clone, Debug)]
@@ -131,7 +132,7 @@ impl Strftime {
     }
 
     /// Parses a text into the parts of a time.
-    pub(super) fn read(&self, text: &[u8], parts: &mut TimeParts) -> Option<()> {
+    pub(super) fn read<'a>(&self, text: &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> {
         let mut rest = text;
         for item in &self.items {
             item.take(&mut rest, parts)?;
@@ -141,7 +142,7 @@ impl Strftime {
 }
 
 impl Item {
-    fn take(self, rest: &mut &[u8], parts: &mut TimeParts) -> Option<()> {
+    fn take<'a>(self, rest: &mut &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> {
         match self {
             Byte(byte) => literal(rest, byte)?,
             Blanks => return (blanks(rest) > 0).then_some(()),
@@ -172,14 +173,16 @@ impl Item {
                 parts.fraction = Some(fraction(rest, least.into(), most.into())?);
             }
             Epoch => parts.epoch = Some(number(rest, 10, false)? * SECOND),
-            Zone => parts.offset = zone(rest)?,
-            ZoneName => {
-                let name = [&b"UTC"[..], b"GMT", b"Z"].into_iter().find(|name| {
-                    rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-                })?;
-                *rest = &rest[name.len()..];
-                parts.offset = 0;
+            Zone => {
+                parts.zone = match rest {
+                    [b'Z' | b'z', after @ ..] => {
+                        *rest = after;
+                        ZoneOfText::Offset(0)
+                    }
+                    _ => ZoneOfText::Offset(zone::offset(rest)?),
+                }
             }
+            ZoneName => parts.zone = ZoneOfText::read(rest)?,
         }
         Some(())
     }

@@ -1,16 +1,22 @@
 //! Parses times of known formats, in one part or several.
 
+use std::sync::Arc;
+
 use super::TimeFormat;
+use super::bracketed;
 use super::clf;
 use super::epoch;
 use super::iso;
 use super::strftime::Strftime;
 use super::time_parts::TimeParts;
+use super::zone::ZoneTable;
 
 /// Parses times whose parts have these formats.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeParser {
     parts: Box<[PartParser]>,
+    /// The zone of times without one; UTC by default.
+    zone: Option<Arc<ZoneTable>>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,7 +36,12 @@ impl TimeParser {
             PartParser::new(format).map_err(|(byte, message)| (part, byte, message))
         };
         let parts = formats.iter().enumerate().map(compiled).collect::<Result<_, _>>()?;
-        Ok(Self { parts })
+        Ok(Self { parts, zone: None })
+    }
+
+    /// Reads times without a zone as those of this one.
+    pub(crate) fn set_zone(&mut self, zone: &Arc<ZoneTable>) {
+        self.zone = Some(Arc::clone(zone));
     }
 
     /// The power of ten of its unit in seconds, if the time is a single number.
@@ -48,13 +59,43 @@ impl TimeParser {
         mut texts: impl Iterator<Item = Option<&'a [u8]>>,
     ) -> Option<i64> {
         if let [part] = &*self.parts {
-            return part.parse(texts.next()??);
+            return self.parse(part, texts.next()??);
         }
         let mut parts = TimeParts::default();
         for part in &self.parts {
             part.add(texts.next()??, &mut parts)?;
         }
-        parts.micros()
+        parts.micros(self.zone.as_deref())
+    }
+
+    /// Parses a text that is the whole time.
+    #[inline]
+    fn parse(&self, part: &PartParser, text: &[u8]) -> Option<i64> {
+        // The form of most logs has a fast path.
+        let fast = match part {
+            PartParser::Clf | PartParser::Any => clf::parse_fixed(text),
+            PartParser::Epoch(power) => return epoch::read(text, *power),
+            PartParser::Strftime(strftime) if strftime.is_clf() => clf::parse_fixed(text),
+            PartParser::Iso | PartParser::Strftime(_) => None,
+        };
+        match fast {
+            Some(micros) => Some(micros),
+            None => self.parse_any_form(part, text),
+        }
+    }
+
+    #[inline(never)]
+    fn parse_any_form(&self, part: &PartParser, text: &[u8]) -> Option<i64> {
+        let zone = self.zone.as_deref();
+        if matches!(part, PartParser::Clf | PartParser::Any) {
+            let found = bracketed::of_another_form(text, zone);
+            if found.is_some() || matches!(part, PartParser::Clf) {
+                return found;
+            }
+        }
+        let mut parts = TimeParts::default();
+        part.add(text, &mut parts)?;
+        parts.micros(zone)
     }
 }
 
@@ -69,36 +110,19 @@ impl PartParser {
         })
     }
 
-    /// Parses a text that is the whole time.
-    fn parse(&self, text: &[u8]) -> Option<i64> {
-        let mut fast = None;
-        match self {
-            Self::Clf => return clf::parse(text),
-            Self::Epoch(power) => return epoch::read(text, *power),
-            // The format of most logs has a fast path.
-            Self::Any => fast = clf::parse_fixed(text),
-            Self::Strftime(strftime) if strftime.is_clf() => fast = clf::parse_fixed(text),
-            Self::Iso | Self::Strftime(_) => {}
-        }
-        if fast.is_some() {
-            return fast;
-        }
-        let mut parts = TimeParts::default();
-        self.add(text, &mut parts)?;
-        parts.micros()
-    }
-
     /// Parses a text into the parts of a time.
-    fn add(&self, text: &[u8], parts: &mut TimeParts) -> Option<()> {
+    fn add<'a>(&self, text: &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> {
         match self {
-            Self::Clf => parts.epoch = Some(clf::parse(text)?),
+            Self::Clf => bracketed::read(text, parts)?,
             Self::Iso => iso::read(text, parts)?,
             Self::Epoch(power) => parts.epoch = Some(epoch::read(text, *power)?),
             Self::Strftime(strftime) => strftime.read(text, parts)?,
             Self::Any => match text {
-                [_, b'/', ..] | [_, _, b'/', ..] => parts.epoch = Some(clf::parse(text)?),
                 [_, _, b':', ..] | [_, _, _, _, b'-', ..] => iso::read(text, parts)?,
-                _ => parts.epoch = Some(epoch::by_length(text)?),
+                _ => match epoch::by_length(text) {
+                    Some(micros) => parts.epoch = Some(micros),
+                    None => bracketed::read(text, parts)?,
+                },
             },
         }
         Some(())

@@ -2,11 +2,12 @@
 
 use super::calendar::{days_before, days_in};
 use super::digits::of_day;
+use super::zone::{Zone, ZoneTable};
 use super::{SECOND, in_range};
 
 /// The parts of a time. A later value replaces an earlier one; a time since the epoch takes
 /// precedence over a date.
-pub(super) struct TimeParts {
+pub(super) struct TimeParts<'a> {
     /// Microseconds.
     pub(super) epoch: Option<i64>,
     pub(super) year: Option<i64>,
@@ -23,11 +24,11 @@ pub(super) struct TimeParts {
     pub(super) second: i64,
     /// Microseconds within the second.
     pub(super) fraction: Option<i64>,
-    /// The offset of the zone from UTC in microseconds.
-    pub(super) offset: i64,
+    /// The zone, if the text has one.
+    pub(super) zone: Zone<'a>,
 }
 
-impl Default for TimeParts {
+impl Default for TimeParts<'_> {
     fn default() -> Self {
         Self {
             epoch: None,
@@ -41,13 +42,14 @@ impl Default for TimeParts {
             minute: 0,
             second: 0,
             fraction: None,
-            offset: 0,
+            zone: Zone::Unknown,
         }
     }
 }
 
-impl TimeParts {
-    pub(super) fn micros(&self) -> Option<i64> {
+impl TimeParts<'_> {
+    /// The time, in the zone of this table if it has no zone of its own.
+    pub(super) fn micros(&self, table: Option<&ZoneTable>) -> Option<i64> {
         let fraction = self.fraction.unwrap_or(0);
         if let Some(epoch) = self.epoch {
             // A log may have the fraction twice: in the microseconds, and on its own.
@@ -62,7 +64,8 @@ impl TimeParts {
             None if self.is_date(year) => days_before(year, self.month, self.day),
             _ => return None,
         };
-        in_range(days * 86_400 * SECOND + self.of_day()? + fraction - self.offset)
+        let local = days * 86_400 * SECOND + self.of_day()? + fraction;
+        in_range(to_utc(local, self.zone, table)?)
     }
 
     fn of_day(&self) -> Option<i64> {
@@ -80,4 +83,17 @@ impl TimeParts {
     fn is_date(&self, year: i64) -> bool {
         (1..=12).contains(&self.month) && (1..=days_in(year, self.month)).contains(&self.day)
     }
+}
+
+/// Converts a local time to UTC, both in microseconds. The letters of a zone are known only from the
+/// table; without one, a time without a zone is UTC.
+#[inline]
+pub(super) fn to_utc(local: i64, zone: Zone<'_>, table: Option<&ZoneTable>) -> Option<i64> {
+    let offset = match (zone, table) {
+        (Zone::Offset(offset), _) => offset,
+        (Zone::Unknown, None) => 0,
+        (Zone::Unknown, Some(table)) => table.offset_at(local),
+        (Zone::Name(letters), table) => table?.offset_of(local, letters)?,
+    };
+    Some(local - offset)
 }

@@ -120,7 +120,7 @@ fn usual(line: &[u8], start: usize) -> Option<([ByteRange; 3], usize)> {
 /// A user may be called `[a] -`: servers escape quotes but not blanks and brackets. So the text in
 /// brackets that no quote follows has to be a time.
 fn is_time(text: &[u8]) -> bool {
-    text.len() <= LONGEST_TIME && time::parse(text).is_some()
+    text.len() <= LONGEST_TIME && time::parse_bracketed(text).is_some()
 }
 
 impl Head {

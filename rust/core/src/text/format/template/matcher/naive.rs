@@ -454,7 +454,8 @@ impl Walk<'_> {
             let time = &self.line[open + 1..close];
             let is_quoted = !has_request || here.part == parts + 1;
             let goes_on = here.at == self.line.len() || here.part <= self.parts.len();
-            let is_one = is_quoted || goes_on && time.len() < 64 && time::parse(time).is_some();
+            let is_one =
+                is_quoted || goes_on && time.len() < 64 && time::parse_bracketed(time).is_some();
             is_one.then_some((open, close, here))
         };
         let (open, close, here) = brackets(self.line, start.at).into_iter().find_map(fits)?;

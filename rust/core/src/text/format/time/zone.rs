@@ -1,0 +1,181 @@
+//! Time zones: how a text names one, and the table of one.
+
+use super::SECOND;
+use super::digits::{digit, exactly, literal};
+
+/// The zone in a text of a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Zone<'a> {
+    /// The text has none.
+    #[default]
+    Unknown,
+    /// An offset from UTC in microseconds.
+    Offset(i64),
+    /// Letters other than those of UTC: their meaning depends on the zone table.
+    Name(&'a [u8]),
+}
+
+/// How UTC is called, in any case.
+const UTC: [&[u8]; 4] = [b"UTC", b"GMT", b"Z", b"UT"];
+
+impl<'a> Zone<'a> {
+    /// Parses an offset, the name of a zone, or `GMT` with an offset.
+    pub(super) fn read(rest: &mut &'a [u8]) -> Option<Self> {
+        if matches!(rest.first()?, b'+' | b'-') {
+            return offset(rest).map(Self::Offset);
+        }
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (word, after) = rest.split_at(letters);
+        if UTC.iter().any(|name| name.eq_ignore_ascii_case(word)) {
+            *rest = after;
+            return match after {
+                [b'+' | b'-', ..] => offset(rest).map(Self::Offset),
+                _ => Some(Self::Offset(0)),
+            };
+        }
+        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(byte);
+        let length = match after {
+            // The name of a zone in the tz database.
+            [b'/' | b'_', ..] => rest.iter().take_while(is_part).count(),
+            _ => letters,
+        };
+        let (name, after) = rest.split_at(length);
+        *rest = after;
+        (letters > 0).then_some(Self::Name(name))
+    }
+}
+
+/// `+0200`, `+02:00`, `+02`, or with seconds and a fraction of one, `+02:00:01.5`; in microseconds.
+pub(super) fn offset(rest: &mut &[u8]) -> Option<i64> {
+    let (&sign, mut after) = rest.split_first()?;
+    let sign = match sign {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let hours = exactly::<2>(&mut after)?;
+    let has_colon = literal(&mut after, b':').is_some();
+    let pair = |after: &mut &[u8]| {
+        let mut further = *after;
+        let value = exactly::<2>(&mut further)?;
+        *after = further;
+        Some(value)
+    };
+    let minutes = match pair(&mut after) {
+        Some(minutes) => minutes,
+        None if has_colon => return None,
+        None => 0,
+    };
+    let mut offset = (hours * 60 + minutes) * 60 * SECOND;
+    let mut further = after;
+    if has_colon == literal(&mut further, b':').is_some()
+        && let Some(seconds) = pair(&mut further)
+    {
+        after = further;
+        if seconds > 59 {
+            return None;
+        }
+        offset += seconds * SECOND + part_of_second(&mut after);
+    }
+    *rest = after;
+    (hours <= 23 && minutes <= 59).then_some(sign * offset)
+}
+
+/// The digits after a dot, as microseconds.
+fn part_of_second(rest: &mut &[u8]) -> i64 {
+    let [b'.', digits @ ..] = *rest else { return 0 };
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count().min(6);
+    let (digits, after) = digits.split_at(length);
+    if length > 0 {
+        *rest = after;
+    }
+    let units = [100_000, 10_000, 1_000, 100, 10, 1];
+    digits.iter().zip(units).filter_map(|(&byte, unit)| Some(digit(byte)? * unit)).sum()
+}
+
+/// The local times of a time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneTable {
+    name: Box<str>,
+    periods: Box<[Period]>,
+}
+
+/// A time in which a zone keeps its offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Period {
+    /// The first instant, in microseconds since the epoch.
+    start: i64,
+    /// The first local time of this period: where clocks are turned back, that is when the earlier
+    /// period has ended.
+    local_start: i64,
+    /// The offset from UTC in microseconds.
+    offset: i64,
+    /// How the zone is called in this time, such as CET.
+    letters: Box<[u8]>,
+}
+
+impl ZoneTable {
+    /// Creates a table from its periods in order: the first instant of each in seconds since the
+    /// epoch, its offset in seconds, and its letters. The first one has no beginning.
+    ///
+    /// # Errors
+    ///
+    /// There is no period, or they are not in order.
+    pub fn new(name: &str, periods: Vec<(i64, i64, String)>) -> Result<Self, &'static str> {
+        const MOST: i64 = 86_400;
+        let mut out: Vec<Period> = Vec::with_capacity(periods.len());
+        for (start, offset, letters) in periods {
+            if !(-MOST..=MOST).contains(&offset) {
+                return Err("expected offsets of at most a day");
+            }
+            let offset = offset * SECOND;
+            let (start, local_start) = match out.last() {
+                None => (i64::MIN, i64::MIN),
+                Some(last) => {
+                    let start = start.saturating_mul(SECOND);
+                    if start <= last.start {
+                        return Err("expected periods in the order of their starts");
+                    }
+                    (start, start.saturating_add(offset.max(last.offset)))
+                }
+            };
+            let letters = letters.into_bytes().into();
+            out.push(Period { start, local_start, offset, letters });
+        }
+        if out.is_empty() {
+            return Err("expected at least one period");
+        }
+        Ok(Self { name: name.into(), periods: out.into() })
+    }
+
+    /// The name that it was made with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The offset of a local time, both in microseconds. A local time that occurs twice is the
+    /// first one; one that is skipped has the offset from before the change.
+    pub(super) fn offset_at(&self, local: i64) -> i64 {
+        self.periods[self.index_at(local)].offset
+    }
+
+    /// The offset of a local time for which a text has these letters, if they are in use then.
+    pub(super) fn offset_of(&self, local: i64, letters: &[u8]) -> Option<i64> {
+        if letters == self.name.as_bytes() {
+            return Some(self.offset_at(local));
+        }
+        let index = self.index_at(local);
+        // The letters decide between the two local times when clocks are turned back.
+        [Some(index), index.checked_add(1)].into_iter().flatten().find_map(|index| {
+            let period = self.periods.get(index)?;
+            let utc = local.saturating_sub(period.offset);
+            let end = self.periods.get(index + 1).map_or(i64::MAX, |next| next.start);
+            let is_in_use = *period.letters == *letters && (period.start..end).contains(&utc);
+            is_in_use.then_some(period.offset)
+        })
+    }
+
+    fn index_at(&self, local: i64) -> usize {
+        self.periods.partition_point(|period| period.local_start <= local).saturating_sub(1)
+    }
+}
