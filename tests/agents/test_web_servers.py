@@ -1,8 +1,8 @@
 """
 Real nginx, Apache and lighttpd: every value of every line is compared with what was sent.
 
-Each writes the same requests in several formats. They need the Debian packages. Without these the tests are skipped with a reason; with CI=true they
-fail.
+Each writes the same requests in several formats. They need the Debian packages. Without these the
+tests are skipped with a reason; with CI=true they fail.
 """
 
 from __future__ import annotations
@@ -409,7 +409,7 @@ def is_as_sent(
     if name in {"method", "path", "query"} and not request.is_page:
         # What the server made of a line that it could not read.
         return True
-    method, url = (line.split(b" ") + [b""])[:2]
+    method, url = [*line.split(b" "), b""][:2]
     expected = {
         "host": b"127.0.0.1",
         "request": line,
