@@ -32,7 +32,7 @@ FLUME = "flume://"
 _MAX_JOBS = 1_024
 
 # Formats that take the names of their columns.
-_DELIMITED = ("csv", "tsv")
+_DELIMITED = ("csv", "tsv", "w3c", "iis")
 
 FIELDS = """\
 'tailrace formats' lists the formats, 'tailrace formats NAME' shows the fields of a format, and
@@ -64,9 +64,9 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
-        help="column names of CSV lines without a header (of TSV lines with --log-format tsv); a "
-        "name can have a type, as in time,device,temperature:float: text, int, float, a duration "
-        "(s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)",
+        help="column names of CSV lines (of others with --log-format tsv or w3c), for logs "
+        "without a header; a name can have a type, as in time,device,temperature:float: text, int, "
+        "float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)",
     )
     parser.add_argument(
         "-F",
@@ -226,8 +226,8 @@ def log_format(given: argparse.Namespace) -> str:
             return check_format(name, auto=True)
     if name not in {AUTO, *_DELIMITED}:
         raise ValueError(
-            f"--columns: expected --log-format {' or '.join(_DELIMITED)}, found {name}, whose "
-            "columns are known"
+            f"--columns: expected --log-format {', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}, "
+            f"found {name}, whose columns are known"
         )
     with naming("--columns"):
         return check_format(f"{'csv' if name == AUTO else name}:{given.columns}")

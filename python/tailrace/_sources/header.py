@@ -9,12 +9,18 @@ from typing import Literal
 __all__ = ["Header", "header_before"]
 
 Header = Literal["fields", "first line"]
-"""Which lines name the columns: the last `#Fields:` line, or else the first line."""
+"""
+Which lines name the columns: the last `#Fields:` line, or else the first line.
+
+`#Software:` is kept too, because it tells a unit. `#Date:` is not: lines that were not read may
+have gone on to another day.
+"""
 
 _READ_BYTES = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = b"#fields:"
+_SOFTWARE = b"#software:"
 
 # The longest header line that is found.
 _LONGEST_HEADER = 64 * 1024
@@ -25,10 +31,15 @@ def header_before(descriptor: int, end: int, header: Header) -> bytes:
     head = os.pread(descriptor, min(_READ_BYTES, end), 0)
     lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
     comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
-    names = [line for line in comments if line.removeprefix(_BOM)[:8].lower() == _FIELDS]
+    names = _directives(comments, _FIELDS)
     if not names:
         return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
-    return _last_fields(descriptor, end) or names[-1]
+    software = _directives(comments, _SOFTWARE)
+    return b"".join(software) + (_last_fields(descriptor, end) or names[-1])
+
+
+def _directives(comments: list[bytes], name: bytes) -> list[bytes]:
+    return [line for line in comments if line.removeprefix(_BOM).lower().startswith(name)]
 
 
 def _last_fields(descriptor: int, end: int) -> bytes:

@@ -60,8 +60,7 @@ impl PyFormat {
             let after = self.0.after(chunk).unwrap_or_else(|_| self.0.clone());
             return Ok((vec![(span, Self(self.0.clone()))], Self(after)));
         };
-        let sections = self.0.sections(text);
-        let after = sections.last().map_or_else(|| self.0.clone(), |(_, format)| format.clone());
+        let (sections, after) = self.0.sections(text);
         let ends = sections.iter().skip(1).map(|(start, _)| span.0 + start).chain([span.1]);
         let sections = sections.iter().zip(ends);
         let sections =

@@ -88,7 +88,7 @@ impl TableBuilder {
     ) -> Result<Self, UnknownField> {
         let mut formats = vec![format.clone()];
         if format.has_header() {
-            formats.extend(format.sections(text).into_iter().map(|(_, section)| section));
+            formats.extend(format.sections(text).0.into_iter().map(|(_, section)| section));
             // A format whose header has not been read yet has no fields.
             if formats.iter().any(|one| !one.fields().is_empty()) {
                 formats.retain(|one| !one.fields().is_empty());

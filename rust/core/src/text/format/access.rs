@@ -119,6 +119,8 @@ pub(super) struct Buffer {
     of: Option<usize>,
     /// Holds text that is joined from several spans, until it becomes `bytes`.
     whole: Vec<u8>,
+    /// Midnight of the day of the line, for times without a date.
+    pub(super) midnight: Option<i64>,
 }
 
 impl Buffer {
@@ -359,9 +361,9 @@ impl Accessor {
             FieldSource::Missing(_) => Value::Null,
             FieldSource::Span(at, how) => raw(*at).map_or(Value::Null, |text| read(how, text)),
             FieldSource::User(at) => raw(*at).map_or(Value::Null, user),
-            FieldSource::Time(parts, time_parser) => {
-                time_parser.read(parts.iter().map(|&at| raw(at))).map_or(Value::Null, Value::Time)
-            }
+            FieldSource::Time(parts, time_parser) => time_parser
+                .read_on(buffer.midnight, parts.iter().map(|&at| raw(at)))
+                .map_or(Value::Null, Value::Time),
             FieldSource::Request(at, part) => {
                 raw(*at).map_or(Value::Null, |text| part_of(text, *part))
             }
@@ -585,6 +587,11 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         FieldType::Int => int(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
         FieldType::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
+        FieldType::TimeTaken => {
+            let power = if text.contains(&b'.') { 0 } else { -3 };
+            let number = float(text).filter(|&number| number >= 0.0);
+            number.map_or(Value::Null, |number| Value::Float(scaled(number, power)))
+        }
         // A `TimeParser` reads these.
         FieldType::Time(_) => Value::Null,
     }

@@ -25,6 +25,8 @@ pub(crate) enum FieldType {
     /// durations are null (load balancers write -1 for none). A list, which nginx writes for
     /// several upstreams, is added up.
     Seconds(i8),
+    /// A duration in milliseconds if it is an integer, in seconds if it has a decimal point.
+    TimeTaken,
     /// A time. Where several fields of a line are called `time`, each is a part of one time.
     Time(TimeFormat),
 }
@@ -35,7 +37,7 @@ impl FieldType {
         match self {
             Self::Verbatim | Self::Text | Self::Request | Self::Query => Kind::Text,
             Self::Int => Kind::Int,
-            Self::Float | Self::Seconds(_) => Kind::Float,
+            Self::Float | Self::Seconds(_) | Self::TimeTaken => Kind::Float,
             Self::Time(_) => Kind::Time,
         }
     }

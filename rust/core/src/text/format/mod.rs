@@ -51,6 +51,7 @@ use fast_columns::FastColumns;
 use field_type::{Encoding, FieldType};
 use parsed::{FoundField, Span};
 use records::Ltsv;
+use records::days::Days;
 
 /// Parses a time as people write it, in any form that can be recognized.
 pub(crate) fn time_of(text: &[u8], zone: Option<&Arc<ZoneTable>>) -> Option<i64> {
@@ -287,21 +288,22 @@ impl Format {
         self.with_matcher(matcher)
     }
 
-    /// Splits a text where its columns change. Returns the offset of each section and its format;
-    /// whatever follows the text has the format of the last one.
-    pub fn sections(&self, text: &[u8]) -> Vec<(usize, Self)> {
+    /// Splits a text where its columns change. Returns the offset of each section and its format,
+    /// and the format of whatever follows the text.
+    pub fn sections(&self, text: &[u8]) -> (Vec<(usize, Self)>, Self) {
         let mut sections = vec![(0, self.clone())];
+        let mut following = Following::new(self.clone());
         let mut start = 0;
         // The lines of a W3C header before #Fields have no columns.
         let has_columns = !matches!(self.0.matcher, Matcher::W3c(_));
         let mut has_lines = has_columns;
-        while start < text.len() && sections.last().is_some_and(|(_, format)| format.has_header()) {
+        while start < text.len() && following.format.has_header() {
             let end = memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length);
-            let current = sections.last().map_or(self, |(_, format)| format);
             let line = &text[start..end];
-            if let Some(format) = current.with_header(line) {
+            if following.line(line) {
                 let begin = if start == 0 || !has_lines { sections.pop() } else { None };
-                sections.push((begin.map_or(start, |(begin, _)| begin), format));
+                let begin = begin.map_or(start, |(begin, _)| begin);
+                sections.push((begin, following.format.clone()));
                 has_lines = has_columns;
             } else {
                 has_lines |= !matches!(
@@ -311,15 +313,33 @@ impl Format {
             }
             start = end + 1;
         }
-        sections
+        (sections, following.finish())
     }
 
     /// The format of what follows a chunk.
     pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
-        let mut format = self.clone();
-        chunk
-            .for_each(|line| format = format.with_header(line).unwrap_or_else(|| format.clone()))?;
-        Ok(format)
+        let mut following = Following::new(self.clone());
+        chunk.for_each(|line| {
+            following.line(line);
+        })?;
+        Ok(following.finish())
+    }
+
+    /// Whether the day of a line depends on the lines before it.
+    fn needs_days(&self) -> bool {
+        match &self.0.matcher {
+            Matcher::Either(formats) => formats.iter().any(Self::needs_days),
+            Matcher::W3c(w3c) => w3c.time_of_day().is_some() && w3c.days().is_known(),
+            _ => false,
+        }
+    }
+
+    /// The format of lines after those that have reached this day.
+    fn with_days(&self, days: Days) -> Self {
+        match &self.0.matcher {
+            Matcher::W3c(w3c) => self.with_matcher(Matcher::W3c(w3c.with_days(days))),
+            _ => self.clone(),
+        }
     }
 
     /// Adds the keys of a line that the format matches and that are not among these, if its lines
@@ -354,6 +374,39 @@ impl Format {
             Matcher::Either(_) => return Err(Reject::new(0, "a line of one of the formats")),
         }
         Ok(LineKind::Fields)
+    }
+}
+
+/// Follows what changes a format from line to line: headers, and the day of times without a date.
+struct Following {
+    format: Format,
+    /// Reads the lines whose times tell the day.
+    reader: Option<Reader>,
+}
+
+impl Following {
+    fn new(format: Format) -> Self {
+        let reader = format.needs_days().then(|| Reader::lenient(&format, &[]));
+        Self { format, reader }
+    }
+
+    /// Goes on to a line. Returns whether it is a header, after which the format is another.
+    fn line(&mut self, line: &[u8]) -> bool {
+        if self.format.with_header(line).is_none() {
+            if let Some(reader) = &mut self.reader {
+                let _ = reader.read(line);
+            }
+            return false;
+        }
+        let format =
+            self.reader.take().map_or_else(|| self.format.clone(), |reader| reader.reached());
+        *self = Self::new(format.with_header(line).unwrap_or(format));
+        true
+    }
+
+    /// The format of the next line.
+    fn finish(self) -> Format {
+        self.reader.map_or(self.format, |reader| reader.reached())
     }
 }
 

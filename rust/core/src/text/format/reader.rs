@@ -7,6 +7,7 @@ use super::diagnose::diagnose;
 use super::fast_columns::TextAndTime;
 use super::parsed::LineKind;
 use super::prefix::prefix_end;
+use super::records::days::{Days, time_of_day};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
@@ -27,6 +28,11 @@ pub struct Reader {
     request: Option<usize>,
     /// Holds decoded text.
     buffer: Buffer,
+    /// Whether a line can change how the next ones are read.
+    has_state: bool,
+    days: Days,
+    /// The index of a time of day whose day the lines before it tell.
+    time_of_day: Option<usize>,
     /// A reader for each alternative of the format, and the one that matched the line.
     alternatives: Vec<Reader>,
     matched: usize,
@@ -95,6 +101,10 @@ impl Reader {
         let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::missing(name));
         let accessors: Vec<_> = names.iter().map(access).collect();
         let fast: Vec<_> = accessors.iter().map(Accessor::fast_access).collect();
+        let (days, time_of_day) = match &format.0.matcher {
+            Matcher::W3c(w3c) => (w3c.days(), w3c.time_of_day()),
+            _ => (Days::default(), None),
+        };
         let request =
             |way: &FastAccess| if let FastAccess::Part(at, _) = way { Some(*at) } else { None };
         Self {
@@ -107,6 +117,9 @@ impl Reader {
             offset: 0,
             parts: None,
             buffer: Buffer::default(),
+            has_state: format.has_header(),
+            days,
+            time_of_day,
             alternatives,
             matched: 0,
             last_text: Vec::new(),
@@ -157,10 +170,8 @@ impl Reader {
                 Ok(found) => found,
                 Err(reject) => return self.read_after_prefix(line, reject),
             };
-            if found == LineKind::Header
-                && let Some(format) = self.format.with_header(line)
-            {
-                self.switch_to(&format);
+            if self.has_state {
+                self.follow(line, found);
             }
             return Ok(found);
         }
@@ -178,6 +189,38 @@ impl Reader {
             }
         }
         Err(furthest.unwrap_or(Reject::new(0, "a line of one of the formats")))
+    }
+
+    /// Goes on to the next line: after a header its columns can be others, after a time its day.
+    #[cold]
+    fn follow(&mut self, line: &[u8], found: LineKind) {
+        if found == LineKind::Header {
+            if let Some(format) = self.reached().with_header(line) {
+                self.switch_to(&format);
+            }
+            return;
+        }
+        let Some(at) = self.time_of_day else { return };
+        let time = self.spans[at].of(&line[self.offset..]).and_then(time_of_day);
+        let midnight = time.and_then(|time| self.days.advance(time));
+        if midnight != self.buffer.midnight {
+            self.buffer.midnight = midnight;
+            self.last_text.clear();
+            self.last_time = None;
+        }
+    }
+
+    /// The format of the lines after those that were read.
+    pub(super) fn reached(&self) -> Format {
+        if let Matcher::Either(_) = self.format.0.matcher {
+            let formats = self.alternatives.iter().map(Self::reached).collect();
+            return self.format.with_matcher(Matcher::Either(formats));
+        }
+        if self.time_of_day.is_some() {
+            self.format.with_days(self.days)
+        } else {
+            self.format.clone()
+        }
     }
 
     /// Reads a line of an access log after a syslog priority and header, if it has both.
@@ -211,6 +254,9 @@ impl Reader {
         match self.format.split(&line[offset..], &mut self.spans) {
             Ok(LineKind::Fields) => {
                 self.offset = offset;
+                if self.has_state {
+                    self.follow(line, LineKind::Fields);
+                }
                 Ok(LineKind::Fields)
             }
             Ok(LineKind::Header) => Err(reject),

@@ -38,6 +38,11 @@ impl Format {
             match kind {
                 "csv" => return Self::from_columns(spec, b',', rest),
                 "tsv" => return Self::from_columns(spec, b'\t', rest),
+                "w3c" | "iis" => {
+                    let w3c = W3c::with_columns(rest)
+                        .map_err(|error| error_in_part(spec, rest, &error))?;
+                    return Self::with_checked_times(spec, Matcher::W3c(w3c));
+                }
                 "json" => {
                     let json =
                         Json::written(rest).map_err(|error| error_in_part(spec, rest, &error))?;

@@ -265,13 +265,59 @@ fn a_reject_after_a_prefix_has_its_offset_in_the_line() {
 #[test]
 fn header_lines_belong_to_the_columns_that_they_name() {
     let text = b"#Version: 1.0\n\n#Fields: a b\n1 2\n#Date: x\n#Fields: c\n3\n";
-    let sections = Format::new("w3c").unwrap().sections(text);
+    let (sections, _) = Format::new("w3c").unwrap().sections(text);
     let names = |format: &Format| -> Vec<String> {
         format.fields().into_iter().map(|field| field.name.to_string()).collect()
     };
     let found: Vec<_> = sections.iter().map(|(start, format)| (*start, names(format))).collect();
     let second = text.iter().rposition(|&byte| byte == b'F').unwrap() - 1;
     assert_eq!(found, [(0, vec!["a".to_owned(), "b".into()]), (second, vec!["c".to_owned()])]);
+}
+
+#[test]
+fn a_time_of_day_is_on_the_day_that_the_header_and_the_lines_before_it_tell() {
+    let text = b"#Date: 2024-02-05 23:00:00\n#Fields: time c-ip\n23:59:59 a\n00:00:01 b\n\
+        23:59:58.5 c\n#Fields: c-ip time\nd 00:02:00\n#Date: 05-Mar-2024\ne 10:00\n";
+    let times = |text: &[u8], format: &Format| -> Vec<String> {
+        let mut reader = Reader::lenient(format, &["time"]);
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let read = |line: &[u8]| match reader.read(line).unwrap() {
+            LineKind::Fields => {
+                let cached = reader.time(line, 0);
+                let Value::Time(time) = reader.value(line, 0) else { return Some("-".into()) };
+                assert_eq!(cached, Some(time));
+                let mut iso = Vec::new();
+                write_iso(time, &mut iso);
+                Some(String::from_utf8(iso).unwrap())
+            }
+            LineKind::Header => None,
+        };
+        lines.filter_map(read).collect()
+    };
+    let format = Format::new("w3c").unwrap();
+    let expected = [
+        "2024-02-05T23:59:59Z",
+        "2024-02-06T00:00:01Z",
+        "2024-02-05T23:59:58.5Z",
+        "2024-02-06T00:02:00Z",
+        "2024-03-05T10:00:00Z",
+    ];
+    assert_eq!(times(text, &format), expected);
+    // The same in two chunks, cut after any line, and by sections.
+    for cut in (0..text.len()).filter(|&at| text[at] == b'\n') {
+        let (first, second) = text.split_at(cut + 1);
+        let (sections, after) = format.sections(first);
+        let ends = sections.iter().skip(1).map(|(start, _)| *start).chain([first.len()]);
+        let mut found = Vec::new();
+        for ((start, section), end) in sections.iter().zip(ends) {
+            found.extend(times(&first[*start..end], section));
+        }
+        found.extend(times(second, &after));
+        assert_eq!(found, expected, "{cut}");
+        let after = format.after(Chunk::Lines(first)).unwrap();
+        assert_eq!([times(first, &format), times(second, &after)].concat(), expected, "{cut}");
+    }
+    assert_eq!(times(b"#Fields: time c-ip\n10:00:00 a\n", &format), ["-"]);
 }
 
 #[test]

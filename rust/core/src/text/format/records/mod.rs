@@ -1,5 +1,6 @@
 //! Formats whose lines or files name their fields: JSON, LTSV, CSV, W3C.
 
+pub(crate) mod days;
 pub(crate) mod decode;
 mod delimited;
 mod find;

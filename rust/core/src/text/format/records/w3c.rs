@@ -1,14 +1,17 @@
 //! The W3C extended log file format, as IIS and CloudFront write it.
 //!
 //! A `#Fields:` line names the columns of the lines after it, and can be repeated with other
-//! columns. Other lines that begin with `#` are ignored. IIS separates columns by blanks and writes
-//! `+` for a space in a value; others quote such values. CloudFront separates columns by tabs and
-//! escapes with `%HH`; its durations are in seconds, those of IIS in milliseconds.
+//! columns. `#Date:` names the day of times without a date, and `#Software:` tells the unit of
+//! durations; other lines that begin with `#` are ignored. IIS separates columns by blanks and
+//! writes `+` for a space in a value; others quote such values. CloudFront separates columns by
+//! tabs and escapes with `%HH`.
 
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::standard_fields;
+use super::super::template::TemplateError;
 use super::super::time::TimeFormat;
+use super::days::Days;
 use super::find::find_either;
 use super::{bom_len, empty_line, found, is_blank};
 use crate::ground::Kind;
@@ -22,6 +25,9 @@ pub(super) const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-
     c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len \
     sc-range-start sc-range-end";
 
+/// The longest name of a directive, with `#` and colon.
+const LONGEST_DIRECTIVE: usize = 16;
+
 /// The number of columns in the oldest CloudFront logs.
 const MIN_COLUMNS: usize = 12;
 
@@ -31,6 +37,13 @@ pub(crate) struct W3c {
     found: Vec<FoundField>,
     producer: Producer,
     columns: ColumnSource,
+    /// The names of the columns, as they are written.
+    names: Box<[u8]>,
+    /// What `#Software:` tells about `time-taken`.
+    unit: Option<Unit>,
+    days: Days,
+    /// The index of a date that the time follows.
+    date: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +51,21 @@ enum Producer {
     Iis,
     CloudFront,
 }
+
+/// The unit of `time-taken`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Millis,
+}
+
+/// The software whose documents state the unit of `time-taken`, by a word in `#Software:`.
+const SOFTWARE: [(&str, Unit); 4] = [
+    ("microsoft", Unit::Millis),
+    ("sgos", Unit::Millis),
+    ("tomcat", Unit::Seconds),
+    ("weblogic", Unit::Seconds),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnSource {
@@ -47,31 +75,108 @@ enum ColumnSource {
     Default,
     /// A header named them.
     Named,
+    /// The format spec named them, and maybe types. A header names others.
+    Given,
 }
 
 impl W3c {
     /// The format of logs in which a header comes first.
     pub(crate) fn new() -> Self {
-        Self { found: Vec::new(), producer: Producer::Iis, columns: ColumnSource::Unknown }
+        Self {
+            found: Vec::new(),
+            producer: Producer::Iis,
+            columns: ColumnSource::Unknown,
+            names: Box::default(),
+            unit: None,
+            days: Days::default(),
+            date: None,
+        }
     }
 
     /// The format of CloudFront logs, which have default columns if there is no header.
     pub(crate) fn cloudfront() -> Self {
-        let found = columns(Producer::CloudFront, CLOUDFRONT.as_bytes());
-        Self { found, producer: Producer::CloudFront, columns: ColumnSource::Default }
+        let producer = Producer::CloudFront;
+        Self { producer, ..Self::new() }.with_names(CLOUDFRONT.as_bytes(), ColumnSource::Default)
     }
 
-    /// The format with the columns that this line names, if it names any.
+    /// The format of logs with these columns. They are separated by commas or blanks, as in
+    /// `#Fields:`, each optionally followed by a colon and a type.
+    pub(crate) fn with_columns(columns: &str) -> Result<Self, TemplateError> {
+        let is_separator = |c: char| c == ',' || c.is_ascii_whitespace();
+        let mut start = 0;
+        for written in columns.split(is_separator) {
+            if !written.is_empty() {
+                super::column(written, start)?;
+            }
+            start += written.len() + 1;
+        }
+        let names = columns.replace(is_separator, " ");
+        if names.trim().is_empty() {
+            let message = "expected column names, such as date,time,c-ip,cs-uri-stem".to_owned();
+            return Err(TemplateError { start: 0, end: columns.len(), message });
+        }
+        Ok(Self::new().with_names(names.as_bytes(), ColumnSource::Given))
+    }
+
+    fn with_names(mut self, names: &[u8], from: ColumnSource) -> Self {
+        if words(names).any(|name| name.starts_with(b"x-edge-")) {
+            self.producer = Producer::CloudFront;
+        }
+        self.columns = from;
+        self.names = names.into();
+        self.found = self.named();
+        let is = |at: usize, name: &[u8]| {
+            words(names).nth(at).is_some_and(|written| written.eq_ignore_ascii_case(name))
+        };
+        self.date = (0..self.found.len()).find(|&at| is(at, b"date") && is(at + 1, b"time"));
+        self
+    }
+
+    /// The format after this line, if it is a header that changes it.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
         let text = &line[bom_len(line)..];
-        let (directive, names) = text.split_at_checked(b"#Fields:".len())?;
-        if !directive.eq_ignore_ascii_case(b"#Fields:") {
+        if text.first() != Some(&b'#') {
             return None;
         }
-        let edge = words(names).any(|name| name.starts_with(b"x-edge-"));
-        let producer = if edge { Producer::CloudFront } else { self.producer };
-        let found = columns(producer, names);
-        (!found.is_empty()).then_some(Self { found, producer, columns: ColumnSource::Named })
+        let colon = text.iter().take(LONGEST_DIRECTIVE).position(|&byte| byte == b':')?;
+        let (name, value) = (text[1..colon].to_ascii_lowercase(), &text[colon + 1..]);
+        let mut changed = self.clone();
+        match &*name {
+            b"fields" => {
+                words(value).next()?;
+                return Some(changed.with_names(value, ColumnSource::Named));
+            }
+            b"software" => {
+                let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+                let known = SOFTWARE.iter().find(|(word, _)| value.contains(word));
+                changed.unit = known.map(|&(_, unit)| unit);
+                changed.found = changed.named();
+                (changed.unit != self.unit).then_some(changed)
+            }
+            b"date" | b"start-date" => {
+                changed.days = Days::named(value);
+                (changed.days != self.days).then_some(changed)
+            }
+            _ => None,
+        }
+    }
+
+    /// The index of the time of day, if the lines have no date.
+    pub(crate) fn time_of_day(&self) -> Option<usize> {
+        let is_time = |field: &FoundField| matches!(field.read, FieldType::Time(_));
+        let mut times = self.found.iter().enumerate().filter(|(_, field)| is_time(field));
+        let only = times.next().filter(|_| times.next().is_none());
+        only.filter(|(_, field)| field.read == TIME).map(|(at, _)| at)
+    }
+
+    /// The day that the lines have reached.
+    pub(crate) fn days(&self) -> Days {
+        self.days
+    }
+
+    /// The format for the lines after those that have reached this day.
+    pub(crate) fn with_days(&self, days: Days) -> Self {
+        Self { days, ..self.clone() }
     }
 
     /// The fields, in the order of the spans; none before the header.
@@ -94,7 +199,7 @@ impl W3c {
         let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
         let line = &line[..line.len() - blanks.count()];
         match self.producer {
-            Producer::Iis => between_blanks(line, start, spans)?,
+            Producer::Iis => between_blanks(line, start, spans, self.date)?,
             Producer::CloudFront => between_tabs(line, start, spans, self.columns)?,
         }
         Ok(LineKind::Fields)
@@ -136,16 +241,22 @@ const AS_MANY: &str = "as many columns as in #Fields";
 /// Splits columns separated by blanks.
 ///
 /// IIS quotes nothing, so its quotes have no meaning. If others quote a value with blanks, there
-/// are more words than columns; only then quotes join words.
-fn between_blanks(line: &[u8], start: usize, spans: &mut [Span]) -> Result<(), Reject> {
-    let (count, surplus) = split_words(line, start, spans, false);
+/// are more words than columns; only then quotes join words. `date` is the column of a date that
+/// may be in quotes with the time after it.
+fn between_blanks(
+    line: &[u8],
+    start: usize,
+    spans: &mut [Span],
+    date: Option<usize>,
+) -> Result<(), Reject> {
+    let (count, surplus) = split_words(line, start, spans, date, false);
     if surplus.is_none() && count == spans.len() {
         return Ok(());
     }
     if count < spans.len() {
         return Err(Reject::new(line.len(), AS_MANY));
     }
-    match split_words(line, start, spans, true) {
+    match split_words(line, start, spans, date, true) {
         (count, None) if count == spans.len() => Ok(()),
         (_, None) => Err(Reject::new(line.len(), AS_MANY)),
         (_, Some(at)) => Err(Reject::new(at, NO_MORE)),
@@ -158,14 +269,25 @@ fn split_words(
     line: &[u8],
     start: usize,
     spans: &mut [Span],
+    date: Option<usize>,
     quotes: bool,
 ) -> (usize, Option<usize>) {
     let mut at = skip_blanks(line, start);
     // After this position no quote closes a value, so the search is not repeated.
     let mut closable = line.len();
-    for (count, span) in spans.iter_mut().enumerate() {
+    let mut count = 0;
+    while count < spans.len() {
         if at == line.len() {
             return (count, None);
+        }
+        if date == Some(count)
+            && line[at] == b'"'
+            && let Some(pair) = date_and_time(line, at)
+        {
+            spans[count..count + 2].copy_from_slice(&pair);
+            at = skip_blanks(line, pair[1].end() + 1);
+            count += 2;
+            continue;
         }
         let mut end = None;
         if quotes && line[at] == b'"' && at < closable {
@@ -175,13 +297,27 @@ fn split_words(
             }
         }
         let end = end.unwrap_or_else(|| find_either(line, at, b' ', b'\t'));
-        *span = match &line[at..end] {
+        spans[count] = match &line[at..end] {
             [b'"', .., b'"'] => Span::new(at + 1, end - 1),
             _ => Span::new(at, end),
         };
         at = skip_blanks(line, end);
+        count += 1;
     }
-    (spans.len(), (at < line.len()).then_some(at))
+    (count, (at < line.len()).then_some(at))
+}
+
+/// The spans of a date and a time that are in quotes together.
+fn date_and_time(line: &[u8], quote: usize) -> Option<[Span; 2]> {
+    let end_of = |start: usize| {
+        let length = line[start..].iter().position(|&byte| matches!(byte, b' ' | b'\t' | b'"'))?;
+        (length > 0).then_some(start + length)
+    };
+    let date = end_of(quote + 1)?;
+    let time = skip_blanks(line, date);
+    let end = end_of(time)?;
+    let is_closed = line[end] == b'"' && matches!(line.get(end + 1), None | Some(b' ' | b'\t'));
+    (is_closed && time > date).then(|| [Span::new(quote + 1, date), Span::new(time, end)])
 }
 
 /// The position after the quote that closes a value whose inside begins here: one that a blank
@@ -211,22 +347,51 @@ fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty())
 }
 
-fn columns(producer: Producer, names: &[u8]) -> Vec<FoundField> {
-    let host = words(names).any(|name| name.eq_ignore_ascii_case(b"x-host-header"));
-    let date = words(names).any(|name| name.eq_ignore_ascii_case(b"date"));
-    let of_name = |name| {
-        let name = String::from_utf8_lossy(name);
-        // If there is a Host header, the domain of the distribution is not the virtual host.
-        if host && name.eq_ignore_ascii_case("cs(Host)") {
-            return found(&name, FieldType::Text, Encoding::Percent);
-        }
-        column(producer, &name, date)
-    };
-    words(names).map(of_name).collect()
+/// Durations that Tomcat writes besides `time-taken`.
+const TIMES_TAKEN: [(&str, i8); 5] = [
+    ("time-taken-fracsec", 0),
+    ("time-taken-s", 0),
+    ("time-taken-ms", -3),
+    ("time-taken-us", -6),
+    ("time-taken-ns", -9),
+];
+
+/// The type of a time of day, and of a time that may have a date.
+const TIME: FieldType = FieldType::Time(TimeFormat::Iso);
+
+impl W3c {
+    /// The fields of the columns.
+    fn named(&self) -> Vec<FoundField> {
+        let has =
+            |of: &str| words(&self.names).any(|name| name.eq_ignore_ascii_case(of.as_bytes()));
+        let (host, date) = (has("x-host-header"), has("date"));
+        let taken = TIMES_TAKEN.iter().find(|(name, _)| has(name));
+        let of_name = |written| {
+            let written = String::from_utf8_lossy(written);
+            let typed = (self.columns == ColumnSource::Given).then(|| super::column(&written, 0));
+            let (name, read) = match typed {
+                Some(Ok((name, read))) if name.len() < written.len() => (name, Some(read)),
+                _ => (&*written, None),
+            };
+            // If there is a Host header, the domain of the distribution is not the virtual host.
+            if host && name.eq_ignore_ascii_case("cs(Host)") {
+                return found(name, FieldType::Text, Encoding::Percent);
+            }
+            let mut field = match taken {
+                Some(&(taken, power)) if name.eq_ignore_ascii_case(taken) && !has("time-taken") => {
+                    found("request_time", FieldType::Seconds(power), Encoding::Raw)
+                }
+                _ => column(self.producer, self.unit, name, date),
+            };
+            field.read = read.unwrap_or(field.read);
+            field
+        };
+        words(&self.names).map(of_name).collect()
+    }
 }
 
 /// The field of a column with this name in a `#Fields:` line.
-fn column(producer: Producer, written: &str, date: bool) -> FoundField {
+fn column(producer: Producer, unit: Option<Unit>, written: &str, date: bool) -> FoundField {
     let lower = written.to_ascii_lowercase();
     let name = match lower.as_str() {
         "c-ip" => "host",
@@ -254,10 +419,14 @@ fn column(producer: Producer, written: &str, date: bool) -> FoundField {
     let strftime = |text: &str| FieldType::Time(TimeFormat::Strftime(text.into()));
     let read = match lower.as_str() {
         "date" => strftime("%Y-%m-%d"),
-        "time" => strftime("%H:%M:%S"),
+        "time" => TIME,
         "timestamp" if !date => FieldType::Time(TimeFormat::Epoch(0)),
         "timestamp(ms)" if !date => FieldType::Time(TimeFormat::Epoch(-3)),
-        "time-taken" if producer == Producer::Iis => FieldType::Seconds(-3),
+        "time-taken" if producer == Producer::Iis => match unit {
+            None => FieldType::TimeTaken,
+            Some(Unit::Millis) => FieldType::Seconds(-3),
+            Some(Unit::Seconds) => FieldType::Seconds(0),
+        },
         "time-to-first-byte" | "origin-fbl" | "origin-lbl" => FieldType::Seconds(0),
         "sc-substatus" | "sc-win32-status" | "c-port" | "sc-content-len" | "sc-range-start"
         | "sc-range-end" => FieldType::Int,

@@ -242,7 +242,7 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
             Syntax::Numbers
         }
         FieldType::Int => Syntax::Int,
-        FieldType::Float | FieldType::Seconds(_) => Syntax::Number,
+        FieldType::Float | FieldType::Seconds(_) | FieldType::TimeTaken => Syntax::Number,
         FieldType::Verbatim | FieldType::Text | FieldType::Request | FieldType::Query => {
             Syntax::Word
         }

@@ -29,6 +29,9 @@ pub use zone::ZoneTable;
 
 use crate::ground::{MAX_TIME, SECOND};
 
+/// A day in microseconds.
+pub(crate) const DAY: i64 = 86_400 * SECOND;
+
 /// Parses a time in any form that servers write between brackets; UTC if it has no zone.
 #[inline]
 pub(super) fn parse_bracketed(text: &[u8]) -> Option<i64> {

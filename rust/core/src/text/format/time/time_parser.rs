@@ -54,14 +54,20 @@ impl TimeParser {
 
     /// Parses a time to microseconds since the epoch. Returns nothing if a part is missing or
     /// invalid, or the time is out of range.
-    pub(crate) fn read<'a>(
+    pub(crate) fn read<'a>(&self, texts: impl Iterator<Item = Option<&'a [u8]>>) -> Option<i64> {
+        self.read_on(None, texts)
+    }
+
+    /// As `read`; a time without a date is on the day that begins at this time.
+    pub(crate) fn read_on<'a>(
         &self,
+        midnight: Option<i64>,
         mut texts: impl Iterator<Item = Option<&'a [u8]>>,
     ) -> Option<i64> {
-        if let [part] = &*self.parts {
+        if let ([part], None) = (&*self.parts, midnight) {
             return self.parse(part, texts.next()??);
         }
-        let mut parts = TimeParts::default();
+        let mut parts = TimeParts { midnight, ..TimeParts::default() };
         for part in &self.parts {
             part.add(texts.next()??, &mut parts)?;
         }

@@ -3,7 +3,7 @@
 use super::calendar::{days_before, days_in};
 use super::digits::of_day;
 use super::zone::{Zone, ZoneTable};
-use super::{SECOND, in_range};
+use super::{DAY, SECOND, in_range};
 
 /// The parts of a time. A later value replaces an earlier one; a time since the epoch takes
 /// precedence over a date.
@@ -11,6 +11,8 @@ pub(super) struct TimeParts<'a> {
     /// Microseconds.
     pub(super) epoch: Option<i64>,
     pub(super) year: Option<i64>,
+    /// Midnight of the day, in microseconds since the epoch; used if there is no year.
+    pub(super) midnight: Option<i64>,
     pub(super) month: i64,
     pub(super) day: i64,
     /// The day of the year, from 1; takes precedence over month and day.
@@ -33,6 +35,7 @@ impl Default for TimeParts<'_> {
         Self {
             epoch: None,
             year: None,
+            midnight: None,
             month: 1,
             day: 1,
             year_day: None,
@@ -56,15 +59,17 @@ impl TimeParts<'_> {
             let whole = epoch % SECOND == 0;
             return in_range(if whole { epoch + fraction } else { epoch });
         }
-        let year = self.year?;
-        let days = match self.year_day {
-            Some(day) if (1..=337 + days_in(year, 2)).contains(&day) => {
-                days_before(year, 1, 1) + day - 1
+        let midnight = match (self.year, self.year_day) {
+            (None, _) => self.midnight?,
+            (Some(year), Some(day)) if (1..=337 + days_in(year, 2)).contains(&day) => {
+                (days_before(year, 1, 1) + day - 1) * DAY
             }
-            None if self.is_date(year) => days_before(year, self.month, self.day),
+            (Some(year), None) if self.is_date(year) => {
+                days_before(year, self.month, self.day) * DAY
+            }
             _ => return None,
         };
-        let local = days * 86_400 * SECOND + self.of_day()? + fraction;
+        let local = midnight + self.of_day()? + fraction;
         in_range(to_utc(local, self.zone, table)?)
     }
 

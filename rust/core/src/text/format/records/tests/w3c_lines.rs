@@ -42,7 +42,7 @@ fn fields_of_iis() {
     );
     let strftime = |text: &str| FieldType::Time(TimeFormat::Strftime(text.into()));
     assert_eq!(iis().found()[0].read, strftime("%Y-%m-%d"));
-    assert_eq!(iis().found()[1].read, strftime("%H:%M:%S"));
+    assert_eq!(iis().found()[1].read, FieldType::Time(TimeFormat::Iso));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn columns_of_iis_have_standard_names_and_types() {
         [
             ("bytes_out", &FieldType::Int),
             ("bytes_in", &FieldType::Int),
-            ("request_time", &FieldType::Seconds(-3)),
+            ("request_time", &FieldType::TimeTaken),
             ("vhost", &FieldType::Text),
             ("vhost", &FieldType::Text),
             ("protocol", &FieldType::Text),
@@ -86,13 +86,82 @@ fn a_line_needs_a_header_before_it_and_other_comments_are_ignored() {
     let w3c = W3c::new();
     let words = "a #Fields: line before this one";
     assert_eq!(rejected(w3c.split(example("w3c"), &mut [])), (0, words));
-    for line in [&b"#Version: 1.0"[..], b"#Software: Microsoft", b"#", b"\xef\xbb\xbf#Date: x\r"] {
+    for line in [&b"#Version: 1.0"[..], b"#Software: x", b"#", b"\xef\xbb\xbf#Date: x\r"] {
         assert_eq!(w3c.split(line, &mut []), Ok(LineKind::Header));
         assert!(w3c.with_header(line).is_none());
     }
     assert!(w3c.with_header(b"#Fields:").is_none());
     assert_eq!(w3c.split(b"\xef\xbb\xbf#Fields: date", &mut []), Ok(LineKind::Header));
     assert!(w3c.with_header(b"\xef\xbb\xbf#Fields: date").is_some());
+}
+
+#[test]
+fn software_before_or_after_the_fields_tells_the_unit_of_time_taken() {
+    let unit = |lines: &[&str], of: &str| {
+        let header = |w3c: W3c, line: &&str| w3c.with_header(line.as_bytes()).unwrap_or(w3c);
+        let w3c = lines.iter().fold(W3c::new(), header);
+        let found = w3c.found().iter().find(|field| &*field.name == of);
+        found.map(|field| field.read.clone())
+    };
+    let fields = "#Fields: date time time-taken";
+    for (software, read) in [
+        ("Microsoft Internet Information Services 10.0", FieldType::Seconds(-3)),
+        ("Microsoft HTTP API 2.0", FieldType::Seconds(-3)),
+        ("SGOS 6.7.4.1", FieldType::Seconds(-3)),
+        ("Apache Tomcat/10.1.18", FieldType::Seconds(0)),
+        ("WebLogic Server", FieldType::Seconds(0)),
+        ("Another/1.0", FieldType::TimeTaken),
+    ] {
+        let line = &*format!("#Software: {software}\r");
+        for lines in [[fields, line], [line, fields]] {
+            assert_eq!(unit(&lines, "request_time"), Some(read.clone()), "{lines:?}");
+        }
+    }
+    let two = "#Fields: time-taken-ns time-taken-ms";
+    assert_eq!(unit(&[two], "request_time"), Some(FieldType::Seconds(-3)));
+    assert_eq!(unit(&[two], "time-taken-ns"), Some(FieldType::Text));
+}
+
+#[test]
+fn columns_can_be_given_with_types() {
+    let w3c = W3c::with_columns("date,time cs(Cookie),time-taken:s,x-size:int").unwrap();
+    let found: Vec<_> = w3c.found().iter().map(|found| (&*found.name, &found.read)).collect();
+    let date = FieldType::Time(TimeFormat::Strftime("%Y-%m-%d".into()));
+    assert_eq!(
+        found,
+        [
+            ("time", &date),
+            ("time", &FieldType::Time(TimeFormat::Iso)),
+            ("cs(Cookie)", &FieldType::Text),
+            ("request_time", &FieldType::Seconds(0)),
+            ("x-size", &FieldType::Int),
+        ]
+    );
+    // A unit that is given stays, whatever the software.
+    let tomcat = w3c.with_header(b"#Software: Microsoft IIS").unwrap();
+    assert_eq!(tomcat.found(), w3c.found());
+    for (columns, start, message) in
+        [("time,x:integer", 7, "unknown type 'integer'"), (" , ", 0, "expected column names")]
+    {
+        let error = W3c::with_columns(columns).unwrap_err();
+        assert_eq!(error.start, start, "{}", error.message);
+        assert!(error.message.starts_with(message), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_date_and_a_time_can_be_in_quotes_together_or_apart() {
+    let w3c = W3c::new().with_header(b"#Fields: date time c-ip cs(User-Agent)").unwrap();
+    let expected = pairs(&[("time", "2024-02-05"), ("time", "11:56:17.5"), ("host", "::1")]);
+    for (line, agent) in [
+        ("2024-02-05 11:56:17.5 ::1 a+b", "a b"),
+        ("\"2024-02-05\" \"11:56:17.5\" ::1 a+b", "a b"),
+        ("\"2024-02-05 11:56:17.5\" ::1 a+b", "a b"),
+        ("\"2024-02-05\t 11:56:17.5\" \"::1\" \"a b\"", "a b"),
+    ] {
+        let found = Matcher::W3c(w3c.clone()).texts(line.as_bytes()).unwrap();
+        assert_eq!((&found[..3], &*found[3].1), (&expected[..], agent), "{line}");
+    }
 }
 
 #[test]
@@ -152,9 +221,25 @@ proptest! {
     fn columns_are_those_of_a_naive_parser(
         line in vec(select(vec!['"', '"', ' ', ' ', '\t', 'a', 'b', '#', '+']), 0..24),
         count in 1..6_usize,
+        is_dated in any::<bool>(),
     ) {
         let line = String::from_iter(line);
-        let names: Vec<_> = (0..count).map(|number| format!("c{number}")).collect();
+        let mut names: Vec<_> = (0..count).map(|number| format!("c{number}")).collect();
+        if is_dated {
+            names[..2.min(count)].clone_from_slice(&["date".into(), "time".into()][..2.min(count)]);
+        }
+        let dated = |line: &str| -> String {
+            // Quotes around a date and a time are read as quotes around each.
+            let parts: Vec<_> = line.trim_start_matches([' ', '\t']).splitn(3, '"').collect();
+            let words: Vec<_> = parts.get(1).map_or(Vec::new(), |inside| {
+                inside.split([' ', '\t']).filter(|word| !word.is_empty()).collect()
+            });
+            let is_pair = is_dated && count > 1 && parts.len() == 3 && words.len() == 2
+                && parts[0].is_empty() && !parts[1].starts_with([' ', '\t'])
+                && !parts[1].ends_with([' ', '\t'])
+                && parts[2].trim_start_matches([' ', '\t']).len() < parts[2].len().max(1);
+            if is_pair { format!("\"{}\" \"{}\"{}", words[0], words[1], parts[2]) } else { line.to_owned() }
+        };
         let header = format!("#Fields: {}", names.join(" "));
         let w3c = W3c::new().with_header(header.as_bytes()).unwrap();
         let mut spans = vec![Span::NONE; count];
@@ -163,7 +248,7 @@ proptest! {
             prop_assert_eq!(found, Ok(LineKind::Header));
             return Ok(());
         }
-        let plain = line.trim_end_matches(' ');
+        let plain = &*dated(line.trim_end_matches(' '));
         let words = Some(naive(plain, false)).filter(|words| words.len() == count);
         let quoted = || {
             let more = naive(plain, false).len() > count;
