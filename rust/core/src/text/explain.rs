@@ -129,7 +129,7 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
             }
             Err(RejectInfo { byte, reason, expected }) => {
                 let partial = match reason {
-                    Reason::NoMatch => one.partial_match(line, byte),
+                    Reason::NoMatch => reader.partial_match(line, byte),
                     _ => PartialMatch::default(),
                 };
                 explained.extend([
@@ -169,7 +169,7 @@ fn closest_alternative(format: &Format, line: &[u8]) -> Format {
 }
 
 fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Object) {
-    let pieces = format.segments(line, reader.offset());
+    let pieces = reader.segments(line);
     let mut seen: Vec<&str> = Vec::new();
     let mut of_pieces = Vec::new();
     for Segment { start, end, what, name } in &pieces {

@@ -50,7 +50,7 @@ pub(crate) fn read_filtered(
         Verdict::Keep => Ok(true),
         Verdict::Skip => Ok(false),
         Verdict::NoTime => {
-            let byte = filter.time_offset(reader);
+            let byte = filter.time_offset(reader, line);
             Err(RejectInfo { byte, reason: Reason::NoTime, expected: "a valid time" })
         }
     }

@@ -274,8 +274,8 @@ impl BoundFilter {
     }
 
     /// The offset of the time that the range applies to, in the line that was read last.
-    pub(crate) fn time_offset(&self, reader: &Reader) -> usize {
-        self.range.map_or(0, |range| reader.field_start(range.field))
+    pub(crate) fn time_offset(&self, reader: &Reader, line: &[u8]) -> usize {
+        self.range.map_or(0, |range| reader.field_start(line, range.field))
     }
 }
 

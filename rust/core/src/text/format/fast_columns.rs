@@ -51,9 +51,9 @@ impl FastColumns {
 
     #[inline]
     fn each(&self, line: &[u8], mut found: impl FnMut(usize, Span)) -> Option<()> {
-        // Lines that have to be trimmed are left to the full matcher. A byte-order mark is not
-        // ASCII.
-        if !(b'!'..0x80).contains(line.first()?) || *line.last()? <= b' ' {
+        // Lines that have to be trimmed or that may be in an object are left to the full matcher. A
+        // byte-order mark is not ASCII.
+        if !(b'!'..b'{').contains(line.first()?) || *line.last()? <= b' ' {
             return None;
         }
         let mut at = 0;

@@ -235,8 +235,23 @@ impl Format {
         }
     }
 
+    /// Whether a line that Docker wrapped in an object is read without the object.
+    fn unwraps(&self) -> bool {
+        match &self.0.matcher {
+            // The classic format accepts exactly what the classic program accepts.
+            Matcher::Classic => false,
+            Matcher::Json(json) => json.unwraps(),
+            _ => true,
+        }
+    }
+
     /// The format with the columns that this line names, if it is a header.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
+        let mut inner = Vec::new();
+        let line = match records::Wrapped::find(line) {
+            Some(wrapped) if wrapped.decode(line, &mut inner).is_ok() => &inner,
+            _ => line,
+        };
         let matcher = match &self.0.matcher {
             Matcher::Either(formats) => {
                 let changed: Vec<_> = formats.iter().map(|one| one.with_header(line)).collect();
@@ -366,8 +381,8 @@ impl Format {
             Matcher::Common => combined::split_common(line, spans)?,
             Matcher::Combined => combined::split(line, spans)?,
             Matcher::Template(template) => template.split(line, spans)?,
-            Matcher::Json(json) => json.split(line, spans)?,
             Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
+            Matcher::Json(json) => return json.split(line, spans),
             Matcher::Delimited(delimited) => return delimited.split(line, spans),
             Matcher::W3c(w3c) => return w3c.split(line, spans),
             // A reader tries the alternatives one by one.

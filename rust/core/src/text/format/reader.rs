@@ -7,7 +7,9 @@ use super::diagnose::diagnose;
 use super::fast_columns::TextAndTime;
 use super::parsed::LineKind;
 use super::prefix::prefix_end;
+use super::records::Wrapped;
 use super::records::days::{Days, time_of_day};
+use super::segments::{PartialMatch, Segment, SegmentKind};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
 use super::{Format, Kind, Matcher, Reject, Span, Value};
 
@@ -20,8 +22,12 @@ pub struct Reader {
     /// The fast access of each accessor.
     fast: Vec<FastAccess>,
     spans: Vec<Span>,
-    /// The length of a collector's prefix.
+    /// The length of a collector's prefix, or `IN_OBJECT`.
     offset: usize,
+    /// The line in an object that Docker wrote, without its own prefix; the object, and the length
+    /// of that prefix.
+    inner: Vec<u8>,
+    wrapped: Option<(Wrapped, usize)>,
     /// The parts of the request line, once one of them was requested.
     parts: Option<[Span; 3]>,
     /// The index of the request line, if one of its parts is a field.
@@ -39,6 +45,15 @@ pub struct Reader {
     /// A cache: consecutive lines mostly have the same time.
     last_text: Vec<u8>,
     last_time: Option<i64>,
+}
+
+/// The offset of a line that was in an object: it is beyond the end of any line.
+const IN_OBJECT: usize = usize::MAX;
+
+/// The line without what collectors added.
+#[inline]
+fn own<'a>(line: &'a [u8], offset: usize, inner: &'a [u8]) -> &'a [u8] {
+    line.get(offset..).unwrap_or(inner)
 }
 
 /// A block of lines whose values are read field by field, which is half the work of reading them
@@ -115,6 +130,8 @@ impl Reader {
             accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
+            inner: Vec::new(),
+            wrapped: None,
             parts: None,
             buffer: Buffer::default(),
             has_state: format.has_header(),
@@ -163,17 +180,13 @@ impl Reader {
             self.offset = 0;
             self.parts = None;
             self.buffer.invalidate();
-            if line.first() == Some(&b'<') && self.read_after_priority(line) {
-                return Ok(LineKind::Fields);
+            if line.first() == Some(&b'{')
+                && let Some(wrapped) = Wrapped::find(line)
+                && let Some(found) = self.read_in_object(line, wrapped)
+            {
+                return found;
             }
-            let found = match self.format.split(line, &mut self.spans) {
-                Ok(found) => found,
-                Err(reject) => return self.read_after_prefix(line, reject),
-            };
-            if self.has_state {
-                self.follow(line, found);
-            }
-            return Ok(found);
+            return self.read_one(line);
         }
         let mut furthest: Option<Reject> = None;
         for (index, other) in self.alternatives.iter_mut().enumerate() {
@@ -221,6 +234,51 @@ impl Reader {
         } else {
             self.format.clone()
         }
+    }
+
+    /// Reads a line that is not in an object.
+    #[inline]
+    fn read_one(&mut self, line: &[u8]) -> Result<LineKind, Reject> {
+        if line.first() == Some(&b'<') && self.read_after_priority(line) {
+            return Ok(LineKind::Fields);
+        }
+        let found = match self.format.split(line, &mut self.spans) {
+            Ok(found) => found,
+            Err(reject) => return self.read_after_prefix(line, reject),
+        };
+        if self.has_state {
+            self.follow(line, found);
+        }
+        Ok(found)
+    }
+
+    /// Reads the line in an object that Docker wrote, unless the format reads the object itself.
+    #[cold]
+    fn read_in_object(
+        &mut self,
+        line: &[u8],
+        wrapped: Wrapped,
+    ) -> Option<Result<LineKind, Reject>> {
+        if !self.format.unwraps() {
+            return None;
+        }
+        let mut inner = std::mem::take(&mut self.inner);
+        let found = wrapped.decode(line, &mut inner).and_then(|()| {
+            self.read_one(&inner).map_err(|reject| {
+                Reject::new(wrapped.outer_position(line, reject.byte()), reject.expected())
+            })
+        });
+        let is_json = matches!(self.format.0.matcher, Matcher::Json(_));
+        if found.is_err() && is_json && !wrapped.is_plain {
+            // An object with more keys may be a log entry itself.
+            self.offset = 0;
+            return None;
+        }
+        inner.drain(..self.offset.min(inner.len()));
+        self.wrapped = Some((wrapped, self.offset));
+        self.inner = inner;
+        self.offset = IN_OBJECT;
+        Some(found)
     }
 
     /// Reads a line of an access log after a syslog priority and header, if it has both.
@@ -272,6 +330,17 @@ impl Reader {
                 return other.explain_reject(line, reject);
             }
         }
+        if let Some(wrapped) = Wrapped::find(line).filter(|_| self.format.unwraps()) {
+            let mut inner = Vec::new();
+            let Ok(()) = wrapped.decode(line, &mut inner) else { return reject };
+            let byte = wrapped.inner_position(line, reject.byte());
+            let reject = self.explain_one(&inner, Reject::new(byte, reject.expected()));
+            return Reject::new(wrapped.outer_position(line, reject.byte()), reject.expected());
+        }
+        self.explain_one(line, reject)
+    }
+
+    fn explain_one(&self, line: &[u8], reject: Reject) -> Reject {
         let is_common = match self.format.0.matcher {
             Matcher::Combined => false,
             Matcher::Common => true,
@@ -288,13 +357,47 @@ impl Reader {
     pub(crate) fn push_keys(&self, line: &[u8], keys: &mut Vec<String>, most: usize) {
         match self.alternatives.get(self.matched) {
             Some(other) => other.push_keys(line, keys, most),
-            None => self.format.push_keys(&line[self.offset..], keys, most),
+            None => self.format.push_keys(own(line, self.offset, &self.inner), keys, most),
         }
     }
 
-    /// The length of a collector's prefix in the line that was read last.
-    pub(crate) fn offset(&self) -> usize {
-        self.offset
+    /// The segments of the line that was read last, if the format matches it.
+    pub(crate) fn segments(&self, line: &[u8]) -> Vec<Segment> {
+        if self.offset != IN_OBJECT {
+            return self.format.segments(line, self.offset);
+        }
+        let mut pieces = self.format.segments(&self.inner, 0);
+        let piece = |start, end, what| Segment { start, end, what, name: "".into() };
+        for piece in &mut pieces {
+            piece.start = self.position(line, piece.start);
+            piece.end = self.position(line, piece.end);
+        }
+        pieces.insert(0, piece(0, self.position(line, 0), SegmentKind::Prefix));
+        let end = self.position(line, self.inner.len());
+        pieces.push(piece(end, line.len(), SegmentKind::Skipped));
+        pieces
+    }
+
+    /// How much of a line matches the format, if it stops matching at this byte.
+    pub(crate) fn partial_match(&self, line: &[u8], byte: usize) -> PartialMatch {
+        let mut inner = Vec::new();
+        match Wrapped::find(line).filter(|_| self.format.unwraps()) {
+            Some(wrapped) if wrapped.decode(line, &mut inner).is_ok() => {
+                self.format.partial_match(&inner, wrapped.inner_position(line, byte))
+            }
+            _ => self.format.partial_match(line, byte),
+        }
+    }
+
+    /// The position in the line that was read last of a byte of what it is without what collectors
+    /// added.
+    fn position(&self, line: &[u8], byte: usize) -> usize {
+        match self.wrapped {
+            Some((wrapped, prefix)) if self.offset == IN_OBJECT => {
+                wrapped.outer_position(line, prefix + byte)
+            }
+            _ => self.offset + byte,
+        }
     }
 
     /// The value of a field in the line that was read last.
@@ -303,7 +406,7 @@ impl Reader {
         if !self.alternatives.is_empty() || matches!(self.fast[field], FastAccess::None) {
             return self.slow_value(line, field);
         }
-        let own = &line[self.offset..];
+        let own = own(line, self.offset, &self.inner);
         let raw = |at: usize| self.spans[at].of(own);
         match self.fast[field] {
             FastAccess::Verbatim(at) => raw(at).map_or(Value::Null, Value::Text),
@@ -325,7 +428,7 @@ impl Reader {
         if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.value(line, field);
         }
-        let own = &line[self.offset..];
+        let own = own(line, self.offset, &self.inner);
         self.accessors[field].value(own, &self.spans, &mut self.buffer)
     }
 
@@ -347,7 +450,7 @@ impl Reader {
 
     /// Appends the line that was read last to a block.
     pub(crate) fn push_to(&mut self, line: &[u8], block: &mut LineBlock) {
-        let own = &line[self.offset..];
+        let own = own(line, self.offset, &self.inner);
         // A line is at most 64 KiB long.
         let Ok(start) = u32::try_from(block.text.len()) else { return };
         block.text.extend_from_slice(own);
@@ -380,12 +483,12 @@ impl Reader {
     }
 
     /// Where a field begins in the line that was read last, or 0 if it has no span of its own.
-    pub(crate) fn field_start(&self, field: usize) -> usize {
+    pub(crate) fn field_start(&self, line: &[u8], field: usize) -> usize {
         if let Some(other) = self.alternatives.get(self.matched) {
-            return other.field_start(field);
+            return other.field_start(line, field);
         }
         let span = self.accessors[field].single_span().map(|at| self.spans[at]);
-        span.filter(|span| span.is_some()).map_or(0, |span| self.offset + span.start())
+        span.filter(|span| span.is_some()).map_or(0, |span| self.position(line, span.start()))
     }
 
     /// The time in the line that was read last, if the field is a time.
@@ -395,7 +498,7 @@ impl Reader {
         if let FastAccess::Epoch(at, power) = self.fast[field]
             && self.alternatives.is_empty()
         {
-            return read_epoch(self.spans[at].of(&line[self.offset..])?, power);
+            return read_epoch(self.spans[at].of(own(line, self.offset, &self.inner))?, power);
         }
         self.any_time(line, field)
     }
@@ -405,9 +508,8 @@ impl Reader {
         if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.time(line, field);
         }
-        let own = &line[self.offset..];
-        let text = self.accessors[field].single_span().and_then(|at| self.spans[at].of(own));
-        if let Some(text) = text
+        let span = self.accessors[field].single_span().map(|at| self.spans[at]);
+        if let Some(text) = span.and_then(|span| span.of(own(line, self.offset, &self.inner)))
             && text == self.last_text
         {
             return self.last_time;
@@ -419,7 +521,7 @@ impl Reader {
             Value::Text(text) => parse_bracketed_in(text, zone.as_deref()),
             _ => None,
         };
-        if let Some(text) = text {
+        if let Some(text) = span.and_then(|span| span.of(own(line, self.offset, &self.inner))) {
             self.last_text.clear();
             self.last_text.extend_from_slice(text);
             self.last_time = time;

@@ -116,10 +116,10 @@ pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut length = 0;
     while let Some(&byte) = raw.first() {
         let taken = if byte == b'\\'
-            && let Some((character, taken)) = json_escape(raw)
+            && let Some((decoded, taken)) = json_escape(raw)
         {
-            let decoded = buffer.get_mut(length..length + character.len_utf8())?;
-            length += character.encode_utf8(decoded).len();
+            buffer.get_mut(length..length + decoded.len())?.copy_from_slice(decoded.bytes());
+            length += decoded.len();
             taken
         } else {
             let next = near(b'\\', &raw[1..]).map_or(raw.len(), |offset| 1 + offset);
@@ -132,20 +132,76 @@ pub(super) fn json_into(mut raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     Some(length)
 }
 
-/// The character and the length of the escape that begins here. A lone surrogate is U+FFFD.
-fn json_escape(text: &[u8]) -> Option<(char, usize)> {
+/// The position in the inside of a JSON string of a byte of the decoded text.
+pub(super) fn json_raw_position(raw: &[u8], decoded: usize) -> usize {
+    let mut at = 0;
+    let mut length = 0;
+    while length < decoded && at < raw.len() {
+        let (escape, taken) = json_unit(&raw[at..]);
+        length += escape;
+        at += taken;
+    }
+    at
+}
+
+/// The length of the inside of a JSON string after decoding.
+pub(super) fn json_decoded_len(raw: &[u8]) -> usize {
+    let mut at = 0;
+    let mut length = 0;
+    while at < raw.len() {
+        let (decoded, taken) = json_unit(&raw[at..]);
+        length += decoded;
+        at += taken;
+    }
+    length
+}
+
+/// The lengths of what begins here, decoded and as written.
+fn json_unit(text: &[u8]) -> (usize, usize) {
+    json_escape(text).map_or((1, 1), |(decoded, taken)| (decoded.len(), taken))
+}
+
+/// What an escape means: a byte or a character.
+enum Decoded {
+    Byte([u8; 1]),
+    Char([u8; 4], usize),
+}
+
+impl Decoded {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Byte(byte) => byte,
+            Self::Char(bytes, length) => &bytes[..*length],
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes().len()
+    }
+}
+
+/// What the escape that begins here means, and its length. A lone surrogate is U+FFFD. `\xHH` and
+/// `\v` are no JSON, but servers write them.
+fn json_escape(text: &[u8]) -> Option<(Decoded, usize)> {
     let [b'\\', escape, ..] = text else { return None };
-    let character = match escape {
-        b'"' | b'\\' | b'/' => char::from(*escape),
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => return utf16(text),
+    let byte = match escape {
+        b'"' | b'\\' | b'/' => *escape,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 11,
+        b'x' => return Some((Decoded::Byte([hex_byte(text.get(2..4)?)?]), 4)),
+        b'u' => {
+            let (character, taken) = utf16(text)?;
+            let mut bytes = [0; 4];
+            let length = character.encode_utf8(&mut bytes).len();
+            return Some((Decoded::Char(bytes, length), taken));
+        }
         _ => return None,
     };
-    Some((character, 2))
+    Some((Decoded::Byte([byte]), 2))
 }
 
 fn utf16(text: &[u8]) -> Option<(char, usize)> {

@@ -5,20 +5,26 @@
 //! in strings are accepted: no byte alone is a reason to reject a line. Objects and arrays may be
 //! nested `MAX_DEPTH` deep. The last of two equal keys counts, as in Python's `json`. Keys are
 //! compared after decoding their escapes.
+//!
+//! Two things that are not valid are accepted: the escapes `\xHH` and `\v`, and the brackets and
+//! commas of an array with one object per line.
 
 mod aliases;
+mod docker;
 pub(super) mod field_paths;
 mod keys;
 mod syntax;
 
 use self::aliases::ALIASES;
+pub(crate) use self::docker::Wrapped;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
 pub(crate) use self::keys::push_keys;
 use self::syntax::{
-    Expected, StepResult, SyntaxError, blanks, colon, comma, escaped, expect_end, skip,
+    Expected, StepResult, SyntaxError, before_object, blanks, colon, comma, escaped, expect_end,
+    is_between_objects, skip,
 };
 use super::super::field_type::{Encoding, FieldType};
-use super::super::parsed::{FoundField, Reject, Span};
+use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::{PrefixSet, find_either};
 use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
@@ -33,6 +39,8 @@ pub(crate) struct Json {
     field_paths: Vec<FieldPaths>,
     /// Whether other names are paths.
     any: bool,
+    /// Whether it reads the objects in which Docker wraps lines.
+    reads_wrapper: bool,
     found: Vec<FoundField>,
     fields: Vec<Field>,
     /// The tree of the keys that lead to requested values. The first node is the object of the
@@ -104,7 +112,10 @@ impl Json {
             field_paths.push(FieldPaths::at(name, read, paths, at)?);
             start += piece.len() + 1;
         }
-        Ok(Self::of(field_paths, false))
+        // Only the objects in which Docker wraps lines have these keys.
+        let is_wrapper = |path: &Path| matches!(&*path[0], b"log" | b"stream");
+        let reads_wrapper = field_paths.iter().any(|field| field.paths.iter().any(is_wrapper));
+        Ok(Self { reads_wrapper, ..Self::of(field_paths, false) })
     }
 
     /// The format of any object, with fields found by their usual names. Other names passed to
@@ -144,7 +155,7 @@ impl Json {
                 }
             }
         }
-        Self::of(field_paths, self.any)
+        Self { reads_wrapper: self.reads_wrapper, ..Self::of(field_paths, self.any) }
     }
 
     fn of(field_paths: Vec<FieldPaths>, any: bool) -> Self {
@@ -175,6 +186,7 @@ impl Json {
                 .collect(),
             field_paths,
             any,
+            reads_wrapper: false,
             nodes,
             slots,
         }
@@ -185,8 +197,13 @@ impl Json {
         &self.found
     }
 
+    /// Whether a line that Docker wrapped in an object is read without the object.
+    pub(crate) fn unwraps(&self) -> bool {
+        !self.reads_wrapper
+    }
+
     /// Finds the fields of a line.
-    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
+    pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         if self.slots <= FEW {
             self.split_into(line, spans, &mut [Span::NONE; FEW])
         } else if self.slots <= MANY {
@@ -201,9 +218,10 @@ impl Json {
         line: &[u8],
         spans: &mut [Span],
         slots: &mut [Span],
-    ) -> Result<(), Reject> {
+    ) -> Result<LineKind, Reject> {
         let end = match self.walk(line, slots) {
             Ok(end) => end,
+            Err(_) if is_between_objects(line) => return Ok(LineKind::Header),
             Err(_) if is_blank(line) => return Err(empty_line()),
             Err(fault) => return Err(fault.into()),
         };
@@ -219,7 +237,7 @@ impl Json {
                 (None, Some(required)) => return Err(Reject::new(end - 1, required)),
             };
         }
-        Ok(())
+        Ok(LineKind::Fields)
     }
 
     /// Walks the line, records the positions of the requested values, and returns the end of its
@@ -227,7 +245,7 @@ impl Json {
     fn walk(&self, line: &[u8], slots: &mut [Span]) -> StepResult {
         let mut at = blanks(line, bom_len(line));
         if line.get(at) != Some(&b'{') {
-            return Err(SyntaxError::new(at, Expected::Line));
+            at = before_object(line, at)?;
         }
         // Only keys of the tree have a frame, so no line can need more than these.
         let mut outer = [Frame::default(); MAX_PATH];

@@ -42,6 +42,7 @@ pub(super) enum Expected {
     NoZero,
     Depth,
     End,
+    OneObject,
 }
 
 const EXPECTED: &[(Expected, &str)] = &[
@@ -57,6 +58,10 @@ const EXPECTED: &[(Expected, &str)] = &[
     (Expected::NoZero, "a number without leading zeros"),
     (Expected::Depth, "at most 64 nested objects and arrays"),
     (Expected::End, "the end of the line"),
+    (
+        Expected::OneObject,
+        "the end of the line after one object; write each object on its own line",
+    ),
 ];
 
 #[inline]
@@ -72,10 +77,46 @@ fn some_blanks(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Checks that only blanks follow the object of the line, which ends here.
+/// Whether a line is part of the array around the objects, and no object.
+#[cold]
+pub(super) fn is_between_objects(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), b"[" | b"]" | b"[]" | b",")
+}
+
+/// Skips what may be before the object of an array: its bracket, or a comma.
+#[cold]
+pub(super) fn before_object(line: &[u8], at: usize) -> StepResult {
+    let start = match line.get(at) {
+        Some(b'[' | b',') => some_blanks(line, at + 1),
+        _ => at,
+    };
+    if line.get(start) == Some(&b'{') {
+        Ok(start)
+    } else {
+        Err(SyntaxError::new(start, Expected::Line))
+    }
+}
+
+/// Checks that only blanks follow the object of the line, which ends here. In an array, a comma or
+/// its bracket may follow.
+#[inline]
 pub(super) fn expect_end(line: &[u8], end: usize) -> StepResult {
-    let at = blanks(line, end);
-    if at < line.len() { Err(SyntaxError::new(at, Expected::End)) } else { Ok(end) }
+    if end == line.len() { Ok(end) } else { after_object(line, end) }
+}
+
+#[cold]
+fn after_object(line: &[u8], end: usize) -> StepResult {
+    let mut at = some_blanks(line, end);
+    let has_comma = line.get(at) == Some(&b',');
+    if has_comma {
+        at = some_blanks(line, at + 1);
+    }
+    match line.get(at) {
+        None => Ok(end),
+        Some(b']') if some_blanks(line, at + 1) == line.len() => Ok(end),
+        Some(b'{') if has_comma => Err(SyntaxError::new(at, Expected::OneObject)),
+        Some(_) => Err(SyntaxError::new(at, Expected::End)),
+    }
 }
 
 /// Skips a comma and the blanks after it.
@@ -124,7 +165,10 @@ pub(super) fn escaped(line: &[u8], mut at: usize) -> StepResult {
             Some(b'\\') => {
                 at += match line.get(at + 1) {
                     Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                    Some(b'u') if four_digits(line, at + 2) => 6,
+                    Some(b'u') if are_digits(line, at + 2, 4) => 6,
+                    // Not JSON, but what nginx writes without escape=json, and Apache.
+                    Some(b'x') if are_digits(line, at + 2, 2) => 4,
+                    Some(b'v') => 2,
                     _ => return Err(SyntaxError::new(at, Expected::Escape)),
                 }
             }
@@ -134,8 +178,9 @@ pub(super) fn escaped(line: &[u8], mut at: usize) -> StepResult {
     }
 }
 
-fn four_digits(line: &[u8], at: usize) -> bool {
-    line.get(at..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+/// Whether this many hexadecimal digits are here.
+fn are_digits(line: &[u8], at: usize, count: usize) -> bool {
+    line.get(at..at + count).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Skips a value.

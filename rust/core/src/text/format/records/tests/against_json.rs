@@ -1,8 +1,9 @@
 //! Compares the JSON matcher with `serde_json`, on valid and invalid JSON.
 //!
 //! Intended differences, which are removed before the comparison: the matcher accepts bytes that
-//! are not UTF-8, control bytes in strings, lone surrogates and numbers of any size; it limits the
-//! depth to 64 and accepts only objects as lines.
+//! are not UTF-8, control bytes in strings, lone surrogates, numbers of any size, the escapes `\xHH`
+//! and `\v`, and the brackets and commas of an array around objects; it limits the depth to 64 and
+//! accepts only objects as lines.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,6 +11,7 @@ use proptest::sample::select;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::super::super::parsed::{LineKind, Span};
 use super::super::Json;
 use super::Matcher;
 
@@ -40,9 +42,54 @@ fn matcher() -> Matcher {
     Matcher::Json(Json::written(&map.join(",")).unwrap())
 }
 
+/// The line with valid escapes in place of those that only the matcher accepts.
+fn with_valid_escapes(line: &[u8]) -> Vec<u8> {
+    let mut valid = Vec::new();
+    let mut at = 0;
+    while at < line.len() {
+        at += match &line[at..] {
+            [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                valid.extend([b'\\', b'u', b'0', b'0', *high, *low]);
+                4
+            }
+            [b'\\', b'v', ..] => {
+                valid.extend(b"\\u000b");
+                2
+            }
+            [b'\\', other, ..] => {
+                valid.extend([b'\\', *other]);
+                2
+            }
+            [other, ..] => {
+                valid.push(*other);
+                1
+            }
+            [] => break,
+        };
+    }
+    valid
+}
+
+/// The object of a line, without the brackets and commas of an array.
+fn without_array(line: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| b" \t\n\r".contains(byte);
+    let trimmed =
+        |line: &[u8]| line.iter().rposition(|byte| !is_blank(byte)).map_or(0, |at| at + 1);
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(0);
+    let line = &line[start..trimmed(line)];
+    let line = line.strip_prefix(b"[").or(line.strip_prefix(b",")).unwrap_or(line);
+    let line = line.strip_suffix(b"]").unwrap_or(line);
+    let line = &line[..trimmed(line)];
+    line.strip_suffix(b",").unwrap_or(line)
+}
+
 /// Whether the line is a JSON object, apart from the intended differences.
 fn is_object(line: &[u8]) -> bool {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    if matches!(line.trim_ascii(), b"[" | b"]" | b"[]" | b",") {
+        return true;
+    }
+    let line = &with_valid_escapes(without_array(line));
     let plain: Vec<_> = line
         .iter()
         .map(|byte| match byte {
@@ -78,7 +125,14 @@ fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
         assert!(byte <= line.len(), "{shown}");
         return false;
     };
-    let Ok(value) = serde_json::from_slice::<Value>(line) else { return true };
+    // A byte of \xHH that is not ASCII is no character.
+    let valid = with_valid_escapes(without_array(line));
+    let is_ascii = |escape: &[u8]| !matches!(escape, [b'\\', b'x', high, _] if *high >= b'8');
+    let Some(value) =
+        serde_json::from_slice::<Value>(&valid).ok().filter(|_| line.windows(4).all(is_ascii))
+    else {
+        return true;
+    };
     let mut found = found.into_iter().peekable();
     for (number, path) in PATHS.iter().enumerate() {
         let name = format!("f{number}");
@@ -87,7 +141,8 @@ fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
             (None, None) => {}
             (Some(Value::String(expected)), Some(text)) => assert_eq!(text, *expected, "{shown}"),
             (Some(expected), Some(text)) => {
-                let text: Value = serde_json::from_str(&text).unwrap();
+                let text = with_valid_escapes(text.as_bytes());
+                let text: Value = serde_json::from_slice(&text).unwrap();
                 assert_eq!(text, *expected, "{shown} at {path}");
             }
             (expected, text) => panic!("{shown} at {path}: {expected:?} and {text:?}"),
@@ -100,7 +155,7 @@ fn agrees(matcher: &Matcher, line: &[u8]) -> bool {
 fn character() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(vec!["a", "b", "/", "é", "😀", " ", ":", ",", "{", "]"]).prop_map(String::from),
-        1 => select(vec!["\\n", "\\\"", "\\\\", "\\/", "\\b", "\\u0061", "\\u00e9", "\\ud83d\\ude00"])
+        1 => select(vec!["\\x41", "\\x5C", "\\xE2\\x80", "\\v", "\\n", "\\\"", "\\\\", "\\/", "\\b", "\\u0061", "\\u00e9", "\\ud83d\\ude00"])
             .prop_map(String::from),
         1 => any::<char>().prop_filter("plain", |&c| c >= ' ' && c != '"' && c != '\\')
             .prop_map(String::from),
@@ -264,7 +319,7 @@ fn a_reject_says_where_and_what_was_expected() {
     let matcher = matcher();
     for (line, byte, expected) in [
         ("GET /", 0, "a JSON object"),
-        ("[1]", 0, "a JSON object"),
+        ("[1]", 1, "a JSON object"),
         ("{", 1, "a key in quotes"),
         ("{'a':1}", 1, "a key in quotes"),
         ("{\"a\":1,}", 7, "a key in quotes"),
@@ -277,14 +332,45 @@ fn a_reject_says_where_and_what_was_expected() {
         ("{\"a\":1.}", 7, "a digit"),
         ("{\"a\":-}", 6, "a digit"),
         ("{\"a\":\"x", 7, "the quote that closes the string"),
-        ("{\"a\":\"\\x22\"}", 6, "a valid JSON escape"),
+        ("{\"a\":\"\\x2g\"}", 6, "a valid JSON escape"),
         ("{\"a\":\"\\u12g4\"}", 6, "a valid JSON escape"),
         ("{\"a\":1 \"b\":2}", 7, "a comma or }"),
         ("{\"x\":[1 2]}", 8, "a comma or ]"),
         ("{\"a\":1", 6, "a comma or }"),
         ("{} x", 3, "the end of the line"),
         ("{}{}", 2, "the end of the line"),
+        ("[{}, {}]", 5, "the end of the line after one object; write each object on its own line"),
+        ("[[{}]]", 1, "a JSON object"),
+        ("{},]]", 3, "the end of the line"),
     ] {
         assert_eq!(super::rejected(matcher.texts(line.as_bytes())), (byte, expected), "{line}");
     }
+}
+
+#[test]
+fn an_array_with_an_object_on_each_line_is_read() {
+    let matcher = matcher();
+    for line in [
+        "[{\"a\":1}",
+        "[ {\"a\":1},",
+        "{\"a\":1},",
+        "{\"a\":1} , ",
+        "{\"a\":1}]",
+        ",{\"a\":1}",
+        "[{\"a\":1}]\r",
+    ] {
+        assert!(agrees(&matcher, line.as_bytes()), "{line}");
+        assert_eq!(matcher.texts(line.as_bytes()).unwrap()[0].1, "1", "{line}");
+    }
+    for line in ["[", "]", " [ \r", "[]", ","] {
+        let mut spans = vec![Span::NONE; PATHS.len()];
+        assert_eq!(matcher.split(line.as_bytes(), &mut spans), Ok(LineKind::Header), "{line}");
+    }
+}
+
+#[test]
+fn escapes_of_nginx_and_apache_are_the_bytes_that_they_mean() {
+    let line = br#"{"a":"\x22\x5c\xE2\x80\xA6\v","k\x65y":"b"}"#;
+    let texts = matcher().texts(line).unwrap();
+    assert_eq!(texts, super::pairs(&[("f0", "\"\\…\u{b}"), ("f11", "b")]));
 }
