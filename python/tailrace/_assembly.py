@@ -20,6 +20,7 @@ from tailrace._sources import as_live, finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
 
     from tailrace._detection import Detector
     from tailrace._filters import LineFilter
@@ -157,6 +158,7 @@ def _sources(
     # The number of files that are open at once; they share the memory for chunks.
     sharing = sum(len(spec.paths) for spec in specs) if waited_for else 1
     for spec in specs:
+        zone = None if spec.tz is None else _zone_table(spec.tz)
         for source, names, is_replay in spec.sources(
             window, waited_for=waited_for, sharing=sharing
         ):
@@ -167,13 +169,19 @@ def _sources(
                 known = _detector(fields, condition) if log_format == AUTO else log_format
                 ahead_us = None if is_replay else max_ahead_us
                 ahead_us = ahead_us if given_us is None else given_us
-                origins.append(Origin(name, known, ahead_us, is_live=is_live))
+                origins.append(Origin(name, known, ahead_us, is_live=is_live, zone=zone))
     readable = [part for source in sources if (part := finite(source)) is not None]
     if len(readable) == len(sources):
         return Feeds(readable), origins
     from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - imports asyncio
 
     return LiveFeeds(sources), origins
+
+
+def _zone_table(tz: tzinfo) -> _core.Zone:
+    from tailrace._zones import zone_table  # noqa: PLC0415 - loaded only with a zone
+
+    return zone_table(tz)
 
 
 def _detector(fields: list[str], condition: _core.Filter | None) -> Detector:

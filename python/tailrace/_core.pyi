@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "Window",
     "WindowSettings",
+    "Zone",
     "__version__",
     "_debug_build",
     "count_matches",
@@ -146,8 +147,12 @@ class WindowSettings:
     ) -> WindowSettings: ...
 
 @final
+class Zone:
+    def __new__(cls, name: str, periods: list[tuple[int, int, str]]) -> Zone: ...
+
+@final
 class Format:
-    def __new__(cls, spec: str, /) -> Format: ...
+    def __new__(cls, spec: str, /, zone: Zone | None = None) -> Format: ...
     @property
     def spec(self) -> str: ...
     @property

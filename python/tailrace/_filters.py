@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +28,8 @@ class LineFilter(NamedTuple):
     where: str | None = None
     since: Point | None = None
     until: Point | None = None
+    zones: tuple[tzinfo | None, ...] = (None,)
+    """The zones of the sources, which points without a zone belong to; None is UTC."""
 
     def with_where(self, text: str) -> LineFilter:
         """Return a filter with one condition more."""
@@ -39,7 +41,12 @@ class LineFilter(NamedTuple):
         return self._replace(where=text if self.where is None else f"({self.where}) and ({text})")
 
     def with_range(
-        self, now_us: int, *, since: Point | None = None, until: Point | None = None
+        self,
+        now_us: int,
+        *,
+        since: Point | None = None,
+        until: Point | None = None,
+        zones: tuple[tzinfo | None, ...] = (None,),
     ) -> LineFilter:
         """
         Return a filter with another bound.
@@ -50,6 +57,7 @@ class LineFilter(NamedTuple):
         ranged = self._replace(
             since=self.since if since is None else since,
             until=self.until if until is None else until,
+            zones=zones,
         )
         since_us, until_us = ranged.range_us(now_us)
         if since_us is not None and until_us is not None and since_us >= until_us:
@@ -61,8 +69,8 @@ class LineFilter(NamedTuple):
 
     def range_us(self, now_us: int) -> tuple[int | None, int | None]:
         """Return the bounds in microseconds since the epoch, None where there is none."""
-        since = None if self.since is None else _point_us(self.since, now_us, "since")
-        until = None if self.until is None else _point_us(self.until, now_us, "until")
+        since = None if self.since is None else _point_us(self.since, now_us, "since", self.zones)
+        until = None if self.until is None else _point_us(self.until, now_us, "until", self.zones)
         return since, until
 
     def compiled(self, now_us: int) -> _core.Filter | None:
@@ -74,7 +82,8 @@ class LineFilter(NamedTuple):
 
     def describe(self) -> list[str]:
         """Return its parts for the `repr` of a query."""
-        return [f"{name} {value}" for name, value in self._asdict().items() if value is not None]
+        parts = {"where": self.where, "since": self.since, "until": self.until}
+        return [f"{name} {value}" for name, value in parts.items() if value is not None]
 
     def check(self, log_format: str, fields: Sequence[str] = ()) -> None:
         """
@@ -170,26 +179,39 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MARGIN else text[:_MARGIN] + "..."
 
 
-def _point_us(point: Point, now_us: int, name: str) -> int:
+def _point_us(point: Point, now_us: int, name: str, zones: Sequence[tzinfo | None]) -> int:
     """
     Return a point in time in microseconds since the epoch.
 
     Raises:
         TypeError: It has another type.
-        ValueError: It is not a point in time.
+        ValueError: It is not a point in time, or another one in each of the zones.
     """
+    found = {_point_in_zone_us(point, now_us, name, zone) for zone in zones}
+    if len(found) > 1:
+        raise ValueError(
+            f"{name}: {point!r} is another time in the time zone of each source; give a zone, as "
+            "in 2026-11-23T10:30Z"
+        )
+    return found.pop()
+
+
+def _point_in_zone_us(point: Point, now_us: int, name: str, zone: tzinfo | None) -> int:
     value: Any = point
     if isinstance(value, datetime):
+        if value.tzinfo is None and zone is not None:
+            value = value.replace(tzinfo=zone)
         if value.tzinfo is None:
             raise ValueError(f"{name}: {value!r} has no time zone; pass an aware datetime")
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        since_epoch: timedelta = value - _EPOCH
+        return since_epoch // timedelta(microseconds=1)
     if isinstance(value, timedelta):
         return now_us - micros(value, name, least=0)
     if isinstance(value, str):
         from tailrace._points import point_us  # noqa: PLC0415 - 5 ms, rarely needed
 
         try:
-            return point_us(value, now_us)
+            return point_us(value, now_us, zone)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if not isinstance(value, Real):

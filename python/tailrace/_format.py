@@ -10,7 +10,8 @@ from tailrace._public import Public
 from tailrace._records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import tzinfo
 
     from tailrace._types import ArrowArray, ArrowStream, FieldKind
 
@@ -132,27 +133,39 @@ class Format(metaclass=Public):
     datetimes in UTC. Only `classic` returns every field as the text that the regular expression of
     Spark's log analysis examples (`parse_apache_log_line`) captures.
 
+    *tz* is the zone of times that have none: a name such as `"Europe/Berlin"`, an offset such as
+    `"+02:00"`, or a `zoneinfo.ZoneInfo`; by default UTC.
+
     Raises:
-        ValueError: There is no format of this name, or the format string is invalid.
+        ValueError: There is no format of this name, the format string is invalid, or the time zone
+            is unknown.
 
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> tr.Format("combined").parse(line, fields=["url", "status"]).to_dicts()
     [{'url': '/a', 'status': 200}]
     """
 
-    __slots__ = ("_format", "name")
+    __slots__ = ("_format", "name", "tz")
 
     name: str
+    tz: tzinfo | None
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, tz: str | tzinfo | None = None) -> None:
         self.name = check_format(name)
-        self._format = _core.Format(name)
+        self.tz = zone = None
+        if tz is not None:
+            from tailrace._zones import zone_of, zone_table  # noqa: PLC0415 - only with a zone
+
+            self.tz = zone_of(tz)
+            zone = zone_table(self.tz)
+        self._format = _core.Format(name, zone)
 
     def __repr__(self) -> str:
-        return f"Format({self.name!r})"
+        zone = "" if self.tz is None else f", tz={str(self.tz)!r}"
+        return f"Format({self.name!r}{zone})"
 
-    def __reduce__(self) -> tuple[type[Format], tuple[str]]:
-        return Format, (self.name,)
+    def __reduce__(self) -> tuple[Callable[..., Format], tuple[str, tzinfo | None]]:
+        return _format_in_zone, (self.name, self.tz)
 
     @property
     def fields(self) -> list[str]:
@@ -194,6 +207,10 @@ class Format(metaclass=Public):
         """
         names = None if fields is None else check_fields(list_of_names(fields), self.name)
         return Batch(_core.parse(_core_lines(lines), format=self._format, fields=names))
+
+
+def _format_in_zone(name: str, tz: tzinfo | None) -> Format:
+    return Format(name, tz=tz)
 
 
 # The item formats of buffers that hold bytes.

@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tailrace._zones import local_us, utc_us
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 __all__ = ["point_us"]
 
@@ -54,17 +60,18 @@ _SINCE_EPOCH = re.compile(r"@(-?\d+(?:\.\d+)?)", re.ASCII)
 _LONGEST = 100
 
 
-def point_us(text: str, now_us: int) -> int:
+def point_us(text: str, now_us: int, zone: tzinfo | None = None) -> int:
     """
     Return a point in time in microseconds since the epoch.
 
     Args:
-        text: A date, a time of today, or both, in UTC unless a zone follows: `2026-11-23`,
+        text: A date, a time of today, or both, in *zone* unless a zone follows: `2026-11-23`,
             `10:30`, `2026-11-23T10:30:00.5+01:00`, `yesterday 10:30`, or as in a log,
             `17/May/2015:10:05:03 +0000`. Seconds since the epoch after an `@`. A duration before
             now: `10m`, `-10m`, `10m ago`, `1h30m`, `2 days ago`; `+10m` is after now. `now`,
-            `today`, `yesterday` and `midnight`; days begin at midnight in UTC.
+            `today`, `yesterday` and `midnight`; days begin at midnight in *zone*.
         now_us: The current time.
+        zone: The zone of texts without one; UTC by default.
 
     Raises:
         ValueError: It is not a point in time, or not in the years 1684 to 2255.
@@ -81,9 +88,11 @@ def point_us(text: str, now_us: int) -> int:
     if not plain or len(plain) > _LONGEST:
         raise _no_point(text)
     point = now_us if plain == "now" else None
-    for read in (_since_epoch, _span, _calendar):
+    for read in (_since_epoch, _span):
         if point is None:
             point = read(plain, now_us, text)
+    if point is None:
+        point = _calendar(plain, now_us, text, zone)
     if point is None:
         raise _no_point(text)
     if not -_FURTHEST <= point <= _FURTHEST:
@@ -127,15 +136,16 @@ def _unit_us(unit: str) -> int:
     return _UNIT_US[unit]
 
 
-def _calendar(plain: str, now_us: int, text: str) -> int | None:
+def _calendar(plain: str, now_us: int, text: str, zone: tzinfo | None) -> int | None:
     """Parse a date, a time of day, or both."""
     match = _POINT.fullmatch(plain)
     if match is None:
         return None
     of_day = offset = 0
+    if match["zone"]:
+        offset, zone = _offset_us(match["zone"]), None
     if match["hour"]:
         hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
-        offset = _offset_us(match["zone"] or "z")
         # A leap second counts as the first second of the next minute.
         if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - of any clock
             raise ValueError(f"expected a time of day from 00:00 to 23:59:59, found {text!r}")
@@ -144,8 +154,10 @@ def _calendar(plain: str, now_us: int, text: str) -> int | None:
     if match["year"] or match["log_year"]:
         day = _day(match, text)
     else:
-        day = (now_us + offset) // _DAY - _DAYS[match["word"] or "today"]
-    return day * _DAY + of_day - offset
+        today = (now_us + offset if zone is None else local_us(now_us, zone)) // _DAY
+        day = today - _DAYS[match["word"] or "today"]
+    point = day * _DAY + of_day - offset
+    return point if zone is None or abs(point) > _FURTHEST else utc_us(point, zone)
 
 
 def _day(match: re.Match[str], text: str) -> int:

@@ -38,6 +38,7 @@ from tailrace._specs import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import tzinfo
 
     from tailrace._core import Table
     from tailrace._runtime.commit import Commit
@@ -252,15 +253,20 @@ class Query(metaclass=Public):
         Keep only lines whose own time is at or after a point in time.
 
         Args:
-            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, in UTC
-                unless it has a zone; an aware datetime; a timedelta before now; or seconds since
-                the epoch. Now is when the query runs.
+            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, in the
+                zone of the source (*tz*, by default UTC) unless it has one; an aware datetime; a
+                timedelta before now; or seconds since the epoch. Now is when the query runs.
         """
-        return self._with(filter=self._filter.with_range(Clock().now_us(), since=point))._checked()
+        return self._in_range(since=point)
 
     def until(self, point: Point) -> Query:
         """Keep only lines whose own time is before a point in time, given as for `since`."""
-        return self._with(filter=self._filter.with_range(Clock().now_us(), until=point))._checked()
+        return self._in_range(until=point)
+
+    def _in_range(self, **bound: Point) -> Query:
+        zones = tuple(dict.fromkeys(source.tz for source in self._sources))
+        in_range = self._filter.with_range(Clock().now_us(), zones=zones, **bound)
+        return self._with(filter=in_range)._checked()
 
     def _checked(self, fields: Sequence[str] = ()) -> Query:
         """Return the query if the filter and these fields apply to the format of each source."""
@@ -462,7 +468,12 @@ def _batch(made: ChunkRows) -> Batch:
     return Batch(cast("Table", made.rows), source=made.source, first_line=made.first_line)
 
 
-def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool = False) -> Query:
+def from_files(
+    *paths: str | os.PathLike[str],
+    format: str = AUTO,
+    follow: bool = False,
+    tz: str | tzinfo | None = None,
+) -> Query:
     """
     Read log files to their end, or follow them.
 
@@ -476,11 +487,13 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
         format: The log format; by default detected from the first 1,000 lines of each file.
         follow: Keep reading at the end, by name as `tail -F` does, through rotation and
             truncation. In log time a file is read from its beginning, in arrival time from its end.
+        tz: The zone of times that have none in the log: a name such as `"Europe/Berlin"`, an offset
+            such as `"+02:00"`, or a `zoneinfo.ZoneInfo`; by default UTC.
 
     Raises:
         FileNotFoundError: No file matches a pattern.
         TypeError: A path is neither text nor a `pathlib.Path`.
-        ValueError: There is no path, or the format is unknown.
+        ValueError: There is no path, or the format or the time zone is unknown.
 
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
     """
@@ -489,7 +502,16 @@ def from_files(*paths: str | os.PathLike[str], format: str = AUTO, follow: bool 
     names = tuple(name for path in paths for name in matching(_path(path)))
     if follow and STDIN in names:
         raise ValueError("follow: standard input has no name to follow; omit follow")
-    return Query((SourceSpec(check_format(format, auto=True), paths=names, follow=follow),))
+    spec = SourceSpec(check_format(format, auto=True), paths=names, follow=follow, tz=_zone(tz))
+    return Query((spec,))
+
+
+def _zone(tz: str | tzinfo | None) -> tzinfo | None:
+    if tz is None:
+        return None
+    from tailrace._zones import zone_of  # noqa: PLC0415 - loaded only with a zone
+
+    return zone_of(tz)
 
 
 def _path(path: object) -> str:
@@ -506,16 +528,18 @@ def _path(path: object) -> str:
     return name
 
 
-def from_stdin(*, format: str = AUTO) -> Query:
+def from_stdin(*, format: str = AUTO, tz: str | tzinfo | None = None) -> Query:
     """
     Read lines from standard input, as `from_files("-")` does; a window is in arrival time.
 
     >>> query = tr.from_stdin().window("5m", every="1s").count(by="url").top(10)
     """
-    return from_files(STDIN, format=format)
+    return from_files(STDIN, format=format, tz=tz)
 
 
-def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
+def from_lines(
+    lines: Iterable[str | bytes], *, format: str = AUTO, tz: str | tzinfo | None = None
+) -> Query:
     """
     Read lines from an iterable of text or bytes, each with or without its newline.
 
@@ -529,10 +553,10 @@ def from_lines(lines: Iterable[str | bytes], *, format: str = AUTO) -> Query:
         raise TypeError(
             f"lines: expected a list of lines, found {lines!r:.80}; from_files takes file names"
         )
-    return Query((SourceSpec(check_format(format, auto=True), lines=lines),))
+    return Query((SourceSpec(check_format(format, auto=True), lines=lines, tz=_zone(tz)),))
 
 
-def from_flume(*addresses: str, format: str = AUTO) -> Query:
+def from_flume(*addresses: str, format: str = AUTO, tz: str | tzinfo | None = None) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
 
@@ -545,8 +569,9 @@ def from_flume(*addresses: str, format: str = AUTO) -> Query:
     """
     if not addresses:
         raise ValueError("from_flume: expected at least one address, HOST:PORT, found none")
-    log_format = check_format(format, auto=True)
-    return Query(tuple(SourceSpec(log_format, address=split_address(text)) for text in addresses))
+    log_format, zone = check_format(format, auto=True), _zone(tz)
+    specs = (SourceSpec(log_format, address=split_address(one), tz=zone) for one in addresses)
+    return Query(tuple(specs))
 
 
 def merge(*queries: Query) -> Query:

@@ -14,6 +14,7 @@ from tailrace._sources.text import STDIN, File, LiveInput, Memory, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import tzinfo
 
     from tailrace._schedule import Schedule
     from tailrace._sources import LiveSource, Source
@@ -106,6 +107,8 @@ class SourceSpec(NamedTuple):
     follow: bool = False
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
+    tz: tzinfo | None = None
+    """The zone of times without one; UTC by default."""
 
     @property
     def names(self) -> list[str]:

@@ -48,6 +48,7 @@ _KINDS: dict[str, list[str] | None] = {
     "COLUMN": [],
     "CONDITION": [],
     "WHEN": [],
+    "ZONE": [],
     "N": [],
     "N/s": [],
 }

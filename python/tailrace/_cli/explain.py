@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
+from tailrace._cli import inputs
 from tailrace._detection import Detector, closest_format
 from tailrace._names import AUTO, check_format, choice
 from tailrace._sources import Chunk
@@ -54,6 +56,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="text|jsonl",
         help="print text, or one JSON object (default: text)",
     )
+    inputs.add_zone(parser)
 
 
 def act(given: argparse.Namespace) -> Callable[[], int]:
@@ -65,7 +68,17 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     line = None if given.line in {None, STDIN} else os.fsencode(given.line)
     if line is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ValueError("expected a line after the format, or a log as input: < access.log")
-    return partial(_show, given.log_format, line, jsonl=given.format == "jsonl")
+    zone = _zone(given)
+    return partial(_show, given.log_format, zone, line, jsonl=given.format == "jsonl")
+
+
+def _zone(given: argparse.Namespace) -> _core.Zone | None:
+    zone = inputs.zone(given)
+    if zone is None:
+        return None
+    from tailrace._zones import zone_table  # noqa: PLC0415 - loaded only with a zone
+
+    return zone_table(zone)
 
 
 # With more lines of header than this, the input is not a log.
@@ -74,10 +87,10 @@ _MAX_HEADER_LINES = 100
 _MARGIN = "  "
 
 
-def _show(spec: str, line: bytes | None, *, jsonl: bool) -> int:
+def _show(spec: str, zone: _core.Zone | None, line: bytes | None, *, jsonl: bool) -> int:
     """Explain a line, or the first of standard input, and return 1 if it does not match."""
     given = line is not None
-    data, found = _read(spec) if line is None else (line, _explained(spec, line))
+    data, found = _read(spec, zone) if line is None else (line, _explained(spec, zone, line))
     if jsonl:
         text = json.dumps(found, separators=(",", ":"), ensure_ascii=False) + "\n"
     else:
@@ -90,22 +103,22 @@ def _show(spec: str, line: bytes | None, *, jsonl: bool) -> int:
     return 1 if found["outcome"] == "reject" else 0
 
 
-def _read(spec: str) -> tuple[bytes, dict[str, Any]]:
+def _read(spec: str, zone: _core.Zone | None) -> tuple[bytes, dict[str, Any]]:
     """Read standard input up to its first line after a header, and explain that."""
     stream: BinaryIO = sys.stdin.buffer
     data = b""
     for _ in range(_MAX_HEADER_LINES):
         more = stream.readline(_core.MAX_LINE_BYTES + 2)
         data += more
-        found = _explained(spec, data)
+        found = _explained(spec, zone, data)
         if not more or found["outcome"] != "header":
             break
     return data, found
 
 
-def _explained(spec: str, data: bytes) -> dict[str, Any]:
+def _explained(spec: str, zone: _core.Zone | None, data: bytes) -> dict[str, Any]:
     """Return the core's explanation of the first line."""
-    return _core.explain(data, format=_chosen(data) if spec == AUTO else spec)
+    return _core.explain(data, format=_core.Format(_chosen(data) if spec == AUTO else spec, zone))
 
 
 def _chosen(data: bytes) -> str:
@@ -128,12 +141,33 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
         report += ["", *_pieces(found, line)]
     if found["derived"]:
         report += ["", "Derived fields:", *_derived(found)]
-    notes = []
+    notes = _about_time(found["pieces"])
     if found["open"]:
         notes.append("Keys that are not listed are fields under their own names.")
     elif found["absent"]:
         notes.append(f"Missing in this line: {', '.join(map(for_people, found['absent']))}.")
     return report + ([""] if notes else []) + notes
+
+
+def _about_time(pieces: list[dict[str, Any]]) -> list[str]:
+    """Return how a time without a zone was read, and why a time was not read."""
+    for piece in pieces:
+        if piece.get("type") != "time":
+            continue
+        if "zone" in piece:
+            other = "; --tz gives another zone" if piece["zone"] == "UTC" else ""
+            return [f"The time has no zone and is read as {piece['zone']}{other}."]
+        if piece["value"] is None and piece["text"] not in {"", "-"}:
+            letters = _LETTERS.search(piece["text"])
+            hint = ""
+            if letters is not None:
+                hint = f"; {letters[0]} is read with a --tz that is called so"
+            return [f"The time cannot be read: the line has no place in a window{hint}."]
+    return []
+
+
+# Letters of a zone at the end of a time.
+_LETTERS = re.compile(r"(?<=[\d ])[A-Za-z]{2,5}$")
 
 
 def _reject(log_format: str, found: dict[str, Any], line: bytes, spec: str) -> list[str]:

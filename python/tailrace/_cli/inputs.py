@@ -19,13 +19,14 @@ from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
     from tailrace._cli.parser import Parser
     from tailrace._query import Query
 
-__all__ = ["FIELDS", "FLUME", "add_arguments", "check_addresses", "given_or_stdin", "is_flume"]
-__all__ += ["is_typed", "jobs", "log_format", "matching_files", "naming", "positive", "query"]
-__all__ += ["readable", "sources"]
+__all__ = ["FIELDS", "FLUME", "add_arguments", "add_zone", "check_addresses", "given_or_stdin"]
+__all__ += ["is_flume", "is_typed", "jobs", "log_format", "matching_files", "naming", "positive"]
+__all__ += ["query", "readable", "sources", "zone"]
 
 FLUME = "flume://"
 
@@ -61,6 +62,7 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         "separated by commas (the first that matches a line parses it), or auto, which "
         "detects the format from the first 1,000 lines of each source (default: auto)",
     )
+    add_zone(parser)
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
@@ -92,8 +94,8 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         "--since",
         metavar="WHEN",
         help="only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, "
-        "2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in UTC unless a zone "
-        "is given",
+        "2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, "
+        "or UTC, unless it has a zone",
     )
     parser.add_argument(
         "--until",
@@ -103,6 +105,24 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit with code 1 if a line is rejected"
     )
+
+
+def add_zone(parser: Parser) -> None:
+    """Add the option for the zone of times without one."""
+    parser.add_argument(
+        "--tz",
+        metavar="ZONE",
+        help="time zone of times without a zone, such as Europe/Berlin or +02:00 (default: UTC)",
+    )
+
+
+def zone(given: argparse.Namespace) -> tzinfo | None:
+    """Return the zone of times without one, if it is given."""
+    if given.tz is None:
+        return None
+    from tailrace._zones import zone_of  # noqa: PLC0415 - loaded only with a zone
+
+    return zone_of(given.tz, "--tz")
 
 
 def sources(given: argparse.Namespace) -> tuple[list[str], bool]:
@@ -263,14 +283,14 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         # Standard input has no name to follow.
         return is_flume(name), name == STDIN and given.follow
 
-    queries = []
+    queries, tz = [], zone(given)
     for (flume, unnamed), group in groupby(names, kind):
         if flume:
             addresses = [name.removeprefix(FLUME) for name in group]
-            queries.append(from_flume(*addresses, format=given.log_format))
+            queries.append(from_flume(*addresses, format=given.log_format, tz=tz))
         else:
             follow = given.follow and not unnamed
-            queries.append(from_files(*group, format=given.log_format, follow=follow))
+            queries.append(from_files(*group, format=given.log_format, follow=follow, tz=tz))
     merged = merge(*queries)
     if given.where is not None:
         merged = merged.where(given.where)

@@ -48,7 +48,7 @@ class Intake:
     def add(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
         known = origin.log_format
-        self._formats.append(Format(known) if isinstance(known, str) else None)
+        self._formats.append(Format(known, origin.zone) if isinstance(known, str) else None)
         self._origins.append(origin)
 
     @property
@@ -78,7 +78,8 @@ class Intake:
         detector.look(chunk)
         if not detector.lines:
             # Blank lines match no format, so holding them is useless.
-            return self._taken(chunk, Format(detector.choose().format), now_us)
+            zone = self._origins[chunk.source].zone
+            return self._taken(chunk, Format(detector.choose().format, zone), now_us)
         self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
@@ -109,7 +110,7 @@ class Intake:
             return []
         origin = self._origins[source]
         choice = cast("Detector", origin.log_format).choose()
-        self._formats[source] = Format(choice.format)
+        self._formats[source] = Format(choice.format, origin.zone)
         plain = choice.matched == choice.lines and len(self._origins) > _MAX_NOTICES
         if not plain or choice.format not in self._agreed:
             self._notices.append((choice, origin.name))

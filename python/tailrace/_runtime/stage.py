@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tailrace._core import Format
+    from tailrace._core import Format, Zone
     from tailrace._detection import Detector
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
@@ -28,6 +28,7 @@ class Origin:
         log_format: The format, or the detector that finds it.
         max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
         is_live: Whether the source is live.
+        zone: The zone of times without one; UTC by default.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Origin:
         max_ahead_us: int | None = None,
         *,
         is_live: bool = False,
+        zone: Zone | None = None,
     ) -> None:
         self.name = name
         self.log_format = log_format
         self.max_ahead_us = max_ahead_us
         self.is_live = is_live
+        self.zone = zone
 
 
 class StampedChunk(NamedTuple):

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDateTime, PyDelta, PyDict, PyTzInfo};
+use pyo3::types::{IntoPyDict, PyDateTime, PyDelta, PyDict, PyTzInfo};
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{
     Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot,
@@ -76,12 +76,8 @@ const SECOND_US: i64 = 1_000_000;
 const DAY_US: i64 = 86_400 * SECOND_US;
 
 pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound<'py, PyDict>> {
-    let rejected = PyDict::new(py);
-    for (name, reason) in Reason::NAMES {
-        if lines.rejected(reason) > 0 {
-            rejected.set_item(name, lines.rejected(reason))?;
-        }
-    }
+    let rejected = Reason::NAMES.into_iter().map(|(name, reason)| (name, lines.rejected(reason)));
+    let rejected = rejected.filter(|&(_, count)| count > 0).into_py_dict(py)?;
     let all = PyDict::new(py);
     all.set_item("fed", lines.fed)?;
     all.set_item("counted", lines.counted)?;
@@ -93,12 +89,9 @@ pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound
 
 /// Creates a chunk of the kind with this name from a range of the bytes.
 pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyResult<Chunk<'a>> {
-    let data = data.get(span.0..span.1).ok_or_else(|| {
-        PyValueError::new_err(format!(
-            "span: expected a range within {} bytes, found {span:?}",
-            data.len()
-        ))
-    })?;
+    let length = data.len();
+    let outside = || format!("span: expected a range within {length} bytes, found {span:?}");
+    let data = data.get(span.0..span.1).ok_or_else(|| PyValueError::new_err(outside()))?;
     match kind {
         "lines" => Ok(Chunk::Lines(data)),
         "batch" => Ok(Chunk::Batch(data)),
@@ -126,11 +119,8 @@ impl FormatArg<'_> {
 }
 
 pub(crate) fn output(name: &str) -> PyResult<Output> {
-    Output::NAMES
-        .iter()
-        .find(|known| known.0 == name)
-        .map(|known| known.1)
-        .ok_or_else(|| PyValueError::new_err(format!("unknown output '{name}'")))
+    let known = Output::NAMES.iter().find(|known| known.0 == name).map(|known| known.1);
+    known.ok_or_else(|| PyValueError::new_err(format!("unknown output '{name}'")))
 }
 
 /// Converts an error of the core to a Python exception.

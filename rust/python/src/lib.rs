@@ -40,8 +40,8 @@ mod _core {
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, count_matches, default_fields, describe_format, explain, field_kind,
-        field_kinds, fields, has_field, line_keys, parse, parse_chunk, sample_rejects,
+        PyFormat, PyTable, PyZone, count_matches, default_fields, describe_format, explain,
+        field_kind, field_kinds, fields, has_field, line_keys, parse, parse_chunk, sample_rejects,
         standard_fields, write_rows,
     };
     #[pymodule_export]

@@ -8,8 +8,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
+use std::sync::Arc;
 use tailrace_core::{
     Chunk, ExplainValue, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, TableBuilder,
+    ZoneTable,
 };
 
 use crate::arrow::{self, Cells};
@@ -22,6 +24,19 @@ type Sample<'py> = (usize, usize, &'static str, Bound<'py, PyBytes>);
 /// A range of bytes and the format there.
 type Section = ((usize, usize), PyFormat);
 
+/// The local times of a time zone.
+#[pyclass(name = "Zone", module = "tailrace._core", frozen)]
+pub(crate) struct PyZone(Arc<ZoneTable>);
+
+#[pymethods]
+impl PyZone {
+    #[new]
+    fn new(name: &str, periods: Vec<(i64, i64, String)>) -> PyResult<Self> {
+        let table = ZoneTable::new(name, periods).map_err(PyValueError::new_err)?;
+        Ok(Self(Arc::new(table)))
+    }
+}
+
 /// A format of lines.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
 pub(crate) struct PyFormat(pub(crate) Format);
@@ -29,9 +44,10 @@ pub(crate) struct PyFormat(pub(crate) Format);
 #[pymethods]
 impl PyFormat {
     #[new]
-    #[pyo3(signature = (spec, /))]
-    fn new(spec: &str) -> PyResult<Self> {
-        Format::new(spec).map(Self).map_err(error)
+    #[pyo3(signature = (spec, /, zone=None))]
+    fn new(spec: &str, zone: Option<PyRef<'_, PyZone>>) -> PyResult<Self> {
+        let format = Format::new(spec).map_err(error)?;
+        Ok(Self(zone.map_or(format.clone(), |zone| format.with_zone(&zone.0))))
     }
 
     /// Returns the spec that it was made from: a name or a text.
@@ -55,17 +71,9 @@ impl PyFormat {
         kind: &str,
         span: (usize, usize),
     ) -> PyResult<(Vec<Section>, Self)> {
-        let chunk = chunk(kind, data, span)?;
-        let Chunk::Lines(text) = chunk else {
-            let after = self.0.after(chunk).unwrap_or_else(|_| self.0.clone());
-            return Ok((vec![(span, Self(self.0.clone()))], Self(after)));
-        };
-        let (sections, after) = self.0.sections(text);
-        let ends = sections.iter().skip(1).map(|(start, _)| span.0 + start).chain([span.1]);
-        let sections = sections.iter().zip(ends);
-        let sections =
-            sections.map(|((start, format), end)| ((span.0 + start, end), Self(format.clone())));
-        Ok((sections.collect(), Self(after)))
+        let (sections, after) = self.0.sections_of(chunk(kind, data, span)?);
+        let moved = |((start, end), format)| ((span.0 + start, span.0 + end), Self(format));
+        Ok((sections.into_iter().map(moved).collect(), Self(after)))
     }
 }
 

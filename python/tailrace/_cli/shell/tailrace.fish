@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --rate --rejects --since --slide --time --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --rate --rejects --since --slide --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -61,11 +61,12 @@ complete -c tailrace -n _shtab_tailrace_using -s V -l version -d 'show the versi
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a top -d 'Show the most frequent values of a field.'
 complete -c tailrace -n '_shtab_tailrace_using top' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'format of the lines: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), fields in braces as in '"'"'{host} [{time}] {status}'"'"', several names separated by commas (the first that matches a line parses it), or auto, which detects the format from the first 1,000 lines of each source (default: auto)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l tz -x -d 'time zone of times without a zone, such as Europe/Berlin or +02:00 (default: UTC)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file; with --time arrival, at its end'
 complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see '"'"'Conditions'"'"' in '"'"'tailrace help parse'"'"''
-complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in UTC unless a zone is given'
+complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only lines logged before this time, written as for --since'
 complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag" -d 'field to count by (default: url)'
@@ -82,11 +83,12 @@ complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_np
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a parse -d 'Print the fields of each line.'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'format of the lines: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), fields in braces as in '"'"'{host} [{time}] {status}'"'"', several names separated by commas (the first that matches a line parses it), or auto, which detects the format from the first 1,000 lines of each source (default: auto)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l tz -x -d 'time zone of times without a zone, such as Europe/Berlin or +02:00 (default: UTC)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see below'
-complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in UTC unless a zone is given'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only lines logged before this time, written as for --since'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag" -d 'fields to print, in this order (default: all fields of the format, except those that '"'"'tailrace formats NAME'"'"' marks '"'"'only if requested'"'"')'
@@ -107,6 +109,7 @@ complete -c tailrace -n '_shtab_tailrace_using formats; and test $_shtab_tailrac
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a explain -d 'Show how a line is parsed, field by field, or why it does not match.'
 complete -c tailrace -n '_shtab_tailrace_using explain' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using explain' -l format -xka "text jsonl" -d 'print text, or one JSON object (default: text)'
+complete -c tailrace -n '_shtab_tailrace_using explain' -l tz -x -d 'time zone of times without a zone, such as Europe/Berlin or +02:00 (default: UTC)'
 complete -c tailrace -n '_shtab_tailrace_using explain; and test $_shtab_tailrace_npos -eq 0' -ka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv csv tsv" -d 'auto|FORMAT'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a completions -d 'Print shell completions or the manual page.'
 complete -c tailrace -n '_shtab_tailrace_using completions' -s h -l help -d 'show this help message and exit'

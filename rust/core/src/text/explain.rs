@@ -1,7 +1,11 @@
 //! Explains how a line was parsed, piece by piece, or why it was rejected.
 
+use std::sync::Arc;
+
 use super::flume::BatchError;
-use super::format::{Format, LineKind, PartialMatch, Reader, Segment, SegmentKind, write_iso};
+use super::format::{
+    Format, LineKind, PartialMatch, Reader, Segment, SegmentKind, ZoneTable, write_iso,
+};
 use super::lines::{Chunk, MAX_LINE_BYTES};
 use super::rejects::{RejectInfo, explain_reject, read};
 use crate::ground::{Reason, Value, lossy};
@@ -96,7 +100,8 @@ impl From<Value<'_>> for ExplainValue {
 ///
 /// The keys depend on `outcome`:
 ///
-/// - `fields`: the `pieces` of the line, the `derived` fields, and the names of the `absent` ones;
+/// - `fields`: the `pieces` of the line, the `derived` fields, and the names of the `absent` ones; a
+///   time without a zone has the `zone` in which it is read;
 /// - `reject`: `byte`, `reason`, `expected`, and `matched`, a score of how much of it matched,
 ///   by which several formats can be compared; for a template also its text (`template`) and the
 ///   range in it of the part that did not match (`part_start`, `part_end`);
@@ -188,6 +193,9 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
                 && (!seen.contains(&&**name) || &**name == "time")
             {
                 piece.extend(type_and_value(reader, line, index));
+                if let Some(zone) = assumed_zone(format, line, name) {
+                    piece.push(("zone", zone.into()));
+                }
             }
             seen.push(name);
         }
@@ -214,6 +222,17 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
         ("absent", ExplainValue::List(absent)),
         ("open", ExplainValue::Flag(format.is_open())),
     ]);
+}
+
+/// The zone in which a time without one is read. A time that has one is the same in every zone.
+fn assumed_zone<'a>(format: &'a Format, line: &[u8], name: &str) -> Option<&'a str> {
+    let ahead = |hours: i64| {
+        let zone = ZoneTable::new("", vec![(0, hours * 3_600, String::new())]).ok()?;
+        let mut reader = Reader::lenient(&format.with_zone(&Arc::new(zone)), &[name]);
+        reader.read(line).ok()?;
+        reader.time(line, 0)
+    };
+    (ahead(0)? != ahead(1)?).then(|| format.zone().map_or("UTC", |zone| zone.name()))
 }
 
 fn type_and_value(

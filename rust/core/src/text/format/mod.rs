@@ -52,6 +52,7 @@ use field_type::{Encoding, FieldType};
 use parsed::{FoundField, Span};
 use records::Ltsv;
 use records::days::Days;
+use whitespace::ByteRange;
 
 /// Parses a time as people write it, in any form that can be recognized.
 pub(crate) fn time_of(text: &[u8], zone: Option<&Arc<ZoneTable>>) -> Option<i64> {
@@ -137,7 +138,7 @@ impl Format {
     }
 
     /// The zone of its times without one; the standard of W3C logs says that theirs are UTC.
-    fn zone(&self) -> Option<&Arc<ZoneTable>> {
+    pub(crate) fn zone(&self) -> Option<&Arc<ZoneTable>> {
         self.1.as_ref().filter(|_| !matches!(self.0.matcher, Matcher::W3c(_)))
     }
 
@@ -331,8 +332,24 @@ impl Format {
         (sections, following.finish())
     }
 
+    /// The sections of a chunk with their formats, as ranges of its bytes, and the format of what
+    /// follows it. A chunk that is not lines is one section.
+    pub fn sections_of(&self, chunk: Chunk<'_>) -> (Vec<(ByteRange, Self)>, Self) {
+        let text = match chunk {
+            Chunk::Lines(text) => text,
+            Chunk::Batch(data) | Chunk::Event(data) => {
+                let after = self.after(chunk).unwrap_or_else(|_| self.clone());
+                return (vec![((0, data.len()), self.clone())], after);
+            }
+        };
+        let (sections, after) = self.sections(text);
+        let ends: Vec<_> = sections.iter().skip(1).map(|&(start, _)| start).collect();
+        let ranges = sections.into_iter().zip(ends.into_iter().chain([text.len()]));
+        (ranges.map(|((start, format), end)| ((start, end), format)).collect(), after)
+    }
+
     /// The format of what follows a chunk.
-    pub fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
+    fn after(&self, chunk: Chunk<'_>) -> Result<Self, BatchError> {
         let mut following = Following::new(self.clone());
         chunk.for_each(|line| {
             following.line(line);
