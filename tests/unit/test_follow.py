@@ -584,6 +584,43 @@ async def test_the_hole_left_by_a_writer_without_append_mode_is_skipped(log: Pat
             await reader.until("b")
 
 
+@follows
+async def test_a_hole_that_exists_at_the_start_is_skipped(log: Path):
+    with log.open("wb") as out:
+        out.seek(3 * 1024 * 1024)
+        out.write(b"a\n")
+    async with following(log) as reader:
+        await reader.until("a")
+        append(log, "b\n")
+        await reader.until("b")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@follows
+async def test_utf_16_is_followed_through_a_rotation(log: Path, encoding: str):
+    """As asked for in fluent/fluent-bit#9321; no line is read twice."""
+
+    def write(text: str, mode: str = "ab") -> None:
+        with log.open(mode) as out:
+            out.write(text.encode(encoding))
+
+    write("\ufeffa\n\u0a0a\u0a00")
+    async with following(log) as reader:
+        await reader.until("a")
+        write("b\n\n"[:2])
+        await reader.until("\u0a0a\u0a00b")
+        log.rename(f"{log}.1")
+        write("\ufeffc\nd\n")
+        await reader.until("c", "d")
+        write("\ufeffe\n", "wb")
+        await reader.until("e")
+    assert {position for position, _ in reader.chunks} == {None}
+    write("\u0a0af\ng")
+    async with following(log, from_end=True) as reader:
+        write("h\ni\n")
+        await reader.until("gh", "i")
+
+
 # Files that cannot be followed, or not yet.
 
 

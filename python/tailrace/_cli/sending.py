@@ -19,6 +19,7 @@ from tailrace._errors import TailraceError, os_reason
 from tailrace._flume.client import MAX_PARAMETER_BYTES
 from tailrace._runtime.clock import Clock
 from tailrace._sender import ANSWER_TIMEOUT_S, Sender, address
+from tailrace._sources.plain import PlainText
 from tailrace._sources.text import STDIN, unpacker
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.streams import say
@@ -174,6 +175,7 @@ class Sending:
     async def _parts(self, name: str) -> AsyncGenerator[bytes, None]:
         """Yield a file's data, decompressed; empty data where a pipe is idle for a while."""
         gunzip: Unpacker | None = None
+        plain = PlainText()
         begun = False
         async with aclosing(self._read(name)) as pieces:
             async for data in pieces:
@@ -181,12 +183,16 @@ class Sending:
                     begun = True
                     gunzip = unpacker(data, _shown(name))
                 if gunzip is None or not data:
-                    yield data
+                    yield plain.feed(data)
                     continue
                 for text in gunzip.feed(data):
-                    yield text
-        if gunzip is not None and self._signal is None and self._sender.problem is None:
-            gunzip.finish()
+                    yield plain.feed(text)
+        if self._signal is None and self._sender.problem is None:
+            if gunzip is not None:
+                gunzip.finish()
+            if rest := plain.finish():
+                yield rest
+            plain.check(_shown(name))
 
     async def _read(self, name: str) -> AsyncGenerator[bytes, None]:
         # Opening does not block on a pipe without a writer; its data is awaited like any other's.

@@ -12,8 +12,8 @@ Header = Literal["fields", "first line"]
 """
 Which lines name the columns: the last `#Fields:` line, or else the first line.
 
-`#Software:` is kept too, because it tells a unit. `#Date:` is not: lines that were not read may
-have gone on to another day.
+`#Software:` is kept too, because it determines a unit. `#Date:` is not: lines that were not read
+may be of other days.
 """
 
 _READ_BYTES = 1024 * 1024

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tailrace._sources.content import Fingerprint
+from tailrace._sources.plain import hole_end
 from tailrace._sources.unpacking import GZIP, Unpacked
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ class OpenFile:
         self.path = path
         self.cutter = cutter
         self.watch: int | None = None
-        self.was_truncated_once = False
         # Its modification time at the last scan of its siblings while it was empty.
         self.examined_ns = 0
         # When it last had new bytes, on the caller's clock.
@@ -93,17 +93,7 @@ class OpenFile:
 
     def skip_hole(self) -> None:
         """Skip the zeros of a writer that kept its old offset after the truncation."""
-        try:
-            # A system without SEEK_DATA raises here.
-            start = os.lseek(self.descriptor, 0, os.SEEK_DATA)
-        except OSError:
-            start = 0
-        size = READ_BYTES
-        while size == READ_BYTES:
-            data = os.pread(self.descriptor, size, start)
-            size = len(data) - len(data.lstrip(b"\0"))
-            start += size
-        if start:
+        if start := hole_end(self.descriptor):
             self.cutter.content = Fingerprint.of(self.descriptor, start)
 
     def first(self, size: int) -> bytes:

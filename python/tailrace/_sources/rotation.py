@@ -42,6 +42,7 @@ from tailrace._sources import Chunk
 from tailrace._sources.content import HEAD_BYTES, Fingerprint
 from tailrace._sources.header import header_before
 from tailrace._sources.openfile import READ_BYTES
+from tailrace._sources.plain import newline_of
 from tailrace._sources.siblings import changed_ns, places, siblings
 from tailrace._sources.unpacking import DamagedError
 from tailrace._sources.verdict import LogHistory, SiblingScan, Truncation
@@ -256,11 +257,18 @@ class FollowedLog:
         """Begin at the start of the line that contains an offset."""
         offset = min(offset, file.size)
         start = max(offset - READ_BYTES, 0)
-        newline = os.pread(file.descriptor, offset - start, start).rfind(b"\n")
-        if newline >= 0 or not start:
-            offset = start + newline + 1
+        newline = newline_of(os.pread(file.descriptor, 2, 0))
+        data = os.pread(file.descriptor, offset - start, start)
+        place = data.rfind(newline)
+        while place >= 0 and (start + place) % len(newline):
+            # These are bytes of two characters of UTF-16.
+            place = data.rfind(newline, 0, place + len(newline) - 1)
+        if place >= 0:
+            offset = start + place + len(newline)
+        else:
+            offset -= offset % len(newline) if start else offset
         file.cutter.content = Fingerprint.of(file.descriptor, offset)
-        if self._header is not None:
+        if self._header is not None and len(newline) == 1:
             self._before = header_before(file.descriptor, offset, self._header)
 
     def _warn_once(self, problem: str) -> None:
@@ -302,7 +310,7 @@ class FollowedLog:
         if file is None or not (first or file.content.offset):
             return
         if not file.content.offset:
-            if file.was_truncated_once and first.startswith(b"\0"):
+            if first.startswith(b"\0"):
                 file.skip_hole()
             else:
                 data = file.read()
@@ -350,7 +358,6 @@ class FollowedLog:
         if file is not None and file.was_truncated():
             self.history.truncated.append(Truncation(file.cutter))
             file.cutter = self.history.cutter()
-            file.was_truncated_once = True
 
     def _release_overwritten(self) -> Steps[None]:
         """Release older files whose content was replaced, so that they are examined again."""

@@ -12,6 +12,7 @@ from tailrace._core import MAX_LINE_BYTES
 from tailrace._errors import TailraceError
 from tailrace._sources import Chunk
 from tailrace._sources.content import Fingerprint
+from tailrace._sources.plain import PlainText, hole_end
 from tailrace._sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
 
 if TYPE_CHECKING:
@@ -58,10 +59,20 @@ class Cutter:
         # The path in the chunks' positions; None for none.
         self._path = path
         self._rest = bytearray()
+        self._text: PlainText | None = None
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """Yield the chunks that the data completes."""
+        if self._text is None:
+            self._text = PlainText(self.content.head)
         self.content.add(data)
+        data = self._text.feed(data)
+        if self._text.is_decoded:
+            # The text has other offsets than the input.
+            self._path = None
+        yield from self._chunks(data)
+
+    def _chunks(self, data: bytes) -> Iterator[Chunk]:
         end = data.rfind(b"\n") + 1
         start = 0
         if end and self._rest:
@@ -76,8 +87,20 @@ class Cutter:
 
     def finish(self) -> Iterator[Chunk]:
         """Yield the last line if it has no newline."""
+        if self._text is not None:
+            yield from self._chunks(self._text.finish())
         if self._rest:
             yield self._held(0)
+
+    def check(self, name: str) -> None:
+        """
+        Check after `finish` that the input did not end inside a character.
+
+        Raises:
+            TailraceError: It did.
+        """
+        if self._text is not None:
+            self._text.check(name)
 
     def _hold(self, part: bytes) -> None:
         room = MAX_LINE_BYTES + 1 - len(self._rest)
@@ -154,6 +177,11 @@ def _read(descriptor: int, size: int) -> bytes:
             waiting.poll()
 
 
+def _name(path: str) -> str:
+    """Return the name of an input in messages."""
+    return "standard input" if path == STDIN else path
+
+
 def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacker | None:
     """
     Return the decompressor for a stream with these first bytes; `None` if it is not compressed.
@@ -172,6 +200,7 @@ class File:
 
     def __init__(self, path: str, *, sharing: int = 1) -> None:
         self._path = path
+        self._name = _name(path)
         self._done = 0
         # The number of files that are read at the same time.
         self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // sharing, _LEAST_CHUNK_BYTES))
@@ -197,6 +226,7 @@ class File:
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()
+            cutter.check(self._name)
         finally:
             os.close(descriptor)
 
@@ -206,13 +236,25 @@ class File:
         # A pipe may return fewer bytes than it takes to detect a compression.
         while may_be(head) and (data := self._read(descriptor)):
             head += data
-        unpacked = unpacker(head, self._path, self._piece_bytes)
-        data = head
+        unpacked = unpacker(head, self._name, self._piece_bytes)
+        data = self._after_hole(descriptor, head) if head.startswith(b"\0") else head
         while data:
             yield from [data] if unpacked is None else unpacked.feed(data)
             data = self._read(descriptor)
         if unpacked is not None:
             unpacked.finish()
+
+    def _after_hole(self, descriptor: int, head: bytes) -> bytes:
+        """Return the first bytes after a hole of zeros, which may be much larger than the disk."""
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return head
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        end = hole_end(descriptor, position - len(head))
+        os.lseek(descriptor, max(end, position), os.SEEK_SET)
+        if end <= position:
+            return head
+        self._done += end - position
+        return self._read(descriptor)
 
     def _read(self, descriptor: int) -> bytes:
         try:
@@ -280,7 +322,7 @@ class LiveInput:
 
     def __init__(self, path: str = STDIN) -> None:
         self._path = path
-        self._name = "standard input" if path == STDIN else path
+        self._name = _name(path)
         self._descriptor = 0
         self._cutter = Cutter()
         # The first bytes, while they do not show yet whether the stream is compressed.
@@ -345,7 +387,16 @@ class LiveInput:
             self._problem = error
             self._ended = True
         if self._ended and self._problem is None:
-            chunks += self._cutter.finish()
+            chunks += self._finished()
+        return chunks
+
+    def _finished(self) -> list[Chunk]:
+        """Return the last line if it has no newline."""
+        chunks = list(self._cutter.finish())
+        try:
+            self._cutter.check(self._name)
+        except TailraceError as error:
+            self._problem = error
         return chunks
 
     def _at_hand(self) -> bytes:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace._errors import TailraceError
@@ -48,6 +50,10 @@ _READ_BYTES = 256 * 1024
 # zlib's `wbits`: the largest window, with a gzip header.
 _GZIP = 31
 
+# How much input of a member is kept, to decompress it again up to a damage, and in which slices.
+_REPLAYED_BYTES = 4 * 1024 * 1024
+_SLICE_BYTES = 4 * 1024
+
 # `xz -9` needs 65 MiB. A header may request gigabytes.
 _XZ_BYTES = 256 * 1024 * 1024
 
@@ -68,12 +74,14 @@ class Packing(NamedTuple):
 
 
 class _GzipMember:
-    """A gzip member with the interface of the other decompressors."""
+    """A gzip member with the interface of the other decompressors; returns all before a damage."""
 
     def __init__(self) -> None:
         import zlib  # noqa: PLC0415 - only for compressed input
 
+        self._error = zlib.error
         self._member = zlib.decompressobj(_GZIP)
+        self._damage: Exception | None = None
         self.needs_input = True
 
     @property
@@ -85,10 +93,110 @@ class _GzipMember:
         return self._member.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        text = self._member.decompress(self._member.unconsumed_tail + data, max_length)
+        if self._damage is not None:
+            raise self._damage
+        data = self._member.unconsumed_tail + data
+        before = self._member.copy()
+        try:
+            text = self._member.decompress(data, max_length)
+        except self._error as error:
+            # The error comes without what was decompressed in this call.
+            self._damage = error
+            self.needs_input = False
+            if text := _bytewise(before.decompress, data, self._error):
+                return text
+            raise
         # If it returned the full length, more may be buffered in it.
         self.needs_input = len(text) < max_length and not self._member.unconsumed_tail
         return text
+
+
+class _Replayed:
+    """
+    A member of another compression, which returns all before a damage unless it is very long.
+
+    These decompressors cannot be copied, so their input is kept, and decompressed again up to the
+    damage.
+    """
+
+    def __init__(self, start: Callable[[], _Member], error: type[Exception]) -> None:
+        self._start = start
+        self._error = error
+        self._member = start()
+        self._damage: Exception | None = None
+        # The length of the output so far, and the input; None if it is too long.
+        self._done = 0
+        self._input: bytearray | None = bytearray()
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return self._member.needs_input and self._damage is None
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        if self._damage is not None:
+            raise self._damage
+        if self._input is not None:
+            self._input = self._input + data if len(self._input) < _REPLAYED_BYTES else None
+        try:
+            text = self._member.decompress(data, max_length)
+        except self._error as error:
+            self._damage = error
+            if text := self._replayed():
+                return text
+            raise
+        self._done += len(text)
+        return text
+
+    def _replayed(self) -> bytes:
+        """Return the output of the call that failed."""
+        if self._input is None:
+            return b""
+        whole = bytes(self._input)
+        damaged = 0
+        member = self._start()
+        with suppress(self._error):
+            for at in range(0, len(whole), _SLICE_BYTES):
+                damaged = at
+                for _ in _drained(member, whole[at : at + _SLICE_BYTES]):
+                    pass
+        member = self._start()
+        text = bytearray()
+        passed = 0
+        for part in _drained(member, whole[:damaged]):
+            text += part[max(self._done - passed, 0) :]
+            passed += len(part)
+        rest = _bytewise(
+            lambda byte: b"".join(_drained(member, byte)),
+            whole[damaged : damaged + _SLICE_BYTES],
+            self._error,
+        )
+        return bytes(text) + rest[max(self._done - passed, 0) :]
+
+
+def _drained(member: _Member, data: bytes) -> Iterator[bytes]:
+    """Yield all that a piece of data decompresses to."""
+    while True:
+        yield member.decompress(data, _READ_BYTES)
+        data = b""
+        if member.eof or member.needs_input:
+            return
+
+
+def _bytewise(decompress: Callable[[bytes], bytes], data: bytes, error: type[Exception]) -> bytes:
+    """Return what can be decompressed before an error."""
+    text = bytearray()
+    with suppress(error):
+        for place in range(len(data)):
+            text += decompress(data[place : place + 1])
+    return bytes(text)
 
 
 def _gzip() -> tuple[Callable[[], _Member], type[Exception]]:
@@ -100,13 +208,14 @@ def _gzip() -> tuple[Callable[[], _Member], type[Exception]]:
 def _bzip2() -> tuple[Callable[[], _Member], type[Exception]]:
     import bz2  # noqa: PLC0415 - as above
 
-    return bz2.BZ2Decompressor, OSError
+    return partial(_Replayed, bz2.BZ2Decompressor, OSError), OSError
 
 
 def _xz() -> tuple[Callable[[], _Member], type[Exception]]:
     import lzma  # noqa: PLC0415 - as above
 
-    return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_BYTES), lzma.LZMAError
+    start = partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_XZ_BYTES)
+    return partial(_Replayed, start, lzma.LZMAError), lzma.LZMAError
 
 
 def _zstd() -> tuple[Callable[[], _Member], type[Exception]]:
@@ -115,7 +224,7 @@ def _zstd() -> tuple[Callable[[], _Member], type[Exception]]:
     else:
         from backports import zstd  # noqa: PLC0415 - as above
 
-    return zstd.ZstdDecompressor, zstd.ZstdError
+    return partial(_Replayed, zstd.ZstdDecompressor, zstd.ZstdError), zstd.ZstdError
 
 
 # A log line may begin with BZh and a digit, so six more bytes are compared. In a bzip2 file these
@@ -196,7 +305,9 @@ class Unpacked:
         self._open, self._error = _load(found, name)
         self._input = b""
         self._member: _Member | None = None
+        # The number of complete members, and whether the current one has returned any text.
         self._members = 0
+        self._has_text = False
 
     @classmethod
     def of_file(cls, descriptor: int, found: Packing) -> Unpacked:
@@ -244,11 +355,14 @@ class Unpacked:
         try:
             data = member.decompress(compressed, size)
         except self._error as error:
-            raise DamagedError(str(error)) from error
+            other = self._members and not self._has_text
+            raise DamagedError("other data follow" if other else str(error)) from error
+        self._has_text = self._has_text or bool(data)
         if member.eof:
             self._input = member.unused_data
             self._member = None
             self._members += 1
+            self._has_text = False
         return data
 
 
@@ -259,6 +373,7 @@ class Unpacker:
         self._name = name
         self._piece_bytes = piece_bytes
         self._fed = b""
+        self._done = 0
         self._test = f"{found.name} -t"
         self._unpacked = Unpacked(self._take, found, name)
 
@@ -276,13 +391,15 @@ class Unpacker:
         self._fed = data
         try:
             while text := self._unpacked.read(self._piece_bytes):
+                self._done += len(text)
                 yield text
         except EOFError:
             # More data will follow.
             return
         except DamagedError as error:
             raise TailraceError(
-                f"{self._name}: damaged compressed data ({error}); check it with {self._test}"
+                f"{self._name}: damaged compressed data after {self._done:,} bytes of text "
+                f"({error}); check it with {self._test}"
             ) from error
 
     def finish(self) -> None:
@@ -296,5 +413,6 @@ class Unpacker:
             self._unpacked.read(1)
         except EOFError:
             raise TailraceError(
-                f"{self._name}: truncated compressed data; check it with {self._test}"
+                f"{self._name}: truncated compressed data after {self._done:,} bytes of text; "
+                f"check it with {self._test}"
             ) from None
