@@ -170,7 +170,7 @@ class Format(metaclass=Public):
     @property
     def fields(self) -> list[str]:
         """The names of all fields: the columns, and the fields derived from them."""
-        return _core.fields(self._format)
+        return list(self.kinds)
 
     @property
     def columns(self) -> list[str]:

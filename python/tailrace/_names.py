@@ -165,7 +165,7 @@ def _has(log_format: str, field: str) -> bool:
 
 def _fields(log_format: str) -> list[str]:
     formats = DETECTED if log_format == AUTO else [log_format]
-    return list(dict.fromkeys(field for name in formats for field in _core.fields(name)))
+    return list(dict.fromkeys(field for name in formats for field, _ in _core.field_kinds(name)))
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -20,7 +20,8 @@ from tailrace._outputs.blocks import FORMATS
 from tailrace._runtime.rows import RowOptions
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN
-from tailrace._terminal.streams import write
+from tailrace._terminal.escape import for_people
+from tailrace._terminal.streams import say, write
 
 if TYPE_CHECKING:
     import argparse
@@ -190,8 +191,25 @@ def _run(
                 # They were reported when they occurred.
                 code = 1
         writer.end(run.intake.spec(0), fields)
+        if rows.others:
+            say(f"tailrace: {for_people(_others(rows.others))}")
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
+
+
+def _others(others: dict[str, int]) -> str:
+    """Return which fields of lines have no column, and how to print them."""
+    names = sorted(others, key=lambda name: -others[name])
+    shown = [f"{name.removeprefix('own.')} ({others[name]:,})" for name in names[:_MAX_SHOWN]]
+    more = [f"{len(names) - _MAX_SHOWN:,} more"] if len(names) > _MAX_SHOWN else []
+    return (
+        f"keys that are not printed, with their lines: {', '.join([*shown, *more])}; the columns "
+        "are the fields of the first lines, so choose them with --fields, or print jsonl"
+    )
+
+
+# So many fields without a column are named.
+_MAX_SHOWN = 8
 
 
 def _unchanged(made: ChunkRows) -> ChunkRows:
@@ -241,13 +259,15 @@ class _Writer:
             if made.rows:
                 self._head()
                 write(sys.stdout, made.rows)
-        elif self._file is not None:
+        elif self._file is not None and len(made.rows):
             try:
-                self._file.add(made.rows)
+                self._file.add(made.rows, widen=made.log_format.is_open)
             except arrow.OtherTypesError as error:
+                hint = "give the key a type, such as json:NAME:text, or write separate files"
                 raise TailraceError(
                     f"{made.source}: format {made.log_format.spec}: {error}, unlike the "
-                    "earlier lines; write them to separate files"
+                    f"earlier lines; "
+                    f"{hint if made.log_format.is_open else 'write them to separate files'}"
                 ) from error
 
     def show(self) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from tailrace._outputs import types
+from tailrace._outputs.types import OtherTypesError
 from tailrace._terminal.streams import write
 
 if TYPE_CHECKING:
@@ -26,10 +28,6 @@ FORMATS = ["arrow", "parquet"]
 # parallel. The bound in bytes is for long agents and URLs.
 _GROUP_ROWS = 128 * 1024
 _GROUP_BYTES = 64 * 1024 * 1024
-
-
-class OtherTypesError(Exception):
-    """The columns differ in type from those before."""
 
 
 def check_installed(output: str) -> None:
@@ -67,9 +65,14 @@ class ArrowFile:
         """Report whether the types of the columns are known."""
         return self._schema is not None
 
-    def add(self, columns: ArrowStream) -> None:
+    def add(self, columns: ArrowStream, *, widen: bool = False) -> None:
         """
         Add rows; a table without rows sets the types of the columns.
+
+        Args:
+            columns: The rows.
+            widen: Whether the values of a column may differ in type. Until the first rows are
+                written, its type is then one that keeps all of them: JSON text if no other does.
 
         Raises:
             OtherTypesError: The types differ from those of the rows before.
@@ -82,7 +85,12 @@ class ArrowFile:
         if self._schema is None:
             self._schema = table.schema
         if table.schema != self._schema:
-            raise OtherTypesError(_difference(table.schema, self._schema))
+            if not widen:
+                raise OtherTypesError(_difference(table.schema, self._schema))
+            if self._writer is None:
+                self._schema = types.common(self._schema, table.schema)
+            else:
+                table = types.converted(table, self._schema)
         if not table.num_rows:
             return
         self._held.append(table)
@@ -107,7 +115,10 @@ class ArrowFile:
             return
         import pyarrow  # noqa: ICN001, PLC0415 - as above
 
-        table = pyarrow.concat_tables(self._held).combine_chunks()
+        if self._writer is None:
+            self._schema = types.decided(self._schema)
+        held = [types.converted(table, self._schema) for table in self._held]
+        table = pyarrow.concat_tables(held).combine_chunks()
         self._held.clear()
         self._rows = self._bytes = 0
         self._open().write_table(table)
@@ -128,7 +139,7 @@ class ArrowFile:
 def _difference(found: Any, wanted: Any) -> str:  # noqa: ANN401 - schemas
     for one, other in zip(found, wanted, strict=False):
         if one != other:
-            return f"expected field {one.name} as {other.type}, found {one.type}"
+            return types.difference(one, other)
     return f"expected {len(wanted)} fields, found {len(found)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -9,7 +10,10 @@ if TYPE_CHECKING:
 
     from tailrace._types import LineCounts
 
-__all__ = ["Renderable", "iso"]
+__all__ = ["Renderable", "iso", "lossy"]
+
+# What surrogateescape makes of bytes that are not UTF-8.
+_BROKEN = re.compile("[\udc80-\udcff]+")
 
 
 class Renderable(Protocol):
@@ -43,3 +47,13 @@ def iso(time: datetime | None) -> str | None:
         return None
     text = time.replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def lossy(text: bytes) -> str:
+    r"""
+    Return bytes as text, with one U+FFFD for each run of bytes that is not UTF-8.
+
+    >>> lossy(b"a\xff\xfeb\xe2\x80")
+    'a\ufffdb\ufffd'
+    """
+    return _BROKEN.sub("\ufffd", bytes(text).decode(errors="surrogateescape"))

@@ -12,7 +12,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tailrace._rendering import iso
+from tailrace._rendering import iso, lossy
 from tailrace._terminal.escape import for_csv
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def rows(snapshot: Renderable) -> str:
 def _value(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, datetime):
@@ -42,7 +44,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
     if isinstance(value, list):
         value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
     if isinstance(value, bytes):
-        value = value.decode(errors="replace")
+        value = lossy(value)
     text = for_csv(value)
     if text and "," not in text and '"' not in text:
         return text
@@ -51,4 +53,4 @@ def _value(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a value in a list that JSON does not have
-    return iso(value) or "" if isinstance(value, datetime) else str(value)
+    return iso(value) or "" if isinstance(value, datetime) else lossy(value)

@@ -7,7 +7,7 @@ from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from tailrace._rendering import iso
+from tailrace._rendering import iso, lossy
 from tailrace._terminal.escape import for_json
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def line(snapshot: Renderable) -> str:
 
 def _plain(value: Any) -> str | None:  # noqa: ANN401 - whatever JSON does not have
     """Return a time or a key of bytes as text."""
-    return iso(value) if isinstance(value, datetime) else bytes(value).decode(errors="replace")
+    return iso(value) if isinstance(value, datetime) else lossy(value)
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - any part of a snapshot

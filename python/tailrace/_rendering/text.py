@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tailrace._rendering import iso
+from tailrace._rendering import iso, lossy
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.style import Part, Style, painted
 
@@ -125,9 +125,11 @@ def key_text(key: str | bytes | float | datetime | None) -> str:
     if key is None:
         return "-"
     if isinstance(key, bytes):
-        key = key.decode(errors="replace")
+        key = lossy(key)
     if isinstance(key, datetime):
         return iso(key) or ""
+    if isinstance(key, bool):
+        return "true" if key else "false"
     return for_people(str(key))
 
 

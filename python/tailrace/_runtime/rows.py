@@ -12,11 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tailrace._runtime.stage import Origin, StampedChunk
+    from tailrace._sources import Chunk
     from tailrace._types import LineCounts, Output
 
 __all__ = ["ChunkRows", "RowOptions", "Rows"]
 
 O = TypeVar("O")  # noqa: E741 - a result
+
+
+# The first lines name the columns of a table, where lines can have fields of any name.
+_FIRST_LINES = 1_000
+_MAX_COLUMNS = 1_000
+_ALL = 2**63 - 1
+
+# So many names of fields without a column are counted.
+_MAX_OTHERS = 1_000
 
 
 class ChunkRows(NamedTuple):
@@ -33,7 +43,10 @@ class ChunkRows(NamedTuple):
 
 
 # Rows or columns, rejected lines, counters.
-_Done: TypeAlias = tuple[bytes | _core.Table, bytes, "LineCounts"]
+_Core: TypeAlias = tuple[bytes | _core.Table, bytes, "LineCounts"]
+
+# The same, and the fields that lines name, each with its lines, if these are not the columns.
+_Done: TypeAlias = tuple[_Core, list[tuple[str, int]]]
 
 
 class RowOptions(NamedTuple):
@@ -48,6 +61,36 @@ class RowOptions(NamedTuple):
     Returns the prefix of the rejected lines of a source, if these are kept. Line numbers depend on
     all earlier lines, so only one thread may work.
     """
+
+
+def _found_fields(
+    chunk: Chunk, log_format: _core.Format, limit: int = _ALL
+) -> list[tuple[str, int]]:
+    """Return the fields that the first lines of a chunk have, and how many lines have each."""
+    try:
+        return _core.found_fields(
+            chunk.data, kind=chunk.kind, span=chunk.span, format=log_format, limit=limit
+        )
+    except _core.BatchError:
+        # Its sender gets the error when the chunk is parsed.
+        return []
+
+
+def _first_fields(chunk: Chunk, log_format: _core.Format) -> list[str]:
+    """
+    Return the fields of the first lines that can be requested by name.
+
+    Raises:
+        TailraceError: They are too many.
+    """
+    found = _found_fields(chunk, log_format, _FIRST_LINES)
+    columns = [name for name, _ in found if not name.startswith("own.")]
+    if len(columns) > _MAX_COLUMNS:
+        raise TailraceError(
+            f"the first lines have {len(columns):,} different keys, more than the "
+            f"{_MAX_COLUMNS:,} columns of a table; choose the fields with --fields"
+        )
+    return columns
 
 
 class Rows(Processor[_Done, O]):
@@ -82,6 +125,8 @@ class Rows(Processor[_Done, O]):
         self._line_numbers = [0] * len(names)
         # The requested fields, or the columns of the first source if all must have the same.
         self.columns = fields
+        # How many lines have a value in a field without a column.
+        self.others: dict[str, int] = {}
         self._lines: LineCounts = {
             "fed": 0,
             "counted": 0,
@@ -90,16 +135,17 @@ class Rows(Processor[_Done, O]):
             "rejected": {},
         }
 
-    def prepare(self, taken: StampedChunk) -> list[str]:
+    def prepare(self, taken: StampedChunk) -> list[str] | None:
         """
-        Return the columns of a row; the first lines of a table determine them.
+        Return the columns of a row; the first lines of a table determine them. None gives each
+        row the fields of the format and those that its line names.
 
         Raises:
             TailraceError: They differ from those of earlier sources, or lack a field.
         """
         return self._columns(taken)
 
-    def work(self, taken: StampedChunk, plan: list[str]) -> _Done:
+    def work(self, taken: StampedChunk, plan: list[str] | None) -> _Done:
         """Return the rows of a chunk, its rejected lines and its counters."""
         log_format, columns = cast("_core.Format", taken.log_format), plan
         chunk = taken.chunk
@@ -107,7 +153,7 @@ class Rows(Processor[_Done, O]):
         if self._options.reject_prefix is not None:
             prefix = self._options.reject_prefix(self._names[chunk.source])
             rejects = prefix, self._line_numbers[chunk.source]
-        done: _Done
+        done: _Core
         if self._options.output is None:
             done = _core.parse_chunk(
                 chunk.data,
@@ -129,13 +175,17 @@ class Rows(Processor[_Done, O]):
                 rejects=rejects,
                 filter=self._filter,
             )
+        fields: list[tuple[str, int]] = []
+        if self._fields is None and columns is not None and log_format.is_open:
+            fields = _found_fields(chunk, log_format)
         if rejects is not None:
             self._line_numbers[chunk.source] += done[2]["fed"]
-        return done
+        return done, fields
 
     def settle(self, taken: StampedChunk, result: _Done) -> tuple[int, O]:
         """Count the lines of a chunk, and hand out its rows."""
-        rows, rejected, lines = result
+        (rows, rejected, lines), fields = result
+        self._count_others(fields)
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
         fed = lines["fed"]
         if self.samples is not None:
@@ -163,14 +213,18 @@ class Rows(Processor[_Done, O]):
         lines["rejected"] = lines["rejected"].copy()
         return lines
 
-    def _columns(self, taken: StampedChunk) -> list[str]:
+    def _columns(self, taken: StampedChunk) -> list[str] | None:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
         if self._fields is not None:
             self._check(source, log_format, self._fields)
             return self._fields
-        columns = _core.default_fields(log_format)
         if not self._options.one_table:
-            return columns
+            return None
+        if log_format.is_open:
+            if self.columns is None:
+                self.columns = _first_fields(taken.chunk, log_format) or None
+            return self.columns or _core.default_fields(log_format)
+        columns = _core.default_fields(log_format)
         if self.columns is None:
             self.columns = columns
         if columns != self.columns:
@@ -180,6 +234,13 @@ class Rows(Processor[_Done, O]):
                 f"earlier lines; choose the fields, for example --fields {shared}"
             )
         return columns
+
+    def _count_others(self, fields: list[tuple[str, int]]) -> None:
+        """Count the lines with a field that has no column."""
+        known = set(self.columns or [])
+        for name, lines in fields:
+            if name not in known and (name in self.others or len(self.others) < _MAX_OTHERS):
+                self.others[name] = self.others.get(name, 0) + lines
 
     def _check(self, source: int, log_format: _core.Format, fields: list[str]) -> None:
         """Check that the columns of the first header include the fields; later headers may not."""

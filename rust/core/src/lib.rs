@@ -54,7 +54,7 @@ pub use text::filter::{BoundFilter, Filter, FilterError, Verdict};
 pub use text::flume::BatchError;
 pub use text::format::{
     Field, Format, LineKind, NamedFormat, Reader, Reject, STANDARD_FIELDS, SpecError,
-    StandardField, UnknownField, ZoneTable, write_iso,
+    StandardField, UnknownField, ZoneTable, found_fields, write_iso,
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;

@@ -1,6 +1,6 @@
 //! Turns chunks into deltas: finds the time, the key and the pane of each line.
 
-use crate::ground::{MAX_TIME, Panes, Reason, Value};
+use crate::ground::{Kind, MAX_TIME, Panes, Reason, Value};
 use crate::text::filter::{BoundFilter, Filter, Verdict};
 use crate::text::flume::BatchError;
 use crate::text::format::{Format, LineKind, Reader, TextAndTime};
@@ -112,7 +112,9 @@ impl Query {
         let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
         let pair =
             if is_count && self.time == Time::Log { reader.text_and_time(0, time) } else { None };
-        Lines { reader, filter, time, key: Vec::new(), pair }
+        let kinds: Vec<_> = (0..self.by.len()).map(|field| reader.kind(field)).collect();
+        let kinds = kinds.contains(&Kind::Any).then_some(kinds);
+        Lines { reader, filter, time, key: Vec::new(), kinds, pair }
     }
 
     #[inline]
@@ -186,9 +188,12 @@ impl Query {
             pane = open;
             delta.note_time(time);
         }
-        let Lines { reader, key, .. } = lines;
+        let Lines { reader, key, kinds, .. } = lines;
         let mut fields = Fields { reader, line, first: 0 };
-        let key = key_encoding::encode(&mut fields, self.by.len(), key);
+        let key = match kinds {
+            None => key_encoding::encode(&mut fields, self.by.len(), key),
+            Some(kinds) => key_encoding::encode_of_kinds(&mut fields, kinds, key),
+        };
         let entry = delta.count(pane, key, &self.seed);
         fields.first = self.by.len();
         self.plan.add(&mut delta.columns, entry, time, &mut fields);
@@ -308,6 +313,8 @@ struct Lines {
     time: usize,
     /// Buffer for keys of several fields.
     key: Vec<u8>,
+    /// The kinds of the key fields, if some of them are of any kind.
+    kinds: Option<Vec<Kind>>,
     /// Reads key and time together, if the query needs nothing else.
     pair: Option<TextAndTime>,
 }

@@ -9,53 +9,42 @@ use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, ListArray,
-    RecordBatch, RecordBatchIterator, RecordBatchOptions, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int64Array,
+    ListArray, NullArray, RecordBatch, RecordBatchIterator, RecordBatchOptions, StringArray,
+    StructArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
-use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use pyo3_arrow::error::PyArrowError;
 use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Bits, Column, Kind, NamedRows, Rows, TableBuilder, Values};
+use tailrace_core::{Bits, Column, NamedRows, TableBuilder, Values};
 
 use crate::convert::datetime;
 
-/// Returns the Arrow types of the columns.
-pub(crate) fn schema(fields: &[(String, Kind)]) -> SchemaRef {
-    let fields = fields.iter().map(|(name, kind)| {
-        let data_type = match kind {
-            Kind::Text => DataType::Utf8,
-            Kind::Int => DataType::Int64,
-            Kind::Float => DataType::Float64,
-            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        };
-        Field::new(name, data_type, true)
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-pub(crate) fn record_batch(schema: &SchemaRef, rows: Rows) -> Result<RecordBatch, ArrowError> {
-    let columns = rows.columns.into_iter().map(array).collect::<Result<_, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-}
-
-/// Converts the rows of a snapshot; each column has the type of its values.
+/// Converts a table; each column has the type of its values.
 pub(crate) fn batch(table: NamedRows) -> Result<RecordBatch, ArrowError> {
     let NamedRows { names, rows, metadata } = table;
+    let is_json = |column: &Column| matches!(column.values, Values::Json { .. });
+    let json: Vec<bool> = rows.columns.iter().map(is_json).collect();
     let columns = rows.columns.into_iter().map(array).collect::<Result<Vec<_>, _>>()?;
-    let fields = names.iter().zip(&columns);
-    let fields = fields.map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+    let fields = names.iter().zip(&columns).zip(json).map(|((name, array), json)| {
+        let field = Field::new(name, array.data_type().clone(), true);
+        let marks = json.then(|| (EXTENSION.to_owned(), JSON.to_owned()));
+        field.with_metadata(marks.into_iter().collect())
+    });
     let schema =
         Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata.into_iter().collect());
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
     RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
 }
+
+/// The extension type of JSON texts, which is part of Arrow.
+const EXTENSION: &str = "ARROW:extension:name";
+const JSON: &str = "arrow.json";
 
 fn array(column: Column) -> Result<ArrayRef, ArrowError> {
     let nulls = nulls(column.valid);
@@ -64,11 +53,16 @@ fn array(column: Column) -> Result<ArrayRef, ArrowError> {
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
         }
-        Values::Text { offsets, data } => {
+        Values::Text { offsets, data } | Values::Json { offsets, data } => {
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
         }
         Values::Int(values) => Arc::new(Int64Array::try_new(values.into(), nulls)?),
+        Values::Flags(values) => {
+            let flags = BooleanBuffer::collect_bool(values.len, |place| values.get(place));
+            Arc::new(BooleanArray::new(flags, nulls))
+        }
+        Values::Nulls(len) => Arc::new(NullArray::new(len)),
         Values::Float(values) => Arc::new(Float64Array::try_new(values.into(), nulls)?),
         Values::Time(values) => {
             let times = TimestampMicrosecondArray::try_new(values.into(), nulls)?;
@@ -124,59 +118,47 @@ pub(crate) fn stream_capsule<'py>(
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-/// A column whose values are read one by one.
-pub(crate) enum Cells<'a> {
-    Text(&'a StringArray),
-    Bytes(&'a BinaryArray),
-    Int(&'a Int64Array),
-    Large(&'a Decimal128Array),
-    Float(&'a Float64Array),
-    Time(&'a TimestampMicrosecondArray),
-    Counted(&'a ListArray),
-}
-
-impl<'a> Cells<'a> {
-    pub(crate) fn new(array: &'a ArrayRef) -> Self {
-        match array.data_type() {
-            DataType::Int64 => Self::Int(array.as_primitive::<Int64Type>()),
-            DataType::Float64 => Self::Float(array.as_primitive::<Float64Type>()),
-            DataType::Timestamp(..) => Self::Time(array.as_primitive::<TimestampMicrosecondType>()),
-            DataType::Binary => Self::Bytes(array.as_binary()),
-            DataType::Decimal128(..) => Self::Large(array.as_primitive::<Decimal128Type>()),
-            DataType::List(_) => Self::Counted(array.as_list()),
-            _ => Self::Text(array.as_string()),
-        }
+/// Returns the value of a row as a Python object: None if it is null, a time as an aware datetime.
+pub(crate) fn cell<'py>(
+    py: Python<'py>,
+    field: &Field,
+    array: &ArrayRef,
+    row: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    if array.is_null(row) {
+        return Ok(py.None().into_bound(py));
     }
-
-    /// Returns the value of a row as a Python object: None if it is null, a time as an aware datetime.
-    pub(crate) fn get<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
-        match self {
-            Self::Text(array) if array.is_valid(row) => {
-                PyString::new(py, array.value(row)).into_bound_py_any(py)
-            }
-            Self::Bytes(array) if array.is_valid(row) => {
-                PyBytes::new(py, array.value(row)).into_bound_py_any(py)
-            }
-            Self::Int(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
-            Self::Large(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
-            Self::Float(array) if array.is_valid(row) => array.value(row).into_bound_py_any(py),
-            Self::Time(array) if array.is_valid(row) => datetime(py, array.value(row)),
-            Self::Counted(array) if array.is_valid(row) => {
-                let pairs = array.value(row);
-                let pairs = pairs.as_struct();
-                let columns: Vec<_> = pairs.columns().iter().map(Cells::new).collect();
-                let list = PyList::empty(py);
-                for row in 0..pairs.len() {
-                    let pair = PyDict::new(py);
-                    for (name, cells) in ["value", "count"].iter().zip(&columns) {
-                        pair.set_item(name, cells.get(py, row)?)?;
-                    }
-                    list.append(pair)?;
-                }
-                list.into_bound_py_any(py)
-            }
-            _ => Ok(py.None().into_bound(py)),
+    match array.data_type() {
+        DataType::Null => Ok(py.None().into_bound(py)),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into_bound_py_any(py),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).into_bound_py_any(py),
+        DataType::Timestamp(..) => {
+            datetime(py, array.as_primitive::<TimestampMicrosecondType>().value(row))
         }
+        DataType::Boolean => array.as_boolean().value(row).into_bound_py_any(py),
+        DataType::Binary => {
+            PyBytes::new(py, array.as_binary::<i32>().value(row)).into_bound_py_any(py)
+        }
+        DataType::Decimal128(..) => {
+            array.as_primitive::<Decimal128Type>().value(row).into_bound_py_any(py)
+        }
+        DataType::List(_) => {
+            let pairs = array.as_list::<i32>().value(row);
+            let pairs = pairs.as_struct();
+            let list = PyList::empty(py);
+            for row in 0..pairs.len() {
+                let pair = PyDict::new(py);
+                for (field, column) in pairs.fields().iter().zip(pairs.columns()) {
+                    pair.set_item(field.name(), cell(py, field, column, row)?)?;
+                }
+                list.append(pair)?;
+            }
+            list.into_bound_py_any(py)
+        }
+        _ if field.metadata().get(EXTENSION).is_some_and(|name| name == JSON) => {
+            py.import("json")?.call_method1("loads", (array.as_string::<i32>().value(row),))
+        }
+        _ => PyString::new(py, array.as_string::<i32>().value(row)).into_bound_py_any(py),
     }
 }
 

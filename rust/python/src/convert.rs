@@ -6,8 +6,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{IntoPyDict, PyDateTime, PyDelta, PyDict, PyTzInfo};
 use std::sync::{Mutex, MutexGuard};
 use tailrace_core::{
-    Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, Output, Reason, Snapshot,
-    State,
+    Chunk, ClosedPane, Counters, Engine, EngineError, Format, InputError, NamedRows, Output,
+    Reason, Snapshot, State,
 };
 
 use crate::BatchError;
@@ -36,7 +36,8 @@ pub(crate) fn answer<'py>(
 ) -> PyResult<Option<Answer<'py>>> {
     let Some(snapshot) = py.detach(|| engine.with(next)).map_err(error)? else { return Ok(None) };
     let Snapshot { lookback, start, end, keys, total, other, rows, dropped, lines } = snapshot;
-    let table = |rows| PyTable::of_rows(engine.names(), rows);
+    let names = || engine.names().to_vec();
+    let table = |rows| PyTable::of_named(NamedRows { names: names(), rows, metadata: Vec::new() });
     let (rows, dropped) = (table(rows)?, dropped.map(table).transpose()?);
     Ok(Some((lookback, start, end, keys, total, other, rows, dropped, counters(py, &lines)?)))
 }

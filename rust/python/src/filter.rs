@@ -45,13 +45,14 @@ pub(crate) fn checked(filter: Option<&PyFilter>, format: &Format) -> PyResult<Op
     Ok(Some(filter.clone()))
 }
 
-/// Creates a reader of these fields and those of the filter. A missing field is null, because a
-/// header can name fewer columns than the one before it.
+/// Creates a reader of these fields, or those that the format has by default, and those of the
+/// filter. A missing field is null, because a header can name fewer columns than the one before it.
 pub(crate) fn reader(
     format: &Format,
-    names: &[String],
+    names: Option<Vec<String>>,
     filter: Option<&PyFilter>,
 ) -> (Reader, Option<BoundFilter>) {
+    let names = names.unwrap_or_else(|| format.default_names());
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let Some(PyFilter(filter)) = filter else {
         return (Reader::lenient(format, &names), None);

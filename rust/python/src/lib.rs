@@ -41,8 +41,8 @@ mod _core {
     #[pymodule_export]
     use crate::lines::{
         PyFormat, PyTable, PyZone, count_matches, default_fields, describe_format, explain,
-        field_kind, field_kinds, fields, has_field, line_keys, parse, parse_chunk, sample_rejects,
-        standard_fields, write_rows,
+        field_kind, field_kinds, found_fields, has_field, line_keys, parse, parse_chunk,
+        sample_rejects, standard_fields, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

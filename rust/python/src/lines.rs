@@ -1,7 +1,7 @@
 //! Parses lines into rows.
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -10,11 +10,10 @@ use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
 use std::sync::Arc;
 use tailrace_core::{
-    Chunk, ExplainValue, Format, Kind, NamedRows, Rejected, Rejects, Rows, Table, TableBuilder,
-    ZoneTable,
+    Chunk, ExplainValue, Format, Kind, NamedRows, Rejected, Rejects, Table, TableBuilder, ZoneTable,
 };
 
-use crate::arrow::{self, Cells};
+use crate::arrow;
 use crate::convert::{FormatArg, chunk, counters, error, output};
 use crate::filter::{PyFilter, checked, reader};
 
@@ -62,6 +61,12 @@ impl PyFormat {
         self.0.has_header()
     }
 
+    /// Returns whether lines can have fields of any name.
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.0.has_own_fields()
+    }
+
     /// Splits a chunk where its columns change. Returns the range and format of each section, and
     /// the format after the last one. A chunk that is not newline-separated text is one section.
     #[pyo3(signature = (data, /, *, kind, span))]
@@ -77,19 +82,11 @@ impl PyFormat {
     }
 }
 
-/// Returns the names of the fields of a format.
-#[pyfunction]
-#[pyo3(signature = (format, /))]
-pub(crate) fn fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
-    Ok(format.get()?.fields().into_iter().map(|field| field.name.into()).collect())
-}
-
 /// Returns the names of the fields that a format gives by default.
 #[pyfunction]
 #[pyo3(signature = (format, /))]
 pub(crate) fn default_fields(format: FormatArg<'_>) -> PyResult<Vec<String>> {
-    let fields = format.get()?.fields();
-    Ok(fields.into_iter().filter(|field| !field.on_demand).map(|field| field.name.into()).collect())
+    Ok(format.get()?.default_names())
 }
 
 /// Returns the types of the fields of a format: `text`, `int`, `float` or `time`.
@@ -174,16 +171,13 @@ pub(crate) struct PyTable {
 
 impl PyTable {
     fn new(table: Table) -> PyResult<Self> {
-        let schema = arrow::schema(&table.fields);
-        let batches = table.batches.into_iter().map(|rows| arrow::record_batch(&schema, rows));
-        let batches = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        table.check().map_err(error)?;
+        let batches = table.batches.into_iter().map(|rows| {
+            arrow::batch(NamedRows { names: table.fields.clone(), rows, metadata: Vec::new() })
+        });
+        let batches: Vec<_> = batches.collect::<Result<_, _>>().map_err(arrow::error)?;
+        let schema = batches.first().map_or_else(|| Schema::empty().into(), RecordBatch::schema);
         Ok(Self { schema, batches, filtered: table.filtered, rejects: table.rejects })
-    }
-
-    /// Converts the rows of a snapshot.
-    pub(crate) fn of_rows(names: &[String], rows: Rows) -> PyResult<Self> {
-        let (names, metadata) = (names.to_vec(), Vec::new());
-        Self::of_named(NamedRows { names, rows, metadata })
     }
 
     pub(crate) fn of_named(table: NamedRows) -> PyResult<Self> {
@@ -255,11 +249,11 @@ impl PyTable {
         let names: Vec<_> = self.fields().iter().map(|name| PyString::new(py, name)).collect();
         let mut dicts = Vec::with_capacity(self.__len__());
         for batch in &self.batches {
-            let columns: Vec<_> = batch.columns().iter().map(Cells::new).collect();
             for row in 0..batch.num_rows() {
                 let dict = PyDict::new(py);
-                for (name, column) in names.iter().zip(&columns) {
-                    dict.set_item(name, column.get(py, row)?)?;
+                let columns = names.iter().zip(self.schema.fields()).zip(batch.columns());
+                for ((name, field), column) in columns {
+                    dict.set_item(name, arrow::cell(py, field, column, row)?)?;
                 }
                 dicts.push(dict);
             }
@@ -341,20 +335,37 @@ pub(crate) fn parse_chunk<'py>(
     kind: &str,
     span: (usize, usize),
     format: FormatArg<'py>,
-    fields: Vec<String>,
+    fields: Option<Vec<String>>,
     rejects: Option<(Vec<u8>, u64)>,
     filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(PyTable, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let (reader, filter) = reader(&format.get()?, &fields, filter.as_deref());
+    let (own, (reader, filter)) =
+        (fields.is_none(), reader(&format.get()?, fields, filter.as_deref()));
     let chunk = chunk(kind, data, span)?;
     let mut rejects = rejects_of(rejects);
     let (table, lines) = py.detach(|| {
-        let (table, lines) =
-            tailrace_core::parse_chunk(reader, filter, chunk, rejects.as_mut()).map_err(error)?;
+        let done = tailrace_core::parse_chunk(reader, filter, own, chunk, rejects.as_mut());
+        let (table, lines) = done.map_err(error)?;
         PyTable::new(table).map(|table| (table, lines))
     })?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
     Ok((table, PyBytes::new(py, &rejected), counters(py, &lines)?))
+}
+
+/// Returns the fields that the first lines of a chunk have, each with the number of these lines;
+/// those of the line's own that cannot be requested are called `own.NAME`.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, format, limit))]
+pub(crate) fn found_fields(
+    py: Python<'_>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    format: FormatArg<'_>,
+    limit: usize,
+) -> PyResult<Vec<(String, usize)>> {
+    let (format, chunk) = (format.get()?, chunk(kind, data, span)?);
+    py.detach(|| tailrace_core::found_fields(chunk, &format, limit)).map_err(error)
 }
 
 /// Creates the buffer of rejected lines, given their prefix and the number of lines before the
@@ -363,7 +374,8 @@ fn rejects_of(place: Option<(Vec<u8>, u64)>) -> Option<Rejects> {
     place.map(|(prefix, before)| Rejects { prefix, before, ..Rejects::default() })
 }
 
-/// Returns the rows of a chunk's lines, the rejected lines, and the line counters.
+/// Returns the rows of a chunk's lines, the rejected lines, and the line counters. Without `fields`
+/// a row has the fields of the format, or, as JSON, those of its line if these are of any name.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, format, fields, output="jsonl", rejects=None,
                     filter=None))]
@@ -373,20 +385,20 @@ pub(crate) fn write_rows<'py>(
     kind: &str,
     span: (usize, usize),
     format: FormatArg<'py>,
-    fields: Vec<String>,
+    fields: Option<Vec<String>>,
     output: &str,
     rejects: Option<(Vec<u8>, u64)>,
     filter: Option<PyRef<'py, PyFilter>>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
-    let (mut reader, filter) = reader(&format.get()?, &fields, filter.as_deref());
-    let output = self::output(output)?;
+    let (own, output) = (fields.is_none(), self::output(output)?);
+    let (mut reader, filter) = reader(&format.get()?, fields, filter.as_deref());
     let chunk = chunk(kind, data, span)?;
     let mut rejects = rejects_of(rejects);
     let (out, lines) = py
         .detach(|| {
             let mut out = Vec::new();
             let (filter, rejects) = (filter.as_ref(), rejects.as_mut());
-            tailrace_core::write_rows(&mut reader, filter, output, chunk, &mut out, rejects)
+            tailrace_core::write_rows(&mut reader, filter, (output, own), chunk, &mut out, rejects)
                 .map(|lines| (out, lines))
         })
         .map_err(error)?;

@@ -13,6 +13,8 @@ pub enum Cell {
     Float(f64),
     /// Microseconds since the epoch.
     Time(i64),
+    /// True or false.
+    Flag(bool),
     /// Text, possibly not UTF-8.
     Text(Box<[u8]>),
     /// Values with their counts, most frequent first.
@@ -27,6 +29,7 @@ impl Cell {
             (Self::Int(one), Self::Int(other)) => one.cmp(other),
             (Self::Time(one), Self::Time(other)) => one.cmp(other),
             (Self::Text(one), Self::Text(other)) => one.cmp(other),
+            (Self::Flag(one), Self::Flag(other)) => one.cmp(other),
             (Self::Float(one), Self::Float(other)) => {
                 one.partial_cmp(other).unwrap_or_else(|| other.is_nan().cmp(&one.is_nan()))
             }

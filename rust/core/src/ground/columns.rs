@@ -37,6 +37,17 @@ pub enum Values {
     },
     /// Integers, some of more than 64 bits.
     Large(Vec<i128>),
+    /// True or false.
+    Flags(Bits),
+    /// JSON texts, of values that differ in type.
+    Json {
+        /// The start of each text, and the end of the last one.
+        offsets: Vec<i32>,
+        /// All texts, concatenated.
+        data: Vec<u8>,
+    },
+    /// Only nulls, this many.
+    Nulls(usize),
     /// Lists of values with their counts.
     Counted {
         /// The start of each list, and the end of the last one.
@@ -61,13 +72,17 @@ impl Column {
             at(place)..at(place + 1)
         };
         let cell = match &self.values {
-            Values::Text { offsets, data } | Values::Bytes { offsets, data } => {
+            Values::Text { offsets, data }
+            | Values::Bytes { offsets, data }
+            | Values::Json { offsets, data } => {
                 data.get(span(offsets)).map(|text| Cell::Text(text.into()))
             }
             Values::Int(values) => values.get(place).map(|&value| Cell::Int(value.into())),
             Values::Float(values) => values.get(place).map(|&value| Cell::Float(value)),
             Values::Time(values) => values.get(place).map(|&value| Cell::Time(value)),
             Values::Large(values) => values.get(place).map(|&value| Cell::Int(value)),
+            Values::Flags(flags) => Some(Cell::Flag(flags.get(place))),
+            Values::Nulls(_) => None,
             Values::Counted { offsets, values, counts } => {
                 let list = span(offsets).map(|at| (values.cell(at), counts[at]));
                 Some(Cell::List(list.collect()))

@@ -1,17 +1,20 @@
 //! Types that `text` and `windows` share: values, cells and columns, counters, panes of time.
 
+pub(crate) mod any_column;
 pub(crate) mod block;
 mod cell;
 mod columns;
 mod counters;
 mod input;
 mod lossy;
+pub(crate) mod number;
 mod panes;
 #[cfg(test)]
 pub(crate) mod profile;
 mod quoted;
 mod value;
 
+pub(crate) use any_column::AnyColumn;
 pub use cell::Cell;
 pub use columns::{Bits, Column, NamedRows, Rows, Values};
 pub use counters::{Counters, Reason};

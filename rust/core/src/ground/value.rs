@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::number::{self, Number};
+
 /// Microseconds in a second, the unit of all times in the core.
 pub const SECOND: i64 = 1_000_000;
 
@@ -22,6 +24,8 @@ pub enum Kind {
     Float,
     /// `Value::Time`.
     Time,
+    /// Of each value its own: the keys of JSON, LTSV and logfmt lines.
+    Any,
 }
 
 impl Kind {
@@ -32,6 +36,7 @@ impl Kind {
             Self::Int => "int",
             Self::Float => "float",
             Self::Time => "time",
+            Self::Any => "any",
         }
     }
 }
@@ -49,6 +54,32 @@ pub enum Value<'a> {
     Float(f64),
     /// Microseconds since the epoch.
     Time(i64),
+    /// The JSON text of a value that is none of these: `true`, `false`, an object, an array, or a
+    /// number with more digits than an integer or a float of 64 bits keeps.
+    Json(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    /// The value of a JSON number.
+    pub(crate) fn of_json_number(token: &'a [u8]) -> Self {
+        match number::exact(token) {
+            Some(Number::Int(number)) => Self::Int(number),
+            Some(Number::Float(number)) => Self::Float(number),
+            None => Self::Json(token),
+        }
+    }
+
+    /// Returns the nearest number if it is text that is one, else the value itself.
+    pub(crate) fn or_number(self) -> Self {
+        match self {
+            Self::Text(text) | Self::Json(text) => match number::nearest(text) {
+                Some(Number::Int(number)) => Self::Int(number),
+                Some(Number::Float(number)) => Self::Float(number),
+                None => self,
+            },
+            value => value,
+        }
+    }
 }
 
 /// Compares exactly. Converting a large integer to a float would lose digits.

@@ -85,7 +85,9 @@ impl From<Value<'_>> for ExplainValue {
             Value::Null => Self::Null,
             Value::Int(number) => Self::Int(number),
             Value::Float(number) => Self::Float(number),
-            Value::Text(text) => (&*lossy(text)).into(),
+            Value::Json(b"true") => Self::Flag(true),
+            Value::Json(b"false") => Self::Flag(false),
+            Value::Text(text) | Value::Json(text) => (&*lossy(text)).into(),
             Value::Time(micros) => {
                 let mut text = Vec::new();
                 write_iso(micros, &mut text);

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use super::filter::BoundFilter;
 use super::flume::BatchError;
-use super::format::{Reader, write_iso};
+use super::format::{LineFields, Reader, each_json_piece, write_iso};
 use super::lines::Chunk;
 use super::rejects::{Rejects, explain_reject, read_filtered};
 use crate::ground::{Counters, Value, lossy};
@@ -33,18 +33,7 @@ impl Output {
     /// Writes the first `fields` fields of the line that was read last.
     fn write(self, reader: &mut Reader, fields: usize, line: &[u8], out: &mut Vec<u8>) {
         match self {
-            Self::Json => {
-                for field in 0..fields {
-                    out.push(if field == 0 { b'{' } else { b',' });
-                    write_json_text(reader.name(field).as_bytes(), out);
-                    out.push(b':');
-                    write_json(reader.value(line, field), out);
-                }
-                if fields == 0 {
-                    out.push(b'{');
-                }
-                out.push(b'}');
-            }
+            Self::Json => write_object(reader, fields, None, line, out),
             Self::Csv | Self::Text => {
                 let (between, null) = match self {
                     Self::Csv if fields == 1 => (b',', "\"\""),
@@ -58,7 +47,8 @@ impl Output {
                     match reader.value(line, field) {
                         Value::Null => out.extend_from_slice(null.as_bytes()),
                         Value::Text(text) if self == Self::Csv => write_csv_text(text, out),
-                        Value::Text(text) => write_text(text, out),
+                        Value::Json(text) if self == Self::Csv => write_csv_text(text, out),
+                        Value::Text(text) | Value::Json(text) => write_text(text, out),
                         value => write_number(value, out),
                     }
                 }
@@ -68,11 +58,48 @@ impl Output {
     }
 }
 
+/// Writes the fields of a line as an object: those of the reader, or only those that the line has,
+/// and then its other fields.
+fn write_object(
+    reader: &mut Reader,
+    fields: usize,
+    found: Option<&LineFields>,
+    line: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    for field in 0..fields {
+        if found.is_some_and(|found| !found.has[field]) {
+            continue;
+        }
+        out.push(b',');
+        write_json_text(reader.name(field).as_bytes(), out);
+        out.push(b':');
+        write_json(reader.value(line, field), out);
+    }
+    let mut room = Vec::new();
+    let text = reader.own_text(line);
+    for own in found.iter().flat_map(|found| &found.own) {
+        out.push(b',');
+        write_json_text(own.name(text), out);
+        out.push(b':');
+        write_json(own.read(text, &mut room), out);
+    }
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
+
 /// Writes a row for each line that the filter keeps, in order, and counts what became of each line.
+///
+/// With `own`, the reader has the fields of the format, and a row has those that its line has, and
+/// the other fields of the line; only for JSON.
 pub fn write_rows(
     reader: &mut Reader,
     filter: Option<&BoundFilter>,
-    output: Output,
+    (output, own): (Output, bool),
     chunk: Chunk<'_>,
     out: &mut Vec<u8>,
     mut rejects: Option<&mut Rejects>,
@@ -84,7 +111,14 @@ pub fn write_rows(
         match read_filtered(reader, filter, line) {
             Ok(true) => {
                 lines.counted += 1;
-                output.write(reader, columns, line, out);
+                let found = if own { reader.line_fields(line, columns) } else { None };
+                match found {
+                    Some(found) => {
+                        write_object(reader, columns, Some(&found), line, out);
+                        out.push(b'\n');
+                    }
+                    None => output.write(reader, columns, line, out),
+                }
             }
             Ok(false) => lines.filtered += 1,
             Err(info) => {
@@ -109,7 +143,24 @@ fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
             out.push(b'"');
         }
         Value::Text(text) => write_json_text(text, out),
+        Value::Json(text) => write_json_value(text, out),
     }
+}
+
+/// Writes a JSON value on one line, with its strings escaped like others.
+fn write_json_value(text: &[u8], out: &mut Vec<u8>) {
+    if is_plain(text, [b'\\'; 2]) {
+        out.extend_from_slice(text);
+        return;
+    }
+    each_json_piece(text, |piece, is_string| {
+        if is_string {
+            write_json_text(piece, out);
+        } else {
+            // Control characters between strings are blanks.
+            out.extend(piece.iter().map(|&byte| byte.max(b' ')));
+        }
+    });
 }
 
 fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
@@ -168,7 +219,7 @@ fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
         Value::Time(micros) => write_iso(micros, out),
         // The shortest text that parses to the same number.
         Value::Float(number) => out.extend_from_slice(format!("{number:?}").as_bytes()),
-        Value::Null | Value::Text(_) => {}
+        Value::Null | Value::Text(_) | Value::Json(_) => {}
     }
 }
 
@@ -255,7 +306,8 @@ mod tests {
 
     fn rows(output: Output, fields: &[&str], text: &[u8]) -> String {
         let mut out = Vec::new();
-        write_rows(&mut reader(fields), None, output, Chunk::Lines(text), &mut out, None).unwrap();
+        write_rows(&mut reader(fields), None, (output, false), Chunk::Lines(text), &mut out, None)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -263,7 +315,8 @@ mod tests {
         let line = [b"h u t [t] \"", text, b"\" 200 5\n"].concat();
         let mut out = Vec::new();
         let chunk = Chunk::Lines(&line);
-        write_rows(&mut reader(&["request"]), None, output, chunk, &mut out, None).unwrap();
+        write_rows(&mut reader(&["request"]), None, (output, false), chunk, &mut out, None)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -316,9 +369,15 @@ mod tests {
         let text = [LINE, b"\nno\t\xff line\r\n", LINE, b"\n", &long, b"\n\n"].concat();
         let (mut out, mut rejects) = (Vec::new(), Rejects { before: 10, ..Rejects::default() });
         let chunk = Chunk::Lines(&text);
-        let lines =
-            write_rows(&mut reader(&[]), None, Output::Text, chunk, &mut out, Some(&mut rejects))
-                .unwrap();
+        let lines = write_rows(
+            &mut reader(&[]),
+            None,
+            (Output::Text, false),
+            chunk,
+            &mut out,
+            Some(&mut rejects),
+        )
+        .unwrap();
         assert_eq!((lines.fed, lines.counted, lines.rejected(Reason::TooLong)), (5, 2, 1));
         let held = [b"14\t65536\ttoo-long\t", &long[..MAX_LINE_BYTES], b"\n"].concat();
         let expected = [b"12\t9\tno-match\tno\t\xff line\r\n", &held[..], b"15\t0\tno-match\t\n"];
@@ -329,8 +388,15 @@ mod tests {
     fn a_newline_within_an_event_does_not_split_a_rejected_line() {
         let mut rejects = Rejects { prefix: b"one\t".to_vec(), ..Rejects::default() };
         let chunk = Chunk::Event(b"\x00\x06a\nb");
-        write_rows(&mut reader(&[]), None, Output::Csv, chunk, &mut Vec::new(), Some(&mut rejects))
-            .unwrap();
+        write_rows(
+            &mut reader(&[]),
+            None,
+            (Output::Csv, false),
+            chunk,
+            &mut Vec::new(),
+            Some(&mut rejects),
+        )
+        .unwrap();
         assert_eq!(rejects.out, b"one\t1\t3\tno-match\ta\\nb\n");
     }
 }

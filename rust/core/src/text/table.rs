@@ -1,11 +1,16 @@
 //! Parses lines into columns, for the Python library.
 
+use std::collections::BTreeMap;
+
 use super::filter::{BoundFilter, Filter};
 use super::flume::BatchError;
 use super::format::{Format, LineBlock, Reader, UnknownField};
 use super::lines::Chunk;
 use super::rejects::{RejectInfo, Rejects, explain_reject, read_filtered};
-use crate::ground::{Bits, Column, Counters, Kind, Reason, Rows, Value, Values, lossy};
+use crate::ground::any_column::AnyType;
+use crate::ground::{
+    AnyColumn, Bits, Column, Counters, InputError, Kind, Reason, Rows, Value, Values, lossy,
+};
 
 /// Buffering lines does not pay with fewer deferred columns than this.
 const MIN_DEFERRED: usize = 4;
@@ -13,6 +18,10 @@ const MIN_DEFERRED: usize = 4;
 /// A batch ends before its text could outgrow offsets of 31 bits: replacing invalid UTF-8 makes
 /// text up to three times as long.
 const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
+
+/// The most columns for fields that the format does not list. A log with more has keys that are
+/// data, such as names of users.
+const MAX_OWN_COLUMNS: usize = 1_000;
 
 /// The most values of a column for which memory is reserved in advance.
 const MAX_RESERVED: usize = 1 << 22;
@@ -33,8 +42,8 @@ pub struct Rejected {
 /// The fields of lines as columns.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// The name and the value type of each column.
-    pub fields: Vec<(String, Kind)>,
+    /// The names of the columns.
+    pub fields: Vec<String>,
     /// The rows, in order; a new batch begins before a column becomes too long.
     pub batches: Vec<Rows>,
     /// The number of rows.
@@ -43,6 +52,21 @@ pub struct Table {
     pub filtered: usize,
     /// The rejected lines.
     pub rejects: Vec<Rejected>,
+    /// How many values have no column, because there would be too many columns.
+    pub left_out: usize,
+}
+
+impl Table {
+    /// Fails if values were left out.
+    pub fn check(&self) -> Result<(), InputError> {
+        match self.left_out {
+            0 => Ok(()),
+            _ => Err(InputError::Value(format!(
+                "fields: expected at most {MAX_OWN_COLUMNS} different keys in the lines, found \
+                 more; name the fields to parse"
+            ))),
+        }
+    }
 }
 
 /// Builds a table, line by line.
@@ -57,6 +81,11 @@ pub struct TableBuilder {
     immediate: Vec<usize>,
     deferred: Vec<usize>,
     block: LineBlock,
+    /// The columns of any type: those of fields, and those that the lines themselves name.
+    any: Vec<AnyField>,
+    /// The places in `any` of those that lines name; `None` if lines do not.
+    own: Option<BTreeMap<Box<[u8]>, usize>>,
+    kinds: Vec<Kind>,
     table: Table,
     line: usize,
     /// The length of all lines together, where that is known.
@@ -64,6 +93,22 @@ pub struct TableBuilder {
     /// The length of the lines in the last batch, and its limit.
     bytes: usize,
     max_bytes: usize,
+}
+
+/// A column of any type: its place among the columns, and its values in each batch.
+#[derive(Debug)]
+struct AnyField {
+    place: usize,
+    batches: Vec<AnyColumn>,
+}
+
+impl AnyField {
+    fn set(&mut self, batch: usize, row: usize, value: Value<'_>) {
+        if self.batches.len() <= batch {
+            self.batches.resize_with(batch + 1, AnyColumn::default);
+        }
+        self.batches[batch].set(row, value);
+    }
 }
 
 impl TableBuilder {
@@ -76,7 +121,8 @@ impl TableBuilder {
         Self::with_fields(reader, filter, fields)
     }
 
-    /// Creates a table of these fields, or of all that the format has by default.
+    /// Creates a table of these fields, or of all that the format has by default and those that the
+    /// lines name themselves.
     ///
     /// Where headers name the columns, `text` is scanned for headers: the table has the columns of
     /// all of them.
@@ -103,6 +149,7 @@ impl TableBuilder {
             }
             Ok(())
         };
+        let is_default = names.is_none();
         if let Some(names) = names {
             names.iter().try_for_each(|name| add(name))?;
         } else {
@@ -117,7 +164,15 @@ impl TableBuilder {
                 (reader, Some(bound))
             }
         };
-        Ok(Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) })
+        let table = Self { expected: text.len(), ..Self::with_fields(reader, filter, fields) };
+        Ok(if is_default { table.with_own_fields() } else { table })
+    }
+
+    /// Adds a column for each other field that a line has.
+    #[must_use]
+    pub fn with_own_fields(mut self) -> Self {
+        self.own = Some(BTreeMap::new());
+        self
     }
 
     fn with_fields(
@@ -125,10 +180,14 @@ impl TableBuilder {
         filter: Option<BoundFilter>,
         fields: Vec<(String, Kind)>,
     ) -> Self {
-        let batches = vec![Rows::new(&fields)];
-        let table = Table { fields, batches, rows: 0, filtered: 0, rejects: Vec::new() };
-        let times = table.fields.iter().position(|&(_, kind)| kind == Kind::Time);
-        let can_defer = |field: &usize| reader.can_defer(*field);
+        let (fields, kinds): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+        let batches = vec![Rows::new(&kinds)];
+        let (rejects, left_out) = (Vec::new(), 0);
+        let table = Table { fields, batches, rows: 0, filtered: 0, rejects, left_out };
+        let times = kinds.iter().position(|&kind| kind == Kind::Time);
+        let any = kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Any);
+        let any = any.map(|(place, _)| AnyField { place, batches: Vec::new() }).collect();
+        let can_defer = |field: &usize| kinds[*field] != Kind::Any && reader.can_defer(*field);
         let (mut deferred, mut immediate): (Vec<_>, Vec<_>) =
             (0..table.fields.len()).partition(can_defer);
         if deferred.len() < MIN_DEFERRED {
@@ -142,6 +201,9 @@ impl TableBuilder {
             immediate,
             deferred,
             block: LineBlock::default(),
+            any,
+            own: None,
+            kinds,
             table,
             line: 0,
             expected: 0,
@@ -169,17 +231,54 @@ impl TableBuilder {
         }
         if self.bytes + line.len() > self.max_bytes {
             self.flush();
-            self.table.batches.push(Rows::new(&self.table.fields));
+            self.table.batches.push(Rows::new(&self.kinds));
             self.bytes = 0;
         }
         self.bytes += line.len();
+        let number = self.table.batches.len() - 1;
         let Some(batch) = self.table.batches.last_mut() else { return };
+        for field in &mut self.any {
+            if field.place < self.kinds.len() {
+                field.set(number, batch.len, self.reader.value(line, field.place));
+            }
+        }
         for &field in &self.immediate {
+            if self.kinds[field] == Kind::Any {
+                continue;
+            }
             batch.columns[field].push(if self.times == Some(field) {
                 self.reader.time(line, field).map_or(Value::Null, Value::Time)
             } else {
                 self.reader.value(line, field)
             });
+        }
+        if let Some(own) = &mut self.own
+            && let Some(found) = self.reader.line_fields(line, self.kinds.len())
+        {
+            let mut room = Vec::new();
+            let text = self.reader.own_text(line);
+            for field in &found.own {
+                let value = field.read(text, &mut room);
+                let place = own.get(field.name(text)).copied();
+                match place {
+                    Some(place) => self.any[place].set(number, batch.len, value),
+                    None if value == Value::Null => {}
+                    None if own.len() == MAX_OWN_COLUMNS => self.table.left_out += 1,
+                    None => {
+                        own.insert(field.name(text).into(), self.any.len());
+                        let place = self.kinds.len() + own.len() - 1;
+                        let mut name = lossy(field.name(text)).into_owned();
+                        while self.table.fields.contains(&name) {
+                            name.insert_str(0, "own.");
+                        }
+                        self.table.fields.push(name);
+                        self.any.push(AnyField { place, batches: Vec::new() });
+                        if let Some(column) = self.any.last_mut() {
+                            column.set(number, batch.len, value);
+                        }
+                    }
+                }
+            }
         }
         batch.len += 1;
         self.table.rows += 1;
@@ -230,13 +329,26 @@ impl TableBuilder {
                 make_text(offsets, data);
             }
         }
+        for AnyField { place, batches } in self.any {
+            let kind = batches.iter().map(AnyColumn::common_type);
+            let kind = kind.fold(AnyType::Nulls, AnyType::with);
+            let mut columns = batches.into_iter();
+            for batch in &mut self.table.batches {
+                let column = columns.next().unwrap_or_default().finish(batch.len, kind);
+                // Those that lines name are in the order of their places, after the others.
+                match batch.columns.get_mut(place) {
+                    Some(given) => *given = column,
+                    None => batch.columns.push(column),
+                }
+            }
+        }
         self.table
     }
 }
 
 impl Rows {
-    fn new(fields: &[(String, Kind)]) -> Self {
-        let columns = fields.iter().map(|&(_, kind)| Column::new(kind)).collect();
+    fn new(kinds: &[Kind]) -> Self {
+        let columns = kinds.iter().map(|&kind| Column::new(kind)).collect();
         Self { columns, len: 0 }
     }
 }
@@ -248,6 +360,8 @@ impl Column {
             Kind::Int => Values::Int(Vec::new()),
             Kind::Float => Values::Float(Vec::new()),
             Kind::Time => Values::Time(Vec::new()),
+            // Replaced at the end.
+            Kind::Any => Values::Nulls(0),
         };
         Self { valid: Bits::default(), values }
     }
@@ -261,8 +375,8 @@ impl Column {
             }
             Values::Int(numbers) | Values::Time(numbers) => numbers.reserve(values),
             Values::Float(numbers) => numbers.reserve(values),
-            // Only snapshots have these.
-            Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. } => {}
+            // Only snapshots have the others, and columns of any type.
+            _ => {}
         }
     }
 
@@ -287,11 +401,7 @@ impl Column {
                 push_bit(number.is_some());
                 values.push(number.unwrap_or_default());
             }),
-            Values::Float(_)
-            | Values::Time(_)
-            | Values::Bytes { .. }
-            | Values::Large(_)
-            | Values::Counted { .. } => {}
+            _ => {}
         }
         self.valid.extend(valid, block.len);
     }
@@ -322,11 +432,11 @@ impl Column {
                 values.push(0);
                 false
             }
-            (Values::Bytes { .. } | Values::Large(_) | Values::Counted { .. }, _) => false,
             (Values::Float(values), _) => {
                 values.push(0.0);
                 false
             }
+            _ => false,
         };
         self.valid.push(is_valid);
     }
@@ -359,10 +469,14 @@ fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
 pub fn parse_chunk(
     reader: Reader,
     filter: Option<BoundFilter>,
+    own: bool,
     chunk: Chunk<'_>,
     mut rejects: Option<&mut Rejects>,
 ) -> Result<(Table, Counters), BatchError> {
     let mut builder = TableBuilder::from_reader(reader, filter);
+    if own {
+        builder = builder.with_own_fields();
+    }
     let mut lines = Counters::default();
     chunk.for_each(|line| {
         lines.fed += 1;
@@ -468,9 +582,7 @@ mod tests {
         let mut builder = TableBuilder::new(&format, text, None, None).unwrap();
         Chunk::Lines(text).for_each(|line| builder.push(line)).unwrap();
         let table = builder.finish();
-        let fields: Vec<_> = table.fields.iter().map(|(name, kind)| (&**name, *kind)).collect();
-        let expected = [("host", Kind::Text), ("status", Kind::Int), ("x-own", Kind::Text)];
-        assert_eq!((fields, table.filtered), (expected.into(), 2));
+        assert_eq!((table.fields.join(" "), table.filtered), ("host status x-own".to_owned(), 2));
         let [host, status, own] = &table.batches[0].columns[..] else { panic!() };
         assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
         assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);
@@ -512,7 +624,8 @@ mod tests {
         let log = "a\nh - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5\nb";
         let mut rejects = Rejects { prefix: b"log\t".into(), before: 7, ..Rejects::default() };
         let (table, lines) =
-            parse_chunk(reader, None, Chunk::Lines(log.as_bytes()), Some(&mut rejects)).unwrap();
+            parse_chunk(reader, None, false, Chunk::Lines(log.as_bytes()), Some(&mut rejects))
+                .unwrap();
         assert_eq!((table.rows, lines.fed, lines.counted), (1, 3, 1));
         assert_eq!(lines.rejected(Reason::NoMatch), 2);
         let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";

@@ -71,7 +71,9 @@ impl<P: InputArray> InputColumn<P> {
                     Value::Null => {
                         return Err(InputError::not_a_time(index, "null"));
                     }
-                    Value::Text(_) => return Err(InputError::not_a_time(index, "text")),
+                    Value::Text(_) | Value::Json(_) => {
+                        return Err(InputError::not_a_time(index, "text"));
+                    }
                 };
                 let time = time.filter(|time| time.unsigned_abs() <= MAX_TIME.unsigned_abs());
                 let time = time.ok_or_else(|| time_out_of_range(index, array.value(row)))?;

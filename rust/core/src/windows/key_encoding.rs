@@ -6,6 +6,7 @@
 
 use super::aggregate::Event;
 use super::keys::{KeyBytes, decode_float, decode_int, encode_float, encode_int};
+use crate::ground::any_column::large_int;
 use crate::ground::{Cell, Kind, Value};
 
 /// The tags of a value and of null.
@@ -31,6 +32,8 @@ pub(crate) fn encode<'a>(
             Value::Text(text) => return Some(text),
             Value::Int(value) | Value::Time(value) => room.extend_from_slice(&encode_int(value)),
             Value::Float(value) => room.extend_from_slice(&encode_float(value)),
+            // Only fields of any kind have these.
+            Value::Json(_) => return None,
         }
         return Some(room);
     }
@@ -40,24 +43,176 @@ pub(crate) fn encode<'a>(
     (fields > 0).then_some(room)
 }
 
+/// As `encode`, for fields of these kinds, some of which are of any.
+pub(crate) fn encode_of_kinds<'a>(
+    event: &mut impl Event,
+    kinds: &[Kind],
+    room: &'a mut Vec<u8>,
+) -> KeyBytes<'a> {
+    room.clear();
+    for (field, kind) in kinds.iter().enumerate() {
+        let value = event.value(field);
+        if *kind != Kind::Any || value == Value::Null {
+            push(room, value);
+        } else {
+            room.push(PRESENT);
+            push_any(room, value);
+        }
+    }
+    let is_null = kinds.len() == 1 && room.first() == Some(&NULL);
+    if is_null {
+        return None;
+    }
+    // A key of one field is never null here, so it needs no mark.
+    Some(if kinds.len() == 1 { &room[1..] } else { room })
+}
+
+/// As `encode`, for values of these kinds; values of any kind are in their stored form.
+pub(crate) fn encode_stored<'a>(
+    values: &'a [Value<'_>],
+    kinds: &[Kind],
+    room: &'a mut Vec<u8>,
+) -> KeyBytes<'a> {
+    room.clear();
+    match (values, kinds) {
+        ([], _) | ([Value::Null], _) => return None,
+        ([Value::Text(text)], _) => return Some(text),
+        _ => {}
+    }
+    for (&value, kind) in values.iter().zip(kinds) {
+        match (value, kind) {
+            (Value::Text(stored), Kind::Any) => {
+                room.push(PRESENT);
+                room.extend_from_slice(stored);
+            }
+            (value, _) => push(room, value),
+        }
+    }
+    Some(if values.len() == 1 { &room[1..] } else { room })
+}
+
+/// Whether bytes are the stored form of a value of any kind.
+pub(crate) fn is_stored(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    next_any(&mut rest).is_some() && rest.is_empty()
+}
+
+/// What a value of any kind is, in the order of keys.
+const NUMBER: u8 = 1;
+const TEXT: u8 = 2;
+const FLAG: u8 = 3;
+
+/// Appends a value of any kind. An integer and an equal float are the same; so are an object or an
+/// array and its JSON text, and a number that no float keeps and its text.
+fn push_any(out: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Null => {}
+        Value::Int(number) | Value::Time(number) => push_int(out, number.into()),
+        Value::Float(number) => match whole(number) {
+            Some(number) => push_int(out, number.into()),
+            None => {
+                out.push(NUMBER);
+                out.extend_from_slice(&encode_float(number));
+                out.push(0);
+            }
+        },
+        Value::Json(b"true") => out.extend_from_slice(&[FLAG, 1]),
+        Value::Json(b"false") => out.extend_from_slice(&[FLAG, 0]),
+        Value::Json(text) => match large_int(text) {
+            Some(number) => push_int(out, number),
+            None => push_any(out, Value::Text(text)),
+        },
+        Value::Text(text) => {
+            out.push(TEXT);
+            push_text(out, text);
+        }
+    }
+}
+
+/// Appends an integer: the nearest float, by which it sorts among floats, and all digits.
+fn push_int(out: &mut Vec<u8>, number: i128) {
+    out.push(NUMBER);
+    #[expect(clippy::cast_precision_loss, reason = "all digits follow")]
+    out.extend_from_slice(&encode_float(number as f64));
+    out.push(1);
+    out.extend_from_slice(&(number.cast_unsigned() ^ (1 << 127)).to_be_bytes());
+}
+
+/// The integer that a float is.
+fn whole(number: f64) -> Option<i64> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::float_cmp, reason = "exact test for a fraction")]
+    let is_whole = number.trunc() == number && (-END..END).contains(&number);
+    #[expect(clippy::cast_possible_truncation, reason = "it is integral and in range")]
+    is_whole.then_some(number as i64)
+}
+
+/// Decodes a value of any kind from the front.
+fn next_any(rest: &mut &[u8]) -> Option<Cell> {
+    let (&what, bytes) = rest.split_first()?;
+    *rest = bytes;
+    match what {
+        NUMBER => {
+            let (float, after) = bytes.split_first_chunk::<8>()?;
+            let (&is_int, after) = after.split_first()?;
+            *rest = after;
+            if is_int == 0 {
+                return decode_float(float).map(Cell::Float);
+            }
+            let (digits, after) = after.split_first_chunk::<16>()?;
+            *rest = after;
+            Some(Cell::Int((u128::from_be_bytes(*digits) ^ (1 << 127)).cast_signed()))
+        }
+        FLAG => {
+            let (&flag, after) = bytes.split_first()?;
+            *rest = after;
+            Some(Cell::Flag(flag == 1))
+        }
+        _ => Some(next_text(rest)),
+    }
+}
+
+/// Splits a key into the stored forms of its fields; `None` for a null.
+pub(crate) fn split<'a>(
+    key: KeyBytes<'a>,
+    kinds: &[Kind],
+    mut take: impl FnMut(usize, Option<&'a [u8]>),
+) {
+    if kinds.len() == 1 {
+        take(0, key);
+        return;
+    }
+    let mut rest = key.unwrap_or_default();
+    for (place, &kind) in kinds.iter().enumerate() {
+        let before = rest;
+        let found = next(&mut rest, kind);
+        let length = before.len() - rest.len();
+        take(place, found.and(before.get(1..length)));
+    }
+}
+
 /// Appends a field of a key.
 fn push(out: &mut Vec<u8>, value: Value<'_>) {
     out.push(if matches!(value, Value::Null) { NULL } else { PRESENT });
     match value {
         Value::Null => {}
-        Value::Text(text) => {
-            for &byte in text {
-                if byte == 0 {
-                    out.extend_from_slice(&ZERO);
-                } else {
-                    out.push(byte);
-                }
-            }
-            out.extend_from_slice(&END);
-        }
+        Value::Text(text) => push_text(out, text),
         Value::Int(value) | Value::Time(value) => out.extend_from_slice(&encode_int(value)),
         Value::Float(value) => out.extend_from_slice(&encode_float(value)),
+        // Only fields of any kind have these.
+        Value::Json(_) => {}
     }
+}
+
+fn push_text(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        if byte == 0 {
+            out.extend_from_slice(&ZERO);
+        } else {
+            out.push(byte);
+        }
+    }
+    out.extend_from_slice(&END);
 }
 
 /// Decodes a key and calls `take` with the cell of each field.
@@ -78,6 +233,7 @@ fn cell(bytes: &[u8], kind: Kind) -> Cell {
         Kind::Int => decode_int(bytes).map(|value| Cell::Int(value.into())),
         Kind::Float => decode_float(bytes).map(Cell::Float),
         Kind::Time => decode_int(bytes).map(Cell::Time),
+        Kind::Any => next_any(&mut &*bytes),
     };
     cell.unwrap_or(Cell::Null)
 }
@@ -88,13 +244,20 @@ fn next(rest: &mut &[u8], kind: Kind) -> Option<Cell> {
     if there != PRESENT {
         return None;
     }
+    if kind == Kind::Any {
+        return next_any(rest);
+    }
     if kind != Kind::Text {
         let (value, after) = bytes.split_first_chunk::<8>()?;
         *rest = after;
         return Some(cell(value, kind));
     }
+    Some(next_text(rest))
+}
+
+fn next_text(rest: &mut &[u8]) -> Cell {
     let mut text = Vec::new();
-    let mut bytes = bytes.iter();
+    let mut bytes = rest.iter();
     while let Some(&byte) = bytes.next() {
         match byte {
             0 if bytes.next() == Some(&END[1]) => break,
@@ -102,7 +265,7 @@ fn next(rest: &mut &[u8], kind: Kind) -> Option<Cell> {
         }
     }
     *rest = bytes.as_slice();
-    Some(Cell::Text(text.into()))
+    Cell::Text(text.into())
 }
 
 #[cfg(test)]
@@ -138,6 +301,86 @@ mod tests {
             decode(Some(&stored(&one)), &kinds, |_, cell| read.push(cell));
             let wanted = one.map(|field| field.map_or(Cell::Null, |text| Cell::Text(text.into())));
             prop_assert_eq!(read, wanted);
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value<'static>> {
+        prop_oneof![
+            2 => (-3..3_i64).prop_map(Value::Int),
+            1 => any::<i64>().prop_map(Value::Int),
+            2 => prop::sample::select(vec![-0.5, 0.25, 1.0, 1e300, -1e300]).prop_map(Value::Float),
+            2 => prop::sample::select(vec![&b""[..], b"1", b"a", b"a\0", b"true", b"\xff"])
+                .prop_map(Value::Text),
+            1 => prop::sample::select(vec![&b"true"[..], b"false", b"12345678901234567890"])
+                .prop_map(Value::Json),
+            1 => Just(Value::Null),
+        ]
+    }
+
+    /// The order of keys: numbers, text, false and true, null.
+    fn rank(value: Value<'_>) -> (u8, f64, Vec<u8>) {
+        #[expect(clippy::cast_precision_loss, reason = "the samples differ as floats")]
+        match value {
+            Value::Int(number) => (0, number as f64, Vec::new()),
+            Value::Float(number) => (0, number, Vec::new()),
+            Value::Json(b"12345678901234567890") => (0, 12_345_678_901_234_567_890.0, Vec::new()),
+            Value::Text(text) => (1, 0.0, text.to_vec()),
+            Value::Json(text) => (2, 0.0, vec![u8::from(text == b"true")]),
+            _ => (3, 0.0, Vec::new()),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::ground::profile::cases(256))]
+
+        #[test]
+        fn values_of_any_kind_sort_by_type_and_value_and_round_trip(
+            one in any_value(), other in any_value(), first in any_value(),
+        ) {
+            for width in [1, 2] {
+                let kinds = vec![Kind::Any; width];
+                let stored = |value: Value<'_>| {
+                    let values = [first, value];
+                    let mut room = Vec::new();
+                    let values = &values[2 - width..];
+                    encode_of_kinds(&mut &*values, &kinds, &mut room).map(<[u8]>::to_vec)
+                };
+                let keys = [stored(one), stored(other)];
+                let order = |key: &Option<Vec<u8>>| (key.is_none(), key.clone());
+                let expected = rank(one).partial_cmp(&rank(other)).unwrap();
+                if expected.is_eq() || matches!((one, other), (Value::Int(_), Value::Int(_))) {
+                    prop_assert_eq!(keys[0] == keys[1], expected.is_eq() && one == other
+                        || matches!((one, other), (Value::Int(1), Value::Float(_)))
+                        || matches!((one, other), (Value::Float(_), Value::Int(1))));
+                } else {
+                    prop_assert_eq!(order(&keys[0]).cmp(&order(&keys[1])), expected);
+                }
+                let mut again = Vec::new();
+                let mut split_key: Vec<Option<Vec<u8>>> = Vec::new();
+                split(keys[0].as_deref(), &kinds, |_, part| {
+                    split_key.push(part.map(<[u8]>::to_vec));
+                });
+                prop_assert!(split_key.iter().flatten().all(|part| is_stored(part)));
+                let values: Vec<_> = split_key
+                    .iter()
+                    .map(|part| part.as_deref().map_or(Value::Null, Value::Text))
+                    .collect();
+                let stored_again = encode_stored(&values, &kinds, &mut again);
+                prop_assert_eq!(stored_again, keys[0].as_deref());
+                let mut cells = Vec::new();
+                decode(keys[0].as_deref(), &kinds, |_, cell| cells.push(cell));
+                let cell = match one {
+                    Value::Null => Cell::Null,
+                    Value::Int(number) => Cell::Int(number.into()),
+                    Value::Float(1.0) => Cell::Int(1),
+                    Value::Float(number) => Cell::Float(number),
+                    Value::Text(text) => Cell::Text(text.into()),
+                    Value::Json(b"12345678901234567890") => Cell::Int(12_345_678_901_234_567_890),
+                    Value::Json(text) => Cell::Flag(text == b"true"),
+                    Value::Time(_) => Cell::Null,
+                };
+                prop_assert_eq!(cells.last(), Some(&cell));
+            }
         }
     }
 

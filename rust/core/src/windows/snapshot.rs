@@ -7,7 +7,7 @@ use super::pane::Pane;
 use super::rank::{Order, Ranker, Ranking};
 use super::settings::Settings;
 use super::totals::Totals;
-use crate::ground::{Bits, Cell, Column, Counters, Kind, Rows, Values, lossy};
+use crate::ground::{AnyColumn, Bits, Cell, Column, Counters, Kind, Rows, Values, lossy};
 
 /// The name of the row that collects keys above the limit.
 const OTHER: &[u8] = b"(other)";
@@ -139,7 +139,7 @@ impl SnapshotBuilder<'_> {
         }
         if other.is_some() {
             for (place, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
-                let name = place == 0 && *kind == Kind::Text;
+                let name = place == 0 && matches!(kind, Kind::Text | Kind::Any);
                 column.push(if name { Cell::Text(OTHER.into()) } else { Cell::Null });
             }
         }
@@ -218,6 +218,12 @@ impl ColumnBuilder {
         }
         let values = match kind {
             _ if lists => counted(cells, kind, raw),
+            Kind::Any => {
+                let mut column = AnyColumn::default();
+                cells.iter().enumerate().for_each(|(row, cell)| column.set_cell(row, cell));
+                let kind = column.common_type();
+                return column.finish(cells.len(), kind);
+            }
             Kind::Text => text(&cells, raw),
             Kind::Int => ints(&cells),
             Kind::Float => Values::Float(cells.iter().map(Cell::number).collect()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use memchr::memmem::Finder;
 
 use super::{FilterError, SourceRange};
+use crate::ground::any_column::large_int;
 use crate::ground::{Kind, Value, int_to_float, quoted};
 use crate::text::format::{ZoneTable, time_of};
 
@@ -92,6 +93,12 @@ pub(super) enum TypedPredicate {
     /// Sorted by text.
     OneOfTexts(Arc<[Literal]>),
     OneOfTimes(Vec<i64>),
+    /// As `Number`, also of text that is a number. A large integer is compared digit by digit.
+    AnyNumber(Comparison, Number, Option<i128>),
+    /// The JSON text of a value.
+    Json(Box<[u8]>),
+    /// True if one of these is.
+    AnyOf(Vec<TypedPredicate>),
     /// True of a missing value, or if the other condition is.
     OrMissing(Box<TypedPredicate>),
     Contains(Box<Finder<'static>>),
@@ -120,6 +127,22 @@ impl Literal {
             return Some(Number::Int(number));
         }
         text.parse().ok().filter(|number: &f64| number.is_finite()).map(Number::Float)
+    }
+
+    /// The comparison with values of any kind: a number with numbers, also with text that is one;
+    /// `true` and `false` with these and with such text; other words and quoted text with text.
+    fn of_any(&self, order: Comparison) -> TypedPredicate {
+        let text = TypedPredicate::Text(order, self.text.clone());
+        match &*self.text {
+            _ if self.quoted => text,
+            b"true" | b"false" if order == Comparison::Equal => {
+                TypedPredicate::AnyOf(vec![text, TypedPredicate::Json(self.text.clone())])
+            }
+            _ => match self.number() {
+                Some(number) => TypedPredicate::AnyNumber(order, number, large_int(&self.text)),
+                None => text,
+            },
+        }
     }
 
     fn as_number(&self, name: &str) -> Result<Number, FilterError> {
@@ -164,13 +187,15 @@ impl Condition {
             Predicate::Compare(_, value) if value.is_null() => Ok(TypedPredicate::Missing),
             Predicate::Compare(order, value) => compare(name, kind, *order, value, zone),
             Predicate::OneOf(values) => one_of(name, kind, values, zone),
-            Predicate::Text(part, value) if kind == Kind::Text => Ok(match part {
-                TextMatch::Contains => {
-                    TypedPredicate::Contains(Box::new(Finder::new(&*value.text).into_owned()))
-                }
-                TextMatch::StartsWith => TypedPredicate::StartsWith(value.text.clone()),
-                TextMatch::EndsWith => TypedPredicate::EndsWith(value.text.clone()),
-            }),
+            Predicate::Text(part, value) if matches!(kind, Kind::Text | Kind::Any) => {
+                Ok(match part {
+                    TextMatch::Contains => {
+                        TypedPredicate::Contains(Box::new(Finder::new(&*value.text).into_owned()))
+                    }
+                    TextMatch::StartsWith => TypedPredicate::StartsWith(value.text.clone()),
+                    TextMatch::EndsWith => TypedPredicate::EndsWith(value.text.clone()),
+                })
+            }
             Predicate::Text(..) => {
                 let what = if kind == Kind::Time { "a time" } else { "a number" };
                 let message = format!("{name} is {what}, not text; compare it with ==, < or >");
@@ -198,6 +223,7 @@ fn compare(
             Err(FilterError::new(value.range, message))
         }
         Kind::Text => Ok(TypedPredicate::Text(order, value.text.clone())),
+        Kind::Any => Ok(value.of_any(order)),
     }
 }
 
@@ -216,6 +242,10 @@ fn one_of(
         Kind::Time => {
             let found = others().map(|value| value.as_time(zone));
             TypedPredicate::OneOfTimes(all_or_first_error(found)?)
+        }
+        Kind::Any => {
+            let all = others().map(|value| value.of_any(Comparison::Equal));
+            TypedPredicate::AnyOf(all.collect())
         }
         Kind::Text if others().count() == values.len() => {
             TypedPredicate::OneOfTexts(values.clone())
@@ -265,12 +295,46 @@ impl TypedPredicate {
                 all.binary_search_by(|expected| (*expected.text).cmp(text)).is_ok()
             }
             (Self::OneOfTimes(all), Value::Time(time)) => all.contains(&time),
-            (Self::Contains(part), Value::Text(text)) => part.find(text).is_some(),
-            (Self::StartsWith(part), Value::Text(text)) => text.starts_with(part),
-            (Self::EndsWith(part), Value::Text(text)) => text.ends_with(part),
+            (Self::AnyNumber(order, expected, large), value) => {
+                compared(value, *expected, *large).is_some_and(|found| order.holds(found))
+            }
+            (Self::AnyOf(all), value) => all.iter().any(|check| check.holds(value)),
+            (Self::Json(expected), Value::Json(text)) => **expected == *text,
+            (
+                Self::Contains(_) | Self::StartsWith(_) | Self::EndsWith(_),
+                Value::Int(_) | Value::Float(_),
+            ) => self.holds_for_number(value),
+            (Self::Contains(part), Value::Text(text) | Value::Json(text)) => {
+                part.find(text).is_some()
+            }
+            (Self::StartsWith(part), Value::Text(text) | Value::Json(text)) => {
+                text.starts_with(part)
+            }
+            (Self::EndsWith(part), Value::Text(text) | Value::Json(text)) => text.ends_with(part),
             _ => false,
         }
     }
+
+    /// Whether the text of a number that has no type of its own fits.
+    #[cold]
+    fn holds_for_number(&self, value: Value<'_>) -> bool {
+        let text = match value {
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => format!("{number:?}"),
+            _ => return false,
+        };
+        self.holds(Value::Text(text.as_bytes()))
+    }
+}
+
+/// Compares a value of any kind with a number.
+fn compared(value: Value<'_>, expected: Number, large: Option<i128>) -> Option<Ordering> {
+    if let (Value::Text(text) | Value::Json(text), Some(expected)) = (value, large)
+        && let Some(found) = large_int(text)
+    {
+        return Some(found.cmp(&expected));
+    }
+    expected.compared(value.or_number())
 }
 
 impl Number {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::field_type::{Encoding, FieldType};
 use super::parsed::FoundField;
-use super::records::decode::{decoded, percent, unescape};
+use super::records::decode::{decoded, is_after_quote, percent, unescape};
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
+use super::transform::Transform;
 use super::{Span, combined, python_whitespace, standard_fields};
 use crate::ground::{Kind, Value};
 
@@ -131,25 +132,6 @@ impl Buffer {
     }
 }
 
-/// A transformation of the text of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transform {
-    /// Removes scheme, host, query and fragment.
-    Path,
-    /// Keeps what follows the first `?`.
-    Query,
-    /// Removes the first `?` and what follows it.
-    NoQuery,
-    /// Keeps this many segments of the path.
-    Depth(usize),
-    /// Decodes `%HH`.
-    Percent,
-    /// Decodes `\xHH` and similar escapes.
-    Unescape,
-    /// Keeps the first of three digits.
-    Class,
-}
-
 impl Accessor {
     /// Creates the accessor of a field. A name may be followed by transformations: `url:noquery`,
     /// `path:2`, `agent:unescape`.
@@ -205,8 +187,8 @@ impl Accessor {
                 let (base, transform) = name.rsplit_once(':')?;
                 let accessor = derived(base, Transform::from_name(transform)?)?;
                 // Only text can be transformed.
-                let text = Self::new(base, found, classic)?.kind() == Kind::Text;
-                text.then_some(accessor)
+                let kind = Self::new(base, found, classic)?.kind();
+                matches!(kind, Kind::Text | Kind::Any).then_some(accessor)
             }
         }
     }
@@ -221,10 +203,10 @@ impl Accessor {
         Some(self)
     }
 
-    /// The accessor of a field that the format does not have in these lines.
-    pub(super) fn missing(name: &str) -> Self {
-        let kind =
-            standard_fields::standard_field(name).map_or(Kind::Text, |known| known.read.kind());
+    /// The accessor of a field that the format does not have in these lines; `own` is the type of
+    /// fields that are not standard.
+    pub(super) fn missing(name: &str, own: Kind) -> Self {
+        let kind = standard_fields::standard_field(name).map_or(own, |known| known.read.kind());
         let source = FieldSource::Missing(kind);
         Self { source, encoding: Encoding::Raw, transforms: Vec::new(), fallback: None }
     }
@@ -267,7 +249,9 @@ impl Accessor {
             return FastAccess::None;
         }
         match &self.source {
-            FieldSource::Span(at, FieldType::Verbatim) => FastAccess::Verbatim(*at),
+            FieldSource::Span(at, FieldType::Verbatim | FieldType::Any) => {
+                FastAccess::Verbatim(*at)
+            }
             FieldSource::Span(at, FieldType::Text | FieldType::Request) => FastAccess::Text(*at),
             FieldSource::Span(at, FieldType::Int) => FastAccess::Int(*at),
             FieldSource::User(at) => FastAccess::User(*at),
@@ -327,6 +311,16 @@ impl Accessor {
         };
         needs.extend(self.fallback.iter().flat_map(|other| other.needs()));
         needs
+    }
+
+    /// Of these, the indexes of those that hold the value itself or, of a request line, a part.
+    pub(super) fn own_spans(&self) -> Vec<usize> {
+        let mut spans = Vec::new();
+        if self.transforms.is_empty() {
+            spans = Self { fallback: None, ..self.clone() }.needs();
+            spans.extend(self.fallback.iter().flat_map(|other| other.own_spans()));
+        }
+        spans
     }
 
     /// The value in a line; the buffer holds decoded text.
@@ -484,6 +478,13 @@ impl Accessor {
             TextRef::Buffer(start, end) => &buffer.bytes[start..end],
         };
         match &self.source {
+            FieldSource::Span(at, FieldType::Any) if self.transforms.is_empty() => {
+                let start = spans.get(*at).map_or(0, |span| span.start());
+                if self.encoding == Encoding::Json && !is_after_quote(line, start) {
+                    return json_value(text);
+                }
+                Value::Text(text)
+            }
             FieldSource::Span(_, how) => match read(how, text) {
                 Value::Int(status) if self.transforms.contains(&Transform::Class) => {
                     Value::Int(status / 100)
@@ -522,55 +523,13 @@ impl<'a> TextRef<'a> {
     }
 }
 
-impl Transform {
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "path" => Self::Path,
-            "query" => Self::Query,
-            "noquery" => Self::NoQuery,
-            "decode" => Self::Percent,
-            "unescape" => Self::Unescape,
-            _ if name.len() <= 2 => Self::Depth(name.parse().ok().filter(|&depth| depth > 0)?),
-            _ => return None,
-        })
+/// The value of JSON text that is not a string.
+pub(super) fn json_value(token: &[u8]) -> Value<'_> {
+    match token.first() {
+        Some(b'-' | b'0'..=b'9') => Value::of_json_number(token),
+        Some(b'n') | None => Value::Null,
+        _ => Value::Json(token),
     }
-
-    /// The range of the text that is left, for transformations that only cut.
-    fn range(self, text: &[u8]) -> Option<(usize, usize)> {
-        let find = |from: usize, bytes: &[u8]| {
-            let found = text[from..].iter().position(|byte| bytes.contains(byte));
-            found.map(|offset| from + offset)
-        };
-        match self {
-            Self::Query => find(0, b"?").map(|at| (at + 1, text.len())),
-            Self::NoQuery => Some((0, find(0, b"?").unwrap_or(text.len()))),
-            Self::Path => {
-                let start = path_start(text);
-                Some((start, find(start, b"?#").unwrap_or(text.len())))
-            }
-            Self::Depth(depth) => {
-                let start = path_start(text);
-                let end = find(start, b"?#").unwrap_or(text.len());
-                let mut slashes =
-                    (start..end).filter(|&at| at > start && text[at] == b'/').skip(depth - 1);
-                Some((start, slashes.next().unwrap_or(end)))
-            }
-            Self::Percent | Self::Unescape | Self::Class => Some((0, text.len())),
-        }
-    }
-}
-
-/// The start of the path of a URL, after scheme and host if it has them.
-fn path_start(url: &[u8]) -> usize {
-    if url.first() == Some(&b'/') {
-        return 0;
-    }
-    let scheme = url.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    if scheme == 0 || !url[scheme..].starts_with(b"://") {
-        return 0;
-    }
-    let host = scheme + 3;
-    url[host..].iter().position(|byte| b"/?#".contains(byte)).map_or(url.len(), |at| host + at)
 }
 
 fn is_present(text: &[u8]) -> bool {
@@ -581,7 +540,7 @@ fn is_present(text: &[u8]) -> bool {
 #[inline]
 fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
     match how {
-        FieldType::Verbatim => Value::Text(text),
+        FieldType::Verbatim | FieldType::Any => Value::Text(text),
         FieldType::Text | FieldType::Request => present(text),
         FieldType::Query => present(without_question_mark(text)),
         FieldType::Int => int(text),

@@ -13,6 +13,8 @@ pub(crate) enum FieldType {
     Verbatim,
     /// Text.
     Text,
+    /// A value of a type of its own: that of a JSON key. An unquoted `-` and empty text are text.
+    Any,
     /// A request line, from which method, url and protocol are derived.
     Request,
     /// A decimal integer.
@@ -39,6 +41,7 @@ impl FieldType {
             Self::Int => Kind::Int,
             Self::Float | Self::Seconds(_) | Self::TimeTaken => Kind::Float,
             Self::Time(_) => Kind::Time,
+            Self::Any => Kind::Any,
         }
     }
 }

@@ -12,6 +12,7 @@ mod fast_columns;
 mod field_type;
 mod named;
 mod numbers;
+mod own_fields;
 mod parsed;
 mod prefix;
 mod python_whitespace;
@@ -24,6 +25,7 @@ mod spec;
 mod standard_fields;
 mod template;
 mod time;
+mod transform;
 mod whitespace;
 
 use std::collections::BTreeSet;
@@ -36,6 +38,8 @@ use crate::text::flume::BatchError;
 use crate::text::lines::Chunk;
 
 pub(crate) use fast_columns::TextAndTime;
+pub use own_fields::found_fields;
+pub(crate) use own_fields::{LineFields, each_json_piece};
 pub(crate) use segments::{PartialMatch, Segment, SegmentKind};
 
 pub use named::NamedFormat;
@@ -162,6 +166,12 @@ impl Format {
             .collect()
     }
 
+    /// The names of the fields that are read by default.
+    pub fn default_names(&self) -> Vec<String> {
+        let given = self.fields().into_iter().filter(|field| !field.on_demand);
+        given.map(|field| field.name.into()).collect()
+    }
+
     /// The names of the fields in its lines, with the parts of a request instead of the request.
     fn own_names(&self) -> Vec<&str> {
         match &self.0.matcher {
@@ -192,7 +202,9 @@ impl Format {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
             _ => match self.accessor(name) {
                 Some(accessor) => Some(accessor.kind()),
-                None if self.is_open() && !name.is_empty() => Some(Accessor::missing(name).kind()),
+                None if self.is_open() && !name.is_empty() => {
+                    Some(Accessor::missing(name, self.own_kind()).kind())
+                }
                 None => None,
             },
         }
@@ -277,6 +289,14 @@ impl Format {
             // Before the header is read, any column may appear.
             Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
             _ => false,
+        }
+    }
+
+    /// The type of fields that are not standard.
+    fn own_kind(&self) -> Kind {
+        match &self.0.matcher {
+            Matcher::Json(_) | Matcher::Ltsv(_) => Kind::Any,
+            _ => Kind::Text,
         }
     }
 

@@ -113,7 +113,10 @@ impl Reader {
     }
 
     fn with(format: &Format, names: &[&str], alternatives: Vec<Self>) -> Self {
-        let access = |name: &&str| format.accessor(name).unwrap_or_else(|| Accessor::missing(name));
+        let access = |name: &&str| {
+            let accessor = format.accessor(name);
+            accessor.unwrap_or_else(|| Accessor::missing(name, format.own_kind()))
+        };
         let accessors: Vec<_> = names.iter().map(access).collect();
         let fast: Vec<_> = accessors.iter().map(Accessor::fast_access).collect();
         let (days, time_of_day) = match &format.0.matcher {
@@ -398,6 +401,29 @@ impl Reader {
             }
             _ => self.offset + byte,
         }
+    }
+
+    pub(super) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The reader that the line was read with, if the format has alternatives.
+    pub(super) fn matched_alternative(&mut self) -> Option<&mut Self> {
+        self.alternatives.get_mut(self.matched)
+    }
+
+    /// The line that was read last, without what collectors added.
+    pub(crate) fn own_text<'a>(&'a self, line: &'a [u8]) -> &'a [u8] {
+        match self.alternatives.get(self.matched) {
+            Some(other) => other.own_text(line),
+            None => own(line, self.offset, &self.inner),
+        }
+    }
+
+    /// The spans of a field in the line that was read last, without those that it is derived from.
+    pub(super) fn spans_of(&self, field: usize) -> Vec<Span> {
+        let spans = self.accessors[field].own_spans().into_iter().map(|at| self.spans[at]);
+        spans.filter(|span| span.is_some()).collect()
     }
 
     /// The value of a field in the line that was read last.

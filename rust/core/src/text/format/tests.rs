@@ -26,6 +26,7 @@ fn value(name: &str, line: &[u8], field: &str) -> String {
     assert_eq!(reader.read(line), Ok(LineKind::Fields));
     match reader.value(line, 0) {
         Value::Null => "null".to_owned(),
+        Value::Json(text) => String::from_utf8_lossy(text).into_owned(),
         Value::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
         Value::Int(value) => value.to_string(),
         Value::Float(value) => format!("{value:?}"),
@@ -156,6 +157,7 @@ fn every_value_has_the_kind_that_the_format_declares() {
                 Value::Int(_) => field.kind == Kind::Int,
                 Value::Float(_) => field.kind == Kind::Float,
                 Value::Time(_) => field.kind == Kind::Time,
+                Value::Json(_) => field.kind == Kind::Any,
             };
             assert!(fits, "{name} {}", field.name);
         }

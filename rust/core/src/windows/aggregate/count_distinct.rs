@@ -29,6 +29,7 @@ mod tests {
     fn name(cell: &Cell) -> Option<String> {
         match cell {
             Cell::Null | Cell::List(_) => None,
+            Cell::Flag(flag) => Some(format!("flag {flag}")),
             Cell::Text(text) => Some(format!("text {text:?}")),
             Cell::Time(time) => Some(format!("time {time}")),
             Cell::Int(number) => Some(format!("number {number}")),

@@ -29,7 +29,7 @@ impl<'a> Datum<'a> {
     pub(super) fn of(value: Value<'a>) -> Option<Self> {
         match value {
             Value::Null => None,
-            Value::Text(text) => Some(Self::Text(text)),
+            Value::Text(text) | Value::Json(text) => Some(Self::Text(text)),
             Value::Int(number) => Some(Self::Int(number)),
             Value::Float(number) => Some(Self::of_float(number)),
             Value::Time(time) => Some(Self::Time(time)),
@@ -216,7 +216,7 @@ pub(super) mod testing {
             Cell::Float(number) => Value::Float(*number),
             Cell::Time(time) => Value::Time(*time),
             Cell::Text(text) => Value::Text(text),
-            Cell::Null | Cell::List(_) => Value::Null,
+            Cell::Null | Cell::List(_) | Cell::Flag(_) => Value::Null,
         }
     }
 

@@ -87,7 +87,7 @@ impl ExactSum {
         match value {
             Value::Int(number) => self.add_int(number),
             Value::Float(number) => self.add(number),
-            Value::Null | Value::Text(_) | Value::Time(_) => return false,
+            Value::Null | Value::Text(_) | Value::Time(_) | Value::Json(_) => return false,
         }
         true
     }

@@ -69,7 +69,7 @@ impl OwnedValue {
     fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Null => None,
-            Value::Text(text) => Some(Self::of_text(text)),
+            Value::Text(text) | Value::Json(text) => Some(Self::of_text(text)),
             Value::Int(number) => Some(Self::Number(Number::Int(number))),
             Value::Float(number) => Some(Self::Number(Number::Float(number))),
             Value::Time(time) => Some(Self::Time(time)),

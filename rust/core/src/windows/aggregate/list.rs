@@ -43,7 +43,7 @@ impl AcceptedValues {
     /// Returns whether values of this kind are accepted.
     pub fn accepts(self, kind: Kind) -> bool {
         match self {
-            Self::Numbers => matches!(kind, Kind::Int | Kind::Float),
+            Self::Numbers => matches!(kind, Kind::Int | Kind::Float | Kind::Any),
             Self::Ordered => kind != Kind::Text,
             Self::All => true,
         }

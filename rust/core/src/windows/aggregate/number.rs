@@ -21,7 +21,7 @@ impl Number {
         match value {
             Value::Int(number) | Value::Time(number) => Some(Self::Int(number)),
             Value::Float(number) => Some(Self::Float(number)),
-            Value::Null | Value::Text(_) => None,
+            Value::Null | Value::Text(_) | Value::Json(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The aggregates of a query and the columns that they share.
 
-use super::list::{AGGREGATES, AggregateInfo, AggregateSpec};
+use super::list::{AGGREGATES, AcceptedValues, AggregateInfo, AggregateSpec};
 use super::{Cell, Column, Input, Scope, Totals};
 use crate::ground::{Kind, Value, quoted};
 use crate::windows::keys::Seed;
@@ -29,6 +29,8 @@ struct SharedColumn {
     /// The places of its fields in the plan.
     value: usize,
     second: Option<usize>,
+    /// Whether text that is a number is read as that number.
+    numeric: bool,
 }
 
 /// An aggregate that cannot be computed.
@@ -42,6 +44,7 @@ impl Clone for Plan {
             name: shared.name.clone(),
             value: shared.value,
             second: shared.second,
+            numeric: shared.numeric,
         });
         Self { specs: self.specs.clone(), fields: self.fields.clone(), columns: columns.collect() }
     }
@@ -80,6 +83,7 @@ impl Plan {
                     name: name_of(info.column, &spec),
                     value: places.next().unwrap_or(0),
                     second: places.next(),
+                    numeric: info.accepts != AcceptedValues::All,
                 });
                 plan.columns.len() - 1
             });
@@ -189,12 +193,16 @@ impl Plan {
     ) {
         for (shared, column) in self.columns.iter().zip(columns) {
             // Aggregates of two fields read numbers, and a number does not borrow the event.
-            let second = match shared.second.map(|place| event.value(place)) {
+            let second = match shared.second.map(|place| event.value(place).or_number()) {
                 Some(Value::Int(number)) => Value::Int(number),
                 Some(Value::Float(number)) => Value::Float(number),
                 _ => Value::Null,
             };
-            column.add(entry, &Input { value: event.value(shared.value), second, time });
+            let mut value = event.value(shared.value);
+            if shared.numeric {
+                value = value.or_number();
+            }
+            column.add(entry, &Input { value, second, time });
         }
     }
 

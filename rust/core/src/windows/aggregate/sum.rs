@@ -42,7 +42,7 @@ impl Aggregate for Sum {
             ("rate", _) if scope.seconds > 0.0 => Cell::Float(partial.sum.value() / scope.seconds),
             // A window of no length has no rate.
             ("rate", _) => Cell::Null,
-            (_, Kind::Int) => {
+            (_, Kind::Int | Kind::Any) => {
                 partial.sum.whole().map_or_else(|| Cell::Float(partial.sum.value()), Cell::Int)
             }
             _ => Cell::Float(partial.sum.value()),

@@ -351,7 +351,7 @@ impl Aggregate for Variance {
                 Some((mantissa, exponent)) => partial.sums.add(mantissa, exponent),
                 None => partial.non_finite += 1,
             },
-            Value::Null | Value::Text(_) | Value::Time(_) => return,
+            Value::Null | Value::Text(_) | Value::Time(_) | Value::Json(_) => return,
         }
         partial.values += 1;
     }

@@ -102,13 +102,14 @@ fn seconds(micros: i64) -> String {
     format!("{}s", micros as f64 / 1e6)
 }
 
-const KINDS: [SeenKind; 6] = [
+const KINDS: [SeenKind; 7] = [
     None,
     Some((Kind::Text, false)),
     Some((Kind::Text, true)),
     Some((Kind::Int, false)),
     Some((Kind::Float, false)),
     Some((Kind::Time, false)),
+    Some((Kind::Any, false)),
 ];
 
 pub(super) fn code_of(kind: SeenKind) -> u8 {

@@ -140,18 +140,24 @@ impl Importer {
     fn key(&mut self, values: &[Value<'_>]) -> Option<u32> {
         let fits = |value: &Value<'_>, kind: &SeenKind| match value {
             Value::Null => true,
-            Value::Text(_) => kind_of(*kind).0 == Kind::Text,
+            Value::Text(text) => match kind_of(*kind).0 {
+                Kind::Any => key_encoding::is_stored(text),
+                kind => kind == Kind::Text,
+            },
             Value::Int(_) => kind_of(*kind).0 == Kind::Int,
             Value::Float(_) => kind_of(*kind).0 == Kind::Float,
             Value::Time(_) => kind_of(*kind).0 == Kind::Time,
+            Value::Json(_) => false,
         };
         if values.len() != self.keys.len()
             || !values.iter().zip(&self.keys).all(|(value, kind)| fits(value, kind))
         {
             return None;
         }
-        let Self { delta, seed, room, .. } = self;
-        Some(delta.keys.number(key_encoding::encode(&mut &*values, values.len(), room), seed))
+        let Self { delta, seed, room, keys, .. } = self;
+        let kinds: Vec<Kind> = keys.iter().map(|&kind| kind_of(kind).0).collect();
+        let key = key_encoding::encode_stored(values, &kinds, room);
+        Some(delta.keys.number(key, seed))
     }
 
     fn other(&mut self) -> u32 {

@@ -29,7 +29,7 @@
 //! | the first pane that ever existed | signed, if its flag is set |
 //! | lines in no pane | list of: 0, or 1 and the pane that was reached as a signed number; list of: outcome as 1 byte, count as a number |
 //!
-//! Kinds are 0 unknown, 1 text, 2 bytes, 3 integer, 4 float, 5 time. Outcomes of lines are 0
+//! Kinds are 0 unknown, 1 text, 2 bytes, 3 integer, 4 float, 5 time, 6 any. Outcomes of lines are 0
 //! counted, in panes that were evicted; 1 late; 2 filtered; and rejected as 16 no-match, 17
 //! too-long, 18 no-time, 19 future. The flag "since the start" means that the panes before the
 //! first complete one are contained as one pane.

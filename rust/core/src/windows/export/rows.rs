@@ -3,7 +3,7 @@
 use super::compatibility::kind_of;
 use super::order::{SortedEntries, SortedEntry, SortedKeys};
 use super::{Layout, TypedField};
-use crate::ground::{Bits, Column, Kind, Rows, Values};
+use crate::ground::{Bits, Cell, Column, Kind, Rows, Values};
 use crate::windows::delta::Delta;
 use crate::windows::key_encoding;
 use crate::windows::snapshot::ColumnBuilder;
@@ -17,13 +17,26 @@ impl Layout {
         let sorted = SortedEntries::new(delta, &keys);
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();
         let builder = |key: &TypedField| {
-            let (kind, raw) = kind_of(key.kind);
-            ColumnBuilder::new(kind, false, raw)
+            // Values of any type are in their stored form.
+            match kind_of(key.kind) {
+                (Kind::Any, _) => ColumnBuilder::new(Kind::Text, false, true),
+                (kind, raw) => ColumnBuilder::new(kind, false, raw),
+            }
         };
         let mut cells: Vec<ColumnBuilder> = self.keys.iter().map(builder).collect();
         for entry in &sorted.entries {
             let key = delta.keys.key(keys.ids[entry.key as usize]);
-            key_encoding::decode(key, &kinds, |place, cell| cells[place].push(cell));
+            key_encoding::decode(key, &kinds, |place, cell| {
+                if kinds[place] != Kind::Any {
+                    cells[place].push(cell);
+                }
+            });
+            key_encoding::split(key, &kinds, |place, stored| {
+                if kinds[place] == Kind::Any {
+                    cells[place]
+                        .push(stored.map_or(Cell::Null, |stored| Cell::Text(stored.into())));
+                }
+            });
         }
         let start = |entry: &SortedEntry| {
             let pane = sorted.panes[entry.pane as usize];

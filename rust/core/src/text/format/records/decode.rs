@@ -13,14 +13,18 @@ pub(crate) fn decoded<'a>(
     start: usize,
     buffer: &'a mut Vec<u8>,
 ) -> &'a [u8] {
-    let quoted = start.checked_sub(1).and_then(|before| line.get(before)) == Some(&b'"');
-    match (encoding, quoted) {
+    match (encoding, is_after_quote(line, start)) {
         (Encoding::Json, true) => json(raw, buffer),
         (Encoding::Csv | Encoding::Plus, true) => doubled(raw, buffer),
         (Encoding::Plus, false) => plus(raw, buffer),
         (Encoding::Percent, _) => percents(raw, true, buffer),
         (Encoding::Raw, _) | (Encoding::Json | Encoding::Csv, false) => raw,
     }
+}
+
+/// Whether a span that begins here is the inside of quotes.
+pub(crate) fn is_after_quote(line: &[u8], start: usize) -> bool {
+    start.checked_sub(1).and_then(|before| line.get(before)) == Some(&b'"')
 }
 
 /// Decodes the escapes that Apache and nginx write: `\xHH`, `\"`, `\\` and those of C. Other

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, Reject, Span};
 use super::find::{PrefixSet, find_either};
-use super::{bom_len, empty_line, found, is_blank, standard_type};
+use super::{bom_len, empty_line, found, is_blank, own_type};
 
 /// How many values are stored on the stack.
 const MANY: usize = 128;
@@ -31,6 +31,8 @@ struct Field {
     labels: Range<usize>,
     /// Whether it is a time, which may be in brackets.
     time: bool,
+    /// Whether it is no standard field.
+    own: bool,
 }
 
 impl Ltsv {
@@ -49,10 +51,9 @@ impl Ltsv {
             Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: PrefixSet::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
-            let read = if name == "reqtime_microsec" {
-                FieldType::Seconds(-6)
-            } else {
-                standard_type(name)
+            let read = match name {
+                "reqtime_microsec" => FieldType::Seconds(-6),
+                name => own_type(name),
             };
             let start = ltsv.count;
             for label in known.map_or(name, |known| known.1).split('|') {
@@ -60,7 +61,8 @@ impl Ltsv {
                 ltsv.count += 1;
             }
             let time = matches!(read, FieldType::Time(_));
-            ltsv.fields.push(Field { labels: start..ltsv.count, time });
+            let own = read == FieldType::Any;
+            ltsv.fields.push(Field { labels: start..ltsv.count, time, own });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
         ltsv
@@ -120,11 +122,29 @@ impl Ltsv {
         for (field, span) in self.fields.iter().zip(spans) {
             let mut values = values[field.labels.clone()].iter();
             let value = values.find(|value| value.start() < value.end());
-            *span = value.map_or(Span::NONE, |&value| {
-                if field.time { without_brackets(line, value) } else { value }
+            *span = value.map_or(Span::NONE, |&value| match value.of(line) {
+                Some(b"-") if field.own => Span::NONE,
+                _ if field.time => without_brackets(line, value),
+                _ => value,
             });
         }
         Ok(())
+    }
+}
+
+/// Calls `take` with the label and the value of each pair of a line that matches. A value `-` is
+/// none.
+pub(crate) fn each_member(line: &[u8], mut take: impl FnMut(Span, Span)) {
+    let blanks = line.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
+    let line = &line[..line.len() - blanks.count()];
+    let mut at = bom_len(line).min(line.len());
+    while at < line.len() {
+        let end = find_either(line, at, b'\t', b'\t');
+        let colon = find_either(line, at, b':', b'\t');
+        if colon < end && &line[colon + 1..end] != b"-" {
+            take(Span::new(at, colon), Span::new(colon + 1, end));
+        }
+        at = end + 1;
     }
 }
 

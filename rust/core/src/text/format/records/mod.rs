@@ -21,7 +21,7 @@ use crate::ground::quoted;
 
 pub(crate) use delimited::Delimited;
 pub(crate) use json::{Json, Wrapped, push_keys as push_json_keys};
-pub(crate) use ltsv::Ltsv;
+pub(crate) use ltsv::{Ltsv, each_member as ltsv_members};
 pub(crate) use named::RECORD_FORMATS;
 pub(crate) use w3c::W3c;
 
@@ -69,6 +69,11 @@ fn column(written: &str, start: usize) -> Result<(&str, FieldType), TemplateErro
 /// The type of a standard field; other fields are text.
 fn standard_type(name: &str) -> FieldType {
     standard_fields::standard_field(name).map_or(FieldType::Text, |known| known.read.clone())
+}
+
+/// The type of a field: that of the standard field, else that of each value.
+pub(super) fn own_type(name: &str) -> FieldType {
+    standard_fields::standard_field(name).map_or(FieldType::Any, |known| known.read.clone())
 }
 
 fn found(name: &str, read: FieldType, encoding: Encoding) -> FoundField {

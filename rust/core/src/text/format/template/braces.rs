@@ -243,9 +243,11 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
         }
         FieldType::Int => Syntax::Int,
         FieldType::Float | FieldType::Seconds(_) | FieldType::TimeTaken => Syntax::Number,
-        FieldType::Verbatim | FieldType::Text | FieldType::Request | FieldType::Query => {
-            Syntax::Word
-        }
+        FieldType::Verbatim
+        | FieldType::Text
+        | FieldType::Request
+        | FieldType::Query
+        | FieldType::Any => Syntax::Word,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fields and the paths to their values.
 
-use super::super::{column, standard_type};
+use super::super::{column, own_type};
 use crate::text::format::field_type::FieldType;
 use crate::text::format::template::TemplateError;
 
@@ -75,13 +75,21 @@ impl FieldPaths {
             return Err(error("expected a path of at most 16 keys"));
         }
         let paths = paths.into_iter().map(|path| path.into_iter().map(Into::into).collect());
-        let nested = matches!(read, FieldType::Text | FieldType::Verbatim);
+        let nested = matches!(read, FieldType::Text | FieldType::Verbatim | FieldType::Any);
         Ok(Self { name: name.into(), read, paths: paths.collect(), required, nested })
     }
 
-    /// A field whose name is its path.
+    /// A field whose name is its key, dots included, or else its path.
     pub(super) fn own(name: &str) -> Option<Self> {
-        Self::at(name, standard_type(name), name, 0).ok()
+        let read = own_type(name);
+        let nested = read == FieldType::Any;
+        let key: Path = vec![name.as_bytes().into()];
+        let paths = Self::at(name, read.clone(), name, 0).map_or(Vec::new(), |field| field.paths);
+        let others = paths.into_iter().filter(|path| *path != key);
+        let key = (name.len() <= MAX_KEY_LEN).then(|| key.clone());
+        let paths: Vec<_> = key.into_iter().chain(others).collect();
+        let is_some = !paths.is_empty();
+        is_some.then(|| Self { name: name.into(), read, paths, required: None, nested })
     }
 }
 

@@ -13,6 +13,7 @@ mod aliases;
 mod docker;
 pub(super) mod field_paths;
 mod keys;
+mod members;
 mod syntax;
 
 use self::aliases::ALIASES;
@@ -27,7 +28,7 @@ use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::{PrefixSet, find_either};
-use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
+use super::{bom_len, column, decode, empty_line, found, is_blank, own_type, standard_type};
 
 /// How many positions are stored on the stack: two sizes, for few and for many.
 const FEW: usize = 32;
@@ -91,11 +92,12 @@ impl Json {
         Self::of(fields.to_vec(), false)
     }
 
-    /// The format of a list of names and paths, as in the definitions of named formats.
+    /// The format of a list of names and paths, as in the definitions of named formats. Other names
+    /// are paths.
     pub(crate) fn listed(fields: &[(&str, &str)]) -> Result<Self, TemplateError> {
         let field_paths: Result<_, _> =
             fields.iter().map(|(name, paths)| FieldPaths::new(name, paths)).collect();
-        Ok(Self::of(field_paths?, false))
+        Ok(Self::of(field_paths?, true))
     }
 
     /// Parses a field map: `name=paths` separated by commas, or `name` alone if the path is the
@@ -108,7 +110,9 @@ impl Json {
                 .split_once('=')
                 .unwrap_or_else(|| (piece, piece.rsplit_once(':').map_or(piece, |(name, _)| name)));
             let at = start + if piece.contains('=') { name.len() + 1 } else { 0 };
+            let is_typed = name.contains(':');
             let (name, read) = column(name, start)?;
+            let read = if is_typed { read } else { own_type(name) };
             field_paths.push(FieldPaths::at(name, read, paths, at)?);
             start += piece.len() + 1;
         }
@@ -141,6 +145,11 @@ impl Json {
     /// Whether fields of any name may be requested, as paths.
     pub(crate) fn is_any(&self) -> bool {
         self.any
+    }
+
+    /// Calls `take` with the key and the value of each member of a line that matches.
+    pub(crate) fn each_member(&self, line: &[u8], take: impl FnMut(Span, Span)) {
+        members::each(line, take);
     }
 
     /// The format with only these fields and those that are required.

@@ -246,7 +246,6 @@ fn fields_of_ltsv() {
         example("ltsv"),
         pairs(&[
             ("host", "127.0.0.1"),
-            ("ident", "-"),
             ("user", "frank"),
             ("time", "10/Oct/2000:13:55:36 -0700"),
             ("request", "GET /apache_pb.gif HTTP/1.0"),
