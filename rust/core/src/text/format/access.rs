@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::field_type::{Encoding, FieldType};
+use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
 use super::records::decode::{decoded, is_after_quote, percent, unescape};
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
@@ -147,20 +148,37 @@ impl Accessor {
             return index("request").map(|request| plain(FieldSource::SecondWord(request)));
         }
         let request = index("request").filter(|&at| found[at].read == FieldType::Request);
+        let path_and_query = || {
+            let path = index("path")?;
+            let encoding = found[path].encoding;
+            let query = index("query").map(|at| (at, found[at].read == FieldType::Query));
+            Some(Self { encoding, ..plain(FieldSource::PathAndQuery(path, query)) })
+        };
         if let Some(at) = index(name) {
             let FoundField { read, encoding, .. } = &found[at];
             let mut accessor = Self { encoding: *encoding, ..plain(FieldSource::of(name, found)?) };
             let of_url = |transform| Self::new("url", found, classic)?.with(transform);
-            accessor.fallback = match (RequestPart::from_name(name), name) {
+            let mut fallback = match (RequestPart::from_name(name), name) {
                 (Some(part), _) => request.map(|at| Self {
                     encoding: *encoding,
+                    fallback: path_and_query().filter(|_| name == "url").map(Box::new),
                     ..plain(FieldSource::Request(at, part))
                 }),
                 (None, "path") if index("url").or(request).is_some() => of_url(Transform::Path),
                 (None, "query") if index("url").or(request).is_some() => of_url(Transform::Query),
                 _ => None,
+            };
+            if *encoding == Encoding::Json && !matches!(read, FieldType::Time(_)) {
+                // Fields of one name have different types, such as durations in several units.
+                let others = (at + 1..found.len()).rev().filter(|&at| &*found[at].name == name);
+                for at in others {
+                    let source = FieldSource::Span(at, found[at].read.clone());
+                    let fallback_of = fallback.map(Box::new);
+                    fallback =
+                        Some(Self { encoding: *encoding, fallback: fallback_of, ..plain(source) });
+                }
             }
-            .map(Box::new);
+            accessor.fallback = fallback.map(Box::new);
             debug_assert_eq!(read.kind(), accessor.kind());
             return Some(accessor);
         }
@@ -174,12 +192,7 @@ impl Accessor {
         }
         let derived = |base: &str, transform| Self::new(base, found, classic)?.with(transform);
         match name {
-            "url" => {
-                let path = index("path")?;
-                let encoding = found[path].encoding;
-                let query = index("query").map(|at| (at, found[at].read == FieldType::Query));
-                Some(Self { encoding, ..plain(FieldSource::PathAndQuery(path, query)) })
-            }
+            "url" => path_and_query(),
             "path" if index("path").is_none() => derived("url", Transform::Path),
             "query" if index("query").is_none() => derived("url", Transform::Query),
             "status_class" => derived("status", Transform::Class),
@@ -344,7 +357,11 @@ impl Accessor {
 
     /// Whether its own span has a value.
     fn is_there(&self, line: &[u8], spans: &[Span]) -> bool {
-        let text = self.single_span().and_then(|at| spans.get(at)).and_then(|span| span.of(line));
+        let at = match &self.source {
+            FieldSource::Request(at, _) => Some(*at),
+            _ => self.single_span(),
+        };
+        let text = at.and_then(|at| spans.get(at)).and_then(|span| span.of(line));
         text.is_some_and(is_present)
     }
 
@@ -445,7 +462,23 @@ impl Accessor {
                 url
             }
         };
-        if let FieldSource::Request(_, part) = self.source {
+        if let FieldSource::Span(_, FieldType::Protocol) = self.source
+            && let Some(version) = http_version(text.of(&buffer.bytes))
+        {
+            let protocol = [b"HTTP/", version].concat();
+            buffer.of = None;
+            buffer.bytes = protocol;
+            text = TextRef::Buffer(0, buffer.bytes.len());
+        }
+        if let FieldSource::Request(_, part) = self.source
+            && self.encoding == Encoding::Json
+            && is_target(text.of(&buffer.bytes))
+        {
+            // Logstash calls the target of a request `request`.
+            if part != RequestPart::Url {
+                return Value::Null;
+            }
+        } else if let FieldSource::Request(_, part) = self.source {
             if part == RequestPart::Flag {
                 return part_of(text.of(&buffer.bytes), part);
             }
@@ -545,7 +578,11 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         FieldType::Query => present(without_question_mark(text)),
         FieldType::Int => int(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
-        FieldType::Seconds(power) => seconds(text, *power).map_or(Value::Null, Value::Float),
+        FieldType::Protocol => present(text),
+        FieldType::Seconds(power) => {
+            seconds(text, *power).or_else(|| duration(text)).map_or(Value::Null, Value::Float)
+        }
+        FieldType::Duration => duration(text).map_or(Value::Null, Value::Float),
         FieldType::TimeTaken => {
             let power = if text.contains(&b'.') { 0 } else { -3 };
             let number = float(text).filter(|&number| number >= 0.0);

@@ -29,6 +29,11 @@ pub(crate) enum FieldType {
     Seconds(i8),
     /// A duration in milliseconds if it is an integer, in seconds if it has a decimal point.
     TimeTaken,
+    /// A duration with its unit, such as `12ms` or `1m2.5s`. A number without a unit is null, because
+    /// its unit is not known.
+    Duration,
+    /// A protocol, or only its version: `1.1` is `HTTP/1.1`.
+    Protocol,
     /// A time. Where several fields of a line are called `time`, each is a part of one time.
     Time(TimeFormat),
 }
@@ -37,9 +42,11 @@ impl FieldType {
     /// The type of its values.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Verbatim | Self::Text | Self::Request | Self::Query => Kind::Text,
+            Self::Verbatim | Self::Text | Self::Request | Self::Query | Self::Protocol => {
+                Kind::Text
+            }
             Self::Int => Kind::Int,
-            Self::Float | Self::Seconds(_) | Self::TimeTaken => Kind::Float,
+            Self::Float | Self::Seconds(_) | Self::TimeTaken | Self::Duration => Kind::Float,
             Self::Time(_) => Kind::Time,
             Self::Any => Kind::Any,
         }

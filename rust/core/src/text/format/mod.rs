@@ -10,6 +10,7 @@ mod combined;
 mod diagnose;
 mod fast_columns;
 mod field_type;
+mod loose_values;
 mod named;
 mod numbers;
 mod own_fields;

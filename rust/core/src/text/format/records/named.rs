@@ -9,6 +9,8 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
         about: "Caddy 2, JSON",
         example: r#"{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","remote_port":"41342","client_ip":"127.0.0.1","proto":"HTTP/2.0","method":"GET","host":"localhost","uri":"/","headers":{"User-Agent":["curl/7.82.0"],"Accept":["*/*"],"Accept-Encoding":["gzip, deflate, br"]},"tls":{"resumed":false,"version":772,"cipher_suite":4865,"proto":"h2","server_name":"example.com"}},"bytes_read": 0,"user_id":"","duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"],"Content-Encoding":["gzip"],"Content-Type":["text/html; charset=utf-8"],"Vary":["Accept-Encoding"]}}"#,
         definition: Definition::Json(&[
+            // Errors and debug messages have a request too, which has a line of its own.
+            ("", "logger^http.log.access"),
             ("host", "request.client_ip|request.remote_ip|request.remote_addr"),
             ("user", "user_id"),
             ("time", "ts!"),

@@ -247,6 +247,8 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
         | FieldType::Text
         | FieldType::Request
         | FieldType::Query
+        | FieldType::Protocol
+        | FieldType::Duration
         | FieldType::Any => Syntax::Word,
     }
 }

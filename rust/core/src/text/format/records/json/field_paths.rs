@@ -17,8 +17,12 @@ pub(crate) struct FieldPaths {
     pub(super) read: FieldType,
     /// The first path to a value that is not null counts.
     pub(super) paths: Vec<Path>,
+    /// The path to a value that a line must have for the others to count.
+    pub(super) condition: Option<Path>,
     /// If the field is required: what is expected in a line without it.
     pub(super) required: Option<&'static str>,
+    /// What a text value has to begin with, if there is one.
+    pub(super) prefix: Option<&'static str>,
     /// Whether an object or an array is a value.
     pub(super) nested: bool,
 }
@@ -76,7 +80,15 @@ impl FieldPaths {
         }
         let paths = paths.into_iter().map(|path| path.into_iter().map(Into::into).collect());
         let nested = matches!(read, FieldType::Text | FieldType::Verbatim | FieldType::Any);
-        Ok(Self { name: name.into(), read, paths: paths.collect(), required, nested })
+        Ok(Self {
+            name: name.into(),
+            read,
+            paths: paths.collect(),
+            condition: None,
+            required,
+            prefix: None,
+            nested,
+        })
     }
 
     /// A field whose name is its key, dots included, or else its path.
@@ -89,7 +101,15 @@ impl FieldPaths {
         let key = (name.len() <= MAX_KEY_LEN).then(|| key.clone());
         let paths: Vec<_> = key.into_iter().chain(others).collect();
         let is_some = !paths.is_empty();
-        is_some.then(|| Self { name: name.into(), read, paths, required: None, nested })
+        is_some.then(|| Self {
+            name: name.into(),
+            read,
+            paths,
+            condition: None,
+            required: None,
+            prefix: None,
+            nested,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ mod keys;
 mod members;
 mod syntax;
 
-use self::aliases::ALIASES;
+use self::aliases::aliases;
 pub(crate) use self::docker::Wrapped;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
 pub(crate) use self::keys::push_keys;
@@ -28,11 +28,11 @@ use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::{PrefixSet, find_either};
-use super::{bom_len, column, decode, empty_line, found, is_blank, own_type, standard_type};
+use super::{bom_len, column, decode, empty_line, found, is_blank, own_type};
 
 /// How many positions are stored on the stack: two sizes, for few and for many.
-const FEW: usize = 32;
-const MANY: usize = 320;
+const FEW: usize = 64;
+const MANY: usize = 384;
 
 /// The format, compiled.
 #[derive(Clone, Debug)]
@@ -55,7 +55,9 @@ pub(crate) struct Json {
 #[derive(Clone, Debug)]
 struct Field {
     slots: Vec<usize>,
+    condition: Option<usize>,
     required: Option<&'static str>,
+    prefix: Option<&'static str>,
     nested: bool,
     /// Whether it is the client's address, which may have a port.
     host: bool,
@@ -94,9 +96,18 @@ impl Json {
 
     /// The format of a list of names and paths, as in the definitions of named formats. Other names
     /// are paths.
-    pub(crate) fn listed(fields: &[(&str, &str)]) -> Result<Self, TemplateError> {
-        let field_paths: Result<_, _> =
-            fields.iter().map(|(name, paths)| FieldPaths::new(name, paths)).collect();
+    ///
+    /// A field without a name is a condition: `key^PREFIX` for a key whose value, if there is one,
+    /// begins with the prefix.
+    pub(crate) fn listed(fields: &[(&'static str, &'static str)]) -> Result<Self, TemplateError> {
+        let field = |&(name, paths): &(&'static str, &'static str)| {
+            let Some((paths, prefix)) = paths.split_once('^').filter(|_| name.is_empty()) else {
+                return FieldPaths::new(name, paths);
+            };
+            let field = FieldPaths::at(name, FieldType::Text, paths, 0)?;
+            Ok(FieldPaths { prefix: Some(prefix), ..field })
+        };
+        let field_paths: Result<_, _> = fields.iter().map(field).collect();
         Ok(Self::of(field_paths?, true))
     }
 
@@ -125,10 +136,14 @@ impl Json {
     /// The format of any object, with fields found by their usual names. Other names passed to
     /// `narrowed` are paths.
     pub(crate) fn any() -> Self {
-        let field_paths = ALIASES.iter().filter_map(|(name, paths)| {
-            let field = FieldPaths::at(name, standard_type(name), paths, 0).ok()?;
+        let field_paths = aliases().filter_map(|(name, read, paths)| {
+            let (paths, condition) = match paths.split_once(" if ") {
+                Some((paths, key)) => (paths, Some(vec![key.as_bytes().into()])),
+                None => (paths, None),
+            };
+            let field = FieldPaths::at(name, read, paths, 0).ok()?;
             // `"request": {...}` is not a request line.
-            Some(FieldPaths { nested: false, ..field })
+            Some(FieldPaths { nested: false, condition, ..field })
         });
         Self::of(field_paths.collect(), true)
     }
@@ -137,7 +152,15 @@ impl Json {
     pub(crate) fn pasted(fields: Vec<(String, Vec<String>, FieldType)>) -> Self {
         let field = |(name, path, read): (String, Vec<String>, FieldType)| {
             let path = path.into_iter().map(|key| key.into_bytes().into()).collect();
-            FieldPaths { name: name.into(), read, paths: vec![path], required: None, nested: false }
+            FieldPaths {
+                name: name.into(),
+                read,
+                paths: vec![path],
+                condition: None,
+                required: None,
+                prefix: None,
+                nested: false,
+            }
         };
         Self::of(fields.into_iter().map(field).collect(), false)
     }
@@ -154,8 +177,9 @@ impl Json {
 
     /// The format with only these fields and those that are required.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
-        let is_needed =
-            |field: &&FieldPaths| field.required.is_some() || names.contains(&&*field.name);
+        let is_needed = |field: &&FieldPaths| {
+            field.required.is_some() || field.prefix.is_some() || names.contains(&&*field.name)
+        };
         let mut field_paths: Vec<_> = self.field_paths.iter().filter(is_needed).cloned().collect();
         if self.any {
             for name in names {
@@ -177,13 +201,19 @@ impl Json {
                 nodes[node].slot = Some(0);
                 nodes[node].nested |= field.nested;
             }
-            ends.push(of_want);
+            let condition = field.condition.as_ref().map(|path| insert_path(&mut nodes, path));
+            if let Some(node) = condition {
+                nodes[node].slot = Some(0);
+            }
+            ends.push((of_want, condition));
         }
         let mut slots = 0;
         number(&mut nodes, 0, &mut slots);
-        let fields = ends.into_iter().zip(&field_paths).map(|(ends, field)| Field {
+        let fields = ends.into_iter().zip(&field_paths).map(|((ends, condition), field)| Field {
             slots: ends.into_iter().filter_map(|node| nodes[node].slot).collect(),
+            condition: condition.and_then(|node| nodes[node].slot),
             required: field.required,
+            prefix: field.prefix,
             nested: field.nested,
             host: &*field.name == "host",
         });
@@ -239,6 +269,15 @@ impl Json {
                 field.slots.iter().map(|&slot| slots[slot]).find(|value| {
                     value.is_some() && (field.nested || !is_nested(line, value.start()))
                 });
+            let value = value.filter(|_| field.condition.is_none_or(|slot| slots[slot].is_some()));
+            if let (Some(prefix), Some(value)) = (field.prefix, value)
+                && !value.of(line).unwrap_or_default().starts_with(prefix.as_bytes())
+            {
+                return Err(Reject::new(
+                    value.start(),
+                    "a logger that begins with http.log.access",
+                ));
+            }
             *span = match (value, field.required) {
                 (Some(value), _) if field.host => without_port(line, value),
                 (Some(value), _) => value,

@@ -123,6 +123,7 @@ fn fields_of_caddy() {
     assert_eq!(
         example("caddy"),
         pairs(&[
+            ("", "http.log.access"),
             ("host", "127.0.0.1"),
             ("user", ""),
             ("time", "1646861401.5241024"),
