@@ -411,11 +411,19 @@ def test_fields_of_real_logs_survive_the_csv_module(log: Path, kind: str, delimi
 MAP = "json:a,b=x.y|x.z,c=e.0"
 
 
+def valid_escape(found: re.Match[str]) -> str:
+    return f"\\u00{found[1] or '0b'}" if found[1] or found[2] else found[0]
+
+
 def by_json(line: bytes) -> Row | None:
     def refuse(constant: str) -> None:
         raise ValueError(constant)  # NaN and the infinities are extensions of the module
 
-    text = line.decode("utf-8", "surrogateescape")
+    text = line.decode("utf-8", "surrogateescape").strip(" \t\r\n")
+    # One object of an array, and the escapes that nginx and Apache write.
+    text = text.removeprefix("[") if text.startswith("[") else text.removeprefix(",")
+    text = text.removesuffix("]").rstrip(" \t\r\n").removesuffix(",")
+    text = re.sub(r"\\(?:x([0-9A-Fa-f]{2})|(v)|.)", valid_escape, text, flags=re.DOTALL)
     try:
         # Control bytes in strings are no reason to reject a line.
         whole = json.loads(text, strict=False, parse_constant=refuse)
