@@ -6,6 +6,7 @@ use super::field_type::{Encoding, FieldType};
 use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
 use super::records::decode::{decoded, is_after_quote, percent, unescape};
+use super::text_ref::TextRef;
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
 use super::transform::Transform;
 use super::{Span, combined, python_whitespace, standard_fields};
@@ -526,32 +527,6 @@ impl Accessor {
             },
             FieldSource::User(_) => user(text),
             _ => Value::Text(text),
-        }
-    }
-}
-
-/// Text in the line, or a range of the buffer.
-#[derive(Clone, Copy)]
-enum TextRef<'a> {
-    Line(&'a [u8]),
-    Buffer(usize, usize),
-}
-
-impl<'a> TextRef<'a> {
-    fn of<'b>(self, buffer: &'b [u8]) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            Self::Line(text) => text,
-            Self::Buffer(start, end) => &buffer[start..end],
-        }
-    }
-
-    fn cut(self, (start, end): (usize, usize)) -> Self {
-        match self {
-            Self::Line(text) => Self::Line(&text[start..end]),
-            Self::Buffer(offset, _) => Self::Buffer(offset + start, offset + end),
         }
     }
 }

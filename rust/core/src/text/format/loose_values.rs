@@ -7,20 +7,23 @@ pub(super) fn duration(text: &[u8]) -> Option<f64> {
     let mut sum = 0.0;
     while !rest.is_empty() {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
-        let number = std::str::from_utf8(&rest[..digits]).ok()?.parse::<f64>().ok()?;
+        let number = &rest[..digits];
         rest = rest[digits..].trim_ascii_start();
         let length =
             rest.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
-        sum += match &rest[..length] {
-            b"ns" => number / 1e9,
+        // With an exponent the number is rounded once.
+        let (exponent, factor) = match &rest[..length] {
+            b"ns" => ("e-9", 1.0),
             // The micro sign and the Greek letter.
-            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => number / 1e6,
-            b"ms" => number / 1e3,
-            b"s" => number,
-            b"m" => number * 60.0,
-            b"h" => number * 3_600.0,
+            b"us" | b"\xc2\xb5s" | b"\xce\xbcs" => ("e-6", 1.0),
+            b"ms" => ("e-3", 1.0),
+            b"s" => ("", 1.0),
+            b"m" => ("", 60.0),
+            b"h" => ("", 3_600.0),
             _ => return None,
         };
+        let number = [std::str::from_utf8(number).ok()?, exponent].concat();
+        sum += number.parse::<f64>().ok()? * factor;
         rest = &rest[length..];
     }
     (!text.is_empty()).then_some(sum)

@@ -25,6 +25,7 @@ mod segments;
 mod spec;
 mod standard_fields;
 mod template;
+mod text_ref;
 mod time;
 mod transform;
 mod whitespace;
