@@ -39,7 +39,8 @@ class Blocks:
             self._before, self._text = csv.header(by), csv.rows
         else:
             self._between = "\n"
-            self._text = lambda snapshot: table(snapshot, color=color) + "\n"
+            grouped = stream.isatty()
+            self._text = lambda snapshot: table(snapshot, color=color, grouped=grouped) + "\n"
 
     def show(self, snapshot: Snapshot, _status: Status | None = None, /) -> None:
         """Write a snapshot."""

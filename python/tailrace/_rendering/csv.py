@@ -3,7 +3,7 @@ Snapshots as CSV: the window, the key and its count, one row per key.
 
 Values are quoted as in RFC 4180, but lines end with a newline alone. A missing value is empty,
 empty text is `""`. Characters that could control a terminal are written as escapes (`\x1b`), and
-so are newlines, so that a row is a line; the unchanged text is in JSON.
+so are newlines, so that a row is a line. A backslash is doubled: the text can be read again.
 """
 
 from __future__ import annotations

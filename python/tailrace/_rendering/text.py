@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace._rendering import iso, lossy
-from tailrace._terminal.escape import for_people
+from tailrace._terminal.escape import for_people, for_table
 from tailrace._terminal.style import Part, Style, painted
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ _SMALL = 1e-3
 _LARGE = 1e15
 
 
-def table(snapshot: Renderable, *, color: bool = False, most: int | None = None) -> str:
+def table(
+    snapshot: Renderable, *, color: bool = False, most: int | None = None, grouped: bool = True
+) -> str:
     """
     Return the snapshot as a heading and one line per row, without a newline at the end.
 
@@ -37,21 +40,26 @@ def table(snapshot: Renderable, *, color: bool = False, most: int | None = None)
         snapshot: What to show.
         color: Whether to colour it.
         most: The maximum number of rows; a last line counts the rest.
+        grouped: Whether numbers have thousands separators, which programs do not read.
     """
-    return "\n".join(painted(line, color=color) for line in table_lines(snapshot, most))
+    lines = table_lines(snapshot, most, grouped=grouped)
+    return "\n".join(painted(line, color=color) for line in lines)
 
 
-def table_lines(snapshot: Renderable, most: int | None = None) -> list[Line]:
+def table_lines(
+    snapshot: Renderable, most: int | None = None, *, grouped: bool = True
+) -> list[Line]:
     """Return the lines of the table."""
     rows = snapshot.head(most).rows if most is not None else snapshot.rows
     if not rows:
-        return [heading(snapshot)]
+        return [heading(snapshot, grouped=grouped)]
     named = [name for name in snapshot.columns if name not in snapshot.by]
-    values = [_aligned(name, [value_text(row[name]) for row in rows], ">") for name in named]
+    text = partial(value_text, grouped=grouped)
+    values = [_aligned(name, [text(row[name]) for row in rows], ">") for name in named]
     keys = [_aligned(name, [key_text(row[name]) for row in rows], "<") for name in snapshot.by]
     # The keys vary most in width, so they come last, where nothing needs to be aligned.
     title, *lines = zip(*values, *keys, strict=True)
-    shown = [heading(snapshot), [Part("  ".join(title).rstrip(), Style.HEADING)]]
+    shown = [heading(snapshot, grouped=grouped), [Part("  ".join(title).rstrip(), Style.HEADING)]]
     for line in lines:
         counts, rest = "  ".join(line[: len(values)]), "  ".join(line[len(values) :]).rstrip()
         parts = [Part(counts, Style.COUNT)]
@@ -104,14 +112,15 @@ def status_line(status: Status) -> Line:
     return [part if part.style else Part(part.text, Style.STATUS) for part in line]
 
 
-def heading(snapshot: Renderable) -> Line:
+def heading(snapshot: Renderable, *, grouped: bool = True) -> Line:
     """Return the totals of the window, the lines not counted so far, and the window."""
     # The time comes last, so that a narrow terminal cuts off only that.
-    totals = f"{_counted(snapshot.total, 'event')}, {_counted(snapshot.keys, 'key')}"
+    comma = _separator(grouped=grouped)
+    totals = f"{_counted(snapshot.total, 'event', comma)}, {_counted(snapshot.keys, 'key', comma)}"
     line = [Part(totals, Style.HEADING)]
     # Of all lines so far: without these, a wrong format would look like no input.
     for how, count in _not_counted(snapshot.lines):
-        line += [Part(", ", Style.HEADING), Part(f"{count:,} {how}", Style.NOT_COUNTED)]
+        line += [Part(", ", Style.HEADING), Part(f"{count:{comma}} {how}", Style.NOT_COUNTED)]
     if snapshot.start is None or snapshot.end is None:
         return line
     start, end = _moment(snapshot.start), _moment(snapshot.end)
@@ -130,28 +139,31 @@ def key_text(key: str | bytes | float | datetime | None) -> str:
         return iso(key) or ""
     if isinstance(key, bool):
         return "true" if key else "false"
-    return for_people(str(key))
+    return for_table(str(key))
 
 
-def value_text(value: Any) -> str:  # noqa: ANN401 - of any aggregate
+def value_text(value: Any, *, grouped: bool = True) -> str:  # noqa: ANN401 - of any aggregate
     """
     Return the value of an aggregate as text.
 
     >>> value_text(1234567), value_text(1234.56789), value_text(None)
     ('1,234,567', '1,234.57', '-')
+    >>> value_text(1234567, grouped=False), value_text(1234.56789, grouped=False)
+    ('1234567', '1234.57')
     >>> value_text([{"value": 200, "count": 12}, {"value": "a", "count": 1}])
     '200 (12), a (1)'
     """
+    comma = _separator(grouped=grouped)
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:{comma}}"
     if isinstance(value, float):
         if not _SMALL <= abs(value) < _LARGE:
             return f"{value:g}"
         digits = 6 - len(str(int(abs(value))))
-        text = f"{value:,.{max(digits, 0)}f}"
+        text = f"{value:{comma}.{max(digits, 0)}f}"
         return text.rstrip("0").rstrip(".") if digits > 0 else text
     if isinstance(value, list):
-        return ", ".join(f"{key_text(one['value'])} ({one['count']:,})" for one in value)
+        return ", ".join(f"{key_text(one['value'])} ({one['count']:{comma}})" for one in value)
     return key_text(value)
 
 
@@ -160,8 +172,12 @@ def _not_counted(lines: LineCounts) -> list[tuple[str, int]]:
     return [(how, count) for how, count in counts.items() if count]
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _separator(*, grouped: bool) -> str:
+    return "," if grouped else ""
+
+
+def _counted(number: int, thing: str, comma: str = ",") -> str:
+    return f"{number:{comma}} {thing}{'' if number == 1 else 's'}"
 
 
 def _rate(per_second: float) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 
 from tailrace import _core
 
-__all__ = ["cut", "for_csv", "for_json", "for_people", "width"]
+__all__ = ["cut", "for_csv", "for_json", "for_people", "for_table", "width"]
 
 _CONTROLS = re.compile(f"[{_core.TERMINAL_CONTROLS}]")
 
@@ -24,6 +24,16 @@ def for_people(text: str) -> str:
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
+def for_table(text: str) -> str:
+    r"""
+    Return the text of a value with escapes, from which the text can be read again.
+
+    >>> for_table("a\tb"), for_table(r"a\tb")
+    ('a\\tb', 'a\\\\tb')
+    """
+    return for_people(text.replace("\\", "\\\\"))
+
+
 def for_json(text: str) -> str:
     """Return JSON text with escapes for characters that could control a terminal."""
     # Printable text is safe, and this check is much faster than the search.
@@ -34,11 +44,12 @@ def for_json(text: str) -> str:
 
 def for_csv(text: str) -> str:
     r"""
-    Return the text with escapes for characters that could control a terminal.
+    Return the text with escapes for backslashes and for characters that could control a terminal.
 
-    >>> for_csv("a\x1b[31m\n")
-    'a\\x1b[31m\\n'
+    >>> for_csv("a\x1b[31m\n"), for_csv(r"a\n")
+    ('a\\x1b[31m\\n', 'a\\\\n')
     """
+    text = text.replace("\\", "\\\\")
     if text.isprintable():
         return text
     return _CONTROLS.sub(lambda match: _escape(match[0]), text)

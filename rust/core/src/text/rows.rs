@@ -175,35 +175,35 @@ fn write_json_text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
-    if is_plain(text, [b'\t'; 2]) {
+    if is_plain(text, [b'\\'; 2]) {
         out.extend_from_slice(text);
     } else {
-        write_escaped(&lossy(text), controls_terminal, write_python_escape, out);
+        write_escaped(&lossy(text), is_escaped, write_python_escape, out);
     }
 }
 
-/// Whether text needs no escapes: it is printable ASCII without either of two special characters.
+/// Whether text needs no escapes: it is printable ASCII without any of the special characters.
 ///
 /// Nearly all text is, and this check costs a small part of a walk over its characters.
-fn is_plain(text: &[u8], special: [u8; 2]) -> bool {
+fn is_plain<const N: usize>(text: &[u8], special: [u8; N]) -> bool {
     // Counted, not searched: a loop without an early exit is vectorized.
-    let [one, other] = special;
-    let is_odd = |&&byte: &&u8| !(b' '..=b'~').contains(&byte) || byte == one || byte == other;
+    let is_special = |byte: u8| special.iter().fold(false, |any, &one| any | (byte == one));
+    let is_odd = |&&byte: &&u8| !(b' '..=b'~').contains(&byte) | is_special(byte);
     text.iter().filter(is_odd).count() == 0
 }
 
 fn write_csv_text(text: &[u8], out: &mut Vec<u8>) {
-    if !text.is_empty() && is_plain(text, [b',', b'"']) {
+    if !text.is_empty() && is_plain(text, [b',', b'"', b'\\']) {
         out.extend_from_slice(text);
         return;
     }
     let text = lossy(text);
     if !text.is_empty() && !text.contains([',', '"']) {
-        write_escaped(&text, controls_terminal, write_python_escape, out);
+        write_escaped(&text, is_escaped, write_python_escape, out);
         return;
     }
     out.push(b'"');
-    let escaped = |character| character == '"' || controls_terminal(character);
+    let escaped = |character| character == '"' || is_escaped(character);
     let write = |character, out: &mut Vec<u8>| match character {
         '"' => out.extend_from_slice(b"\"\""),
         _ => write_python_escape(character, out),
@@ -259,10 +259,16 @@ fn controls_terminal(character: char) -> bool {
     TERMINAL_CONTROLS.iter().any(|range| range.contains(&character))
 }
 
-/// Writes the escape that Python uses in literals. Backslashes of the log stay as they are: servers
-/// write such escapes themselves.
+/// Whether a character is escaped in text and CSV: a backslash is doubled, so that a tab and the two
+/// characters `\t` stay different.
+fn is_escaped(character: char) -> bool {
+    character == '\\' || controls_terminal(character)
+}
+
+/// Writes the escape that Python uses in literals.
 fn write_python_escape(character: char, out: &mut Vec<u8>) {
     match character {
+        '\\' => out.extend_from_slice(b"\\\\"),
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
@@ -350,8 +356,10 @@ mod tests {
     #[test]
     fn quotes_and_backslashes_are_escaped_as_the_output_requires() {
         assert_eq!(text_as(Output::Json, br#"\"b\\"#), "{\"request\":\"\\\\\\\"b\\\\\\\\\"}\n");
-        assert_eq!(text_as(Output::Csv, br#"\"b\\"#), "\"\\\"\"b\\\\\"\n");
-        assert_eq!(text_as(Output::Csv, br"a\\b"), "a\\\\b\n");
+        assert_eq!(text_as(Output::Csv, br#"\"b\\"#), "\"\\\\\"\"b\\\\\\\\\"\n");
+        assert_eq!(text_as(Output::Csv, br"a\tb"), "a\\\\tb\n");
+        assert_eq!(text_as(Output::Text, br"a\tb"), "a\\\\tb\n");
+        assert_eq!(text_as(Output::Text, b"a\tb"), "a\\tb\n");
     }
 
     #[test]
