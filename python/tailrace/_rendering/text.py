@@ -154,7 +154,7 @@ def value_text(value: Any, *, grouped: bool = True) -> str:  # noqa: ANN401 - of
     '200 (12), a (1)'
     """
     comma = _separator(grouped=grouped)
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:{comma}}"
     if isinstance(value, float):
         if not _SMALL <= abs(value) < _LARGE:
