@@ -90,9 +90,11 @@ pub(super) fn read<'a>(text: &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> 
         0 => return after_a_name(&mut rest, parts),
         1 | 2 => day_month_year(&mut rest, parts)?,
         4 => year_month_day(&mut rest, parts)?,
-        8 => {
-            parts.year = Some(exactly::<4>(&mut rest)?);
-            [parts.month, parts.day] = [exactly::<2>(&mut rest)?, exactly::<2>(&mut rest)?];
+        8 => compact_date(&mut rest, parts)?,
+        14 => {
+            compact_date(&mut rest, parts)?;
+            compact_time_of_day(&mut rest, parts)?;
+            return zone_up_to_end(&mut rest, parts);
         }
         digits => {
             parts.epoch = Some(since_epoch(rest, digits)?);
@@ -120,6 +122,20 @@ fn since_epoch(text: &[u8], digits: usize) -> Option<i64> {
     if fits { epoch::read(text, power) } else { None }
 }
 
+/// `20150517`.
+fn compact_date(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
+    parts.year = Some(exactly::<4>(rest)?);
+    [parts.month, parts.day] = [exactly::<2>(rest)?, exactly::<2>(rest)?];
+    Some(())
+}
+
+/// `100503`, or with a fraction.
+fn compact_time_of_day(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
+    parts.hour = Some(exactly::<2>(rest)?);
+    [parts.minute, parts.second] = [exactly::<2>(rest)?, exactly::<2>(rest)?];
+    part_of_second(rest, parts)
+}
+
 /// `17/May/2015`, `17-May-2015`, `17 May 2015`, or with a year of two digits.
 fn day_month_year(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
     parts.day = number(rest, 2, false)?;
@@ -135,7 +151,7 @@ fn day_month_year(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
     Some(())
 }
 
-/// `2015-05-17`, `2015/05/17` or `2015-May-17`.
+/// `2015-05-17`, `2015/05/17`, `2015.5.17` or `2015-May-17`.
 fn year_month_day(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
     parts.year = Some(exactly::<4>(rest)?);
     let mark = *rest.first()?;
@@ -152,7 +168,7 @@ fn year_month_day(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
 /// The byte between the parts of a date; blanks count as one.
 fn date_mark(rest: &mut &[u8], mark: u8) -> Option<()> {
     match mark {
-        b'/' | b'-' => literal(rest, mark),
+        b'/' | b'-' | b'.' => literal(rest, mark),
         _ => (blanks(rest) > 0).then_some(()),
     }
 }
@@ -172,8 +188,11 @@ fn time_after_date<'a>(rest: &mut &'a [u8], parts: &mut TimeParts<'a>) -> Option
     zone_up_to_end(rest, parts)
 }
 
-/// `10:05`, `10:05:03` or `10:05:03.120`.
+/// `10:05`, `10:05:03` or `10:05:03.120`; `100503` too.
 fn time_of_day(rest: &mut &[u8], parts: &mut TimeParts<'_>) -> Option<()> {
+    if rest.first_chunk::<6>().is_some_and(|six| six.iter().all(u8::is_ascii_digit)) {
+        return compact_time_of_day(rest, parts);
+    }
     parts.hour = Some(number(rest, 2, false)?);
     literal(rest, b':')?;
     parts.minute = number(rest, 2, false)?;
@@ -255,6 +274,8 @@ fn after_a_name<'a>(rest: &mut &'a [u8], parts: &mut TimeParts<'a>) -> Option<()
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn utc(text: &str) -> Option<i64> {
@@ -305,6 +326,9 @@ mod tests {
             "2015-May-17 10:05:03.000000",
             "2015-05-17:10:05:03",
             "20150517T10:05:03Z",
+            "20150517T120503+0200",
+            "20150517100503",
+            "2015.5.17 10:05:03",
             "Sun, 17 May 2015 10:05:03 GMT",
             "Sunday, 17-May-15 10:05:03 GMT",
             "Sun May 17 10:05:03 2015",
@@ -407,11 +431,52 @@ mod tests {
             "12345",
             "0.003",
             "143185710",
+            "20151317100503",
+            "20150517246060",
+            "31/Mar/2009:14:15:37 --500",
+            "30/avril/2014:07:45:31 +0200",
             "1431857103.",
             "1431857103.12x",
             "-1431857103",
         ] {
             assert_eq!(utc(text), None, "{text:?}");
+        }
+    }
+
+    /// A time of a usual width, with a byte changed in some.
+    fn nearly_full_width() -> impl Strategy<Value = Vec<u8>> {
+        let date = prop_oneof![
+            "[0-3][0-9]/(Jan|feb|MAR|Dec|Jux)/(19|20)[0-9]{2}[: ]",
+            "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9][T ]",
+        ];
+        let zone = "( |)(|Z|[+-][0-2][0-9][0-6][0-9]|[+-][01][0-9]:[0-5][0-9]|[+-]02|UTC|CEST)";
+        let text = (date, "[0-2][0-9]:[0-5][0-9]:[0-6][0-9]", "(|[.,][0-9]{1,10})", zone);
+        let spoiled = prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>()));
+        (text, spoiled).prop_map(|((date, time, fraction, zone), spoiled)| {
+            let mut text = format!("{date}{time}{fraction}{zone}").into_bytes();
+            if let Some((index, byte)) = spoiled {
+                let index = index.index(text.len());
+                text[index] = byte;
+            }
+            text
+        })
+    }
+
+    proptest! {
+        #![proptest_config(crate::ground::profile::cases(4_000))]
+
+        #[test]
+        fn a_time_of_full_width_is_read_as_by_its_parts(text in nearly_full_width()) {
+            let zone = ZoneTable::new("+1", vec![(0, 3_600, "CEST".into())]).unwrap();
+            for table in [None, Some(&zone)] {
+                let mut parts = TimeParts::default();
+                let expected = read(&text, &mut parts).and_then(|()| parts.micros(table));
+                prop_assert_eq!(parse(&text, table), expected);
+                if let Some((local, zone)) = full_width(&text) {
+                    let fast = to_utc(local, zone, table).and_then(in_range);
+                    prop_assert_eq!(fast, expected);
+                }
+            }
         }
     }
 }

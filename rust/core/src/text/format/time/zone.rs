@@ -179,3 +179,91 @@ impl ZoneTable {
         self.periods.partition_point(|period| period.local_start <= local).saturating_sub(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600 * SECOND;
+
+    /// Winter, summer from 100 h on, winter from 200 h on.
+    fn table() -> ZoneTable {
+        let periods = [(0, 1, "CET"), (100, 2, "CEST"), (200, 1, "CET")];
+        let periods = periods
+            .map(|(start, offset, letters)| (start * 3_600, offset * 3_600, letters.to_owned()));
+        ZoneTable::new("Europe/Berlin", periods.into()).unwrap()
+    }
+
+    #[test]
+    fn a_skipped_time_has_the_offset_before_and_a_double_one_is_the_first() {
+        let half = HOUR / 2;
+        for (local, offset) in [
+            (-1_000 * HOUR, 1),
+            (100 * HOUR + half, 1),
+            // From 101 to 102 h no local time exists.
+            (101 * HOUR + half, 1),
+            (102 * HOUR, 2),
+            (201 * HOUR - half, 2),
+            // From 201 to 202 h every local time exists twice.
+            (201 * HOUR + half, 2),
+            (202 * HOUR, 1),
+            (9_000 * HOUR, 1),
+        ] {
+            assert_eq!(table().offset_at(local), offset * HOUR, "{local}");
+        }
+    }
+
+    #[test]
+    fn letters_are_read_only_while_they_are_in_use() {
+        let half = HOUR / 2;
+        for (local, letters, offset) in [
+            (50 * HOUR, "CET", Some(1)),
+            (50 * HOUR, "CEST", None),
+            (150 * HOUR, "CEST", Some(2)),
+            (150 * HOUR, "CET", None),
+            (150 * HOUR, "cest", None),
+            (201 * HOUR + half, "CEST", Some(2)),
+            (201 * HOUR + half, "CET", Some(1)),
+            (101 * HOUR + half, "CET", None),
+            (101 * HOUR + half, "CEST", None),
+            (150 * HOUR, "Europe/Berlin", Some(2)),
+            (150 * HOUR, "Europe/Paris", None),
+        ] {
+            let found = table().offset_of(local, letters.as_bytes());
+            assert_eq!(found, offset.map(|hours| hours * HOUR), "{local} {letters}");
+        }
+    }
+
+    #[test]
+    fn a_table_out_of_order_is_an_error() {
+        let period = |start: i64, offset: i64| (start, offset, String::new());
+        for periods in
+            [vec![], vec![period(0, 0), period(5, 1), period(5, 2)], vec![period(0, 86_401)]]
+        {
+            assert!(ZoneTable::new("x", periods).is_err());
+        }
+    }
+
+    #[test]
+    fn a_zone_is_read_up_to_its_end() {
+        for (text, zone, rest) in [
+            ("+0200 x", Some(Zone::Offset(2 * HOUR)), " x"),
+            ("-03:30", Some(Zone::Offset(-7 * HOUR / 2)), ""),
+            ("+02", Some(Zone::Offset(2 * HOUR)), ""),
+            ("GMT+0100 (CET)", Some(Zone::Offset(HOUR)), " (CET)"),
+            ("utc", Some(Zone::Offset(0)), ""),
+            ("CEST 2024", Some(Zone::Name(b"CEST")), " 2024"),
+            ("America/Port-au-Prince", Some(Zone::Name(b"America/Port-au-Prince")), ""),
+            ("--500", None, ""),
+            ("+24:00", None, ""),
+            ("+2", None, ""),
+            ("2024", None, ""),
+            ("", None, ""),
+        ] {
+            let mut left = text.as_bytes();
+            let found = Zone::read(&mut left);
+            assert_eq!(found, zone, "{text}");
+            assert!(found.is_none() || left == rest.as_bytes(), "{text}");
+        }
+    }
+}
