@@ -42,8 +42,8 @@ struct Compiler<'a> {
     text: &'a str,
     at: usize,
     template: Template,
-    /// Text fields without a type. Whether they are words depends on the literals around them, so
-    /// it is decided at the end.
+    /// Fields without a type. How they are read depends on the literals around them, so it is
+    /// decided at the end.
     untyped: Vec<usize>,
 }
 
@@ -152,12 +152,10 @@ impl Compiler<'_> {
     fn untyped(&mut self, name: &str) -> (Syntax, FieldType) {
         let read = standard_fields::standard_field(name)
             .map_or(FieldType::Text, |known| known.read.clone());
+        self.untyped.push(self.template.parts.len());
         let syntax = match &read {
             FieldType::Request => Syntax::Free,
-            FieldType::Text | FieldType::Verbatim => {
-                self.untyped.push(self.template.parts.len());
-                Syntax::Word
-            }
+            FieldType::Text | FieldType::Verbatim => Syntax::Word,
             FieldType::Int if name == "status" => Syntax::Status,
             read => syntax_of(name, read),
         };
@@ -204,19 +202,26 @@ impl Compiler<'_> {
         Ok((syntax_of(name, &read), read))
     }
 
-    /// Text between quotes may contain blanks.
+    /// Text between quotes may contain blanks, and a time between brackets is that of an access
+    /// log.
     fn finish(mut self) -> Result<Template, TemplateError> {
         let parts = &mut self.template.parts;
         for &at in &self.untyped {
-            let opens = matches!(at.checked_sub(1).map(|at| &parts[at]),
-                Some(Part::Literal(text)) if text.ends_with(b"\""));
-            let closes = matches!(parts.get(at + 1),
-                Some(Part::Literal(text)) if text.starts_with(b"\""));
-            if let Part::Field(slot) = &mut parts[at]
-                && opens
-                && closes
-            {
+            let opens = |byte| {
+                matches!(at.checked_sub(1).map(|at| &parts[at]),
+                    Some(Part::Literal(text)) if text.ends_with(&[byte]))
+            };
+            let closes = |byte| {
+                matches!(parts.get(at + 1),
+                    Some(Part::Literal(text)) if text.starts_with(&[byte]))
+            };
+            let is_quoted = opens(b'"') && closes(b'"');
+            let is_bracketed = opens(b'[') && closes(b']');
+            let Part::Field(slot) = &mut parts[at] else { continue };
+            if is_quoted && slot.syntax == Syntax::Word {
                 slot.syntax = Syntax::Free;
+            } else if is_bracketed && slot.read == FieldType::Time(TimeFormat::Any) {
+                slot.read = FieldType::Time(TimeFormat::Clf);
             }
         }
         if parts.iter().any(|part| matches!(part, Part::Field(_))) {
@@ -351,6 +356,7 @@ mod tests {
             ("{request_time}", (Syntax::Number, FieldType::Seconds(0))),
             ("{upstream_time}", (Syntax::Numbers, FieldType::Seconds(0))),
             ("{time}", (Syntax::Time, FieldType::Time(TimeFormat::Any))),
+            ("[{time}]", (Syntax::Time, FieldType::Time(TimeFormat::Clf))),
         ] {
             assert_eq!(only(text), expected, "{text}");
         }

@@ -16,7 +16,7 @@ use super::zone::{Zone, ZoneTable};
 use super::{SECOND, in_range};
 
 /// Longer than any time that a server writes.
-const LONGEST: usize = 64;
+const LONGEST: usize = 80;
 
 /// Parses a time. A time without a zone is one of this zone, or UTC.
 #[inline]
@@ -176,14 +176,11 @@ fn date_mark(rest: &mut &[u8], mark: u8) -> Option<()> {
 /// A time of day after a date, with its zone, up to the end.
 fn time_after_date<'a>(rest: &mut &'a [u8], parts: &mut TimeParts<'a>) -> Option<()> {
     match rest.first()? {
-        b'T' | b't' => *rest = &rest[1..],
-        b':' => {
-            *rest = &rest[1..];
-            blanks(rest);
-        }
-        _ if blanks(rest) > 0 => {}
+        b'T' | b't' | b':' => *rest = &rest[1..],
+        b' ' | b'\t' => {}
         _ => return None,
     }
+    blanks(rest);
     time_of_day(rest, parts)?;
     zone_up_to_end(rest, parts)
 }

@@ -319,7 +319,7 @@ impl Walk<'_> {
                 return None;
             }
         }
-        (1..=64).contains(&(at - start)).then_some(at)
+        (1..=80).contains(&(at - start)).then_some(at)
     }
 
     /// Whether a scanned field may contain this byte.
@@ -494,6 +494,7 @@ fn inner_terminators(slot: &Slot, terminator: Option<u8>) -> usize {
 fn is_time_byte(slot: &Slot, terminator: Option<u8>, byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || b"/:+-.,".contains(&byte)
+        || terminator == Some(b']') && b"_()".contains(&byte)
         || byte != b'%' && time_format(slot).bytes().any(|own| own == byte)
         || is_blank(byte) && (terminator.is_some() || inner_terminators(slot, terminator) > 0)
 }

@@ -8,7 +8,7 @@ use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::{is_blank, skip_blanks};
 
 /// Longer than any time format writes.
-const LONGEST_TIME: usize = 64;
+const LONGEST_TIME: usize = 80;
 
 /// The syntax of a scanned field.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,10 +80,12 @@ impl TimeScanner {
             None => text.split_ascii_whitespace().count().saturating_sub(1),
             Some(byte) => text.bytes().filter(|&found| found == byte).count(),
         };
+        let is_bracketed = terminator == Some(b']');
         let mut bytes = Box::new([false; 256]);
         for byte in 0..=u8::MAX {
             bytes[usize::from(byte)] = byte.is_ascii_alphanumeric()
                 || b"/:+-.,".contains(&byte)
+                || is_bracketed && b"_()".contains(&byte)
                 || byte != b'%' && text.as_bytes().contains(&byte)
                 || is_blank(byte) && (terminator.is_some() || inner_terminators > 0);
         }
@@ -168,6 +170,6 @@ mod tests {
         }
         let time = TimeScanner::new(Some(&TimeFormat::Clf), Some(b']'));
         assert_eq!(time.end(b"10/Oct[2000]", 0), None);
-        assert_eq!(time.end(&[b'1'; 65], 0), None);
+        assert_eq!(time.end(&[b'1'; 81], 0), None);
     }
 }
