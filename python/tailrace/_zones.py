@@ -22,8 +22,8 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?", re.ASCII)
 # No zone changes twice within these days.
 _STEP_S = 3 * 86_400
 
-# The years 1900 to 2099; before and after them a zone keeps its first or last offset.
-_FROM_S, _TO_S = -2_208_988_800, 4_102_444_800
+# The years 1900 to 2100; before and after them a zone keeps its first or last offset.
+_FROM_S, _TO_S = -2_208_988_800, 4_133_980_800
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time
 _MICROSECOND = timedelta(microseconds=1)

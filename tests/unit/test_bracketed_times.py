@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -179,7 +178,7 @@ PASTED = {
 }
 
 
-def read(log_format: str, line: str, tz: str | ZoneInfo | None = None) -> datetime | None:
+def read(log_format: str, line: str, tz: str | None = None) -> datetime | None:
     """Return the time of a line, which has to match the format."""
     batch = tr.Format(log_format, tz=tz).parse(line.encode() + b"\n", fields=["time"])
     (row,) = batch.to_dicts()
