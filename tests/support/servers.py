@@ -60,6 +60,16 @@ targets = anything.map(lambda text: text.strip(b" ")).filter(len)
 users = st.lists(
     st.sampled_from([b"joe", b'"', b"\\", b" ", b" - ", b"]", b"[", b"\xc3\xa9", b"\f"]), max_size=6
 ).map(lambda parts: b"".join(parts).strip(b" "))
+
+
+def is_user(text: str) -> bool:
+    """Report whether a line with this user, as a server writes it, is accepted."""
+    words = text.split(" ")
+    if len(words) == 1:
+        return not text.startswith(("[", "(", '"'))
+    return "-" not in words and not set(text) & set('[]()"')
+
+
 offsets = st.one_of(
     st.sampled_from([0, 60, -480, 330, 1439, -1439]).map(
         lambda minutes: timedelta(minutes=minutes)

@@ -25,6 +25,7 @@ from servers import (
     anything,
     apache,
     hosts,
+    is_user,
     iso,
     meaningful,
     nginx,
@@ -153,14 +154,14 @@ ACCEPTED: dict[str, tuple[str, Row]] = {
     "unix:": (with_host("unix:"), {"host": "unix:"}),
     "user": (with_user("joe"), {"user": "joe"}),
     "user with a space": (with_user("John Smith"), {"user": "John Smith"}),
-    "user with a word of one dash": (with_user("John - Smith"), {"user": "John - Smith"}),
-    "user with a bracket": (with_user("John [Smith"), {"user": "John [Smith"}),
-    "user with what looks like a time before a request": (with_user("[a] -"), {"user": "[a] -"}),
-    "user with a time": (with_user(STAMP + "a"), {"user": STAMP + "a"}),
-    "user with a time, no request and numbers": (
-        with_user("a " + STAMP + "- 200 5"),
-        {"user": "a " + STAMP + "- 200 5"},
-    ),
+    "user with a parenthesis": (with_user("joe(x)"), {"user": "joe(x)"}),
+    "no user": (LINE.replace("- - ", "- "), {}),
+    "empty user": (LINE.replace("- - ", "-  "), {}),
+    "no host": (LINE.removeprefix("1.2.3.4 "), {"host": None}),
+    "empty host": (LINE.removeprefix("1.2.3.4"), {"host": None}),
+    "- as the host": (with_host("-"), {"host": None}),
+    "quotes around the line": (f'"{LINE}"', {}),
+    "a quote before the host": ('"' + LINE, {}),
     "user of a form feed": ("example.com:80 " + with_user("\f"), {"user": "\f"}),
     'user ""': (with_user('""'), {"user": None}),
     "ident": (LINE.replace("- -", "id joe"), {"user": "joe"}),
@@ -319,7 +320,15 @@ REJECTED = {
     "status of one digit": with_numbers("2", "5"),
     "status in arabic digits": with_numbers("\u0662\u0660\u0660", "5"),
     "size in arabic digits": with_numbers("200", "\u0665"),
-    "no host": LINE.removeprefix("1.2.3.4 "),
+    "user with a word of one dash": with_user("John - Smith"),
+    "user with a bracket": with_user("John [Smith"),
+    "user in brackets": with_user("[joe]"),
+    "user with what looks like a time before a request": with_user("[a] -"),
+    "user with a time": with_user(STAMP + "a"),
+    "user with a time, no request and numbers": with_user("a " + STAMP + "- 200 5"),
+    "host in parentheses": with_host("(1.2.3.4)"),
+    "host in brackets": with_host("[1.2.3.4]"),
+    "an address before the host": "5.6.7.8 " + LINE,
     "no time": LINE.replace(STAMP, ""),
     "no bracket": LINE.replace("]", ""),
     "no request": LINE.replace(REQUEST, ""),
@@ -460,6 +469,9 @@ def test_lines_of_a_server_are_parsed_to_what_it_wrote(
         f"{host} - {written_user} [{stamp(moment)}] "
         f'"{request}" {numbers} "{escaped(referer)}" "{escaped(agent)}"'
     )
+    if written_user != '""' and not is_user(written_user):
+        assert parsed(line.encode()) is None
+        return
     assert parsed(line.encode()) == {
         "host": host,
         "user": or_none(escaped(user)),
@@ -484,14 +496,22 @@ def test_lines_of_a_server_are_parsed_to_what_it_wrote(
     ),
     blank=st.sampled_from([" ", "  ", "\t"]),
 )
-def test_a_line_with_any_words_before_the_time_is_parsed(words: list[str], blank: str) -> None:
+def test_words_before_the_time_are_host_and_user_or_the_line_is_rejected(
+    words: list[str], blank: str
+) -> None:
     head = blank.join(words)
     row = parsed(f"{head} {STAMP}{REQUEST}{TAIL}".encode())
-    assert row is not None
-    assert row | {"host": PLAIN["host"], "user": None} == PLAIN
-    # The host is before the user, and the user extends to the time.
-    assert row["host"] in head
-    assert (row["user"] or words[-1]).endswith(words[-1])
+    if words[1:2] == ["-"] and "-" not in words[3:] and not {'""', "a,"} & set(words):
+        # Host, ident and user, which may have blanks.
+        user = blank.join(words[2:])
+        expected = None if user.startswith("-" + blank) else (words[0], user)
+        assert (row and (row["host"] or "-", row["user"] or "-")) == expected
+    if row is not None:
+        assert row | {"host": PLAIN["host"], "user": None} == PLAIN
+        # The host is before the user, and the user extends to the time.
+        assert (row["host"] or "-") in head
+        assert (row["user"] or words[-1]).endswith(words[-1])
+        assert "-" not in (row["user"] or "").split(blank)
 
 
 FORGERIES = st.sampled_from(

@@ -340,6 +340,9 @@ def is_comparable(line: bytes, theirs: Row) -> bool:
     # It accepts blanks in any word; we accept them only in the user, and parse a line with more
     # words differently.
     names = ("host", "vhost", "server_addr", "ident", "user", "connection_status")
+    # These have no brackets, parentheses and quotes.
+    if any(re.search(r'[][()"]', theirs.get(name) or "") for name in ("host", "ident", "user")):
+        return False
     return not any(" " in (theirs.get(name) or "") for name in names)
 
 

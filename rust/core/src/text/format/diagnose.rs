@@ -5,6 +5,7 @@
 
 use super::Reject;
 use super::combined::{self, trim};
+use super::identity::{LONGEST_TIME, host_ident_user, reads_as_time};
 use super::quotes_and_brackets::{Brackets, Quotes};
 use super::scan::FollowMask;
 use super::whitespace::{is_blank, skip_blanks, word_end};
@@ -40,8 +41,8 @@ impl Diagnosis<'_> {
             Ok(brackets) => brackets,
             Err(mismatch) => return Some(mismatch),
         };
-        if self.words(open) < 3 {
-            return Some((open, "host, ident and user before the time"));
+        if let Err(mismatch) = host_ident_user(self.line, self.lead, (open, close)) {
+            return Some(self.after_earlier_time(open).unwrap_or(mismatch));
         }
         let request = skip_blanks(self.line, close + 1);
         if self.line.get(request) == Some(&b'-') {
@@ -132,10 +133,16 @@ impl Diagnosis<'_> {
         }
     }
 
-    /// The number of words before a position, up to three.
-    fn words(&self, end: usize) -> usize {
-        let head = &self.line[self.lead..end];
-        head.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty()).take(3).count()
+    /// What was expected after the first brackets, if these have a time but no request follows.
+    fn after_earlier_time(&self, before: usize) -> Option<Mismatch> {
+        let head = &self.line[self.lead..before];
+        let blank = head.windows(2).position(|two| is_blank(two[0]) && two[1] == b'[')?;
+        let open = self.lead + blank + 1;
+        let near = self.line[open + 1..].iter().take(LONGEST_TIME);
+        let close = open + 1 + near.take_while(|byte| **byte != b']').count();
+        let is_time =
+            self.line.get(close) == Some(&b']') && reads_as_time(&self.line[open + 1..close]);
+        is_time.then(|| (skip_blanks(self.line, close + 1), REQUEST))
     }
 
     /// Parses a quoted field that opens here. Returns the position after what follows the first

@@ -10,6 +10,7 @@ mod combined;
 mod diagnose;
 mod fast_columns;
 mod field_type;
+mod identity;
 mod loose_values;
 mod named;
 mod numbers;
@@ -28,6 +29,7 @@ mod template;
 mod text_ref;
 mod time;
 mod transform;
+mod vhost;
 mod whitespace;
 
 use std::collections::BTreeSet;
@@ -88,6 +90,7 @@ enum Matcher {
     Classic,
     Common,
     Combined,
+    Vhost,
     Template(template::Matcher),
     Json(records::Json),
     Ltsv(records::Ltsv),
@@ -419,6 +422,7 @@ impl Format {
             Matcher::Classic => classic::split(line, spans)?,
             Matcher::Common => combined::split_common(line, spans)?,
             Matcher::Combined => combined::split(line, spans)?,
+            Matcher::Vhost => vhost::split(line, spans)?,
             Matcher::Template(template) => template.split(line, spans)?,
             Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
             Matcher::Json(json) => return json.split(line, spans),
@@ -470,6 +474,7 @@ impl Matcher {
         match self {
             Self::Classic => builtin_fields(true),
             Self::Combined => builtin_fields(false),
+            Self::Vhost => vhost::fields(builtin_fields(false)),
             Self::Common => {
                 let mut found = builtin_fields(false);
                 found.truncate(6);
@@ -489,7 +494,7 @@ impl Matcher {
 fn builtin_fields(classic: bool) -> Vec<FoundField> {
     let typed = |read: FieldType| if classic { FieldType::Verbatim } else { read };
     [
-        ("host", FieldType::Verbatim),
+        ("host", typed(FieldType::Text)),
         ("user", typed(FieldType::Text)),
         ("time", typed(FieldType::Time(time::TimeFormat::Clf))),
         ("request", typed(FieldType::Request)),

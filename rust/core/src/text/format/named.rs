@@ -24,6 +24,7 @@ pub(crate) enum Definition {
     Classic,
     Common,
     Combined,
+    VhostCombined,
     /// A template with fields in braces.
     Template(&'static str),
     /// Several templates with fields in braces, tried in order.
@@ -39,6 +40,13 @@ pub(crate) enum Definition {
     CloudFront,
     /// Columns named by the first line, separated by this byte.
     Delimited(u8),
+}
+
+impl Definition {
+    /// Whether it has the text of templates.
+    pub(crate) fn is_template(&self) -> bool {
+        matches!(self, Self::Template(_) | Self::Either(_))
+    }
 }
 
 const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
@@ -153,16 +161,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         name: "vhost_combined",
         about: "Apache on Debian and Ubuntu: virtual host with optional port, then combined",
         example: r#"www.example.com:80 127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
-        definition: Definition::Either(&[
-            concat!(
-                r#"{vhost}:{port} {host} {ident} {user} [{time}] "{request}" {status} {size}"#,
-                r#"{?} "{referer}" "{agent}""#,
-            ),
-            concat!(
-                r#"{vhost} {host} - {user} [{time}] "{request}" {status} {size}"#,
-                r#"{?} "{referer}" "{agent}""#,
-            ),
-        ]),
+        definition: Definition::VhostCombined,
         detected: true,
         source: MOD_LOG_CONFIG,
     },

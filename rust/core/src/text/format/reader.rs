@@ -11,7 +11,7 @@ use super::records::Wrapped;
 use super::records::days::{Days, time_of_day};
 use super::segments::{PartialMatch, Segment, SegmentKind};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
-use super::{Format, Kind, Matcher, Reject, Span, Value};
+use super::{Format, Kind, Matcher, Reject, Span, Value, vhost};
 
 /// Reads requested fields of lines, one line at a time.
 #[derive(Clone, Debug)]
@@ -291,8 +291,10 @@ impl Reader {
     #[cold]
     fn read_after_priority(&mut self, line: &[u8]) -> bool {
         let inner = &self.format.0;
-        let by_words =
-            matches!(inner.matcher, Matcher::Common | Matcher::Combined | Matcher::Template(_));
+        let by_words = matches!(
+            inner.matcher,
+            Matcher::Common | Matcher::Combined | Matcher::Vhost | Matcher::Template(_)
+        );
         if !by_words || ["host", "time"].iter().any(|name| self.format.index_of(name).is_none()) {
             return false;
         }
@@ -344,14 +346,14 @@ impl Reader {
     }
 
     fn explain_one(&self, line: &[u8], reject: Reject) -> Reject {
-        let is_common = match self.format.0.matcher {
-            Matcher::Combined => false,
-            Matcher::Common => true,
+        let offset = prefix_end(line).unwrap_or(0);
+        let own = Reject::new(reject.byte().saturating_sub(offset), reject.expected());
+        let reject = match self.format.0.matcher {
+            Matcher::Combined => diagnose(&line[offset..], own, false),
+            Matcher::Common => diagnose(&line[offset..], own, true),
+            Matcher::Vhost => vhost::diagnose(&line[offset..], own),
             _ => return reject,
         };
-        let offset = prefix_end(line).unwrap_or(0);
-        let reject = Reject::at(reject.byte().saturating_sub(offset));
-        let reject = diagnose(&line[offset..], reject, is_common);
         Reject::new(offset + reject.byte(), reject.expected())
     }
 

@@ -173,10 +173,30 @@ pub(super) fn find_quote_or_backslash(line: &[u8], from: usize) -> Option<usize>
 
 /// The first blank or control byte at or after a position, if it is within 48 bytes.
 pub(super) fn near_word_end(line: &[u8], from: usize) -> Option<usize> {
+    find_within_48_bytes(line, from, blanks)
+}
+
+/// The first byte up to `)`, or bracket, at or after a position, if it is within 48 bytes. Blanks,
+/// quotes and parentheses are such bytes.
+#[inline]
+pub(super) fn near_plain_word_end(line: &[u8], from: usize) -> Option<usize> {
+    let last = u8x16::splat(b')');
+    let difference = u8x16::splat(b'[' ^ b']');
+    find_within_48_bytes(line, from, |part| {
+        part.max(last).cmp_eq(last) | (part | difference).cmp_eq(u8x16::splat(b'[' | (b'[' ^ b']')))
+    })
+}
+
+#[inline]
+fn find_within_48_bytes(
+    line: &[u8],
+    from: usize,
+    is_sought: impl Fn(u8x16) -> u8x16,
+) -> Option<usize> {
     let bytes = line.get(from..)?;
     let (parts, _) = bytes.as_chunks::<LANES>();
     for (number, part) in parts.iter().take(3).enumerate() {
-        let found = bits(blanks(u8x16::new(*part)));
+        let found = bits(is_sought(u8x16::new(*part)));
         if found != 0 {
             return Some(from + number * LANES + lowest(found));
         }
@@ -365,6 +385,10 @@ mod tests {
             prop_assert_eq!(leading_digits(rest), digits_at(rest));
             if let Some(end) = near_word_end(&line, from) {
                 prop_assert_eq!(Some(end), first(|byte| byte <= b' '));
+            }
+            if let Some(end) = near_plain_word_end(&line, from) {
+                let ends = |byte| byte <= b')' || matches!(byte, b'[' | b']' | b'Y' | b'_');
+                prop_assert_eq!(Some(end), first(ends));
             }
             let absolute = |offset: usize| from + offset;
             prop_assert_eq!(find_near(rest, b'"').map(absolute), first(|byte| byte == b'"'));

@@ -60,8 +60,10 @@ impl Format {
             offset + 3 * usize::from(rest.starts_with(b"\xef\xbb\xbf")),
             SegmentKind::Skipped,
         );
-        let by_hand =
-            matches!(self.0.matcher, Matcher::Combined | Matcher::Common | Matcher::Classic);
+        let by_hand = matches!(
+            self.0.matcher,
+            Matcher::Combined | Matcher::Common | Matcher::Vhost | Matcher::Classic
+        );
         let mut found: Vec<_> =
             spans.iter().zip(&self.0.found).filter(|one| one.0.is_some()).collect();
         found.sort_by_key(|(span, _)| (span.start(), span.end()));
@@ -90,6 +92,7 @@ impl Format {
             Some(Definition::Template(text)) => vec![*text],
             Some(Definition::Either(texts)) => texts.to_vec(),
             Some(Definition::Combined) => vec![COMBINED],
+            Some(Definition::VhostCombined) => vec![VHOST_COMBINED],
             Some(_) => Vec::new(),
             None => vec![self.spec()],
         };
@@ -107,7 +110,10 @@ impl Format {
                 let Err((reject, part)) = split else { continue };
                 let typed = count_typed_fields(&template, part, rest, &spans);
                 partial.matched = partial.matched.max(typed);
-                if partial.part.is_none() && offset + reject.byte() == byte && text != COMBINED {
+                if partial.part.is_none()
+                    && offset + reject.byte() == byte
+                    && definition.is_none_or(Definition::is_template)
+                {
                     partial.part = Some((text.to_owned(), part_range(text, &template, part)));
                 }
             }
@@ -131,6 +137,9 @@ const BRACE: usize = 3;
 
 const COMBINED: &str =
     r#"{host} {ident} {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}""#;
+
+const VHOST_COMBINED: &str =
+    r#"{vhost}:{port} {host} {ident} {user} [{time}] "{request}" {status} {size}"#;
 
 /// Counts the fields before a part that have a typed syntax and contain a digit.
 fn count_typed_fields(template: &Template, part: usize, line: &[u8], spans: &[Span]) -> usize {

@@ -115,6 +115,7 @@ impl Format {
             Definition::Classic => Matcher::Classic,
             Definition::Combined => Matcher::Combined,
             Definition::Common => Matcher::Common,
+            Definition::VhostCombined => Matcher::Vhost,
             Definition::Json(fields) => Matcher::Json(
                 Json::listed(fields).map_err(|error| error_in_part(spec, spec, &error))?,
             ),

@@ -1,4 +1,4 @@
-//! Blanks and the words between them: host, ident and user, and lists of addresses.
+//! Blanks, and the words between them.
 //!
 //! Where a hostile line may have many words, 64 bytes are compared at a time.
 
@@ -47,7 +47,7 @@ fn skip_many_blanks(line: &[u8], from: usize) -> usize {
     line.len()
 }
 
-fn blanks_of(block: &Block) -> u64 {
+pub(super) fn blanks_of(block: &Block) -> u64 {
     b" \t\r\n".iter().fold(0, |bits, byte| bits | block.places(*byte))
 }
 
@@ -96,51 +96,6 @@ fn far_word_end(line: &[u8], from: usize) -> usize {
     line.len()
 }
 
-/// Finds host, ident and user in the text before the time.
-///
-/// Three words are exactly these. Of more words, the first lone `-` that is followed by a word is
-/// the ident: the host is the word before it, the user is everything after it. Without such a `-`,
-/// the user contains the blanks.
-pub(super) fn host_ident_user(line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
-    let mut words = Words { line, at: start };
-    let first = words.next()?;
-    let second = words.next()?;
-    let third = words.next()?;
-    if words.next().is_none() {
-        return Some([first, second, third]);
-    }
-    let end = trim_blanks_end(line, line.len());
-    if let Some(dash) = lone_dash(&line[..end], first.1) {
-        let host = host_before_dash(&line[..dash], start);
-        return Some([host, (dash, dash + 1), (skip_blanks(line, dash + 1), end)]);
-    }
-    Some([first, second, (third.0, end)])
-}
-
-/// The first lone `-` at or after `from` with blanks around it.
-fn lone_dash(line: &[u8], from: usize) -> Option<usize> {
-    let mut after_blank = from > 0 && is_blank(line[from - 1]);
-    for start in (from..line.len()).step_by(Block::LEN) {
-        let block = Block::at(line, start);
-        let (dashes, blanks) = (block.places(b'-'), blanks_of(&block));
-        let before = blanks << 1 | u64::from(after_blank);
-        let next = line.get(start + Block::LEN).is_some_and(|&byte| is_blank(byte));
-        let found = dashes & before & (blanks >> 1 | u64::from(next) << (Block::LEN - 1));
-        if found != 0 {
-            return Some(start + found.trailing_zeros() as usize);
-        }
-        after_blank = blanks >> (Block::LEN - 1) == 1;
-    }
-    None
-}
-
-/// The last word, with the words before it that end with a comma: `1.1.1.1, 2.2.2.2` is one host,
-/// as X-Forwarded-For lists proxies.
-fn host_before_dash(line: &[u8], start: usize) -> ByteRange {
-    let last = ListStarts::new(line, start).filter_map(BitPositions::highest).last();
-    (last.unwrap_or(start), trim_blanks_end(line, line.len()))
-}
-
 /// The end of the word that begins here, including the words after it while a comma separates them.
 pub(super) fn list_end(line: &[u8], start: usize) -> usize {
     let end = word_end(line, start);
@@ -152,7 +107,7 @@ pub(super) fn list_end(line: &[u8], start: usize) -> usize {
 }
 
 /// The starts of words that do not follow a comma, block by block.
-struct ListStarts<'a> {
+pub(super) struct ListStarts<'a> {
     line: &'a [u8],
     start: usize,
     after_blank: bool,
@@ -161,7 +116,7 @@ struct ListStarts<'a> {
 }
 
 impl<'a> ListStarts<'a> {
-    fn new(line: &'a [u8], start: usize) -> Self {
+    pub(super) fn new(line: &'a [u8], start: usize) -> Self {
         Self { line, start, after_blank: true, after_comma: false }
     }
 }
@@ -185,21 +140,6 @@ impl Iterator for ListStarts<'_> {
         self.after_blank = blanks >> (Block::LEN - 1) == 1;
         self.after_comma = leaves_block || commas >> (Block::LEN - 1) == 1;
         Some(BitPositions::new(begins & !past_end(line, start), start))
-    }
-}
-
-struct Words<'a> {
-    line: &'a [u8],
-    at: usize,
-}
-
-impl Iterator for Words<'_> {
-    type Item = ByteRange;
-
-    fn next(&mut self) -> Option<ByteRange> {
-        let start = skip_blanks(self.line, self.at);
-        self.at = word_end(self.line, start);
-        (start < self.at).then_some((start, self.at))
     }
 }
 
@@ -231,19 +171,11 @@ mod tests {
             let last = line[..from].iter().rposition(|byte| !is_blank(*byte));
             prop_assert_eq!(trim_blanks_end(&line, from), last.map_or(0, |last| last + 1));
             let words = naive::words(&line, from);
-            prop_assert_eq!(Words { line: &line, at: from }.collect::<Vec<_>>(), words.clone());
             let tied = |word: &ByteRange| line[word.1 - 1] == b',';
             if let Some(first) = words.first().filter(|word| word.0 == from) {
                 let list = words.iter().find(|word| !tied(word)).or(words.last());
                 prop_assert_eq!(list_end(&line, from), list.unwrap_or(first).1);
             }
-        }
-
-        #[test]
-        fn host_ident_and_user_are_those_of_the_naive_code(line in lines(), start in 0..400_usize) {
-            let start = start.min(line.len());
-            let expected = naive::host_ident_user(&line, start);
-            prop_assert_eq!(host_ident_user(&line, start), expected);
         }
     }
 }

@@ -1,29 +1,30 @@
 //! Tests of the example of each format, and of more lines from vendors' documentation.
 
 use super::*;
-use crate::text::format::parsed::Span;
-use crate::text::format::template::{Matcher, braces};
+use crate::text::format::Format;
+use crate::text::format::parsed::{Reject, Span};
 
-fn matcher(name: &str) -> Matcher {
-    let named = TEXT_FORMATS.iter().find(|named| named.name == name).unwrap();
-    let texts = match &named.definition {
-        Definition::Template(text) => std::slice::from_ref(text),
-        Definition::Either(texts) => texts,
-        definition => panic!("{definition:?}"),
-    };
-    let templates: Vec<_> = texts.iter().map(|text| braces::compile(text).unwrap()).collect();
-    Matcher::either(&templates).unwrap()
+/// Whether a format has a matcher of its own, and needs no header.
+fn is_specific(definition: &Definition) -> bool {
+    definition.is_template() || matches!(definition, Definition::VhostCombined)
+}
+
+fn spans(format: &Format, line: &str) -> Result<Vec<Span>, Reject> {
+    let mut spans = vec![Span::NONE; format.0.found.len()];
+    format.split(line.as_bytes(), &mut spans).map(|_| spans)
 }
 
 /// The fields of a line as `name=text`, without absent ones.
 fn split(name: &str, line: &str) -> Vec<String> {
-    let matcher = matcher(name);
-    let mut spans = vec![Span::NONE; matcher.found().len()];
-    if let Err(reject) = matcher.split(line.as_bytes(), &mut spans) {
-        panic!("{name}: byte {}, expected {}\n{line}", reject.byte(), reject.expected());
-    }
+    let format = Format::new(name).unwrap();
+    let spans = match spans(&format, line) {
+        Ok(spans) => spans,
+        Err(reject) => {
+            panic!("{name}: byte {}, expected {}\n{line}", reject.byte(), reject.expected())
+        }
+    };
     let text = |span: &Span| span.of(line.as_bytes()).map(|text| str::from_utf8(text).unwrap());
-    let pairs = matcher.found().iter().zip(&spans);
+    let pairs = format.0.found.iter().zip(&spans);
     pairs.filter_map(|(found, span)| Some(format!("{}={}", found.name, text(span)?))).collect()
 }
 
@@ -46,7 +47,7 @@ fn check(name: &str, line: &str, expected: &str) {
 fn every_example_matches_its_format() {
     for named in TEXT_FORMATS {
         assert!(named.source.starts_with("https://"), "{}", named.name);
-        if matches!(named.definition, Definition::Template(_) | Definition::Either(_)) {
+        if is_specific(&named.definition) {
             assert!(split(named.name, named.example).len() > 4, "{}", named.name);
         }
     }
@@ -57,12 +58,10 @@ fn every_example_matches_its_format() {
 fn no_example_matches_a_format_before_its_own() {
     for (index, named) in TEXT_FORMATS.iter().enumerate() {
         for before in &TEXT_FORMATS[..index] {
-            if !matches!(before.definition, Definition::Template(_) | Definition::Either(_)) {
+            if !is_specific(&before.definition) {
                 continue;
             }
-            let matcher = matcher(before.name);
-            let mut spans = vec![Span::NONE; matcher.found().len()];
-            let found = matcher.split(named.example.as_bytes(), &mut spans);
+            let found = spans(&Format::new(before.name).unwrap(), named.example);
             assert!(found.is_err(), "{} matches {}", named.name, before.name);
         }
     }
@@ -248,14 +247,14 @@ fn vhost_combined() {
     );
     check(
         "vhost_combined",
-        r#"[::1]:443 ::2 - John Smith [t] - 408 - "-" "-""#,
+        r#"[::1]:443 ::2 - John Smith [17/May/2015:10:05:03 +0000] - 408 - "-" "-""#,
         r"
         vhost=[::1]
         port=443
         host=::2
         ident=-
         user=John Smith
-        time=t
+        time=17/May/2015:10:05:03 +0000
         request=-
         status=408
         size=-
@@ -269,6 +268,7 @@ fn vhost_combined() {
         r"
         vhost=www.example.com
         host=10.0.0.1, 10.0.0.2
+        ident=-
         user=-
         time=t
         request=
@@ -276,6 +276,55 @@ fn vhost_combined() {
         size=0
     ",
     );
+}
+
+#[test]
+fn vhost_combined_has_an_address_or_a_name_as_the_host() {
+    let format = Format::new("vhost_combined").unwrap();
+    let matches = |who: &str| {
+        let line = format!("{who} [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5");
+        spans(&format, &line).is_ok()
+    };
+    for who in [
+        "www.example.com:80 192.0.2.1 - -",
+        "www.example.com 192.0.2.1 - -",
+        "127.0.1.1:80 192.0.2.1 - joe",
+        "[::1]:443 fe80::1%eth0 - -",
+        "example.com. 14.212.143.11:42918 - -",
+        "my_host web-1.example.org - John Smith",
+        "xn--bcher-kva.example unix: - -",
+        "_ [2001:db8::1]:443 - -",
+        "- 192.0.2.1 - -",
+        "example.com - - -",
+        "example.com:80 192.0.2.1 -",
+        "example.com 192.0.2.1 - ",
+        "example.com unknown, 192.0.2.1 - -",
+        "example.com:80 192.0.2.1 ident joe",
+    ] {
+        assert!(matches(who), "{who}");
+    }
+    for who in [
+        "192.0.2.1 203.0.113.7 - -",
+        "192.0.2.1 (203.0.113.7) - -",
+        "example.com (203.0.113.7) - -",
+        "example.com 203.0.113.7: - -",
+        "example.com 192.0.2.1 - req1 -",
+        "example.com 192.0.2.1 -",
+        "example.com web 192.0.2.1 - -",
+        "example.com 192.0.2.1 ident joe",
+        "2001:db8::1 - John Smith",
+        "2001:db8::1:80 - -",
+        "192.0.2.1:80 - -",
+        "0.003 192.0.2.1 - -",
+        "2025-01-02 192.0.2.1 - -",
+        "4b1f0e7a2c9d8b6f5e3a1c0d9e8f7a6b 192.0.2.1 - -",
+        "web nginx: - -",
+        "example.com 12345 - -",
+        "192.0.2.1 - -",
+        "example.com:80",
+    ] {
+        assert!(!matches(who), "{who}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::steps::{
 };
 use super::{fast_path, lookahead};
 use crate::text::format::field_type::{Encoding, FieldType};
+use crate::text::format::identity::Check;
 use crate::text::format::parsed::FoundField;
 use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::is_blank;
@@ -209,9 +210,11 @@ impl Compiler<'_> {
                 Some(b' ') if slot.name == "user" && self.anchor(part).is_some() => {
                     Op::Until(self.until(part, field, false, false))
                 }
-                None | Some(b' ') if is_list(&slot.name) => {
-                    Op::List { field, colons: slot.name.starts_with("upstream") }
-                }
+                None | Some(b' ') if is_list(&slot.name) => Op::List {
+                    field,
+                    colons: slot.name.starts_with("upstream"),
+                    check: self.check(slot),
+                },
                 None | Some(b' ') => Op::Word { field },
                 // Fields between tabs may contain blanks.
                 Some(b'\t') => Op::Until(self.until(part, field, false, true)),
@@ -224,8 +227,27 @@ impl Compiler<'_> {
         let blank_before = self.after(part) == Some(b' ');
         let delimiter = |byte| Delimiter { byte, blank_before, next_bytes: NextBytes::ANY };
         let delimiter = self.anchor(part).map(delimiter);
-        let (search_from, prefilter) = (SearchFrom::Start, Prefilter::default());
-        Until { field, delimiter, word, may_be_empty, limit: usize::MAX, search_from, prefilter }
+        let check = match &self.parts[part] {
+            Part::Field(slot) => self.check(slot),
+            Part::Literal(_) => Check::Anything,
+        };
+        Until {
+            field,
+            check,
+            delimiter,
+            word,
+            may_be_empty,
+            limit: usize::MAX,
+            search_from: SearchFrom::Start,
+            prefilter: Prefilter::default(),
+        }
+    }
+
+    /// What the text of a field has to be. Without a request line, the fields are only columns.
+    fn check(&self, slot: &Slot) -> Check {
+        let is_request =
+            |part: &Part| matches!(part, Part::Field(slot) if slot.read == FieldType::Request);
+        if self.parts.iter().any(is_request) { Check::of(&slot.name) } else { Check::Anything }
     }
 
     /// The last byte before a field.

@@ -33,7 +33,7 @@ impl FastPath {
                 rest.blank()?;
                 (head.host, false, head.ident, head.user, head.time, None)
             }
-            Op::Word { field: host } | Op::List { field: host, colons: false } => {
+            Op::Word { field: host } | Op::List { field: host, colons: false, .. } => {
                 let is_list = matches!(steps[at].op, Op::List { .. });
                 let ident = rest.ident();
                 if ident.is_none() {

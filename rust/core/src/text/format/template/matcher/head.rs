@@ -1,23 +1,25 @@
 //! The beginning of lines in most formats: `host ident user [time]`.
 //!
-//! User names may contain blanks and brackets, and collectors write words before the host, so all
-//! four fields are found together, by the brackets around the time and the lone `-` of the ident.
+//! User names may contain blanks, and collectors write words before the host, so all four fields are
+//! found together, by the brackets around the time and the lone `-` of the ident.
 
 use super::find::Lookahead;
 use super::run::{Cursor, StepResult, furthest_of};
-use super::steps::{Head, Program};
+use super::steps::{Head, Op, Program};
+use crate::text::format::identity::{LONGEST_TIME, host_ident_user, reads_as_time};
 use crate::text::format::parsed::Span;
-use crate::text::format::time;
-use crate::text::format::whitespace::{ByteRange, host_ident_user, skip_blanks, word_end};
-
-/// The longest text between brackets that is parsed as a time. A bound, because a line may have
-/// many `]` and each may be tried.
-const LONGEST_TIME: usize = 64;
+use crate::text::format::scan::near_plain_word_end;
+use crate::text::format::whitespace::{ByteRange, skip_blanks};
 
 /// The length of a time in the usual format: `17/May/2015:10:05:03 +0000`.
 const CLF_TIME_LEN: usize = 26;
 
 impl Program {
+    /// Whether lines begin with host, ident, user and time.
+    pub(super) fn has_head(&self) -> bool {
+        self.steps.iter().take(2).any(|step| matches!(step.op, Op::Head(_)))
+    }
+
     /// Finds host, ident, user and time, and runs the steps after the closing bracket.
     pub(super) fn head(
         &self,
@@ -29,19 +31,27 @@ impl Program {
         let start = cursor.at;
         let step = cursor.step + 1;
         if let Some(([host, ident, user], close)) = usual(line, start)
-            && (head.ident.is_some() || &line[ident.0..ident.1] == b"-")
             && let Ok(reached) = self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans)
             && reached.step <= head.request
         {
-            head.set([host, ident, user, (close - CLF_TIME_LEN, close)], spans);
+            head.set([host, ident, user].map(Span::from), (close - CLF_TIME_LEN, close), spans);
             return Ok(reached);
         }
         let (open, close, reached) = self.brackets(line, cursor, head, spans)?;
-        let Some([host, ident, user]) = head.words(&line[..open], start) else {
-            let second = skip_blanks(line, word_end(line, start)).min(open);
-            return Err(Cursor { at: second, ..cursor });
-        };
-        head.set([host, ident, user, (open + 1, close)], spans);
+        let identity = host_ident_user(line, start, (open, close)).map_err(|(at, _)| {
+            // Text between the time and what should follow it looks like a part of the user.
+            let first = Lookahead::BLANK.brackets(line, start, false).next();
+            let time = first.filter(|&(open, close)| reads_as_time(&line[open + 1..close]));
+            let after = time.map(|(_, close)| Cursor { at: close + 1, step });
+            after
+                .and_then(|after| self.run(line, after, usize::MAX, spans).err())
+                .unwrap_or(Cursor { at, ..cursor })
+        })?;
+        let ident = identity[1];
+        if head.ident.is_none() && ident.of(line) != Some(b"-") {
+            return Err(Cursor { at: ident.start(), ..cursor });
+        }
+        head.set(identity, (open + 1, close), spans);
         Ok(reached)
     }
 
@@ -68,7 +78,7 @@ impl Program {
             match self.run(line, Cursor { at: close + 1, step }, usize::MAX, spans) {
                 Ok(reached)
                     if reached.step <= head.request
-                        || self.goes_on(line, reached) && is_time(&line[open + 1..close]) =>
+                        || self.goes_on(line, reached) && reads_as_time(&line[open + 1..close]) =>
                 {
                     return Ok((open, close, reached));
                 }
@@ -92,51 +102,28 @@ impl Program {
     }
 }
 
-/// Host, ident and user if they are words without brackets, and the closing bracket of a time of
-/// the usual length.
+/// Host, ident and user in their usual form, with `-` as the ident, and the closing bracket of a
+/// time of the usual length.
 fn usual(line: &[u8], start: usize) -> Option<([ByteRange; 3], usize)> {
-    let mut words = [(0, 0); 3];
-    let mut at = start;
-    for word in &mut words {
-        let first = at;
-        while !matches!(line.get(at)?, b' ' | b'\t' | b'\r' | b'\n') {
-            if matches!(line[at], b'[' | b']') {
-                return None;
-            }
-            at += 1;
-        }
-        *word = (first, at);
-        at = skip_blanks(line, at);
-        if first == word.1 {
-            return None;
-        }
-    }
-    let [b'[', inside @ ..] = line.get(at..)? else { return None };
-    let (inside, [b']', ..]) = inside.split_at_checked(CLF_TIME_LEN)? else { return None };
+    let host = near_plain_word_end(line, start)?;
+    let rest = line.get(host..)?.strip_prefix(b" - ")?;
+    let at = host + 3;
+    let user = if rest.starts_with(b"- ") { at + 1 } else { near_plain_word_end(line, at)? };
+    let rest = line.get(user..)?.strip_prefix(b" [")?;
+    let (inside, [b']', ..]) = rest.split_at_checked(CLF_TIME_LEN)? else { return None };
     let plain = inside.iter().fold(true, |plain, byte| plain & !matches!(byte, b'[' | b']'));
-    plain.then_some((words, at + 1 + CLF_TIME_LEN))
-}
-
-/// A user may be called `[a] -`: servers escape quotes but not blanks and brackets. So the text in
-/// brackets that no quote follows has to be a time.
-fn is_time(text: &[u8]) -> bool {
-    text.len() <= LONGEST_TIME && time::parse_bracketed(text).is_some()
+    let close = user + 2 + CLF_TIME_LEN;
+    let words = [(start, host), (host + 1, host + 2), (at, user)];
+    (plain && host > start && user > at).then_some((words, close))
 }
 
 impl Head {
-    /// Host, ident and user before the time.
-    fn words(&self, line: &[u8], start: usize) -> Option<[ByteRange; 3]> {
-        let found = host_ident_user(line, start)?;
-        let ident = &line[found[1].0..found[1].1];
-        (self.ident.is_some() || ident == b"-").then_some(found)
-    }
-
-    fn set(&self, [host, ident, user, time]: [ByteRange; 4], spans: &mut [Span]) {
-        spans[self.host] = Span::new(host.0, host.1);
+    fn set(&self, [host, ident, user]: [Span; 3], time: ByteRange, spans: &mut [Span]) {
+        spans[self.host] = host;
         if let Some(field) = self.ident {
-            spans[field] = Span::new(ident.0, ident.1);
+            spans[field] = ident;
         }
-        spans[self.user] = Span::new(user.0, user.1);
-        spans[self.time] = Span::new(time.0, time.1);
+        spans[self.user] = user;
+        spans[self.time] = time.into();
     }
 }

@@ -28,6 +28,7 @@ mod steps;
 mod until;
 
 use super::{Part, Template, TemplateError};
+use crate::text::format::combined::{ends_in_quote, without_last_quote};
 use crate::text::format::fast_columns::FastColumns;
 use crate::text::format::parsed::{FoundField, Reject, Span};
 use crate::text::format::whitespace::{is_blank, skip_blanks};
@@ -49,7 +50,11 @@ pub(crate) struct Matcher {
     trims_tabs: bool,
     /// A faster way to split most lines, if the only template is a list of columns.
     columns: Option<FastColumns>,
+    /// Whether lines may be in quotes: whether they begin with the host and end in a quote.
+    quotes: Option<EndsInQuote>,
 }
+
+type EndsInQuote = bool;
 
 impl Matcher {
     /// Compiles a template.
@@ -70,7 +75,12 @@ impl Matcher {
             !parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
         let shared = shared(&programs);
         let columns = if let [only] = &programs[..] { as_columns::columns(only) } else { None };
-        Ok(Self { found, programs, shared, trims_tabs, columns })
+        let has_head = programs.iter().all(Program::has_head);
+        let ends_in_quote = templates.iter().any(|template| {
+            matches!(template.parts.last(), Some(Part::Literal(text)) if text.ends_with(b"\""))
+        });
+        let quotes = has_head.then_some(ends_in_quote);
+        Ok(Self { found, programs, shared, trims_tabs, columns, quotes })
     }
 
     /// The fields in the order of the spans. Skipped fields are included, with an empty name.
@@ -104,6 +114,25 @@ impl Matcher {
         }
         let (at, line) = self.trim(line);
         let start = Cursor { at, step: 0 };
+        if let Some(ends) = self.quotes
+            && let Some(inside) = without_last_quote(line, at)
+        {
+            let is_inside = !ends || ends_in_quote(inside);
+            let [first, second] = if is_inside { [inside, line] } else { [line, inside] };
+            return self
+                .split_trimmed(first, start, spans)
+                .or_else(|_| self.split_trimmed(second, start, spans));
+        }
+        self.split_trimmed(line, start, spans)
+    }
+
+    #[inline]
+    fn split_trimmed(
+        &self,
+        line: &[u8],
+        start: Cursor,
+        spans: &mut [Span],
+    ) -> Result<(), (Reject, usize)> {
         match &self.programs[..] {
             [only] => match only.run_to(line, start, None, spans) {
                 Ok(_) => Ok(()),
@@ -176,6 +205,8 @@ fn shared(programs: &[Program]) -> usize {
 mod against_combined;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod naive_lines;
 #[cfg(test)]
 #[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;

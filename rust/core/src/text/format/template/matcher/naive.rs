@@ -4,13 +4,15 @@
 use proptest::prelude::*;
 
 use super::super::{Slot, Syntax};
+use super::naive_lines::{COLUMNS, PASTED, PIECES};
 use super::tests::{ATTACKS, compile, parsed, templates};
 use super::*;
 use crate::text::format::field_type::FieldType;
 use crate::text::format::naive::{
-    after_blanks, brackets, host_ident_user, is_blank, quotes, trimmed, words,
+    after_blanks, brackets, host_ident_user, is_blank, is_host, is_time, is_user, quotes, trimmed,
+    words,
 };
-use crate::text::format::time::{self, TimeFormat};
+use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::ByteRange;
 
 /// Name, type and position of each field of a line, by the first template that matches.
@@ -19,6 +21,33 @@ fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, FieldType,
     let has_tab = parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
     let (start, end) = trimmed(line, if has_tab { b" \r\n" } else { b" \t\r\n" });
     let line = &line[..end];
+    let ends_in_quote = |template: &Template| matches!(template.parts.last(), Some(Part::Literal(text)) if text.ends_with(b"\""));
+    let is_quote = |at: usize| line.get(at) == Some(&b'"');
+    let may_be_in_quotes = end > start + 1
+        && is_quote(start)
+        && is_quote(end - 1)
+        && templates
+            .iter()
+            .all(|template| Walk { template, parts: normalized(template), line }.is_head());
+    if may_be_in_quotes {
+        let inside = &line[..end - 1];
+        let run = line[..end - 2].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        let closes = is_quote(end - 2) && run % 2 == 0;
+        let order = if closes || !templates.iter().any(ends_in_quote) {
+            [inside, line]
+        } else {
+            [line, inside]
+        };
+        return order.into_iter().find_map(|line| walked_from(templates, line, start));
+    }
+    walked_from(templates, line, start)
+}
+
+fn walked_from(
+    templates: &[Template],
+    line: &[u8],
+    start: usize,
+) -> Option<Vec<(String, FieldType, ByteRange)>> {
     templates.iter().find_map(|template| {
         let walk = Walk { template, parts: normalized(template), line };
         let places = walk.all(Here { part: 0, at: start, places: vec![None; walk.parts.len()] })?;
@@ -147,6 +176,19 @@ impl Walk<'_> {
             (Syntax::Word, None | Some(b' ')) => FieldEnd::Word,
             (Syntax::Word, Some(_)) => FieldEnd::Until { word: true, may_be_empty },
             _ => FieldEnd::Scanned,
+        }
+    }
+
+    /// Whether a field may have this text: hosts and users of access logs have rules of their own.
+    fn accepts(&self, part: usize, (start, end): ByteRange) -> bool {
+        let is_request =
+            |part: &Part| matches!(part, Part::Field(slot) if slot.read == FieldType::Request);
+        let text = &self.line[start..end];
+        match self.slot(part).map(|slot| &*slot.name) {
+            _ if !self.parts.iter().any(is_request) => true,
+            Some("host") => is_host(text),
+            Some("user") => is_user(text),
+            _ => true,
         }
     }
 
@@ -357,7 +399,8 @@ impl Walk<'_> {
                         || is_after_colon
                 };
                 let last = (0..words.len()).find(|&at| !goes_on(at));
-                Some(ended_at(words[last.unwrap_or(words.len() - 1)].1))
+                let end = words[last.unwrap_or(words.len() - 1)].1;
+                self.accepts(part, (start, end)).then(|| ended_at(end))
             }
             FieldEnd::Rest => Some(ended_at(line.len())),
             FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
@@ -372,11 +415,13 @@ impl Walk<'_> {
                 let fits =
                     |end: usize| self.ahead(ended_at(end), 0, Some(delimiter.unwrap_or(b' ')));
                 let is_one = |end: &usize| *end > start || may_be_empty;
-                ends.into_iter().filter(is_one).find_map(fits).or_else(|| {
-                    // It is the last field of the line, if the line may end after it.
-                    let is_last = self.may_end_before(part + 1) && limit == line.len();
-                    (is_last && start < limit).then(|| self.ahead(ended_at(limit), 0, None))?
-                })
+                let found = ends.into_iter().filter(is_one).find_map(|end| Some((end, fits(end)?)));
+                if let Some((end, found)) = found {
+                    return self.accepts(part, (start, end)).then_some(found);
+                }
+                // It is the last field of the line, if the line may end after it.
+                let is_last = self.may_end_before(part + 1) && limit == line.len();
+                (is_last && start < limit).then(|| self.ahead(ended_at(limit), 0, None))?
             }
         }
     }
@@ -451,20 +496,21 @@ impl Walk<'_> {
             let here = Here { part: parts, at: close + 1, ..start.clone() };
             let here = self.ahead(here, 1, None)?;
             // Without a quote after it, the text has to be a time and the rest has to match.
-            let time = &self.line[open + 1..close];
             let is_quoted = !has_request || here.part == parts + 1;
             let goes_on = here.at == self.line.len() || here.part <= self.parts.len();
-            let is_one =
-                is_quoted || goes_on && time.len() < 64 && time::parse_bracketed(time).is_some();
+            let is_one = is_quoted || goes_on && is_time(&self.line[open + 1..close]);
             is_one.then_some((open, close, here))
         };
         let (open, close, here) = brackets(self.line, start.at).into_iter().find_map(fits)?;
-        let [host, ident, user] = host_ident_user(&self.line[..open], start.at)?;
-        let here = here.set(0, host).set(parts - 3, user).set(parts - 1, (open + 1, close));
+        let [host, ident, user] = host_ident_user(self.line, start.at, (open, close))?;
+        let mut here = here.set(parts - 1, (open + 1, close));
+        here.places[0] = host;
+        here.places[parts - 3] = user;
+        let (begin, end) = ident?;
         if parts == 5 {
-            return (self.line[ident.0..ident.1] == *b"-").then_some(here);
+            return (self.line[begin..end] == *b"-").then_some(here);
         }
-        Some(here.set(2, ident))
+        Some(here.set(2, (begin, end)))
     }
 }
 
@@ -498,86 +544,6 @@ fn is_time_byte(slot: &Slot, terminator: Option<u8>, byte: u8) -> bool {
         || byte != b'%' && time_format(slot).bytes().any(|own| own == byte)
         || is_blank(byte) && (terminator.is_some() || inner_terminators(slot, terminator) > 0)
 }
-
-/// Formats as servers are configured, with features that no named format has.
-const PASTED: &[(&str, &str)] = &[
-    (
-        r#"{host} {ident} {user} [{time}] "{request}" {status} {size}"#,
-        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#,
-    ),
-    (
-        r#"{host} {ident} {user} [{time}] "{request}" {status} {size}{?} "{referer}" "{agent}"{...}"#,
-        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua" more"#,
-    ),
-    (
-        r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" {x}={y:int} {z:text},{upstream_time} "{w}""#,
-        r#"h - joe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "ua" a=b=5 c,1,2 "w""#,
-    ),
-    (
-        r#"{host} - {user} [{time}] {status} "{request}" {a:text} {size} [{b}] ({c:text}) {d}"#,
-        r#"h - joe x [17/May/2015:10:05:03 +0000] 200 "GET / HTTP/1.1" a b 7 [x] (y) z"#,
-    ),
-    (
-        r#"{xff} {user} [{time:iso}] "{request}","{a}" {b:int}.{c:int} {d}:{e:ms}ms {f:text}"#,
-        r#"1, 2 joe [2015-05-17T10:05:03Z] "GET / HTTP/1.1","x" 5.6 a:b:7ms x y"#,
-    ),
-    ("{a:text}\t{request_time}\t{b:text}\t{c}", "x y\t0.5\t\tz"),
-];
-
-/// Formats that are only columns, with the number of columns.
-const COLUMNS: &[(usize, &str, &str)] = &[
-    (2, "{time:epoch_ms}\t{key}", "1700000000123\t/path/to/item000043.html"),
-    (2, "{time:epoch} {key}", "1700000000 key"),
-    (2, "{host}\t{time:iso}", "1.2.3.4\t2015"),
-    (2, "{time},{host}", "1700000000,1.2.3.4"),
-    (3, "{a};{b:int};{c:ms}", "x;5;7"),
-    (4, "{a:text}|{time:time(%s)}|{b}|{c:text}", "x y|1700000000|z|a b"),
-    (3, "{a} {b:int} {upstream}", "x 5 10.0.0.1:80"),
-    (2, "{time:time(%Y)}.{a}", "2015.x"),
-    (3, "{time:time(%H-%M)} {b}\t{c}", "10 x\ty"),
-    (3, "{a:int}:{b:s}-{c:int}", "123456789012345678:5-7"),
-    (2, "{a}\u{1}{b}", "x\u{1}y"),
-];
-
-const PIECES: &[&str] = &[
-    "\"",
-    "\\",
-    " ",
-    "  ",
-    "\t",
-    "\r",
-    "\n",
-    "\x01",
-    "[",
-    "]",
-    "-",
-    ":",
-    "=",
-    ",",
-    ".",
-    "5",
-    "ms",
-    "\" ",
-    " \"",
-    "] \"",
-    "] -",
-    "] - 5 5",
-    " [",
-    "\" \"",
-    "\" 200 5 ",
-    "\" 5 ",
-    "\" - ",
-    " - ",
-    "\\\"",
-    "\\\" 5 ",
-    " HTTP/1.1 200 ",
-    "17/May/2015:10:05:03 +0000",
-    "[17/May/2015:10:05:03 +0000]",
-    "1, 2",
-    "\u{feff}",
-    "é",
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-];
 
 /// An example line with random pieces inserted, some of them many times in a row.
 fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {

@@ -2,7 +2,8 @@
 
 use super::run::{Cursor, literal};
 use super::scanners::Scanner;
-use super::steps::{Op, Program, Quoted, Step};
+use super::steps::{Op, Program, Quoted, Step, Until};
+use crate::text::format::identity::expected_instead_of_word;
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Reject;
 
@@ -38,10 +39,11 @@ impl Program {
             Op::Head(_) | Op::FastPath(_) if matches!(line.get(at), None | Some(b'[')) => {
                 (at, "a time in brackets and the request", *part)
             }
-            Op::Head(_) | Op::FastPath(_) => (at, "a dash and the user before the time", *part),
-            Op::Word { .. } | Op::List { .. } | Op::Until(_) | Op::Rest { .. } => {
-                (at, "a word", *part)
+            Op::Head(_) | Op::FastPath(_) => (at, expected_instead_of_word(line, at), *part),
+            Op::List { check, .. } | Op::Until(Until { check, .. }) => {
+                (at, check.expected(), *part)
             }
+            Op::Word { .. } | Op::Rest { .. } => (at, "a word", *part),
             Op::End | Op::Done if self.open_ended => (at, "a space or the end of the line", *part),
             Op::End | Op::Done => (at, "the end of the line", *part),
         };

@@ -42,12 +42,15 @@ impl Program {
                     let end = word_end(line, cursor.at);
                     word(*field, cursor, end, spans)?
                 }
-                Op::List { field, colons } => {
+                Op::List { field, colons, check } => {
                     let end = if *colons {
                         upstreams_end(line, cursor.at)
                     } else {
                         list_end(line, cursor.at)
                     };
+                    if !check.accepts(&line[cursor.at..end]) {
+                        return Err(cursor);
+                    }
                     word(*field, cursor, end, spans)?
                 }
                 Op::Rest { field } => {

@@ -1,6 +1,7 @@
 //! The compiled form of a template.
 
 use super::scanners::Scanner;
+use crate::text::format::identity::Check;
 use crate::text::format::parsed::Span;
 
 /// A template as a list of steps. The last two are `End` and `Done`.
@@ -50,6 +51,7 @@ pub(super) enum Op {
     List {
         field: usize,
         colons: bool,
+        check: Check,
     },
     /// Text up to the literal after it.
     Until(Until),
@@ -80,6 +82,7 @@ pub(super) struct Quoted {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Until {
     pub(super) field: usize,
+    pub(super) check: Check,
     /// What to search for: the first non-blank byte of the literal after the field. `None` if the
     /// literal has only blanks.
     pub(super) delimiter: Option<Delimiter>,

@@ -19,7 +19,8 @@ impl Program {
         let start = cursor.at;
         let line_end = if until.word { word_end(line, start) } else { line.len() };
         let inside = &line[..line_end];
-        let mut search = Search { program: self, line, cursor, until, furthest: None };
+        let mut search =
+            Search { program: self, line, cursor, until, furthest: None, refused: false };
         let first = match until.delimiter {
             Some(delimiter) if until.search_from == SearchFrom::End => {
                 memrchr(delimiter.byte, &inside[start..])
@@ -36,6 +37,9 @@ impl Program {
             }
         }
         let step = cursor.step + 1;
+        if search.refused {
+            return Err(cursor);
+        }
         if self.steps[step].optional && start < line.len() && line_end == line.len() {
             spans[until.field] = Span::new(start, line_end);
             return self.run(line, Cursor { at: line_end, step }, usize::MAX, spans);
@@ -50,6 +54,8 @@ struct Search<'a> {
     cursor: Cursor,
     until: &'a Until,
     furthest: Option<Cursor>,
+    /// Whether the field ended, but with a text that it cannot have.
+    refused: bool,
 }
 
 impl Search<'_> {
@@ -93,9 +99,16 @@ impl Search<'_> {
     /// The cursor after the following steps, if they match with the field ending at this
     /// delimiter.
     fn ends_at(&mut self, place: usize, spans: &mut [Span]) -> Option<Cursor> {
+        if self.refused {
+            return None;
+        }
         let end = self.until.ends_before(self.line, self.cursor.at, place)?;
         let cursor = Cursor { at: end, step: self.cursor.step + 1 };
         match self.program.run(self.line, cursor, self.until.limit, spans) {
+            Ok(_) if !self.until.check.accepts(&self.line[self.cursor.at..end]) => {
+                self.refused = true;
+                None
+            }
             Ok(reached) => {
                 spans[self.until.field] = Span::new(self.cursor.at, end);
                 Some(reached)
