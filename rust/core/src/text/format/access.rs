@@ -463,6 +463,11 @@ impl Accessor {
                 url
             }
         };
+        if let FieldSource::Span(_, FieldType::Quoted) = self.source
+            && let [b'"', inner @ .., b'"'] = text.of(&buffer.bytes)
+        {
+            text = text.cut((1, 1 + inner.len()));
+        }
         if let FieldSource::Span(_, FieldType::Protocol) = self.source
             && let Some(version) = http_version(text.of(&buffer.bytes))
         {
@@ -553,7 +558,12 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         FieldType::Query => present(without_question_mark(text)),
         FieldType::Int => int(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
-        FieldType::Protocol => present(text),
+        FieldType::Protocol
+            if [&b"http"[..], b"https"].iter().any(|name| text.eq_ignore_ascii_case(name)) =>
+        {
+            Value::Null
+        }
+        FieldType::Protocol | FieldType::Quoted => present(text),
         FieldType::Seconds(power) => {
             seconds(text, *power).or_else(|| duration(text)).map_or(Value::Null, Value::Float)
         }

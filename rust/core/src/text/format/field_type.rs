@@ -32,8 +32,10 @@ pub(crate) enum FieldType {
     /// A duration with its unit, such as `12ms` or `1m2.5s`. A number without a unit is null, because
     /// its unit is not known.
     Duration,
-    /// A protocol, or only its version: `1.1` is `HTTP/1.1`.
+    /// A protocol, or only its version: `1.1` is `HTTP/1.1`. A scheme is null.
     Protocol,
+    /// Text that may be in quotes.
+    Quoted,
     /// A time. Where several fields of a line are called `time`, each is a part of one time.
     Time(TimeFormat),
 }
@@ -42,9 +44,12 @@ impl FieldType {
     /// The type of its values.
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::Verbatim | Self::Text | Self::Request | Self::Query | Self::Protocol => {
-                Kind::Text
-            }
+            Self::Verbatim
+            | Self::Text
+            | Self::Request
+            | Self::Query
+            | Self::Protocol
+            | Self::Quoted => Kind::Text,
             Self::Int => Kind::Int,
             Self::Float | Self::Seconds(_) | Self::TimeTaken | Self::Duration => Kind::Float,
             Self::Time(_) => Kind::Time,

@@ -253,6 +253,7 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
         | FieldType::Request
         | FieldType::Query
         | FieldType::Protocol
+        | FieldType::Quoted
         | FieldType::Duration
         | FieldType::Any => Syntax::Word,
     }

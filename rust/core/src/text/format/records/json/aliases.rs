@@ -143,6 +143,14 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Fields that have other types in the lines of a program, which has the key after `if`.
+///
+/// Logstash's pattern `QS` keeps the quotes around a text.
+const IN_QUOTES: &[(&str, FieldType, &str)] = &[
+    ("referer", FieldType::Quoted, "referrer if verb"),
+    ("agent", FieldType::Quoted, "agent if verb"),
+];
+
 /// More names of durations, by unit. Names that are used with several units, such as `duration`,
 /// count only if the value has its unit. `if` and a key make the names depend on that key.
 const DURATIONS: &[(&str, FieldType, &str)] = &[
@@ -183,5 +191,8 @@ pub(super) fn aliases() -> impl Iterator<Item = (&'static str, FieldType, &'stat
         _ => standard_type(name),
     };
     let plain = ALIASES.iter().map(move |(name, paths)| (*name, read(name), *paths));
-    plain.chain(DURATIONS.iter().map(|(name, read, paths)| (*name, read.clone(), *paths)))
+    let typed = |table: &'static [(&'static str, FieldType, &'static str)]| {
+        table.iter().map(|(name, read, paths)| (*name, read.clone(), *paths))
+    };
+    typed(IN_QUOTES).chain(plain).chain(typed(DURATIONS))
 }
