@@ -140,7 +140,8 @@ MORGAN_ECS: Row = {
 # are not read are shortened.
 SAMPLES: list[tuple[str, Row, Row]] = [
     (
-        "Cloudflare Logpush: ibm.com/docs/en/qsip/7.6.0?topic=logs-cloudflare-sample-event-messages",
+        # ibm.com/docs/en/qsip/7.6.0?topic=logs-cloudflare-sample-event-messages
+        "Cloudflare Logpush",
         CLOUDFLARE,
         {
             "host": "10.0.0.1",
