@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tailrace._public import Public
+from tailrace._runtime.intake import log_doubts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -42,7 +43,10 @@ class _Results(Generic[T]):
             if self.run.live is not None:
                 _check_no_loop()
             self._plain = self.run.results()
-        return next(self._plain)
+        try:
+            return next(self._plain)
+        finally:
+            log_doubts(self.run.intake)
 
     def close(self) -> None:
         if self._awaited is not None and not self._closed:
@@ -59,7 +63,10 @@ class _Results(Generic[T]):
             if self._closed:
                 raise StopAsyncIteration
             self._awaited = self.run.awaited()
-        return await anext(self._awaited)
+        try:
+            return await anext(self._awaited)
+        finally:
+            log_doubts(self.run.intake)
 
     async def aclose(self) -> None:
         self._closed = True

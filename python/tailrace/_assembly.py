@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tailrace import _core
 from tailrace._aggregates import aggregate_specs, ranking_index
 from tailrace._names import AUTO
+from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock, Silence
 from tailrace._runtime.counting import Counting
 from tailrace._runtime.feeds import Feeds
@@ -62,7 +63,9 @@ def count_run(
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
     by = query.by or ()
-    feeds, origins = _sources(specs, window, query.fields, condition)
+    is_by_log = window is not None and window.time == "log"
+    requested = Requested(tuple(query.fields), line_filter, is_by_log or line_filter.has_range)
+    feeds, origins = _sources(specs, window, requested)
     lateness_us = 0 if window is None else window.lateness_us
     engine = _core.Engine(
         formats=[name for spec in specs for name in spec.formats(query.fields, condition)],
@@ -129,7 +132,8 @@ def row_run(
 
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
-    feeds, origins = _sources(specs, None, fields or [], condition)
+    requested = Requested(tuple(fields or ()), line_filter, line_filter.has_range)
+    feeds, origins = _sources(specs, None, requested)
     return Run(
         Rows(make, [origin.name for origin in origins], fields, condition, options),
         feeds,
@@ -145,8 +149,7 @@ def row_run(
 def _sources(
     specs: Sequence[SourceSpec],
     window: WindowSpec | None,
-    fields: list[str],
-    condition: _core.Filter | None,
+    requested: Requested,
 ) -> tuple[Feeds | LiveFeeds, list[Origin]]:
     """Return the feeds of all sources, and the origin of each source."""
     sources: list[Source | LiveSource] = []
@@ -166,10 +169,12 @@ def _sources(
             is_live = as_live(source) is not None
             for name in names:
                 log_format = spec.log_format
-                known = _detector(fields, condition) if log_format == AUTO else log_format
+                known = _detector() if log_format == AUTO else log_format
                 ahead_us = None if is_replay else max_ahead_us
                 ahead_us = ahead_us if given_us is None else given_us
-                origins.append(Origin(name, known, ahead_us, is_live=is_live, zone=zone))
+                origins.append(
+                    Origin(name, known, ahead_us, is_live=is_live, zone=zone, requested=requested)
+                )
     readable = [part for source in sources if (part := finite(source)) is not None]
     if len(readable) == len(sources):
         return Feeds(readable), origins
@@ -184,7 +189,7 @@ def _zone_table(tz: tzinfo) -> _core.Zone:
     return zone_table(tz)
 
 
-def _detector(fields: list[str], condition: _core.Filter | None) -> Detector:
+def _detector() -> Detector:
     from tailrace._detection import Detector  # noqa: PLC0415 - loaded only to detect
 
-    return Detector(fields, condition)
+    return Detector()

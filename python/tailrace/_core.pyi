@@ -16,6 +16,7 @@ from tailrace._types import (
 )
 
 __all__ = [
+    "ALIASES",
     "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
@@ -39,9 +40,8 @@ __all__ = [
     "explain",
     "field_kind",
     "field_kinds",
-    "fields",
+    "first_lines",
     "has_field",
-    "line_keys",
     "parse",
     "parse_chunk",
     "sample_rejects",
@@ -53,6 +53,7 @@ __version__: Final[str]
 _debug_build: Final[bool]
 FORMATS: Final[list[str]]
 DETECTED: Final[list[str]]
+ALIASES: Final[list[tuple[str, str]]]
 MAX_LINE_BYTES: Final[int]
 TERMINAL_CONTROLS: Final[str]
 
@@ -217,13 +218,20 @@ def count_matches(
     span: tuple[int, int],
     formats: Sequence[str | Format],
     limit: int,
-) -> tuple[int, list[int], list[list[int]]]: ...
+) -> tuple[int, list[int], list[int], list[list[int]]]: ...
 def found_fields(
     data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str | Format, limit: int
 ) -> list[tuple[str, int]]: ...
-def line_keys(
-    data: bytes, /, *, kind: Kind, span: tuple[int, int], format: str | Format, limit: int
-) -> list[str]: ...
+def first_lines(
+    data: bytes,
+    /,
+    *,
+    kind: Kind,
+    span: tuple[int, int],
+    format: str | Format,
+    fields: list[str],
+    limit: int,
+) -> dict[str, Any]: ...
 def parse(
     lines: bytes | list[bytes] | ArrowArray | ArrowStream,
     /,

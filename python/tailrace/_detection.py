@@ -1,12 +1,12 @@
-"""Detect the format of a log from the number of its first lines that match each format."""
+"""Detect the format of a log from the number of its first lines that each format reads."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
-from tailrace._filters import matching_formats
+from tailrace._binary import kind_of
 from tailrace._names import DETECTED
 from tailrace._terminal.excerpt import excerpt, mismatch
 
@@ -41,6 +41,12 @@ _EDGE = re.compile(rb"^(?:\xef\xbb\xbf)?#fields:.*\bx-edge-", re.MULTILINE | re.
 # Below this share of the lines a choice is in doubt, and the alternative is reported.
 _SURE = 0.9
 
+# A format that fewer lines match is not the log's: a few lines of any bytes match some format.
+_LEAST = 0.1
+
+# The format of any JSON object. Beside a format of certain JSON lines, only requests count for it.
+_ANY_JSON = "json"
+
 
 class Choice(NamedTuple):
     """The format that was chosen, and how many of the first lines match it."""
@@ -53,9 +59,19 @@ class Choice(NamedTuple):
     besides: int = 0
     """How many lines match the runner-up and not the chosen format."""
     first: bytes = b""
-    """If no line matches any format, the first of them."""
-    lacks: tuple[str, ...] = ()
-    """Requested fields that the runner-up lacks, if the first line matches it."""
+    """If none of the lines at the beginning matches any format, the first of them."""
+    binary: str = ""
+    """If the first bytes are those of another kind of file, what it is."""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many lines match that the source can be a log in this format."""
+        return not self.binary and self.matched >= _LEAST * self.lines
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the lines may have another format, or several."""
+        return self.runner_up is not None or 2 * self.matched < self.lines
 
     def describe(self, source: str, columns: int = 80) -> str:
         """
@@ -67,9 +83,7 @@ class Choice(NamedTuple):
         return f"{source}: {self._found(columns)}"
 
     def _found(self, columns: int) -> str:
-        if self.lines == 0:
-            return f"no line to detect the format from; using {self.format}, see --log-format"
-        if self.matched == 0:
+        if not self.is_enough:
             return self._none(columns)
         if self.lines == 1:
             matching = "the first line matches"
@@ -83,7 +97,7 @@ class Choice(NamedTuple):
     def _doubt(self) -> str:
         if self.runner_up is None:
             # With so few matches it is probably a format that tailrace does not know.
-            return "; see --log-format" if 2 * self.matched < self.lines else ""
+            return "; see --log-format" if self.is_doubtful else ""
         if not self.besides:
             return f"; they also match {self.runner_up}"
         match = "others match" if self.besides > 1 else "other matches"
@@ -99,21 +113,25 @@ class Choice(NamedTuple):
 
     def _none(self, columns: int) -> str:
         """Return why no format was detected, with the first line, which the user needs to see."""
-        if self.lacks:
-            return (
-                f"the first line matches {self.runner_up}, which has no field "
-                f"{' or '.join(map(repr, self.lacks))} ('tailrace formats {self.runner_up}' lists "
-                f"its fields); using {self.format}, which has"
-            )
-        found = _core.explain(self.first, format=self.format)
+        if self.binary:
+            return f"expected lines of a log, found {self.binary}"
         one = self.lines == 1
-        none = (
-            "the first line matches no"
-            if one
-            else f"none of the first {self.lines:,} lines matches a"
-        )
-        text = [f"{none} known format; using {self.format}"]
-        if found["outcome"] == "reject":
+        if self.matched:
+            verb = "matches" if self.matched == 1 else "match"
+            what = (
+                f"only {self.matched:,} of the first {self.lines:,} lines {verb} a known format, "
+                f"{self.format}; expected at least a tenth"
+            )
+        elif one:
+            what = f"the first line matches no known format; the closest is {self.format}"
+        else:
+            what = (
+                f"none of the first {self.lines:,} lines matches a known format; the closest is "
+                f"{self.format}"
+            )
+        text = [what]
+        found = _core.explain(self.first, format=self.format) if self.first else {}
+        if found.get("outcome") == "reject":
             line = self.first.split(b"\n")[found["number"] - 1]
             text[0] += f": {mismatch(found['expected'], line, found['byte'])}"
             text[0] += "" if one else " of the first line"
@@ -141,27 +159,19 @@ def _likeness(data: bytes, name: str) -> int:
 
 class Detector:
     """
-    Looks at the first lines of a log and chooses the format that most of them match.
+    Looks at the first lines of a log and chooses the format that reads most of them.
 
     It has no clock and stores only the first line. The caller holds the chunks until the choice is
     made, and decides how long to wait for more of them.
-
-    It chooses only formats that have all requested fields and that the filter can be applied to.
-
-    Raises:
-        ValueError: No format that can be detected has all of these fields.
     """
 
-    def __init__(self, fields: Sequence[str] = (), condition: _core.Filter | None = None) -> None:
-        self._candidates = matching_formats(DETECTED, fields, condition)
-        names = [*fields, *(name for name, _ in condition.fields)] if condition else fields
-        self._needed = names
-        if not self._candidates:
-            raise ValueError(f"{_none_has(names)}; name a format that has, see 'tailrace formats'")
-        self._formats = [_core.Format(name) for name in self._candidates]
-        self._matched = [0] * len(self._candidates)
-        self._besides = [self._matched.copy() for _ in self._candidates]
+    def __init__(self) -> None:
+        self._formats = [_core.Format(name) for name in DETECTED]
+        self._matched = [0] * len(DETECTED)
+        self._complete = self._matched.copy()
+        self._besides = [self._matched.copy() for _ in DETECTED]
         self._first = b""
+        self._binary = ""
         self._names_edge = False
         self._lines = 0
         self._bytes = 0
@@ -181,9 +191,11 @@ class Detector:
         if self.enough:
             return
         start, end = chunk.span
+        if not self._bytes and chunk.kind == "lines":
+            self._binary = kind_of(chunk.data[start:end])
         self._bytes += end - start
         try:
-            lines, matched, besides = _core.count_matches(
+            lines, matched, complete, besides = _core.count_matches(
                 chunk.data,
                 kind=chunk.kind,
                 span=chunk.span,
@@ -194,31 +206,14 @@ class Detector:
             # Nothing of it counts; its sender gets the error when the chunk is counted.
             return
         if lines and not self._lines and not any(matched):
-            self._first = _first_line(chunk, self._candidates[0])
+            self._first = _first_line(chunk)
         self._names_edge |= _EDGE.search(chunk.data, start, end) is not None
         self._lines += lines
         self._matched = _sums(self._matched, matched)
+        self._complete = _sums(self._complete, complete)
         self._besides = [_sums(*pair) for pair in zip(self._besides, besides, strict=True)]
         if not self.enough:
             self._formats = [self._after(one, chunk) for one in self._formats]
-
-    def _lacking(self) -> dict[str, Any]:
-        """Return the format that the first line matches but that lacks requested fields, if any."""
-        others = [name for name in DETECTED if name not in self._candidates]
-        if not self._first or not others:
-            return {}
-        _, matched, _ = _core.count_matches(
-            self._first,
-            kind="lines",
-            span=(0, len(self._first)),
-            formats=[_core.Format(name) for name in others],
-            limit=1,
-        )
-        for name, count in zip(others, matched, strict=True):
-            if count:
-                lacks = tuple(field for field in self._needed if not _core.has_field(name, field))
-                return {"runner_up": name, "lacks": lacks}
-        return {}
 
     @staticmethod
     def _after(one: _core.Format, chunk: Chunk) -> _core.Format:
@@ -229,29 +224,43 @@ class Detector:
 
     def matched(self) -> list[tuple[str, int]]:
         """Return how many of the lines match each format."""
-        return list(zip(self._candidates, self._matched, strict=True))
+        return list(zip(DETECTED, self._matched, strict=True))
+
+    def _rank(self, at: int) -> tuple[bool, int, int]:
+        """
+        Return by what a format is chosen, in this order.
+
+        Enough lines match it; it reads the most lines with nothing passed over; it reads the most
+        lines. Of equal formats the first is the most specific.
+        """
+        matched, complete = self._matched[at], self._complete[at]
+        is_enough = matched >= _LEAST * self._lines
+        if DETECTED[at] == _ANY_JSON and complete:
+            # Objects that are no requests are the messages of the server.
+            return is_enough, complete, complete
+        return is_enough, complete, matched
 
     def choose(self) -> Choice:
         """Choose a format, even if few lines or none were seen."""
-        most = max(self._matched)
-        if most == 0:
-            chosen = closest_format(self._first, self._candidates)
-            choice = Choice(chosen, 0, self._lines, first=self._first)
-            return choice._replace(**self._lacking())
-        # Of the formats that match as many, the first is the most specific.
-        place = self._matched.index(most)
-        if self._candidates[place] == "cloudfront" and not self._names_edge:
+        if not any(self._matched):
+            chosen = closest_format(self._first)
+            return Choice(chosen, 0, self._lines, first=self._first, binary=self._binary)
+        best = max(map(self._rank, range(len(DETECTED))))
+        equals = [at for at in range(len(DETECTED)) if self._rank(at) == best]
+        place = equals[0]
+        if DETECTED[place] == "cloudfront" and not self._names_edge:
             # A header matches both, and only its columns show which.
-            equals = [at for at, matched in enumerate(self._matched) if matched == most]
-            place = next((at for at in equals if self._candidates[at] == "w3c"), place)
-        choice = Choice(self._candidates[place], most, self._lines)
+            place = next((at for at in equals if DETECTED[at] == "w3c"), place)
+        most = self._matched[place]
+        choice = Choice(DETECTED[place], most, self._lines, first=self._first, binary=self._binary)
         besides = self._besides[place]
-        if any(besides) and most < _SURE * self._lines:
-            runner_up = self._candidates[besides.index(max(besides))]
-            return choice._replace(runner_up=runner_up, besides=max(besides))
-        for name, matched in self.matched():
-            other = name not in {choice.format, *_TOLERANT}
-            if other and matched == most and not _implies(choice.format, name):
+        other = besides.index(max(besides))
+        # A format that reads more lines would be expected to be the one.
+        if besides[other] and (most < _SURE * self._lines or self._matched[other] > most):
+            return choice._replace(runner_up=DETECTED[other], besides=besides[other])
+        for at, name in enumerate(DETECTED):
+            is_tolerant = name in {choice.format, *_TOLERANT}
+            if not is_tolerant and self._rank(at) == best and not _implies(choice.format, name):
                 return choice._replace(runner_up=name)
         return choice
 
@@ -262,25 +271,19 @@ def _implies(name: str, other: str) -> bool:
     example = about[1].encode() if about else b""
     span = (0, len(example))
     formats = [_core.Format(other).sections(example, kind="lines", span=span)[1]]
-    lines, matched, _ = _core.count_matches(
+    lines, matched, _, _ = _core.count_matches(
         example, kind="lines", span=span, formats=formats, limit=9
     )
     return matched == [lines]
-
-
-def _none_has(fields: Sequence[str]) -> str:
-    """Return what is wrong if no format has all of these fields."""
-    what = "the field" if len(fields) == 1 else "all of the fields"
-    return f"no format that can be detected has {what} {', '.join(map(repr, fields))}"
 
 
 def _sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
     return [sum(pair) for pair in zip(one, other, strict=True)]
 
 
-def _first_line(chunk: Chunk, name: str) -> bytes:
-    """Return the first line that is not blank, in a chunk without a line of this format."""
+def _first_line(chunk: Chunk) -> bytes:
+    """Return the first line that is not blank, in a chunk without a line of any format."""
     found = _core.sample_rejects(
-        chunk.data, kind=chunk.kind, span=chunk.span, format=name, limit=_MAX_BLANK_LINES
+        chunk.data, kind=chunk.kind, span=chunk.span, format=DETECTED[0], limit=_MAX_BLANK_LINES
     )
     return next((line for *_, line in found if line.strip()), b"")

@@ -2,7 +2,7 @@
 
 from tailrace._public import Public
 
-__all__ = ["ProtocolError", "TailraceError", "in_words", "log_problem", "os_reason"]
+__all__ = ["ProtocolError", "SourceError", "TailraceError", "in_words", "log_problem", "os_reason"]
 
 
 class TailraceError(Exception, metaclass=Public):
@@ -20,6 +20,10 @@ class ProtocolError(TailraceError):
 
     The message says what was expected and what was found.
     """
+
+
+class SourceError(TailraceError, ValueError):
+    """The lines of a source match no known format, or lack a field that a query needs."""
 
 
 def in_words(problem: Exception) -> str:

@@ -73,6 +73,11 @@ class LineFilter(NamedTuple):
         until = None if self.until is None else _point_us(self.until, now_us, "until", self.zones)
         return since, until
 
+    @property
+    def has_range(self) -> bool:
+        """Whether it has a range of time, for which a line needs a time."""
+        return self.since is not None or self.until is not None
+
     def compiled(self, now_us: int) -> _core.Filter | None:
         """Return it as the core takes it, or None if it keeps every line."""
         if self == ALL:
@@ -85,7 +90,7 @@ class LineFilter(NamedTuple):
         parts = {"where": self.where, "since": self.since, "until": self.until}
         return [f"{name} {value}" for name, value in parts.items() if value is not None]
 
-    def check(self, log_format: str, fields: Sequence[str] = ()) -> None:
+    def check(self, log_format: str | _core.Format, fields: Sequence[str] = ()) -> None:
         """
         Check that it applies to a format; for `auto`, to one that also has *fields*.
 
@@ -97,11 +102,14 @@ class LineFilter(NamedTuple):
         condition = self.compiled(0)
         if condition is None:
             return
+        self._check_fields(condition, log_format)
         if log_format == AUTO and matching_formats(DETECTED, fields, condition):
             return
-        self._check_fields(condition, log_format)
         names = [name for name, _ in condition.fields]
-        for one in matching_formats(DETECTED, names) if log_format == AUTO else [log_format]:
+        formats: Sequence[str | _core.Format] = [log_format]
+        if log_format == AUTO:
+            formats = matching_formats(DETECTED, names)
+        for one in formats:
             try:
                 condition.check(one)
             except _core.FilterError as error:
@@ -112,7 +120,7 @@ class LineFilter(NamedTuple):
                 f"where: no format that can be detected has all of the fields {needed}"
             )
 
-    def _check_fields(self, condition: _core.Filter, log_format: str) -> None:
+    def _check_fields(self, condition: _core.Filter, log_format: str | _core.Format) -> None:
         for name, place in condition.fields:
             try:
                 check_fields([name], log_format)
@@ -129,11 +137,11 @@ ALL = LineFilter()
 def matching_formats(
     formats: Sequence[str], fields: Sequence[str], condition: _core.Filter | None = None
 ) -> list[str]:
-    """Return the formats that have these fields and to which a condition applies."""
+    """Return the formats that can have these fields and to which a condition applies."""
     return [
         name
         for name in formats
-        if all(_core.has_field(name, field) for field in fields)
+        if all(_core.field_kind(name, field) is not None for field in fields)
         and (condition is None or _applies(condition, name))
     ]
 

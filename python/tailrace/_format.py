@@ -262,6 +262,7 @@ class Detection(metaclass=Public):
         lines: The number of lines examined: the first 1,000 that are not blank, within 4 MiB.
         runner_up: The format that matches the most lines among the others, or None.
         runner_up_matched: The number of lines that match that one.
+        notices: What the format does not read in these lines, a sentence each.
 
     >>> tr.detect(b'{"status": 200}').format
     'json'
@@ -274,6 +275,7 @@ class Detection(metaclass=Public):
         "lines",
         "runner_up",
         "runner_up_matched",
+        "notices",
     )
 
     format: str
@@ -281,11 +283,19 @@ class Detection(metaclass=Public):
     lines: int
     runner_up: str | None
     runner_up_matched: int
+    notices: tuple[str, ...]
 
     def __init__(
-        self, format: str, matched: int, lines: int, runner_up: str | None, runner_up_matched: int
+        self,
+        format: str,
+        matched: int,
+        lines: int,
+        runner_up: str | None,
+        runner_up_matched: int,
+        *,
+        notices: tuple[str, ...] = (),
     ) -> None:
-        values = (format, matched, lines, runner_up, runner_up_matched)
+        values = (format, matched, lines, runner_up, runner_up_matched, notices)
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -294,21 +304,27 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
     """
     Detect the format of a log from its first lines.
 
-    If no line matches any format, `matched` is 0 and `format` is the closest one.
+    The format is the one that reads the most lines with nothing passed over, then the one that
+    reads the most lines; one that matches less than a tenth of the lines only if all do. A query
+    refuses such a source. If no line matches any format, `format` is the closest one.
 
     Args:
         data: The beginning of the log: whole lines, of which the last needs no newline.
-        fields: Consider only formats that have these fields.
+        fields: The fields that the format has to have.
 
     Raises:
         TypeError: *data* is not bytes.
-        ValueError: No format that can be detected has all of these fields.
+        ValueError: No line of the format can have one of these fields.
 
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
-    >>> tr.detect(line)
-    Detection(format='combined', matched=1, lines=1, runner_up=None, runner_up_matched=0)
+    >>> found = tr.detect(line + b" rt=0.005")
+    >>> found.format, found.matched, found.lines
+    ('combined', 1, 1)
+    >>> print(*found.notices)
+    8 bytes after the agent not read: rt=0.005; paste your log_format with --log-format
     """
     from tailrace._detection import Detector  # noqa: PLC0415 - loaded only to detect
+    from tailrace._first_lines import FirstLines  # noqa: PLC0415 - as above
     from tailrace._sources import Chunk  # noqa: PLC0415 - as above
 
     if isinstance(data, str):
@@ -318,12 +334,24 @@ def detect(data: bytes | bytearray | memoryview, *, fields: Sequence[str] = ()) 
             data = bytes(memoryview(data))
         except TypeError:
             raise TypeError(f"data: expected bytes, found {data!r:.80}") from None
-    detector = Detector(list_of_names(fields))
-    detector.look(Chunk(data, (0, len(data))))
+    names = list_of_names(fields)
+    chunk = Chunk(data, (0, len(data)))
+    detector = Detector()
+    detector.look(chunk)
     choice = detector.choose()
+    sections, after = _core.Format(choice.format).sections(data, kind="lines", span=chunk.span)
+    check_fields(names, after)
+    look = FirstLines(names)
+    for span, section in sections:
+        look.look(chunk._replace(span=span), section)
     others = {name: matched for name, matched in detector.matched() if name != choice.format}
     runner_up = max(others, key=lambda name: others[name], default=None)
     matched = 0 if runner_up is None else others[runner_up]
     return Detection(
-        choice.format, choice.matched, choice.lines, runner_up if matched else None, matched
+        choice.format,
+        choice.matched,
+        choice.lines,
+        runner_up if matched else None,
+        matched,
+        notices=tuple(look.doubts()),
     )

@@ -15,6 +15,7 @@ __all__ = [
     "check_fields",
     "check_format",
     "choice",
+    "closest",
     "list_of_names",
     "one_of",
     "split_address",
@@ -26,12 +27,6 @@ AUTO = "auto"
 
 DETECTED = _core.DETECTED
 """The formats that can be detected, the most specific first."""
-
-# With a format that is still to be detected, a field may be that of another format.
-_COMMON_FIELDS = "'tailrace formats --fields' lists the common fields"
-_OTHER_FIELDS = (
-    ", 'tailrace formats NAME' those of a format; the columns of CSV need the format csv"
-)
 
 # A longer list does not help in a message.
 _MAX_LISTED = 12
@@ -50,16 +45,18 @@ def one_of(name: str, known: list[str], what: str, listed: str = "") -> str:
     raise ValueError(f"unknown {what} {name!r}; {suggestion(name, known, listed)}")
 
 
-def suggestion(name: str, known: list[str], listed: str = "") -> str:
+def suggestion(name: str, known: list[str], listed: str = "", others: Sequence[str] = ()) -> str:
     """
     Suggest the closest known name, and give all of them or the command that lists them.
+
+    *others* are not listed, but one of them may be the closest.
 
     >>> suggestion("hst", ["host", "url"])
     "did you mean 'host'? Expected one of host, url"
     >>> suggestion("combind", ["combined"] * 30, "tailrace formats")
     "did you mean 'combined'? 'tailrace formats' lists all of them"
     """
-    guess = _guess(name, known)
+    guess = closest(name, [*known, *others])
     if listed and len(known) > _MAX_LISTED:
         return f"{guess}{listed!r} lists all of them"
     return f"{guess}{'Expected' if guess else 'expected'} one of {', '.join(known)}"
@@ -79,12 +76,18 @@ def choice(value: str, known: list[str], option: str) -> str:
     if value in known:
         return value
     expected = f"{', '.join(known[:-1])} or {known[-1]}"
-    guess = _guess(value, known).rstrip()
+    guess = closest(value, known).rstrip()
     message = f"{option}: expected {expected}, found {value!r}"
     raise ValueError(f"{message}; {guess}" if guess else message)
 
 
-def _guess(name: str, known: list[str]) -> str:
+def closest(name: str, known: list[str]) -> str:
+    """
+    Return a question for the closest known name, with a space after it, or nothing.
+
+    >>> closest("statsu", ["status", "size"])
+    "did you mean 'status'? "
+    """
     import difflib  # noqa: PLC0415 - takes 3 ms, and only a mistake needs it
 
     # Without the dashes of options, which make any two of them similar.
@@ -137,35 +140,87 @@ def list_of_names(fields: Sequence[str]) -> list[str]:
     return names
 
 
-def check_fields(names: list[str], log_format: str) -> list[str]:
-    """Return the names of fields if the format has them; for `auto`, if any detected format has."""
+def check_fields(names: list[str], log_format: str | _core.Format) -> list[str]:
+    """
+    Return the names of fields if the format has them; for `auto`, if any detected format may have.
+
+    Raises:
+        ValueError: No line of the format can have one of them, or one is given twice.
+    """
     for name in names:
-        if not _has(log_format, name):
-            known = _fields(log_format)
-            if log_format == AUTO:
-                guess = _guess(name, known)
-                hint = f"{guess}{_COMMON_FIELDS}" if guess else f"{_COMMON_FIELDS}{_OTHER_FIELDS}"
-                raise ValueError(f"unknown field {name!r}; {hint}")
-            is_name = log_format in _core.FORMATS
-            listed = f"tailrace formats {log_format}" if is_name else ""
-            raise ValueError(
-                f"{f'format {log_format}' if is_name else 'the format'} has no field {name!r}; "
-                f"{suggestion(name, known, listed)}"
-            )
+        if problem := _problem_of(name, log_format):
+            raise ValueError(problem)
         if names.count(name) > 1:
             raise ValueError(f"field {name!r} is given twice")
     return names
 
 
-def _has(log_format: str, field: str) -> bool:
-    if log_format == AUTO:
-        return any(_core.has_field(name, field) for name in DETECTED)
-    return _core.field_kind(log_format, field) is not None
+def _problem_of(name: str, log_format: str | _core.Format) -> str:
+    """Return why no line of a format can have a field, or nothing if one can."""
+    if problem := _modifiers(name, log_format):
+        return problem
+    # In JSON and LTSV any key can occur; other formats are checked when the format is known.
+    if log_format == AUTO or _core.field_kind(log_format, name) is not None:
+        return ""
+    known = [field for field, _ in _core.field_kinds(log_format)]
+    spec = log_format if isinstance(log_format, str) else log_format.spec
+    is_named = spec in _core.FORMATS
+    what = f"{f'format {spec}' if is_named else 'the format'} has no field {name!r}"
+    # The columns of a header are known only to the compiled format.
+    has_columns = not isinstance(log_format, str) and log_format.has_header
+    if has_columns:
+        return f"{what}; {suggestion(name, known)}"
+    others = [one for one in DETECTED if one != spec and _core.has_field(one, name)]
+    if others:
+        what += f"; {_listed(others)} {'has' if len(others) == 1 else 'have'} it"
+    # Other names are a help if they give a field of this format.
+    aliases = [] if others else [other for other, field in _core.ALIASES if field in known]
+    listed = f"tailrace formats {spec}" if is_named else ""
+    return f"{what}; {suggestion(name, known, listed, aliases)}"
 
 
-def _fields(log_format: str) -> list[str]:
-    formats = DETECTED if log_format == AUTO else [log_format]
-    return list(dict.fromkeys(field for name in formats for field, _ in _core.field_kinds(name)))
+def _listed(names: list[str]) -> str:
+    """
+    Return a few of these names.
+
+    >>> _listed(["alb", "elb"]), _listed(["alb", "elb", "s3", "squid"])
+    ('alb and elb', 'alb, elb and 2 more')
+    """
+    most = 2
+    rest = len(names) - most
+    shown = names[:most] + ([f"{rest} more"] if rest > 0 else [])
+    return " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
+
+
+_MODIFIERS = ("path", "query", "noquery", "decode", "unescape")
+
+
+def _modifiers(name: str, log_format: str | _core.Format) -> str:
+    """Return what is wrong with the modifiers of a known field, or nothing."""
+    base, colon, rest = name.partition(":")
+    if not colon or not base:
+        return "" if name else "expected the name of a field, found nothing"
+    formats: Sequence[str | _core.Format] = DETECTED if log_format == AUTO else [log_format]
+    kinds = [
+        kind
+        for one in formats
+        if _core.has_field(one, base) and (kind := _core.field_kind(one, base))
+    ]
+    if not kinds:
+        return ""
+    for modifier in rest.split(":"):
+        if _core.field_kind(_ANY_TEXT, f"url:{modifier}") is None:
+            return (
+                f"field {name!r}: expected a number of path segments from 1 to 99, or one of "
+                f"{', '.join(_MODIFIERS)} after the colon, found {modifier!r}"
+            )
+    if not {"text", "any"} & {*kinds}:
+        return f"field {name!r}: modifiers apply only to text, and {base} has the type {kinds[0]}"
+    return ""
+
+
+# A format with a URL, which takes every modifier.
+_ANY_TEXT = "combined"
 
 
 def split_address(text: str) -> tuple[str, int]:

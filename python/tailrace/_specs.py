@@ -121,7 +121,7 @@ class SourceSpec(NamedTuple):
         return ["standard input" if path == STDIN else path for path in self.paths]
 
     def formats(self, fields: Sequence[str], condition: _core.Filter | None) -> list[str]:
-        """Return the formats that its lines may match, of those that have these fields."""
+        """Return the formats that its lines may match, of those that can have these fields."""
         if self.log_format != AUTO:
             return [self.log_format]
         return matching_formats(DETECTED, list(fields), condition)

@@ -79,7 +79,10 @@ def test_ctrl_c_in_a_long_input_prints_what_there_was():
         assert counting.end(signal.SIGINT) == 130
 
     assert counting.snapshots()[-1]["rows"] == [{"url": "/a", "count": 1_000}]
-    assert counting.messages == ["tailrace: 1,000 lines: 1,000 counted"]
+    assert counting.messages == [
+        "tailrace: standard input: format combined, the first 1,000 lines all match",
+        "tailrace: 1,000 lines: 1,000 counted",
+    ]
 
 
 def test_a_second_ctrl_c_ends_at_once_also_when_nobody_reads(tmp_path: Path):

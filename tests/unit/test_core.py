@@ -40,7 +40,7 @@ def absorbed(of: _core.Engine, data: bytes) -> _core.Delta:
     ("changes", "message"),
     [
         ({"formats": ["commons"]}, "; 'tailrace formats' lists the named formats"),
-        ({"by": "uri"}, "no field 'uri'"),
+        ({"by": "urrl"}, "no field 'urrl'"),
         ({"formats": ["classic"], "by": "method"}, "no field 'method'"),
         ({"formats": []}, "at least one format"),
         ({"formats": ["classic", "combined"], "by": "status"}, "has different types"),

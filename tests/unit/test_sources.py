@@ -199,9 +199,11 @@ def test_each_file_is_parsed_in_its_own_format(tmp_path: Path):
     messages = ran.stderr.decode().splitlines()
     assert messages[0] == "tailrace: combined.log: format combined, the first 2 lines all match"
     assert messages[1] == "tailrace: common.log: format common, the first 3 lines all match"
-    # A requested field that common lacks selects a format that has it.
-    ran = top("top", "common.log", "--by", "agent", "--format", "jsonl", cwd=tmp_path)
-    assert json.loads(ran.stdout)["rows"] == [{"agent": None, "count": 3}]
+    # A requested field does not change what is detected.
+    ran = top("top", "common.log", "--by", "agent", cwd=tmp_path, code=2)
+    assert b"common.log: format common has no field 'agent'" in ran.stderr
+    ran = top("top", "common.log", "combined.log", "--by", "agent", cwd=tmp_path, code=1)
+    assert ran.stdout.startswith(b"2 events")
 
 
 def test_a_truncated_file_ends_and_the_other_files_continue(tmp_path: Path):
@@ -553,9 +555,10 @@ def test_the_detection_of_many_files_in_one_format_is_reported_once(tmp_path: Pa
 
 def test_lines_of_two_words_match_no_format(tmp_path: Path):
     (tmp_path / "app.log").write_bytes(b"INFO started\n" * 7)
-    ran = top("top", "app.log", cwd=tmp_path)
+    ran = top("top", "app.log", cwd=tmp_path, code=2)
 
     assert b"none of the first 7 lines matches a known format" in ran.stderr
+    ran = top("top", "app.log", "--log-format", "combined", cwd=tmp_path)
     assert b"0 counted, 7 rejected" in ran.stderr
 
 

@@ -20,8 +20,6 @@ from rows import as_json
 
 import tailrace as tr
 from tailrace import _core
-from tailrace._detection import Detector
-from tailrace._sources import Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -454,17 +452,12 @@ def test_a_condition_applies_to_each_of_several_sources() -> None:
 # --- detection ------------------------------------------------------------------------------------
 
 
-def test_only_a_format_to_which_the_condition_applies_is_chosen(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    chunk = Chunk(COMMON.encode(), (0, len(COMMON)))
-    monkeypatch.setattr("tailrace._detection.DETECTED", ["common", "combined"])
-    for text, chosen in [("status == 200", "common"), ("agent != x", "combined")]:
-        detector = Detector(["url"], _core.Filter(text))
-        detector.look(chunk)
-        assert detector.choose().format == chosen
-    lines = counted(tr.from_lines([COMMON]).where("agent == null"))
+def test_a_condition_is_checked_against_the_detected_format() -> None:
+    lines = counted(tr.from_lines([COMMON]).where("status == 200"))
     assert (lines["fed"], lines["counted"]) == (1, 1)
+    for condition in ("agent == null", "statsu == 404"):
+        with pytest.raises(ValueError, match="lines: where: format common has no field"):
+            counted(tr.from_lines([COMMON]).where(condition))
 
 
 def test_a_step_after_a_field_is_known_in_a_detected_format() -> None:

@@ -183,9 +183,11 @@ def _run(
             shown = not typed and goes_to_file()
             signals.progress = progress = Progress(run.finite.progress, shown=shown)
             code = replayed(run, progress, writer.write)
+            if run.is_refused:
+                return code
         elif run.live is not None:
             code = served(run.live, signals, lambda: _serve(run, writer))
-            if code == UNREADABLE:
+            if code == UNREADABLE or run.is_refused:
                 return 2
             if run.problems:
                 # They were reported when they occurred.

@@ -41,6 +41,7 @@ def replayed(
                 if once:
                     progress.end()
                 show(result)
+        say_formats(run.intake, progress.say)
     except BrokenPipeError:
         raise
     except (OSError, TailraceError) as error:
@@ -48,8 +49,8 @@ def replayed(
         if error not in problems:
             problems.append(error)
     for problem in problems:
-        say(f"tailrace: {for_people(in_words(problem))}")
-    return 1 if problems else 0
+        say(_for_people(in_words(problem)))
+    return 2 if run.is_refused else 1 if problems else 0
 
 
 def served(
@@ -64,7 +65,7 @@ def served(
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            report(f"tailrace: {for_people(record.getMessage())}")
+            report(_for_people(record.getMessage()))
 
     logger = logging.getLogger("tailrace")
     handler = Handler(logging.WARNING)
@@ -123,10 +124,14 @@ def _why_not_opened(error: OSError | TailraceError) -> str:
 
 
 def say_formats(intake: Intake, report: Callable[[str], None] = say) -> None:
-    """Report which formats were detected since the last call."""
+    """Report which formats were detected since the last call, and what is not read."""
     for choice, source in intake.take_notices():
-        notice = choice.describe(source, terminal_width(sys.stderr))
-        report("tailrace: " + "\n".join(map(for_people, notice.split("\n"))))
+        report(_for_people(choice.describe(source, terminal_width(sys.stderr))))
+
+
+def _for_people(text: str) -> str:
+    """Return a message, which may show a line of a log on further lines."""
+    return "tailrace: " + "\n".join(map(for_people, text.split("\n")))
 
 
 def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
@@ -136,6 +141,8 @@ def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
     summary = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         summary += "; no line matches the format, see --log-format"
+    if not lines["fed"] and run.finite is not None and code == 0:
+        summary += "; the input is empty"
     say(f"tailrace: {summary}")
     for sample in samples.kept if samples is not None else []:
         place = f"{for_people(sample.source)}, line {sample.number:,}"

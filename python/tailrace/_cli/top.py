@@ -176,14 +176,11 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
 
 
 def _counted(query: Query, by: str) -> Query:
-    try:
-        return query.count(by=by)
-    except ValueError as error:
-        if "," not in by:
-            raise
+    if "," in by:
         raise ValueError(
             f"expected one field, found {by!r}; for keys of several fields, use the library"
-        ) from error
+        )
+    return query.count(by=by)
 
 
 def _number(limit: str) -> int:
@@ -213,9 +210,11 @@ def _run(
             signals.progress = progress = Progress(run.finite.progress, shown=shown)
             # Without a window the only result comes at the end, maybe onto the progress line.
             code = replayed(run, progress, out.show, once=given.window is None)
+            if run.is_refused:
+                return code
         elif run.live is not None:
             code = served(run.live, signals, lambda: _serve(run, out), out.say)
-            if code == UNREADABLE:
+            if code == UNREADABLE or run.is_refused:
                 return 2
             rest = counting.finish()
             if run.problems:

@@ -45,6 +45,11 @@ class Feeds:
             self._sources.pop(number)
             self._removed.append(number)
 
+    def refuse(self, number: int, problem: Exception) -> None:
+        """End a source that cannot be used."""
+        self.problems.append(problem)
+        self.remove(number)
+
     def progress(self) -> tuple[int, int | None]:
         """Return the number of bytes read and the total, if known."""
         all_of_them = [source.progress() for source in self._sources.values()]

@@ -1,10 +1,13 @@
-"""The first stage: gives each chunk its time and its format."""
+"""The first stage: gives each chunk its time and its format, and looks at the first lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from tailrace import _core
 from tailrace._core import Format
+from tailrace._errors import SourceError, log_problem
+from tailrace._first_lines import FirstLines
 from tailrace._runtime.stage import StageCounts, StampedChunk
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.stage import Origin
     from tailrace._sources import Chunk
 
-__all__ = ["HOLD_US", "Intake"]
+__all__ = ["HOLD_US", "Doubt", "Intake", "log_doubts"]
 
 # How long the first lines of a live source may be held to detect their format.
 HOLD_US = 200_000
@@ -24,12 +27,29 @@ HOLD_US = 200_000
 _MAX_NOTICES = 8
 
 
+class Doubt(NamedTuple):
+    """What is not read in the first lines of a source."""
+
+    text: str
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Return true: nothing else is reported."""
+        return True
+
+    def describe(self, source: str, columns: int = 80) -> str:  # noqa: ARG002 - as a choice's
+        """Return it with the name of the source."""
+        return f"{source}: {self.text}"
+
+
 class Intake:
     """
     Stamps chunks with the time, and detects the format of each source.
 
     Until the format is detected, the first chunks of a source are held: up to 1,000 lines or
-    200 ms.
+    200 ms. A source whose lines match no format, or a format without the requested fields, is
+    refused. A live source is not refused because of its first lines, which may be a few messages:
+    they count as rejected, and detection goes on up to 1,000 lines.
     """
 
     def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
@@ -39,7 +59,17 @@ class Intake:
         self._formats: list[Format | None] = []
         self.counts = StageCounts()
         self._held: dict[int, list[tuple[Chunk, int]]] = {}
-        self._notices: list[tuple[Choice, str]] = []
+        self._notices: list[tuple[Choice | Doubt, str]] = []
+        self._looks: list[FirstLines] = []
+        # Sources whose first lines may still give reason for doubt.
+        self._looking: set[int] = set()
+        self._doubted: set[int] = set()
+        # Sources that wait for a line of a known format, and those whose columns were checked.
+        self._waiting: set[int] = set()
+        self._checked: set[int] = set()
+        # Sources that are refused, with the reason; and those that the run does not know yet.
+        self._refused: dict[int, SourceError] = {}
+        self._new_refusals: list[int] = []
         # The formats that matched every line of a source, when there are many sources.
         self._agreed: set[str] = set()
         for origin in origins:
@@ -49,7 +79,10 @@ class Intake:
         """Add a source, which gets the next number."""
         known = origin.log_format
         self._formats.append(Format(known, origin.zone) if isinstance(known, str) else None)
+        self._looking.add(len(self._origins))
         self._origins.append(origin)
+        requested = origin.requested
+        self._looks.append(FirstLines(requested.names, needs_time=requested.needs_time))
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +96,7 @@ class Intake:
 
     def take(self, chunk: Chunk) -> list[StampedChunk]:
         """Return the chunks that can be worked on now that this chunk has arrived."""
-        if not self._is_wanted(chunk):
+        if not self._is_wanted(chunk) or self._is_refused(chunk):
             return []
         now_us = self._clock.now_us()
         if not chunk.data:
@@ -98,10 +131,43 @@ class Intake:
         """Return all held chunks."""
         return [taken for source in list(self._held) for taken in self._settle(source)]
 
-    def take_notices(self) -> list[tuple[Choice, str]]:
-        """Return the formats chosen since the last call, each with the name of its source."""
+    def take_notices(self) -> list[tuple[Choice | Doubt, str]]:
+        """Return the choices and doubts since the last call, each with the name of its source."""
+        for source in sorted(self._looking):
+            look, origin = self._looks[source], self._origins[source]
+            for text in look.doubts():
+                self._doubted.add(source)
+                if len(self._doubted) <= _MAX_NOTICES:
+                    self._notices.append((Doubt(text), origin.name))
+                elif len(self._doubted) == _MAX_NOTICES + 1:
+                    self._notices.append((Doubt("and others have such lines"), origin.name))
+            if look.enough:
+                self._looking.discard(source)
         notices, self._notices = self._notices, []
         return notices
+
+    def take_refusals(self) -> list[tuple[int, SourceError]]:
+        """Return the sources refused since the last call, each with the reason."""
+        new, self._new_refusals = self._new_refusals, []
+        return [(source, self._refused[source]) for source in new]
+
+    @property
+    def refuses_all(self) -> bool:
+        """Whether every source is refused."""
+        return len(self._refused) == len(self._origins) > 0
+
+    def _refuse(self, source: int, problem: object) -> None:
+        self._refused[source] = SourceError(str(problem))
+        self._new_refusals.append(source)
+        self._looking.discard(source)
+
+    def _is_refused(self, chunk: Chunk) -> bool:
+        """Return whether a chunk belongs to a refused source; its sender may keep it."""
+        if not chunk.data or chunk.source not in self._refused:
+            return False
+        if chunk.answer is not None:
+            chunk.answer("failed", str(self._refused[chunk.source]))
+        return True
 
     def _settle(self, source: int) -> list[StampedChunk]:
         """Choose the format of a source, and return its held chunks."""
@@ -109,28 +175,59 @@ class Intake:
         if not held:
             return []
         origin = self._origins[source]
-        choice = cast("Detector", origin.log_format).choose()
-        self._formats[source] = Format(choice.format, origin.zone)
-        plain = choice.matched == choice.lines and len(self._origins) > _MAX_NOTICES
-        if not plain or choice.format not in self._agreed:
-            self._notices.append((choice, origin.name))
-        if plain:
-            self._agreed.add(choice.format)
+        detector = cast("Detector", origin.log_format)
+        choice = detector.choose()
+        log_format = Format(choice.format, origin.zone)
+        if not choice.is_enough and not origin.is_live:
+            self._refuse(source, choice.describe(origin.name))
+        elif not choice.is_enough and not detector.enough:
+            if source not in self._waiting:
+                self._waiting.add(source)
+                self._notices.append((choice, origin.name))
+        else:
+            self._formats[source] = log_format
+            self._announce(choice, origin.name)
+            if not log_format.has_header:
+                self._check(source, log_format)
         return [
             taken
             for chunk, now_us in held
-            if self._is_wanted(chunk)
-            for taken in self._taken(chunk, cast("Format", self._formats[source]), now_us)
+            if self._is_wanted(chunk) and not self._is_refused(chunk)
+            for taken in self._taken(chunk, log_format, now_us)
         ]
+
+    def _announce(self, choice: Choice, name: str) -> None:
+        plain = choice.matched == choice.lines and len(self._origins) > _MAX_NOTICES
+        if not plain or choice.format not in self._agreed:
+            self._notices.append((choice, name))
+        if plain:
+            self._agreed.add(choice.format)
+
+    def _check(self, source: int, log_format: Format) -> None:
+        """Refuse a source whose format lacks a requested field."""
+        self._checked.add(source)
+        origin = self._origins[source]
+        try:
+            origin.requested.check(log_format)
+        except ValueError as error:
+            self._refuse(source, f"{origin.name}: {error}")
 
     def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[StampedChunk]:
         """Return a chunk with its format, split where its lines name other columns."""
         max_ahead_us = self._origins[chunk.source].max_ahead_us
         if not log_format.has_header:
+            self._looks[chunk.source].look(chunk, log_format)
             return [StampedChunk(chunk, log_format, now_us, max_ahead_us)]
         sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
         if self._formats[chunk.source] is not None:
             self._formats[chunk.source] = after
+        for span, section in sections:
+            if chunk.source not in self._checked and _core.default_fields(section):
+                # The columns of the first header are those that a user knows.
+                self._check(chunk.source, section)
+            self._looks[chunk.source].look(chunk._replace(span=span), section)
+        if self._is_refused(chunk):
+            return []
         # Only the last part ends where the chunk ends.
         ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
@@ -146,3 +243,10 @@ class Intake:
         if chunk.answer is not None:
             chunk.answer("close", "")
         return False
+
+
+def log_doubts(intake: Intake) -> None:
+    """Log as warnings what makes a format doubtful, and what is not read in the first lines."""
+    for notice, source in intake.take_notices():
+        if notice.is_doubtful:
+            log_problem(SourceError(notice.describe(source)))

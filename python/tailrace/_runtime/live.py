@@ -60,6 +60,8 @@ class LiveFeeds:
         self._sources: dict[int, LiveSource] = {}
         self._unopened: set[int] = set()
         self._removed: list[int] = []
+        # Refused parts whose end was not returned yet.
+        self._refused: list[int] = []
         self._opened: dict[int, LiveSource] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._tasks: dict[asyncio.Task[list[Chunk] | None], int] = {}
@@ -93,8 +95,19 @@ class LiveFeeds:
             self._removed.append(number)
             self.wake()
 
+    def refuse(self, number: int, problem: Exception) -> None:
+        """End a source that cannot be used; one with several parts goes on for the others."""
+        self._note(problem)
+        if (source := self._sources.get(number)) is not None and source.count == 1:
+            self.remove(number)
+        else:
+            self._refused.append(number)
+
     def ended(self, number: int) -> None:
         """Close a source whose chunks are all settled; the others go on meanwhile."""
+        if number in self._sources:
+            # Only the first part of the source was refused.
+            return
         if (source := self._opened.pop(number, None)) is not None:
             task = asyncio.ensure_future(self._close(source))
             self._closing.add(task)
@@ -132,6 +145,9 @@ class LiveFeeds:
         """Return the chunks that have arrived, or `None` when all sources have ended."""
         if self._removed:
             return await self._remove(self._removed.pop())
+        if self._refused:
+            refused, self._refused = self._refused, []
+            return [end_of(number) for number in refused]
         if not self._sources:
             return None
         if len(self._sources) == 1 and not self._tasks and not self._unopened:

@@ -79,6 +79,16 @@ class Run(Generic[P, O]):
         """The errors of single sources."""
         return self._feeds.problems
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether none of the sources can be used."""
+        return self.intake.refuses_all
+
+    def _refuse(self) -> None:
+        """End the sources whose lines cannot be used."""
+        for number, problem in self.intake.take_refusals():
+            self._feeds.refuse(number, problem)
+
     def counts(self) -> dict[str, StageCounts]:
         """Return the counters of each stage, by its name."""
         return {"receive": self.intake.counts, **self.pump.counts()}
@@ -111,8 +121,9 @@ class Run(Generic[P, O]):
                         step = loop.throw(error)
                     else:
                         step = loop.send(chunks)
+                self._refuse()
         except StopIteration:
-            pass
+            self._refuse()
         finally:
             self._has_ended = True
             loop.close()
@@ -121,7 +132,8 @@ class Run(Generic[P, O]):
 
     def _end(self) -> Iterator[O]:
         """Yield the remaining answers, then raise the first error of a source."""
-        yield from self.processor.finish()
+        if not self.is_refused:
+            yield from self.processor.finish()
         for problem in self.problems:
             raise problem
 
@@ -187,8 +199,9 @@ class Run(Generic[P, O]):
                         step = loop.throw(error)
                     else:
                         step = loop.send(chunks)
+                self._refuse()
         except StopIteration:
-            pass
+            self._refuse()
         finally:
             self._has_ended = True
             loop.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from tailrace._requested import ANYTHING, Requested
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,6 +31,7 @@ class Origin:
         max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
         is_live: Whether the source is live.
         zone: The zone of times without one; UTC by default.
+        requested: What is read of its lines.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Origin:
         *,
         is_live: bool = False,
         zone: Zone | None = None,
+        requested: Requested = ANYTHING,
     ) -> None:
         self.name = name
         self.log_format = log_format
         self.max_ahead_us = max_ahead_us
         self.is_live = is_live
         self.zone = zone
+        self.requested = requested
 
 
 class StampedChunk(NamedTuple):

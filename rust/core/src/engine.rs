@@ -154,8 +154,8 @@ impl Engine {
         let clock = if time == Time::Arrival { Clock::Arrival } else { Clock::Events };
         let known = |kinds: Vec<Kind>| kinds.into_iter().map(|kind| Some((kind, false))).collect();
         let panes = settings.panes;
-        let query =
-            Query { by: by.into_iter().map(Into::into).collect(), plan, time, panes, filter, seed };
+        let by = by.into_iter().map(Into::into).collect();
+        let query = Query { by, kinds: keys.clone(), plan, time, panes, filter, seed };
         let settings = Settings { clock, sources, ..settings };
         Ok(Self::new(query, settings, [known(keys), known(values)], start))
     }
@@ -175,7 +175,8 @@ impl Engine {
         }
         let unseen = [vec![None; by.len()], vec![None; plan.fields().len()]];
         let by = by.into_iter().map(Into::into).collect();
-        let query = Query { by, plan, time: Time::Log, panes, filter: None, seed };
+        let kinds = Vec::new();
+        let query = Query { by, kinds, plan, time: Time::Log, panes, filter: None, seed };
         let settings = Settings { clock: Clock::Manual, sources: 0, ..settings };
         Ok(Self::new(query, settings, unseen, 0))
     }
@@ -427,6 +428,9 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
     let Some(&kind) = kinds.first() else {
         return Err(InputError::value("expected at least one format"));
     };
+    if kinds.contains(&Kind::Any) {
+        return Ok(Kind::Any);
+    }
     if kinds.iter().any(|&other| other != kind) {
         let specs: Vec<_> = formats.iter().map(Format::spec).collect();
         return Err(InputError::Value(format!(

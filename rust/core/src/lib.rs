@@ -17,6 +17,7 @@
 //! let panes = Some(Panes { width: SECOND, offset: 0, lateness: 0 });
 //! let query = Query {
 //!     by: vec!["url".into()],
+//!     kinds: Vec::new(),
 //!     plan: Plan::counting(),
 //!     time: Time::Log,
 //!     panes,
@@ -47,14 +48,15 @@ pub use ground::{
     SECOND, Value, Values, lossy,
 };
 pub use query::{Events, Origin, Query, Time};
-pub use text::detect::{MatchCounts, count_matches, line_keys};
+pub use text::detect::{MatchCounts, count_matches};
 pub use text::events::{Batch, Batcher, Headers};
 pub use text::explain::{ExplainValue, RejectSample, explain, sample_rejects};
 pub use text::filter::{BoundFilter, Filter, FilterError, Verdict};
+pub use text::first_lines::first_lines;
 pub use text::flume::BatchError;
 pub use text::format::{
     Field, Format, LineKind, NamedFormat, Reader, Reject, STANDARD_FIELDS, SpecError,
-    StandardField, UnknownField, ZoneTable, found_fields, write_iso,
+    StandardField, UnknownField, ZoneTable, aliases, found_fields, write_iso,
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;

@@ -39,6 +39,8 @@ pub struct Origin {
 pub struct Query {
     /// The key fields; without any, all lines have the null key.
     pub by: Vec<Box<str>>,
+    /// The kinds of the key fields, if formats may have them with different kinds; else empty.
+    pub kinds: Vec<Kind>,
     /// The aggregates of each key.
     pub plan: Plan,
     /// The time that events have.
@@ -109,11 +111,15 @@ impl Query {
                 (reader, Some(bound))
             }
         };
-        let is_count = self.by.len() == 1 && filter.is_none() && self.plan.is_count();
+        // A key of any kind in another format is stored the same way here.
+        let is_any = |field: usize| self.kinds.get(field) == Some(&Kind::Any);
+        let kind = |field| if is_any(field) { Kind::Any } else { reader.kind(field) };
+        let kinds: Vec<_> = (0..self.by.len()).map(kind).collect();
+        let kinds = kinds.contains(&Kind::Any).then_some(kinds);
+        let is_plain = filter.is_none() && kinds.is_none();
+        let is_count = self.by.len() == 1 && is_plain && self.plan.is_count();
         let pair =
             if is_count && self.time == Time::Log { reader.text_and_time(0, time) } else { None };
-        let kinds: Vec<_> = (0..self.by.len()).map(|field| reader.kind(field)).collect();
-        let kinds = kinds.contains(&Kind::Any).then_some(kinds);
         Lines { reader, filter, time, key: Vec::new(), kinds, pair }
     }
 
@@ -440,6 +446,7 @@ mod tests {
             let panes = Panes { width: 1_000_000, offset: 0, lateness: 500_000 };
             let query = Query {
                 by: vec!["key".into()],
+                kinds: Vec::new(),
                 plan: Plan::counting(),
                 time: Time::Log,
                 panes: windowed.then_some(panes),

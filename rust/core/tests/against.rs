@@ -27,6 +27,7 @@ fn combined() -> Format {
 fn query(panes: Panes, seed: u64) -> Query {
     Query {
         by: vec!["url".into()],
+        kinds: Vec::new(),
         plan: Plan::counting(),
         time: Time::Log,
         panes: Some(panes),

@@ -37,6 +37,7 @@ impl Event {
 fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
     Query {
         by: vec!["url".into()],
+        kinds: Vec::new(),
         plan: Plan::counting(),
         time,
         panes,

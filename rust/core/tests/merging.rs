@@ -619,6 +619,7 @@ fn log(lines: &[(i64, &str)]) -> Vec<u8> {
 fn a_state_of_a_log_resumes_from_an_export() {
     let query = Query {
         by: vec!["url".into()],
+        kinds: Vec::new(),
         plan: Plan::counting(),
         time: Time::Log,
         panes: Some(panes()),

@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use crate::lines::{
         PyFormat, PyTable, PyZone, count_matches, default_fields, describe_format, explain,
-        field_kind, field_kinds, found_fields, has_field, line_keys, parse, parse_chunk,
+        field_kind, field_kinds, first_lines, found_fields, has_field, parse, parse_chunk,
         sample_rejects, standard_fields, write_rows,
     };
     #[pymodule_export]
@@ -58,6 +58,7 @@ mod _core {
         let detected = tailrace_core::Format::named().filter(|named| named.detected);
         let detected: Vec<_> = detected.map(|named| named.name).collect();
         module.add("DETECTED", detected)?;
+        module.add("ALIASES", tailrace_core::aliases().collect::<Vec<_>>())?;
         module.add("TERMINAL_CONTROLS", tailrace_core::terminal_controls())?;
         module.add("_debug_build", cfg!(debug_assertions))
     }

@@ -128,8 +128,8 @@ pub(crate) fn has_field(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
-/// Returns how many lines of a chunk were examined, how many of them each format matches, and for
-/// each format how many of the others match among the lines that it does not match.
+/// Returns how many lines of a chunk were examined, how many of them each format matches, and
+/// matches with nothing passed over, and for each format how many only another one matches.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
 pub(crate) fn count_matches(
@@ -139,25 +139,29 @@ pub(crate) fn count_matches(
     span: (usize, usize),
     formats: Vec<FormatArg<'_>>,
     limit: usize,
-) -> PyResult<(usize, Vec<usize>, Vec<Vec<usize>>)> {
+) -> PyResult<(usize, Vec<usize>, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
     let found =
         py.detach(|| tailrace_core::count_matches(chunk, &formats, limit)).map_err(error)?;
-    Ok((found.lines, found.matched, found.matched_elsewhere))
+    Ok((found.lines, found.matched, found.complete, found.matched_elsewhere))
 }
 
-/// Returns the keys in the first lines that match a format, where lines name their fields.
+/// Returns what a format does not read in the first lines of a chunk.
 #[pyfunction]
-#[pyo3(signature = (data, /, *, kind, span, format, limit))]
-pub(crate) fn line_keys(
+#[pyo3(signature = (data, /, *, kind, span, format, fields, limit))]
+pub(crate) fn first_lines(
+    py: Python<'_>,
     data: &[u8],
     kind: &str,
     span: (usize, usize),
     format: FormatArg<'_>,
+    fields: Vec<String>,
     limit: usize,
-) -> PyResult<Vec<String>> {
-    tailrace_core::line_keys(chunk(kind, data, span)?, &format.get()?, limit).map_err(error)
+) -> PyResult<Py<PyAny>> {
+    let found =
+        tailrace_core::first_lines(chunk(kind, data, span)?, &format.get()?, &fields, limit);
+    explained(py, ExplainValue::Object(found.map_err(error)?))
 }
 
 /// The fields of parsed lines.

@@ -11,6 +11,8 @@ pub struct MatchCounts {
     pub lines: usize,
     /// How many lines each format matches, in the order of the formats.
     pub matched: Vec<usize>,
+    /// How many lines each format matches with nothing passed over.
+    pub complete: Vec<usize>,
     /// For each format and each other format: how many lines only the other one matches.
     pub matched_elsewhere: Vec<Vec<usize>>,
 }
@@ -26,6 +28,7 @@ pub fn count_matches(
 ) -> Result<MatchCounts, BatchError> {
     let mut lines = 0;
     let mut matched = vec![0; formats.len()];
+    let mut complete = matched.clone();
     let mut matched_elsewhere = vec![matched.clone(); formats.len()];
     let mut readers: Vec<_> = formats.iter().map(|format| Reader::lenient(format, &[])).collect();
     chunk.for_each(|line| {
@@ -34,8 +37,12 @@ pub fn count_matches(
         }
         lines += 1;
         if line.len() <= MAX_LINE_BYTES {
-            let accepts: Vec<_> =
-                readers.iter_mut().map(|reader| reader.read(line).is_ok()).collect();
+            let mut accepts = vec![false; readers.len()];
+            for (at, reader) in readers.iter_mut().enumerate() {
+                let Ok(kind) = reader.read(line) else { continue };
+                accepts[at] = true;
+                complete[at] += usize::from(kind == LineKind::Header || reader.is_complete(line));
+            }
             for (format, _) in accepts.iter().enumerate().filter(|(_, matches)| **matches) {
                 matched[format] += 1;
                 for (_, elsewhere) in
@@ -46,30 +53,7 @@ pub fn count_matches(
             }
         }
     })?;
-    Ok(MatchCounts { lines, matched, matched_elsewhere })
-}
-
-/// The most keys that are listed.
-const MAX_KEYS: usize = 100;
-
-/// Lists the keys in the first lines that match a format, in the order in which they appear, where
-/// lines name their fields. A key within an object is a path, such as `request.uri`.
-pub fn line_keys(
-    chunk: Chunk<'_>,
-    format: &Format,
-    limit: usize,
-) -> Result<Vec<String>, BatchError> {
-    let mut reader = Reader::lenient(format, &[]);
-    let mut keys = Vec::new();
-    let mut lines = 0;
-    chunk.for_each(|line| {
-        let is_within = lines < limit && line.len() <= MAX_LINE_BYTES;
-        if is_within && reader.read(line) == Ok(LineKind::Fields) {
-            lines += 1;
-            reader.push_keys(line, &mut keys, MAX_KEYS);
-        }
-    })?;
-    Ok(keys)
+    Ok(MatchCounts { lines, matched, complete, matched_elsewhere })
 }
 
 #[cfg(test)]
@@ -133,16 +117,5 @@ mod tests {
         let found = count_matches(Chunk::Batch(&batch), &all()[..1], 10).unwrap();
         assert_eq!((found.lines, found.matched), (2, vec![1]));
         assert!(count_matches(Chunk::Batch(&batch[1..]), &all(), 10).is_err());
-    }
-
-    #[test]
-    fn the_keys_of_the_first_lines_of_a_format_are_listed() {
-        let text = "no\nweb-1  | {\"a\":{\"b\":1}}\n{\"c\":1,\"a\":{\"b\":2}}\n{\"d\":1}\n";
-        let keys = |spec, limit| {
-            line_keys(Chunk::Lines(text.as_bytes()), &Format::new(spec).unwrap(), limit).unwrap()
-        };
-        assert_eq!(keys("json", 2), ["a.b", "c"]);
-        assert_eq!(keys("combined,json", 9), ["a.b", "c", "d"]);
-        assert_eq!(keys("combined", 9), [""; 0]);
     }
 }

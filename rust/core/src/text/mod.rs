@@ -4,6 +4,7 @@ pub(crate) mod detect;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod filter;
+pub(crate) mod first_lines;
 pub(crate) mod flume;
 pub(crate) mod format;
 pub(crate) mod lines;

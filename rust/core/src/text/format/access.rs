@@ -207,6 +207,14 @@ impl Accessor {
         }
     }
 
+    /// The accessor, and another one for lines without its field.
+    pub(super) fn or(mut self, other: Option<Self>) -> Self {
+        if self.fallback.is_none() {
+            self.fallback = other.map(Box::new);
+        }
+        self
+    }
+
     /// Adds a transformation.
     fn with(mut self, transform: Transform) -> Option<Self> {
         self.transforms.push(transform);

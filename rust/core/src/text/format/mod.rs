@@ -5,6 +5,7 @@
 //! To add a format, add a row to `named`.
 
 mod access;
+mod aliases;
 mod classic;
 mod combined;
 mod diagnose;
@@ -16,6 +17,7 @@ mod named;
 mod numbers;
 mod own_fields;
 mod parsed;
+mod passed_over;
 mod prefix;
 mod python_whitespace;
 mod quotes_and_brackets;
@@ -46,6 +48,7 @@ pub use own_fields::found_fields;
 pub(crate) use own_fields::{LineFields, each_json_piece};
 pub(crate) use segments::{PartialMatch, Segment, SegmentKind};
 
+pub use aliases::aliases;
 pub use named::NamedFormat;
 pub use parsed::{LineKind, Reject};
 pub(crate) use reader::LineBlock;
@@ -206,6 +209,8 @@ impl Format {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
             _ => match self.accessor(name) {
+                // The line's own value has whatever type the line gives it.
+                Some(_) if self.is_other_name(name) => Some(self.own_kind()),
                 Some(accessor) => Some(accessor.kind()),
                 None if self.is_open() && !name.is_empty() => {
                     Some(Accessor::missing(name, self.own_kind()).kind())
@@ -235,11 +240,24 @@ impl Format {
     /// The accessor of the field with this name, if there is one.
     fn accessor(&self, name: &str) -> Option<Accessor> {
         let is_classic = matches!(self.0.matcher, Matcher::Classic);
-        let mut accessor = Accessor::new(name, &self.0.found, is_classic)?;
+        let of = |name: &str| Accessor::new(name, &self.0.found, is_classic);
+        let standard = || of(&aliases::standard_name(name)?);
+        let mut accessor = match of(name) {
+            Some(own) if self.has_own_fields() => own.or(standard()),
+            Some(own) => own,
+            None => standard()?,
+        };
         if let Some(zone) = self.zone() {
             accessor.set_zone(zone);
         }
         Some(accessor)
+    }
+
+    /// Whether a name is another one of a standard field in lines that can have it as their own.
+    fn is_other_name(&self, name: &str) -> bool {
+        self.has_own_fields()
+            && self.index_of(aliases::split_modifiers(name).0).is_none()
+            && aliases::standard_name(name).is_some()
     }
 
     /// Whether a header in the log can change the columns from now on.
@@ -315,6 +333,9 @@ impl Format {
                         needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
                     }
                     None => needed.push(name),
+                }
+                if self.is_other_name(name) {
+                    needed.push(aliases::split_modifiers(name).0);
                 }
             }
             needed.sort_unstable();

@@ -405,6 +405,7 @@ impl Reader {
         }
     }
 
+    /// The format of the lines.
     pub(super) fn format(&self) -> &Format {
         &self.format
     }
@@ -426,6 +427,16 @@ impl Reader {
     pub(super) fn spans_of(&self, field: usize) -> Vec<Span> {
         let spans = self.accessors[field].own_spans().into_iter().map(|at| self.spans[at]);
         spans.filter(|span| span.is_some()).collect()
+    }
+
+    /// The spans of all fields in the line that was read last.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The reader that the line was read with, if the format has alternatives.
+    pub(super) fn alternative(&self) -> Option<&Self> {
+        self.alternatives.get(self.matched)
     }
 
     /// The value of a field in the line that was read last.
@@ -517,6 +528,18 @@ impl Reader {
         }
         let span = self.accessors[field].single_span().map(|at| self.spans[at]);
         span.filter(|span| span.is_some()).map_or(0, |span| self.position(line, span.start()))
+    }
+
+    /// The text from the first to the last span of a field in the line that was read last.
+    pub(crate) fn text<'a>(&'a self, line: &'a [u8], field: usize) -> Option<&'a [u8]> {
+        if let Some(other) = self.alternatives.get(self.matched) {
+            return other.text(line, field);
+        }
+        let spans = self.accessors[field].needs().into_iter().map(|at| self.spans[at]);
+        let spans = spans.filter(|span| span.is_some());
+        let range = spans.map(|span| (span.start(), span.end()));
+        let (start, end) = range.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
+        own(line, self.offset, &self.inner).get(start..end)
     }
 
     /// The time in the line that was read last, if the field is a time.

@@ -5,8 +5,6 @@
 //! without a label before every value is rejected, because other logs have tabs and colons too; for
 //! the same reason the label of a line with a single pair has to be a known one.
 
-use std::ops::Range;
-
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, Reject, Span};
 use super::find::{PrefixSet, find_either};
@@ -27,8 +25,8 @@ pub(crate) struct Ltsv {
 
 #[derive(Clone, Debug)]
 struct Field {
-    /// The labels that it may have; the first one with a value counts.
-    labels: Range<usize>,
+    /// The labels that it may have; the first one with a value counts. Fields can share a label.
+    labels: Vec<usize>,
     /// Whether it is a time, which may be in brackets.
     time: bool,
     /// Whether it is no standard field.
@@ -49,22 +47,27 @@ impl Ltsv {
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut ltsv =
             Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: PrefixSet::default() };
+        let mut seen: Vec<&str> = Vec::new();
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = match name {
                 "reqtime_microsec" => FieldType::Seconds(-6),
                 name => own_type(name),
             };
-            let start = ltsv.count;
+            let mut labels = Vec::new();
             for label in known.map_or(name, |known| known.1).split('|') {
-                ltsv.labels.push(ltsv.count, [label.as_bytes(), b":"].concat());
-                ltsv.count += 1;
+                labels.push(seen.iter().position(|other| *other == label).unwrap_or(seen.len()));
+                if labels.last() == Some(&seen.len()) {
+                    ltsv.labels.push(seen.len(), [label.as_bytes(), b":"].concat());
+                    seen.push(label);
+                }
             }
             let time = matches!(read, FieldType::Time(_));
             let own = read == FieldType::Any;
-            ltsv.fields.push(Field { labels: start..ltsv.count, time, own });
+            ltsv.fields.push(Field { labels, time, own });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
+        ltsv.count = seen.len();
         ltsv
     }
 
@@ -120,9 +123,9 @@ impl Ltsv {
             Some(_) => {}
         }
         for (field, span) in self.fields.iter().zip(spans) {
-            let mut values = values[field.labels.clone()].iter();
+            let mut values = field.labels.iter().map(|&label| values[label]);
             let value = values.find(|value| value.start() < value.end());
-            *span = value.map_or(Span::NONE, |&value| match value.of(line) {
+            *span = value.map_or(Span::NONE, |value| match value.of(line) {
                 Some(b"-") if field.own => Span::NONE,
                 _ if field.time => without_brackets(line, value),
                 _ => value,

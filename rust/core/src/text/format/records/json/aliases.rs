@@ -5,7 +5,7 @@ use super::super::standard_type;
 
 /// The standard fields with their usual names: nginx variables, Caddy, Traefik, Envoy, the Elastic
 /// Common Schema, LTSV, and what clouds, gateways and frameworks document.
-pub(super) const ALIASES: &[(&str, &str)] = &[
+pub(crate) const ALIASES: &[(&str, &str)] = &[
     (
         "host",
         "remote_addr|client_ip|remote_ip|ClientHost|clientip|client_addr|clientIp|remoteAddress|\

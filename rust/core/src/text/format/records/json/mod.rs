@@ -16,6 +16,7 @@ mod keys;
 mod members;
 mod syntax;
 
+pub(crate) use self::aliases::ALIASES as JSON_KEYS;
 use self::aliases::aliases;
 pub(crate) use self::docker::Wrapped;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};

@@ -33,7 +33,7 @@ use crate::text::format::fast_columns::FastColumns;
 use crate::text::format::parsed::{FoundField, Reject, Span};
 use crate::text::format::whitespace::{is_blank, skip_blanks};
 use run::Cursor;
-use steps::{Program, Step};
+use steps::{Op, Program, Step};
 
 pub(crate) use is_combined::is_combined;
 
@@ -86,6 +86,17 @@ impl Matcher {
     /// The fields in the order of the spans. Skipped fields are included, with an empty name.
     pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
+    }
+
+    /// Whether lines may continue after the last field.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.programs.iter().any(|program| program.open_ended)
+    }
+
+    /// Whether lines begin with host, ident, user and time, before which words are passed over.
+    pub(crate) fn begins_with_head(&self) -> bool {
+        let first = self.programs.first().and_then(|program| program.steps.first());
+        first.is_some_and(|step| matches!(step.op, Op::Head(_) | Op::FastPath(_)))
     }
 
     /// A faster way to split most lines, if there is one.

@@ -1,0 +1,42 @@
+"""What a query reads of each line, checked against the format of a source when that is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tailrace._filters import ALL, LineFilter
+from tailrace._names import check_fields
+
+if TYPE_CHECKING:
+    from tailrace import _core
+
+__all__ = ["ANYTHING", "Requested"]
+
+
+class Requested(NamedTuple):
+    """Fields, a filter, and whether a line without a time is rejected."""
+
+    fields: tuple[str, ...] = ()
+    line_filter: LineFilter = ALL
+    needs_time: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """All fields that are read."""
+        condition = self.line_filter.compiled(0)
+        filtered = [] if condition is None else [name for name, _ in condition.fields]
+        return list(dict.fromkeys([*self.fields, *filtered]))
+
+    def check(self, log_format: _core.Format) -> None:
+        """
+        Check that lines of a format can have the fields.
+
+        Raises:
+            ValueError: They cannot, or the filter does not apply to their types.
+        """
+        check_fields(list(dict.fromkeys(self.fields)), log_format)
+        self.line_filter.check(log_format, self.fields)
+
+
+ANYTHING = Requested()
+"""Nothing that a line may lack."""
