@@ -7,6 +7,7 @@ whose values are one column needs no name. Null values are skipped everywhere.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from tailrace._public import Public
@@ -227,22 +228,36 @@ def quantile(
     """
     Estimate a quantile of *field* with a DDSketch, to within a relative error.
 
+    It is the value of rank q * n, rounded up, of the n sorted values, counted from 1 (the first for
+    q = 0), to within the error and never outside the smallest and the largest value in the window.
+    The first and the last rank are exact. NaN is skipped; q is the decimal as you write it.
+
     Args:
         field: The field. A window with one column of values needs none: `tr.quantile(0.99)`.
         q: Which quantile, from 0 (the smallest value) to 1 (the largest): 0.99 is the 99th
             percentile.
         error: The relative error, from 0.0001 to 0.5.
 
-    >>> window = tr.Window("60s", aggregates={"p95": tr.quantile(0.95)})
-    >>> window.add(["a"] * 100, range(100), times=[0] * 100)
-    >>> abs(window.snapshot().rows[0]["p95"] - 94) <= 0.01 * 94
-    True
+    Raises:
+        TypeError: *q* is not a number.
+        ValueError: *q* is missing or not from 0 to 1, or the error is out of range.
+
+    >>> window = tr.Window("60s", aggregates={"p95": tr.quantile(0.95), "p100": tr.quantile(1)})
+    >>> window.add(["a"] * 100, range(1, 101), times=[0] * 100)
+    >>> row = window.snapshot().rows[0]
+    >>> abs(row["p95"] - 95) <= 0.01 * 95, row["p100"]
+    (True, 100.0)
     """
     if not isinstance(field, str) and q is None:
         field, q = None, field
-    if isinstance(q, bool) or not isinstance(q, int | float) or not 0 <= q <= 1:
-        if q is None:
-            raise ValueError("quantile: expected q from 0 to 1, such as 0.99, found none")
+    if q is None:
+        call = "quantile(0.99)" if field is None else f"quantile({field!r:.80}, 0.99)"
+        raise ValueError(f"quantile: expected q from 0 to 1, found none; pass it as in {call}")
+    if isinstance(q, bool) or not isinstance(q, Real):
+        raise TypeError(
+            f"quantile: expected q as a number from 0 to 1, found {q!r:.80}; the field comes first"
+        )
+    if not 0 <= q <= 1:
         raise ValueError(f"quantile: expected q from 0 to 1, such as 0.99, found {q!r:.80}")
     _check_error("quantile", error, _QUANTILE_ERRORS)
     return _of("quantile", field, parameter=float(q), error=error)
@@ -406,6 +421,7 @@ def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> 
     Return the index of the aggregate that rows are ranked by; None is the count of events.
 
     Raises:
+        TypeError: It is not a name.
         ValueError: There is no such aggregate, or it has no order.
     """
     ranking = [name for name, one in aggregates.items() if one.function not in _LISTS]
@@ -413,6 +429,8 @@ def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> 
         if not ranking:
             return None
         order_by = ranking[0]
+    elif not isinstance(order_by, str):
+        raise TypeError(f"order_by: expected the name of an aggregate, found {order_by!r:.80}")
     elif order_by not in ranking:
         expected = f"expected one of {', '.join(ranking)}"
         expected = expected if ranking else "add an aggregate that has an order, such as tr.count()"

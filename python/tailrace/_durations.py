@@ -7,9 +7,12 @@ from datetime import timedelta
 from numbers import Real
 from typing import Any
 
+from tailrace._scalars import is_span, span_us
+from tailrace._types import ArrowScalar, NumpyScalar
+
 __all__ = ["Duration", "check_divides", "micros", "short", "shown"]
 
-Duration = str | timedelta | float
+Duration = str | timedelta | float | NumpyScalar | ArrowScalar
 
 _SECOND = 10**6
 _UNITS = {
@@ -35,7 +38,7 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
 
     Args:
         duration: A number with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
-            `timedelta`, or seconds.
+            `timedelta` of Python, NumPy, pandas or Arrow, or seconds.
         name: The name of the argument, for the message.
         least: The shortest that is valid, in microseconds.
 
@@ -45,15 +48,21 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     >>> micros("5m", "window"), micros(0.25, "slide")
     (300000000, 250000)
     """
-    if isinstance(duration, timedelta):
-        value: Any = duration // timedelta(microseconds=1)
-    elif isinstance(duration, str):
-        match = _TEXT.fullmatch(duration)
+    found: Any = duration.as_py() if hasattr(duration, "as_py") else duration
+    value: Any
+    if is_span(found):
+        value = span_us(found)
+        if value is None:
+            raise _no_duration(duration, name)
+    elif isinstance(found, timedelta):
+        value = found // timedelta(microseconds=1)
+    elif isinstance(found, str):
+        match = _TEXT.fullmatch(found)
         if match is None or match[2] not in _UNITS:
             raise _no_duration(duration, name)
         value = float(match[1]) * _UNITS[match[2]]
-    elif isinstance(duration, Real):
-        value = duration * _SECOND
+    elif isinstance(found, Real):
+        value = found * _SECOND
     else:
         raise _no_duration(duration, name)
     if not value >= least:

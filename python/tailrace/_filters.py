@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from numbers import Real
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
 from tailrace._durations import micros
 from tailrace._names import AUTO, DETECTED, check_fields
+from tailrace._scalars import is_span, time_us
 from tailrace._terminal.escape import for_people, width
+from tailrace._types import ArrowScalar, NumpyScalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["ALL", "LineFilter", "Point", "matching_formats"]
 
-Point = str | datetime | timedelta | float
-"""A point in time: text, an aware datetime, a timedelta before now, or seconds since the epoch."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Point = str | datetime | timedelta | float | NumpyScalar | ArrowScalar
+"""A point in time: text, a datetime, a timedelta before now, or seconds since the epoch."""
 
 
 class LineFilter(NamedTuple):
@@ -206,14 +205,9 @@ def _point_us(point: Point, now_us: int, name: str, zones: Sequence[tzinfo | Non
 
 def _point_in_zone_us(point: Point, now_us: int, name: str, zone: tzinfo | None) -> int:
     value: Any = point
-    if isinstance(value, datetime):
-        if value.tzinfo is None and zone is not None:
-            value = value.replace(tzinfo=zone)
-        if value.tzinfo is None:
-            raise ValueError(f"{name}: {value!r} has no time zone; pass an aware datetime")
-        since_epoch: timedelta = value - _EPOCH
-        return since_epoch // timedelta(microseconds=1)
-    if isinstance(value, timedelta):
+    if hasattr(value, "as_py") and str(value.type).startswith("duration"):
+        value = value.as_py()
+    if is_span(value) or isinstance(value, timedelta):
         return now_us - micros(value, name, least=0)
     if isinstance(value, str):
         from tailrace._points import point_us  # noqa: PLC0415 - 5 ms, rarely needed
@@ -222,14 +216,5 @@ def _point_in_zone_us(point: Point, now_us: int, name: str, zone: tzinfo | None)
             return point_us(value, now_us, zone)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    if not isinstance(value, Real):
-        raise TypeError(
-            f"{name}: expected text, an aware datetime, a timedelta or seconds, found {value!r:.80}"
-        )
-    seconds = float(value)
-    if not abs(seconds) <= _FURTHEST_S:
-        raise ValueError(f"{name}: {value!r} is out of range (years 1684 to 2255)")
-    return round(seconds * 1e6)
-
-
-_FURTHEST_S = 9 * 10**9
+    expected = "text, a datetime, a timedelta or seconds since the epoch"
+    return time_us(value, name, expected, zone)

@@ -10,7 +10,7 @@ from tailrace._public import Public
 from tailrace._records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
     from tailrace._types import ArrowArray, ArrowStream, FieldKind
@@ -52,8 +52,9 @@ class Batch(metaclass=Public):
 
     Any library that reads the Arrow PyCapsule interface takes the columns without a copy:
     `polars.DataFrame(batch)`, `pyarrow.table(batch)`, `pandas.DataFrame.from_arrow(batch)`,
-    `duckdb.sql("from batch")`. Text is `utf8` (each run of bytes that is not UTF-8 becomes one
-    U+FFFD), integers are `int64`, floats and durations in seconds `float64`, times
+    `duckdb.sql("from batch")`; `to_polars`, `to_arrow` and `to_pandas` do the same. Iterating over
+    it yields its rows as dictionaries. Text is `utf8` (each run of bytes that is not UTF-8 becomes
+    one U+FFFD), integers are `int64`, floats and durations in seconds `float64`, times
     `timestamp[us, UTC]`. Missing values are null.
 
     Attributes:
@@ -111,6 +112,42 @@ class Batch(metaclass=Public):
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary for each row; times are aware datetimes, missing values None."""
         return self._table.to_dicts()
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.to_dicts())
+
+    def to_arrow(self) -> Any:  # noqa: ANN401 - a table of a library that may not be there
+        """
+        Return the columns as a `pyarrow.Table`, without a copy; `ImportError` without pyarrow.
+
+        >>> tr.Format("combined").parse(b"", fields=["url", "status"]).to_arrow().column_names
+        ['url', 'status']
+        """
+        from tailrace._frames import arrow_table  # noqa: PLC0415 - of optional dependencies
+
+        return arrow_table(self._table)
+
+    def to_polars(self) -> Any:  # noqa: ANN401 - as above
+        """
+        Return the columns as a `polars.DataFrame`, without a copy; `ImportError` without polars.
+
+        >>> tr.Format("combined").parse(b"", fields=["url", "status"]).to_polars().columns
+        ['url', 'status']
+        """
+        from tailrace._frames import polars_frame  # noqa: PLC0415 - as above
+
+        return polars_frame(self._table)
+
+    def to_pandas(self) -> Any:  # noqa: ANN401 - as above
+        """
+        Return the columns as a `pandas.DataFrame`, as `Snapshot.to_pandas` does.
+
+        >>> list(tr.Format("combined").parse(b"", fields=["url", "status"]).to_pandas())
+        ['url', 'status']
+        """
+        from tailrace._frames import pandas_frame  # noqa: PLC0415 - as above
+
+        return pandas_frame(self._table)
 
     def __arrow_c_schema__(self) -> object:
         """Return the types of the columns as an Arrow PyCapsule."""

@@ -24,6 +24,7 @@ from tailrace._format import Batch
 from tailrace._names import AUTO, check_fields, check_format, list_of_names, split_address
 from tailrace._public import Public
 from tailrace._runtime.clock import Clock
+from tailrace._scalars import check_flag
 from tailrace._schedule import Length, check_count, schedule
 from tailrace._sources.globs import matching
 from tailrace._sources.text import STDIN
@@ -154,7 +155,7 @@ class Query(metaclass=Public):
         if time is None:
             is_by_arrival = all(source.is_by_arrival for source in self._sources)
             time = "arrival" if is_by_arrival else "log"
-        elif time not in _TIMES:
+        elif not isinstance(time, str) or time not in _TIMES:
             raise ValueError(f"time: expected arrival, header or log, found {time!r:.80}")
         if time == "header" and not all(source.address for source in self._sources):
             raise ValueError("time: only Flume events have headers; choose time log")
@@ -253,9 +254,10 @@ class Query(metaclass=Public):
         Keep only lines whose own time is at or after a point in time.
 
         Args:
-            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, in the
-                zone of the source (*tz*, by default UTC) unless it has one; an aware datetime; a
-                timedelta before now; or seconds since the epoch. Now is when the query runs.
+            point: Text such as `"2026-11-23 10:30"`, `"10m"` (before now) or `"yesterday"`, or a
+                datetime, also of NumPy, pandas or Arrow, both in the zone of the source (*tz*, by
+                default UTC) unless they have one; a timedelta before now; or seconds since the
+                epoch. Now is when the query runs.
         """
         return self._in_range(since=point)
 
@@ -309,10 +311,13 @@ class Query(metaclass=Public):
     def _ranked(
         self, limit: int | None, order_by: str | None, *, ascending: bool, track_ranks: bool
     ) -> Query:
+        check_flag(ascending, "ascending")
+        check_flag(track_ranks, "track_ranks")
         spec = self._spec._replace(
             limit=limit, order_by=order_by, ascending=ascending, track_ranks=track_ranks
         )
-        if spec.by is None and order_by is not None and order_by not in spec.aggregates:
+        is_name = isinstance(order_by, str)
+        if spec.by is None and is_name and order_by not in spec.aggregates:
             raise ValueError(
                 f"order_by: no aggregate is called {order_by!r:.80} yet; call agg before top or "
                 "sorted"
@@ -500,7 +505,7 @@ def from_files(
     if not paths:
         raise ValueError("from_files: expected at least one path, found none")
     names = tuple(name for path in paths for name in matching(_path(path)))
-    if follow and STDIN in names:
+    if check_flag(follow, "follow") and STDIN in names:
         raise ValueError("follow: standard input has no name to follow; omit follow")
     spec = SourceSpec(check_format(format, auto=True), paths=names, follow=follow, tz=_zone(tz))
     return Query((spec,))

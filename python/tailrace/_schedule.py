@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tailrace import _core
 from tailrace._durations import Duration, check_divides, micros, short, shown
+from tailrace._scalars import check_flag
 
 __all__ = ["Length", "Schedule", "check_count", "schedule", "window_settings"]
 
@@ -85,7 +86,7 @@ def window_settings(
     Return the settings of windows for the core, or of one answer of everything without windows.
 
     Raises:
-        TypeError: A limit is not an integer.
+        TypeError: A limit is not an integer, or a flag not True or False.
         ValueError: A limit is below one.
     """
     return _core.WindowSettings(
@@ -95,7 +96,7 @@ def window_settings(
         lateness_us=lateness_us,
         limit=check_count(limit, "top", "rows"),
         order_by=order_by,
-        ascending=ascending,
-        track_ranks=track_ranks,
+        ascending=check_flag(ascending, "ascending"),
+        track_ranks=check_flag(track_ranks, "track_ranks"),
         max_keys=check_count(max_keys, "max_keys", "keys"),
     )

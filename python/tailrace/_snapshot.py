@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tailrace._public import Public
+from tailrace._scalars import check_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +31,9 @@ class Snapshot(metaclass=Public):
 
     Iterating over it yields its rows as dictionaries: `pandas.DataFrame(snapshot)` works. Through
     the Arrow PyCapsule interface `polars.DataFrame(snapshot)` and `pyarrow.table(snapshot)` take
-    its rows without a copy. `str(snapshot)` is a table in which control characters are escaped;
-    `repr(snapshot)` shows its first 20 rows, and notebooks show those as HTML.
+    its rows without a copy. `to_pandas`, `to_polars` and `to_arrow` do the same, and add the bounds
+    of the window as columns on request. `str(snapshot)` is a table in which control characters are
+    escaped; `repr(snapshot)` shows its first 20 rows, and notebooks show those as HTML.
 
     Attributes:
         start: The beginning of the window, an aware datetime in UTC. Without a window, the oldest
@@ -180,28 +182,85 @@ class Snapshot(metaclass=Public):
 
         return jsonl.line(self)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
+    def to_dicts(self, *, bounds: bool = True) -> list[dict[str, Any]]:
         """
         Return a dictionary for each row: `start`, `end`, the key fields and the aggregates.
 
-        All times are aware datetimes in UTC.
+        All times are aware datetimes in UTC. *bounds* is whether there are `start` and `end`, the
+        bounds of the window; they cannot be next to a key field of that name.
 
         >>> window = tr.Window("60s")
         >>> window.add(["a", "b", "a"], times=[0, 10, 40])
         >>> [(row["end"].minute, row["key"], row["count"]) for row in window.snapshot().to_dicts()]
         [(1, 'a', 2), (1, 'b', 1)]
         """
+        if self._bounds("to_dicts", bounds=bounds) is None:
+            return [dict(row) for row in self.rows]
         return [{"start": self.start, "end": self.end, **row} for row in self.rows]
 
-    def to_arrow(self) -> Any:  # noqa: ANN401 - a table of a library that may not be there
+    def to_arrow(self, *, bounds: bool = False) -> Any:  # noqa: ANN401 - a table of a library that may not be there
         """
         Return the rows as a `pyarrow.Table`, without a copy; times are `timestamp[us, UTC]`.
 
-        It needs pyarrow. Other libraries that read Arrow take the snapshot itself.
-        """
-        import pyarrow as pa  # noqa: PLC0415 - an optional dependency
+        Other libraries that read Arrow take the snapshot itself. The key of the row `(other)` is
+        null.
 
-        return pa.table(self._arrow())
+        Args:
+            bounds: Add the columns `start` and `end`, the bounds of the window, before the others.
+
+        Raises:
+            ImportError: pyarrow is not installed.
+            ValueError: A key field has the name of a bound, or the snapshot is a copy.
+
+        >>> window = tr.Window("60s")
+        >>> window.add(["a", "b", "a"], times=[0, 10, 40])
+        >>> window.snapshot().to_arrow(bounds=True).column_names
+        ['start', 'end', 'key', 'count']
+        """
+        from tailrace._frames import arrow_table  # noqa: PLC0415 - of optional dependencies
+
+        return arrow_table(self._arrow(), self._bounds("to_arrow", bounds=bounds))
+
+    def to_polars(self, *, bounds: bool = False) -> Any:  # noqa: ANN401 - as above
+        """
+        Return the rows as a `polars.DataFrame`; arguments and errors are those of `to_arrow`.
+
+        >>> window = tr.Window("60s")
+        >>> window.add(["a", "b", "a"], times=[0, 10, 40])
+        >>> window.snapshot().to_polars().rows()
+        [('a', 2), ('b', 1)]
+        """
+        from tailrace._frames import polars_frame  # noqa: PLC0415 - as above
+
+        return polars_frame(self._arrow(), self._bounds("to_polars", bounds=bounds))
+
+    def to_pandas(self, *, bounds: bool = False) -> Any:  # noqa: ANN401 - as above
+        """
+        Return the rows as a `pandas.DataFrame`; arguments and errors are those of `to_arrow`.
+
+        It needs pandas and pyarrow. Integers are `int64`, or `Int64` in a column with missing
+        values, and times `datetime64[us, UTC]`.
+
+        >>> window = tr.Window("60s")
+        >>> window.add(["a", "b", "a"], times=[0, 10, 40])
+        >>> window.snapshot().to_pandas()["count"].tolist()
+        [2, 1]
+        """
+        from tailrace._frames import pandas_frame  # noqa: PLC0415 - as above
+
+        return pandas_frame(self._arrow(), self._bounds("to_pandas", bounds=bounds))
+
+    def _bounds(
+        self, method: str, *, bounds: bool
+    ) -> tuple[datetime | None, datetime | None] | None:
+        check_flag(bounds, "bounds")
+        taken = [name for name in ("start", "end") if name in self.columns]
+        if bounds and taken:
+            raise ValueError(
+                f"{method}: {taken[0]!r} is a key field and a bound of the window; pass "
+                "bounds=False, or give the field another name"
+            )
+        return (self.start, self.end) if bounds else None
 
     def __arrow_c_schema__(self) -> object:
         """Return the types of the columns as an Arrow PyCapsule."""
@@ -214,7 +273,7 @@ class Snapshot(metaclass=Public):
     def _arrow(self) -> Table:
         if self._table is None:
             raise ValueError(
-                "to_arrow: a copied or unpickled snapshot has no Arrow columns; use rows"
+                "a copied or unpickled snapshot has no Arrow columns; use rows or to_dicts()"
             )
         return self._table
 

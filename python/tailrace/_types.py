@@ -1,6 +1,6 @@
 """Types that the compiled module and the Python code share."""
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 from tailrace._public import show_own_members
 
@@ -11,11 +11,13 @@ __all__ = [
     "AggregateSpec",
     "Answer",
     "ArrowArray",
+    "ArrowScalar",
     "ArrowStream",
     "Columns",
     "FieldKind",
     "Kind",
     "LineCounts",
+    "NumpyScalar",
     "Outcome",
     "Output",
     "Pane",
@@ -82,6 +84,23 @@ Output: TypeAlias = Literal["jsonl", "csv", "text"]
 Columns: TypeAlias = Literal["arrow", "parquet"]
 
 FieldKind: TypeAlias = Literal["text", "int", "float", "time"]
+
+
+class NumpyScalar(Protocol):
+    """A `datetime64` or `timedelta64` of NumPy."""
+
+    @property
+    def dtype(self) -> Any:  # noqa: ANN401 - of NumPy
+        """Its type, with the unit."""
+        ...
+
+
+class ArrowScalar(Protocol):
+    """A single value of pyarrow."""
+
+    def as_py(self) -> Any:  # noqa: ANN401 - of any type
+        """Return it as a Python value."""
+        ...
 
 
 class ArrowArray(Protocol):

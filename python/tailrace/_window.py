@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from datetime import UTC, datetime, timedelta
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from tailrace import _core
@@ -20,21 +18,19 @@ from tailrace._aggregates import (
 from tailrace._durations import Duration, micros, short
 from tailrace._format import Batch
 from tailrace._public import Public
+from tailrace._scalars import check_flag, time_us
 from tailrace._schedule import Length, schedule, window_settings
 from tailrace._snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from typing import NoReturn
 
-    from tailrace._types import ArrowStream
+    from tailrace._types import ArrowScalar, ArrowStream, NumpyScalar
 
 __all__ = ["Snapshots", "Window"]
 
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# The range of times in the core.
-_MAX_SECONDS = 9 * 10**9
 
 # The field of aggregates that name none: the one column of values.
 _VALUES = "values"
@@ -47,7 +43,9 @@ class Window(metaclass=Public):
     It reads no clock: it moves when you call `advance`. Windows end at multiples of *every* since
     the epoch, plus *offset*. Threads may share a window.
 
-    Keys are text, bytes or integers, or None for the null key; all keys of a field have one type.
+    Keys are text, bytes or integers of 64 bits, or None for the null key; all keys of a field have
+    one type. UUIDs are keys as text. A window cannot be pickled or copied; `export` returns its
+    content.
 
     Args:
         length: The length of the window, or a list of lengths, as for `Query.window`.
@@ -91,8 +89,9 @@ class Window(metaclass=Public):
         max_keys: int | None = None,
         late: Literal["count", "keep"] = "count",
     ) -> None:
-        if late not in ("count", "keep"):
+        if not isinstance(late, str) or late not in ("count", "keep"):
             raise ValueError(f"late: expected 'count' or 'keep', found {late!r:.80}")
+        check_flag(track_ranks, "track_ranks")
         self._late: deque[dict[str, Any]] | None = deque() if late == "keep" else None
         self._by = key_fields(by)
         self._aggregates = check_aggregates(
@@ -138,26 +137,38 @@ class Window(metaclass=Public):
         Add one event per key, at its time. This closes no pane.
 
         A column is a list, a NumPy array, a series of pandas or polars, an Arrow array, or another
-        iterable. An event whose pane is closed is late: it is counted as late, in no window.
+        iterable with an order; columns are matched by position. Missing values are None, nulls,
+        `pd.NA`, `NaT`, and in pandas NaN, which elsewhere is a value. Decimals with a
+        fraction become the nearest float. An event whose pane is closed is late: it is counted as
+        late, in no window.
 
         Args:
             keys: A column of keys. For a key of several fields, a column for each, by name or in
                 order, or a list of tuples. Or a table with all columns: a data frame, an Arrow
-                table, a dictionary of columns or a list of dictionaries.
+                table, a dictionary of columns or a list of dictionaries, in which a missing name
+                is null.
             values: A column of values. If aggregates name fields, columns by name or a table. Not
                 needed if *keys* is a table that has them, or if only events are counted.
-            times: A column of aware datetimes, `datetime64`, Arrow timestamps (these two are UTC
-                without a zone) or seconds since the epoch; or the name of such a column in *keys*.
-                No time is too far ahead, because a window knows no clock.
+            times: A column of datetimes, `datetime64` or timestamps of pandas or Arrow, in UTC if
+                they have no time zone, or of seconds since the epoch; all are rounded down to the
+                microsecond. Or the name of such a column in *keys*. No time is too far ahead,
+                because a window knows no clock.
 
         Raises:
-            TypeError: A column has values of another type, or of several types.
-            ValueError: A column is missing or too short, or a value is out of range.
+            TypeError: A column has values of another type, or of several types, or no order.
+            ValueError: A column is missing or too short, a value is out of range, a time is
+                missing, or the indexes of pandas columns differ.
+
+        >>> window = tr.Window("60s", aggregates={"sum": tr.sum()})
+        >>> window.add(["a", "b", "a"], [1, 2, None], times=[0, 10, 20.5])
+        >>> window.snapshot().rows
+        [{'key': 'b', 'sum': 2}, {'key': 'a', 'sum': 1}]
         """
         from tailrace import _columns  # noqa: PLC0415 - the command adds no columns
 
         fields = self._window.fields
         if isinstance(times, str):
+            keys = _columns.streamed(keys)
             times = _columns.table_columns(keys, [times], "times")[0]
         key_columns = _columns.columns(keys, self._by, "keys") if self._by else []
         if not fields:
@@ -168,13 +179,14 @@ class Window(metaclass=Public):
             value_columns = _columns.table_columns(keys, fields, "values")
         else:
             value_columns = _columns.columns(values, fields, "values")
-        key_columns = [_columns.reusable(column) for column in key_columns]
-        value_columns = [_columns.reusable(column) for column in value_columns]
-        times = _columns.reusable(times)
+        _columns.check_indexes(key_columns, value_columns, times)
+        key_columns = [_columns.reusable(column, "keys") for column in key_columns]
+        value_columns = [_columns.reusable(column, "values") for column in value_columns]
+        times = _columns.reusable(times, "times")
         late = self._window.add(
             [_columns.core_column(column, "keys") for column in key_columns],
             [_columns.core_column(column, "values") for column in value_columns],
-            _columns.core_times(times),
+            _columns.core_column(times, "times"),
         )
         if self._late is not None:
             names = [*self._by, *fields, "time"]
@@ -199,7 +211,7 @@ class Window(metaclass=Public):
             )
         return [self._late.popleft() for _ in range(len(self._late))]
 
-    def advance(self, now: datetime | float) -> Snapshots:
+    def advance(self, now: datetime | float | NumpyScalar | ArrowScalar) -> Snapshots:
         """
         Move the watermark to *now* minus lateness and return the windows that ended by then.
 
@@ -207,10 +219,20 @@ class Window(metaclass=Public):
         you have not reached at the next call of `advance` or `finish` are dropped.
 
         Args:
-            now: An aware datetime, or seconds since the epoch.
+            now: A datetime, also of NumPy, pandas or Arrow, in UTC if it has no time zone, or
+                seconds since the epoch; rounded down to the microsecond.
+
+        Raises:
+            TypeError: It is not a time.
+            ValueError: It is missing (NaN, `NaT`) or out of range.
+
+        >>> window = tr.Window("60s")
+        >>> window.add(["a"], times=[0])
+        >>> [snapshot.total for snapshot in window.advance(60)]
+        [1]
         """
         self._calls += 1
-        self._window.advance(_core_time(now))
+        self._window.advance(time_us(now, "now", "a datetime or seconds since the epoch"))
         return Snapshots(self, self._calls)
 
     def finish(self) -> Snapshots:
@@ -292,6 +314,12 @@ class Window(metaclass=Public):
                 f"merge: expected a window, the result of export or a table, found {other!r:.80}"
             )
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Window cannot be pickled or copied; export() returns its content as bytes, which "
+            "merge() adds to another window"
+        )
+
     def _next(self, call: int) -> Snapshot | None:
         answer = self._window.next_snapshot() if call == self._calls else None
         return None if answer is None else Snapshot._of(answer, self._by)
@@ -322,18 +350,3 @@ class Snapshots(metaclass=Public):
         if snapshot is None:
             raise StopIteration
         return snapshot
-
-
-def _core_time(now: datetime | float) -> int:
-    if isinstance(now, datetime):
-        if now.tzinfo is None:
-            raise ValueError(f"now: {now!r} has no time zone; pass an aware datetime")
-        return (now - _EPOCH) // timedelta(microseconds=1)
-    if not isinstance(now, Real):
-        raise TypeError(f"now: expected an aware datetime or seconds, found {now!r:.80}")
-    if not abs(now) <= _MAX_SECONDS:
-        raise ValueError(
-            f"now: {now!r} is out of range (years 1684 to 2255); numbers are seconds since the "
-            "epoch"
-        )
-    return round(now * 10**6)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
+import numpy as np
+
 import tailrace as tr
 
 
@@ -155,3 +157,17 @@ def errors() -> type[tr.TailraceError]:
 
 def callback() -> Callable[[tr.Snapshot], Any]:
     return lambda snapshot: snapshot.total
+
+
+def frames(snapshot: tr.Snapshot, batch: tr.Batch) -> list[dict[str, Any]]:
+    print(snapshot.to_pandas(bounds=True), snapshot.to_polars(), snapshot.to_arrow(bounds=False))
+    print(batch.to_pandas(), batch.to_polars(), batch.to_arrow(), [row["url"] for row in batch])
+    return snapshot.to_dicts(bounds=False)
+
+
+def times_of_numpy(moment: np.datetime64, span: np.timedelta64) -> tr.Query:
+    w = tr.Window(span, every=span, lateness=span)
+    w.add(["a"], times=[moment])
+    w.advance(moment)
+    query = tr.from_files("access.log").window([span], every=span).since(span).until(moment)
+    return query.count(by="url")

@@ -4,6 +4,8 @@ What type checkers reject; never run.
 Each ignored error has to occur: mypy and pyright report an ignore that is not needed.
 """
 
+from datetime import timedelta
+
 import tailrace as tr
 
 
@@ -37,3 +39,11 @@ def no_time(window: tr.Window) -> None:
 
 def unknown_time(query: tr.Query) -> None:
     query.window("5m", time="now")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def bounds_has_a_name(snapshot: tr.Snapshot) -> None:
+    snapshot.to_pandas(1)  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+
+
+def no_span(window: tr.Window) -> None:
+    window.advance(timedelta(1))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

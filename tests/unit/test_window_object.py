@@ -198,7 +198,6 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
 @pytest.mark.parametrize(
     ("keys", "times", "error", "mend"),
     [
-        (["a"], [datetime(2026, 1, 1)], ValueError, "times[0]: expected an aware datetime"),  # noqa: DTZ001 - the point
         (["a", "b"], [1], ValueError, "keys: expected 1 key, one for each time, found 2"),
         ([], [1], ValueError, "keys: expected 1 key, one for each time, found 0"),
         (["a", 1], [1, 1], TypeError, "keys[1]: expected text like the keys before it"),
@@ -211,9 +210,9 @@ def test_what_has_arrows_capsules_alone_is_made_a_column_by_arrow(
         ),
         ([1.5], [1], TypeError, "keys[0]: expected text, bytes, an integer or None"),
         ("ab", [1, 1], TypeError, "keys: expected a column such as a list"),
-        (["a"], ["now"], TypeError, "expected an aware datetime or seconds since the epoch"),
-        (["a"], [None], TypeError, "seconds since the epoch, found null"),
-        (["a"], [float("nan")], ValueError, "out of range"),
+        (["a"], ["now"], TypeError, "expected a datetime or seconds since the epoch, found text"),
+        (["a"], [None], ValueError, "times[0]: expected a time, found none"),
+        (["a"], [float("nan")], ValueError, "times[0]: expected a time, found none"),
         (["a"], [float("inf")], ValueError, "out of range"),
         (["a"], [10**30], ValueError, "out of range"),
     ],
@@ -242,11 +241,11 @@ def test_keys_have_one_type_over_all_calls() -> None:
     assert window.snapshot().rows == [{"key": 7, "count": 1}, {"key": None, "count": 1}]
 
 
-def test_advancing_to_a_time_without_a_zone_is_refused_and_moves_nothing() -> None:
+def test_advancing_to_what_is_not_a_time_is_refused_and_moves_nothing() -> None:
     window = tr.Window("10s")
     window.add(["a"], times=[0])
-    with pytest.raises(ValueError, match="pass an aware datetime"):
-        window.advance(datetime(2026, 1, 1))  # noqa: DTZ001 - the point
+    with pytest.raises(ValueError, match=r"now: expected a datetime or seconds .*, found nan"):
+        window.advance(float("nan"))
     assert [snapshot.total for snapshot in window.advance(10)] == [1]
 
 
@@ -402,16 +401,13 @@ def test_a_time_that_no_snapshot_could_show_is_refused(times: Any) -> None:  # n
 def test_a_missing_time_in_arrow_is_refused_as_in_a_list() -> None:
     window = tr.Window("10s")
     times = pa.array([datetime(2026, 1, 1), None])  # noqa: DTZ001 - as Arrow gives them
-    with pytest.raises(
-        TypeError,
-        match=r"times\[1\]: expected an aware datetime or seconds since the epoch, found null",
-    ):
+    with pytest.raises(ValueError, match=r"times\[1\]: expected a time, found none"):
         window.add(["a", "b"], times=times)
 
 
 def test_an_integer_key_of_more_than_64_bits_is_refused() -> None:
     with pytest.raises(ValueError, match=r"keys\[0\]: the integer is out of range \(64 bits\)"):
-        tr.Window("10s").add([2**63], times=[0])
+        tr.Window("10s").add([2**64], times=[0])
 
 
 def test_a_time_is_a_key_as_it_is_a_field() -> None:

@@ -45,7 +45,7 @@ mod windows;
 pub use engine::{Engine, EngineError, Logs};
 pub use ground::{
     Bits, Cell, Column, Counters, InputError, Kind, MAX_TIME, NamedRows, Panes, Reason, Rows,
-    SECOND, Value, Values, lossy,
+    SECOND, Value, Values, lossy, uuid_text,
 };
 pub use query::{Events, Origin, Query, Time};
 pub use text::detect::{MatchCounts, count_matches};

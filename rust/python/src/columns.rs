@@ -4,24 +4,23 @@ use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray,
     PrimitiveArray, RecordBatch, StringArray, StringViewArray,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, TimeUnit};
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{IntoPyDict, PyBytes, PyFloat, PyInt, PyList, PyString, PyTzInfo};
 use pyo3_arrow::PyRecordBatchReader;
 use pyo3_arrow::input::AnyArray;
 use tailrace_core::{
-    InputColumn, InputError, InputTable, Kind, SECOND, SeenKind, Value, merge_kinds,
+    InputColumn, InputError, InputTable, Kind, SECOND, SeenKind, Value, merge_kinds, uuid_text,
 };
 
 use crate::arrow;
@@ -32,6 +31,8 @@ pub(crate) enum InputArray {
     Ints(ScalarBuffer<i64>, Option<NullBuffer>),
     Floats(ScalarBuffer<f64>, Option<NullBuffer>),
     Times(ScalarBuffer<i64>, Option<NullBuffer>),
+    /// Integers that may exceed 63 bits.
+    Wide(Vec<Value<'static>>),
     Utf8(StringArray),
     LargeUtf8(LargeStringArray),
     Utf8View(StringViewArray),
@@ -46,58 +47,54 @@ pub(crate) enum InputArray {
 /// A value of a list.
 #[derive(Clone, Copy)]
 pub(crate) enum Item {
-    Null,
-    Int(i64),
-    Float(f64),
-    Time(i64),
+    Plain(Value<'static>),
     /// The range of a text within the text of all items.
     Text(usize, usize),
 }
 
+/// Matches arrays of every type of text or bytes, and then others.
+macro_rules! match_text {
+    ($self:expr, $array:pat => $then:expr, $($others:tt)*) => {
+        match $self {
+            Self::Utf8($array) => $then,
+            Self::LargeUtf8($array) => $then,
+            Self::Utf8View($array) => $then,
+            Self::Binary($array) => $then,
+            Self::LargeBinary($array) => $then,
+            Self::BinaryView($array) => $then,
+            $($others)*
+        }
+    };
+}
+
 impl tailrace_core::InputArray for InputArray {
     fn rows(&self) -> usize {
-        match self {
+        match_text!(self, array => array.len(),
             Self::Nulls(len) => *len,
             Self::Ints(values, _) | Self::Times(values, _) => values.len(),
             Self::Floats(values, _) => values.len(),
-            Self::Utf8(array) => array.len(),
-            Self::LargeUtf8(array) => array.len(),
-            Self::Utf8View(array) => array.len(),
-            Self::Binary(array) => array.len(),
-            Self::LargeBinary(array) => array.len(),
-            Self::BinaryView(array) => array.len(),
+            Self::Wide(values) => values.len(),
             Self::Coded(places, ..) => places.len(),
             Self::Items(items, _) => items.len(),
-        }
+        )
     }
 
     #[inline]
     fn value(&self, row: usize) -> Value<'_> {
         let there = |nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|n| n.is_valid(row));
-        match self {
+        match_text!(self,
+            array => if array.is_valid(row) { Value::Text(array.value(row).as_ref()) } else { Value::Null },
             Self::Ints(values, nulls) if there(nulls) => Value::Int(values[row]),
             Self::Floats(values, nulls) if there(nulls) => Value::Float(values[row]),
             Self::Times(values, nulls) if there(nulls) => Value::Time(values[row]),
-            Self::Utf8(array) if array.is_valid(row) => Value::Text(array.value(row).as_bytes()),
-            Self::LargeUtf8(array) if array.is_valid(row) => {
-                Value::Text(array.value(row).as_bytes())
-            }
-            Self::Utf8View(array) if array.is_valid(row) => {
-                Value::Text(array.value(row).as_bytes())
-            }
-            Self::Binary(array) if array.is_valid(row) => Value::Text(array.value(row)),
-            Self::LargeBinary(array) if array.is_valid(row) => Value::Text(array.value(row)),
-            Self::BinaryView(array) if array.is_valid(row) => Value::Text(array.value(row)),
+            Self::Wide(values) => values[row],
             Self::Coded(places, nulls, values) if there(nulls) => values.value(places[row]),
             Self::Items(items, text) => match items[row] {
-                Item::Null => Value::Null,
-                Item::Int(value) => Value::Int(value),
-                Item::Float(value) => Value::Float(value),
-                Item::Time(value) => Value::Time(value),
+                Item::Plain(value) => value,
                 Item::Text(start, end) => Value::Text(&text[start..end]),
             },
             _ => Value::Null,
-        }
+        )
     }
 
     fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
@@ -116,7 +113,7 @@ impl InputArray {
         match self {
             // The kind was determined value by value.
             Self::Nulls(_) | Self::Items(..) => None,
-            Self::Ints(..) => Some((Kind::Int, false)),
+            Self::Ints(..) | Self::Wide(_) => Some((Kind::Int, false)),
             Self::Floats(..) => Some((Kind::Float, false)),
             Self::Times(..) => Some((Kind::Time, false)),
             Self::Utf8(_) | Self::LargeUtf8(_) | Self::Utf8View(_) => Some((Kind::Text, false)),
@@ -128,13 +125,18 @@ impl InputArray {
     }
 }
 
-/// Converts a list, a buffer of integers or floats, an Arrow array, or a tuple of a buffer of
-/// microseconds since the epoch, in which the smallest integer is null.
+/// Converts a list, a buffer of integers or floats, an Arrow array, or a tuple of a buffer in which
+/// a value is null: the smallest integer in microseconds since the epoch, NaN in floats.
 pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<InputColumn<InputArray>> {
     if let Ok((micros,)) = values.extract::<(PyBuffer<i64>,)>() {
         let micros = micros.to_vec(values.py())?;
         let valid = micros.iter().map(|&time| time != i64::MIN).collect::<BooleanBuffer>();
         return Ok(of_pieces(vec![InputArray::Times(micros.into(), Some(valid.into()))]));
+    }
+    if let Ok((floats,)) = values.extract::<(PyBuffer<f64>,)>() {
+        let floats = floats.to_vec(values.py())?;
+        let valid = floats.iter().map(|float| !float.is_nan()).collect::<BooleanBuffer>();
+        return Ok(of_pieces(vec![InputArray::Floats(floats.into(), Some(valid.into()))]));
     }
     if let Ok(list) = values.cast::<PyList>() {
         return of_list(list, what);
@@ -148,7 +150,8 @@ pub(crate) fn given(values: &Bound<'_, PyAny>, what: &str) -> PyResult<InputColu
         return Ok(of_pieces(vec![InputArray::Floats(values.into(), None)]));
     }
     let arrays = values.extract::<AnyArray>()?.into_reader()?;
-    let pieces = arrays.map(|array| piece(&array.map_err(arrow::error)?, what));
+    let field = arrays.field();
+    let pieces = arrays.map(|array| piece(&array.map_err(arrow::error)?, &field, what));
     pieces.collect::<PyResult<_>>().map(of_pieces)
 }
 
@@ -158,7 +161,8 @@ pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<InputTable<InputArra
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow::error)?;
     let column = |place: usize| {
-        let pieces = batches.iter().map(|batch| piece(batch.column(place), "column"));
+        let field = schema.field(place);
+        let pieces = batches.iter().map(|batch| piece(batch.column(place), field, "column"));
         pieces.collect::<PyResult<_>>().map(of_pieces)
     };
     let columns = (0..schema.fields().len()).map(column).collect::<PyResult<_>>()?;
@@ -179,31 +183,24 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputAr
         let (item, raw) = item(&value, what, index, &mut text)?;
         items.push(item);
         let kind = match item {
-            Item::Null => continue,
-            Item::Int(_) => Kind::Int,
-            Item::Float(_) => Kind::Float,
-            Item::Time(_) => Kind::Time,
-            Item::Text(..) => Kind::Text,
+            Item::Plain(value) => value.kind(),
+            Item::Text(..) => Some(Kind::Text),
         };
-        if what == "key" && kind == Kind::Float {
-            let name = value.get_type().name()?;
-            return Err(PyTypeError::new_err(format!(
-                "keys[{index}]: expected text, bytes, an integer or None, found {name}"
-            )));
-        }
-        if kinds != Some((kind, raw)) {
+        if let Some(kind) = kind
+            && kinds != Some((kind, raw))
+        {
             kinds = merge_kinds(kinds, (kind, raw), what, index).map_err(error)?;
         }
     }
     Ok(InputColumn::new(vec![InputArray::Items(items, text)], kinds))
 }
 
-fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
+fn piece(array: &ArrayRef, field: &Field, what: &str) -> PyResult<InputArray> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
         // A table of one column is accepted as that column.
         DataType::Struct(fields) if fields.len() == 1 && array.null_count() == 0 => {
-            return piece(array.as_struct().column(0), what);
+            return piece(array.as_struct().column(0), &fields[0], what);
         }
         DataType::Null => InputArray::Nulls(array.len()),
         DataType::Utf8 => InputArray::Utf8(array.as_string().clone()),
@@ -226,13 +223,24 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
         DataType::UInt16 => ints(array.as_primitive::<UInt16Type>(), nulls),
         DataType::UInt32 => ints(array.as_primitive::<UInt32Type>(), nulls),
         DataType::UInt64 => {
-            let values = array.as_primitive::<UInt64Type>().values().iter().enumerate();
-            let value = |(index, &value)| {
-                let there = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(index));
-                let value = if there { value } else { 0 };
-                i64::try_from(value).map_err(|_| out_of_range(what, index, &value.to_string()))
-            };
-            InputArray::Ints(values.map(value).collect::<PyResult<Vec<_>>>()?.into(), nulls)
+            let values = array.as_primitive::<UInt64Type>().iter();
+            wide(values.map(|value| value.map(i128::from)), what)?
+        }
+        // Other decimals become the nearest float.
+        DataType::Decimal128(_, 0) => wide(array.as_primitive::<Decimal128Type>().iter(), what)?,
+        DataType::Decimal128(..) => {
+            let decimals = array.as_primitive::<Decimal128Type>();
+            let float = |row| decimals.value_as_string(row).parse().unwrap_or(f64::NAN);
+            InputArray::Floats((0..decimals.len()).map(float).collect(), nulls)
+        }
+        DataType::FixedSizeBinary(_) => {
+            let bytes = array.as_fixed_size_binary().iter();
+            if field.extension_type_name() == Some("arrow.uuid") {
+                let texts = bytes.map(|uuid| uuid.map(uuid_text));
+                InputArray::Utf8(texts.collect())
+            } else {
+                InputArray::Binary(bytes.collect())
+            }
         }
         DataType::Float32 => {
             let values = array.as_primitive::<Float32Type>().values();
@@ -241,19 +249,19 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
         DataType::Float64 => {
             InputArray::Floats(array.as_primitive::<Float64Type>().values().clone(), nulls)
         }
-        DataType::Timestamp(unit, _) => {
-            let values: ScalarBuffer<i64> = match unit {
-                TimeUnit::Second => times(array.as_primitive::<TimestampSecondType>(), SECOND),
-                TimeUnit::Millisecond => {
-                    times(array.as_primitive::<TimestampMillisecondType>(), 1_000)
-                }
-                TimeUnit::Microsecond => {
-                    array.as_primitive::<TimestampMicrosecondType>().values().clone()
-                }
-                TimeUnit::Nanosecond => {
-                    let values = array.as_primitive::<TimestampNanosecondType>().values();
+        DataType::Timestamp(..) | DataType::Date64 => {
+            let data = array.to_data();
+            let values =
+                ScalarBuffer::<i64>::new(data.buffers()[0].clone(), data.offset(), data.len());
+            // An overflow saturates and fails the later range check.
+            let times = |scale| values.iter().map(|&value| value.saturating_mul(scale)).collect();
+            let values = match array.data_type() {
+                DataType::Timestamp(TimeUnit::Microsecond, _) => values,
+                DataType::Timestamp(TimeUnit::Second, _) => times(SECOND),
+                DataType::Timestamp(TimeUnit::Nanosecond, _) => {
                     values.iter().map(|value| value.div_euclid(1_000)).collect()
                 }
+                _ => times(1_000),
             };
             InputArray::Times(values, nulls)
         }
@@ -262,22 +270,18 @@ fn piece(array: &ArrayRef, what: &str) -> PyResult<InputArray> {
             let day = 86_400 * SECOND;
             InputArray::Times(values.iter().map(|&value| i64::from(value) * day).collect(), nulls)
         }
-        DataType::Date64 => {
-            InputArray::Times(times(array.as_primitive::<Date64Type>(), 1_000), nulls)
+        DataType::Dictionary(..) if array.as_any_dictionary().values().is_empty() => {
+            InputArray::Nulls(array.len())
         }
         DataType::Dictionary(..) => {
             let coded = array.as_any_dictionary();
-            let values = if coded.values().is_empty() {
-                return Ok(InputArray::Nulls(array.len()));
-            } else {
-                piece(coded.values(), what)?
-            };
+            let values = piece(coded.values(), field, what)?;
             InputArray::Coded(coded.normalized_keys(), nulls, Box::new(values))
         }
         other => {
             return Err(PyTypeError::new_err(format!(
-                "{what}s: expected text, bytes, integers, floats or timestamps, found the Arrow type \
-                 {other}; cast them to one of these"
+                "{what}s: expected text, bytes, numbers or timestamps, found the Arrow type {other}; \
+                 cast them to one of these"
             )));
         }
     })
@@ -291,12 +295,14 @@ where
     InputArray::Ints(array.values().iter().map(|&value| value.into()).collect(), nulls)
 }
 
-/// An overflow saturates and fails the later range check.
-fn times<T>(array: &PrimitiveArray<T>, scale: i64) -> ScalarBuffer<i64>
-where
-    T: arrow_array::ArrowPrimitiveType<Native = i64>,
-{
-    array.values().iter().map(|value| value.saturating_mul(scale)).collect()
+fn wide(numbers: impl Iterator<Item = Option<i128>>, what: &str) -> PyResult<InputArray> {
+    let value = |(index, number): (usize, Option<i128>)| match number {
+        None => Ok(Value::Null),
+        Some(number) => {
+            Value::integer(number).ok_or_else(|| out_of_range(what, index, &number.to_string()))
+        }
+    };
+    numbers.enumerate().map(value).collect::<PyResult<_>>().map(InputArray::Wide)
 }
 
 fn item(
@@ -309,48 +315,35 @@ fn item(
         text.extend_from_slice(bytes);
         Item::Text(text.len() - bytes.len(), text.len())
     };
-    if value.is_none() {
-        return Ok((Item::Null, false));
-    }
     if let Ok(value) = value.cast::<PyString>() {
         return Ok((keep(value.to_str()?.as_bytes()), false));
     }
     if let Ok(value) = value.cast::<PyBytes>() {
         return Ok((keep(value.as_bytes()), true));
     }
-    if value.is_instance_of::<PyInt>() {
-        let int = value.extract().map_err(|_| out_of_range(what, index, "the integer"))?;
-        return Ok((Item::Int(int), false));
-    }
-    if value.hasattr("tzinfo")? && value.hasattr("timestamp")? {
-        return Ok((Item::Time(micros_of(value, what, index)?), false));
-    }
-    // Number types of other libraries can also look like this.
-    if !value.is_instance_of::<PyFloat>()
-        && let Ok(value) = value.extract::<i64>()
-    {
-        return Ok((Item::Int(value), false));
-    }
-    if let Ok(value) = value.extract::<f64>() {
-        return Ok((Item::Float(value), false));
-    }
-    let found = value.get_type().name()?.to_string();
-    let expected = match what {
-        "key" => "text, bytes, an integer or None",
-        "time" => return Err(error(InputError::not_a_time(index, &found))),
-        _ => "a number, text, bytes, an aware datetime or None",
+    let plain = if value.is_none() {
+        Value::Null
+    } else if value.is_instance_of::<PyInt>() {
+        let wide = || value.extract::<u64>().ok().map(Value::Large);
+        let number = value.extract().map(Value::Int).ok().or_else(wide);
+        number.ok_or_else(|| out_of_range(what, index, "the integer"))?
+    } else if let Ok(value) = value.cast::<PyFloat>() {
+        Value::Float(value.extract()?)
+    } else if value.hasattr("tzinfo")? && value.hasattr("timestamp")? {
+        Value::Time(micros_of(value)?)
+    } else {
+        let found = value.get_type().name()?.to_string();
+        return Err(error(InputError::unexpected(what, index, &found)));
     };
-    Err(PyTypeError::new_err(format!("{what}s[{index}]: expected {expected}, found {found}")))
+    Ok((Item::Plain(plain), false))
 }
 
-/// Returns the microseconds since the epoch of an aware datetime.
-fn micros_of(time: &Bound<'_, PyAny>, what: &str, index: usize) -> PyResult<i64> {
-    if time.getattr("tzinfo")?.is_none() {
-        return Err(PyValueError::new_err(format!(
-            "{what}s[{index}]: expected an aware datetime, found one without a time zone; add one, \
-             for example tzinfo=timezone.utc"
-        )));
-    }
+/// Returns the microseconds since the epoch of a datetime, which is in UTC if it has no time zone.
+fn micros_of(time: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let utc = [("tzinfo", PyTzInfo::utc(time.py())?)].into_py_dict(time.py())?;
+    let aware =
+        time.getattr("tzinfo")?.is_none().then(|| time.call_method("replace", (), Some(&utc)));
+    let time = &aware.transpose()?.unwrap_or_else(|| time.clone());
     // A float is exact for the whole seconds of any datetime; the microseconds are added
     // separately.
     let seconds: f64 = time.call_method0("timestamp")?.extract()?;

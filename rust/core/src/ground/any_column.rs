@@ -57,6 +57,10 @@ impl AnyColumn {
                 self.data.extend_from_slice(number.to_string().as_bytes());
                 Tag::Int
             }
+            Value::Large(number) => {
+                self.data.extend_from_slice(number.to_string().as_bytes());
+                Tag::Int
+            }
             // The shortest text that is read as the same number.
             Value::Float(number) => {
                 self.data.extend_from_slice(format!("{number:?}").as_bytes());

@@ -21,10 +21,27 @@ impl InputError {
         Self::Value(format!("{what}s[{index}]: {found} is out of range ({range})"))
     }
 
+    /// A value of a type that is never accepted.
+    pub fn unexpected(what: &str, index: usize, found: &str) -> Self {
+        let expected = match what {
+            "time" => return Self::not_a_time(index, found),
+            "key" => "text, bytes, an integer or None",
+            _ => "a number, text, bytes, a datetime or None",
+        };
+        Self::Type(format!("{what}s[{index}]: expected {expected}, found {found}"))
+    }
+
     /// A value that is not a time.
-    pub fn not_a_time(index: usize, found: &str) -> Self {
+    pub(crate) fn not_a_time(index: usize, found: &str) -> Self {
         Self::Type(format!(
-            "times[{index}]: expected an aware datetime or seconds since the epoch, found {found}"
+            "times[{index}]: expected a datetime or seconds since the epoch, found {found}"
+        ))
+    }
+
+    /// A time that is null, NaN or `NaT`.
+    pub(crate) fn missing_time(index: usize) -> Self {
+        Self::value(format!(
+            "times[{index}]: expected a time, found none (None, NaN or NaT); drop such rows first"
         ))
     }
 }

@@ -23,4 +23,4 @@ pub use lossy::lossy;
 pub use panes::Panes;
 pub(crate) use quoted::quoted;
 pub(crate) use value::int_to_float;
-pub use value::{Kind, MAX_TIME, SECOND, Value};
+pub use value::{Kind, MAX_TIME, SECOND, Value, uuid_text};

@@ -18,7 +18,7 @@ pub const MAX_TIME: i64 = 9_000_000_000_000_000;
 pub enum Kind {
     /// `Value::Text`.
     Text,
-    /// `Value::Int`.
+    /// `Value::Int` and `Value::Large`.
     Int,
     /// `Value::Float`.
     Float,
@@ -50,6 +50,8 @@ pub enum Value<'a> {
     Text(&'a [u8]),
     /// An integer.
     Int(i64),
+    /// An integer above `i64::MAX`.
+    Large(u64),
     /// A float, never infinite and never NaN.
     Float(f64),
     /// Microseconds since the epoch.
@@ -82,6 +84,34 @@ impl<'a> Value<'a> {
     }
 }
 
+impl Value<'_> {
+    /// Returns the kind of the value; `None` for null.
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Text(_) => Kind::Text,
+            Self::Int(_) | Self::Large(_) => Kind::Int,
+            Self::Float(_) => Kind::Float,
+            Self::Time(_) => Kind::Time,
+            Self::Json(_) => Kind::Any,
+        })
+    }
+
+    /// Returns an integer, if it has at most 64 bits.
+    pub fn integer(number: i128) -> Option<Self> {
+        let large = |_| u64::try_from(number).map(Self::Large);
+        i64::try_from(number).map(Self::Int).or_else(large).ok()
+    }
+}
+
+/// Returns the text form of a UUID, empty if there are not 16 bytes.
+pub fn uuid_text(bytes: &[u8]) -> String {
+    let Ok(bytes) = bytes.try_into() else { return String::new() };
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
+    parts.join("-")
+}
+
 /// Compares exactly. Converting a large integer to a float would lose digits.
 pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
     const END: f64 = 9_223_372_036_854_775_808.0;
@@ -100,6 +130,13 @@ pub(crate) fn int_to_float(whole: i64, float: f64) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uuids_have_the_text_of_rfc_9562() {
+        let bytes = 0xf81d_4fae_7dec_11d0_a765_00a0_c91e_6bf6_u128.to_be_bytes();
+        assert_eq!(uuid_text(&bytes), "f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+        assert_eq!(uuid_text(&bytes[1..]), "");
+    }
 
     #[test]
     fn integers_and_floats_are_compared_exactly() {

@@ -84,6 +84,7 @@ impl From<Value<'_>> for ExplainValue {
         match value {
             Value::Null => Self::Null,
             Value::Int(number) => Self::Int(number),
+            Value::Large(number) => number.to_string().as_str().into(),
             Value::Float(number) => Self::Float(number),
             Value::Json(b"true") => Self::Flag(true),
             Value::Json(b"false") => Self::Flag(false),

@@ -136,7 +136,7 @@ pub fn write_rows(
 fn write_json(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
-        Value::Int(_) | Value::Float(_) => write_number(value, out),
+        Value::Int(_) | Value::Large(_) | Value::Float(_) => write_number(value, out),
         Value::Time(_) => {
             out.push(b'"');
             write_number(value, out);
@@ -216,6 +216,7 @@ fn write_csv_text(text: &[u8], out: &mut Vec<u8>) {
 fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Large(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Time(micros) => write_iso(micros, out),
         // The shortest text that parses to the same number.
         Value::Float(number) => out.extend_from_slice(format!("{number:?}").as_bytes()),

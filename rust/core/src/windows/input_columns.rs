@@ -61,16 +61,12 @@ impl<P: InputArray> InputColumn<P> {
                 let time = match array.value(row) {
                     Value::Time(time) => Some(time),
                     Value::Int(seconds) => seconds.checked_mul(SECOND),
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "numbers that are too large are out of range"
-                    )]
-                    Value::Float(seconds) => {
-                        (!seconds.is_nan()).then_some((seconds * 1e6).round() as i64)
+                    Value::Large(_) => None,
+                    Value::Float(seconds) if seconds.is_nan() => {
+                        return Err(InputError::missing_time(index));
                     }
-                    Value::Null => {
-                        return Err(InputError::not_a_time(index, "null"));
-                    }
+                    Value::Float(seconds) => Some(micros_of(seconds)),
+                    Value::Null => return Err(InputError::missing_time(index)),
                     Value::Text(_) | Value::Json(_) => {
                         return Err(InputError::not_a_time(index, "text"));
                     }
@@ -113,11 +109,35 @@ pub(crate) fn for_each<'a, P: InputArray>(
     }
 }
 
+/// Converts seconds to the microsecond that they begin in; numbers that are too large saturate. The
+/// float nearest to a whole number of microseconds is that number, so that 0.3 is 300,000.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "times in range are exact, and others are rejected"
+)]
+fn micros_of(seconds: f64) -> i64 {
+    let product = seconds * 1e6;
+    let below = product.floor();
+    #[expect(clippy::float_cmp, reason = "equal if it is the nearest float")]
+    for micros in [below, below + 1.0] {
+        if micros / 1e6 == seconds {
+            return micros as i64;
+        }
+    }
+    // The product of an integer of microseconds was rounded up.
+    let is_above = product == below && seconds.mul_add(1e6, -product) < 0.0;
+    below as i64 - i64::from(is_above)
+}
+
 fn time_out_of_range(index: usize, found: Value<'_>) -> InputError {
     let years = "years 1684 to 2255";
     let seconds = "years 1684 to 2255; numbers are seconds since the epoch";
     match found {
         Value::Int(number) => InputError::out_of_range("time", index, &number.to_string(), seconds),
+        Value::Large(number) => {
+            InputError::out_of_range("time", index, &number.to_string(), seconds)
+        }
         Value::Float(number) => {
             InputError::out_of_range("time", index, &number.to_string(), seconds)
         }
@@ -132,6 +152,9 @@ pub fn merge_kinds(
     what: &str,
     index: usize,
 ) -> Result<SeenKind, InputError> {
+    if what == "key" && matches!(found.0, Kind::Float | Kind::Time) {
+        return Err(InputError::unexpected(what, index, found.0.name()));
+    }
     merged_kind(known, Some(found), what == "key").ok_or_else(|| {
         let hint = if what == "key" { ": text, bytes or integers" } else { "" };
         let (expected, found) = (name_of(known), name_of(Some(found)));
@@ -152,11 +175,48 @@ pub(crate) fn merge_column_kinds<P: InputArray>(
         let Some(found) = given.kind else { return Ok(known) };
         if what == "key" && matches!(found.0, Kind::Float | Kind::Time) {
             return Err(InputError::Type(format!(
-                "keys: expected text, bytes, integers or null, found {}",
+                "keys: expected text, bytes, integers or null, found {}; convert them to integers \
+                 (in pandas astype('Int64')) or text",
                 found.0.name()
             )));
         }
         merge_kinds(known, found, what, 0)
     });
     kinds.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// From here on, a float of seconds is nearest to several microseconds.
+    const UNIQUE: i64 = (1 << 33) * SECOND;
+
+    #[test]
+    fn seconds_are_floored_to_the_microsecond() {
+        for (seconds, micros) in [
+            (0.3, 300_000),
+            (-0.3, -300_000),
+            (59.999_999_9, 59_999_999),
+            (-0.000_000_1, -1),
+            (-1.000_000_5, -1_000_001),
+            (1_431_857_103.123_457, 1_431_857_103_123_457),
+            (1_100_000_000.000_001, 1_100_000_000_000_001),
+            (-4_323_283_199.999_829, -4_323_283_199_999_829),
+            (1e300, i64::MAX),
+        ] {
+            assert_eq!(micros_of(seconds), micros, "{seconds}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(crate::ground::profile::cases(2_000))]
+
+        #[test]
+        #[expect(clippy::cast_precision_loss, reason = "times are exact")]
+        fn seconds_of_whole_microseconds_are_those(micros in -UNIQUE..UNIQUE) {
+            prop_assert_eq!(micros_of(micros as f64 / 1e6), micros);
+        }
+    }
 }

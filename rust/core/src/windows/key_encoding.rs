@@ -2,7 +2,8 @@
 //!
 //! A key without fields is null, and a key of one field is stored like that field. The fields of a
 //! longer key are concatenated so that the bytes sort field by field like the values, with null
-//! last, and no text can be mistaken for a field boundary.
+//! last, and no text can be mistaken for a field boundary. An integer above `i64::MAX` is stored
+//! after the bytes of that number, so that it sorts after it.
 
 use super::aggregate::Event;
 use super::keys::{KeyBytes, decode_float, decode_int, encode_float, encode_int};
@@ -11,7 +12,11 @@ use crate::ground::{Cell, Kind, Value};
 
 /// The tags of a value and of null.
 const PRESENT: u8 = 1;
-const NULL: u8 = 2;
+const LARGE: u8 = 2;
+const NULL: u8 = 3;
+
+/// What precedes an integer above `i64::MAX` in a key of one field: that number.
+const LARGEST: [u8; 8] = [u8::MAX; 8];
 
 /// The escapes of a zero byte within text and of the end of a text. A prefix of another text sorts
 /// first.
@@ -31,6 +36,7 @@ pub(crate) fn encode<'a>(
             Value::Null => return None,
             Value::Text(text) => return Some(text),
             Value::Int(value) | Value::Time(value) => room.extend_from_slice(&encode_int(value)),
+            Value::Large(value) => put_large(room, value),
             Value::Float(value) => room.extend_from_slice(&encode_float(value)),
             // Only fields of any kind have these.
             Value::Json(_) => return None,
@@ -77,6 +83,10 @@ pub(crate) fn encode_stored<'a>(
     match (values, kinds) {
         ([], _) | ([Value::Null], _) => return None,
         ([Value::Text(text)], _) => return Some(text),
+        ([Value::Large(value)], _) => {
+            put_large(room, *value);
+            return Some(room);
+        }
         _ => {}
     }
     for (&value, kind) in values.iter().zip(kinds) {
@@ -108,6 +118,7 @@ fn push_any(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Null => {}
         Value::Int(number) | Value::Time(number) => push_int(out, number.into()),
+        Value::Large(number) => push_int(out, number.into()),
         Value::Float(number) => match whole(number) {
             Some(number) => push_int(out, number.into()),
             None => {
@@ -193,11 +204,16 @@ pub(crate) fn split<'a>(
 
 /// Appends a field of a key.
 fn push(out: &mut Vec<u8>, value: Value<'_>) {
-    out.push(if matches!(value, Value::Null) { NULL } else { PRESENT });
+    out.push(match value {
+        Value::Null => NULL,
+        Value::Large(_) => LARGE,
+        _ => PRESENT,
+    });
     match value {
         Value::Null => {}
         Value::Text(text) => push_text(out, text),
         Value::Int(value) | Value::Time(value) => out.extend_from_slice(&encode_int(value)),
+        Value::Large(value) => out.extend_from_slice(&value.to_be_bytes()),
         Value::Float(value) => out.extend_from_slice(&encode_float(value)),
         // Only fields of any kind have these.
         Value::Json(_) => {}
@@ -230,7 +246,10 @@ pub(crate) fn decode(key: KeyBytes<'_>, kinds: &[Kind], mut take: impl FnMut(usi
 fn cell(bytes: &[u8], kind: Kind) -> Cell {
     let cell = match kind {
         Kind::Text => Some(Cell::Text(bytes.into())),
-        Kind::Int => decode_int(bytes).map(|value| Cell::Int(value.into())),
+        Kind::Int => match bytes.strip_prefix(&LARGEST).filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => decode_large(bytes),
+            None => decode_int(bytes).map(|value| Cell::Int(value.into())),
+        },
         Kind::Float => decode_float(bytes).map(Cell::Float),
         Kind::Time => decode_int(bytes).map(Cell::Time),
         Kind::Any => next_any(&mut &*bytes),
@@ -238,9 +257,24 @@ fn cell(bytes: &[u8], kind: Kind) -> Cell {
     cell.unwrap_or(Cell::Null)
 }
 
+/// Appends a key of one field.
+fn put_large(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&LARGEST);
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+fn decode_large(bytes: &[u8]) -> Option<Cell> {
+    Some(Cell::Int(u64::from_be_bytes(bytes.try_into().ok()?).into()))
+}
+
 fn next(rest: &mut &[u8], kind: Kind) -> Option<Cell> {
     let (&there, bytes) = rest.split_first()?;
     *rest = bytes;
+    if there == LARGE {
+        let (value, after) = bytes.split_first_chunk::<8>()?;
+        *rest = after;
+        return decode_large(value);
+    }
     if there != PRESENT {
         return None;
     }
@@ -372,6 +406,7 @@ mod tests {
                 let cell = match one {
                     Value::Null => Cell::Null,
                     Value::Int(number) => Cell::Int(number.into()),
+                    Value::Large(number) => Cell::Int(number.into()),
                     Value::Float(1.0) => Cell::Int(1),
                     Value::Float(number) => Cell::Float(number),
                     Value::Text(text) => Cell::Text(text.into()),
@@ -391,10 +426,33 @@ mod tests {
         push(&mut key, Value::Float(0.5));
         push(&mut key, Value::Null);
         push(&mut key, Value::Text(b"a\0b"));
+        push(&mut key, Value::Large(u64::MAX));
+        push(&mut key, Value::Int(7));
         let mut read = Vec::new();
-        let kinds = [Kind::Int, Kind::Float, Kind::Time, Kind::Text];
+        let kinds = [Kind::Int, Kind::Float, Kind::Time, Kind::Text, Kind::Int, Kind::Int];
         decode(Some(&key), &kinds, |_, cell| read.push(cell));
         let text = Cell::Text(b"a\0b"[..].into());
-        assert_eq!(read, [Cell::Int(-5), Cell::Float(0.5), Cell::Null, text]);
+        let large = [Cell::Int(u64::MAX.into()), Cell::Int(7)];
+        assert_eq!(read[..4], [Cell::Int(-5), Cell::Float(0.5), Cell::Null, text]);
+        assert_eq!(read[4..], large);
+    }
+
+    #[test]
+    fn integers_of_64_bits_sort_and_round_trip() {
+        let numbers = [0, 1, i64::MAX as u64, 1 << 63, (1 << 63) + 1, u64::MAX];
+        let stored = |number: u64, fields| {
+            let values = [Value::integer(number.into()).unwrap(), Value::Null];
+            let mut room = Vec::new();
+            encode(&mut &values[..], fields, &mut room).unwrap().to_vec()
+        };
+        for fields in [1, 2] {
+            let keys = numbers.map(|number| stored(number, fields));
+            assert!(keys.is_sorted(), "{keys:?}");
+            for (number, key) in numbers.iter().zip(&keys) {
+                let mut read = Vec::new();
+                decode(Some(key), &[Kind::Int, Kind::Int][..fields], |_, cell| read.push(cell));
+                assert_eq!(read[0], Cell::Int((*number).into()));
+            }
+        }
     }
 }

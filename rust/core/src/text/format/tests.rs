@@ -29,6 +29,7 @@ fn value(name: &str, line: &[u8], field: &str) -> String {
         Value::Json(text) => String::from_utf8_lossy(text).into_owned(),
         Value::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
         Value::Int(value) => value.to_string(),
+        Value::Large(value) => value.to_string(),
         Value::Float(value) => format!("{value:?}"),
         Value::Time(micros) => format!("{}s", micros / SECOND),
     }
@@ -154,7 +155,7 @@ fn every_value_has_the_kind_that_the_format_declares() {
             let fits = match reader.value(line, 0) {
                 Value::Null => true,
                 Value::Text(_) => field.kind == Kind::Text,
-                Value::Int(_) => field.kind == Kind::Int,
+                Value::Int(_) | Value::Large(_) => field.kind == Kind::Int,
                 Value::Float(_) => field.kind == Kind::Float,
                 Value::Time(_) => field.kind == Kind::Time,
                 Value::Json(_) => field.kind == Kind::Any,

@@ -36,6 +36,7 @@ struct CodeEntry {
 #[derive(Clone, Copy, Debug)]
 enum StoredValue {
     Int(i64),
+    Large(u64),
     Float(u64),
     Time(i64),
     /// Where the text starts.
@@ -200,7 +201,7 @@ impl Codes {
     fn hash_of(&self, datum: Datum<'_>) -> u32 {
         let number = match datum {
             Datum::Int(number) | Datum::Time(number) => number.cast_unsigned(),
-            Datum::Float(bits) => bits,
+            Datum::Float(bits) | Datum::Large(bits) => bits,
             Datum::Text(text) => return self.seed.hash(Some(text)) as u32,
         };
         self.hash(number) as u32
@@ -241,6 +242,7 @@ impl StoredValue {
     fn new(datum: Datum<'_>, texts: &mut Vec<u8>) -> Self {
         match datum {
             Datum::Int(number) => Self::Int(number),
+            Datum::Large(number) => Self::Large(number),
             Datum::Float(bits) => Self::Float(bits),
             Datum::Time(time) => Self::Time(time),
             Datum::Text(text) => {
@@ -255,6 +257,7 @@ impl StoredValue {
     fn datum(self, texts: &[u8]) -> Datum<'_> {
         match self {
             Self::Int(number) => Datum::Int(number),
+            Self::Large(number) => Datum::Large(number),
             Self::Float(bits) => Datum::Float(bits),
             Self::Time(time) => Datum::Time(time),
             Self::Text(start) => {

@@ -12,6 +12,8 @@ use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, tak
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Datum<'a> {
     Int(i64),
+    /// An integer above `i64::MAX`.
+    Large(u64),
     /// The bits of a float that is not an integer of 64 bits.
     Float(u64),
     Time(i64),
@@ -22,6 +24,8 @@ const INT: u64 = 0;
 const FLOAT: u64 = 1;
 const TIME: u64 = 2;
 const TEXT: u64 = 3;
+/// A tag of integers that a length cannot have.
+const LARGE: u64 = INT | 4;
 
 impl<'a> Datum<'a> {
     /// Returns the datum of a value; `None` for null.
@@ -31,6 +35,7 @@ impl<'a> Datum<'a> {
             Value::Null => None,
             Value::Text(text) | Value::Json(text) => Some(Self::Text(text)),
             Value::Int(number) => Some(Self::Int(number)),
+            Value::Large(number) => Some(Self::Large(number)),
             Value::Float(number) => Some(Self::of_float(number)),
             Value::Time(time) => Some(Self::Time(time)),
         }
@@ -48,6 +53,14 @@ impl<'a> Datum<'a> {
             #[expect(clippy::cast_possible_truncation, reason = "it is integral and in range")]
             return Self::Int(number as i64);
         }
+        if whole && (ABOVE..2.0 * ABOVE).contains(&number) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is integral and in range"
+            )]
+            return Self::Large(number as u64);
+        }
         Self::Float(number.to_bits())
     }
 
@@ -60,6 +73,9 @@ impl<'a> Datum<'a> {
             )]
             Self::Int(number) if kind == Kind::Float => Cell::Float(number as f64),
             Self::Int(number) => Cell::Int(number.into()),
+            #[expect(clippy::cast_precision_loss, reason = "as above")]
+            Self::Large(number) if kind == Kind::Float => Cell::Float(number as f64),
+            Self::Large(number) => Cell::Int(number.into()),
             Self::Float(bits) => Cell::Float(f64::from_bits(bits)),
             Self::Time(time) => Cell::Time(time),
             Self::Text(text) => Cell::Text(text.into()),
@@ -77,6 +93,7 @@ impl<'a> Datum<'a> {
     fn number(self) -> Option<Number> {
         match self {
             Self::Int(number) => Some(Number::Int(number)),
+            Self::Large(number) => Some(Number::Large(number)),
             Self::Float(bits) => Some(Number::Float(f64::from_bits(bits))),
             Self::Time(_) | Self::Text(_) => None,
         }
@@ -88,6 +105,7 @@ impl<'a> Datum<'a> {
     pub(super) fn hash(self) -> u64 {
         match self {
             Self::Int(number) => finish(fold(number.cast_unsigned() ^ SEED, SEED) ^ INT),
+            Self::Large(number) => finish(fold(number ^ SEED, SEED) ^ LARGE),
             Self::Float(bits) => finish(fold(bits ^ SEED, SEED) ^ FLOAT),
             Self::Time(time) => finish(fold(time.cast_unsigned() ^ SEED, SEED) ^ TIME),
             Self::Text(text) => hash_text(text),
@@ -101,6 +119,10 @@ impl<'a> Datum<'a> {
             Self::Int(number) => {
                 put_varint(out, INT);
                 put_signed(out, number);
+            }
+            Self::Large(number) => {
+                put_varint(out, LARGE);
+                out.extend_from_slice(&number.to_le_bytes());
             }
             Self::Float(bits) => {
                 put_varint(out, FLOAT);
@@ -123,6 +145,8 @@ impl<'a> Datum<'a> {
         let head = get_varint(bytes)?;
         match head & 3 {
             INT if head == INT => Some(Self::Int(get_signed(bytes)?)),
+            INT if head == LARGE => Some(Self::Large(u64::from_le_bytes(take(bytes)?)))
+                .filter(|datum| datum.is_canonical()),
             TIME if head == TIME => Some(Self::Time(get_signed(bytes)?)),
             FLOAT if head == FLOAT => Some(Self::Float(u64::from_le_bytes(take(bytes)?)))
                 .filter(|datum| datum.is_canonical()),
@@ -135,10 +159,11 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// Whether these bits are a float that has no other datum.
+    /// Whether no other datum is equal to this float or integer.
     fn is_canonical(self) -> bool {
         match self {
             Self::Float(bits) => Self::of_float(f64::from_bits(bits)) == self,
+            Self::Large(number) => i64::try_from(number).is_err(),
             _ => true,
         }
     }
@@ -212,7 +237,7 @@ pub(super) mod testing {
 
     pub(crate) fn value_of(cell: &Cell) -> Value<'_> {
         match cell {
-            Cell::Int(number) => Value::Int((*number).try_into().unwrap()),
+            Cell::Int(number) => Value::integer(*number).unwrap(),
             Cell::Float(number) => Value::Float(*number),
             Cell::Time(time) => Value::Time(*time),
             Cell::Text(text) => Value::Text(text),
@@ -345,6 +370,7 @@ pub(super) mod testing {
             1 => Just(Cell::Null),
             4 => (-4..40_i64).prop_map(|number| Cell::Int(number.into())),
             1 => any::<i64>().prop_map(|number| Cell::Int(number.into())),
+            1 => any::<u64>().prop_map(|number| Cell::Int(number.into())),
             3 => (-4..40_i32).prop_map(|number| Cell::Float(f64::from(number) / 2.0)),
             1 => any::<f64>().prop_map(Cell::Float),
             1 => prop::sample::select(vec![
@@ -379,6 +405,11 @@ mod tests {
         let above = datum(Value::Float(9_223_372_036_854_775_808.0));
         assert_ne!(above, datum(Value::Int(i64::MAX)));
         assert_eq!(datum(Value::Int(i64::MAX)).compare(above), Ordering::Less);
+        assert_eq!(datum(Value::Large(1 << 63)), above);
+        assert_ne!(
+            datum(Value::Large(u64::MAX)),
+            datum(Value::Float(18_446_744_073_709_551_616.0))
+        );
         assert!(Datum::of(Value::Null).is_none());
     }
 

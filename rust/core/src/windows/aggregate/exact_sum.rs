@@ -86,6 +86,10 @@ impl ExactSum {
     pub(super) fn add_value(&mut self, value: Value<'_>) -> bool {
         match value {
             Value::Int(number) => self.add_int(number),
+            Value::Large(number) => {
+                self.add_scaled((number >> 1).cast_signed(), 1);
+                self.add_int((number & 1).cast_signed());
+            }
             Value::Float(number) => self.add(number),
             Value::Null | Value::Text(_) | Value::Time(_) | Value::Json(_) => return false,
         }

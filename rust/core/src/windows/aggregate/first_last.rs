@@ -71,6 +71,7 @@ impl OwnedValue {
             Value::Null => None,
             Value::Text(text) | Value::Json(text) => Some(Self::of_text(text)),
             Value::Int(number) => Some(Self::Number(Number::Int(number))),
+            Value::Large(number) => Some(Self::Number(Number::Large(number))),
             Value::Float(number) => Some(Self::Number(Number::Float(number))),
             Value::Time(time) => Some(Self::Time(time)),
         }

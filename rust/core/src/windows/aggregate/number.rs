@@ -12,6 +12,8 @@ use crate::windows::varint::take;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
     Int(i64),
+    /// Above all others of 64 bits.
+    Large(u64),
     Float(f64),
 }
 
@@ -20,6 +22,7 @@ impl Number {
     pub(super) fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Int(number) | Value::Time(number) => Some(Self::Int(number)),
+            Value::Large(number) => Some(Self::Large(number)),
             Value::Float(number) => Some(Self::Float(number)),
             Value::Null | Value::Text(_) | Value::Json(_) => None,
         }
@@ -30,6 +33,11 @@ impl Number {
     pub(super) fn order(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => one.cmp(&other),
+            (Self::Large(one), Self::Large(other)) => one.cmp(&other),
+            (Self::Int(_), Self::Large(_)) => Ordering::Less,
+            (Self::Large(_), Self::Int(_)) => Ordering::Greater,
+            (Self::Large(one), Self::Float(other)) => large_before_float(one, other),
+            (Self::Float(one), Self::Large(other)) => large_before_float(other, one).reverse(),
             (Self::Float(one), Self::Float(other)) => {
                 one.is_nan().cmp(&other.is_nan()).then(one.total_cmp(&other))
             }
@@ -43,6 +51,9 @@ impl Number {
         match (self, kind) {
             #[expect(clippy::cast_precision_loss, reason = "the result is the nearest float")]
             (Self::Int(number), Kind::Float) => Cell::Float(number as f64),
+            #[expect(clippy::cast_precision_loss, reason = "as above")]
+            (Self::Large(number), Kind::Float) => Cell::Float(number as f64),
+            (Self::Large(number), _) => Cell::Int(number.into()),
             (Self::Int(number), Kind::Time) => Cell::Time(number),
             (Self::Int(number), _) => Cell::Int(number.into()),
             (Self::Float(number), _) => Cell::Float(number),
@@ -53,6 +64,7 @@ impl Number {
         let (tag, bytes) = match self {
             Self::Int(number) => (0, number.to_le_bytes()),
             Self::Float(number) => (1, number.to_le_bytes()),
+            Self::Large(number) => (2, number.to_le_bytes()),
         };
         out.push(tag);
         out.extend_from_slice(&bytes);
@@ -62,9 +74,28 @@ impl Number {
         match take(bytes)? {
             [0] => Some(Self::Int(i64::from_le_bytes(take(bytes)?))),
             [1] => Some(Self::Float(f64::from_le_bytes(take(bytes)?))),
+            [2] => Some(Self::Large(u64::from_le_bytes(take(bytes)?)))
+                .filter(|number| matches!(number, Self::Large(LARGE..))),
             _ => None,
         }
     }
+}
+
+/// The first integer of 64 bits that is not a signed one.
+const LARGE: u64 = 1 << 63;
+
+fn large_before_float(whole: u64, float: f64) -> Ordering {
+    const END: f64 = 18_446_744_073_709_551_616.0;
+    if float.is_nan() || float >= END {
+        return Ordering::Less;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "floats of this size have no fraction, and smaller ones are below all of these"
+    )]
+    let other = float.max(0.0) as u64;
+    whole.cmp(&other).then(Ordering::Less)
 }
 
 fn int_before_float(whole: i64, float: f64) -> Ordering {
@@ -76,7 +107,7 @@ fn int_before_float(whole: i64, float: f64) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use super::Number::{Float, Int};
+    use super::Number::{Float, Int, Large};
 
     #[test]
     fn integers_and_floats_have_one_order() {
@@ -99,7 +130,13 @@ mod tests {
             Int(9_007_199_254_740_993),
             Float(9_007_199_254_740_994.0),
             Int(i64::MAX),
+            Large(1 << 63),
             Float(9_223_372_036_854_775_808.0),
+            Large((1 << 63) + 1),
+            Large(u64::MAX - 2047),
+            Float(18_446_744_073_709_549_568.0),
+            Large(u64::MAX),
+            Float(18_446_744_073_709_551_616.0),
             Float(f64::INFINITY),
             Float(-f64::NAN),
             Float(f64::NAN),

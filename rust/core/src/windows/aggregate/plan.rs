@@ -195,6 +195,7 @@ impl Plan {
             // Aggregates of two fields read numbers, and a number does not borrow the event.
             let second = match shared.second.map(|place| event.value(place).or_number()) {
                 Some(Value::Int(number)) => Value::Int(number),
+                Some(Value::Large(number)) => Value::Large(number),
                 Some(Value::Float(number)) => Value::Float(number),
                 _ => Value::Null,
             };

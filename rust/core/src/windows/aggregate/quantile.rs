@@ -3,7 +3,8 @@
 //! Masson, Rim and Lee, "`DDSketch`: a fast and fully-mergeable quantile sketch with relative-error
 //! guarantees", VLDB 2019. Each number is counted in the bucket of its logarithm. The bounds of a
 //! bucket are so close that one number represents all in it. Buckets are never merged, so a pane
-//! that leaves is subtracted without a trace.
+//! that leaves is subtracted without a trace. The smallest and the largest number cannot be
+//! subtracted; a window keeps those that can still become its bounds, as `min` and `max` do.
 //!
 //! The logarithm does not come from a library, whose last bit may differ between machines. It is
 //! the exponent of the float plus a cubic polynomial of its mantissa, as in Datadog's sketches,
@@ -11,7 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Aggregate, Cell, Input, Invertible, Scope};
+use super::candidates::Candidates;
+use super::{Aggregate, Cell, Input, Scope, Windowed};
 use crate::ground::Value;
 use crate::windows::varint::{get_signed, get_varint, put_signed, put_varint, take};
 
@@ -33,14 +35,15 @@ const CHUNK: usize = 32;
 
 /// The sketch; all its partials have the same buckets.
 ///
-/// Approximate: the result is within the given error (1 % by default) of the value at rank
-/// `floor(q * (n - 1))` of the n sorted numbers. Below 2.2e-308, where floats have fewer digits,
-/// half of the smallest float is added to the error. Zero and infinities are exact, and NaN is
-/// ignored. Partials and totals take 40 bytes and 8 for each nonempty bucket, up to 256 buckets;
-/// beyond that, 9 for each bucket of each chunk of 32 that is not empty. With 1 %, numbers from 1
-/// to 1000 need 350 buckets and all floats 150,000. An event costs a search among the buckets, a
-/// pane that enters or leaves one search for each of its buckets, and a result a walk over half of
-/// them.
+/// Approximate: the result is within the given error (1 % by default) of the value of rank
+/// `ceil(q * n)`, counted from 1, of the n sorted numbers (the first for q = 0), and never outside
+/// their bounds: of the first and the last rank it is exact. Below 2.2e-308, where floats have fewer
+/// digits, half of the smallest float is added to the error. Zero and infinities are exact, and NaN
+/// is ignored. Partials take 56 bytes, totals 88 and 24 more for each value that can still become a
+/// bound; both take 8 for each nonempty bucket, up to 256 buckets; beyond that, 9 for each bucket of
+/// each chunk of 32 that is not empty. With 1 %, numbers from 1 to 1000 need 350 buckets and all
+/// floats 150,000. An event costs a search among the buckets, a pane that enters or leaves one
+/// search for each of its buckets, and a result a walk over half of them.
 #[derive(Clone, Debug)]
 pub(super) struct Quantile {
     /// The number of buckets per power of two.
@@ -54,9 +57,32 @@ pub(super) struct Quantile {
 /// Buckets are numbered in the order of their numbers: 0 is zero, negative numbers have negative
 /// buckets, and the two [`INFINITE`] ones are outermost.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Partial {
+struct Counts {
     values: u64,
     buckets: Buckets,
+}
+
+/// The numbers of a pane.
+#[derive(Clone, Debug)]
+pub(super) struct Partial {
+    counts: Counts,
+    /// The smallest and the largest number; infinite, in reverse, if there is none.
+    least: f64,
+    most: f64,
+}
+
+impl Default for Partial {
+    fn default() -> Self {
+        Self { counts: Counts::default(), least: f64::INFINITY, most: f64::NEG_INFINITY }
+    }
+}
+
+/// The numbers of a window, and those that can become its bounds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Total {
+    counts: Counts,
+    least: Candidates<f64>,
+    most: Candidates<f64>,
 }
 
 const INFINITE: i32 = i32::MAX;
@@ -159,6 +185,24 @@ impl Quantile {
         bucket.unsigned_abs() <= most.unsigned_abs() || bucket == INFINITE || bucket == -INFINITE
     }
 
+    /// Returns a quantile of numbers with these bounds.
+    fn quantile(&self, counts: &Counts, least: f64, most: f64, quantile: f64) -> Cell {
+        let values = counts.values;
+        if values == 0 {
+            return Cell::Null;
+        }
+        let rank = rank(quantile, values);
+        let number = if rank <= 1 {
+            Some(least)
+        } else if rank >= values {
+            Some(most)
+        } else {
+            let bucket = counts.buckets.at(rank - 1, values - 1);
+            bucket.map(|bucket| self.number(bucket).max(least).min(most))
+        };
+        number.map_or(Cell::Null, Cell::Float)
+    }
+
     fn mark(&self) -> [u8; 4] {
         #[expect(clippy::cast_possible_truncation, reason = "it was created with that many digits")]
         let scale = self.scale as f32;
@@ -181,6 +225,46 @@ fn power(exponent: i32) -> f64 {
     f64::from_bits(u64::try_from(exponent + 1023).unwrap_or(0) << 52)
 }
 
+/// Returns the rank of a quantile of this many numbers, from 1: the product, rounded up. A quantile
+/// is the decimal that a user wrote, so that 0.07 of 100 numbers is the seventh, although the
+/// nearest float is above 0.07.
+fn rank(quantile: f64, values: u64) -> u64 {
+    if quantile >= 1.0 {
+        return values;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "products near an integer are computed again")]
+    let product = quantile * values as f64;
+    let text = if (product - product.round()).abs() > 1e-15 * product {
+        String::new()
+    } else {
+        quantile.to_string()
+    };
+    let digits = text.split_once('.').map_or("", |parts| parts.1);
+    // With more digits the product could exceed 128 bits; then the quantile is tiny.
+    let exact = u32::try_from(digits.len()).ok().filter(|&len| len <= 19).and_then(|len| {
+        let product = digits.parse::<u128>().ok()? * u128::from(values);
+        u64::try_from(product.div_ceil(10_u128.pow(len))).ok()
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to the number of values"
+    )]
+    exact.unwrap_or(product.ceil() as u64).clamp(1, values)
+}
+
+impl Counts {
+    fn merge(&mut self, other: &Self) {
+        self.values = self.values.saturating_add(other.values);
+        other.buckets.each(|bucket, count| self.buckets.add(bucket, count));
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.values = self.values.saturating_sub(other.values);
+        other.buckets.each(|bucket, count| self.buckets.remove(bucket, count));
+    }
+}
+
 impl Aggregate for Quantile {
     type Partial = Partial;
 
@@ -190,43 +274,39 @@ impl Aggregate for Quantile {
             Value::Float(number) => number,
             #[expect(clippy::cast_precision_loss, reason = "far smaller than the error")]
             Value::Int(number) => number as f64,
+            #[expect(clippy::cast_precision_loss, reason = "as above")]
+            Value::Large(number) => number as f64,
             _ => return,
         };
         if let Some(bucket) = self.bucket(number) {
-            partial.values = partial.values.saturating_add(1);
-            partial.buckets.add(bucket, 1);
+            // Both zeros are in one bucket, and a bound is the positive one.
+            let number = number + 0.0;
+            partial.least = partial.least.min(number);
+            partial.most = partial.most.max(number);
+            partial.counts.values = partial.counts.values.saturating_add(1);
+            partial.counts.buckets.add(bucket, 1);
         }
     }
 
     fn merge(&self, partial: &mut Partial, other: &Partial) {
-        partial.values = partial.values.saturating_add(other.values);
-        other.buckets.each(|bucket, count| partial.buckets.add(bucket, count));
+        partial.counts.merge(&other.counts);
+        partial.least = partial.least.min(other.least);
+        partial.most = partial.most.max(other.most);
     }
 
     fn emit_partial(&self, partial: &Partial, scope: &Scope<'_>) -> Cell {
-        let Some(last) = partial.values.checked_sub(1) else { return Cell::Null };
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from 0 to the last"
-        )]
-        let rank = (scope.spec.number.clamp(0.0, 1.0) * last as f64) as u64;
-        partial
-            .buckets
-            .at(rank.min(last), last)
-            .map_or(Cell::Null, |bucket| Cell::Float(self.number(bucket)))
+        self.quantile(&partial.counts, partial.least, partial.most, scope.spec.number)
     }
 
     /// Encodes the scale of the buckets, their number, and the gap to the previous bucket and the
-    /// count of each.
+    /// count of each; then the bounds, if there are buckets.
     fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.mark());
         let mut count = 0;
-        partial.buckets.each(|_, _| count += 1);
+        partial.counts.buckets.each(|_, _| count += 1);
         put_varint(out, count);
         let mut last = None;
-        partial.buckets.each(|bucket, count| {
+        partial.counts.buckets.each(|bucket, count| {
             let place = i64::from(bucket);
             match last {
                 None => put_signed(out, place),
@@ -235,6 +315,10 @@ impl Aggregate for Quantile {
             put_varint(out, count);
             last = Some(place);
         });
+        if last.is_some() {
+            out.extend_from_slice(&partial.least.to_le_bytes());
+            out.extend_from_slice(&partial.most.to_le_bytes());
+        }
     }
 
     fn decode(&self, bytes: &mut &[u8]) -> Option<Partial> {
@@ -242,7 +326,7 @@ impl Aggregate for Quantile {
             return None;
         }
         let mut partial = Partial::default();
-        let mut last: Option<i64> = None;
+        let (mut first, mut last): (_, Option<i64>) = (None, None);
         // Each bucket takes bytes, so a number that is too large ends with them.
         for _ in 0..get_varint(bytes)? {
             let place = match last {
@@ -256,18 +340,52 @@ impl Aggregate for Quantile {
             if count == 0 {
                 return None;
             }
-            partial.values = partial.values.checked_add(count)?;
-            partial.buckets.add(bucket, count);
+            partial.counts.values = partial.counts.values.checked_add(count)?;
+            partial.counts.buckets.add(bucket, count);
+            first = first.or(Some(place));
             last = Some(place);
+        }
+        if partial.counts.values > 0 {
+            partial.least = f64::from_le_bytes(take(bytes)?);
+            partial.most = f64::from_le_bytes(take(bytes)?);
+            let is_bound = |number: f64, place| {
+                self.bucket(number).map(i64::from) == place
+                    && (number != 0.0 || number.is_sign_positive())
+            };
+            let are_bounds = is_bound(partial.least, first) && is_bound(partial.most, last);
+            let are_values = partial.counts.values > 1 || partial.least >= partial.most;
+            if !are_bounds || !are_values || partial.least > partial.most {
+                return None;
+            }
         }
         Some(partial)
     }
 }
 
-impl Invertible for Quantile {
-    fn subtract(&self, partial: &mut Partial, other: &Partial) {
-        partial.values = partial.values.saturating_sub(other.values);
-        other.buckets.each(|bucket, count| partial.buckets.remove(bucket, count));
+impl Windowed for Quantile {
+    type Total = Total;
+
+    fn enter(&self, total: &mut Total, partial: &Partial, pane: i64) {
+        if partial.counts.values > 0 {
+            total.counts.merge(&partial.counts);
+            total.least.enter(pane, partial.least, |&earlier| earlier >= partial.least);
+            total.most.enter(pane, partial.most, |&earlier| earlier <= partial.most);
+        }
+    }
+
+    fn leave(&self, total: &mut Total, partial: &Partial, pane: i64) {
+        total.counts.subtract(&partial.counts);
+        total.least.leave(pane);
+        total.most.leave(pane);
+    }
+
+    fn emit(&self, total: &Total, scope: &Scope<'_>) -> Cell {
+        match (total.least.best(), total.most.best()) {
+            (Some(&least), Some(&most)) => {
+                self.quantile(&total.counts, least, most, scope.spec.number)
+            }
+            _ => Cell::Null,
+        }
     }
 }
 
@@ -427,18 +545,20 @@ mod tests {
         }
     }
 
-    /// The number at this rank when all are sorted.
-    fn oracle(values: &[Cell], quantile: f64) -> Option<f64> {
+    /// Sorts all numbers and returns the one of the rank, and both bounds. The rank is that of the
+    /// quantile in thousandths.
+    fn oracle(values: &[Cell], thousandths: usize) -> Option<[f64; 3]> {
         let mut numbers: Vec<_> = values.iter().filter_map(number_of).collect();
         numbers.sort_by(f64::total_cmp);
-        let last = numbers.len().checked_sub(1)?;
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "few values"
-        )]
-        numbers.get((quantile * last as f64).floor() as usize).copied()
+        let rank = (thousandths * numbers.len()).div_ceil(1000).max(1);
+        Some([*numbers.first()?, *numbers.get(rank - 1)?, *numbers.last()?])
+    }
+
+    fn check_window(cell: &Cell, expected: Option<[f64; 3]>, error: f64) {
+        check(cell, expected.map(|[_, expected, _]| expected), error);
+        if let (Cell::Float(number), Some([least, _, most])) = (cell, expected) {
+            assert!((least..=most).contains(number), "{number:e} {least:e} {most:e}");
+        }
     }
 
     fn check(cell: &Cell, expected: Option<f64>, error: f64) {
@@ -479,13 +599,15 @@ mod tests {
         #[test]
         fn quantiles_of_the_window_are_within_the_error(
             panes in panes(numbers(), 60), length in 1..12_i64,
-            quantile in prop_oneof![0.0..=1.0, prop::sample::select(vec![0.0, 0.5, 0.99, 1.0])],
+            thousandths in prop_oneof![
+                0..=1000_u32, prop::sample::select(vec![0, 500, 990, 1000]),
+            ],
             error in prop::sample::select(&ERRORS[..]),
         ) {
             let sketch = Quantile::new(error);
-            let spec = spec_of("quantile", quantile, error);
+            let spec = spec_of("quantile", f64::from(thousandths) / 1000.0, error);
             slide(&sketch, &scope(&spec, Kind::Float), &panes, length, |cell, values| {
-                check(cell, oracle(values, quantile), error);
+                check_window(cell, oracle(values, thousandths as usize), error);
             });
         }
 
@@ -500,15 +622,32 @@ mod tests {
                 .map(|number| Cell::Float(if negative { -number } else { number }))
                 .collect();
             let (removed, kept) = values.split_at(values.len() / 3);
-            let mut total = partial_of(&sketch, kept);
-            let leaves = partial_of(&sketch, removed);
-            sketch.merge(&mut total, &leaves);
-            sketch.subtract(&mut total, &leaves);
-            prop_assert_eq!(bytes_of(&sketch, &total), bytes_of(&sketch, &partial_of(&sketch, kept)));
-            let rest = partial_of(&sketch, kept);
-            sketch.subtract(&mut total, &rest);
+            let counts = |values| partial_of(&sketch, values).counts;
+            let bytes = |counts: &Counts| {
+                bytes_of(&sketch, &Partial { counts: counts.clone(), ..Partial::default() })
+            };
+            let mut total = counts(kept);
+            total.merge(&counts(removed));
+            total.subtract(&counts(removed));
+            prop_assert_eq!(bytes(&total), bytes(&counts(kept)));
+            total.subtract(&counts(kept));
             prop_assert!(matches!(&total.buckets, Buckets::Few(pairs) if pairs.is_empty()));
             prop_assert_eq!(total.values, 0);
+        }
+
+        #[test]
+        fn ranks_are_those_of_decimals(
+            digits in 0..=17_u32, number: u64, values in 1..=u64::MAX / 2, small in 1..5_000_u64,
+        ) {
+            let number = number % (10_u64.pow(digits) + 1);
+            let quantile: f64 = format!("{number}e-{digits}").parse().unwrap();
+            // Only the shortest digits of a float are those that were written.
+            prop_assume!(digits < 16);
+            for values in [small, values] {
+                let exact = u128::from(number) * u128::from(values);
+                let exact = exact.div_ceil(10_u128.pow(digits)).max(1);
+                prop_assert_eq!(u128::from(rank(quantile, values)), exact, "{} {}", quantile, values);
+            }
         }
 
         #[test]
@@ -564,7 +703,7 @@ mod tests {
             let twice = partial.clone();
             sketch.merge(&mut partial, &twice);
         }
-        assert_eq!(partial.values, 3 << 40);
+        assert_eq!(partial.counts.values, 3 << 40);
         let spec = spec_of("quantile", 0.33, 0.01);
         check(&sketch.emit_partial(&partial, &scope(&spec, Kind::Float)), Some(1.0), 0.01);
         let spec = spec_of("quantile", 0.34, 0.01);
@@ -572,6 +711,28 @@ mod tests {
         let bytes = bytes_of(&sketch, &partial);
         let read = sketch.decode(&mut bytes.as_slice()).unwrap();
         assert_eq!(bytes_of(&sketch, &read), bytes);
+    }
+
+    #[test]
+    fn bounds_are_exact_and_leave_with_their_pane() {
+        let sketch = Quantile::new(0.01);
+        let spec = |quantile| spec_of("quantile", quantile, 0.01);
+        let emit = |values: &[Cell], quantile| {
+            sketch.emit_partial(&partial_of(&sketch, values), &scope(&spec(quantile), Kind::Float))
+        };
+        assert_eq!(emit(&[Cell::Float(21.5), Cell::Float(24.0)], 0.95), Cell::Float(24.0));
+        let fifty: Vec<_> = (1..=50).map(Cell::Int).collect();
+        assert_eq!(emit(&fifty, 0.99), Cell::Float(50.0));
+        assert_eq!(emit(&fifty, 0.0), Cell::Float(1.0));
+        let mut total = Total::default();
+        for (pane, number) in [(1, 30.0), (2, 20.0), (3, 21.0)] {
+            sketch.enter(&mut total, &partial_of(&sketch, &[Cell::Float(number)]), pane);
+        }
+        assert_eq!(sketch.emit(&total, &scope(&spec(1.0), Kind::Float)), Cell::Float(30.0));
+        sketch.leave(&mut total, &partial_of(&sketch, &[Cell::Float(30.0)]), 1);
+        assert_eq!(sketch.emit(&total, &scope(&spec(1.0), Kind::Float)), Cell::Float(21.0));
+        assert_eq!(size_of::<Partial>(), 56);
+        assert_eq!(size_of::<Total>(), 88);
     }
 
     #[test]

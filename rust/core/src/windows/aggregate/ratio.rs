@@ -59,7 +59,7 @@ impl Invertible for Ratio {
 }
 
 fn is_number(value: Value<'_>) -> bool {
-    matches!(value, Value::Int(_) | Value::Float(_))
+    matches!(value, Value::Int(_) | Value::Large(_) | Value::Float(_))
 }
 
 #[cfg(test)]

@@ -345,13 +345,20 @@ impl Aggregate for Variance {
 
     #[inline]
     fn add(&self, partial: &mut Partial, input: &Input<'_>) {
-        match input.value {
+        #[expect(clippy::cast_precision_loss, reason = "documented: the nearest float")]
+        let value = match input.value {
+            Value::Large(number) => Value::Float(number as f64),
+            value => value,
+        };
+        match value {
             Value::Int(number) => partial.sums.add(number, 0),
             Value::Float(number) => match decompose(number) {
                 Some((mantissa, exponent)) => partial.sums.add(mantissa, exponent),
                 None => partial.non_finite += 1,
             },
-            Value::Null | Value::Text(_) | Value::Time(_) | Value::Json(_) => return,
+            Value::Null | Value::Text(_) | Value::Time(_) | Value::Json(_) | Value::Large(_) => {
+                return;
+            }
         }
         partial.values += 1;
     }

@@ -138,16 +138,10 @@ impl Importer {
 
     /// Returns the number of a key, whose values have to be of the announced kinds.
     fn key(&mut self, values: &[Value<'_>]) -> Option<u32> {
-        let fits = |value: &Value<'_>, kind: &SeenKind| match value {
-            Value::Null => true,
-            Value::Text(text) => match kind_of(*kind).0 {
-                Kind::Any => key_encoding::is_stored(text),
-                kind => kind == Kind::Text,
-            },
-            Value::Int(_) => kind_of(*kind).0 == Kind::Int,
-            Value::Float(_) => kind_of(*kind).0 == Kind::Float,
-            Value::Time(_) => kind_of(*kind).0 == Kind::Time,
-            Value::Json(_) => false,
+        let fits = |value: &Value<'_>, kind: &SeenKind| match (value, kind_of(*kind).0) {
+            (Value::Text(text), Kind::Any) => key_encoding::is_stored(text),
+            (Value::Json(_), _) => false,
+            (value, kind) => value.kind().is_none_or(|found| found == kind),
         };
         if values.len() != self.keys.len()
             || !values.iter().zip(&self.keys).all(|(value, kind)| fits(value, kind))

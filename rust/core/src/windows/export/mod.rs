@@ -6,7 +6,9 @@
 //! the panes, keys and aggregates. Importing it into a state that does not match is an error that
 //! names the difference. Equal deltas have equal bytes if their partials do.
 //!
-//! # The format, version 1
+//! # The format, version 2
+//!
+//! In version 1 quantiles had no bounds, and keys of integers had at most 63 bits.
 //!
 //! A *number* is LEB128: seven bits per byte, lowest first, with the high bit set in all bytes but
 //! the last. A *signed* number is the number 2n if n is not negative, else -2n - 1. A *text* is its
@@ -44,7 +46,7 @@
 //! | an entry | the distance of its key's place from the previous one (the first from 0) and its count, both as numbers |
 //!
 //! The stored form of a key of one field is its text, or for numbers 8 bytes, highest first, that
-//! sort like them (`keys`). `key_encoding.rs` documents the form of several fields. A key has one
+//! sort like them, and 16 for integers above 63 bits (`keys`). `key_encoding.rs` documents the form of several fields. A key has one
 //! entry in a pane, and another one if its count exceeds 32 bits. Each aggregate documents the
 //! encoding of its partials.
 
@@ -66,7 +68,7 @@ const MAGIC: [u8; 4] = *b"tlrc";
 
 /// The version of the format. It changes whenever the meaning of bytes changes, here or in a
 /// partial.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// The maximum number of lines. No log has more, and sums of them do not overflow.
 const MAX_LINES: u64 = 1 << 53;
