@@ -79,13 +79,16 @@ class Notes(NamedTuple):
 
 _TOLERATED = (
     'an empty or missing request ("", "-" or a bare -): url and method are null',
-    "a prefix before the host, as from syslog, containers or a virtual host",
+    "a prefix before the host, as from syslog, containers or a virtual host; not an address",
     "a list of proxies as the host, IPv6 with or without brackets, a user with spaces",
+    "a missing or empty host or user, or -: the field is null; quotes around the line",
     r"quotes escaped as \" or \x22, and most unescaped quotes",
     "a bare - as status or size, and a time that cannot be parsed: the field is null",
 )
 
 _TYPED = (
+    "a host with brackets or quotes, a user with spaces and one of these or a lone -",
+    "other fields before the request: paste the server's log_format or LogFormat",
     "a status that is not three digits, a size that is not a number",
     "a line without [time], or cut off within quotes",
 )

@@ -178,11 +178,14 @@ pub(super) fn user_mismatch(text: &[u8]) -> Option<Mismatch> {
         return opens.then_some((0, USER));
     }
     let mark = find_mark(text, MARKS).map(|at| (word_start(text, at), USER));
-    let dash = match text {
+    let first = match text {
         [b'-', next, ..] if is_blank(*next) => Some(0),
-        [.., before, b'-'] if is_blank(*before) => Some(text.len() - 1),
         _ => lone_dash(text, 0),
     };
+    let dash = first.or(match text {
+        [.., before, b'-'] if is_blank(*before) => Some(text.len() - 1),
+        _ => None,
+    });
     mark.into_iter().chain(dash.map(|at| (at, NO_DASH))).min_by_key(|found| found.0)
 }
 
