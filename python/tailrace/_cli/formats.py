@@ -146,16 +146,32 @@ def _show_fields(*, json: bool) -> None:
         import json as writer  # noqa: PLC0415 - people get text
 
         keys = ("name", "type", "about")
-        objects = [dict(zip(keys, name, strict=True)) for name in names]
+        objects: list[dict[str, Any]] = [dict(zip(keys, name, strict=True)) for name in names]
+        for one in objects:
+            one["aliases"] = _other_names(one["name"])
         text = "".join(writer.dumps(one, separators=(",", ":")) + "\n" for one in objects)
     else:
         text = f"{_aligned([('field', 'type', 'description'), *names])}\n{_STEPS}"
+        text += "\nOther names that give these fields; --format jsonl lists all of them:\n\n"
+        for name, *_ in names:
+            if others := _other_names(name)[:_MAX_OTHERS]:
+                text += f"  {name:{_WIDTH}}  {', '.join(others)}\n"
     write(sys.stdout, text)
 
 
+# More of them would not fit into a line.
+_MAX_OTHERS = 5
+_WIDTH = 15
+
+
+def _other_names(field: str) -> list[str]:
+    return [other for other, standard in _core.ALIASES if standard == field]
+
+
 _HINT = """\
-Detection chooses the format that matches the most of the first 1,000 lines; of several that match
-equally many, the first in this list. Formats that are not detected are used only if --log-format
+Of the formats that a tenth of the first 1,000 lines match, detection chooses the one that reads
+the most lines with nothing passed over, then the one that reads the most lines, then the first in
+this list. Formats that are not detected are used only if --log-format
 names them: csv and tsv match almost any text, classic is another way to parse lines of combined,
 and iis is another name for w3c.
 'tailrace formats NAME' shows the fields of a format, and --log-format NAME selects it.

@@ -40,6 +40,9 @@ pub fn count_matches(
             let mut accepts = vec![false; readers.len()];
             for (at, reader) in readers.iter_mut().enumerate() {
                 let Ok(kind) = reader.read(line) else { continue };
+                if reader.swallows_fields(line) {
+                    continue;
+                }
                 accepts[at] = true;
                 complete[at] += usize::from(kind == LineKind::Header || reader.is_complete(line));
             }

@@ -1,5 +1,6 @@
 //! Finds the bytes of a matched line that its format does not read.
 
+use super::prefix::prefix_end;
 use super::whitespace::{ByteRange, skip_blanks, trim_blanks_end, word_end};
 use super::{Format, Matcher, Reader, Span, combined};
 
@@ -35,6 +36,15 @@ impl Reader {
         }
     }
 
+    /// Whether the last field of the line that was read last contains the quotes between two
+    /// fields, which no server writes unescaped: then the line has more fields than the format.
+    pub(crate) fn swallows_fields(&self, line: &[u8]) -> bool {
+        let last = self.spans().iter().filter(|span| span.is_some()).max_by_key(|span| span.end());
+        let text = last.and_then(|span| span.of(self.own_text(line))).unwrap_or_default();
+        matches!(self.format().0.matcher, Matcher::Template(_))
+            && text.windows(3).any(|three| three == b"\" \"")
+    }
+
     /// The bytes of the line that was read last that are in no field although a server wrote them:
     /// words before the host, an ident, or fields after the last one of the format. The prefix of a
     /// collector is not among them.
@@ -63,7 +73,8 @@ impl Reader {
         let host = self.span_of("host")?;
         let (lead, _) = combined::trim(line);
         let end = trim_blanks_end(line, host.start());
-        (lead < end).then(|| PassedOver::new(line, (lead, end), "before the host"))
+        let is_prefix = lead < end && prefix_end(line).is_some_and(|after| after >= host.start());
+        (lead < end && !is_prefix).then(|| PassedOver::new(line, (lead, end), "before the host"))
     }
 
     /// The ident, unless it is `-` as nearly everywhere.
