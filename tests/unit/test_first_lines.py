@@ -104,7 +104,7 @@ TAIL_NOT_READ = f"18 bytes after the agent not read: rt=0.005 cache=HIT; {PASTE}
         # https://github.com/allinurl/goaccess/issues/1563
         (
             [COMBINED + ' "-" "qik1_62246||"'],
-            (f'19 bytes after the agent not read: "-" "qik1_62246||"; {PASTE}',),
+            (f'18 bytes after the agent not read: "-" "qik1_62246||"; {PASTE}',),
         ),
         # https://github.com/allinurl/goaccess/issues/1441: `**%T/%D**` after combined.
         ([COMBINED + " **0/1234**"], (f"10 bytes after the agent not read: **0/1234**; {PASTE}",)),

@@ -171,9 +171,8 @@ def _other_names(field: str) -> list[str]:
 _HINT = """\
 Of the formats that a tenth of the first 1,000 lines match, detection chooses the one that reads
 the most lines with nothing passed over, then the one that reads the most lines, then the first in
-this list. Formats that are not detected are used only if --log-format
-names them: csv and tsv match almost any text, classic is another way to parse lines of combined,
-and iis is another name for w3c.
+this list. Formats that are not detected are used only if --log-format names them: csv and tsv match
+almost any text, classic is another way to parse lines of combined, and iis is another name for w3c.
 'tailrace formats NAME' shows the fields of a format, and --log-format NAME selects it.
 """
 
