@@ -340,10 +340,11 @@ fn item(
 
 /// Returns the microseconds since the epoch of a datetime, which is in UTC if it has no time zone.
 fn micros_of(time: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let utc = [("tzinfo", PyTzInfo::utc(time.py())?)].into_py_dict(time.py())?;
-    let aware =
-        time.getattr("tzinfo")?.is_none().then(|| time.call_method("replace", (), Some(&utc)));
-    let time = &aware.transpose()?.unwrap_or_else(|| time.clone());
+    let mut time = time.clone();
+    if time.getattr("tzinfo")?.is_none() {
+        let utc = [("tzinfo", PyTzInfo::utc(time.py())?)].into_py_dict(time.py())?;
+        time = time.call_method("replace", (), Some(&utc))?;
+    }
     // A float is exact for the whole seconds of any datetime; the microseconds are added
     // separately.
     let seconds: f64 = time.call_method0("timestamp")?.extract()?;

@@ -108,7 +108,10 @@ mod tests {
         for text in ["", "-", "+", ".", "e5", "5 ", " 5", "0x10", "inf", "NaN", "1_000", "1,5"] {
             assert_eq!(nearest(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(nearest(b"12345678901234567890"), Some(Number::Float(12345678901234567890.0)));
+        assert_eq!(
+            nearest(b"12345678901234567890"),
+            Some(Number::Float(12_345_678_901_234_567_890.0))
+        );
         assert_eq!(nearest(b"+.5"), Some(Number::Float(0.5)));
     }
 

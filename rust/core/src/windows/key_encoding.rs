@@ -81,7 +81,7 @@ pub(crate) fn encode_stored<'a>(
 ) -> KeyBytes<'a> {
     room.clear();
     match (values, kinds) {
-        ([], _) | ([Value::Null], _) => return None,
+        ([] | [Value::Null], _) => return None,
         ([Value::Text(text)], _) => return Some(text),
         ([Value::Large(value)], _) => {
             put_large(room, *value);
