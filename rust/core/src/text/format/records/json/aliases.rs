@@ -190,9 +190,12 @@ pub(super) fn aliases() -> impl Iterator<Item = (&'static str, FieldType, &'stat
         "protocol" => FieldType::Protocol,
         _ => standard_type(name),
     };
-    let plain = ALIASES.iter().map(move |(name, paths)| (*name, read(name), *paths));
-    let typed = |table: &'static [(&'static str, FieldType, &'static str)]| {
-        table.iter().map(|(name, read, paths)| (*name, read.clone(), *paths))
-    };
-    typed(IN_QUOTES).chain(plain).chain(typed(DURATIONS))
+    let typed =
+        |entry: &(&'static str, FieldType, &'static str)| (entry.0, entry.1.clone(), entry.2);
+    // The first entry of a name with a value counts, and the fields keep the order of the first list.
+    let plain = ALIASES.iter().flat_map(move |(name, paths)| {
+        let others = IN_QUOTES.iter().filter(move |other| other.0 == *name).map(typed);
+        others.chain([(*name, read(name), *paths)])
+    });
+    plain.chain(DURATIONS.iter().map(typed))
 }
