@@ -243,3 +243,8 @@ def test_requests_of_caddy_are_parsed(logger: str | None) -> None:
 @pytest.mark.parametrize("message", MESSAGES)
 def test_other_messages_of_caddy_are_rejected(message: Row) -> None:
     assert len(rejects(json.dumps(message), "caddy")) == 1
+
+
+def test_caddy_is_detected_among_its_other_messages() -> None:
+    lines = [*MESSAGES, *MESSAGES, ACCESS, ACCESS]
+    assert detected("\n".join(json.dumps(line) for line in lines)) == ("caddy", 2, 10)

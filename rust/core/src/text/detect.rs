@@ -1,7 +1,7 @@
 //! Format detection: how many of a log's first lines each format matches.
 
 use super::flume::BatchError;
-use super::format::{Format, LineKind, Reader};
+use super::format::{Format, LineKind, Reader, is_between_objects};
 use super::lines::{Chunk, MAX_LINE_BYTES};
 
 /// How many lines were tried, and how many of them each format matches.
@@ -19,8 +19,8 @@ pub struct MatchCounts {
 
 /// Tries each format on the first lines of a chunk.
 ///
-/// Blank lines are skipped: they match no format, and say nothing about the other lines. A line
-/// that is too long to be parsed counts as tried and matches no format.
+/// Blank lines and the brackets around JSON objects are skipped: they say nothing about the other
+/// lines. A line that is too long to be parsed counts as tried and matches no format.
 pub fn count_matches(
     chunk: Chunk<'_>,
     formats: &[Format],
@@ -30,9 +30,9 @@ pub fn count_matches(
     let mut matched = vec![0; formats.len()];
     let mut complete = matched.clone();
     let mut matched_elsewhere = vec![matched.clone(); formats.len()];
-    let mut readers: Vec<_> = formats.iter().map(|format| Reader::lenient(format, &[])).collect();
+    let mut readers: Vec<_> = formats.iter().map(Reader::for_detection).collect();
     chunk.for_each(|line| {
-        if lines == limit || line.trim_ascii().is_empty() {
+        if lines == limit || line.trim_ascii().is_empty() || is_between_objects(line) {
             return;
         }
         lines += 1;

@@ -46,6 +46,7 @@ use crate::text::lines::Chunk;
 pub(crate) use fast_columns::TextAndTime;
 pub use own_fields::found_fields;
 pub(crate) use own_fields::{LineFields, each_json_piece};
+pub(crate) use records::is_between_objects;
 pub(crate) use segments::{PartialMatch, Segment, SegmentKind};
 
 pub use aliases::aliases;

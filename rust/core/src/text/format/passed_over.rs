@@ -21,16 +21,28 @@ impl PassedOver {
 /// The fields that only the line of a request has, in a format of any objects.
 const OF_REQUESTS: [&str; 5] = ["method", "url", "request", "path", "status"];
 
+/// The key by which Caddy's access messages differ from others, which may have a request too.
+const LOGGER: &str = "logger";
+
 impl Reader {
+    /// Creates a reader that `is_complete` can be called on.
+    pub(crate) fn for_detection(format: &Format) -> Self {
+        let is_json = matches!(format.0.matcher, Matcher::Json(_));
+        let names = if is_json { &[&OF_REQUESTS[..], &[LOGGER]].concat() } else { &Vec::new() };
+        Self::lenient(format, names)
+    }
+
     /// Whether the format reads all of the line that was read last, so that it is probably the
     /// format that wrote it. Of any JSON object that is the case if the object is a request.
     pub(crate) fn is_complete(&self, line: &[u8]) -> bool {
         match &self.format().0.matcher {
             Matcher::Json(json) if json.is_any() => {
                 let found = self.spans().iter().zip(&self.format().0.found);
-                found
+                let is_request = found
                     .filter(|(span, _)| span.is_some())
-                    .any(|(_, one)| OF_REQUESTS.contains(&&*one.name))
+                    .any(|(_, one)| OF_REQUESTS.contains(&&*one.name));
+                let logger = self.span_of(LOGGER).and_then(|span| span.of(self.own_text(line)));
+                is_request && logger.is_none_or(|name| name.starts_with(b"http.log.access"))
             }
             _ => self.passed_over(line).is_none(),
         }

@@ -21,9 +21,10 @@ use self::aliases::aliases;
 pub(crate) use self::docker::Wrapped;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
 pub(crate) use self::keys::push_keys;
+pub(crate) use self::syntax::is_between_objects;
 use self::syntax::{
     Expected, StepResult, SyntaxError, before_object, blanks, colon, comma, escaped, expect_end,
-    is_between_objects, skip,
+    skip,
 };
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};

@@ -79,7 +79,7 @@ fn some_blanks(line: &[u8], mut at: usize) -> usize {
 
 /// Whether a line is part of the array around the objects, and no object.
 #[cold]
-pub(super) fn is_between_objects(line: &[u8]) -> bool {
+pub(crate) fn is_between_objects(line: &[u8]) -> bool {
     matches!(line.trim_ascii(), b"[" | b"]" | b"[]" | b",")
 }
 
