@@ -83,7 +83,7 @@ def _unknown(zone: str) -> str:
     guesses = list(dict.fromkeys(repr(by_part[name]) for name in close))
     hint = "expected a name such as 'Europe/Berlin', UTC, or an offset such as +02:00"
     if guesses:
-        hint = f"did you mean {' or '.join(guesses)}?"
+        hint = f"did you mean {' or '.join(', '.join(guesses).rsplit(', ', 1))}?"
     return f"unknown time zone {zone!r:.80}; {hint}"
 
 

@@ -1,9 +1,10 @@
 """How users call the package; never run, only checked for types by mypy and pyright."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, assert_type
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -52,6 +53,18 @@ def dicts(snapshot: tr.Snapshot) -> tuple[list[str], str, str]:
 def counters(lines: tr.LineCounts) -> int:
     rejected = sum(lines["rejected"].values())
     return lines["counted"] + lines["late"] + lines["filtered"] + rejected
+
+
+def zones() -> list[tr.Query]:
+    berlin = ZoneInfo("Europe/Berlin")
+    tr.Format("common", tz=UTC).parse(b"")
+    assert_type(tr.Format("common", tz="+02:00").tz, tzinfo | None)
+    return [
+        tr.from_files("access.log", tz=berlin).since("10:30"),
+        tr.from_stdin(tz="Europe/Berlin"),
+        tr.from_lines([], tz=timezone(timedelta(hours=2))),
+        tr.from_flume("localhost:9092", tz=None),
+    ]
 
 
 def lines() -> tr.Query:

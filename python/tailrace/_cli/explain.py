@@ -159,10 +159,10 @@ def _about_time(pieces: list[dict[str, Any]]) -> list[str]:
             return [f"The time has no zone and is read as {piece['zone']}{other}."]
         if piece["value"] is None and piece["text"] not in {"", "-"}:
             letters = _LETTERS.search(piece["text"])
-            hint = ""
+            notes = ["The time cannot be read: a window, --since and --until reject the line."]
             if letters is not None:
-                hint = f"; {letters[0]} is read with a --tz that is called so"
-            return [f"The time cannot be read: the line has no place in a window{hint}."]
+                notes += [f"{letters[0]} needs a --tz that uses it, as Europe/Berlin uses CET."]
+            return notes
     return []
 
 
