@@ -22,7 +22,8 @@ use super::identity::{LONGEST_TIME, host_ident_user, reads_as_time};
 use super::numbers::{self, int};
 use super::quotes_and_brackets::{Brackets, Quotes};
 use super::scan::{
-    FollowMask, find_quote_or_backslash, leading_digits, may_have_bracket, near_plain_word_end,
+    FollowMask, find_near, find_quote_or_backslash, leading_digits, may_have_bracket,
+    near_plain_word_end,
 };
 use super::whitespace::{ByteRange, after_blanks, skip_blanks, trim_blanks_end};
 use super::{Reject, Span};
@@ -38,7 +39,10 @@ const MAX_METHOD_LEN: usize = 32;
 pub(super) fn split(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
     match typical(line) {
         Some(usual) => spans.copy_from_slice(&usual),
-        None => spans.copy_from_slice(&any_line(line)?),
+        None => match with_another_time(line) {
+            Some(usual) => spans.copy_from_slice(&usual),
+            None => spans.copy_from_slice(&any_line(line)?),
+        },
     }
     Ok(())
 }
@@ -98,8 +102,19 @@ fn fields(line: &[u8], lead: usize) -> Result<[Span; 9], Reject> {
 /// Finds the fields of a line in the default form.
 #[inline]
 pub(super) fn typical(line: &[u8]) -> Option<[Span; 8]> {
+    with_front::<true>(line)
+}
+
+/// Finds the fields of a line in the default form, but for a time of another length.
+#[inline(never)]
+pub(super) fn with_another_time(line: &[u8]) -> Option<[Span; 8]> {
+    with_front::<false>(line)
+}
+
+#[inline]
+fn with_front<const CLF: bool>(line: &[u8]) -> Option<[Span; 8]> {
     let (lead, line) = trim(line);
-    let front = TypicalFront::parse(line, lead)?;
+    let front = TypicalFront::parse::<CLF>(line, lead)?;
     let referer = front.referer(line)?;
     let start = referer.1 + 3;
     let end = find_quote_or_backslash(line, start)?;
@@ -115,7 +130,10 @@ pub(super) fn typical(line: &[u8]) -> Option<[Span; 8]> {
 /// line would match combined, or be a part of such a line.
 pub(super) fn split_common(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
-    let end = if let Some(front) = TypicalFront::parse(line, lead) {
+    let end = if let Some(front) = TypicalFront::parse::<true>(line, lead) {
+        spans.copy_from_slice(&front.spans());
+        front.size
+    } else if let Some(front) = TypicalFront::of_another_time(line, lead) {
         spans.copy_from_slice(&front.spans());
         front.size
     } else {
@@ -135,14 +153,22 @@ pub(super) struct TypicalFront {
     lead: usize,
     pub(super) host: usize,
     pub(super) user: usize,
+    pub(super) time: usize,
     pub(super) request: usize,
     pub(super) size: usize,
 }
 
 impl TypicalFront {
-    /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`
+    /// As `parse`, for a time of another length.
+    #[inline(never)]
+    pub(super) fn of_another_time(line: &[u8], lead: usize) -> Option<Self> {
+        Self::parse::<false>(line, lead)
+    }
+
+    /// `host - user [17/May/2015:10:05:03 +0000] "request" 200 5`, or with any text without brackets
+    /// for the time.
     #[inline]
-    pub(super) fn parse(line: &[u8], lead: usize) -> Option<Self> {
+    pub(super) fn parse<const CLF: bool>(line: &[u8], lead: usize) -> Option<Self> {
         let host = near_plain_word_end(line, lead)?;
         let rest = line.get(host..)?.strip_prefix(b" - ")?;
         let start = host + 3;
@@ -151,15 +177,26 @@ impl TypicalFront {
         if host == lead || user == start {
             return None;
         }
-        let rest = line.get(user..)?.first_chunk::<{ 2 + CLF_TIME_LEN + 3 }>()?;
-        let (time, after) = rest.strip_prefix(b" [")?.split_first_chunk::<CLF_TIME_LEN>()?;
-        if after != b"] \""
-            || may_have_bracket(time.first_chunk()?)
-            || may_have_bracket(time.last_chunk()?)
-        {
-            return None;
-        }
-        let request = find_quote_or_backslash(line, user + rest.len())?;
+        let time = if CLF {
+            let rest = line.get(user..)?.first_chunk::<{ 2 + CLF_TIME_LEN + 3 }>()?;
+            let (time, after) = rest.strip_prefix(b" [")?.split_first_chunk::<CLF_TIME_LEN>()?;
+            if after != b"] \""
+                || may_have_bracket(time.first_chunk()?)
+                || may_have_bracket(time.last_chunk()?)
+            {
+                return None;
+            }
+            user + 2 + CLF_TIME_LEN
+        } else {
+            let inside = line.get(user..)?.strip_prefix(b" [")?;
+            let inside = &inside[..inside.len().min(LONGEST_TIME)];
+            let (time, after) = inside.split_at(find_near(inside, b']')?);
+            if time.is_empty() || time.contains(&b'[') || !after.starts_with(b"] \"") {
+                return None;
+            }
+            user + 2 + time.len()
+        };
+        let request = find_quote_or_backslash(line, time + 3)?;
         let rest = line.get(request..)?;
         let &[b'"', b' ', a, b, c, b' ', ..] = rest else { return None };
         if !(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()) {
@@ -172,7 +209,7 @@ impl TypicalFront {
         };
         let size = request + 6 + size;
         let ends = matches!(line.get(size), None | Some(b' ' | b'\t'));
-        ends.then_some(Self { lead, host, user, request, size })
+        ends.then_some(Self { lead, host, user, time, request, size })
     }
 
     /// ` "referer" "`
@@ -192,13 +229,12 @@ impl TypicalFront {
     /// The spans of host, user, time, request, status and size.
     #[inline]
     fn spans(&self) -> [Span; 6] {
-        let &Self { lead, host, user, request, size } = self;
-        let time = user + 2;
+        let &Self { lead, host, user, time, request, size } = self;
         [
             Span::new(lead, host),
             Span::new(host + 3, user),
-            Span::new(time, time + CLF_TIME_LEN),
-            Span::new(time + CLF_TIME_LEN + 3, request),
+            Span::new(user + 2, time),
+            Span::new(time + 3, request),
             Span::new(request + 2, request + 5),
             Span::new(request + 6, size),
         ]
@@ -401,9 +437,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const USUAL: [&str; 12] = [
+    const USUAL: [&str; 14] = [
         r#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101""#,
         r#"2001:db8:0:0:0:ff00:42:8329 - alice [01/Jan/2024:00:00:00 -0800] "POST /api/v1/items/123456789 HTTP/2.0" 304 - "https://www.example.com/products?page=2" "curl/8.5.0""#,
+        r#"192.0.2.1 - - [05/Feb/2024 11:56:17] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11)""#,
+        r#"192.0.2.1 - joe [Mon Jul 06 06:45:16.915695 2015] "GET / HTTP/1.1" 304 - "-" "Mozilla""#,
         r#"h - [a]b [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 123456789012345678 "" """#,
         r#"h - - [17/May/2015:10:05:03 +0000] "" 400 0 "-" "-" 0.012 "x""#,
         r#"h - - [17/May/2015:10:05:03 +0000] - 408 - "-" "-""#,
@@ -630,11 +668,13 @@ mod tests {
 
     #[test]
     fn a_line_in_the_default_form_takes_the_fast_path() {
-        for line in &USUAL[..2] {
+        for line in &USUAL[..4] {
             for end in ["", " 0.012", "\r\n"] {
                 let line = [line, end].concat();
                 let (lead, line) = trim(line.as_bytes());
-                let front = TypicalFront::parse(line, lead).unwrap();
+                let front = TypicalFront::parse::<true>(line, lead)
+                    .or_else(|| TypicalFront::of_another_time(line, lead))
+                    .unwrap();
                 assert!(front.referer(line).is_some());
                 assert!(typical_request(front.spans()[3].of(line).unwrap()).is_some());
             }

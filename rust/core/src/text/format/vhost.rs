@@ -8,7 +8,7 @@
 //! Many logs have another word before the host, such as X-Forwarded-For. So a virtual host without a
 //! port has to be a name, and the host an address or a name.
 
-use super::combined::{trim, typical, with_ident};
+use super::combined::{trim, typical, with_another_time, with_ident};
 use super::diagnose;
 use super::field_type::{Encoding, FieldType};
 use super::identity::{is_address_or_name, is_name};
@@ -35,7 +35,7 @@ pub(super) fn split(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
     let (lead, line) = trim(line);
     let (vhost, port, after) = server(line, lead).ok_or(Reject::new(lead, VHOST))?;
     let rest = &line[after..];
-    let found = match typical(rest) {
+    let found = match typical(rest).or_else(|| with_another_time(rest)) {
         Some([host, others @ ..]) => {
             let [user, time, request, status, size, referer, agent] = others;
             let ident = Span::new(host.end() + 1, host.end() + 2);

@@ -7,9 +7,9 @@
 //! It finds the same fields as the steps, or leaves the line to them.
 
 use super::run::Cursor;
-use super::scanners::{Scanner, TimeScanner};
+use super::scanners::Scanner;
 use super::steps::{FastPath, Op, Program, Quoted, SearchFrom, Step, Trailer};
-use crate::text::format::combined::{CLF_TIME_LEN, TypicalFront};
+use crate::text::format::combined::TypicalFront;
 use crate::text::format::parsed::Span;
 
 /// Inserts a `FastPath` step before the first steps that it can replace.
@@ -145,11 +145,13 @@ impl Program {
         spans: &mut [Span],
     ) -> Option<Cursor> {
         let start = cursor.at;
-        let found = TypicalFront::parse(line, start)?;
-        let time = found.user + 2;
-        let time_end = time + CLF_TIME_LEN;
+        let found = match TypicalFront::parse::<true>(line, start) {
+            Some(found) => found,
+            None => TypicalFront::of_another_time(line, start)?,
+        };
+        let (time, time_end) = (found.user + 2, found.time);
         let list_continues = path.is_list && line[..found.host].ends_with(b",");
-        if list_continues || !self.is_time(path, line, time) {
+        if list_continues || !self.is_time(path, line, (time, time_end)) {
             return None;
         }
         let ident_at = found.host + 1;
@@ -177,17 +179,13 @@ impl Program {
         self.run(line, after_size, usize::MAX, spans).ok()
     }
 
-    fn is_time(&self, path: &FastPath, line: &[u8], time: usize) -> bool {
+    fn is_time(&self, path: &FastPath, line: &[u8], (start, end): (usize, usize)) -> bool {
         let Some(step) = path.time_step else { return true };
         match &self.steps[step].op {
             Op::Scanned { scanner: Scanner::Time(scanner), .. } => {
-                spans_usual_time(scanner, line, time)
+                scanner.end(line, start) == Some(end)
             }
             _ => false,
         }
     }
-}
-
-fn spans_usual_time(scanner: &TimeScanner, line: &[u8], time: usize) -> bool {
-    scanner.end(line, time) == Some(time + CLF_TIME_LEN)
 }
