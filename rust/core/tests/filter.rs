@@ -244,7 +244,7 @@ fn rows_have_the_requested_fields_and_every_line_is_counted() {
         let lines = write_rows(
             &mut reader,
             Some(&bound),
-            output,
+            (output, false),
             Chunk::Lines(&text),
             &mut out,
             Some(&mut rejects),

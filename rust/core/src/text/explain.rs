@@ -115,7 +115,7 @@ pub fn explain(format: &Format, text: &[u8]) -> Object {
     let mut format = format.clone();
     let mut lines = text.split(|&byte| byte == b'\n').enumerate().peekable();
     while let Some((index, line)) = lines.next() {
-        let one = closest_alternative(&format, line);
+        let one = closest_alternative(&format, line).with_own_fields(line);
         let names: Vec<_> = one.fields().into_iter().map(|field| field.name).collect();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut reader = Reader::lenient(&one, &names);

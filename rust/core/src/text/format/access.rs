@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::decimal::{float, is_present, scaled, seconds};
 use super::field_type::{Encoding, FieldType};
 use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
 use super::records::decode::{decoded, is_after_quote, percent, unescape};
+use super::records::logfmt;
 use super::text_ref::TextRef;
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
 use super::transform::Transform;
@@ -169,7 +171,9 @@ impl Accessor {
                 (None, "query") if index("url").or(request).is_some() => of_url(Transform::Query),
                 _ => None,
             };
-            if *encoding == Encoding::Json && !matches!(read, FieldType::Time(_)) {
+            if matches!(encoding, Encoding::Json | Encoding::Logfmt)
+                && !matches!(read, FieldType::Time(_))
+            {
                 // Fields of one name have different types, such as durations in several units.
                 let others = (at + 1..found.len()).rev().filter(|&at| &*found[at].name == name);
                 for at in others {
@@ -527,10 +531,11 @@ impl Accessor {
         match &self.source {
             FieldSource::Span(at, FieldType::Any) if self.transforms.is_empty() => {
                 let start = spans.get(*at).map_or(0, |span| span.start());
-                if self.encoding == Encoding::Json && !is_after_quote(line, start) {
-                    return json_value(text);
+                match self.encoding {
+                    Encoding::Json if !is_after_quote(line, start) => json_value(text),
+                    Encoding::Logfmt if logfmt::is_alone(line, start) => Value::Json(b"true"),
+                    _ => Value::Text(text),
                 }
-                Value::Text(text)
             }
             FieldSource::Span(_, how) => match read(how, text) {
                 Value::Int(status) if self.transforms.contains(&Transform::Class) => {
@@ -544,6 +549,20 @@ impl Accessor {
     }
 }
 
+/// The value of a logfmt pair whose value begins here.
+pub(super) fn logfmt_value<'a>(
+    encoding: Encoding,
+    raw: &'a [u8],
+    line: &[u8],
+    start: usize,
+    buffer: &'a mut Vec<u8>,
+) -> Value<'a> {
+    if logfmt::is_alone(line, start) {
+        return Value::Json(b"true");
+    }
+    Value::Text(decoded(encoding, raw, line, start, buffer))
+}
+
 /// The value of JSON text that is not a string.
 pub(super) fn json_value(token: &[u8]) -> Value<'_> {
     match token.first() {
@@ -551,10 +570,6 @@ pub(super) fn json_value(token: &[u8]) -> Value<'_> {
         Some(b'n') | None => Value::Null,
         _ => Value::Json(token),
     }
-}
-
-fn is_present(text: &[u8]) -> bool {
-    !text.is_empty() && text != b"-"
 }
 
 /// Converts a raw text to a value.
@@ -631,40 +646,6 @@ pub(super) fn int(text: &[u8]) -> Value<'_> {
         sum = sum * 10 + i64::from(digit);
     }
     Value::Int(sign * sum)
-}
-
-/// A finite number in the notation of Rust and JSON.
-fn float(text: &[u8]) -> Option<f64> {
-    let is_number =
-        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
-    if text.is_empty() || text.len() > 64 || !text.iter().all(is_number) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-/// The sum of a list of durations, without negative ones and `-`.
-fn seconds(text: &[u8], power: i8) -> Option<f64> {
-    let mut sum = None;
-    for part in text.split(|byte| matches!(byte, b',' | b':' | b' ')) {
-        if !is_present(part) {
-            continue;
-        }
-        let number = float(part)?;
-        if number >= 0.0 {
-            sum = Some(sum.unwrap_or(0.0) + scaled(number, power));
-        }
-    }
-    sum
-}
-
-/// Divides instead of multiplying by a fraction, so that 120 ms is 0.12 s to the last bit.
-fn scaled(number: f64, power: i8) -> f64 {
-    if power == 0 {
-        return number;
-    }
-    let factor = 10_f64.powi(i32::from(power.abs()));
-    if power < 0 { number / factor } else { number * factor }
 }
 
 fn part_of(request: &[u8], part: RequestPart) -> Value<'_> {

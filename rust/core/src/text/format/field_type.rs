@@ -66,6 +66,8 @@ pub(crate) enum Encoding {
     Raw,
     /// JSON: text after a quote is the inside of a string, with escapes.
     Json,
+    /// logfmt: text after a quote has escapes.
+    Logfmt,
     /// CSV: text after a quote has its own quotes doubled.
     Csv,
     /// `+` for a space, as IIS writes it.

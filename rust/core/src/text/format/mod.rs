@@ -8,6 +8,7 @@ mod access;
 mod aliases;
 mod classic;
 mod combined;
+mod decimal;
 mod diagnose;
 mod fast_columns;
 mod field_type;
@@ -62,8 +63,8 @@ use access::Accessor;
 use fast_columns::FastColumns;
 use field_type::{Encoding, FieldType};
 use parsed::{FoundField, Span};
-use records::Ltsv;
 use records::days::Days;
+use records::{Logfmt, Ltsv};
 use whitespace::ByteRange;
 
 /// Parses a time as people write it, in any form that can be recognized.
@@ -98,6 +99,7 @@ enum Matcher {
     Template(template::Matcher),
     Json(records::Json),
     Ltsv(records::Ltsv),
+    Logfmt(records::Logfmt),
     Delimited(records::Delimited),
     W3c(records::W3c),
     /// Tries the formats in order until one matches the line.
@@ -309,7 +311,7 @@ impl Format {
     pub(crate) fn is_open(&self) -> bool {
         match &self.0.matcher {
             Matcher::Json(json) => json.is_any(),
-            Matcher::Ltsv(_) => true,
+            Matcher::Ltsv(_) | Matcher::Logfmt(_) => true,
             // Before the header is read, any column may appear.
             Matcher::Delimited(_) | Matcher::W3c(_) => self.0.found.is_empty(),
             _ => false,
@@ -319,7 +321,7 @@ impl Format {
     /// The type of fields that are not standard.
     fn own_kind(&self) -> Kind {
         match &self.0.matcher {
-            Matcher::Json(_) | Matcher::Ltsv(_) => Kind::Any,
+            Matcher::Json(_) | Matcher::Ltsv(_) | Matcher::Logfmt(_) => Kind::Any,
             _ => Kind::Text,
         }
     }
@@ -346,6 +348,7 @@ impl Format {
         let matcher = match &self.0.matcher {
             Matcher::Json(json) => Matcher::Json(json.narrowed(&needed())),
             Matcher::Ltsv(_) => Matcher::Ltsv(Ltsv::with_fields(&needed())),
+            Matcher::Logfmt(_) => Matcher::Logfmt(Logfmt::with_fields(&needed())),
             _ => return self.clone(),
         };
         self.with_matcher(matcher)
@@ -447,6 +450,7 @@ impl Format {
             Matcher::Vhost => vhost::split(line, spans)?,
             Matcher::Template(template) => template.split(line, spans)?,
             Matcher::Ltsv(ltsv) => ltsv.split(line, spans)?,
+            Matcher::Logfmt(logfmt) => logfmt.split(line, spans)?,
             Matcher::Json(json) => return json.split(line, spans),
             Matcher::Delimited(delimited) => return delimited.split(line, spans),
             Matcher::W3c(w3c) => return w3c.split(line, spans),
@@ -505,6 +509,7 @@ impl Matcher {
             Self::Template(template) => template.found().to_vec(),
             Self::Json(json) => json.found().to_vec(),
             Self::Ltsv(ltsv) => ltsv.found().to_vec(),
+            Self::Logfmt(logfmt) => logfmt.found().to_vec(),
             Self::Delimited(delimited) => delimited.found().to_vec(),
             Self::W3c(w3c) => w3c.found().to_vec(),
             Self::Either(_) => Vec::new(),

@@ -35,6 +35,8 @@ pub(crate) enum Definition {
     /// Any JSON object, with fields found by their usual names.
     AnyJson,
     Ltsv,
+    /// logfmt.
+    Logfmt,
     /// Columns named by a `#Fields:` line.
     W3c,
     CloudFront,

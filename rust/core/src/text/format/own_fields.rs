@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use memchr::memchr;
 
-use super::access::json_value;
+use super::access::{json_value, logfmt_value};
 use super::field_type::Encoding;
 use super::parsed::Span;
 use super::records::decode::decoded;
+use super::records::logfmt;
 use super::{Format, LineKind, Matcher, Reader, Value, standard_fields};
-use crate::ground::lossy;
+use crate::ground::{Kind, lossy};
 use crate::text::flume::BatchError;
 use crate::text::lines::{Chunk, MAX_LINE_BYTES};
 
@@ -36,23 +37,41 @@ impl Format {
     /// Whether a line can have fields that the format does not list.
     pub fn has_own_fields(&self) -> bool {
         match &self.0.matcher {
-            Matcher::Json(json) => json.is_any(),
-            Matcher::Ltsv(_) => true,
+            Matcher::Json(json) => json.lists_own(),
+            Matcher::Ltsv(_) | Matcher::Logfmt(_) => true,
             Matcher::Either(formats) => formats.iter().any(Self::has_own_fields),
             _ => false,
         }
     }
 
+    /// The format with the fields that a line has besides.
+    pub(crate) fn with_own_fields(&self, line: &[u8]) -> Self {
+        let mut names = self.default_names();
+        let mut reader = Reader::lenient(self, &refs(&names));
+        if reader.read(line).is_err() {
+            return self.clone();
+        }
+        let Some(found) = reader.line_fields(line, names.len()) else { return self.clone() };
+        let text = reader.own_text(line);
+        let own = found.own.iter().map(|own| own.name(text)).filter(|name| can_be_requested(name));
+        names.extend(own.map(|name| lossy(name).into_owned()));
+        self.narrowed(&refs(&names))
+    }
+
     /// Calls `take` with the name and the value of each field of a line that matches.
     fn each_member(&self, line: &[u8], take: impl FnMut(Span, Span)) -> Option<Encoding> {
         match &self.0.matcher {
-            Matcher::Json(json) if json.is_any() => {
+            Matcher::Json(json) if json.lists_own() => {
                 json.each_member(line, take);
                 Some(Encoding::Json)
             }
             Matcher::Ltsv(_) => {
                 super::records::ltsv_members(line, take);
                 Some(Encoding::Raw)
+            }
+            Matcher::Logfmt(_) => {
+                logfmt::each_member(line, take);
+                Some(Encoding::Logfmt)
             }
             _ => None,
         }
@@ -93,11 +112,14 @@ impl Reader {
         let mut read = Vec::new();
         let has = (0..fields).map(|field| {
             let spans = self.spans_of(field);
+            // A key with another unit, such as duration_ms, stays beside the field.
+            let units = if self.kind(field) == Kind::Float { 1 } else { usize::MAX };
+            let own = self.own_span_count(field, units);
             // Text that is not what the field holds stays a field of the line.
             let is_null = self.value(line, field) == Value::Null;
             let text = self.own_text(line);
             let is_none = |span: &&Span| matches!(span.of(text), Some(b"" | b"-"));
-            read.extend(spans.iter().filter(|span| !is_null || is_none(span)));
+            read.extend(spans.iter().take(own).filter(|span| !is_null || is_none(span)));
             !spans.is_empty()
         });
         (has.collect(), read)
@@ -130,7 +152,7 @@ pub fn found_fields(
     limit: usize,
 ) -> Result<Vec<(String, usize)>, BatchError> {
     let names = format.default_names();
-    let mut reader = Reader::lenient(format, &names.iter().map(|name| &**name).collect::<Vec<_>>());
+    let mut reader = Reader::lenient(format, &refs(&names));
     let mut found: Vec<_> = names.iter().map(|name| (name.clone(), 0)).collect();
     let mut places: BTreeMap<Box<[u8]>, usize> = BTreeMap::new();
     let mut lines = 0;
@@ -186,9 +208,16 @@ impl OwnField {
                 Value::Text(decoded(self.encoding, inner, text, self.value.start() + 1, buffer))
             }
             (Encoding::Json, token) => json_value(token),
+            (Encoding::Logfmt, raw) => {
+                logfmt_value(self.encoding, raw, text, self.value.start(), buffer)
+            }
             (_, text) => Value::Text(text),
         }
     }
+}
+
+fn refs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 /// Whether a request for a field of this name reads an own field.

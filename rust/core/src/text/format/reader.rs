@@ -423,6 +423,12 @@ impl Reader {
         }
     }
 
+    /// How many of the spans of a field are among the first ones that it is read from.
+    pub(super) fn own_span_count(&self, field: usize, first: usize) -> usize {
+        let spans = self.accessors[field].own_spans().into_iter().take(first);
+        spans.filter(|&at| self.spans[at].is_some()).count()
+    }
+
     /// The spans of a field in the line that was read last, without those that it is derived from.
     pub(super) fn spans_of(&self, field: usize) -> Vec<Span> {
         let spans = self.accessors[field].own_spans().into_iter().map(|at| self.spans[at]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::field_type::FieldType;
 use super::named::{Definition, NamedFormat, TEXT_FORMATS};
 use super::parsed::FoundField;
-use super::records::{Delimited, Json, Ltsv, W3c};
+use super::records::{Delimited, Json, Logfmt, Ltsv, W3c};
 use super::template::caret::caret;
 use super::template::draft::Pasted;
 use super::template::language::{Language, language};
@@ -121,6 +121,7 @@ impl Format {
             ),
             Definition::AnyJson => Matcher::Json(Json::any()),
             Definition::Ltsv => Matcher::Ltsv(Ltsv::new()),
+            Definition::Logfmt => Matcher::Logfmt(Logfmt::new()),
             Definition::W3c => Matcher::W3c(W3c::new()),
             Definition::CloudFront => Matcher::W3c(W3c::cloudfront()),
             Definition::Delimited(delimiter) => Matcher::Delimited(Delimited::new(*delimiter)),

@@ -15,10 +15,11 @@ pub(crate) fn decoded<'a>(
 ) -> &'a [u8] {
     match (encoding, is_after_quote(line, start)) {
         (Encoding::Json, true) => json(raw, buffer),
+        (Encoding::Logfmt, true) => go(raw, buffer),
         (Encoding::Csv | Encoding::Plus, true) => doubled(raw, buffer),
         (Encoding::Plus, false) => plus(raw, buffer),
         (Encoding::Percent, _) => percents(raw, true, buffer),
-        (Encoding::Raw, _) | (Encoding::Json | Encoding::Csv, false) => raw,
+        (Encoding::Raw, _) | (Encoding::Json | Encoding::Logfmt | Encoding::Csv, false) => raw,
     }
 }
 
@@ -113,6 +114,37 @@ fn json<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     let length = json_into(raw, buffer).unwrap_or_default();
     buffer.truncate(length);
     buffer
+}
+
+/// Decodes the escapes of Go's literals, which include those of JSON. Other backslashes stay.
+fn go<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    let code = |digits: &[u8], radix| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        u32::from_str_radix(digits, radix).ok()
+    };
+    replaced(
+        raw,
+        buffer,
+        |rest| near(b'\\', rest),
+        |rest, buffer| {
+            let (byte, taken) = match rest.get(1)? {
+                b'a' => (7, 2),
+                b'0'..=b'7' => (u8::try_from(code(rest.get(1..4)?, 8)?).ok()?, 4),
+                b'U' => {
+                    let character = char::from_u32(code(rest.get(2..10)?, 16)?)?;
+                    buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    return Some(10);
+                }
+                _ => {
+                    let (decoded, taken) = json_escape(rest)?;
+                    buffer.extend_from_slice(decoded.bytes());
+                    return Some(taken);
+                }
+            };
+            buffer.push(byte);
+            Some(taken)
+        },
+    )
 }
 
 /// Decodes the inside of a JSON string into a buffer. Returns the length, if it fits.

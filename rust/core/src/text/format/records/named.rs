@@ -110,6 +110,14 @@ pub(crate) const RECORD_FORMATS: &[NamedFormat] = &[
         source: "http://ltsv.org/",
     },
     NamedFormat {
+        name: "logfmt",
+        about: "key=value pairs, as Go programs and Heroku write them",
+        example: r#"time=2026-11-06T10:00:01Z level=info msg="request done" method=GET path="/a?b=1" status=200 size=512 duration=1.5ms remote_addr=192.0.2.1:41342 user_agent="curl/8.5.0""#,
+        definition: Definition::Logfmt,
+        detected: true,
+        source: "https://brandur.org/logfmt",
+    },
+    NamedFormat {
         name: "csv",
         about: "comma-separated columns, named by the first line or by csv:NAME,NAME",
         example: "time,device,temperature\n2026-11-06T10:00:01Z,cellar,11.5",

@@ -184,7 +184,7 @@ const DURATIONS: &[(&str, FieldType, &str)] = &[
 ];
 
 /// The names, types and paths of the fields.
-pub(super) fn aliases() -> impl Iterator<Item = (&'static str, FieldType, &'static str)> {
+pub(crate) fn aliases() -> impl Iterator<Item = (&'static str, FieldType, &'static str)> {
     let read = |name: &str| match name {
         // Many loggers write only its version.
         "protocol" => FieldType::Protocol,

@@ -16,8 +16,7 @@ mod keys;
 mod members;
 mod syntax;
 
-pub(crate) use self::aliases::ALIASES as JSON_KEYS;
-use self::aliases::aliases;
+pub(crate) use self::aliases::{ALIASES as JSON_KEYS, aliases};
 pub(crate) use self::docker::Wrapped;
 use self::field_paths::{FieldPaths, MAX_KEY_LEN, MAX_PATH, Path};
 pub(crate) use self::keys::push_keys;
@@ -42,6 +41,8 @@ pub(crate) struct Json {
     field_paths: Vec<FieldPaths>,
     /// Whether other names are paths.
     any: bool,
+    /// Whether a line's other keys are fields that it has.
+    own: bool,
     /// Whether it reads the objects in which Docker wraps lines.
     reads_wrapper: bool,
     found: Vec<FoundField>,
@@ -147,7 +148,7 @@ impl Json {
             // `"request": {...}` is not a request line.
             Some(FieldPaths { nested: false, condition, ..field })
         });
-        Self::of(field_paths.collect(), true)
+        Self { own: true, ..Self::of(field_paths.collect(), true) }
     }
 
     /// The format of fields with the keys that lead to each.
@@ -165,6 +166,11 @@ impl Json {
             }
         };
         Self::of(fields.into_iter().map(field).collect(), false)
+    }
+
+    /// Whether a line's other keys are fields that it has.
+    pub(crate) fn lists_own(&self) -> bool {
+        self.own
     }
 
     /// Whether fields of any name may be requested, as paths.
@@ -190,7 +196,8 @@ impl Json {
                 }
             }
         }
-        Self { reads_wrapper: self.reads_wrapper, ..Self::of(field_paths, self.any) }
+        let Self { reads_wrapper, own, any, .. } = *self;
+        Self { reads_wrapper, own, ..Self::of(field_paths, any) }
     }
 
     fn of(field_paths: Vec<FieldPaths>, any: bool) -> Self {
@@ -227,6 +234,7 @@ impl Json {
                 .collect(),
             field_paths,
             any,
+            own: false,
             reads_wrapper: false,
             nodes,
             slots,
@@ -476,7 +484,7 @@ fn is_nested(line: &[u8], start: usize) -> bool {
 }
 
 /// An address without its port: `192.0.2.1:80`, `[2001:db8::1]:80`.
-fn without_port(line: &[u8], value: Span) -> Span {
+pub(crate) fn without_port(line: &[u8], value: Span) -> Span {
     let text = value.of(line).unwrap_or_default();
     let Some(colon) = text.iter().rposition(|&byte| byte == b':') else { return value };
     if !text[colon + 1..].iter().all(u8::is_ascii_digit) {

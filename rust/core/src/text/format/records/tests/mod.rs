@@ -15,6 +15,7 @@ use super::*;
 pub(super) enum Matcher {
     Json(Json),
     Ltsv(Ltsv),
+    Logfmt(Logfmt),
     Delimited(Delimited),
     W3c(W3c),
 }
@@ -26,6 +27,7 @@ impl Matcher {
             Definition::Json(fields) => Self::Json(Json::listed(fields).unwrap()),
             Definition::AnyJson => Self::Json(Json::any()),
             Definition::Ltsv => Self::Ltsv(Ltsv::new()),
+            Definition::Logfmt => Self::Logfmt(Logfmt::new()),
             Definition::W3c => Self::W3c(W3c::new()),
             Definition::CloudFront => Self::W3c(W3c::cloudfront()),
             Definition::Delimited(delimiter) => Self::Delimited(Delimited::new(delimiter)),
@@ -37,6 +39,7 @@ impl Matcher {
         match self {
             Self::Json(json) => json.found(),
             Self::Ltsv(ltsv) => ltsv.found(),
+            Self::Logfmt(logfmt) => logfmt.found(),
             Self::Delimited(delimited) => delimited.found(),
             Self::W3c(w3c) => w3c.found(),
         }
@@ -46,6 +49,7 @@ impl Matcher {
         match self {
             Self::Json(json) => json.split(line, spans),
             Self::Ltsv(ltsv) => ltsv.split(line, spans).map(|()| LineKind::Fields),
+            Self::Logfmt(logfmt) => logfmt.split(line, spans).map(|()| LineKind::Fields),
             Self::Delimited(delimited) => delimited.split(line, spans),
             Self::W3c(w3c) => w3c.split(line, spans),
         }
