@@ -13,9 +13,9 @@ import tailrace as tr
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, check=False, timeout=60
-    )
+    ran = subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, check=False)
+    out, err = ran.stdout.decode(), ran.stderr.decode()
+    return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
 
 
 def parsed(log: str, *arguments: str) -> list[dict[str, Any]]:
