@@ -201,7 +201,9 @@ def test_columns_have_the_type_of_their_values():
 
 def test_later_keys_without_a_column_are_reported():
     first = '{"n":1}\n' * 1_000
-    ran = run("parse", "--log-format", "json", "--format", "csv", stdin=f'{first}{{"x":1}}\n'.encode())
+    ran = run(
+        "parse", "--log-format", "json", "--format", "csv", stdin=f'{first}{{"x":1}}\n'.encode()
+    )
     assert ran.stdout.startswith("n\n1\n")
     assert "x (1)" in ran.stderr
 

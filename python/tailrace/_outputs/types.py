@@ -86,7 +86,7 @@ def _converted(column: Any, found: Any, wanted: Any) -> Any:  # noqa: ANN401 - o
 
 def _quoted(column: Any) -> Any:  # noqa: ANN401 - as above
     """Return text as JSON strings."""
-    import pyarrow.compute  # noqa: ICN001, PLC0415 - as above
+    import pyarrow.compute  # noqa: PLC0415 - as above
 
     escapes = {"\\": "\\\\", '"': '\\"'}
     escapes |= {chr(code): f"\\u{code:04x}" for code in range(0x20)}

@@ -137,8 +137,9 @@ class Rows(Processor[_Done, O]):
 
     def prepare(self, taken: StampedChunk) -> list[str] | None:
         """
-        Return the columns of a row; the first lines of a table determine them. None gives each
-        row the fields of the format and those that its line names.
+        Return the columns of a row; the first lines of a table determine them.
+
+        None gives each row the fields of the format and those that its line names.
 
         Raises:
             TailraceError: They differ from those of earlier sources, or lack a field.
