@@ -41,8 +41,7 @@ LOGGERS = [
     ),
     # https://github.com/trentm/node-bunyan#readme
     (
-        '{"name":"myapp","hostname":"banana.local","pid":40161,"level":30,"msg":"hi","time":'
-        '"2013-01-04T18:46:23.851Z","v":0}',
+        '{"name":"myapp","pid":40161,"level":30,"time":"2013-01-04T18:46:23.851Z","v":0}',
         {"name": "myapp", "pid": 40161, "level": 30, "v": 0},
     ),
     # https://pkg.go.dev/go.uber.org/zap
@@ -139,7 +138,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("token", "row", "key"), NUMBERS)
-def test_a_json_value_keeps_its_type_and_digits(token: str, row: Any, key: str):
+def test_a_json_value_keeps_its_type_and_digits(token: str, row: object, key: str):
     log = f'{{"n":{token}}}\n'
     assert parsed(log, "--log-format", "json")[0].get("n") == row
     assert parsed(log, "--log-format", "json", "--fields", "n") == [{"n": row}]
