@@ -114,12 +114,12 @@ pub(crate) fn for_each<'a, P: InputArray>(
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::float_cmp,
     reason = "times in range are exact, and others are rejected"
 )]
 fn micros_of(seconds: f64) -> i64 {
     let product = seconds * 1e6;
     let below = product.floor();
-    #[expect(clippy::float_cmp, reason = "equal if it is the nearest float")]
     for micros in [below, below + 1.0] {
         if micros / 1e6 == seconds {
             return micros as i64;
