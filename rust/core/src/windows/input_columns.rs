@@ -113,7 +113,6 @@ pub(crate) fn for_each<'a, P: InputArray>(
 /// float nearest to a whole number of microseconds is that number, so that 0.3 is 300,000.
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     clippy::float_cmp,
     reason = "times in range are exact, and others are rejected"
 )]
