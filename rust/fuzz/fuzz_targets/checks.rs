@@ -97,7 +97,6 @@ fn value(reader: &mut Reader, line: &[u8], field: usize, has_header: bool) -> Fo
             (Found::Float(value), Kind::Float)
         }
         Value::Time(value) => (Found::Time(value), Kind::Time),
-        Value::Json(text) => (Found::Text(text.to_vec()), Kind::Any),
     };
     // A line can change the type of a column for the lines after it.
     assert!(kind == of || kind == Kind::Any || has_header, "{found:?} is no {}", kind.name());
