@@ -142,6 +142,7 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
     if found["derived"]:
         report += ["", "Derived fields:", *_derived(found)]
     notes = _about_time(found["pieces"])
+    notes += [_unit(piece, spec) for piece in found["pieces"] if "unit" in piece]
     if found["open"]:
         notes.append("Keys that are not listed are fields under their own names.")
     elif found["absent"]:
@@ -168,6 +169,14 @@ def _about_time(pieces: list[dict[str, Any]]) -> list[str]:
 
 # Letters of a zone at the end of a time.
 _LETTERS = re.compile(r"(?<=[\d ])[A-Za-z]{2,5}$")
+
+
+def _unit(piece: dict[str, Any], spec: str) -> str:
+    """Say in which unit a line has a duration."""
+    written = f"{for_people(piece['name'])} is in {piece['unit']} in the line, in seconds as a value"
+    if piece["unit"] == "microseconds" and "%D" in spec:
+        return f"{written}; Tomcat 9 and older write milliseconds for %D: use tomcat9:PATTERN."
+    return f"{written}."
 
 
 def _reject(log_format: str, found: dict[str, Any], line: bytes, spec: str) -> list[str]:

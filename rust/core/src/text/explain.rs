@@ -196,6 +196,7 @@ fn fields(format: &Format, reader: &mut Reader, line: &[u8], explained: &mut Obj
                 && (!seen.contains(&&**name) || &**name == "time")
             {
                 piece.extend(type_and_value(reader, line, index));
+                piece.extend(format.unit(name).map(|unit| ("unit", unit.into())));
                 if let Some(zone) = assumed_zone(format, line, name) {
                     piece.push(("zone", zone.into()));
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decimal::{float, is_present, scaled, seconds};
+use super::decimal::{elements, float, is_present, scaled, seconds};
 use super::field_type::{Encoding, FieldType};
 use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
@@ -389,7 +389,8 @@ impl Accessor {
                 .read_on(buffer.midnight, parts.iter().map(|&at| raw(at)))
                 .map_or(Value::Null, Value::Time),
             FieldSource::Request(at, part) => {
-                raw(*at).map_or(Value::Null, |text| part_of(text, *part))
+                let is_cut = spans.get(*at).is_some_and(|span| is_cut(line, *span));
+                raw(*at).map_or(Value::Null, |text| part_of(text, *part, is_cut))
             }
             FieldSource::SecondWord(at) => raw(*at)
                 .and_then(|text| python_whitespace::word(text, 1))
@@ -496,11 +497,15 @@ impl Accessor {
             if part != RequestPart::Url {
                 return Value::Null;
             }
-        } else if let FieldSource::Request(_, part) = self.source {
+        } else if let FieldSource::Request(at, part) = self.source {
+            let is_cut = self.encoding == Encoding::Raw
+                && spans.get(at).is_some_and(|span| is_cut(line, *span));
             if part == RequestPart::Flag {
-                return part_of(text.of(&buffer.bytes), part);
+                return part_of(text.of(&buffer.bytes), part, is_cut);
             }
-            let Some(range) = range_of(text.of(&buffer.bytes), part) else { return Value::Null };
+            let Some(range) = range_of(text.of(&buffer.bytes), part, is_cut) else {
+                return Value::Null;
+            };
             text = text.cut(range);
         }
         for transform in &self.transforms {
@@ -580,6 +585,7 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         FieldType::Text | FieldType::Request => present(text),
         FieldType::Query => present(without_question_mark(text)),
         FieldType::Int => int(text),
+        FieldType::IntList => sum_of_ints(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
         FieldType::Protocol
             if [&b"http"[..], b"https"].iter().any(|name| text.eq_ignore_ascii_case(name)) =>
@@ -627,11 +633,12 @@ pub(super) fn user(text: &[u8]) -> Value<'_> {
     if text == b"\"\"" { Value::Null } else { present(text) }
 }
 
-/// A decimal integer with an optional minus; null if it has more than 18 digits.
+/// A decimal integer with an optional sign; null if it has more than 18 digits.
 #[inline]
 pub(super) fn int(text: &[u8]) -> Value<'_> {
     let (digits, sign) = match text {
         [b'-', digits @ ..] => (digits, -1),
+        [b'+', digits @ ..] => (digits, 1),
         digits => (digits, 1),
     };
     if digits.is_empty() || digits.len() > 18 {
@@ -648,16 +655,29 @@ pub(super) fn int(text: &[u8]) -> Value<'_> {
     Value::Int(sign * sum)
 }
 
-fn part_of(request: &[u8], part: RequestPart) -> Value<'_> {
+/// The sum of a list of integers; null if it is empty, or one of them is not an integer.
+fn sum_of_ints(text: &[u8]) -> Value<'_> {
+    let mut sum = None;
+    for part in elements(text) {
+        let Value::Int(number) = int(part) else { return Value::Null };
+        let Some(next) = sum.unwrap_or(0_i64).checked_add(number) else { return Value::Null };
+        sum = Some(next);
+    }
+    sum.map_or(Value::Null, Value::Int)
+}
+
+fn part_of(request: &[u8], part: RequestPart, is_cut: bool) -> Value<'_> {
     if part == RequestPart::Flag {
         return match request {
+            _ if is_cut => Value::Text(b"truncated"),
             b"" => Value::Text(b"empty"),
             b"-" => Value::Text(b"missing"),
             _ if combined::request(request)[0].is_none() => Value::Text(b"garbage"),
             _ => Value::Null,
         };
     }
-    let [method, url, protocol] = combined::request(request);
+    let [method, url, protocol] =
+        if is_cut { parts_of_cut(request) } else { combined::request(request) };
     let text = match part {
         RequestPart::Method => method,
         RequestPart::Protocol => protocol,
@@ -666,11 +686,29 @@ fn part_of(request: &[u8], part: RequestPart) -> Value<'_> {
     text.map_or(Value::Null, Value::Text)
 }
 
+/// Whether the line ends within a request: the quote that opens it is not closed.
+fn is_cut(line: &[u8], request: Span) -> bool {
+    let Some(rest) = line.get(request.end()..) else { return false };
+    let opens = || line.get(request.start().wrapping_sub(1)) == Some(&b'"');
+    rest.first() != Some(&b'"') && opens() && rest.trim_ascii().is_empty()
+}
+
+/// Method and URL of a request that is cut off, as far as they go. Its protocol is not known.
+fn parts_of_cut(request: &[u8]) -> [Option<&[u8]>; 3] {
+    let mut words = request.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let (method, url) = (words.next(), words.next());
+    match combined::request(request) {
+        [Some(_), ..] if url.is_some() => [method, url, None],
+        _ => [None; 3],
+    }
+}
+
 /// The spans of method, URL and protocol of a request line.
 #[inline]
 pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
     let Some(text) = request.of(line) else { return [Span::NONE; 3] };
-    combined::request(text).map(|part| {
+    let parts = if is_cut(line, request) { parts_of_cut(text) } else { combined::request(text) };
+    parts.map(|part| {
         part.map_or(Span::NONE, |part| {
             let start = request.start() + (part.as_ptr().addr() - text.as_ptr().addr());
             Span::new(start, start + part.len())
@@ -678,8 +716,8 @@ pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
     })
 }
 
-fn range_of(request: &[u8], part: RequestPart) -> Option<(usize, usize)> {
-    let Value::Text(text) = part_of(request, part) else { return None };
+fn range_of(request: &[u8], part: RequestPart, is_cut: bool) -> Option<(usize, usize)> {
+    let Value::Text(text) = part_of(request, part, is_cut) else { return None };
     let start = text.as_ptr().addr().checked_sub(request.as_ptr().addr())?;
     Some((start, start + text.len()))
 }

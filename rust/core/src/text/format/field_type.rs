@@ -19,6 +19,8 @@ pub(crate) enum FieldType {
     Request,
     /// A decimal integer.
     Int,
+    /// A list of integers, which nginx writes for several upstreams. It is added up.
+    IntList,
     /// A decimal number.
     Float,
     /// A query after its `?`, as Apache writes it.
@@ -50,7 +52,7 @@ impl FieldType {
             | Self::Query
             | Self::Protocol
             | Self::Quoted => Kind::Text,
-            Self::Int => Kind::Int,
+            Self::Int | Self::IntList => Kind::Int,
             Self::Float | Self::Seconds(_) | Self::TimeTaken | Self::Duration => Kind::Float,
             Self::Time(_) => Kind::Time,
             Self::Any => Kind::Any,

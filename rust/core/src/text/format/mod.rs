@@ -223,6 +223,17 @@ impl Format {
         }
     }
 
+    /// The unit in which lines have a duration, if it is not seconds.
+    pub(crate) fn unit(&self, name: &str) -> Option<&'static str> {
+        let found = self.0.found.get(self.index_of(name)?)?;
+        match found.read {
+            FieldType::Seconds(-3) => Some("milliseconds"),
+            FieldType::Seconds(-6) => Some("microseconds"),
+            FieldType::Seconds(-9) => Some("nanoseconds"),
+            _ => None,
+        }
+    }
+
     /// Whether the format certainly has a field; `kind` also returns types of fields that it may
     /// have.
     pub fn has(&self, name: &str) -> bool {

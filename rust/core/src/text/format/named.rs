@@ -54,6 +54,32 @@ impl Definition {
 const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
 const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
 
+/// An HAProxy line up to the queues, and these fields.
+macro_rules! haproxy_cut {
+    ($rest:literal) => {
+        concat!(
+            "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
+            "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:+ms} ",
+            "{status:int} {bytes_out:+int} {request_cookie} {response_cookie} ",
+            "{termination_state} ",
+            "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
+            "{srv_queue:int}/{backend_queue:int} ",
+            $rest,
+        )
+    };
+}
+
+/// As `haproxy_cut`, with what `option httpslog` adds to a line.
+macro_rules! haproxy {
+    ($rest:literal) => {
+        concat!(
+            haproxy_cut!($rest),
+            " {fc_err}/{ssl_fc_err}/{ssl_c_err}/{ssl_c_ca_err}/{ssl_fc_is_resumed} ",
+            "{ssl_server_name}/{ssl_protocol}/{ssl_cipher}",
+        )
+    };
+}
+
 /// The formats for text lines, the more specific first; `records` lists the others.
 pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     NamedFormat {
@@ -63,7 +89,7 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         definition: Definition::Template(concat!(
             r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
             "{bytes_in} {request_time} [{proxy_upstream_name}] ",
-            "[{proxy_alternative_upstream_name}] {upstream} {upstream_response_length:word} ",
+            "[{proxy_alternative_upstream_name}] {upstream} {upstream_response_length:int} ",
             "{upstream_time} {upstream_status} {request_id}",
         )),
         detected: true,
@@ -206,7 +232,8 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         definition: Definition::Template(concat!(
             "{bucket_owner} {bucket} [{time}] {host} {user:word} {request_id} {operation} {key} ",
             r#""{request}" {status} {error_code} {size} {object_size:int} {request_time:ms} "#,
-            r#"{turn_around_time:ms} "{referer}" "{agent}"{?} {version_id}{?} {host_id}"#,
+            r#"{turn_around_time:ms} "{referer:text-}" "{agent:text-}"{?} {version_id}{?} "#,
+            "{host_id}",
             "{?} {signature_version}{?} {ssl_cipher}{?} {authentication_type}{?} {vhost}",
             "{?} {ssl_protocol}{?} {access_point_arn}{?} {acl_required}{...}",
         )),
@@ -227,30 +254,24 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
     },
     NamedFormat {
         name: "haproxy",
-        about: "HAProxy with option httplog",
+        about: "HAProxy with option httplog, httpslog or tcplog",
         example: r#"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html HTTP/1.1""#,
         definition: Definition::Either(&[
-            concat!(
-                "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
-                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
-                "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
-                r#"{srv_queue:int}/{backend_queue:int} "{request}""#,
+            haproxy!(r#""{request}"{?}"#),
+            haproxy!(r#"{{{request_headers:text}}} {{{response_headers:text}}} "{request}"{?}"#),
+            haproxy!(r#"{{{request_headers:text}}} "{request}"{?}"#),
+            // A request that syslog cut off.
+            haproxy_cut!(r#""{request:cut}"#),
+            haproxy_cut!(
+                r#"{{{request_headers:text}}} {{{response_headers:text}}} "{request:cut}"#
             ),
+            haproxy_cut!(r#"{{{request_headers:text}}} "{request:cut}"#),
             concat!(
                 "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
-                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
+                "{backend}/{server} {tw:ms}/{tc:ms}/{request_time:+ms} {bytes_out:+int} ",
+                "{termination_state} ",
                 "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
-                r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "#,
-                r#"{{{response_headers:text}}} "{request}""#,
-            ),
-            concat!(
-                "{host}:{client_port:int} [{time:time(%d/%b/%Y:%H:%M:%S.%f)}] {frontend} ",
-                "{backend}/{server} {tq:ms}/{tw:ms}/{tc:ms}/{upstream_time:ms}/{request_time:ms} ",
-                "{status:int} {bytes_out} {request_cookie} {response_cookie} {termination_state} ",
-                "{actconn:int}/{feconn:int}/{beconn:int}/{srv_conn:int}/{retries} ",
-                r#"{srv_queue:int}/{backend_queue:int} {{{request_headers:text}}} "{request}""#,
+                "{srv_queue:int}/{backend_queue:int}",
             ),
         ]),
         detected: true,

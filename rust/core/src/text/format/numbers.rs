@@ -54,13 +54,18 @@ pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
     Some(if exponent_end > signed { exponent_end } else { end })
 }
 
-/// Numbers separated by commas and colons, with optional blanks around these.
+/// Numbers separated by commas and colons, with optional blanks around these. A colon between two
+/// blanks may be the end, if another blank follows.
 pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
     let mut end = decimal(line, at)?;
     loop {
         let mark = skip_few_blanks(line, end);
         if !matches!(line.get(mark), Some(b',' | b':')) {
             return Some(end);
+        }
+        let ends_with_colon = line[mark] == b':' && mark > end;
+        if ends_with_colon && matches!(line.get(mark + 1..), Some([] | [b' ', b' ', ..])) {
+            return Some(mark + 1);
         }
         match decimal(line, skip_few_blanks(line, mark + 1)) {
             Some(next) => end = next,
@@ -145,6 +150,8 @@ mod tests {
             ("0.001, 0.002 : 0.010 200", Some("0.001, 0.002 : 0.010")),
             ("0.1 0.2", Some("0.1")),
             ("-, 0.2,", Some("-, 0.2")),
+            ("401 :  0.1", Some("401 :")),
+            ("401 :", Some("401 :")),
             ("10.0.0.1:80", Some("10.0")),
             ("", None),
         ] {

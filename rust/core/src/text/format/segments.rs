@@ -3,7 +3,7 @@
 use super::named::Definition;
 use super::prefix::prefix_end;
 use super::spec::parse_template;
-use super::template::{self, Part, Slot, Syntax, Template};
+use super::template::{self, Blanks, Part, Slot, Syntax, Template};
 use super::{Format, Matcher, Span};
 
 /// A segment of a line.
@@ -103,13 +103,18 @@ impl Format {
         for text in texts {
             let Some(template) = parse_template(text) else { continue };
             let Ok(matcher) = template::Matcher::new(&template) else { continue };
+            // Of several readings that fail, no spans are left.
+            let one = Template { blanks: Blanks::Runs, ..template.clone() };
+            let Ok(counting) = template::Matcher::new(&one) else { continue };
             let mut spans = vec![Span::NONE; matcher.found().len()];
             for offset in [0, prefix_end(line).unwrap_or(0)] {
                 let rest = &line[offset..];
                 let split = matcher.split_traced(rest, &mut spans);
                 let Err((reject, part)) = split else { continue };
-                let typed = count_typed_fields(&template, part, rest, &spans);
-                partial.matched = partial.matched.max(typed);
+                if let Err((_, part)) = counting.split_traced(rest, &mut spans) {
+                    let typed = count_typed_fields(&template, part, rest, &spans);
+                    partial.matched = partial.matched.max(typed);
+                }
                 if partial.part.is_none()
                     && offset + reject.byte() == byte
                     && definition.is_none_or(Definition::is_template)

@@ -9,7 +9,7 @@ use super::records::{Delimited, Json, Logfmt, Ltsv, W3c};
 use super::template::caret::caret;
 use super::template::draft::Pasted;
 use super::template::language::{Language, language};
-use super::template::{self, Part, Template, TemplateError, is_combined};
+use super::template::{self, Blanks, Part, Template, TemplateError, is_combined};
 use super::template::{apache, braces, goaccess, nginx};
 use super::{Format, Matcher, access};
 use crate::ground::quoted;
@@ -37,6 +37,12 @@ impl Format {
         if let Some((kind, rest)) = spec.split_once(':') {
             match kind {
                 "csv" => return Self::from_columns(spec, b',', rest),
+                "tomcat9" => {
+                    let template = apache::compile_tomcat9(rest)
+                        .map_err(|error| error_in_part(spec, rest, &error))?;
+                    return Self::from_template(spec, &template)
+                        .map_err(|error| error_in_part(spec, rest, &error));
+                }
                 "tsv" => return Self::from_columns(spec, b'\t', rest),
                 "w3c" | "iis" => {
                     let w3c = W3c::with_columns(rest)
@@ -190,11 +196,16 @@ fn times(found: &[FoundField]) -> BTreeSet<&str> {
 
 /// Parses a text in any of the format languages.
 fn parse_pasted(text: &str) -> Result<Pasted, TemplateError> {
+    if let Some(pattern) = text.strip_prefix("tomcat9:") {
+        return apache::compile_tomcat9(pattern).map(Pasted::Template);
+    }
     match language(text)? {
         Language::Nginx => nginx::paste(text),
         Language::Apache => apache::compile(text).map(Pasted::Template),
         Language::GoAccess => goaccess::compile(text).map(Pasted::Template),
-        Language::Braces => braces::compile(text).map(Pasted::Template),
+        Language::Braces => braces::compile(text).map(|template| {
+            Pasted::Template(Template { blanks: Blanks::RunsThenExact, ..template })
+        }),
     }
 }
 

@@ -65,7 +65,10 @@ pub const STANDARD_FIELDS: &[StandardField] = &[
     text("upstream_status", "the upstream server's status, or a list of several"),
     text("xff", "the X-Forwarded-For header"),
     text("request_id", "the unique id of the request"),
-    text("request_flag", "why there is no URL: a request line that is empty, missing or garbage"),
+    text(
+        "request_flag",
+        "what is wrong with the request line: empty, missing, garbage or truncated",
+    ),
 ];
 
 /// The standard field with this name, if there is one.

@@ -173,6 +173,10 @@ impl Compiler<'_> {
             ("word", _) => return Ok((Syntax::Word, FieldType::Text)),
             ("text", _) if name == "request" => return Ok((Syntax::Free, FieldType::Request)),
             ("text", _) => return Ok((Syntax::Free, FieldType::Text)),
+            ("cut", _) => return Ok((Syntax::Cut, FieldType::Request)),
+            ("text-", _) => return Ok((Syntax::FreeOrDash, FieldType::Text)),
+            ("+int", _) => return Ok((Syntax::Signed, FieldType::Int)),
+            ("+ms", _) => return Ok((Syntax::Signed, FieldType::Seconds(-3))),
             ("int", _) => FieldType::Int,
             ("float", _) => FieldType::Float,
             ("s", _) => FieldType::Seconds(0),
@@ -198,6 +202,10 @@ impl Compiler<'_> {
                 );
             }
             _ => return Err(self.error(length, &unknown_type(kind))),
+        };
+        let read = match read {
+            FieldType::Int if is_added_up(name) => FieldType::IntList,
+            read => read,
         };
         Ok((syntax_of(name, &read), read))
     }
@@ -246,6 +254,7 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
         {
             Syntax::Numbers
         }
+        FieldType::IntList => Syntax::Numbers,
         FieldType::Int => Syntax::Int,
         FieldType::Float | FieldType::Seconds(_) | FieldType::TimeTaken => Syntax::Number,
         FieldType::Verbatim
@@ -257,6 +266,11 @@ fn syntax_of(name: &str, read: &FieldType) -> Syntax {
         | FieldType::Duration
         | FieldType::Any => Syntax::Word,
     }
+}
+
+/// Whether nginx writes a number of bytes for each upstream into a field with this name.
+fn is_added_up(name: &str) -> bool {
+    name.starts_with("upstream_") && (name.contains("length") || name.contains("bytes"))
 }
 
 fn unknown_type(kind: &str) -> String {
@@ -338,7 +352,12 @@ mod tests {
         ];
         assert_eq!(
             template,
-            Template { parts: parts.into(), open_ended: true, may_end_before: vec![3] }
+            Template {
+                parts: parts.into(),
+                open_ended: true,
+                may_end_before: vec![3],
+                ..Template::default()
+            }
         );
     }
 

@@ -4,7 +4,7 @@ use super::super::field_type::FieldType;
 use super::super::time::TimeFormat;
 use super::caret::printable;
 use super::meaning::{self, Meaning};
-use super::{Part, Slot, Syntax, Template, TemplateError};
+use super::{Blanks, Part, Slot, Syntax, Template, TemplateError};
 use crate::ground::quoted;
 
 /// The result of compiling a pasted format.
@@ -186,7 +186,7 @@ impl Draft {
     /// Names the fields and returns the template, unless the border of adjacent fields is
     /// ambiguous.
     pub(super) fn finish(mut self, text: &str) -> Result<Template, TemplateError> {
-        self.trim_end();
+        let trailing_blanks = self.trim_end();
         self.check(text)?;
         if self.meanings().count() > MAX_FIELDS {
             return Err(too_many((0, text.len())));
@@ -202,17 +202,21 @@ impl Draft {
                 })
             }
         });
-        Ok(Template { parts: parts.collect(), ..Template::default() })
+        let parts = parts.collect();
+        Ok(Template { parts, blanks: Blanks::Exact, trailing_blanks, ..Template::default() })
     }
 
-    /// Drops blanks at the end, because lines are trimmed before they are matched.
-    fn trim_end(&mut self) {
-        if let Some(DraftPart::Literal(literal)) = self.parts.last_mut() {
-            literal.truncate(literal.trim_ascii_end().len());
-            if literal.is_empty() {
-                self.parts.pop();
-            }
+    /// Drops blanks at the end, because lines are trimmed before they are matched. Returns how many
+    /// they were, without line ends.
+    fn trim_end(&mut self) -> usize {
+        let Some(DraftPart::Literal(literal)) = self.parts.last_mut() else { return 0 };
+        let text = literal.trim_ascii_end().len();
+        let blanks = literal[text..].iter().take_while(|byte| **byte == b' ').count();
+        literal.truncate(text);
+        if literal.is_empty() {
+            self.parts.pop();
         }
+        blanks
     }
 
     /// Rejects adjacent fields, unless the first has a fixed length.

@@ -32,12 +32,29 @@ pub(crate) struct Template {
     /// The indices of the literals before which a line may end, because older lines lack the
     /// columns after them.
     pub(crate) may_end_before: Vec<usize>,
+    /// How blanks are read, and with them unquoted values.
+    pub(crate) blanks: Blanks,
+    /// How many blanks a line has after its last field.
+    pub(crate) trailing_blanks: usize,
+}
+
+/// How the blanks of a format are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Blanks {
+    /// A blank matches one or more. An unquoted value is not empty.
+    #[default]
+    Runs,
+    /// A blank is exactly one, as servers write it, so an unquoted value may be empty. A line that
+    /// does not match this way is read with runs.
+    Exact,
+    /// Runs first, because people align columns, then exactly one.
+    RunsThenExact,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Bytes that match themselves. A blank matches one or more blanks.
+    /// Bytes that match themselves, except blanks: see `Blanks`.
     Literal(Vec<u8>),
     /// A field.
     Field(Slot),
@@ -63,10 +80,16 @@ pub(crate) enum Syntax {
     Word,
     /// Any text, also with blanks or empty. Between quotes a backslash escapes.
     Free,
+    /// As `Free`; a bare `-` may replace it and the quotes around it.
+    FreeOrDash,
+    /// Text up to the end of the line, which was cut off within quotes: without a quote.
+    Cut,
     /// A three-digit status, or `-`.
     Status,
     /// At most eighteen digits with an optional minus sign, or `-`.
     Int,
+    /// As `Int`, after an optional plus.
+    Signed,
     /// A decimal number with an optional minus sign and exponent, or `-`.
     Number,
     /// Numbers or `-`, separated by commas, colons and blanks, as nginx lists upstreams.

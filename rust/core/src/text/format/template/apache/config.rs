@@ -82,6 +82,25 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     nickname(format)
 }
 
+/// The pattern of a Tomcat valve, or the one that its name stands for.
+pub(super) fn pattern(text: &str) -> Body {
+    let body = bare(text);
+    let name = body.text(0, body.bytes.len());
+    match NICKNAMES.iter().find(|known| known.0 == name) {
+        Some((_, format)) => named(format, body.place(0, body.bytes.len())),
+        None => body,
+    }
+}
+
+/// A format whose bytes are all at the place of its name.
+fn named(format: &str, (start, end): (usize, usize)) -> Body {
+    let mut body = Body::default();
+    for byte in format.bytes() {
+        body.push(byte, start, end);
+    }
+    body
+}
+
 /// The format string of a text that is not a directive. Quotes around all of it are not part of
 /// the format.
 fn bare(text: &str) -> Body {
@@ -106,11 +125,7 @@ fn nickname(word: &Word) -> Result<Body, TemplateError> {
         );
         return Err(error((word.start, word.end), message));
     };
-    let mut body = Body::default();
-    for byte in format.bytes() {
-        body.push(byte, word.start, word.end);
-    }
-    Ok(body)
+    Ok(named(format, (word.start, word.end)))
 }
 
 /// The directive and its arguments, unquoted and unescaped. A backslash at the end of a line

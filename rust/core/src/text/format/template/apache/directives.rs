@@ -137,6 +137,20 @@ pub(super) fn meaning(body: &Body, directive: &Directive) -> Result<Meaning, Tem
     Ok(if directive.conditional { if_present(meaning) } else { meaning })
 }
 
+/// The directives that mean something else in Tomcat 9 and older.
+///
+/// <https://tomcat.apache.org/tomcat-9.0-doc/config/valve.html#Access_Logging>
+pub(super) fn of_tomcat9(letter: &str) -> Option<Meaning> {
+    let millis = |own: &str| Meaning::own(own, Syntax::Int, FieldType::Seconds(-3));
+    Some(match letter {
+        "D" => standard("request_time", 0, millis("request_time_ms")),
+        "F" => millis("commit_time"),
+        "I" => word("thread"),
+        "S" => word("session_id"),
+        _ => return None,
+    })
+}
+
 fn word(own: &str) -> Meaning {
     Meaning::own(own, Syntax::Word, FieldType::Text)
 }

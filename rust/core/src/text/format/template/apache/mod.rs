@@ -18,12 +18,27 @@ pub(super) use times::strftime;
 
 /// Compiles a `LogFormat`: the format string or the whole directive.
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
-    let body = config::read(text)?;
+    compile_for(text, config::read(text)?, Server::Apache)
+}
+
+/// Compiles the pattern of an access log of Tomcat 9 or older, which has Apache's syntax.
+pub(crate) fn compile_tomcat9(pattern: &str) -> Result<Template, TemplateError> {
+    compile_for(pattern, config::pattern(pattern), Server::Tomcat9)
+}
+
+/// What writes a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    Apache,
+    Tomcat9,
+}
+
+fn compile_for(text: &str, body: Body, server: Server) -> Result<Template, TemplateError> {
     let mut draft = Draft::default();
     let mut at = 0;
     while let Some(byte) = body.get(at) {
         at = if byte == b'%' {
-            directive(&body, at, &mut draft)?
+            directive(&body, at, server, &mut draft)?
         } else {
             literal(&body, at, &mut draft)?
         };
@@ -93,7 +108,12 @@ impl Directive {
 }
 
 /// Adds the directive whose percent sign is here, and returns its end.
-fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, TemplateError> {
+fn directive(
+    body: &Body,
+    start: usize,
+    server: Server,
+    draft: &mut Draft,
+) -> Result<usize, TemplateError> {
     if body.get(start + 1) == Some(b'%') {
         draft.literal(b"%");
         return Ok(start + 2);
@@ -108,6 +128,10 @@ fn directive(body: &Body, start: usize, draft: &mut Draft) -> Result<usize, Temp
     let mut meaning = if directive.letter == "U" && query_follows {
         end += 2;
         Meaning { standard: "url", ..Meaning::text("uri") }
+    } else if let Some(meaning) = directives::of_tomcat9(&directive.letter)
+        && server == Server::Tomcat9
+    {
+        meaning
     } else {
         directives::meaning(body, &directive)?
     };

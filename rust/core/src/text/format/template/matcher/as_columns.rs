@@ -1,7 +1,7 @@
 //! Templates that are a list of columns: fields separated by single bytes.
 
 use super::scanners::Scanner;
-use super::steps::{Op, Program, SearchFrom, Step, Until};
+use super::steps::{EndRule, Op, Program, SearchFrom, Step, Until};
 use crate::text::format::fast_columns::{FastColumn, FastColumnKind, FastColumns};
 use crate::text::format::whitespace::is_blank;
 
@@ -40,13 +40,16 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
         Op::List { field, .. } if delimiter.is_none() => {
             (*field, FastColumnKind::Word { may_be_empty: false })
         }
-        Op::Rest { field } => (*field, FastColumnKind::Text { may_be_empty: true }),
+        Op::Rest { field, unquoted: false } => {
+            (*field, FastColumnKind::Text { may_be_empty: true })
+        }
         Op::Until(Until {
             field,
             delimiter: Some(own),
             word,
             may_be_empty,
             search_from: SearchFrom::Start,
+            rule: EndRule::First,
             ..
         }) if !own.blank_before && Some(own.byte) == delimiter => {
             let may_be_empty = *may_be_empty;
@@ -71,6 +74,6 @@ fn ends_digits(scanner: &Scanner, delimiter: Option<u8>) -> bool {
             Some(byte) if !is_blank(byte) => time.ends_before(byte),
             _ => time.ends_before_blank(),
         },
-        Scanner::Status | Scanner::Numbers => false,
+        Scanner::Status | Scanner::Signed | Scanner::Numbers => false,
     }
 }

@@ -1,9 +1,10 @@
 //! Compiles templates to steps.
 
-use super::super::{Part, Slot, Syntax, Template, TemplateError};
+use super::super::{Blanks, Part, Slot, Syntax, Template, TemplateError};
+use super::runs::{Role, is_list, roles};
 use super::scanners::{Scanner, TimeScanner};
 use super::steps::{
-    Delimiter, Head, NextBytes, Op, Prefilter, Program, Quoted, SearchFrom, Step, Until,
+    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, SearchFrom, Step, Until,
 };
 use super::{fast_path, lookahead};
 use crate::text::format::field_type::{Encoding, FieldType};
@@ -12,16 +13,38 @@ use crate::text::format::parsed::FoundField;
 use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::is_blank;
 
+/// How a template is compiled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    /// Whether a blank is exactly one.
+    pub(super) exact: bool,
+    /// Whether a user before the time is one word: see `runs::roles`. `None` if the neighbours of a
+    /// field do not matter, as in formats with a name.
+    pub(super) user_is_word: Option<bool>,
+}
+
 /// Compiles one of several templates that share a list of fields.
 pub(super) fn compile(
     template: &Template,
+    reading: Reading,
     found: &mut Vec<FoundField>,
 ) -> Result<Program, TemplateError> {
     check(template)?;
-    let parts = normalized(template);
+    let Reading { exact, user_is_word } = reading;
+    let parts = if exact { template.parts.clone() } else { normalized(template) };
     let known = found.len();
+    let roles = match user_is_word {
+        Some(user_is_word) if template.may_end_before.is_empty() => {
+            roles(&parts, user_is_word, template.open_ended)
+        }
+        _ => vec![None; parts.len()],
+    };
     let mut compiler = Compiler {
         parts: &parts,
+        exact,
+        is_pasted: user_is_word.is_some(),
+        is_escaped: template.blanks == Blanks::Exact,
+        roles: &roles,
         may_end_before: &template.may_end_before,
         steps: Vec::new(),
         found,
@@ -38,7 +61,8 @@ pub(super) fn compile(
     join_status_and_size(&mut steps);
     fast_path::insert(&mut steps);
     lookahead::fill(&mut steps, template.open_ended);
-    Ok(Program { steps, open_ended: template.open_ended })
+    let Template { open_ended, trailing_blanks, .. } = *template;
+    Ok(Program { steps, open_ended, exact, trailing_blanks })
 }
 
 /// Rejects a template without fields, or with adjacent fields, whose border would be ambiguous.
@@ -93,6 +117,11 @@ fn normalized(template: &Template) -> Vec<Part> {
 
 struct Compiler<'a> {
     parts: &'a [Part],
+    exact: bool,
+    is_pasted: bool,
+    /// Whether the server escapes the quotes of text.
+    is_escaped: bool,
+    roles: &'a [Option<Role>],
     may_end_before: &'a [usize],
     steps: Vec<Step>,
     found: &'a mut Vec<FoundField>,
@@ -161,12 +190,14 @@ impl Compiler<'_> {
             Some(Step { op: Op::Quoted(_) | Op::Head(_), .. }) => &text[1..],
             _ => text,
         };
-        let request = match (self.parts.get(part + 1), self.after(part + 1)) {
-            (Some(Part::Field(slot)), Some(b'"')) => slot.read == FieldType::Request,
+        let may_be_dash = match (self.parts.get(part + 1), self.after(part + 1)) {
+            (Some(Part::Field(slot)), Some(b'"')) => {
+                slot.read == FieldType::Request || slot.syntax == Syntax::FreeOrDash
+            }
             _ => false,
         };
         let (text, opens) = match text {
-            [text @ .., b'"'] if request => (text, true),
+            [text @ .., b'"'] if may_be_dash => (text, true),
             _ => (text, false),
         };
         match text {
@@ -186,10 +217,30 @@ impl Compiler<'_> {
             &[(b'"', b'"'), (b'\'', b'\''), (b'[', b']'), (b'(', b')'), (b'{', b'}'), (b'<', b'>')];
         let enclosed =
             matches!((before, after), (Some(one), Some(two)) if pairs.contains(&(one, two)));
-        let known = |scanner| Op::Scanned { field, scanner, may_be_empty: enclosed };
+        // Servers always write these.
+        let is_set = matches!(&*slot.name, "size" | "bytes_out")
+            || matches!(slot.syntax, Syntax::Status | Syntax::Time);
+        let may_be_empty = enclosed || self.exact && !is_set;
+        let known = |scanner| Op::Scanned { field, scanner, may_be_empty };
+        match self.roles[part] {
+            Some(Role::Word) => return Op::Word { field },
+            Some(Role::Tail) => return Op::TailWord { field },
+            Some(Role::List { colons }) => {
+                return Op::List { field, colons, check: self.check(slot) };
+            }
+            Some(Role::Leaves { words, end, dash, text }) => {
+                let rule = EndRule::Leaves { words, end, dash, text };
+                return Op::Until(self.searched(end - 1, field, rule));
+            }
+            Some(Role::Only { text, whole }) => {
+                return Op::Until(self.searched(part, field, EndRule::Only { text, whole }));
+            }
+            None => {}
+        }
         match slot.syntax {
             Syntax::Status => known(Scanner::Status),
             Syntax::Int => known(Scanner::Int),
+            Syntax::Signed => known(Scanner::Signed),
             Syntax::Number => known(Scanner::Number),
             Syntax::Numbers => known(Scanner::Numbers),
             Syntax::Time => {
@@ -197,30 +248,48 @@ impl Compiler<'_> {
                     FieldType::Time(format) => Some(format),
                     _ => None,
                 };
-                known(Scanner::Time(TimeScanner::new(format, after)))
+                known(Scanner::Time(TimeScanner::new(format, after, self.is_pasted)))
             }
-            Syntax::Word | Syntax::Free if before == Some(b'"') && after == Some(b'"') => {
+            Syntax::Word | Syntax::Free | Syntax::FreeOrDash
+                if before == Some(b'"') && after == Some(b'"') =>
+            {
                 let is_request = slot.read == FieldType::Request;
                 let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
                 Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
             }
-            Syntax::Free if after.is_none() => Op::Rest { field },
-            Syntax::Free => Op::Until(self.until(part, field, false, true)),
+            Syntax::Cut => Op::Rest { field, unquoted: true },
+            Syntax::Free | Syntax::FreeOrDash if after.is_none() => {
+                Op::Rest { field, unquoted: self.is_escaped }
+            }
+            Syntax::Free | Syntax::FreeOrDash => {
+                let is_user = self.is_pasted && slot.name == "user" && after == Some(b' ');
+                let rule = if is_user { EndRule::User } else { EndRule::First };
+                Op::Until(Until { rule, ..self.until(part, field, false, true) })
+            }
             Syntax::Word => match after {
                 Some(b' ') if slot.name == "user" && self.anchor(part).is_some() => {
-                    Op::Until(self.until(part, field, false, false))
+                    Op::Until(self.until(part, field, false, self.exact))
                 }
-                None | Some(b' ') if is_list(&slot.name) => Op::List {
-                    field,
-                    colons: slot.name.starts_with("upstream"),
-                    check: self.check(slot),
-                },
+                None | Some(b' ') if is_list(&slot.name) || slot.name.starts_with("upstream") => {
+                    let colons = slot.name.starts_with("upstream");
+                    Op::List { field, colons, check: self.check(slot) }
+                }
                 None | Some(b' ') => Op::Word { field },
                 // Fields between tabs may contain blanks.
                 Some(b'\t') => Op::Until(self.until(part, field, false, true)),
-                Some(_) => Op::Until(self.until(part, field, true, enclosed)),
+                Some(b':') if self.is_pasted && is_address(&slot.name) => {
+                    let rule = EndRule::Address;
+                    Op::Until(Until { rule, ..self.until(part, field, true, self.exact) })
+                }
+                Some(_) => Op::Until(self.until(part, field, true, enclosed || self.exact)),
             },
         }
+    }
+
+    /// A field that is searched for by what follows another field.
+    fn searched(&self, part: usize, field: usize, rule: EndRule) -> Until {
+        let check = Check::Anything;
+        Until { rule, check, ..self.until(part, field, false, self.exact) }
     }
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {
@@ -240,6 +309,7 @@ impl Compiler<'_> {
             limit: usize::MAX,
             search_from: SearchFrom::Start,
             prefilter: Prefilter::default(),
+            rule: EndRule::First,
         }
     }
 
@@ -275,9 +345,9 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether a field with this name may hold a list, separated by commas and blanks.
-fn is_list(name: &str) -> bool {
-    matches!(name, "host" | "xff") || name.starts_with("upstream")
+/// Whether servers write an address into a field with this name, which may contain colons.
+fn is_address(name: &str) -> bool {
+    name == "host" || name.ends_with("_addr")
 }
 
 type HeadSlots<'a> = (&'a Slot, Option<&'a Slot>, &'a Slot, &'a Slot);

@@ -3,7 +3,7 @@
 use memchr::memchr_iter;
 
 use super::scanners::Scanner;
-use super::steps::{ByteClass, NextBytes, Op, Prefilter, SearchFrom, Step};
+use super::steps::{ByteClass, EndRule, NextBytes, Op, Prefilter, SearchFrom, Step};
 
 /// Fills in what may follow each searched step, and how far its lookahead may go.
 pub(super) fn fill(steps: &mut [Step], open_ended: bool) {
@@ -23,11 +23,23 @@ pub(super) fn fill(steps: &mut [Step], open_ended: bool) {
             }
             Op::Until(until) => {
                 let anchor = until.delimiter.map(|delimiter| delimiter.byte);
-                let limit = limit(rest, anchor);
-                until.limit = limit.map_or(usize::MAX, |limit| at + 1 + limit);
+                let after_words = match until.rule {
+                    EndRule::Leaves { end, .. } => {
+                        rest.iter().position(|step| step.part >= end).unwrap_or(0)
+                    }
+                    _ => 0,
+                };
+                let rest = &rest[after_words..];
+                // A search for the only place goes on after a list of numbers.
+                let is_only = matches!(until.rule, EndRule::Only { .. });
+                let limit = limit(rest, anchor, is_only);
+                until.limit = limit.map_or(usize::MAX, |limit| at + 1 + after_words + limit);
                 let rest = &rest[..limit.unwrap_or(rest.len())];
                 if let Some(delimiter) = &mut until.delimiter {
-                    until.search_from = search_from(rest, delimiter.byte, until.word, open_ended);
+                    until.search_from = match until.rule {
+                        EndRule::Leaves { .. } => SearchFrom::Start,
+                        _ => search_from(rest, delimiter.byte, until.word, open_ended),
+                    };
                     (delimiter.next_bytes, until.prefilter) = match until.search_from {
                         SearchFrom::Brackets(_) => {
                             (NextBytes::ANY, Prefilter::new(&rest[2..], 1, open_ended))
@@ -64,8 +76,9 @@ fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
 
 /// The first step that may contain the byte searched for. The lookahead stops before it: otherwise
 /// a line full of such bytes would be scanned again from each of them.
-fn limit(rest: &[Step], anchor: Option<u8>) -> Option<usize> {
+fn limit(rest: &[Step], anchor: Option<u8>, has_numbers: bool) -> Option<usize> {
     rest.iter().position(|step| match &step.op {
+        Op::Scanned { scanner: Scanner::Numbers, .. } if has_numbers => false,
         Op::Scanned { scanner, .. } => scanner.may_contain(anchor),
         Op::StatusAndSize { .. } => Scanner::Int.may_contain(anchor),
         _ => false,
@@ -108,9 +121,8 @@ fn first_byte_class(step: &Step, from: &[Step], open_ended: bool) -> ByteClass {
     match &step.op {
         Op::Blank | Op::StatusAndSize { .. } => ByteClass::Blank,
         Op::Text(text) => text.first().map_or(ByteClass::Any, |byte| byte_class(*byte)),
-        Op::Scanned { scanner: Scanner::Time(_), .. } | Op::Scanned { may_be_empty: true, .. } => {
-            ByteClass::Any
-        }
+        Op::Scanned { scanner: Scanner::Time(_) | Scanner::Signed, .. }
+        | Op::Scanned { may_be_empty: true, .. } => ByteClass::Any,
         Op::Scanned { scanner: Scanner::Numbers, .. } => ByteClass::Number,
         Op::Scanned { .. } => match from.get(1).map(|step| (&step.op, step.optional && open_ended))
         {

@@ -12,6 +12,7 @@
 //! Between quotes a backslash escapes, as Apache and nginx write it. Some loggers do not escape:
 //! where no unescaped quote closes a field, an escaped one may (`"ua\"`).
 
+mod ambiguous;
 mod as_columns;
 mod compile;
 mod fast_path;
@@ -23,16 +24,19 @@ mod prefilter;
 mod quoted;
 mod reject;
 mod run;
+mod runs;
 mod scanners;
 mod steps;
 mod until;
 
-use super::{Part, Template, TemplateError};
+use super::{Blanks, Part, Template, TemplateError};
 use crate::text::format::combined::{ends_in_quote, without_last_quote};
 use crate::text::format::fast_columns::FastColumns;
 use crate::text::format::parsed::{FoundField, Reject, Span};
 use crate::text::format::whitespace::{is_blank, skip_blanks};
+use compile::Reading;
 use run::Cursor;
+use runs::{counts_blanks, has_list_and_user};
 use steps::{Op, Program, Step};
 
 pub(crate) use is_combined::is_combined;
@@ -68,13 +72,18 @@ impl Matcher {
         let mut found = Vec::new();
         let programs = templates
             .iter()
-            .map(|template| compile::compile(template, &mut found))
+            .flat_map(|template| readings(template).map(move |reading| (template, reading)))
+            .map(|(template, reading)| compile::compile(template, reading, &mut found))
             .collect::<Result<Vec<_>, _>>()?;
         let parts = || templates.iter().flat_map(|template| &template.parts);
         let trims_tabs =
             !parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
         let shared = shared(&programs);
-        let columns = if let [only] = &programs[..] { as_columns::columns(only) } else { None };
+        // Where no blank follows another one, all readings are alike.
+        let columns = match (&programs[..], templates) {
+            ([first, ..], [_]) => as_columns::columns(first),
+            _ => None,
+        };
         let has_head = programs.iter().all(Program::has_head);
         let ends_in_quote = templates.iter().any(|template| {
             matches!(template.parts.last(), Some(Part::Literal(text)) if text.ends_with(b"\""))
@@ -123,58 +132,70 @@ impl Matcher {
         {
             return Ok(());
         }
-        let (at, line) = self.trim(line);
-        let start = Cursor { at, step: 0 };
-        if let Some(ends) = self.quotes
-            && let Some(inside) = without_last_quote(line, at)
-        {
-            let is_inside = !ends || ends_in_quote(inside);
-            let [first, second] = if is_inside { [inside, line] } else { [line, inside] };
-            return self
-                .split_trimmed(first, start, spans)
-                .or_else(|_| self.split_trimmed(second, start, spans));
+        if let Some(ends) = self.quotes {
+            let (at, trimmed) = self.trim(line);
+            if let Some(inside) = without_last_quote(trimmed, at) {
+                let is_inside = !ends || ends_in_quote(inside);
+                let [first, second] = if is_inside { [inside, trimmed] } else { [trimmed, inside] };
+                return self.split_whole(first, spans).or_else(|_| self.split_whole(second, spans));
+            }
         }
-        self.split_trimmed(line, start, spans)
+        self.split_whole(line, spans)
     }
 
     #[inline]
-    fn split_trimmed(
-        &self,
-        line: &[u8],
-        start: Cursor,
-        spans: &mut [Span],
-    ) -> Result<(), (Reject, usize)> {
+    fn split_whole(&self, line: &[u8], spans: &mut [Span]) -> Result<(), (Reject, usize)> {
         match &self.programs[..] {
-            [only] => match only.run_to(line, start, None, spans) {
-                Ok(_) => Ok(()),
-                Err(failed) => Err(only.reject_at(line, failed)),
-            },
-            programs => self.split_either(line, start, programs, spans),
+            [only] if !only.exact => {
+                let (at, line) = self.trim(line);
+                match only.run_to(line, Cursor { at, step: 0 }, None, spans) {
+                    Ok(_) => Ok(()),
+                    Err(failed) => Err(only.reject_at(line, failed)),
+                }
+            }
+            programs => self.split_either(line, programs, spans),
         }
     }
 
     fn split_either(
         &self,
-        line: &[u8],
-        start: Cursor,
+        whole: &[u8],
         programs: &[Program],
         spans: &mut [Span],
     ) -> Result<(), (Reject, usize)> {
         spans.fill(Span::NONE);
-        let from = match programs.first() {
-            Some(first) => first
-                .run_to(line, start, Some(self.shared), spans)
-                .map_err(|failed| first.reject_at(line, failed))?,
-            None => start,
-        };
+        let trimmed = self.trim(whole);
+        let mut shared = Cursor { at: trimmed.0, step: 0 };
+        if self.shared > 0
+            && let Some(first) = programs.first()
+        {
+            shared = first
+                .run_to(trimmed.1, shared, Some(self.shared), spans)
+                .map_err(|failed| first.reject_at(trimmed.1, failed))?;
+        }
         let mut furthest: Option<(Reject, usize)> = None;
+        let mut ambiguous = None;
         for program in programs {
+            if ambiguous.is_some_and(|exact| exact != program.exact) {
+                break;
+            }
+            let (from, line) = if program.exact {
+                let (at, line) = trim_exactly(whole, program.trailing_blanks);
+                (Cursor { at, step: 0 }, line)
+            } else {
+                (shared, trimmed.1)
+            };
             let Err(failed) = program.run_to(line, from, None, spans) else { return Ok(()) };
+            if program.is_ambiguous(failed) {
+                // Reading its blanks in another way would hide that.
+                ambiguous = Some(program.exact);
+            }
             let reject = program.reject_at(line, failed);
             if furthest.is_none_or(|known| reject.0.byte() > known.0.byte()) {
                 furthest = Some(reject);
             }
-            for step in &program.steps[self.shared..] {
+            let shared = if program.exact { 0 } else { self.shared };
+            for step in &program.steps[shared..] {
                 step.clear(spans);
             }
         }
@@ -200,9 +221,51 @@ impl Matcher {
     }
 }
 
+/// The ways in which the lines of a template are read, in order.
+fn readings(template: &Template) -> impl Iterator<Item = Reading> + use<> {
+    let has_user = has_list_and_user(&template.parts);
+    let of = |exact: bool| {
+        let word = has_user.then_some(Reading { exact, user_is_word: Some(true) });
+        [word, Some(Reading { exact, user_is_word: Some(false) })]
+    };
+    let readings = match template.blanks {
+        Blanks::Runs => [Some(Reading { exact: false, user_is_word: None }), None, None, None],
+        Blanks::Exact if counts_blanks(&template.parts) => {
+            let [one, two] = of(true);
+            [one, two, None, None]
+        }
+        Blanks::Exact => {
+            let ([one, two], [three, four]) = (of(true), of(false));
+            [one, two, three, four]
+        }
+        Blanks::RunsThenExact => {
+            let ([one, two], [three, four]) = (of(false), of(true));
+            [one, two, three, four]
+        }
+    };
+    readings.into_iter().flatten()
+}
+
+/// The offset after the byte-order mark, and the line without its end and without the blanks that
+/// the format has there.
+fn trim_exactly(line: &[u8], trailing_blanks: usize) -> (usize, &[u8]) {
+    let start = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut end = line.len();
+    while end > start && matches!(line[end - 1], b'\r' | b'\n') {
+        end -= 1;
+    }
+    for _ in 0..trailing_blanks {
+        end -= usize::from(end > start && line[end - 1] == b' ');
+    }
+    (start, &line[..end])
+}
+
 /// The number of leading steps that all programs share, up to a step that all of them search for.
 fn shared(programs: &[Program]) -> usize {
     let [first, others @ ..] = programs else { return 0 };
+    if programs.iter().any(|program| program.exact) {
+        return 0;
+    }
     let same = |at: usize| others.iter().all(|other| other.steps.get(at) == first.steps.get(at));
     let same = (0..first.steps.len()).take_while(|&at| same(at)).count();
     let searched = |at: &usize| {
@@ -218,6 +281,8 @@ mod against_combined;
 mod naive;
 #[cfg(test)]
 mod naive_lines;
+#[cfg(test)]
+mod read_back;
 #[cfg(test)]
 #[expect(clippy::literal_string_with_formatting_args, reason = "templates have braces")]
 mod tests;

@@ -119,11 +119,18 @@ enum FieldEnd {
         colons: bool,
     },
     Rest,
+    /// The rest of the line, if it has no quote.
+    Cut,
     /// It ends at the first position where what follows it matches.
     Until {
         word: bool,
         may_be_empty: bool,
     },
+}
+
+/// Whether a bare dash may replace a field and its quotes.
+fn may_be_dash(slot: &Slot) -> bool {
+    slot.read == FieldType::Request || slot.syntax == Syntax::FreeOrDash
 }
 
 impl Walk<'_> {
@@ -162,9 +169,14 @@ impl Walk<'_> {
         let is_list = matches!(&*slot.name, "host" | "xff") || slot.name.starts_with("upstream");
         let has_mark = self.literal(part + 1).iter().any(|byte| *byte != b' ');
         match (slot.syntax, around.1) {
-            (Syntax::Word | Syntax::Free, Some(b'"')) if around.0 == Some(b'"') => FieldEnd::Quoted,
-            (Syntax::Free, None) => FieldEnd::Rest,
-            (Syntax::Free, _) | (Syntax::Word, Some(b'\t')) => {
+            (Syntax::Word | Syntax::Free | Syntax::FreeOrDash, Some(b'"'))
+                if around.0 == Some(b'"') =>
+            {
+                FieldEnd::Quoted
+            }
+            (Syntax::Cut, _) => FieldEnd::Cut,
+            (Syntax::Free | Syntax::FreeOrDash, None) => FieldEnd::Rest,
+            (Syntax::Free | Syntax::FreeOrDash, _) | (Syntax::Word, Some(b'\t')) => {
                 FieldEnd::Until { word: false, may_be_empty: true }
             }
             (Syntax::Word, Some(b' ')) if slot.name == "user" && has_mark => {
@@ -224,9 +236,8 @@ impl Walk<'_> {
                 }
                 let mut text = &self.literal(part)[taken..];
                 taken = 0;
-                let is_request =
-                    self.slot(part + 1).is_some_and(|slot| slot.read == FieldType::Request);
-                let opens = is_request && self.around(part + 1) == (Some(b'"'), Some(b'"'));
+                let may_be_dash = self.slot(part + 1).is_some_and(may_be_dash);
+                let opens = may_be_dash && self.around(part + 1) == (Some(b'"'), Some(b'"'));
                 if opens && let Some(before_quote) = text.strip_suffix(b"\"") {
                     text = before_quote;
                 }
@@ -266,7 +277,7 @@ impl Walk<'_> {
     /// Whether the line may end before this literal. The quote or bracket that ends the field
     /// before it belongs to that field, and the quote that opens a request to the request.
     fn may_end_before(&self, part: usize) -> bool {
-        let is_opened = self.slot(part + 1).is_some_and(|slot| slot.read == FieldType::Request)
+        let is_opened = self.slot(part + 1).is_some_and(may_be_dash)
             && self.around(part + 1) == (Some(b'"'), Some(b'"'));
         let is_closed = self.slot(part.wrapping_sub(1)).is_some_and(|slot| {
             self.field_end(part - 1, slot) == FieldEnd::Quoted
@@ -319,6 +330,15 @@ impl Walk<'_> {
                 count @ 1..=18 => Some(minus(at) + count),
                 _ => None,
             },
+            Syntax::Signed => {
+                let start = at + usize::from(line.get(at) == Some(&b'+'));
+                let count = digits(minus(start)) - minus(start);
+                match count {
+                    0 if line.get(start) == Some(&b'-') => Some(start + 1),
+                    1..=18 => Some(minus(start) + count),
+                    _ => None,
+                }
+            }
             Syntax::Number => {
                 let end = decimal(at)?;
                 let is_lone_dash = is_dash && end == at + 1;
@@ -330,6 +350,11 @@ impl Walk<'_> {
                 let mut end = decimal(at)?;
                 loop {
                     let separator = after_blanks(line, end);
+                    let is_colon = line.get(separator) == Some(&b':') && separator > end;
+                    let rest = line.get(separator + 1..).unwrap_or_default();
+                    if is_colon && (rest.is_empty() || rest.starts_with(b"  ")) {
+                        return Some(separator + 1);
+                    }
                     let next = after_blanks(line, separator + 1);
                     match decimal(next) {
                         Some(next) if matches!(line[separator], b',' | b':') => end = next,
@@ -338,7 +363,7 @@ impl Walk<'_> {
                 }
             }
             Syntax::Time => self.time(slot, self.around(part).1, at),
-            Syntax::Word | Syntax::Free => None,
+            Syntax::Word | Syntax::Free | Syntax::FreeOrDash | Syntax::Cut => None,
         }
     }
 
@@ -369,10 +394,11 @@ impl Walk<'_> {
         byte.is_ascii_digit()
             || match slot.syntax {
                 Syntax::Status | Syntax::Int => byte == b'-',
+                Syntax::Signed => b"-+".contains(&byte),
                 Syntax::Number => b"-.+eE".contains(&byte),
                 Syntax::Numbers => b"-.,: ".contains(&byte),
                 Syntax::Time => is_time_byte(slot, self.around(part).1, byte),
-                Syntax::Word | Syntax::Free => false,
+                Syntax::Word | Syntax::Free | Syntax::FreeOrDash | Syntax::Cut => false,
             }
     }
 
@@ -393,7 +419,8 @@ impl Walk<'_> {
                 let goes_on = |at: usize| {
                     let is_colon = |at: usize| colons && text(at) == Some(b":");
                     let is_after_colon = is_colon(at)
-                        && words[at].0.checked_sub(1).is_some_and(|at| line[at] == b' ');
+                        && words[at].0.checked_sub(1).is_some_and(|at| line[at] == b' ')
+                        && !line[words[at].1..].starts_with(b"  ");
                     text(at).is_some_and(|word| word.ends_with(b","))
                         || is_colon(at + 1)
                         || is_after_colon
@@ -403,6 +430,8 @@ impl Walk<'_> {
                 self.accepts(part, (start, end)).then(|| ended_at(end))
             }
             FieldEnd::Rest => Some(ended_at(line.len())),
+            FieldEnd::Cut if line[start..].contains(&b'"') => None,
+            FieldEnd::Cut => Some(ended_at(line.len())),
             FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
                 let here = ended_at(quote);
                 self.ahead(Here { at: quote + 1, ..here }, 1, None)

@@ -56,7 +56,7 @@ impl Prefilter {
                         }
                         items.push(Item::TimeBytes { may_be_empty });
                     }
-                    Scanner::Status => break,
+                    Scanner::Status | Scanner::Signed => break,
                 },
                 // A dash also replaces the quoted field after it.
                 Op::OpenRequest => items.push(Item::QuoteOrDash),

@@ -1,8 +1,8 @@
 //! Explains where a line stops matching a template, and what was expected there.
 
-use super::run::{Cursor, literal};
+use super::run::Cursor;
 use super::scanners::Scanner;
-use super::steps::{Op, Program, Quoted, Step, Until};
+use super::steps::{EndRule, Op, Program, Quoted, Step, TextRule, Until};
 use crate::text::format::identity::expected_instead_of_word;
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Reject;
@@ -15,7 +15,7 @@ impl Program {
         let (at, expected, part) = match op {
             Op::Blank => (at, byte_name(b' '), *part),
             Op::Text(text) => {
-                let (at, byte) = mismatch(line, at, text);
+                let (at, byte) = self.mismatch(line, at, text);
                 (at, byte_name(byte), *part)
             }
             Op::StatusAndSize { .. } => {
@@ -31,7 +31,10 @@ impl Program {
                 (at, expected, *part + which)
             }
             Op::Scanned { scanner, .. } => (at, scanner.expected(), *part),
-            Op::OpenRequest => (at, "the quote that opens the request", *part),
+            Op::OpenRequest => match self.steps.get(failed.step + 1).map(|step| &step.op) {
+                Some(Op::Quoted(Quoted { is_request: false, .. })) => (at, "a quote", *part),
+                _ => (at, "the quote that opens the request", *part),
+            },
             Op::Quoted(Quoted { is_request: true, .. }) => {
                 (at, "the quote that closes the request", *part)
             }
@@ -40,27 +43,37 @@ impl Program {
                 (at, "a time in brackets and the request", *part)
             }
             Op::Head(_) | Op::FastPath(_) => (at, expected_instead_of_word(line, at), *part),
+            Op::Until(Until { rule: EndRule::Only { .. }, .. }) => {
+                (at, "only one place where this field can end", *part)
+            }
+            Op::Until(Until {
+                rule: EndRule::Leaves { text: TextRule::Request | TextRule::RequestLine, .. },
+                ..
+            }) => (at, "a request that its protocol ends", *part),
+            Op::Until(Until { rule: EndRule::User, .. }) => {
+                (at, "a user without -, brackets and quotes among its words", *part)
+            }
             Op::List { check, .. } | Op::Until(Until { check, .. }) => {
                 (at, check.expected(), *part)
             }
-            Op::Word { .. } | Op::Rest { .. } => (at, "a word", *part),
+            Op::Word { .. } | Op::TailWord { .. } | Op::Rest { .. } => (at, "a word", *part),
             Op::End | Op::Done if self.open_ended => (at, "a space or the end of the line", *part),
             Op::End | Op::Done => (at, "the end of the line", *part),
         };
         (Reject::new(at, expected), part)
     }
-}
 
-/// The position where the line differs from a literal, and the byte of the literal there.
-fn mismatch(line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
-    let mut at = start;
-    for (index, byte) in text.iter().enumerate() {
-        match literal(line, start, &text[..=index]) {
-            Some(end) => at = end,
-            None => return (at, *byte),
+    /// The position where the line differs from a literal, and the byte of the literal there.
+    fn mismatch(&self, line: &[u8], start: usize, text: &[u8]) -> (usize, u8) {
+        let mut at = start;
+        for (index, byte) in text.iter().enumerate() {
+            match self.literal(line, start, &text[..=index]) {
+                Some(end) => at = end,
+                None => return (at, *byte),
+            }
         }
+        (at, b' ')
     }
-    (at, b' ')
 }
 
 /// The name of a byte of a literal, for people.

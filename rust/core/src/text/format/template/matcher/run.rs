@@ -1,9 +1,12 @@
 //! Runs the steps of a program over a line.
 
+use super::ambiguous::unescaped_quote;
 use super::steps::{Op, Program};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
-use crate::text::format::whitespace::{after_blanks, is_blank, list_end, skip_blanks, word_end};
+use crate::text::format::whitespace::{
+    after_blanks, is_blank, list_end, skip_blanks, trim_blanks_end, word_end,
+};
 
 /// A position in the line, and the next step to run there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ impl Program {
                 Op::Head(head) => self.head(line, cursor, head, spans)?,
                 Op::Word { field } => {
                     let end = word_end(line, cursor.at);
-                    word(*field, cursor, end, spans)?
+                    self.word(*field, cursor, end, spans)?
                 }
                 Op::List { field, colons, check } => {
                     let end = if *colons {
@@ -51,10 +54,15 @@ impl Program {
                     if !check.accepts(&line[cursor.at..end]) {
                         return Err(cursor);
                     }
-                    word(*field, cursor, end, spans)?
+                    self.word(*field, cursor, end, spans)?
                 }
-                Op::Rest { field } => {
-                    spans[*field] = Span::new(cursor.at, line.len());
+                Op::Rest { unquoted: true, .. } if unescaped_quote(line, cursor.at).is_some() => {
+                    return Err(cursor);
+                }
+                Op::Rest { field, .. } => {
+                    // A line that is read exactly is not trimmed.
+                    let end = trim_blanks_end(line, line.len()).max(cursor.at);
+                    spans[*field] = Span::new(cursor.at, end);
                     Cursor { at: line.len(), step: cursor.step + 1 }
                 }
                 _ => self.run(line, cursor, usize::MAX, spans)?,
@@ -77,8 +85,14 @@ impl Program {
         while step < limit {
             let this = &self.steps[step];
             let next = match &this.op {
+                Op::Blank if self.exact => (line.get(at) == Some(&b' ')).then_some(at + 1),
                 Op::Blank => after_blanks(line, at),
-                Op::Text(text) => literal(line, at, text),
+                Op::Text(text) => self.literal(line, at, text),
+                Op::TailWord { field } => {
+                    let end = word_end(line, at);
+                    spans[*field] = Span::new(at, end);
+                    (end > at || self.exact).then_some(end)
+                }
                 Op::StatusAndSize { status, size } => {
                     status_and_size(line, at, int).ok().map(|[one, other]| {
                         spans[*status] = Span::from(one);
@@ -119,6 +133,24 @@ impl Program {
         Ok(Cursor { at, step })
     }
 
+    /// The position after a literal, if it matches here.
+    #[inline]
+    pub(super) fn literal(&self, line: &[u8], at: usize, text: &[u8]) -> Option<usize> {
+        if self.exact {
+            return line.get(at..)?.starts_with(text).then_some(at + text.len());
+        }
+        literal(line, at, text)
+    }
+
+    /// Records a word that ends here.
+    fn word(&self, field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> StepResult {
+        if cursor.at == end && !self.exact {
+            return Err(cursor);
+        }
+        spans[field] = Span::new(cursor.at, end);
+        Ok(Cursor { at: end, step: cursor.step + 1 })
+    }
+
     /// Whether a line may end here.
     pub(super) fn ends(&self, line: &[u8], at: usize) -> bool {
         match line.get(at) {
@@ -128,9 +160,9 @@ impl Program {
     }
 }
 
-/// The position after a literal, if it matches here.
+/// The position after a literal whose blanks are runs of blanks.
 #[inline]
-pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> {
+fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> {
     for &byte in text {
         if byte == b' ' {
             at = after_blanks(line, at)?;
@@ -143,24 +175,17 @@ pub(super) fn literal(line: &[u8], mut at: usize, text: &[u8]) -> Option<usize> 
     Some(at)
 }
 
-/// Records a word that ends here. An empty one does not match.
-fn word(field: usize, cursor: Cursor, end: usize, spans: &mut [Span]) -> StepResult {
-    if cursor.at == end {
-        return Err(cursor);
-    }
-    spans[field] = Span::new(cursor.at, end);
-    Ok(Cursor { at: end, step: cursor.step + 1 })
-}
-
 /// The end of a list of upstreams that begins here. nginx separates them by commas and, between
-/// server groups, by lone colons.
+/// server groups, by lone colons. A lone colon may also be the end; the blank after it and the one
+/// that separates the next field are then two.
 fn upstreams_end(line: &[u8], start: usize) -> usize {
     let mut end = list_end(line, start);
     loop {
         let next = skip_blanks(line, end);
         let is_colon =
             line.get(next) == Some(&b':') && line.get(next + 1).copied().is_none_or(is_blank);
-        if next == line.len() || !is_colon && !line[..end].ends_with(b" :") {
+        let after_colon = line[..end].ends_with(b" :") && !line[end..].starts_with(b"  ");
+        if next == line.len() || !is_colon && !after_colon {
             return end;
         }
         end = list_end(line, next);

@@ -15,6 +15,7 @@ const LONGEST_TIME: usize = 80;
 pub(super) enum Scanner {
     Status,
     Int,
+    Signed,
     Number,
     Numbers,
     Time(TimeScanner),
@@ -25,6 +26,7 @@ impl Scanner {
         match self {
             Self::Status => status(line, at),
             Self::Int => int(line, at),
+            Self::Signed => int(line, at + usize::from(line.get(at) == Some(&b'+'))),
             Self::Number => number(line, at),
             Self::Numbers => numbers(line, at),
             Self::Time(time) => time.end(line, at),
@@ -37,6 +39,7 @@ impl Scanner {
         let byte = byte.unwrap_or(b' ');
         match self {
             Self::Status | Self::Int => byte.is_ascii_digit() || byte == b'-',
+            Self::Signed => byte.is_ascii_digit() || b"-+".contains(&byte),
             Self::Number => byte.is_ascii_digit() || b"-+.eE".contains(&byte),
             Self::Numbers => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
             Self::Time(time) => time.may_contain(byte),
@@ -46,7 +49,7 @@ impl Scanner {
     pub(super) fn expected(&self) -> &'static str {
         match self {
             Self::Status => "a status of three digits",
-            Self::Int => "a whole number",
+            Self::Int | Self::Signed => "a whole number",
             Self::Number => "a number",
             Self::Numbers => "a number or a comma-separated list of numbers",
             Self::Time(_) => "a time",
@@ -63,10 +66,17 @@ pub(super) struct TimeScanner {
     inner_terminators: usize,
     /// The bytes it may contain.
     bytes: Box<[bool; 256]>,
+    /// Its syntax, where the number of terminators inside is not known.
+    shape: Option<TimeShape>,
 }
 
 impl TimeScanner {
-    pub(super) fn new(format: Option<&TimeFormat>, terminator: Option<u8>) -> Self {
+    /// With `is_written`, a time is exactly as servers write it.
+    pub(super) fn new(
+        format: Option<&TimeFormat>,
+        terminator: Option<u8>,
+        is_written: bool,
+    ) -> Self {
         let text = match format {
             Some(TimeFormat::Clf | TimeFormat::Any) => "%d/%b/%Y:%T %z",
             Some(TimeFormat::Strftime(text)) => text,
@@ -89,7 +99,14 @@ impl TimeScanner {
                 || byte != b'%' && text.as_bytes().contains(&byte)
                 || is_blank(byte) && (terminator.is_some() || inner_terminators > 0);
         }
-        Self { terminator, inner_terminators, bytes }
+        let shape = match terminator {
+            Some(byte) => format.and_then(|format| TimeShape::new(format, byte)),
+            None if is_written && matches!(format, Some(TimeFormat::Epoch(_))) => {
+                format.and_then(|format| TimeShape::new(format, b'.'))
+            }
+            None => None,
+        };
+        Self { terminator, inner_terminators, bytes, shape }
     }
 
     /// Whether a time may contain this byte.
@@ -104,7 +121,7 @@ impl TimeScanner {
 
     /// Whether it ends at the first byte of this value.
     pub(super) fn ends_before(&self, byte: u8) -> bool {
-        self.terminator == Some(byte) && self.inner_terminators == 0
+        self.terminator == Some(byte) && self.inner_terminators == 0 && self.shape.is_none()
     }
 
     /// Whether it ends at the first blank.
@@ -113,6 +130,9 @@ impl TimeScanner {
     }
 
     pub(super) fn end(&self, line: &[u8], start: usize) -> Option<usize> {
+        if let Some(shape) = &self.shape {
+            return shape.end(line, start);
+        }
         let mut inner_terminators = self.inner_terminators;
         let mut at = start;
         while at < line.len() && at <= start + LONGEST_TIME {
@@ -133,6 +153,122 @@ impl TimeScanner {
             }
         }
         (start < at && at <= start + LONGEST_TIME).then_some(at)
+    }
+}
+
+/// The number of words of a time in this format.
+pub(super) fn words_of_time(format: &TimeFormat) -> usize {
+    match format {
+        TimeFormat::Clf => 2,
+        TimeFormat::Strftime(text) => expanded(text).split_ascii_whitespace().count().max(1),
+        TimeFormat::Iso | TimeFormat::Epoch(_) | TimeFormat::Any => 1,
+    }
+}
+
+/// The syntax of a time, for a terminator that the time itself may contain: a `-` ends
+/// `$time_iso8601-$remote_addr`, but not at its first place.
+#[derive(Debug, PartialEq, Eq)]
+struct TimeShape(Box<[TimePiece]>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimePiece {
+    Byte(u8),
+    /// One of two bytes.
+    Either(u8, u8),
+    /// At most this many digits, at least one.
+    Digits(usize),
+    /// A blank in place of a first digit.
+    Padding,
+    Letters,
+    /// A point or a comma and digits, or nothing. A comma is never a terminator here.
+    Fraction,
+    /// `Z`, or hours and minutes after a sign.
+    Zone,
+}
+
+impl TimeShape {
+    /// The syntax of times in a format, if the terminator may be inside of such a time.
+    fn new(format: &TimeFormat, terminator: u8) -> Option<Self> {
+        use TimePiece::{Byte, Digits, Either, Fraction, Zone};
+        let colon = Byte(b':');
+        let (inside, pieces) = match format {
+            TimeFormat::Iso => {
+                let date = [Digits(4), Byte(b'-'), Digits(2), Byte(b'-'), Digits(2)];
+                let time = [Either(b'T', b' '), Digits(2), colon, Digits(2), colon, Digits(2)];
+                (&b"-:.+"[..], [&date[..], &time, &[Fraction, Zone]].concat())
+            }
+            TimeFormat::Clf => (&b"/:+-"[..], pieces("%d/%b/%Y:%H:%M:%S %z")),
+            TimeFormat::Epoch(_) => (&b"."[..], vec![Digits(18), Fraction]),
+            TimeFormat::Strftime(text) if text.contains("%z") => {
+                (&b"+-:"[..], pieces(&expanded(text)))
+            }
+            TimeFormat::Strftime(_) | TimeFormat::Any => return None,
+        };
+        inside.contains(&terminator).then(|| Self(pieces.into()))
+    }
+
+    fn end(&self, line: &[u8], start: usize) -> Option<usize> {
+        self.0.iter().try_fold(start, |at, piece| piece.end(line, at))
+    }
+}
+
+/// The pieces of an expanded strftime format.
+fn pieces(text: &str) -> Vec<TimePiece> {
+    let mut pieces = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let letter = match byte {
+            b'%' => bytes.find(|byte| !byte.is_ascii_digit()),
+            _ => None,
+        };
+        if let Some(b'e' | b'k' | b'l') = letter {
+            pieces.push(TimePiece::Padding);
+        }
+        pieces.push(match letter {
+            None | Some(b'%') => TimePiece::Byte(byte),
+            Some(b'Y') => TimePiece::Digits(4),
+            Some(b'j') => TimePiece::Digits(3),
+            Some(b'f') => TimePiece::Digits(9),
+            Some(b's') => TimePiece::Digits(18),
+            Some(b'z') => TimePiece::Zone,
+            Some(b'a' | b'A' | b'b' | b'B' | b'h' | b'p' | b'Z') => TimePiece::Letters,
+            Some(_) => TimePiece::Digits(2),
+        });
+    }
+    pieces
+}
+
+impl TimePiece {
+    /// The end of a piece that begins here.
+    fn end(self, line: &[u8], at: usize) -> Option<usize> {
+        let byte = line.get(at).copied();
+        let run = |most: usize, is_inside: fn(&u8) -> bool| {
+            let rest = line.get(at..).unwrap_or_default();
+            at + rest.iter().take(most).take_while(|byte| is_inside(byte)).count()
+        };
+        match self {
+            Self::Byte(wanted) => (byte == Some(wanted)).then_some(at + 1),
+            Self::Either(one, other) => {
+                (byte == Some(one) || byte == Some(other)).then_some(at + 1)
+            }
+            Self::Digits(most) => Some(run(most, u8::is_ascii_digit)).filter(|end| *end > at),
+            Self::Padding => Some(at + usize::from(byte == Some(b' '))),
+            Self::Letters => {
+                Some(run(LONGEST_TIME, u8::is_ascii_alphabetic)).filter(|end| *end > at)
+            }
+            Self::Fraction => {
+                let is_mark = matches!(byte, Some(b'.' | b','));
+                let end = Self::Digits(9).end(line, at + 1).filter(|_| is_mark);
+                Some(end.unwrap_or(at))
+            }
+            Self::Zone if byte == Some(b'Z') => Some(at + 1),
+            Self::Zone if matches!(byte, Some(b'+' | b'-')) => {
+                let hours = Self::Digits(2).end(line, at + 1)?;
+                let colon = hours + usize::from(line.get(hours) == Some(&b':'));
+                Self::Digits(2).end(line, colon).or(Some(hours))
+            }
+            Self::Zone => None,
+        }
     }
 }
 
@@ -165,10 +301,22 @@ mod tests {
             (strftime("%b %e %T"), None, "May  6 07:08:09 x", 15),
             (strftime("%Y_%m_%d"), None, "2015_05_17 x", 10),
         ] {
-            let time = TimeScanner::new(format.as_ref(), terminator);
+            let time = TimeScanner::new(format.as_ref(), terminator, false);
             assert_eq!(time.end(text.as_bytes(), 0), Some(expected), "{text}");
         }
-        let time = TimeScanner::new(Some(&TimeFormat::Clf), Some(b']'));
+        for (format, terminator, text, expected) in [
+            (TimeFormat::Iso, b'-', "2024-01-02T03:04:05-05:00-x", 25),
+            (TimeFormat::Iso, b':', "2024-01-02T03:04:05+00:00: x", 25),
+            (TimeFormat::Iso, b':', "2024-01-02T03:04:05.120Z:1", 24),
+            (TimeFormat::Clf, b'-', "10/Oct/2000:13:55:36 -0700-x", 26),
+            (TimeFormat::Clf, b'/', "10/Oct/2000:13:55:36 -0700/x", 26),
+            (TimeFormat::Epoch(0), b'.', "1431857103.120.200", 14),
+            (TimeFormat::Strftime("%FT%T%z".into()), b'-', "2024-01-02T03:04:05-0500-x", 24),
+        ] {
+            let time = TimeScanner::new(Some(&format), Some(terminator), false);
+            assert_eq!(time.end(text.as_bytes(), 0), Some(expected), "{text}");
+        }
+        let time = TimeScanner::new(Some(&TimeFormat::Clf), Some(b']'), false);
         assert_eq!(time.end(b"10/Oct[2000]", 0), None);
         assert_eq!(time.end(&[b'1'; 81], 0), None);
     }

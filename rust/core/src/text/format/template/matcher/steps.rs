@@ -9,6 +9,10 @@ use crate::text::format::parsed::Span;
 pub(super) struct Program {
     pub(super) steps: Vec<Step>,
     pub(super) open_ended: bool,
+    /// Whether a blank is exactly one and a word may be empty. Otherwise it is one or more.
+    pub(super) exact: bool,
+    /// How many blanks may follow the last field of a line that is read exactly.
+    pub(super) trailing_blanks: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub(super) struct Step {
 /// `field` and the like are indices into the list of spans.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    /// The bytes of a literal; a space in it matches one or more blanks.
+    /// The bytes of a literal.
     Text(Box<[u8]>),
     Blank,
     /// The quote that opens a request, or a bare `-` in place of the whole quoted request. A
@@ -47,6 +51,10 @@ pub(super) enum Op {
     Word {
         field: usize,
     },
+    /// As `Word`, found while a field before it is searched for.
+    TailWord {
+        field: usize,
+    },
     /// Words separated by commas or, in nginx's lists of upstreams, also by lone colons.
     List {
         field: usize,
@@ -55,9 +63,10 @@ pub(super) enum Op {
     },
     /// Text up to the literal after it.
     Until(Until),
-    /// The rest of the line.
+    /// The rest of the line, which may have to be without a quote that is not escaped.
     Rest {
         field: usize,
+        unquoted: bool,
     },
     Head(Head),
     /// Tries to match several of the next steps at once.
@@ -94,6 +103,34 @@ pub(super) struct Until {
     pub(super) search_from: SearchFrom,
     /// What may follow the delimiter, or the closing bracket.
     pub(super) prefilter: Prefilter,
+    pub(super) rule: EndRule,
+}
+
+/// Where a field ends among its delimiters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndRule {
+    /// At the first one after which the steps match.
+    First,
+    /// As `First`, for a user: blanks only between words that cannot be other fields.
+    User,
+    /// As `First`, for an address: its own colons do not end it.
+    Address,
+    /// At the only one after which the steps match; with `whole`, all steps up to the end.
+    Only { text: TextRule, whole: bool },
+    /// This many words before the first one after which the steps match, at the end of the line if
+    /// there is no delimiter. `end` is the part of the template with the delimiter. With `dash`,
+    /// the last but one of these words is a dash.
+    Leaves { words: usize, end: usize, dash: bool, text: TextRule },
+}
+
+/// Which text a field that may contain blanks has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextRule {
+    Any,
+    /// A request. One that ends with its protocol is preferred.
+    Request,
+    /// Method, target and protocol, or `-`.
+    RequestLine,
 }
 
 /// Where the search for the delimiter of a field begins.
@@ -227,6 +264,7 @@ impl Step {
             | Op::Blank
             | Op::OpenRequest
             | Op::Scanned { .. }
+            | Op::TailWord { .. }
             | Op::StatusAndSize { .. }
             | Op::End => false,
             Op::Quoted(_)
@@ -246,9 +284,10 @@ impl Step {
             Op::Scanned { field, .. }
             | Op::Quoted(Quoted { field, .. })
             | Op::Word { field }
+            | Op::TailWord { field }
             | Op::List { field, .. }
             | Op::Until(Until { field, .. })
-            | Op::Rest { field } => spans[*field] = Span::NONE,
+            | Op::Rest { field, .. } => spans[*field] = Span::NONE,
             Op::StatusAndSize { status, size } => {
                 spans[*status] = Span::NONE;
                 spans[*size] = Span::NONE;

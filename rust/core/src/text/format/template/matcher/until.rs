@@ -1,12 +1,25 @@
 //! Fields that end at the literal after them.
 
+use std::net::IpAddr;
+
 use memchr::{memchr, memchr2, memrchr};
 
 use super::find::{Delimiters, Lookahead};
 use super::run::{Cursor, StepResult, furthest_of};
-use super::steps::{Program, SearchFrom, Until};
+use super::steps::{EndRule, Program, SearchFrom, Until};
 use crate::text::format::parsed::Span;
-use crate::text::format::whitespace::{skip_blanks, trim_blanks_end, word_end};
+use crate::text::format::whitespace::{is_blank, skip_blanks, trim_blanks_end, word_end};
+
+/// The most bytes of an address: an IPv6 address with an IPv4 address at its end.
+const LONGEST_ADDRESS: usize = 45;
+
+/// Whether text before the time can be a user: blanks only between words that cannot be the ident,
+/// another time or a quoted field.
+fn is_user(text: &[u8]) -> bool {
+    let other = |byte: &u8| b"[]()\"".contains(byte);
+    !text.iter().copied().any(is_blank)
+        || !text.iter().any(other) && text.split(|byte| is_blank(*byte)).all(|word| word != b"-")
+}
 
 impl Program {
     pub(super) fn until(
@@ -16,11 +29,36 @@ impl Program {
         until: &Until,
         spans: &mut [Span],
     ) -> StepResult {
+        match until.rule {
+            EndRule::Leaves { .. } => return self.leaves(line, cursor, until, spans),
+            EndRule::Only { .. } => return self.only(line, cursor, until, spans),
+            EndRule::User => {
+                let reached = self.first(line, cursor, until, spans)?;
+                let user = spans[until.field].of(line).unwrap_or_default();
+                return if is_user(user) { Ok(reached) } else { Err(cursor) };
+            }
+            EndRule::First | EndRule::Address => {}
+        }
+        self.first(line, cursor, until, spans)
+    }
+
+    /// Ends a field at the first delimiter after which the steps match.
+    fn first(&self, line: &[u8], cursor: Cursor, until: &Until, spans: &mut [Span]) -> StepResult {
         let start = cursor.at;
         let line_end = if until.word { word_end(line, start) } else { line.len() };
         let inside = &line[..line_end];
         let mut search =
             Search { program: self, line, cursor, until, furthest: None, refused: false };
+        if until.rule == EndRule::Address
+            && let Some(reached) = search.after_address(spans)
+        {
+            return Ok(reached);
+        }
+        if until.rule == EndRule::User
+            && let Some(reached) = search.without_user(spans)
+        {
+            return Ok(reached);
+        }
         let first = match until.delimiter {
             Some(delimiter) if until.search_from == SearchFrom::End => {
                 memrchr(delimiter.byte, &inside[start..])
@@ -96,13 +134,41 @@ impl Search<'_> {
         }
     }
 
+    /// The cursor after an address that ends at a colon of the format, the longest one.
+    fn after_address(&mut self, spans: &mut [Span]) -> Option<Cursor> {
+        let start = self.cursor.at;
+        let is_address = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        let rest = self.line.get(start..)?;
+        let length = rest.iter().take(LONGEST_ADDRESS + 1).take_while(is_address).count();
+        let colons = (0..length).rev().filter(|at| rest[*at] == b':');
+        let is_whole = |at: &usize| {
+            str::from_utf8(&rest[..*at]).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
+        };
+        colons.filter(is_whole).find_map(|at| self.ends_at(start + at, spans))
+    }
+
+    /// The cursor after a user that is missing together with the blank before or after it.
+    fn without_user(&mut self, spans: &mut [Span]) -> Option<Cursor> {
+        let (start, line) = (self.cursor.at, self.line);
+        let delimiter = self.until.delimiter.filter(|delimiter| delimiter.blank_before)?;
+        let before = start.checked_sub(1).filter(|before| is_blank(line[*before]))?;
+        if self.program.exact || line.get(start) != Some(&delimiter.byte) {
+            return None;
+        }
+        let cursor = Cursor { at: before, step: self.cursor.step + 1 };
+        let reached = self.program.run(line, cursor, self.until.limit, spans).ok()?;
+        spans[self.until.field] = Span::new(start, start);
+        Some(reached)
+    }
+
     /// The cursor after the following steps, if they match with the field ending at this
     /// delimiter.
     fn ends_at(&mut self, place: usize, spans: &mut [Span]) -> Option<Cursor> {
         if self.refused {
             return None;
         }
-        let end = self.until.ends_before(self.line, self.cursor.at, place)?;
+        let exact = self.program.exact;
+        let end = self.until.ends_before(self.line, self.cursor.at, place, exact)?;
         let cursor = Cursor { at: end, step: self.cursor.step + 1 };
         match self.program.run(self.line, cursor, self.until.limit, spans) {
             Ok(_) if !self.until.check.accepts(&self.line[self.cursor.at..end]) => {
@@ -123,10 +189,20 @@ impl Search<'_> {
 
 impl Until {
     /// The end of the field if its delimiter is at this position.
-    fn ends_before(&self, line: &[u8], start: usize, place: usize) -> Option<usize> {
+    pub(super) fn ends_before(
+        &self,
+        line: &[u8],
+        start: usize,
+        place: usize,
+        exact: bool,
+    ) -> Option<usize> {
         let mut end = place;
         if self.delimiter.is_some_and(|delimiter| delimiter.blank_before) {
-            end = trim_blanks_end(line, end).max(start);
+            end = match exact {
+                true if place > start && line[place - 1] == b' ' => place - 1,
+                true => place,
+                false => trim_blanks_end(line, end).max(start),
+            };
             if end == place {
                 return None;
             }

@@ -3,15 +3,6 @@
 use super::super::TemplateError;
 use super::super::draft::{Body, Word, error, quoted_char, reject_trailing, skip_comments};
 
-/// The content of a directive.
-#[derive(Debug)]
-pub(super) struct Format {
-    /// The strings of the format, joined.
-    pub(super) body: Body,
-    /// Whether nginx writes `-` for a missing value, which it does unless `escape=` changes that.
-    pub(super) dash_if_missing: bool,
-}
-
 /// Whether the text is a whole directive, not only a format.
 pub(in super::super) fn is_directive(text: &str) -> bool {
     let text = skip_comments(text);
@@ -24,7 +15,7 @@ pub(in super::super) fn is_directive(text: &str) -> bool {
 }
 
 /// Extracts the format from a text: the bare format, its quoted strings, or a whole directive.
-pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
+pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     if !is_directive(text)
         && let Some(at) = text.find("log_format ")
     {
@@ -33,10 +24,7 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
         return Err(error((0, at), message));
     }
     if !is_directive(text) && !is_pieces(text) {
-        return Ok(Format {
-            body: Body::verbatim(text, 0, text.len()).trimmed(),
-            dash_if_missing: true,
-        });
+        return Ok(Body::verbatim(text, 0, text.len()).trimmed());
     }
     let words = words(text)?;
     let mut rest = words.as_slice();
@@ -45,11 +33,10 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
     {
         rest = name(text, directive, parameters)?;
     }
-    let mut dash_if_missing = true;
     if let Some((first, others)) = rest.split_first()
         && let Some(escape) = first.body.bytes.strip_prefix(b"escape=")
     {
-        dash_if_missing = writes_dash(first, escape)?;
+        check_escape(first, escape)?;
         rest = others;
     }
     if rest.is_empty() {
@@ -57,11 +44,12 @@ pub(super) fn read(text: &str) -> Result<Format, TemplateError> {
             "expected a format in log_format, found none; paste all its lines, up to its ;";
         return Err(error((0, text.trim_end().len()), message));
     }
+    check_strings(text, rest)?;
     let mut body = Body::default();
     for word in rest {
         body.append(&word.body);
     }
-    Ok(Format { body, dash_if_missing })
+    Ok(body)
 }
 
 /// Whether a text without the directive's name consists of quoted strings.
@@ -106,16 +94,32 @@ fn name<'a>(
     Ok(rest)
 }
 
-/// Whether nginx writes `-` for a missing value with this `escape=`.
-fn writes_dash(word: &Word, escape: &[u8]) -> Result<bool, TemplateError> {
-    match escape {
-        b"default" => Ok(true),
-        b"json" | b"none" => Ok(false),
-        other => {
-            let other = String::from_utf8_lossy(other);
-            let message = format!("expected escape=default, json or none, found escape={other}");
+fn check_escape(word: &Word, escape: &[u8]) -> Result<(), TemplateError> {
+    if matches!(escape, b"default" | b"json" | b"none") {
+        return Ok(());
+    }
+    let other = String::from_utf8_lossy(escape);
+    let message = format!("expected escape=default, json or none, found escape={other}");
+    Err(error((word.start, word.end), message))
+}
+
+/// Rejects a bare word without a variable beside quoted strings. nginx would append it without a
+/// space, which is hardly what is meant.
+fn check_strings(text: &str, words: &[Word]) -> Result<(), TemplateError> {
+    let is_quoted = |word: &Word| matches!(text.as_bytes()[word.start], b'\'' | b'"');
+    let is_junk = |word: &&Word| !is_quoted(word) && !word.body.bytes.contains(&b'$');
+    let strings = if words.iter().any(is_quoted) { words } else { &[] };
+    match strings.iter().find(is_junk) {
+        Some(word) => {
+            let found = text.get(word.start..word.end).unwrap_or_default();
+            let message = format!(
+                "expected ; after the format, found {}; remove it, or put it in quotes if it is a \
+                 part of the format",
+                crate::ground::quoted(found)
+            );
             Err(error((word.start, word.end), message))
         }
+        None => Ok(()),
     }
 }
 

@@ -9,9 +9,8 @@ mod variables;
 
 #[cfg(test)]
 use super::Template;
+use super::TemplateError;
 use super::draft::{Body, Draft, Pasted, error};
-use super::meaning::Meaning;
-use super::{Syntax, TemplateError};
 
 pub(super) use config::is_directive;
 
@@ -29,18 +28,18 @@ pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
 
 /// Compiles a `log_format` to a template or, if it writes a JSON object, to its paths.
 pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
-    let format = config::read(text)?;
-    if json::is_object(&format.body) {
-        return json::compile(&format.body).map(Pasted::Json);
+    let body = config::read(text)?;
+    if json::is_object(&body) {
+        return json::compile(&body).map(Pasted::Json);
     }
     let mut draft = Draft::default();
-    for token in tokens(&format.body)? {
-        let place = format.body.place(token.start, token.end);
+    for token in tokens(&body)? {
+        let place = body.place(token.start, token.end);
         match token.kind {
             TokenKind::Literal => {
-                let literal = &format.body.bytes[token.start..token.end];
+                let literal = &body.bytes[token.start..token.end];
                 if let Some(at) = literal.iter().position(|&byte| byte == b'\n') {
-                    let place = format.body.place(token.start + at, token.start + at + 1);
+                    let place = body.place(token.start + at, token.start + at + 1);
                     let message = "unexpected newline: a log entry is one line; put each line of \
                                    the format in quotes";
                     return Err(error(place, message));
@@ -48,11 +47,7 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
                 draft.literal(literal);
             }
             TokenKind::Variables(names) => {
-                let mut meaning = variables::joined(&names);
-                if !format.dash_if_missing {
-                    may_be_empty(&mut meaning);
-                }
-                draft.field(meaning, place);
+                draft.field(variables::joined(&names), place);
             }
         }
     }
@@ -64,13 +59,6 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
         return Err(error((0, text.len()), message));
     }
     draft.finish(text).map(Pasted::Template)
-}
-
-/// With `escape=json` and `escape=none`, nginx writes a missing value as nothing, not as `-`.
-fn may_be_empty(meaning: &mut Meaning) {
-    if !variables::is_always_set(&meaning.own) {
-        meaning.syntax = Syntax::Free;
-    }
 }
 
 /// A literal, or adjacent variables that are one field.

@@ -142,12 +142,22 @@ fn quotes_around_a_single_variable_belong_to_the_format() {
 }
 
 #[test]
-fn with_escape_json_or_none_optional_values_may_be_empty() {
-    let text = "log_format a escape=none 'a=$upstream_response_time s=$status b=$http_x';";
-    assert_eq!(
-        template(text),
-        r#""a=" upstream_time:Free:seconds(0) " s=" status:Status:int " b=" http_x:Free:text"#
-    );
+fn the_escape_changes_no_field() {
+    let text = "'a=$upstream_response_time s=$status b=$http_x';";
+    let default = template(&format!("log_format a {text}"));
+    for escape in ["escape=none", "escape=json", "escape=default"] {
+        assert_eq!(template(&format!("log_format a {escape} {text}")), default);
+    }
+}
+
+#[test]
+fn a_word_beside_the_strings_is_an_error() {
+    for text in ["log_format main '$host' junk;", "log_format main junk '$host';", "'$host' x;"] {
+        let error = compile(text).unwrap_err();
+        assert!(error.message.starts_with("expected ; after the format, found"), "{text}");
+        assert!(["junk", "x"].contains(&&text[error.start..error.end]), "{text}");
+    }
+    assert_eq!(template("log_format main '$host ' $status;"), template("$host $status"));
 }
 
 #[test]

@@ -143,7 +143,7 @@ const OWN: &[(Syntax, FieldType, &[&str])] = &[
     (Syntax::Free, FieldType::Int, &["sent_http_content_length"]),
     (
         Syntax::Numbers,
-        FieldType::Int,
+        FieldType::IntList,
         &["upstream_bytes_received", "upstream_bytes_sent", "upstream_response_length"],
     ),
     (
@@ -157,35 +157,6 @@ const OWN: &[(Syntax, FieldType, &[&str])] = &[
             "upstream_session_time",
         ],
     ),
-];
-
-/// Variables that always have a value.
-const ALWAYS_SET: &[&str] = &[
-    "body_bytes_sent",
-    "bytes_sent",
-    "bytes_received",
-    "connection",
-    "connection_requests",
-    "connection_time",
-    "hostname",
-    "msec",
-    "nginx_version",
-    "pid",
-    "pipe",
-    "protocol",
-    "remote_addr",
-    "remote_port",
-    "request_id",
-    "request_length",
-    "request_time",
-    "scheme",
-    "server_addr",
-    "server_port",
-    "session_time",
-    "status",
-    "time_iso8601",
-    "time_iso8601_ms",
-    "time_local",
 ];
 
 /// The variables with a name of the server, which a request target can follow directly.
@@ -242,9 +213,4 @@ pub(super) fn joined(names: &[String]) -> Meaning {
         names if starts_with_host(names) => Meaning::text(names.join("_")),
         names => Meaning { standard: "url", rank: 1, ..Meaning::text(names.join("_")) },
     }
-}
-
-/// Whether a variable always has a value.
-pub(super) fn is_always_set(variable: &str) -> bool {
-    ALWAYS_SET.contains(&variable)
 }
