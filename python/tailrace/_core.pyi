@@ -8,6 +8,7 @@ from tailrace._types import (
     Answer,
     ArrowArray,
     ArrowStream,
+    ChunkCounts,
     FieldKind,
     Kind,
     LineCounts,
@@ -65,7 +66,7 @@ class Delta:
     @property
     def has_time(self) -> bool: ...
     @property
-    def lines(self) -> tuple[int, int]: ...
+    def lines(self) -> tuple[int, int, int]: ...
 
 @final
 class Engine:
@@ -250,7 +251,7 @@ def parse_chunk(
     fields: list[str] | None,
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
-) -> tuple[Table, bytes, LineCounts]: ...
+) -> tuple[Table, bytes, ChunkCounts]: ...
 def write_rows(
     data: bytes,
     /,
@@ -262,7 +263,7 @@ def write_rows(
     output: Output = "jsonl",
     rejects: tuple[bytes, int] | None = None,
     filter: Filter | None = None,
-) -> tuple[bytes, bytes, LineCounts]: ...
+) -> tuple[bytes, bytes, ChunkCounts]: ...
 def explain(data: bytes, /, *, format: str | Format) -> dict[str, Any]: ...
 def sample_rejects(
     data: bytes,

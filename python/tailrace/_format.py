@@ -101,7 +101,7 @@ class Batch(metaclass=Public):
 
     @property
     def filtered(self) -> int:
-        """The number of lines excluded by a filter, headers and comments."""
+        """The number of lines excluded by a filter."""
         return self._table.filtered
 
     @property

@@ -32,7 +32,7 @@ class LineCounts(TypedDict):
         fed: Lines read.
         counted: Lines counted in a window, or parsed into rows.
         late: Lines that came after their window's result.
-        filtered: Lines excluded by a filter (`where`, `since`, `until`), headers and comments.
+        filtered: Lines excluded by a filter (`where`, `since`, `until`).
         rejected: Lines that were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
 
     >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
@@ -47,6 +47,13 @@ class LineCounts(TypedDict):
 
 
 show_own_members(LineCounts)
+
+
+class ChunkCounts(LineCounts):
+    """The counters of a chunk, and its headers and comments, which are not lines of the log."""
+
+    headers: int
+
 
 # An answer of the core: the index of its length, its bounds in microseconds since the epoch, the
 # number of keys, the number of events, the events of keys over `max_keys`, the rows, the keys that

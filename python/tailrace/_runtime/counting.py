@@ -94,9 +94,9 @@ class Counting(Processor["Delta", Snapshot]):
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
         """Apply the delta of a chunk."""
         self._engine.apply(result)
-        fed, rejected = result.lines
+        fed, rejected, headers = result.lines
         if self.samples is not None and taken.log_format is not None:
-            self.samples.look(taken.chunk, taken.log_format, fed, rejected)
+            self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
         if self._silence is not None and result.has_time:
             self._silence.observe(taken.chunk.source)
         return fed, None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tailrace._runtime.stage import Origin, StampedChunk
     from tailrace._sources import Chunk
-    from tailrace._types import LineCounts, Output
+    from tailrace._types import ChunkCounts, LineCounts, Output
 
 __all__ = ["ChunkRows", "RowOptions", "Rows"]
 
@@ -43,7 +43,7 @@ class ChunkRows(NamedTuple):
 
 
 # Rows or columns, rejected lines, counters.
-_Core: TypeAlias = tuple[bytes | _core.Table, bytes, "LineCounts"]
+_Core: TypeAlias = tuple[bytes | _core.Table, bytes, "ChunkCounts"]
 
 # The same, and the fields that lines name, each with its lines, if these are not the columns.
 _Done: TypeAlias = tuple[_Core, list[tuple[str, int]]]
@@ -180,7 +180,7 @@ class Rows(Processor[_Done, O]):
         if self._fields is None and columns is not None and log_format.is_open:
             fields = _found_fields(chunk, log_format)
         if rejects is not None:
-            self._line_numbers[chunk.source] += done[2]["fed"]
+            self._line_numbers[chunk.source] += done[2]["fed"] + done[2]["headers"]
         return done, fields
 
     def settle(self, taken: StampedChunk, result: _Done) -> tuple[int, O]:
@@ -188,16 +188,16 @@ class Rows(Processor[_Done, O]):
         (rows, rejected, lines), fields = result
         self._count_others(fields)
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
-        fed = lines["fed"]
+        fed, whole = lines["fed"], lines["fed"] + lines["headers"]
         if self.samples is not None:
-            self.samples.look(taken.chunk, log_format, fed, sum(lines["rejected"].values()))
+            self.samples.look(taken.chunk, log_format, whole, sum(lines["rejected"].values()))
         self._lines["fed"] += fed
         self._lines["counted"] += lines["counted"]
         self._lines["filtered"] += lines["filtered"]
         for reason, count in lines["rejected"].items():
             self._lines["rejected"][reason] = self._lines["rejected"].get(reason, 0) + count
         first_line = self._lines_before[source]
-        self._lines_before[source] += fed
+        self._lines_before[source] += whole
         made = ChunkRows(rows, rejected, log_format, self._names[source], first_line)
         return fed, self._make(made)
 

@@ -137,7 +137,7 @@ impl Query {
         let Lines { reader, filter, time: time_field, .. } = lines;
         match reader.read(line) {
             Ok(LineKind::Fields) => {}
-            Ok(LineKind::Header) => return Err(Skip::Filtered(None)),
+            Ok(LineKind::Header) => return Err(Skip::Header),
             Err(_) => return Err(Skip::Rejected(Reason::NoMatch)),
         }
         let time = match self.time {
@@ -249,6 +249,7 @@ impl<'a> Absorber<'a> {
         waiting.count(delta, &query.seed);
         match query.event(line, stamp, origin, lines) {
             Ok(time) => query.count(origin, line, lines, time, delta),
+            Err(Skip::Header) => delta.lines.headers += 1,
             Err(skipped) => {
                 if let (Skip::Filtered(Some(time)), Some(_)) = (skipped, query.panes) {
                     delta.pass_time(time);
@@ -257,6 +258,7 @@ impl<'a> Absorber<'a> {
                 delta.skip_line(reached, |lines| match skipped {
                     Skip::Rejected(reason) => lines.reject(reason),
                     Skip::Filtered(_) => lines.filtered += 1,
+                    Skip::Header => {}
                 });
             }
         }
@@ -331,6 +333,8 @@ enum Skip {
     Rejected(Reason),
     /// With its time, if that is the time of an event.
     Filtered(Option<i64>),
+    /// It is no line of the log.
+    Header,
 }
 
 /// Parses milliseconds in decimal, as Java writes them, and returns microseconds.
@@ -459,8 +463,9 @@ mod tests {
                 ("{time:epoch_ms},{key:text}", true),
                 ("{time:epoch},{key}", true),
                 ("{time:epoch_ms}\t{}\t{key}", true),
-                ("csv:time:epoch_ms,key", true),
-                ("tsv:time:epoch_ms,key", true),
+                ("csv:time:epoch_ms,key:text", true),
+                ("tsv:time:epoch_ms,key:text", true),
+                ("csv:time:epoch_ms,key", false),
                 ("csv:time:epoch_ms,key:int", false),
                 ("{key}\t{time:iso}", false),
             ] {

@@ -88,6 +88,13 @@ pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound
     Ok(all)
 }
 
+/// Returns the counters of a chunk, and the number of headers in it.
+pub(crate) fn with_headers<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound<'py, PyDict>> {
+    let all = counters(py, lines)?;
+    all.set_item("headers", lines.headers)?;
+    Ok(all)
+}
+
 /// Creates a chunk of the kind with this name from a range of the bytes.
 pub(crate) fn chunk<'a>(kind: &str, data: &'a [u8], span: (usize, usize)) -> PyResult<Chunk<'a>> {
     let length = data.len();

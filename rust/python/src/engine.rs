@@ -29,11 +29,13 @@ impl PyDelta {
         self.has_time
     }
 
-    /// Returns the number of lines, and how many of them do not match their format.
+    /// Returns the number of lines, how many of them do not match their format, and the number of
+    /// headers.
     #[getter]
-    fn lines(&self) -> (u64, u64) {
+    fn lines(&self) -> (u64, u64, u64) {
         let lines = &self.lines;
-        (lines.fed, lines.rejected(Reason::NoMatch) + lines.rejected(Reason::TooLong))
+        let rejected = lines.rejected(Reason::NoMatch) + lines.rejected(Reason::TooLong);
+        (lines.fed, rejected, lines.headers)
     }
 }
 

@@ -14,7 +14,7 @@ use tailrace_core::{
 };
 
 use crate::arrow;
-use crate::convert::{FormatArg, chunk, counters, error, output};
+use crate::convert::{FormatArg, chunk, error, output, with_headers};
 use crate::filter::{PyFilter, checked, reader};
 
 /// The number and byte of a rejected line, what was expected there, and the line.
@@ -235,7 +235,7 @@ impl PyTable {
         Self { schema, batches, filtered: self.filtered, rejects: Vec::new() }
     }
 
-    /// Returns the number of skipped lines: headers, comments, and lines that the filter rejects.
+    /// Returns the number of lines that the filter does not keep.
     #[getter]
     fn filtered(&self) -> usize {
         self.filtered
@@ -353,7 +353,7 @@ pub(crate) fn parse_chunk<'py>(
         PyTable::new(table).map(|table| (table, lines))
     })?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
-    Ok((table, PyBytes::new(py, &rejected), counters(py, &lines)?))
+    Ok((table, PyBytes::new(py, &rejected), with_headers(py, &lines)?))
 }
 
 /// Returns the fields that the first lines of a chunk have, each with the number of these lines;
@@ -407,7 +407,7 @@ pub(crate) fn write_rows<'py>(
         })
         .map_err(error)?;
     let rejected = rejects.map_or(Vec::new(), |rejects| rejects.out);
-    Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), counters(py, &lines)?))
+    Ok((PyBytes::new(py, &out), PyBytes::new(py, &rejected), with_headers(py, &lines)?))
 }
 
 /// Explains how the first line of a text is parsed, or why it is rejected.

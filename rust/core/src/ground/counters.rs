@@ -39,6 +39,8 @@ pub struct Counters {
     pub late: u64,
     /// Lines that the query does not select.
     pub filtered: u64,
+    /// Headers and comments, which are not lines of the log: they are in no other counter.
+    pub headers: u64,
     rejected: [u64; Reason::NAMES.len()],
 }
 
@@ -71,6 +73,7 @@ impl Counters {
         self.counted = self.counted.saturating_add(other.counted);
         self.late = self.late.saturating_add(other.late);
         self.filtered = self.filtered.saturating_add(other.filtered);
+        self.headers = self.headers.saturating_add(other.headers);
         for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
             *sum = sum.saturating_add(more);
         }

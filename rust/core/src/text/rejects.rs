@@ -35,20 +35,30 @@ impl Rejects {
     }
 }
 
-/// Reads a line and returns whether the filter keeps it. A header is not kept.
+/// What becomes of a line that matches the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The filter keeps it.
+    Kept,
+    Filtered,
+    /// It is no line of the log.
+    Header,
+}
+
+/// Reads a line and returns what becomes of it.
 #[inline]
 pub(crate) fn read_filtered(
     reader: &mut Reader,
     filter: Option<&BoundFilter>,
     line: &[u8],
-) -> Result<bool, RejectInfo> {
+) -> Result<Fate, RejectInfo> {
     if read(reader, line)? == LineKind::Header {
-        return Ok(false);
+        return Ok(Fate::Header);
     }
-    let Some(filter) = filter else { return Ok(true) };
+    let Some(filter) = filter else { return Ok(Fate::Kept) };
     match filter.verdict(reader, line) {
-        Verdict::Keep => Ok(true),
-        Verdict::Skip => Ok(false),
+        Verdict::Keep => Ok(Fate::Kept),
+        Verdict::Skip => Ok(Fate::Filtered),
         Verdict::NoTime => {
             let byte = filter.time_offset(reader, line);
             Err(RejectInfo { byte, reason: Reason::NoTime, expected: "a valid time" })

@@ -9,7 +9,7 @@ use super::filter::BoundFilter;
 use super::flume::BatchError;
 use super::format::{LineFields, Reader, each_json_piece, write_iso};
 use super::lines::Chunk;
-use super::rejects::{Rejects, explain_reject, read_filtered};
+use super::rejects::{Fate, Rejects, explain_reject, read_filtered};
 use crate::ground::{Counters, Value, lossy};
 
 /// How rows are written.
@@ -109,7 +109,7 @@ pub fn write_rows(
     chunk.for_each(|line| {
         lines.fed += 1;
         match read_filtered(reader, filter, line) {
-            Ok(true) => {
+            Ok(Fate::Kept) => {
                 lines.counted += 1;
                 let found = if own { reader.line_fields(line, columns) } else { None };
                 match found {
@@ -120,12 +120,16 @@ pub fn write_rows(
                     None => output.write(reader, columns, line, out),
                 }
             }
-            Ok(false) => lines.filtered += 1,
+            Ok(Fate::Filtered) => lines.filtered += 1,
+            Ok(Fate::Header) => {
+                lines.fed -= 1;
+                lines.headers += 1;
+            }
             Err(info) => {
                 lines.reject(info.reason);
                 if let Some(rejects) = &mut rejects {
                     let info = explain_reject(reader, line, info);
-                    rejects.write(lines.fed, info.byte, info.reason, line);
+                    rejects.write(lines.fed + lines.headers, info.byte, info.reason, line);
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::filter::{BoundFilter, Filter};
 use super::flume::BatchError;
 use super::format::{Format, LineBlock, Reader, UnknownField};
 use super::lines::Chunk;
-use super::rejects::{RejectInfo, Rejects, explain_reject, read_filtered};
+use super::rejects::{Fate, RejectInfo, Rejects, explain_reject, read_filtered};
 use crate::ground::any_column::AnyType;
 use crate::ground::{
     AnyColumn, Bits, Column, Counters, InputError, Kind, Reason, Rows, Value, Values, lossy,
@@ -48,8 +48,10 @@ pub struct Table {
     pub batches: Vec<Rows>,
     /// The number of rows.
     pub rows: usize,
-    /// The number of skipped lines: headers, comments, and lines that the filter does not keep.
+    /// The number of lines that the filter does not keep.
     pub filtered: usize,
+    /// The number of headers and comments.
+    pub headers: usize,
     /// The rejected lines.
     pub rejects: Vec<Rejected>,
     /// How many values have no column, because there would be too many columns.
@@ -183,7 +185,7 @@ impl TableBuilder {
         let (fields, kinds): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
         let batches = vec![Rows::new(&kinds)];
         let (rejects, left_out) = (Vec::new(), 0);
-        let table = Table { fields, batches, rows: 0, filtered: 0, rejects, left_out };
+        let table = Table { fields, batches, rows: 0, filtered: 0, headers: 0, rejects, left_out };
         let times = kinds.iter().position(|&kind| kind == Kind::Time);
         let any = kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Any);
         let any = any.map(|(place, _)| AnyField { place, batches: Vec::new() }).collect();
@@ -217,9 +219,10 @@ impl TableBuilder {
         let number = self.line;
         self.line += 1;
         match read_filtered(&mut self.reader, self.filter.as_ref(), line) {
-            Ok(true) => {}
-            Ok(false) => {
-                self.table.filtered += 1;
+            Ok(Fate::Kept) => {}
+            Ok(fate) => {
+                self.table.filtered += usize::from(fate == Fate::Filtered);
+                self.table.headers += usize::from(fate == Fate::Header);
                 return;
             }
             Err(info) => {
@@ -492,6 +495,8 @@ pub fn parse_chunk(
     let table = builder.finish();
     lines.counted = table.rows as u64;
     lines.filtered = table.filtered as u64;
+    lines.headers = table.headers as u64;
+    lines.fed -= lines.headers;
     Ok((table, lines))
 }
 
@@ -582,7 +587,7 @@ mod tests {
         let mut builder = TableBuilder::new(&format, text, None, None).unwrap();
         Chunk::Lines(text).for_each(|line| builder.push(line)).unwrap();
         let table = builder.finish();
-        assert_eq!((table.fields.join(" "), table.filtered), ("host status x-own".to_owned(), 2));
+        assert_eq!((table.fields.join(" "), table.headers), ("host status x-own".to_owned(), 2));
         let [host, status, own] = &table.batches[0].columns[..] else { panic!() };
         assert_eq!([text_of(host, 0), text_of(host, 1)], [Some(&b"1.2.3.4"[..]), None]);
         assert_eq!([int(status, 0), int(status, 1)], [Some(200), Some(404)]);

@@ -6,7 +6,7 @@ use super::decimal::{elements, float, is_present, scaled, seconds};
 use super::field_type::{Encoding, FieldType};
 use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
-use super::records::decode::{decoded, is_after_quote, percent, unescape};
+use super::records::decode::{csv_number, decoded, is_after_quote, percent, unescape};
 use super::records::logfmt;
 use super::text_ref::TextRef;
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
@@ -539,6 +539,7 @@ impl Accessor {
                 match self.encoding {
                     Encoding::Json if !is_after_quote(line, start) => json_value(text),
                     Encoding::Logfmt if logfmt::is_alone(line, start) => Value::Json(b"true"),
+                    Encoding::Csv => csv_number(text).unwrap_or_else(|| present(text)),
                     _ => Value::Text(text),
                 }
             }
@@ -653,6 +654,13 @@ pub(super) fn int(text: &[u8]) -> Value<'_> {
         sum = sum * 10 + i64::from(digit);
     }
     Value::Int(sign * sum)
+}
+
+impl FieldType {
+    /// Whether a text is a value of this type.
+    pub(super) fn can_read(&self, text: &[u8]) -> bool {
+        read(self, text) != Value::Null
+    }
 }
 
 /// The sum of a list of integers; null if it is empty, or one of them is not an integer.

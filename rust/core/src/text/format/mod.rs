@@ -279,7 +279,7 @@ impl Format {
         match &self.0.matcher {
             Matcher::Either(formats) => formats.iter().any(Self::has_header),
             // The first line names them, once.
-            Matcher::Delimited(_) => self.0.found.is_empty(),
+            Matcher::Delimited(delimited) => delimited.awaits_header(),
             Matcher::W3c(_) => true,
             _ => false,
         }
@@ -332,7 +332,9 @@ impl Format {
     /// The type of fields that are not standard.
     fn own_kind(&self) -> Kind {
         match &self.0.matcher {
-            Matcher::Json(_) | Matcher::Ltsv(_) | Matcher::Logfmt(_) => Kind::Any,
+            Matcher::Json(_) | Matcher::Ltsv(_) | Matcher::Logfmt(_) | Matcher::Delimited(_) => {
+                Kind::Any
+            }
             _ => Kind::Text,
         }
     }

@@ -216,6 +216,12 @@ impl Reader {
             }
             return;
         }
+        if let Matcher::Delimited(_) = self.format.0.matcher {
+            // Its first line is no header, so that none follows.
+            self.format = self.format.with_header(line).unwrap_or_else(|| self.format.clone());
+            self.has_state = false;
+            return;
+        }
         let Some(at) = self.time_of_day else { return };
         let time = self.spans[at].of(&line[self.offset..]).and_then(time_of_day);
         let midnight = time.and_then(|time| self.days.advance(time));

@@ -1,5 +1,6 @@
 //! Decodes the text of fields.
 
+use crate::ground::Value;
 use memchr::memchr;
 
 use super::super::field_type::Encoding;
@@ -302,4 +303,22 @@ fn replaced<'a>(
     }
     buffer.extend_from_slice(rest);
     buffer
+}
+/// The number that a text in a column without a type is, if it is written in digits, maybe with a
+/// decimal point. With leading zeros, a plus or an exponent it is text, as it may be a code.
+pub(crate) fn csv_number(text: &[u8]) -> Option<Value<'_>> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_fraction = match &digits[whole..] {
+        [] => true,
+        [b'.', fraction @ ..] => !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !is_fraction || whole == 0 || (whole > 1 && digits[0] == b'0') {
+        return None;
+    }
+    match Value::of_json_number(text) {
+        number @ (Value::Int(_) | Value::Float(_)) => Some(number),
+        _ => None,
+    }
 }

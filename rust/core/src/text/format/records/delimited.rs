@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::fast_columns::{self, FastColumn, FastColumnKind};
-use super::super::field_type::Encoding;
+use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::find_either;
-use super::{bom_len, column, decode, empty_line, found, is_blank, standard_type};
+use super::{bom_len, column, decode, empty_line, found, is_blank, own_type};
 use crate::ground::quoted;
 
 /// The format, with its columns if they are known.
@@ -29,8 +29,10 @@ enum ColumnNames {
     Unknown,
     /// This header; the same line is a header wherever it occurs again.
     Header(Box<[u8]>),
-    /// The format spec; there is no header.
+    /// The format spec, and the first line has not been read yet: it may be a header.
     Given,
+    /// The format spec; the first line is not a header.
+    Settled,
 }
 
 impl Delimited {
@@ -47,6 +49,7 @@ impl Delimited {
         let mut start = 0;
         for written in columns.split(',') {
             let (name, read) = column(written, start)?;
+            let read = if written.contains(':') { read } else { own_type(name.trim()) };
             if !names.take(name.trim()) {
                 let message = format!(
                     "duplicate column {}; give each column its own name",
@@ -60,12 +63,25 @@ impl Delimited {
         Ok(Self { delimiter, found: all, names: ColumnNames::Given })
     }
 
-    /// The format with the columns that this line names, if it is the first line.
+    /// Whether the first line, which may be a header, has not been read yet.
+    pub(crate) fn awaits_header(&self) -> bool {
+        matches!(self.names, ColumnNames::Unknown | ColumnNames::Given)
+    }
+
+    /// The format after this line, if it is the first line.
     pub(crate) fn with_header(&self, line: &[u8]) -> Option<Self> {
-        let ColumnNames::Unknown = self.names else { return None };
         let line = trimmed(line);
-        if is_blank(line) {
+        if !self.awaits_header() || is_blank(line) {
             return None;
+        }
+        if matches!(self.names, ColumnNames::Given) {
+            let header = line[bom_len(line)..].into();
+            let names = if self.names_columns(line) {
+                ColumnNames::Header(header)
+            } else {
+                ColumnNames::Settled
+            };
+            return Some(Self { names, ..self.clone() });
         }
         let mut columns = Columns { line, delimiter: self.delimiter, at: Some(bom_len(line)) };
         let mut buffer = Vec::new();
@@ -75,7 +91,7 @@ impl Delimited {
             let raw = span.of(line).unwrap_or_default();
             let name = decode::decoded(Encoding::Csv, raw, line, span.start(), &mut buffer);
             let name = String::from_utf8_lossy(name);
-            let read = standard_type(name.trim());
+            let read = own_type(name.trim());
             let name = names.distinct(name.trim(), all.len() + 1);
             all.push(found(&name, read, Encoding::Csv));
         }
@@ -83,13 +99,30 @@ impl Delimited {
         Some(Self { delimiter: self.delimiter, found: all, names: ColumnNames::Header(header) })
     }
 
+    /// Whether a line has the names of the columns, in any case.
+    fn names_columns(&self, line: &[u8]) -> bool {
+        let mut columns = Columns { line, delimiter: self.delimiter, at: Some(bom_len(line)) };
+        let mut buffer = Vec::new();
+        let is_name = |field: &FoundField| {
+            let Ok(Some(span)) = columns.next() else { return false };
+            let raw = span.of(line).unwrap_or_default();
+            let name = decode::decoded(Encoding::Csv, raw, line, span.start(), &mut buffer);
+            name.trim_ascii().eq_ignore_ascii_case(field.name.as_bytes())
+        };
+        self.found.iter().all(is_name) && columns.at.is_none()
+    }
+
     /// The fields, in the order of the spans; none before the header.
     pub(crate) fn found(&self) -> &[FoundField] {
         &self.found
     }
 
-    /// A fast matcher, if the columns are known. It does not recognize the header.
+    /// A fast matcher, if the columns are known and no number has to be checked. It does not
+    /// recognize the header.
     pub(crate) fn columns(&self) -> Option<fast_columns::FastColumns> {
+        if self.found.iter().any(|field| expected(&field.read).is_some()) {
+            return None;
+        }
         let last = self.found.len().checked_sub(1)?;
         let column = |field| FastColumn {
             field,
@@ -114,22 +147,44 @@ impl Delimited {
             ColumnNames::Header(header) if line[bom_len(line)..] == **header => {
                 return Ok(LineKind::Header);
             }
+            ColumnNames::Given if self.names_columns(line) => return Ok(LineKind::Header),
             ColumnNames::Header(_) => "the end of the line (the header has no more columns)",
-            ColumnNames::Given => "the end of the line (the format has no more columns)",
+            ColumnNames::Given | ColumnNames::Settled => {
+                "the end of the line (the format has no more columns)"
+            }
         };
-        for span in spans {
+        for span in &mut *spans {
             *span = columns.next()?.ok_or(Reject::new(
                 line.len(),
                 match self.names {
-                    ColumnNames::Given => "as many columns as in the format",
+                    ColumnNames::Given | ColumnNames::Settled => "as many columns as in the format",
                     _ => "as many columns as in the header",
                 },
             ))?;
         }
-        match columns.at {
-            None => Ok(LineKind::Fields),
-            Some(at) => Err(Reject::new(at - 1, surplus)),
+        if let Some(at) = columns.at {
+            return Err(Reject::new(at - 1, surplus));
         }
+        for (field, span) in self.found.iter().zip(spans) {
+            if let Some(expected) = expected(&field.read)
+                && let Some(text @ [_, ..]) = span.of(line)
+                && text != b"-"
+                && !field.read.can_read(text)
+            {
+                return Err(Reject::new(span.start(), expected));
+            }
+        }
+        Ok(LineKind::Fields)
+    }
+}
+
+/// What a column of numbers has to contain; a missing number would not be noticed.
+fn expected(read: &FieldType) -> Option<&'static str> {
+    match read {
+        FieldType::Int => Some("an integer"),
+        FieldType::Float => Some("a number"),
+        FieldType::Seconds(_) => Some("a duration in digits"),
+        _ => None,
     }
 }
 

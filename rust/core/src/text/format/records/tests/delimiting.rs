@@ -112,15 +112,30 @@ fn the_first_line_names_the_columns() {
 }
 
 #[test]
-fn given_columns_have_types_and_no_header() {
+fn given_columns_have_types_and_maybe_a_header() {
     let csv = Delimited::with_columns(b';', "time:epoch_ms,device, temperature:float").unwrap();
     let reads: Vec<_> = csv.found().iter().map(|found| (&*found.name, &found.read)).collect();
     let time = FieldType::Time(TimeFormat::Epoch(-3));
     assert_eq!(
         reads,
-        [("time", &time), ("device", &FieldType::Text), ("temperature", &FieldType::Float)]
+        [("time", &time), ("device", &FieldType::Any), ("temperature", &FieldType::Float)]
     );
-    assert!(csv.with_header(b"time;device;temperature").is_none());
+    // The names as the first line are a header, in any case; later they are data.
+    let header = b"\xef\xbb\xbfTIME; \"Device\" ;temperature\r";
+    let mut spans = [Span::NONE; 3];
+    assert_eq!(csv.split(b"time;Device;\"temperature\"", &mut spans), Ok(LineKind::Header));
+    assert!(csv.with_header(b" ").is_none());
+    assert!(rejected(csv.split(header, &mut spans)).0 > 0);
+    let settled = csv.with_header(b"1;a;2").unwrap();
+    assert!(!settled.awaits_header());
+    let names = b"time;device;temperature";
+    assert_eq!(rejected(settled.split(names, &mut spans)), (12, "a number"));
+    let named = csv.with_header(names).unwrap();
+    assert_eq!(named.split(names, &mut spans), Ok(LineKind::Header));
+    for (line, byte) in [("1;a;x", 4), ("1;a;1,5", 4), ("1;a;\"\"", 9), ("1;a;-", 9), ("1;a;", 9)] {
+        let found = named.split(line.as_bytes(), &mut spans);
+        assert_eq!(found.err().map_or(9, |reject| reject.byte()), byte, "{line}");
+    }
     let found = Matcher::Delimited(csv).texts(b"1;a,b;2.5").unwrap();
     assert_eq!(found, pairs(&[("time", "1"), ("device", "a,b"), ("temperature", "2.5")]));
 
