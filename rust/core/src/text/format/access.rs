@@ -8,10 +8,11 @@ use super::loose_values::{duration, http_version, is_target};
 use super::parsed::FoundField;
 use super::records::decode::{csv_number, decoded, is_after_quote, percent, unescape};
 use super::records::logfmt;
+use super::request_parts::{RequestPart, is_cut, part_of, range_of};
 use super::text_ref::TextRef;
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
 use super::transform::Transform;
-use super::{Span, combined, python_whitespace, standard_fields};
+use super::{Span, python_whitespace, standard_fields};
 use crate::ground::{Kind, Value};
 
 /// Reads the value of one field.
@@ -61,27 +62,6 @@ enum FieldSource {
     SecondWord(usize),
     /// A path and a query in separate spans, and whether the query begins with its `?`.
     PathAndQuery(usize, Option<(usize, bool)>),
-}
-
-/// A part of the request line; the first three in the order of `combined::request`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RequestPart {
-    Method,
-    Url,
-    Protocol,
-    Flag,
-}
-
-impl RequestPart {
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "method" => Self::Method,
-            "url" => Self::Url,
-            "protocol" => Self::Protocol,
-            "request_flag" => Self::Flag,
-            _ => return None,
-        })
-    }
 }
 
 impl FieldSource {
@@ -672,60 +652,4 @@ fn sum_of_ints(text: &[u8]) -> Value<'_> {
         sum = Some(next);
     }
     sum.map_or(Value::Null, Value::Int)
-}
-
-fn part_of(request: &[u8], part: RequestPart, is_cut: bool) -> Value<'_> {
-    if part == RequestPart::Flag {
-        return match request {
-            _ if is_cut => Value::Text(b"truncated"),
-            b"" => Value::Text(b"empty"),
-            b"-" => Value::Text(b"missing"),
-            _ if combined::request(request)[0].is_none() => Value::Text(b"garbage"),
-            _ => Value::Null,
-        };
-    }
-    let [method, url, protocol] =
-        if is_cut { parts_of_cut(request) } else { combined::request(request) };
-    let text = match part {
-        RequestPart::Method => method,
-        RequestPart::Protocol => protocol,
-        RequestPart::Url | RequestPart::Flag => url,
-    };
-    text.map_or(Value::Null, Value::Text)
-}
-
-/// Whether the line ends within a request: the quote that opens it is not closed.
-fn is_cut(line: &[u8], request: Span) -> bool {
-    let Some(rest) = line.get(request.end()..) else { return false };
-    let opens = || line.get(request.start().wrapping_sub(1)) == Some(&b'"');
-    rest.first() != Some(&b'"') && opens() && rest.trim_ascii().is_empty()
-}
-
-/// Method and URL of a request that is cut off, as far as they go. Its protocol is not known.
-fn parts_of_cut(request: &[u8]) -> [Option<&[u8]>; 3] {
-    let mut words = request.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let (method, url) = (words.next(), words.next());
-    match combined::request(request) {
-        [Some(_), ..] if url.is_some() => [method, url, None],
-        _ => [None; 3],
-    }
-}
-
-/// The spans of method, URL and protocol of a request line.
-#[inline]
-pub(super) fn parts_of_request(line: &[u8], request: Span) -> [Span; 3] {
-    let Some(text) = request.of(line) else { return [Span::NONE; 3] };
-    let parts = if is_cut(line, request) { parts_of_cut(text) } else { combined::request(text) };
-    parts.map(|part| {
-        part.map_or(Span::NONE, |part| {
-            let start = request.start() + (part.as_ptr().addr() - text.as_ptr().addr());
-            Span::new(start, start + part.len())
-        })
-    })
-}
-
-fn range_of(request: &[u8], part: RequestPart, is_cut: bool) -> Option<(usize, usize)> {
-    let Value::Text(text) = part_of(request, part, is_cut) else { return None };
-    let start = text.as_ptr().addr().checked_sub(request.as_ptr().addr())?;
-    Some((start, start + text.len()))
 }

@@ -24,6 +24,7 @@ mod python_whitespace;
 mod quotes_and_brackets;
 mod reader;
 mod records;
+mod request_parts;
 mod scan;
 mod segments;
 mod spec;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::access::{Accessor, Buffer, FastAccess, epoch, int, parts_of_request, present, user};
+use super::access::{Accessor, Buffer, FastAccess, epoch, int, present, user};
 use super::diagnose::diagnose;
 use super::fast_columns::TextAndTime;
 use super::parsed::LineKind;
 use super::prefix::prefix_end;
 use super::records::Wrapped;
 use super::records::days::{Days, time_of_day};
+use super::request_parts::parts_of_request;
 use super::segments::{PartialMatch, Segment, SegmentKind};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
 use super::{Format, Kind, Matcher, Reject, Span, Value, vhost};
