@@ -413,6 +413,20 @@ impl Accessor {
         Some(TextRef::Buffer(0, buffer.bytes.len()))
     }
 
+    fn decoded_time(
+        &self,
+        time_parser: &TimeParser,
+        line: &[u8],
+        span: Option<&Span>,
+        buffer: &mut Buffer,
+    ) -> Option<i64> {
+        let span = span.copied().filter(|span| span.is_some())?;
+        let raw = span.of(line)?;
+        buffer.of = None;
+        let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
+        time_parser.read(std::iter::once(Some(text)))
+    }
+
     /// As `plain`, for values that have to be decoded or transformed.
     fn decoded<'a>(&self, line: &'a [u8], spans: &[Span], buffer: &'a mut Buffer) -> Value<'a> {
         let mut text = match &self.source {
@@ -440,13 +454,7 @@ impl Accessor {
             }
             FieldSource::Time(parts, time_parser) => {
                 let [at] = parts[..] else { return self.plain(line, spans, buffer) };
-                let span = spans.get(at).copied().filter(|span| span.is_some());
-                let time = span.and_then(|span| {
-                    let raw = span.of(line)?;
-                    buffer.of = None;
-                    let text = decoded(self.encoding, raw, line, span.start(), &mut buffer.bytes);
-                    time_parser.read(std::iter::once(Some(text)))
-                });
+                let time = self.decoded_time(time_parser, line, spans.get(at), buffer);
                 return time.map_or(Value::Null, Value::Time);
             }
             FieldSource::PathAndQuery(path, query) => {
@@ -515,13 +523,7 @@ impl Accessor {
         };
         match &self.source {
             FieldSource::Span(at, FieldType::Any) if self.transforms.is_empty() => {
-                let start = spans.get(*at).map_or(0, |span| span.start());
-                match self.encoding {
-                    Encoding::Json if !is_after_quote(line, start) => json_value(text),
-                    Encoding::Logfmt if logfmt::is_alone(line, start) => Value::Json(b"true"),
-                    Encoding::Csv => csv_number(text).unwrap_or_else(|| present(text)),
-                    _ => Value::Text(text),
-                }
+                any_value(self.encoding, line, spans[*at].start(), text)
             }
             FieldSource::Span(_, how) => match read(how, text) {
                 Value::Int(status) if self.transforms.contains(&Transform::Class) => {
@@ -532,6 +534,16 @@ impl Accessor {
             FieldSource::User(_) => user(text),
             _ => Value::Text(text),
         }
+    }
+}
+
+/// The decoded value of a field of any type that begins here.
+fn any_value<'a>(encoding: Encoding, line: &[u8], start: usize, text: &'a [u8]) -> Value<'a> {
+    match encoding {
+        Encoding::Json if !is_after_quote(line, start) => json_value(text),
+        Encoding::Logfmt if logfmt::is_alone(line, start) => Value::Json(b"true"),
+        Encoding::Csv => csv_number(text).unwrap_or_else(|| present(text)),
+        _ => Value::Text(text),
     }
 }
 

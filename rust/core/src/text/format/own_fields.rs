@@ -8,7 +8,7 @@ use super::access::{json_value, logfmt_value};
 use super::field_type::Encoding;
 use super::parsed::Span;
 use super::records::decode::decoded;
-use super::records::logfmt;
+use super::records::{json_members as members, logfmt};
 use super::{Format, LineKind, Matcher, Reader, Value, standard_fields};
 use crate::ground::{Kind, lossy};
 use crate::text::flume::BatchError;
@@ -62,7 +62,7 @@ impl Format {
     fn each_member(&self, line: &[u8], take: impl FnMut(Span, Span)) -> Option<Encoding> {
         match &self.0.matcher {
             Matcher::Json(json) if json.lists_own() => {
-                json.each_member(line, take);
+                members::each(line, take);
                 Some(Encoding::Json)
             }
             Matcher::Ltsv(_) => {
@@ -92,7 +92,7 @@ impl Reader {
             let field = OwnField { name, other_name: None, value, encoding };
             field.with_decoded_name(text)
         });
-        let mut own = last_of_each_name(own.collect(), text);
+        let mut own = last_of_each_name(&own.collect::<Vec<_>>(), text);
         let (has, read) = self.spans_read(line, fields);
         let text = self.own_text(line);
         own.retain(|field| {
@@ -228,14 +228,16 @@ fn can_be_requested(name: &[u8]) -> bool {
 }
 
 /// Of the fields with the same name the last one, at the place of the first.
-fn last_of_each_name(fields: Vec<OwnField>, text: &[u8]) -> Vec<OwnField> {
+fn last_of_each_name(fields: &[OwnField], text: &[u8]) -> Vec<OwnField> {
     let mut order: Vec<usize> = (0..fields.len()).collect();
     // Stable, so that of equal names the first comes first.
     order.sort_by(|&one, &other| fields[one].name(text).cmp(fields[other].name(text)));
     let mut kept: Vec<_> = fields.iter().map(Some).collect();
     for same in order.chunk_by(|&one, &other| fields[one].name(text) == fields[other].name(text)) {
         if let [first, .., last] = same {
-            same.iter().for_each(|&place| kept[place] = None);
+            for &place in same {
+                kept[place] = None;
+            }
             kept[*first] = Some(&fields[*last]);
         }
     }

@@ -21,6 +21,7 @@ use super::time::TimeFormat;
 use crate::ground::quoted;
 
 pub(crate) use delimited::Delimited;
+pub(crate) use json::members as json_members;
 pub(crate) use json::{JSON_KEYS, Json, Wrapped, is_between_objects, push_keys as push_json_keys};
 pub(crate) use logfmt::Logfmt;
 pub(crate) use ltsv::{Ltsv, each_member as ltsv_members};

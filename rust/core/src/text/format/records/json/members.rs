@@ -6,7 +6,7 @@ use crate::text::format::parsed::Span;
 
 /// Calls `take` with the key of each member, inside its quotes, and its value, with its quotes.
 /// The line has to be one that matches.
-pub(super) fn each(line: &[u8], mut take: impl FnMut(Span, Span)) {
+pub(crate) fn each(line: &[u8], mut take: impl FnMut(Span, Span)) {
     let Ok(start) = before_object(line, blanks(line, bom_len(line))) else { return };
     let mut at = start + 1;
     let mut first = true;

@@ -13,7 +13,7 @@ mod aliases;
 mod docker;
 pub(super) mod field_paths;
 mod keys;
-mod members;
+pub(crate) mod members;
 mod syntax;
 
 pub(crate) use self::aliases::{ALIASES as JSON_KEYS, aliases};
@@ -178,11 +178,6 @@ impl Json {
         self.any
     }
 
-    /// Calls `take` with the key and the value of each member of a line that matches.
-    pub(crate) fn each_member(&self, line: &[u8], take: impl FnMut(Span, Span)) {
-        members::each(line, take);
-    }
-
     /// The format with only these fields and those that are required.
     pub(crate) fn narrowed(&self, names: &[&str]) -> Self {
         let is_needed = |field: &&FieldPaths| {
@@ -197,7 +192,7 @@ impl Json {
             }
         }
         let Self { reads_wrapper, own, any, .. } = *self;
-        Self { reads_wrapper, own, ..Self::of(field_paths, any) }
+        Self { own, reads_wrapper, ..Self::of(field_paths, any) }
     }
 
     fn of(field_paths: Vec<FieldPaths>, any: bool) -> Self {
