@@ -155,7 +155,7 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
              2015-05-17T10:05:03+02:00, found 'yesterday'",
         ),
         ("status contains 5", "status", "status is a number, not text; compare it with ==, < or >"),
-        ("uri == /", "uri", "no field 'uri' in this format"),
+        ("urls == /", "urls", "no field 'urls' in this format"),
         (
             "status",
             "status",
