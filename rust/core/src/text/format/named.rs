@@ -54,7 +54,7 @@ impl Definition {
 const MOD_LOG_CONFIG: &str = "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html";
 const NGINX_LOG: &str = "https://nginx.org/en/docs/http/ngx_http_log_module.html";
 
-/// An HAProxy line up to the queues, and these fields.
+/// A line of `haproxy` up to the queues, and these fields.
 macro_rules! haproxy_cut {
     ($rest:literal) => {
         concat!(

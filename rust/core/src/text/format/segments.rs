@@ -101,7 +101,10 @@ impl Format {
         let mut partial =
             PartialMatch { matched: if is_json && begins { BRACE } else { 0 }, part: None };
         for text in texts {
-            let Some(template) = parse_template(text) else { continue };
+            let Some(mut template) = parse_template(text) else { continue };
+            if definition.is_some() {
+                template.blanks = Blanks::Runs;
+            }
             let Ok(matcher) = template::Matcher::new(&template) else { continue };
             // Of several readings that fail, no spans are left.
             let one = Template { blanks: Blanks::Runs, ..template.clone() };

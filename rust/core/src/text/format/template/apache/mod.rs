@@ -18,12 +18,12 @@ pub(super) use times::strftime;
 
 /// Compiles a `LogFormat`: the format string or the whole directive.
 pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
-    compile_for(text, config::read(text)?, Server::Apache)
+    compile_for(text, &config::read(text)?, Server::Apache)
 }
 
 /// Compiles the pattern of an access log of Tomcat 9 or older, which has Apache's syntax.
 pub(crate) fn compile_tomcat9(pattern: &str) -> Result<Template, TemplateError> {
-    compile_for(pattern, config::pattern(pattern), Server::Tomcat9)
+    compile_for(pattern, &config::pattern(pattern), Server::Tomcat9)
 }
 
 /// What writes a format.
@@ -33,14 +33,14 @@ enum Server {
     Tomcat9,
 }
 
-fn compile_for(text: &str, body: Body, server: Server) -> Result<Template, TemplateError> {
+fn compile_for(text: &str, body: &Body, server: Server) -> Result<Template, TemplateError> {
     let mut draft = Draft::default();
     let mut at = 0;
     while let Some(byte) = body.get(at) {
         at = if byte == b'%' {
-            directive(&body, at, server, &mut draft)?
+            directive(body, at, server, &mut draft)?
         } else {
-            literal(&body, at, &mut draft)?
+            literal(body, at, &mut draft)?
         };
     }
     if draft.meanings().next().is_none() {

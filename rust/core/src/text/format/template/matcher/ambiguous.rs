@@ -1,8 +1,6 @@
 //! Unquoted fields that may contain blanks, although a blank follows them.
 
-use memchr::memchr_iter;
-
-use super::find::Delimiters;
+use super::find::{Delimiters, unescaped_quote};
 use super::run::{Cursor, StepResult, furthest_of};
 use super::scanners::Scanner;
 use super::steps::{EndRule, Op, Program, TextRule, Until};
@@ -181,12 +179,6 @@ impl Fits {
         }
         self.count += 1;
     }
-}
-
-/// The first quote that is not escaped. Servers escape those of text.
-pub(super) fn unescaped_quote(line: &[u8], start: usize) -> Option<usize> {
-    let mut quotes = memchr_iter(b'"', &line[start..]).map(|offset| start + offset);
-    quotes.find(|at| *at == start || line[*at - 1] != b'\\')
 }
 
 impl TextRule {

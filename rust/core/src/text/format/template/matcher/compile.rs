@@ -289,7 +289,7 @@ impl Compiler<'_> {
     /// A field that is searched for by what follows another field.
     fn searched(&self, part: usize, field: usize, rule: EndRule) -> Until {
         let check = Check::Anything;
-        Until { rule, check, ..self.until(part, field, false, self.exact) }
+        Until { check, rule, ..self.until(part, field, false, self.exact) }
     }
 
     fn until(&self, part: usize, field: usize, word: bool, may_be_empty: bool) -> Until {

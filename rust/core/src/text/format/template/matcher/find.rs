@@ -4,10 +4,18 @@
 //! the later ones, 64 bytes at a time: the bytes around each delimiter rule out nearly all of
 //! them by masks, before any position is tried on its own.
 
+use memchr::memchr_iter;
+
 use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter};
 use crate::ground::block::Block;
 use crate::text::format::quotes_and_brackets::{Brackets, Quotes};
 use crate::text::format::scan::{BitPositions, past_end};
+
+/// The first quote that is not escaped. Servers escape those of text.
+pub(super) fn unescaped_quote(line: &[u8], start: usize) -> Option<usize> {
+    let mut quotes = memchr_iter(b'"', &line[start..]).map(|offset| start + offset);
+    quotes.find(|at| *at == start || line[*at - 1] != b'\\')
+}
 
 impl NextBytes {
     pub(super) const ANY: Self = Self::new(ByteClass::Any, ByteClass::Any);

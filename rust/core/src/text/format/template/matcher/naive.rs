@@ -429,9 +429,8 @@ impl Walk<'_> {
                 let end = words[last.unwrap_or(words.len() - 1)].1;
                 self.accepts(part, (start, end)).then(|| ended_at(end))
             }
-            FieldEnd::Rest => Some(ended_at(line.len())),
             FieldEnd::Cut if line[start..].contains(&b'"') => None,
-            FieldEnd::Cut => Some(ended_at(line.len())),
+            FieldEnd::Rest | FieldEnd::Cut => Some(ended_at(line.len())),
             FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
                 let here = ended_at(quote);
                 self.ahead(Here { at: quote + 1, ..here }, 1, None)

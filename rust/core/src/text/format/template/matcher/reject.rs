@@ -12,6 +12,16 @@ impl Program {
     pub(super) fn reject_at(&self, line: &[u8], failed: Cursor) -> (Reject, usize) {
         let Step { op, part, .. } = &self.steps[failed.step];
         let at = failed.at;
+        if let Some(Step { op: Op::Scanned { scanner, .. }, part, .. }) =
+            failed.step.checked_sub(1).map(|before| &self.steps[before])
+            && self.exact
+            && at < line.len()
+            && scanner.end(line, at).is_none()
+            && at.checked_sub(1).is_none_or(|before| !scanner.may_contain(Some(line[before])))
+        {
+            // It is not empty either, because what follows it is not here.
+            return (Reject::new(at, scanner.expected()), *part);
+        }
         let (at, expected, part) = match op {
             Op::Blank => (at, byte_name(b' '), *part),
             Op::Text(text) => {

@@ -1,6 +1,6 @@
 //! Runs the steps of a program over a line.
 
-use super::ambiguous::unescaped_quote;
+use super::find::unescaped_quote;
 use super::steps::{Op, Program};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;

@@ -303,9 +303,8 @@ fn is_bare(parts: &[Part], part: usize) -> bool {
         Some(Part::Literal(text)) => byte(text).copied(),
         _ => None,
     };
-    let before =
-        part.checked_sub(1).and_then(|before| literal(parts.get(before), |text| text.last()));
-    let after = literal(parts.get(part + 1), |text| text.first());
+    let before = part.checked_sub(1).and_then(|before| literal(parts.get(before), <[u8]>::last));
+    let after = literal(parts.get(part + 1), <[u8]>::first);
     matches!(parts.get(part), Some(Part::Field(_)))
         && !(before == Some(b'"') && after == Some(b'"'))
 }
