@@ -92,7 +92,7 @@ def test_flumes_own_source_receives_every_line_byte_for_byte(
 ):
     # Bytes that are not text, an empty line, a long one, and no newline at the end.
     odd = tmp_path / "odd.log"
-    odd.write_bytes(b"\xff\xfe\n\nx\r\n\x00{}\n" + "é ".encode() + b"x" * 100_000)
+    odd.write_bytes(b"\xff\xfd\n\nx\r\n\x00{}\n" + "é ".encode() + b"x" * 100_000)
     texts = [(log, gzip.decompress(log.read_bytes())) for log in LOGS] + [(odd, odd.read_bytes())]
     lines = [
         (str(path).encode(), body)
