@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tailrace._public import Public
-from tailrace._runtime.intake import log_doubts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -46,7 +45,7 @@ class _Results(Generic[T]):
         try:
             return next(self._plain)
         finally:
-            log_doubts(self.run.intake)
+            self.run.intake.log_doubts()
 
     def close(self) -> None:
         if self._awaited is not None and not self._closed:
@@ -66,7 +65,7 @@ class _Results(Generic[T]):
         try:
             return await anext(self._awaited)
         finally:
-            log_doubts(self.run.intake)
+            self.run.intake.log_doubts()
 
     async def aclose(self) -> None:
         self._closed = True

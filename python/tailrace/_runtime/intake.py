@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.stage import Origin
     from tailrace._sources import Chunk
 
-__all__ = ["HOLD_US", "Doubt", "Intake", "log_doubts"]
+__all__ = ["HOLD_US", "Doubt", "Intake"]
 
 # How long the first lines of a live source may be held to detect their format.
 HOLD_US = 200_000
@@ -130,6 +130,12 @@ class Intake:
     def flush(self) -> list[StampedChunk]:
         """Return all held chunks."""
         return [taken for source in list(self._held) for taken in self._settle(source)]
+
+    def log_doubts(self) -> None:
+        """Log as warnings what makes a format doubtful, and what is not read in the first lines."""
+        for notice, source in self.take_notices():
+            if notice.is_doubtful:
+                log_problem(SourceError(notice.describe(source)))
 
     def take_notices(self) -> list[tuple[Choice | Doubt, str]]:
         """Return the choices and doubts since the last call, each with the name of its source."""
@@ -243,10 +249,3 @@ class Intake:
         if chunk.answer is not None:
             chunk.answer("close", "")
         return False
-
-
-def log_doubts(intake: Intake) -> None:
-    """Log as warnings what makes a format doubtful, and what is not read in the first lines."""
-    for notice, source in intake.take_notices():
-        if notice.is_doubtful:
-            log_problem(SourceError(notice.describe(source)))
