@@ -66,9 +66,11 @@ def test_parse_gives_the_own_keys_of_loggers(line: str, expected: dict[str, Any]
 LOGFMT = [
     # https://devcenter.heroku.com/articles/http-routing
     (
-        "at=info method=GET path=/ host=myapp.herokuapp.com "
-        'request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 fwd="204.204.204.204" dyno=web.1 '
-        "connect=1ms service=18ms status=200 bytes=13 tls_version=tls1.1 protocol=http",
+        (
+            "at=info method=GET path=/ host=myapp.herokuapp.com "
+            'request_id=8601b555-6a83-4c12-8269-97c8e32cdb22 fwd="204.204.204.204" dyno=web.1 '
+            "connect=1ms service=18ms status=200 bytes=13 tls_version=tls1.1 protocol=http"
+        ),
         {
             "host": "204.204.204.204",
             "vhost": "myapp.herokuapp.com",
@@ -81,8 +83,10 @@ LOGFMT = [
     ),
     # https://github.com/sirupsen/logrus#readme
     (
-        'time="2015-03-26T01:27:38-04:00" level=debug msg="Started observing beach" '
-        "animal=walrus number=8",
+        (
+            'time="2015-03-26T01:27:38-04:00" level=debug msg="Started observing beach" '
+            "animal=walrus number=8"
+        ),
         {"level": "debug", "msg": "Started observing beach", "animal": "walrus", "number": "8"},
     ),
     # https://pkg.go.dev/github.com/kr/logfmt

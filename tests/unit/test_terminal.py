@@ -326,7 +326,8 @@ PROGRESS = r"\d+ % of 64 GB, [\d.]+ [kMG]?B/s, \d+ (s|min|h) left"
 
 
 def test_a_long_file_has_a_line_that_says_how_far_it_is_read(endless: Path):
-    with terminal("top", str(endless), columns=100) as shown:
+    # So wide that the message with the path is in one line.
+    with terminal("top", str(endless), columns=250) as shown:
         # Whole: what is read of a terminal may end in the middle of the line.
         wait_for(lambda: re.fullmatch(PROGRESS, "\n".join(shown.lines())))
         first = shown.lines()

@@ -1,8 +1,8 @@
 """
 Unquoted values of pasted formats: empty ones, lists, and values that end where their type ends.
 
-Each line has its source: a public report, a vendor's document, or "made up". Addresses and names are
-replaced.
+Each line has its source: a public report, a vendor's document, or "made up". Addresses and names
+are replaced.
 """
 
 from __future__ import annotations
@@ -54,10 +54,16 @@ EMPTY = [
     ),
     # allinurl/goaccess#1270: no port at a Unix socket, a list with unix: in it
     (
-        "[$time_local] $msec $host $server_port $proxy_add_x_forwarded_for $remote_user $status "
-        '$pipe $request_time $request_length $bytes_sent $gzip_ratio "$request"',
-        "[14/Oct/2018:06:25:11 -0700] 1539523517.267 bop.example.com  192.0.2.51, unix: - 302 . "
-        '0.178 977 682 - "POST /login/ HTTP/1.0"',
+        (
+            "[$time_local] $msec $host $server_port $proxy_add_x_forwarded_for $remote_user "
+            "$status "
+            '$pipe $request_time $request_length $bytes_sent $gzip_ratio "$request"'
+        ),
+        (
+            "[14/Oct/2018:06:25:11 -0700] 1539523517.267 bop.example.com  192.0.2.51, unix: "
+            "- 302 . "
+            '0.178 977 682 - "POST /login/ HTTP/1.0"'
+        ),
         {
             "vhost": "bop.example.com",
             "port": None,
@@ -68,7 +74,7 @@ EMPTY = [
             "bytes_out": 682,
         },
     ),
-    # https://httpd.apache.org/docs/2.4/mod/mod_log_config.html: %q is an empty string without a query
+    # https://httpd.apache.org/docs/2.4/mod/mod_log_config.html: %q is empty without a query
     ("%h %m %U %q %>s", "192.0.2.1 GET /a  200", {"url": "/a", "query": None, "status": 200}),
     ("%h %m %U %q %>s", "192.0.2.1 GET /a ?b=1 200", {"url": "/a?b=1", "query": "b=1"}),
     ("%h %m %U %q %>s", "192.0.2.1 GET /a b  200", {"path": "/a b", "query": None, "status": 200}),
@@ -116,12 +122,20 @@ LISTS = [
         f'a b 10.0.0.5 - - {TIME} "GET /a HTTP/1.1" 200 5',
         {"xff": "a b", "host": "10.0.0.5", "user": None},
     ),
-    (XFF_FIRST, f'a, 10.0.0.5 - - {TIME} "GET / HTTP/1.1" 200 5', {"xff": "a,", "host": "10.0.0.5"}),
+    (
+        XFF_FIRST,
+        f'a, 10.0.0.5 - - {TIME} "GET / HTTP/1.1" 200 5',
+        {"xff": "a,", "host": "10.0.0.5"},
+    ),
     # allinurl/goaccess#1758, with IPv6 and five elements
     (
         '%{X-Forwarded-For}i %h %l %u %t %D "%r" %>s "%{Referer}i" "%{User-Agent}i" %I %O',
-        "2001:db8:e02:48b7:3417:266c:7436:f95e, 192.0.2.97, 10.36.42.175, 10.36.30.137, 192.0.2.69 "
-        '127.0.0.1 - - [05/May/2020:21:25:27 +0000] 24675 "GET /wiki HTTP/1.0" 200 "-" "ua" 1250 947',
+        (
+            "2001:db8:e02:48b7:3417:266c:7436:f95e, 192.0.2.97, 10.36.42.175, 10.36.30.137, "
+            "192.0.2.69 "
+            '127.0.0.1 - - [05/May/2020:21:25:27 +0000] 24675 "GET /wiki HTTP/1.0" 200 "-" '
+            '"ua" 1250 947'
+        ),
         {
             "xff": "2001:db8:e02:48b7:3417:266c:7436:f95e, 192.0.2.97, 10.36.42.175, 10.36.30.137, "
             "192.0.2.69",
@@ -133,8 +147,11 @@ LISTS = [
     # allinurl/goaccess#348, the list after the host
     (
         '%h %{X-FORWARDED-FOR}i %l %u %t %D "%r" %>s %b',
-        '192.0.2.97 192.0.2.98, 192.0.2.99 - - [28/Dec/2015:04:02:08 -0500] 168048 "GET / HTTP/1.1" '
-        "200 56956",
+        (
+            '192.0.2.97 192.0.2.98, 192.0.2.99 - - [28/Dec/2015:04:02:08 -0500] 168048 "GET '
+            '/ HTTP/1.1" '
+            "200 56956"
+        ),
         {"host": "192.0.2.97", "xff": "192.0.2.98, 192.0.2.99", "user": None, "size": 56956},
     ),
     # made up in the shape of vectordotdev/vector#5453
@@ -145,17 +162,30 @@ LISTS = [
     ),
     # martin-helmich/prometheus-nginxlog-exporter#70
     (
-        "[proxy ($upstream_cache_status) : $upstream_addr $upstream_response_time $upstream_status ]",
+        (
+            "[proxy ($upstream_cache_status) : $upstream_addr $upstream_response_time "
+            "$upstream_status ]"
+        ),
         "[proxy (-) : 127.0.0.1:80, [::]:80 0.000, 0.001 502, 200 ]",
-        {"upstream": "127.0.0.1:80, [::]:80", "upstream_time": 0.001, "upstream_status": "502, 200"},
+        {
+            "upstream": "127.0.0.1:80, [::]:80",
+            "upstream_time": 0.001,
+            "upstream_status": "502, 200",
+        },
     ),
     # martin-helmich/prometheus-nginxlog-exporter#274
     (
-        "request_time=$request_time upstream_response_time=$upstream_response_time "
-        "upstream_connect_time=$upstream_connect_time upstream_header_time=$upstream_header_time "
-        "subnet=$remote_addr_subnet",
-        "request_time=0.016 upstream_response_time=0.004, 0.012 upstream_connect_time=0.004, 0.004 "
-        "upstream_header_time=0.000, 0.012 subnet=192.0.2.0",
+        (
+            "request_time=$request_time upstream_response_time=$upstream_response_time "
+            "upstream_connect_time=$upstream_connect_time "
+            "upstream_header_time=$upstream_header_time "
+            "subnet=$remote_addr_subnet"
+        ),
+        (
+            "request_time=0.016 upstream_response_time=0.004, 0.012 "
+            "upstream_connect_time=0.004, 0.004 "
+            "upstream_header_time=0.000, 0.012 subnet=192.0.2.0"
+        ),
         {
             "upstream_time": 0.016,
             "upstream_connect_time": 0.008,
@@ -166,8 +196,10 @@ LISTS = [
     # https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
     (
         "$upstream_addr $upstream_status $request_time",
-        "192.168.1.1:80, 192.168.1.2:80, unix:/tmp/sock : 192.168.10.1:80, 192.168.10.2:80 "
-        "502, 502, - : 504, 200 0.3",
+        (
+            "192.168.1.1:80, 192.168.1.2:80, unix:/tmp/sock : 192.168.10.1:80, 192.168.10.2:80 "
+            "502, 502, - : 504, 200 0.3"
+        ),
         {
             "upstream": "192.168.1.1:80, 192.168.1.2:80, unix:/tmp/sock : 192.168.10.1:80, "
             "192.168.10.2:80",
@@ -206,9 +238,7 @@ SUMS = [
 def test_times_of_a_list_are_added_up_as_decimals(text: str, expected: float | None) -> None:
     assert_has(parsed("<$upstream_response_time>", f"<{text}>")[0], {"upstream_time": expected})
     assert_has(parsed("$upstream_header_time", text)[0], {"upstream_header_time": expected})
-    rt = (
-        f'192.0.2.1 - - {TIME} "GET / HTTP/1.1" 200 5 "-" "ua" rt=0.1 uct="{text}" uht="-" urt="-"'
-    )
+    rt = f'192.0.2.1 - - {TIME} "GET / HTTP/1.1" 200 5 "-" "ua" rt=0.1 uct="{text}" uht="-" urt="-"'
     assert_has(parsed("main-rt", rt)[0], {"upstream_connect_time": expected})
 
 
@@ -223,18 +253,31 @@ def test_lengths_of_a_list_are_added_up(text: str, expected: int | None) -> None
 
 RETRIES = [
     # elastic/beats#20813, without the host in front
-    '172.0.0.0 - - [24/Aug/2020:01:30:24 +0000] "GET https://a.example/path HTTP/1.1" 101 10 "-" '
-    '"Mozilla/5.0 (Linux; Android 10)" 1475 143.855 [upstream-name] [] 10.0.0.1:443, 10.0.0.2:443 '
-    "0, 0 0.100, 143.757 502, 101 c2c58cd42cb68822aae7d640ddf6583a",
-    '172.0.0.0 - - [24/Aug/2020:01:28:53 +0000] "GET https://a.example/path HTTP/2.0" 200 28 '
-    '"https://b.example/" "Mozilla/5.0" 60 0.683 [upstream-name] [] 10.0.0.1:443, 10.0.0.2:443, '
-    "10.0.0.3:443 0, 0, 39 0.096, 0.092, 0.496 502, 502, 200 d0f69894df9d4b231eca7773a6759ba2",
+    (
+        '172.0.0.0 - - [24/Aug/2020:01:30:24 +0000] "GET https://a.example/path '
+        'HTTP/1.1" 101 10 "-" '
+        '"Mozilla/5.0 (Linux; Android 10)" 1475 143.855 [upstream-name] [] 10.0.0.1:443, '
+        "10.0.0.2:443 "
+        "0, 0 0.100, 143.757 502, 101 c2c58cd42cb68822aae7d640ddf6583a"
+    ),
+    (
+        '172.0.0.0 - - [24/Aug/2020:01:28:53 +0000] "GET https://a.example/path HTTP/2.0" 200 28 '
+        '"https://b.example/" "Mozilla/5.0" 60 0.683 [upstream-name] [] 10.0.0.1:443, '
+        "10.0.0.2:443, "
+        "10.0.0.3:443 0, 0, 39 0.096, 0.092, 0.496 502, 502, 200 d0f69894df9d4b231eca7773a6759ba2"
+    ),
     # elastic/beats#30697
-    '192.168.64.14 - - [07/Feb/2020:12:02:42 +0000] "GET /a.mp4 HTTP/1.1" 200 61 "-" "Mozilla/5.0" '
-    "348 0.001 [default-web2-8080] [] 172.17.0.6:8080, 172.17.0.7:8080 61, - 0.100, - 200, - "
-    "835136ae24486dbb4156dcbe21f5d402",
+    (
+        '192.168.64.14 - - [07/Feb/2020:12:02:42 +0000] "GET /a.mp4 HTTP/1.1" 200 61 "-" '
+        '"Mozilla/5.0" '
+        "348 0.001 [default-web2-8080] [] 172.17.0.6:8080, 172.17.0.7:8080 61, - 0.100, - 200, - "
+        "835136ae24486dbb4156dcbe21f5d402"
+    ),
     # made up
-    '192.0.2.1 - - [10/Jan/2024:10:00:00 +0000] "GET /a HTTP/1.1" 404 5 "-" "ua" 1 0.0 [] [] - - - - x',
+    (
+        '192.0.2.1 - - [10/Jan/2024:10:00:00 +0000] "GET /a HTTP/1.1" 404 5 "-" "ua" 1 '
+        "0.0 [] [] - - - - x"
+    ),
 ]
 
 
@@ -247,7 +290,10 @@ def test_the_documented_ingress_format_reads_what_the_named_one_reads(line: str)
 
 
 REQUESTS = [
-    ("$remote_addr [$time_local] $request $http_host $status", f"192.0.2.1 {TIME} {{}} a.example 200"),
+    (
+        "$remote_addr [$time_local] $request $http_host $status",
+        f"192.0.2.1 {TIME} {{}} a.example 200",
+    ),
     ("$remote_addr [$time_local] $request $status", f"192.0.2.1 {TIME} {{}} 200"),
     ("%h %t %r %>s %b", f"192.0.2.1 {TIME} {{}} 200 5"),
     ("$request", "{}"),
@@ -278,7 +324,9 @@ def test_an_unquoted_request_ends_after_its_protocol(
 @pytest.mark.parametrize("text", ["", "-", "GET", "GET /a", "GET /a 200 5 HTTP/1.1", "a b c d"])
 @pytest.mark.parametrize(("spec", "line"), REQUESTS[:3])
 def test_an_odd_unquoted_request_is_read_as_it_was_sent(spec: str, line: str, text: str) -> None:
-    [row] = tr.Format(spec).parse(line.format(text).encode(), fields=["request", "status"]).to_dicts()
+    [row] = (
+        tr.Format(spec).parse(line.format(text).encode(), fields=["request", "status"]).to_dicts()
+    )
     assert row == {"request": text if text not in {"", "-"} else None, "status": 200}
 
 
@@ -315,10 +363,14 @@ TEXTS = [
     ),
     # martin-helmich/prometheus-nginxlog-exporter#74
     (
-        '$http_true_client_ip/$remote_addr [$time_local] "$request" $status '
-        "$sent_http_content_type $body_bytes_sent $request_time",
-        '-/192.0.2.4 [12/Jul/2019:17:07:16 +0900] "GET /foobar HTTP/2.0" 200 text/html; '
-        "charset=utf-8 8737 0.047",
+        (
+            '$http_true_client_ip/$remote_addr [$time_local] "$request" $status '
+            "$sent_http_content_type $body_bytes_sent $request_time"
+        ),
+        (
+            '-/192.0.2.4 [12/Jul/2019:17:07:16 +0900] "GET /foobar HTTP/2.0" 200 text/html; '
+            "charset=utf-8 8737 0.047"
+        ),
         {
             "http_true_client_ip": None,
             "host": "192.0.2.4",
@@ -410,8 +462,10 @@ HAPROXY_LINES = [
     (f'{HAPROXY}+30 200 +243 {COUNTERS} {{a|b}} {{}} "GET /a HTTP/1.1"', 0.03, 243, "/a", None),
     # option httpslog: default_https_log_format in haproxy's src/log.c
     (
-        f'{HAPROXY}109 200 2750 {COUNTERS} {{1wt.eu}} {{}} "GET /a HTTP/1.1" 0/0/0/0/0 '
-        "1wt.eu/TLSv1.3/TLS_AES_256_GCM_SHA384",
+        (
+            f'{HAPROXY}109 200 2750 {COUNTERS} {{1wt.eu}} {{}} "GET /a HTTP/1.1" 0/0/0/0/0 '
+            "1wt.eu/TLSv1.3/TLS_AES_256_GCM_SHA384"
+        ),
         0.109,
         2750,
         "/a",
@@ -426,7 +480,10 @@ HAPROXY_LINES = [
     (f'{HAPROXY}1 200 5 {COUNTERS} "', 0.001, 5, None, "truncated"),
     # elastic/beats#13995
     (
-        "127.0.0.1:39442 [10/Oct/2019:06:46:15.492] back back/dest-server 1/0/98 8398 -- 6/5/5/5/0 0/0",
+        (
+            "127.0.0.1:39442 [10/Oct/2019:06:46:15.492] back back/dest-server 1/0/98 8398 -- "
+            "6/5/5/5/0 0/0"
+        ),
         0.098,
         8398,
         None,

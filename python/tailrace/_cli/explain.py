@@ -173,7 +173,9 @@ _LETTERS = re.compile(r"(?<=[\d ])[A-Za-z]{2,5}$")
 
 def _unit(piece: dict[str, Any], spec: str) -> str:
     """Say in which unit a line has a duration."""
-    written = f"{for_people(piece['name'])} is in {piece['unit']} in the line, in seconds as a value"
+    written = (
+        f"{for_people(piece['name'])} is in {piece['unit']} in the line, in seconds as a value"
+    )
     if piece["unit"] == "microseconds" and "%D" in spec:
         return f"{written}; Tomcat 9 and older write milliseconds for %D: use tomcat9:PATTERN."
     return f"{written}."
