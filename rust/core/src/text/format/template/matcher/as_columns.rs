@@ -1,7 +1,7 @@
 //! Templates that are a list of columns: fields separated by single bytes.
 
 use super::scanners::Scanner;
-use super::steps::{EndRule, Op, Program, SearchFrom, Step, Until};
+use super::steps::{EndRule, Op, Program, Quotes, SearchFrom, Step, Until};
 use crate::text::format::fast_columns::{FastColumn, FastColumnKind, FastColumns};
 use crate::text::format::whitespace::is_blank;
 
@@ -40,7 +40,7 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
         Op::List { field, .. } if delimiter.is_none() => {
             (*field, FastColumnKind::Word { may_be_empty: false })
         }
-        Op::Rest { field, unquoted: false } => {
+        Op::Rest { field, quotes: Quotes::Allowed } => {
             (*field, FastColumnKind::Text { may_be_empty: true })
         }
         Op::Until(Until {

@@ -1,10 +1,11 @@
 //! Compiles templates to steps.
 
 use super::super::{Blanks, Part, Slot, Syntax, Template, TemplateError};
-use super::runs::{Role, is_list, roles};
+use super::runs::{Role, is_closed, is_list, roles};
 use super::scanners::{Scanner, TimeScanner};
 use super::steps::{
-    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, SearchFrom, Step, Until,
+    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, Quotes, SearchFrom, Step,
+    Until,
 };
 use super::{fast_path, lookahead};
 use crate::text::format::field_type::{Encoding, FieldType};
@@ -223,8 +224,14 @@ impl Compiler<'_> {
         let may_be_empty = enclosed || self.exact && !is_set;
         let known = |scanner| Op::Scanned { field, scanner, may_be_empty };
         match self.roles[part] {
+            Some(Role::Word) if is_closed(self.parts, part) => {
+                return Op::Until(self.until(part, field, true, self.exact));
+            }
             Some(Role::Word) => return Op::Word { field },
-            Some(Role::Tail) => return Op::TailWord { field },
+            Some(Role::Tail) => {
+                let closes = after.filter(|_| is_closed(self.parts, part));
+                return Op::TailWord { field, closes };
+            }
             Some(Role::List { colons }) => {
                 return Op::List { field, colons, check: self.check(slot) };
             }
@@ -257,9 +264,10 @@ impl Compiler<'_> {
                 let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
                 Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
             }
-            Syntax::Cut => Op::Rest { field, unquoted: true },
+            Syntax::Cut => Op::Rest { field, quotes: Quotes::Refused },
             Syntax::Free | Syntax::FreeOrDash if after.is_none() => {
-                Op::Rest { field, unquoted: self.is_escaped }
+                let quotes = if self.is_escaped { Quotes::Escaped } else { Quotes::Allowed };
+                Op::Rest { field, quotes }
             }
             Syntax::Free | Syntax::FreeOrDash => {
                 let is_user = self.is_pasted && slot.name == "user" && after == Some(b' ');

@@ -23,6 +23,11 @@ pub(super) const PASTED: &[(&str, &str)] = &[
         r#"1, 2 joe [2015-05-17T10:05:03Z] "GET / HTTP/1.1","x" 5.6 a:b:7ms x y"#,
     ),
     ("{a:text}\t{request_time}\t{b:text}\t{c}", "x y\t0.5\t\tz"),
+    (
+        r#"{time:iso} {host} "{method} {url} {protocol}" {status} {bytes_out} {request_time:ms}"#,
+        r#"2015-05-17T10:05:03Z h "GET /a?b HTTP/1.1" 200 5 7"#,
+    ),
+    ("[{a} {b}] {host} {server_addr}:{port:int}", "[x y] h 10.0.0.1:80"),
 ];
 
 /// Formats that are only columns, with the number of columns.

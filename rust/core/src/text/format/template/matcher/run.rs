@@ -1,7 +1,9 @@
 //! Runs the steps of a program over a line.
 
+use memchr::memchr;
+
 use super::find::unescaped_quote;
-use super::steps::{Op, Program};
+use super::steps::{Op, Program, Quotes};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
 use crate::text::format::whitespace::{
@@ -56,10 +58,15 @@ impl Program {
                     }
                     self.word(*field, cursor, end, spans)?
                 }
-                Op::Rest { unquoted: true, .. } if unescaped_quote(line, cursor.at).is_some() => {
-                    return Err(cursor);
-                }
-                Op::Rest { field, .. } => {
+                Op::Rest { field, quotes } => {
+                    let quote = match quotes {
+                        Quotes::Allowed => None,
+                        Quotes::Escaped => unescaped_quote(line, cursor.at),
+                        Quotes::Refused => memchr(b'"', &line[cursor.at..]),
+                    };
+                    if quote.is_some() {
+                        return Err(cursor);
+                    }
                     // A line that is read exactly is not trimmed.
                     let end = trim_blanks_end(line, line.len()).max(cursor.at);
                     spans[*field] = Span::new(cursor.at, end);
@@ -88,8 +95,10 @@ impl Program {
                 Op::Blank if self.exact => (line.get(at) == Some(&b' ')).then_some(at + 1),
                 Op::Blank => after_blanks(line, at),
                 Op::Text(text) => self.literal(line, at, text),
-                Op::TailWord { field } => {
-                    let end = word_end(line, at);
+                Op::TailWord { field, closes } => {
+                    let word = &line[at..word_end(line, at)];
+                    let closes = closes.and_then(|byte| memchr(byte, word));
+                    let end = at + closes.unwrap_or(word.len());
                     spans[*field] = Span::new(at, end);
                     (end > at || self.exact).then_some(end)
                 }

@@ -155,6 +155,8 @@ impl Run<'_> {
                 // The tail of an earlier field.
                 _ if roles[field].is_some() => continue,
                 Shape::OneOfMany => Role::Word,
+                // What closes a word also ends it.
+                Shape::Word if is_closed(self.parts, field) && self.is_word(field) => continue,
                 Shape::Word if self.slot(field).is_some_and(has_text) => Role::Word,
                 Shape::Word | Shape::Typed(_) | Shape::Numbers => continue,
                 // Beside other text, only the elements of a list show where it ends.
@@ -227,6 +229,10 @@ impl Run<'_> {
         }
     }
 
+    fn is_word(&self, field: usize) -> bool {
+        self.slot(field).is_some_and(|slot| slot.syntax == Syntax::Word)
+    }
+
     fn shape(&self, field: usize) -> Shape {
         let Some(slot) = self.slot(field) else { return Shape::Word };
         match slot.syntax {
@@ -295,6 +301,15 @@ fn is_raw(name: &str) -> bool {
     let exact = ["query", "args", "query_string", "referer", "http_referer", "vhost", "http_host"];
     let parts = ["cookie_", "arg_", "_ip", "ip_", "proto", "port", "country", "trace", "span"];
     exact.contains(&name) || name.ends_with("id") || parts.iter().any(|part| name.contains(part))
+}
+
+/// Whether a quote, bracket or another character follows a field at once.
+pub(super) fn is_closed(parts: &[Part], field: usize) -> bool {
+    let after = match parts.get(field + 1) {
+        Some(Part::Literal(text)) => text.first(),
+        _ => None,
+    };
+    after.is_some_and(|byte| !matches!(byte, b' ' | b'\t'))
 }
 
 /// Whether a part is a field without quotes around it.

@@ -51,9 +51,10 @@ pub(super) enum Op {
     Word {
         field: usize,
     },
-    /// As `Word`, found while a field before it is searched for.
+    /// As `Word`, or up to the byte that closes it, found while a field before it is searched for.
     TailWord {
         field: usize,
+        closes: Option<u8>,
     },
     /// Words separated by commas or, in nginx's lists of upstreams, also by lone colons.
     List {
@@ -63,10 +64,10 @@ pub(super) enum Op {
     },
     /// Text up to the literal after it.
     Until(Until),
-    /// The rest of the line, which may have to be without a quote that is not escaped.
+    /// The rest of the line.
     Rest {
         field: usize,
-        unquoted: bool,
+        quotes: Quotes,
     },
     Head(Head),
     /// Tries to match several of the next steps at once.
@@ -121,6 +122,14 @@ pub(super) enum EndRule {
     /// there is no delimiter. `end` is the part of the template with the delimiter. With `dash`,
     /// the last but one of these words is a dash.
     Leaves { words: usize, end: usize, dash: bool, text: TextRule },
+}
+
+/// Which quotes the rest of a line may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quotes {
+    Allowed,
+    Escaped,
+    Refused,
 }
 
 /// Which text a field that may contain blanks has.
@@ -284,7 +293,7 @@ impl Step {
             Op::Scanned { field, .. }
             | Op::Quoted(Quoted { field, .. })
             | Op::Word { field }
-            | Op::TailWord { field }
+            | Op::TailWord { field, .. }
             | Op::List { field, .. }
             | Op::Until(Until { field, .. })
             | Op::Rest { field, .. } => spans[*field] = Span::NONE,
