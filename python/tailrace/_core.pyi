@@ -42,6 +42,7 @@ __all__ = [
     "field_kind",
     "field_kinds",
     "first_lines",
+    "found_fields",
     "has_field",
     "parse",
     "parse_chunk",

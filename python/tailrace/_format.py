@@ -52,10 +52,9 @@ class Batch(metaclass=Public):
 
     Any library that reads the Arrow PyCapsule interface takes the columns without a copy:
     `polars.DataFrame(batch)`, `pyarrow.table(batch)`, `pandas.DataFrame.from_arrow(batch)`,
-    `duckdb.sql("from batch")`; `to_polars`, `to_arrow` and `to_pandas` do the same. Iterating over
-    it yields its rows as dictionaries. Text is `utf8` (each run of bytes that is not UTF-8 becomes
-    one U+FFFD), integers are `int64`, floats and durations in seconds `float64`, times
-    `timestamp[us, UTC]`. Missing values are null.
+    `duckdb.sql("from batch")`; so do `to_polars`, `to_arrow` and `to_pandas`. Iteration yields rows
+    as dictionaries. Text is `utf8` (a run of bytes that is not UTF-8 is one U+FFFD), integers
+    `int64`, floats and seconds `float64`, times `timestamp[us, UTC]`; missing values are null.
 
     Attributes:
         source: In a query, the name of the source of the lines; else None.

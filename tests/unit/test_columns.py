@@ -253,16 +253,26 @@ def test_lines_before_the_header_have_no_columns(log_format: str, output: str):
         assert ran.stdout == expected
 
 
-def test_a_field_that_no_header_names_is_refused_and_one_that_a_later_one_leaves_out_is_missing(
-    tmp_path: Path,
-):
+def test_a_file_whose_header_lacks_a_field_is_refused_and_the_others_are_read(tmp_path: Path):
+    # In any order of the files: an empty column would look as if the file had the field.
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     first.write_text("device,degrees\ncellar,11.5\n")
     second.write_text("device\nattic\n")
     words = ["--log-format", "csv", "--fields", "device,degrees", "--format", "csv"]
-    ran = run(*words, str(first), str(second))
-    assert (ran.returncode, ran.stdout) == (0, b"device,degrees\ncellar,11.5\nattic,\n")
+    lacks = b"second.csv: format csv has no field 'degrees'; expected one of device\n"
+    for files in ([first, second], [second, first]):
+        ran = run(*words, *map(str, files))
+        assert (ran.returncode, ran.stdout) == (1, b"device,degrees\ncellar,11.5\n")
+        assert lacks in ran.stderr
+        assert b"1 line: 1 counted" in ran.stderr
     ran = run(*words, str(second))
-    assert ran.returncode == 1
-    assert b"second.csv: no field 'degrees' in this format; its columns are device\n" in ran.stderr
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert lacks in ran.stderr
     assert b"Traceback" not in ran.stderr
+
+
+def test_a_field_that_a_later_header_of_a_file_leaves_out_is_missing():
+    header, line = b"#Fields: date time cs-method cs-uri-stem", b"2020-01-01 00:00:02 GET /b\n"
+    stdin = W3C.replace(b"#Software", b"#Remark") + header + b"\n" + line
+    ran = run("--log-format", "w3c", "--fields", "path,status", "--format", "csv", stdin=stdin)
+    assert (ran.returncode, ran.stdout) == (0, b"path,status\n/a,200\n/b,\n")

@@ -390,7 +390,8 @@ def test_a_row_equals_that_of_the_csv_module(kind: str, delimiter: str, text: st
     line = text.encode("utf-8", "surrogateescape")
     assume(text.strip(" \t"))
     theirs = by_csv(line, delimiter)
-    found = ours(f"{kind}:a,b,c", line, ["a", "b", "c"])
+    # No name that a cell could have: such a line would be a header.
+    found = ours(f"{kind}:one,two,three", line, ["one", "two", "three"])
     if theirs is None or len(theirs) != 3:
         assert not found
     else:
@@ -433,14 +434,6 @@ def by_json(line: bytes) -> Row | None:
     except ValueError:
         return None
     return whole if isinstance(whole, dict) else None
-
-
-def scalar(value: object) -> object:
-    """Return text as we show it, and any other value as JSON."""
-    if isinstance(value, str):
-        text = known(value)
-        return text if text is None else shown(text)
-    return None if value is None else json.dumps(value, separators=(",", ":"))
 
 
 def inside(value: object, key: str, place: int) -> object:
@@ -502,7 +495,9 @@ def test_objects_are_parsed_as_by_the_json_module(whole: Row, *, ascii_only: boo
             # As in the line, where each run that is not UTF-8 becomes one character.
             assert row[name].startswith("[" if isinstance(value, list) else "{")
         else:
-            assert row[name] == scalar(value), name
+            # Their own keys keep their types, and the texts that servers write for nothing.
+            found = shown(value) if isinstance(value, str) else value
+            assert (row[name], type(row[name])) == (found, type(found)), name
 
 
 @examples(300)

@@ -1,5 +1,6 @@
 """What is installed with the package may be: one list of licences, for crates and for Python."""
 
+import hashlib
 import importlib.metadata
 import tomllib
 from collections.abc import Iterator
@@ -38,10 +39,39 @@ def requirements(name: str) -> Iterator[str]:
         return
 
 
+# From "Permission is hereby granted" to the end, without the copyright lines before it.
+MIT_SHA256 = "fe2a9817987f862eaced948f0468c7f51d2fedfc48c5c505b246a49a3870e9a5"
+
+
 def licence(name: str) -> str:
-    """The expression of a package's licence; older packages have it under another heading."""
+    """
+    The expression of a package's licence.
+
+    Older packages have it under another heading. polars has the text of the licence there, and its
+    runtime only the file.
+    """
     metadata = importlib.metadata.metadata(name)
-    return metadata.get("License-Expression") or metadata.get("License") or "none"
+    stated = metadata.get("License-Expression") or metadata.get("License")
+    if stated and "\n" not in stated:
+        return stated
+    texts = [stated] if stated else licence_files(name)
+    return " AND ".join(map(name_of, texts)) or "none"
+
+
+def licence_files(name: str) -> list[str]:
+    files = importlib.metadata.files(name) or []
+    return [
+        file.read_text() for file in files if "licenses" in file.parts and "sboms" not in file.parts
+    ]
+
+
+def name_of(text: str) -> str:
+    """The name of a licence, given all of its text; nothing may be added to it or left out."""
+    copyrights, permission, rest = text.partition("Permission is hereby granted")
+    lines = [line for line in copyrights.splitlines() if line and line != "MIT License"]
+    words = " ".join((permission + rest).split())
+    is_mit = hashlib.sha256(words.encode()).hexdigest() == MIT_SHA256
+    return "MIT" if is_mit and all(line.startswith("Copyright (c) ") for line in lines) else "other"
 
 
 def is_allowed(expression: str) -> bool:
@@ -69,3 +99,12 @@ def test_a_licence_that_is_not_on_the_list_is_not_allowed():
     assert is_allowed("MIT OR GPL-3.0-only")
     assert not is_allowed("MIT AND GPL-3.0-only")
     assert not is_allowed("LGPL-3.0-only")
+
+
+def test_a_text_is_a_licence_only_if_nothing_is_changed_in_it():
+    (text,) = licence_files("polars-runtime-32")
+    assert name_of(text) == "MIT"
+    assert name_of(text + "The Software shall be used for Good, not Evil.\n") == "other"
+    assert name_of(text.replace("sublicense, ", "")) == "other"
+    assert name_of("Free for personal use.\n" + text) == "other"
+    assert name_of("") == "other"

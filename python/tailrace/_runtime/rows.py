@@ -117,7 +117,6 @@ class Rows(Processor[_Done, O]):
         self._names = list(names)
         self._filter = line_filter
         self._fields = fields
-        self._checked = fields is None
         self._options = options
         # Lines of each source so far: those handed out, and, for the numbers of rejected lines,
         # those parsed.
@@ -142,7 +141,7 @@ class Rows(Processor[_Done, O]):
         None gives each row the fields of the format and those that its line names.
 
         Raises:
-            TailraceError: They differ from those of earlier sources, or lack a field.
+            TailraceError: They differ from those of earlier sources.
         """
         return self._columns(taken)
 
@@ -217,7 +216,6 @@ class Rows(Processor[_Done, O]):
     def _columns(self, taken: StampedChunk) -> list[str] | None:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
         if self._fields is not None:
-            self._check(source, log_format, self._fields)
             return self._fields
         if not self._options.one_table:
             return None
@@ -242,15 +240,3 @@ class Rows(Processor[_Done, O]):
         for name, lines in fields:
             if name not in known and (name in self.others or len(self.others) < _MAX_OTHERS):
                 self.others[name] = self.others.get(name, 0) + lines
-
-    def _check(self, source: int, log_format: _core.Format, fields: list[str]) -> None:
-        """Check that the columns of the first header include the fields; later headers may not."""
-        if self._checked or not (columns := _core.default_fields(log_format)):
-            return
-        try:
-            _core.parse(b"", format=log_format, fields=fields)
-        except ValueError as error:
-            raise TailraceError(
-                f"{self._names[source]}: {error}; its columns are {', '.join(columns)}"
-            ) from error
-        self._checked = True
