@@ -191,7 +191,7 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
 /// Nearly all text is, and this check costs a small part of a walk over its characters.
 fn is_plain<const N: usize>(text: &[u8], special: [u8; N]) -> bool {
     // Counted, not searched: a loop without an early exit is vectorized.
-    let is_special = |byte: u8| special.iter().fold(false, |any, &one| any | (byte == one));
+    let is_special = |byte: u8| special.iter().map(|one| u8::from(byte == *one)).sum::<u8>() > 0;
     let is_odd = |&&byte: &&u8| !(b' '..=b'~').contains(&byte) | is_special(byte);
     text.iter().filter(is_odd).count() == 0
 }

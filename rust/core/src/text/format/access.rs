@@ -501,15 +501,7 @@ impl Accessor {
                 Transform::Class => {}
                 Transform::Percent | Transform::Unescape => {
                     let from = text.of(&buffer.bytes).to_vec();
-                    buffer.of = None;
-                    let undo = if *transform == Transform::Percent { percent } else { unescape };
-                    let decoded = undo(&from, &mut buffer.bytes);
-                    let len = decoded.len();
-                    if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
-                        buffer.bytes.clear();
-                        buffer.bytes.extend_from_slice(&from);
-                    }
-                    text = TextRef::Buffer(0, len);
+                    text = undone(*transform, &from, buffer);
                 }
                 slice => match slice.range(text.of(&buffer.bytes)) {
                     Some(range) => text = text.cut(range),
@@ -535,6 +527,19 @@ impl Accessor {
             _ => Value::Text(text),
         }
     }
+}
+
+/// A text without its escapes, in the buffer.
+fn undone<'a>(transform: Transform, from: &[u8], buffer: &mut Buffer) -> TextRef<'a> {
+    buffer.of = None;
+    let undo = if transform == Transform::Percent { percent } else { unescape };
+    let decoded = undo(from, &mut buffer.bytes);
+    let len = decoded.len();
+    if std::ptr::eq(decoded.as_ptr(), from.as_ptr()) {
+        buffer.bytes.clear();
+        buffer.bytes.extend_from_slice(from);
+    }
+    TextRef::Buffer(0, len)
 }
 
 /// The decoded value of a field of any type that begins here.
@@ -575,7 +580,6 @@ pub(super) fn json_value(token: &[u8]) -> Value<'_> {
 fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
     match how {
         FieldType::Verbatim | FieldType::Any => Value::Text(text),
-        FieldType::Text | FieldType::Request => present(text),
         FieldType::Query => present(without_question_mark(text)),
         FieldType::Int => int(text),
         FieldType::IntList => sum_of_ints(text),
@@ -585,7 +589,9 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
         {
             Value::Null
         }
-        FieldType::Protocol | FieldType::Quoted => present(text),
+        FieldType::Text | FieldType::Request | FieldType::Protocol | FieldType::Quoted => {
+            present(text)
+        }
         FieldType::Seconds(power) => {
             seconds(text, *power).or_else(|| duration(text)).map_or(Value::Null, Value::Float)
         }
@@ -631,8 +637,7 @@ pub(super) fn user(text: &[u8]) -> Value<'_> {
 pub(super) fn int(text: &[u8]) -> Value<'_> {
     let (digits, sign) = match text {
         [b'-', digits @ ..] => (digits, -1),
-        [b'+', digits @ ..] => (digits, 1),
-        digits => (digits, 1),
+        [b'+', digits @ ..] | digits => (digits, 1),
     };
     if digits.is_empty() || digits.len() > 18 {
         return Value::Null;

@@ -456,7 +456,9 @@ mod tests {
             let line = format!("{head} [{time}]");
             let start = skip_blanks(line.as_bytes(), 0);
             let brackets = (head.len() + 1, line.len() - 1);
-            prop_assume!(start < brackets.0);
+            if start >= brackets.0 {
+                return Ok(());
+            }
             let span = |range: Option<ByteRange>| range.map_or(Span::NONE, Span::from);
             let expected = naive::host_ident_user(line.as_bytes(), start, brackets);
             let found = host_ident_user(line.as_bytes(), start, brackets).ok();

@@ -492,7 +492,8 @@ impl Following {
     fn line(&mut self, line: &[u8]) -> bool {
         if self.format.with_header(line).is_none() {
             if let Some(reader) = &mut self.reader {
-                let _ = reader.read(line);
+                // A line that does not match changes nothing.
+                let _outcome = reader.read(line);
             }
             return false;
         }

@@ -144,7 +144,7 @@ impl W3c {
         match &*name {
             b"fields" => {
                 words(value).next()?;
-                return Some(changed.with_names(value, ColumnSource::Named));
+                Some(changed.with_names(value, ColumnSource::Named))
             }
             b"software" => {
                 let value = String::from_utf8_lossy(value).to_ascii_lowercase();

@@ -36,6 +36,8 @@ pub(crate) struct Template {
     pub(crate) blanks: Blanks,
     /// How many blanks a line has after its last field.
     pub(crate) trailing_blanks: usize,
+    /// Whether values are written as they are, without escapes: a backslash is text.
+    pub(crate) raw: bool,
 }
 
 /// How the blanks of a format are read.

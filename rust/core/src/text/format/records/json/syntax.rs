@@ -164,11 +164,10 @@ pub(super) fn escaped(line: &[u8], mut at: usize) -> StepResult {
             Some(b'"') => return Ok(at + 1),
             Some(b'\\') => {
                 at += match line.get(at + 1) {
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                    // `\v` and `\x` are not JSON, but what nginx writes without escape=json, and Apache.
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' | b'v') => 2,
                     Some(b'u') if are_digits(line, at + 2, 4) => 6,
-                    // Not JSON, but what nginx writes without escape=json, and Apache.
                     Some(b'x') if are_digits(line, at + 2, 2) => 4,
-                    Some(b'v') => 2,
                     _ => return Err(SyntaxError::new(at, Expected::Escape)),
                 }
             }

@@ -1,6 +1,6 @@
 //! Unquoted fields that may contain blanks, although a blank follows them.
 
-use super::find::{Delimiters, unescaped_quote};
+use super::find::Delimiters;
 use super::run::{Cursor, StepResult, furthest_of};
 use super::scanners::Scanner;
 use super::steps::{EndRule, Op, Program, TextRule, Until};
@@ -113,7 +113,7 @@ impl Program {
             Op::Scanned { field, scanner: Scanner::Numbers, .. } => Some(*field),
             _ => None,
         });
-        let end = unescaped_quote(line, start).unwrap_or(line.len());
+        let end = self.quote_of_format(line, start).unwrap_or(line.len());
         for place in Delimiters::of_blanks(&line[..end], start) {
             let is_first = place >= next && (self.exact || matches!(line[place], b' ' | b'\t'));
             if !is_first || place == start && !until.may_be_empty {

@@ -1,7 +1,7 @@
 //! Templates that are a list of columns: fields separated by single bytes.
 
 use super::scanners::Scanner;
-use super::steps::{EndRule, Op, Program, Quotes, SearchFrom, Step, Until};
+use super::steps::{EndRule, Op, Program, QuotesOfText, SearchFrom, Step, Until};
 use crate::text::format::fast_columns::{FastColumn, FastColumnKind, FastColumns};
 use crate::text::format::whitespace::is_blank;
 
@@ -10,7 +10,7 @@ pub(super) fn columns(program: &Program) -> Option<FastColumns> {
     let mut columns = Vec::new();
     let mut steps = &program.steps[..];
     while let [step, next, rest @ ..] = steps
-        && !(step.optional || next.optional || program.open_ended)
+        && !(step.optional || next.optional || program.open_ended || program.raw)
     {
         let delimiter = match &next.op {
             Op::Blank => Some(b' '),
@@ -40,7 +40,7 @@ fn column(step: &Step, delimiter: Option<u8>) -> Option<FastColumn> {
         Op::List { field, .. } if delimiter.is_none() => {
             (*field, FastColumnKind::Word { may_be_empty: false })
         }
-        Op::Rest { field, quotes: Quotes::Allowed } => {
+        Op::Rest { field, quotes: QuotesOfText::Any } => {
             (*field, FastColumnKind::Text { may_be_empty: true })
         }
         Op::Until(Until {

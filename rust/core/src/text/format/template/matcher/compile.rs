@@ -4,8 +4,8 @@ use super::super::{Blanks, Part, Slot, Syntax, Template, TemplateError};
 use super::runs::{Role, is_closed, is_list, roles};
 use super::scanners::{Scanner, TimeScanner};
 use super::steps::{
-    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, Quotes, SearchFrom, Step,
-    Until,
+    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, QuotesOfText, SearchFrom,
+    Step, Until,
 };
 use super::{fast_path, lookahead};
 use crate::text::format::field_type::{Encoding, FieldType};
@@ -44,7 +44,11 @@ pub(super) fn compile(
         parts: &parts,
         exact,
         is_pasted: user_is_word.is_some(),
-        is_escaped: template.blanks == Blanks::Exact,
+        quotes: match (template.raw, template.blanks) {
+            (true, _) => QuotesOfText::None,
+            (false, Blanks::Exact) => QuotesOfText::Escaped,
+            (false, _) => QuotesOfText::Any,
+        },
         roles: &roles,
         may_end_before: &template.may_end_before,
         steps: Vec::new(),
@@ -60,10 +64,12 @@ pub(super) fn compile(
     compiler.push(Op::Done, end);
     let mut steps = compiler.steps;
     join_status_and_size(&mut steps);
-    fast_path::insert(&mut steps);
+    if !template.raw {
+        fast_path::insert(&mut steps);
+    }
     lookahead::fill(&mut steps, template.open_ended);
-    let Template { open_ended, trailing_blanks, .. } = *template;
-    Ok(Program { steps, open_ended, exact, trailing_blanks })
+    let Template { open_ended, trailing_blanks, raw, .. } = *template;
+    Ok(Program { steps, open_ended, exact, trailing_blanks, raw })
 }
 
 /// Rejects a template without fields, or with adjacent fields, whose border would be ambiguous.
@@ -120,8 +126,8 @@ struct Compiler<'a> {
     parts: &'a [Part],
     exact: bool,
     is_pasted: bool,
-    /// Whether the server escapes the quotes of text.
-    is_escaped: bool,
+    /// The quotes that text at the end of a line may have.
+    quotes: QuotesOfText,
     roles: &'a [Option<Role>],
     may_end_before: &'a [usize],
     steps: Vec<Step>,
@@ -191,8 +197,9 @@ impl Compiler<'_> {
             Some(Step { op: Op::Quoted(_) | Op::Head(_), .. }) => &text[1..],
             _ => text,
         };
+        // Where nothing is escaped, an empty value is empty.
         let may_be_dash = match (self.parts.get(part + 1), self.after(part + 1)) {
-            (Some(Part::Field(slot)), Some(b'"')) => {
+            (Some(Part::Field(slot)), Some(b'"')) if self.quotes != QuotesOfText::None => {
                 slot.read == FieldType::Request || slot.syntax == Syntax::FreeOrDash
             }
             _ => false,
@@ -264,10 +271,9 @@ impl Compiler<'_> {
                 let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
                 Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
             }
-            Syntax::Cut => Op::Rest { field, quotes: Quotes::Refused },
+            Syntax::Cut => Op::Rest { field, quotes: QuotesOfText::None },
             Syntax::Free | Syntax::FreeOrDash if after.is_none() => {
-                let quotes = if self.is_escaped { Quotes::Escaped } else { Quotes::Allowed };
-                Op::Rest { field, quotes }
+                Op::Rest { field, quotes: self.quotes }
             }
             Syntax::Free | Syntax::FreeOrDash => {
                 let is_user = self.is_pasted && slot.name == "user" && after == Some(b' ');

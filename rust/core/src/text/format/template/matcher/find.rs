@@ -4,17 +4,39 @@
 //! the later ones, 64 bytes at a time: the bytes around each delimiter rule out nearly all of
 //! them by masks, before any position is tried on its own.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
-use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter};
+use super::steps::{ByteClass, Delimiter, NextBytes, Prefilter, Program, QuotesOfText};
 use crate::ground::block::Block;
 use crate::text::format::quotes_and_brackets::{Brackets, Quotes};
 use crate::text::format::scan::{BitPositions, past_end};
 
+fn quote(line: &[u8], start: usize) -> Option<usize> {
+    memchr(b'"', &line[start..]).map(|offset| start + offset)
+}
+
 /// The first quote that is not escaped. Servers escape those of text.
-pub(super) fn unescaped_quote(line: &[u8], start: usize) -> Option<usize> {
+fn unescaped_quote(line: &[u8], start: usize) -> Option<usize> {
     let mut quotes = memchr_iter(b'"', &line[start..]).map(|offset| start + offset);
     quotes.find(|at| *at == start || line[*at - 1] != b'\\')
+}
+
+impl Program {
+    /// The first quote that is not a part of a value.
+    pub(super) fn quote_of_format(&self, line: &[u8], start: usize) -> Option<usize> {
+        if self.raw { quote(line, start) } else { unescaped_quote(line, start) }
+    }
+}
+
+impl QuotesOfText {
+    /// Whether the line has a quote that is not one of these.
+    pub(super) fn has_other(self, line: &[u8], start: usize) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Escaped => unescaped_quote(line, start).is_some(),
+            Self::None => quote(line, start).is_some(),
+        }
+    }
 }
 
 impl NextBytes {

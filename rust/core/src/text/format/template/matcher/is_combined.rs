@@ -24,8 +24,9 @@ pub(crate) fn is_combined(template: &Template) -> bool {
         }
         _ => false,
     };
-    usual.iter().filter_map(|usual| braces::compile(usual).ok()).any(|usual| {
-        usual.parts.len() == template.parts.len()
-            && template.parts.iter().zip(&usual.parts).enumerate().all(same)
-    })
+    !template.raw
+        && usual.iter().filter_map(|usual| braces::compile(usual).ok()).any(|usual| {
+            usual.parts.len() == template.parts.len()
+                && template.parts.iter().zip(&usual.parts).enumerate().all(same)
+        })
 }

@@ -56,6 +56,8 @@ pub(crate) struct Matcher {
     columns: Option<FastColumns>,
     /// Whether lines may be in quotes: whether they begin with the host and end in a quote.
     quotes: Option<EndsInQuote>,
+    /// How many quotes a line has if its values are not escaped: those of the format.
+    raw_quotes: Option<usize>,
 }
 
 type EndsInQuote = bool;
@@ -88,8 +90,10 @@ impl Matcher {
         let ends_in_quote = templates.iter().any(|template| {
             matches!(template.parts.last(), Some(Part::Literal(text)) if text.ends_with(b"\""))
         });
-        let quotes = has_head.then_some(ends_in_quote);
-        Ok(Self { found, programs, shared, trims_tabs, columns, quotes })
+        let raw = templates.iter().find(|template| template.raw);
+        let raw_quotes = raw.map(quotes_of);
+        let quotes = (has_head && raw.is_none()).then_some(ends_in_quote);
+        Ok(Self { found, programs, shared, trims_tabs, columns, quotes, raw_quotes })
     }
 
     /// The fields in the order of the spans. Skipped fields are included, with an empty name.
@@ -140,7 +144,15 @@ impl Matcher {
                 return self.split_whole(first, spans).or_else(|_| self.split_whole(second, spans));
             }
         }
-        self.split_whole(line, spans)
+        self.split_whole(line, spans)?;
+        if let Some(count) = self.raw_quotes
+            && let Some(at) = memchr::memchr_iter(b'"', line).nth(count)
+        {
+            let end = self.programs.first().and_then(|program| program.steps.last());
+            let part = end.map_or(0, |step| step.part);
+            return Err((Reject::new(at, "no quote inside a value"), part));
+        }
+        Ok(())
     }
 
     #[inline]
@@ -219,6 +231,15 @@ impl Matcher {
         };
         (start + blanks, line)
     }
+}
+
+/// The number of quotes in the literals of a template.
+fn quotes_of(template: &Template) -> usize {
+    let literals = template.parts.iter().filter_map(|part| match part {
+        Part::Literal(text) => Some(text),
+        Part::Field(_) => None,
+    });
+    literals.flatten().filter(|byte| **byte == b'"').count()
 }
 
 /// The ways in which the lines of a template are read, in order.

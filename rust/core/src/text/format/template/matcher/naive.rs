@@ -21,6 +21,15 @@ fn walked(templates: &[Template], line: &[u8]) -> Option<Vec<(String, FieldType,
     let has_tab = parts().any(|part| matches!(part, Part::Literal(text) if text.contains(&b'\t')));
     let (start, end) = trimmed(line, if has_tab { b" \r\n" } else { b" \t\r\n" });
     let line = &line[..end];
+    if let Some(template) = templates.iter().find(|template| template.raw) {
+        let quotes = |text: &[u8]| text.iter().filter(|byte| **byte == b'"').count();
+        let own = template.parts.iter().map(|part| match part {
+            Part::Literal(text) => quotes(text),
+            Part::Field(_) => 0,
+        });
+        let fits = quotes(line) <= own.sum();
+        return fits.then(|| walked_from(templates, line, start))?;
+    }
     let ends_in_quote = |template: &Template| matches!(template.parts.last(), Some(Part::Literal(text)) if text.ends_with(b"\""));
     let is_quote = |at: usize| line.get(at) == Some(&b'"');
     let may_be_in_quotes = end > start + 1
@@ -237,7 +246,9 @@ impl Walk<'_> {
                 let mut text = &self.literal(part)[taken..];
                 taken = 0;
                 let may_be_dash = self.slot(part + 1).is_some_and(may_be_dash);
-                let opens = may_be_dash && self.around(part + 1) == (Some(b'"'), Some(b'"'));
+                let opens = may_be_dash
+                    && !self.template.raw
+                    && self.around(part + 1) == (Some(b'"'), Some(b'"'));
                 if opens && let Some(before_quote) = text.strip_suffix(b"\"") {
                     text = before_quote;
                 }
@@ -429,8 +440,13 @@ impl Walk<'_> {
                 let end = words[last.unwrap_or(words.len() - 1)].1;
                 self.accepts(part, (start, end)).then(|| ended_at(end))
             }
+            FieldEnd::Rest if self.template.raw && line[start..].contains(&b'"') => None,
             FieldEnd::Cut if line[start..].contains(&b'"') => None,
             FieldEnd::Rest | FieldEnd::Cut => Some(ended_at(line.len())),
+            FieldEnd::Quoted if self.template.raw => {
+                let quote = (start..line.len()).find(|&at| line[at] == b'"')?;
+                self.ahead(Here { at: quote + 1, ..ended_at(quote) }, 1, None)
+            }
             FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
                 let here = ended_at(quote);
                 self.ahead(Here { at: quote + 1, ..here }, 1, None)
@@ -623,8 +639,12 @@ fn the_matcher_agrees_with_the_naive_one() {
         assert!(fast.columns.as_ref().is_some_and(split), "{text}");
         (vec![*text], *example)
     });
-    for (texts, example) in pasted.chain(columns).chain(named) {
-        let (fast, templates) = (compile(&texts), parsed(&texts));
+    let all = pasted.chain(columns).chain(named).map(|(texts, example)| (texts, example, false));
+    let raw = PASTED.iter().map(|(text, example)| (vec![*text], *example, true));
+    for (texts, example, raw) in all.chain(raw) {
+        let mut templates = parsed(&texts);
+        templates.iter_mut().for_each(|template| template.raw = raw);
+        let fast = Matcher::either(&templates).unwrap();
         assert!(walked(&templates, example.as_bytes()).is_some(), "{example}");
         let mut runner =
             proptest::test_runner::TestRunner::new(crate::ground::profile::cases(5_000));

@@ -21,6 +21,9 @@ impl Program {
         quoted: &Quoted,
         spans: &mut [Span],
     ) -> StepResult {
+        if self.raw {
+            return self.raw_quoted(line, cursor, quoted.field, spans);
+        }
         let mut from = find_quote_or_backslash(line, cursor.at).unwrap_or(cursor.at);
         let mut failed = None;
         if line.get(from) == Some(&b'"') && quoted.next_bytes.may_match(line, from + 1) {
@@ -35,6 +38,20 @@ impl Program {
             from += 1;
         }
         self.later_quote(line, cursor, quoted, (from, failed), spans)
+    }
+
+    /// Matches the field up to the first quote: nothing is escaped.
+    fn raw_quoted(
+        &self,
+        line: &[u8],
+        cursor: Cursor,
+        field: usize,
+        spans: &mut [Span],
+    ) -> StepResult {
+        let end = self.quote_of_format(line, cursor.at);
+        let end = end.ok_or(Cursor { at: line.len(), ..cursor })?;
+        spans[field] = Span::new(cursor.at, end);
+        self.run(line, Cursor { at: end + 1, step: cursor.step + 1 }, usize::MAX, spans)
     }
 
     /// Continues at `from`: the text before it has no backslash and at most one quote, which did

@@ -2,8 +2,7 @@
 
 use memchr::memchr;
 
-use super::find::unescaped_quote;
-use super::steps::{Op, Program, Quotes};
+use super::steps::{Op, Program};
 use crate::text::format::numbers::{int, status_and_size};
 use crate::text::format::parsed::Span;
 use crate::text::format::whitespace::{
@@ -58,15 +57,10 @@ impl Program {
                     }
                     self.word(*field, cursor, end, spans)?
                 }
-                Op::Rest { field, quotes } => {
-                    let quote = match quotes {
-                        Quotes::Allowed => None,
-                        Quotes::Escaped => unescaped_quote(line, cursor.at),
-                        Quotes::Refused => memchr(b'"', &line[cursor.at..]),
-                    };
-                    if quote.is_some() {
-                        return Err(cursor);
-                    }
+                Op::Rest { quotes, .. } if quotes.has_other(line, cursor.at) => {
+                    return Err(cursor);
+                }
+                Op::Rest { field, .. } => {
                     // A line that is read exactly is not trimmed.
                     let end = trim_blanks_end(line, line.len()).max(cursor.at);
                     spans[*field] = Span::new(cursor.at, end);

@@ -13,6 +13,8 @@ pub(super) struct Program {
     pub(super) exact: bool,
     /// How many blanks may follow the last field of a line that is read exactly.
     pub(super) trailing_blanks: usize,
+    /// Whether a backslash is text and a value has no quote.
+    pub(super) raw: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,12 +69,20 @@ pub(super) enum Op {
     /// The rest of the line.
     Rest {
         field: usize,
-        quotes: Quotes,
+        quotes: QuotesOfText,
     },
     Head(Head),
     /// Tries to match several of the next steps at once.
     FastPath(Box<FastPath>),
     Done,
+}
+
+/// The quotes that a text may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QuotesOfText {
+    Any,
+    Escaped,
+    None,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -122,14 +132,6 @@ pub(super) enum EndRule {
     /// there is no delimiter. `end` is the part of the template with the delimiter. With `dash`,
     /// the last but one of these words is a dash.
     Leaves { words: usize, end: usize, dash: bool, text: TextRule },
-}
-
-/// Which quotes the rest of a line may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quotes {
-    Allowed,
-    Escaped,
-    Refused,
 }
 
 /// Which text a field that may contain blanks has.

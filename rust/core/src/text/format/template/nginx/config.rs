@@ -14,8 +14,11 @@ pub(in super::super) fn is_directive(text: &str) -> bool {
     })
 }
 
+/// Whether nginx writes values without escapes.
+type IsRaw = bool;
+
 /// Extracts the format from a text: the bare format, its quoted strings, or a whole directive.
-pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
+pub(super) fn read(text: &str) -> Result<(Body, IsRaw), TemplateError> {
     if !is_directive(text)
         && let Some(at) = text.find("log_format ")
     {
@@ -24,7 +27,7 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
         return Err(error((0, at), message));
     }
     if !is_directive(text) && !is_pieces(text) {
-        return Ok(Body::verbatim(text, 0, text.len()).trimmed());
+        return Ok((Body::verbatim(text, 0, text.len()).trimmed(), false));
     }
     let words = words(text)?;
     let mut rest = words.as_slice();
@@ -33,10 +36,12 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     {
         rest = name(text, directive, parameters)?;
     }
+    let mut is_raw = false;
     if let Some((first, others)) = rest.split_first()
         && let Some(escape) = first.body.bytes.strip_prefix(b"escape=")
     {
         check_escape(first, escape)?;
+        is_raw = escape == b"none";
         rest = others;
     }
     if rest.is_empty() {
@@ -49,7 +54,7 @@ pub(super) fn read(text: &str) -> Result<Body, TemplateError> {
     for word in rest {
         body.append(&word.body);
     }
-    Ok(body)
+    Ok((body, is_raw))
 }
 
 /// Whether a text without the directive's name consists of quoted strings.

@@ -7,10 +7,8 @@ mod config;
 mod json;
 mod variables;
 
-#[cfg(test)]
-use super::Template;
-use super::TemplateError;
 use super::draft::{Body, Draft, Pasted, error};
+use super::{Template, TemplateError};
 
 pub(super) use config::is_directive;
 
@@ -28,7 +26,7 @@ pub(crate) fn compile(text: &str) -> Result<Template, TemplateError> {
 
 /// Compiles a `log_format` to a template or, if it writes a JSON object, to its paths.
 pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
-    let body = config::read(text)?;
+    let (body, raw) = config::read(text)?;
     if json::is_object(&body) {
         return json::compile(&body).map(Pasted::Json);
     }
@@ -58,7 +56,7 @@ pub(crate) fn paste(text: &str) -> Result<Pasted, TemplateError> {
             format!("expected a $variable, such as $remote_addr or $status, found none{hint}");
         return Err(error((0, text.len()), message));
     }
-    draft.finish(text).map(Pasted::Template)
+    draft.finish(text).map(|template| Pasted::Template(Template { raw, ..template }))
 }
 
 /// A literal, or adjacent variables that are one field.

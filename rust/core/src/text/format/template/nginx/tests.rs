@@ -43,6 +43,20 @@ fn every_documented_variable_has_its_name_syntax_and_type() {
 }
 
 #[test]
+fn only_escape_none_writes_values_as_they_are() {
+    for (text, raw) in [
+        ("log_format x escape=none '$status';", true),
+        ("escape=none '$status'", true),
+        ("log_format x escape=default '$status';", false),
+        ("log_format x escape=json '$status';", false),
+        ("log_format x '$status';", false),
+        ("$status", false),
+    ] {
+        assert_eq!(compile(text).unwrap().raw, raw, "{text}");
+    }
+}
+
+#[test]
 fn variable_names_ignore_case() {
     assert_eq!(template("$STATUS"), "status:Status:int");
     assert_eq!(template("$My_Map"), "my_map:Free:text");
