@@ -86,7 +86,9 @@ mod tests {
 
     fn keys(lines: &[&str]) -> Vec<String> {
         let mut keys = Vec::new();
-        lines.iter().for_each(|line| push_keys(line.as_bytes(), &mut keys, 100));
+        for line in lines {
+            push_keys(line.as_bytes(), &mut keys, 100);
+        }
         keys
     }
 

@@ -130,11 +130,15 @@ fn given_columns_have_types_and_maybe_a_header() {
     assert!(!settled.awaits_header());
     let names = b"time;device;temperature";
     assert_eq!(rejected(settled.split(names, &mut spans)), (12, "a number"));
-    let named = csv.with_header(names).unwrap();
-    assert_eq!(named.split(names, &mut spans), Ok(LineKind::Header));
+    let with_header = csv.with_header(names).unwrap();
+    assert_eq!(with_header.split(names, &mut spans), Ok(LineKind::Header));
     for (line, byte) in [("1;a;x", 4), ("1;a;1,5", 4), ("1;a;\"\"", 9), ("1;a;-", 9), ("1;a;", 9)] {
-        let found = named.split(line.as_bytes(), &mut spans);
-        assert_eq!(found.err().map_or(9, |reject| reject.byte()), byte, "{line}");
+        let found = with_header.split(line.as_bytes(), &mut spans);
+        assert_eq!(
+            found.err().map_or(9, crate::text::format::parsed::Reject::byte),
+            byte,
+            "{line}"
+        );
     }
     let found = Matcher::Delimited(csv).texts(b"1;a,b;2.5").unwrap();
     assert_eq!(found, pairs(&[("time", "1"), ("device", "a,b"), ("temperature", "2.5")]));
