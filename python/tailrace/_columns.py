@@ -207,7 +207,9 @@ def core_column(values: Any, argument: str) -> Any:  # noqa: ANN401 - as above
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if kind is not None and not is_arrow and not hasattr(values, "mask"):
         return _numpy_column(values, kind, argument)
-    if is_arrow:
+    # What polars exports of these is memory addresses, and buffers that Arrow does not have.
+    is_odd = is_arrow and str(getattr(values, "dtype", "")) in {"Object", "Null"}
+    if is_arrow and not is_odd:
         return values
     for method in ("tolist", "to_pylist", "to_list"):
         convert = getattr(values, method, None)

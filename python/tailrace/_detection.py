@@ -47,6 +47,9 @@ _LEAST = 0.1
 # The format of any JSON object. Beside a format of certain JSON lines, only requests count for it.
 _ANY_JSON = "json"
 
+# Of these servers only requests match, and they log other objects as well.
+_OF_REQUESTS = {"caddy", "envoy-json", "traefik-json"}
+
 
 class Choice(NamedTuple):
     """The format that was chosen, and how many of the first lines match it."""
@@ -60,13 +63,15 @@ class Choice(NamedTuple):
     """How many lines match the runner-up and not the chosen format."""
     first: bytes = b""
     """If none of the lines at the beginning matches any format, the first of them."""
+    readable: int = 0
+    """How many lines some format matches; of servers that also log messages, few are requests."""
     binary: str = ""
     """If the first bytes are those of another kind of file, what it is."""
 
     @property
     def is_enough(self) -> bool:
         """Whether so many lines match that the source can be a log in this format."""
-        return not self.binary and self.matched >= _LEAST * self.lines
+        return not self.binary and max(self.matched, self.readable) >= _LEAST * self.lines
 
     @property
     def is_doubtful(self) -> bool:
@@ -234,7 +239,10 @@ class Detector:
         lines. Of equal formats the first is the most specific.
         """
         matched, complete = self._matched[at], self._complete[at]
-        is_enough = matched >= _LEAST * self._lines
+        lines = self._lines
+        if DETECTED[at] in _OF_REQUESTS:
+            lines = self._complete[DETECTED.index(_ANY_JSON)]
+        is_enough = matched > 0 and matched >= _LEAST * lines
         if DETECTED[at] == _ANY_JSON and complete:
             # Objects that are no requests are the messages of the server.
             return is_enough, complete, complete
@@ -252,7 +260,14 @@ class Detector:
             # A header matches both, and only its columns show which.
             place = next((at for at in equals if DETECTED[at] == "w3c"), place)
         most = self._matched[place]
-        choice = Choice(DETECTED[place], most, self._lines, first=self._first, binary=self._binary)
+        choice = Choice(
+            DETECTED[place],
+            most,
+            self._lines,
+            first=self._first,
+            readable=max(self._matched),
+            binary=self._binary,
+        )
         besides = self._besides[place]
         other = besides.index(max(besides))
         # A format that reads more lines would be expected to be the one.

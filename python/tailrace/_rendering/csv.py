@@ -23,7 +23,7 @@ __all__ = ["header", "rows"]
 
 def header(by: str) -> str:
     """Return the names of the columns, with a newline."""
-    return f"start,end,{by},count\n"
+    return f"start,end,{_value(by)},count\n"
 
 
 def rows(snapshot: Renderable) -> str:

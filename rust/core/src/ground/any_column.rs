@@ -1,7 +1,7 @@
 //! Columns of values that may differ in type.
 
 use super::columns::{Bits, Column, Values};
-use super::{Cell, Value, lossy};
+use super::{Cell, Value, lossy, write_iso};
 
 /// Integers up to this are floats without a change.
 const MAX_EXACT: i128 = 1 << 53;
@@ -67,8 +67,8 @@ impl AnyColumn {
                 Tag::Float
             }
             Value::Time(time) => {
-                self.data.extend_from_slice(time.to_string().as_bytes());
-                Tag::Int
+                write_iso(time, &mut self.data);
+                Tag::Text
             }
             Value::Json(text) => {
                 self.data.extend_from_slice(text);

@@ -8,7 +8,7 @@
 use super::aggregate::Event;
 use super::keys::{KeyBytes, decode_float, decode_int, encode_float, encode_int};
 use crate::ground::any_column::large_int;
-use crate::ground::{Cell, Kind, Value};
+use crate::ground::{Cell, Kind, Value, write_iso};
 
 /// The tags of a value and of null.
 const PRESENT: u8 = 1;
@@ -112,12 +112,18 @@ const TEXT: u8 = 2;
 const FLAG: u8 = 3;
 
 /// Appends a value of any kind. An integer and an equal float are the same; so are an object or an
-/// array and its JSON text, and a number that no float keeps and its text.
+/// array and its JSON text, a number that no float keeps and its text, and a time and its text in
+/// ISO 8601.
 fn push_any(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Null => {}
-        Value::Int(number) | Value::Time(number) => push_int(out, number.into()),
+        Value::Int(number) => push_int(out, number.into()),
         Value::Large(number) => push_int(out, number.into()),
+        Value::Time(micros) => {
+            let mut text = Vec::new();
+            write_iso(micros, &mut text);
+            push_any(out, Value::Text(&text));
+        }
         Value::Float(number) => {
             if let Some(number) = whole(number) {
                 push_int(out, number.into());

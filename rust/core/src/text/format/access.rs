@@ -581,7 +581,7 @@ fn read<'a>(how: &FieldType, text: &'a [u8]) -> Value<'a> {
     match how {
         FieldType::Verbatim | FieldType::Any => Value::Text(text),
         FieldType::Query => present(without_question_mark(text)),
-        FieldType::Int => int(text),
+        FieldType::Int => int(without_zero_fraction(text)),
         FieldType::IntList => sum_of_ints(text),
         FieldType::Float => float(text).map_or(Value::Null, Value::Float),
         FieldType::Protocol
@@ -630,6 +630,16 @@ pub(super) fn present(text: &[u8]) -> Value<'_> {
 #[inline]
 pub(super) fn user(text: &[u8]) -> Value<'_> {
     if text == b"\"\"" { Value::Null } else { present(text) }
+}
+
+/// A number without a fraction of zeros, with which some programs write every number in JSON.
+fn without_zero_fraction(text: &[u8]) -> &[u8] {
+    match text.iter().position(|&byte| byte == b'.') {
+        Some(dot) if dot + 1 < text.len() && text[dot + 1..].iter().all(|&byte| byte == b'0') => {
+            &text[..dot]
+        }
+        _ => text,
+    }
 }
 
 /// A decimal integer with an optional sign; null if it has more than 18 digits.

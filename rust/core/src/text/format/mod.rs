@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::ground::{Kind, Value};
+use crate::ground::{Kind, Value, lossy};
 use crate::text::flume::BatchError;
 use crate::text::lines::Chunk;
 
@@ -51,6 +51,7 @@ pub(crate) use own_fields::{LineFields, each_json_piece};
 pub(crate) use records::is_between_objects;
 pub(crate) use segments::{PartialMatch, Segment, SegmentKind};
 
+pub use crate::ground::write_iso;
 pub use aliases::aliases;
 pub use named::NamedFormat;
 pub use parsed::{LineKind, Reject};
@@ -58,7 +59,7 @@ pub(crate) use reader::LineBlock;
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
 pub use standard_fields::{STANDARD_FIELDS, StandardField};
-pub use time::{ZoneTable, write_iso};
+pub use time::ZoneTable;
 
 use access::Accessor;
 use fast_columns::FastColumns;
@@ -441,9 +442,26 @@ impl Format {
     /// Adds the keys of a line that the format matches and that are not among these, if its lines
     /// name their fields.
     fn push_keys(&self, line: &[u8], keys: &mut Vec<String>, most: usize) {
-        if let Matcher::Json(_) = &self.0.matcher {
-            records::push_json_keys(line, keys, most);
+        let mut push = |key: Span| {
+            let key = lossy(key.of(line).unwrap_or_default()).into_owned();
+            if keys.len() < most && !keys.contains(&key) {
+                keys.push(key);
+            }
+        };
+        match &self.0.matcher {
+            Matcher::Json(_) => records::push_json_keys(line, keys, most),
+            Matcher::Logfmt(_) => records::logfmt_members(line, |key, _| push(key)),
+            Matcher::Ltsv(_) => records::ltsv_members(line, |key, _| push(key)),
+            _ => {}
         }
+    }
+
+    /// Whether no line begins with a zero byte, so that zeros before a line are no part of it.
+    fn skips_holes(&self) -> bool {
+        matches!(
+            self.0.matcher,
+            Matcher::Common | Matcher::Combined | Matcher::Vhost | Matcher::Json(_)
+        )
     }
 
     /// A fast matcher, if the lines consist of plain columns.

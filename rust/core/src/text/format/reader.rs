@@ -190,6 +190,9 @@ impl Reader {
             {
                 return found;
             }
+            if line.first() == Some(&0) && self.format.skips_holes() {
+                return self.read_after_hole(line);
+            }
             return self.read_one(line);
         }
         let mut furthest: Option<Reject> = None;
@@ -289,6 +292,19 @@ impl Reader {
         self.inner = inner;
         self.offset = IN_OBJECT;
         Some(found)
+    }
+
+    /// Reads a line after the zeros that a crash or a truncation left before it.
+    #[cold]
+    fn read_after_hole(&mut self, line: &[u8]) -> Result<LineKind, Reject> {
+        let length = line.iter().take_while(|&&byte| byte == 0).count();
+        match self.read_one(&line[length..]) {
+            Ok(found) => {
+                self.offset += length;
+                Ok(found)
+            }
+            Err(reject) => Err(Reject::new(length + reject.byte(), reject.expected())),
+        }
     }
 
     /// Reads a line of an access log after a syslog priority and header, if it has both.

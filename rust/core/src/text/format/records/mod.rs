@@ -23,7 +23,7 @@ use crate::ground::quoted;
 pub(crate) use delimited::Delimited;
 pub(crate) use json::members as json_members;
 pub(crate) use json::{JSON_KEYS, Json, Wrapped, is_between_objects, push_keys as push_json_keys};
-pub(crate) use logfmt::Logfmt;
+pub(crate) use logfmt::{Logfmt, each_member as logfmt_members};
 pub(crate) use ltsv::{Ltsv, each_member as ltsv_members};
 pub(crate) use named::RECORD_FORMATS;
 pub(crate) use w3c::W3c;

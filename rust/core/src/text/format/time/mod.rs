@@ -20,7 +20,6 @@ mod time_parts;
 mod zone;
 
 pub(super) use bracketed::parse as parse_bracketed_in;
-pub use calendar::write_iso;
 pub(super) use epoch::{
     read as read_epoch, read_leading as read_leading_epoch, unit_of as unit_of_epoch,
 };
