@@ -291,4 +291,6 @@ class _Writer:
         if not self._headed:
             self._headed = True
             names = self._rows.columns or _core.default_fields(FALLBACK)
-            write(sys.stdout, ",".join(names) + "\n")
+            from tailrace._rendering.csv import cell  # noqa: PLC0415 - only CSV needs it
+
+            write(sys.stdout, ",".join(map(cell, names)) + "\n")

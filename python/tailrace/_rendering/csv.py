@@ -18,21 +18,22 @@ from tailrace._terminal.escape import for_csv
 if TYPE_CHECKING:
     from tailrace._rendering import Renderable
 
-__all__ = ["header", "rows"]
+__all__ = ["cell", "header", "rows"]
 
 
 def header(by: str) -> str:
     """Return the names of the columns, with a newline."""
-    return f"start,end,{_value(by)},count\n"
+    return f"start,end,{cell(by)},count\n"
 
 
 def rows(snapshot: Renderable) -> str:
     """Return a line for each row of the snapshot, each with a newline."""
     window = f"{iso(snapshot.start) or ''},{iso(snapshot.end) or ''}"
-    return "".join(f"{window},{','.join(map(_value, row.values()))}\n" for row in snapshot.rows)
+    return "".join(f"{window},{','.join(map(cell, row.values()))}\n" for row in snapshot.rows)
 
 
-def _value(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
+def cell(value: Any) -> str:  # noqa: ANN401 - a key or any aggregate
+    """Return a name or a value as it is in a line."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -80,6 +80,7 @@ impl tailrace_core::InputArray for InputArray {
     }
 
     #[inline]
+    #[expect(clippy::useless_asref, reason = "texts in some arrays, bytes in others")]
     fn value(&self, row: usize) -> Value<'_> {
         let there = |nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|n| n.is_valid(row));
         match_text!(self,

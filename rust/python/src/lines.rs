@@ -128,6 +128,10 @@ pub(crate) fn has_field(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
+/// The lines, and for each format: how many match, match with nothing passed over, and match
+/// only another format.
+type MatchCounts = (usize, Vec<usize>, Vec<usize>, Vec<Vec<usize>>);
+
 /// Returns how many lines of a chunk were examined, how many of them each format matches, and
 /// matches with nothing passed over, and for each format how many only another one matches.
 #[pyfunction]
@@ -139,7 +143,7 @@ pub(crate) fn count_matches(
     span: (usize, usize),
     formats: Vec<FormatArg<'_>>,
     limit: usize,
-) -> PyResult<(usize, Vec<usize>, Vec<usize>, Vec<Vec<usize>>)> {
+) -> PyResult<MatchCounts> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
     let found =

@@ -216,7 +216,7 @@ proptest! {
     #[test]
     fn a_time_written_as_iso_round_trips(micros in -MAX_TIME..=MAX_TIME) {
         let mut text = Vec::new();
-        write_iso(micros, &mut text);
+        crate::ground::write_iso(micros, &mut text);
         for format in [TimeFormat::Iso, TimeFormat::Any] {
             prop_assert_eq!(time_parser(&[format]).read([Some(&text[..])].into_iter()), Some(micros));
         }
