@@ -544,3 +544,24 @@ def test_s3(rest: str, referer: str | None, agent: str | None, version: str | No
 def test_text_beside_the_strings_of_a_log_format_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="expected ; after the format, found"):
         tr.Format(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "line", "time"),
+    [
+        ("%{sec}t.%{msec_frac}t %h", "1420884000.045 192.0.2.1", "045"),
+        ("[%{sec}t.%{msec_frac}t] %h", "[1420884000.045] 192.0.2.1", "045"),
+        ("%{begin:sec}t.%{begin:usec_frac}t %h", "1420884000.045123 192.0.2.1", "045123"),
+        ("%{%s}t.%{usec_frac}t %h", "1420884000.045123 192.0.2.1", "045123"),
+        ("%{sec}t.%{msec_frac}t.%h", "1420884000.045.192.0.2.1", "045"),
+        ("$msec $remote_addr", "1420884000.045 192.0.2.1", "045"),
+    ],
+)
+def test_the_fraction_after_the_point_of_a_format(spec: str, line: str, time: str) -> None:
+    [row] = parsed(spec, line)
+    assert_has(row, {"host": "192.0.2.1", "time": f"2015-01-10T10:00:00.{time}Z"})
+
+
+def test_a_point_of_the_format_ends_whole_seconds() -> None:
+    [row] = parsed("%{sec}t.%D %h", "1420884000.154 192.0.2.1")
+    assert_has(row, {"host": "192.0.2.1", "request_time": 0.000154})

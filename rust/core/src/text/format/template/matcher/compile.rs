@@ -262,7 +262,11 @@ impl Compiler<'_> {
                     FieldType::Time(format) => Some(format),
                     _ => None,
                 };
-                known(Scanner::Time(TimeScanner::new(format, after, self.is_pasted)))
+                let time = TimeScanner::new(format, after, self.is_pasted);
+                let next = self.parts.get(part + 2);
+                let is_split =
+                    matches!(next, Some(Part::Field(next)) if next.syntax == Syntax::Time);
+                known(Scanner::Time(if is_split { time.without_fraction() } else { time }))
             }
             Syntax::Word | Syntax::Free | Syntax::FreeOrDash
                 if before == Some(b'"') && after == Some(b'"') =>

@@ -102,11 +102,19 @@ impl TimeScanner {
         let shape = match terminator {
             Some(byte) => format.and_then(|format| TimeShape::new(format, byte)),
             None if is_written && matches!(format, Some(TimeFormat::Epoch(_))) => {
-                format.and_then(|format| TimeShape::new(format, b'.'))
+                format.and_then(|format| TimeShape::new(format, b' '))
             }
             None => None,
         };
         Self { terminator, inner_terminators, bytes, shape }
+    }
+
+    /// Ends an epoch at the first point, where another field has the fraction.
+    pub(super) fn without_fraction(mut self) -> Self {
+        if self.terminator == Some(b'.') {
+            self.shape = None;
+        }
+        self
     }
 
     /// Whether a time may contain this byte.
@@ -182,6 +190,8 @@ enum TimePiece {
     Letters,
     /// A point or a comma and digits, or nothing. A comma is never a terminator here.
     Fraction,
+    /// As `Fraction`, or nothing where no point follows: the point is that of the format.
+    FractionBeforePoint,
     /// `Z`, or hours and minutes after a sign.
     Zone,
 }
@@ -189,7 +199,7 @@ enum TimePiece {
 impl TimeShape {
     /// The syntax of times in a format, if the terminator may be inside of such a time.
     fn new(format: &TimeFormat, terminator: u8) -> Option<Self> {
-        use TimePiece::{Byte, Digits, Either, Fraction, Zone};
+        use TimePiece::{Byte, Digits, Either, Fraction, FractionBeforePoint, Zone};
         let colon = Byte(b':');
         let (inside, pieces) = match format {
             TimeFormat::Iso => {
@@ -198,7 +208,10 @@ impl TimeShape {
                 (&b"-:.+"[..], [&date[..], &time, &[Fraction, Zone]].concat())
             }
             TimeFormat::Clf => (&b"/:+-"[..], pieces("%d/%b/%Y:%H:%M:%S %z")),
-            TimeFormat::Epoch(_) => (&b"."[..], vec![Digits(18), Fraction]),
+            TimeFormat::Epoch(_) if terminator == b'.' => {
+                (&b"."[..], vec![Digits(18), FractionBeforePoint])
+            }
+            TimeFormat::Epoch(_) => (&b" "[..], vec![Digits(18), Fraction]),
             TimeFormat::Strftime(text) if text.contains("%z") => {
                 (&b"+-:"[..], pieces(&expanded(text)))
             }
@@ -261,6 +274,10 @@ impl TimePiece {
                 let end = Self::Digits(9).end(line, at + 1).filter(|_| is_mark);
                 Some(end.unwrap_or(at))
             }
+            Self::FractionBeforePoint => {
+                let end = Self::Fraction.end(line, at)?;
+                Some(if line.get(end) == Some(&b'.') { end } else { at })
+            }
             Self::Zone if byte == Some(b'Z') => Some(at + 1),
             Self::Zone if matches!(byte, Some(b'+' | b'-')) => {
                 let hours = Self::Digits(2).end(line, at + 1)?;
@@ -311,11 +328,14 @@ mod tests {
             (TimeFormat::Clf, b'-', "10/Oct/2000:13:55:36 -0700-x", 26),
             (TimeFormat::Clf, b'/', "10/Oct/2000:13:55:36 -0700/x", 26),
             (TimeFormat::Epoch(0), b'.', "1431857103.120.200", 14),
+            (TimeFormat::Epoch(0), b'.', "1431857103.120 x", 10),
             (TimeFormat::Strftime("%FT%T%z".into()), b'-', "2024-01-02T03:04:05-0500-x", 24),
         ] {
             let time = TimeScanner::new(Some(&format), Some(terminator), false);
             assert_eq!(time.end(text.as_bytes(), 0), Some(expected), "{text}");
         }
+        let seconds = TimeScanner::new(Some(&TimeFormat::Epoch(0)), Some(b'.'), true);
+        assert_eq!(seconds.without_fraction().end(b"1431857103.120.192", 0), Some(10));
         let time = TimeScanner::new(Some(&TimeFormat::Clf), Some(b']'), false);
         assert_eq!(time.end(b"10/Oct[2000]", 0), None);
         assert_eq!(time.end(&[b'1'; 81], 0), None);
