@@ -565,3 +565,46 @@ def test_the_fraction_after_the_point_of_a_format(spec: str, line: str, time: st
 def test_a_point_of_the_format_ends_whole_seconds() -> None:
     [row] = parsed("%{sec}t.%D %h", "1420884000.154 192.0.2.1")
     assert_has(row, {"host": "192.0.2.1", "request_time": 0.000154})
+
+
+# made up in the shape of nginx's and Apache's combined formats with fields added
+@pytest.mark.parametrize(
+    "rest",
+    [
+        # %D: microseconds
+        '"curl/8" 154321',
+        '"curl/8" "203.0.113.7" 154321',
+        '"curl/8" "203.0.113.7" "154321"',
+        '"curl/8" 300 200 1000',
+        '"curl/8" rt=3 uct="0.001" uht="0.001" urt="0.001"',
+        # a field between quotes that no format has
+        '"curl/8" "-" "e.com"',
+        '"curl/8" "-" "e.com" 0.003 0.002 .',
+        '"curl/8" "203.0.113.7" 0.003 "e.com"',
+        '"curl/8" "203.0.113.7" "e.com" 0.003 "0.002"',
+        '"curl/8" "203.0.113.7" "e.com" rt=0.003 uct="0.001" uht="0.001" urt="0.001"',
+    ],
+)
+def test_fields_of_other_formats_are_not_those_of_nginx(rest: str) -> None:
+    line = f'192.0.2.1 - - {TIME} "GET /a HTTP/1.1" 200 5 "-" {rest}'
+    for name in ("main-rt", "main-timed", "combined-timed", "main"):
+        assert parsed(name, line) == [None], name
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "agent", "xff", "time"),
+    [
+        ("combined-timed", '"curl/8" 0.003 "0.002"', "curl/8", None, 0.003),
+        ("combined-timed", '"curl/8" -', "curl/8", None, None),
+        ("combined-timed", '"curl/8" 0.003 0.002, 0.001 .', "curl/8", None, 0.003),
+        ("main-timed", '"curl/8" "-" 0.003 "-"', "curl/8", None, 0.003),
+        ("main-timed", '"curl/8" "192.0.2.7" "0.003" "0.002"', "curl/8", "192.0.2.7", 0.003),
+        ("main", '"cu "x" rl" "192.0.2.7"', 'cu "x" rl', "192.0.2.7", None),
+        ("main", r'"curl/8" "192.0.2.7, \"x"', "curl/8", r"192.0.2.7, \"x", None),
+    ],
+)
+def test_fields_of_nginx_have_their_form(
+    name: str, rest: str, agent: str, xff: str | None, time: float | None
+) -> None:
+    [row] = parsed(name, f'192.0.2.1 - - {TIME} "GET /a HTTP/1.1" 200 5 "-" {rest}')
+    assert_has(row, {"agent": agent, "xff": xff, "request_time": time})

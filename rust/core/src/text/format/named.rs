@@ -123,13 +123,13 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" rt=0.012 uct="0.001" uht="0.010" urt="0.010""#,
         definition: Definition::Either(&[
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#""{xff}" rt={request_time} uct="{upstream_connect_time:s}" "#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#""{xff:unquoted}" rt={request_time:s.} uct="{upstream_connect_time:s}" "#,
                 r#"uht="{upstream_header_time:s}" urt="{upstream_time}""#,
             ),
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#"rt={request_time} uct="{upstream_connect_time:s}" "#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#"rt={request_time:s.} uct="{upstream_connect_time:s}" "#,
                 r#"uht="{upstream_header_time:s}" urt="{upstream_time}""#,
             ),
         ]),
@@ -142,16 +142,16 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9" 0.012 "0.010""#,
         definition: Definition::Either(&[
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#""{xff}" {request_time}{?} "{upstream_time}""#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#""{xff:unquoted}" {request_time:s.}{?} "{upstream_time}""#,
             ),
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#""{xff}" {request_time} {upstream_time}{?} {pipe}"#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#""{xff:unquoted}" {request_time:s.} {upstream_time}{?} {pipe}"#,
             ),
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#""{xff}" "{request_time}"{?} "{upstream_time}""#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#""{xff:unquoted}" "{request_time:s.}"{?} "{upstream_time}""#,
             ),
         ]),
         detected: true,
@@ -163,12 +163,12 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" 0.012 "0.010""#,
         definition: Definition::Either(&[
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#"{request_time}{?} "{upstream_time}""#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#"{request_time:s.}{?} "{upstream_time}""#,
             ),
             concat!(
-                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-                r#"{request_time} {upstream_time}{?} {pipe}"#,
+                r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+                r#"{request_time:s.} {upstream_time}{?} {pipe}"#,
             ),
         ]),
         detected: true,
@@ -179,8 +179,8 @@ pub(crate) const TEXT_FORMATS: &[NamedFormat] = &[
         about: "nginx packages: combined plus X-Forwarded-For",
         example: r#"192.168.1.5 - - [17/May/2015:10:05:03 +0000] "GET /api HTTP/1.1" 200 612 "-" "curl/7.81.0" "203.0.113.9""#,
         definition: Definition::Template(concat!(
-            r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer}" "{agent}" "#,
-            r#""{xff}""#,
+            r#"{host} - {user} [{time}] "{request}" {status} {size} "{referer:text1}" "{agent:text1}" "#,
+            r#""{xff:unquoted}""#,
         )),
         detected: true,
         source: NGINX_LOG,

@@ -54,6 +54,11 @@ pub(super) fn number(line: &[u8], at: usize) -> Option<usize> {
     Some(if exponent_end > signed { exponent_end } else { end })
 }
 
+/// As `number`, with a decimal point, or `-`.
+pub(super) fn number_with_point(line: &[u8], at: usize) -> Option<usize> {
+    number(line, at).filter(|end| line[at..*end].contains(&b'.') || line[at..*end] == *b"-")
+}
+
 /// Numbers separated by commas and colons, with optional blanks around these. A colon between two
 /// blanks may be the end, if another blank follows.
 pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
@@ -145,6 +150,11 @@ mod tests {
             ("-", Some("-")),
         ] {
             assert_eq!(taken(number, text), expected, "{text:?}");
+        }
+        for (text, expected) in
+            [("0.012 ", Some("0.012")), ("-", Some("-")), ("12", None), ("-1", None), ("", None)]
+        {
+            assert_eq!(taken(number_with_point, text), expected, "{text:?}");
         }
         for (text, expected) in [
             ("0.001, 0.002 : 0.010 200", Some("0.001, 0.002 : 0.010")),

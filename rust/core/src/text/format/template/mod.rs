@@ -84,6 +84,10 @@ pub(crate) enum Syntax {
     Free,
     /// As `Free`; a bare `-` may replace it and the quotes around it.
     FreeOrDash,
+    /// As `Free`, between quotes, without an unescaped quote.
+    Unquoted,
+    /// As `Unquoted`, but only a quote that ends the field has ` "` after it.
+    OneQuoted,
     /// Text up to the end of the line, which was cut off within quotes: without a quote.
     Cut,
     /// A three-digit status, or `-`.
@@ -94,6 +98,8 @@ pub(crate) enum Syntax {
     Signed,
     /// A decimal number with an optional minus sign and exponent, or `-`.
     Number,
+    /// As `Number`, with a decimal point, or `-`.
+    NumberWithPoint,
     /// Numbers or `-`, separated by commas, colons and blanks, as nginx lists upstreams.
     Numbers,
     /// A time: at most 64 bytes, all of them possible in its time format.

@@ -4,8 +4,8 @@ use super::super::{Blanks, Part, Slot, Syntax, Template, TemplateError};
 use super::runs::{Role, is_closed, is_list, roles};
 use super::scanners::{Scanner, TimeScanner};
 use super::steps::{
-    Delimiter, EndRule, Head, NextBytes, Op, Prefilter, Program, Quoted, QuotesOfText, SearchFrom,
-    Step, Until,
+    Delimiter, EndRule, Head, InnerQuotes, NextBytes, Op, Prefilter, Program, Quoted, QuotesOfText,
+    SearchFrom, Step, Until,
 };
 use super::{fast_path, lookahead};
 use crate::text::format::field_type::{Encoding, FieldType};
@@ -256,6 +256,7 @@ impl Compiler<'_> {
             Syntax::Int => known(Scanner::Int),
             Syntax::Signed => known(Scanner::Signed),
             Syntax::Number => known(Scanner::Number),
+            Syntax::NumberWithPoint => known(Scanner::NumberWithPoint),
             Syntax::Numbers => known(Scanner::Numbers),
             Syntax::Time => {
                 let format = match &slot.read {
@@ -268,18 +269,36 @@ impl Compiler<'_> {
                     matches!(next, Some(Part::Field(next)) if next.syntax == Syntax::Time);
                 known(Scanner::Time(if is_split { time.without_fraction() } else { time }))
             }
-            Syntax::Word | Syntax::Free | Syntax::FreeOrDash
+            Syntax::Word
+            | Syntax::Free
+            | Syntax::FreeOrDash
+            | Syntax::Unquoted
+            | Syntax::OneQuoted
                 if before == Some(b'"') && after == Some(b'"') =>
             {
                 let is_request = slot.read == FieldType::Request;
+                let inner = match slot.syntax {
+                    Syntax::Unquoted => InnerQuotes::None,
+                    Syntax::OneQuoted => InnerQuotes::WithinField,
+                    _ => InnerQuotes::Any,
+                };
                 let (next_bytes, prefilter) = (NextBytes::ANY, Prefilter::default());
-                Op::Quoted(Quoted { field, is_request, next_bytes, prefilter, quotes_after: None })
+                Op::Quoted(Quoted {
+                    field,
+                    is_request,
+                    next_bytes,
+                    prefilter,
+                    quotes_after: None,
+                    inner,
+                })
             }
             Syntax::Cut => Op::Rest { field, quotes: QuotesOfText::None },
-            Syntax::Free | Syntax::FreeOrDash if after.is_none() => {
+            Syntax::Free | Syntax::FreeOrDash | Syntax::Unquoted | Syntax::OneQuoted
+                if after.is_none() =>
+            {
                 Op::Rest { field, quotes: self.quotes }
             }
-            Syntax::Free | Syntax::FreeOrDash => {
+            Syntax::Free | Syntax::FreeOrDash | Syntax::Unquoted | Syntax::OneQuoted => {
                 let is_user = self.is_pasted && slot.name == "user" && after == Some(b' ');
                 let rule = if is_user { EndRule::User } else { EndRule::First };
                 Op::Until(Until { rule, ..self.until(part, field, false, true) })

@@ -183,6 +183,7 @@ impl Walk<'_> {
             {
                 FieldEnd::Quoted
             }
+            (Syntax::Unquoted | Syntax::OneQuoted, _) => FieldEnd::Quoted,
             (Syntax::Cut, _) => FieldEnd::Cut,
             (Syntax::Free | Syntax::FreeOrDash, None) => FieldEnd::Rest,
             (Syntax::Free | Syntax::FreeOrDash, _) | (Syntax::Word, Some(b'\t')) => {
@@ -350,12 +351,15 @@ impl Walk<'_> {
                     _ => None,
                 }
             }
-            Syntax::Number => {
+            Syntax::Number | Syntax::NumberWithPoint => {
                 let end = decimal(at)?;
                 let is_lone_dash = is_dash && end == at + 1;
                 let sign = end + 1 + usize::from(matches!(line.get(end + 1), Some(b'+' | b'-')));
                 let has_exponent = matches!(line.get(end), Some(b'e' | b'E')) && is_digit(&sign);
-                Some(if has_exponent && !is_lone_dash { digits(sign) } else { end })
+                let end = if has_exponent && !is_lone_dash { digits(sign) } else { end };
+                let fits =
+                    slot.syntax == Syntax::Number || line[at..end].contains(&b'.') || is_lone_dash;
+                fits.then_some(end)
             }
             Syntax::Numbers => {
                 let mut end = decimal(at)?;
@@ -374,7 +378,12 @@ impl Walk<'_> {
                 }
             }
             Syntax::Time => self.time(slot, self.around(part).1, at),
-            Syntax::Word | Syntax::Free | Syntax::FreeOrDash | Syntax::Cut => None,
+            Syntax::Word
+            | Syntax::Free
+            | Syntax::FreeOrDash
+            | Syntax::Unquoted
+            | Syntax::OneQuoted
+            | Syntax::Cut => None,
         }
     }
 
@@ -406,16 +415,23 @@ impl Walk<'_> {
             || match slot.syntax {
                 Syntax::Status | Syntax::Int => byte == b'-',
                 Syntax::Signed => b"-+".contains(&byte),
-                Syntax::Number => b"-.+eE".contains(&byte),
+                Syntax::Number | Syntax::NumberWithPoint => b"-.+eE".contains(&byte),
                 Syntax::Numbers => b"-.,: ".contains(&byte),
                 Syntax::Time => is_time_byte(slot, self.around(part).1, byte),
-                Syntax::Word | Syntax::Free | Syntax::FreeOrDash | Syntax::Cut => false,
+                Syntax::Word
+                | Syntax::Free
+                | Syntax::FreeOrDash
+                | Syntax::Unquoted
+                | Syntax::OneQuoted
+                | Syntax::Cut => false,
             }
     }
 
     fn search(&self, here: &Here, field_end: FieldEnd) -> Option<Here> {
         let (part, start) = (here.part, here.at);
         let line = self.line;
+        let syntax = self.slot(part).map(|slot| slot.syntax);
+        let is_restricted = matches!(syntax, Some(Syntax::Unquoted | Syntax::OneQuoted));
         let ended_at = |end: usize| {
             let here = Here { part: part + 1, at: end, ..here.clone() };
             here.set(part, (start, end))
@@ -448,6 +464,18 @@ impl Walk<'_> {
                 self.ahead(Here { at: quote + 1, ..ended_at(quote) }, 1, None)
             }
             FieldEnd::Quoted => quotes(line, start).into_iter().find_map(|quote| {
+                let text = &line[start..quote];
+                let is_end = |at: usize| {
+                    let backslashes =
+                        text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+                    let goes_on = line[start + at + 1..].starts_with(b" \"");
+                    text[at] == b'"'
+                        && backslashes % 2 == 0
+                        && (syntax == Some(Syntax::Unquoted) || goes_on)
+                };
+                if is_restricted && (0..text.len()).any(is_end) {
+                    return None;
+                }
                 let here = ended_at(quote);
                 self.ahead(Here { at: quote + 1, ..here }, 1, None)
             }),

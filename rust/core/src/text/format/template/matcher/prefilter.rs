@@ -41,7 +41,9 @@ impl Prefilter {
                         items.push(Item::Numbers { may_be_empty: *may_be_empty });
                     }
                     Scanner::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
-                    Scanner::Number => items.push(Item::Number { may_be_empty: *may_be_empty }),
+                    Scanner::Number | Scanner::NumberWithPoint => {
+                        items.push(Item::Number { may_be_empty: *may_be_empty })
+                    }
                     Scanner::Time(time) => {
                         let mut others = (0..=u8::MAX).filter(|byte| !is_time_byte(*byte));
                         if others.any(|byte| time.may_contain(byte)) {

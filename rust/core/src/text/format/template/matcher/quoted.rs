@@ -1,10 +1,10 @@
 //! Fields between quotes.
 
-use memchr::memrchr_iter;
+use memchr::{memchr_iter, memrchr_iter};
 
 use super::find::Lookahead;
 use super::run::{Cursor, StepResult, furthest_of};
-use super::steps::{Program, Quoted};
+use super::steps::{InnerQuotes, Program, Quoted};
 use crate::text::format::numbers::status;
 use crate::text::format::parsed::Span;
 use crate::text::format::scan::find_quote_or_backslash;
@@ -71,9 +71,13 @@ impl Program {
         if let Some(counts) = &quoted.quotes_after {
             return self.counted_quote(line, cursor, quoted, (from, counts), failed, spans);
         }
+        let last = last_end(line, cursor.at, quoted.inner);
         let lookahead = Lookahead { next_bytes: quoted.next_bytes, prefilter: &quoted.prefilter };
         let mut places = lookahead.quotes(line, from);
         while let Some((place, escaped)) = places.next() {
+            if place > last {
+                break;
+            }
             if escaped && escaped_end.is_some() {
                 places.drop_escaped();
                 continue;
@@ -113,6 +117,8 @@ impl Program {
         let step = cursor.step + 1;
         let nth_quote = |count| memrchr_iter(b'"', line.get(from..).unwrap_or_default()).nth(count);
         let places = || counts.iter().filter_map(|count| Some(from + nth_quote(*count)?));
+        let last = last_end(line, cursor.at, quoted.inner);
+        let places = || places().filter(|place| *place <= last);
         // An escaped quote closes the field only if no unescaped one does.
         for wanted in [false, true] {
             for place in places().filter(|place| is_escaped(line, from, *place) == wanted) {
@@ -162,6 +168,21 @@ impl Program {
         let reached = furthest.filter(is_past_field).or_else(closest_failure);
         reached.unwrap_or(Cursor { at: line.len(), ..cursor })
     }
+}
+
+/// The last place where a field can end whose own quotes are restricted.
+fn last_end(line: &[u8], start: usize, inner: InnerQuotes) -> usize {
+    let is_end = |offset: &usize| match inner {
+        InnerQuotes::Any => false,
+        InnerQuotes::WithinField => line[start + offset + 1..].starts_with(b" \""),
+        InnerQuotes::None => true,
+    };
+    if inner == InnerQuotes::Any {
+        return line.len();
+    }
+    let mut quotes = memchr_iter(b'"', &line[start..]);
+    let end = quotes.find(|offset| is_end(offset) && !is_escaped(line, start, start + offset));
+    end.map_or(line.len(), |offset| start + offset)
 }
 
 /// Whether an odd number of backslashes precedes this position.

@@ -236,7 +236,11 @@ impl Run<'_> {
     fn shape(&self, field: usize) -> Shape {
         let Some(slot) = self.slot(field) else { return Shape::Word };
         match slot.syntax {
-            Syntax::Status | Syntax::Int | Syntax::Signed | Syntax::Number => Shape::Typed(1),
+            Syntax::Status
+            | Syntax::Int
+            | Syntax::Signed
+            | Syntax::Number
+            | Syntax::NumberWithPoint => Shape::Typed(1),
             Syntax::Numbers => Shape::Numbers,
             Syntax::Time => match &slot.read {
                 FieldType::Time(format) => Shape::Typed(words_of_time(format)),

@@ -3,7 +3,7 @@
 //! Each stops at the first byte that cannot be part of the field, so it costs no more than the
 //! length of the field.
 
-use crate::text::format::numbers::{int, number, numbers, status};
+use crate::text::format::numbers::{int, number, number_with_point, numbers, status};
 use crate::text::format::time::TimeFormat;
 use crate::text::format::whitespace::{is_blank, skip_blanks};
 
@@ -17,6 +17,7 @@ pub(super) enum Scanner {
     Int,
     Signed,
     Number,
+    NumberWithPoint,
     Numbers,
     Time(TimeScanner),
 }
@@ -28,6 +29,7 @@ impl Scanner {
             Self::Int => int(line, at),
             Self::Signed => int(line, at + usize::from(line.get(at) == Some(&b'+'))),
             Self::Number => number(line, at),
+            Self::NumberWithPoint => number_with_point(line, at),
             Self::Numbers => numbers(line, at),
             Self::Time(time) => time.end(line, at),
         }
@@ -40,7 +42,9 @@ impl Scanner {
         match self {
             Self::Status | Self::Int => byte.is_ascii_digit() || byte == b'-',
             Self::Signed => byte.is_ascii_digit() || b"-+".contains(&byte),
-            Self::Number => byte.is_ascii_digit() || b"-+.eE".contains(&byte),
+            Self::Number | Self::NumberWithPoint => {
+                byte.is_ascii_digit() || b"-+.eE".contains(&byte)
+            }
             Self::Numbers => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
             Self::Time(time) => time.may_contain(byte),
         }
@@ -51,6 +55,7 @@ impl Scanner {
             Self::Status => "a status of three digits",
             Self::Int | Self::Signed => "a whole number",
             Self::Number => "a number",
+            Self::NumberWithPoint => "a number with a decimal point",
             Self::Numbers => "a number or a comma-separated list of numbers",
             Self::Time(_) => "a time",
         }

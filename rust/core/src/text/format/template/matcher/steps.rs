@@ -96,6 +96,16 @@ pub(super) struct Quoted {
     /// first, where the line may end early. Only a quote with that many after it can close the
     /// field.
     pub(super) quotes_after: Option<Box<[usize]>>,
+    pub(super) inner: InnerQuotes,
+}
+
+/// The unescaped quotes that a field between quotes may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InnerQuotes {
+    Any,
+    /// Those without ` "` after them: these end one field and open the next.
+    WithinField,
+    None,
 }
 
 /// A field that ends where the rest of the template matches.
