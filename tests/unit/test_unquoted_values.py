@@ -608,3 +608,25 @@ def test_fields_of_nginx_have_their_form(
 ) -> None:
     [row] = parsed(name, f'192.0.2.1 - - {TIME} "GET /a HTTP/1.1" 200 5 "-" {rest}')
     assert_has(row, {"agent": agent, "xff": xff, "request_time": time})
+
+
+@pytest.mark.parametrize(
+    ("times", "upstream", "total"),
+    [
+        ("0.001,0.003", 0.001, 0.003),
+        ("0.001, 0.002,0.003", 0.003, 0.003),
+        ("0.001 : 0.002,0.003", 0.003, 0.003),
+        ("-,0.003", None, 0.003),
+        ("0.001,-", 0.001, None),
+    ],
+)
+def test_a_bare_comma_ends_a_list(times: str, upstream: float | None, total: float | None) -> None:
+    row = {"host": "192.0.2.1", "status": 200, "upstream_time": upstream, "request_time": total}
+    start = "$time_iso8601,$remote_addr,$status,"
+    line = f"2015-01-10T10:00:00+00:00,192.0.2.1,200,{times}"
+    [found] = parsed(f"{start}$upstream_response_time,$request_time", line)
+    assert_has(found, row)
+    [found] = parsed(
+        f'{start}$upstream_response_time,$request_time,"$request"', f'{line},"GET / a"'
+    )
+    assert_has(found, row)

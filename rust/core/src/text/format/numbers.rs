@@ -60,12 +60,16 @@ pub(super) fn number_with_point(line: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Numbers separated by commas and colons, with optional blanks around these. A colon between two
-/// blanks may be the end, if another blank follows.
-pub(super) fn numbers(line: &[u8], at: usize) -> Option<usize> {
+/// blanks may be the end, if another blank follows. With `spaced`, a comma without a blank after it
+/// ends them.
+pub(super) fn numbers(line: &[u8], at: usize, spaced: bool) -> Option<usize> {
     let mut end = decimal(line, at)?;
     loop {
         let mark = skip_few_blanks(line, end);
         if !matches!(line.get(mark), Some(b',' | b':')) {
+            return Some(end);
+        }
+        if spaced && line[mark] == b',' && !line[mark + 1..].starts_with(b" ") {
             return Some(end);
         }
         let ends_with_colon = line[mark] == b':' && mark > end;
@@ -165,7 +169,17 @@ mod tests {
             ("10.0.0.1:80", Some("10.0")),
             ("", None),
         ] {
-            assert_eq!(taken(numbers, text), expected, "{text:?}");
+            let found = taken(|line, at| numbers(line, at, false), text);
+            assert_eq!(found, expected, "{text:?}");
+        }
+        for (text, expected) in [
+            ("0.001, 0.002,0.003", "0.001, 0.002"),
+            ("-,0.003", "-"),
+            ("0.1 : 0.2,0.3", "0.1 : 0.2"),
+            ("0.1,", "0.1"),
+        ] {
+            let found = taken(|line, at| numbers(line, at, true), text);
+            assert_eq!(found, Some(expected), "{text:?}");
         }
     }
 }

@@ -110,7 +110,7 @@ impl Program {
         // A list of numbers begins at its first one.
         let ahead = &self.steps[step..until.limit.min(self.steps.len())];
         let numbers = ahead.iter().find_map(|step| match &step.op {
-            Op::Scanned { field, scanner: Scanner::Numbers, .. } => Some(*field),
+            Op::Scanned { field, scanner: Scanner::Numbers { .. }, .. } => Some(*field),
             _ => None,
         });
         let end = self.quote_of_format(line, start).unwrap_or(line.len());

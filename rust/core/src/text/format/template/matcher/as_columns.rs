@@ -74,6 +74,8 @@ fn ends_digits(scanner: &Scanner, delimiter: Option<u8>) -> bool {
             Some(byte) if !is_blank(byte) => time.ends_before(byte),
             _ => time.ends_before_blank(),
         },
-        Scanner::Status | Scanner::Signed | Scanner::NumberWithPoint | Scanner::Numbers => false,
+        Scanner::Status | Scanner::Signed | Scanner::NumberWithPoint | Scanner::Numbers { .. } => {
+            false
+        }
     }
 }

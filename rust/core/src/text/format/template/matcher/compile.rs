@@ -257,7 +257,11 @@ impl Compiler<'_> {
             Syntax::Signed => known(Scanner::Signed),
             Syntax::Number => known(Scanner::Number),
             Syntax::NumberWithPoint => known(Scanner::NumberWithPoint),
-            Syntax::Numbers => known(Scanner::Numbers),
+            Syntax::Numbers => {
+                let spaced = matches!(self.parts.get(part + 1), Some(Part::Literal(text))
+                    if text.starts_with(b",") && !text.starts_with(b", "));
+                known(Scanner::Numbers { spaced })
+            }
             Syntax::Time => {
                 let format = match &slot.read {
                     FieldType::Time(format) => Some(format),

@@ -78,7 +78,7 @@ fn quotes_in(rest: &[Step]) -> Option<Box<[usize]>> {
 /// a line full of such bytes would be scanned again from each of them.
 fn limit(rest: &[Step], anchor: Option<u8>, has_numbers: bool) -> Option<usize> {
     rest.iter().position(|step| match &step.op {
-        Op::Scanned { scanner: Scanner::Numbers, .. } if has_numbers => false,
+        Op::Scanned { scanner: Scanner::Numbers { .. }, .. } if has_numbers => false,
         Op::Scanned { scanner, .. } => scanner.may_contain(anchor),
         Op::StatusAndSize { .. } => Scanner::Int.may_contain(anchor),
         _ => false,
@@ -123,7 +123,7 @@ fn first_byte_class(step: &Step, from: &[Step], open_ended: bool) -> ByteClass {
         Op::Text(text) => text.first().map_or(ByteClass::Any, |byte| byte_class(*byte)),
         Op::Scanned { scanner: Scanner::Time(_) | Scanner::Signed, .. }
         | Op::Scanned { may_be_empty: true, .. } => ByteClass::Any,
-        Op::Scanned { scanner: Scanner::Numbers, .. } => ByteClass::Number,
+        Op::Scanned { scanner: Scanner::Numbers { .. }, .. } => ByteClass::Number,
         Op::Scanned { .. } => match from.get(1).map(|step| (&step.op, step.optional && open_ended))
         {
             Some((Op::Blank | Op::StatusAndSize { .. }, _)) => ByteClass::NumberAndBlank,

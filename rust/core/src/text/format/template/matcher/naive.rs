@@ -363,8 +363,14 @@ impl Walk<'_> {
             }
             Syntax::Numbers => {
                 let mut end = decimal(at)?;
+                let after = self.literal(part + 1);
+                let is_bare = after.starts_with(b",") && !after.starts_with(b", ");
                 loop {
                     let separator = after_blanks(line, end);
+                    let rest = line.get(separator..).unwrap_or_default();
+                    if is_bare && rest.starts_with(b",") && !rest.starts_with(b", ") {
+                        return Some(end);
+                    }
                     let is_colon = line.get(separator) == Some(&b':') && separator > end;
                     let rest = line.get(separator + 1..).unwrap_or_default();
                     if is_colon && (rest.is_empty() || rest.starts_with(b"  ")) {

@@ -37,12 +37,13 @@ impl Prefilter {
                 ]),
                 Op::Scanned { scanner, may_be_empty, .. } => match scanner {
                     Scanner::Status if !may_be_empty => items.push(Item::Status),
-                    Scanner::Numbers => {
+                    Scanner::Numbers { spaced: true } => break,
+                    Scanner::Numbers { spaced: false } => {
                         items.push(Item::Numbers { may_be_empty: *may_be_empty });
                     }
                     Scanner::Int => items.push(Item::Int { may_be_empty: *may_be_empty }),
                     Scanner::Number | Scanner::NumberWithPoint => {
-                        items.push(Item::Number { may_be_empty: *may_be_empty })
+                        items.push(Item::Number { may_be_empty: *may_be_empty });
                     }
                     Scanner::Time(time) => {
                         let mut others = (0..=u8::MAX).filter(|byte| !is_time_byte(*byte));

@@ -18,7 +18,10 @@ pub(super) enum Scanner {
     Signed,
     Number,
     NumberWithPoint,
-    Numbers,
+    /// With `spaced`, a bare comma follows, and each comma inside has a blank after it.
+    Numbers {
+        spaced: bool,
+    },
     Time(TimeScanner),
 }
 
@@ -30,7 +33,7 @@ impl Scanner {
             Self::Signed => int(line, at + usize::from(line.get(at) == Some(&b'+'))),
             Self::Number => number(line, at),
             Self::NumberWithPoint => number_with_point(line, at),
-            Self::Numbers => numbers(line, at),
+            Self::Numbers { spaced } => numbers(line, at, *spaced),
             Self::Time(time) => time.end(line, at),
         }
     }
@@ -45,7 +48,7 @@ impl Scanner {
             Self::Number | Self::NumberWithPoint => {
                 byte.is_ascii_digit() || b"-+.eE".contains(&byte)
             }
-            Self::Numbers => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
+            Self::Numbers { .. } => byte.is_ascii_digit() || b"-.,: ".contains(&byte),
             Self::Time(time) => time.may_contain(byte),
         }
     }
@@ -56,7 +59,7 @@ impl Scanner {
             Self::Int | Self::Signed => "a whole number",
             Self::Number => "a number",
             Self::NumberWithPoint => "a number with a decimal point",
-            Self::Numbers => "a number or a comma-separated list of numbers",
+            Self::Numbers { .. } => "a number or a comma-separated list of numbers",
             Self::Time(_) => "a time",
         }
     }
