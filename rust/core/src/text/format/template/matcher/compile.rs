@@ -262,17 +262,7 @@ impl Compiler<'_> {
                     if text.starts_with(b",") && !text.starts_with(b", "));
                 known(Scanner::Numbers { spaced })
             }
-            Syntax::Time => {
-                let format = match &slot.read {
-                    FieldType::Time(format) => Some(format),
-                    _ => None,
-                };
-                let time = TimeScanner::new(format, after, self.is_pasted);
-                let next = self.parts.get(part + 2);
-                let is_split =
-                    matches!(next, Some(Part::Field(next)) if next.syntax == Syntax::Time);
-                known(Scanner::Time(if is_split { time.without_fraction() } else { time }))
-            }
+            Syntax::Time => known(self.time(part, slot)),
             Syntax::Word
             | Syntax::Free
             | Syntax::FreeOrDash
@@ -325,6 +315,17 @@ impl Compiler<'_> {
                 Some(_) => Op::Until(self.until(part, field, true, enclosed || self.exact)),
             },
         }
+    }
+
+    fn time(&self, part: usize, slot: &Slot) -> Scanner {
+        let format = match &slot.read {
+            FieldType::Time(format) => Some(format),
+            _ => None,
+        };
+        let time = TimeScanner::new(format, self.after(part), self.is_pasted);
+        let next = self.parts.get(part + 2);
+        let is_split = matches!(next, Some(Part::Field(next)) if next.syntax == Syntax::Time);
+        Scanner::Time(if is_split { time.without_fraction() } else { time })
     }
 
     /// A field that is searched for by what follows another field.

@@ -37,7 +37,6 @@ impl Prefilter {
                 ]),
                 Op::Scanned { scanner, may_be_empty, .. } => match scanner {
                     Scanner::Status if !may_be_empty => items.push(Item::Status),
-                    Scanner::Numbers { spaced: true } => break,
                     Scanner::Numbers { spaced: false } => {
                         items.push(Item::Numbers { may_be_empty: *may_be_empty });
                     }
@@ -59,7 +58,7 @@ impl Prefilter {
                         }
                         items.push(Item::TimeBytes { may_be_empty });
                     }
-                    Scanner::Status | Scanner::Signed => break,
+                    Scanner::Status | Scanner::Signed | Scanner::Numbers { spaced: true } => break,
                 },
                 // A dash also replaces the quoted field after it.
                 Op::OpenRequest => items.push(Item::QuoteOrDash),
