@@ -64,7 +64,7 @@ class Choice(NamedTuple):
     first: bytes = b""
     """If none of the lines at the beginning matches any format, the first of them."""
     readable: int = 0
-    """How many lines some format matches; of servers that also log messages, few are requests."""
+    """If few lines match, how many match some format: servers may log more than requests."""
     binary: str = ""
     """If the first bytes are those of another kind of file, what it is."""
 
@@ -260,14 +260,9 @@ class Detector:
             # A header matches both, and only its columns show which.
             place = next((at for at in equals if DETECTED[at] == "w3c"), place)
         most = self._matched[place]
-        choice = Choice(
-            DETECTED[place],
-            most,
-            self._lines,
-            first=self._first,
-            readable=max(self._matched),
-            binary=self._binary,
-        )
+        choice = Choice(DETECTED[place], most, self._lines, first=self._first, binary=self._binary)
+        if not choice.is_enough:
+            choice = choice._replace(readable=max(self._matched))
         besides = self._besides[place]
         other = besides.index(max(besides))
         # A format that reads more lines would be expected to be the one.

@@ -153,7 +153,7 @@ proptest! {
     ) {
         let panes = Panes { width: slide * SECOND, offset: 0, lateness: lateness * SECOND };
         let query = Query { by: vec!["key".into()], ..query(panes, 8) };
-        let format = Format::new("tsv:time:epoch,key").unwrap();
+        let format = Format::new("tsv:time:epoch,key:text").unwrap();
         let engine = engine(panes, 3, "key", &format);
         let origin = origin(0, format);
         let mut now = 1_700_000_000;

@@ -464,7 +464,7 @@ fn the_encoding_is_exactly_this() {
     state.apply(&late.finish());
     let bytes = summing(Some((Kind::Int, false))).encode(&state.export());
     let expected = [
-        &b"tlrc\x01"[..],
+        &b"tlrc\x02"[..],
         // Panes of a million microseconds without an offset.
         &[1, 0x80, 0x89, 0x7A, 0],
         // Text keys, integer values, one column.
@@ -551,7 +551,7 @@ fn unknown_kinds_are_taken_from_the_export() {
 #[test]
 fn another_version_is_distinguished_from_other_bytes() {
     let decode = |bytes: &[u8]| counting().decode(bytes, &Seed::new(1)).map(|_| ()).err();
-    assert_eq!(decode(b"tlrc\x02rest"), Some(ImportError::Version(2)));
+    assert_eq!(decode(b"tlrc\x01rest"), Some(ImportError::Version(1)));
     assert_eq!(decode(b"PK\x03\x04\x01"), Some(ImportError::NotAnExport));
     assert_eq!(decode(b""), Some(ImportError::NotAnExport));
 }
