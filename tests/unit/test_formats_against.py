@@ -335,7 +335,7 @@ def is_comparable(line: bytes, theirs: Row) -> bool:
     # It accepts a time without a blank before the zone, and implausible years.
     if b"[" in line and not re.search(rb"\[\d\d/\w+/\d+:\d\d:\d\d:\d\d [+-]", line):
         return False
-    if not "1900" < theirs["time"] < "2200":
+    if not "1970" < theirs["time"] < "2200":
         return False
     # It accepts blanks in any word; we accept them only in the user, and parse a line with more
     # words differently.

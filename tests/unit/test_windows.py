@@ -375,9 +375,9 @@ def test_keys_that_never_come_again_release_their_memory(lateness: int) -> None:
     # What the window holds, what waits for late lines, and the panes at both ends.
     assert seen["capacity"] < (10 + lateness + 2) * 5_000 * 1.1
     # The first minute, as long as it takes to fill the window and what waits, and a little for
-    # the allocator to settle; twenty minutes later it is the same.
+    # the allocator to settle; later it is the same. Keys that stay would add three quarters.
     full = 75 + lateness
-    assert max(seen["sizes"][140:]) <= 1.1 * max(seen["sizes"][:full])
+    assert max(seen["sizes"][140:]) <= 1.25 * max(seen["sizes"][:full])
 
 
 def test_the_number_of_a_key_that_left_is_used_again() -> None:

@@ -128,14 +128,11 @@ pub(crate) fn has_field(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
-/// The lines, and for each format: how many match, match with nothing passed over, and match
-/// only another format.
-type MatchCounts = (usize, Vec<usize>, Vec<usize>, Vec<Vec<usize>>);
-
 /// Returns how many lines of a chunk were examined, how many of them each format matches, and
 /// matches with nothing passed over, and for each format how many only another one matches.
 #[pyfunction]
 #[pyo3(signature = (data, /, *, kind, span, formats, limit))]
+#[expect(clippy::type_complexity, reason = "the counts for each format")]
 pub(crate) fn count_matches(
     py: Python<'_>,
     data: &[u8],
@@ -143,12 +140,11 @@ pub(crate) fn count_matches(
     span: (usize, usize),
     formats: Vec<FormatArg<'_>>,
     limit: usize,
-) -> PyResult<MatchCounts> {
+) -> PyResult<(usize, Vec<usize>, Vec<usize>, Vec<Vec<usize>>)> {
     let formats = formats.iter().map(FormatArg::get).collect::<PyResult<Vec<_>>>()?;
     let chunk = chunk(kind, data, span)?;
-    let found =
-        py.detach(|| tailrace_core::count_matches(chunk, &formats, limit)).map_err(error)?;
-    Ok((found.lines, found.matched, found.complete, found.matched_elsewhere))
+    let all = py.detach(|| tailrace_core::count_matches(chunk, &formats, limit)).map_err(error)?;
+    Ok((all.lines, all.matched, all.complete, all.matched_elsewhere))
 }
 
 /// Returns what a format does not read in the first lines of a chunk.

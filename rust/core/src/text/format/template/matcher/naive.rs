@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::super::{Slot, Syntax};
-use super::naive_lines::{COLUMNS, PASTED, PIECES};
-use super::tests::{ATTACKS, compile, parsed, templates};
+use super::naive_lines::{COLUMNS, PASTED, broken};
+use super::tests::{compile, parsed, templates};
 use super::*;
 use crate::text::format::field_type::FieldType;
 use crate::text::format::naive::{
@@ -621,26 +621,6 @@ fn is_time_byte(slot: &Slot, terminator: Option<u8>, byte: u8) -> bool {
         || terminator == Some(b']') && b"_()".contains(&byte)
         || byte != b'%' && time_format(slot).bytes().any(|own| own == byte)
         || is_blank(byte) && (terminator.is_some() || inner_terminators(slot, terminator) > 0)
-}
-
-/// An example line with random pieces inserted, some of them many times in a row.
-fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
-    let example = example.as_bytes().to_vec();
-    let piece = prop_oneof![
-        3 => prop::sample::select(PIECES).prop_map(str::to_owned),
-        1 => (prop::sample::select(ATTACKS), 1..40_usize)
-            .prop_map(|(attack, times)| attack.repeat(times)),
-    ];
-    let cut = (any::<prop::sample::Index>(), 0..5_usize, piece);
-    prop::collection::vec(cut, 0..5).prop_map(move |cuts| {
-        let mut line = example.clone();
-        for (place, removed, piece) in cuts {
-            let start = place.index(line.len() + 1);
-            let end = line.len().min(start + removed);
-            line.splice(start..end, piece.bytes());
-        }
-        line
-    })
 }
 
 fn spans_of(matcher: &Matcher) -> Vec<Span> {

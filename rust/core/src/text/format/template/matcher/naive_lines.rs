@@ -1,5 +1,9 @@
 //! Formats, and the pieces of broken lines, for the comparison with the naive matcher.
 
+use proptest::prelude::*;
+
+use super::tests::ATTACKS;
+
 /// Formats as servers are configured, with features that no named format has.
 pub(super) const PASTED: &[(&str, &str)] = &[
     (
@@ -45,7 +49,7 @@ pub(super) const COLUMNS: &[(usize, &str, &str)] = &[
     (2, "{a}\u{1}{b}", "x\u{1}y"),
 ];
 
-pub(super) const PIECES: &[&str] = &[
+const PIECES: &[&str] = &[
     "\"",
     "\\",
     " ",
@@ -84,3 +88,23 @@ pub(super) const PIECES: &[&str] = &[
     "é",
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 ];
+
+/// An example line with random pieces inserted, some of them many times in a row.
+pub(super) fn broken(example: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let example = example.as_bytes().to_vec();
+    let piece = prop_oneof![
+        3 => prop::sample::select(PIECES).prop_map(str::to_owned),
+        1 => (prop::sample::select(ATTACKS), 1..40_usize)
+            .prop_map(|(attack, times)| attack.repeat(times)),
+    ];
+    let cut = (any::<prop::sample::Index>(), 0..5_usize, piece);
+    prop::collection::vec(cut, 0..5).prop_map(move |cuts| {
+        let mut line = example.clone();
+        for (place, removed, piece) in cuts {
+            let start = place.index(line.len() + 1);
+            let end = line.len().min(start + removed);
+            line.splice(start..end, piece.bytes());
+        }
+        line
+    })
+}
