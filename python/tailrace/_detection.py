@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
 from tailrace._binary import kind_of
+from tailrace._first_lines import ENOUGH_LINES
 from tailrace._names import DETECTED
 from tailrace._terminal.excerpt import excerpt, mismatch
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from tailrace._sources import Chunk
 
 __all__ = ["FALLBACK", "Choice", "Detector", "closest_format"]
-
-# A few lines show the main format; a thousand also show what else is among them.
-_ENOUGH_LINES = 1_000
 
 # The caller holds what was looked at, and lines may be long, blank or not lines at all.
 _ENOUGH_BYTES = 4 * 1024 * 1024
@@ -189,7 +187,7 @@ class Detector:
     @property
     def enough(self) -> bool:
         """Report whether enough was seen: a thousand lines, or 4 MiB."""
-        return self._lines >= _ENOUGH_LINES or self._bytes >= _ENOUGH_BYTES
+        return self._lines >= ENOUGH_LINES or self._bytes >= _ENOUGH_BYTES
 
     def look(self, chunk: Chunk) -> None:
         """Look at the first lines of the next chunk, unless enough was seen."""
@@ -205,7 +203,7 @@ class Detector:
                 kind=chunk.kind,
                 span=chunk.span,
                 formats=self._formats,
-                limit=_ENOUGH_LINES - self._lines,
+                limit=ENOUGH_LINES - self._lines,
             )
         except _core.BatchError:
             # Nothing of it counts; its sender gets the error when the chunk is counted.

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from tailrace._sources import Chunk
 
-__all__ = ["FirstLines"]
+__all__ = ["ENOUGH_LINES", "FirstLines"]
 
-# As many as detection looks at.
-_ENOUGH_LINES = 1_000
+# A few lines show the main format; a thousand also show what else is among them.
+ENOUGH_LINES = 1_000
 
 # A message has room for this many characters of a line, and for this many names.
 _MAX_SAMPLE = 40
@@ -47,7 +47,7 @@ class FirstLines:
     @property
     def enough(self) -> bool:
         """Whether a thousand lines were seen."""
-        return self._sums["lines"] >= _ENOUGH_LINES
+        return self._sums["lines"] >= ENOUGH_LINES
 
     def look(self, chunk: Chunk, log_format: _core.Format) -> None:
         """Look at the first lines of the next chunk, unless enough was seen."""
@@ -60,7 +60,7 @@ class FirstLines:
                 span=chunk.span,
                 format=log_format,
                 fields=self._fields,
-                limit=_ENOUGH_LINES - self._sums["lines"],
+                limit=ENOUGH_LINES - self._sums["lines"],
             )
         except _core.BatchError:
             # Its sender gets the error when the chunk is counted.

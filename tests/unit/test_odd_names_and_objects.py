@@ -75,11 +75,18 @@ def test_requests_among_many_messages_are_those_of_caddy() -> None:
     assert "format caddy, 2 of the first 32 lines match; 30 others match json" in said
 
 
-def test_zeros_before_any_line_are_no_part_of_it() -> None:
-    data = f"{LINE}\n\0\0\0{LINE}\n".encode()
-    assert json.loads(run(["top", "--by", "host", "--format", "jsonl"], data)[0])["rows"] == [
-        {"host": "1.2.3.4", "count": 2}
-    ]
+@pytest.mark.parametrize(
+    ("log_format", "more"),
+    [
+        ("combined", ""),
+        ("main", ' "-"'),
+        ('%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i"', ""),
+    ],
+)
+def test_zeros_before_any_line_are_no_part_of_it(log_format: str, more: str) -> None:
+    data = f"{LINE}{more}\n\0\0\0{LINE}{more}\n".encode()
+    out, _ = run(["top", "--by", "host", "--format", "jsonl", "--log-format", log_format], data)
+    assert json.loads(out)["rows"] == [{"host": "1.2.3.4", "count": 2}]
 
 
 @pytest.mark.parametrize("text", ["404", "404.0", '"404"'])

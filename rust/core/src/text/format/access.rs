@@ -543,7 +543,12 @@ fn undone<'a>(transform: Transform, from: &[u8], buffer: &mut Buffer) -> TextRef
 }
 
 /// The decoded value of a field of any type that begins here.
-fn any_value<'a>(encoding: Encoding, line: &[u8], start: usize, text: &'a [u8]) -> Value<'a> {
+pub(super) fn any_value<'a>(
+    encoding: Encoding,
+    line: &[u8],
+    start: usize,
+    text: &'a [u8],
+) -> Value<'a> {
     match encoding {
         Encoding::Json if !is_after_quote(line, start) => json_value(text),
         Encoding::Logfmt if logfmt::is_alone(line, start) => Value::Json(b"true"),
@@ -552,22 +557,8 @@ fn any_value<'a>(encoding: Encoding, line: &[u8], start: usize, text: &'a [u8]) 
     }
 }
 
-/// The value of a logfmt pair whose value begins here.
-pub(super) fn logfmt_value<'a>(
-    encoding: Encoding,
-    raw: &'a [u8],
-    line: &[u8],
-    start: usize,
-    buffer: &'a mut Vec<u8>,
-) -> Value<'a> {
-    if logfmt::is_alone(line, start) {
-        return Value::Json(b"true");
-    }
-    Value::Text(decoded(encoding, raw, line, start, buffer))
-}
-
 /// The value of JSON text that is not a string.
-pub(super) fn json_value(token: &[u8]) -> Value<'_> {
+fn json_value(token: &[u8]) -> Value<'_> {
     match token.first() {
         Some(b'-' | b'0'..=b'9') => Value::of_json_number(token),
         Some(b'n') | None => Value::Null,

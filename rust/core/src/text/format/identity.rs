@@ -229,7 +229,8 @@ fn ip(text: &[u8]) -> Option<IpAddr> {
     if text.len() > LONGEST_ADDRESS { None } else { str::from_utf8(text).ok()?.parse().ok() }
 }
 
-fn is_port(text: &[u8]) -> bool {
+/// Whether a text may be a port.
+pub(super) fn is_port(text: &[u8]) -> bool {
     matches!(text.len(), 1..=5) && text.iter().all(u8::is_ascii_digit)
 }
 

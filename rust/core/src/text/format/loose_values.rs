@@ -1,6 +1,8 @@
 //! Recognizes values that programs write in several forms: durations with a unit, protocols without
 //! a name, targets without a method.
 
+use super::identity::is_port;
+
 /// A duration with its unit, as Go, Google Cloud and people write it: `12.5ms`, `1m2.5s`.
 pub(super) fn duration(text: &[u8]) -> Option<f64> {
     let mut rest = text;
@@ -47,13 +49,7 @@ pub(super) fn is_target(text: &[u8]) -> bool {
     let is_authority = || {
         let colon = text.iter().rposition(|&byte| byte == b':');
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.[]:".contains(byte);
-        colon.is_some_and(|at| {
-            let port = &text[at + 1..];
-            at > 0
-                && (1..=5).contains(&port.len())
-                && port.iter().all(u8::is_ascii_digit)
-                && text[..at].iter().all(is_name)
-        })
+        colon.is_some_and(|at| at > 0 && is_port(&text[at + 1..]) && text[..at].iter().all(is_name))
     };
     text.first() == Some(&b'/')
         || text == b"*"

@@ -456,12 +456,19 @@ impl Format {
         }
     }
 
+    /// Whether the lines are those of an access log, of which host and time are fields between
+    /// others.
+    fn is_access_log(&self) -> bool {
+        let by_words = matches!(
+            self.0.matcher,
+            Matcher::Common | Matcher::Combined | Matcher::Vhost | Matcher::Template(_)
+        );
+        by_words && ["host", "time"].iter().all(|name| self.index_of(name).is_some())
+    }
+
     /// Whether no line begins with a zero byte, so that zeros before a line are no part of it.
     fn skips_holes(&self) -> bool {
-        matches!(
-            self.0.matcher,
-            Matcher::Common | Matcher::Combined | Matcher::Vhost | Matcher::Json(_)
-        )
+        self.is_access_log() || matches!(self.0.matcher, Matcher::Json(_))
     }
 
     /// A fast matcher, if the lines consist of plain columns.

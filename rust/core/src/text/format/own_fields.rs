@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memchr::memchr;
 
-use super::access::{json_value, logfmt_value};
+use super::access::any_value;
 use super::field_type::Encoding;
 use super::parsed::Span;
 use super::records::decode::decoded;
@@ -203,16 +203,11 @@ impl OwnField {
     /// Its value; the buffer holds decoded text.
     pub(crate) fn read<'a>(&self, text: &'a [u8], buffer: &'a mut Vec<u8>) -> Value<'a> {
         let raw = self.value.of(text).unwrap_or_default();
-        match (self.encoding, raw) {
-            (Encoding::Json, [b'"', inner @ .., b'"']) => {
-                Value::Text(decoded(self.encoding, inner, text, self.value.start() + 1, buffer))
-            }
-            (Encoding::Json, token) => json_value(token),
-            (Encoding::Logfmt, raw) => {
-                logfmt_value(self.encoding, raw, text, self.value.start(), buffer)
-            }
-            (_, text) => Value::Text(text),
-        }
+        let (raw, start) = match (self.encoding, raw) {
+            (Encoding::Json, [b'"', inner @ .., b'"']) => (inner, self.value.start() + 1),
+            _ => (raw, self.value.start()),
+        };
+        any_value(self.encoding, text, start, decoded(self.encoding, raw, text, start, buffer))
     }
 }
 

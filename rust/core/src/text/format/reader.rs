@@ -313,12 +313,7 @@ impl Reader {
     /// host could be `nginx`.
     #[cold]
     fn read_after_priority(&mut self, line: &[u8]) -> bool {
-        let inner = &self.format.0;
-        let by_words = matches!(
-            inner.matcher,
-            Matcher::Common | Matcher::Combined | Matcher::Vhost | Matcher::Template(_)
-        );
-        if !by_words || ["host", "time"].iter().any(|name| self.format.index_of(name).is_none()) {
+        if !self.format.is_access_log() {
             return false;
         }
         let Some(offset) = prefix_end(line) else { return false };

@@ -11,7 +11,7 @@
 use super::combined::{trim, typical, with_another_time, with_ident};
 use super::diagnose;
 use super::field_type::{Encoding, FieldType};
-use super::identity::{is_address_or_name, is_name};
+use super::identity::{is_address_or_name, is_name, is_port};
 use super::parsed::FoundField;
 use super::whitespace::{is_blank, skip_blanks, word_end};
 use super::{Reject, Span};
@@ -73,10 +73,8 @@ pub(super) fn split(line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
 fn server(line: &[u8], lead: usize) -> Option<(Span, Span, usize)> {
     let end = word_end(line, lead);
     let word = &line[lead..end];
-    let colon = word.iter().rposition(|byte| *byte == b':').filter(|colon| {
-        let port = &word[colon + 1..];
-        matches!(port.len(), 1..=5) && port.iter().all(u8::is_ascii_digit)
-    });
+    let colon = word.iter().rposition(|byte| *byte == b':');
+    let colon = colon.filter(|colon| is_port(&word[colon + 1..]));
     let (vhost, port) = match colon {
         Some(colon) => (&word[..colon], Span::new(lead + colon + 1, end)),
         None => (word, Span::NONE),

@@ -81,6 +81,33 @@ impl Default for PrefixSet {
 }
 
 impl PrefixSet {
+    /// The number of a prefix, which gets the next one if it is not there; for sets that are
+    /// numbered in this way only.
+    pub(super) fn number_of(&mut self, text: Vec<u8>) -> usize {
+        self.get(&text).unwrap_or_else(|| {
+            self.push(self.words.len(), text);
+            self.words.len() - 1
+        })
+    }
+
+    /// How many prefixes there are.
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The number of the prefix that is the whole text.
+    pub(super) fn get(&self, text: &[u8]) -> Option<usize> {
+        self.group(text).iter().find(|word| *word.text == *text).map(|word| word.number)
+    }
+
+    /// The prefixes with which the text is compared.
+    #[inline]
+    fn group(&self, text: &[u8]) -> &[PrefixEntry] {
+        let group = group_of(text.first());
+        let words = self.groups[group] as usize..self.groups[group + 1] as usize;
+        self.words.get(words).unwrap_or_default()
+    }
+
     /// Adds a prefix with a number; the first of equal prefixes counts.
     pub(super) fn push(&mut self, number: usize, text: Vec<u8>) {
         let group = group_of(text.first());
@@ -99,9 +126,7 @@ impl PrefixSet {
     /// The number and the length of the prefix that the text has.
     #[inline]
     pub(super) fn match_prefix(&self, text: &[u8]) -> Option<(usize, usize)> {
-        let group = group_of(text.first());
-        let words = self.groups[group] as usize..self.groups[group + 1] as usize;
-        let words = self.words.get(words)?;
+        let words = self.group(text);
         let found = if let Some(head) = text.first_chunk() {
             let head = u64::from_le_bytes(*head);
             words.iter().find(|word| {

@@ -9,7 +9,7 @@ use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, Reject, Span};
 use super::find::{PrefixSet, find_either};
 use super::json::{aliases, without_port};
-use super::{bom_len, empty_line, found, is_blank, own_type};
+use super::{bom_len, empty_line, found, is_blank, own_type, with_spans};
 
 /// How many values are stored on the stack.
 const MANY: usize = 320;
@@ -19,8 +19,7 @@ const MANY: usize = 320;
 pub(crate) struct Logfmt {
     found: Vec<FoundField>,
     fields: Vec<Field>,
-    /// The number of keys, and the keys with their equals signs.
-    count: usize,
+    /// The keys with their equals signs.
     keys: PrefixSet,
 }
 
@@ -63,25 +62,15 @@ impl Logfmt {
     }
 
     fn of<'a>(fields: impl Iterator<Item = (&'a str, FieldType, &'a str)>) -> Self {
-        let mut logfmt =
-            Self { found: Vec::new(), fields: Vec::new(), count: 0, keys: PrefixSet::default() };
-        let mut known: Vec<&str> = Vec::new();
+        let mut logfmt = Self { found: Vec::new(), fields: Vec::new(), keys: PrefixSet::default() };
         for (name, read, names) in fields {
             let own = read == FieldType::Any;
             let names = if own { vec![names] } else { names.split('|').collect() };
-            let place_of = |key: &'a str| {
-                known.iter().position(|other| *other == key).unwrap_or_else(|| {
-                    known.push(key);
-                    let prefix = key.replace('\\', "") + "=";
-                    logfmt.keys.push(known.len() - 1, prefix.into_bytes());
-                    known.len() - 1
-                })
-            };
-            let keys = names.into_iter().map(place_of).collect();
+            let prefixes = names.into_iter().map(|key| (key.replace('\\', "") + "=").into_bytes());
+            let keys = prefixes.map(|prefix| logfmt.keys.number_of(prefix)).collect();
             logfmt.fields.push(Field { keys, own, host: name == "host" });
             logfmt.found.push(found(name, read, Encoding::Logfmt));
         }
-        logfmt.count = known.len();
         logfmt
     }
 
@@ -92,11 +81,7 @@ impl Logfmt {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.count <= MANY {
-            self.split_into(line, spans, &mut [Span::NONE; MANY])
-        } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.count])
-        }
+        with_spans::<MANY, _>(self.keys.len(), |values| self.split_into(line, spans, values))
     }
 
     fn split_into(
@@ -146,9 +131,7 @@ impl Logfmt {
     #[cold]
     fn set_alone(&self, line: &[u8], pair: &Pair, values: &mut [Span]) {
         let name = [pair.key.of(line).unwrap_or_default(), b"="].concat();
-        if let Some((known, length)) = self.keys.match_prefix(&name)
-            && length == name.len()
-        {
+        if let Some(known) = self.keys.get(&name) {
             values[known] = pair.value;
         }
     }

@@ -8,7 +8,7 @@
 use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, Reject, Span};
 use super::find::{PrefixSet, find_either};
-use super::{bom_len, empty_line, found, is_blank, own_type};
+use super::{bom_len, empty_line, found, is_blank, own_type, with_spans};
 
 /// How many values are stored on the stack.
 const MANY: usize = 128;
@@ -18,8 +18,7 @@ const MANY: usize = 128;
 pub(crate) struct Ltsv {
     found: Vec<FoundField>,
     fields: Vec<Field>,
-    /// The number of labels, and the labels with their colons.
-    count: usize,
+    /// The labels with their colons.
     labels: PrefixSet,
 }
 
@@ -45,29 +44,21 @@ impl Ltsv {
     }
 
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut ltsv =
-            Self { found: Vec::new(), fields: Vec::new(), count: 0, labels: PrefixSet::default() };
-        let mut seen: Vec<&str> = Vec::new();
+        let mut ltsv = Self { found: Vec::new(), fields: Vec::new(), labels: PrefixSet::default() };
         for name in names {
             let known = LABELS.iter().find(|known| known.0 == name);
             let read = match name {
                 "reqtime_microsec" => FieldType::Seconds(-6),
                 name => own_type(name),
             };
-            let mut labels = Vec::new();
-            for label in known.map_or(name, |known| known.1).split('|') {
-                labels.push(seen.iter().position(|other| *other == label).unwrap_or(seen.len()));
-                if labels.last() == Some(&seen.len()) {
-                    ltsv.labels.push(seen.len(), [label.as_bytes(), b":"].concat());
-                    seen.push(label);
-                }
-            }
+            let labels = known.map_or(name, |known| known.1).split('|');
+            let prefixes = labels.map(|label| [label.as_bytes(), b":"].concat());
+            let labels = prefixes.map(|prefix| ltsv.labels.number_of(prefix)).collect();
             let time = matches!(read, FieldType::Time(_));
             let own = read == FieldType::Any;
             ltsv.fields.push(Field { labels, time, own });
             ltsv.found.push(found(name, read, Encoding::Raw));
         }
-        ltsv.count = seen.len();
         ltsv
     }
 
@@ -78,11 +69,7 @@ impl Ltsv {
 
     /// Finds the fields of a line.
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<(), Reject> {
-        if self.count <= MANY {
-            self.split_into(line, spans, &mut [Span::NONE; MANY])
-        } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.count])
-        }
+        with_spans::<MANY, _>(self.labels.len(), |values| self.split_into(line, spans, values))
     }
 
     fn split_into(

@@ -14,7 +14,7 @@ mod w3c;
 mod tests;
 
 use super::field_type::{Encoding, FieldType};
-use super::parsed::{FoundField, Reject};
+use super::parsed::{FoundField, Reject, Span};
 use super::standard_fields;
 use super::template::TemplateError;
 use super::time::TimeFormat;
@@ -81,6 +81,12 @@ pub(super) fn own_type(name: &str) -> FieldType {
 
 fn found(name: &str, read: FieldType, encoding: Encoding) -> FoundField {
     FoundField { name: name.into(), read, encoding }
+}
+
+/// Calls `work` with this many spans, which are on the stack if there are at most `MANY`.
+#[inline]
+fn with_spans<const MANY: usize, R>(count: usize, work: impl FnOnce(&mut [Span]) -> R) -> R {
+    if count <= MANY { work(&mut [Span::NONE; MANY]) } else { work(&mut vec![Span::NONE; count]) }
 }
 
 /// The length of a byte-order mark at the start.

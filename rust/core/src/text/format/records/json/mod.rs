@@ -29,7 +29,7 @@ use super::super::field_type::{Encoding, FieldType};
 use super::super::parsed::{FoundField, LineKind, Reject, Span};
 use super::super::template::TemplateError;
 use super::find::{PrefixSet, find_either};
-use super::{bom_len, column, decode, empty_line, found, is_blank, own_type};
+use super::{bom_len, column, decode, empty_line, found, is_blank, own_type, with_spans};
 
 /// How many positions are stored on the stack: two sizes, for few and for many.
 const FEW: usize = 64;
@@ -250,10 +250,8 @@ impl Json {
     pub(crate) fn split(&self, line: &[u8], spans: &mut [Span]) -> Result<LineKind, Reject> {
         if self.slots <= FEW {
             self.split_into(line, spans, &mut [Span::NONE; FEW])
-        } else if self.slots <= MANY {
-            self.split_into(line, spans, &mut [Span::NONE; MANY])
         } else {
-            self.split_into(line, spans, &mut vec![Span::NONE; self.slots])
+            with_spans::<MANY, _>(self.slots, |slots| self.split_into(line, spans, slots))
         }
     }
 
@@ -391,10 +389,8 @@ impl Node {
         let mut unescaped = [0; MAX_KEY_LEN + 1];
         let length = decode::json_into(key, &mut unescaped[..MAX_KEY_LEN])?;
         unescaped[length] = b'"';
-        let found =
-            self.keys.match_prefix(&unescaped[..=length]).filter(|found| found.1 == length + 1);
-        let edge = match found {
-            Some((number, _)) => Some(&self.edges[number]),
+        let edge = match self.keys.get(&unescaped[..=length]) {
+            Some(number) => Some(&self.edges[number]),
             None => self
                 .special
                 .iter()

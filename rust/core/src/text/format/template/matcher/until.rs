@@ -7,18 +7,17 @@ use memchr::{memchr, memchr2, memrchr};
 use super::find::{Delimiters, Lookahead};
 use super::run::{Cursor, StepResult, furthest_of};
 use super::steps::{EndRule, Program, SearchFrom, Until};
+use crate::text::format::identity::user_mismatch;
 use crate::text::format::parsed::Span;
 use crate::text::format::whitespace::{is_blank, skip_blanks, trim_blanks_end, word_end};
 
 /// The most bytes of an address: an IPv6 address with an IPv4 address at its end.
 const LONGEST_ADDRESS: usize = 45;
 
-/// Whether text before the time can be a user: blanks only between words that cannot be the ident,
-/// another time or a quoted field.
+/// Whether text before the time can be a user: any word, or words that cannot be the ident, another
+/// time or a quoted field.
 fn is_user(text: &[u8]) -> bool {
-    let other = |byte: &u8| b"[]()\"".contains(byte);
-    !text.iter().copied().any(is_blank)
-        || !text.iter().any(other) && text.split(|byte| is_blank(*byte)).all(|word| word != b"-")
+    word_end(text, 0) == text.len() || user_mismatch(text).is_none()
 }
 
 impl Program {
