@@ -16,7 +16,7 @@ from tailrace._records import record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tailrace._types import AggregateSpec
+    from tailrace._types import AggregateSpec, RankedBy
 
 __all__ = [
     "Aggregate",
@@ -416,13 +416,15 @@ def key_fields(by: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> int | None:
+def ranked_by(
+    order_by: str | None, aggregates: Mapping[str, Aggregate], by: Sequence[str]
+) -> RankedBy | None:
     """
-    Return the index of the aggregate that rows are ranked by; None is the count of events.
+    Return what rows are ranked by: an aggregate or a key field; None is the count of events.
 
     Raises:
         TypeError: It is not a name.
-        ValueError: There is no such aggregate, or it has no order.
+        ValueError: There is neither an aggregate nor a key field of this name, or it has no order.
     """
     ranking = [name for name, one in aggregates.items() if one.function not in _LISTS]
     if order_by is None:
@@ -430,14 +432,22 @@ def ranking_index(order_by: str | None, aggregates: Mapping[str, Aggregate]) -> 
             return None
         order_by = ranking[0]
     elif not isinstance(order_by, str):
-        raise TypeError(f"order_by: expected the name of an aggregate, found {order_by!r:.80}")
+        raise TypeError(
+            f"order_by: expected the name of an aggregate or a key field, found {order_by!r:.80}"
+        )
+    elif order_by in by:
+        return "key", list(by).index(order_by)
     elif order_by not in ranking:
-        expected = f"expected one of {', '.join(ranking)}"
-        expected = expected if ranking else "add an aggregate that has an order, such as tr.count()"
+        expected = f"expected one of {', '.join([*ranking, *by])}"
+        expected = (
+            expected if ranking or by else "add an aggregate that has an order, such as tr.count()"
+        )
         if order_by in aggregates:
             function = aggregates[order_by].function
             raise ValueError(f"order_by: cannot rank by {order_by!r} ({function}); {expected}")
-        raise ValueError(f"order_by: no aggregate is called {order_by!r:.80}; {expected}")
+        raise ValueError(
+            f"order_by: no aggregate or key field is called {order_by!r:.80}; {expected}"
+        )
     if aggregates[order_by] == Aggregate("count"):
         return None
-    return list(aggregates).index(order_by)
+    return "aggregate", list(aggregates).index(order_by)

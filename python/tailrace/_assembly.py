@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from tailrace import _core
-from tailrace._aggregates import aggregate_specs, ranking_index
+from tailrace._aggregates import aggregate_specs, ranked_by
 from tailrace._names import AUTO
 from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock, Silence
@@ -75,7 +75,7 @@ def count_run(
         settings=window_settings(
             None if window is None else window.windows,
             limit=query.limit,
-            order_by=ranking_index(query.order_by, query.aggregates),
+            order_by=ranked_by(query.order_by, query.aggregates, by),
             ascending=query.ascending,
             track_ranks=query.track_ranks,
             lateness_us=lateness_us,

@@ -14,6 +14,7 @@ from tailrace._types import (
     LineCounts,
     Output,
     Pane,
+    RankedBy,
 )
 
 __all__ = [
@@ -143,7 +144,7 @@ class WindowSettings:
         offset_us: int,
         lateness_us: int,
         limit: int | None,
-        order_by: int | None,
+        order_by: RankedBy | None,
         ascending: bool,
         track_ranks: bool,
         max_keys: int | None,

@@ -15,7 +15,7 @@ from tailrace._aggregates import (
     check_aggregates,
     count,
     key_fields,
-    ranking_index,
+    ranked_by,
 )
 from tailrace._answers import Answers, Batches
 from tailrace._durations import Duration, micros, short
@@ -290,7 +290,8 @@ class Query(metaclass=Public):
 
         Args:
             n: The number of rows.
-            order_by: The name of the aggregate to rank by; by default the first.
+            order_by: The name of the aggregate or the key field to rank by; by default the first
+                aggregate. Key fields, too, rank the largest first unless *ascending*; null is last.
             ascending: Rank the smallest first instead of the largest.
             track_ranks: Add two columns: `rank`, from 1, and `rank_change`, the number of ranks
                 that the key moved up since the previous snapshot (negative for down, null for a
@@ -319,10 +320,10 @@ class Query(metaclass=Public):
         is_name = isinstance(order_by, str)
         if spec.by is None and is_name and order_by not in spec.aggregates:
             raise ValueError(
-                f"order_by: no aggregate is called {order_by!r:.80} yet; call agg before top or "
-                "sorted"
+                f"order_by: no aggregate or key field is called {order_by!r:.80} yet; call agg "
+                "before top or sorted"
             )
-        ranking_index(order_by, spec.aggregates)
+        ranked_by(order_by, spec.aggregates, spec.by or ())
         aggregate_specs(spec.aggregates, spec.by or (), track_ranks=track_ranks)
         return self._with(spec=spec)
 

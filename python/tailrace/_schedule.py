@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
 from tailrace._durations import Duration, check_divides, micros, short, shown
 from tailrace._scalars import check_flag
+
+if TYPE_CHECKING:
+    from tailrace._types import RankedBy
 
 __all__ = ["Length", "Schedule", "check_count", "schedule", "window_settings"]
 
@@ -76,7 +79,7 @@ def window_settings(
     windows: Schedule | None,
     *,
     limit: int | None,
-    order_by: int | None,
+    order_by: RankedBy | None,
     ascending: bool,
     track_ranks: bool,
     lateness_us: int,

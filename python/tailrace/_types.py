@@ -21,6 +21,7 @@ __all__ = [
     "Outcome",
     "Output",
     "Pane",
+    "RankedBy",
 ]
 
 
@@ -76,6 +77,9 @@ Pane: TypeAlias = tuple[int, int, "Table", LineCounts]
 
 # An aggregate: its name in answers, its function, fields, parameter and error.
 AggregateSpec: TypeAlias = tuple[str, str, list[str], float, float]
+
+# What rows are ranked by, and the place of it among aggregates or key fields.
+RankedBy: TypeAlias = tuple[Literal["aggregate", "key"], int]
 
 # Lines with newlines, the argument of Flume's appendBatch, or that of its append.
 Kind: TypeAlias = Literal["lines", "batch", "event"]

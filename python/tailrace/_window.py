@@ -13,7 +13,7 @@ from tailrace._aggregates import (
     check_aggregates,
     count,
     key_fields,
-    ranking_index,
+    ranked_by,
 )
 from tailrace._durations import Duration, micros, short
 from tailrace._format import Batch
@@ -54,7 +54,8 @@ class Window(metaclass=Public):
         aggregates: The aggregates, by the names of their columns; by default
             `{"count": tr.count()}`.
         top: The number of rows in a snapshot; by default all keys.
-        order_by: The name of the aggregate to rank rows by; by default the first.
+        order_by: The name of the aggregate or the key field to rank rows by; by default the first
+            aggregate.
         ascending: Rank the smallest first instead of the largest.
         track_ranks: Add the columns `rank` and `rank_change`, as for `Query.top`.
         offset: Where windows end, as for `Query.window`.
@@ -106,7 +107,7 @@ class Window(metaclass=Public):
             settings=window_settings(
                 self._schedule,
                 limit=top,
-                order_by=ranking_index(order_by, self._aggregates),
+                order_by=ranked_by(order_by, self._aggregates, self._by),
                 ascending=ascending,
                 track_ranks=track_ranks,
                 lateness_us=micros(lateness, "lateness", least=0),

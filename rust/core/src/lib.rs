@@ -70,7 +70,7 @@ pub use windows::export::{ImportError, Imported, Layout, SeenKind, TypedField};
 pub use windows::export_table::InputTable;
 pub use windows::input_columns::{InputArray, InputColumn, merge_kinds};
 pub use windows::keys::{KeyBytes, Seed, encode_int};
-pub use windows::rank::Order;
+pub use windows::rank::{Order, OrderBy};
 pub use windows::settings::{Clock, Settings};
 pub use windows::snapshot::{ClosedPane, Snapshot};
 pub use windows::state::State;

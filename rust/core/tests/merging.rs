@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tailrace_core::{
     AGGREGATES, AggregateSpec, Chunk, Clock, Delta, Events, Format, ImportError, Kind, Layout,
-    Order, Origin, Panes, Plan, Query, Reason, SECOND, Seed, SeenKind, Settings, Snapshot, State,
-    Time, TypedField, Value,
+    Order, OrderBy, Origin, Panes, Plan, Query, Reason, SECOND, Seed, SeenKind, Settings, Snapshot,
+    State, Time, TypedField, Value,
 };
 
 type Key = [Option<Vec<u8>>; 2];
@@ -50,7 +50,7 @@ impl Shape {
             clock: Clock::Manual,
             sources: 1,
             limit: None,
-            order: Order { by: None, ascending: false },
+            order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: self.max_keys,
             plan: all(),

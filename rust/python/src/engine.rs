@@ -6,7 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tailrace_core::{
-    AggregateSpec, Counters, Delta, Engine, Logs, Order, Origin, Reason, Settings, State, Time,
+    AggregateSpec, Counters, Delta, Engine, Logs, Order, OrderBy, Origin, Reason, Settings, State,
+    Time,
 };
 
 use crate::convert::{Answer, FormatArg, Pane, answer, chunk, counters, error, lock, next_pane};
@@ -195,12 +196,17 @@ impl WindowSettings {
         offset_us: i64,
         lateness_us: i64,
         limit: Option<usize>,
-        order_by: Option<usize>,
+        order_by: Option<(&str, usize)>,
         ascending: bool,
         track_ranks: bool,
         max_keys: Option<usize>,
     ) -> PyResult<Self> {
-        let order = Order { by: order_by, ascending };
+        let by = match order_by {
+            None => OrderBy::Count,
+            Some(("key", place)) => OrderBy::Key(place),
+            Some((_, place)) => OrderBy::Aggregate(place),
+        };
+        let order = Order { by, ascending };
         let settings = Settings::of_windows(&lengths_us, slide_us, offset_us, lateness_us);
         settings
             .map(|settings| Self(Settings { limit, order, track_ranks, max_keys, ..settings }))

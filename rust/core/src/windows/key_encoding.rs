@@ -208,6 +208,23 @@ pub(crate) fn split<'a>(
     }
 }
 
+/// Returns the bytes that sort like a field of a key; `None` for a null.
+pub(crate) fn field<'a>(key: KeyBytes<'a>, kinds: &[Kind], place: usize) -> KeyBytes<'a> {
+    if kinds.len() < 2 {
+        return key;
+    }
+    let mut rest = key.unwrap_or_default();
+    for (at, &kind) in kinds.iter().enumerate() {
+        let before = rest;
+        let found = next(&mut rest, kind);
+        if at == place {
+            // With the tag, which sorts large integers after others.
+            return found.and(before.get(..before.len() - rest.len()));
+        }
+    }
+    None
+}
+
 /// Appends a field of a key.
 fn push(out: &mut Vec<u8>, value: Value<'_>) {
     out.push(match value {

@@ -1,4 +1,5 @@
-//! Ranks keys by count or by another aggregate, ties by key in ascending bytes, the null key last.
+//! Ranks keys by count, by another aggregate or by a field of the key, ties by key in ascending
+//! bytes, the null key last.
 //!
 //! The largest counts are found in one pass over the dense totals with a running threshold. For the
 //! top ten of 20,000 keys, one comparison rejects nearly every key, so maintaining a heap or an
@@ -8,17 +9,39 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, BinaryHeap};
 
+use super::key_encoding;
 use super::keys::{KeyBytes, KeyTable};
 use super::totals::Totals;
-use crate::ground::Cell;
+use crate::ground::{Cell, Kind};
 
 /// How keys are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The place of the aggregate to rank by; `None` for the count of events.
-    pub by: Option<usize>,
+    /// What they are ranked by.
+    pub by: OrderBy,
     /// Whether the smallest comes first.
     pub ascending: bool,
+}
+
+/// What keys are ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderBy {
+    /// The number of events.
+    Count,
+    /// The aggregate at this place of the plan.
+    Aggregate(usize),
+    /// The field at this place of the key.
+    Key(usize),
+}
+
+/// What a [`Ranker`] compares.
+pub(crate) enum Basis<'a, F> {
+    /// Counts; only in descending order.
+    Counts,
+    /// The cells that a function computes.
+    Cells(F),
+    /// The field at this place of keys of these kinds.
+    Key(usize, &'a [Kind]),
 }
 
 /// Compares the keys of totals by rank.
@@ -28,15 +51,14 @@ pub(crate) struct Ranker<'a, F> {
     pub(crate) ascending: bool,
     /// The key that collects keys above the limit; it has no rank.
     pub(crate) except: Option<u32>,
-    /// Computes the cell to rank by, unless keys are ranked by descending count.
-    pub(crate) cell: Option<F>,
+    pub(crate) basis: Basis<'a, F>,
 }
 
 impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
     /// Returns the first `limit` keys, or all.
     pub(crate) fn top(&self, limit: Option<usize>) -> Vec<u32> {
         let limit = limit.unwrap_or(usize::MAX);
-        if limit < self.totals.keys() && self.cell.is_none() {
+        if limit < self.totals.keys() && matches!(self.basis, Basis::Counts) {
             return self.largest_counts(limit);
         }
         let mut ids = self.live();
@@ -73,16 +95,33 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
 
     /// Sorts keys and truncates them to the first `limit`.
     fn sort(&self, ids: &mut Vec<u32>, limit: usize) {
-        let Some(cell) = &self.cell else {
-            ids.sort_unstable_by(|&one, &other| self.before(one, other));
-            ids.truncate(limit);
-            return;
-        };
-        // Computing a cell costs more than comparing two.
-        let mut rows: Vec<_> =
-            ids.iter().map(|&id| (cell(id, self.totals.count(id)), id)).collect();
-        let before = |one: &(Cell, u32), other: &(Cell, u32)| {
-            self.by_cell(&one.0, &other.0).then_with(|| self.by_key(one.1, other.1))
+        match &self.basis {
+            Basis::Counts => {
+                ids.sort_unstable_by(|&one, &other| self.before(one, other));
+                ids.truncate(limit);
+            }
+            Basis::Cells(cell) => {
+                let cell = |id| cell(id, self.totals.count(id));
+                self.sort_by(ids, limit, cell, |one, other| self.by_cell(one, other));
+            }
+            Basis::Key(place, kinds) => {
+                let field = |id| key_encoding::field(self.keys.key(id), kinds, *place);
+                self.sort_by(ids, limit, field, |one, other| self.by_field(*one, *other));
+            }
+        }
+    }
+
+    /// Sorts keys by a value that costs more to find than to compare.
+    fn sort_by<T>(
+        &self,
+        ids: &mut Vec<u32>,
+        limit: usize,
+        value: impl Fn(u32) -> T,
+        compare: impl Fn(&T, &T) -> Ordering,
+    ) {
+        let mut rows: Vec<_> = ids.iter().map(|&id| (value(id), id)).collect();
+        let before = |one: &(T, u32), other: &(T, u32)| {
+            compare(&one.0, &other.0).then_with(|| self.by_key(one.1, other.1))
         };
         if 0 < limit && limit < rows.len() {
             rows.select_nth_unstable_by(limit - 1, before);
@@ -100,12 +139,23 @@ impl<F: Fn(u32, u64) -> Cell> Ranker<'_, F> {
         }
     }
 
+    fn by_field(&self, one: KeyBytes<'_>, other: KeyBytes<'_>) -> Ordering {
+        match (one, other) {
+            (Some(one), Some(other)) if !self.ascending => other.cmp(one),
+            _ => by_key(one, other),
+        }
+    }
+
     /// Compares two keys by rank.
     fn before(&self, one: u32, other: u32) -> Ordering {
         let counts = (self.totals.count(one), self.totals.count(other));
-        let by_what = match &self.cell {
-            None => counts.1.cmp(&counts.0),
-            Some(cell) => self.by_cell(&cell(one, counts.0), &cell(other, counts.1)),
+        let by_what = match &self.basis {
+            Basis::Counts => counts.1.cmp(&counts.0),
+            Basis::Cells(cell) => self.by_cell(&cell(one, counts.0), &cell(other, counts.1)),
+            Basis::Key(place, kinds) => {
+                let field = |id| key_encoding::field(self.keys.key(id), kinds, *place);
+                self.by_field(field(one), field(other))
+            }
         };
         by_what.then_with(|| self.by_key(one, other))
     }

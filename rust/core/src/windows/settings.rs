@@ -1,7 +1,7 @@
 //! The settings of a state.
 
 use super::aggregate::Plan;
-use super::rank::Order;
+use super::rank::{Order, OrderBy};
 use crate::ground::{InputError, Kind, Panes};
 
 /// What moves the watermark, and with it the ends to answer.
@@ -65,7 +65,7 @@ impl Settings {
             clock: Clock::Manual,
             sources: 0,
             limit: None,
-            order: Order { by: None, ascending: false },
+            order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: None,
             plan: Plan::default(),
@@ -95,7 +95,7 @@ impl Settings {
             clock,
             sources: 1,
             limit: None,
-            order: Order { by: None, ascending: false },
+            order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: None,
             plan: Plan::counting(),

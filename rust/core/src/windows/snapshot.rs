@@ -4,7 +4,7 @@ use super::aggregate::KeyContext;
 use super::key_encoding;
 use super::keys::KeyTable;
 use super::pane::Pane;
-use super::rank::{Order, Ranker, Ranking};
+use super::rank::{Basis, Order, OrderBy, Ranker, Ranking};
 use super::settings::Settings;
 use super::totals::Totals;
 use crate::ground::{AnyColumn, Bits, Cell, Column, Counters, Kind, Rows, Values, lossy};
@@ -67,9 +67,9 @@ impl SnapshotBuilder<'_> {
         mut ranking: Option<&mut Ranking>,
         lines: Counters,
     ) -> Snapshot {
-        let Settings { order, limit, track_ranks, .. } = self.settings;
+        let Settings { order, limit, track_ranks, keys: kinds, .. } = self.settings;
         let (start, end) = self.bounds;
-        let cell = self.cells(totals);
+        let cell = &self.cells(totals);
         let other = other.filter(|&id| totals.count(id) > 0);
         let &Order { by, ascending } = order;
         let ranker = Ranker {
@@ -77,10 +77,14 @@ impl SnapshotBuilder<'_> {
             keys: self.keys,
             ascending,
             except: other,
-            cell: (by.is_some() || ascending).then_some(|id: u32, count: u64| match by {
-                Some(place) => cell(place, id, count),
-                None => Cell::Int(count.into()),
-            }),
+            basis: match by {
+                OrderBy::Count if !ascending => Basis::Counts,
+                OrderBy::Key(place) => Basis::Key(place, kinds),
+                by => Basis::Cells(move |id: u32, count: u64| match by {
+                    OrderBy::Aggregate(place) => cell(place, id, count),
+                    _ => Cell::Int(count.into()),
+                }),
+            },
         };
         let ids = match &mut ranking {
             Some(ranking) => ranking.top(&ranker, *limit),
@@ -113,9 +117,8 @@ impl SnapshotBuilder<'_> {
         let mut totals = Totals::new(&self.settings.plan, true);
         totals.enter(pane.entries().iter().copied(), pane.columns(), 0, None);
         let except = other.filter(|&id| totals.count(id) > 0);
-        // Equal cells leave keys in their own order.
-        let cell = Some(|_: u32, _: u64| Cell::Null);
-        let ranker = Ranker { totals: &totals, keys: self.keys, ascending: false, except, cell };
+        let basis = Basis::<fn(u32, u64) -> Cell>::Key(0, &self.settings.keys);
+        let ranker = Ranker { totals: &totals, keys: self.keys, ascending: true, except, basis };
         let cell = self.cells(&totals);
         self.rows(&ranker.top(None), except, |place, id| cell(place, id, totals.count(id)))
     }
