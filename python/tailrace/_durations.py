@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from numbers import Real
 from typing import Any
 
+from tailrace import _core
 from tailrace._scalars import is_span, span_us
 from tailrace._types import ArrowScalar, NumpyScalar
 
@@ -23,7 +23,6 @@ _UNITS = {
     "h": 3_600 * 10**6,
     "d": 86_400 * 10**6,
 }
-_TEXT = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.ASCII)
 
 # A hundred years. Times end in the year 9999, and their sum must fit into 64 bits.
 _LONGEST = 36_525 * _UNITS["d"]
@@ -37,8 +36,8 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     Return a duration in microseconds.
 
     Args:
-        duration: A number with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
-            `timedelta` of Python, NumPy, pandas or Arrow, or seconds.
+        duration: Numbers with units (`"300s"`, `"5m"`, `"1h30m"`, `"1 day"`, `"2w"`), a `timedelta`
+            of Python, NumPy, pandas or Arrow, or seconds.
         name: The name of the argument, for the message.
         least: The shortest that is valid, in microseconds.
 
@@ -57,10 +56,7 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     elif isinstance(found, timedelta):
         value = found // timedelta(microseconds=1)
     elif isinstance(found, str):
-        match = _TEXT.fullmatch(found)
-        if match is None or match[2] not in _UNITS:
-            raise _no_duration(duration, name)
-        value = float(match[1]) * _UNITS[match[2]]
+        value = _text_us(found, name)
     elif isinstance(found, Real):
         value = found * _SECOND
     else:
@@ -75,8 +71,17 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
     return rounded
 
 
+def _text_us(text: str, name: str) -> int:
+    try:
+        return _core.parse_duration(text)
+    except UnicodeEncodeError:
+        raise _no_duration(text, name) from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
 def _no_duration(duration: object, name: str) -> ValueError:
-    expected = "a duration such as 250ms, 300s, 5m, 1h or 1d"
+    expected = "a duration such as 300s, 5m, 1h30m or 1d"
     return ValueError(f"{name}: expected {expected}, found {duration!r:.80}")
 
 

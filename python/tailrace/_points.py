@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tailrace import _core
 from tailrace._zones import local_us, utc_us
 
 if TYPE_CHECKING:
@@ -26,18 +27,6 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 # The number of days before today.
 _DAYS = {"today": 0, "midnight": 0, "yesterday": 1}
 
-_UNITS = {
-    ("us", "microsecond", "microseconds"): 1,
-    ("ms", "millisecond", "milliseconds"): 1_000,
-    ("s", "sec", "secs", "second", "seconds"): _SECOND,
-    ("m", "min", "mins", "minute", "minutes"): 60 * _SECOND,
-    ("h", "hr", "hrs", "hour", "hours"): 3_600 * _SECOND,
-    ("d", "day", "days"): _DAY,
-    ("w", "week", "weeks"): 7 * _DAY,
-}
-_UNIT_US = {name: size for names, size in _UNITS.items() for name in names}
-_NO_UNITS = {"month", "months", "year", "years", "y"}
-
 _POINT = re.compile(
     r"""
     (?: (?P<word> today | yesterday | midnight )
@@ -52,8 +41,7 @@ _POINT = re.compile(
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
-_SPAN = re.compile(r"([+-]?)\s*((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+)", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII)
+_SPAN = re.compile(r"([+-]?)\s*((?:[0-9.]+\s*[^\W\d_]+\s*)+)")
 _SINCE_EPOCH = re.compile(r"@(-?\d+(?:\.\d+)?)", re.ASCII)
 
 # More says nothing, and numbers of any length would cost.
@@ -117,23 +105,17 @@ def _since_epoch(plain: str, now_us: int, text: str) -> int | None:
 
 def _span(plain: str, now_us: int, text: str) -> int | None:
     """Parse a duration before or after now."""
-    before = plain.removesuffix("ago")
-    match = _SPAN.fullmatch(before)
+    # Not in lower case: M is no unit.
+    length = text.strip()
+    is_ago = plain.endswith("ago")
+    match = _SPAN.fullmatch(length[:-3] if is_ago else length)
     if match is None:
         return None
-    sign, parts = match[1], match[2]
-    if sign and before != plain:
+    sign = match[1]
+    if sign and is_ago:
         raise ValueError(f"expected {sign} or ago, found both in {text!r}")
-    length = sum(Fraction(number) * _unit_us(unit) for number, unit in _PART.findall(parts))
-    return now_us + int(length) if sign == "+" else now_us - int(length)
-
-
-def _unit_us(unit: str) -> int:
-    if unit in _NO_UNITS:
-        raise ValueError(f"expected a unit of fixed length, found {unit!r}; use days, such as 30d")
-    if unit not in _UNIT_US:
-        raise ValueError(f"expected a unit such as s, m, h, d or w, found {unit!r}")
-    return _UNIT_US[unit]
+    span_us = _core.parse_duration(match[2].strip())
+    return now_us + span_us if sign == "+" else now_us - span_us
 
 
 def _calendar(plain: str, now_us: int, text: str, zone: tzinfo | None) -> int | None:

@@ -127,7 +127,7 @@ class Query(metaclass=Public):
         """
         Take a snapshot of the last *length* of time, once per slide.
 
-        Durations are text with a unit (`"250ms"`, `"300s"`, `"5m"`, `"1h"`, `"1d"`), a
+        Durations are text with units (`"250ms"`, `"5m"`, `"1h30m"`, `"1 day"`, `"2w"`), a
         `timedelta`, or seconds.
 
         Args:

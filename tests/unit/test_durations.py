@@ -29,7 +29,19 @@ SECOND = 10**6
         ("1us", 1),
         ("0.5s", 500_000),
         ("1.5h", 5_400 * SECOND),
+        (".5h", 1_800 * SECOND),
         (" 10 s ", 10 * SECOND),
+        ("1h30m", 5_400 * SECOND),
+        ("1H30Min", 5_400 * SECOND),
+        ("1d12h", 129_600 * SECOND),
+        ("1w", 604_800 * SECOND),
+        ("2W", 1_209_600 * SECOND),
+        ("1 minute", 60 * SECOND),
+        ("5 MINUTES", 300 * SECOND),
+        ("90 sec", 90 * SECOND),
+        ("1 hour 30 minutes", 5_400 * SECOND),
+        ("+5m", 300 * SECOND),
+        ("250\u00b5s", 250),
         ("36525d", 36_525 * 86_400 * SECOND),
         (300, 300 * SECOND),
         (0.25, 250_000),
@@ -44,25 +56,39 @@ def test_a_duration_is_text_a_timedelta_or_seconds(duration: Any, expected: int)
     assert micros(duration, "window") == expected
 
 
-NOT_TEXT = "expected a duration such as 250ms, 300s, 5m, 1h or 1d, found"
+NOT_TEXT = "expected a duration such as 300s, 5m, 1h30m or 1d, found"
+NO_UNIT = "expected a unit such as ms, s, m, h, d or w, found"
+NOT_FIXED = "expected units of a fixed length, found"
 
 
 @pytest.mark.parametrize(
     ("duration", "mend"),
     [
         ("", NOT_TEXT),
-        ("300", NOT_TEXT),
         ("s", NOT_TEXT),
-        ("5M", NOT_TEXT),
-        ("5 minutes", NOT_TEXT),
-        ("1h30m", NOT_TEXT),
+        ("h1", NOT_TEXT),
+        ("1:30", NOT_TEXT),
+        ("PT5M", NOT_TEXT),
+        ("1h, 30m", NOT_TEXT),
+        ("300", "expected a unit after 300, such as 300s or 300m, found '300'"),
+        ("1h30", "expected a unit after 30, such as 30s or 30m, found '1h30'"),
+        ("5M", "expected m for minutes, found M in '5M', which could be months; write 5m or 150d"),
+        ("1h30M", "write 30m or 900d"),
+        ("1mo", f"{NOT_FIXED} 'mo' in '1mo'; write days, such as 30d"),
+        ("3 Months", f"{NOT_FIXED} 'Months' in '3 Months'; write days, such as 90d"),
+        ("1y", f"{NOT_FIXED} 'y' in '1y'; write days, such as 365d"),
+        ("2 years 1d", "such as 730d"),
+        ("5x", f"{NO_UNIT} 'x' in '5x'"),
+        ("2 fortnights", f"{NO_UNIT} 'fortnights'"),
         ("-1s", "expected a positive duration"),
-        ("+1s", NOT_TEXT),
-        ("1e3s", NOT_TEXT),
-        (".5s", NOT_TEXT),
+        ("- 1s", NOT_TEXT),
+        ("--1s", NOT_TEXT),
+        ("1s-", NOT_TEXT),
+        ("1e3s", "expected a unit such as"),
         ("1.s", NOT_TEXT),
         ("1,5s", NOT_TEXT),
         ("\u0663s", NOT_TEXT),
+        ("5\udcffs", NOT_TEXT),
         ("nans", NOT_TEXT),
         ("0s", "expected a positive duration"),
         ("0.4us", "expected a positive duration"),
@@ -88,6 +114,34 @@ def test_a_duration_may_be_zero_where_that_means_something() -> None:
         assert micros(zero, "lateness", least=0) == 0
     with pytest.raises(ValueError, match="lateness: expected a duration of 0 or more, found -1"):
         micros(-1, "lateness", least=0)
+
+
+NAMES = {
+    "w": ["w", "week", "Weeks"],
+    "d": ["d", "D", "day", "DAYS"],
+    "h": ["h", "H", "hr", "hours"],
+    "m": ["m", "min", "Minute", "minutes"],
+    "s": ["s", "S", "sec", "seconds"],
+    "ms": ["ms", "millisecond"],
+    "us": ["us", "\u00b5s", "microseconds"],
+}
+PARTS = st.tuples(
+    st.decimals(0, 100, places=3), st.sampled_from(sorted(NAMES)), st.integers(0, 99)
+)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4), st.sampled_from(["", " "]))
+@examples(200)
+def test_the_parts_of_a_duration_are_added(parts: list[Any], blank: str) -> None:
+    text, exact = [], Fraction(0)
+    for number, unit, place in parts:
+        names = NAMES[unit]
+        text.append(f"{number}{blank}{names[place % len(names)]}")
+        seconds = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}.get(unit)
+        size = {"ms": 1_000, "us": 1}.get(unit) or (seconds or 0) * SECOND
+        exact += Fraction(number) * size
+    found = micros(blank.join(text), "window", least=0)
+    assert abs(found - exact) <= Fraction(1, 2)
 
 
 @given(st.integers(1, 36_525 * 86_400 * SECOND))

@@ -84,7 +84,7 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--window",
         metavar="DURATION",
-        help="count only the last 300s, 5m, 1h, ... (default: all lines; with flume:// or "
+        help="count only the last 300s, 5m, 1h30m, ... (default: all lines; with flume:// or "
         "--follow, 300s)",
     )
     option(

@@ -44,8 +44,8 @@ mod windows;
 
 pub use engine::{Engine, EngineError, Logs};
 pub use ground::{
-    Bits, Cell, Column, Counters, InputError, Kind, MAX_TIME, NamedRows, Panes, Reason, Rows,
-    SECOND, Value, Values, lossy, uuid_text,
+    Bits, Cell, Column, Counters, DurationError, InputError, Kind, MAX_TIME, NamedRows, Panes,
+    Reason, Rows, SECOND, Value, Values, lossy, parse_duration, uuid_text,
 };
 pub use query::{Events, Origin, Query, Time};
 pub use text::detect::{MatchCounts, count_matches};

@@ -131,6 +131,13 @@ pub(crate) fn output(name: &str) -> PyResult<Output> {
     known.ok_or_else(|| PyValueError::new_err(format!("unknown output '{name}'")))
 }
 
+/// Returns a duration, written as text, in microseconds.
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+pub(crate) fn parse_duration(text: &str) -> PyResult<i64> {
+    tailrace_core::parse_duration(text).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 /// Converts an error of the core to a Python exception.
 pub(crate) fn error(error: impl Into<EngineError>) -> PyErr {
     let error = error.into();

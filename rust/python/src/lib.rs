@@ -33,6 +33,8 @@ mod _core {
     #[pymodule_export]
     use super::BatchError;
     #[pymodule_export]
+    use crate::convert::parse_duration;
+    #[pymodule_export]
     use crate::engine::{PyDelta, PyEngine, WindowSettings};
     #[pymodule_export]
     use crate::events::PyBatcher;
