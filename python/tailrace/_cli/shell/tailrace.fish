@@ -71,7 +71,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only lines l
 complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag" -d 'field to count by (default: url)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s n -l limit -xka "all" -d 'number of rows to show, or all of them (default: 10)'
-complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'count only the last 300s, 5m, 1h, ... (default: all lines; with flume:// or --follow, 300s)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'count only the last 300s, 5m, 1h30m, ... (default: all lines; with flume:// or --follow, 300s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often to print a result; must divide the window (default: 1s, which prints many results for an old file: give a longer one, such as 1h)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l batch-interval -x -d 'with live sources, how often to check whether a result is due, and thus how late it can be printed (default: 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l time -xka "arrival header log" -d 'which time assigns a line to windows: arrival, when it is read; header, the timestamp header of its Flume event; log, the time in the line (default: log if any source is a file, otherwise arrival)'
