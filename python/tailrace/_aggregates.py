@@ -10,6 +10,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import TYPE_CHECKING
 
+from tailrace._filters import LineFilter
 from tailrace._public import Public
 from tailrace._records import record
 
@@ -31,6 +32,7 @@ __all__ = [
     "quantile",
     "rate",
     "ratio",
+    "share",
     "std",
     "sum",
     "top_values",
@@ -38,7 +40,7 @@ __all__ = [
 ]
 
 # Those that need no value.
-_OF_EVENTS = {"count", "rate"}
+_OF_EVENTS = {"count", "rate", "share"}
 
 # The first columns of `Snapshot.to_dicts`.
 _BOUNDS = {"start", "end"}
@@ -60,18 +62,20 @@ class Aggregate(metaclass=Public):
         fields: The names of the fields from which it is computed.
         parameter: The quantile, or the number of top values; otherwise 0.
         error: The bound of its error; 0 if it is exact.
+        where: The condition of a share of lines; otherwise None.
 
     >>> tr.sum("size")
-    Aggregate(function='sum', fields=('size',), parameter=0.0, error=0.0)
+    Aggregate(function='sum', fields=('size',), parameter=0.0, error=0.0, where=None)
     """
 
     __signature__ = "()"
-    __slots__ = ("function", "fields", "parameter", "error")  # noqa: RUF023 - as `__init__` has them
+    __slots__ = ("function", "fields", "parameter", "error", "where")  # noqa: RUF023 - as `__init__` has them
 
     function: str
     fields: tuple[str, ...]
     parameter: float
     error: float
+    where: str | None
 
     def __init__(
         self,
@@ -79,8 +83,9 @@ class Aggregate(metaclass=Public):
         fields: tuple[str, ...] = (),
         parameter: float = 0.0,
         error: float = 0.0,
+        where: str | None = None,
     ) -> None:
-        values = (function, fields, parameter, error)
+        values = (function, fields, parameter, error, where)
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -91,7 +96,14 @@ class Aggregate(metaclass=Public):
             arguments.append(repr(self.parameter))
         elif self.function == "top_values":
             arguments.append(f"n={self.parameter:.0f}")
+        elif self.where is not None:
+            arguments.append(f"where={self.where!r}")
         return f"{self.function}({', '.join(arguments)})"
+
+    @property
+    def _condition(self) -> LineFilter:
+        """Its condition, as the core takes it."""
+        return LineFilter(self.where, what="share")
 
 
 def count(field: str | None = None) -> Aggregate:
@@ -294,6 +306,39 @@ def ratio(numerator: str, denominator: str) -> Aggregate:
     return Aggregate("ratio", (numerator, denominator))
 
 
+def share(field: str | None = None, *, where: str | None = None) -> Aggregate:
+    """
+    Compute the share of a key, from 0 to 1: of all lines, of a sum, or of its own lines.
+
+    Without arguments it is the number of lines divided by that of all keys in the window; with
+    *field*, the sum of the field divided by the sum over all keys. Both count every key, whichever
+    rows are shown. Sums are exact, each rounded once before the division; the share is null without
+    values, and if the sum of all is 0.
+
+    Args:
+        field: The field to add up.
+        where: A condition, as for `Query.where`: the share of the key's own lines that match it.
+
+    Raises:
+        ValueError: The condition is invalid, or both a field and a condition are given.
+
+    >>> window = tr.Window("60s", aggregates={"share": tr.share(), "of_sum": tr.share("values")})
+    >>> window.add(["a", "b", "a", "a"], [1, 9, 1, 1], times=[0, 0, 0, 0])
+    >>> window.snapshot().rows
+    [{'key': 'a', 'share': 0.75, 'of_sum': 0.25}, {'key': 'b', 'share': 0.25, 'of_sum': 0.75}]
+    >>> tr.from_files("access.log").agg(by="url", errors=tr.share(where="status >= 500"))
+    <tailrace.Query of access.log: errors=share(where='status >= 500') by url, top 10>
+    """
+    if where is None:
+        return _of("share", field)
+    if field is not None:
+        raise ValueError(
+            f"share: expected a field or where, found both ({field!r:.80}, {where!r:.80})"
+        )
+    LineFilter(what="share").with_where(where)
+    return Aggregate("share", where=where)
+
+
 def top_values(field: str | None = None, n: int = 3) -> Aggregate:
     """
     Find the *n* most frequent values of *field*, each with its count; ties by value. Exact.
@@ -307,6 +352,9 @@ def top_values(field: str | None = None, n: int = 3) -> Aggregate:
         raise ValueError(f"top_values: n must be at least 1, found {n!r:.80}")
     return _of("top_values", field, parameter=float(n))
 
+
+# Those that rank keys by their number of lines.
+_AS_COUNTS = (Aggregate("count"), Aggregate("share"))
 
 # Those of 16 and of 4 index bits.
 _HLL_ERRORS = (0.0041, 0.26)
@@ -360,6 +408,14 @@ def aggregate_specs(
         if name in by:
             raise ValueError(f"{name!r} is also a field in by; give the aggregate another name")
         fields = list(aggregate.fields)
+        if aggregate.where is not None:
+            if default is not None:
+                raise ValueError(
+                    f"{name}: a window has no lines to which {aggregate} applies; add a column of "
+                    f"1 and 0, and take its mean: tr.mean({name!r})"
+                )
+            found.append((name, "share_where", [aggregate.where], 0.0, 0.0))
+            continue
         if not fields and aggregate.function not in _OF_EVENTS:
             if default is None:
                 rest = f", {aggregate.parameter}" if aggregate.function == "quantile" else ""
@@ -448,6 +504,6 @@ def ranked_by(
         raise ValueError(
             f"order_by: no aggregate or key field is called {order_by!r:.80}; {expected}"
         )
-    if aggregates[order_by] == Aggregate("count"):
+    if aggregates[order_by] in _AS_COUNTS:
         return None
     return "aggregate", list(aggregates).index(order_by)

@@ -64,11 +64,13 @@ def count_run(
     condition = line_filter.compiled(clock.now_us())
     by = query.by or ()
     is_by_log = window is not None and window.time == "log"
-    requested = Requested(tuple(query.fields), line_filter, is_by_log or line_filter.has_range)
+    needs_time = is_by_log or line_filter.has_range
+    requested = Requested(tuple(query.fields), line_filter, needs_time, query.conditions)
+    conditions = [one for part in (line_filter, *query.conditions) if (one := part.compiled(0))]
     feeds, origins = _sources(specs, window, requested)
     lateness_us = 0 if window is None else window.lateness_us
     engine = _core.Engine(
-        formats=[name for spec in specs for name in spec.formats(query.fields, condition)],
+        formats=[name for spec in specs for name in spec.formats(query.fields, *conditions)],
         by=list(by),
         aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
         time="log" if window is None else window.time,

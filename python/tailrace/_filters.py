@@ -29,14 +29,16 @@ class LineFilter(NamedTuple):
     until: Point | None = None
     zones: tuple[tzinfo | None, ...] = (None,)
     """The zones of the sources, which points without a zone belong to; None is UTC."""
+    what: str = "where"
+    """What the condition is called in messages."""
 
     def with_where(self, text: str) -> LineFilter:
         """Return a filter with one condition more."""
         if not isinstance(text, str):
             raise TypeError(
-                f"where: expected a condition such as 'status >= 500', found {text!r:.80}"
+                f"{self.what}: expected a condition such as 'status >= 500', found {text!r:.80}"
             )
-        _parsed(text)
+        _parsed(text, self.what)
         return self._replace(where=text if self.where is None else f"({self.where}) and ({text})")
 
     def with_range(
@@ -112,11 +114,11 @@ class LineFilter(NamedTuple):
             try:
                 condition.check(one)
             except _core.FilterError as error:
-                raise _pointed(self.where or "", *error.args) from None
+                raise _pointed(self.what, self.where or "", *error.args) from None
         if log_format == AUTO:
             needed = ", ".join(map(repr, dict.fromkeys([*fields, *names])))
             raise ValueError(
-                f"where: no format that can be detected has all of the fields {needed}"
+                f"{self.what}: no format that can be detected has all of the fields {needed}"
             )
 
     def _check_fields(self, condition: _core.Filter, log_format: str | _core.Format) -> None:
@@ -126,7 +128,7 @@ class LineFilter(NamedTuple):
             except ValueError as error:
                 if place is None:
                     raise ValueError(f"since, until: {error}") from None
-                raise _pointed(self.where or "", str(error), *place) from None
+                raise _pointed(self.what, self.where or "", str(error), *place) from None
 
 
 ALL = LineFilter()
@@ -134,14 +136,14 @@ ALL = LineFilter()
 
 
 def matching_formats(
-    formats: Sequence[str], fields: Sequence[str], condition: _core.Filter | None = None
+    formats: Sequence[str], fields: Sequence[str], *conditions: _core.Filter
 ) -> list[str]:
-    """Return the formats that can have these fields and to which a condition applies."""
+    """Return the formats that can have these fields and to which conditions apply."""
     return [
         name
         for name in formats
         if all(_core.field_kind(name, field) is not None for field in fields)
-        and (condition is None or _applies(condition, name))
+        and all(_applies(condition, name) for condition in conditions)
     ]
 
 
@@ -153,19 +155,19 @@ def _applies(condition: _core.Filter, log_format: str) -> bool:
     return True
 
 
-def _parsed(text: str) -> _core.Filter:
+def _parsed(text: str, what: str) -> _core.Filter:
     try:
         return _core.Filter(text)
     except UnicodeEncodeError:
-        raise ValueError(f"where: expected UTF-8, found {text!r:.80}") from None
+        raise ValueError(f"{what}: expected UTF-8, found {text!r:.80}") from None
     except _core.FilterError as error:
-        raise _pointed(text, *error.args) from None
+        raise _pointed(what, text, *error.args) from None
 
 
-def _pointed(text: str, message: str, start: int, end: int) -> ValueError:
+def _pointed(what: str, text: str, message: str, start: int, end: int) -> ValueError:
     """Return an error with the condition and a mark below the place of the mistake."""
     if not text.strip():
-        return ValueError(f"where: {message}")
+        return ValueError(f"{what}: {message}")
     data = text.encode()
     before, marked, after = (
         for_people(part.decode()) for part in (data[:start], data[start:end], data[end:])
@@ -175,7 +177,7 @@ def _pointed(text: str, message: str, start: int, end: int) -> ValueError:
         before = "..." + before[-_MARGIN:]
     marked, after = _shortened(marked), _shortened(after)
     mark = " " * width(before) + "^" * max(width(marked), 1)
-    return ValueError(f"where: {message}\n  {before}{marked}{after}\n  {mark}")
+    return ValueError(f"{what}: {message}\n  {before}{marked}{after}\n  {mark}")
 
 
 # How much of the condition is shown before the mistake, of the mistake, and after it.

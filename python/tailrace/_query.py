@@ -222,6 +222,8 @@ class Query(metaclass=Public):
         aggregate_specs(aggregates, keys)
         spec = self._spec._replace(by=keys, aggregates=aggregates)
         for source in self._sources:
+            for condition in spec.conditions:
+                condition.check(source.log_format, spec.fields)
             check_fields(spec.fields, source.log_format)
         return self._with(spec=spec)._checked(spec.fields)
 

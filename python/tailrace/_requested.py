@@ -14,11 +14,12 @@ __all__ = ["ANYTHING", "Requested"]
 
 
 class Requested(NamedTuple):
-    """Fields, a filter, and whether a line without a time is rejected."""
+    """Fields, a filter, whether a line without a time is rejected, and conditions to compute."""
 
     fields: tuple[str, ...] = ()
     line_filter: LineFilter = ALL
     needs_time: bool = False
+    conditions: tuple[LineFilter, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -35,7 +36,8 @@ class Requested(NamedTuple):
             ValueError: They cannot, or the filter does not apply to their types.
         """
         check_fields(list(dict.fromkeys(self.fields)), log_format)
-        self.line_filter.check(log_format, self.fields)
+        for condition in (self.line_filter, *self.conditions):
+            condition.check(log_format, self.fields)
 
 
 ANYTHING = Requested()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tailrace import _core
 from tailrace._aggregates import Aggregate, count
 from tailrace._durations import short
-from tailrace._filters import matching_formats
+from tailrace._filters import LineFilter, matching_formats
 from tailrace._names import AUTO, DETECTED
 from tailrace._sources.text import STDIN, File, LiveInput, Memory, size_of
 
@@ -82,8 +82,16 @@ class QuerySpec(NamedTuple):
     @property
     def fields(self) -> list[str]:
         """The fields that formats need to have."""
-        of_values = (field for one in self.aggregates.values() for field in one.fields)
+        of_values = [field for one in self.aggregates.values() for field in one.fields]
+        for one in self.conditions:
+            if condition := one.compiled(0):
+                of_values += [name for name, _ in condition.fields]
         return list(dict.fromkeys([*(self.by or ()), *of_values]))
+
+    @property
+    def conditions(self) -> tuple[LineFilter, ...]:
+        """The conditions that aggregates compute."""
+        return tuple(one._condition for one in self.aggregates.values() if one.where is not None)
 
     def describe(self) -> list[str]:
         """Return its parts for the `repr` of a query; none without aggregates."""
@@ -120,11 +128,22 @@ class SourceSpec(NamedTuple):
             return ["lines"]
         return ["standard input" if path == STDIN else path for path in self.paths]
 
-    def formats(self, fields: Sequence[str], condition: _core.Filter | None) -> list[str]:
-        """Return the formats that its lines may match, of those that can have these fields."""
+    def formats(self, fields: Sequence[str], *conditions: _core.Filter) -> list[str]:
+        """
+        Return the formats that its lines may match, of those that can have these fields.
+
+        Raises:
+            ValueError: There is none to which all conditions apply.
+        """
         if self.log_format != AUTO:
             return [self.log_format]
-        return matching_formats(DETECTED, list(fields), condition)
+        found = matching_formats(DETECTED, list(fields), *conditions)
+        if not found:
+            raise ValueError(
+                "no format that can be detected has all fields with the types that the conditions "
+                "need; give the format of the log"
+            )
+        return found
 
     def sources(
         self, window: WindowSpec | None, *, waited_for: bool, sharing: int

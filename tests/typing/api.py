@@ -113,6 +113,8 @@ def every_aggregate() -> dict[str, tr.Aggregate]:
         "var": tr.var("size"),
         "rate": tr.rate(),
         "ratio": tr.ratio("size", "duration"),
+        "share": tr.share(),
+        "of_sum": tr.share("size"),
         "quantile": tr.quantile(0.5),
         "top_values": tr.top_values("status", n=5),
     }

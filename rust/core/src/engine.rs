@@ -141,7 +141,9 @@ impl Engine {
         let Logs { formats, time, filter, sources, start } = logs;
         let seed = Seed::new(random);
         let plan = Plan::new(aggregates, &seed)?;
-        if let Some(filter) = &filter {
+        let conditions = plan.conditions().iter().map(|text| Filter::parse(text));
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        for filter in filter.iter().chain(&conditions) {
             formats.iter().try_for_each(|format| filter.check(format))?;
         }
         let kinds = |fields: &[String], what| {
@@ -155,7 +157,8 @@ impl Engine {
         let known = |kinds: Vec<Kind>| kinds.into_iter().map(|kind| Some((kind, false))).collect();
         let panes = settings.panes;
         let by = by.into_iter().map(Into::into).collect();
-        let query = Query { by, kinds: keys.clone(), plan, time, panes, filter, seed };
+        let kinds = keys.clone();
+        let query = Query { by, kinds, plan, time, panes, filter, conditions, seed };
         let settings = Settings { clock, sources, ..settings };
         Ok(Self::new(query, settings, [known(keys), known(values)], start))
     }
@@ -173,10 +176,15 @@ impl Engine {
         if panes.is_none() {
             return Err(no_window());
         }
+        if let Some(condition) = plan.conditions().first() {
+            let message = format!("expected the name of a column, found {}", quoted(condition));
+            return Err(InputError::Value(message).into());
+        }
         let unseen = [vec![None; by.len()], vec![None; plan.fields().len()]];
         let by = by.into_iter().map(Into::into).collect();
         let kinds = Vec::new();
-        let query = Query { by, kinds, plan, time: Time::Log, panes, filter: None, seed };
+        let (time, filter, conditions) = (Time::Log, None, Vec::new());
+        let query = Query { by, kinds, plan, time, panes, filter, conditions, seed };
         let settings = Settings { clock: Clock::Manual, sources: 0, ..settings };
         Ok(Self::new(query, settings, unseen, 0))
     }

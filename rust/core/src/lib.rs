@@ -22,6 +22,7 @@
 //!     time: Time::Log,
 //!     panes,
 //!     filter: None,
+//!     conditions: Vec::new(),
 //!     seed: Seed::new(1),
 //! };
 //! let mut state = State::new(Settings::counting(panes, 300, Clock::Events, Kind::Text), 0);

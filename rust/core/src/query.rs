@@ -49,6 +49,8 @@ pub struct Query {
     pub panes: Option<Panes>,
     /// The lines to select; `None` for all.
     pub filter: Option<Filter>,
+    /// The conditions of the plan, in its order.
+    pub conditions: Vec<Filter>,
     /// The seed of all hashes.
     pub seed: Seed,
 }
@@ -104,6 +106,9 @@ impl Query {
         if self.time == Time::Log {
             names.push("time");
         }
+        for condition in &self.conditions {
+            names = condition.required_fields(&names);
+        }
         let (reader, filter) = match &self.filter {
             None => (Reader::lenient(format, &names), None),
             Some(filter) => {
@@ -111,6 +116,7 @@ impl Query {
                 (reader, Some(bound))
             }
         };
+        let conditions = self.conditions.iter().map(|one| one.lenient_bind(&reader)).collect();
         // A key of any kind in another format is stored the same way here.
         let is_any = |field: usize| self.kinds.get(field) == Some(&Kind::Any);
         let kind = |field| if is_any(field) { Kind::Any } else { reader.kind(field) };
@@ -120,7 +126,7 @@ impl Query {
         let is_count = self.by.len() == 1 && is_plain && self.plan.is_count();
         let pair =
             if is_count && self.time == Time::Log { reader.text_and_time(0, time) } else { None };
-        Lines { reader, filter, time, key: Vec::new(), kinds, pair }
+        Lines { reader, filter, conditions, time, key: Vec::new(), kinds, pair }
     }
 
     #[inline]
@@ -194,8 +200,8 @@ impl Query {
             pane = open;
             delta.note_time(time);
         }
-        let Lines { reader, key, kinds, .. } = lines;
-        let mut fields = Fields { reader, line, first: 0 };
+        let Lines { reader, conditions, key, kinds, .. } = lines;
+        let mut fields = Fields { reader, conditions, line, first: 0 };
         let key = match kinds {
             None => key_encoding::encode(&mut fields, self.by.len(), key),
             Some(kinds) => key_encoding::encode_of_kinds(&mut fields, kinds, key),
@@ -303,6 +309,7 @@ impl<'a> PendingEvents<'a> {
 /// The values of a line, starting at the field `first`.
 struct Fields<'a> {
     reader: &'a mut Reader,
+    conditions: &'a [BoundFilter],
     line: &'a [u8],
     first: usize,
 }
@@ -311,12 +318,18 @@ impl Event for Fields<'_> {
     fn value(&mut self, place: usize) -> Value<'_> {
         self.reader.value(self.line, self.first + place)
     }
+
+    fn holds(&mut self, place: usize) -> bool {
+        self.conditions.get(place).is_some_and(|one| one.holds(self.reader, self.line))
+    }
 }
 
 /// How to read lines, and which of them to select.
 struct Lines {
     reader: Reader,
     filter: Option<BoundFilter>,
+    /// The conditions of the plan.
+    conditions: Vec<BoundFilter>,
     /// The index of the time in the reader's fields.
     time: usize,
     /// Buffer for keys of several fields.
@@ -455,6 +468,7 @@ mod tests {
                 time: Time::Log,
                 panes: windowed.then_some(panes),
                 filter: None,
+                conditions: Vec::new(),
                 seed: Seed::new(1),
             };
             for (spec, is_short) in [

@@ -32,6 +32,7 @@ fn query(panes: Panes, seed: u64) -> Query {
         time: Time::Log,
         panes: Some(panes),
         filter: None,
+        conditions: Vec::new(),
         seed: Seed::new(seed),
     }
 }

@@ -42,6 +42,7 @@ fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
         time,
         panes,
         filter: Some(filter),
+        conditions: Vec::new(),
         seed: Seed::new(1),
     }
 }

@@ -624,6 +624,7 @@ fn a_state_of_a_log_resumes_from_an_export() {
         time: Time::Log,
         panes: Some(panes()),
         filter: None,
+        conditions: Vec::new(),
         seed: Seed::new(1),
     };
     let format = Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"));

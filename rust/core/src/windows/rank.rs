@@ -230,6 +230,11 @@ impl Ranking {
         self.note(key);
     }
 
+    /// Has all keys sorted for the next snapshot, because the rank of one depends on the others.
+    pub(crate) fn sort_again(&mut self) {
+        self.order = Vec::new();
+    }
+
     /// Returns the first `limit` keys, or all.
     pub(crate) fn top<F>(&mut self, ranker: &Ranker<'_, F>, limit: Option<usize>) -> Vec<u32>
     where

@@ -67,7 +67,7 @@ impl SnapshotBuilder<'_> {
         mut ranking: Option<&mut Ranking>,
         lines: Counters,
     ) -> Snapshot {
-        let Settings { order, limit, track_ranks, keys: kinds, .. } = self.settings;
+        let Settings { order, limit, track_ranks, keys: kinds, plan, .. } = self.settings;
         let (start, end) = self.bounds;
         let cell = &self.cells(totals);
         let other = other.filter(|&id| totals.count(id) > 0);
@@ -87,7 +87,12 @@ impl SnapshotBuilder<'_> {
             },
         };
         let ids = match &mut ranking {
-            Some(ranking) => ranking.top(&ranker, *limit),
+            Some(ranking) => {
+                if matches!(by, OrderBy::Aggregate(place) if plan.is_share(place)) {
+                    ranking.sort_again();
+                }
+                ranking.top(&ranker, *limit)
+            }
             None => ranker.top(*limit),
         };
         let changes = match ranking {
@@ -129,8 +134,10 @@ impl SnapshotBuilder<'_> {
         let (start, end) = self.bounds;
         #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
         let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
+        let wholes = plan.wholes(totals.columns(), totals.total());
         move |place, id, count| {
-            plan.emit(place, totals.columns(), id, &KeyContext { kinds: values, seconds, count })
+            let context = KeyContext { kinds: values, seconds, count, wholes: &wholes };
+            plan.emit(place, totals.columns(), id, &context)
         }
     }
 

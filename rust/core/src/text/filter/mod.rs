@@ -170,17 +170,23 @@ impl Filter {
     /// As `reader`, but every field that the format lacks is null.
     pub fn lenient_reader(&self, format: &Format, names: &[&str]) -> (Reader, BoundFilter) {
         let reader = Reader::lenient(format, &self.required_fields(names));
+        let bound = BoundFilter { columns: names.len(), ..self.lenient_bind(&reader) };
+        (reader, bound)
+    }
+
+    /// Binds the filter to a reader of all its fields. A condition that does not apply to the type
+    /// of its field is never true.
+    pub fn lenient_bind(&self, reader: &Reader) -> BoundFilter {
         let never = |condition: &Condition, field: usize| {
             let check = condition.check(reader.name(field), reader.kind(field), reader.zone());
             Ok(check.unwrap_or(TypedPredicate::Never))
         };
         // This cannot fail: invalid conditions are never true, and every field is read.
-        let bound = self.bind_by(&reader, names.len(), &never).unwrap_or_else(|_| BoundFilter {
+        self.bind_by(reader, 0, &never).unwrap_or_else(|_| BoundFilter {
             root: Some(Node::Or(Vec::new())),
             range: None,
-            columns: names.len(),
-        });
-        (reader, bound)
+            columns: 0,
+        })
     }
 
     /// Binds the filter to a reader of `required_fields`, of which the first `columns` are output.

@@ -54,6 +54,9 @@ pub(crate) trait Totals: Debug + Send + Sync {
 
     /// Computes the result of a key.
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell;
+
+    /// Computes what all keys have together, if the aggregate is a sum.
+    fn whole(&self) -> Option<f64>;
 }
 
 /// The partials of one aggregate.
@@ -160,6 +163,10 @@ impl<A: Windowed> Totals for SlidingTotals<A> {
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
         self.totals.get(key as usize).map_or(Cell::Null, |total| self.aggregate.emit(total, scope))
     }
+
+    fn whole(&self) -> Option<f64> {
+        self.aggregate.whole_of(self.totals.iter())
+    }
 }
 
 /// Totals since the start are partials next to keys.
@@ -186,6 +193,10 @@ impl<A: Windowed> Totals for PartialColumn<A> {
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell {
         let partial = self.partials.get(key as usize);
         partial.map_or(Cell::Null, |partial| self.aggregate.emit_partial(partial, scope))
+    }
+
+    fn whole(&self) -> Option<f64> {
+        self.aggregate.whole(self.partials.iter())
     }
 }
 

@@ -1,10 +1,11 @@
-//! Counts the events that have a value in a field.
+//! Counts the events that have a value in a field, or that match a condition.
 
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Value;
 use crate::windows::varint::{get_varint, put_varint};
 
-/// `count` of a field. Exact: NaN and empty text are values, null is not.
+/// `count` of a field. Exact: NaN and empty text are values, null is not. Also the share of events
+/// that match a condition, which has the value null where it is false.
 ///
 /// A partial takes 8 bytes, a window 8 bytes per key; an event costs an addition.
 #[derive(Clone, Debug)]
@@ -23,8 +24,12 @@ impl Aggregate for Count {
         *partial = partial.wrapping_add(*other);
     }
 
-    fn emit_partial(&self, partial: &u64, _scope: &Scope<'_>) -> Cell {
-        Cell::Int((*partial).into())
+    fn emit_partial(&self, partial: &u64, scope: &Scope<'_>) -> Cell {
+        #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
+        match scope.spec.function.as_str() {
+            "share_where" => Cell::Float(*partial as f64 / scope.count as f64),
+            _ => Cell::Int((*partial).into()),
+        }
     }
 
     fn encode(&self, partial: &u64, out: &mut Vec<u8>) {

@@ -232,7 +232,7 @@ pub(super) mod testing {
     }
 
     pub(crate) fn scope(spec: &AggregateSpec, kind: Kind) -> Scope<'_> {
-        Scope { spec, kind, seconds: 1.0, count: 1 }
+        Scope { spec, kind, seconds: 1.0, count: 1, whole: None }
     }
 
     pub(crate) fn value_of(cell: &Cell) -> Value<'_> {

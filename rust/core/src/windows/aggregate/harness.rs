@@ -195,6 +195,7 @@ pub(super) fn check_by<A: Windowed>(
         kind,
         seconds: run.length as f64 / 4.0,
         count: events.len() as u64,
+        whole: None,
     };
     let judge = |events: &[&Event], result: &dyn Fn(&Scope<'_>) -> Cell| {
         let scope = scope_of(events);
@@ -317,7 +318,7 @@ pub(super) fn check_bytes<A: Windowed>(aggregate: &A, spec: &AggregateSpec, byte
         aggregate.enter(&mut total, partial, pane);
     }
     for kind in [Kind::Int, Kind::Float, Kind::Time, Kind::Text] {
-        let scope = Scope { spec, kind, seconds: 1.0, count: 1 };
+        let scope = Scope { spec, kind, seconds: 1.0, count: 1, whole: None };
         aggregate.emit_partial(&all, &scope);
         aggregate.emit(&total, &scope);
     }
@@ -354,7 +355,7 @@ pub(super) fn measure<A: Windowed>(aggregate: &A, what: &str, events: &[Event]) 
     const KEYS: usize = 1_000;
     const PANES: i64 = 400;
     let spec = spec(what);
-    let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 1 };
+    let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 1, whole: None };
     let mut totals: Vec<A::Total> = (0..KEYS).map(|_| A::Total::default()).collect();
     let mut panes = std::collections::VecDeque::new();
     let [mut adding, mut sliding, mut saying] = [const { Vec::new() }; 3];

@@ -20,7 +20,8 @@ pub struct AggregateSpec {
     pub name: String,
     /// The aggregate function: the `name` of a row in [`AGGREGATES`].
     pub function: String,
-    /// The fields that it reads; empty if it needs only the event itself.
+    /// The fields that it reads; empty if it needs only the event itself. A condition on events
+    /// takes the place of a field for the aggregates that read one.
     pub fields: Vec<String>,
     /// Its numeric parameter: which quantile, or how many values.
     pub number: f64,
@@ -75,6 +76,8 @@ pub struct AggregateInfo {
     pub output: fn(Kind) -> Kind,
     /// Whether a result is a list of values, each with its count.
     pub lists: bool,
+    /// Whether it reads a condition instead of a field.
+    pub conditional: bool,
     /// Creates its column. Values are hashed with the seed, because anyone can choose them.
     pub(crate) make: fn(&AggregateSpec, &Seed) -> Box<dyn Column>,
 }
@@ -95,7 +98,14 @@ pub const AGGREGATES: &[AggregateInfo] = &[
     }),
     row("last", "last", AcceptedValues::All, same, |_, _| PartialColumn::column(FirstLast::last())),
     row("rate", "sum", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Sum)),
+    row("share", "sum", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Sum)),
     row("count", "count", AcceptedValues::All, int, |_, _| PartialColumn::column(Count)),
+    AggregateInfo {
+        conditional: true,
+        ..row("share_where", "where", AcceptedValues::All, float, |_, _| {
+            PartialColumn::column(Count)
+        })
+    },
     AggregateInfo {
         fields: 2,
         ..row("ratio", "ratio", AcceptedValues::Numbers, float, |_, _| PartialColumn::column(Ratio))
@@ -125,7 +135,16 @@ const fn row(
     output: fn(Kind) -> Kind,
     make: fn(&AggregateSpec, &Seed) -> Box<dyn Column>,
 ) -> AggregateInfo {
-    AggregateInfo { name, column, fields: 1, accepts, output, lists: false, make }
+    AggregateInfo {
+        name,
+        column,
+        fields: 1,
+        accepts,
+        output,
+        lists: false,
+        conditional: false,
+        make,
+    }
 }
 
 fn same(kind: Kind) -> Kind {

@@ -67,14 +67,29 @@ pub(crate) struct Scope<'a> {
     pub(crate) seconds: f64,
     /// The number of events of the key.
     pub(crate) count: u64,
+    /// What all keys have together of what the key has a share of.
+    pub(crate) whole: Option<f64>,
 }
 
 impl Scope<'_> {
-    /// Returns the number of events per second.
-    pub(crate) fn per_second(&self) -> Cell {
+    /// Returns a part of the whole; null if there is no whole, or it is zero.
+    pub(crate) fn share(&self, part: f64) -> Cell {
+        match self.whole {
+            Some(whole) if whole != 0.0 => Cell::Float(part / whole),
+            _ => Cell::Null,
+        }
+    }
+
+    /// Returns the number of events, how many they are per second, or their share of all events.
+    pub(crate) fn of_events(&self) -> Cell {
         #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
         let count = self.count as f64;
-        if self.seconds > 0.0 { Cell::Float(count / self.seconds) } else { Cell::Null }
+        match self.spec.function.as_str() {
+            "rate" if self.seconds > 0.0 => Cell::Float(count / self.seconds),
+            "rate" => Cell::Null,
+            "share" => self.share(count),
+            _ => Cell::Int(self.count.into()),
+        }
     }
 }
 
@@ -91,6 +106,11 @@ pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
 
     /// Computes the result of a partial.
     fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell;
+
+    /// Computes what these partials have together, if the aggregate is a sum.
+    fn whole<'a>(&self, _partials: impl Iterator<Item = &'a Self::Partial>) -> Option<f64> {
+        None
+    }
 
     /// Encodes a partial.
     fn encode(&self, partial: &Self::Partial, out: &mut Vec<u8>);
@@ -113,6 +133,11 @@ pub(crate) trait Windowed: Aggregate {
 
     /// Computes the result of the window.
     fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell;
+
+    /// Computes what these totals have together, if the aggregate is a sum.
+    fn whole_of<'a>(&self, _totals: impl Iterator<Item = &'a Self::Total>) -> Option<f64> {
+        None
+    }
 }
 
 /// An aggregate with an exact inverse, so that a window stores the same as a pane.
@@ -134,5 +159,9 @@ impl<A: Invertible> Windowed for A {
 
     fn emit(&self, total: &A::Partial, scope: &Scope<'_>) -> Cell {
         self.emit_partial(total, scope)
+    }
+
+    fn whole_of<'a>(&self, totals: impl Iterator<Item = &'a A::Partial>) -> Option<f64> {
+        self.whole(totals)
     }
 }

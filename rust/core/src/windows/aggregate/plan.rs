@@ -10,6 +10,7 @@ use crate::windows::keys::Seed;
 pub struct Plan {
     specs: Vec<Planned>,
     fields: Vec<String>,
+    conditions: Vec<String>,
     columns: Vec<SharedColumn>,
 }
 
@@ -26,6 +27,8 @@ struct SharedColumn {
     column: Box<dyn Column>,
     /// Identifies the column: the aggregate, its fields and its error.
     name: String,
+    /// The place of its condition in the plan, if it reads one.
+    condition: Option<usize>,
     /// The places of its fields in the plan.
     value: usize,
     second: Option<usize>,
@@ -42,11 +45,14 @@ impl Clone for Plan {
         let columns = self.columns.iter().map(|shared| SharedColumn {
             column: shared.column.fresh(),
             name: shared.name.clone(),
-            value: shared.value,
-            second: shared.second,
-            numeric: shared.numeric,
+            ..*shared
         });
-        Self { specs: self.specs.clone(), fields: self.fields.clone(), columns: columns.collect() }
+        Self {
+            specs: self.specs.clone(),
+            fields: self.fields.clone(),
+            conditions: self.conditions.clone(),
+            columns: columns.collect(),
+        }
     }
 }
 
@@ -77,11 +83,14 @@ impl Plan {
             };
             let shared = plan.specs.iter().find(is_alike).and_then(|planned| planned.column);
             let column = shared.unwrap_or_else(|| {
-                let mut places = spec.fields.iter().map(|field| place_of(&mut plan.fields, field));
+                let names = if info.conditional { &mut plan.conditions } else { &mut plan.fields };
+                let mut places = spec.fields.iter().map(|name| place_of(names, name));
+                let first = places.next().unwrap_or(0);
                 plan.columns.push(SharedColumn {
                     column: (info.make)(&spec, seed),
                     name: name_of(info.column, &spec),
-                    value: places.next().unwrap_or(0),
+                    condition: info.conditional.then_some(first),
+                    value: first,
                     second: places.next(),
                     numeric: info.accepts != AcceptedValues::All,
                 });
@@ -107,6 +116,11 @@ impl Plan {
     /// Returns the fields that the aggregates read.
     pub fn fields(&self) -> &[String] {
         &self.fields
+    }
+
+    /// Returns the conditions that the aggregates read.
+    pub fn conditions(&self) -> &[String] {
+        &self.conditions
     }
 
     /// Returns whether the plan only counts events.
@@ -141,7 +155,7 @@ impl Plan {
 
     fn kind(&self, planned: &Planned, of_fields: &[Kind]) -> Result<Kind, PlanError> {
         let Some(info) = planned.info else {
-            return Ok(if planned.spec.function == RATE { Kind::Float } else { Kind::Int });
+            return Ok(if planned.spec.function == COUNT { Kind::Int } else { Kind::Float });
         };
         for field in &planned.spec.fields {
             let kind = self.kind_of(field, of_fields);
@@ -199,12 +213,32 @@ impl Plan {
                 Some(Value::Float(number)) => Value::Float(number),
                 _ => Value::Null,
             };
-            let mut value = event.value(shared.value);
+            let mut value = match shared.condition {
+                None => event.value(shared.value),
+                Some(place) if event.holds(place) => Value::Int(1),
+                Some(_) => Value::Null,
+            };
             if shared.numeric {
                 value = value.or_number();
             }
             column.add(entry, &Input { value, second, time });
         }
+    }
+
+    /// Returns, for each result, what all keys have together of what a key has a share of.
+    pub(crate) fn wholes(&self, totals: &[Box<dyn Totals>], count: u64) -> Vec<Option<f64>> {
+        #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
+        let whole = |planned: &Planned| match planned.column {
+            _ if planned.spec.function != SHARE => None,
+            Some(column) => totals.get(column)?.whole(),
+            None => Some(count as f64),
+        };
+        self.specs.iter().map(whole).collect()
+    }
+
+    /// Returns whether a result of one key depends on other keys.
+    pub(crate) fn is_share(&self, place: usize) -> bool {
+        self.specs.get(place).is_some_and(|planned| planned.spec.function == SHARE)
     }
 
     /// Computes the result of the aggregate at `place` for a key.
@@ -221,11 +255,11 @@ impl Plan {
             kind: self.field_kind(planned, context.kinds),
             seconds: context.seconds,
             count: context.count,
+            whole: context.wholes.get(place).copied().flatten(),
         };
         match planned.column.and_then(|column| totals.get(column)) {
             Some(totals) => totals.emit(key, &scope),
-            None if planned.spec.function == RATE => scope.per_second(),
-            None => Cell::Int(scope.count.into()),
+            None => scope.of_events(),
         }
     }
 }
@@ -234,6 +268,11 @@ impl Plan {
 pub(crate) trait Event {
     /// Returns the value of the field at this place.
     fn value(&mut self, place: usize) -> Value<'_>;
+
+    /// Returns whether the condition at this place is true.
+    fn holds(&mut self, _place: usize) -> bool {
+        false
+    }
 }
 
 impl Event for &[Value<'_>] {
@@ -252,12 +291,15 @@ pub(crate) struct KeyContext<'a> {
     pub(crate) seconds: f64,
     /// The number of events of the key.
     pub(crate) count: u64,
+    /// For each result, what all keys have together of what a key has a share of.
+    pub(crate) wholes: &'a [Option<f64>],
 }
 
-const RATE: &str = "rate";
+const COUNT: &str = "count";
+const SHARE: &str = "share";
 
 /// The aggregates that need no field.
-const COUNTS: [&str; 2] = ["count", RATE];
+const COUNTS: [&str; 3] = [COUNT, "rate", SHARE];
 
 fn name_of(column: &str, spec: &AggregateSpec) -> String {
     let mut of = spec.fields.clone();

@@ -1,12 +1,12 @@
-//! The exact sum of values, their mean, and the sum per second.
+//! The exact sum of values, their mean, the sum per second, and its share of the sum of all keys.
 
 use super::exact_sum::ExactSum;
 use super::{Aggregate, Cell, Input, Invertible, Scope};
 use crate::ground::Kind;
 use crate::windows::varint::{get_varint, put_varint};
 
-/// `sum`, `mean` and `rate` of a field. Exact: a sum of integers is an integer. Any other sum is
-/// rounded once, as `math.fsum` rounds it, and then divided.
+/// `sum`, `mean`, `rate` and `share` of a field. Exact: a sum of integers is an integer. Any other
+/// sum is rounded once, as `math.fsum` rounds it, and then divided.
 ///
 /// A partial takes 48 bytes, a window 48 bytes per key; see [`ExactSum`].
 #[derive(Clone, Debug)]
@@ -42,11 +42,18 @@ impl Aggregate for Sum {
             ("rate", _) if scope.seconds > 0.0 => Cell::Float(partial.sum.value() / scope.seconds),
             // A window of no length has no rate.
             ("rate", _) => Cell::Null,
+            ("share", _) => scope.share(partial.sum.value()),
             (_, Kind::Int | Kind::Any) => {
                 partial.sum.whole().map_or_else(|| Cell::Float(partial.sum.value()), Cell::Int)
             }
             _ => Cell::Float(partial.sum.value()),
         }
+    }
+
+    fn whole<'a>(&self, partials: impl Iterator<Item = &'a Partial>) -> Option<f64> {
+        let mut all = ExactSum::default();
+        partials.for_each(|partial| all.merge(&partial.sum));
+        Some(all.value())
     }
 
     fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {

@@ -394,6 +394,10 @@ impl Totals for ValueTotals {
             _ => count_distinct::emit(counts.len()),
         }
     }
+
+    fn whole(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// The partial and the total of one key, with the interface of other aggregates.

@@ -495,7 +495,7 @@ mod tests {
 
     fn emit(partial: &Partial, what: &str) -> Cell {
         let spec = harness::spec(what);
-        let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 0 };
+        let scope = Scope { spec: &spec, kind: Kind::Float, seconds: 1.0, count: 0, whole: None };
         Variance.emit_partial(partial, &scope)
     }
 
