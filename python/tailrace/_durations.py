@@ -10,7 +10,7 @@ from tailrace import _core
 from tailrace._scalars import is_span, span_us
 from tailrace._types import ArrowScalar, NumpyScalar
 
-__all__ = ["Duration", "check_divides", "micros", "short", "shown"]
+__all__ = ["LONGEST", "Duration", "check_divides", "micros", "short", "shown"]
 
 Duration = str | timedelta | float | NumpyScalar | ArrowScalar
 
@@ -25,7 +25,8 @@ _UNITS = {
 }
 
 # A hundred years. Times end in the year 9999, and their sum must fit into 64 bits.
-_LONGEST = 36_525 * _UNITS["d"]
+LONGEST = 36_525 * _UNITS["d"]
+"""The longest that is valid, in microseconds."""
 
 # How many slides are tried for one that divides a length.
 _MAX_TRIES = 100_000
@@ -65,7 +66,7 @@ def micros(duration: Duration, name: str, *, least: int = 1) -> int:
         bounds = {0: "a duration of 0 or more", 1: "a positive duration"}
         expected = bounds.get(least, f"at least {short(least)}")
         raise ValueError(f"{name}: expected {expected}, found {duration!r}")
-    if value > _LONGEST:
+    if value > LONGEST:
         raise ValueError(f"{name}: expected at most 36525d (100 years), found {duration!r}")
     rounded: int = round(value)
     return rounded

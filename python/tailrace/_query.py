@@ -135,8 +135,8 @@ class Query(metaclass=Public):
                 at each end, in this order. None is everything since the start.
             every: The slide: the time from one snapshot to the next. It divides each length; by
                 default it is the shortest.
-            offset: Windows end at multiples of *every* since the epoch, plus *offset*: with `"5h"`,
-                windows of a day begin at 05:00 UTC.
+            offset: Windows end at multiples of *every* since the epoch, plus *offset*, which may be
+                negative: with `"5h"`, windows of a day begin at 05:00 UTC.
             time: The time that places a line in a window: `"arrival"`, when it was received;
                 `"log"`, its own; or `"header"`, as a Flume agent's timestamp interceptor wrote it.
                 By default `"arrival"` for Flume and standard input, else `"log"`.

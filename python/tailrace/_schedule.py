@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _core
-from tailrace._durations import Duration, check_divides, micros, short, shown
+from tailrace._durations import LONGEST, Duration, check_divides, micros, short, shown
 from tailrace._scalars import check_flag
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def schedule(
     for one in several:
         if one is not None:
             check_divides(slide_us, micros(one, names[0]), names, (shown(one), slide))
-    return Schedule(found, slide_us, micros(offset, "offset", least=0) % slide_us)
+    return Schedule(found, slide_us, micros(offset, "offset", least=-LONGEST) % slide_us)
 
 
 def check_count(number: int | None, name: str, of: str) -> int | None:

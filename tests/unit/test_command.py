@@ -103,7 +103,7 @@ def test_a_signal_breaks_no_answer_and_skips_none(tmp_path: Path, number: int):
     log = tmp_path / "access.log"
     stamps = [f"17/May/2015:10:{n // 60:02}:{n % 60:02} +0000" for n in range(3_000)]
     log.write_bytes(b"".join(line(f"/{n}", time_text=at) + b"\n" for n, at in enumerate(stamps)))
-    arguments = ["--window", "60s", "--limit", "all", "--format", "jsonl"]
+    arguments = ["--window", "60s", "--slide", "1s", "--limit", "all", "--format", "jsonl"]
     with running("top", str(log), *arguments) as replaying:
         wait_for(lambda: len(replaying.printed) > 200)
         assert replaying.end(number) == (130 if number == signal.SIGINT else 0)
@@ -310,7 +310,8 @@ def test_ctrl_c_among_many_answers_prints_one_more_and_no_flood(tmp_path: Path):
         for hour in range(24)
     ]
     log.write_bytes(b"".join(line("/a", time_text=stamp) + b"\n" for stamp in stamps))
-    with running("top", str(log), "--window", "2h", "--format", "jsonl") as replaying:
+    options = ["--window", "2h", "--slide", "1s", "--format", "jsonl"]
+    with running("top", str(log), *options) as replaying:
         wait_for(lambda: len(replaying.printed) > 100)
         asked = time.monotonic()
         assert replaying.end(signal.SIGINT) == 130

@@ -233,26 +233,6 @@ def test_a_screen_without_a_table_says_what_it_waits_for(tmp_path: Path):
         assert "first answer" not in shown.lines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "hinted"),
-    [
-        (("--window", "5m"), True),
-        (("--window", "5m", "--slide", "1s"), False),
-        (("--window", "1s"), False),
-        ((), False),
-    ],
-)
-def test_many_answers_on_a_terminal_come_with_a_hint(
-    tmp_path: Path, arguments: tuple[str, ...], *, hinted: bool
-):
-    log = tmp_path / "access.log"
-    log.write_bytes(line("/a") + b"\n")
-    hint = "tailrace: printing a result per second of the log; use --slide 5m for fewer"
-    with terminal("top", str(log), *arguments, columns=100, rows=10) as shown:
-        assert shown.wait() == 0
-        assert (hint in shown.sent()) == hinted
-
-
 def test_of_all_that_a_round_answers_the_newest_is_drawn():
     with terminal(*FLUME, "--time", "log", "--lateness", "0s") as shown:
         with Sink(shown.port) as sink:

@@ -12,7 +12,6 @@ from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.signals import Signals
-from tailrace._durations import micros
 from tailrace._names import choice
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
@@ -53,13 +52,14 @@ EXAMPLES = f"""\
 {inputs.FIELDS}Examples:
   tailrace top access.log
   tailrace top access.log --window 1h --slide 15m --by host
-  tailrace top access.log --window 1h --slide 1h --limit all --format csv > hours.csv
+  tailrace top access.log --window 1h --limit all --format csv > hours.csv
   tailrace top access.log --where 'status == 404' --since yesterday --until today
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
 """
 
+# The slide of live sources by default.
 _SLIDE = "1s"
 
 _TIMES = ["arrival", "header", "log"]
@@ -90,8 +90,14 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--slide",
         metavar="DURATION",
-        help="how often to print a result; must divide the window (default: 1s, which prints many "
-        "results for an old file: give a longer one, such as 1h)",
+        help="how often to print a result; must divide the window (default: the window, so that "
+        "each line counts once; with live sources 1s)",
+    )
+    option(
+        "--offset",
+        metavar="DURATION",
+        help="shift the windows: they end at multiples of --slide since the epoch, in UTC, plus "
+        "this; with 5h, windows of 1d begin at 05:00, with -5h at 19:00 (default: 0s)",
     )
     option(
         "--batch-interval",
@@ -155,6 +161,7 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
         query = _counted(query, given.by)
     query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
     options = {
+        "offset": given.offset,
         "time": given.time,
         "lateness": given.lateness,
         "idle_timeout": given.idle_timeout,
@@ -170,9 +177,20 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
                 name = option.replace("_", "-")
                 raise ValueError(f"--{name}: needs --window, such as --window 300s")
         return query
-    every, interval = given.slide or _SLIDE, given.batch_interval
+    every = given.slide or (_SLIDE if _is_live(names, given) else None)
+    interval = given.batch_interval
     settings: dict[str, Any] = {name: value for name, value in options.items() if value}
     return query.window(given.window, every=every, batch_interval=interval, **settings)
+
+
+def _is_live(names: Sequence[str], given: argparse.Namespace) -> bool:
+    """Report whether a source of windows has no end that is known: all but files at rest."""
+    return any(
+        inputs.is_flume(name)
+        or (given.follow and name != STDIN)
+        or LiveInput.is_waited_for(name)
+        for name in names
+    )
 
 
 def _counted(query: Query, by: str) -> Query:
@@ -205,7 +223,6 @@ def _run(
         code = 0
         rest: Iterable[Snapshot] = ()
         if run.finite is not None:
-            _hint(given)
             shown = not typed and (given.window is None or goes_to_file())
             signals.progress = progress = Progress(run.finite.progress, shown=shown)
             # Without a window the only result comes at the end, maybe onto the progress line.
@@ -225,15 +242,6 @@ def _run(
         out.end()
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
-
-
-def _hint(given: argparse.Namespace) -> None:
-    """Suggest a longer slide where many results would scroll by on a terminal."""
-    window = given.window
-    if window is None or given.slide or not sys.stdout.isatty():
-        return
-    if micros(window, "window") > micros(_SLIDE, "slide"):
-        say(f"tailrace: printing a result per second of the log; use --slide {window} for fewer")
 
 
 def _output(given: argparse.Namespace, *, is_live: bool) -> Output:

@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --rate --rejects --since --slide --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --offset --rate --rejects --since --slide --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -72,7 +72,8 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with code
 complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag" -d 'field to count by (default: url)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s n -l limit -xka "all" -d 'number of rows to show, or all of them (default: 10)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l window -x -d 'count only the last 300s, 5m, 1h30m, ... (default: all lines; with flume:// or --follow, 300s)'
-complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often to print a result; must divide the window (default: 1s, which prints many results for an old file: give a longer one, such as 1h)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l slide -x -d 'how often to print a result; must divide the window (default: the window, so that each line counts once; with live sources 1s)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l offset -x -d 'shift the windows: they end at multiples of --slide since the epoch, in UTC, plus this; with 5h, windows of 1d begin at 05:00, with -5h at 19:00 (default: 0s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l batch-interval -x -d 'with live sources, how often to check whether a result is due, and thus how late it can be printed (default: 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l time -xka "arrival header log" -d 'which time assigns a line to windows: arrival, when it is read; header, the timestamp header of its Flume event; log, the time in the line (default: log if any source is a file, otherwise arrival)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for out-of-order lines before printing a window'"'"'s result; lines that arrive after that are late and not counted (default: 60s with --time log, 5s with --time header)'
