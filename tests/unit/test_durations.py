@@ -125,9 +125,7 @@ NAMES = {
     "ms": ["ms", "millisecond"],
     "us": ["us", "\u00b5s", "microseconds"],
 }
-PARTS = st.tuples(
-    st.decimals(0, 100, places=3), st.sampled_from(sorted(NAMES)), st.integers(0, 99)
-)
+PARTS = st.tuples(st.decimals(0, 100, places=3), st.sampled_from(sorted(NAMES)), st.integers(0, 99))
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4), st.sampled_from(["", " "]))

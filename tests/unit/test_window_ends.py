@@ -8,7 +8,7 @@ import subprocess
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,9 @@ from live import COMMAND, line, running, wait_for
 from profiles import examples
 
 import tailrace as tr
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = datetime(2015, 5, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -84,7 +87,7 @@ def test_the_library_and_the_command_agree(log: Path, offset: str | timedelta | 
     assert found == windows(log, "--window", "1d", "--offset=-5h")
 
 
-def test_what_may_go_on_is_answered_each_second(log: Path, tmp_path: Path):
+def test_what_may_go_on_is_answered_each_second(tmp_path: Path):
     two = logged([DAY, DAY + timedelta(seconds=3), DAY + timedelta(minutes=5)])
     second = timedelta(seconds=1)
     options = ("--window", "3s", "--time", "log", "--lateness", "0s", "--format", "jsonl")

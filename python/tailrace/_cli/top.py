@@ -186,9 +186,7 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
 def _is_live(names: Sequence[str], given: argparse.Namespace) -> bool:
     """Report whether a source of windows has no end that is known: all but files at rest."""
     return any(
-        inputs.is_flume(name)
-        or (given.follow and name != STDIN)
-        or LiveInput.is_waited_for(name)
+        inputs.is_flume(name) or (given.follow and name != STDIN) or LiveInput.is_waited_for(name)
         for name in names
     )
 
