@@ -92,6 +92,11 @@ class Parser(argparse.ArgumentParser):
         """Return the long names of all options."""
         return [name for name in self._option_string_actions if name.startswith("--")]
 
+    def takes(self, name: str, value: str | None = None) -> bool:
+        """Report whether it has an option of this name, long or short, with this value."""
+        action = self._option_string_actions.get(name)
+        return action is not None and (value is None or value in str(action.metavar).split("|"))
+
     def take_defaults(self, environment: Mapping[str, str]) -> Defaults:
         """Use the environment's values as defaults; an empty variable counts as unset."""
         taken = {}

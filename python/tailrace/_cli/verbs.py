@@ -93,10 +93,11 @@ def run(arguments: Sequence[str]) -> int:
         if word is None:
             hint = "; put quotes around LINE" if hasattr(given, "line") else ""
             raise UsageError(f"unexpected argument {unknown[0]!r}{hint}", given.verb)
+        from tailrace._cli.mistyped import instead  # noqa: PLC0415 - only for this mistake
+
         name = word.partition("=")[0]
-        known = verbs[given.verb].option_names()
-        hint = suggestion(name, known, f"tailrace help {given.verb}")
-        raise UsageError(f"unknown option {name!r}; {hint}", given.verb)
+        right = instead(name, given.verb, parsers()[1])
+        raise UsageError(f"unknown option {name!r}; {right}", given.verb)
     defaults.settle(given)
     given.defaults = defaults
     act: Callable[[argparse.Namespace], Callable[[], int | None]] = given.act
