@@ -22,6 +22,7 @@ __all__ = [
     "DETECTED",
     "FORMATS",
     "MAX_LINE_BYTES",
+    "STEPS",
     "TERMINAL_CONTROLS",
     "BatchError",
     "Batcher",
@@ -50,6 +51,7 @@ __all__ = [
     "parse_duration",
     "sample_rejects",
     "standard_fields",
+    "step_problem",
     "write_rows",
 ]
 
@@ -58,6 +60,7 @@ _debug_build: Final[bool]
 FORMATS: Final[list[str]]
 DETECTED: Final[list[str]]
 ALIASES: Final[list[tuple[str, str]]]
+STEPS: Final[list[tuple[str, str, str]]]
 MAX_LINE_BYTES: Final[int]
 TERMINAL_CONTROLS: Final[str]
 
@@ -210,6 +213,9 @@ class Batcher:
 
 def describe_format(name: str, /) -> tuple[str, str, str] | None: ...
 def standard_fields() -> list[tuple[str, FieldKind, str]]: ...
+def step_problem(
+    format: str | Format, field: str, /
+) -> tuple[str, str, list[str], tuple[str, str] | None] | None: ...
 def default_fields(format: str | Format, /) -> list[str]: ...
 def field_kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def field_kind(format: str | Format, field: str, /) -> FieldKind | None: ...

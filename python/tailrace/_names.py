@@ -157,7 +157,7 @@ def check_fields(names: list[str], log_format: str | _core.Format) -> list[str]:
 
 def _problem_of(name: str, log_format: str | _core.Format) -> str:
     """Return why no line of a format can have a field, or nothing if one can."""
-    if problem := _modifiers(name, log_format):
+    if problem := _step_problem(name, log_format):
         return problem
     # In JSON and LTSV any key can occur; other formats are checked when the format is known.
     if log_format == AUTO or _core.field_kind(log_format, name) is not None:
@@ -192,35 +192,22 @@ def _listed(names: list[str]) -> str:
     return " and ".join([*([", ".join(shown[:-1])] if shown[:-1] else []), shown[-1]])
 
 
-_MODIFIERS = ("path", "query", "noquery", "decode", "unescape")
-
-
-def _modifiers(name: str, log_format: str | _core.Format) -> str:
-    """Return what is wrong with the modifiers of a known field, or nothing."""
-    base, colon, rest = name.partition(":")
+def _step_problem(name: str, log_format: str | _core.Format) -> str:
+    """Return what is wrong with the steps of a known field, or nothing."""
+    base, colon, _ = name.partition(":")
     if not colon or not base:
         return "" if name else "expected the name of a field, found nothing"
     formats: Sequence[str | _core.Format] = DETECTED if log_format == AUTO else [log_format]
-    kinds = [
-        kind
-        for one in formats
-        if _core.has_field(one, base) and (kind := _core.field_kind(one, base))
-    ]
-    if not kinds:
+    problems = [_core.step_problem(one, name) for one in formats if _core.has_field(one, base)]
+    if not problems or None in problems:
         return ""
-    for modifier in rest.split(":"):
-        if _core.field_kind(_ANY_TEXT, f"url:{modifier}") is None:
-            return (
-                f"field {name!r}: expected a number of path segments from 1 to 99, or one of "
-                f"{', '.join(_MODIFIERS)} after the colon, found {modifier!r}"
-            )
-    if not {"text", "any"} & {*kinds}:
-        return f"field {name!r}: modifiers apply only to text, and {base} has the type {kinds[0]}"
-    return ""
-
-
-# A format with a URL, which takes every modifier.
-_ANY_TEXT = "combined"
+    step, of, known, applies_to = next(filter(None, problems))
+    listed = f"; known: {', '.join(known)}" if known else f"; {of} has no steps"
+    if applies_to:
+        what, example = applies_to
+        return f"step {step!r} applies to {what}, as in {example}, not to {of}{listed}"
+    guess = closest(step, [one for one in known if " " not in one]).rstrip()
+    return f"unknown step {step!r} of {of}{listed}" + (f"; {guess}" if guess else "")
 
 
 def split_address(text: str) -> tuple[str, int]:

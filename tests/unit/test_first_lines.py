@@ -256,11 +256,10 @@ def test_an_empty_input_is_no_error(tmp_path: Path):
         # https://github.com/feldera/feldera/issues/2836: a misspelt column is not an error there.
         ("statsu", "did you mean 'status'"),
         ("user_agnet", "did you mean 'user_agent'"),
-        ("host:/33", "expected a number of path segments from 1 to 99, or one of path"),
-        ("path:0", "found '0'"),
-        ("path:x", "found 'x'"),
-        ("url:nope", "found 'nope'"),
-        ("status:2", "modifiers apply only to text, and status has the type int"),
+        ("host:/129", "unknown step '/129' of host; known: path, query, noquery, a number"),
+        ("path:0", "unknown step '0' of path; known: path, query"),
+        ("url:noqury", "unescape, host; did you mean 'noquery'?"),
+        ("status:2", "step '2' applies to text, as in referer:path, not to status; status has no"),
         ("", "expected the name of a field, found nothing"),
     ],
 )

@@ -56,8 +56,9 @@ pub use text::filter::{BoundFilter, Filter, FilterError, Verdict};
 pub use text::first_lines::first_lines;
 pub use text::flume::BatchError;
 pub use text::format::{
-    Field, Format, LineKind, NamedFormat, Reader, Reject, STANDARD_FIELDS, SpecError,
-    StandardField, UnknownField, ZoneTable, aliases, found_fields, write_iso,
+    Field, Format, LineKind, NamedFormat, Reader, Reject, STANDARD_FIELDS, STEPS, SpecError,
+    StandardField, StepAbout, StepProblem, Topic, UnknownField, ZoneTable, aliases, found_fields,
+    write_iso,
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::rejects::Rejects;

@@ -44,7 +44,7 @@ mod _core {
     use crate::lines::{
         PyFormat, PyTable, PyZone, count_matches, default_fields, describe_format, explain,
         field_kind, field_kinds, first_lines, found_fields, has_field, parse, parse_chunk,
-        sample_rejects, standard_fields, write_rows,
+        sample_rejects, standard_fields, step_problem, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;
@@ -60,6 +60,8 @@ mod _core {
         let detected = tailrace_core::Format::named().filter(|named| named.detected);
         let detected: Vec<_> = detected.map(|named| named.name).collect();
         module.add("DETECTED", detected)?;
+        let steps = tailrace_core::STEPS.iter().map(|step| (step.name, step.example, step.about));
+        module.add("STEPS", steps.collect::<Vec<_>>())?;
         module.add("ALIASES", tailrace_core::aliases().collect::<Vec<_>>())?;
         module.add("TERMINAL_CONTROLS", tailrace_core::terminal_controls())?;
         module.add("_debug_build", cfg!(debug_assertions))

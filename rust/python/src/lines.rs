@@ -128,6 +128,17 @@ pub(crate) fn has_field(format: FormatArg<'_>, field: &str) -> PyResult<bool> {
     Ok(format.get()?.has(field))
 }
 
+/// Returns what is wrong with the steps of a field: the step, what it follows, the known ones, and
+/// what it applies to with an example.
+#[pyfunction]
+#[pyo3(signature = (format, field, /))]
+pub(crate) fn step_problem(format: FormatArg<'_>, field: &str) -> PyResult<Option<Problem>> {
+    let found = format.get()?.step_problem(field);
+    Ok(found.map(|found| (found.step, found.of, found.known, found.applies_to)))
+}
+
+type Problem = (String, String, Vec<&'static str>, Option<(&'static str, &'static str)>);
+
 /// Returns how many lines of a chunk were examined, how many of them each format matches, and
 /// matches with nothing passed over, and for each format how many only another one matches.
 #[pyfunction]

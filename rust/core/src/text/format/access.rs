@@ -9,6 +9,7 @@ use super::parsed::FoundField;
 use super::records::decode::{csv_number, decoded, is_after_quote, percent, unescape};
 use super::records::logfmt;
 use super::request_parts::{RequestPart, is_cut, part_of, range_of};
+use super::steps::Step;
 use super::text_ref::TextRef;
 use super::time::{TimeFormat, TimeParser, ZoneTable, read_epoch};
 use super::transform::Transform;
@@ -21,6 +22,8 @@ pub(super) struct Accessor {
     source: FieldSource,
     encoding: Encoding,
     transforms: Vec<Transform>,
+    /// What the reader computes from the value.
+    steps: Vec<Step>,
     /// The accessor to use if the value is missing: a part of the request line, which a line may
     /// have instead.
     fallback: Option<Box<Accessor>>,
@@ -43,6 +46,8 @@ pub(super) enum FastAccess {
     Part(usize, usize),
     /// No direct access: use the accessor.
     None,
+    /// As `None`, and then the steps.
+    Steps,
 }
 
 /// Where the text of a field comes from.
@@ -117,14 +122,14 @@ impl Buffer {
 }
 
 impl Accessor {
-    /// Creates the accessor of a field. A name may be followed by transformations: `url:noquery`,
-    /// `path:2`, `agent:unescape`.
+    /// Creates the accessor of a field.
     pub(super) fn new(name: &str, found: &[FoundField], classic: bool) -> Option<Self> {
         let index = |name: &str| found.iter().position(|found| &*found.name == name);
         let plain = |source| Self {
             source,
             encoding: Encoding::Raw,
             transforms: Vec::new(),
+            steps: Vec::new(),
             fallback: None,
         };
         if classic && name == "url" {
@@ -181,13 +186,7 @@ impl Accessor {
             "path" if index("path").is_none() => derived("url", Transform::Path),
             "query" if index("query").is_none() => derived("url", Transform::Query),
             "status_class" => derived("status", Transform::Class),
-            _ => {
-                let (base, transform) = name.rsplit_once(':')?;
-                let accessor = derived(base, Transform::from_name(transform)?)?;
-                // Only text can be transformed.
-                let kind = Self::new(base, found, classic)?.kind();
-                matches!(kind, Kind::Text | Kind::Any).then_some(accessor)
-            }
+            _ => None,
         }
     }
 
@@ -199,8 +198,11 @@ impl Accessor {
         self
     }
 
-    /// Adds a transformation.
-    fn with(mut self, transform: Transform) -> Option<Self> {
+    /// Adds a transformation, which has to come before other steps.
+    pub(super) fn with(mut self, transform: Transform) -> Option<Self> {
+        if !self.steps.is_empty() {
+            return None;
+        }
         self.transforms.push(transform);
         self.fallback = match self.fallback {
             Some(other) => Some(Box::new(other.with(transform)?)),
@@ -209,12 +211,35 @@ impl Accessor {
         Some(self)
     }
 
+    /// Adds a step.
+    pub(super) fn with_step(mut self, step: &Step) -> Self {
+        self.steps.push(step.clone());
+        self.fallback = self.fallback.map(|other| Box::new(other.with_step(step)));
+        self
+    }
+
+    /// What the reader computes from the value.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether it computes the value of some lines.
+    fn has_steps(&self) -> bool {
+        !self.steps.is_empty() || self.fallback.as_ref().is_some_and(|other| other.has_steps())
+    }
+
+    /// Whether the value without steps is a time.
+    pub(super) fn is_time(&self) -> bool {
+        matches!(self.source, FieldSource::Time(..))
+    }
+
     /// The accessor of a field that the format does not have in these lines; `own` is the type of
     /// fields that are not standard.
     pub(super) fn missing(name: &str, own: Kind) -> Self {
         let kind = standard_fields::standard_field(name).map_or(own, |known| known.read.kind());
         let source = FieldSource::Missing(kind);
-        Self { source, encoding: Encoding::Raw, transforms: Vec::new(), fallback: None }
+        let (transforms, steps) = (Vec::new(), Vec::new());
+        Self { source, encoding: Encoding::Raw, transforms, steps, fallback: None }
     }
 
     /// Reads times without a zone as those of this one.
@@ -229,6 +254,9 @@ impl Accessor {
 
     /// The type of the values.
     pub(super) fn kind(&self) -> Kind {
+        if let Some(step) = self.steps.last() {
+            return step.kind();
+        }
         match &self.source {
             FieldSource::Missing(kind) => *kind,
             FieldSource::Span(_, read) => read.kind(),
@@ -251,6 +279,9 @@ impl Accessor {
 
     /// The direct access to the value.
     pub(super) fn fast_access(&self) -> FastAccess {
+        if self.has_steps() {
+            return FastAccess::Steps;
+        }
         if !self.is_plain() || self.fallback.is_some() {
             return FastAccess::None;
         }
@@ -279,7 +310,8 @@ impl Accessor {
     /// Whether an unquoted text is the value without decoding.
     fn is_column(&self) -> bool {
         let is_bare = matches!(self.encoding, Encoding::Raw | Encoding::Csv);
-        is_bare && self.transforms.is_empty() && self.fallback.is_none()
+        let is_whole = self.transforms.is_empty() && self.steps.is_empty();
+        is_bare && is_whole && self.fallback.is_none()
     }
 
     /// The index of the matcher's field, if that is a text that needs no decoding.
@@ -322,14 +354,24 @@ impl Accessor {
     /// Of these, the indexes of those that hold the value itself or, of a request line, a part.
     pub(super) fn own_spans(&self) -> Vec<usize> {
         let mut spans = Vec::new();
-        if self.transforms.is_empty() {
+        if self.transforms.is_empty() && self.steps.is_empty() {
             spans = Self { fallback: None, ..self.clone() }.needs();
             spans.extend(self.fallback.iter().flat_map(|other| other.own_spans()));
         }
         spans
     }
 
-    /// The value in a line; the buffer holds decoded text.
+    /// The accessor of this field that applies to a line.
+    #[inline]
+    pub(super) fn of_line(&self, line: &[u8], spans: &[Span]) -> &Self {
+        match &self.fallback {
+            Some(other) if !self.is_there(line, spans) => other.of_line(line, spans),
+            _ => self,
+        }
+    }
+
+    /// The value in a line that the accessor applies to, without steps; the buffer holds decoded
+    /// text.
     #[inline]
     pub(super) fn value<'a>(
         &self,
@@ -337,11 +379,6 @@ impl Accessor {
         spans: &[Span],
         buffer: &'a mut Buffer,
     ) -> Value<'a> {
-        if let Some(other) = &self.fallback
-            && !self.is_there(line, spans)
-        {
-            return other.value(line, spans, buffer);
-        }
         if self.is_plain() {
             return self.plain(line, spans, buffer);
         }

@@ -11,6 +11,7 @@ mod combined;
 mod decimal;
 mod diagnose;
 mod fast_columns;
+mod field_steps;
 mod field_type;
 mod identity;
 mod loose_values;
@@ -29,6 +30,7 @@ mod scan;
 mod segments;
 mod spec;
 mod standard_fields;
+mod steps;
 mod template;
 mod text_ref;
 mod time;
@@ -46,6 +48,7 @@ use crate::text::flume::BatchError;
 use crate::text::lines::Chunk;
 
 pub(crate) use fast_columns::TextAndTime;
+pub use field_steps::StepProblem;
 pub use own_fields::found_fields;
 pub(crate) use own_fields::{LineFields, each_json_piece};
 pub(crate) use records::is_between_objects;
@@ -59,6 +62,7 @@ pub(crate) use reader::LineBlock;
 pub use reader::{Reader, UnknownField};
 pub use spec::SpecError;
 pub use standard_fields::{STANDARD_FIELDS, StandardField};
+pub use steps::{STEPS, StepAbout, Topic};
 pub use time::ZoneTable;
 
 use access::Accessor;
@@ -78,10 +82,16 @@ pub(crate) fn time_of(text: &[u8], zone: Option<&Arc<ZoneTable>>) -> Option<i64>
     time_parser.read(std::iter::once(Some(text)))
 }
 
-/// A compiled log format, and the zone of times without one, which is UTC by default; cheap to
-/// clone.
+/// A compiled log format, and what the user gives beside it; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Format(Arc<Inner>, Option<Arc<ZoneTable>>);
+pub struct Format(Arc<Inner>, Given);
+
+/// What the user gives beside a format, for its times and the steps of its fields.
+#[derive(Clone, Debug, Default)]
+struct Given {
+    /// The zone of times without one, and of intervals; UTC by default.
+    zone: Option<Arc<ZoneTable>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -133,7 +143,7 @@ impl Format {
 
     fn of(spec: &str, matcher: Matcher) -> Self {
         let found = matcher.found();
-        Self(Arc::new(Inner { spec: spec.into(), matcher, found }), None)
+        Self(Arc::new(Inner { spec: spec.into(), matcher, found }), Given::default())
     }
 
     /// The format with another matcher.
@@ -144,19 +154,23 @@ impl Format {
     /// The format with this zone for times without one.
     #[must_use]
     pub fn with_zone(&self, zone: &Arc<ZoneTable>) -> Self {
+        self.given(&Given { zone: Some(Arc::clone(zone)) })
+    }
+
+    fn given(&self, given: &Given) -> Self {
         let inner = match &self.0.matcher {
             Matcher::Either(formats) => {
-                let formats = formats.iter().map(|format| format.with_zone(zone)).collect();
+                let formats = formats.iter().map(|format| format.given(given)).collect();
                 Self::of(self.spec(), Matcher::Either(formats)).0
             }
             _ => Arc::clone(&self.0),
         };
-        Self(inner, Some(Arc::clone(zone)))
+        Self(inner, given.clone())
     }
 
     /// The zone of its times without one; the standard of W3C logs says that theirs are UTC.
     pub(crate) fn zone(&self) -> Option<&Arc<ZoneTable>> {
-        self.1.as_ref().filter(|_| !matches!(self.0.matcher, Matcher::W3c(_)))
+        self.1.zone.as_ref().filter(|_| !matches!(self.0.matcher, Matcher::W3c(_)))
     }
 
     /// The fields of the format, in order; those that are only read on demand come last.
@@ -215,10 +229,12 @@ impl Format {
             Matcher::Either(formats) => formats.iter().find_map(|format| format.kind(name)),
             _ => match self.accessor(name) {
                 // The line's own value has whatever type the line gives it.
-                Some(_) if self.is_other_name(name) => Some(self.own_kind()),
+                Some(accessor) if self.is_other_name(name) && accessor.steps().is_empty() => {
+                    Some(self.own_kind())
+                }
                 Some(accessor) => Some(accessor.kind()),
                 None if self.is_open() && !name.is_empty() => {
-                    Some(Accessor::missing(name, self.own_kind()).kind())
+                    Some(self.missing_accessor(name).kind())
                 }
                 None => None,
             },
@@ -253,8 +269,21 @@ impl Format {
         self.0.found.iter().position(|found| &*found.name == name)
     }
 
-    /// The accessor of the field with this name, if there is one.
+    /// The accessor of the field with this name, if there is one. A name may be followed by steps:
+    /// `url:noquery`, `path:2`, `referer:host:/24`.
     fn accessor(&self, name: &str) -> Option<Accessor> {
+        match self.plain_accessor(name) {
+            None => self.stepped_accessor(name),
+            // A key of a line that is written like a field with a step comes first.
+            Some(own) if self.is_open() && self.index_of(name).is_some() => {
+                Some(own.or(self.stepped_accessor(name)))
+            }
+            Some(accessor) => Some(accessor),
+        }
+    }
+
+    /// The accessor of the field with this name, without steps.
+    fn plain_accessor(&self, name: &str) -> Option<Accessor> {
         let is_classic = matches!(self.0.matcher, Matcher::Classic);
         let of = |name: &str| Accessor::new(name, &self.0.found, is_classic);
         let standard = || of(&aliases::standard_name(name)?);
@@ -350,7 +379,7 @@ impl Format {
                     Some(accessor) => {
                         needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
                     }
-                    None => needed.push(name),
+                    None => needed.extend([name, aliases::split_modifiers(name).0]),
                 }
                 if self.is_other_name(name) {
                     needed.push(aliases::split_modifiers(name).0);

@@ -11,6 +11,7 @@ use super::records::Wrapped;
 use super::records::days::{Days, time_of_day};
 use super::request_parts::parts_of_request;
 use super::segments::{PartialMatch, Segment, SegmentKind};
+use super::steps::{self, StepCache};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
 use super::{Format, Kind, Matcher, Reject, Span, Value, vhost};
 
@@ -22,6 +23,8 @@ pub struct Reader {
     accessors: Vec<Accessor>,
     /// The fast access of each accessor.
     fast: Vec<FastAccess>,
+    /// What the steps of each field computed.
+    computed: Vec<StepCache>,
     spans: Vec<Span>,
     /// The length of a collector's prefix, or `IN_OBJECT`.
     offset: usize,
@@ -45,6 +48,7 @@ pub struct Reader {
     matched: usize,
     /// A cache: consecutive lines mostly have the same time.
     last_text: Vec<u8>,
+    last_span: usize,
     last_time: Option<i64>,
 }
 
@@ -114,10 +118,8 @@ impl Reader {
     }
 
     fn with(format: &Format, names: &[&str], alternatives: Vec<Self>) -> Self {
-        let access = |name: &&str| {
-            let accessor = format.accessor(name);
-            accessor.unwrap_or_else(|| Accessor::missing(name, format.own_kind()))
-        };
+        let access =
+            |name: &&str| format.accessor(name).unwrap_or_else(|| format.missing_accessor(name));
         let accessors: Vec<_> = names.iter().map(access).collect();
         let fast: Vec<_> = accessors.iter().map(Accessor::fast_access).collect();
         let (days, time_of_day) = match &format.0.matcher {
@@ -131,6 +133,7 @@ impl Reader {
             request: fast.iter().find_map(request),
             names: names.iter().map(|&name| name.into()).collect(),
             fast,
+            computed: vec![StepCache::default(); names.len()],
             accessors,
             spans: vec![Span::NONE; format.0.found.len()],
             offset: 0,
@@ -144,6 +147,7 @@ impl Reader {
             alternatives,
             matched: 0,
             last_text: Vec::new(),
+            last_span: 0,
             last_time: None,
         }
     }
@@ -174,7 +178,7 @@ impl Reader {
 
     /// The zone of times without one, if the user gave it.
     pub(crate) fn zone(&self) -> Option<&Arc<ZoneTable>> {
-        self.format.1.as_ref()
+        self.format.1.zone.as_ref()
     }
 
     /// Reads a line; its values are available until the next one is read.
@@ -466,7 +470,8 @@ impl Reader {
     /// The value of a field in the line that was read last.
     #[inline]
     pub fn value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if !self.alternatives.is_empty() || matches!(self.fast[field], FastAccess::None) {
+        let is_slow = matches!(self.fast[field], FastAccess::None | FastAccess::Steps);
+        if is_slow || !self.alternatives.is_empty() {
             return self.slow_value(line, field);
         }
         let own = own(line, self.offset, &self.inner);
@@ -482,17 +487,44 @@ impl Reader {
                 let parts = self.parts.get_or_insert_with(|| parts_of_request(own, spans[at]));
                 parts[part].of(own).map_or(Value::Null, Value::Text)
             }
-            FastAccess::None => Value::Null,
+            FastAccess::None | FastAccess::Steps => Value::Null,
         }
     }
 
     #[inline(never)]
     fn slow_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
-        if let Some(other) = self.alternatives.get_mut(self.matched) {
-            return other.value(line, field);
+        if self.matched < self.alternatives.len() {
+            return self.alternatives[self.matched].value(line, field);
         }
+        if matches!(self.fast[field], FastAccess::Steps) {
+            return self.computed_value(line, field);
+        }
+        self.value_before_steps(line, field)
+    }
+
+    /// The value of a field with steps.
+    fn computed_value<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
+        let text = own(line, self.offset, &self.inner);
+        let accessor = self.accessors[field].of_line(text, &self.spans);
+        if accessor.steps().is_empty() {
+            return self.value_before_steps(line, field);
+        }
+        if accessor.is_time() {
+            let Some(time) = self.any_time(line, field) else { return Value::Null };
+            let text = own(line, self.offset, &self.inner);
+            let steps = self.accessors[field].of_line(text, &self.spans).steps();
+            return steps::run(steps, Value::Time(time), &mut self.computed[field]);
+        }
+        let value = accessor.value(text, &self.spans, &mut self.buffer);
+        steps::run(accessor.steps(), value, &mut self.computed[field])
+    }
+
+    /// The value of a field without its steps, in a line that no alternative has read.
+    #[inline]
+    fn value_before_steps<'a>(&'a mut self, line: &'a [u8], field: usize) -> Value<'a> {
         let own = own(line, self.offset, &self.inner);
-        self.accessors[field].value(own, &self.spans, &mut self.buffer)
+        let accessor = self.accessors[field].of_line(own, &self.spans);
+        accessor.value(own, &self.spans, &mut self.buffer)
     }
 
     /// A fast reader of two fields, a text and a time, where lines consist of plain columns.
@@ -504,10 +536,9 @@ impl Reader {
 
     /// Whether the values of a field can be read later, from a block.
     pub(crate) fn can_defer(&self, field: usize) -> bool {
-        let is_quick = self
-            .fast
-            .get(field)
-            .is_some_and(|way| !matches!(way, FastAccess::Epoch(..) | FastAccess::None));
+        let is_quick = self.fast.get(field).is_some_and(|way| {
+            !matches!(way, FastAccess::Epoch(..) | FastAccess::None | FastAccess::Steps)
+        });
         is_quick && self.alternatives.is_empty() && !self.format.has_header()
     }
 
@@ -541,7 +572,7 @@ impl Reader {
             FastAccess::Part(_, part) => {
                 block.each(self.spans.len() + part, |text| Value::Text(text), take);
             }
-            FastAccess::Epoch(..) | FastAccess::None => {}
+            FastAccess::Epoch(..) | FastAccess::None | FastAccess::Steps => {}
         }
     }
 
@@ -583,14 +614,16 @@ impl Reader {
         if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.time(line, field);
         }
-        let span = self.accessors[field].single_span().map(|at| self.spans[at]);
+        let at = self.accessors[field].single_span();
+        let span = at.map(|at| self.spans[at]);
         if let Some(text) = span.and_then(|span| span.of(own(line, self.offset, &self.inner)))
+            && at == Some(self.last_span)
             && text == self.last_text
         {
             return self.last_time;
         }
         let zone = self.format.zone().filter(|_| self.kind(field) == Kind::Text).cloned();
-        let time = match self.value(line, field) {
+        let time = match self.value_before_steps(line, field) {
             Value::Time(time) => Some(time),
             // In the classic format the time is text like every field.
             Value::Text(text) => parse_bracketed_in(text, zone.as_deref()),
@@ -599,6 +632,7 @@ impl Reader {
         if let Some(text) = span.and_then(|span| span.of(own(line, self.offset, &self.inner))) {
             self.last_text.clear();
             self.last_text.extend_from_slice(text);
+            self.last_span = at.unwrap_or_default();
             self.last_time = time;
         }
         time

@@ -10,6 +10,7 @@ mod calendar;
 mod clf;
 mod digits;
 mod epoch;
+mod interval;
 mod iso;
 mod names;
 mod strftime;
@@ -23,6 +24,7 @@ pub(super) use bracketed::parse as parse_bracketed_in;
 pub(super) use epoch::{
     read as read_epoch, read_leading as read_leading_epoch, unit_of as unit_of_epoch,
 };
+pub(super) use interval::interval_at;
 pub(crate) use time_parser::TimeParser;
 pub use zone::ZoneTable;
 

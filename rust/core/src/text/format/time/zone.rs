@@ -102,14 +102,14 @@ pub struct ZoneTable {
 
 /// A time in which a zone keeps its offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Period {
+pub(super) struct Period {
     /// The first instant, in microseconds since the epoch.
-    start: i64,
+    pub(super) start: i64,
     /// The first local time of this period: where clocks are turned back, that is when the earlier
     /// period has ended.
     local_start: i64,
     /// The offset from UTC in microseconds.
-    offset: i64,
+    pub(super) offset: i64,
     /// How the zone is called in this time, such as CET.
     letters: Box<[u8]>,
 }
@@ -173,6 +173,17 @@ impl ZoneTable {
             let is_in_use = *period.letters == *letters && (period.start..end).contains(&utc);
             is_in_use.then_some(period.offset)
         })
+    }
+
+    /// The place of the period that holds an instant.
+    pub(super) fn place_of(&self, instant: i64) -> usize {
+        self.periods.partition_point(|period| period.start <= instant).saturating_sub(1)
+    }
+
+    /// A period and its end.
+    pub(super) fn period(&self, place: usize) -> (&Period, i64) {
+        let end = self.periods.get(place + 1).map_or(i64::MAX, |next| next.start);
+        (&self.periods[place], end)
     }
 
     fn index_at(&self, local: i64) -> usize {
