@@ -156,6 +156,22 @@ impl PyEngine {
         answer(py, &self.0, |state| Some(state.snapshot(0)))
     }
 
+    /// Returns the window at a moment as it is, and closes nothing.
+    #[pyo3(signature = (at_us, /))]
+    fn current<'py>(&self, py: Python<'py>, at_us: i64) -> PyResult<Option<Answer<'py>>> {
+        answer(py, &self.0, |state| Some(state.current(0, at_us)))
+    }
+
+    /// Closes what the watermark has passed without a snapshot.
+    fn skip(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.0.with(State::skip)).map_err(error).map(drop)
+    }
+
+    /// Returns the oldest and the newest time so far, and the watermark.
+    fn times(&self, py: Python<'_>) -> PyResult<Times> {
+        py.detach(|| self.0.with(|state| state.times().into())).map_err(error)
+    }
+
     fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         counters(py, &py.detach(|| self.0.with(|state| *state.lines())).map_err(error)?)
     }
@@ -165,6 +181,9 @@ impl PyEngine {
         py.detach(|| self.0.with(|state| state.key_capacity())).map_err(error)
     }
 }
+
+/// The oldest and the newest time, and the watermark.
+type Times = (Option<i64>, Option<i64>, Option<i64>);
 
 /// An aggregate: its name in snapshots, function, fields, numeric parameter and error.
 pub(crate) type AggregateArg = (String, String, Vec<String>, f64, f64);

@@ -394,7 +394,8 @@ impl State {
     /// Returns the current snapshot: of the window that ends with the newest open pane, or of
     /// everything.
     ///
-    /// Closes nothing. Open panes are counted for this snapshot alone.
+    /// Closes nothing. Open panes are counted for this snapshot alone; the limit of keys applies to
+    /// them when they close.
     pub fn snapshot(&self, lookback: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
             let none = Totals::default();
@@ -409,27 +410,36 @@ impl State {
         let Some(number) = newest.max(reached) else {
             return self.current_snapshot(lookback, (None, None), &Totals::default());
         };
-        let mut totals = Totals::new(&self.settings.plan, true);
-        let mut first = i64::MIN;
-        if let Some(length) = self.settings.lengths.get(lookback).copied().flatten() {
-            first = number.saturating_sub(length - 1);
-            for (number, pane) in self.window.panes_from(first) {
-                totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
-            }
-        } else if let Some(all) = self.window.totals(lookback) {
-            totals = all.copy();
+        self.unfinished(panes, number, lookback)
+    }
+
+    /// Returns the window at a moment as it is: of the windows that can still be answered or were
+    /// answered last, the first that ends after `at`. Without panes, everything.
+    ///
+    /// Closes nothing, as [`snapshot`](Self::snapshot).
+    pub fn current(&self, lookback: usize, at: i64) -> Snapshot {
+        let Some(panes) = self.settings.panes else { return self.snapshot(lookback) };
+        let number = self.schedule.ceil(panes.number(at));
+        let answered = self.schedule.answered().max(self.schedule.earliest());
+        self.unfinished(panes, answered.map_or(number, |answered| answered.max(number)), lookback)
+    }
+
+    /// Returns the snapshot of the window that ends with a pane, which is not before the last
+    /// answered one, from the closed and the open panes.
+    fn unfinished(&self, panes: Panes, number: i64, lookback: usize) -> Snapshot {
+        let length = self.settings.lengths.get(lookback).copied().flatten();
+        let first = length.map_or(i64::MIN, |length| number.saturating_sub(length - 1));
+        let mut totals = self.window.totals_from(lookback, first, &self.settings.plan);
+        for (&number, pane) in self.open.range(first..=number) {
+            let entries = pane.entries().iter().copied();
+            totals.to_mut().enter(entries, pane.columns(), number, None);
         }
-        for (number, pane) in self.open.range(first..) {
-            totals.enter(pane.entries().iter().copied(), pane.columns(), *number, None);
-        }
-        let (start, end) = self.bounds(panes, number, lookback);
-        let start = if self.settings.lengths.get(lookback).copied().flatten().is_some() {
-            start
-        } else {
+        let (mut start, end) = self.bounds(panes, number, lookback);
+        if length.is_none() {
             let open = self.open.first_key_value();
             let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
-            [start, open].into_iter().flatten().min()
-        };
+            start = [start, open].into_iter().flatten().min();
+        }
         self.current_snapshot(lookback, (start, end), &totals)
     }
 
@@ -489,6 +499,11 @@ impl State {
         let mut delta = builder.finish();
         delta.evicted = evicted;
         delta
+    }
+
+    /// Returns the oldest and the newest time so far, and the watermark.
+    pub fn times(&self) -> [Option<i64>; 3] {
+        [self.oldest, self.newest, self.watermark.time()]
     }
 
     /// Returns the counters of all lines so far.

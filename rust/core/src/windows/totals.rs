@@ -15,6 +15,20 @@ pub(crate) struct Totals {
     grows: bool,
 }
 
+/// A copy is extended for a single snapshot.
+impl Clone for Totals {
+    fn clone(&self) -> Self {
+        let Self { counts, columns, keys, total, grows } = self;
+        Self {
+            counts: counts.clone(),
+            columns: columns.iter().map(|column| column.copy()).collect(),
+            keys: *keys,
+            total: *total,
+            grows: *grows,
+        }
+    }
+}
+
 impl Totals {
     pub(crate) fn new(plan: &Plan, grows: bool) -> Self {
         Self { columns: plan.totals(grows), grows, ..Self::default() }
@@ -74,18 +88,6 @@ impl Totals {
             for &key in &emptied {
                 totals.forget(key);
             }
-        }
-    }
-
-    /// Returns a copy to extend for a single snapshot.
-    pub(crate) fn copy(&self) -> Self {
-        let Self { counts, columns, keys, total, grows } = self;
-        Self {
-            counts: counts.clone(),
-            columns: columns.iter().map(|column| column.copy()).collect(),
-            keys: *keys,
-            total: *total,
-            grows: *grows,
         }
     }
 

@@ -9,7 +9,9 @@
 //! Several lookbacks share the same panes, each with its own totals. A lookback without a length
 //! covers everything since the start.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::collections::vec_deque::Iter;
 
 use super::aggregate::Plan;
 use super::delta::Delta;
@@ -225,6 +227,36 @@ impl Window {
     /// Returns the totals of a lookback.
     pub(crate) fn totals(&self, lookback: usize) -> Option<&Totals> {
         self.lookbacks.get(lookback).map(|lookback| &lookback.totals)
+    }
+
+    /// Returns the totals of a lookback over the stored panes from `first` on, which is not before
+    /// its own first pane: as they are, reduced, or recounted if less is left than leaves.
+    pub(crate) fn totals_from(&self, lookback: usize, first: i64, plan: &Plan) -> Cow<'_, Totals> {
+        let Some(Lookback { totals, first: own, .. }) = self.lookbacks.get(lookback) else {
+            return Cow::Owned(Totals::new(plan, true));
+        };
+        let from = self.panes.partition_point(|(number, _)| number < own);
+        let upto = self.panes.partition_point(|&(number, _)| number < first).max(from);
+        let size = |panes: Iter<'_, (i64, Pane)>| -> usize {
+            panes.map(|(_, pane)| pane.entries().len()).sum()
+        };
+        let (leaving, staying) = (self.panes.range(from..upto), self.panes.range(upto..));
+        if leaving.len() == 0 {
+            return Cow::Borrowed(totals);
+        }
+        if size(staying.clone()) < size(leaving.clone()) {
+            let mut totals = Totals::new(plan, true);
+            for (number, pane) in staying {
+                let entries = pane.entries().iter().copied();
+                totals.enter(entries, pane.columns(), *number, None);
+            }
+            return Cow::Owned(totals);
+        }
+        let mut totals = totals.clone();
+        for (number, pane) in leaving {
+            totals.leave(pane, *number);
+        }
+        Cow::Owned(totals)
     }
 
     /// Returns whether every lookback with a length is empty.
