@@ -4,17 +4,24 @@
 mod profile;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tailrace_core::{
-    AggregateSpec, Cell, Chunk, Engine, Format, Logs, Origin, SECOND, Settings, Snapshot, Time,
+    AggregateSpec, Cell, Chunk, Engine, Format, Logs, Origin, SECOND, Settings, Snapshot, State,
+    Time,
 };
 
 /// Functions with an exact inverse, and one without.
-const FUNCTIONS: [(&str, &str); 5] =
-    [("count", ""), ("sum", "value"), ("max", "value"), ("last", "value"), ("p50", "value")];
+const FUNCTIONS: [(&str, &str); 5] = [
+    ("count", ""),
+    ("sum", "value"),
+    ("max", "value"),
+    ("last", "value"),
+    ("count_distinct", "word"),
+];
 
 #[derive(Clone, Copy, Debug)]
 struct Size {
@@ -31,29 +38,32 @@ impl Size {
     }
 }
 
+fn ok<T, E: Debug>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| unreachable!("{error:?}"))
+}
+
 fn engine(size: Size, time: Time, sources: usize) -> Engine {
     let aggregates = FUNCTIONS.map(|(function, field)| AggregateSpec {
         name: function.into(),
-        function: if function == "p50" { "quantile" } else { function }.into(),
+        function: function.into(),
         fields: Some(field).filter(|field| !field.is_empty()).map(Into::into).into_iter().collect(),
-        number: 0.5,
-        error: 0.01,
+        number: 0.0,
+        error: 0.0,
     });
     let micros = |seconds: i64| seconds * SECOND;
-    let settings = Settings::of_windows(
+    let settings = ok(Settings::of_windows(
         &[size.length.map(micros)],
         Some(micros(size.slide)),
         micros(size.offset),
         micros(size.lateness),
-    )
-    .unwrap();
+    ));
     let formats = vec![format()];
     let logs = Logs { formats, time, filter: None, sources, start: 0 };
-    Engine::for_logs(vec!["key".into()], aggregates.into(), settings, 7, logs).unwrap()
+    ok(Engine::for_logs(vec!["key".into()], aggregates.into(), settings, 7, logs))
 }
 
 fn format() -> Format {
-    Format::new("tsv:time:epoch,key:text,value:int").unwrap()
+    ok(Format::new("tsv:time:epoch,key:text,value:int,word:text"))
 }
 
 /// An event: its source, its second, its key and its value.
@@ -61,15 +71,14 @@ type Event = (usize, i64, u8, i64);
 
 fn apply(engine: &Engine, events: &[Event], now: i64) {
     for (source, at, key, value) in events {
-        let text = format!("{at}\t{key}\t{value}\n");
+        let text = format!("{at}\t{key}\t{value}\t/{value}\n");
         let origin = Origin { source: *source, format: format(), now, max_ahead: None };
-        let delta = engine.absorb(Chunk::Lines(text.as_bytes()), &origin).unwrap();
-        engine.apply(delta).unwrap();
+        ok(engine.apply(ok(engine.absorb(Chunk::Lines(text.as_bytes()), &origin))));
     }
 }
 
-/// A row: its key, then the count, sum, maximum and last value.
-type Row = (u8, [i128; 4]);
+/// A row: its key, then the count, sum, maximum, last value and number of values.
+type Row = (u8, [i128; 5]);
 
 /// Counts the window with this end from scratch.
 fn recount(events: &[(i64, u8, i64)], size: Size, end: i64) -> (u64, Vec<Row>) {
@@ -82,13 +91,14 @@ fn recount(events: &[(i64, u8, i64)], size: Size, end: i64) -> (u64, Vec<Row>) {
         .into_iter()
         .map(|(key, values)| {
             let sum = values.iter().map(|&(_, value)| i128::from(value)).sum();
-            let max = values.iter().map(|&(_, value)| i128::from(value)).max().unwrap();
+            let max = values.iter().map(|&(_, value)| i128::from(value)).fold(i128::MIN, i128::max);
             // Of equal times, the value that is last in the order of values.
-            let last = values.iter().max().unwrap().1;
-            (key, [values.len() as i128, sum, max, last.into()])
+            let last = values.iter().max().map_or(0, |&(_, value)| value);
+            let distinct: BTreeSet<_> = values.iter().map(|&(_, value)| value).collect();
+            (key, [values.len() as i128, sum, max, last.into(), distinct.len() as i128])
         })
         .collect();
-    let total = rows.iter().map(|row| u64::try_from(row.1[0]).unwrap()).sum();
+    let total = rows.iter().map(|row| ok(u64::try_from(row.1[0]))).sum();
     rows.sort_by_key(|&(key, [count, ..])| (Reverse(count), key.to_string()));
     (total, rows)
 }
@@ -96,12 +106,12 @@ fn recount(events: &[(i64, u8, i64)], size: Size, end: i64) -> (u64, Vec<Row>) {
 fn shown(snapshot: &Snapshot) -> (u64, Vec<Row>) {
     let cell = |column: usize, row| match snapshot.rows.columns[column].cell(row) {
         Cell::Int(number) => number,
-        Cell::Text(text) => std::str::from_utf8(&text).unwrap().parse().unwrap(),
+        Cell::Text(text) => ok(ok(std::str::from_utf8(&text)).parse()),
         other => unreachable!("{other:?}"),
     };
     let row = |row| {
-        let key = u8::try_from(cell(0, row)).unwrap();
-        (key, [1, 2, 3, 4].map(|column| cell(column, row)))
+        let key = ok(u8::try_from(cell(0, row)));
+        (key, [1, 2, 3, 4, 5].map(|column| cell(column, row)))
     };
     assert_eq!(snapshot.keys, snapshot.rows.len);
     (snapshot.total, (0..snapshot.rows.len).map(row).collect())
@@ -143,7 +153,7 @@ fn sizes() -> impl Strategy<Value = Size> {
 }
 
 fn answers(engine: &Engine) -> Vec<Snapshot> {
-    engine.with(|state| std::iter::from_fn(|| state.next_snapshot()).collect()).unwrap()
+    ok(engine.with(|state| std::iter::from_fn(|| state.next_snapshot()).collect()))
 }
 
 proptest! {
@@ -182,8 +192,8 @@ proptest! {
                     answered = found.last().map_or(answered, |last| last.end);
                 }
                 Step::Answer(_) => {
-                    looked.with(|state| state.skip()).unwrap();
-                    let last = other.with(|state| state.last_snapshot()).unwrap();
+                    looked.with(State::skip).unwrap();
+                    let last = other.with(State::last_snapshot).unwrap();
                     answered = last.map_or(answered, |last| last.end);
                 }
                 Step::Look(ahead) => {
@@ -238,7 +248,7 @@ proptest! {
             let (total, rows) = recount(&kept, size, end);
             // All lines have the same time of their own, so `last` is the largest of them.
             let counted = |rows: Vec<Row>| -> Vec<_> {
-                rows.into_iter().map(|(key, [count, sum, max, _])| (key, count, sum, max)).collect()
+                rows.into_iter().map(|(key, [count, sum, max, _, distinct])| (key, count, sum, max, distinct)).collect()
             };
             let found = shown(&current);
             prop_assert_eq!((found.0, counted(found.1)), (total, counted(rows)));

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Range;
 
 use super::delta::{Delta, Entry, Evicted, TimeBounds};
 use super::delta_builder::DeltaBuilder;
@@ -396,11 +397,10 @@ impl State {
     ///
     /// Closes nothing. Open panes are counted for this snapshot alone; the limit of keys applies to
     /// them when they close.
-    pub fn snapshot(&self, lookback: usize) -> Snapshot {
+    pub fn snapshot(&mut self, lookback: usize) -> Snapshot {
         let Some(panes) = self.settings.panes else {
-            let none = Totals::default();
-            let totals = self.window.totals(0).unwrap_or(&none);
-            return self.current_snapshot(0, (self.oldest, self.newest), totals);
+            let bounds = (self.oldest, self.newest);
+            return self.unfinished(0, bounds, i64::MIN..i64::MAX);
         };
         let passed = self.watermark.time().map(|time| panes.number(time));
         let newest = self.open.last_key_value().map(|(&number, _)| self.schedule.ceil(number));
@@ -408,50 +408,47 @@ impl State {
         let reached =
             self.last_end(panes).max(self.schedule.answered()).max(self.schedule.earliest());
         let Some(number) = newest.max(reached) else {
-            return self.current_snapshot(lookback, (None, None), &Totals::default());
+            return self.unfinished(lookback, (None, None), i64::MIN..i64::MAX);
         };
-        self.unfinished(panes, number, lookback)
+        self.window_to(panes, number, lookback)
     }
 
     /// Returns the window at a moment as it is: of the windows that can still be answered or were
     /// answered last, the first that ends after `at`. Without panes, everything.
     ///
     /// Closes nothing, as [`snapshot`](Self::snapshot).
-    pub fn current(&self, lookback: usize, at: i64) -> Snapshot {
+    pub fn current(&mut self, lookback: usize, at: i64) -> Snapshot {
         let Some(panes) = self.settings.panes else { return self.snapshot(lookback) };
         let number = self.schedule.ceil(panes.number(at));
         let answered = self.schedule.answered().max(self.schedule.earliest());
-        self.unfinished(panes, answered.map_or(number, |answered| answered.max(number)), lookback)
+        self.window_to(panes, answered.map_or(number, |answered| answered.max(number)), lookback)
     }
 
-    /// Returns the snapshot of the window that ends with a pane, which is not before the last
-    /// answered one, from the closed and the open panes.
-    fn unfinished(&self, panes: Panes, number: i64, lookback: usize) -> Snapshot {
+    /// Returns the window that ends with a pane, which is not before the last answered one.
+    fn window_to(&mut self, panes: Panes, number: i64, lookback: usize) -> Snapshot {
         let length = self.settings.lengths.get(lookback).copied().flatten();
         let first = length.map_or(i64::MIN, |length| number.saturating_sub(length - 1));
-        let mut totals = self.window.totals_from(lookback, first, &self.settings.plan);
-        for (&number, pane) in self.open.range(first..=number) {
-            let entries = pane.entries().iter().copied();
-            totals.to_mut().enter(entries, pane.columns(), number, None);
-        }
         let (mut start, end) = self.bounds(panes, number, lookback);
         if length.is_none() {
             let open = self.open.first_key_value();
             let open = open.map(|(&number, _)| panes.end(number.saturating_sub(1)));
             start = [start, open].into_iter().flatten().min();
         }
-        self.current_snapshot(lookback, (start, end), &totals)
+        self.unfinished(lookback, (start, end), first..number.saturating_add(1))
     }
 
-    /// Builds a snapshot that is not the answer of an end.
-    fn current_snapshot(
-        &self,
+    /// Builds a snapshot that is not the answer of an end, from closed and open panes.
+    fn unfinished(
+        &mut self,
         lookback: usize,
         bounds: (Option<i64>, Option<i64>),
-        totals: &Totals,
+        panes: Range<i64>,
     ) -> Snapshot {
-        let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
-        builder.snapshot(lookback, totals, self.window.other(), None, self.lines)
+        let Self { settings, keys, window, open, lines, .. } = self;
+        let (first, other) = (panes.start, window.other());
+        let builder = SnapshotBuilder { settings, keys, bounds };
+        let show = |totals: &Totals| builder.snapshot(lookback, totals, other, None, *lines);
+        window.with_panes(lookback, first, open.range(panes), &settings.plan, show)
     }
 
     /// Exports the contents as a delta for another state with the same panes, keys and aggregates.

@@ -1,5 +1,7 @@
 //! The totals of all panes of a window.
 
+use std::any::Any;
+
 use super::aggregate::{Column, Plan, Totals as ColumnTotals};
 use super::keys::{KeyTable, grow};
 use super::pane::Pane;
@@ -15,18 +17,14 @@ pub(crate) struct Totals {
     grows: bool,
 }
 
-/// A copy is extended for a single snapshot.
-impl Clone for Totals {
-    fn clone(&self) -> Self {
-        let Self { counts, columns, keys, total, grows } = self;
-        Self {
-            counts: counts.clone(),
-            columns: columns.iter().map(|column| column.copy()).collect(),
-            keys: *keys,
-            total: *total,
-            grows: *grows,
-        }
-    }
+/// What totals hold for some keys.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    ids: Vec<u32>,
+    counts: Vec<u64>,
+    columns: Vec<Box<dyn Any>>,
+    keys: usize,
+    total: u64,
 }
 
 impl Totals {
@@ -89,6 +87,38 @@ impl Totals {
                 totals.forget(key);
             }
         }
+    }
+
+    /// Returns what [`restore`](Self::restore) needs after changes of some keys, each of which can
+    /// come more than once.
+    pub(crate) fn save(&mut self, keys: impl Iterator<Item = u32>) -> Saved {
+        let (mut ids, mut known) = (Vec::new(), Vec::new());
+        for id in keys {
+            let index = id as usize;
+            if index >= known.len() {
+                known.resize((index + 1).max(self.counts.len()), false);
+            }
+            if !std::mem::replace(&mut known[index], true) {
+                ids.push(id);
+            }
+        }
+        let counts = ids.iter().map(|&id| self.count(id)).collect();
+        let columns = self.columns.iter_mut().map(|column| column.part(&ids)).collect();
+        Saved { ids, counts, columns, keys: self.keys, total: self.total }
+    }
+
+    /// Undoes the changes of the saved keys, which were the only ones.
+    pub(crate) fn restore(&mut self, saved: Saved) {
+        let Saved { ids, counts, columns, keys, total } = saved;
+        for (&id, count) in ids.iter().zip(counts) {
+            if let Some(sum) = self.counts.get_mut(id as usize) {
+                *sum = count;
+            }
+        }
+        for (own, part) in self.columns.iter_mut().zip(columns) {
+            own.restore(&ids, part);
+        }
+        (self.keys, self.total) = (keys, total);
     }
 
     /// Returns counts by key number; 0 for numbers not in use.

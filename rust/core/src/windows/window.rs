@@ -9,7 +9,6 @@
 //! Several lookbacks share the same panes, each with its own totals. A lookback without a length
 //! covers everything since the start.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::collections::vec_deque::Iter;
 
@@ -224,39 +223,45 @@ impl Window {
             .map(|lookback| (&lookback.totals, lookback.ranking.as_mut()))
     }
 
-    /// Returns the totals of a lookback.
-    pub(crate) fn totals(&self, lookback: usize) -> Option<&Totals> {
-        self.lookbacks.get(lookback).map(|lookback| &lookback.totals)
-    }
-
-    /// Returns the totals of a lookback over the stored panes from `first` on, which is not before
-    /// its own first pane: as they are, reduced, or recounted if less is left than leaves.
-    pub(crate) fn totals_from(&self, lookback: usize, first: i64, plan: &Plan) -> Cow<'_, Totals> {
-        let Some(Lookback { totals, first: own, .. }) = self.lookbacks.get(lookback) else {
-            return Cow::Owned(Totals::new(plan, true));
+    /// Shows the totals of a lookback as if it began with the pane `first` and the open panes were
+    /// in it. `first` is not before its own first pane. Afterwards the totals are as before.
+    ///
+    /// This costs the panes that leave and enter, or the panes of the whole window if those are
+    /// fewer.
+    pub(crate) fn with_panes<'a, T>(
+        &mut self,
+        lookback: usize,
+        first: i64,
+        open: impl Iterator<Item = (&'a i64, &'a Pane)> + Clone,
+        plan: &Plan,
+        show: impl FnOnce(&Totals) -> T,
+    ) -> T {
+        let Some(Lookback { totals, first: own, .. }) = self.lookbacks.get_mut(lookback) else {
+            return show(&Totals::default());
         };
         let from = self.panes.partition_point(|(number, _)| number < own);
         let upto = self.panes.partition_point(|&(number, _)| number < first).max(from);
+        let (leaving, staying) = (self.panes.range(from..upto), self.panes.range(upto..));
         let size = |panes: Iter<'_, (i64, Pane)>| -> usize {
             panes.map(|(_, pane)| pane.entries().len()).sum()
         };
-        let (leaving, staying) = (self.panes.range(from..upto), self.panes.range(upto..));
-        if leaving.len() == 0 {
-            return Cow::Borrowed(totals);
-        }
+        let enter = |totals: &mut Totals, number: i64, pane: &Pane| {
+            totals.enter(pane.entries().iter().copied(), pane.columns(), number, None);
+        };
         if size(staying.clone()) < size(leaving.clone()) {
             let mut totals = Totals::new(plan, true);
-            for (number, pane) in staying {
-                let entries = pane.entries().iter().copied();
-                totals.enter(entries, pane.columns(), *number, None);
-            }
-            return Cow::Owned(totals);
+            staying.for_each(|(number, pane)| enter(&mut totals, *number, pane));
+            open.for_each(|(number, pane)| enter(&mut totals, *number, pane));
+            return show(&totals);
         }
-        let mut totals = totals.clone();
-        for (number, pane) in leaving {
-            totals.leave(pane, *number);
-        }
-        Cow::Owned(totals)
+        let changing = leaving.clone().map(|(_, pane)| pane).chain(open.clone().map(|(_, p)| p));
+        let saved =
+            totals.save(changing.flat_map(|pane| pane.entries().iter().map(|&(key, _)| key)));
+        leaving.for_each(|(number, pane)| totals.leave(pane, *number));
+        open.for_each(|(number, pane)| enter(totals, *number, pane));
+        let shown = show(totals);
+        totals.restore(saved);
+        shown
     }
 
     /// Returns whether every lookback with a length is empty.

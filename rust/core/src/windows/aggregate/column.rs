@@ -37,8 +37,11 @@ pub(crate) trait Column: Any + Debug + Send + Sync {
 
 /// What a window stores, by key number.
 pub(crate) trait Totals: Debug + Send + Sync {
-    /// Returns a copy of these totals.
-    fn copy(&self) -> Box<dyn Totals>;
+    /// Returns what these totals hold for some keys, which may then change.
+    fn part(&mut self, keys: &[u32]) -> Box<dyn Any>;
+
+    /// Puts the part of these keys back.
+    fn restore(&mut self, keys: &[u32], part: Box<dyn Any>);
 
     /// Adds a pane. Each pair is a key and an entry of the column.
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64);
@@ -133,8 +136,12 @@ struct SlidingTotals<A: Windowed> {
 }
 
 impl<A: Windowed> Totals for SlidingTotals<A> {
-    fn copy(&self) -> Box<dyn Totals> {
-        Box::new(self.clone())
+    fn part(&mut self, keys: &[u32]) -> Box<dyn Any> {
+        part_of(&self.totals, keys)
+    }
+
+    fn restore(&mut self, keys: &[u32], part: Box<dyn Any>) {
+        put_back(&mut self.totals, keys, part);
     }
 
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], pane: i64) {
@@ -171,8 +178,12 @@ impl<A: Windowed> Totals for SlidingTotals<A> {
 
 /// Totals since the start are partials next to keys.
 impl<A: Windowed> Totals for PartialColumn<A> {
-    fn copy(&self) -> Box<dyn Totals> {
-        Box::new(self.clone())
+    fn part(&mut self, keys: &[u32]) -> Box<dyn Any> {
+        part_of(&self.partials, keys)
+    }
+
+    fn restore(&mut self, keys: &[u32], part: Box<dyn Any>) {
+        put_back(&mut self.partials, keys, part);
     }
 
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
@@ -197,6 +208,22 @@ impl<A: Windowed> Totals for PartialColumn<A> {
 
     fn whole(&self) -> Option<f64> {
         self.aggregate.whole(self.partials.iter())
+    }
+}
+
+/// Returns copies of the items at some places; what does not exist is empty.
+fn part_of<T: Clone + Default + 'static>(all: &[T], places: &[u32]) -> Box<dyn Any> {
+    let copy = |&place: &u32| all.get(place as usize).cloned().unwrap_or_default();
+    Box::new(places.iter().map(copy).collect::<Vec<T>>())
+}
+
+fn put_back<T: 'static>(all: &mut [T], places: &[u32], part: Box<dyn Any>) {
+    let Ok(part) = part.downcast::<Vec<T>>() else { return };
+    for (&place, item) in places.iter().zip(*part) {
+        // What still does not exist was not changed.
+        if let Some(own) = all.get_mut(place as usize) {
+            *own = item;
+        }
     }
 }
 

@@ -335,8 +335,26 @@ impl ValueTotals {
 }
 
 impl Totals for ValueTotals {
-    fn copy(&self) -> Box<dyn Totals> {
-        Box::new(self.clone())
+    fn part(&mut self, keys: &[u32]) -> Box<dyn Any> {
+        let keys: Vec<CodeCounts> = keys
+            .iter()
+            .map(|&key| self.keys.get(key as usize).cloned().unwrap_or_default())
+            .collect();
+        // So that none of them is reused before the part is put back.
+        for (code, _) in keys.iter().flat_map(CodeCounts::iter) {
+            self.codes.hold(code);
+        }
+        Box::new(keys)
+    }
+
+    fn restore(&mut self, keys: &[u32], part: Box<dyn Any>) {
+        let Ok(part) = part.downcast::<Vec<CodeCounts>>() else { return };
+        for (&key, counts) in keys.iter().zip(*part) {
+            self.forget(key);
+            if let Some(own) = self.keys.get_mut(key as usize) {
+                *own = counts;
+            }
+        }
     }
 
     fn enter(&mut self, column: &dyn Column, entries: &[(u32, u32)], _pane: i64) {
