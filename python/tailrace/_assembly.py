@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tailrace import _core
 from tailrace._aggregates import aggregate_specs, ranked_by
+from tailrace._layout import layout_of
 from tailrace._names import AUTO
 from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock, Silence
@@ -63,6 +64,7 @@ def count_run(
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
     by = query.by or ()
+    ranking = ranked_by(query.order_by, query.aggregates, by)
     is_by_log = window is not None and window.time == "log"
     needs_time = is_by_log or line_filter.has_range
     requested = Requested(tuple(query.fields), line_filter, needs_time, query.conditions)
@@ -77,7 +79,7 @@ def count_run(
         settings=window_settings(
             None if window is None else window.windows,
             limit=query.limit,
-            order_by=ranked_by(query.order_by, query.aggregates, by),
+            order_by=ranking,
             ascending=query.ascending,
             track_ranks=query.track_ranks,
             lateness_us=lateness_us,
@@ -94,7 +96,7 @@ def count_run(
         engine,
         clock,
         stop,
-        by=by,
+        layout=layout_of(by, query.aggregates, ranking),
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,

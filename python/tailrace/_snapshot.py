@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tailrace._public import Public
 from tailrace._scalars import check_flag
+from tailrace._types import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,15 +55,17 @@ class Snapshot(metaclass=Public):
     >>> snapshot = window.snapshot()
     >>> print(snapshot)
     3 events, 2 keys, 1970-01-01 00:00:00 to 00:01:00 UTC
-    count  key
-        2  a
-        1  b
+    count   share                    key
+        2   66.7%  ████████████████  a
+        1   33.3%  ████████          b
+        3  100.0%                    ── total
     >>> [row["key"] for row in snapshot]
     ['a', 'b']
     """
 
     __signature__ = "()"
     __slots__ = (
+        "_layout",
         "_rows",
         "_table",
         "by",
@@ -87,6 +91,7 @@ class Snapshot(metaclass=Public):
     dropped: list[dict[str, Any]] | None
     lookback: int
 
+    _layout: Layout
     _rows: list[dict[str, Any]] | None
     _table: Table | None
 
@@ -103,11 +108,14 @@ class Snapshot(metaclass=Public):
         other: int | None = None,
         dropped: list[dict[str, Any]] | None = None,
         lookback: int = 0,
+        layout: Layout | None = None,
     ) -> None:
         if by is None:
             by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
+        if layout is None:
+            layout = Layout(by, {"count": ("count", ())}, "count")
         table = (rows, None) if isinstance(rows, list) else (None, rows)
-        values = (*table, by, dropped, end, keys, lines, lookback, other, start, total)
+        values = (layout, *table, by, dropped, end, keys, lines, lookback, other, start, total)
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -118,12 +126,12 @@ class Snapshot(metaclass=Public):
         raise AttributeError(f"a snapshot is immutable: {name!r} cannot be deleted")
 
     @classmethod
-    def _of(cls, answer: Answer, by: tuple[str, ...]) -> Snapshot:
-        """Return a snapshot of the core; *by* names its key fields."""
+    def _of(cls, answer: Answer, layout: Layout) -> Snapshot:
+        """Return a snapshot of the core."""
         lookback, start, end, keys, total, other, rows, dropped, lines = answer
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=by, other=other, lookback=lookback,
+            by=layout.by, other=other, lookback=lookback, layout=layout,
             dropped=None if dropped is None else dropped.to_dicts(),
         )  # fmt: skip
 
@@ -150,6 +158,12 @@ class Snapshot(metaclass=Public):
             return tuple(self._table.fields)
         return tuple(self._rows[0]) if self._rows else (*self.by, "count")
 
+    @property
+    def _totals(self) -> dict[str, Any]:
+        """The totals of columns over all keys of the window, where they are known."""
+        functions = self._layout.functions
+        return {name: self.total for name, one in functions.items() if one == ("count", ())}
+
     def __len__(self) -> int:
         return len(self.rows if self._table is None else self._table)
 
@@ -170,6 +184,7 @@ class Snapshot(metaclass=Public):
         return Snapshot(
             self.start, self.end, self.keys, self.total, rows, self.lines,
             by=self.by, other=other, dropped=self.dropped, lookback=self.lookback,
+            layout=self._layout,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -284,7 +299,7 @@ class Snapshot(metaclass=Public):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the rows; a copy has no Arrow columns."""
-        return _restored, self._all()
+        return _restored, (*self._all(), self._layout)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -295,9 +310,7 @@ class Snapshot(metaclass=Public):
         )  # fmt: skip
 
     def __str__(self) -> str:
-        from tailrace._rendering import text  # noqa: PLC0415 - loaded only to print a table
-
-        return text.table(self)
+        return self._text()
 
     def __repr__(self) -> str:
         r"""
@@ -306,12 +319,17 @@ class Snapshot(metaclass=Public):
         >>> window = tr.Window("60s")
         >>> window.add(range(25), times=[0] * 25)
         >>> print("\n".join(repr(window.snapshot()).splitlines()[-2:]))
-            1  19
-        and 5 rows more
+            1    4.0%  ████████████████  19
+           25  100.0%                    ── total
         """
-        from tailrace._rendering import text  # noqa: PLC0415 - as above
+        return self._text(_PREVIEW_ROWS)
 
-        return text.table(self, most=_PREVIEW_ROWS)
+    def _text(self, most: int | None = None) -> str:
+        from tailrace._rendering.drawings import canvas_of  # noqa: PLC0415 - as below
+        from tailrace._rendering.table import table  # noqa: PLC0415 - loaded only to print a table
+
+        # Most texts are printed, and an output that lacks blocks would raise an error.
+        return table(self, canvas_of(sys.stdout), most=most)
 
     def _repr_html_(self) -> str:
         """
@@ -332,8 +350,8 @@ class Snapshot(metaclass=Public):
 
 
 def _restored(*values: Any) -> Snapshot:  # noqa: ANN401 - as `_all` returns them
-    *first, by, other, dropped, lookback = values
-    return Snapshot(*first, by=by, other=other, dropped=dropped, lookback=lookback)
+    *first, by, other, dropped, lookback, layout = values
+    return Snapshot(*first, by=by, other=other, dropped=dropped, lookback=lookback, layout=layout)
 
 
 def _time(micros: int | None) -> datetime | None:

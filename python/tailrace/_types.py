@@ -1,6 +1,6 @@
 """Types that the compiled module and the Python code share."""
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from tailrace._public import show_own_members
 
@@ -16,6 +16,7 @@ __all__ = [
     "Columns",
     "FieldKind",
     "Kind",
+    "Layout",
     "LineCounts",
     "NumpyScalar",
     "Outcome",
@@ -70,6 +71,22 @@ Answer: TypeAlias = tuple[
     "Table | None",
     LineCounts,
 ]
+
+
+class Layout(NamedTuple):
+    """How the columns of a snapshot are computed, for those who show them."""
+
+    by: tuple[str, ...]
+    """The names of the key fields."""
+    functions: dict[str, tuple[str, tuple[str, ...]]]
+    """The function of each aggregate and its fields, by the name of its column."""
+    drawn: str | None
+    """The column with bars: the one that ranks the rows, or the first if a key field ranks them."""
+
+    def is_share(self, name: str) -> bool:
+        """Report whether the values of a column are shares, from 0 to 1."""
+        return name in self.functions and self.functions[name][0] == "share"
+
 
 # The bounds of a pane in microseconds since the epoch, its keys with their aggregates or partials,
 # and counters of the lines up to its end that no pane before it has counted.

@@ -17,6 +17,7 @@ from tailrace._aggregates import (
 )
 from tailrace._durations import Duration, micros, short
 from tailrace._format import Batch
+from tailrace._layout import layout_of
 from tailrace._public import Public
 from tailrace._scalars import check_flag, time_us
 from tailrace._schedule import Length, schedule, window_settings
@@ -99,6 +100,8 @@ class Window(metaclass=Public):
             {"count": count()} if aggregates is None else aggregates
         )
         self._schedule = schedule(length, every, offset)
+        ranking = ranked_by(order_by, self._aggregates, self._by)
+        self._layout = layout_of(self._by, self._aggregates, ranking)
         self._window = _core.Window(
             by=list(self._by),
             aggregates=aggregate_specs(
@@ -107,7 +110,7 @@ class Window(metaclass=Public):
             settings=window_settings(
                 self._schedule,
                 limit=top,
-                order_by=ranked_by(order_by, self._aggregates, self._by),
+                order_by=ranking,
                 ascending=ascending,
                 track_ranks=track_ranks,
                 lateness_us=micros(lateness, "lateness", least=0),
@@ -259,7 +262,7 @@ class Window(metaclass=Public):
                 else f"the index of a length, from 0 to {lengths - 1}"
             )
             raise ValueError(f"lookback: expected {expected}, found {lookback}")
-        return Snapshot._of(self._window.snapshot(lookback), self._by)
+        return Snapshot._of(self._window.snapshot(lookback), self._layout)
 
     def export(self) -> bytes:
         """
@@ -323,7 +326,7 @@ class Window(metaclass=Public):
 
     def _next(self, call: int) -> Snapshot | None:
         answer = self._window.next_snapshot() if call == self._calls else None
-        return None if answer is None else Snapshot._of(answer, self._by)
+        return None if answer is None else Snapshot._of(answer, self._layout)
 
 
 class Snapshots(metaclass=Public):

@@ -165,11 +165,11 @@ def test_a_closed_stream_is_no_traceback(tmp_path: Path, closed: str, code: int,
 @pytest.mark.parametrize(
     ("arguments", "code", "printed"),
     [
-        (["top", "{log}"], 0, "1  /a"),
+        (["top", "{log}"], 0, "1  100.0%  /a"),
         (["parse", "{log}"], 0, '"url":"/a"'),
         (["parse", "{log}", "--strict"], 1, '"url":"/a"'),
         (["parse", "{log}.gone"], 2, ""),
-        (["top", "{log}", "{log}.gone"], 1, "1  /a"),
+        (["top", "{log}", "{log}.gone"], 1, "1  100.0%  /a"),
         (["top", "--windw"], 2, ""),
         (["top", "flume://nohost.invalid:1"], 2, ""),
         ([], 2, ""),

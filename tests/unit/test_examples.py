@@ -18,8 +18,8 @@ def test_the_demo_plays_a_real_log_and_ends_with_the_last_table():
     tables = [block for block in ran.stdout.split("\n\n") if " events, " in block]
     assert len(tables) >= 9
     last = tables[-1].splitlines()
-    assert re.match(r"\d{4} events, \d+ keys, ", last[0])
-    assert len(last) == 12
+    assert re.match(r"\d{4} events, 10 of \d+ keys, ", last[0])
+    assert len(last) == 13
     assert "/favicon.ico" in tables[-1]
     assert "state is in memory only" in ran.stderr
     counted, sent = ran.stderr.splitlines()[-2:]

@@ -298,7 +298,7 @@ def test_an_unknown_column_of_a_header_is_an_error(tmp_path: Path):
         ran = top(path, "--by", "nope", *options)
         assert (ran.returncode, ran.stdout) == (2, "")
         assert "has no field 'nope'" in ran.stderr
-    assert top(path, "--by", "c-ip").stdout.endswith("    1  192.0.2.1\n")
+    assert top(path, "--by", "c-ip").stdout.endswith("    1  100.0%  192.0.2.1\n")
 
 
 # --- other names ----------------------------------------------------------------------------------

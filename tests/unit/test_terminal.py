@@ -36,12 +36,19 @@ def test_the_live_table_is_drawn_in_place_cut_to_the_terminal():
 
     # The eighth line is left to the cursor.
     assert len(lines) == 7
-    assert re.fullmatch(r"22 events, 21 keys, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d…", lines[0])
-    expected = ["count  url", f"    2  {long}"[:39] + "…", "    1  /0", "    1  /1", "    1  /10"]
+    assert re.fullmatch(r"22 events, 3 of 21 keys, \d{4}-\d\d-\d\d \d\d:…", lines[0])
+    expected = [
+        "count   share  url",
+        f"    2    9.1%  {long}"[:39] + "…",
+        "    1    4.5%  /0",
+        "    1    4.5%  /1",
+        "   22  100.0%  ── total",
+    ]
     assert lines[1:6] == expected
     assert re.fullmatch(r"22 lines, [\d.]+/s(, lag .*)?", lines[6])
-    # The last table, whole, and below it where all lines went.
-    assert left == [*lines[:5], "tailrace: 22 lines: 22 counted"]
+    # The last table with its total, and below it where all lines went.
+    heading = lines[0].replace("3 of 21", "2 of 21")
+    assert left == [heading, *lines[1:4], lines[5], "tailrace: 22 lines: 22 counted"]
     # Nothing but colours, upward movements and erasures: there is nothing to restore.
     assert set(re.findall(r"\x1b\[[0-9;?]*[^m0-9;?]", sent)) <= {"\x1b[1F", "\x1b[7F", "\x1b[J"}
 
@@ -51,7 +58,7 @@ def test_wide_and_combining_characters_take_the_room_that_they_take():
         fed(shown, "/" + "温泉" * 10, "/" + "e\u0301" * 11, "/กำ้" + "a" * 20)
         lines = shown.lines()
 
-    assert [line.replace(" ", "") for line in lines[-4:-1]] == [
+    assert [line.replace(" ", "") for line in lines[-5:-2]] == [
         "1/" + "é" * 11,
         # The vowel is a letter for itself, the tone mark above it is not.
         "1/กำ้" + "a" * 9 + "…",
@@ -60,7 +67,7 @@ def test_wide_and_combining_characters_take_the_room_that_they_take():
 
 
 def test_a_log_cannot_steer_the_terminal():
-    with terminal(*FLUME) as shown:
+    with terminal(*FLUME, columns=80) as shown:
         port = shown.port
         with Sink(port) as sink:
             assert sink.batch([line("/\x1b]0;owned\x07\x9b31m\u202e")]) == OK
@@ -93,7 +100,7 @@ def test_a_message_is_above_the_table():
     heads = [place for place, text in enumerate(lines) if text.startswith("1 event, ")]
     assert len(places) == len(heads) == 1
     assert places[0] < heads[0]
-    assert lines[-3:-1] == ["count  url", "    1  /a"]
+    assert lines[-3:-1] == ["count   share  url", "    1  100.0%  /a"]
 
 
 @pytest.mark.parametrize(
@@ -122,8 +129,9 @@ def test_many_resizes_leave_one_table():
         wait_for(lambda: len(shown.lines()) == 11 and shown.lines()[-1].startswith("20 lines"))
         lines = shown.lines()
 
-    assert lines[0].startswith("20 events, 20 keys, ")
-    assert lines[1:3] == ["count  url", "    1  /0"]
+    assert lines[0].startswith("20 events, 7 of 20 keys, ")
+    assert lines[1:3] == ["count   share" + " " * 20 + "url", "    1    5.0%  " + "█" * 16 + "  /0"]
+    assert lines[-2].split() == ["20", "100.0%", "──", "total"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 8), (40, 1), (2, 2)])
@@ -148,9 +156,7 @@ def test_however_it_ends_the_terminal_is_as_it_was(number: int):
 
         assert shown.attributes() == before
         assert shown.is_usable()
-        assert shown.lines()[1:4] == ["count  url", "    2  /a", "    1  /b"] or (
-            "    2  /a" in shown.lines()
-        )
+        assert [line.split()[-1] for line in shown.lines()[-5:-1]] == ["url", "/a", "/b", "total"]
     assert code == {signal.SIGINT: 130, signal.SIGTERM: 0}.get(number, -number)
 
 
@@ -198,7 +204,7 @@ def test_in_the_background_nothing_is_drawn_over_the_prompt(shell: list[str]):
         hidden = shown.sent()
         shown.type(b"echo between; fg\n")
         # bash sends no signal to what is not stopped.
-        wait_for(lambda: "   20  /a" in shown.lines())
+        wait_for(lambda: "   20  100.0%  /a" in shown.lines())
         lines = shown.lines()
         shown.type(b"\x03")
         wait_for(lambda: "20 counted" in shown.sent())
@@ -218,7 +224,7 @@ def test_what_ends_in_the_background_leaves_its_table(shell: list[str]):
         wait_for(lambda: "1 counted" in shown.sent())
         lines = shown.lines()
 
-    assert "    1  /a" in lines
+    assert "    1  100.0%  /a" in lines
     assert "\x1b[J" not in shown.bytes.decode().rpartition("listening")[2]
 
 
@@ -275,7 +281,7 @@ def test_colors_are_those_asked_for(
     if colored:
         assert shown.colors("1 event") == ("default", True)
         assert shown.colors("1 rejected") == ("brown", False)
-        assert shown.colors("1  /a") == ("cyan", False)
+        assert shown.colors("1  100.0%  /a") == ("cyan", False)
         assert shown.colors("tailrace: 2 lines") == ("default", False)
 
 

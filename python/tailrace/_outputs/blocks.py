@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tailrace._rendering.text import table
+from tailrace._rendering.drawings import canvas_of
+from tailrace._rendering.table import table
+from tailrace._terminal.excerpt import terminal_width
 from tailrace._terminal.streams import say, write
 
 if TYPE_CHECKING:
@@ -39,13 +41,21 @@ class Blocks:
             self._before, self._text = csv.header(by), csv.rows
         else:
             self._between = "\n"
-            grouped = stream.isatty()
-            self._text = lambda snapshot: table(snapshot, color=color, grouped=grouped) + "\n"
+            self._color = color
+            self._text = self._table
 
     def show(self, snapshot: Snapshot, _status: Status | None = None, /) -> None:
         """Write a snapshot."""
         before, self._before = self._before, self._between
         write(self._stream, before + self._text(snapshot))
+
+    def _table(self, snapshot: Snapshot) -> str:
+        is_terminal = self._stream.isatty()
+        # Into a pipe or a file, the same lines are the same bytes whatever terminal is near.
+        canvas = canvas_of(self._stream)
+        if is_terminal:
+            canvas = canvas._replace(columns=terminal_width(self._stream))
+        return table(snapshot, canvas, color=self._color, grouped=is_terminal) + "\n"
 
     def refresh(self, _status: Status, /) -> None:
         """Write nothing, because this output has only snapshots."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tailrace._rendering.text import status_line, table_lines
+from tailrace._rendering.drawings import canvas_of
+from tailrace._rendering.table import table_lines
+from tailrace._rendering.text import status_line
 from tailrace._terminal.streams import say, write
 from tailrace._terminal.style import Part, in_background, painted
 
@@ -43,6 +45,8 @@ class Screen:
         self._height = 0
         # The size of the terminal when the last table was drawn.
         self._size: tuple[int, int] | None = None
+        # The widest that each column of the table has been.
+        self._widths: dict[str, int] = {}
         self._mark = ">" if self._spelled("\u2026") != "\u2026" else "\u2026"
 
     def show(self, snapshot: Snapshot, status: Status | None = None, /) -> None:
@@ -64,6 +68,7 @@ class Screen:
         last table is unknown.
         """
         self._size = None
+        self._widths.clear()
         self._draw()
 
     def continued(self) -> None:
@@ -98,7 +103,7 @@ class Screen:
         size = self._terminal_size()
         columns, rows = size
         # The cursor is on the last line.
-        lines = self._lines(rows - 1)
+        lines = self._lines(columns, rows - 1)
         drawn = [
             painted(map(self._part, line), color=self._color, columns=columns, mark=self._mark)
             for line in lines
@@ -107,15 +112,17 @@ class Screen:
         self._height = len(lines)
         self._size = size
 
-    def _lines(self, most: int) -> list[Line]:
-        table: list[Line] = []
-        if self._snapshot is not None:
-            # Only the rows that fit are rendered.
-            table = table_lines(self._snapshot.head(most))
+    def _lines(self, columns: int, most: int) -> list[Line]:
         if self._status is None:
-            return table[: max(most - _LINES_OF_OTHERS, min(most, 1))]
+            return self._table(columns, max(most - _LINES_OF_OTHERS, min(most, 1)))
         room = max(most - 1, min(most, _LINES_BEFORE_STATUS))
-        return [*table[:room], status_line(self._status)][:most]
+        return [*self._table(columns, room), status_line(self._status)][:most]
+
+    def _table(self, columns: int, most: int) -> list[Line]:
+        if self._snapshot is None:
+            return []
+        canvas = canvas_of(self._stream, columns)
+        return table_lines(self._snapshot, canvas, most=most, widths=self._widths)
 
     def _erased(self, size: tuple[int, int]) -> str:
         """Return the sequence that clears from the first line of the last table on."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tailrace._types import LineCounts
+    from tailrace._types import Layout, LineCounts
 
 __all__ = ["Renderable", "iso", "lossy"]
 
@@ -25,6 +25,12 @@ class Renderable(Protocol):
     total: int
     lines: LineCounts
     by: tuple[str, ...]
+    other: int | None
+    _layout: Layout
+
+    @property
+    def _totals(self) -> dict[str, Any]:
+        """The totals of columns over all keys, where they are known."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:

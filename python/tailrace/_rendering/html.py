@@ -15,12 +15,12 @@ __all__ = ["table"]
 
 def table(snapshot: Renderable, most: int) -> str:
     """Return a table of at most *most* rows, with the totals of the window as its caption."""
-    caption = "".join(part.text for part in heading(snapshot))
-    shown = snapshot.head(most).rows
+    shown = snapshot.head(most)
+    caption = "".join(part.text for part in heading(shown))
     names = snapshot.columns
     lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [*names])]
     texts = {name: key_text if name in snapshot.by else value_text for name in names}
-    lines += [_row("td", [text(row[name]) for name, text in texts.items()]) for row in shown]
+    lines += [_row("td", [text(row[name]) for name, text in texts.items()]) for row in shown.rows]
     rest = len(snapshot) - len(shown)
     if rest:
         lines.append(_row("td", ["\u2026", f"{rest:,} more"]))

@@ -1,21 +1,20 @@
-"""A snapshot as a plain-text table, and the status of a run."""
+"""The heading of a snapshot, its values, and the status of a run, as text for people."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace._rendering import iso, lossy
-from tailrace._terminal.escape import for_people, for_table
-from tailrace._terminal.style import Part, Style, painted
+from tailrace._terminal.escape import for_table
+from tailrace._terminal.style import Part, Style
 
 if TYPE_CHECKING:
     from tailrace._rendering import Renderable
     from tailrace._types import LineCounts
 
-__all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "status_line", "table"]
-__all__ += ["table_lines"]
+__all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "share_text"]
+__all__ += ["status_line", "value_text"]
 
 Line: TypeAlias = list[Part]
 
@@ -28,50 +27,6 @@ Status: TypeAlias = tuple["LineCounts", float, int | None, int]
 # Numbers beyond these are written with an exponent.
 _SMALL = 1e-3
 _LARGE = 1e15
-
-
-def table(
-    snapshot: Renderable, *, color: bool = False, most: int | None = None, grouped: bool = True
-) -> str:
-    """
-    Return the snapshot as a heading and one line per row, without a newline at the end.
-
-    Args:
-        snapshot: What to show.
-        color: Whether to colour it.
-        most: The maximum number of rows; a last line counts the rest.
-        grouped: Whether numbers have thousands separators, which programs do not read.
-    """
-    lines = table_lines(snapshot, most, grouped=grouped)
-    return "\n".join(painted(line, color=color) for line in lines)
-
-
-def table_lines(
-    snapshot: Renderable, most: int | None = None, *, grouped: bool = True
-) -> list[Line]:
-    """Return the lines of the table."""
-    rows = snapshot.head(most).rows if most is not None else snapshot.rows
-    if not rows:
-        return [heading(snapshot, grouped=grouped)]
-    named = [name for name in snapshot.columns if name not in snapshot.by]
-    text = partial(value_text, grouped=grouped)
-    values = [_aligned(name, [text(row[name]) for row in rows], ">") for name in named]
-    keys = [_aligned(name, [key_text(row[name]) for row in rows], "<") for name in snapshot.by]
-    # The keys vary most in width, so they come last, where nothing needs to be aligned.
-    title, *lines = zip(*values, *keys, strict=True)
-    shown = [heading(snapshot, grouped=grouped), [Part("  ".join(title).rstrip(), Style.HEADING)]]
-    for line in lines:
-        counts, rest = "  ".join(line[: len(values)]), "  ".join(line[len(values) :]).rstrip()
-        parts = [Part(counts, Style.COUNT)]
-        shown.append([*parts, Part("  " + rest)] if keys else parts)
-    more = len(snapshot) - len(rows)
-    return [*shown, [Part(f"and {_counted(more, 'row')} more", Style.STATUS)]] if more else shown
-
-
-def _aligned(name: str, texts: list[str], side: str) -> list[str]:
-    column = [for_people(name), *texts]
-    wide = max(map(len, column))
-    return [f"{text:{side}{wide}}" for text in column]
 
 
 def lines_summary(lines: LineCounts) -> str:
@@ -116,8 +71,12 @@ def heading(snapshot: Renderable, *, grouped: bool = True) -> Line:
     """Return the totals of the window, the lines not counted so far, and the window."""
     # The time comes last, so that a narrow terminal cuts off only that.
     comma = _separator(grouped=grouped)
-    totals = f"{_counted(snapshot.total, 'event', comma)}, {_counted(snapshot.keys, 'key', comma)}"
-    line = [Part(totals, Style.HEADING)]
+    keys = _counted(snapshot.keys, "key", comma)
+    # The row of the keys over `max_keys` is the last one, and `keys` does not include them.
+    rows = len(snapshot) - (snapshot.other is not None)
+    if rows < snapshot.keys:
+        keys = f"{rows:{comma}} of {keys}"
+    line = [Part(f"{_counted(snapshot.total, 'event', comma)}, {keys}", Style.HEADING)]
     # Of all lines so far: without these, a wrong format would look like no input.
     for how, count in _not_counted(snapshot.lines):
         line += [Part(", ", Style.HEADING), Part(f"{count:{comma}} {how}", Style.NOT_COUNTED)]
@@ -165,6 +124,26 @@ def value_text(value: Any, *, grouped: bool = True) -> str:  # noqa: ANN401 - of
     if isinstance(value, list):
         return ", ".join(f"{key_text(one['value'])} ({one['count']:{comma}})" for one in value)
     return key_text(value)
+
+
+def share_text(value: float | None) -> str:
+    """
+    Return a share as per cent.
+
+    >>> share_text(0.0812), share_text(1), share_text(0), share_text(None)
+    ('8.1%', '100.0%', '0.0%', '-')
+
+    A little is not nothing, and most is not all.
+
+    >>> share_text(0.0001), share_text(0.9999)
+    ('<0.1%', '>99.9%')
+    """
+    if value is None:
+        return "-"
+    text = f"{value:.1%}"
+    if text == "0.0%" and value > 0:
+        return "<0.1%"
+    return ">99.9%" if text == "100.0%" and value < 1 else text
 
 
 def _not_counted(lines: LineCounts) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, StampedChunk
-    from tailrace._types import Answer, LineCounts
+    from tailrace._types import Answer, Layout, LineCounts
 
 __all__ = ["Counting", "Status"]
 
@@ -44,7 +44,7 @@ class Counting(Processor["Delta", Snapshot]):
         engine: The core's engine.
         clock: The clock for the status.
         stop: The stop request; no window is answered after it.
-        by: The fields of keys.
+        layout: How the columns of answers are computed.
         windowed: Whether there is more than one answer.
         sources: The number of sources.
         silence: Detects idle sources, which the watermark ignores.
@@ -57,7 +57,7 @@ class Counting(Processor["Delta", Snapshot]):
         clock: Clock,
         stop: StopRequest,
         *,
-        by: tuple[str, ...],
+        layout: Layout,
         windowed: bool,
         sources: int,
         silence: Silence | None = None,
@@ -66,7 +66,7 @@ class Counting(Processor["Delta", Snapshot]):
         self._engine = engine
         self._clock = clock
         self._stop = stop
-        self._by = by
+        self._layout = layout
         self._windowed = windowed
         self._sources = sources
         self._silence = silence
@@ -180,7 +180,7 @@ class Counting(Processor["Delta", Snapshot]):
 
     def _snapshot(self, answer: Answer) -> Snapshot:
         self._answered_us = answer[1]
-        return Snapshot._of(answer, self._by)
+        return Snapshot._of(answer, self._layout)
 
     def _record_rate(self) -> None:
         self._fed.append((self._clock.now_us(), self.lines()["fed"]))

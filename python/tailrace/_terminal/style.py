@@ -25,6 +25,7 @@ class Style:
     COUNT = "36"
     NOT_COUNTED = "33"
     STATUS = "2"
+    BAR = "2"
 
 
 class Part(NamedTuple):

@@ -1,0 +1,229 @@
+"""
+A snapshot as a table for people: figures, shares, bars, keys, and a total.
+
+Keys vary most in width, so they come last, where nothing needs to be aligned.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tailrace._rendering.drawings import Canvas, bar
+from tailrace._rendering.text import heading, key_text, share_text, value_text
+from tailrace._terminal.escape import for_people, width
+from tailrace._terminal.style import Part, Style, painted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tailrace._rendering import Renderable
+    from tailrace._rendering.text import Line
+
+__all__ = ["table", "table_lines"]
+
+_GAP = "  "
+
+# The widest bar, and the narrowest that still compares anything.
+_WIDEST_BAR = 16
+_NARROWEST_BAR = 4
+
+# What keys keep of a terminal before there is a bar, and before there are shares.
+_KEYS_BEFORE_BAR = 30
+_KEYS_BEFORE_SHARE = 12
+
+# The width of `100.0%`.
+_SHARE_COLUMNS = 6
+
+# A heading, the names of the columns, two rows and their total.
+_LINES_WITH_TOTAL = 5
+
+
+def table(
+    snapshot: Renderable,
+    canvas: Canvas = Canvas(),  # noqa: B008 - immutable
+    *,
+    color: bool = False,
+    most: int | None = None,
+    grouped: bool = True,
+) -> str:
+    """
+    Return the snapshot as a heading, rows and their total, without a newline at the end.
+
+    Args:
+        snapshot: What to show.
+        canvas: What it is drawn on.
+        color: Whether to colour it.
+        most: The maximum number of rows.
+        grouped: Whether numbers have thousands separators, which programs do not read.
+    """
+    if most is not None and len(snapshot) > most:
+        snapshot = snapshot.head(most)
+    lines = table_lines(snapshot, canvas, grouped=grouped)
+    return "\n".join(painted(line, color=color) for line in lines)
+
+
+def table_lines(
+    snapshot: Renderable,
+    canvas: Canvas = Canvas(),  # noqa: B008 - immutable
+    *,
+    most: int | None = None,
+    widths: dict[str, int] | None = None,
+    grouped: bool = True,
+) -> list[Line]:
+    """
+    Return the lines of the table.
+
+    Args:
+        snapshot: What to show.
+        canvas: What it is drawn on.
+        most: The maximum number of lines.
+        widths: The widths of the columns in earlier tables, which it keeps and updates, so that
+            columns do not move from one table to the next.
+        grouped: Whether numbers have thousands separators.
+    """
+    has_total = len(snapshot) > 1 and (most is None or most >= _LINES_WITH_TOTAL)
+    if most is not None and len(snapshot) > most - 2 - has_total:
+        snapshot = snapshot.head(max(most - 2 - has_total, 0))
+    lines = [heading(snapshot, grouped=grouped)]
+    if len(snapshot):
+        columns = _columns(snapshot, canvas, {} if widths is None else widths, grouped=grouped)
+        styles = [column.style for column in columns]
+        title, *rows, total = zip(*(column.lines() for column in columns), strict=True)
+        lines.append(_line(title, [Style.HEADING]))
+        lines += [_line(row, styles) for row in rows]
+        if has_total:
+            lines.append(_line(total, [Style.HEADING]))
+    return lines[:most]
+
+
+class _Column(NamedTuple):
+    """A column: its name, the texts of its rows, and its total."""
+
+    name: str
+    texts: list[str]
+    total: str
+    style: str
+    is_right: bool = False
+    columns: int = 0
+
+    def widest(self) -> int:
+        """Return the number of columns that its widest text takes."""
+        return max(map(width, [self.name, *self.texts, self.total]))
+
+    def lines(self) -> list[str]:
+        """Return its texts, each as wide as the column."""
+        texts = [self.name, *self.texts, self.total]
+        blanks = [" " * (self.columns - width(text)) for text in texts]
+        if self.is_right:
+            return [blank + text for text, blank in zip(texts, blanks, strict=True)]
+        return [text + blank for text, blank in zip(texts, blanks, strict=True)]
+
+
+def _columns(
+    snapshot: Renderable, canvas: Canvas, widths: dict[str, int], *, grouped: bool
+) -> list[_Column]:
+    """Return the columns that fit."""
+    figures, keys = _figures(snapshot, grouped=grouped), _keys(snapshot, canvas)
+
+    def fixed(column: _Column, least: int = 0) -> _Column:
+        columns = max(widths.get(column.name, 0), column.widest(), least)
+        widths[column.name] = columns
+        return column._replace(columns=columns)
+
+    columns = [fixed(column) for column in figures]
+    keys = [fixed(column) for column in keys]
+    room = canvas.columns - sum(column.columns + len(_GAP) for column in columns)
+    of_keys = sum(column.columns + len(_GAP) for column in keys) - len(_GAP)
+    share = _share(snapshot)
+    left = room - _SHARE_COLUMNS - len(_GAP)
+    if share is not None and keys and left >= min(of_keys, _KEYS_BEFORE_SHARE):
+        columns.append(fixed(share, _SHARE_COLUMNS))
+        room = left
+    parts = _parts(snapshot)
+    wide = min(_WIDEST_BAR, room - len(_GAP) - min(of_keys, _KEYS_BEFORE_BAR))
+    if parts and keys and wide >= _NARROWEST_BAR and (len(parts) > 1 or "" in widths):
+        texts = [bar(part, wide, has_blocks=canvas.has_blocks) for part in parts]
+        widths[""] = wide
+        columns.append(_Column("", texts, "", Style.BAR, columns=wide))
+    return columns + keys
+
+
+def _figures(snapshot: Renderable, *, grouped: bool) -> list[_Column]:
+    columns = []
+    text = partial(value_text, grouped=grouped)
+    for name in snapshot.columns:
+        if name in snapshot.by:
+            continue
+        shown = share_text if snapshot._layout.is_share(name) else text
+        total = snapshot._totals.get(name)
+        columns.append(
+            _Column(
+                for_people(name),
+                [shown(row[name]) for row in snapshot.rows],
+                "" if total is None else shown(total),
+                Style.COUNT,
+                is_right=True,
+            )
+        )
+    return columns
+
+
+def _keys(snapshot: Renderable, canvas: Canvas) -> list[_Column]:
+    # Not a key: keys have no rule before them.
+    rule = "\u2500\u2500" if canvas.has_blocks else "--"
+    totals = [*[""] * (len(snapshot.by) - 1), f"{rule} total"]
+    return [
+        _Column(for_people(name), [key_text(row[name]) for row in snapshot.rows], total, "")
+        for name, total in zip(snapshot.by, totals, strict=False)
+    ]
+
+
+def _share(snapshot: Renderable) -> _Column | None:
+    """Return the shares of the whole window that the rows have of the figure with bars."""
+    layout = snapshot._layout
+    name = layout.drawn
+    total = snapshot._totals.get(name) if name is not None else None
+    if name is None or total is None or not _is_number(total) or total <= 0:
+        return None
+    if any(layout.is_share(other) for other in layout.functions):
+        return None
+    values = [row[name] for row in snapshot.rows]
+    texts = [share_text(value / total if _is_number(value) else None) for value in values]
+    function, fields = layout.functions[name]
+    title = f"share({', '.join(map(for_people, fields))})" if function == "sum" else "share"
+    return _Column(title, texts, share_text(1.0), Style.COUNT, is_right=True)
+
+
+def _parts(snapshot: Renderable) -> list[float]:
+    """Return the lengths of the bars, from 0 to 1; none without a number."""
+    name = snapshot._layout.drawn
+    if name is None:
+        return []
+    values = [row[name] for row in snapshot.rows]
+    numbers = [value if _is_number(value) else 0 for value in values]
+    largest = max(numbers, default=0)
+    if largest <= 0:
+        return []
+    return [max(number, 0) / largest for number in numbers]
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - of any aggregate
+    # Neither NaN nor an infinity.
+    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+
+
+def _line(texts: Sequence[str], styles: Sequence[str]) -> Line:
+    """Return a line of texts, the last of the styles for those without one."""
+    line: Line = []
+    for place, text in enumerate(texts):
+        style = styles[min(place, len(styles) - 1)]
+        shown = text if place == 0 else _GAP + text
+        if line and line[-1].style == style:
+            shown = line.pop().text + shown
+        line.append(Part(shown, style))
+    while line and not (text := line[-1].text.rstrip()):
+        line.pop()
+    if line:
+        line[-1] = Part(text, line[-1].style)
+    return line
