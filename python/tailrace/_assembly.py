@@ -96,7 +96,7 @@ def count_run(
         engine,
         clock,
         stop,
-        layout=layout_of(by, query.aggregates, ranking),
+        layout=layout_of(by, query.aggregates, ranking)._replace(tz=_shown_zone(specs)),
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,
@@ -113,6 +113,12 @@ def count_run(
         jobs=jobs,
         batch_interval_us=_SECOND_US if window is None else window.interval_us,
     )
+
+
+def _shown_zone(specs: Sequence[SourceSpec]) -> tzinfo | None:
+    """Return the zone of all sources, or None if they have several."""
+    zones = {spec.tz for spec in specs}
+    return zones.pop() if len(zones) == 1 else None
 
 
 def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 from tailrace._public import show_own_members
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from tailrace._core import Table
 
 __all__ = [
@@ -82,6 +84,8 @@ class Layout(NamedTuple):
     """The function of each aggregate and its fields, by the name of its column."""
     drawn: str | None
     """The column with bars: the one that ranks the rows, or the first if a key field ranks them."""
+    tz: "tzinfo | None" = None
+    """The zone in which text shows times; None is UTC."""
 
     def is_share(self, name: str) -> bool:
         """Report whether the values of a column are shares, from 0 to 1."""

@@ -62,7 +62,7 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         "separated by commas (the first that matches a line parses it), or auto, which "
         "detects the format from the first 1,000 lines of each source (default: auto)",
     )
-    add_zone(parser)
+    add_zone(parser, ", and of times in text output; JSON and CSV stay in UTC")
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
@@ -107,12 +107,13 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
     )
 
 
-def add_zone(parser: Parser) -> None:
-    """Add the option for the zone of times without one."""
+def add_zone(parser: Parser, shown: str = "") -> None:
+    """Add the option for the zone of times without one; *shown* is what else is in this zone."""
     parser.add_argument(
         "--tz",
         metavar="ZONE",
-        help="time zone of times without a zone, such as Europe/Berlin or +02:00 (default: UTC)",
+        help="time zone, such as Europe/Berlin or +02:00, of times without a zone"
+        f"{shown} (default: UTC)",
     )
 
 

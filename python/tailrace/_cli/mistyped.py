@@ -32,7 +32,7 @@ _OTHER_NAMES = {
     "'--until'": "--to --end --before --older --endtime",
     "'--tz'": "--timezone --time-zone --zone",
     "'--geoip'": "--geo --geoip-database --geoip-db --geoip-file --mmdb",
-    "'--log-format'": "-p --input-format --in-format --parser --pattern --date-format --time-format",
+    "'--log-format'": "-p --input-format --in-format --parser --date-format --time-format",
     "'--format'": "--output-format --out-format",
     "'--format jsonl'": "--json --jsonl --ndjson",
     "'--format csv'": "--csv",

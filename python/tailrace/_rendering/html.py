@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ def table(snapshot: Renderable, most: int) -> str:
     caption = "".join(part.text for part in heading(shown))
     names = snapshot.columns
     lines = ["<table>", f"<caption>{escape(caption)}</caption>", _row("th", [*names])]
-    texts = {name: key_text if name in snapshot.by else value_text for name in names}
+    zone = snapshot._layout.tz
+    key, value = partial(key_text, zone=zone), partial(value_text, zone=zone)
+    texts = {name: key if name in snapshot.by else value for name in names}
     lines += [_row("td", [text(row[name]) for name, text in texts.items()]) for row in shown.rows]
     rest = len(snapshot) - len(shown)
     if rest:

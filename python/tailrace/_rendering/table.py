@@ -151,7 +151,7 @@ def _columns(
 
 def _figures(snapshot: Renderable, *, grouped: bool) -> list[_Column]:
     columns = []
-    text = partial(value_text, grouped=grouped)
+    text = partial(value_text, grouped=grouped, zone=snapshot._layout.tz)
     for name in snapshot.columns:
         if name in snapshot.by:
             continue
@@ -173,8 +173,9 @@ def _keys(snapshot: Renderable, canvas: Canvas) -> list[_Column]:
     # Not a key: keys have no rule before them.
     rule = "\u2500\u2500" if canvas.has_blocks else "--"
     totals = [*[""] * (len(snapshot.by) - 1), f"{rule} total"]
+    text = partial(key_text, zone=snapshot._layout.tz)
     return [
-        _Column(for_people(name), [key_text(row[name]) for row in snapshot.rows], total, "")
+        _Column(for_people(name), [text(row[name]) for row in snapshot.rows], total, "")
         for name, total in zip(snapshot.by, totals, strict=False)
     ]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tailrace._rendering import iso, lossy
+from tailrace._rendering import lossy
+from tailrace._rendering.times import moment, span
 from tailrace._terminal.escape import for_table
 from tailrace._terminal.style import Part, Style
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from tailrace._rendering import Renderable
     from tailrace._types import LineCounts
 
@@ -82,26 +85,29 @@ def heading(snapshot: Renderable, *, grouped: bool = True) -> Line:
         line += [Part(", ", Style.HEADING), Part(f"{count:{comma}} {how}", Style.NOT_COUNTED)]
     if snapshot.start is None or snapshot.end is None:
         return line
-    start, end = _moment(snapshot.start), _moment(snapshot.end)
-    date, _, time_of_day = end.partition(" ")
-    end = time_of_day if start.startswith(date) else end
-    return [*line, Part(f", {start} to {end} UTC", Style.HEADING)]
+    window = span(snapshot.start, snapshot.end, snapshot._layout.tz)
+    return [*line, Part(f", {window}", Style.HEADING)]
 
 
-def key_text(key: str | bytes | float | datetime | None) -> str:
-    """Return a key as text."""
+def key_text(key: str | bytes | float | datetime | None, zone: tzinfo | None = None) -> str:
+    """Return a key as text; a time in a zone, by default UTC."""
     if key is None:
         return "-"
     if isinstance(key, bytes):
         key = lossy(key)
     if isinstance(key, datetime):
-        return iso(key) or ""
+        return moment(key, zone)
     if isinstance(key, bool):
         return "true" if key else "false"
     return for_table(str(key))
 
 
-def value_text(value: Any, *, grouped: bool = True) -> str:  # noqa: ANN401 - of any aggregate
+def value_text(
+    value: Any,  # noqa: ANN401 - of any aggregate
+    *,
+    grouped: bool = True,
+    zone: tzinfo | None = None,
+) -> str:
     """
     Return the value of an aggregate as text.
 
@@ -122,8 +128,9 @@ def value_text(value: Any, *, grouped: bool = True) -> str:  # noqa: ANN401 - of
         text = f"{value:{comma}.{max(digits, 0)}f}"
         return text.rstrip("0").rstrip(".") if digits > 0 else text
     if isinstance(value, list):
-        return ", ".join(f"{key_text(one['value'])} ({one['count']:{comma}})" for one in value)
-    return key_text(value)
+        texts = (f"{key_text(one['value'], zone)} ({one['count']:{comma}})" for one in value)
+        return ", ".join(texts)
+    return key_text(value, zone)
 
 
 def share_text(value: float | None) -> str:
@@ -178,8 +185,3 @@ def _span(micros: int) -> str:
 
 # Numbers below it have a digit after the decimal point.
 _WITHOUT_FRACTION = 10
-
-
-def _moment(time: datetime) -> str:
-    text = time.replace(tzinfo=None).isoformat(sep=" ")
-    return text.rstrip("0") if "." in text else text

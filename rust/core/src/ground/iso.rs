@@ -4,6 +4,23 @@ use super::SECOND;
 
 /// Writes a time as `2015-05-17T10:05:03Z`, with a fraction only if it is not zero.
 pub fn write_iso(micros: i64, out: &mut Vec<u8>) {
+    write_clock(micros, out);
+    out.push(b'Z');
+}
+
+/// Writes a time with the clock of a zone, as `2015-05-17T12:05:03+02:00`.
+pub(crate) fn write_iso_at(micros: i64, offset: i64, out: &mut Vec<u8>) {
+    write_clock(micros.saturating_add(offset), out);
+    let sign = if offset < 0 { '-' } else { '+' };
+    let seconds = offset.abs() / SECOND;
+    let mut text = format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
+    if seconds % 60 > 0 {
+        text += &format!(":{:02}", seconds % 60);
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_clock(micros: i64, out: &mut Vec<u8>) {
     let days = micros.div_euclid(86_400 * SECOND);
     let of_day = micros.rem_euclid(86_400 * SECOND);
     // Hinnant's `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
@@ -29,7 +46,6 @@ pub fn write_iso(micros: i64, out: &mut Vec<u8>) {
         let digits = format!(".{fraction:06}");
         out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
     }
-    out.push(b'Z');
 }
 
 #[cfg(test)]
@@ -47,6 +63,21 @@ mod tests {
         ] {
             let mut out = Vec::new();
             write_iso(micros, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_local_time_has_its_offset() {
+        let at = 1_431_857_103 * SECOND + 250_000;
+        for (offset, text) in [
+            (7_200, "2015-05-17T12:05:03.25+02:00"),
+            (-12_600, "2015-05-17T06:35:03.25-03:30"),
+            (0, "2015-05-17T10:05:03.25+00:00"),
+            (53 * 60 + 28, "2015-05-17T10:58:31.25+00:53:28"),
+        ] {
+            let mut out = Vec::new();
+            write_iso_at(at, offset * SECOND, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), text);
         }
     }

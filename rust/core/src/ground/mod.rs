@@ -23,6 +23,7 @@ pub use counters::{Counters, Reason};
 pub use duration::{DurationError, parse_duration};
 pub use input::InputError;
 pub use iso::write_iso;
+pub(crate) use iso::write_iso_at;
 pub use lossy::lossy;
 pub use panes::Panes;
 pub(crate) use quoted::quoted;

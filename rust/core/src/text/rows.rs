@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 
 use super::filter::BoundFilter;
 use super::flume::BatchError;
-use super::format::{LineFields, Reader, each_json_piece, write_iso};
+use super::format::{LineFields, Reader, ZoneTable, each_json_piece, write_iso};
 use super::lines::Chunk;
 use super::rejects::{Fate, Rejects, explain_reject, read_filtered};
-use crate::ground::{Counters, Value, lossy};
+use crate::ground::{Counters, Value, lossy, write_iso_at};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,14 @@ impl Output {
         [("jsonl", Self::Json), ("csv", Self::Csv), ("text", Self::Text)];
 
     /// Writes the first `fields` fields of the line that was read last.
-    fn write(self, reader: &mut Reader, fields: usize, line: &[u8], out: &mut Vec<u8>) {
+    fn write(
+        self,
+        reader: &mut Reader,
+        fields: usize,
+        line: &[u8],
+        zone: Option<&ZoneTable>,
+        out: &mut Vec<u8>,
+    ) {
         match self {
             Self::Json => write_object(reader, fields, None, line, out),
             Self::Csv | Self::Text => {
@@ -49,6 +56,9 @@ impl Output {
                         Value::Text(text) if self == Self::Csv => write_csv_text(text, out),
                         Value::Json(text) if self == Self::Csv => write_csv_text(text, out),
                         Value::Text(text) | Value::Json(text) => write_text(text, out),
+                        Value::Time(micros) if self == Self::Text => {
+                            write_local(micros, zone, out);
+                        }
                         value => write_number(value, out),
                     }
                 }
@@ -106,6 +116,7 @@ pub fn write_rows(
 ) -> Result<Counters, BatchError> {
     let mut lines = Counters::default();
     let columns = filter.map_or(reader.names().len(), BoundFilter::columns);
+    let zone = reader.zone().cloned();
     chunk.for_each(|line| {
         lines.fed += 1;
         match read_filtered(reader, filter, line) {
@@ -117,7 +128,7 @@ pub fn write_rows(
                         write_object(reader, columns, Some(&found), line, out);
                         out.push(b'\n');
                     }
-                    None => output.write(reader, columns, line, out),
+                    None => output.write(reader, columns, line, zone.as_deref(), out),
                 }
             }
             Ok(Fate::Filtered) => lines.filtered += 1,
@@ -225,6 +236,14 @@ fn write_number(value: Value<'_>, out: &mut Vec<u8>) {
         // The shortest text that parses to the same number.
         Value::Float(number) => out.extend_from_slice(format!("{number:?}").as_bytes()),
         Value::Null | Value::Text(_) | Value::Json(_) => {}
+    }
+}
+
+/// Writes a time for people: with the clock of the zone, or in UTC.
+fn write_local(micros: i64, zone: Option<&ZoneTable>, out: &mut Vec<u8>) {
+    match zone.and_then(|zone| zone.offset_from_utc(micros)) {
+        Some(offset) => write_iso_at(micros, offset, out),
+        None => write_iso(micros, out),
     }
 }
 

@@ -159,6 +159,15 @@ impl ZoneTable {
         self.periods[self.index_at(local)].offset
     }
 
+    /// The offset at an instant, or none if the zone is UTC.
+    pub(crate) fn offset_from_utc(&self, micros: i64) -> Option<i64> {
+        if &*self.name == "UTC" {
+            return None;
+        }
+        let index = self.periods.partition_point(|period| period.start <= micros);
+        Some(self.periods[index.saturating_sub(1)].offset)
+    }
+
     /// The offset of a local time for which a text has these letters, if they are in use then.
     pub(super) fn offset_of(&self, local: i64, letters: &[u8]) -> Option<i64> {
         if letters == self.name.as_bytes() {
@@ -222,6 +231,15 @@ mod tests {
         ] {
             assert_eq!(table().offset_at(local), offset * HOUR, "{local}");
         }
+    }
+
+    #[test]
+    fn an_instant_has_the_offset_of_its_period() {
+        for (hour, offset) in [(-1_000, 1), (99, 1), (100, 2), (199, 2), (200, 1)] {
+            assert_eq!(table().offset_from_utc(hour * HOUR), Some(offset * HOUR), "{hour}");
+        }
+        let utc = ZoneTable::new("UTC", vec![(0, 0, "UTC".to_owned())]).unwrap();
+        assert_eq!(utc.offset_from_utc(0), None);
     }
 
     #[test]
