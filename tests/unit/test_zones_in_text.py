@@ -177,7 +177,8 @@ def test_the_command_shows_the_zone_only_in_text(tmp_path: Path):
 
     table = printed("top", "--by", "time")
     assert "2 keys, 2015-10-25 02:30:00+02:00 to 02:30:00+01:00 Europe/Berlin\n" in table
-    assert "    1  2015-10-25T02:30:00+02:00\n    1  2015-10-25T02:30:00+01:00\n" in table
+    keys = [row.split()[-1] for row in table.splitlines()[2:4]]
+    assert keys == ["2015-10-25T02:30:00+02:00", "2015-10-25T02:30:00+01:00"]
     rows = printed("parse", "--fields", "time", "--format", "text")
     assert rows == "2015-10-25T02:30:00+02:00\n2015-10-25T02:30:00+01:00\n"
     utc = ["2015-10-25T00:30:00Z", "2015-10-25T01:30:00Z"]
