@@ -26,18 +26,24 @@ class Terminal:
     """A terminal that a process writes to: the bytes it received and the screen it shows."""
 
     def __init__(
-        self, master: int, process: subprocess.Popen[bytes], size: tuple[int, int]
+        self,
+        master: int,
+        process: subprocess.Popen[bytes],
+        size: tuple[int, int],
+        initial: list[Any],
     ) -> None:
         self.process = process
         self.bytes = b""
-        self._master = master
+        self.descriptor = master
+        # The attributes before the process could change them.
+        self.initial = initial
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
 
     def sent(self) -> str:
         """Return everything written so far."""
         with suppress(OSError):  # its last process has ended, or nothing was written
-            while data := os.read(self._master, 65536):
+            while data := os.read(self.descriptor, 65536):
                 self.bytes += data
                 self._stream.feed(data)
         return self.bytes.decode()
@@ -64,16 +70,24 @@ class Terminal:
 
     def attributes(self) -> list[Any]:
         """Return the attributes that `stty` shows."""
-        return termios.tcgetattr(self._master)
+        return termios.tcgetattr(self.descriptor)
+
+    def set_attributes(self, attributes: list[Any]) -> None:
+        """Change them, as another program of the pipeline could."""
+        termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
+
+    def reads_keys(self) -> bool:
+        """Return whether keys arrive one by one and without an echo."""
+        return not self.attributes()[3] & (termios.ICANON | termios.ECHO)
 
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        os.write(self.descriptor, keys)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the kernel signals it to the foreground process."""
         self.sent()
         self._screen.resize(rows, columns)
-        set_size(self._master, columns, rows)
+        set_size(self.descriptor, columns, rows)
 
     def wait(self) -> int:
         """Wait until the process ends, and return its exit code."""
@@ -95,6 +109,7 @@ def terminal(
     columns: int = 40,
     rows: int = 8,
     command: list[str] = COMMAND,
+    stdin: int | None = None,
     stdout: int | None = None,
     **environment: str,
 ) -> Iterator[Terminal]:
@@ -102,18 +117,19 @@ def terminal(
     master, slave = pty.openpty()
     set_size(slave, columns, rows)
     os.set_blocking(master, False)
+    initial = termios.tcgetattr(master)
     process = subprocess.Popen(
         [*command, *arguments],
-        stdin=slave,
+        stdin=slave if stdin is None else stdin,
         stdout=slave if stdout is None else stdout,
         stderr=slave,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no other way
+        preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no other way
         env=os.environ | {"TERM": "xterm"} | environment,
     )
     os.close(slave)
     try:
-        yield Terminal(master, process, (columns, rows))
+        yield Terminal(master, process, (columns, rows), initial)
     finally:
         process.kill()
         process.wait()

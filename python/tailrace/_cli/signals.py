@@ -29,6 +29,9 @@ class Signals:
         self._stop = stop
         self._previous: dict[int, Any] = {}
         self.number: int | None = None
+        self.is_stopped = False
+        # Restores the terminal, since the next signal ends the process.
+        self.restore: Callable[[], object] | None = None
         # Wakes a waiting loop, so that it sees the request.
         self.wake: Callable[[], object] | None = None
         self.progress: Progress | None = None
@@ -53,6 +56,13 @@ class Signals:
         if self.progress is not None:
             # The next signal would leave the progress line on the terminal.
             self.progress.end()
+        if self.restore is not None:
+            self.restore()
+        self.stop()
+
+    def stop(self) -> None:
+        """Request the stop, as a signal does."""
+        self.is_stopped = True
         if self.wake is not None:
             self.wake()
         self._stop.request()

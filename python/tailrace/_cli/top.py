@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from tailrace._cli import inputs
+from tailrace._cli.keys import Keys, redraw
 from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.signals import Signals
@@ -16,7 +17,7 @@ from tailrace._names import choice
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN, LiveInput
-from tailrace._terminal.streams import OutputError, say
+from tailrace._terminal.streams import say
 from tailrace._terminal.style import COLORS, is_terminal, wants_color
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tailrace._cli.parser import Parser
     from tailrace._outputs import Output
+    from tailrace._outputs.screen import Screen
     from tailrace._query import Query
     from tailrace._runtime.counting import Counting
     from tailrace._runtime.run import Run
@@ -151,7 +153,13 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if to_end and sys.stderr.isatty():
         say("tailrace: reading standard input to its end; use --window 5m for live results")
     return partial(
-        _run, given, query, jobs=inputs.jobs(given), typed=inputs.is_typed(names), failed=failed
+        _run,
+        given,
+        query,
+        jobs=inputs.jobs(given),
+        typed=inputs.is_typed(names),
+        piped=STDIN in names,
+        failed=failed,
     )
 
 
@@ -206,7 +214,13 @@ def _number(limit: str) -> int:
 
 
 def _run(
-    given: argparse.Namespace, query: Query, *, jobs: int | None, typed: bool, failed: bool
+    given: argparse.Namespace,
+    query: Query,
+    *,
+    jobs: int | None,
+    typed: bool,
+    piped: bool,
+    failed: bool,
 ) -> int:
     # JSON and CSV are UTF-8. A table uses the terminal's encoding, and escapes the rest.
     cast("TextIOWrapper", sys.stdout).reconfigure(
@@ -216,7 +230,8 @@ def _run(
     counting = run.processor
     if sys.stderr.isatty():
         counting.samples = Samples(run.intake.names)
-    out = _output(given, is_live=run.live is not None)
+    screen = _screen(given) if run.live is not None else None
+    out: Output = _blocks(given) if screen is None else screen
     with Signals(run.stop) as signals:
         code = 0
         rest: Iterable[Snapshot] = ()
@@ -228,51 +243,53 @@ def _run(
             if run.is_refused:
                 return code
         elif run.live is not None:
-            code = served(run.live, signals, lambda: _serve(run, out), out.say)
+            # What is typed at the terminal are lines.
+            keys = None if screen is None or typed else Keys(screen, signals, waits=piped)
+            code = served(run.live, signals, lambda: _serve(run, out, keys), out.say)
             if code == UNREADABLE or run.is_refused:
                 return 2
             rest = counting.finish()
             if run.problems:
                 # They were reported when they occurred.
                 code = 1
-        for snapshot in counting.stop() if signals.number is not None else rest:
+        for snapshot in counting.stop() if signals.is_stopped else rest:
             out.show(snapshot)
         out.end()
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
 
 
-def _output(given: argparse.Namespace, *, is_live: bool) -> Output:
-    if given.format != "text":
-        return Blocks(sys.stdout, output=given.format, by=given.by)
-    color = wants_color(given.color, sys.stdout)
-    if is_live and is_terminal(sys.stdout):
-        from tailrace._outputs.screen import Screen  # noqa: PLC0415 - most runs draw on none
+def _screen(given: argparse.Namespace) -> Screen | None:
+    if given.format != "text" or not is_terminal(sys.stdout):
+        return None
+    from tailrace._outputs.screen import Screen  # noqa: PLC0415 - most runs draw on none
 
-        return Screen(sys.stdout, color=color)
-    return Blocks(sys.stdout, output="text", by=given.by, color=color)
+    return Screen(sys.stdout, color=wants_color(given.color, sys.stdout))
 
 
-async def _serve(run: Run[Counting, Snapshot], out: Output) -> None:
+def _blocks(given: argparse.Namespace) -> Blocks:
+    color = given.format == "text" and wants_color(given.color, sys.stdout)
+    return Blocks(sys.stdout, output=given.format, by=given.by, color=color)
+
+
+async def _serve(run: Run[Counting, Snapshot], out: Output, keys: Keys | None) -> None:
     import asyncio  # noqa: PLC0415 - loaded already where a loop runs
 
     loop = asyncio.get_running_loop()
     # The loop runs these between two steps, when nothing is half drawn.
-    loop.add_signal_handler(signal.SIGWINCH, _redraw, out.resized)
-    loop.add_signal_handler(signal.SIGCONT, _redraw, out.continued)
+    loop.add_signal_handler(signal.SIGWINCH, redraw, out.resized)
+    loop.add_signal_handler(signal.SIGCONT, redraw, out.continued)
     counting = run.processor
     counting.newest_only = out.newest_only
-    out.refresh(counting.status())
-    async for snapshot in run.serve():
-        say_formats(run.intake, out.say)
-        if snapshot is not None:
-            out.show(snapshot, counting.status())
-        else:
-            out.refresh(counting.status())
+    with keys or nullcontext():
+        out.refresh(counting.status())
+        async for snapshot in run.serve():
+            say_formats(run.intake, out.say)
+            status = counting.status()
+            if keys is not None:
+                keys.attend(status.lines["fed"])
+            if snapshot is not None:
+                out.show(snapshot, status)
+            else:
+                out.refresh(status)
     say_formats(run.intake, out.say)
-
-
-def _redraw(draw: Callable[[], None]) -> None:
-    # An output that cannot be written is reported with the next result.
-    with suppress(OutputError, BrokenPipeError):
-        draw()
