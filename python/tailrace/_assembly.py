@@ -172,6 +172,7 @@ def _sources(
     sharing = sum(len(spec.paths) for spec in specs) if waited_for else 1
     for spec in specs:
         zone = None if spec.tz is None else _zone_table(spec.tz)
+        lookups = _lookups(spec, requested)
         for source, names, is_replay in spec.sources(
             window, waited_for=waited_for, sharing=sharing
         ):
@@ -183,7 +184,15 @@ def _sources(
                 ahead_us = None if is_replay else max_ahead_us
                 ahead_us = ahead_us if given_us is None else given_us
                 origins.append(
-                    Origin(name, known, ahead_us, is_live=is_live, zone=zone, requested=requested)
+                    Origin(
+                        name,
+                        known,
+                        ahead_us,
+                        is_live=is_live,
+                        zone=zone,
+                        lookups=lookups,
+                        requested=requested,
+                    )
                 )
     readable = [part for source in sources if (part := finite(source)) is not None]
     if len(readable) == len(sources):
@@ -197,6 +206,14 @@ def _zone_table(tz: tzinfo) -> _core.Zone:
     from tailrace._zones import zone_table  # noqa: PLC0415 - loaded only with a zone
 
     return zone_table(tz)
+
+
+def _lookups(spec: SourceSpec, requested: Requested) -> Sequence[_core.Lookups]:
+    if not any(":" in name for name in requested.names):
+        return ()
+    from tailrace._lookups import data_for  # noqa: PLC0415 - loaded only for derived values
+
+    return data_for(requested.names, spec.log_format, spec.geoip)
 
 
 def _detector() -> Detector:

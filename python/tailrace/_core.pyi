@@ -31,6 +31,7 @@ __all__ = [
     "Filter",
     "FilterError",
     "Format",
+    "Lookups",
     "Table",
     "Window",
     "WindowSettings",
@@ -46,6 +47,7 @@ __all__ = [
     "first_lines",
     "found_fields",
     "has_field",
+    "lookup_of",
     "parse",
     "parse_chunk",
     "parse_duration",
@@ -162,8 +164,20 @@ class Zone:
     def __new__(cls, name: str, periods: list[tuple[int, int, str]]) -> Zone: ...
 
 @final
+class Lookups:
+    def __new__(
+        cls,
+        *,
+        countries: bytes | None = None,
+        families: list[tuple[str, str]] | None = None,
+        bots: tuple[list[tuple[str, bool, str]], list[str]] | None = None,
+    ) -> Lookups: ...
+
+@final
 class Format:
-    def __new__(cls, spec: str, /, zone: Zone | None = None) -> Format: ...
+    def __new__(
+        cls, spec: str, /, zone: Zone | None = None, lookups: Sequence[Lookups] = ()
+    ) -> Format: ...
     @property
     def spec(self) -> str: ...
     @property
@@ -224,6 +238,9 @@ def field_kinds(format: str | Format, /) -> list[tuple[str, FieldKind]]: ...
 def field_kind(format: str | Format, field: str, /) -> FieldKind | None: ...
 def parse_duration(text: str, /) -> int: ...
 def has_field(format: str | Format, field: str, /) -> bool: ...
+def lookup_of(
+    format: str | Format, field: str, /
+) -> Literal["country", "family", "bot"] | None: ...
 def count_matches(
     data: bytes,
     /,

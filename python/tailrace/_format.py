@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
@@ -170,23 +171,32 @@ class Format(metaclass=Public):
     Spark's log analysis examples (`parse_apache_log_line`) captures.
 
     *tz* is the zone of times that have none: a name such as `"Europe/Berlin"`, an offset such as
-    `"+02:00"`, or a `zoneinfo.ZoneInfo`; by default UTC.
+    `"+02:00"`, or a `zoneinfo.ZoneInfo`; by default UTC. *geoip* is a MaxMind DB file of countries,
+    such as `GeoLite2-Country.mmdb`, in which fields such as `host:country` are looked up.
 
     Raises:
-        ValueError: There is no format of this name, the format string is invalid, or the time zone
-            is unknown.
+        OSError: *geoip* cannot be read.
+        ValueError: There is no format of this name, the format string is invalid, the time zone is
+            unknown, or *geoip* is no such file.
 
     >>> line = b'1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> tr.Format("combined").parse(line, fields=["url", "status"]).to_dicts()
     [{'url': '/a', 'status': 200}]
     """
 
-    __slots__ = ("_format", "name", "tz")
+    __slots__ = ("_format", "_lookups", "_zone", "geoip", "name", "tz")
 
     name: str
     tz: tzinfo | None
+    geoip: str | os.PathLike[str] | None
 
-    def __init__(self, name: str, *, tz: str | tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        tz: str | tzinfo | None = None,
+        geoip: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.name = check_format(name)
         self.tz = zone = None
         if tz is not None:
@@ -194,14 +204,21 @@ class Format(metaclass=Public):
 
             self.tz = zone_of(tz)
             zone = zone_table(self.tz)
+        self.geoip, self._lookups = geoip, None
+        if geoip is not None:
+            from tailrace._lookups import countries  # noqa: PLC0415 - only with a database
+
+            self._lookups = countries(geoip)
+        self._zone = zone
         self._format = _core.Format(name, zone)
 
     def __repr__(self) -> str:
         zone = "" if self.tz is None else f", tz={str(self.tz)!r}"
-        return f"Format({self.name!r}{zone})"
+        geoip = "" if self.geoip is None else f", geoip={os.fspath(self.geoip)!r}"
+        return f"Format({self.name!r}{zone}{geoip})"
 
-    def __reduce__(self) -> tuple[Callable[..., Format], tuple[str, tzinfo | None]]:
-        return _format_in_zone, (self.name, self.tz)
+    def __reduce__(self) -> tuple[Callable[..., Format], tuple[Any, ...]]:
+        return _format_of, (self.name, self.tz, self.geoip)
 
     @property
     def fields(self) -> list[str]:
@@ -242,11 +259,22 @@ class Format(metaclass=Public):
         [{'path': '/a', 'query': 'b'}]
         """
         names = None if fields is None else check_fields(list_of_names(fields), self.name)
-        return Batch(_core.parse(_core_lines(lines), format=self._format, fields=names))
+        log_format = self._format if names is None else self._looking_up(names)
+        return Batch(_core.parse(_core_lines(lines), format=log_format, fields=names))
+
+    def _looking_up(self, names: list[str]) -> _core.Format:
+        """Return the format with the data that these fields are looked up in."""
+        if not any(":" in name for name in names):
+            return self._format
+        from tailrace._lookups import check_lookups, data_for  # noqa: PLC0415 - as above
+
+        check_lookups(names, self.name, self._lookups)
+        lookups = data_for(names, self.name, self._lookups)
+        return _core.Format(self.name, self._zone, lookups)
 
 
-def _format_in_zone(name: str, tz: tzinfo | None) -> Format:
-    return Format(name, tz=tz)
+def _format_of(name: str, tz: tzinfo | None, geoip: str | os.PathLike[str] | None = None) -> Format:
+    return Format(name, tz=tz, geoip=geoip)
 
 
 # The item formats of buffers that hold bytes.

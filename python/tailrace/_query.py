@@ -23,6 +23,7 @@ from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
 from tailrace._names import AUTO, check_fields, check_format, list_of_names, split_address
 from tailrace._public import Public
+from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock
 from tailrace._scalars import check_flag
 from tailrace._schedule import Length, check_count, schedule
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import tzinfo
 
-    from tailrace._core import Table
+    from tailrace._core import Lookups, Table
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.counting import Counting
     from tailrace._runtime.rows import ChunkRows, RowOptions, Rows
@@ -277,6 +278,12 @@ class Query(metaclass=Public):
         fields = fields or (self._spec.fields if self._spec.by is not None else [])
         for source in self._sources:
             self._filter.check(source.log_format, fields)
+        names = Requested(tuple(fields), self._filter).names
+        if any(":" in name for name in names):
+            from tailrace._lookups import check_lookups  # noqa: PLC0415 - as in `_assembly`
+
+            for source in self._sources:
+                check_lookups(names, source.log_format, source.geoip)
         return self
 
     def top(
@@ -481,6 +488,7 @@ def from_files(
     format: str = AUTO,
     follow: bool = False,
     tz: str | tzinfo | None = None,
+    geoip: str | os.PathLike[str] | None = None,
 ) -> Query:
     """
     Read log files to their end, or follow them.
@@ -497,11 +505,14 @@ def from_files(
             truncation. In log time a file is read from its beginning, in arrival time from its end.
         tz: The zone of times that have none in the log: a name such as `"Europe/Berlin"`, an offset
             such as `"+02:00"`, or a `zoneinfo.ZoneInfo`; by default UTC.
+        geoip: A MaxMind DB file of countries, such as `GeoLite2-Country.mmdb`, in which fields such
+            as `host:country` are looked up; it is read into memory.
 
     Raises:
-        FileNotFoundError: No file matches a pattern.
+        FileNotFoundError: No file matches a pattern, or *geoip* does not exist.
         TypeError: A path is neither text nor a `pathlib.Path`.
-        ValueError: There is no path, or the format or the time zone is unknown.
+        ValueError: There is no path, the format or the time zone is unknown, or *geoip* is no such
+            file.
 
     >>> query = tr.from_files("access.log").window("5m", every="1m").count(by="url").top(10)
     """
@@ -510,7 +521,13 @@ def from_files(
     names = tuple(name for path in paths for name in matching(_path(path)))
     if check_flag(follow, "follow") and STDIN in names:
         raise ValueError("follow: standard input has no name to follow; omit follow")
-    spec = SourceSpec(check_format(format, auto=True), paths=names, follow=follow, tz=_zone(tz))
+    spec = SourceSpec(
+        check_format(format, auto=True),
+        paths=names,
+        follow=follow,
+        tz=_zone(tz),
+        geoip=_countries(geoip),
+    )
     return Query((spec,))
 
 
@@ -520,6 +537,14 @@ def _zone(tz: str | tzinfo | None) -> tzinfo | None:
     from tailrace._zones import zone_of  # noqa: PLC0415 - loaded only with a zone
 
     return zone_of(tz)
+
+
+def _countries(geoip: str | os.PathLike[str] | None) -> Lookups | None:
+    if geoip is None:
+        return None
+    from tailrace._lookups import countries  # noqa: PLC0415 - loaded only with a database
+
+    return countries(geoip)
 
 
 def _path(path: object) -> str:
@@ -536,17 +561,26 @@ def _path(path: object) -> str:
     return name
 
 
-def from_stdin(*, format: str = AUTO, tz: str | tzinfo | None = None) -> Query:
+def from_stdin(
+    *,
+    format: str = AUTO,
+    tz: str | tzinfo | None = None,
+    geoip: str | os.PathLike[str] | None = None,
+) -> Query:
     """
     Read lines from standard input, as `from_files("-")` does; a window is in arrival time.
 
     >>> query = tr.from_stdin().window("5m", every="1s").count(by="url").top(10)
     """
-    return from_files(STDIN, format=format, tz=tz)
+    return from_files(STDIN, format=format, tz=tz, geoip=geoip)
 
 
 def from_lines(
-    lines: Iterable[str | bytes], *, format: str = AUTO, tz: str | tzinfo | None = None
+    lines: Iterable[str | bytes],
+    *,
+    format: str = AUTO,
+    tz: str | tzinfo | None = None,
+    geoip: str | os.PathLike[str] | None = None,
 ) -> Query:
     """
     Read lines from an iterable of text or bytes, each with or without its newline.
@@ -561,10 +595,16 @@ def from_lines(
         raise TypeError(
             f"lines: expected a list of lines, found {lines!r:.80}; from_files takes file names"
         )
-    return Query((SourceSpec(check_format(format, auto=True), lines=lines, tz=_zone(tz)),))
+    log_format, zone = check_format(format, auto=True), _zone(tz)
+    return Query((SourceSpec(log_format, lines=lines, tz=zone, geoip=_countries(geoip)),))
 
 
-def from_flume(*addresses: str, format: str = AUTO, tz: str | tzinfo | None = None) -> Query:
+def from_flume(
+    *addresses: str,
+    format: str = AUTO,
+    tz: str | tzinfo | None = None,
+    geoip: str | os.PathLike[str] | None = None,
+) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
 
@@ -577,8 +617,11 @@ def from_flume(*addresses: str, format: str = AUTO, tz: str | tzinfo | None = No
     """
     if not addresses:
         raise ValueError("from_flume: expected at least one address, HOST:PORT, found none")
-    log_format, zone = check_format(format, auto=True), _zone(tz)
-    specs = (SourceSpec(log_format, address=split_address(one), tz=zone) for one in addresses)
+    log_format, zone, lookups = check_format(format, auto=True), _zone(tz), _countries(geoip)
+    specs = (
+        SourceSpec(log_format, address=split_address(one), tz=zone, geoip=lookups)
+        for one in addresses
+    )
     return Query(tuple(specs))
 
 

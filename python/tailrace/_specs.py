@@ -117,6 +117,8 @@ class SourceSpec(NamedTuple):
     address: tuple[str, int] | None = None
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
+    geoip: _core.Lookups | None = None
+    """The database of countries."""
 
     @property
     def names(self) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from places import ROOT
+import mmdb
+from places import LOG, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +22,7 @@ __all__ = [
     "blocks",
     "commands",
     "excerpt",
+    "files",
     "printed",
     "shown",
     "waiting",
@@ -79,6 +82,27 @@ def blocks(*languages: str, pages: list[Path] = PAGES) -> list[Block]:
                 Block(page, line, match["language"], match["text"], note, match.span("text"))
             )
     return found
+
+
+# Where the most frequent clients of the log are.
+_COUNTRIES = {
+    "US": ("66.249.64.0/19", "75.96.0.0/15", "50.16.0.0/15", "209.85.128.0/17"),
+    "FR": ("46.105.0.0/16",),
+    "SE": ("130.237.0.0/16",),
+}
+
+
+def files() -> dict[str, bytes]:
+    """Return the files that the pages read, by name: a log, and a database of countries."""
+    records = {
+        network: {"country": {"iso_code": code}}
+        for code, networks in _COUNTRIES.items()
+        for network in networks
+    }
+    return {
+        "access.log": gzip.decompress(LOG.read_bytes()),
+        "country.mmdb": mmdb.database(records),
+    }
 
 
 def commands(block: Block) -> str:

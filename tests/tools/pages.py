@@ -7,15 +7,13 @@ written too, so look at the difference before you commit it. Arguments limit it 
 
 from __future__ import annotations
 
-import gzip
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from documents import PAGES, Block, blocks, excerpt, printed, waiting
-from places import LOG
+from documents import PAGES, Block, blocks, excerpt, files, printed, waiting
 
 _SECONDS = re.compile(r"[0-9.]+ s$", re.MULTILINE)
 
@@ -26,7 +24,8 @@ def written(block: Block, before: Block | None) -> str | None:
         return excerpt(block)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "access.log").write_bytes(gzip.decompress(LOG.read_bytes()))
+        for file, data in files().items():
+            (folder / file).write_bytes(data)
         if block.language == "console":
             return console(block, folder)
         if block.note == "prints" and before is not None:

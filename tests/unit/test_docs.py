@@ -1,7 +1,6 @@
 """Everything that the documentation shows is run, and every link leads somewhere."""
 
 import doctest
-import gzip
 import importlib
 import os
 import pkgutil
@@ -14,8 +13,19 @@ import time
 from pathlib import Path
 
 import pytest
-from documents import LINKED, PAGES, Block, blocks, commands, excerpt, printed, shown, waiting
-from places import LOG, ROOT
+from documents import (
+    LINKED,
+    PAGES,
+    Block,
+    blocks,
+    commands,
+    excerpt,
+    files,
+    printed,
+    shown,
+    waiting,
+)
+from places import ROOT
 
 import tailrace
 
@@ -42,14 +52,15 @@ def named(found: list[Block]) -> list[object]:
 
 
 @pytest.fixture(scope="session")
-def log() -> bytes:
-    return gzip.decompress(LOG.read_bytes())
+def read() -> dict[str, bytes]:
+    return files()
 
 
 @pytest.fixture
-def folder(tmp_path: Path, log: bytes) -> Path:
-    """A directory with the log that the pages read."""
-    (tmp_path / "access.log").write_bytes(log)
+def folder(tmp_path: Path, read: dict[str, bytes]) -> Path:
+    """A directory with the files that the pages read."""
+    for name, data in read.items():
+        (tmp_path / name).write_bytes(data)
     return tmp_path
 
 

@@ -53,7 +53,8 @@ def licence(name: str) -> str:
     metadata = importlib.metadata.metadata(name)
     stated = metadata.get("License-Expression") or metadata.get("License")
     if stated and "\n" not in stated:
-        return stated
+        # As ua-parser-builtins writes it.
+        return {"Apache 2.0": "Apache-2.0"}.get(stated, stated)
     texts = [stated] if stated else licence_files(name)
     return " AND ".join(map(name_of, texts)) or "none"
 
@@ -68,7 +69,8 @@ def licence_files(name: str) -> list[str]:
 def name_of(text: str) -> str:
     """The name of a licence, given all of its text; nothing may be added to it or left out."""
     copyrights, permission, rest = text.partition("Permission is hereby granted")
-    lines = [line for line in copyrights.splitlines() if line and line != "MIT License"]
+    titles = {"", "MIT License", "The MIT License (MIT)"}
+    lines = [line for line in copyrights.splitlines() if line not in titles]
     words = " ".join((permission + rest).split())
     is_mit = hashlib.sha256(words.encode()).hexdigest() == MIT_SHA256
     return "MIT" if is_mit and all(line.startswith("Copyright (c) ") for line in lines) else "other"

@@ -7,9 +7,9 @@ import os
 import sys
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tailrace._errors import TailraceError, os_reason
+from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._names import AUTO, check_format, split_address
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
+    from tailrace import _core
     from tailrace._cli.parser import Parser
     from tailrace._query import Query
 
@@ -63,6 +64,12 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         "detects the format from the first 1,000 lines of each source (default: auto)",
     )
     add_zone(parser, ", and of times in text output; JSON and CSV stay in UTC")
+    parser.add_argument(
+        "--geoip",
+        metavar="FILE",
+        help="MaxMind DB file of countries, such as GeoLite2-Country.mmdb, in which host:country "
+        "is looked up",
+    )
     parser.add_argument(
         "--columns",
         metavar="COLUMN,COLUMN...",
@@ -124,6 +131,18 @@ def zone(given: argparse.Namespace) -> tzinfo | None:
     from tailrace._zones import zone_of  # noqa: PLC0415 - loaded only with a zone
 
     return zone_of(given.tz, "--tz")
+
+
+def countries(given: argparse.Namespace) -> _core.Lookups | None:
+    """Return the database of countries, if it is given; every query of a run uses the same."""
+    if given.geoip is None:
+        return None
+    from tailrace._lookups import countries as load  # noqa: PLC0415 - loaded only with a database
+
+    try:
+        return load(given.geoip)
+    except OSError as error:
+        raise ValueError(f"--geoip: {in_words(error)}") from error
 
 
 def sources(given: argparse.Namespace) -> tuple[list[str], bool]:
@@ -260,7 +279,7 @@ def naming(option: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if str(error).startswith(("where:", "since:", "until:", "since, until:")):
+        if str(error).startswith(("where:", "since:", "until:", "since, until:", "geoip:")):
             raise
         raise ValueError(f"{option}: {error}") from error
 
@@ -284,14 +303,15 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         # Standard input has no name to follow.
         return is_flume(name), name == STDIN and given.follow
 
-    queries, tz = [], zone(given)
+    queries: list[Query] = []
+    more: Any = {"format": given.log_format, "tz": zone(given), "geoip": countries(given)}
     for (flume, unnamed), group in groupby(names, kind):
         if flume:
             addresses = [name.removeprefix(FLUME) for name in group]
-            queries.append(from_flume(*addresses, format=given.log_format, tz=tz))
+            queries.append(from_flume(*addresses, **more))
         else:
             follow = given.follow and not unnamed
-            queries.append(from_files(*group, format=given.log_format, follow=follow, tz=tz))
+            queries.append(from_files(*group, follow=follow, **more))
     merged = merge(*queries)
     if given.where is not None:
         merged = merged.where(given.where)

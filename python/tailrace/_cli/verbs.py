@@ -103,7 +103,8 @@ def run(arguments: Sequence[str]) -> int:
     act: Callable[[argparse.Namespace], Callable[[], int | None]] = given.act
     try:
         work = act(given)
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
+        # An extra that an argument needs may not be installed.
         raise UsageError(defaults.blame(str(error), given), given.verb) from error
     return work() or 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tailrace import _core
-from tailrace._core import Format
 from tailrace._errors import SourceError, log_problem
 from tailrace._first_lines import FirstLines
 from tailrace._runtime.stage import StageCounts, StampedChunk
@@ -13,6 +12,7 @@ from tailrace._runtime.stage import StageCounts, StampedChunk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tailrace._core import Format
     from tailrace._detection import Choice, Detector
     from tailrace._runtime.clock import Clock
     from tailrace._runtime.stage import Origin
@@ -78,7 +78,7 @@ class Intake:
     def add(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
         known = origin.log_format
-        self._formats.append(Format(known, origin.zone) if isinstance(known, str) else None)
+        self._formats.append(origin.compiled(known) if isinstance(known, str) else None)
         self._looking.add(len(self._origins))
         self._origins.append(origin)
         requested = origin.requested
@@ -111,8 +111,8 @@ class Intake:
         detector.look(chunk)
         if not detector.lines:
             # Blank lines match no format, so holding them is useless.
-            zone = self._origins[chunk.source].zone
-            return self._taken(chunk, Format(detector.choose().format, zone), now_us)
+            log_format = self._origins[chunk.source].compiled(detector.choose().format)
+            return self._taken(chunk, log_format, now_us)
         self._held.setdefault(chunk.source, []).append((chunk, now_us))
         return self._settle(chunk.source) if detector.enough else []
 
@@ -183,7 +183,7 @@ class Intake:
         origin = self._origins[source]
         detector = cast("Detector", origin.log_format)
         choice = detector.choose()
-        log_format = Format(choice.format, origin.zone)
+        log_format = origin.compiled(choice.format)
         if not choice.is_enough and not origin.is_live:
             self._refuse(source, choice.describe(origin.name))
         elif not choice.is_enough and not detector.enough:

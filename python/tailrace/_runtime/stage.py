@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from tailrace._core import Format
 from tailrace._requested import ANYTHING, Requested
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from tailrace._core import Format, Zone
+    from tailrace._core import Lookups, Zone
     from tailrace._detection import Detector
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
@@ -31,6 +32,7 @@ class Origin:
         max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
         is_live: Whether the source is live.
         zone: The zone of times without one; UTC by default.
+        lookups: The data in which fields are looked up.
         requested: What is read of its lines.
     """
 
@@ -42,6 +44,7 @@ class Origin:
         *,
         is_live: bool = False,
         zone: Zone | None = None,
+        lookups: Sequence[Lookups] = (),
         requested: Requested = ANYTHING,
     ) -> None:
         self.name = name
@@ -49,7 +52,12 @@ class Origin:
         self.max_ahead_us = max_ahead_us
         self.is_live = is_live
         self.zone = zone
+        self.lookups = lookups
         self.requested = requested
+
+    def compiled(self, spec: str) -> Format:
+        """Return a format for its lines."""
+        return Format(spec, self.zone, self.lookups)
 
 
 class StampedChunk(NamedTuple):

@@ -61,6 +61,7 @@ pub use text::format::{
     write_iso,
 };
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
+pub use text::lookups::{DevicePattern, Lookups};
 pub use text::rejects::Rejects;
 pub use text::rows::{Output, terminal_controls, write_rows};
 pub use text::table::{Rejected, Table, TableBuilder, parse_chunk};

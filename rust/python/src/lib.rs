@@ -42,9 +42,9 @@ mod _core {
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyTable, PyZone, count_matches, default_fields, describe_format, explain,
-        field_kind, field_kinds, first_lines, found_fields, has_field, parse, parse_chunk,
-        sample_rejects, standard_fields, step_problem, write_rows,
+        PyFormat, PyLookups, PyTable, PyZone, count_matches, default_fields, describe_format,
+        explain, field_kind, field_kinds, first_lines, found_fields, has_field, lookup_of, parse,
+        parse_chunk, sample_rejects, standard_fields, step_problem, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

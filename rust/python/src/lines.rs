@@ -10,7 +10,8 @@ use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
 use std::sync::Arc;
 use tailrace_core::{
-    Chunk, ExplainValue, Format, Kind, NamedRows, Rejected, Rejects, Table, TableBuilder, ZoneTable,
+    Chunk, DevicePattern, ExplainValue, Format, Kind, Lookups, NamedRows, Rejected, Rejects, Table,
+    TableBuilder, ZoneTable,
 };
 
 use crate::arrow;
@@ -36,6 +37,26 @@ impl PyZone {
     }
 }
 
+/// Data in which values are looked up: the bytes of a database of countries, patterns with the
+/// families that they find, and those of devices and crawlers.
+#[pyclass(name = "Lookups", module = "tailrace._core", frozen)]
+pub(crate) struct PyLookups(Lookups);
+
+#[pymethods]
+impl PyLookups {
+    #[new]
+    #[pyo3(signature = (*, countries=None, families=None, bots=None))]
+    fn new(
+        py: Python<'_>,
+        countries: Option<&[u8]>,
+        families: Option<Vec<(String, String)>>,
+        bots: Option<(Vec<DevicePattern>, Vec<String>)>,
+    ) -> PyResult<Self> {
+        let lookups = py.detach(|| Lookups::new(countries, families, bots));
+        Ok(Self(lookups.map_err(PyValueError::new_err)?))
+    }
+}
+
 /// A format of lines.
 #[pyclass(name = "Format", module = "tailrace._core", frozen)]
 pub(crate) struct PyFormat(pub(crate) Format);
@@ -43,10 +64,15 @@ pub(crate) struct PyFormat(pub(crate) Format);
 #[pymethods]
 impl PyFormat {
     #[new]
-    #[pyo3(signature = (spec, /, zone=None))]
-    fn new(spec: &str, zone: Option<PyRef<'_, PyZone>>) -> PyResult<Self> {
+    #[pyo3(signature = (spec, /, zone=None, lookups=Vec::new()))]
+    fn new(
+        spec: &str,
+        zone: Option<PyRef<'_, PyZone>>,
+        lookups: Vec<PyRef<'_, PyLookups>>,
+    ) -> PyResult<Self> {
         let format = Format::new(spec).map_err(error)?;
-        Ok(Self(zone.map_or(format.clone(), |zone| format.with_zone(&zone.0))))
+        let format = zone.map_or(format.clone(), |zone| format.with_zone(&zone.0));
+        Ok(Self(lookups.iter().fold(format, |format, more| format.with_lookups(&more.0))))
     }
 
     /// Returns the spec that it was made from: a name or a text.
@@ -138,6 +164,13 @@ pub(crate) fn step_problem(format: FormatArg<'_>, field: &str) -> PyResult<Optio
 }
 
 type Problem = (String, String, Vec<&'static str>, Option<(&'static str, &'static str)>);
+
+/// Returns what a field is looked up in, if it is: `country`, `family` or `bot`.
+#[pyfunction]
+#[pyo3(signature = (format, field, /))]
+pub(crate) fn lookup_of(format: FormatArg<'_>, field: &str) -> PyResult<Option<&'static str>> {
+    Ok(format.get()?.lookup_of(field))
+}
 
 /// Returns how many lines of a chunk were examined, how many of them each format matches, and
 /// matches with nothing passed over, and for each format how many only another one matches.

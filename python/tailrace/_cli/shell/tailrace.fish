@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --idle-timeout --jobs --lateness --limit --log-format --offset --rate --rejects --since --slide --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --lateness --limit --log-format --offset --rate --rejects --since --slide --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -62,6 +62,7 @@ complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -
 complete -c tailrace -n '_shtab_tailrace_using top' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using top' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv" -d 'format of the lines: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), fields in braces as in '"'"'{host} [{time}] {status}'"'"', several names separated by commas (the first that matches a line parses it), or auto, which detects the format from the first 1,000 lines of each source (default: auto)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l tz -x -d 'time zone, such as Europe/Berlin or +02:00, of times without a zone, and of times in text output; JSON and CSV stay in UTC (default: UTC)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l geoip -rF -d 'MaxMind DB file of countries, such as GeoLite2-Country.mmdb, in which host:country is looked up'
 complete -c tailrace -n '_shtab_tailrace_using top' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file; with --time arrival, at its end'
 complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
@@ -85,6 +86,7 @@ complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -
 complete -c tailrace -n '_shtab_tailrace_using parse' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l log-format -xka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv" -d 'format of the lines: a name, a format pasted from a server'"'"'s configuration (log_format, LogFormat), fields in braces as in '"'"'{host} [{time}] {status}'"'"', several names separated by commas (the first that matches a line parses it), or auto, which detects the format from the first 1,000 lines of each source (default: auto)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l tz -x -d 'time zone, such as Europe/Berlin or +02:00, of times without a zone, and of times in text output; JSON and CSV stay in UTC (default: UTC)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l geoip -rF -d 'MaxMind DB file of countries, such as GeoLite2-Country.mmdb, in which host:country is looked up'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'

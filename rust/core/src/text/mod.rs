@@ -8,6 +8,7 @@ pub(crate) mod first_lines;
 pub(crate) mod flume;
 pub(crate) mod format;
 pub(crate) mod lines;
+pub(crate) mod lookups;
 pub(crate) mod rejects;
 pub(crate) mod rows;
 pub(crate) mod table;

@@ -3,7 +3,7 @@
 use super::access::Accessor;
 use super::steps::{STEPS, Step, Topic};
 use super::transform::Transform;
-use super::{Format, aliases, standard_fields};
+use super::{Format, Matcher, aliases, standard_fields};
 use crate::ground::Kind;
 
 /// A step that a field cannot have.
@@ -39,6 +39,14 @@ impl Format {
             end += 1 + step.len();
         }
         None
+    }
+
+    /// Returns what a field is looked up in, if it is: `country`, `family` or `bot`.
+    pub fn lookup_of(&self, name: &str) -> Option<&'static str> {
+        if let Matcher::Either(formats) = &self.0.matcher {
+            return formats.iter().find_map(|format| format.lookup_of(name));
+        }
+        self.accessor(name)?.steps().iter().find_map(Step::lookup)
     }
 
     fn problem(&self, step: &str, of: &str, accessor: &Accessor) -> StepProblem {

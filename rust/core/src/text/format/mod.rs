@@ -46,6 +46,7 @@ use memchr::memchr;
 use crate::ground::{Kind, Value, lossy};
 use crate::text::flume::BatchError;
 use crate::text::lines::Chunk;
+use crate::text::lookups::Lookups;
 
 pub(crate) use fast_columns::TextAndTime;
 pub use field_steps::StepProblem;
@@ -91,6 +92,8 @@ pub struct Format(Arc<Inner>, Given);
 struct Given {
     /// The zone of times without one, and of intervals; UTC by default.
     zone: Option<Arc<ZoneTable>>,
+    /// The data in which values are looked up.
+    lookups: Lookups,
 }
 
 #[derive(Debug)]
@@ -154,7 +157,13 @@ impl Format {
     /// The format with this zone for times without one.
     #[must_use]
     pub fn with_zone(&self, zone: &Arc<ZoneTable>) -> Self {
-        self.given(&Given { zone: Some(Arc::clone(zone)) })
+        self.given(&Given { zone: Some(Arc::clone(zone)), ..self.1.clone() })
+    }
+
+    /// The format with these data, too, in which values are looked up.
+    #[must_use]
+    pub fn with_lookups(&self, lookups: &Lookups) -> Self {
+        self.given(&Given { lookups: lookups.or(&self.1.lookups), ..self.1.clone() })
     }
 
     fn given(&self, given: &Given) -> Self {

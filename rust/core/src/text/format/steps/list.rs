@@ -47,6 +47,14 @@ pub const STEPS: &[StepAbout] = &[
         shown: "a network from /1 to /128",
         ..step("/N", "host:/24", "the network of an address; /64 suits IPv6", Topic::Address)
     },
+    step(
+        "country",
+        "host:country",
+        "the country of an address, in the file of --geoip",
+        Topic::Address,
+    ),
+    step("family", "agent:family", "the browser or program of a user agent", Topic::Agent),
+    step("bot", "agent:bot", "whether a user agent is a bot: true or false", Topic::Agent),
     StepAbout {
         shown: "a duration such as 1h",
         ..step("DURATION", "time:1h", "the start of the hour; also 10s, 15m, 1d, 1w", Topic::Time)

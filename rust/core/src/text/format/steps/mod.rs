@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use super::time::{ZoneTable, interval_at};
 use super::{Given, Kind, Value, time_of};
-use crate::ground::Cell;
+use crate::ground::{Cell, lossy};
+use crate::text::lookups::{Bots, Countries, Families};
 
 pub(super) use cache::StepCache;
 pub use list::{STEPS, StepAbout};
@@ -31,11 +32,13 @@ pub enum Topic {
     Address,
     /// A URL.
     Url,
+    /// A user agent.
+    Agent,
 }
 
 impl Topic {
     /// All topics but text.
-    pub(super) const ALL: [Self; 3] = [Self::Time, Self::Address, Self::Url];
+    pub(super) const ALL: [Self; 4] = [Self::Time, Self::Address, Self::Url, Self::Agent];
 
     /// What a field of this topic holds.
     pub(super) fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Topic {
             Self::Time => "times",
             Self::Address => "addresses",
             Self::Url => "URLs",
+            Self::Agent => "user agents",
         }
     }
 
@@ -53,6 +57,7 @@ impl Topic {
             "time" => &[Self::Time],
             "host" | "upstream" | "xff" | "vhost" => &[Self::Address],
             "url" | "referer" => &[Self::Url],
+            "agent" => &[Self::Agent],
             _ => &[],
         }
     }
@@ -67,6 +72,12 @@ pub(super) enum Step {
     Network(u8),
     /// The host of a URL.
     UrlHost,
+    /// The country of an address.
+    Country(Option<Arc<Countries>>),
+    /// The family of a user agent.
+    Family(Option<Arc<Families>>),
+    /// Whether a user agent is a bot.
+    Bot(Option<Arc<Bots>>),
 }
 
 impl Step {
@@ -77,6 +88,9 @@ impl Step {
         }
         Some(match name {
             "host" => Self::UrlHost,
+            "country" => Self::Country(given.lookups.countries.clone()),
+            "family" => Self::Family(given.lookups.families.clone()),
+            "bot" => Self::Bot(given.lookups.bots.clone()),
             _ => Self::Interval(duration::micros(name)?, given.zone.clone()),
         })
     }
@@ -85,16 +99,27 @@ impl Step {
     pub(super) fn topic(&self) -> Topic {
         match self {
             Self::Interval(..) => Topic::Time,
-            Self::Network(_) => Topic::Address,
+            Self::Network(_) | Self::Country(_) => Topic::Address,
             Self::UrlHost => Topic::Url,
+            Self::Family(_) | Self::Bot(_) => Topic::Agent,
         }
     }
 
     /// What its result is about, if further steps can follow.
     pub(super) fn result(&self) -> Option<Topic> {
         match self {
-            Self::Interval(..) | Self::Network(_) => None,
             Self::UrlHost => Some(Topic::Address),
+            _ => None,
+        }
+    }
+
+    /// What it looks values up in, if it does.
+    pub(super) fn lookup(&self) -> Option<&'static str> {
+        match self {
+            Self::Country(_) => Some("country"),
+            Self::Family(_) => Some("family"),
+            Self::Bot(_) => Some("bot"),
+            _ => None,
         }
     }
 
@@ -102,7 +127,9 @@ impl Step {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Interval(..) => Kind::Time,
-            Self::Network(_) | Self::UrlHost => Kind::Text,
+            Self::Network(_) | Self::UrlHost | Self::Country(_) | Self::Family(_) => Kind::Text,
+            // As `true` and `false` of JSON.
+            Self::Bot(_) => Kind::Any,
         }
     }
 
@@ -113,7 +140,7 @@ impl Step {
             Self::Interval(length, zone) => {
                 Value::Time(cache.interval(time, *length, zone.as_deref()))
             }
-            Self::Network(_) | Self::UrlHost => Value::Null,
+            _ => Value::Null,
         }
     }
 
@@ -127,6 +154,13 @@ impl Step {
             }
             Self::Network(bits) => address::network(text, *bits),
             Self::UrlHost => url_host::host(text),
+            Self::Country(countries) => address::address(text)
+                .and_then(|address| countries.as_ref()?.code(address).map(str::to_owned)),
+            Self::Family(families) => families.as_ref().map(|families| families.of(&lossy(text))),
+            Self::Bot(bots) => {
+                let is_bot = bots.as_ref().map(|bots| bots.contain(&lossy(text)));
+                return is_bot.map_or(Cell::Null, Cell::Flag);
+            }
         };
         found.map_or(Cell::Null, |text| Cell::Text(text.into_bytes().into()))
     }
