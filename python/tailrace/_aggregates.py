@@ -472,6 +472,11 @@ def key_fields(by: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def has_order(aggregate: Aggregate) -> bool:
+    """Report whether rows can be ranked by it."""
+    return aggregate.function not in _LISTS
+
+
 def ranked_by(
     order_by: str | None, aggregates: Mapping[str, Aggregate], by: Sequence[str]
 ) -> RankedBy | None:
@@ -482,7 +487,7 @@ def ranked_by(
         TypeError: It is not a name.
         ValueError: There is neither an aggregate nor a key field of this name, or it has no order.
     """
-    ranking = [name for name, one in aggregates.items() if one.function not in _LISTS]
+    ranking = [name for name, one in aggregates.items() if has_order(one)]
     if order_by is None:
         if not ranking:
             return None

@@ -66,31 +66,41 @@ def count_run(
     by = query.by or ()
     ranking = ranked_by(query.order_by, query.aggregates, by)
     is_by_log = window is not None and window.time == "log"
-    needs_time = is_by_log or line_filter.has_range
-    requested = Requested(tuple(query.fields), line_filter, needs_time, query.conditions)
-    conditions = [one for part in (line_filter, *query.conditions) if (one := part.compiled(0))]
-    feeds, origins = _sources(specs, window, requested)
     lateness_us = 0 if window is None else window.lateness_us
-    engine = _core.Engine(
-        formats=[name for spec in specs for name in spec.formats(query.fields, *conditions)],
-        by=list(by),
-        aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
-        time="log" if window is None else window.time,
-        settings=window_settings(
-            None if window is None else window.windows,
-            limit=query.limit,
-            order_by=ranking,
-            ascending=query.ascending,
-            track_ranks=query.track_ranks,
-            lateness_us=lateness_us,
-            max_keys=query.max_keys,
-        ),
-        sources=feeds.count,
-        start_us=clock.now_us(),
-        # Clients choose the keys. With a known seed they could choose keys that collide.
-        hash_seed=int.from_bytes(os.urandom(8), "little"),
-        filter=condition,
+
+    def engine_of(formats: Sequence[str | _core.Format], sources: int = 0) -> _core.Engine:
+        return _core.Engine(
+            formats=formats,
+            by=list(by),
+            aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
+            time="log" if window is None else window.time,
+            settings=window_settings(
+                None if window is None else window.windows,
+                limit=query.limit,
+                order_by=ranking,
+                ascending=query.ascending,
+                track_ranks=query.track_ranks,
+                lateness_us=lateness_us,
+                max_keys=query.max_keys,
+            ),
+            sources=sources,
+            start_us=clock.now_us(),
+            # Clients choose the keys. With a known seed they could choose keys that collide.
+            hash_seed=int.from_bytes(os.urandom(8), "little"),
+            filter=condition,
+        )
+
+    requested = Requested(
+        tuple(query.fields),
+        line_filter,
+        is_by_log or line_filter.has_range,
+        query.conditions,
+        lambda log_format: engine_of([log_format]),
     )
+    feeds, origins = _sources(specs, window, requested)
+    conditions = [one for part in (line_filter, *query.conditions) if (one := part.compiled(0))]
+    formats = [name for spec in specs for name in spec.formats(query.fields, *conditions)]
+    engine = engine_of(formats, feeds.count)
     silence = _silence(window, origins)
     counting = Counting(
         engine,

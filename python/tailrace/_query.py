@@ -218,6 +218,12 @@ class Query(metaclass=Public):
             raise ValueError(
                 "agg: expected at least one aggregate, such as hits=tr.count(), found none"
             )
+        return self._aggregated(by, aggregates)
+
+    def _aggregated(
+        self, by: str | Sequence[str] | None, aggregates: dict[str, Aggregate]
+    ) -> Query:
+        """Compute aggregates with any names, as `agg` does."""
         keys = key_fields(by)
         aggregates = check_aggregates(aggregates)
         aggregate_specs(aggregates, keys)

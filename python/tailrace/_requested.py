@@ -8,6 +8,8 @@ from tailrace._filters import ALL, LineFilter
 from tailrace._names import check_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tailrace import _core
 
 __all__ = ["ANYTHING", "Requested"]
@@ -20,6 +22,8 @@ class Requested(NamedTuple):
     line_filter: LineFilter = ALL
     needs_time: bool = False
     conditions: tuple[LineFilter, ...] = ()
+    check_types: Callable[[_core.Format], object] | None = None
+    """Raises a `ValueError` if a format has a field with a type that cannot be used."""
 
     @property
     def names(self) -> list[str]:
@@ -33,11 +37,13 @@ class Requested(NamedTuple):
         Check that lines of a format can have the fields.
 
         Raises:
-            ValueError: They cannot, or the filter does not apply to their types.
+            ValueError: They cannot, or the filter or the aggregates do not take their types.
         """
         check_fields(list(dict.fromkeys(self.fields)), log_format)
         for condition in (self.line_filter, *self.conditions):
             condition.check(log_format, self.fields)
+        if self.check_types is not None:
+            self.check_types(log_format)
 
 
 ANYTHING = Requested()

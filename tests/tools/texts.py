@@ -46,6 +46,8 @@ _KINDS: dict[str, list[str] | None] = {
     "DURATION": [],
     "LINE": [],
     "COLUMN": [],
+    "+COLUMN": [],
+    "EXPR": [],
     "CONDITION": [],
     "WHEN": [],
     "ZONE": [],

@@ -52,11 +52,39 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {action.metavar}"
 
 
+class _Once(argparse._StoreAction):
+    """Stores the value of an option, which can be given once; a positional argument has several."""
+
+    _given: str | None = None
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 - argparse's own
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, or report the second one."""
+        if option_string and self._given is not None:
+            pair = f"{self._given!r:.80} and {values!r:.80}"
+            parser.error(f"{self.option_strings[-1]}: expected once, found {pair}; {self._mend()}")
+        self._given = values if option_string else None
+        super().__call__(parser, namespace, values, option_string)
+
+    def _mend(self) -> str:
+        metavar = str(self.metavar)
+        if metavar == "CONDITION":
+            return "combine conditions with and"
+        return "separate several by commas" if metavar.endswith("...") else "omit one"
+
+
 class Parser(argparse.ArgumentParser):
     """Parses the arguments of `tailrace` or of a verb."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(**options, formatter_class=_Formatter, allow_abbrev=False)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
         # argparse takes -3 for a value, but -3s for an option. The verb's check says more.
         self._negative_number_matcher = re.compile(r"-\.?[0-9]")
 

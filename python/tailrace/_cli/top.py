@@ -12,11 +12,13 @@ from tailrace._cli import inputs
 from tailrace._cli.keys import Keys, redraw
 from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
+from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
 from tailrace._names import choice
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN, LiveInput
+from tailrace._terminal.escape import for_people
 from tailrace._terminal.streams import say
 from tailrace._terminal.style import COLORS, is_terminal, wants_color
 
@@ -59,7 +61,15 @@ EXAMPLES = f"""\
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
-"""
+
+Questions:
+  bandwidth by client     tailrace top access.log --by host --show 'sum(size), count'
+  p99 by path             tailrace top access.log --by path --show 'p99(request_time), count'
+  bytes by status         tailrace top access.log --by status --show 'sum(size), share(size)'
+  share of 5xx by path    tailrace top access.log --by path --show 'share(status >= 500), count'
+  slowest requests        tailrace top access.log --by method,path --show 'max(request_time)'
+
+{FUNCTIONS}"""
 
 # The slide of live sources by default.
 _SLIDE = "1s"
@@ -75,7 +85,25 @@ def add_arguments(parser: Parser) -> None:
         follow="starts at the beginning of each file; with --time arrival, at its end",
     )
     option = parser.add_argument
-    option("--by", default="url", metavar="FIELD", help="field to count by (default: url)")
+    option(
+        "--by",
+        default="url",
+        metavar="FIELD,FIELD...",
+        help="the field, or fields, whose values have a row each (default: url)",
+    )
+    option(
+        "--show",
+        default="count",
+        metavar="EXPR,EXPR...",
+        help="columns to show, such as 'count, sum(size), p99(request_time)'; see Functions below "
+        "(default: count)",
+    )
+    option(
+        "--sort",
+        metavar="COLUMN|+COLUMN",
+        help="column or field to sort rows by, the largest first, or with + the smallest; p99 is "
+        "enough for p99(request_time) (default: the first column)",
+    )
     option(
         "-n",
         "--limit",
@@ -152,22 +180,21 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     to_end = given.window is None and STDIN in names and LiveInput.is_waited_for()
     if to_end and sys.stderr.isatty():
         say("tailrace: reading standard input to its end; use --window 5m for live results")
+    jobs = inputs.jobs(given)
+    try:
+        # Before anything is opened, it checks the types of fields.
+        run = query._start(jobs=jobs)
+    except ValueError as error:
+        option = "--by" if "count by" in str(error) else "--show"
+        raise ValueError(f"{option}: {error}") from error
     return partial(
-        _run,
-        given,
-        query,
-        jobs=inputs.jobs(given),
-        typed=inputs.is_typed(names),
-        piped=STDIN in names,
-        failed=failed,
+        _run, given, run, typed=inputs.is_typed(names), piped=STDIN in names, failed=failed
     )
 
 
 def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
     query = inputs.query(names, given)
-    with inputs.naming("--by"):
-        query = _counted(query, given.by)
-    query = query.sorted() if given.limit == "all" else query.top(_number(given.limit))
+    query = _ranked(_aggregated(query, given), given)
     options = {
         "offset": given.offset,
         "time": given.time,
@@ -199,12 +226,28 @@ def _is_live(names: Sequence[str], given: argparse.Namespace) -> bool:
     )
 
 
-def _counted(query: Query, by: str) -> Query:
-    if "," in by:
-        raise ValueError(
-            f"expected one field, found {by!r}; for keys of several fields, use the library"
-        )
-    return query.count(by=by)
+def _aggregated(query: Query, given: argparse.Namespace) -> Query:
+    """Return the query with its key and its columns, which are added to *given*."""
+    with inputs.naming("--by"):
+        given.keys = key_fields(given.by)
+        query.count(by=given.keys)
+    with inputs.naming("--show"):
+        given.shown = columns(given.show)
+        for name in given.keys:
+            if name in given.shown:
+                raise ValueError(
+                    f"the column {name!r} has the name of a field in --by; give it another name, "
+                    f"such as n={name}"
+                )
+        return query._aggregated(given.keys, given.shown)
+
+
+def _ranked(query: Query, given: argparse.Namespace) -> Query:
+    with inputs.naming("--sort"):
+        order_by, ascending = ranking(given.sort, given.shown, given.keys)
+    if given.limit == "all":
+        return query.sorted(order_by, ascending=ascending)
+    return query.top(_number(given.limit), order_by=order_by, ascending=ascending)
 
 
 def _number(limit: str) -> int:
@@ -215,9 +258,8 @@ def _number(limit: str) -> int:
 
 def _run(
     given: argparse.Namespace,
-    query: Query,
+    run: Run[Counting, Snapshot],
     *,
-    jobs: int | None,
     typed: bool,
     piped: bool,
     failed: bool,
@@ -226,7 +268,6 @@ def _run(
     cast("TextIOWrapper", sys.stdout).reconfigure(
         encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
-    run = query._start(jobs=jobs)
     counting = run.processor
     if sys.stderr.isatty():
         counting.samples = Samples(run.intake.names)
@@ -242,7 +283,9 @@ def _run(
             code = replayed(run, progress, out.show, once=given.window is None)
             if run.is_refused:
                 return code
+            _say_note(given)
         elif run.live is not None:
+            _say_note(given)
             # What is typed at the terminal are lines.
             keys = None if screen is None or typed else Keys(screen, signals, waits=piped)
             code = served(run.live, signals, lambda: _serve(run, out, keys), out.say)
@@ -267,9 +310,15 @@ def _screen(given: argparse.Namespace) -> Screen | None:
     return Screen(sys.stdout, color=wants_color(given.color, sys.stdout))
 
 
+def _say_note(given: argparse.Namespace) -> None:
+    if approximate := note(given.shown):
+        say(f"tailrace: {for_people(approximate)}")
+
+
 def _blocks(given: argparse.Namespace) -> Blocks:
     color = given.format == "text" and wants_color(given.color, sys.stdout)
-    return Blocks(sys.stdout, output=given.format, by=given.by, color=color)
+    names = [*given.keys, *given.shown]
+    return Blocks(sys.stdout, output=given.format, columns=names, color=color)
 
 
 async def _serve(run: Run[Counting, Snapshot], out: Output, keys: Keys | None) -> None:

@@ -10,7 +10,7 @@ from tailrace._terminal.excerpt import terminal_width
 from tailrace._terminal.streams import say, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
     from tailrace._rendering.text import Status
@@ -27,7 +27,7 @@ class Blocks:
 
     newest_only = False
 
-    def __init__(self, stream: TextIO, *, output: str, by: str, color: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, output: str, columns: Sequence[str], color: bool = False) -> None:
         self._stream = stream
         self._before = self._between = ""
         self._text: Callable[[Snapshot], str]
@@ -38,7 +38,7 @@ class Blocks:
         elif output == "csv":
             from tailrace._rendering import csv  # noqa: PLC0415 - as above
 
-            self._before, self._text = csv.header(by), csv.rows
+            self._before, self._text = csv.header(columns), csv.rows
         else:
             self._between = "\n"
             self._color = color

@@ -1,5 +1,5 @@
 r"""
-Snapshots as CSV: the window, the key and its count, one row per key.
+Snapshots as CSV: the window, the key and its columns, one row per key.
 
 Values are quoted as in RFC 4180, but lines end with a newline alone. A missing value is empty,
 empty text is `""`. Characters that could control a terminal are written as escapes (`\x1b`), and
@@ -16,14 +16,16 @@ from tailrace._rendering import iso, lossy
 from tailrace._terminal.escape import for_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tailrace._rendering import Renderable
 
 __all__ = ["cell", "header", "rows"]
 
 
-def header(by: str) -> str:
+def header(columns: Sequence[str]) -> str:
     """Return the names of the columns, with a newline."""
-    return f"start,end,{cell(by)},count\n"
+    return ",".join(["start", "end", *map(cell, columns)]) + "\n"
 
 
 def rows(snapshot: Renderable) -> str:
