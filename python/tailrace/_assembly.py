@@ -17,6 +17,7 @@ from tailrace._runtime.intake import Intake
 from tailrace._runtime.pump import StopRequest
 from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
+from tailrace._runtime.view import View
 from tailrace._schedule import window_settings
 from tailrace._sources import as_live, finite
 
@@ -110,7 +111,7 @@ def count_run(
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,
-        lateness_us=lateness_us,
+        view=None if window is None else _view(engine, clock, window),
     )
     return Run(
         counting,
@@ -129,6 +130,10 @@ def _shown_zone(specs: Sequence[SourceSpec]) -> tzinfo | None:
     """Return the zone of all sources, or None if they have several."""
     zones = {spec.tz for spec in specs}
     return zones.pop() if len(zones) == 1 else None
+
+
+def _view(engine: _core.Engine, clock: Clock, window: WindowSpec) -> View:
+    return View(engine, clock, window.windows, by_arrival=window.time == "arrival")
 
 
 def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | None:

@@ -61,7 +61,8 @@ _LIVE_WINDOW = ("300s", "1s")
 # How long a pane stays open after the newest event. Apache stamps a line with the time at which
 # the request began and writes it when the request ends, so nearly all of its lines are at most a
 # minute late. An agent writes the header when it reads the line.
-_LATENESS = {"log": "60s", "header": "5s"}
+_LATENESS = "5s"
+_LATENESS_OF_FILES = "60s"
 
 _SECOND_US = 10**6
 
@@ -142,7 +143,8 @@ class Query(metaclass=Public):
                 `"log"`, its own; or `"header"`, as a Flume agent's timestamp interceptor wrote it.
                 By default `"arrival"` for Flume and standard input, else `"log"`.
             lateness: How long a pane stays open for out-of-order lines, after the newest event. By
-                default 60 s in log time and 5 s in header time; in arrival time no line is late.
+                default 5 s in header time, and in log time if every source is followed or Flume,
+                otherwise 60 s; in arrival time no line is late.
             idle_timeout: How long the other sources wait for a live source without lines; by
                 default without limit.
             max_ahead: How far the time of a line may be ahead of the clock; a line that is further
@@ -176,8 +178,10 @@ class Query(metaclass=Public):
                     raise ValueError(f"{name}: in arrival time {reason}; choose time log or header")
             lateness_us = 0
         else:
-            duration = _LATENESS[time] if lateness is None else lateness
-            lateness_us = micros(duration, "lateness", least=0)
+            if lateness is None:
+                is_live = time == "header" or all(source.is_live for source in self._sources)
+                lateness = _LATENESS if is_live else _LATENESS_OF_FILES
+            lateness_us = micros(lateness, "lateness", least=0)
             if idle_timeout is not None:
                 idle_timeout_us = micros(idle_timeout, "idle_timeout", least=_SECOND_US)
         interval_us = micros(batch_interval, "batch_interval", least=SHORTEST_INTERVAL_US)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import oracle
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import LAYOUT, MadeUpTime
 from profiles import examples
 from windowed import (
     BASE_S,
@@ -37,7 +37,7 @@ from tailrace._runtime.run import Run
 from tailrace._runtime.stage import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pytest
 
@@ -46,25 +46,6 @@ if TYPE_CHECKING:
 
 
 many = examples(200)
-
-
-@dataclass
-class MadeUpTime:
-    """A monotonic clock that moves when the test moves it, and a wall clock that was set back."""
-
-    now_us: int
-    wall_readings: Iterator[int] = field(default_factory=lambda: itertools.repeat(0))
-    begun_us: int | None = None
-
-    def wall_ns(self) -> int:
-        if self.begun_us is None:
-            self.begun_us = self.now_us
-            return self.now_us * 1_000
-        return next(self.wall_readings)
-
-    def monotonic_ns(self) -> int:
-        # Since the machine was started, say.
-        return (self.now_us - (self.begun_us or self.now_us) + 5_000_000) * 1_000
 
 
 class Step(NamedTuple):
@@ -112,7 +93,7 @@ def served(
     engine = engine_of(size, time="arrival", start_us=clock.now_us())
     source = MadeUpSource(time, steps)
     stop = StopRequest()
-    counting = Counting(engine, clock, stop, by=("url",), windowed=True, sources=1)
+    counting = Counting(engine, clock, stop, layout=LAYOUT, windowed=True, sources=1)
     intake = Intake(clock, [Origin("made up", "combined")])
     feeds = LiveFeeds([source])
     return Run(counting, feeds, intake, clock, stop, batch_interval_us=interval), source

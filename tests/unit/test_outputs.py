@@ -232,7 +232,9 @@ class Status(NamedTuple):
     lines: dict[str, Any]
     per_second: float
     lag_us: int | None
-    lateness_us: int = 0
+    silent_us: int = 4_999_999
+    filling_us: tuple[int, int] | None = None
+    is_final: bool = True
 
 
 @pytest.mark.parametrize(
@@ -267,18 +269,27 @@ def test_the_status_has_what_is_known(
 
 
 @pytest.mark.parametrize(
-    ("fed", "lag_us", "text"),
+    ("silent_s", "filling_s", "is_final", "text"),
     [
-        (0, None, "0 lines, 0/s"),
-        (2, None, "2 lines, 0/s, first result after 60 s of log time (--lateness)"),
-        (2, 61_000_000, "2 lines, 0/s, lag 61 s"),
+        (4, None, True, ""),
+        (5, None, True, ", silent for 5.0 s"),
+        (600, None, True, ", silent for 10 min"),
+        (0, (7.9, 300), False, ", 0:07 of 5:00, not final"),
+        (0, (0, 1), True, ", 0:00 of 0:01"),
+        (0, (3_599.9, 3_600), True, ", 0:59:59 of 1:00:00"),
+        (0, (90_061, 7 * 86_400), True, ", 25:01:01 of 168:00:00"),
+        (0, (0.25, 1.5), True, ", 0.2 s of 1.5 s"),
+        (12, (61, 300), False, ", silent for 12 s, 1:01 of 5:00, not final"),
     ],
 )
-def test_the_status_shows_when_the_first_result_comes(fed: int, lag_us: int | None, text: str):
-    lines = {"fed": fed, "counted": fed, "late": 0, "filtered": 0, "rejected": {}}
-    status = Status(lines, 0.0, lag_us, 60_000_000)
+def test_the_status_marks_silence_and_what_the_window_lacks(
+    silent_s: int, filling_s: tuple[float, float] | None, text: str, *, is_final: bool
+):
+    lines = {"fed": 2, "counted": 2, "late": 0, "filtered": 0, "rejected": {}}
+    filling = filling_s and (round(filling_s[0] * 10**6), round(filling_s[1] * 10**6))
+    status = Status(lines, 0.0, 42_000_000, silent_s * 10**6, filling, is_final)
 
-    assert painted(status_line(status), color=False) == text
+    assert painted(status_line(status), color=False) == f"2 lines, 0/s{text}, lag 42 s"
 
 
 @given(hostile, st.integers(0, 20))

@@ -23,9 +23,13 @@ Line: TypeAlias = list[Part]
 
 
 # The status of a live run: the counts of all lines since the start, the recent number of lines per
-# second, the lag of the last result after real time if it is known, and the lateness, which is the
-# log time that must pass before the first result. Times are in microseconds.
-Status: TypeAlias = tuple["LineCounts", float, int | None, int]
+# second, the lag of the window after real time if it is known, the time since the last line, how
+# much of the window is covered and its length if it is not full, and whether no later line can
+# change it. Times are in microseconds.
+Status: TypeAlias = tuple["LineCounts", float, int | None, int, tuple[int, int] | None, bool]
+
+# A shorter silence is not mentioned.
+_SILENT_US = 5_000_000
 
 # Numbers beyond these are written with an exponent.
 _SMALL = 1e-3
@@ -51,19 +55,21 @@ def lines_summary(lines: LineCounts) -> str:
 
 def status_line(status: Status) -> Line:
     """
-    Return the status of a live run: `1,234,567 lines, 12,345/s, 3 rejected, lag 0.4 s`.
+    Return the status of a live run: `1,234,567 lines, 12,345/s, 0:07 of 5:00, lag 0.4 s`.
 
     Numbers that are zero are omitted, except for the first two.
     """
-    lines, per_second, lag_us, lateness_us = status
+    lines, per_second, lag_us, silent_us, filling, is_final = status
     parts = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
     parts += [Part(f"{count:,} {how}", Style.NOT_COUNTED) for how, count in _not_counted(lines)]
+    if silent_us >= _SILENT_US:
+        parts.append(Part(f"silent for {_span(silent_us)}", Style.NOT_COUNTED))
+    if filling is not None:
+        parts.append(Part(_filling(*filling)))
+    if not is_final:
+        parts.append(Part("not final"))
     if lag_us is not None:
         parts.append(Part(f"lag {_span(lag_us)}"))
-    elif lateness_us and lines["fed"]:
-        # Without it, a screen without a table would look as if there were no lines.
-        late = _span(lateness_us)
-        parts.append(Part(f"first result after {late} of log time (--lateness)"))
     line = [parts[0]]
     for part in parts[1:]:
         line += [Part(", "), part]
@@ -170,6 +176,27 @@ def _rate(per_second: float) -> str:
     if per_second >= _WITHOUT_FRACTION or per_second == int(per_second):
         return f"{per_second:,.0f}"
     return f"{per_second:.1f}"
+
+
+def _filling(covered_us: int, length_us: int) -> str:
+    """
+    Return how much of a window is covered.
+
+    >>> _filling(7_900_000, 300_000_000), _filling(61_000_000, 7_200_000_000)
+    ('0:07 of 5:00', '0:01:01 of 2:00:00')
+    >>> _filling(700_000, 1_500_000)
+    '0.7 s of 1.5 s'
+    """
+    if length_us % 10**6:
+        return f"{_span(covered_us)} of {_span(length_us)}"
+    length = length_us // 10**6
+    hours = length >= 3_600  # noqa: PLR2004 - a name would not say more
+    texts = []
+    for seconds in (covered_us // 10**6, length):
+        minutes, rest = divmod(seconds, 60)
+        text = f"{minutes // 60}:{minutes % 60:02}" if hours else f"{minutes}"
+        texts.append(f"{text}:{rest:02}")
+    return " of ".join(texts)
 
 
 def _span(micros: int) -> str:

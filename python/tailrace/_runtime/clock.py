@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Clock", "Silence"]
+__all__ = ["Clock", "LogClock", "Silence"]
 
 # Work between two reads of the sources that takes longer than this does not count as silence.
 _WORK_US = 100_000
@@ -28,6 +28,29 @@ class Clock:
     def now_us(self) -> int:
         """Return microseconds since the epoch."""
         return (self._offset_ns + self._monotonic_ns()) // 1_000
+
+
+class LogClock:
+    """
+    The time of a log: its newest event time, carried forward since that time was received.
+
+    So it passes while the log is silent, whether the log is old or its writer's clock is wrong.
+    """
+
+    def __init__(self) -> None:
+        self._newest_us: int | None = None
+        self._received_us = 0
+
+    def observe(self, newest_us: int | None, received_us: int) -> None:
+        """Record the newest event time so far, and when it was received if it is new."""
+        if newest_us is not None and newest_us != self._newest_us:
+            self._newest_us, self._received_us = newest_us, received_us
+
+    def now_us(self, clock_us: int) -> int | None:
+        """Return microseconds since the epoch; None before the first event time."""
+        if self._newest_us is None:
+            return None
+        return self._newest_us + max(clock_us - self._received_us, 0)
 
 
 class Silence:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, StampedChunk
+    from tailrace._runtime.view import View
     from tailrace._types import Answer, Layout, LineCounts
 
 __all__ = ["Counting", "Status"]
@@ -31,14 +32,20 @@ class Status(NamedTuple):
     per_second: float
     """The recent rate in lines per second."""
     lag_us: int | None
-    """The time from the end of the last answered window to now; None before the first answer."""
-    lateness_us: int
-    """The query's lateness: how long after its end a window is answered."""
+    """How long ago the window ended, or how late a log is; None before the first window."""
+    silent_us: int
+    """The time since the last line."""
+    filling_us: tuple[int, int] | None
+    """How much of the shown window is covered, and its length; None if it is full."""
+    is_final: bool
+    """Whether no later line can change the shown window."""
 
 
 class Counting(Processor["Delta", Snapshot]):
     """
     Counts the lines of chunks, and answers windows.
+
+    With `newest_only`, for a live display, it shows the newest window as it is instead.
 
     Args:
         engine: The core's engine.
@@ -48,7 +55,7 @@ class Counting(Processor["Delta", Snapshot]):
         windowed: Whether there is more than one answer.
         sources: The number of sources.
         silence: Detects idle sources, which the watermark ignores.
-        lateness_us: How long after its end a window is answered.
+        view: Chooses the window of a live display.
     """
 
     def __init__(
@@ -61,7 +68,7 @@ class Counting(Processor["Delta", Snapshot]):
         windowed: bool,
         sources: int,
         silence: Silence | None = None,
-        lateness_us: int = 0,
+        view: View | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -70,11 +77,10 @@ class Counting(Processor["Delta", Snapshot]):
         self._windowed = windowed
         self._sources = sources
         self._silence = silence
-        self._lateness_us = lateness_us
+        self._view = view
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
-        # Whether to answer only after a tick, and then only the newest window; for a live display,
-        # which overwrites each answer with the next.
+        self._heard_us = clock.now_us()
         self.newest_only = False
         self._record_rate()
 
@@ -99,6 +105,10 @@ class Counting(Processor["Delta", Snapshot]):
             self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
         if self._silence is not None and result.has_time:
             self._silence.observe(taken.chunk.source)
+        if fed:
+            self._heard_us = taken.now_us
+        if self._live is not None and result.has_time:
+            self._live.observe(taken.now_us)
         return fed, None
 
     def add_source(self, origin: Origin) -> None:
@@ -132,13 +142,14 @@ class Counting(Processor["Delta", Snapshot]):
     def tick(self, now_us: int) -> None:
         """Advance the clock."""
         self._engine.advance(now_us)
+        if self._live is not None:
+            self._engine.skip()
         self._record_rate()
 
     def answers(self, *, ticked: bool) -> Iterator[Snapshot]:
-        """Yield the windows whose end the watermark has reached, unless a stop is requested."""
-        if self.newest_only:
-            if ticked:
-                yield from self._newest()
+        """Yield the windows that are ready, unless a stop is requested."""
+        if self._live is not None:
+            yield from self._snapshots(self._live.answers(ticked=ticked))
             return
         while not self._stop.is_requested and (answer := self._engine.next_snapshot()) is not None:
             yield self._snapshot(answer)
@@ -147,17 +158,21 @@ class Counting(Processor["Delta", Snapshot]):
         """End the input, and yield the remaining answers."""
         if not self._windowed:
             yield self._snapshot(self._engine.snapshot())
-            return
-        self._engine.finish()
-        yield from self.answers(ticked=True)
+        elif self._live is not None:
+            yield from self._snapshots(self._live.last())
+        else:
+            self._engine.finish()
+            yield from self.answers(ticked=True)
 
     def stop(self) -> Iterator[Snapshot]:
         """End the input, and yield only the last snapshot."""
-        if not self._windowed:
+        if not self._windowed or self._live is not None:
             yield from self.finish()
             return
         self._engine.finish()
-        yield from self._newest()
+        answer = self._engine.last_snapshot()
+        if answer is not None:
+            yield self._snapshot(answer)
 
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
@@ -169,17 +184,21 @@ class Counting(Processor["Delta", Snapshot]):
         now_us = self._clock.now_us()
         since_us, fed = self._fed[0]
         rate = (lines["fed"] - fed) * 1e6 / (now_us - since_us) if now_us > since_us else 0.0
+        silent_us = now_us - self._heard_us
+        if self._live is not None and (marks := self._live.marks) is not None:
+            return Status(lines, rate, marks.lag_us, silent_us, marks.filling_us, marks.is_final)
         lag_us = None if self._answered_us is None else now_us - self._answered_us
-        return Status(lines, rate, lag_us, self._lateness_us)
+        return Status(lines, rate, lag_us, silent_us, None, is_final=True)
 
-    def _newest(self) -> Iterator[Snapshot]:
-        """Yield the newest window whose end the watermark has reached."""
-        answer = self._engine.last_snapshot()
-        if answer is not None:
-            yield self._snapshot(answer)
+    @property
+    def _live(self) -> View | None:
+        return self._view if self.newest_only else None
+
+    def _snapshots(self, answers: Iterator[Answer]) -> Iterator[Snapshot]:
+        return map(self._snapshot, answers)
 
     def _snapshot(self, answer: Answer) -> Snapshot:
-        self._answered_us = answer[1]
+        self._answered_us = answer[2]
         return Snapshot._of(answer, self._layout)
 
     def _record_rate(self) -> None:
