@@ -49,7 +49,9 @@ with gzip, bzip2, xz or zstd are decompressed.
 Without --window, files are counted to their end and the result is printed once. With --window, a
 result is printed every --slide; with --time log, a run of empty windows is printed once.
 
-A live source is flume://HOST:PORT, a file with --follow, or a pipe with --window.
+A live source is flume://HOST:PORT, a file with --follow, or a pipe with --window. In a terminal it
+has a live table, with keys: q ends it with the last result, Space freezes the display while
+counting continues, ? lists the keys.
 """
 
 EXAMPLES = f"""\

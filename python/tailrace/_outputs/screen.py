@@ -151,10 +151,13 @@ class Screen:
         _, status = self._shown
         if status is None:
             return self._table(columns, max(most - _LINES_OF_OTHERS, min(most, 1)))
-        before = 1 if self._is_frozen else _LINES_BEFORE_STATUS
-        room = max(most - 1, min(most, before))
+        room = max(most - 1, min(most, _LINES_BEFORE_STATUS))
         lines = self._list()[:room] if self._lists_keys else self._table(columns, room)
-        return [*lines, self._status_line(status, columns)][:most]
+        last = self._status_line(status, columns)
+        if self._is_frozen and len(lines) == most:
+            # A display that does not move says why.
+            return [last, *lines[1:]]
+        return [*lines, last][:most]
 
     def _table(self, columns: int, most: int) -> list[Line]:
         snapshot, _ = self._shown
