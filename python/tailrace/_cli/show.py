@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace import _aggregates as aggregates
 from tailrace._aggregates import Aggregate, has_order
@@ -29,26 +29,6 @@ Functions of --show, for the lines of a row (F and G are fields):
   ratio(F,G)              sum of F divided by the sum of G
   top(F,N)                the N most frequent values, each with its number of lines
 """
-
-# Those of one field; None for those that can do without.
-_OF_FIELD: dict[str, Callable[[str], Aggregate]] = {
-    "sum": aggregates.sum,
-    "mean": aggregates.mean,
-    "min": aggregates.min,
-    "max": aggregates.max,
-    "first": aggregates.first,
-    "last": aggregates.last,
-    "var": aggregates.var,
-    "std": aggregates.std,
-    "count_distinct": aggregates.count_distinct,
-    "approx_count_distinct": aggregates.approx_count_distinct,
-}
-_OF_LINES: dict[str, Callable[[str | None], Aggregate]] = {
-    "count": aggregates.count,
-    "rate": aggregates.rate,
-    "share": aggregates.share,
-}
-_NAMES = [*_OF_LINES, *_OF_FIELD, "p50", "p99", "ratio", "top"]
 
 # What other programs call them.
 _ELSEWHERE = {
@@ -154,7 +134,7 @@ def ranking(
     Raises:
         ValueError: There is no such column, or it has no order.
 
-    >>> ranking("+p99", {"count": tr.count(), "p99(size)": tr.quantile("size", 0.99)}, ["url"])
+    >>> ranking("+p99", columns("count, p99(size)"), ["url"])
     ('p99(size)', True)
     """
     if text is None:
@@ -204,6 +184,32 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
+class _Call(NamedTuple):
+    """A function as it is written."""
+
+    function: str
+    inside: str | None
+    """What is in the parentheses, if there are any."""
+    arguments: list[str]
+    text: str
+
+    def field(self) -> str:
+        """
+        Return the field, if it is the only argument.
+
+        Raises:
+            ValueError: There is none, there are several, or it is something else.
+        """
+        name = self.function.lower()
+        if not self.arguments:
+            example = "request_time" if name.startswith("p") else "size"
+            raise ValueError(f"{name} needs a field, as in {name}({example}), found {self.text!r}")
+        if len(self.arguments) > 1:
+            hint = ", ".join(f"{name}({one})" for one in self.arguments)
+            raise ValueError(f"{name} takes one field, found {self.text!r}; write {hint}")
+        return _field(self.arguments[0], self)
+
+
 def _column(text: str, whole: str) -> tuple[str, Aggregate]:
     if not text:
         raise ValueError(
@@ -213,14 +219,16 @@ def _column(text: str, whole: str) -> tuple[str, Aggregate]:
     if found is None:
         raise ValueError(_malformed(text))
     name, function, inside = found.group("name", "function", "inside")
-    arguments = None
-    if inside is not None:
-        arguments = [part.strip() for part in _parts(inside, "\"'`")]
-        arguments = [] if arguments == [""] else arguments
     if name in _BOUNDS:
         raise ValueError(f"{name!r} is a bound of the window; choose another name for {text!r}")
-    aggregate = _aggregate(function, inside, arguments, text)
-    return name or _without_blanks(text), aggregate
+    arguments = [part.strip() for part in _parts(inside or "", "\"'`")]
+    call = _Call(function, inside, [] if arguments == [""] else arguments, text)
+    make = _MAKERS.get(function.lower())
+    if make is None and _PERCENTILE.fullmatch(function.lower()):
+        make = _percentile
+    if make is None:
+        raise ValueError(_unknown(call))
+    return name or _without_blanks(text), make(call)
 
 
 def _malformed(text: str) -> str:
@@ -234,106 +242,129 @@ def _malformed(text: str) -> str:
             f"{fixed}={after.strip()}"
         )
     return (
-        f"expected functions separated by commas, such as 'count, sum(size)' or 'sent=sum(size)', "
+        "expected functions separated by commas, such as 'count, sum(size)' or 'sent=sum(size)', "
         f"found {text!r}"
     )
 
 
-def _aggregate(
-    function: str, inside: str | None, arguments: list[str] | None, text: str
-) -> Aggregate:
-    name = function.lower()
-    if percentile := _PERCENTILE.fullmatch(name):
-        q = float(f"{percentile[1]}e-2")
-        if q > 1:
-            nines = re.fullmatch("(9[0-9])([0-9]+)", percentile[1])
-            hint = f"; did you mean p{nines[1]}.{nines[2]}?" if nines else ""
-            raise ValueError(
-                f"expected a percentile from p0 to p100, found {function!r} in {text!r}{hint}"
-            )
-        return aggregates.quantile(_field(name, arguments, text), q)
-    if name in _OF_LINES:
-        if not arguments:
-            return _OF_LINES[name](None)
-        if name == "share" and inside is not None and _is_condition(inside):
-            return aggregates.share(where=inside.strip())
-        return _OF_LINES[name](_field(name, arguments, text))
-    if name in _OF_FIELD:
-        return _OF_FIELD[name](_field(name, arguments, text))
-    if name == "ratio":
-        if arguments is None or len(arguments) != 2:
-            raise ValueError(
-                f"ratio needs two fields, as in ratio(upstream_time,request_time), found {text!r}"
-            )
-        first, second = (_field(name, [one], text) for one in arguments)
-        return aggregates.ratio(first, second)
-    if name == "top":
-        field = _field(name, (arguments or [])[:1], text)
-        number = (arguments or [])[1:]
-        if not number:
-            return aggregates.top_values(field)
-        if len(number) > 1 or not re.fullmatch("[1-9][0-9]{0,8}", number[0]):
-            raise ValueError(
-                f"expected a field and a number from 1, as in top({field},3), found {text!r}"
-            )
-        return aggregates.top_values(field, int(number[0]))
-    raise ValueError(_unknown(function, inside, text))
+def _of_field(make: Callable[[str], Aggregate]) -> Callable[[_Call], Aggregate]:
+    return lambda call: make(call.field())
 
 
-def _unknown(function: str, inside: str | None, text: str) -> str:
+def _of_lines(make: Callable[[str | None], Aggregate]) -> Callable[[_Call], Aggregate]:
+    return lambda call: make(call.field() if call.arguments else None)
+
+
+def _share(call: _Call) -> Aggregate:
+    if call.inside is not None and _is_condition(call.inside):
+        return aggregates.share(where=call.inside.strip())
+    return _of_lines(aggregates.share)(call)
+
+
+def _percentile(call: _Call) -> Aggregate:
+    digits = call.function[1:]
+    q = float(f"{digits}e-2")
+    if q > 1:
+        nines = re.fullmatch("(9[0-9])([0-9]+)", digits)
+        hint = f"; did you mean p{nines[1]}.{nines[2]}?" if nines else ""
+        raise ValueError(
+            f"expected a percentile from p0 to p100, found {call.function!r} in {call.text!r}{hint}"
+        )
+    return aggregates.quantile(call.field(), q)
+
+
+def _ratio(call: _Call) -> Aggregate:
+    try:
+        first, second = (_field(one, call) for one in call.arguments)
+    except ValueError as error:
+        if "expected a field" in str(error):
+            raise
+        raise ValueError(
+            f"ratio needs two fields, as in ratio(upstream_time,request_time), found {call.text!r}"
+        ) from None
+    return aggregates.ratio(first, second)
+
+
+def _top(call: _Call) -> Aggregate:
+    field = call._replace(arguments=call.arguments[:1]).field()
+    number = call.arguments[1:]
+    if not number:
+        return aggregates.top_values(field)
+    if len(number) > 1 or not re.fullmatch("[1-9][0-9]{0,8}", number[0]):
+        raise ValueError(
+            f"expected a field and a number from 1, as in top({field},3), found {call.text!r}"
+        )
+    return aggregates.top_values(field, int(number[0]))
+
+
+_MAKERS: dict[str, Callable[[_Call], Aggregate]] = {
+    "count": _of_lines(aggregates.count),
+    "sum": _of_field(aggregates.sum),
+    "mean": _of_field(aggregates.mean),
+    "min": _of_field(aggregates.min),
+    "max": _of_field(aggregates.max),
+    "first": _of_field(aggregates.first),
+    "last": _of_field(aggregates.last),
+    "var": _of_field(aggregates.var),
+    "std": _of_field(aggregates.std),
+    "count_distinct": _of_field(aggregates.count_distinct),
+    "approx_count_distinct": _of_field(aggregates.approx_count_distinct),
+    "rate": _of_lines(aggregates.rate),
+    "share": _share,
+    "ratio": _ratio,
+    "top": _top,
+}
+
+
+def _unknown(call: _Call) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - takes 3 ms, and only a mistake needs it
 
-    name = function.lower()
-    message = f"unknown function {function!r}"
-    message += f" in {text!r}" if text != function else ""
-    known = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, _NAMES, n=1)), None)
-    if known is None and inside is None:
-        return f"{message}; a field needs a function, such as count_distinct({function})"
+    names = [*_MAKERS, "p50", "p99"]
+    message = f"unknown function {call.function!r}"
+    message += f" in {call.text!r}" if call.text != call.function else ""
+    close = get_close_matches(call.function.lower(), names, n=1)
+    known = _ELSEWHERE.get(call.function.lower()) or next(iter(close), None)
+    if known is None and call.inside is None:
+        return f"{message}; a field needs a function, such as count_distinct({call.function})"
     if known is None:
-        return f"{message}; expected one of {', '.join(_NAMES)}"
-    if inside is None:
+        return f"{message}; expected one of {', '.join(names)}"
+    if call.inside is None:
         return f"{message}; did you mean {known}?"
-    if known == "p99" and (given := re.fullmatch(r"(.+),\s*([0-9.]{1,9})", inside.strip())):
-        # quantile(f, 0.95), percentile(f, 95)
-        digits = float(given[2]) * (100 if "." in given[2] else 1)
-        known, inside = f"p{digits:g}", given[1]
-    return f"{message}; did you mean {known}({inside.strip()})?"
+    inside = call.inside.strip()
+    if known == "p99" and (given := re.fullmatch(r"(.+),\s*([0-9]+(?:\.[0-9]+)?)", inside)):
+        # Other programs write a quantile as 0.95 or as 95.
+        number = float(given[2]) * (100 if "." in given[2] else 1)
+        known, inside = f"p{number:g}", given[1]
+    return f"{message}; did you mean {known}({inside})?"
 
 
-def _field(function: str, arguments: list[str] | None, text: str) -> str:
+def _field(name: str, call: _Call) -> str:
     """
-    Return the field of a function.
+    Return a field without the backquotes that it may have.
 
     Raises:
-        ValueError: There is none, there are several, or it is something else.
+        ValueError: It is something else.
     """
-    example = "request_time" if function.startswith("p") else "size"
-    if not arguments or not arguments[0]:
-        raise ValueError(f"{function} needs a field, as in {function}({example}), found {text!r}")
-    if len(arguments) > 1:
-        if function == "count":
-            hint = "put a name with a comma in backquotes"
-        else:
-            hint = f"write {', '.join(f'{function}({one})' for one in arguments)}"
-        raise ValueError(f"{function} takes one field, found {text!r}; {hint}")
-    name = arguments[0]
-    if name[0] == name[-1] == "`" and len(name) > 2:
-        return name[1:-1]
-    if name == "*":
-        raise ValueError(f"expected a field, found * in {text!r}; count without one counts lines")
-    if name[0] in "\"'":
-        raise ValueError(f"expected a field without quotes, found {text!r}")
-    if name.lower().startswith("distinct "):
-        raise ValueError(f"found {text!r}; write count_distinct({name[9:].strip()})")
-    if "(" in name:
-        raise ValueError(f"expected a field, found {name!r} in {text!r}; give a field of the lines")
-    if _OPERATOR.search(name):
-        raise ValueError(
-            f"expected a field, found the condition {name!r} in {text!r}; --where selects lines, "
-            f"and share({name}) is the part that matches"
-        )
-    if " " in name:
-        raise ValueError(f"expected a field, found {text!r}; write {function}(`{name}`)")
+    text, function = call.text, call.function.lower()
+    if _unquoted(name) != name:
+        return _unquoted(name)
+    hint = None
+    if not name:
+        hint = "give its name"
+    elif name == "*":
+        hint = "count alone counts lines"
+    elif name[0] in "\"'":
+        hint = f"omit the quotes, or write {function}(`{name[1:-1]}`)"
+    elif name.lower().startswith("distinct "):
+        hint = f"write count_distinct({name.split(maxsplit=1)[1]})"
+    elif "(" in name:
+        hint = f"{name} is a column of its own"
+    elif _OPERATOR.search(name):
+        hint = f"--where selects lines, and share({name}) is the part that matches"
+    elif " " in name:
+        hint = f"write {function}(`{name}`)"
+    if hint:
+        raise ValueError(f"expected a field, found {name!r} in {text!r}; {hint}")
     return name
 
 
@@ -358,7 +389,7 @@ def _function(name: str, aggregate: Aggregate) -> str:
 
 
 def _unquoted(name: str) -> str:
-    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "`" else name
+    return found[1] if (found := re.fullmatch("`([^`]+)`", name)) else name
 
 
 def _without_blanks(text: str) -> str:

@@ -27,7 +27,9 @@ class Blocks:
 
     newest_only = False
 
-    def __init__(self, stream: TextIO, *, output: str, columns: Sequence[str], color: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, output: str, columns: Sequence[str], color: bool = False
+    ) -> None:
         self._stream = stream
         self._before = self._between = ""
         self._text: Callable[[Snapshot], str]
