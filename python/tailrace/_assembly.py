@@ -107,7 +107,9 @@ def count_run(
         engine,
         clock,
         stop,
-        layout=layout_of(by, query.aggregates, ranking)._replace(tz=_shown_zone(specs)),
+        layout=layout_of(by, query.aggregates, ranking, ascending=query.ascending)._replace(
+            tz=_shown_zone(specs)
+        ),
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tailrace._public import Public
 from tailrace._scalars import check_flag
@@ -68,6 +68,7 @@ class Snapshot(metaclass=Public):
         "_layout",
         "_rows",
         "_table",
+        "_whole",
         "by",
         "dropped",
         "end",
@@ -94,6 +95,7 @@ class Snapshot(metaclass=Public):
     _layout: Layout
     _rows: list[dict[str, Any]] | None
     _table: Table | None
+    _whole: Table | dict[str, Any] | None
 
     def __init__(  # noqa: PLR0917 - in the order of their names in JSON
         self,
@@ -109,13 +111,27 @@ class Snapshot(metaclass=Public):
         dropped: list[dict[str, Any]] | None = None,
         lookback: int = 0,
         layout: Layout | None = None,
+        whole: Table | dict[str, Any] | None = None,
     ) -> None:
         if by is None:
             by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
         if layout is None:
             layout = Layout(by, {"count": ("count", ())}, "count")
         table = (rows, None) if isinstance(rows, list) else (None, rows)
-        values = (layout, *table, by, dropped, end, keys, lines, lookback, other, start, total)
+        values = (
+            layout,
+            *table,
+            whole,
+            by,
+            dropped,
+            end,
+            keys,
+            lines,
+            lookback,
+            other,
+            start,
+            total,
+        )
         for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -128,10 +144,10 @@ class Snapshot(metaclass=Public):
     @classmethod
     def _of(cls, answer: Answer, layout: Layout) -> Snapshot:
         """Return a snapshot of the core."""
-        lookback, start, end, keys, total, other, rows, dropped, lines = answer
+        lookback, start, end, keys, total, other, rows, dropped, whole, lines = answer
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=layout.by, other=other, lookback=lookback, layout=layout,
+            by=layout.by, other=other, lookback=lookback, layout=layout, whole=whole,
             dropped=None if dropped is None else dropped.to_dicts(),
         )  # fmt: skip
 
@@ -160,9 +176,12 @@ class Snapshot(metaclass=Public):
 
     @property
     def _totals(self) -> dict[str, Any]:
-        """The totals of columns over all keys of the window, where they are known."""
-        functions = self._layout.functions
-        return {name: self.total for name, one in functions.items() if one == ("count", ())}
+        """The results of all keys of the window together, where they are known."""
+        if self._whole is None:
+            return {"count": self.total} if "count" in self.columns else {}
+        if not isinstance(self._whole, dict):
+            object.__setattr__(self, "_whole", self._whole.to_dicts()[0])
+        return cast("dict[str, Any]", self._whole)
 
     def __len__(self) -> int:
         return len(self.rows if self._table is None else self._table)
@@ -184,7 +203,7 @@ class Snapshot(metaclass=Public):
         return Snapshot(
             self.start, self.end, self.keys, self.total, rows, self.lines,
             by=self.by, other=other, dropped=self.dropped, lookback=self.lookback,
-            layout=self._layout,
+            layout=self._layout, whole=self._whole,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -299,7 +318,7 @@ class Snapshot(metaclass=Public):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the rows; a copy has no Arrow columns."""
-        return _restored, (*self._all(), self._layout)
+        return _restored, (*self._all(), self._layout, self._totals)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -350,8 +369,10 @@ class Snapshot(metaclass=Public):
 
 
 def _restored(*values: Any) -> Snapshot:  # noqa: ANN401 - as `_all` returns them
-    *first, by, other, dropped, lookback, layout = values
-    return Snapshot(*first, by=by, other=other, dropped=dropped, lookback=lookback, layout=layout)
+    *first, by, other, dropped, lookback, layout, whole = values
+    return Snapshot(
+        *first, by=by, other=other, dropped=dropped, lookback=lookback, layout=layout, whole=whole
+    )
 
 
 def _time(micros: int | None) -> datetime | None:

@@ -61,7 +61,7 @@ class ChunkCounts(LineCounts):
 
 # An answer of the core: the index of its length, its bounds in microseconds since the epoch, the
 # number of keys, the number of events, the events of keys over `max_keys`, the rows, the keys that
-# dropped out, and counters.
+# dropped out, the results of all keys together, and counters.
 Answer: TypeAlias = tuple[
     int,
     int | None,
@@ -71,6 +71,7 @@ Answer: TypeAlias = tuple[
     int | None,
     "Table",
     "Table | None",
+    "Table",
     LineCounts,
 ]
 
@@ -86,10 +87,14 @@ class Layout(NamedTuple):
     """The column with bars: the one that ranks the rows, or the first if a key field ranks them."""
     tz: "tzinfo | None" = None
     """The zone in which text shows times; None is UTC."""
+    intervals: dict[str, int] = {}  # noqa: RUF012 - never changed
+    """The lengths in microseconds of the key fields that are intervals of time."""
+    is_over_time: bool = False
+    """Whether the rows are the intervals of the one key field, in the order of time."""
 
     def is_share(self, name: str) -> bool:
         """Report whether the values of a column are shares, from 0 to 1."""
-        return name in self.functions and self.functions[name][0] == "share"
+        return name in self.functions and self.functions[name][0] in {"share", "share_where"}
 
 
 # The bounds of a pane in microseconds since the epoch, its keys with their aggregates or partials,

@@ -101,7 +101,7 @@ class Window(metaclass=Public):
         )
         self._schedule = schedule(length, every, offset)
         ranking = ranked_by(order_by, self._aggregates, self._by)
-        self._layout = layout_of(self._by, self._aggregates, ranking)
+        self._layout = layout_of(self._by, self._aggregates, ranking, ascending=ascending)
         self._window = _core.Window(
             by=list(self._by),
             aggregates=aggregate_specs(

@@ -53,10 +53,9 @@ class Blocks:
 
     def _table(self, snapshot: Snapshot) -> str:
         is_terminal = self._stream.isatty()
-        # Into a pipe or a file, the same lines are the same bytes whatever terminal is near.
-        canvas = canvas_of(self._stream)
-        if is_terminal:
-            canvas = canvas._replace(columns=terminal_width(self._stream))
+        # Into a pipe or a file, a table does not depend on the size of a terminal.
+        columns = terminal_width(self._stream) if is_terminal else None
+        canvas = canvas_of(self._stream, columns)
         return table(snapshot, canvas, color=self._color, grouped=is_terminal) + "\n"
 
     def refresh(self, _status: Status, /) -> None:

@@ -12,18 +12,16 @@ __all__ = ["Canvas", "bar", "canvas_of"]
 # From an eighth of a column to a whole one.
 _EIGHTHS = "\u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
 
-# What a pipe, a file and a string have.
-_COLUMNS = 80
-
 
 class Canvas(NamedTuple):
     """What is drawn on."""
 
-    columns: int = _COLUMNS
+    columns: int | None = None
+    """Its width; None for a pipe, a file and a string, where all columns fit."""
     has_blocks: bool = True
 
 
-def canvas_of(stream: TextIO | None, columns: int = _COLUMNS) -> Canvas:
+def canvas_of(stream: TextIO | None, columns: int | None = None) -> Canvas:
     """Return the canvas that a stream is, with blocks if its encoding has them."""
     try:
         (_EIGHTHS + "\u2500").encode(getattr(stream, "encoding", None) or "utf-8")

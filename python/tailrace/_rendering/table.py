@@ -28,9 +28,14 @@ _GAP = "  "
 _WIDEST_BAR = 16
 _NARROWEST_BAR = 4
 
+_UNLIMITED = 10**9
+
 # What keys keep of a terminal before there is a bar, and before there are shares.
 _KEYS_BEFORE_BAR = 30
 _KEYS_BEFORE_SHARE = 12
+
+# The functions whose values add up to that of the whole window.
+_ADDED_UP = {"count", "rate", "sum"}
 
 # The width of `100.0%`.
 _SHARE_COLUMNS = 6
@@ -82,7 +87,9 @@ def table_lines(
             columns do not move from one table to the next.
         grouped: Whether numbers have thousands separators.
     """
-    has_total = len(snapshot) > 1 and (most is None or most >= _LINES_WITH_TOTAL)
+    has_total = len(snapshot) > 1 and any(one is not None for one in snapshot._totals.values())
+    if most is not None and most < _LINES_WITH_TOTAL:
+        has_total = False
     if most is not None and len(snapshot) > most - 2 - has_total:
         snapshot = snapshot.head(max(most - 2 - has_total, 0))
     lines = [heading(snapshot, grouped=grouped)]
@@ -133,7 +140,7 @@ def _columns(
 
     columns = [fixed(column) for column in figures]
     keys = [fixed(column) for column in keys]
-    room = canvas.columns - sum(column.columns + len(_GAP) for column in columns)
+    room = (canvas.columns or _UNLIMITED) - sum(one.columns + len(_GAP) for one in columns)
     of_keys = sum(column.columns + len(_GAP) for column in keys) - len(_GAP)
     share = _share(snapshot)
     left = room - _SHARE_COLUMNS - len(_GAP)
@@ -187,7 +194,8 @@ def _share(snapshot: Renderable) -> _Column | None:
     total = snapshot._totals.get(name) if name is not None else None
     if name is None or total is None or not _is_number(total) or total <= 0:
         return None
-    if any(layout.is_share(other) for other in layout.functions):
+    functions = [function for function, _ in layout.functions.values()]
+    if layout.functions[name][0] not in _ADDED_UP or "share" in functions:
         return None
     values = [row[name] for row in snapshot.rows]
     texts = [share_text(value / total if _is_number(value) else None) for value in values]

@@ -15,7 +15,8 @@ use crate::filter::FilterError;
 use crate::lines::{PyFormat, PyTable};
 
 /// The fields of a snapshot, in the order in which `Snapshot` in Python takes them: lookback,
-/// start, end, keys, total, events of keys above the limit, rows, dropped keys, and counters.
+/// start, end, keys, total, events of keys above the limit, rows, dropped keys, totals, and
+/// counters.
 pub(crate) type Answer<'py> = (
     usize,
     Option<i64>,
@@ -25,6 +26,7 @@ pub(crate) type Answer<'py> = (
     Option<u64>,
     PyTable,
     Option<PyTable>,
+    PyTable,
     Bound<'py, PyDict>,
 );
 
@@ -35,11 +37,13 @@ pub(crate) fn answer<'py>(
     next: impl FnOnce(&mut State) -> Option<Snapshot> + Send,
 ) -> PyResult<Option<Answer<'py>>> {
     let Some(snapshot) = py.detach(|| engine.with(next)).map_err(error)? else { return Ok(None) };
-    let Snapshot { lookback, start, end, keys, total, other, rows, dropped, lines } = snapshot;
+    let Snapshot { lookback, start, end, keys, total, other, rows, dropped, totals, lines } =
+        snapshot;
     let names = || engine.names().to_vec();
     let table = |rows| PyTable::of_named(NamedRows { names: names(), rows, metadata: Vec::new() });
-    let (rows, dropped) = (table(rows)?, dropped.map(table).transpose()?);
-    Ok(Some((lookback, start, end, keys, total, other, rows, dropped, counters(py, &lines)?)))
+    let (rows, dropped, totals) = (table(rows)?, dropped.map(table).transpose()?, table(totals)?);
+    let lines = counters(py, &lines)?;
+    Ok(Some((lookback, start, end, keys, total, other, rows, dropped, totals, lines)))
 }
 
 /// The start and end of a pane, the values of its keys, and counters.

@@ -33,6 +33,9 @@ pub struct Snapshot {
     /// If ranks are tracked, the keys of the last snapshot's rows that are not in the rows of this
     /// one.
     pub dropped: Option<Rows>,
+    /// One row with the results of all keys together, where the partials of keys are cheap to
+    /// merge. The other columns are null.
+    pub totals: Rows,
     /// The counters of all lines up to the end of the window.
     pub lines: Counters,
 }
@@ -69,7 +72,8 @@ impl SnapshotBuilder<'_> {
     ) -> Snapshot {
         let Settings { order, limit, track_ranks, keys: kinds, plan, .. } = self.settings;
         let (start, end) = self.bounds;
-        let cell = &self.cells(totals);
+        let wholes = self.wholes(totals);
+        let cell = &self.cells(totals, &wholes);
         let other = other.filter(|&id| totals.count(id) > 0);
         let &Order { by, ascending } = order;
         let ranker = Ranker {
@@ -113,6 +117,7 @@ impl SnapshotBuilder<'_> {
             rows,
             other: other.map(|id| totals.count(id)),
             dropped: changes.map(|changes| self.keys_of(&changes.dropped)),
+            totals: self.row_of(&wholes),
             lines,
         }
     }
@@ -124,21 +129,56 @@ impl SnapshotBuilder<'_> {
         let except = other.filter(|&id| totals.count(id) > 0);
         let basis = Basis::<fn(u32, u64) -> Cell>::Key(0, &self.settings.keys);
         let ranker = Ranker { totals: &totals, keys: self.keys, ascending: true, except, basis };
-        let cell = self.cells(&totals);
+        let wholes = self.wholes(&totals);
+        let cell = self.cells(&totals, &wholes);
         self.rows(&ranker.top(None), except, |place, id| cell(place, id, totals.count(id)))
     }
 
     /// Returns a function that computes the cell of an aggregate for a key.
-    fn cells(&self, totals: &Totals) -> impl Fn(usize, u32, u64) -> Cell {
-        let Settings { plan, values, .. } = self.settings;
+    fn cells<'a>(
+        &'a self,
+        totals: &'a Totals,
+        wholes: &'a [Cell],
+    ) -> impl Fn(usize, u32, u64) -> Cell {
+        let context = self.context(wholes);
+        move |place, id, count| {
+            let context = KeyContext { count, ..context };
+            self.settings.plan.emit(place, totals.columns(), id, &context)
+        }
+    }
+
+    fn wholes(&self, totals: &Totals) -> Vec<Cell> {
+        let context = KeyContext { count: totals.total(), ..self.context(&[]) };
+        self.settings.plan.wholes(totals.columns(), &context)
+    }
+
+    fn context<'a>(&'a self, wholes: &'a [Cell]) -> KeyContext<'a> {
         let (start, end) = self.bounds;
         #[expect(clippy::cast_precision_loss, reason = "far less than 2^53 microseconds")]
         let seconds = start.zip(end).map_or(0.0, |(start, end)| (end - start) as f64 / 1e6);
-        let wholes = plan.wholes(totals.columns(), totals.total());
-        move |place, id, count| {
-            let context = KeyContext { kinds: values, seconds, count, wholes: &wholes };
-            plan.emit(place, totals.columns(), id, &context)
+        KeyContext { kinds: &self.settings.values, seconds, count: 0, wholes }
+    }
+
+    /// Returns a row without a key of what all keys have together.
+    fn row_of(&self, wholes: &[Cell]) -> Rows {
+        let Settings { plan, values, .. } = self.settings;
+        let mut columns = self.key_columns();
+        columns.iter_mut().for_each(|column| column.push(Cell::Null));
+        let kinds = plan.kinds(values).unwrap_or_default();
+        for (place, (kind, lists)) in kinds.into_iter().zip(plan.lists()).enumerate() {
+            let mut column = ColumnBuilder::new(kind, lists, false);
+            let whole = wholes.get(place).cloned().unwrap_or(Cell::Null);
+            column.push(match whole.number() {
+                // All keys have a share of 1 of anything.
+                number if plan.is_share(place) => {
+                    let is_whole = number.is_finite() && number != 0.0;
+                    if is_whole { Cell::Float(1.0) } else { Cell::Null }
+                }
+                _ => whole,
+            });
+            columns.push(column);
         }
+        Rows { columns: columns.into_iter().map(ColumnBuilder::finish).collect(), len: 1 }
     }
 
     fn rows(&self, ids: &[u32], other: Option<u32>, cell: impl Fn(usize, u32) -> Cell) -> Rows {

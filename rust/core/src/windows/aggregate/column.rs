@@ -58,8 +58,8 @@ pub(crate) trait Totals: Debug + Send + Sync {
     /// Computes the result of a key.
     fn emit(&self, key: u32, scope: &Scope<'_>) -> Cell;
 
-    /// Computes what all keys have together, if the aggregate is a sum.
-    fn whole(&self) -> Option<f64>;
+    /// Returns totals whose key 0 has what all keys have together, if merging costs little.
+    fn whole(&self) -> Option<Box<dyn Totals>>;
 }
 
 /// The partials of one aggregate.
@@ -72,6 +72,11 @@ pub(super) struct PartialColumn<A: Aggregate> {
 impl<A: Windowed> PartialColumn<A> {
     pub(super) fn column(aggregate: A) -> Box<dyn Column> {
         Box::new(Self { aggregate, partials: Vec::new() })
+    }
+
+    /// Returns totals that grow, of the key 0.
+    fn single(aggregate: &A, partial: A::Partial) -> Box<dyn Totals> {
+        Box::new(Self { aggregate: aggregate.clone(), partials: vec![partial] })
     }
 }
 
@@ -171,8 +176,9 @@ impl<A: Windowed> Totals for SlidingTotals<A> {
         self.totals.get(key as usize).map_or(Cell::Null, |total| self.aggregate.emit(total, scope))
     }
 
-    fn whole(&self) -> Option<f64> {
-        self.aggregate.whole_of(self.totals.iter())
+    fn whole(&self) -> Option<Box<dyn Totals>> {
+        let all = self.aggregate.whole_of(self.totals.iter())?;
+        Some(PartialColumn::single(&self.aggregate, all))
     }
 }
 
@@ -206,8 +212,9 @@ impl<A: Windowed> Totals for PartialColumn<A> {
         partial.map_or(Cell::Null, |partial| self.aggregate.emit_partial(partial, scope))
     }
 
-    fn whole(&self) -> Option<f64> {
-        self.aggregate.whole(self.partials.iter())
+    fn whole(&self) -> Option<Box<dyn Totals>> {
+        let all = self.aggregate.whole(self.partials.iter())?;
+        Some(Self::single(&self.aggregate, all))
     }
 }
 

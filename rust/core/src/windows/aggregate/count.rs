@@ -14,6 +14,8 @@ pub(super) struct Count;
 impl Aggregate for Count {
     type Partial = u64;
 
+    const ADDS_UP: bool = true;
+
     #[inline]
     fn add(&self, partial: &mut u64, input: &Input<'_>) {
         *partial += u64::from(input.value != Value::Null);

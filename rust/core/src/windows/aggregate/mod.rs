@@ -98,6 +98,9 @@ pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
     /// What a pane stores for a key.
     type Partial: Clone + Debug + Default + Send + Sync;
 
+    /// Whether merging costs little, so that a snapshot has the result of all keys together.
+    const ADDS_UP: bool = false;
+
     /// Adds an event.
     fn add(&self, partial: &mut Self::Partial, input: &Input<'_>);
 
@@ -107,9 +110,16 @@ pub(crate) trait Aggregate: Clone + Debug + Send + Sync + 'static {
     /// Computes the result of a partial.
     fn emit_partial(&self, partial: &Self::Partial, scope: &Scope<'_>) -> Cell;
 
-    /// Computes what these partials have together, if the aggregate is a sum.
-    fn whole<'a>(&self, _partials: impl Iterator<Item = &'a Self::Partial>) -> Option<f64> {
-        None
+    /// Merges the partials of all keys, if that costs little.
+    fn whole<'a>(
+        &self,
+        partials: impl Iterator<Item = &'a Self::Partial>,
+    ) -> Option<Self::Partial> {
+        Self::ADDS_UP.then(|| {
+            let mut all = Self::Partial::default();
+            partials.for_each(|partial| self.merge(&mut all, partial));
+            all
+        })
     }
 
     /// Encodes a partial.
@@ -134,8 +144,11 @@ pub(crate) trait Windowed: Aggregate {
     /// Computes the result of the window.
     fn emit(&self, total: &Self::Total, scope: &Scope<'_>) -> Cell;
 
-    /// Computes what these totals have together, if the aggregate is a sum.
-    fn whole_of<'a>(&self, _totals: impl Iterator<Item = &'a Self::Total>) -> Option<f64> {
+    /// Merges the totals of all keys, if that costs little.
+    fn whole_of<'a>(
+        &self,
+        _totals: impl Iterator<Item = &'a Self::Total>,
+    ) -> Option<Self::Partial> {
         None
     }
 }
@@ -161,7 +174,7 @@ impl<A: Invertible> Windowed for A {
         self.emit_partial(total, scope)
     }
 
-    fn whole_of<'a>(&self, totals: impl Iterator<Item = &'a A::Partial>) -> Option<f64> {
+    fn whole_of<'a>(&self, totals: impl Iterator<Item = &'a A::Partial>) -> Option<A::Partial> {
         self.whole(totals)
     }
 }

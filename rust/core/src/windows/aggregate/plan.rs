@@ -225,15 +225,38 @@ impl Plan {
         }
     }
 
-    /// Returns, for each result, what all keys have together of what a key has a share of.
-    pub(crate) fn wholes(&self, totals: &[Box<dyn Totals>], count: u64) -> Vec<Option<f64>> {
-        #[expect(clippy::cast_precision_loss, reason = "fewer events than 2^53")]
-        let whole = |planned: &Planned| match planned.column {
-            _ if planned.spec.function != SHARE => None,
-            Some(column) => totals.get(column)?.whole(),
-            None => Some(count as f64),
+    /// Computes each result of all keys together, where merging them costs little; else null. For
+    /// a share it is what the shares are of.
+    pub(crate) fn wholes(
+        &self,
+        totals: &[Box<dyn Totals>],
+        context: &KeyContext<'_>,
+    ) -> Vec<Cell> {
+        let columns: Vec<_> = totals.iter().map(|totals| totals.whole()).collect();
+        let whole = |planned: &Planned| {
+            let scope = Scope { whole: Some(1.0), ..self.scope(planned, context, None) };
+            match planned.column.map(|column| columns.get(column)) {
+                Some(Some(Some(whole))) => whole.emit(0, &scope),
+                Some(_) => Cell::Null,
+                None => scope.of_events(),
+            }
         };
         self.specs.iter().map(whole).collect()
+    }
+
+    fn scope<'a>(
+        &self,
+        planned: &'a Planned,
+        context: &KeyContext<'_>,
+        whole: Option<&Cell>,
+    ) -> Scope<'a> {
+        Scope {
+            spec: &planned.spec,
+            kind: self.field_kind(planned, context.kinds),
+            seconds: context.seconds,
+            count: context.count,
+            whole: whole.filter(|cell| **cell != Cell::Null).map(Cell::number),
+        }
     }
 
     /// Returns whether a result of one key depends on other keys.
@@ -250,13 +273,7 @@ impl Plan {
         context: &KeyContext<'_>,
     ) -> Cell {
         let Some(planned) = self.specs.get(place) else { return Cell::Null };
-        let scope = Scope {
-            spec: &planned.spec,
-            kind: self.field_kind(planned, context.kinds),
-            seconds: context.seconds,
-            count: context.count,
-            whole: context.wholes.get(place).copied().flatten(),
-        };
+        let scope = self.scope(planned, context, context.wholes.get(place));
         match planned.column.and_then(|column| totals.get(column)) {
             Some(totals) => totals.emit(key, &scope),
             None => scope.of_events(),
@@ -291,8 +308,8 @@ pub(crate) struct KeyContext<'a> {
     pub(crate) seconds: f64,
     /// The number of events of the key.
     pub(crate) count: u64,
-    /// For each result, what all keys have together of what a key has a share of.
-    pub(crate) wholes: &'a [Option<f64>],
+    /// The results of all keys together.
+    pub(crate) wholes: &'a [Cell],
 }
 
 const COUNT: &str = "count";

@@ -22,6 +22,8 @@ pub(super) struct Partial {
 impl Aggregate for Ratio {
     type Partial = Partial;
 
+    const ADDS_UP: bool = true;
+
     fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         if is_number(input.value) && is_number(input.second) {
             partial.first.add_value(input.value);

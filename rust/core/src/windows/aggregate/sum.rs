@@ -22,6 +22,8 @@ pub(super) struct Partial {
 impl Aggregate for Sum {
     type Partial = Partial;
 
+    const ADDS_UP: bool = true;
+
     #[inline]
     fn add(&self, partial: &mut Partial, input: &Input<'_>) {
         partial.values += u64::from(partial.sum.add_value(input.value));
@@ -48,12 +50,6 @@ impl Aggregate for Sum {
             }
             _ => Cell::Float(partial.sum.value()),
         }
-    }
-
-    fn whole<'a>(&self, partials: impl Iterator<Item = &'a Partial>) -> Option<f64> {
-        let mut all = ExactSum::default();
-        partials.for_each(|partial| all.merge(&partial.sum));
-        Some(all.value())
     }
 
     fn encode(&self, partial: &Partial, out: &mut Vec<u8>) {

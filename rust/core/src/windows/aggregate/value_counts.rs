@@ -413,7 +413,7 @@ impl Totals for ValueTotals {
         }
     }
 
-    fn whole(&self) -> Option<f64> {
+    fn whole(&self) -> Option<Box<dyn Totals>> {
         None
     }
 }
