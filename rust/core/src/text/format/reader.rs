@@ -510,7 +510,7 @@ impl Reader {
             return self.value_before_steps(line, field);
         }
         if accessor.is_time() {
-            let Some(time) = self.any_time(line, field) else { return Value::Null };
+            let Some(time) = self.time_before_steps(line, field) else { return Value::Null };
             let text = own(line, self.offset, &self.inner);
             let steps = self.accessors[field].of_line(text, &self.spans).steps();
             return steps::run(steps, Value::Time(time), &mut self.computed[field]);
@@ -614,6 +614,15 @@ impl Reader {
         if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.time(line, field);
         }
+        if matches!(self.fast[field], FastAccess::Steps) {
+            let Value::Time(time) = self.computed_value(line, field) else { return None };
+            return Some(time);
+        }
+        self.time_before_steps(line, field)
+    }
+
+    #[inline]
+    fn time_before_steps(&mut self, line: &[u8], field: usize) -> Option<i64> {
         let at = self.accessors[field].single_span();
         let span = at.map(|at| self.spans[at]);
         if let Some(text) = span.and_then(|span| span.of(own(line, self.offset, &self.inner)))

@@ -7,7 +7,6 @@
 
 mod address;
 mod cache;
-mod duration;
 mod list;
 mod url_host;
 
@@ -15,7 +14,7 @@ use std::sync::Arc;
 
 use super::time::{ZoneTable, interval_at};
 use super::{Given, Kind, Value, time_of};
-use crate::ground::{Cell, lossy};
+use crate::ground::{Cell, SECOND, lossy, parse_duration};
 use crate::text::lookups::{Bots, Countries, Families};
 
 pub(super) use cache::StepCache;
@@ -63,6 +62,9 @@ impl Topic {
     }
 }
 
+/// The longest interval in microseconds, a hundred years, as the longest window.
+const LONGEST_INTERVAL: i64 = 36_525 * 86_400 * SECOND;
+
 /// A step that computes a value.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -91,7 +93,11 @@ impl Step {
             "country" => Self::Country(given.lookups.countries.clone()),
             "family" => Self::Family(given.lookups.families.clone()),
             "bot" => Self::Bot(given.lookups.bots.clone()),
-            _ => Self::Interval(duration::micros(name)?, given.zone.clone()),
+            _ => {
+                let length = parse_duration(name).ok()?;
+                let fits = (1..=LONGEST_INTERVAL).contains(&length);
+                return fits.then(|| Self::Interval(length, given.zone.clone()));
+            }
         })
     }
 

@@ -23,7 +23,8 @@ pub(super) fn host(url: &[u8]) -> Option<String> {
         let host = place.split(':').next()?;
         host.strip_suffix('.').unwrap_or(host)
     };
-    (!host.is_empty()).then(|| host.to_lowercase())
+    let fits = !host.is_empty() && !host.contains(['[', ']']);
+    fits.then(|| host.to_lowercase())
 }
 
 #[cfg(test)]
