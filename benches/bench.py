@@ -24,6 +24,7 @@ from typing import Any
 import follow
 import hostile
 import parse
+import steps
 from attacks import NAMED, OWN, Attack
 from generator import LINES_PER_SECOND, write_log
 from machine import cpu
@@ -283,6 +284,12 @@ class Bench:
         """Time a full parse, and other ways to get the fields."""
         parse.measure(self.work, self.rounds, self.seed, self.verdicts)
 
+    # Keys that are computed.
+
+    def steps(self) -> None:
+        """Time keys that a step computes."""
+        steps.measure(self.work, self.runner, self.rounds, self.seed, self.verdicts)
+
     # Start-up.
 
     def start(self) -> None:
@@ -372,6 +379,7 @@ def main() -> int:
         "receive",
         "follow",
         "parse",
+        "steps",
         "start",
     ]
     parser.add_argument("--rounds", type=int, default=3)

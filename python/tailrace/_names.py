@@ -16,9 +16,11 @@ __all__ = [
     "check_format",
     "choice",
     "closest",
+    "is_interval",
     "list_of_names",
     "one_of",
     "split_address",
+    "steps_of",
     "suggestion",
 ]
 
@@ -208,6 +210,37 @@ def _step_problem(name: str, log_format: str | _core.Format) -> str:
         return f"step {step!r} applies to {what}, as in {example}, not to {of}{listed}"
     guess = closest(step, [one for one in known if " " not in one]).rstrip()
     return f"unknown step {step!r} of {of}{listed}" + (f"; {guess}" if guess else "")
+
+
+def is_interval(name: str, log_format: str) -> bool:
+    """
+    Report whether a field is the start of an interval, in lines of a format or of any.
+
+    >>> is_interval("time:1h", "auto"), is_interval("time", "auto")
+    (True, False)
+    """
+    # JSON has every standard field.
+    one = "json" if log_format == AUTO else log_format
+    return ":" in name and _core.field_kind(one, name) == "time"
+
+
+def steps_of(log_format: str) -> str:
+    """Return a line that lists fields of a format with steps, or nothing if it has none."""
+    shown = []
+    for _, example, _ in _core.STEPS:
+        base, _, step = example.partition(":")
+        # A format without a referer has a URL.
+        usual = next((one for one in (base, "url") if _core.has_field(log_format, one)), None)
+        if usual and _core.step_problem(log_format, f"{usual}:{step}") is None:
+            shown.append(f"{usual}:{step}")
+    if not shown:
+        return ""
+    import textwrap  # noqa: PLC0415 - only help lists them
+
+    listed = textwrap.fill(
+        ", ".join(shown), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
+    return f"With steps, which 'tailrace formats --fields' explains:\n{listed}\n"
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -34,6 +34,7 @@ SHELL = ROOT / "python" / "tailrace" / "_cli" / "shell"
 
 # The fields that have the same name in every format; those of one format are not completed.
 _FIELDS = [name for name, _, _ in _core.standard_fields()]
+_FIELDS += [example for _, example, _ in _core.STEPS]
 
 # Every kind of value that a metavar may name, with its completions; None means files.
 _KINDS: dict[str, list[str] | None] = {
@@ -207,8 +208,9 @@ def _manual() -> str:
 
 
 def _fields() -> str:
-    fields = _core.standard_fields()
-    return "\n".join(f"  {name:15}  {kind:5}  {about}" for name, kind, about in fields)
+    fields = [f"  {name:15}  {kind:5}  {about}" for name, kind, about in _core.standard_fields()]
+    steps = [f"  {example:15}  {about}" for _, example, about in _core.STEPS]
+    return "\n".join([*fields, "", "A name can be followed by steps:", "", *steps])
 
 
 def _body(part: str) -> str:

@@ -6,9 +6,9 @@ import ipaddress
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,6 +19,9 @@ from live import COMMAND
 from profiles import examples
 
 import tailrace as tr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONDAY = datetime(1969, 12, 29)  # noqa: DTZ001 - a local time
@@ -31,7 +34,12 @@ def line(host: str = "-", time: str = "-", url: str = "/", referer: str = "-") -
     return LINE.format(host, time, url, referer)
 
 
-def values(lines: list[str], *fields: str, log_format: str = "combined", tz: Any = None) -> Any:
+def values(
+    lines: list[str],
+    *fields: str,
+    log_format: str = "combined",
+    tz: str | tzinfo | None = None,
+) -> Any:  # noqa: ANN401 - values of any field
     """Return the values of fields in each line: of one field as they are, of several as lists."""
     rows = tr.Format(log_format, tz=tz).parse(lines, fields=list(fields))
     assert not rows.rejects
@@ -59,8 +67,7 @@ def start_of(time: datetime, length: timedelta, zone: tzinfo) -> datetime:
         # Skipped: the first instant at which the clock is later.
         low, high = sorted(passes)
         while high - low > SECOND:
-            middle = low + (high - low) // 2
-            middle = middle.replace(microsecond=0)
+            middle = (low + (high - low) // 2).replace(microsecond=0)
             is_later = middle.astimezone(zone).replace(tzinfo=None) > begin
             low, high = (low, middle) if is_later else (middle, high)
         return high if low.astimezone(zone).replace(tzinfo=None) <= begin else low
@@ -70,10 +77,10 @@ def start_of(time: datetime, length: timedelta, zone: tzinfo) -> datetime:
 
 
 def changes(zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the first seconds at which a zone has another offset, from 2005 to 2025."""
-    weeks = [datetime(2005, 1, 1, tzinfo=UTC) + 7 * DAY * week for week in range(21 * 52)]
-    for low, high in zip(weeks, weeks[1:], strict=False):
-        before = low.astimezone(zone).utcoffset()
+    """Yield the first seconds at which a zone has another offset, from 2017 to 2024."""
+    weeks = [datetime(2017, 1, 1, tzinfo=UTC) + 7 * DAY * week for week in range(8 * 52)]
+    for first, last in pairwise(weeks):
+        low, high, before = first, last, first.astimezone(zone).utcoffset()
         if high.astimezone(zone).utcoffset() == before:
             continue
         while high - low > SECOND:
@@ -104,7 +111,7 @@ def test_days_and_hours_around_every_change_of_every_zone_are_those_of_zoneinfo(
     tried = set()
     for name in sorted(available_timezones()):
         zone = ZoneInfo(name)
-        times = [change + step for change in list(changes(zone))[-6:] for step in around]
+        times = [change + step for change in changes(zone) for step in around]
         key = tuple(times)
         if key in tried:
             continue
@@ -112,7 +119,7 @@ def test_days_and_hours_around_every_change_of_every_zone_are_those_of_zoneinfo(
         found = starts(times, zone, *lengths)
         expected = [[start_of(time, length, zone) for length in lengths.values()] for time in times]
         assert found == expected, name
-    assert len(tried) > 100
+    assert len(tried) > 50
 
 
 ZONES = st.sampled_from(sorted(available_timezones())).map(ZoneInfo)
@@ -240,13 +247,13 @@ def test_a_network_of_every_field_of_addresses():
 
 # --- referer:host ---------------------------------------------------------------------------------
 
-PARTS = st.text("aZ.-@:/?#[]%1\u00e9x", max_size=12)
+PARTS = st.text("aZ.-@:/?#%1\u00e9x", max_size=12)
 URLS = st.builds(
     lambda scheme, user, host, rest: f"{scheme}{user}{host}{rest}",
     st.sampled_from(["http://", "HTTPS://", "//", "android-app://", "", "mailto:", "x:/", "/"]),
     st.sampled_from(["", "joe@", "joe:secret@", "a@b@"]),
     st.sampled_from(
-        ["example.com", "Example.COM:8080", "[2001:DB8::1]:80", "192.0.2.1", "a.b.", "[x]", ""]
+        ["example.com", "Example.COM:8080", "[2001:DB8::1]:80", "192.0.2.1", "a.b.", "[x]", "[", ""]
     ),
     st.one_of(st.just(""), PARTS.map("/".__add__), PARTS.map("?".__add__), PARTS),
 )
@@ -260,7 +267,7 @@ def host_of(url: str) -> str | None:
     except ValueError:
         return None
     is_absolute = url.startswith("//") or (parts.scheme and f"{parts.scheme}://" in url.lower())
-    return (host or "").removesuffix(".") or None if is_absolute else None
+    return (host or "").lower().removesuffix(".") or None if is_absolute else None
 
 
 @given(st.lists(URLS, min_size=1, max_size=50))
@@ -381,5 +388,7 @@ def test_a_table_over_time_has_every_row_in_the_order_of_time():
 
 def test_in_the_library_an_interval_is_a_key_as_any():
     snapshot = tr.from_lines(times_log().splitlines()).count(by=["time:1d", "status"]).collect()
-    days = {datetime(2015, 5, day, tzinfo=UTC): count for day, count in ((15, 10), (16, 48), (17, 21))}
+    days = {
+        datetime(2015, 5, day, tzinfo=UTC): count for day, count in ((15, 10), (16, 48), (17, 21))
+    }
     assert {row["time:1d"]: row["count"] for row in snapshot.rows} == days

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tailrace import _core
 from tailrace._cli import inputs
 from tailrace._detection import Detector, closest_format
-from tailrace._names import AUTO, check_format, choice
+from tailrace._names import AUTO, check_format, choice, steps_of
 from tailrace._sources import Chunk
 from tailrace._sources.text import STDIN
 from tailrace._terminal.escape import cut, for_people, width
@@ -141,6 +141,8 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
         report += ["", *_pieces(found, line)]
     if found["derived"]:
         report += ["", "Derived fields:", *_derived(found)]
+    if steps := steps_of(found["format"]):
+        report += ["", steps.rstrip()]
     notes = _about_time(found["pieces"])
     notes += [_unit(piece, spec) for piece in found["pieces"] if "unit" in piece]
     if found["open"]:

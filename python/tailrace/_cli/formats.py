@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
-from tailrace._names import DETECTED, choice, one_of
+from tailrace._names import DETECTED, choice, one_of, steps_of
 from tailrace._rendering import iso
 from tailrace._rendering.text import key_text
 from tailrace._terminal.streams import write
@@ -129,14 +129,7 @@ def _show(names: list[str], *, json: bool) -> None:
     write(sys.stdout, text)
 
 
-_STEPS = """\
-A field's name can be followed by steps that transform its value, as in url:noquery:decode:
-  path:2          its first two segments; also url:2
-  url:noquery     without the query
-  referer:path    the path of any URL; referer:query its query
-  url:decode      with percent-encoding decoded: %41 is A
-  agent:unescape  with backslash escapes decoded: \\x41 is A, \\" is "
-"""
+_STEPS = "A field's name can be followed by steps, as in url:noquery:decode. They compute a value:"
 
 
 def _show_fields(*, json: bool) -> None:
@@ -151,7 +144,8 @@ def _show_fields(*, json: bool) -> None:
             one["aliases"] = _other_names(one["name"])
         text = "".join(writer.dumps(one, separators=(",", ":")) + "\n" for one in objects)
     else:
-        text = f"{_aligned([('field', 'type', 'description'), *names])}\n{_STEPS}"
+        text = f"{_aligned([('field', 'type', 'description'), *names])}\n{_STEPS}\n\n"
+        text += "".join(f"  {example:{_WIDTH}}  {about}\n" for _, example, about in _core.STEPS)
         text += "\nOther names that give these fields; --format jsonl lists all of them:\n\n"
         for name, *_ in names:
             if others := _other_names(name)[:_MAX_OTHERS]:
@@ -196,6 +190,7 @@ def _page(name: str) -> str:
         + (f"\n  {notes.grammar}\n" if notes else "")
         + f"\nExample:\n{_indented(example)}"
         + f"\nFields, with their values in the example:\n{_aligned(fields)}"
+        + (f"\n{steps}" if (steps := steps_of(name)) else "")
         + (f"\nAccepted:\n{_listed(notes.accepted)}" if notes else "")
         + (f"\nRejected:\n{_listed(notes.rejected)}" if notes else "")
         + f"\nDocumentation: {source}\nSelect it with --log-format {name}; it is {detected}.\n"

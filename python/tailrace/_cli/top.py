@@ -14,7 +14,7 @@ from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
-from tailrace._names import choice
+from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN, LiveInput
@@ -109,9 +109,8 @@ def add_arguments(parser: Parser) -> None:
     option(
         "-n",
         "--limit",
-        default="10",
         metavar="N|all",
-        help="number of rows to show, or all of them (default: 10)",
+        help="number of rows to show, or all of them (default: 10; all with --by time:1h)",
     )
     option(
         "--window",
@@ -245,11 +244,15 @@ def _aggregated(query: Query, given: argparse.Namespace) -> Query:
 
 
 def _ranked(query: Query, given: argparse.Namespace) -> Query:
+    # A table over time has every row, by time.
+    is_over_time = len(given.keys) == 1 and is_interval(given.keys[0], given.log_format)
+    limit = given.limit or ("all" if is_over_time else "10")
+    sort = given.sort or (f"+{given.keys[0]}" if is_over_time else None)
     with inputs.naming("--sort"):
-        order_by, ascending = ranking(given.sort, given.shown, given.keys)
-    if given.limit == "all":
+        order_by, ascending = ranking(sort, given.shown, given.keys)
+    if limit == "all":
         return query.sorted(order_by, ascending=ascending)
-    return query.top(_number(given.limit), order_by=order_by, ascending=ascending)
+    return query.top(_number(limit), order_by=order_by, ascending=ascending)
 
 
 def _number(limit: str) -> int:

@@ -45,16 +45,15 @@ pub fn aliases() -> impl Iterator<Item = (&'static str, &'static str)> {
     names.filter(|(name, _)| standard_field(name).is_none())
 }
 
-/// The name of a field with its standard name in place of another one. Modifiers after a colon
-/// stay.
+/// The name of a field with its standard name in place of another one. Steps after a colon stay.
 pub(super) fn standard_name(name: &str) -> Option<Cow<'static, str>> {
-    let (base, modifiers) = split_modifiers(name);
+    let (base, steps) = split_steps(name);
     let (_, field) = aliases().find(|(alias, _)| *alias == base)?;
-    Some(if modifiers.is_empty() { field.into() } else { format!("{field}{modifiers}").into() })
+    Some(if steps.is_empty() { field.into() } else { format!("{field}{steps}").into() })
 }
 
-/// A name without its modifiers, and these. A name may begin with a colon: `:authority`.
-pub(super) fn split_modifiers(name: &str) -> (&str, &str) {
+/// A name without its steps, and these. A name may begin with a colon: `:authority`.
+pub(super) fn split_steps(name: &str) -> (&str, &str) {
     let end = name.char_indices().skip(1).find(|&(_, found)| found == ':');
     name.split_at(end.map_or(name.len(), |(at, _)| at))
 }
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_keeps_its_modifiers() {
+    fn a_name_keeps_its_steps() {
         for (name, standard) in [
             ("ip", Some("host")),
             ("request_uri", Some("url")),

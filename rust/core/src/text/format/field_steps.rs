@@ -22,7 +22,7 @@ pub struct StepProblem {
 impl Format {
     /// Returns what is wrong with the steps of a name, if that begins with a field of the format.
     pub fn step_problem(&self, name: &str) -> Option<StepProblem> {
-        let (base, steps) = aliases::split_modifiers(name);
+        let (base, steps) = aliases::split_steps(name);
         if self.index_of(name).is_some() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Format {
 
     /// What a standard field is about; `None` for another field, which may be about anything.
     fn topics(&self, name: &str) -> Option<&'static [Topic]> {
-        let field = aliases::split_modifiers(name).0;
+        let field = aliases::split_steps(name).0;
         let standard = standard_fields::standard_field(field).map(|known| known.name);
         let standard = standard.or_else(|| {
             let other = self.index_of(field).is_none().then(|| aliases::standard_name(field));
@@ -118,7 +118,7 @@ impl Format {
 
     /// The accessor of a field that the format does not have in these lines.
     pub(super) fn missing_accessor(&self, name: &str) -> Accessor {
-        let kind = match aliases::split_modifiers(name) {
+        let kind = match aliases::split_steps(name) {
             (_, "") => None,
             (_, steps) if self.topics(name).is_some() => {
                 let last = steps.rsplit(':').next().unwrap_or_default();

@@ -310,7 +310,7 @@ impl Format {
     /// Whether a name is another one of a standard field in lines that can have it as their own.
     fn is_other_name(&self, name: &str) -> bool {
         self.has_own_fields()
-            && self.index_of(aliases::split_modifiers(name).0).is_none()
+            && self.index_of(aliases::split_steps(name).0).is_none()
             && aliases::standard_name(name).is_some()
     }
 
@@ -388,10 +388,10 @@ impl Format {
                     Some(accessor) => {
                         needed.extend(accessor.needs().iter().map(|&at| &*self.0.found[at].name));
                     }
-                    None => needed.extend([name, aliases::split_modifiers(name).0]),
+                    None => needed.extend([name, aliases::split_steps(name).0]),
                 }
                 if self.is_other_name(name) {
-                    needed.push(aliases::split_modifiers(name).0);
+                    needed.push(aliases::split_steps(name).0);
                 }
             }
             needed.sort_unstable();

@@ -20,11 +20,10 @@ pub(super) fn host(url: &[u8]) -> Option<String> {
         let is_address = inner.split('%').next()?.parse::<Ipv6Addr>().is_ok();
         (is_address && (port.is_empty() || port.starts_with(':'))).then_some(inner)?
     } else {
-        let host = place.split(':').next()?;
+        let host = place.split(':').next().filter(|_| !place.contains(['[', ']']))?;
         host.strip_suffix('.').unwrap_or(host)
     };
-    let fits = !host.is_empty() && !host.contains(['[', ']']);
-    fits.then(|| host.to_lowercase())
+    (!host.is_empty()).then(|| host.to_lowercase())
 }
 
 #[cfg(test)]
