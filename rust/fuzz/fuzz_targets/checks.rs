@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tailrace_core::{
-    Chunk, Column, Format, Kind, LineKind, MAX_LINE_BYTES, Reader, TableBuilder, Value, Values, count_matches,
-    lossy,
+    Chunk, Column, Format, Kind, LineKind, MAX_LINE_BYTES, Reader, TableBuilder, Value, Values,
+    count_matches, lossy,
 };
 
 pub use parsers::naive;
@@ -59,7 +59,19 @@ fn reader(format: &Format) -> Reader {
     for field in fields.iter().filter(|field| field.kind == Kind::Text) {
         names.extend(["decode", "unescape"].map(|step| format!("{}:{step}", field.name)));
     }
-    names.extend(["url:noquery", "url:noquery:decode", "path:2", "a", "a.b.0"].map(String::from));
+    names.extend(
+        [
+            "url:noquery",
+            "url:noquery:decode",
+            "path:2",
+            "host:/24",
+            "referer:host",
+            "time:1d",
+            "a",
+            "a.b.0",
+        ]
+        .map(String::from),
+    );
     names.retain(|name| format.kind(name).is_some());
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     Reader::new(format, &names).unwrap_or_else(|error| panic!("no field {}", error.name))

@@ -61,7 +61,11 @@ pub fn first_lines(
             }
         }
         for (at, count) in seen.present.iter_mut().enumerate() {
-            *count += usize::from(reader.value(line, at) != Value::Null);
+            // A step may compute nothing from the value that a line has.
+            let is_base_there = |text: &[u8]| !matches!(text, b"" | b"-");
+            let is_there = reader.value(line, at) != Value::Null
+                || reader.has_steps(at) && reader.text(line, at).is_some_and(is_base_there);
+            *count += usize::from(is_there);
         }
     })?;
     Ok(seen.named())

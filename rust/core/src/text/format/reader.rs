@@ -496,10 +496,15 @@ impl Reader {
         if self.matched < self.alternatives.len() {
             return self.alternatives[self.matched].value(line, field);
         }
-        if matches!(self.fast[field], FastAccess::Steps) {
+        if self.has_steps(field) {
             return self.computed_value(line, field);
         }
         self.value_before_steps(line, field)
+    }
+
+    /// Whether the value of a field is computed.
+    pub(crate) fn has_steps(&self, field: usize) -> bool {
+        matches!(self.fast[field], FastAccess::Steps)
     }
 
     /// The value of a field with steps.
@@ -614,7 +619,7 @@ impl Reader {
         if let Some(other) = self.alternatives.get_mut(self.matched) {
             return other.time(line, field);
         }
-        if matches!(self.fast[field], FastAccess::Steps) {
+        if self.has_steps(field) {
             let Value::Time(time) = self.computed_value(line, field) else { return None };
             return Some(time);
         }
