@@ -224,8 +224,8 @@ def is_interval(name: str, log_format: str) -> bool:
     return ":" in name and _core.field_kind(one, name) == "time"
 
 
-def steps_of(log_format: str) -> str:
-    """Return a line that lists fields of a format with steps, or nothing if it has none."""
+def steps_of(log_format: str, columns: int = 78) -> str:
+    """Return lines that list fields of a format with steps, or nothing if it has none."""
     shown = []
     for _, example, _ in _core.STEPS:
         base, _, step = example.partition(":")
@@ -238,7 +238,11 @@ def steps_of(log_format: str) -> str:
     import textwrap  # noqa: PLC0415 - only help lists them
 
     listed = textwrap.fill(
-        ", ".join(shown), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        ", ".join(shown),
+        columns,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
     )
     return f"With steps, which 'tailrace formats --fields' explains:\n{listed}\n"
 

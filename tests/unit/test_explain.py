@@ -12,7 +12,6 @@ from terminal import terminal
 
 import tailrace as tr
 from tailrace import _core
-from tailrace._cli.formats import _STEPS
 from tailrace._samples import Samples
 from tailrace._sources import Chunk
 from tailrace._terminal.escape import width
@@ -97,7 +96,7 @@ def test_text_for_people_is_as_wide_as_their_terminal():
         with terminal("explain", "combined", line, columns=columns, rows=40) as shown:
             assert shown.wait() == 0
             assert all(len(text) <= columns for text in shown.sent().splitlines())
-            assert "status_class" in shown.lines()[-1]
+            assert "time:1h" in shown.lines()[-1]
 
 
 def test_what_does_not_print_is_shown_as_an_escape():
@@ -130,10 +129,21 @@ def test_the_steps_that_are_listed_are_there():
         "referer:query": None,
         "url:decode": "/a/b/c?d=A",
         "agent:unescape": "A",
+        "referer:host": None,
+        "host:/24": "1.2.3.0/24",
+        "time:1h": "2015-05-17T10:00:00Z",
     }
     ran = run("parse", "--fields", ",".join(steps), stdin=LINE)
     assert json.loads(ran.stdout) == steps
-    assert all(step in _STEPS for step in steps)
+    listed = [example for _, example, _ in _core.STEPS]
+    assert {*steps} - {"url:2"} <= {*listed}
+    fields = run("formats", "--fields").stdout.decode()
+    explained = run("explain", "combined", stdin=LINE).stdout.decode()
+    page = run("formats", "combined").stdout.decode()
+    for _, example, about in _core.STEPS:
+        assert f"  {example:15}  {about}\n" in fields
+        assert example in explained
+        assert example in page
 
 
 # --- samples --------------------------------------------------------------------------------------

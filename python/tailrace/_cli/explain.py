@@ -141,7 +141,7 @@ def _report(spec: str, found: dict[str, Any], line: bytes) -> list[str]:
         report += ["", *_pieces(found, line)]
     if found["derived"]:
         report += ["", "Derived fields:", *_derived(found)]
-    if steps := steps_of(found["format"]):
+    if steps := steps_of(found["format"], terminal_width(sys.stdout)):
         report += ["", steps.rstrip()]
     notes = _about_time(found["pieces"])
     notes += [_unit(piece, spec) for piece in found["pieces"] if "unit" in piece]
