@@ -247,9 +247,10 @@ def _ranked(query: Query, given: argparse.Namespace) -> Query:
     # A table over time has every row, by time.
     is_over_time = len(given.keys) == 1 and is_interval(given.keys[0], given.log_format)
     limit = given.limit or ("all" if is_over_time else "10")
-    sort = given.sort or (f"+{given.keys[0]}" if is_over_time else None)
     with inputs.naming("--sort"):
-        order_by, ascending = ranking(sort, given.shown, given.keys)
+        order_by, ascending = ranking(given.sort, given.shown, given.keys)
+    if is_over_time and not given.sort:
+        order_by, ascending = given.keys[0], True
     if limit == "all":
         return query.sorted(order_by, ascending=ascending)
     return query.top(_number(limit), order_by=order_by, ascending=ascending)
