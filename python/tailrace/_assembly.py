@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from tailrace._snapshot import Snapshot
     from tailrace._sources import LiveSource, Source
     from tailrace._specs import QuerySpec, SourceSpec, WindowSpec
+    from tailrace._types import Layout
 
-__all__ = ["count_run", "row_run"]
+__all__ = ["count_run", "engine_of", "formats_of", "layout", "row_run", "sources_of"]
 
 T = TypeVar("T")
 
@@ -64,56 +65,32 @@ def count_run(
     """
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
-    by = query.by or ()
-    ranking = ranked_by(query.order_by, query.aggregates, by)
     is_by_log = window is not None and window.time == "log"
-    lateness_us = 0 if window is None else window.lateness_us
 
-    def engine_of(formats: Sequence[str | _core.Format], sources: int = 0) -> _core.Engine:
-        return _core.Engine(
-            formats=formats,
-            by=list(by),
-            aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
-            time="log" if window is None else window.time,
-            settings=window_settings(
-                None if window is None else window.windows,
-                limit=query.limit,
-                order_by=ranking,
-                ascending=query.ascending,
-                track_ranks=query.track_ranks,
-                lateness_us=lateness_us,
-                max_keys=query.max_keys,
-            ),
-            sources=sources,
-            start_us=clock.now_us(),
-            # Clients choose the keys. With a known seed they could choose keys that collide.
-            hash_seed=int.from_bytes(os.urandom(8), "little"),
-            filter=condition,
-        )
+    def engine(formats: Sequence[str | _core.Format], sources: int = 0) -> _core.Engine:
+        start_us = clock.now_us()
+        return engine_of(window, query, condition, formats, sources=sources, start_us=start_us)
 
     requested = Requested(
         tuple(query.fields),
         line_filter,
         is_by_log or line_filter.has_range,
         query.conditions,
-        lambda log_format: engine_of([log_format]),
+        lambda log_format: engine([log_format]),
     )
-    feeds, origins = _sources(specs, window, requested)
-    conditions = [one for part in (line_filter, *query.conditions) if (one := part.compiled(0))]
-    formats = [name for spec in specs for name in spec.formats(query.fields, *conditions)]
-    engine = engine_of(formats, feeds.count)
+    sources, origins = sources_of(specs, window, requested)
+    feeds = _feeds(sources)
+    counted = engine(formats_of(specs, query, condition), feeds.count)
     silence = _silence(window, origins)
     counting = Counting(
-        engine,
+        counted,
         clock,
         stop,
-        layout=layout_of(by, query.aggregates, ranking, ascending=query.ascending)._replace(
-            tz=_shown_zone(specs)
-        ),
+        layout=layout(specs, query),
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,
-        view=None if window is None else _view(engine, clock, window),
+        view=None if window is None else _view(counted, clock, window),
     )
     return Run(
         counting,
@@ -128,10 +105,63 @@ def count_run(
     )
 
 
-def _shown_zone(specs: Sequence[SourceSpec]) -> tzinfo | None:
-    """Return the zone of all sources, or None if they have several."""
+def layout(specs: Sequence[SourceSpec], query: QuerySpec) -> Layout:
+    """Return how the answers of a query are shown, in the zone of all sources if they have one."""
+    by = query.by or ()
+    ranking = ranked_by(query.order_by, query.aggregates, by)
     zones = {spec.tz for spec in specs}
-    return zones.pop() if len(zones) == 1 else None
+    tz = zones.pop() if len(zones) == 1 else None
+    shown = layout_of(by, query.aggregates, ranking, ascending=query.ascending)
+    return shown._replace(tz=tz)
+
+
+def formats_of(
+    specs: Sequence[SourceSpec], query: QuerySpec, condition: _core.Filter | None
+) -> list[str]:
+    """Return the formats that the lines of the sources may match."""
+    parts = (condition, *(part.compiled(0) for part in query.conditions))
+    conditions = [one for one in parts if one is not None]
+    return [name for spec in specs for name in spec.formats(query.fields, *conditions)]
+
+
+def engine_of(
+    window: WindowSpec | None,
+    query: QuerySpec,
+    condition: _core.Filter | None,
+    formats: Sequence[str | _core.Format],
+    *,
+    sources: int = 0,
+    start_us: int,
+    bounds_us: tuple[int, int] | None = None,
+) -> _core.Engine:
+    """
+    Return the engine of a query; without a window its answer may have fixed bounds.
+
+    Raises:
+        ValueError: A format lacks a field, or the formats have it with different types.
+    """
+    by = query.by or ()
+    return _core.Engine(
+        formats=formats,
+        by=list(by),
+        aggregates=aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks),
+        time="log" if window is None else window.time,
+        settings=window_settings(
+            None if window is None else window.windows,
+            limit=query.limit,
+            order_by=ranked_by(query.order_by, query.aggregates, by),
+            ascending=query.ascending,
+            track_ranks=query.track_ranks,
+            lateness_us=0 if window is None else window.lateness_us,
+            max_keys=query.max_keys,
+            bounds_us=bounds_us,
+        ),
+        sources=sources,
+        start_us=start_us,
+        # Clients choose the keys. With a known seed they could choose keys that collide.
+        hash_seed=int.from_bytes(os.urandom(8), "little"),
+        filter=condition,
+    )
 
 
 def _view(engine: _core.Engine, clock: Clock, window: WindowSpec) -> View:
@@ -160,10 +190,10 @@ def row_run(
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
     requested = Requested(tuple(fields or ()), line_filter, line_filter.has_range)
-    feeds, origins = _sources(specs, None, requested)
+    sources, origins = sources_of(specs, None, requested)
     return Run(
         Rows(make, [origin.name for origin in origins], fields, condition, options),
-        feeds,
+        _feeds(sources),
         Intake(clock, origins),
         clock,
         stop,
@@ -173,12 +203,12 @@ def row_run(
     )
 
 
-def _sources(
+def sources_of(
     specs: Sequence[SourceSpec],
     window: WindowSpec | None,
     requested: Requested,
-) -> tuple[Feeds | LiveFeeds, list[Origin]]:
-    """Return the feeds of all sources, and the origin of each source."""
+) -> tuple[list[Source | LiveSource], list[Origin]]:
+    """Return all sources, and the origin of each."""
     sources: list[Source | LiveSource] = []
     origins: list[Origin] = []
     given_us = None if window is None else window.max_ahead_us
@@ -211,12 +241,16 @@ def _sources(
                         requested=requested,
                     )
                 )
+    return sources, origins
+
+
+def _feeds(sources: Sequence[Source | LiveSource]) -> Feeds | LiveFeeds:
     readable = [part for source in sources if (part := finite(source)) is not None]
     if len(readable) == len(sources):
-        return Feeds(readable), origins
+        return Feeds(readable)
     from tailrace._runtime.live import LiveFeeds  # noqa: PLC0415 - imports asyncio
 
-    return LiveFeeds(sources), origins
+    return LiveFeeds(sources)
 
 
 def _zone_table(tz: tzinfo) -> _core.Zone:

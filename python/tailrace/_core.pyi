@@ -72,7 +72,7 @@ class FilterError(ValueError): ...
 @final
 class Delta:
     @property
-    def has_time(self) -> bool: ...
+    def newest_us(self) -> int | None: ...
     @property
     def lines(self) -> tuple[int, int, int]: ...
 
@@ -157,6 +157,7 @@ class WindowSettings:
         ascending: bool,
         track_ranks: bool,
         max_keys: int | None,
+        bounds_us: tuple[int, int] | None = None,
     ) -> WindowSettings: ...
 
 @final

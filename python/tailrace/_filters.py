@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tailrace import _core
-from tailrace._durations import micros
+from tailrace._durations import micros, short
 from tailrace._names import AUTO, DETECTED, check_fields
 from tailrace._scalars import is_span, time_us
 from tailrace._terminal.escape import for_people, width
@@ -31,6 +31,8 @@ class LineFilter(NamedTuple):
     """The zones of the sources, which points without a zone belong to; None is UTC."""
     what: str = "where"
     """What the condition is called in messages."""
+    last_us: int | None = None
+    """The length of the range that ends with the newest time, which is found by reading."""
 
     def with_where(self, text: str) -> LineFilter:
         """Return a filter with one condition more."""
@@ -77,19 +79,30 @@ class LineFilter(NamedTuple):
     @property
     def has_range(self) -> bool:
         """Whether it has a range of time, for which a line needs a time."""
-        return self.since is not None or self.until is not None
+        return self.since is not None or self.until is not None or self.last_us is not None
 
     def compiled(self, now_us: int) -> _core.Filter | None:
         """Return it as the core takes it, or None if it keeps every line."""
         if self == ALL:
             return None
         since_us, until_us = self.range_us(now_us)
+        if self.last_us is not None:
+            # Until the newest time is known, every line with a time.
+            since_us = _EARLIEST_US
         return _core.Filter(self.where, since_us=since_us, until_us=until_us)
+
+    def bounded(self, bounds_us: tuple[int, int] | None) -> _core.Filter:
+        """Return it for a range of time that includes both ends; None keeps no line."""
+        if bounds_us is None:
+            return _core.Filter(self.where, since_us=_LATEST_US)
+        since_us, newest_us = bounds_us
+        return _core.Filter(self.where, since_us=since_us, until_us=newest_us + 1)
 
     def describe(self) -> list[str]:
         """Return its parts for the `repr` of a query."""
         parts = {"where": self.where, "since": self.since, "until": self.until}
-        return [f"{name} {value}" for name, value in parts.items() if value is not None]
+        found = [f"{name} {value}" for name, value in parts.items() if value is not None]
+        return found if self.last_us is None else [*found, f"last {short(self.last_us)}"]
 
     def check(self, log_format: str | _core.Format, fields: Sequence[str] = ()) -> None:
         """
@@ -127,9 +140,13 @@ class LineFilter(NamedTuple):
                 check_fields([name], log_format)
             except ValueError as error:
                 if place is None:
-                    raise ValueError(f"since, until: {error}") from None
+                    source = "since, until" if self.last_us is None else "last"
+                    raise ValueError(f"{source}: {error}") from None
                 raise _pointed(self.what, self.where or "", str(error), *place) from None
 
+
+# The bounds of 64 bits.
+_EARLIEST_US, _LATEST_US = -(2**63), 2**63 - 1
 
 ALL = LineFilter()
 """The filter that keeps every line."""

@@ -283,6 +283,10 @@ class Query(metaclass=Public):
         in_range = self._filter.with_range(Clock().now_us(), zones=zones, **bound)
         return self._with(filter=in_range)._checked()
 
+    def _last_of_log(self, length_us: int) -> Query:
+        """Keep only lines from the newest time of all sources, less a length, to that time."""
+        return self._with(filter=self._filter._replace(last_us=length_us))._checked()
+
     def _checked(self, fields: Sequence[str] = ()) -> Query:
         """Return the query if the filter and these fields apply to the format of each source."""
         fields = fields or (self._spec.fields if self._spec.by is not None else [])
@@ -464,9 +468,13 @@ class Query(metaclass=Public):
         jobs: int | None = None,
     ) -> Run[Rows[T], T]:
         """Return the run of `parse`, with rows in the form that *make* returns."""
+        jobs = job_count(self._sources, jobs)
+        if self._filter.last_us is not None:
+            from tailrace._newest import newest_row_run  # noqa: PLC0415 - as below
+
+            return newest_row_run(make, self._sources, self._filter, fields, options, jobs=jobs)
         from tailrace._assembly import row_run  # noqa: PLC0415 - loaded only to run
 
-        jobs = job_count(self._sources, jobs)
         return row_run(make, self._sources, self._filter, fields, options, jobs=jobs)
 
     def _start(
@@ -478,6 +486,10 @@ class Query(metaclass=Public):
             raise ValueError("the query has no aggregate; add one, such as .count(by='url')")
         if self._window is None and any(source.is_live for source in self._sources):
             return self.window(*_LIVE_WINDOW)._start(jobs=jobs, commit=commit)
+        if self._filter.last_us is not None:
+            from tailrace._newest import newest_count_run  # noqa: PLC0415 - as below
+
+            return newest_count_run(self._sources, self._spec, self._filter, jobs=threads)
         from tailrace._assembly import count_run  # noqa: PLC0415 - loaded only to run
 
         return count_run(

@@ -84,6 +84,7 @@ def window_settings(
     track_ranks: bool,
     lateness_us: int,
     max_keys: int | None,
+    bounds_us: tuple[int, int] | None = None,
 ) -> _core.WindowSettings:
     """
     Return the settings of windows for the core, or of one answer of everything without windows.
@@ -102,4 +103,5 @@ def window_settings(
         ascending=check_flag(ascending, "ascending"),
         track_ranks=check_flag(track_ranks, "track_ranks"),
         max_keys=check_count(max_keys, "max_keys", "keys"),
+        bounds_us=bounds_us,
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._names import AUTO, check_format, split_address
 from tailrace._query import from_files, from_flume, merge
@@ -108,6 +109,12 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         "--until",
         metavar="WHEN",
         help="only lines logged before this time, written as for --since",
+    )
+    parser.add_argument(
+        "--last",
+        metavar="DURATION",
+        help="only lines of the last 15m, 1h, 7d, ... of the log, up to its newest line; files are "
+        "read twice, and of a pipe the lines that may be in range are kept in memory",
     )
     parser.add_argument(
         "--strict", action="store_true", help="exit with code 1 if a line is rejected"
@@ -303,6 +310,7 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         # Standard input has no name to follow.
         return is_flume(name), name == STDIN and given.follow
 
+    length_us = _last_us(names, given)
     queries: list[Query] = []
     more: Any = {"format": given.log_format, "tz": zone(given), "geoip": countries(given)}
     for (flume, unnamed), group in groupby(names, kind):
@@ -317,4 +325,40 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         merged = merged.where(given.where)
     if given.since is not None:
         merged = merged.since(given.since)
-    return merged if given.until is None else merged.until(given.until)
+    if given.until is not None:
+        merged = merged.until(given.until)
+    return merged if length_us is None else merged._last_of_log(length_us)
+
+
+def _last_us(names: Sequence[str], given: argparse.Namespace) -> int | None:
+    """Return the length of the range that ends with the newest line, if it is given."""
+    if given.last is None:
+        return None
+    length_us = micros(given.last, "last")
+    defaults = given.defaults
+    live = next(filter(is_flume, names), "--follow" if given.follow else None)
+    others = [name for name in _INSTEAD if getattr(given, name, None) is not None]
+    # The command line takes precedence over the environment.
+    if defaults.hold(given, "last") and (
+        live or not all(defaults.hold(given, name) for name in others)
+    ):
+        return None
+    if live is not None:
+        raise ValueError(
+            f"--last: expected sources with a newest line, found {live}; use --window {given.last}"
+        )
+    for name in others:
+        if defaults.hold(given, name) and not defaults.hold(given, "last"):
+            setattr(given, name, None)
+        else:
+            instead = _INSTEAD[name].format(given.last)
+            raise ValueError(f"--last: cannot be combined with --{name}; {instead}")
+    return length_us
+
+
+# What to do instead of giving `--last` and another option.
+_INSTEAD = {
+    "window": "--window gives a result per slide, and --last {} one result",
+    "since": "--since counts back from now, and --last {} from the newest line",
+    "until": "give --since and --until for a range of times",
+}

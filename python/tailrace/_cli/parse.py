@@ -64,6 +64,7 @@ Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent
   tailrace parse access.log --where 'status >= 500 and method == POST' --since 2h
+  tailrace parse access.log --last 10m
   tailrace parse access.log --format csv --rejects rejects.tsv > access.csv
   tailrace parse access.log.*.gz --format parquet > access.parquet
 """
@@ -174,17 +175,17 @@ def _run(
     rows = run.processor
     # With --rejects the lines are in its file.
     if rejects is None and sys.stderr.isatty():
-        rows.samples = Samples(run.intake.names)
+        run.sampler.samples = Samples(run.intake.names)
     file = None if is_text else arrow.ArrowFile(sys.stdout, given.format)
     writer = _Writer(rows, file, rejects, headed=given.format != "csv")
     with Signals(run.stop) as signals:
         code = 0
         if run.finite is not None:
             shown = not typed and goes_to_file()
-            signals.progress = progress = Progress(run.finite.progress, shown=shown)
+            signals.progress = progress = Progress(run.progress, shown=shown)
             code = replayed(run, progress, writer.write)
-            if run.is_refused:
-                return code
+            if run.is_unanswered:
+                return signals.code or code
         elif run.live is not None:
             code = served(run.live, signals, lambda: _serve(run, writer))
             if code == UNREADABLE or run.is_refused:

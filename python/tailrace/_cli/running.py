@@ -137,12 +137,14 @@ def _for_people(text: str) -> str:
 def ended(code: int, run: Run[Any, Any], *, strict: bool, failed: bool) -> int:
     """Print the summary and a few rejected lines, and return the exit code."""
     sys.stdout.flush()
-    lines, samples = run.processor.lines(), run.processor.samples
+    lines, samples = run.processor.lines(), run.sampler.samples
     summary = lines_summary(lines)
     if lines["rejected"].get("no-match") and lines["rejected"]["no-match"] == lines["fed"]:
         summary += "; no line matches the format, see --log-format"
-    if not lines["fed"] and run.finite is not None and code == 0:
+    elif not lines["fed"] and run.finite is not None and code == 0:
         summary += "; the input is empty"
+    else:
+        summary += run.remark
     say(f"tailrace: {summary}")
     for sample in samples.kept if samples is not None else []:
         place = f"{for_people(sample.source)}, line {sample.number:,}"

@@ -60,6 +60,7 @@ EXAMPLES = f"""\
   tailrace top access.log --window 1h --slide 15m --by host
   tailrace top access.log --window 1h --limit all --format csv > hours.csv
   tailrace top access.log --where 'status == 404' --since yesterday --until today
+  tailrace top access.log.1 access.log --last 1h
   tailrace top -F access.log --window 5m
   tail -F access.log | tailrace top --window 5m
   tailrace top flume://127.0.0.1:9092 --log-format classic
@@ -276,7 +277,7 @@ def _run(
     )
     counting = run.processor
     if sys.stderr.isatty():
-        counting.samples = Samples(run.intake.names)
+        run.sampler.samples = Samples(run.intake.names)
     screen = _screen(given) if run.live is not None else None
     out: Output = _blocks(given) if screen is None else screen
     with Signals(run.stop) as signals:
@@ -284,11 +285,11 @@ def _run(
         rest: Iterable[Snapshot] = ()
         if run.finite is not None:
             shown = not typed and (given.window is None or goes_to_file())
-            signals.progress = progress = Progress(run.finite.progress, shown=shown)
+            signals.progress = progress = Progress(run.progress, shown=shown)
             # Without a window the only result comes at the end, maybe onto the progress line.
             code = replayed(run, progress, out.show, once=given.window is None)
-            if run.is_refused:
-                return code
+            if run.is_unanswered:
+                return signals.code or code
             _say_note(given)
         elif run.live is not None:
             _say_note(given)

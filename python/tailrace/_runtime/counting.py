@@ -103,13 +103,17 @@ class Counting(Processor["Delta", Snapshot]):
         fed, rejected, headers = result.lines
         if self.samples is not None and taken.log_format is not None:
             self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
-        if self._silence is not None and result.has_time:
+        if self._silence is not None and result.newest_us is not None:
             self._silence.observe(taken.chunk.source)
         if fed:
             self._heard_us = taken.now_us
-        if self._live is not None and result.has_time:
+        if self._live is not None and result.newest_us is not None:
             self._live.observe(taken.now_us)
         return fed, None
+
+    def count_with(self, engine: Engine) -> None:
+        """Use another engine, before the first chunk."""
+        self._engine = engine
 
     def add_source(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
@@ -157,7 +161,8 @@ class Counting(Processor["Delta", Snapshot]):
     def finish(self) -> Iterator[Snapshot]:
         """End the input, and yield the remaining answers."""
         if not self._windowed:
-            yield self._snapshot(self._engine.snapshot())
+            answer = self._engine.snapshot()
+            yield self._snapshot((*answer[:-1], self.with_others(answer[-1])))
         elif self._live is not None:
             yield from self._snapshots(self._live.last())
         else:
@@ -176,7 +181,7 @@ class Counting(Processor["Delta", Snapshot]):
 
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
-        return self._engine.lines()
+        return self.with_others(self._engine.lines())
 
     def status(self) -> Status:
         """Return the progress of the run."""

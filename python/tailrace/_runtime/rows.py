@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tailrace._sources import Chunk
     from tailrace._types import ChunkCounts, LineCounts, Output
 
-__all__ = ["ChunkRows", "RowOptions", "Rows"]
+__all__ = ["ChunkRows", "RowOptions", "Rows", "rejected_lines"]
 
 O = TypeVar("O")  # noqa: E741 - a result
 
@@ -93,6 +93,21 @@ def _first_fields(chunk: Chunk, log_format: _core.Format) -> list[str]:
     return columns
 
 
+def rejected_lines(taken: StampedChunk, prefix: bytes, before: int) -> bytes:
+    """Return the rejected lines of a chunk, of which a line without a time is one."""
+    chunk = taken.chunk
+    _, rejected, _ = _core.write_rows(
+        chunk.data,
+        kind=chunk.kind,
+        span=chunk.span,
+        format=cast("_core.Format", taken.log_format),
+        fields=["time"],
+        rejects=(prefix, before),
+        filter=_core.Filter(None, since_us=_ALL),
+    )
+    return rejected
+
+
 class Rows(Processor[_Done, O]):
     """
     Parses chunks into rows, in the order of their lines.
@@ -115,7 +130,7 @@ class Rows(Processor[_Done, O]):
     ) -> None:
         self._make = make
         self._names = list(names)
-        self._filter = line_filter
+        self.line_filter = line_filter
         self._fields = fields
         self._options = options
         # Lines of each source so far: those handed out, and, for the numbers of rejected lines,
@@ -162,7 +177,7 @@ class Rows(Processor[_Done, O]):
                 format=log_format,
                 fields=columns,
                 rejects=rejects,
-                filter=self._filter,
+                filter=self.line_filter,
             )
         else:
             done = _core.write_rows(
@@ -173,7 +188,7 @@ class Rows(Processor[_Done, O]):
                 fields=columns,
                 output=self._options.output,
                 rejects=rejects,
-                filter=self._filter,
+                filter=self.line_filter,
             )
         fields: list[tuple[str, int]] = []
         if self._fields is None and columns is not None and log_format.is_open:
@@ -211,7 +226,7 @@ class Rows(Processor[_Done, O]):
         """Return the line counters so far."""
         lines = self._lines.copy()
         lines["rejected"] = lines["rejected"].copy()
-        return lines
+        return self.with_others(lines)
 
     def _columns(self, taken: StampedChunk) -> list[str] | None:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)

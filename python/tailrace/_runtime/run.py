@@ -51,6 +51,8 @@ class Run(Generic[P, O]):
         self.processor = processor
         self.intake = intake
         self.stop = stop
+        self.remark = ""
+        """Ends the summary of the lines."""
         self._feeds = feeds
         self._has_ended = False
         self.pump: Pump[Any, O] = Pump(
@@ -84,6 +86,20 @@ class Run(Generic[P, O]):
         """Whether none of the sources can be used."""
         return self.intake.refuses_all
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether there is no answer, because none of the sources can be used."""
+        return self.is_refused
+
+    @property
+    def sampler(self) -> Processor[Any, Any]:
+        """The processor that collects rejected lines."""
+        return self.processor
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return the number of bytes read and the total, if known; all sources are finite."""
+        return cast("Feeds", self._feeds).progress()
+
     def _refuse(self) -> None:
         """End the sources whose lines cannot be used."""
         for number, problem in self.intake.take_refusals():
@@ -100,9 +116,16 @@ class Run(Generic[P, O]):
     def results(self) -> Generator[O, None, None]:
         """Yield every result."""
         feeds = self._feeds
-        return self._replay(feeds) if isinstance(feeds, Feeds) else self._wait(feeds)
+        return self._replay() if isinstance(feeds, Feeds) else self._wait(feeds)
 
-    def _replay(self, feeds: Feeds) -> Generator[O, None, None]:
+    def _replay(self) -> Generator[O, None, None]:
+        yield from self._read()
+        if not self.stop.is_requested:
+            yield from self._end()
+
+    def _read(self) -> Generator[O, None, None]:
+        """Read the sources, and yield the results until their end."""
+        feeds = cast("Feeds", self._feeds)
         loop = self.pump.loop()
         try:
             step = next(loop)
@@ -127,8 +150,6 @@ class Run(Generic[P, O]):
         finally:
             self._has_ended = True
             loop.close()
-        if not self.stop.is_requested:
-            yield from self._end()
 
     def _end(self) -> Iterator[O]:
         """Yield the remaining answers, then raise the first error of a source."""

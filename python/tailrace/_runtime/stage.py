@@ -106,6 +106,10 @@ class Processor(Generic[R, O]):
     # Collects the first rejected lines, if they are to be shown.
     samples: Samples | None = None
 
+    # The counters of an earlier pass over all lines, which counted those with a time, if this one
+    # processes only lines that may be in range.
+    all_lines: LineCounts | None = None
+
     def prepare(self, taken: StampedChunk) -> Any:  # noqa: ANN401, ARG002 - what `work` wants
         """
         Return the plan that `work` gets for a chunk.
@@ -131,6 +135,13 @@ class Processor(Generic[R, O]):
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
         raise NotImplementedError
+
+    def with_others(self, lines: LineCounts) -> LineCounts:
+        """Return counters that include the lines of an earlier pass."""
+        if (others := self.all_lines) is None:
+            return lines
+        filtered = others["counted"] - lines["counted"]
+        return {**others, "counted": lines["counted"], "filtered": filtered}
 
     def add_source(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""

@@ -193,17 +193,47 @@ def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacke
     return None if found is None else Unpacker(found, name, piece_bytes)
 
 
+class _Part:
+    """The part of a regular file that is read twice, whatever is appended in the meantime."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._start: int | None = None
+
+    def enter(self, descriptor: int) -> None:
+        """Go to its beginning; the first time, it begins here and ends where the file ends now."""
+        if self._start is None:
+            self._start = os.lseek(descriptor, 0, os.SEEK_CUR)
+            self.size = max(os.fstat(descriptor).st_size - self._start, 0)
+        os.lseek(descriptor, self._start, os.SEEK_SET)
+
+
 class File:
-    """A file, or standard input, read to its end and decompressed if it is compressed."""
+    """
+    A file, or standard input, read to its end and decompressed if it is compressed.
+
+    Args:
+        path: The path; `-` for standard input.
+        sharing: The number of files that are read at the same time.
+        part: The part to read, if it is read twice.
+    """
 
     count = 1
 
-    def __init__(self, path: str, *, sharing: int = 1) -> None:
+    def __init__(self, path: str, *, sharing: int = 1, part: _Part | None = None) -> None:
         self._path = path
+        self._part = part
         self._name = _name(path)
         self._done = 0
-        # The number of files that are read at the same time.
         self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // sharing, _LEAST_CHUNK_BYTES))
+
+    def again(self) -> File | None:
+        """Return the same file, to be read after this one; None if it can be read only once."""
+        # Files of the kernel have no size.
+        if not size_of(self._path):
+            return None
+        self._part = _Part()
+        return File(self._path, part=self._part)
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return its chunks."""
@@ -222,6 +252,8 @@ class File:
         try:
             # A pipe, or standard input from an arbitrary offset, has no position to return to.
             is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
+            if self._part is not None:
+                self._part.enter(descriptor)
             cutter = Cutter(path=self._path if is_file else None)
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
@@ -258,11 +290,22 @@ class File:
 
     def _read(self, descriptor: int) -> bytes:
         try:
-            data = _read(descriptor, self._piece_bytes)
+            if self._part is None:
+                data = _read(descriptor, self._piece_bytes)
+            else:
+                data = self._whole_piece(descriptor, self._part.size - self._done)
         except OSError as error:
             error.filename = self._path
             raise
         self._done += len(data)
+        return data
+
+    def _whole_piece(self, descriptor: int, left: int) -> bytes:
+        """Return the next piece of a part, which is the same each time that it is read."""
+        size = min(self._piece_bytes, max(left, 0))
+        data = _read(descriptor, size) if size else b""
+        while 0 < len(data) < size and (more := _read(descriptor, size - len(data))):
+            data += more
         return data
 
 

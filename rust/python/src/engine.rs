@@ -18,16 +18,16 @@ use crate::filter::PyFilter;
 pub(crate) struct PyDelta {
     /// Taken when it is applied.
     delta: Mutex<Option<Delta>>,
-    has_time: bool,
+    newest_us: Option<i64>,
     lines: Counters,
 }
 
 #[pymethods]
 impl PyDelta {
-    /// Returns whether it knows how far its source has read.
+    /// Returns the newest time of its lines, which is how far its source has read.
     #[getter]
-    fn has_time(&self) -> bool {
-        self.has_time
+    fn newest_us(&self) -> Option<i64> {
+        self.newest_us
     }
 
     /// Returns the number of lines, how many of them do not match their format, and the number of
@@ -93,8 +93,8 @@ impl PyEngine {
         let format = format.get()?;
         let origin = Origin { source, format, now: now_us, max_ahead: max_ahead_us };
         let delta = py.detach(|| self.0.absorb(chunk, &origin)).map_err(error)?;
-        let (has_time, lines) = (delta.has_time(), *delta.lines());
-        Ok(PyDelta { delta: Mutex::new(Some(delta)), has_time, lines })
+        let (newest_us, lines) = (delta.newest_time(), *delta.lines());
+        Ok(PyDelta { delta: Mutex::new(Some(delta)), newest_us, lines })
     }
 
     /// Adds a delta. Each delta can be applied once.
@@ -208,7 +208,7 @@ impl WindowSettings {
     /// Without a slide, everything is one window. A length of None means since the start.
     #[new]
     #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
-                        ascending, track_ranks, max_keys))]
+                        ascending, track_ranks, max_keys, bounds_us=None))]
     fn new(
         lengths_us: Vec<Option<i64>>,
         slide_us: Option<i64>,
@@ -219,6 +219,7 @@ impl WindowSettings {
         ascending: bool,
         track_ranks: bool,
         max_keys: Option<usize>,
+        bounds_us: Option<(i64, i64)>,
     ) -> PyResult<Self> {
         let by = match order_by {
             None => OrderBy::Count,
@@ -226,9 +227,9 @@ impl WindowSettings {
             Some((_, place)) => OrderBy::Aggregate(place),
         };
         let order = Order { by, ascending };
-        let settings = Settings::of_windows(&lengths_us, slide_us, offset_us, lateness_us);
-        settings
-            .map(|settings| Self(Settings { limit, order, track_ranks, max_keys, ..settings }))
-            .map_err(error)
+        let windows = Settings::of_windows(&lengths_us, slide_us, offset_us, lateness_us);
+        let windows = windows.map_err(error)?;
+        let bounds = bounds_us;
+        Ok(Self(Settings { limit, order, track_ranks, max_keys, bounds, ..windows }))
     }
 }

@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --lateness --limit --log-format --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -69,6 +69,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'number o
 complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see '"'"'Conditions'"'"' in '"'"'tailrace help parse'"'"''
 complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only lines logged before this time, written as for --since'
+complete -c tailrace -n '_shtab_tailrace_using top' -l last -x -d 'only lines of the last 15m, 1h, 7d, ... of the log, up to its newest line; files are read twice, and of a pipe the lines that may be in range are kept in memory'
 complete -c tailrace -n '_shtab_tailrace_using top' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using top' -l by -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag referer:path referer:query url:noquery path:2 url:decode agent:unescape referer:host host:/24 host:country agent:family agent:bot time:1h" -d 'the field, or fields, whose values have a row each (default: url)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l show -x -d 'columns to show, such as '"'"'count, sum(size), p99(request_time)'"'"'; see Functions below (default: count)'
@@ -95,6 +96,7 @@ complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'number
 complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see below'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only lines logged before this time, written as for --since'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l last -x -d 'only lines of the last 15m, 1h, 7d, ... of the log, up to its newest line; files are read twice, and of a pipe the lines that may be in range are kept in memory'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l strict -d 'exit with code 1 if a line is rejected'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l fields -xka "host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag referer:path referer:query url:noquery path:2 url:decode agent:unescape referer:host host:/24 host:country agent:family agent:bot time:1h" -d 'fields to print, in this order (default: all fields of the format, except those that '"'"'tailrace formats NAME'"'"' marks '"'"'only if requested'"'"')'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l format -xka "text jsonl csv arrow parquet" -d 'print values separated by tabs, one JSON object per line, CSV with a header, an Arrow IPC stream, or a Parquet file; the last two need pip install '"'"'tailrace[arrow]'"'"' (default: jsonl)'

@@ -182,9 +182,9 @@ impl Delta {
         &self.lines
     }
 
-    /// Returns whether the delta knows how far its source has read.
-    pub fn has_time(&self) -> bool {
-        self.time_bounds.newest().is_some()
+    /// Returns the newest time of the chunk's lines, which is how far its source has read.
+    pub fn newest_time(&self) -> Option<i64> {
+        self.time_bounds.newest()
     }
 
     /// Assigns the delta to a source of the query.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub clock: Clock,
     /// The number of sources.
     pub sources: usize,
+    /// Without panes, the oldest and the newest time that the one snapshot covers at least.
+    pub bounds: Option<(i64, i64)>,
     /// The maximum number of rows in a snapshot.
     pub limit: Option<usize>,
     /// How rows are ranked.
@@ -64,6 +66,7 @@ impl Settings {
             step: 1,
             clock: Clock::Manual,
             sources: 0,
+            bounds: None,
             limit: None,
             order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
@@ -94,6 +97,7 @@ impl Settings {
             step: 1,
             clock,
             sources: 1,
+            bounds: None,
             limit: None,
             order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,

@@ -61,6 +61,7 @@ impl State {
         let lateness = panes.map_or(0, |panes| panes.lateness);
         // Without panes, the only lookback is unlimited.
         let since_start = [None];
+        let (oldest, newest) = settings.bounds.unzip();
         let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
             keys: KeyTable::default(),
@@ -79,8 +80,8 @@ impl State {
             lines: Counters::default(),
             reported: Counters::default(),
             unreported: BTreeMap::new(),
-            oldest: None,
-            newest: None,
+            oldest,
+            newest,
             evicted: None,
             is_handing_out: false,
             ended: None,
