@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+import columns
 import follow
 import hostile
 import parse
@@ -159,6 +160,13 @@ class Bench:
                 bar = f"{value:7.2f}x"
                 end = self.verdicts.at_most(name, value, _BAR_FLAT) if length == 300 else bar  # noqa: PLR2004 - the bar's own
             print(f"{name:<20}{median(_cpu(runs)):8.3f} CPU s  {end}")
+
+    # Columns.
+
+    def columns(self) -> None:
+        """Time `--show` with three columns, and counting alone."""
+        _title("columns: the same log by path, without a window")
+        columns.measure(_TAILRACE, self.log, self.runner, self.rounds, self.verdicts)
 
     # Hostile lines.
 
@@ -373,6 +381,7 @@ def main() -> int:
     parts = [
         "main",
         "flat",
+        "columns",
         "hostile",
         "formats",
         "size",

@@ -352,6 +352,12 @@ mod tests {
                 fields.clone().map(|field| (field.is_none(), field))
             };
             prop_assert_eq!(stored(&one).cmp(&stored(&other)), order(&one).cmp(&order(&other)));
+            let keys = [stored(&one), stored(&other)];
+            for place in 0..2 {
+                let fields = [0, 1].map(|at| field(Some(&keys[at]), &[Kind::Text; 2], place));
+                prop_assert_eq!(fields[0].is_none(), one[place].is_none());
+                prop_assert_eq!(fields[0].cmp(&fields[1]), one[place].cmp(&other[place]));
+            }
             let mut read = Vec::new();
             let kinds = [Kind::Text, Kind::Text];
             decode(Some(&stored(&one)), &kinds, |_, cell| read.push(cell));

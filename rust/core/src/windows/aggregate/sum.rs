@@ -73,6 +73,7 @@ impl Invertible for Sum {
 #[expect(clippy::cast_precision_loss, reason = "the oracle rounds as the aggregate does")]
 mod tests {
     use super::*;
+    use crate::ground::Value;
     use crate::windows::aggregate::exact_sum::fsum;
     use crate::windows::aggregate::harness::{self, Event, TestValue};
     use proptest::prelude::*;
@@ -103,6 +104,31 @@ mod tests {
             ("sum", _) => Cell::Float(fsum(&numbers)),
             ("mean", _) => Cell::Float(fsum(&numbers) / count as f64),
             _ => Cell::Float(fsum(&numbers) / scope.seconds),
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_part_of_all_sums() {
+        let partial = |values: &[f64]| {
+            let mut partial = Partial::default();
+            for &number in values {
+                let (value, second) = (Value::Float(number), Value::Null);
+                Sum.add(&mut partial, &Input { value, second, time: None });
+            }
+            partial
+        };
+        let all = [partial(&[0.1, 1e16]), partial(&[-1e16]), partial(&[]), partial(&[0.3])];
+        let whole = Sum.whole(all.iter());
+        assert_eq!(whole, Some(0.4));
+        let spec = harness::spec("share");
+        let share = |partial: &Partial, whole| {
+            let kind = Kind::Float;
+            let scope = Scope { spec: &spec, kind, seconds: 1.0, count: 1, whole };
+            Sum.emit_partial(partial, &scope)
+        };
+        assert_eq!(share(&all[3], whole), Cell::Float(0.3 / 0.4));
+        for (partial, whole) in [(&all[2], whole), (&all[3], Some(0.0)), (&all[3], None)] {
+            assert_eq!(share(partial, whole), Cell::Null);
         }
     }
 
