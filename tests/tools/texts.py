@@ -32,9 +32,9 @@ __all__ = ["HELP", "SHELL", "completed", "texts"]
 HELP = ROOT / "tests" / "cases" / "help"
 SHELL = ROOT / "python" / "tailrace" / "_cli" / "shell"
 
-# The fields that have the same name in every format; those of one format are not completed.
+# The fields that have the same name in every format; those of one format are not completed, and no
+# steps: with them no name of a field would be complete, and shells end words at colons.
 _FIELDS = [name for name, _, _ in _core.standard_fields()]
-_FIELDS += [example for _, example, _ in _core.STEPS]
 
 # Every kind of value that a metavar may name, with its completions; None means files.
 _KINDS: dict[str, list[str] | None] = {
