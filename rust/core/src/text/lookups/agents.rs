@@ -90,3 +90,49 @@ impl fmt::Debug for Bots {
 fn invalid(regex: &str, error: &dyn fmt::Display) -> String {
     format!("cannot compile the pattern {regex:?}: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_pattern_that_matches_gives_the_family() {
+        let patterns = [("(Chrome)/\\d", "$1"), ("(\\w+)bot/", "$1 bot"), ("Mozilla", "Browser")];
+        let patterns = patterns.map(|(regex, family)| (regex.to_owned(), family.to_owned()));
+        let families = Families::new(patterns.into()).unwrap();
+
+        for (agent, expected) in [
+            ("Mozilla/5.0 Chrome/120", "Chrome"),
+            ("Mozilla/5.0 Xbot/1", "X bot"),
+            ("Mozilla/5.0 Chrome/x", "Browser"),
+            ("other", OTHER),
+            ("", OTHER),
+        ] {
+            assert_eq!(families.of(agent), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_bot_is_a_crawler_or_a_spider_before_other_devices() {
+        let devices = [("CUBOT", false, "Phone"), ("bot", true, SPIDER)];
+        let devices = devices.map(|(regex, case, device)| (regex.into(), case, device.to_owned()));
+        let bots = Bots::new(devices.into(), &["^curl".to_owned()]).unwrap();
+
+        for (agent, expected) in [
+            ("curl/8", true),
+            ("libcurl/8", false),
+            ("SomeBot/1", true),
+            ("Android; CUBOT X18", false),
+            ("", false),
+        ] {
+            assert_eq!(bots.contain(agent), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_compiled_is_shown() {
+        let error = Families::new(vec![("(?!x)y".to_owned(), String::new())]).unwrap_err();
+        assert!(error.starts_with("cannot compile the pattern \"(?!x)y\": "), "{error}");
+        assert!(Bots::new(Vec::new(), &["(".to_owned()]).is_err());
+    }
+}
