@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import mmdb
+import shop
 from places import LOG, ROOT
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ _COUNTRIES = {
 
 
 def files() -> dict[str, bytes]:
-    """Return the files that the pages read, by name: a log, and a database of countries."""
+    """Return the files that the pages read, by name: two logs, and a database of countries."""
     records = {
         network: {"country": {"iso_code": code}}
         for code, networks in _COUNTRIES.items()
@@ -102,6 +103,7 @@ def files() -> dict[str, bytes]:
     return {
         "access.log": gzip.decompress(LOG.read_bytes()),
         "country.mmdb": mmdb.database(records),
+        "shop.log": shop.shop_log(),
     }
 
 
