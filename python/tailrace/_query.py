@@ -252,10 +252,11 @@ class Query(metaclass=Public):
         Keep only lines that match a condition, such as `status >= 500 and method == POST`.
 
         A field is compared with a value by `==`, `!=`, `<`, `<=`, `>`, `>=`, `in (…, …)`,
-        `contains`, `startswith` or `endswith`; `and`, `or`, `not` and parentheses combine
-        conditions. A value needs quotes only if it is not a plain word. A missing value matches
-        only `== null` and negations: `!=`, `not`. Several calls are combined with `and`. If the
-        condition is invalid, the error marks the place.
+        `~` or `!~` (regular expressions), `contains`, `icontains` (in any case), `startswith` or
+        `endswith`; `and`, `or`, `not` and parentheses combine conditions. A value needs quotes only
+        if it is not a plain word. A missing value matches only `== null` and negations: `!=`, `!~`,
+        `not`. Several calls are combined with `and`. If the condition is invalid, the error marks
+        the place.
 
         >>> tr.from_files("access.log").where("status >= 500").since("1h").count(by="url")
         <tailrace.Query of access.log: where status >= 500, since 1h, count() by url, top 10>

@@ -384,7 +384,8 @@ WRONG: list[tuple[Callable[[tr.Query], tr.Query], str]] = [
     ),
     (
         lambda query: query.where("é == é and é é"),
-        """where: expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith
+        """where: expected ==, !=, <, <=, >, >=, ~, !~, in, contains, icontains, startswith or \
+endswith
   é == é and é é
                ^""",
     ),

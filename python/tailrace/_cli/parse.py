@@ -50,12 +50,16 @@ EXAMPLES = f"""\
   status >= 500                    compares: ==  !=  <  <=  >  >=  (= is ==, <> is !=)
   method in (POST, PUT)            equals any of them; not in: none of them
   url startswith /api/             also endswith, contains, not contains, ...
+  agent icontains bot              contains, in upper or lower case
+  url ~ "\\.(css|js)$"             matches a regular expression, anywhere in the text unless it has
+                                   ^ or $; !~: does not match; (?i) at its start for any case
   agent contains "Firefox/4"       quote text that is not one plain word, '...' or "..."; inside
-                                   quotes, \\" is a quote and \\\\ a backslash
+                                   quotes, \\" is a quote and \\\\ a backslash; a pattern is read
+                                   as it is written
   time >= "2026-11-23 10:30"       a time in ISO 8601, in UTC unless a zone is given
   user == null                     the value is missing; user != null: there is a value
   user != joe                      a missing value differs from every other value: ==, <, in,
-                                   contains, ... are false; !=, not in, not contains, ... are true
+                                   ~, contains, ... are false; !=, not in, !~, ... are true
   not (a == 1 or b == 2) and ...   not, and, or (also !, &&, ||) and parentheses
   `cs(Host)` == example.org        backquotes for a field name with spaces, parentheses, quotes,
                                    commas or operators

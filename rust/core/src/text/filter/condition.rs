@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
+use regex::bytes::Regex;
 
 use super::{FilterError, SourceRange};
 use crate::ground::any_column::large_int;
@@ -26,6 +27,7 @@ pub(super) enum Predicate {
     /// Sorted by text.
     OneOf(Arc<[Literal]>),
     Text(TextMatch, Literal),
+    Pattern(Arc<Regex>),
 }
 
 impl Predicate {
@@ -104,6 +106,7 @@ pub(super) enum TypedPredicate {
     Contains(Box<Finder<'static>>),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
+    Matches(Arc<Regex>),
 }
 
 impl Literal {
@@ -196,7 +199,10 @@ impl Condition {
                     TextMatch::EndsWith => TypedPredicate::EndsWith(value.text.clone()),
                 })
             }
-            Predicate::Text(..) => {
+            Predicate::Pattern(regex) if kind != Kind::Time => {
+                Ok(TypedPredicate::Matches(Arc::clone(regex)))
+            }
+            Predicate::Text(..) | Predicate::Pattern(_) => {
                 let what = if kind == Kind::Time { "a time" } else { "a number" };
                 let message = format!("{name} is {what}, not text; compare it with ==, < or >");
                 Err(FilterError::new(self.range, message))
@@ -301,8 +307,8 @@ impl TypedPredicate {
             (Self::AnyOf(all), value) => all.iter().any(|check| check.holds(value)),
             (Self::Json(expected), Value::Json(text)) => **expected == *text,
             (
-                Self::Contains(_) | Self::StartsWith(_) | Self::EndsWith(_),
-                Value::Int(_) | Value::Float(_),
+                Self::Contains(_) | Self::StartsWith(_) | Self::EndsWith(_) | Self::Matches(_),
+                Value::Int(_) | Value::Large(_) | Value::Float(_),
             ) => self.holds_for_number(value),
             (Self::Contains(part), Value::Text(text) | Value::Json(text)) => {
                 part.find(text).is_some()
@@ -311,15 +317,17 @@ impl TypedPredicate {
                 text.starts_with(part)
             }
             (Self::EndsWith(part), Value::Text(text) | Value::Json(text)) => text.ends_with(part),
+            (Self::Matches(regex), Value::Text(text) | Value::Json(text)) => regex.is_match(text),
             _ => false,
         }
     }
 
-    /// Whether the text of a number that has no type of its own fits.
+    /// Whether the text of a number fits.
     #[cold]
     fn holds_for_number(&self, value: Value<'_>) -> bool {
         let text = match value {
             Value::Int(number) => number.to_string(),
+            Value::Large(number) => number.to_string(),
             Value::Float(number) => format!("{number:?}"),
             _ => return false,
         };

@@ -12,6 +12,8 @@ pub(super) enum Token<'a> {
     /// A field name in backquotes, which may have any characters.
     Name(&'a str),
     Operator(Operator),
+    Matches,
+    MatchesNot,
     And,
     Or,
     Not,
@@ -34,8 +36,11 @@ pub(super) enum Operator {
 
 /// All operators and punctuation. An operator comes before its own prefixes, so that the first
 /// match is the longest.
-const OPERATORS: [(&str, Token<'_>); 16] = [
+const OPERATORS: [(&str, Token<'_>); 19] = [
     ("==", Token::Operator(Operator::Equal)),
+    ("=~", Token::Matches),
+    ("!~", Token::MatchesNot),
+    ("~", Token::Matches),
     ("!=", Token::Operator(Operator::NotEqual)),
     ("<>", Token::Operator(Operator::NotEqual)),
     ("<=", Token::Operator(Operator::LessOrEqual)),
@@ -52,9 +57,6 @@ const OPERATORS: [(&str, Token<'_>); 16] = [
     ("&", Token::And),
     ("|", Token::Or),
 ];
-
-pub(super) const NO_REGEX: &str =
-    "regular expressions are not supported; use contains, startswith or endswith";
 
 /// Whether a byte ends a word, as whitespace does.
 fn is_delimiter(byte: u8) -> bool {
@@ -75,9 +77,6 @@ pub(super) fn next(text: &str, from: usize) -> Result<(Token<'_>, SourceRange), 
         return quoted(text, start);
     }
     let rest = &text[start..];
-    if rest.starts_with("=~") || rest.starts_with("!~") {
-        return Err(FilterError::new(upto(start + 2), NO_REGEX));
-    }
     if let Some((sign, token)) = OPERATORS.into_iter().find(|(sign, _)| rest.starts_with(sign)) {
         let range = upto(start + sign.len());
         if matches!(sign, "&" | "|") {

@@ -6,8 +6,8 @@
 //!
 //! An expression is parsed once and bound to a reader. Then the types of its fields are known, and
 //! every literal is converted to the type of its field. The cost for a line is at most the number
-//! of literals times the bytes of the fields that they are compared with; there are no regular
-//! expressions, and no condition that costs more.
+//! of literals times the bytes of the fields that they are compared with; for a pattern it is its
+//! compiled size, which has a limit, times these bytes.
 //!
 //! A condition is true or false, never unknown. For a missing value only `== null` and negations
 //! (`!=`, `not`) are true.
@@ -15,6 +15,7 @@
 mod condition;
 mod lexer;
 mod parser;
+mod pattern;
 
 use crate::ground::quoted;
 use crate::text::format::{Format, Reader, UnknownField};

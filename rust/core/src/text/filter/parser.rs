@@ -1,7 +1,8 @@
 //! Parses tokens into conditions.
 
 use super::condition::{Comparison, Condition, Literal, Predicate, TextMatch};
-use super::lexer::{self, NO_REGEX, Operator, Token};
+use super::lexer::{self, Operator, Token};
+use super::pattern::{self, MAX_PATTERNS};
 use super::{FilterError, MAX_BYTES, MAX_DEPTH, Node, SourceRange};
 use crate::ground::quoted;
 
@@ -17,7 +18,8 @@ pub(super) fn parse(text: &str) -> Result<(Node<Condition>, FieldNames), FilterE
         ));
     }
     let (token, range) = lexer::next(text, 0)?;
-    let mut parser = Parser { text, token, range, previous_end: 0, depth: 0, names: Vec::new() };
+    let mut parser =
+        Parser { text, token, range, previous_end: 0, depth: 0, patterns: 0, names: Vec::new() };
     if parser.token == Token::End {
         return parser.error("the condition is empty; write one, such as status >= 500");
     }
@@ -37,6 +39,7 @@ struct Parser<'a> {
     /// Where the previous token ends.
     previous_end: usize,
     depth: usize,
+    patterns: usize,
     names: FieldNames,
 }
 
@@ -142,10 +145,13 @@ impl<'a> Parser<'a> {
             return Err(FilterError::new(range, message));
         }
         let (not, predicate) = match self.token {
+            Token::Matches if !negated => (false, self.pattern(name)?),
+            Token::MatchesNot if !negated => (true, self.pattern(name)?),
             Token::Operator(operator) if !negated => self.comparison(operator)?,
             Token::Word(word) => (negated, self.word_operator(word, name)?),
             _ if negated => {
-                return self.error("expected in, contains, startswith or endswith after not");
+                return self
+                    .error("expected in, contains, icontains, startswith or endswith after not");
             }
             _ => {
                 return self.error(format!(
@@ -165,7 +171,14 @@ impl<'a> Parser<'a> {
             Token::Word(word) if self.at_joiner() => {
                 return self.error(format!("expected a condition before '{word}'"));
             }
-            Token::Word(word) => word,
+            Token::Word(word) => match word.find('~') {
+                // As other operators, it needs no blank before it. In a value it is text.
+                Some(length) if length > 0 => {
+                    self.range.end = self.range.start + length;
+                    &word[..length]
+                }
+                _ => word,
+            },
             Token::Quoted(ref text) => {
                 let field = if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
                 {
@@ -221,22 +234,87 @@ impl<'a> Parser<'a> {
         let part = match &*word.to_ascii_lowercase() {
             "in" => return self.list(),
             "contains" => TextMatch::Contains,
+            "icontains" => return self.in_any_case(word, name),
             "startswith" => TextMatch::StartsWith,
             "endswith" => TextMatch::EndsWith,
-            "matches" | "like" | "regex" | "~" | "~*" => return self.error(NO_REGEX),
+            "matches" | "regex" | "regexp" | "rlike" | "like" | "ilike" => {
+                let message = format!(
+                    "unknown operator '{word}'; use ~ for a regular expression, or contains"
+                );
+                return self.error(message);
+            }
             "is" => return self.error("unknown operator 'is'; use == null or != null"),
             _ => {
-                return self
-                    .error("expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith");
+                return self.error(
+                    "expected ==, !=, <, <=, >, >=, ~, !~, in, contains, icontains, startswith or \
+                     endswith",
+                );
             }
         };
         self.advance()?;
-        let value = self.literal(&format!("after {word}"))?;
+        let value = self.text(&format!("after {word}"), name)?;
+        Ok(Predicate::Text(part, value))
+    }
+
+    /// A literal that is not null.
+    fn text(&mut self, whereabouts: &str, name: &str) -> Result<Literal, FilterError> {
+        let value = self.literal(whereabouts)?;
         if value.is_null() {
             let message = format!("null is not text; write {name} == null, or put it in quotes");
             return Err(FilterError::new(value.range, message));
         }
-        Ok(Predicate::Text(part, value))
+        Ok(value)
+    }
+
+    fn in_any_case(&mut self, word: &str, name: &str) -> Result<Predicate, FilterError> {
+        self.advance()?;
+        let value = self.text(&format!("after {word}"), name)?;
+        self.count_pattern(value.range)?;
+        let text = std::str::from_utf8(&value.text).unwrap_or_default();
+        Ok(Predicate::Pattern(pattern::in_any_case(text, value.range)?))
+    }
+
+    /// A pattern: as it is written, so that its backslashes are its own.
+    fn pattern(&mut self, name: &str) -> Result<Predicate, FilterError> {
+        let (_, operator) = self.advance()?;
+        let place = self.range;
+        if let (Token::Word(word), Some(b'|' | b'&')) = (&self.token, self.byte_at(place.end))
+            && !is_reserved(word)
+            && self.byte_at(place.end) != self.byte_at(place.end + 1)
+        {
+            let range = SourceRange { start: place.end, end: place.end + 1 };
+            return Err(FilterError::new(range, "a pattern with this character has to be quoted"));
+        }
+        if matches!(self.token, Token::Word(word) if word.starts_with('*'))
+            && place.start == operator.end
+        {
+            let range = SourceRange { start: operator.start, end: place.start + 1 };
+            let message = "unknown operator '~*'; for any case, begin the pattern with (?i)";
+            return Err(FilterError::new(range, message));
+        }
+        let value = self.text("after the operator", name)?;
+        self.count_pattern(place)?;
+        let place = if value.quoted {
+            SourceRange { start: place.start + 1, end: place.end - 1 }
+        } else {
+            place
+        };
+        let written = &self.text[place.start..place.end];
+        Ok(Predicate::Pattern(pattern::pattern(written, place)?))
+    }
+
+    fn byte_at(&self, place: usize) -> Option<u8> {
+        self.text.as_bytes().get(place).copied()
+    }
+
+    fn count_pattern(&mut self, range: SourceRange) -> Result<(), FilterError> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            let message =
+                format!("more than {MAX_PATTERNS} patterns; combine some of them, as in \"a|b\"");
+            return Err(FilterError::new(range, message));
+        }
+        Ok(())
     }
 
     fn list(&mut self) -> Result<Predicate, FilterError> {
@@ -308,7 +386,7 @@ impl<'a> Parser<'a> {
         }
         let adjacent = self.previous_end == self.range.start;
         match self.token {
-            Token::Operator(_) if !adjacent => {
+            Token::Operator(_) | Token::Matches | Token::MatchesNot if !adjacent => {
                 self.error("comparisons cannot be chained; write status >= 400 and status < 500")
             }
             Token::Word(word) => self.error(format!(

@@ -127,7 +127,8 @@ fn a_backslash_is_literal_unless_a_quote_or_a_backslash_follows() {
 
 #[test]
 fn an_error_has_a_range_and_says_what_to_write_instead() {
-    let list = "expected ==, !=, <, <=, >, >=, in, contains, startswith or endswith";
+    let list =
+        "expected ==, !=, <, <=, >, >=, ~, !~, in, contains, icontains, startswith or endswith";
     let number =
         |text: &str| format!("expected a number for status, such as 500 or 0.5, found '{text}'");
     for (text, range, message) in [
@@ -185,15 +186,11 @@ fn an_error_has_a_range_and_says_what_to_write_instead() {
 fn an_error_of_syntax_has_a_range_and_says_what_to_write_instead() {
     for (text, range, message) in [
         (
-            "url =~ x",
-            "=~",
-            "regular expressions are not supported; use contains, startswith or endswith",
-        ),
-        (
             "url matches x",
             "matches",
-            "regular expressions are not supported; use contains, startswith or endswith",
+            "unknown operator 'matches'; use ~ for a regular expression, or contains",
         ),
+        ("url not ~ x", "~", "expected in, contains, icontains, startswith or endswith after not"),
         ("user is null", "is", "unknown operator 'is'; use == null or != null"),
         ("500 <= status", "500", "put the field first: status >= 500"),
         ("404 == size", "404", "put the field first: size == 404"),
@@ -226,7 +223,11 @@ fn an_error_of_syntax_has_a_range_and_says_what_to_write_instead() {
         ("(status == 1", "(", "unclosed parenthesis"),
         ("(status == 1, status == 2)", ",", "text with this character has to be quoted"),
         ("status == 1)", ")", "unmatched closing parenthesis; remove it"),
-        ("status not == 1", "==", "expected in, contains, startswith or endswith after not"),
+        (
+            "status not == 1",
+            "==",
+            "expected in, contains, icontains, startswith or endswith after not",
+        ),
         ("status == 1 and", "", "expected a field name, such as status"),
         ("and status == 1", "and", "expected a condition before 'and'"),
         ("status == 1 & status == 2", "&", "unknown operator '&'; use 'and'"),
@@ -240,6 +241,193 @@ fn an_error_of_syntax_has_a_range_and_says_what_to_write_instead() {
     ] {
         assert_eq!(mistake(text), (range, message.to_owned()), "{text}");
     }
+}
+
+#[test]
+fn a_pattern_is_anywhere_in_the_text() {
+    for (text, expected) in [
+        ("url ~ api", true),
+        ("url =~ api", true),
+        ("url~^/api", true),
+        ("url !~ api", false),
+        ("url!~^/api", false),
+        ("url ~ ^/api/[a-z]", true),
+        ("url ~ ^api", false),
+        ("url ~ '^/api/(a|b)\\?'", true),
+        ("url ~ \"%22c$\"", true),
+        ("(url ~ ^/api)and(status~^5)", true),
+        ("url ~ API", false),
+        ("url ~ (?i)API", false),
+        ("url ~ '(?i)API'", true),
+        ("url ~ ''", true),
+        ("method ~ ^P.ST$", true),
+        ("status ~ ^5..$", true),
+        ("status !~ ^5", false),
+        ("status ~ \"^(4|5)0[34]$\"", true),
+        ("size ~ 23", true),
+        ("referer ~ x", false),
+        ("referer ~ ''", false),
+        ("referer !~ x", true),
+        ("not referer ~ x", true),
+        ("url icontains API", true),
+        ("url icontains '?B='", true),
+        ("url icontains x", false),
+        ("url not icontains x", true),
+        ("agent icontains mozILLA", true),
+        ("agent icontains ''", true),
+        ("status icontains 03", true),
+        ("referer icontains ''", false),
+        ("referer not icontains ''", true),
+    ] {
+        assert_eq!(Filter::parse(text).is_ok() && holds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_pattern_is_read_as_it_is_written() {
+    // The agent is: Mozilla \"x\" \x16
+    for (text, expected) in [
+        (r#"agent ~ '\\x16$'"#, true),
+        (r#"agent ~ "\\x16$""#, true),
+        (r#"agent ~ '\x16'"#, false),
+        (r"agent ~ \\x16$", true),
+        (r#"agent ~ '\bMozilla\b'"#, true),
+        (r#"agent ~ "\"x""#, true),
+        (r#"agent ~ '"x\\"'"#, true),
+        (r"agent ~ '\''", false),
+        (r#"agent ~ "\d{2}$""#, true),
+        (r"agent ~ \d\d$", true),
+        (r"agent ~ ^\D", true),
+    ] {
+        assert_eq!(holds(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_match_only_what_says_so() {
+    let line = b"1.2.3.4 - - [17/May/2015:10:05:03 +0000] \"GET /a\xffb\xc3\xa9 HTTP/1.1\" 200 5 \"-\" \"\xc3\x89t\xc3\xa9 stra\xc3\x9fe\"";
+    for (text, expected) in [
+        ("url ~ ^/a.b", false),
+        ("url ~ '^/a(?-u:.)b'", true),
+        (r"url ~ '(?-u:\xff)b'", true),
+        ("url ~ b\u{e9}$", true),
+        ("url ~ b.$", true),
+        ("url icontains B\u{c9}", true),
+        ("agent icontains '\u{e9}T\u{c9}'", true),
+        // Folding is simple: one letter for one.
+        ("agent icontains STRASSE", false),
+        ("agent ~ '(?i)\u{e9}t\u{e9}'", true),
+        (r"agent ~ ^\w+\s\w+$", true),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(verdict(&filter, &combined(), line) == Verdict::Keep, expected, "{text}");
+    }
+}
+
+#[test]
+fn an_own_key_matches_by_its_text() {
+    let json = Format::new("json").unwrap();
+    let line = br#"{"time":"2015-05-17T10:05:03Z","n":503,"f":0.5,"t":"a5","b":true,"o":{"k":1},"z":null}"#;
+    for (text, expected) in [
+        ("n ~ ^50", true),
+        ("n icontains 03", true),
+        ("f ~ ^0.5$", true),
+        ("t ~ ^a", true),
+        ("t icontains A", true),
+        ("b ~ ^true$", true),
+        ("o ~ k", true),
+        ("z ~ ''", false),
+        ("z !~ x", true),
+        ("none !~ x", true),
+        ("none ~ ''", false),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(verdict(&filter, &json, line) == Verdict::Keep, expected, "{text}");
+    }
+}
+
+#[test]
+fn an_invalid_pattern_has_its_place_marked() {
+    for (text, range, message) in [
+        (
+            "url ~ 'a(b'",
+            "(",
+            "invalid pattern: unclosed group; to find the text as it is, use contains",
+        ),
+        (
+            "url ~ '[a-'",
+            "[",
+            "invalid pattern: unclosed character class; to find the text as it is, use contains",
+        ),
+        (
+            "url ~ *.css",
+            "",
+            "invalid pattern: repetition operator missing expression; to find the text as it is, \
+             use contains",
+        ),
+        (
+            "url ~ '\\p{Nothing}'",
+            "\\p{Nothing}",
+            "invalid pattern: Unicode property not found; to find the text as it is, use contains",
+        ),
+        (
+            "status == 1 or url !~ \"\u{e9}(?=x)\"",
+            "(?=",
+            "look-ahead and look-behind are not supported; combine conditions with 'and' and 'not'",
+        ),
+        (
+            "url ~ '(?<!x)y'",
+            "(?<!",
+            "look-ahead and look-behind are not supported; combine conditions with 'and' and 'not'",
+        ),
+        (r"url ~ '(a)\1'", r"\1", "backreferences are not supported"),
+        ("url ~ ", "", "expected a value after the operator"),
+        (
+            "url ~ and",
+            "and",
+            "expected a value after the operator, found the keyword 'and'; if it is text, put it in quotes",
+        ),
+        ("url ~ null", "null", "null is not text; write url == null, or put it in quotes"),
+        ("url icontains null", "null", "null is not text; write url == null, or put it in quotes"),
+        ("url ~ a|b", "|", "a pattern with this character has to be quoted"),
+        ("url ~ a(b)", "(", "text with this character has to be quoted"),
+        ("url ~ a,b", ",", "text with this character has to be quoted"),
+        ("url ~ (a)", "(", "expected a value after the operator"),
+        ("url ~* 'a'", "~*", "unknown operator '~*'; for any case, begin the pattern with (?i)"),
+        ("url !~* 'a'", "!~*", "unknown operator '~*'; for any case, begin the pattern with (?i)"),
+        ("time ~ 2015", "time", "time is a time, not text; compare it with ==, < or >"),
+        ("time icontains 2015", "time", "time is a time, not text; compare it with ==, < or >"),
+        ("url in (~a)", "~", "expected a value in this list"),
+    ] {
+        assert_eq!(mistake(text), (range, message.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn patterns_have_a_maximum_size() {
+    let large = "the pattern is too large: at most 16 KiB are read, and 10 MiB compiled; shorten \
+                 it, or repeat less";
+    for text in [
+        format!("url ~ {}", "a".repeat(16 * 1024 + 1)),
+        format!("url icontains {}", "a".repeat(16 * 1024 + 1)),
+        "url ~ '(a{1000}){1000}'".to_owned(),
+        "url ~ '\\w{1000}'".to_owned(),
+    ] {
+        assert_eq!(Filter::parse(&text).unwrap_err().message, large);
+    }
+    for text in [
+        format!("url ~ {}", "a".repeat(16 * 1024)),
+        format!("url icontains {}", "k".repeat(16 * 1024)),
+        "url ~ '\\w{100}'".to_owned(),
+        format!("url ~ '{}'", (0..1_000).map(|n| format!("bot{n}x")).collect::<Vec<_>>().join("|")),
+        vec!["url ~ a"; 16].join(" or "),
+    ] {
+        assert!(Filter::parse(&text).is_ok(), "{text:.60}");
+    }
+    let many = vec!["url ~ a"; 17].join(" or ");
+    let error = Filter::parse(&many).unwrap_err();
+    assert_eq!(error.message, "more than 16 patterns; combine some of them, as in \"a|b\"");
+    assert_eq!(error.start, many.len() - 1);
 }
 
 #[test]
