@@ -107,7 +107,7 @@ def test_fields_of_a_log(condition: str, urls: list[str]):
     ("condition", "message", "mark"),
     [
         ('url ~ "a(b"', "invalid pattern: unclosed group", 8),
-        ('status == 5 and url ~ "é(?=x)"', "look-ahead and look-behind are not supported", 24),
+        ('status == 5 and url ~ "é(?=x)"', "look-around such as (?=x) is not supported", 24),
         (r"url ~ '(.)\1'", "backreferences are not supported", 10),
         ("url ~ a|b", "a pattern with this character has to be quoted", 7),
         ("url ~ '(a{1000}){1000}'", "the pattern is too large", 7),

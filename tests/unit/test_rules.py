@@ -380,7 +380,9 @@ def test_the_core_depends_on_neither_python_nor_another_workspace_crate():
         "hashbrown",
         "maxminddb",
         "memchr",
+        "regex",
         "regex-filtered",
+        "regex-syntax",
         "ua-parser",
         "wide",
     }

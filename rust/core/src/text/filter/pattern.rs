@@ -65,7 +65,7 @@ fn syntax_error(text: &str) -> Option<(String, Span)> {
         regex_syntax::Error::Parse(error) => {
             let message = match error.kind() {
                 ErrorKind::UnsupportedLookAround => {
-                    "look-ahead and look-behind are not supported; combine conditions with 'and' \
+                    "look-around such as (?=x) is not supported; combine conditions with 'and' \
                      and 'not'"
                         .to_owned()
                 }

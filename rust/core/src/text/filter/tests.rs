@@ -373,12 +373,12 @@ fn an_invalid_pattern_has_its_place_marked() {
         (
             "status == 1 or url !~ \"\u{e9}(?=x)\"",
             "(?=",
-            "look-ahead and look-behind are not supported; combine conditions with 'and' and 'not'",
+            "look-around such as (?=x) is not supported; combine conditions with 'and' and 'not'",
         ),
         (
             "url ~ '(?<!x)y'",
             "(?<!",
-            "look-ahead and look-behind are not supported; combine conditions with 'and' and 'not'",
+            "look-around such as (?=x) is not supported; combine conditions with 'and' and 'not'",
         ),
         (r"url ~ '(a)\1'", r"\1", "backreferences are not supported"),
         ("url ~ ", "", "expected a value after the operator"),
