@@ -13,11 +13,11 @@ pub(crate) fn write_iso_at(micros: i64, offset: i64, out: &mut Vec<u8>) {
     write_clock(micros.saturating_add(offset), out);
     let sign = if offset < 0 { '-' } else { '+' };
     let seconds = offset.abs() / SECOND;
-    let mut text = format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
-    if seconds % 60 > 0 {
-        text += &format!(":{:02}", seconds % 60);
-    }
+    let text = format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
     out.extend_from_slice(text.as_bytes());
+    if seconds % 60 > 0 {
+        out.extend_from_slice(format!(":{:02}", seconds % 60).as_bytes());
+    }
 }
 
 fn write_clock(micros: i64, out: &mut Vec<u8>) {
