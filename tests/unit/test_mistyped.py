@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace._cli.mistyped import _OTHER_NAMES
+from tailrace._cli.mistyped import _OPTION, _OTHER_NAMES
 from tailrace._cli.parser import UsageError
 from tailrace._cli.verbs import parsers, run
 
@@ -45,6 +45,12 @@ def test_an_option_of_another_program_names_ours(arguments: str, right: str):
     name = next(word for word in words if word.startswith("-")).partition("=")[0]
     assert str(raised.value).startswith(f"unknown option {name!r}; {right.format(verb)}")
     assert raised.value.place == f"tailrace {verb}"
+
+
+def test_each_name_in_a_message_is_an_option():
+    verbs = parsers()[1].values()
+    for shown in _OTHER_NAMES:
+        assert any(verb.takes(*_OPTION.findall(shown)) for verb in verbs), shown
 
 
 def test_no_other_name_is_one_of_ours():
