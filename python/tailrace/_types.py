@@ -96,6 +96,10 @@ class Layout(NamedTuple):
         """Report whether the values of a column are shares, from 0 to 1."""
         return name in self.functions and self.functions[name][0] in {"share", "share_where"}
 
+    def adds_up(self, name: str) -> bool:
+        """Report whether the values of a column add up to that of the whole window."""
+        return self.functions[name][0] in {"count", "rate", "share", "sum"}
+
 
 # The bounds of a pane in microseconds since the epoch, its keys with their aggregates or partials,
 # and counters of the lines up to its end that no pane before it has counted.

@@ -1,13 +1,19 @@
-"""Bars of block characters, and of `#` where the encoding of the output lacks them."""
+"""Bars and sparklines of block characters, and of ASCII where the output's encoding lacks them."""
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TextIO
 
-__all__ = ["Canvas", "bar", "canvas_of"]
+__all__ = ["Canvas", "bar", "canvas_of", "sparkline"]
+
+# From an eighth of a line to a whole one.
+_LEVELS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+_ASCII_LEVELS = ".:-=+*#@"
 
 # From an eighth of a column to a whole one.
 _EIGHTHS = "\u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
@@ -24,7 +30,7 @@ class Canvas(NamedTuple):
 def canvas_of(stream: TextIO | None, columns: int | None = None) -> Canvas:
     """Return the canvas that a stream is, with blocks if its encoding has them."""
     try:
-        (_EIGHTHS + "\u2500").encode(getattr(stream, "encoding", None) or "utf-8")
+        (_EIGHTHS + _LEVELS + "\u2500").encode(getattr(stream, "encoding", None) or "utf-8")
     except (LookupError, UnicodeEncodeError):
         return Canvas(columns, has_blocks=False)
     return Canvas(columns)
@@ -50,3 +56,18 @@ def bar(part: float, columns: int, *, has_blocks: bool = True) -> str:
         return "#" * length
     whole, rest = divmod(length, steps)
     return _EIGHTHS[-1] * whole + (_EIGHTHS[rest - 1] if rest else "")
+
+
+def sparkline(values: Sequence[float], *, has_blocks: bool = True) -> str:
+    """
+    Return a column for each value, as high as its part of the largest; none for 0.
+
+    >>> sparkline([1, 0, 4, 8]), sparkline([1, 0, 4, 8], has_blocks=False)
+    ('▁ ▄█', '. =@')
+    """
+    levels = _LEVELS if has_blocks else _ASCII_LEVELS
+    largest = max(values, default=0)
+    if largest <= 0:
+        return " " * len(values)
+    heights = (ceil(max(value, 0) / largest * len(levels)) for value in values)
+    return "".join(levels[height - 1] if height else " " for height in heights)

@@ -7,10 +7,11 @@ Keys vary most in width, so they come last, where nothing needs to be aligned.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace._rendering.drawings import Canvas, bar
-from tailrace._rendering.text import heading, key_text, share_text, value_text
+from tailrace._rendering.over_time import over_time
+from tailrace._rendering.text import heading, is_number, key_text, key_times, share_text, value_text
 from tailrace._terminal.escape import for_people, width
 from tailrace._terminal.style import Part, Style, painted
 
@@ -33,9 +34,6 @@ _UNLIMITED = 10**9
 # What keys keep of a terminal before there is a bar, and before there are shares.
 _KEYS_BEFORE_BAR = 30
 _KEYS_BEFORE_SHARE = 12
-
-# The functions whose values add up to that of the whole window.
-_ADDED_UP = {"count", "rate", "sum"}
 
 # The width of `100.0%`.
 _SHARE_COLUMNS = 6
@@ -87,14 +85,18 @@ def table_lines(
             columns do not move from one table to the next.
         grouped: Whether numbers have thousands separators.
     """
+    drawn = over_time(snapshot, canvas, grouped=grouped) if _is_over_time(snapshot, most) else ""
     has_total = len(snapshot) > 1 and any(one is not None for one in snapshot._totals.values())
     if most is not None and most < _LINES_WITH_TOTAL:
         has_total = False
-    if most is not None and len(snapshot) > most - 2 - has_total:
-        snapshot = snapshot.head(max(most - 2 - has_total, 0))
-    lines = [heading(snapshot, grouped=grouped)]
-    if len(snapshot):
-        columns = _columns(snapshot, canvas, {} if widths is None else widths, grouped=grouped)
+    others = 2 + has_total + bool(drawn)
+    shown = snapshot
+    if most is not None and len(snapshot) > most - others:
+        shown = snapshot.head(max(most - others, 0))
+    lines = [heading(shown, grouped=grouped)]
+    lines += [[Part(drawn, Style.COUNT)]] if drawn else []
+    if len(shown):
+        columns = _columns(shown, canvas, {} if widths is None else widths, grouped=grouped)
         styles = [column.style for column in columns]
         title, *rows, total = zip(*(column.lines() for column in columns), strict=True)
         lines.append(_line(title, [Style.HEADING]))
@@ -102,6 +104,12 @@ def table_lines(
         if has_total:
             lines.append(_line(total, [Style.HEADING]))
     return lines[:most]
+
+
+def _is_over_time(snapshot: Renderable, most: int | None) -> bool:
+    """Report whether there is a sparkline, and room for it."""
+    has_room = most is None or most > _LINES_WITH_TOTAL
+    return snapshot._layout.is_over_time and len(snapshot) > 1 and has_room
 
 
 class _Column(NamedTuple):
@@ -180,11 +188,15 @@ def _keys(snapshot: Renderable, canvas: Canvas) -> list[_Column]:
     # Not a key: keys have no rule before them.
     rule = "\u2500\u2500" if canvas.has_blocks else "--"
     totals = [*[""] * (len(snapshot.by) - 1), f"{rule} total"]
-    text = partial(key_text, zone=snapshot._layout.tz)
-    return [
-        _Column(for_people(name), [text(row[name]) for row in snapshot.rows], total, "")
-        for name, total in zip(snapshot.by, totals, strict=False)
-    ]
+    columns = []
+    for name, total in zip(snapshot.by, totals, strict=False):
+        values = [row[name] for row in snapshot.rows]
+        if name in snapshot._layout.intervals:
+            texts = key_times(values, snapshot._layout.intervals[name], snapshot._layout.tz)
+        else:
+            texts = [key_text(value, snapshot._layout.tz) for value in values]
+        columns.append(_Column(for_people(name), texts, total, ""))
+    return columns
 
 
 def _share(snapshot: Renderable) -> _Column | None:
@@ -192,13 +204,13 @@ def _share(snapshot: Renderable) -> _Column | None:
     layout = snapshot._layout
     name = layout.drawn
     total = snapshot._totals.get(name) if name is not None else None
-    if name is None or total is None or not _is_number(total) or total <= 0:
+    if name is None or total is None or not is_number(total) or total <= 0:
         return None
     functions = [function for function, _ in layout.functions.values()]
-    if layout.functions[name][0] not in _ADDED_UP or "share" in functions:
+    if not layout.adds_up(name) or "share" in functions:
         return None
     values = [row[name] for row in snapshot.rows]
-    texts = [share_text(value / total if _is_number(value) else None) for value in values]
+    texts = [share_text(value / total if is_number(value) else None) for value in values]
     function, fields = layout.functions[name]
     title = f"share({', '.join(map(for_people, fields))})" if function == "sum" else "share"
     return _Column(title, texts, share_text(1.0), Style.COUNT, is_right=True)
@@ -210,16 +222,11 @@ def _parts(snapshot: Renderable) -> list[float]:
     if name is None:
         return []
     values = [row[name] for row in snapshot.rows]
-    numbers = [value if _is_number(value) else 0 for value in values]
+    numbers = [value if is_number(value) else 0 for value in values]
     largest = max(numbers, default=0)
     if largest <= 0:
         return []
     return [max(number, 0) / largest for number in numbers]
-
-
-def _is_number(value: Any) -> bool:  # noqa: ANN401 - of any aggregate
-    # Neither NaN nor an infinity.
-    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
 
 
 def _line(texts: Sequence[str], styles: Sequence[str]) -> Line:

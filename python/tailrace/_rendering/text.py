@@ -6,18 +6,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace._rendering import lossy
-from tailrace._rendering.times import moment, span
+from tailrace._rendering.times import intervals, moment, span
 from tailrace._terminal.escape import for_table
 from tailrace._terminal.style import Part, Style
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from tailrace._rendering import Renderable
     from tailrace._types import LineCounts
 
-__all__ = ["Line", "Status", "heading", "key_text", "lines_summary", "share_text"]
-__all__ += ["status_line", "value_text"]
+__all__ = ["Line", "Status", "heading", "is_number", "key_text", "key_times", "lines_summary"]
+__all__ += ["share_text", "status_line", "value_text"]
 
 Line: TypeAlias = list[Part]
 
@@ -106,6 +107,18 @@ def key_text(key: str | bytes | float | datetime | None, zone: tzinfo | None = N
     if isinstance(key, bool):
         return "true" if key else "false"
     return for_table(str(key))
+
+
+def key_times(keys: Sequence[Any], length_us: int, zone: tzinfo | None = None) -> list[str]:
+    """Return keys that are intervals of time, without the parts that their length leaves zero."""
+    times = [key for key in keys if isinstance(key, datetime)]
+    texts = iter(intervals(times, length_us, zone))
+    return [next(texts) if isinstance(key, datetime) else key_text(key, zone) for key in keys]
+
+
+def is_number(value: Any) -> bool:  # noqa: ANN401 - of any aggregate
+    """Report whether a value is a number, neither NaN nor an infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
 
 
 def value_text(

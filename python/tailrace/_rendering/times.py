@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from tailrace._rendering import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
-__all__ = ["moment", "span"]
+__all__ = ["intervals", "moment", "span"]
+
+_DAY_US = 86_400 * 10**6
+_MINUTE_US = 60 * 10**6
 
 
 def moment(time: datetime, zone: tzinfo | None) -> str:
@@ -49,6 +53,29 @@ def span(start: datetime, end: datetime, zone: tzinfo | None) -> str:
     date, _, time_of_day = last.partition(" ")
     last = time_of_day if first.startswith(date) else last
     return f"{first} to {last} {name}".rstrip()
+
+
+def intervals(times: Sequence[datetime], length_us: int, zone: tzinfo | None) -> list[str]:
+    """
+    Return the starts of intervals of a length: `2015-05-17`, `2015-05-17 10:00`.
+
+    Where clocks change between them, all have their offset.
+
+    >>> time = datetime(2015, 5, 17, 10, tzinfo=UTC)
+    >>> intervals([time], 3_600_000_000, None), intervals([time], 1_000_000, None)
+    (['2015-05-17 10:00'], ['2015-05-17 10:00:00'])
+    """
+    local = [time.astimezone(zone or UTC) for time in times]
+    texts = [_clock(time, " ") for time in local]
+    # Between the periods of a zone, an interval may begin at another time than its length says.
+    if length_us % _DAY_US == 0 and all(text.endswith(" 00:00:00") for text in texts):
+        return [text.removesuffix(" 00:00:00") for text in texts]
+    if length_us % _MINUTE_US == 0 and all(text.endswith(":00") for text in texts):
+        texts = [text.removesuffix(":00") for text in texts]
+    offsets = [_offset(time) for time in local]
+    if len(set(offsets)) < 2:  # noqa: PLR2004 - all have the same
+        return texts
+    return [text + offset for text, offset in zip(texts, offsets, strict=True)]
 
 
 def _name(zone: tzinfo | None) -> str:
