@@ -32,7 +32,7 @@ from machine import cpu
 from measure import Cost, Runner, Verdicts, ratio, wrong
 from receive import Receivers
 from rivals.classic import CLASSIC
-from startup import start
+from startup import first_figure, start
 
 import tailrace
 from tailrace import _core
@@ -304,6 +304,10 @@ class Bench:
         """Time the version, and the first output of a small log."""
         start(self.runner, self.verdicts, _TAILRACE, self.work)
 
+    def live(self) -> None:
+        """Time the first figure in a terminal."""
+        first_figure(self.runner, self.verdicts, _TAILRACE, self.work)
+
 
 # One process reads a file several times: enough bytes that the noise of the start-up is small,
 # few enough that they stay in memory.
@@ -390,6 +394,7 @@ def main() -> int:
         "parse",
         "steps",
         "start",
+        "live",
     ]
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,11 +1,15 @@
-"""Time the start: until the version, and the first output for a small log, are written."""
+"""Time the start: until the version, the first output of a small log, and the first figure."""
 
 from __future__ import annotations
 
 import os
+import pty
+import re
 import subprocess
 import sys
+import threading
 import time
+from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -19,10 +23,14 @@ if TYPE_CHECKING:
 
     from measure import Runner, Verdicts
 
-__all__ = ["start"]
+__all__ = ["first_figure", "start"]
 
 _ROUNDS = 21
 _BAR_MS = {"tailrace --version": 60, "tailrace top, 10 lines": 100}
+
+# What follows the start of a log that grows by this many lines a second.
+_LINES_PER_S = 100
+_FIGURE_BAR_MS = 500
 
 _LINE = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"\n'
 
@@ -59,6 +67,64 @@ def start(runner: Runner, verdicts: Verdicts, command: str, work: Path) -> None:
         row = f"{name:<26}{median(run.cpu for run in runs) * 1e3:11.1f}{wall:8.1f}"
         bar = _BAR_MS.get(name)
         print(row if bar is None else row + verdicts.at_most(name, wall, bar, " ms"))
+
+
+def first_figure(runner: Runner, verdicts: Verdicts, command: str, work: Path) -> None:
+    """Time a live table in a pseudo-terminal until its first figure."""
+    print("\nlive: milliseconds from the start to the first figure in a terminal, log time")
+    print(f"{'the log when it starts':<26}{'wall':>8}")
+    for lines in 10, 100_000:
+        log = work / "growing.log"
+        walls = []
+        for turn in range(_ROUNDS + 1):
+            log.write_bytes(_now_line() * lines)
+            wall = _until_figure(runner, [command, "top", "-F", str(log)], log, lines)
+            if turn:
+                walls.append(wall * 1e3)
+        name = f"{lines:,} lines"
+        print(f"{name:<26}{median(walls):8.1f}", end="")
+        print(verdicts.at_most(f"first figure, {name}", median(walls), _FIGURE_BAR_MS, " ms"))
+
+
+def _now_line() -> bytes:
+    now = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    return f'1.2.3.4 - - [{now}] "GET /a HTTP/1.1" 200 5 "-" "x"\n'.encode()
+
+
+def _until_figure(runner: Runner, command: Sequence[str], log: Path, lines: int) -> float:
+    """Return the wall time to the first figure, of a log that grows meanwhile."""
+    ended = threading.Event()
+
+    def grow() -> None:
+        with log.open("ab", buffering=0) as file:
+            while not ended.wait(1 / _LINES_PER_S):
+                file.write(_now_line())
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    master, slave = pty.openpty()
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**runner.environment, "TERM": "xterm", "COLUMNS": "80"},
+    ) as process:
+        shown = b""
+        while (figure := re.search(rb"([\d,]+) events?, 1 key", shown)) is None:
+            shown += os.read(master, 65_536)
+        wall = time.perf_counter() - begin
+        process.kill()
+        ended.set()
+    writer.join()
+    os.close(master)
+    os.close(slave)
+    # Of a long log, the first chunk is shown.
+    found = int(figure[1].replace(b",", b""))
+    if not min(lines, 1_000) <= found <= lines + 10 * _LINES_PER_S:
+        wrong(f"{found} events of {lines} lines")
+    return wall
 
 
 def _until_output(runner: Runner, command: Sequence[str]) -> tuple[Cost, bytes]:

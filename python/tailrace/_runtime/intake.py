@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from tailrace._runtime.stage import Origin
     from tailrace._sources import Chunk
 
-__all__ = ["HOLD_US", "Doubt", "Intake"]
+__all__ = ["Doubt", "Intake"]
 
-# How long the first lines of a live source may be held to detect their format.
-HOLD_US = 200_000
+# How long the first lines of a live source may be held to detect their format: a few, which others
+# may soon follow, and so many that a log's format is clear.
+_HOLD_US = 200_000
+_HOLD_MANY_US = 20_000
+_MANY_LINES = 10
 
 # With more sources than this, each detected format is reported once, unless it is in doubt.
 _MAX_NOTICES = 8
@@ -46,8 +49,8 @@ class Intake:
     """
     Stamps chunks with the time, and detects the format of each source.
 
-    Until the format is detected, the first chunks of a source are held: up to 1,000 lines or
-    200 ms. A source whose lines match no format, or a format without the requested fields, is
+    Until the format is detected, the first chunks of a source are held: up to 1,000 lines, and up
+    to 200 ms, or 20 ms from 10 lines on. A source whose lines match no format, or a format without the requested fields, is
     refused. A live source is not refused because of its first lines, which may be a few messages:
     they count as rejected, and detection goes on up to 1,000 lines.
     """
@@ -118,13 +121,18 @@ class Intake:
 
     @property
     def due_us(self) -> int | None:
-        """When the oldest held chunk was received, or None if none is held."""
-        return min((held[0][1] for held in self._held.values()), default=None)
+        """When the first held chunk has to be handed on, or None if none is held."""
+        return min(map(self._due, self._held), default=None)
+
+    def _due(self, source: int) -> int:
+        detector = cast("Detector", self._origins[source].log_format)
+        hold_us = _HOLD_US if detector.lines < _MANY_LINES else _HOLD_MANY_US
+        return self._held[source][0][1] + hold_us
 
     def overdue(self) -> list[StampedChunk]:
         """Return the chunks that were held for the maximum time."""
-        oldest_us = self._clock.now_us() - HOLD_US
-        due = [source for source, held in self._held.items() if held[0][1] <= oldest_us]
+        now_us = self._clock.now_us()
+        due = [source for source in self._held if self._due(source) <= now_us]
         return [taken for source in due for taken in self._settle(source)]
 
     def flush(self) -> list[StampedChunk]:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from tailrace._core import BatchError
 from tailrace._errors import TailraceError
 from tailrace._runtime.commit import Commit, CommitError
-from tailrace._runtime.intake import HOLD_US
 from tailrace._runtime.stage import StageCounts
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ class Pump(Generic[R, O]):
         if held_us is None and self._is_ticking:
             return Wait(_LONG_S, receives=True)
         # While an earlier chunk is held, no window is closed.
-        due_us = self._due_us if held_us is None else held_us + HOLD_US
+        due_us = self._due_us if held_us is None else held_us
         return Wait(max(due_us - self._clock.now_us(), 0) / 1e6, receives=True)
 
     @property
