@@ -149,8 +149,9 @@ def add_arguments(parser: Parser) -> None:
         "--lateness",
         metavar="DURATION",
         help="how long to wait for out-of-order lines before printing a window's result; lines "
-        "that arrive after that are late and not counted (default: 60s with --time log, 5s with "
-        "--time header)",
+        "that arrive after that are late and not counted; a live table shows windows before that "
+        "(default: 5s with --time header, or if every source is flume:// or followed; otherwise "
+        "60s)",
     )
     option(
         "--idle-timeout",

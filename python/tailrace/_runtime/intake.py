@@ -50,9 +50,9 @@ class Intake:
     Stamps chunks with the time, and detects the format of each source.
 
     Until the format is detected, the first chunks of a source are held: up to 1,000 lines, and up
-    to 200 ms, or 20 ms from 10 lines on. A source whose lines match no format, or a format without the requested fields, is
-    refused. A live source is not refused because of its first lines, which may be a few messages:
-    they count as rejected, and detection goes on up to 1,000 lines.
+    to 200 ms, or 20 ms from 10 lines on. A source whose lines match no format, or a format without
+    the requested fields, is refused. A live source is not refused because of its first lines, which
+    may be a few messages: they count as rejected, and detection goes on up to 1,000 lines.
     """
 
     def __init__(self, clock: Clock, origins: Sequence[Origin]) -> None:
