@@ -163,7 +163,9 @@ impl SnapshotBuilder<'_> {
     fn row_of(&self, wholes: &[Cell]) -> Rows {
         let Settings { plan, values, .. } = self.settings;
         let mut columns = self.key_columns();
-        columns.iter_mut().for_each(|column| column.push(Cell::Null));
+        for column in &mut columns {
+            column.push(Cell::Null);
+        }
         let kinds = plan.kinds(values).unwrap_or_default();
         for (place, (kind, lists)) in kinds.into_iter().zip(plan.lists()).enumerate() {
             let mut column = ColumnBuilder::new(kind, lists, false);

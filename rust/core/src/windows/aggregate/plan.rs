@@ -227,11 +227,7 @@ impl Plan {
 
     /// Computes each result of all keys together, where merging them costs little; else null. For
     /// a share it is what the shares are of.
-    pub(crate) fn wholes(
-        &self,
-        totals: &[Box<dyn Totals>],
-        context: &KeyContext<'_>,
-    ) -> Vec<Cell> {
+    pub(crate) fn wholes(&self, totals: &[Box<dyn Totals>], context: &KeyContext<'_>) -> Vec<Cell> {
         let columns: Vec<_> = totals.iter().map(|totals| totals.whole()).collect();
         let whole = |planned: &Planned| {
             let scope = Scope { whole: Some(1.0), ..self.scope(planned, context, None) };

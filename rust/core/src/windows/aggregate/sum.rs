@@ -118,14 +118,15 @@ mod tests {
             partial
         };
         let all = [partial(&[0.1, 1e16]), partial(&[-1e16]), partial(&[]), partial(&[0.3])];
-        let whole = Sum.whole(all.iter());
-        assert_eq!(whole, Some(0.4));
-        let spec = harness::spec("share");
-        let share = |partial: &Partial, whole| {
-            let kind = Kind::Float;
+        let emit = |function: &str, partial: &Partial, whole: Option<f64>| {
+            let (spec, kind) = (harness::spec(function), Kind::Float);
             let scope = Scope { spec: &spec, kind, seconds: 1.0, count: 1, whole };
             Sum.emit_partial(partial, &scope)
         };
+        let sum = Sum.whole(all.iter()).map(|all| emit("sum", &all, None));
+        assert_eq!(sum, Some(Cell::Float(0.4)));
+        let whole = Some(0.4);
+        let share = |partial: &Partial, whole| emit("share", partial, whole);
         assert_eq!(share(&all[3], whole), Cell::Float(0.3 / 0.4));
         for (partial, whole) in [(&all[2], whole), (&all[3], Some(0.0)), (&all[3], None)] {
             assert_eq!(share(partial, whole), Cell::Null);
