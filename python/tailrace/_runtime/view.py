@@ -68,7 +68,7 @@ class View:
         # The events when there was last nothing to show.
         self._counted = 0
         self._looked_us: int | None = None
-        self._rested_us = 0
+        self._rested_us = self._cost_us = 0
         self.marks: Marks | None = None
 
     def observe(self, received_us: int) -> None:
@@ -113,7 +113,9 @@ class View:
     def _look(self, at_us: int, moment_us: int, now_us: int) -> Answer:
         answer = self._engine.current(at_us)
         looked_us = self._clock.now_us()
-        self._rested_us = looked_us + _REST * (looked_us - now_us)
+        # A single long one may be due to other processes.
+        cost_us, self._cost_us = self._cost_us, looked_us - now_us
+        self._rested_us = looked_us + _REST * min(cost_us, self._cost_us)
         self._looked_us = looked_us
         self._shown_us, self._is_empty = at_us, not answer[4]
         _, start_us, end_us, *_ = answer
