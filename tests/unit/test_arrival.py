@@ -222,8 +222,8 @@ def test_every_end_is_answered_though_windows_are_shorter_than_the_batch_interva
     clock = Clock(wall_ns=time.wall_ns, monotonic_ns=time.monotonic_ns)
     monkeypatch.setattr("tailrace._assembly.Clock", lambda: clock)
     source = MadeUpSource(time, [Step(100_000, [b"/"]), *quiet(*[0] * 8)])
-    made_up = LiveFeeds([source]), [Origin("made up", "combined")]
-    monkeypatch.setattr("tailrace._assembly._sources", lambda *_: made_up)
+    made_up = [source], [Origin("made up", "combined")]
+    monkeypatch.setattr("tailrace._assembly.sources_of", lambda *_: made_up)
     snapshots = list(tr.from_stdin(format="combined").window("250ms").count(by="url")._start())
     assert ends_of(snapshots)[:4] == [0.25, 0.5, 0.75, 1]
     assert sum(snapshot.total for snapshot in snapshots) == 1

@@ -404,7 +404,7 @@ def test_a_row_of_other_keys_and_a_cut_table_keep_the_shares() -> None:
         (["--sort", "sum", "--show", "sum(size),sum(took)"], "'sum' is several columns"),
         (["--sort", "top", "--show", "count,top(path,2)"], "is a list, which has no order"),
         (["--by", "path,,status"], "--by: expected names of fields, separated by commas"),
-        (["--by", ""], "--by: expected names of fields"),
+        (["--by", ""], "--by: expected the name of a field, found nothing"),
         (["--by", "path,path"], "--by: the field 'path' is given twice"),
         (["--by", "path", "--by", "status"], "'path' and 'status'; separate several by commas"),
         (["-n", "1", "--limit", "1"], "--limit: expected once, found '1' and '1'"),

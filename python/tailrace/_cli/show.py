@@ -92,10 +92,14 @@ def key_fields(text: str) -> list[str]:
     (['path', 'status'], ['user agent'], ['a,b'])
     """
     names = [_unquoted(part.strip()) for part in _parts(text, "`", brackets=False)]
+    if not any(names):
+        raise ValueError("expected the name of a field, found nothing")
     if "" in names:
         fixed = ",".join(filter(None, names))
-        hint = f"; did you mean {fixed!r}?" if fixed else ""
-        raise ValueError(f"expected names of fields, separated by commas, found {text!r}{hint}")
+        raise ValueError(
+            f"expected names of fields, separated by commas, found {text!r}; did you mean "
+            f"{fixed!r}?"
+        )
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"the field {name!r} is given twice; name it once")
