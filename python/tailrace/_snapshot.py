@@ -199,7 +199,13 @@ class Snapshot(metaclass=Public):
             rows: list[dict[str, Any]] | Table = self.rows[:n]
         else:
             rows = self._table.head(n)
-        other = self.other if n >= len(self) else None
+        return self._cut(rows, self.other if n >= len(self) else None)
+
+    def _tail(self, n: int) -> Snapshot:
+        """Return a snapshot with only the last *n* rows."""
+        return self._cut(self.rows[max(len(self) - n, 0) :], self.other)
+
+    def _cut(self, rows: list[dict[str, Any]] | Table, other: int | None) -> Snapshot:
         return Snapshot(
             self.start, self.end, self.keys, self.total, rows, self.lines,
             by=self.by, other=other, dropped=self.dropped, lookback=self.lookback,

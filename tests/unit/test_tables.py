@@ -202,6 +202,15 @@ def over_hours(counts: dict[int, int], hours: int) -> tr.Snapshot:
     )
 
 
+def test_a_table_over_time_that_is_cut_shows_what_is_newest():
+    lines = drawn(over_hours(dict.fromkeys(range(30), 1), 30), 80, most=8)
+    assert len(lines) == 8
+    assert "4 of 30 keys" in lines[0]
+    assert [line.split()[0] for line in lines[3:]] == ["1", "1", "1", "1", "30"]
+    assert lines[3].endswith("02:00")
+    assert lines[6].endswith("05:00")
+
+
 def test_a_table_over_time_has_a_sparkline_with_gaps():
     assert drawn(over_hours({1: 1, 2: 8, 4: 4}, 6)) == [
         "13 events, 3 keys, 2015-05-17 00:00:00 to 06:00:00 UTC",

@@ -46,6 +46,9 @@ class Renderable(Protocol):
     def head(self, n: int) -> Self:
         """Return a snapshot with only the first *n* rows."""
 
+    def _tail(self, n: int) -> Self:
+        """Return a snapshot with only the last *n* rows."""
+
 
 def iso(time: datetime | None) -> str | None:
     """Return a time as `2026-01-01T00:00:00Z`."""

@@ -92,7 +92,9 @@ def table_lines(
     others = 2 + has_total + bool(drawn)
     shown = snapshot
     if most is not None and len(snapshot) > most - others:
-        shown = snapshot.head(max(most - others, 0))
+        # What is newest counts most.
+        cut = snapshot._tail if snapshot._layout.is_over_time else snapshot.head
+        shown = cut(max(most - others, 0))
     lines = [heading(shown, grouped=grouped)]
     lines += [[Part(drawn, Style.COUNT)]] if drawn else []
     if len(shown):
