@@ -346,6 +346,20 @@ def test_the_command_takes_a_database(geoip: Path):
     assert (code, printed) == (0, '{"host":"192.0.2.1","host:country":"DE"}\n')
 
 
+def test_the_database_of_the_environment_is_loaded_only_if_it_is_needed(tmp_path: Path):
+    missing = str(tmp_path / "no.mmdb")
+    for arguments in (["top", "--by", "host"], ["parse", "--fields", "host"]):
+        assert ran(*arguments, TAILRACE_GEOIP=missing)[0] == 0
+    for arguments in (
+        ["top", "--by", "host:country"],
+        ["top", "--show", "count(host:country)"],
+        ["parse", "--fields", "host:country"],
+        ["parse", "--where", "host:country == DE"],
+    ):
+        code, _, messages = ran(*arguments, TAILRACE_GEOIP=missing)
+        assert (code, "TAILRACE_GEOIP: " in messages) == (2, True), messages
+
+
 def test_the_command_says_what_is_wrong_with_a_database_before_it_reads(tmp_path: Path):
     (tmp_path / "empty.mmdb").touch()
     missing, empty = str(tmp_path / "no.mmdb"), str(tmp_path / "empty.mmdb")

@@ -318,17 +318,22 @@ def test_what_does_not_go_together_ends_with_2(log: Path, arguments: str):
         ({"LAST": "1h"}, ["--last", "10s"], 16),
         ({"LAST": "1h"}, ["--since", "2015-05-20T21:05:50Z"], 16),
         ({"SINCE": "2015-05-20T21:05:50Z", "WINDOW": "1d"}, ["--last", "1h"], 88),
-        ({"LAST": "1h", "SINCE": "2015"}, [], None),
+        # A variable that does not apply is not read.
+        ({"LAST": "one hour"}, ["--window", "7d"], 9999),
+        ({"LAST": "1h", "SINCE": "2015"}, [], "--since; "),
+        ({"LAST": "1h", "WINDOW": "1d"}, [], "--window; "),
     ],
 )
 def test_the_command_line_takes_precedence(
-    log: Path, variables: dict[str, str], arguments: list[str], total: int | None
+    log: Path, variables: dict[str, str], arguments: list[str], total: int | str
 ):
     environment = os.environ | {f"TAILRACE_{name}": value for name, value in variables.items()}
     out, errors, code = run("top", str(log), *arguments, "--format", "jsonl", env=environment)
-    if total is None:
+    if isinstance(total, str):
         assert code == 2
-        assert errors.startswith("tailrace top: TAILRACE_LAST: cannot be combined with --since; ")
+        assert errors.startswith(f"tailrace top: TAILRACE_LAST: cannot be combined with {total}")
+        other = next(name for name in variables if name != "LAST")
+        assert errors.endswith(f" (the environment sets TAILRACE_{other}={variables[other]})\n")
     else:
         assert json.loads(out)["total"] == total
 
@@ -454,3 +459,21 @@ def test_ctrl_c_while_files_are_read_the_first_time_gives_no_answer(
     assert reading.messages[-1].startswith(
         "tailrace: stopped before all lines were read, so the newest time is"
     )
+
+
+def test_a_stop_in_the_second_pass_says_that_the_result_is_incomplete(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+):
+    query = tr.from_files(str(log))._last_of_log(3_600 * SECOND)
+    newest: Any = query.count(by="url")._start()
+    begin = newest._begin
+
+    def begin_and_stop(bounds_us: tuple[int, int] | None) -> None:
+        begin(bounds_us)
+        newest.stop.request()
+
+    monkeypatch.setattr(newest, "_begin", begin_and_stop)
+    list(newest.results())
+    assert [str(problem) for problem in newest.problems] == [
+        "stopped before all lines in range were read, so the result is incomplete"
+    ]

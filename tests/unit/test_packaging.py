@@ -44,6 +44,7 @@ PUBLIC = [
     "quantile",
     "rate",
     "ratio",
+    "share",
     "std",
     "sum",
     "top_values",
@@ -79,7 +80,8 @@ def test_modules_are_private():
 
 def test_help_is_short_and_lists_what_is_public_and_nothing_else():
     text = pydoc.plain(pydoc.render_doc(tr))
-    assert len(text.splitlines()) <= 940
+    # Each of the 30 public names takes its share; what grows beyond this has to be shortened.
+    assert len(text.splitlines()) <= 980
     assert "inherited" not in text
     # Classes that only the package constructs show no parameters.
     assert not re.search(r"SourceSpec|QuerySpec|Run\[|_core\.", text)

@@ -461,3 +461,18 @@ def test_every_verb_takes_an_option_once(tmp_path: Path) -> None:
         )
         assert ran.returncode == 2
         assert f"{option}: expected once, found '1' and '2'" in ran.stderr.decode()
+
+
+def test_a_variable_that_names_no_shown_column_is_not_used() -> None:
+    log = [{"path": "/b", "size": 1}, {"path": "/a", "size": 1}, {"path": "/a", "size": 3}]
+    csv_of = ("--by", "path", "--format", "csv")
+    code, out, messages = top(*csv_of, log=log, TAILRACE_SORT="+p99")
+    assert (code, [row.split(",")[2] for row in out.split()[1:]]) == (0, ["/a", "/b"])
+    assert "tailrace: TAILRACE_SORT is not used: unknown column 'p99'" in messages
+    show = ("--show", "count, p99(size)")
+    code, out, messages = top(*csv_of, *show, log=log, TAILRACE_SORT="+p99")
+    assert (code, [row.split(",")[2] for row in out.split()[1:]]) == (0, ["/b", "/a"])
+    assert "TAILRACE_SORT" not in messages
+    code, _, messages = top(*csv_of, "--sort", "p98", log=log, TAILRACE_SORT="+p99")
+    assert code == 2
+    assert messages.startswith("tailrace top: --sort: unknown column 'p98'")

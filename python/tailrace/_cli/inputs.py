@@ -144,6 +144,10 @@ def countries(given: argparse.Namespace) -> _core.Lookups | None:
     """Return the database of countries, if it is given; every query of a run uses the same."""
     if given.geoip is None:
         return None
+    # A default from the environment is loaded only if a field needs it.
+    texts = [getattr(given, name, None) or "" for name in _NAMING_FIELDS]
+    if given.defaults.hold(given, "geoip") and not any("country" in text for text in texts):
+        return None
     from tailrace._lookups import countries as load  # noqa: PLC0415 - loaded only with a database
 
     try:
@@ -334,7 +338,6 @@ def _last_us(names: Sequence[str], given: argparse.Namespace) -> int | None:
     """Return the length of the range that ends with the newest line, if it is given."""
     if given.last is None:
         return None
-    length_us = micros(given.last, "last")
     defaults = given.defaults
     live = next(filter(is_flume, names), "--follow" if given.follow else None)
     others = [name for name in _INSTEAD if getattr(given, name, None) is not None]
@@ -343,6 +346,7 @@ def _last_us(names: Sequence[str], given: argparse.Namespace) -> int | None:
         live or not all(defaults.hold(given, name) for name in others)
     ):
         return None
+    length_us = micros(given.last, "last")
     if live is not None:
         raise ValueError(
             f"--last: expected sources with a newest line, found {live}; use --window {given.last}"
@@ -355,6 +359,9 @@ def _last_us(names: Sequence[str], given: argparse.Namespace) -> int | None:
             raise ValueError(f"--last: cannot be combined with --{name}; {instead}")
     return length_us
 
+
+# The options that can name a field.
+_NAMING_FIELDS = ("log_format", "where", "by", "show", "fields")
 
 # What to do instead of giving `--last` and another option.
 _INSTEAD = {

@@ -182,7 +182,12 @@ class Defaults:
         option = f"--{head.removeprefix('--').replace(' ', '-')}"
         if option in self._names:
             taken = any(option == name for name, _, _ in held)
-            others = [one for one in held if one.name != option and f"the {one.name[2:]} " in rest]
+            others = [
+                one
+                for one in held
+                if one.name != option
+                and (f"the {one.name[2:]} " in rest or f"with {one.name};" in rest)
+            ]
             return f"{variable(option) if taken else option}: {rest}{_set_by(others)}"
         for name, text, _ in held:
             if any(repr(part.strip()) in message for part in (text, *text.split(","))):

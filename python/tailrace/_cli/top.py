@@ -249,8 +249,13 @@ def _ranked(query: Query, given: argparse.Namespace) -> Query:
     # A table over time has every row, by time.
     is_over_time = len(given.keys) == 1 and is_interval(given.keys[0], given.log_format)
     limit = given.limit or ("all" if is_over_time else "10")
-    with inputs.naming("--sort"):
+    try:
         order_by, ascending = ranking(given.sort, given.shown, given.keys)
+    except ValueError as error:
+        if not given.defaults.hold(given, "sort"):
+            raise ValueError(f"--sort: {error}") from error
+        say(f"tailrace: TAILRACE_SORT is not used: {for_people(str(error))}")
+        given.sort, order_by, ascending = None, None, False
     if is_over_time and not given.sort:
         order_by, ascending = given.keys[0], True
     if limit == "all":

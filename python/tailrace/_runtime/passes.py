@@ -259,7 +259,9 @@ class TwoPasses(Run[P, O]):
             if not self.is_refused:
                 self._prepare()
                 yield from self._read_again()
-            if not self.stop.is_requested:
+            if self.stop.is_requested:
+                self.problems.append(TailraceError(_INCOMPLETE))
+            else:
                 yield from self._end()
         elif len(self._first.held) == self._feeds.count:
             # Of pipes, the answer for what was read is at hand.
@@ -296,6 +298,8 @@ class TwoPasses(Run[P, O]):
         if not new and not self.stop.is_requested:
             self.processor.all_lines = self._first.lines()
 
+
+_INCOMPLETE = "stopped before all lines in range were read, so the result is incomplete"
 
 _STOPPED = (
     "stopped before all lines were read, so the newest time is unknown and nothing is counted"
