@@ -10,18 +10,37 @@ from __future__ import annotations
 import os
 import stat
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from tailrace import _core
 from tailrace._names import AUTO, DETECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["check_lookups", "countries", "data_for"]
+__all__ = ["Countries", "check_lookups", "countries", "data_for"]
 
 
-def countries(path: str | os.PathLike[str] | _core.Lookups) -> _core.Lookups:
+@final
+class Countries:
+    """A database of countries. A copy shares it; unpickling reads the file again."""
+
+    __slots__ = ("lookups", "path")
+
+    def __init__(self, path: str, lookups: _core.Lookups) -> None:
+        self.path, self.lookups = path, lookups
+
+    def __copy__(self) -> Countries:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Countries:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[str], Countries], tuple[str]]:
+        return countries, (self.path,)
+
+
+def countries(path: str | os.PathLike[str] | Countries) -> Countries:
     """
     Load a MaxMind DB file of countries, or return one that is loaded.
 
@@ -30,7 +49,7 @@ def countries(path: str | os.PathLike[str] | _core.Lookups) -> _core.Lookups:
         TypeError: It is not a path.
         ValueError: It is no such file.
     """
-    if isinstance(path, _core.Lookups):
+    if isinstance(path, Countries):
         return path
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(name, str):
@@ -41,12 +60,12 @@ def countries(path: str | os.PathLike[str] | _core.Lookups) -> _core.Lookups:
     with open(name, "rb") as file:  # noqa: PTH123 - as above
         data = file.read()
     try:
-        return _core.Lookups(countries=data)
+        return Countries(name, _core.Lookups(countries=data))
     except ValueError as error:
         raise ValueError(f"geoip: {name}: {error}") from None
 
 
-def check_lookups(names: Iterable[str], log_format: str, geoip: _core.Lookups | None) -> None:
+def check_lookups(names: Iterable[str], log_format: str, geoip: Countries | None) -> None:
     """
     Check that there are data for fields that are looked up.
 
@@ -65,13 +84,11 @@ def check_lookups(names: Iterable[str], log_format: str, geoip: _core.Lookups | 
                 )
 
 
-def data_for(
-    names: Sequence[str], log_format: str, geoip: _core.Lookups | None
-) -> list[_core.Lookups]:
+def data_for(names: Sequence[str], log_format: str, geoip: Countries | None) -> list[_core.Lookups]:
     """Return the data in which these fields are looked up."""
     kinds = sorted(_kinds(names, log_format))
     agents = [_agents(kind) for kind in kinds if kind != "country"]
-    return agents if geoip is None else [geoip, *agents]
+    return agents if geoip is None else [geoip.lookups, *agents]
 
 
 def _kinds(names: Iterable[str], log_format: str) -> set[str]:

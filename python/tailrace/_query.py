@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import tzinfo
 
-    from tailrace._core import Lookups, Table
+    from tailrace._core import Table
+    from tailrace._lookups import Countries
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.counting import Counting
     from tailrace._runtime.rows import ChunkRows, RowOptions, Rows
@@ -562,7 +563,7 @@ def _zone(tz: str | tzinfo | None) -> tzinfo | None:
     return zone_of(tz)
 
 
-def _countries(geoip: str | os.PathLike[str] | None) -> Lookups | None:
+def _countries(geoip: str | os.PathLike[str] | None) -> Countries | None:
     if geoip is None:
         return None
     from tailrace._lookups import countries  # noqa: PLC0415 - loaded only with a database

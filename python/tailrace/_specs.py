@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
+    from tailrace._lookups import Countries
     from tailrace._schedule import Schedule
     from tailrace._sources import LiveSource, Source
     from tailrace._sources.header import Header
@@ -117,7 +118,7 @@ class SourceSpec(NamedTuple):
     address: tuple[str, int] | None = None
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
-    geoip: _core.Lookups | None = None
+    geoip: Countries | None = None
     """The database of countries."""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import os
@@ -22,7 +23,7 @@ import tailrace as tr
 from tailrace import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     Network = IPv4Network | IPv6Network
@@ -290,6 +291,19 @@ def test_a_format_with_a_database_can_be_copied(geoip: Path):
 
     (row,) = again.parse([LINE.format("192.0.2.1")], fields=["host:country"])
     assert row == {"host:country": "DE"}
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda query: pickle.loads(pickle.dumps(query))],  # noqa: S301 - our own
+)
+def test_a_query_with_a_database_can_be_copied(geoip: Path, copied: Callable[[tr.Query], tr.Query]):
+    lines = [LINE.format("192.0.2.1")]
+    query = tr.from_lines(lines, format="combined", geoip=geoip).count(by="host:country")
+
+    (row,) = copied(query).collect().rows
+
+    assert row == {"host:country": "DE", "count": 1}
 
 
 MISSING = (

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-    from tailrace import _core
     from tailrace._cli.parser import Parser
+    from tailrace._lookups import Countries
     from tailrace._query import Query
 
 __all__ = ["FIELDS", "FLUME", "add_arguments", "add_zone", "check_addresses", "given_or_stdin"]
@@ -140,7 +140,7 @@ def zone(given: argparse.Namespace) -> tzinfo | None:
     return zone_of(given.tz, "--tz")
 
 
-def countries(given: argparse.Namespace) -> _core.Lookups | None:
+def countries(given: argparse.Namespace) -> Countries | None:
     """Return the database of countries, if it is given; every query of a run uses the same."""
     if given.geoip is None:
         return None
